@@ -1,0 +1,121 @@
+//! Shape files, in the format of the drivers that measure the peers: one shape a line, `#` begins a comment.
+
+use std::path::Path;
+
+use eightbit::{Conv2dShape, Padding};
+
+use crate::error::CliError;
+
+/// A file of `benches/peers`.
+macro_rules! shape_file {
+    ($name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers/", $name))
+    };
+}
+
+/// The matrix multiplications that are measured when no file is given.
+pub(crate) const GEMM: &str = shape_file!("shapes_gemm.txt");
+/// The convolutions that are measured when no file is given.
+pub(crate) const CONV: &str = shape_file!("shapes_conv.txt");
+
+/// No matrix or image of a benchmark may have more elements.
+const ELEMENT_LIMIT: usize = 1 << 30;
+
+/// A matrix multiplication: `m` rows of `k` activations, `n` output channels.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct GemmShape {
+    pub(crate) name: String,
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+}
+
+/// A convolution.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConvShape {
+    pub(crate) name: String,
+    pub(crate) shape: Conv2dShape,
+}
+
+/// Lines of `name M K N`.
+pub(crate) fn gemm(path: &Path, text: &str) -> Result<Vec<GemmShape>, CliError> {
+    parse(path, text, "name M K N", |name, [m, k, n]: [usize; 3]| {
+        let fits = ![m, k, n].contains(&0) && is_small(&[m, k]) && is_small(&[k, n]) && is_small(&[m, n]);
+        fits.then_some(GemmShape { name, m, k, n })
+    })
+}
+
+/// Lines of `name H(=W) Cin Cout R stride pad groups`.
+pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> {
+    let columns = "name H(=W) Cin Cout R stride pad groups";
+    parse(path, text, columns, |name, [side, inputs, outputs, kernel, stride, pad, groups]: [usize; 7]| {
+        let shape = Conv2dShape {
+            stride: [stride; 2],
+            pad: Padding::same(pad),
+            groups,
+            ..Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
+        };
+        shape.check().ok()?;
+        let [height, width] = shape.output();
+        let fits = is_small(&[side, side, inputs])
+            && is_small(&[height, width, outputs])
+            && is_small(&[kernel, kernel, inputs, outputs]);
+        fits.then_some(ConvShape { name, shape })
+    })
+}
+
+fn is_small(sizes: &[usize]) -> bool {
+    let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    product.is_some_and(|elements| elements <= ELEMENT_LIMIT)
+}
+
+fn parse<T, const N: usize>(
+    path: &Path,
+    text: &str,
+    columns: &str,
+    build: impl Fn(String, [usize; N]) -> Option<T>,
+) -> Result<Vec<T>, CliError> {
+    let mut shapes = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let Some(name) = words.next() else { continue };
+        let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
+        let shape = numbers
+            .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
+            // A comma would end the column of a CSV line.
+            .and_then(|numbers| build(name.replace(',', ";"), numbers));
+        let reason = || format!("not a shape that makes sense: {columns} are needed");
+        shapes.push(shape.ok_or_else(|| CliError::text(path, index + 1, reason()))?);
+    }
+    if shapes.is_empty() {
+        return Err(CliError::text(path, None, format!("no shape is listed; a line has {columns}")));
+    }
+    Ok(shapes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_shapes_parse() {
+        let path = Path::new("embedded");
+        let gemms = gemm(path, GEMM).expect("valid");
+        assert_eq!(gemms[0], GemmShape { name: "64x64x64".into(), m: 64, k: 64, n: 64 });
+        let convs = conv(path, CONV).expect("valid");
+        assert_eq!(convs[0].shape.output(), [112, 112]);
+        assert!(convs.iter().any(|conv| conv.shape.is_depthwise()));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let path = Path::new("s.txt");
+        let wrong = ["# head\na 1 2", "\na 1 2 3 4", "\na 1 2 x", "\na 0 1 1", "\na 9999999999 9999999999 1"];
+        for text in wrong {
+            let error = gemm(path, text).expect_err("invalid").to_string();
+            assert!(error.starts_with("s.txt, line 2: not a shape"), "{error}");
+        }
+        assert!(conv(path, "c 2 1 1 5 1 0 1").is_err());
+        assert!(gemm(path, "# nothing\n").expect_err("empty").to_string().contains("no shape is listed"));
+    }
+}

@@ -1,0 +1,158 @@
+//! `eightbit cpu`: what this CPU can do, and what this build makes of it.
+
+use std::io::Write;
+
+use eightbit::{Backend, BackendError, Registered};
+use serde_json::json;
+
+use crate::args::CpuArgs;
+use crate::error::CliError;
+use crate::report::{self, BOLD, DIM, GOOD};
+
+/// The environment variable that overrides the choice.
+const VARIABLE: &str = "EIGHTBIT_BACKEND";
+
+pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let found = features();
+    let chosen = Backend::best();
+    if args.json {
+        json(out, &found, chosen.as_ref())?;
+    } else {
+        text(out, &found, chosen.as_ref())?;
+    }
+    // A variable that names nothing usable is told with everything else, and still is an error.
+    chosen?;
+    Ok(())
+}
+
+fn text(
+    out: &mut dyn Write,
+    found: &[(&'static str, bool)],
+    chosen: Result<&Backend, &BackendError>,
+) -> Result<(), CliError> {
+    let names = |wanted: bool| {
+        let names: Vec<&str> =
+            found.iter().filter(|(_, here)| *here == wanted).map(|(name, _)| *name).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(" ") }
+    };
+    writeln!(out, "{BOLD}CPU{BOLD:#}       {}", std::env::consts::ARCH)?;
+    writeln!(out, "  found   {}", names(true))?;
+    writeln!(out, "  absent  {DIM}{}{DIM:#}", names(false))?;
+    writeln!(out, "\n{BOLD}Backends{BOLD:#}  best first")?;
+    for registered in Backend::registered() {
+        let style = if registered.backend.is_some() { anstyle::Style::new() } else { DIM };
+        writeln!(out, "  {style}{:<12}  {}{style:#}", registered.name, state(&registered, found))?;
+    }
+    match chosen {
+        Ok(backend) => writeln!(out, "\n{BOLD}Chosen{BOLD:#}    {GOOD}{backend}{GOOD:#}: {}", reason())?,
+        Err(_) => {
+            writeln!(out, "\n{BOLD}Chosen{BOLD:#}    none: {VARIABLE} names no backend that can run here")?
+        }
+    }
+    let build = eightbit::build_info();
+    writeln!(
+        out,
+        "\n{BOLD}Build{BOLD:#}     eightbit {} ({})",
+        build.version,
+        build.commit.unwrap_or("no commit known")
+    )?;
+    writeln!(out, "          {}, {}", build.rustc, build.target)?;
+    writeln!(out, "          {}; features for all code: {}", build.profile, or_none(build.target_features))?;
+    Ok(())
+}
+
+fn state(registered: &Registered, found: &[(&'static str, bool)]) -> String {
+    match (registered.backend, registered.features) {
+        (Some(_), []) => "can run everywhere".to_owned(),
+        (Some(_), features) => format!("can run: {}", features.join(" ")),
+        (None, features) => {
+            let absent: Vec<&str> =
+                features.iter().filter(|name| !found.contains(&(name, true))).copied().collect();
+            format!("cannot run: needs {}", if absent.is_empty() { features } else { &absent }.join(" "))
+        }
+    }
+}
+
+fn reason() -> String {
+    match requested() {
+        Some(name) => format!("{VARIABLE}={name} asks for it"),
+        None => format!("the best that can run here ({VARIABLE}=NAME chooses another)"),
+    }
+}
+
+fn requested() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|name| !name.is_empty())
+}
+
+fn or_none(list: &str) -> &str {
+    if list.is_empty() { "none" } else { list }
+}
+
+fn json(
+    out: &mut dyn Write,
+    found: &[(&'static str, bool)],
+    chosen: Result<&Backend, &BackendError>,
+) -> Result<(), CliError> {
+    let backends: Vec<_> = Backend::registered()
+        .map(|registered| {
+            json!({
+                "name": registered.name,
+                "available": registered.backend.is_some(),
+                "features": registered.features,
+            })
+        })
+        .collect();
+    let features: serde_json::Map<_, _> =
+        found.iter().map(|&(name, here)| (name.to_owned(), here.into())).collect();
+    let build = eightbit::build_info();
+    let value = json!({
+        "arch": std::env::consts::ARCH,
+        "features": features,
+        "backends": backends,
+        "chosen": chosen.ok().map(|backend| backend.name()),
+        "requested": requested(),
+        "build": {
+            "version": build.version,
+            "commit": build.commit,
+            "rustc": build.rustc,
+            "target": build.target,
+            "profile": build.profile,
+            "target_features": build.target_features,
+        },
+    });
+    Ok(report::json(out, &value)?)
+}
+
+/// The CPU features that matter to eight-bit arithmetic, and whether they are here.
+fn features() -> Vec<(&'static str, bool)> {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    {
+        macro_rules! detect {
+            ($($name:tt),*) => { vec![$(($name, std::arch::is_x86_feature_detected!($name))),*] };
+        }
+        detect!(
+            "sse2",
+            "ssse3",
+            "sse4.1",
+            "avx",
+            "avx2",
+            "fma",
+            "avxvnni",
+            "avxvnniint8",
+            "avx512f",
+            "avx512bw",
+            "avx512vl",
+            "avx512vnni",
+            "avx512vbmi"
+        )
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        macro_rules! detect {
+            ($($name:tt),*) => { vec![$(($name, std::arch::is_aarch64_feature_detected!($name))),*] };
+        }
+        detect!("neon", "dotprod", "i8mm", "sve", "sve2", "sme")
+    }
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    Vec::new()
+}

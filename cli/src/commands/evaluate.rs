@@ -1,0 +1,204 @@
+//! `eightbit evaluate`: how often the float network and the eight-bit one are right, and how often they agree.
+
+use std::io::Write;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::args::EvaluateArgs;
+use crate::contest::{Calibration, Contest};
+use crate::engine::Settings;
+use crate::error::CliError;
+use crate::labels::{self, Truth};
+use crate::network::Network;
+use crate::photo::Photo;
+use crate::report::{self, DIM, Table};
+use crate::scores;
+
+/// What one network scored.
+#[derive(Default)]
+struct Score {
+    top1: usize,
+    top5: usize,
+    milliseconds: Vec<f64>,
+}
+
+/// How two networks differ.
+#[derive(Default)]
+struct Difference {
+    same_answer: usize,
+    max: f32,
+    sum: f64,
+    values: usize,
+}
+
+pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    let mut truth = labels::read_truth(&args.labels)?;
+    truth.truncate(args.limit.map_or(usize::MAX, |limit| limit as usize));
+    // A photo that is missing is told before minutes are spent on the others.
+    for Truth { file, .. } in &truth {
+        let path = args.images.join(file);
+        std::fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
+    }
+    let network = Network::open(args.graph.as_deref(), &args.input)?;
+    let quantized =
+        args.quantized.as_deref().map(|path| Network::open(Some(path), &args.input)).transpose()?;
+    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: 0 };
+    let mut contest = Contest::new(network, quantized, &calibration, settings)?;
+
+    let mut tally: Vec<Score> = contest.contenders.iter().map(|_| Score::default()).collect();
+    let mut difference = Difference::default();
+    let bar = report::progress(truth.len(), "photos");
+    for Truth { file, class } in &truth {
+        let photo = Photo::read(&args.images.join(file))?;
+        let input = contest.network.tensor(&photo)?;
+        let mut outputs = Vec::new();
+        for (contender, score) in contest.contenders.iter_mut().zip(&mut tally) {
+            let start = Instant::now();
+            let output = contender.engine.run(&input)?;
+            score.milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
+            scores::check(&output)?;
+            score.count(&output, class.saturating_add(args.label_offset), &args.labels)?;
+            outputs.push(output);
+        }
+        if let [float, eight_bit] = &outputs[..] {
+            difference.add(float, eight_bit)?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+
+    let compared = contest.contenders.len() == 2;
+    if args.json {
+        let value = json(&contest, settings, &tally, compared.then_some(&difference), truth.len());
+        return Ok(report::json(out, &value)?);
+    }
+    writeln!(out, "{DIM}network{DIM:#}  {}", contest.network.name)?;
+    if let Some(calibrated) = contest.calibrated {
+        let photos = report::count(calibrated, "photo");
+        writeln!(out, "         turned into eight bits in memory, calibrated with {photos}")?;
+    }
+    writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
+    writeln!(out, "{DIM}photos{DIM:#}   {}\n", truth.len())?;
+    let mut table = Table::new(&["", "top-1", "top-5", "ms/photo", "size"], 1);
+    for (contender, score) in contest.contenders.iter().zip(&mut tally) {
+        table.row([
+            contender.kind.name().to_owned(),
+            report::percent(score.top1, truth.len()),
+            report::percent(score.top5, truth.len()),
+            format!("{:.2}", median(&mut score.milliseconds)),
+            report::bytes(contender.bytes),
+        ]);
+    }
+    table.write(out)?;
+    if compared {
+        writeln!(out, "\nsame answer       {}", report::percent(difference.same_answer, truth.len()))?;
+        writeln!(
+            out,
+            "output difference {:.4} at most, {:.4} on average",
+            difference.max,
+            difference.mean()
+        )?;
+    }
+    Ok(())
+}
+
+impl Score {
+    fn count(&mut self, output: &[f32], class: usize, labels: &std::path::Path) -> Result<(), CliError> {
+        if class >= output.len() {
+            let reason = format!(
+                "class {class} (with --label-offset) does not exist: the network has {} classes, counted from 0",
+                output.len()
+            );
+            return Err(CliError::text(labels, None, reason));
+        }
+        let best = scores::top(output, 5);
+        self.top1 += usize::from(best[0].class == class);
+        self.top5 += usize::from(best.iter().any(|answer| answer.class == class));
+        Ok(())
+    }
+}
+
+impl Difference {
+    fn add(&mut self, float: &[f32], eight_bit: &[f32]) -> Result<(), CliError> {
+        if float.len() != eight_bit.len() {
+            return Err(CliError::Invalid(format!(
+                "the float network has {} outputs and the eight-bit one {}: they are not the same network",
+                float.len(),
+                eight_bit.len()
+            )));
+        }
+        self.same_answer += usize::from(scores::top(float, 1)[0].class == scores::top(eight_bit, 1)[0].class);
+        for (a, b) in float.iter().zip(eight_bit) {
+            self.max = self.max.max((a - b).abs());
+            self.sum += f64::from((a - b).abs());
+        }
+        self.values += float.len();
+        Ok(())
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.values.max(1) as f64
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn json(
+    contest: &Contest,
+    settings: &Settings,
+    tally: &[Score],
+    difference: Option<&Difference>,
+    photos: usize,
+) -> serde_json::Value {
+    let part = |count: usize| count as f64 / photos.max(1) as f64;
+    let networks: Vec<_> = contest
+        .contenders
+        .iter()
+        .zip(tally)
+        .map(|(contender, score)| {
+            json!({
+                "kind": contender.kind.name(),
+                "bytes": contender.bytes,
+                "top1": part(score.top1),
+                "top5": part(score.top5),
+                "median_milliseconds": median(&mut score.milliseconds.clone()),
+            })
+        })
+        .collect();
+    json!({
+        "network": contest.network.name,
+        "photos": photos,
+        "calibration_photos": contest.calibrated,
+        "backend": settings.backend.name(),
+        "threads": settings.threads,
+        "networks": networks,
+        "same_answer": difference.map(|difference| part(difference.same_answer)),
+        "max_difference": difference.map(|difference| difference.max),
+        "mean_difference": difference.map(Difference::mean),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_and_differences() {
+        let mut score = Score::default();
+        let labels = std::path::Path::new("l.tsv");
+        score.count(&[0.0, 3.0, 1.0], 1, labels).expect("a class");
+        score.count(&[0.0, 3.0, 1.0], 2, labels).expect("a class");
+        assert_eq!((score.top1, score.top5), (1, 2));
+        assert!(score.count(&[0.0], 1, labels).is_err());
+        let mut difference = Difference::default();
+        difference.add(&[0.0, 1.0], &[0.5, 1.0]).expect("equal lengths");
+        difference.add(&[0.0, 1.0], &[3.0, 1.0]).expect("equal lengths");
+        assert_eq!((difference.same_answer, difference.max, difference.mean()), (1, 3.0, 0.875));
+        assert!(difference.add(&[0.0], &[0.0, 1.0]).is_err());
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+    }
+}

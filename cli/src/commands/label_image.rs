@@ -1,0 +1,139 @@
+//! `eightbit label-image`: what a photo shows, by the float network and by the eight-bit one.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::args::LabelImageArgs;
+use crate::builtin;
+use crate::contest::{Calibration, Contender, Contest};
+use crate::engine::Settings;
+use crate::error::CliError;
+use crate::labels::Labels;
+use crate::network::Network;
+use crate::photo::Photo;
+use crate::report::{self, BOLD, DIM};
+use crate::scores::{self, Answer};
+
+/// How wide an answer may be where two stand side by side.
+const COLUMN: usize = 48;
+
+/// What one network says.
+struct Reply<'a> {
+    contender: &'a Contender,
+    answers: Vec<Answer>,
+    softmax: bool,
+    milliseconds: f64,
+}
+
+pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    // What needs little time and may be wrong comes first.
+    let (photo, photo_name) = match &args.image {
+        None => (Photo::builtin(builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
+        Some(path) => (Photo::read(path)?, path.display().to_string()),
+    };
+    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let network = Network::open(args.graph.as_deref(), &args.input)?;
+    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: 0 };
+    let mut contest = Contest::new(network, None, &calibration, settings)?;
+    let input = contest.network.tensor(&photo)?;
+    let mut outputs = Vec::new();
+    for contender in &mut contest.contenders {
+        outputs.push(contender.engine.time(&input)?);
+    }
+    let classes = outputs.first().map_or(0, |(output, _)| output.len());
+    let labels = match labels {
+        Some(labels) => labels,
+        None => Labels::imagenet(classes),
+    };
+    let mut replies = Vec::new();
+    for (contender, (output, milliseconds)) in contest.contenders.iter().zip(outputs) {
+        let (scores, softmax) = scores::probabilities(&output)?;
+        let answers = scores::top(&scores, usize::from(args.top));
+        replies.push(Reply { contender, answers, softmax, milliseconds });
+    }
+    if args.json {
+        return Ok(report::json(out, &json(&contest, &photo_name, settings, &replies, &labels))?);
+    }
+    let Photo { width, height, .. } = photo;
+    writeln!(out, "{DIM}photo{DIM:#}    {photo_name}, {width}×{height}")?;
+    writeln!(out, "{DIM}network{DIM:#}  {}", contest.network.name)?;
+    if let Some(calibrated) = contest.calibrated {
+        writeln!(
+            out,
+            "         turned into eight bits in memory, calibrated with {}",
+            report::count(calibrated, "photo")
+        )?;
+    }
+    writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
+    writeln!(out)?;
+    columns(out, &replies, &labels)?;
+    writeln!(out)?;
+    if replies.iter().any(|reply| reply.softmax) {
+        writeln!(out, "{DIM}Scores are the softmax of the network's logits.{DIM:#}")?;
+    }
+    Ok(())
+}
+
+/// The answers side by side, each in TensorFlow's form: `label (index): score`.
+fn columns(out: &mut dyn Write, replies: &[Reply], labels: &Labels) -> Result<(), CliError> {
+    let column = if replies.len() == 1 { usize::MAX } else { COLUMN };
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    for reply in replies {
+        let answers = reply.answers.iter().map(|&Answer { class, score }| {
+            let tail = format!(" ({class}): {score:.6}");
+            let name = labels.name(class);
+            report::fit(&name, column.saturating_sub(tail.chars().count())) + &tail
+        });
+        let size = report::bytes(reply.contender.bytes);
+        let facts = format!("{:.2} ms, {size}", reply.milliseconds);
+        cells.push(std::iter::once(facts).chain(answers).collect());
+    }
+    let width = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0) + 2;
+    let head: String =
+        replies.iter().map(|reply| format!("{:<width$}", reply.contender.kind.name())).collect();
+    writeln!(out, "{BOLD}{}{BOLD:#}", head.trim_end())?;
+    let rows = cells.iter().map(Vec::len).max().unwrap_or(0);
+    for row in 0..rows {
+        let line: String = cells
+            .iter()
+            .map(|cells| format!("{:<width$}", cells.get(row).map_or("", String::as_str)))
+            .collect();
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn json(
+    contest: &Contest,
+    photo: &str,
+    settings: &Settings,
+    replies: &[Reply],
+    labels: &Labels,
+) -> serde_json::Value {
+    let networks: Vec<_> = replies
+        .iter()
+        .map(|reply| {
+            let answers: Vec<_> = reply
+                .answers
+                .iter()
+                .map(|&Answer { class, score }| json!({ "label": labels.name(class), "index": class, "score": score }))
+                .collect();
+            json!({
+                "kind": reply.contender.kind.name(),
+                "bytes": reply.contender.bytes,
+                "milliseconds": reply.milliseconds,
+                "softmax": reply.softmax,
+                "answers": answers,
+            })
+        })
+        .collect();
+    json!({
+        "photo": photo,
+        "network": contest.network.name,
+        "calibration_photos": contest.calibrated,
+        "backend": settings.backend.name(),
+        "threads": settings.threads,
+        "networks": networks,
+    })
+}

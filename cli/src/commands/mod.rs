@@ -1,0 +1,23 @@
+//! One file per command.
+
+mod bench;
+mod cpu;
+mod evaluate;
+mod label_image;
+mod quantize;
+
+use std::io::Write;
+
+use crate::args::{Cli, Command};
+use crate::engine::Settings;
+use crate::error::CliError;
+
+pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
+    match &cli.command {
+        Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads)?, out),
+        Command::Quantize(args) => quantize::run(args, out),
+        Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads)?, out),
+        Command::Cpu(args) => cpu::run(args, out),
+        Command::Bench(args) => bench::run(args, out),
+    }
+}

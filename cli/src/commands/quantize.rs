@@ -1,0 +1,129 @@
+//! `eightbit quantize`: a float network into an eight-bit file.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use eightbit_graph::quantize::QuantizeReport;
+use serde_json::json;
+
+use crate::args::QuantizeArgs;
+use crate::contest::Calibration;
+use crate::error::CliError;
+use crate::network::Network;
+use crate::report::{self, BOLD, DIM, Table};
+
+/// On how many of the calibration photos the error of each layer is measured.
+const MEASURED: usize = 4;
+/// How many of the layers that lose most are shown.
+const WORST: usize = 5;
+/// A summary must fit on a screen: no more reasons are shown.
+const REASONS: usize = 8;
+
+pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    check_output(&args.model, &args.output)?;
+    let network = Network::open(Some(&args.model), &args.input)?;
+    if network.is_eight_bit() {
+        let reason = format!("{}: the network is eight-bit already: give the float one", network.name);
+        return Err(CliError::Invalid(reason));
+    }
+    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: MEASURED };
+    let (graph, report) = calibration.quantize(&network)?;
+    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.name, error))?;
+    std::fs::write(&args.output, &bytes).map_err(|source| CliError::write(&args.output, source))?;
+    if args.json {
+        return Ok(report::json(out, &json(args, &network, &report, bytes.len()))?);
+    }
+    text(out, &network, &args.output, &report, bytes.len())
+}
+
+/// Finds out before minutes of work whether the result can be written, and refuses to write over the float network.
+fn check_output(model: &Path, output: &Path) -> Result<(), CliError> {
+    if let (Ok(model), Ok(target)) = (model.canonicalize(), output.canonicalize())
+        && model == target
+    {
+        let reason = "the output would replace the float network: give another file with -o".to_owned();
+        return Err(CliError::Usage(reason));
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::metadata(folder).map_err(|source| CliError::write(output, source))?;
+    if output.is_dir() {
+        return Err(CliError::Usage(format!("{} is a folder: give a file with -o", output.display())));
+    }
+    Ok(())
+}
+
+fn text(
+    out: &mut dyn Write,
+    network: &Network,
+    output: &Path,
+    report: &QuantizeReport,
+    bytes: usize,
+) -> Result<(), CliError> {
+    writeln!(out, "{BOLD}{}{BOLD:#}", output.display())?;
+    let part = 100.0 * bytes as f64 / network.bytes.max(1) as f64;
+    writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(network.bytes), report::bytes(bytes))?;
+    writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
+    let (eight_bit, float) = (report.quantized().count(), report.float().count());
+    writeln!(out, "nodes       {eight_bit} in eight bits, {float} left float")?;
+    let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (node, reason) in report.float() {
+        reasons.entry((&node.op, reason)).or_default().push(&node.name);
+    }
+    for ((op, reason), nodes) in reasons.iter().take(REASONS) {
+        let first = report::fit(nodes.first().copied().unwrap_or_default(), 40);
+        let others = if nodes.len() > 1 { format!(" and {} more", nodes.len() - 1) } else { String::new() };
+        writeln!(out, "  {op} {first:?}{others}: {DIM}{reason}{DIM:#}")?;
+    }
+    if reasons.len() > REASONS {
+        writeln!(out, "  and {} more reasons: see --json", reasons.len() - REASONS)?;
+    }
+    let worst = report.worst_layers(WORST);
+    if !worst.is_empty() {
+        writeln!(
+            out,
+            "\nLayers that lose most, as signal-to-noise ratio (dB; 20 dB is a tenth, 40 dB a hundredth)"
+        )?;
+        let mut table = Table::new(&["node", "operator", "alone", "up to here"], 2);
+        for layer in worst {
+            table.row([
+                report::fit(&layer.node, 60),
+                layer.op.clone(),
+                format!("{:.1}", layer.sqnr_db),
+                format!("{:.1}", layer.accumulated_sqnr_db),
+            ]);
+        }
+        table.write(out)?;
+    }
+    Ok(())
+}
+
+fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: usize) -> serde_json::Value {
+    let float: Vec<_> = report
+        .float()
+        .map(|(node, reason)| json!({ "node": node.name, "operator": node.op, "reason": reason }))
+        .collect();
+    let layers: Vec<_> = report
+        .worst_layers(usize::MAX)
+        .into_iter()
+        .map(|layer| {
+            json!({
+                "node": layer.node,
+                "operator": layer.op,
+                // JSON has no infinity: a layer that loses nothing has no ratio.
+                "sqnr_db": layer.sqnr_db,
+                "accumulated_sqnr_db": layer.accumulated_sqnr_db,
+            })
+        })
+        .collect();
+    json!({
+        "model": args.model.display().to_string(),
+        "output": args.output.display().to_string(),
+        "bytes_before": network.bytes,
+        "bytes_after": bytes,
+        "calibration_photos": report.calibration.inputs,
+        "nodes_eight_bit": report.quantized().count(),
+        "nodes_float": float,
+        "layers": layers,
+    })
+}

@@ -1,0 +1,135 @@
+//! The networks that a command runs: the float one and the eight-bit one, or the one that there is.
+
+use std::path::PathBuf;
+
+use eightbit_graph::quantize::{self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport};
+use eightbit_graph::{Graph, Tensor};
+
+use crate::args::RangeArgs;
+use crate::builtin;
+use crate::engine::{Engine, Settings};
+use crate::error::CliError;
+use crate::network::Network;
+use crate::photo::{self, Photo};
+use crate::report;
+
+/// What a network computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Float,
+    EightBit,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::EightBit => "eight-bit",
+        }
+    }
+}
+
+/// A network that is ready to run.
+pub(crate) struct Contender {
+    pub(crate) kind: Kind,
+    /// The size of its file.
+    pub(crate) bytes: usize,
+    pub(crate) engine: Engine,
+}
+
+/// One or two networks that take the same photos.
+pub(crate) struct Contest {
+    /// The network that was given.
+    pub(crate) network: Network,
+    /// The float network, if there is one, before the eight-bit one.
+    pub(crate) contenders: Vec<Contender>,
+    /// With how many photos the eight-bit network was calibrated, if that happened here.
+    pub(crate) calibrated: Option<usize>,
+}
+
+impl Contest {
+    /// A float `network` and its eight-bit form: `quantized` if it is given, otherwise made in memory. An eight-bit
+    /// `network` runs alone.
+    pub(crate) fn new(
+        network: Network,
+        quantized: Option<Network>,
+        calibration: &Calibration,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        let contender = |kind, bytes, name: &str, graph: &Graph| -> Result<Contender, CliError> {
+            Ok(Contender { kind, bytes, engine: Engine::new(name, graph, settings)? })
+        };
+        if network.is_eight_bit() {
+            if quantized.is_some() {
+                let reason =
+                    "--graph is an eight-bit network already: give it alone, or the float one".to_owned();
+                return Err(CliError::Usage(reason));
+            }
+            let alone = contender(Kind::EightBit, network.bytes, &network.name, &network.graph)?;
+            return Ok(Self { network, contenders: vec![alone], calibrated: None });
+        }
+        let float = contender(Kind::Float, network.bytes, &network.name, &network.graph)?;
+        let (eight_bit, calibrated) = match quantized {
+            Some(quantized) => {
+                if quantized.format != network.format {
+                    let reason =
+                        format!("{} does not take the same input as {}", quantized.name, network.name);
+                    return Err(CliError::Invalid(reason));
+                }
+                (contender(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?, None)
+            }
+            None => {
+                let (graph, report) = calibration.quantize(&network)?;
+                let name = format!("{} in eight bits", network.name);
+                let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
+                (contender(Kind::EightBit, bytes, &name, &graph)?, Some(report.calibration.inputs))
+            }
+        };
+        Ok(Self { network, contenders: vec![float, eight_bit], calibrated })
+    }
+}
+
+/// How a float network becomes an eight-bit one.
+pub(crate) struct Calibration<'a> {
+    /// Files and folders; the built-in photos if there are none.
+    pub(crate) photos: &'a [PathBuf],
+    pub(crate) range: &'a RangeArgs,
+    /// On how many photos the error of each layer is measured.
+    pub(crate) measured: usize,
+}
+
+impl Calibration<'_> {
+    /// The eight-bit form of `network`, with a progress bar.
+    pub(crate) fn quantize(&self, network: &Network) -> Result<(Graph, QuantizeReport), CliError> {
+        type Reader<'a> = Box<dyn Fn() -> Result<Photo, CliError> + 'a>;
+        let paths;
+        let readers: Vec<Reader> = if self.photos.is_empty() {
+            builtin::PHOTOS.iter().map(|photo| Box::new(|| Photo::builtin(photo)) as Reader).collect()
+        } else {
+            paths = photo::find(self.photos)?;
+            paths.iter().map(|path| Box::new(|| Photo::read(path)) as Reader).collect()
+        };
+        if readers.is_empty() {
+            let places: Vec<String> =
+                self.photos.iter().take(4).map(|path| path.display().to_string()).collect();
+            return Err(CliError::NoCalibration(places.join(", ")));
+        }
+        let bar = report::progress(readers.len() + self.measured.min(readers.len()), "calibrating");
+        let examples = readers
+            .iter()
+            .map(|read| -> Result<Vec<Tensor>, CliError> { Ok(vec![network.tensor(&read()?)?]) });
+        let method = match (self.range.min_max, self.range.percentile) {
+            (true, _) => CalibrationMethod::MinMax,
+            (false, Some(percent)) => CalibrationMethod::Percentile(percent),
+            (false, None) => QuantizeOptions::default().method,
+        };
+        let options = QuantizeOptions { method, measured: self.measured };
+        let result = quantize::quantize(&network.graph, examples, &options, |progress| match progress {
+            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+            Progress::Pass(pass) => bar.set_message(pass),
+            _ => {}
+        });
+        bar.finish_and_clear();
+        result.map_err(|error| error.of_model(&network.name))
+    }
+}

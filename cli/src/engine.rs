@@ -1,0 +1,99 @@
+//! Running a network: one photo in, scores out.
+
+use std::time::{Duration, Instant};
+
+use eightbit::Backend;
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Tensor};
+
+use crate::error::CliError;
+
+/// What networks are run with.
+pub(crate) struct Settings {
+    pub(crate) backend: Backend,
+    /// For eight-bit networks; float ones are there to compare with, and run on one.
+    pub(crate) threads: usize,
+}
+
+impl Settings {
+    /// The best backend, or the one that `EIGHTBIT_BACKEND` names, on so many threads.
+    pub(crate) fn new(threads: u16) -> Result<Self, CliError> {
+        let threads = usize::from(threads);
+        start_threads(threads)?;
+        Ok(Self { backend: Backend::best()?, threads })
+    }
+
+    /// For people.
+    pub(crate) fn describe(&self) -> String {
+        let threads = crate::report::count(self.threads, "thread");
+        let float = if self.threads > 1 { " (the float network on one)" } else { "" };
+        format!("backend {}, {threads}{float}", self.backend)
+    }
+}
+
+#[cfg(feature = "rayon")]
+fn start_threads(threads: usize) -> Result<(), CliError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().map_err(|error| CliError::Invalid(format!("cannot start {threads} threads: {error}")))
+}
+
+#[cfg(not(feature = "rayon"))]
+fn start_threads(threads: usize) -> Result<(), CliError> {
+    match threads {
+        1 => Ok(()),
+        _ => Err(CliError::Usage("--threads: this program was built without the feature rayon".to_owned())),
+    }
+}
+
+/// Repetitions of a timed run: the first ones warm the caches.
+const WARM_UP: usize = 2;
+const REPETITIONS: usize = 15;
+/// No more repetitions after so long.
+const ENOUGH: Duration = Duration::from_millis(600);
+
+/// A network that is ready to run.
+pub(crate) struct Engine {
+    executor: Executor,
+    name: String,
+    input: String,
+}
+
+impl Engine {
+    /// Prepares `graph`, which has one input and one output; `name` is for errors.
+    pub(crate) fn new(name: &str, graph: &Graph, settings: &Settings) -> Result<Self, CliError> {
+        let mut options = ExecutorOptions::default();
+        options.backend = Some(settings.backend);
+        options.threads = settings.threads;
+        let executor = Executor::new(graph, &options).map_err(|error| CliError::model(name, error))?;
+        let input = graph.inputs.first().map_or_else(String::new, |input| input.name.clone());
+        Ok(Self { executor, name: name.to_owned(), input })
+    }
+
+    /// The output for `input`.
+    pub(crate) fn run(&mut self, input: &Tensor) -> Result<Vec<f32>, CliError> {
+        let outputs = self.executor.run(&[(&self.input, input)]);
+        let output = outputs.and_then(|outputs| match outputs.into_iter().next() {
+            Some(output) => output.into_values::<f32>(),
+            None => Ok(Vec::new()),
+        });
+        output.map_err(|error| CliError::model(&self.name, error))
+    }
+
+    /// The output for `input`, and the median of the milliseconds that it takes.
+    pub(crate) fn time(&mut self, input: &Tensor) -> Result<(Vec<f32>, f64), CliError> {
+        let begin = Instant::now();
+        let mut output = self.run(input)?;
+        let mut times = Vec::new();
+        for turn in 1..WARM_UP + REPETITIONS {
+            let start = Instant::now();
+            output = self.run(input)?;
+            if turn >= WARM_UP {
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+            if begin.elapsed() > ENOUGH && !times.is_empty() {
+                break;
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        Ok((output, times.get(times.len() / 2).copied().unwrap_or(0.0)))
+    }
+}

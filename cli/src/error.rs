@@ -1,0 +1,76 @@
+//! What can go wrong in a command, and the exit code that says so.
+
+use std::path::{Path, PathBuf};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// Arguments that are each well-formed but do not go together, or do not fit the model.
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{}: not a PNG or JPEG photo, or a damaged one: {reason}", path.display())]
+    Photo { path: PathBuf, reason: String },
+    #[error("{}{}: {reason}", path.display(), line(*number))]
+    TextFile { path: PathBuf, number: Option<usize>, reason: String },
+    #[error("{model}: {source}")]
+    Model { model: String, source: Box<eightbit_graph::Error> },
+    /// What a graph is not happy with, before it is known whose graph it is.
+    #[error(transparent)]
+    Graph(Box<eightbit_graph::Error>),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the calibration set is empty: no PNG or JPEG photo in {0}")]
+    NoCalibration(String),
+    #[error(transparent)]
+    Arithmetic(#[from] eightbit::Error),
+    #[error(transparent)]
+    Backend(#[from] eightbit::BackendError),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+fn line(number: Option<usize>) -> String {
+    number.map_or_else(String::new, |number| format!(", line {number}"))
+}
+
+impl From<eightbit_graph::Error> for CliError {
+    fn from(error: eightbit_graph::Error) -> Self {
+        Self::Graph(Box::new(error))
+    }
+}
+
+impl CliError {
+    pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action: "read", path: path.to_owned(), source }
+    }
+
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action: "write", path: path.to_owned(), source }
+    }
+
+    pub(crate) fn model(model: &str, source: eightbit_graph::Error) -> Self {
+        Self::Model { model: model.to_owned(), source: Box::new(source) }
+    }
+
+    /// The same error, with the name of the model if it is about a graph.
+    pub(crate) fn of_model(self, model: &str) -> Self {
+        match self {
+            Self::Graph(source) => Self::Model { model: model.to_owned(), source },
+            other => other,
+        }
+    }
+
+    pub(crate) fn text(path: &Path, number: impl Into<Option<usize>>, reason: impl Into<String>) -> Self {
+        Self::TextFile { path: path.to_owned(), number: number.into(), reason: reason.into() }
+    }
+
+    /// 2 if the command line is wrong, as clap has it; 1 for everything else.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}

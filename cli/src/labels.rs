@@ -1,0 +1,133 @@
+//! Label files: the names of the classes, and which photo shows which class.
+
+use std::path::{Path, PathBuf};
+
+use crate::builtin;
+use crate::error::CliError;
+
+/// The names of a model's classes; the line number, counted from 0, is the class.
+pub(crate) struct Labels(Vec<String>);
+
+impl Labels {
+    /// One name a line.
+    pub(crate) fn parse(text: &str) -> Self {
+        // A name must not be able to steer the terminal.
+        Self(text.lines().map(|line| line.trim().replace(char::is_control, " ")).collect())
+    }
+
+    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
+        let labels = Self::parse(&read_text(path)?);
+        if labels.0.iter().all(String::is_empty) {
+            return Err(CliError::text(
+                path,
+                None,
+                "a label file has one class name a line; this one is empty",
+            ));
+        }
+        Ok(labels)
+    }
+
+    /// The names for a network of so many classes that comes without any: ImageNet's, if their number fits.
+    pub(crate) fn imagenet(classes: usize) -> Self {
+        let mut labels = Self::parse(builtin::LABELS);
+        if classes == labels.0.len() + 1 {
+            // TensorFlow's ImageNet networks have one class more, before the others.
+            labels.0.insert(0, "background".to_owned());
+        }
+        if labels.0.len() == classes { labels } else { Self(Vec::new()) }
+    }
+
+    /// The name of `class`; `class N` for one without a name.
+    pub(crate) fn name(&self, class: usize) -> String {
+        match self.0.get(class) {
+            Some(name) if !name.is_empty() => name.clone(),
+            _ => format!("class {class}"),
+        }
+    }
+}
+
+/// A photo and the class that it shows.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Truth {
+    pub(crate) file: PathBuf,
+    pub(crate) class: usize,
+}
+
+/// Reads which photo shows which class: a file name and a class number (counted from 0) a line, with a tab or a comma between
+/// them. Further columns, empty lines and lines that begin with `#` are skipped, and so is a first line whose
+/// second column is not a number (the head).
+pub(crate) fn read_truth(path: &Path) -> Result<Vec<Truth>, CliError> {
+    parse_truth(path, &read_text(path)?)
+}
+
+fn parse_truth(path: &Path, text: &str) -> Result<Vec<Truth>, CliError> {
+    let mut truth = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut columns = line.split(['\t', ',']).map(str::trim);
+        let (file, class) = (columns.next().unwrap_or_default(), columns.next());
+        match class.map(str::parse) {
+            Some(Ok(class)) if !file.is_empty() => truth.push(Truth { file: file.into(), class }),
+            Some(Err(_)) if index == 0 => {}
+            _ => {
+                let reason = "a file name and a class number are needed, with a tab or a comma between them";
+                return Err(CliError::text(path, index + 1, reason));
+            }
+        }
+    }
+    if truth.is_empty() {
+        return Err(CliError::text(
+            path,
+            None,
+            "no photo is listed: a line has a file name, a tab and a class number",
+        ));
+    }
+    Ok(truth)
+}
+
+/// A text file, whole.
+pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    let bytes = std::fs::read(path).map_err(|source| CliError::read(path, source))?;
+    String::from_utf8(bytes).map_err(|_| CliError::text(path, None, "not a text file in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_by_line_number() {
+        let labels = Labels::parse("tench, Tinca tinca\r\n\u{1b}[31mgoldfish\n\n");
+        assert_eq!(labels.name(0), "tench, Tinca tinca");
+        assert_eq!(labels.name(1), " [31mgoldfish");
+        assert_eq!(labels.name(2), "class 2");
+        assert_eq!(labels.name(99), "class 99");
+    }
+
+    #[test]
+    fn imagenet_with_and_without_a_background() {
+        assert_eq!(Labels::imagenet(1000).name(652), "military uniform");
+        assert_eq!(Labels::imagenet(1001).name(653), "military uniform");
+        assert_eq!(Labels::imagenet(10).name(3), "class 3");
+    }
+
+    #[test]
+    fn truth_with_and_without_a_head() {
+        let expected = [Truth { file: "a.png".into(), class: 90 }, Truth { file: "b.png".into(), class: 3 }];
+        for text in ["file\tlabel0\na.png\t90\nb.png\t3\n", "a.png,90,x\n# note\n\nb.png , 3\n"] {
+            assert_eq!(parse_truth(Path::new("t"), text).expect("valid"), expected);
+        }
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let error = |text| parse_truth(Path::new("t.tsv"), text).expect_err("invalid").to_string();
+        assert!(error("a.png\t1\nb.png\tcat\n").starts_with("t.tsv, line 2: a file name and a class number"));
+        assert!(error("a.png\t1\nb.png\n").starts_with("t.tsv, line 2"));
+        assert!(error("file\tlabel\n").starts_with("t.tsv: no photo is listed"));
+        assert!(error("a.png\t-1\nb.png\t-2").starts_with("t.tsv, line 2"));
+    }
+}

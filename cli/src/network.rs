@@ -1,0 +1,247 @@
+//! A network that a photo goes into and scores come out of.
+
+use std::path::Path;
+
+use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
+use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, passes};
+
+use crate::args::InputArgs;
+use crate::builtin;
+use crate::error::CliError;
+use crate::photo::{InputFormat, Layout, Photo};
+
+/// The side of a photo for networks that do not say: what ImageNet classifiers take.
+const DEFAULT_SIDE: usize = 224;
+
+/// A graph with one input for a photo and one output for scores.
+pub(crate) struct Network {
+    /// The file's name, for people.
+    pub(crate) name: String,
+    pub(crate) graph: Graph,
+    /// The size of the file.
+    pub(crate) bytes: usize,
+    /// What the input takes.
+    pub(crate) format: InputFormat,
+}
+
+impl Network {
+    /// The network in the ONNX file `path`, or the built-in one; with its input and output chosen by `args`.
+    pub(crate) fn open(path: Option<&Path>, args: &InputArgs) -> Result<Self, CliError> {
+        match path {
+            None => {
+                let name = builtin::MODEL_NAME.to_owned();
+                let graph = Graph::from_onnx_bytes(builtin::MODEL);
+                Self::new(name, graph, builtin::MODEL.len(), args)
+            }
+            Some(path) => {
+                let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
+                let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+                Self::new(path.display().to_string(), Graph::from_onnx_file(path), bytes, args)
+            }
+        }
+    }
+
+    fn new(
+        name: String,
+        graph: Result<Graph, eightbit_graph::Error>,
+        bytes: usize,
+        args: &InputArgs,
+    ) -> Result<Self, CliError> {
+        let mut graph = match graph {
+            // It names the file already.
+            Err(error @ eightbit_graph::Error::Io { .. }) => {
+                return Err(CliError::Invalid(error.to_string()));
+            }
+            graph => graph.map_err(|error| CliError::model(&name, error))?,
+        };
+        choose_layers(&mut graph, &name, args)?;
+        let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
+        let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
+        let of_model = |error| CliError::model(&name, error);
+        let mut graph = passes::strip_unused_nodes(graph).map_err(of_model)?;
+        check_numbers(&graph).map_err(wrong)?;
+        // Finds operators that are not supported and shapes that do not fit, before anything is computed.
+        let types = infer_shapes(&graph, &ShapeOptions::default()).map_err(of_model)?;
+        let output = &mut graph.outputs[0];
+        if let Some(found) = types.get(&output.name) {
+            output.data_type = found.data_type;
+            output.shape = found.shape.iter().copied().map(Some).collect();
+        }
+        if output.data_type != DataType::F32 {
+            let (output, found) = (&output.name, output.data_type);
+            return Err(wrong(format!("output {output:?} is {found}: scores must be floats")));
+        }
+        Ok(Self { name, graph, bytes, format })
+    }
+
+    /// `photo` as the network's input.
+    pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, CliError> {
+        self.format.tensor(photo).map_err(|error| CliError::model(&self.name, error))
+    }
+
+    /// Whether the network computes in eight bits already, at least in part.
+    pub(crate) fn is_eight_bit(&self) -> bool {
+        const OPERATORS: [&str; 7] = [
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "QLinearConv",
+            "QLinearMatMul",
+            "ConvInteger",
+            "MatMulInteger",
+            "DynamicQuantizeLinear",
+        ];
+        self.graph.nodes.iter().any(|node| OPERATORS.iter().any(|op| node.is(op)))
+    }
+}
+
+/// The reason if a constant holds a value that is not a number: whatever is computed with it is not one either.
+fn check_numbers(graph: &Graph) -> Result<(), String> {
+    for (name, tensor) in &graph.constants {
+        let TensorData::F32(values) = tensor.data() else { continue };
+        if let Some(index) = values.iter().position(|value| value.is_nan()) {
+            let reads = |node: &&Node| node.inputs.contains(name);
+            let reader = graph.nodes.iter().find(reads);
+            let reader = reader
+                .map_or_else(String::new, |node| format!(", which node {:?} ({}) reads", node.name, node.op));
+            return Err(format!("constant {name:?}{reader}: element {index} is not a number (NaN)"));
+        }
+    }
+    Ok(())
+}
+
+/// Leaves the graph with the one input and the one output that are wanted.
+fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(), CliError> {
+    let list = |values: &[ValueInfo]| {
+        let names: Vec<String> = values.iter().take(8).map(|value| format!("{:?}", value.name)).collect();
+        names.join(", ") + if values.len() > 8 { ", …" } else { "" }
+    };
+    let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
+        CliError::Invalid(format!(
+            "{model}: {flag} {name:?} is no {kind} of the network, which has {}",
+            list(values)
+        ))
+    };
+    let several = |flag: &str, kind: &str, values: &[ValueInfo]| {
+        CliError::Invalid(format!(
+            "{model}: the network has {} {kind}s, one is needed: choose with {flag} among {}",
+            values.len(),
+            if values.is_empty() { "none".to_owned() } else { list(values) }
+        ))
+    };
+    if let Some(name) = &args.output_layer {
+        if !graph.is_output(name) {
+            // Any value that a node writes can be looked at, as in TensorFlow.
+            if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
+                return Err(missing("--output-layer", "value", name, &graph.outputs));
+            }
+            graph.outputs.push(ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() });
+        }
+        graph.outputs.retain(|output| output.name == *name);
+    }
+    if let Some(name) = &args.input_layer
+        && graph.input_info(name).is_none()
+    {
+        return Err(missing("--input-layer", "input", name, &graph.inputs));
+    }
+    if graph.inputs.len() != 1 {
+        return Err(several("--input-layer", "input", &graph.inputs));
+    }
+    if graph.outputs.len() != 1 {
+        return Err(several("--output-layer", "output", &graph.outputs));
+    }
+    Ok(())
+}
+
+/// Gives the input the shape of one photo; the reason if it cannot take one.
+fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, String> {
+    let shape = input
+        .shape
+        .iter()
+        .map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()))
+        .collect::<Vec<_>>()
+        .join("×");
+    let refused = |reason: &str| {
+        format!(
+            "input {:?} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32",
+            input.name, input.data_type
+        )
+    };
+    if input.data_type != DataType::F32 {
+        return Err(refused("does not take floats"));
+    }
+    let &[batch, second, third, fourth] = &input.shape[..] else { return Err(refused("has another rank")) };
+    let (layout, height, width) = match (second, fourth) {
+        // A width of 3 is less likely than three channels in ONNX's own order.
+        (Some(3), _) => (Layout::Nchw, third, fourth),
+        (_, Some(3)) => (Layout::Nhwc, second, third),
+        _ => return Err(refused("does not have 3 channels")),
+    };
+    if batch.is_some_and(|batch| batch != 1) {
+        return Err(refused("takes several photos at once"));
+    }
+    let side = |own: Option<usize>, asked: Option<u16>, flag: &str| match (own, asked.map(usize::from)) {
+        (Some(own), Some(asked)) if own != asked => {
+            Err(format!("input {:?} has the fixed shape {shape}: {flag} {asked} does not fit", input.name))
+        }
+        (Some(0), _) => Err(refused("has no pixels")),
+        (own, asked) => Ok(own.or(asked).unwrap_or(DEFAULT_SIDE)),
+    };
+    let format = InputFormat {
+        height: side(height, args.input_height, "--input-height")?,
+        width: side(width, args.input_width, "--input-width")?,
+        layout,
+        mean: args.input_mean.0,
+        std: args.input_std.0,
+    };
+    input.shape = format.shape().map(Some).to_vec();
+    Ok(format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Channels;
+
+    fn args() -> InputArgs {
+        InputArgs {
+            input_width: None,
+            input_height: None,
+            input_mean: Channels([127.0; 3]),
+            input_std: Channels([128.0; 3]),
+            input_layer: None,
+            output_layer: None,
+        }
+    }
+
+    fn bind(shape: &[Option<usize>], args: &InputArgs) -> Result<(Layout, usize, usize), String> {
+        let mut input = ValueInfo { name: "x".into(), data_type: DataType::F32, shape: shape.to_vec() };
+        let format = bind_input(&mut input, args)?;
+        assert_eq!(input.shape, format.shape().map(Some));
+        Ok((format.layout, format.height, format.width))
+    }
+
+    #[test]
+    fn layouts_are_told_by_the_channels() {
+        assert_eq!(bind(&[Some(1), Some(3), Some(20), Some(30)], &args()), Ok((Layout::Nchw, 20, 30)));
+        assert_eq!(bind(&[None, Some(20), Some(30), Some(3)], &args()), Ok((Layout::Nhwc, 20, 30)));
+        assert_eq!(bind(&[None, Some(3), None, None], &args()), Ok((Layout::Nchw, 224, 224)));
+        let sized = InputArgs { input_width: Some(96), input_height: Some(64), ..args() };
+        assert_eq!(bind(&[None, None, None, Some(3)], &sized), Ok((Layout::Nhwc, 64, 96)));
+    }
+
+    #[test]
+    fn shapes_that_take_no_photo_are_refused() {
+        for shape in [
+            &[Some(1), Some(1), Some(28), Some(28)][..],
+            &[Some(1), Some(3)],
+            &[Some(2), Some(3), Some(8), Some(8)],
+            &[Some(1), Some(3), Some(0), Some(8)],
+            &[],
+        ] {
+            assert!(bind(shape, &args()).expect_err("refused").contains("input \"x\""));
+        }
+        let sized = InputArgs { input_width: Some(299), ..args() };
+        let error = bind(&[Some(1), Some(3), Some(224), Some(224)], &sized).expect_err("refused");
+        assert!(error.contains("1×3×224×224: --input-width 299 does not fit"), "{error}");
+    }
+}

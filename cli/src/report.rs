@@ -1,0 +1,147 @@
+//! How things are said: errors, tables, sizes, times.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::CliError;
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// An error must fit on a screen, whatever a file made it say.
+const MESSAGE_LIMIT: usize = 1200;
+
+/// Tells the user what went wrong, on stderr; in colour if that is a terminal.
+pub(crate) fn error(error: &CliError) {
+    // If stderr is closed, too, nobody is left to tell.
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", shortened(&error.to_string()));
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{} … (shortened)", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+/// A size in decimal units, as file managers and model zoos give it.
+pub(crate) fn bytes(count: usize) -> String {
+    let count = count as f64;
+    match count {
+        1e6.. => format!("{:.2} MB", count / 1e6),
+        1e3.. => format!("{:.1} kB", count / 1e3),
+        _ => format!("{count} bytes"),
+    }
+}
+
+/// A number with its noun: `1 photo`, `7 photos`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A part of a whole in percent; `–` if there is no whole.
+pub(crate) fn percent(part: usize, whole: usize) -> String {
+    if whole == 0 { "–".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+}
+
+/// A table with a bold head: the first column is flush left, numbers are flush right.
+pub(crate) struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    /// How many columns from the left hold text.
+    text_columns: usize,
+}
+
+impl Table {
+    pub(crate) fn new(head: &[&str], text_columns: usize) -> Self {
+        Self { head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new(), text_columns }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let width = |column: usize| {
+            let cells = std::iter::once(&self.head).chain(&self.rows);
+            cells.filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
+        let line = |cells: &[String]| {
+            let mut line = String::new();
+            for (column, (cell, &width)) in cells.iter().zip(&widths).enumerate() {
+                if column > 0 {
+                    line.push_str("  ");
+                }
+                line.push_str(&if column < self.text_columns {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
+                });
+            }
+            line.trim_end().to_owned()
+        };
+        writeln!(out, "{BOLD}{}{BOLD:#}", line(&self.head))?;
+        self.rows.iter().try_for_each(|row| writeln!(out, "{}", line(row)))
+    }
+}
+
+/// Writes JSON, indented, with a line feed at its end.
+pub(crate) fn json(out: &mut dyn Write, value: &serde_json::Value) -> io::Result<()> {
+    writeln!(out, "{value:#}")
+}
+
+/// A progress bar on stderr, if that is a terminal; invisible otherwise.
+pub(crate) fn progress(steps: usize, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{msg:<12} {wide_bar} {pos}/{len} {eta:>4}") {
+        bar.set_style(style);
+    }
+    bar.with_message(what)
+}
+
+/// `text` in at most `width` columns, with an ellipsis where it was cut.
+pub(crate) fn fit(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_parts() {
+        assert_eq!(bytes(18_810_384), "18.81 MB");
+        assert_eq!(bytes(64_206), "64.2 kB");
+        assert_eq!(bytes(7), "7 bytes");
+        assert_eq!(percent(179, 200), "89.5 %");
+        assert_eq!(percent(0, 0), "–");
+        assert_eq!((count(1, "photo"), count(7, "photo")), ("1 photo".into(), "7 photos".into()));
+    }
+
+    #[test]
+    fn a_table_is_aligned() {
+        let mut table = Table::new(&["model", "top-1"], 1);
+        table.row(["float".into(), "89.5 %".into()]);
+        table.row(["eight-bit".into(), "9.0 %".into()]);
+        let mut out = Vec::new();
+        table.write(&mut out).expect("memory takes everything");
+        let text = anstream::adapter::strip_bytes(&out).into_vec();
+        let text = String::from_utf8(text).expect("UTF-8");
+        assert_eq!(text, "model       top-1\nfloat      89.5 %\neight-bit   9.0 %\n");
+    }
+
+    #[test]
+    fn long_messages_fit_on_a_screen() {
+        assert!(shortened(&"ä".repeat(5000)).chars().count() < MESSAGE_LIMIT + 20);
+        assert_eq!(fit("military uniform", 10), "military …");
+        assert_eq!(fit("tench", 10), "tench");
+    }
+}

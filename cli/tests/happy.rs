@@ -1,0 +1,168 @@
+//! What the program does when all is well.
+
+mod support;
+
+use support::{command, eightbit, folder, photos, run, small_network, write};
+
+#[test]
+fn help_has_examples_everywhere() {
+    let help = eightbit(&["--help"]).ok();
+    for name in ["label-image", "quantize", "evaluate", "cpu", "bench"] {
+        assert!(help.contains(name), "{help}");
+        let help = eightbit(&[name, "--help"]).ok();
+        assert!(help.contains("Examples:") && help.contains(&format!("eightbit {name}")), "{help}");
+    }
+}
+
+#[test]
+fn cpu_names_the_backend_and_why() {
+    let text = eightbit(&["cpu"]).ok();
+    assert!(text.contains("portable") && text.contains("the best that can run here"), "{text}");
+    let json = run(command().args(["cpu", "--json"]).env("EIGHTBIT_BACKEND", "portable")).json();
+    assert_eq!((&json["chosen"], &json["requested"]), (&"portable".into(), &"portable".into()));
+    assert!(json["build"]["rustc"].as_str().is_some_and(|rustc| rustc.starts_with("rustc")));
+    let last = json["backends"].as_array().and_then(|backends| backends.last()).expect("backends");
+    assert_eq!((&last["name"], &last["available"]), (&"portable".into(), &true.into()));
+}
+
+#[test]
+fn bench_prints_the_columns_of_the_peers() {
+    let csv = eightbit(&["bench", "gemm", "--budget", "1", "--csv", "7x7x7", "--backend", "portable"]).ok();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 3, "{csv}");
+    for row in &rows {
+        assert_eq!(
+            (row.len(), row[0], row[1], row[2], row[4]),
+            (10, "eightbit", "matmul", "7x7x7", "yes"),
+            "{csv}"
+        );
+        let number = |index: usize| row[index].parse::<f64>().expect("a number");
+        assert!(0.0 < number(7) && number(7) <= number(5) && number(5) <= number(6), "{csv}");
+    }
+    let shapes = folder("bench").join("shapes.txt");
+    std::fs::write(&shapes, "# name H Cin Cout R stride pad groups\nmine 5 4 4 3 1 1 4\n").expect("a file");
+    let shapes = shapes.to_str().expect("UTF-8");
+    let json = eightbit(&["bench", "conv", "--budget", "1", "--json", "--shapes", shapes]).json();
+    assert!(json["peak"]["gops"].as_f64().is_some_and(|rate| rate > 0.0));
+    assert_eq!(json["lines"][0]["shape"], "mine");
+    assert!(json["lines"][0]["fraction_of_peak"].as_f64().is_some_and(|fraction| fraction > 0.0));
+    let text = eightbit(&["bench", "gemm", "--budget", "1", "7x7x7"]).ok();
+    assert!(text.contains("Gop/s") && text.contains("peak"), "{text}");
+}
+
+/// The main job: the built-in network, turned into eight bits in memory, and the built-in photo.
+#[test]
+fn the_default_photo_shows_a_military_uniform() {
+    let json = eightbit(&["label-image", "--json"]).json();
+    let networks = json["networks"].as_array().expect("networks");
+    assert_eq!(networks.len(), 2);
+    for (network, kind) in networks.iter().zip(["float", "eight-bit"]) {
+        assert_eq!(network["kind"], kind);
+        let first = &network["answers"][0];
+        assert_eq!((&first["label"], &first["index"]), (&"military uniform".into(), &652.into()), "{json}");
+    }
+    let score = networks[0]["answers"][0]["score"].as_f64().expect("a score");
+    // ONNX Runtime's score is 0.5495 for the pixels of another JPEG decoder, resized likewise.
+    assert!((score - 0.5495).abs() < 0.03, "{score}");
+    let bytes = |index: usize| networks[index]["bytes"].as_f64().expect("a size");
+    assert!(bytes(1) <= 0.27 * bytes(0), "{json}");
+}
+
+#[test]
+fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
+    let folder = folder("own");
+    let model = write(&folder, &small_network());
+    let model = model.to_str().expect("UTF-8");
+    let labels = folder.join("labels.txt");
+    std::fs::write(&labels, "zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n").expect("a file");
+    let labels = labels.to_str().expect("UTF-8");
+    let photos = photos();
+    let photos = photos.to_str().expect("UTF-8");
+
+    // TensorFlow's spellings, and its form of an answer.
+    let text = eightbit(&[
+        "label-image",
+        &format!("--graph={model}"),
+        &format!("--labels={labels}"),
+        "--input_width=16",
+        "--input_height=16",
+        "--input_mean=127",
+        "--input_std=128",
+        "--input_layer=photo",
+        "--output_layer=logits",
+        "--top=2",
+    ])
+    .ok();
+    assert!(text.contains("float") && text.contains("eight-bit") && text.contains("softmax"), "{text}");
+    let is_answer = |line: &&str| line.contains("): 0.");
+    assert_eq!(text.lines().filter(is_answer).count(), 2, "{text}");
+
+    let eight_bit = folder.join("model.int8.onnx");
+    let eight_bit = eight_bit.to_str().expect("UTF-8");
+    let text =
+        eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--percentile", "99.9"]).ok();
+    assert!(text.contains("calibrated  with 7 photos") && text.contains("alone"), "{text}");
+    let json =
+        eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--json"]).json();
+    assert_eq!(json["calibration_photos"], 7);
+    assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
+
+    // The eight-bit file runs alone.
+    let json = eightbit(&["label-image", "--graph", eight_bit, "--json"]).json();
+    let networks = json["networks"].as_array().expect("networks");
+    assert_eq!((networks.len(), &networks[0]["kind"]), (1, &"eight-bit".into()));
+    assert_eq!(networks[0]["answers"][0]["label"].as_str().map(|label| &label[..6]), Some("class "));
+
+    let truth = folder.join("truth.tsv");
+    let names = ["astronaut.png", "chelsea.png", "china.jpg", "coffee.png"];
+    let lines: String = names.iter().map(|name| format!("{name}\t3\n")).collect();
+    std::fs::write(&truth, format!("file\tlabel\n{lines}")).expect("a file");
+    let truth = truth.to_str().expect("UTF-8");
+    let evaluate =
+        ["evaluate", "--images", photos, "--labels", truth, "--graph", model, "--quantized", eight_bit];
+    let text = eightbit(&evaluate).ok();
+    assert!(text.contains("top-1") && text.contains("same answer"), "{text}");
+    let json = eightbit(&[&evaluate[..], &["--limit", "3", "--json"]].concat()).json();
+    assert_eq!((&json["photos"], &json["networks"][1]["kind"]), (&3.into(), &"eight-bit".into()));
+    assert!(json["same_answer"].as_f64().is_some_and(|same| same >= 0.5), "{json}");
+    let difference = json["max_difference"].as_f64().expect("a number");
+    assert!(0.0 < difference && difference < 0.5, "{json}");
+}
+
+#[test]
+fn answers_do_not_depend_on_backend_or_threads() {
+    let folder = folder("same");
+    let model = write(&folder, &small_network());
+    let answers = |backend: &str, threads: &str| {
+        let mut command = command();
+        command.args(["label-image", "--json", "--threads", threads, "--graph"]).arg(&model);
+        let json = run(command.env("EIGHTBIT_BACKEND", backend)).json();
+        assert_eq!(json["backend"], backend);
+        json["networks"][1]["answers"].clone()
+    };
+    let cpu = eightbit(&["cpu", "--json"]).json();
+    let backends = cpu["backends"].as_array().expect("backends");
+    let expected = answers("portable", "1");
+    for backend in backends.iter().filter(|backend| backend["available"] == true) {
+        for threads in ["1", "3"] {
+            assert_eq!(answers(backend["name"].as_str().expect("a name"), threads), expected, "{backend}");
+        }
+    }
+}
+
+/// `eightbit … | head` must end quietly.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    use std::process::Stdio;
+    for arguments in [&["cpu"][..], &["bench", "gemm", "--csv", "--budget", "1", "7x7"], &["--help"]] {
+        let mut child = command()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("the program ends");
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
+    }
+}

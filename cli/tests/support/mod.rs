@@ -1,0 +1,115 @@
+//! What the tests of the program share: running it, a small network, files to give it.
+#![allow(dead_code, reason = "each test crate uses a part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo};
+
+/// What a run of the program left behind.
+pub(crate) struct Run {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+}
+
+/// Runs the program.
+pub(crate) fn eightbit<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
+    run(command().args(arguments))
+}
+
+/// The program, without the variables that change what it does.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eightbit"));
+    command.env_remove("EIGHTBIT_BACKEND").env_remove("CLICOLOR_FORCE").stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn run(command: &mut Command) -> Run {
+    let output = command.output().expect("the program starts");
+    Run {
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        code: output.status.code(),
+    }
+}
+
+impl Run {
+    /// The output of a run that must succeed and say nothing else.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (Some(0), ""), "{}", self.stdout);
+        self.stdout
+    }
+
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.ok()).expect("JSON")
+    }
+
+    /// Checks that the run failed with `code` and one error on one screen that says all of `parts`; no panic.
+    pub(crate) fn fails(self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        assert!(self.stderr.starts_with("error: "), "{}", self.stderr);
+        assert!(self.stderr.lines().count() <= 20 && self.stderr.len() < 1600, "{}", self.stderr);
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "{part:?} is not in: {}", self.stderr);
+        }
+    }
+}
+
+/// An empty folder for one test.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// The folder of the photos that the program has built in.
+pub(crate) fn photos() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/photos")
+}
+
+/// Writes `graph` as `model.onnx` into `folder`.
+pub(crate) fn write(folder: &Path, graph: &Graph) -> PathBuf {
+    let path = folder.join("model.onnx");
+    graph.to_onnx_file(&path).expect("a file");
+    path
+}
+
+/// A small classifier of photos: convolution, ReLU, average, ten logits; 3×16×16 in.
+pub(crate) fn small_network() -> Graph {
+    let weights = |len: usize, scale: f32| -> Vec<f32> {
+        (0..len).map(|index| ((index * 37 % 101) as f32 / 101.0 - 0.5) * scale).collect()
+    };
+    let info = |name: &str, shape: &[usize]| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: shape.iter().copied().map(Some).collect(),
+    };
+    let mut graph = Graph {
+        name: "small".to_owned(),
+        opset: 13,
+        inputs: vec![info("photo", &[1, 3, 16, 16])],
+        outputs: vec![info("logits", &[1, 10])],
+        ..Graph::default()
+    };
+    graph.nodes = vec![
+        Node::new("conv", "Conv", &["photo", "w", "b"], &["c"])
+            .with("pads", vec![1i64; 4])
+            .with("strides", vec![2i64; 2]),
+        Node::new("relu", "Relu", &["c"], &["r"]),
+        Node::new("mean", "GlobalAveragePool", &["r"], &["m"]),
+        Node::new("flat", "Flatten", &["m"], &["f"]),
+        Node::new("gemm", "Gemm", &["f", "v", "d"], &["logits"]).with("transB", 1i64),
+    ];
+    let mut constant = |name: &str, shape: &[usize], scale: f32| {
+        let tensor = Tensor::new(shape, weights(shape.iter().product(), scale)).expect("a tensor");
+        graph.constants.insert(name.to_owned(), tensor);
+    };
+    constant("w", &[8, 3, 3, 3], 0.5);
+    constant("b", &[8], 0.2);
+    constant("v", &[10, 8], 4.0);
+    constant("d", &[10], 1.0);
+    graph
+}

@@ -1,0 +1,104 @@
+//! Convolution: every backend against the oracle.
+
+use eightbit::{
+    Backend, Conv2d, Conv2dShape, Element, ElementType, OutputElement, Padding, Stage, Workspace, reference,
+};
+
+use crate::input::Input;
+
+/// A convolution of any kernel, stride, dilation, padding and number of groups.
+pub fn conv(data: &[u8]) {
+    run(data, false);
+}
+
+/// A convolution with one input channel for each output channel.
+pub fn depthwise(data: &[u8]) {
+    run(data, true);
+}
+
+fn run(data: &[u8], depthwise: bool) {
+    let mut input = Input::new(data);
+    let types = input.byte() % 4;
+    let shape = shape(&mut input, depthwise);
+    if shape.check().is_err() {
+        return;
+    }
+    match types {
+        0 => typed::<u8, i8>(input, shape),
+        1 => typed::<i8, i8>(input, shape),
+        2 => typed::<u8, u8>(input, shape),
+        _ => typed::<i8, u8>(input, shape),
+    }
+}
+
+fn shape(input: &mut Input<'_>, depthwise: bool) -> Conv2dShape {
+    let size = [input.size(1, 12), input.size(1, 12)];
+    let kernel = [input.size(1, 5), input.size(1, 5)];
+    let (groups, group_in, group_out) = if depthwise {
+        (input.size(1, 100), 1, 1)
+    } else {
+        (input.size(1, 3), input.size(1, 20), input.size(1, 20))
+    };
+    Conv2dShape {
+        batch: input.size(1, 2),
+        stride: [input.size(1, 3), input.size(1, 3)],
+        dilation: [input.size(1, 2), input.size(1, 2)],
+        pad: Padding {
+            top: input.size(0, 3),
+            left: input.size(0, 3),
+            bottom: input.size(0, 3),
+            right: input.size(0, 3),
+        },
+        groups,
+        ..Conv2dShape::new(size, groups * group_in, groups * group_out, kernel)
+    }
+}
+
+fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {
+    let channels = shape.out_channels;
+    let input_zero = input.zero_point(A::TYPE);
+    let zeros = input.zero_points(W::TYPE, channels);
+    let bias = input.bias(channels);
+    let stage = input.stage(channels);
+    let tasks = input.size(1, 4);
+    let pixels = input.elements::<A>(shape.batch * shape.input[0] * shape.input[1] * shape.in_channels);
+    let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
+    let weights = input.elements::<W>(channels * taps);
+    let acc = reference::conv2d(&shape, &pixels, input_zero, &weights, &zeros, bias.as_deref());
+    for backend in Backend::available() {
+        let packed =
+            Conv2d::pack(backend, &shape, &weights, zeros.clone()).expect("the zero points are in range");
+        let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage)
+            .expect("the stage is valid");
+        match &stage {
+            Stage::Requantize(requantize) => {
+                let expected = |index: usize| reference::requantize(acc[index], requantize, index % channels);
+                match requantize.output {
+                    ElementType::I8 => {
+                        check(&conv, &pixels, acc.len(), tasks, backend, |index| expected(index) as i8)
+                    }
+                    _ => check(&conv, &pixels, acc.len(), tasks, backend, |index| expected(index) as u8),
+                }
+            }
+            _ => check(&conv, &pixels, acc.len(), tasks, backend, |index| acc[index]),
+        }
+    }
+}
+
+fn check<A: Element, T: OutputElement + PartialEq + std::fmt::Debug>(
+    conv: &Conv2d,
+    pixels: &[A],
+    len: usize,
+    tasks: usize,
+    backend: Backend,
+    expected: impl Fn(usize) -> T,
+) {
+    let mut out = vec![T::default(); len];
+    let mut workspace = Workspace::with_capacity(conv.workspace_bytes());
+    for task in conv.tasks(pixels, &mut out, tasks).expect("the shapes agree") {
+        task.run(&mut workspace);
+    }
+    for (index, found) in out.iter().enumerate() {
+        assert_eq!(*found, expected(index), "{backend} at element {index}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Matrix multiplication: every backend against the oracle.
+
+use eightbit::{
+    Backend, Element, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Stage, Workspace,
+    reference,
+};
+
+use crate::input::Input;
+
+/// A multiplication of any operand types, strides and stage.
+pub fn gemm(data: &[u8]) {
+    let mut input = Input::new(data);
+    match input.byte() % 4 {
+        0 => typed::<u8, i8>(input),
+        1 => typed::<i8, i8>(input),
+        2 => typed::<u8, u8>(input),
+        _ => typed::<i8, u8>(input),
+    }
+}
+
+fn typed<A: Element, W: Element>(mut input: Input<'_>) {
+    let (m, n, k) = (input.size(1, 40), input.size(1, 80), input.size(0, 255));
+    let (gap, out_gap, tasks) = (input.size(0, 3), input.size(0, 3), input.size(1, 4));
+    let lhs_zero = input.zero_point(A::TYPE);
+    let zeros = input.zero_points(W::TYPE, n);
+    let bias = input.bias(n);
+    let stage = input.stage(n);
+    let lhs = input.elements::<A>(m * (k + gap));
+    let weights = input.elements::<W>(k * n);
+    let lhs = MatRef::with_strides(&lhs, m, k, k + gap, 1).expect("the rows fit");
+    let weights = MatRef::new(&weights, k, n).expect("the weights fit");
+    let acc = reference::gemm(&lhs, lhs_zero, &weights, &zeros, bias.as_deref());
+    for backend in Backend::available() {
+        let packed =
+            PackedWeights::pack(backend, &weights, zeros.clone()).expect("the zero points are in range");
+        let gemm = Gemm::new(packed, A::TYPE, lhs_zero, bias.as_deref(), &stage).expect("the stage is valid");
+        let run = Run { gemm: &gemm, lhs, m, n, stride: n + out_gap, tasks, backend };
+        match &stage {
+            Stage::Requantize(requantize) => {
+                let expected = |n| move |acc| reference::requantize(acc, requantize, n);
+                match requantize.output {
+                    ElementType::I8 => run.check(|index| expected(index % n)(acc[index]) as i8),
+                    _ => run.check(|index| expected(index % n)(acc[index]) as u8),
+                }
+            }
+            _ => run.check(|index| acc[index]),
+        }
+    }
+}
+
+struct Run<'a, A> {
+    gemm: &'a Gemm,
+    lhs: MatRef<'a, A>,
+    m: usize,
+    n: usize,
+    stride: usize,
+    tasks: usize,
+    backend: Backend,
+}
+
+impl<A: Element> Run<'_, A> {
+    fn check<T: OutputElement + PartialEq + std::fmt::Debug>(&self, expected: impl Fn(usize) -> T) {
+        let mut out = vec![T::default(); (self.m - 1) * self.stride + self.n];
+        let mut workspace = Workspace::with_capacity(self.gemm.workspace_bytes());
+        let view = MatMut::with_row_stride(&mut out, self.m, self.n, self.stride).expect("the rows fit");
+        for task in self.gemm.tasks(self.lhs, view, self.tasks).expect("the shapes agree") {
+            task.run(&mut workspace);
+        }
+        for (row, found) in out.chunks(self.stride).enumerate() {
+            for (column, found) in found.iter().take(self.n).enumerate() {
+                let expected = expected(row * self.n + column);
+                assert_eq!(*found, expected, "{} at ({row}, {column})", self.backend);
+            }
+        }
+    }
+}

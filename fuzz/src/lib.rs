@@ -1,0 +1,28 @@
+//! The bodies of the fuzz targets: functions of bytes that panic when something is wrong.
+//!
+//! `cargo fuzz run TARGET` (nightly) drives them with libFuzzer and the address sanitizer; `cargo test
+//! --no-default-features` (any toolchain) with the corpus and with noise.
+
+mod conv;
+mod gemm;
+mod input;
+mod model;
+mod packed;
+
+pub use conv::{conv, depthwise};
+pub use gemm::gemm;
+pub use model::{executor, onnx};
+pub use packed::packed_weights;
+
+/// The body of a fuzz target.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("gemm", gemm),
+    ("conv", conv),
+    ("depthwise", depthwise),
+    ("packed_weights", packed_weights),
+    ("onnx", onnx),
+    ("executor", executor),
+];

@@ -1,0 +1,256 @@
+//! What can go wrong between a file and an answer. Every message names the thing and says what to do.
+
+use std::path::{Path, PathBuf};
+
+use crate::{DataType, Node};
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The bytes are not the model format that was asked for, or end before the model does.
+    #[error("not {format} file, or truncated or damaged: {reason}")]
+    NotAModel {
+        /// The format with its article: `an ONNX`.
+        format: &'static str,
+        /// Where reading stopped and why.
+        reason: String,
+    },
+    /// The file decodes, but what it says contradicts itself.
+    #[error("invalid model: {what}: {reason}")]
+    InvalidModel {
+        /// The part of the model: `tensor "w"`, `graph "main"`.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model uses a part of its format that this crate does not handle.
+    #[error("unsupported: {what}: {reason}")]
+    UnsupportedModel {
+        /// The part of the model.
+        what: String,
+        /// What is not supported and what to do instead.
+        reason: String,
+    },
+    /// The operator set is older or newer than the ones understood.
+    #[error(
+        "unsupported operator set: the model imports version {version} of domain {domain:?}; \
+         versions {oldest} to {newest} are understood: convert the model with onnx.version_converter"
+    )]
+    UnsupportedOpset {
+        /// The domain, `ai.onnx` for ONNX's own.
+        domain: String,
+        /// The version that the model imports.
+        version: i64,
+        /// The oldest version understood.
+        oldest: i64,
+        /// The newest version understood.
+        newest: i64,
+    },
+    /// An operator, or one of its variants, is not implemented.
+    #[error("unsupported operator {} in node {node:?}: {reason}", qualified(domain, op))]
+    UnsupportedOp {
+        /// The node's name.
+        node: String,
+        /// The operator.
+        op: String,
+        /// The operator's domain; empty for ONNX's own.
+        domain: String,
+        /// Which part of it is not supported.
+        reason: String,
+    },
+    /// An attribute is missing, of another type than the operator defines, or out of range.
+    #[error("node {node:?} ({op}): attribute {attribute:?}: {reason}")]
+    InvalidAttribute {
+        /// The node's name.
+        node: String,
+        /// The operator.
+        op: String,
+        /// The attribute's name.
+        attribute: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A node's inputs, outputs or shapes do not fit its operator.
+    #[error("node {node:?} ({op}): {reason}")]
+    InvalidNode {
+        /// The node's name.
+        node: String,
+        /// The operator.
+        op: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A value (an input, a constant, a node's output) is missing or not what is needed.
+    #[error("value {value:?}: {reason}")]
+    InvalidValue {
+        /// The value's name.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two things of one kind share a name.
+    #[error("duplicate {kind} name {name:?}: names must be unique in the graph")]
+    DuplicateName {
+        /// `node`, `value`, `input`, …
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The nodes depend on each other in a circle.
+    #[error("the graph has a cycle through node {node:?} ({op}): no execution order exists")]
+    Cycle {
+        /// A node that waits for its own output.
+        node: String,
+        /// Its operator.
+        op: String,
+    },
+    /// A tensor's shape does not fit its number of elements, or is too large to count.
+    #[error("tensor of shape {shape:?}: {reason}")]
+    InvalidTensor {
+        /// The shape.
+        shape: Vec<usize>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor holds other elements than are needed.
+    #[error("expected elements of type {expected}, found {found}")]
+    WrongType {
+        /// The type that is needed.
+        expected: DataType,
+        /// The type that the tensor has.
+        found: DataType,
+    },
+    /// A dimension is not known and nothing binds it.
+    #[error(
+        "value {value:?}: dimension {axis} is not fixed: bind it (a batch of 1, say) or give the input's shape"
+    )]
+    UnknownDimension {
+        /// The value's name.
+        value: String,
+        /// Which dimension, counted from 0, outermost first.
+        axis: usize,
+    },
+    /// Something that the caller gave cannot be used.
+    #[error("{argument}: {reason}")]
+    InvalidArgument {
+        /// What was given: `percentile`, `calibration set`.
+        argument: String,
+        /// What is wrong with it and what is accepted.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::InvalidNode`] about `node`.
+    pub fn node(node: &Node, reason: impl Into<String>) -> Self {
+        Self::InvalidNode { node: node.name.clone(), op: node.op.clone(), reason: reason.into() }
+    }
+
+    /// An [`Error::UnsupportedOp`] about `node`.
+    pub fn unsupported(node: &Node, reason: impl Into<String>) -> Self {
+        Self::UnsupportedOp {
+            node: node.name.clone(),
+            op: node.op.clone(),
+            domain: node.domain.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::InvalidAttribute`] about `node`'s attribute `attribute`.
+    pub fn attribute(node: &Node, attribute: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidAttribute {
+            node: node.name.clone(),
+            op: node.op.clone(),
+            attribute: attribute.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::InvalidValue`] about the value `value`.
+    pub fn value(value: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidValue { value: value.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::InvalidModel`] about `what`.
+    pub fn model(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidModel { what: what.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::UnsupportedModel`] about `what`.
+    pub fn unsupported_model(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::UnsupportedModel { what: what.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::InvalidTensor`] about a tensor of shape `shape`.
+    pub fn tensor(shape: &[usize], reason: impl Into<String>) -> Self {
+        Self::InvalidTensor { shape: shape.to_vec(), reason: reason.into() }
+    }
+
+    /// An [`Error::InvalidArgument`] about `argument`.
+    pub fn argument(argument: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidArgument { argument: argument.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::Io`] about reading `path`.
+    pub fn read(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { action: "read", path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// An [`Error::Io`] about writing `path`.
+    pub fn write(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { action: "write", path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// This error as one about `node`: errors that name no node (a tensor's type or shape) gain its name,
+    /// the others stay as they are.
+    pub fn in_node(self, node: &Node) -> Self {
+        match self {
+            Self::InvalidTensor { .. } | Self::WrongType { .. } => Self::node(node, self.to_string()),
+            other => other,
+        }
+    }
+
+    /// This error as one about the value `value`: errors that name nothing (a tensor's type or shape) gain
+    /// its name, the others stay as they are.
+    pub fn in_value(self, value: &str) -> Self {
+        match self {
+            Self::InvalidTensor { .. } | Self::WrongType { .. } => Self::value(value, self.to_string()),
+            other => other,
+        }
+    }
+}
+
+fn qualified(domain: &str, op: &str) -> String {
+    let domain = if domain.is_empty() { "ai.onnx" } else { domain };
+    format!("{domain}.{op}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_thing() {
+        let node = Node::new("here", "Frobnicate", &["x"], &["y"]);
+        assert_eq!(
+            Error::unsupported(&node, "not implemented").to_string(),
+            "unsupported operator ai.onnx.Frobnicate in node \"here\": not implemented"
+        );
+        let error = Error::WrongType { expected: DataType::F32, found: DataType::I64 };
+        assert_eq!(
+            error.in_node(&node).to_string(),
+            "node \"here\" (Frobnicate): expected elements of type f32, found i64"
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! Convolutions of NHWC images.
+
+use super::super::step::{Io, Kernel};
+use super::Clamp;
+use super::matmul::multiply;
+use crate::Error;
+use crate::ops::conv::Geometry;
+
+/// Elements of patches that are laid out at a time: they stay in the second-level cache.
+const PATCH_ELEMENTS: usize = 1 << 15;
+
+/// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
+#[derive(Debug)]
+pub(in super::super) struct Convolution {
+    geometry: Geometry,
+    /// For each group, `[kh · kw · channels of the group][outputs of the group]`.
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    clamp: Clamp,
+    patches: Vec<f32>,
+}
+
+impl Convolution {
+    /// From weights as ONNX stores them, OIHW.
+    pub(in super::super) fn new(geometry: Geometry, oihw: &[f32], bias: Vec<f32>, clamp: Clamp) -> Self {
+        let (inputs, outputs) = geometry.group_channels();
+        let taps: usize = geometry.window.sizes.kernel.iter().product();
+        let mut weights = Vec::with_capacity(oihw.len());
+        for group in 0..geometry.groups {
+            for tap in 0..taps {
+                for input in 0..inputs {
+                    for output in group * outputs..(group + 1) * outputs {
+                        weights.push(oihw[(output * inputs + input) * taps + tap]);
+                    }
+                }
+            }
+        }
+        Self { geometry, weights, bias, clamp, patches: Vec::new() }
+    }
+
+    fn depth(&self) -> usize {
+        self.geometry.group_channels().0 * self.geometry.window.sizes.kernel.iter().product::<usize>()
+    }
+
+    /// Whether output pixel `m` reads nothing but input pixel `m`.
+    fn is_matrix(&self) -> bool {
+        let sizes = &self.geometry.window.sizes;
+        self.geometry.groups == 1
+            && sizes.kernel == [1, 1]
+            && sizes.strides == [1, 1]
+            && sizes.pads_begin == [0, 0]
+            && sizes.pads_end == [0, 0]
+    }
+
+    /// Lays out the patches of output pixels from `first` on, for the channels of a group.
+    fn lay_out(&mut self, x: &[f32], first: usize, rows: usize, group: usize) {
+        let Geometry { window, in_channels, .. } = &self.geometry;
+        let (channels, _) = self.geometry.group_channels();
+        let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
+        let [in_h, in_w] = [window.input[0], window.input[1]];
+        let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
+        self.patches.resize(rows * kernel_h * kernel_w * channels, 0.0);
+        let mut patches = self.patches.chunks_exact_mut(channels);
+        for pixel in first..first + rows {
+            let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
+            for ky in 0..kernel_h {
+                let row = window.position(0, y, ky);
+                for kx in 0..kernel_w {
+                    let Some(patch) = patches.next() else { return };
+                    match (row, window.position(1, x_at, kx)) {
+                        (Some(row), Some(column)) => {
+                            let at = ((image * in_h + row) * in_w + column) * in_channels + group * channels;
+                            patch.copy_from_slice(&x[at..at + channels]);
+                        }
+                        _ => patch.fill(0.0),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Kernel for Convolution {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let x = io.input::<f32>(0)?;
+        let out = io.output::<f32>(0)?;
+        let channels = self.geometry.out_channels;
+        let (_, outputs) = self.geometry.group_channels();
+        let depth = self.depth();
+        let pixels = out.len().checked_div(channels).unwrap_or(0);
+        let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
+        for first in (0..pixels).step_by(step) {
+            let rows = step.min(pixels - first);
+            let block = &mut out[first * channels..][..rows * channels];
+            if self.is_matrix() {
+                multiply(
+                    &x[first * depth..][..rows * depth],
+                    &self.weights,
+                    depth,
+                    channels,
+                    &self.bias,
+                    block,
+                    channels,
+                );
+            } else {
+                for group in 0..self.geometry.groups {
+                    self.lay_out(x, first, rows, group);
+                    let weights = &self.weights[group * depth * outputs..][..depth * outputs];
+                    let bias = self.bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
+                    let end = (rows - 1) * channels + (group + 1) * outputs;
+                    let block = &mut block[group * outputs..end];
+                    multiply(&self.patches, weights, depth, outputs, bias, block, channels);
+                }
+            }
+            self.clamp.apply(block);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let kernel = &self.geometry.window.sizes.kernel;
+        let path = if self.is_matrix() { "the image as a matrix" } else { "patches laid out in blocks" };
+        format!("f32 convolution {}×{}, {path}{}", kernel[0], kernel[1], self.clamp.describe())
+    }
+}
+
+/// A convolution in which every channel is filtered on its own.
+#[derive(Debug)]
+pub(in super::super) struct Depthwise {
+    geometry: Geometry,
+    /// `[kh · kw][channels]`
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    clamp: Clamp,
+}
+
+impl Depthwise {
+    /// From weights as ONNX stores them, `[channels][1][kh][kw]`.
+    pub(in super::super) fn new(geometry: Geometry, weights: &[f32], bias: Vec<f32>, clamp: Clamp) -> Self {
+        let channels = geometry.out_channels;
+        let taps: usize = geometry.window.sizes.kernel.iter().product();
+        let weights = (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect();
+        let bias = if bias.is_empty() { vec![0.0; channels] } else { bias };
+        Self { geometry, weights, bias, clamp }
+    }
+}
+
+impl Kernel for Depthwise {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let x = io.input::<f32>(0)?;
+        let out = io.output::<f32>(0)?;
+        let window = &self.geometry.window;
+        let channels = self.geometry.out_channels;
+        let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
+        let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
+        for (pixel, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
+            let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
+            out.copy_from_slice(&self.bias);
+            for ky in 0..kernel_h {
+                let Some(row) = window.position(0, y, ky) else { continue };
+                for kx in 0..kernel_w {
+                    let Some(column) = window.position(1, x_at, kx) else { continue };
+                    let at = ((image * window.input[0] + row) * window.input[1] + column) * channels;
+                    let weights = &self.weights[(ky * kernel_w + kx) * channels..][..channels];
+                    for ((out, x), w) in out.iter_mut().zip(&x[at..at + channels]).zip(weights) {
+                        *out += x * w;
+                    }
+                }
+            }
+            self.clamp.apply(out);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let kernel = &self.geometry.window.sizes.kernel;
+        format!("f32 depthwise convolution {}×{}{}", kernel[0], kernel[1], self.clamp.describe())
+    }
+}

@@ -1,0 +1,73 @@
+//! Element by element, on tensors of one shape.
+
+use super::super::step::{Io, Kernel};
+use crate::Error;
+
+/// The bounds of a fused activation: ReLU is 0 to ∞.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) struct Clamp {
+    pub(in super::super) low: f32,
+    pub(in super::super) high: f32,
+}
+
+impl Clamp {
+    /// No bounds.
+    pub(in super::super) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+
+    /// Applies the bounds; NaN stays NaN.
+    pub(super) fn apply(self, elements: &mut [f32]) {
+        if self != Self::NONE {
+            for x in elements {
+                *x = x.clamp(self.low, self.high);
+            }
+        }
+    }
+
+    /// For descriptions: empty without bounds.
+    pub(super) fn describe(self) -> String {
+        match (self.low, self.high) {
+            _ if self == Self::NONE => String::new(),
+            (0.0, f32::INFINITY) => " + relu".to_owned(),
+            (low, high) => format!(" + clamp to {low} … {high}"),
+        }
+    }
+}
+
+/// What is done with two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Binary {
+    /// `a + b`
+    Add,
+    /// `a · b`
+    Mul,
+}
+
+/// One or two tensors of one shape and layout, then a clamp.
+#[derive(Debug)]
+pub(in super::super) struct Elementwise {
+    pub(in super::super) op: Option<Binary>,
+    pub(in super::super) clamp: Clamp,
+}
+
+impl Kernel for Elementwise {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let a = io.input::<f32>(0)?;
+        let b = if self.op.is_some() { io.input::<f32>(1)? } else { a };
+        let y = io.output::<f32>(0)?;
+        let pairs = y.iter_mut().zip(a.iter().zip(b));
+        match self.op {
+            None => pairs.for_each(|(y, (a, _))| *y = *a),
+            Some(Binary::Add) => pairs.for_each(|(y, (a, b))| *y = a + b),
+            Some(Binary::Mul) => pairs.for_each(|(y, (a, b))| *y = a * b),
+        }
+        self.clamp.apply(y);
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        match self.op {
+            None => format!("f32{}", self.clamp.describe()),
+            Some(op) => format!("f32 {op:?}{}", self.clamp.describe()),
+        }
+    }
+}

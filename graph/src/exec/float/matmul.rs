@@ -1,0 +1,64 @@
+//! Products with a constant matrix.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use super::super::step::{Io, Kernel};
+use super::Clamp;
+use crate::Error;
+
+/// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
+#[derive(Debug)]
+pub(in super::super) struct MatMul {
+    pub(in super::super) k: usize,
+    pub(in super::super) n: usize,
+    /// `k × n`, row-major.
+    pub(in super::super) weights: Vec<f32>,
+    /// `n`, or nothing.
+    pub(in super::super) bias: Vec<f32>,
+    pub(in super::super) clamp: Clamp,
+}
+
+impl Kernel for MatMul {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let a = io.input::<f32>(0)?;
+        let y = io.output::<f32>(0)?;
+        multiply(a, &self.weights, self.k, self.n, &self.bias, y, self.n);
+        self.clamp.apply(y);
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("f32 matrix product, depth {}, {} columns{}", self.k, self.n, self.clamp.describe())
+    }
+}
+
+/// `out = a · b + bias`, where `a` has as many rows as its length tells and `out` rows of `stride` elements.
+pub(super) fn multiply(
+    a: &[f32],
+    b: &[f32],
+    k: usize,
+    n: usize,
+    bias: &[f32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    for row in out.chunks_mut(stride.max(1)) {
+        if bias.is_empty() { row[..n].fill(0.0) } else { row[..n].copy_from_slice(bias) }
+    }
+    let rows = out.len().div_ceil(stride.max(1));
+    if k == 0 || n == 0 || rows == 0 {
+        return;
+    }
+    // The lengths are those of the plan; a mismatch would leave the bias alone rather than panic.
+    if let (Ok(a), Ok(b), Some(mut y)) =
+        (ArrayView2::from_shape((rows, k), a), ArrayView2::from_shape((k, n), b), view(out, rows, n, stride))
+    {
+        general_mat_mul(1.0, &a, &b, 1.0, &mut y);
+    }
+}
+
+fn view(out: &mut [f32], rows: usize, n: usize, stride: usize) -> Option<ArrayViewMut2<'_, f32>> {
+    use ndarray::ShapeBuilder;
+    ArrayViewMut2::from_shape((rows, n).strides((stride, 1)), out).ok()
+}

@@ -1,0 +1,136 @@
+//! Pools of NHWC images.
+
+use super::super::step::{Io, Kernel};
+use crate::ops::window::Window;
+use crate::{DataType, Element, Error};
+
+/// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels count through all images.
+fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usize)) {
+    let sizes = &window.sizes;
+    let mut pixel = 0;
+    for image in 0..images {
+        for y in 0..sizes.output[0] {
+            for x in 0..sizes.output[1] {
+                for row in (0..sizes.kernel[0]).filter_map(|ky| window.position(0, y, ky)) {
+                    for column in (0..sizes.kernel[1]).filter_map(|kx| window.position(1, x, kx)) {
+                        visit(pixel, (image * window.input[0] + row) * window.input[1] + column);
+                    }
+                }
+                pixel += 1;
+            }
+        }
+    }
+}
+
+/// The greatest element of each window: the same for numbers and for what they are quantized to.
+#[derive(Debug)]
+pub(in super::super) struct MaxPool {
+    pub(in super::super) window: Window,
+    pub(in super::super) images: usize,
+    pub(in super::super) channels: usize,
+}
+
+impl Kernel for MaxPool {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        match io.output_type(0) {
+            DataType::F32 => self.pool(io, f32::NEG_INFINITY),
+            DataType::U8 => self.pool(io, u8::MIN),
+            DataType::I8 => self.pool(io, i8::MIN),
+            other => Err(io.error(format!("elements of type {other} are not supported"))),
+        }
+    }
+
+    fn describe(&self) -> String {
+        "maximum of each window".to_owned()
+    }
+}
+
+impl MaxPool {
+    fn pool<T: Element + PartialOrd>(&self, io: &mut Io<'_>, lowest: T) -> Result<(), Error> {
+        let x = io.input::<T>(0)?;
+        let out = io.output::<T>(0)?;
+        out.fill(lowest);
+        let channels = self.channels;
+        for_each_tap(&self.window, self.images, |to, from| {
+            for (y, &x) in out[to * channels..][..channels].iter_mut().zip(&x[from * channels..][..channels])
+            {
+                *y = if x > *y { x } else { *y };
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The mean of each window.
+#[derive(Debug)]
+pub(in super::super) struct AveragePool {
+    pub(in super::super) window: Window,
+    pub(in super::super) images: usize,
+    pub(in super::super) channels: usize,
+    /// How many elements each window of an image counts.
+    counts: Vec<f32>,
+}
+
+impl AveragePool {
+    pub(in super::super) fn new(window: Window, images: usize, channels: usize, count_padding: bool) -> Self {
+        let mut counts = Vec::new();
+        let mut taps = Vec::new();
+        crate::ops::indexing::for_each_index(&window.sizes.output, |index| {
+            window.taps(index, &mut taps);
+            let count = if count_padding { window.padded_taps(index) } else { taps.len() };
+            counts.push(count.max(1) as f32);
+        });
+        Self { window, images, channels, counts }
+    }
+}
+
+impl Kernel for AveragePool {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let x = io.input::<f32>(0)?;
+        let out = io.output::<f32>(0)?;
+        out.fill(0.0);
+        let channels = self.channels;
+        for_each_tap(&self.window, self.images, |to, from| {
+            for (y, &x) in out[to * channels..][..channels].iter_mut().zip(&x[from * channels..][..channels])
+            {
+                *y += x;
+            }
+        });
+        for (out, count) in out.chunks_exact_mut(channels.max(1)).zip(self.counts.iter().cycle()) {
+            out.iter_mut().for_each(|y| *y /= count);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        "f32 mean of each window".to_owned()
+    }
+}
+
+/// The mean of each channel of an image.
+#[derive(Debug)]
+pub(in super::super) struct GlobalAverage {
+    pub(in super::super) pixels: usize,
+    pub(in super::super) channels: usize,
+}
+
+impl Kernel for GlobalAverage {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let x = io.input::<f32>(0)?;
+        let out = io.output::<f32>(0)?;
+        let channels = self.channels.max(1);
+        let images = x.chunks_exact((self.pixels * channels).max(1));
+        for (out, image) in out.chunks_exact_mut(channels).zip(images) {
+            out.fill(0.0);
+            for pixel in image.chunks_exact(channels) {
+                out.iter_mut().zip(pixel).for_each(|(y, x)| *y += x);
+            }
+            out.iter_mut().for_each(|y| *y /= self.pixels as f32);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("f32 mean of {} pixels", self.pixels)
+    }
+}

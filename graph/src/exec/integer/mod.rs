@@ -1,0 +1,119 @@
+//! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
+
+mod elementwise;
+mod pool;
+mod product;
+
+use eightbit::{ElementType, QuantizedType};
+
+use super::lower::Builder;
+use crate::{DataType, Error, Node, Tensor, TensorData};
+
+/// Calls a function that is generic over the byte types of the first input and of the output.
+macro_rules! by_bytes {
+    ($io:expr, $function:ident($($argument:expr),*)) => {
+        match ($io.input_type(0)?, $io.output_type(0)) {
+            (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
+            (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
+            (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
+            (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
+            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+        }
+    };
+}
+use by_bytes;
+
+/// Adds the eight-bit step for `node`; `false` if it has none.
+pub(super) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    match (node.domain.as_str(), node.op.as_str()) {
+        ("", "QLinearConv") => product::convolution(builder, node),
+        ("", "ConvInteger") => product::conv_integer(builder, node),
+        ("", "QLinearMatMul") => product::matmul(builder, node),
+        ("", "MatMulInteger") => product::matmul_integer(builder, node),
+        ("com.microsoft", "QGemm") => product::gemm(builder, node),
+        ("com.microsoft", "QLinearAdd") => elementwise::add(builder, node),
+        ("com.microsoft", "QLinearMul") => elementwise::mul(builder, node),
+        ("com.microsoft", "QLinearConcat") => elementwise::concat(builder, node),
+        ("" | "com.microsoft", "QuantizeLinear") => elementwise::quantize(builder, node),
+        ("" | "com.microsoft", "DequantizeLinear") => elementwise::dequantize(builder, node),
+        (crate::passes::DOMAIN, "LookupTable") => elementwise::table(builder, node),
+        ("", "MaxPool") => pool::max_pool(builder, node),
+        ("com.microsoft", "QLinearAveragePool") => pool::average_pool(builder, node),
+        ("com.microsoft", "QLinearGlobalAveragePool") => pool::global_average(builder, node),
+        _ => Ok(false),
+    }
+}
+
+/// The crate's name of a type of bytes.
+fn element_type(data_type: DataType) -> Option<ElementType> {
+    match data_type {
+        DataType::U8 => Some(ElementType::U8),
+        DataType::I8 => Some(ElementType::I8),
+        _ => None,
+    }
+}
+
+/// The constant zero points in input `index` of a node: a single 0 if it is left out, `None` if they are no constants.
+fn zero_points(builder: &Builder<'_>, node: &Node, index: usize) -> Option<Vec<i32>> {
+    if node.input(index).is_none() {
+        return Some(vec![0]);
+    }
+    match builder.constant_input(node, index)?.data() {
+        TensorData::U8(zeros) => Some(zeros.iter().map(|&zero| zero.into()).collect()),
+        TensorData::I8(zeros) => Some(zeros.iter().map(|&zero| zero.into()).collect()),
+        _ => None,
+    }
+}
+
+/// The constant scales in input `index` of a node.
+fn scales<'a>(builder: &'a Builder<'_>, node: &Node, index: usize) -> Option<&'a [f32]> {
+    builder.constant_input(node, index)?.as_f32().ok().filter(|scales| !scales.is_empty())
+}
+
+/// The only scale in input `index`.
+fn scale(builder: &Builder<'_>, node: &Node, index: usize) -> Option<f32> {
+    if let [scale] = scales(builder, node, index)? { Some(*scale) } else { None }
+}
+
+/// What bytes of type `data_type` mean, whose scale and zero point are the inputs `index` and `index + 1`; `None` if
+/// those are no constants or several.
+fn quantized(
+    builder: &Builder<'_>,
+    node: &Node,
+    index: usize,
+    data_type: DataType,
+) -> Result<Option<QuantizedType>, Error> {
+    let (Some(element), Some(scale)) = (element_type(data_type), scale(builder, node, index)) else {
+        return Ok(None);
+    };
+    let Some(&[zero]) = zero_points(builder, node, index + 1).as_deref() else { return Ok(None) };
+    QuantizedType::new(element, scale, zero).map(Some).map_err(|error| failed(node, &error))
+}
+
+/// What the node's output means, whose scale and zero point are the inputs `index` and `index + 1`.
+fn output(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<QuantizedType>, Error> {
+    let data_type = builder.type_of(node.required_output(0)?)?.data_type;
+    quantized(builder, node, index, data_type)
+}
+
+/// What the bytes in input `index` mean, whose scale and zero point follow.
+fn input(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<QuantizedType>, Error> {
+    let data_type = builder.type_of(node.required_input(index)?)?.data_type;
+    quantized(builder, node, index + 1, data_type)
+}
+
+/// The output's range, narrowed by fused activations.
+fn clamp(node: &Node, output: &QuantizedType) -> Result<(i32, i32), Error> {
+    let (low, high) = output.element().integer_range();
+    crate::ops::bytes::clamp_of(node, low, high)
+}
+
+/// An error of the crate `eightbit` as one about `node`.
+fn failed(node: &Node, error: &eightbit::Error) -> Error {
+    Error::node(node, error.to_string())
+}
+
+/// The constant in input `index`, if it is bytes.
+fn constant_bytes<'a>(builder: &'a Builder<'_>, node: &Node, index: usize) -> Option<&'a Tensor> {
+    builder.constant_input(node, index).filter(|tensor| element_type(tensor.data_type()).is_some())
+}

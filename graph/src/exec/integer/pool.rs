@@ -1,0 +1,135 @@
+//! Pools of bytes.
+
+use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
+use eightbit::{Element, Padding, Workspace};
+
+use super::super::lower::Builder;
+use super::super::memory::Layout;
+use super::super::step::{Io, Kernel};
+use super::{by_bytes, clamp, failed, input, output};
+use crate::ops::window::Window;
+use crate::{DataType, Error, Node};
+
+/// The shape of a pool; `None` if the input is no image. The windows are counted already: what `ceil_mode` adds is
+/// found again by rounding up.
+fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
+    let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
+    let sizes = Window::new(node, &[height, width], None)?.sizes;
+    let pad = Padding {
+        top: sizes.pads_begin[0],
+        left: sizes.pads_begin[1],
+        bottom: sizes.pads_end[0],
+        right: sizes.pads_end[1],
+    };
+    let shape = Pool2dShape {
+        batch,
+        input: [height, width],
+        channels,
+        kernel: [sizes.kernel[0], sizes.kernel[1]],
+        stride: [sizes.strides[0], sizes.strides[1]],
+        dilation: [sizes.dilations[0], sizes.dilations[1]],
+        pad,
+        round_up: node.flag("ceil_mode", false)?,
+    };
+    // Windows without a tap on the image, which only this crate's plain loops give a meaning.
+    Ok(Some(shape).filter(|shape| shape.check().is_ok() && shape.output()[..] == sizes.output[..]))
+}
+
+#[derive(Debug)]
+struct Maximum(MaxPool2d, Workspace);
+
+impl Kernel for Maximum {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let result = match io.output_type(0) {
+            DataType::I8 => self.0.run(io.input::<i8>(0)?, io.output::<i8>(0)?, &mut self.1),
+            _ => self.0.run(io.input::<u8>(0)?, io.output::<u8>(0)?, &mut self.1),
+        };
+        result.map_err(|error| io.error(error.to_string()))
+    }
+
+    fn describe(&self) -> String {
+        "eight-bit maximum of each window".to_owned()
+    }
+}
+
+pub(super) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let data_type = builder.type_of(node.required_input(0)?)?.data_type;
+    if !matches!(data_type, DataType::U8 | DataType::I8) || node.output(1).is_some() {
+        return Ok(false);
+    }
+    let Some(shape) = shape(builder, node)? else { return Ok(false) };
+    let plan = MaxPool2d::new(builder.backend, shape).map_err(|error| failed(node, &error))?;
+    let workspace = Workspace::with_capacity(plan.workspace_bytes());
+    image_to_image(builder, node, Maximum(plan, workspace))
+}
+
+#[derive(Debug)]
+struct Average(AveragePool2d, Workspace);
+
+impl Kernel for Average {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Average, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            I: Element + crate::Element,
+            O: Element + crate::Element,
+        {
+            let x = io.input::<I>(0)?;
+            let result = step.0.run(x, io.output::<O>(0)?, &mut step.1);
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        by_bytes!(io, run(self, io))
+    }
+
+    fn describe(&self) -> String {
+        "eight-bit mean of each window".to_owned()
+    }
+}
+
+pub(super) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if node.flag("channels_last", false)? {
+        return Ok(false);
+    }
+    let Some(shape) = shape(builder, node)? else { return Ok(false) };
+    average(builder, node, shape, node.flag("count_include_pad", false)?)
+}
+
+pub(super) fn global_average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if node.flag("channels_last", false)? {
+        return Ok(false);
+    }
+    let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
+    let size = [height, width];
+    let shape = Pool2dShape { batch, ..Pool2dShape::new(size, channels, size) };
+    if shape.check().is_err() {
+        return Ok(false);
+    }
+    average(builder, node, shape, false)
+}
+
+fn average(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    shape: Pool2dShape,
+    count_padding: bool,
+) -> Result<bool, Error> {
+    let (Some(from), Some(to)) = (input(builder, node, 0)?, output(builder, node, 3)?) else {
+        return Ok(false);
+    };
+    let (low, high) = clamp(node, &to)?;
+    let plan = AveragePool2d::new(builder.backend, shape, from, to)
+        .and_then(|plan| plan.count_padding(count_padding).clamped(low, high))
+        .map_err(|error| failed(node, &error))?;
+    let workspace = Workspace::with_capacity(plan.workspace_bytes());
+    image_to_image(builder, node, Average(plan, workspace))
+}
+
+fn image_to_image(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    kernel: impl Kernel + 'static,
+) -> Result<bool, Error> {
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
+    builder.push(node, vec![Some(input)], vec![output], kernel);
+    Ok(true)
+}

@@ -1,0 +1,335 @@
+//! Convolutions and matrix products of bytes with constant weights.
+
+use eightbit::{
+    Conv2d, Conv2dShape, Element, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Padding, Per,
+    Requantize, Stage, Workspace,
+};
+
+use super::super::lower::Builder;
+use super::super::memory::Layout;
+use super::super::step::{Io, Kernel};
+use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
+use crate::ops::conv::Geometry;
+use crate::{DataType, Error, Node, Tensor, TensorData};
+
+/// Calls a function for the byte type of the input and the type of the output.
+macro_rules! by_types {
+    ($io:expr, $function:ident($($argument:expr),*)) => {
+        match ($io.input_type(0)?, $io.output_type(0)) {
+            (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
+            (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
+            (DataType::U8, DataType::I32) => $function::<u8, i32>($($argument),*),
+            (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
+            (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
+            (DataType::I8, DataType::I32) => $function::<i8, i32>($($argument),*),
+            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+        }
+    };
+}
+
+#[derive(Debug)]
+struct Convolution {
+    plan: Conv2d,
+    /// One for each thread.
+    workspaces: Vec<Workspace>,
+}
+
+impl Kernel for Convolution {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Convolution, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            I: Element + crate::Element,
+            O: OutputElement + crate::Element,
+        {
+            let x = io.input::<I>(0)?;
+            let out = io.output::<O>(0)?;
+            let result = match step.workspaces.as_mut_slice() {
+                [workspace] => step.plan.run(x, out, workspace),
+                #[cfg(feature = "rayon")]
+                workspaces => step.plan.run_rayon(x, out, workspaces),
+                #[cfg(not(feature = "rayon"))]
+                _ => step.plan.run(x, out, &mut Workspace::new()),
+            };
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        by_types!(io, run(self, io))
+    }
+
+    fn describe(&self) -> String {
+        let [height, width] = self.plan.shape().kernel;
+        format!("eight-bit convolution {height}×{width}: {}", self.plan.explain())
+    }
+}
+
+/// Inputs: x, scale, zero, w, scale, zero, scale and zero of the output, bias.
+pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let (Some(x), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
+        return Ok(false);
+    };
+    let Some(stage) = stage(builder, node, x.scale(), 4, &to)? else { return Ok(false) };
+    planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
+}
+
+/// Inputs: x, w, zero of x, zero of w.
+pub(super) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
+    planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
+}
+
+/// `weights`, `zeros`, `bias` are indices of inputs.
+fn planned_convolution(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    [weights, zeros, bias]: [usize; 3],
+    x_zero: i32,
+    stage: &Stage,
+) -> Result<bool, Error> {
+    let dims = builder.shape(node, 0)?;
+    let Some(w) = constant_bytes(builder, node, weights).filter(|w| w.rank() == 4 && dims.len() == 4) else {
+        return Ok(false);
+    };
+    let geometry = Geometry::new(node, &dims, w.shape())?;
+    let shape = conv_shape(&geometry);
+    let channels = geometry.out_channels;
+    let (Some(zeros), Some(bias)) =
+        (per(zero_points(builder, node, zeros), channels), biases(builder, node, bias, channels))
+    else {
+        return Ok(false);
+    };
+    let x_type = builder.type_of(node.required_input(0)?)?.data_type;
+    let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
+    let taps = shape.kernel[0] * shape.kernel[1];
+    let packed = match w.data() {
+        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
+        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
+        _ => return Ok(false),
+    };
+    let plan = packed
+        .and_then(|packed| Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage))
+        .map_err(|error| failed(node, &error))?;
+    let workspaces = workspaces(builder, plan.workspace_bytes());
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
+    builder.push(node, vec![Some(input)], vec![output], Convolution { plan, workspaces });
+    Ok(true)
+}
+
+/// Scratch memory for each thread, large enough for its part of a step.
+fn workspaces(builder: &Builder<'_>, bytes: usize) -> Vec<Workspace> {
+    (0..builder.threads).map(|_| Workspace::with_capacity(bytes)).collect()
+}
+
+fn conv_shape(geometry: &Geometry) -> Conv2dShape {
+    let (window, sizes) = (&geometry.window, &geometry.window.sizes);
+    Conv2dShape {
+        batch: geometry.batch,
+        input: [window.input[0], window.input[1]],
+        in_channels: geometry.in_channels,
+        out_channels: geometry.out_channels,
+        kernel: [sizes.kernel[0], sizes.kernel[1]],
+        stride: [sizes.strides[0], sizes.strides[1]],
+        dilation: [sizes.dilations[0], sizes.dilations[1]],
+        pad: Padding {
+            top: sizes.pads_begin[0],
+            left: sizes.pads_begin[1],
+            bottom: sizes.pads_end[0],
+            right: sizes.pads_end[1],
+        },
+        groups: geometry.groups,
+    }
+}
+
+/// Weights OIHW as OHWI.
+fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
+    let inputs = oihw.len().checked_div(taps * outputs).unwrap_or(0);
+    let mut result = Vec::with_capacity(oihw.len());
+    for output in 0..outputs {
+        for tap in 0..taps {
+            result.extend((0..inputs).map(|input| oihw[(output * inputs + input) * taps + tap]));
+        }
+    }
+    result
+}
+
+/// One for all, or one for each of `channels`.
+fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
+    match values?.as_slice() {
+        &[value] => Some(Per::Tensor(value)),
+        values if values.len() == channels => Some(Per::Channel(values.to_vec())),
+        _ => None,
+    }
+}
+
+/// Constant biases in input `index`, one for each channel; `Some(None)` if there are none.
+fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
+    if node.input(index).is_none() {
+        return Some(None);
+    }
+    match builder.constant_input(node, index)?.as_i32().ok()? {
+        &[bias] => Some(Some(vec![bias; channels])),
+        bias if bias.len() == channels => Some(Some(bias.to_vec())),
+        _ => None,
+    }
+}
+
+/// Requantization from `x_scale · w_scale[c] / y_scale`, every step in `f32`, as ONNX Runtime computes it.
+fn stage(
+    builder: &Builder<'_>,
+    node: &Node,
+    x_scale: f32,
+    w_scale: usize,
+    to: &eightbit::QuantizedType,
+) -> Result<Option<Stage>, Error> {
+    let Some(scales) = scales(builder, node, w_scale) else { return Ok(None) };
+    let factors: Vec<f32> = scales.iter().map(|scale| x_scale * scale / to.scale()).collect();
+    let factors = if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
+    let (low, high) = clamp(node, to)?;
+    let requantize = Requantize::new(factors, to.zero_point(), to.element()).clamped(low, high);
+    Ok(Some(Stage::Requantize(requantize)))
+}
+
+#[derive(Debug)]
+struct Product {
+    plan: Gemm,
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    /// One for each thread.
+    workspaces: Vec<Workspace>,
+}
+
+impl Kernel for Product {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Product, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            I: Element + crate::Element,
+            O: OutputElement + crate::Element,
+        {
+            let x = io.input::<I>(0)?;
+            let out = io.output::<O>(0)?;
+            let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
+                let out = MatMut::new(out, step.rows, step.columns)?;
+                match step.workspaces.as_mut_slice() {
+                    [workspace] => step.plan.run(x, out, workspace),
+                    #[cfg(feature = "rayon")]
+                    workspaces => step.plan.run_rayon(x, out, workspaces),
+                    #[cfg(not(feature = "rayon"))]
+                    _ => step.plan.run(x, out, &mut Workspace::new()),
+                }
+            });
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        match (io.input_type(0)?, io.output_type(0)) {
+            (DataType::U8, DataType::F32) => run::<u8, f32>(self, io),
+            (DataType::I8, DataType::F32) => run::<i8, f32>(self, io),
+            _ => by_types!(io, run(self, io)),
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("eight-bit matrix product: {}", self.plan.explain(self.rows))
+    }
+}
+
+/// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
+pub(super) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some(a) = input(builder, node, 0)? else { return Ok(false) };
+    if node.flag("transA", false)? || node.float("alpha", 1.0)? != 1.0 {
+        return Ok(false);
+    }
+    let stage = if node.input(7).is_some() {
+        let Some(to) = output(builder, node, 7)? else { return Ok(false) };
+        stage(builder, node, a.scale(), 4, &to)?
+    } else {
+        scales(builder, node, 4).map(|scales| {
+            let factors: Vec<f32> = scales.iter().map(|scale| scale * a.scale()).collect();
+            let factors =
+                if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
+            Stage::Dequantize(eightbit::Dequantize::new(factors))
+        })
+    };
+    let Some(stage) = stage else { return Ok(false) };
+    let transposed = node.flag("transB", false)?;
+    product(builder, node, [3, 5, 6], transposed, a.zero_point(), &stage)
+}
+
+/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
+pub(super) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let (Some(a), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
+        return Ok(false);
+    };
+    let Some(stage) = stage(builder, node, a.scale(), 4, &to)? else { return Ok(false) };
+    product(builder, node, [3, 5, usize::MAX], false, a.zero_point(), &stage)
+}
+
+/// Inputs: a, b, zero of a, zero of b.
+pub(super) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
+    product(builder, node, [1, 3, usize::MAX], false, zero, &Stage::ACCUMULATORS)
+}
+
+/// `weights`, `zeros`, `bias` are indices of inputs.
+fn product(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    [weights, zeros, bias]: [usize; 3],
+    transposed: bool,
+    a_zero: i32,
+    stage: &Stage,
+) -> Result<bool, Error> {
+    let Some(b) = constant_bytes(builder, node, weights) else { return Ok(false) };
+    let (depth, columns) = match *b.shape() {
+        [n, k] if transposed => (k, n),
+        [k, n] => (k, n),
+        _ => return Ok(false),
+    };
+    let a = builder.type_of(node.required_input(0)?)?;
+    let (Some(lhs), Some(&width)) = (element_type(a.data_type), a.shape.last()) else { return Ok(false) };
+    let rows = a.shape[..a.shape.len() - 1].iter().product();
+    let (Some(zeros), Some(bias)) =
+        (per(zero_points(builder, node, zeros), columns), biases(builder, node, bias, columns))
+    else {
+        return Ok(false);
+    };
+    if width != depth {
+        return Ok(false);
+    }
+    let packed =
+        pack(builder, b, transposed, [depth, columns], zeros).map_err(|error| failed(node, &error))?;
+    let Some(packed) = packed else { return Ok(false) };
+    let plan =
+        Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;
+    let workspaces = workspaces(builder, plan.workspace_bytes());
+    let input = builder.read(node.required_input(0)?, Layout::Plain)?;
+    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
+    builder.push(node, vec![Some(input)], vec![output], Product { plan, rows, depth, columns, workspaces });
+    Ok(true)
+}
+
+fn pack(
+    builder: &Builder<'_>,
+    b: &Tensor,
+    transposed: bool,
+    [depth, columns]: [usize; 2],
+    zeros: Per<i32>,
+) -> Result<Option<PackedWeights>, eightbit::Error> {
+    fn packed<T: Element>(
+        builder: &Builder<'_>,
+        b: &[T],
+        transposed: bool,
+        [depth, columns]: [usize; 2],
+        zeros: Per<i32>,
+    ) -> Result<Option<PackedWeights>, eightbit::Error> {
+        let view = if transposed {
+            MatRef::new(b, columns, depth)?.transposed()
+        } else {
+            MatRef::new(b, depth, columns)?
+        };
+        PackedWeights::pack(builder.backend, &view, zeros).map(Some)
+    }
+    match b.data() {
+        TensorData::I8(b) => packed(builder, b, transposed, [depth, columns], zeros),
+        TensorData::U8(b) => packed(builder, b, transposed, [depth, columns], zeros),
+        _ => Ok(None),
+    }
+}

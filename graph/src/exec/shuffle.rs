@@ -1,0 +1,173 @@
+//! Steps that only move elements, and the one that falls back on the plain meaning of an operator.
+
+use super::memory::Layout;
+use super::step::{Io, Kernel};
+use crate::{DataType, Element, Error, Node, Tensor, ops};
+
+/// Calls a generic function for an element type.
+macro_rules! by_type {
+    ($data_type:expr, $function:ident($($argument:expr),*)) => {
+        match $data_type {
+            DataType::F32 => $function::<f32>($($argument),*),
+            DataType::F64 => $function::<f64>($($argument),*),
+            DataType::U8 => $function::<u8>($($argument),*),
+            DataType::I8 => $function::<i8>($($argument),*),
+            DataType::I32 => $function::<i32>($($argument),*),
+            DataType::I64 => $function::<i64>($($argument),*),
+            DataType::Bool => $function::<bool>($($argument),*),
+        }
+    };
+}
+
+/// Between NCHW and NHWC: for each image, a matrix is transposed.
+#[derive(Debug)]
+pub(super) struct Shuffle {
+    rows: usize,
+    columns: usize,
+    to: Layout,
+}
+
+impl Shuffle {
+    /// Reorders an image of shape `shape` (as ONNX says) to `to`.
+    pub(super) fn new(shape: &[usize], to: Layout) -> Self {
+        let (channels, pixels) = (shape[1], shape[2] * shape[3]);
+        match to {
+            Layout::ChannelsLast => Self { rows: channels, columns: pixels, to },
+            Layout::Plain => Self { rows: pixels, columns: channels, to },
+        }
+    }
+}
+
+impl Kernel for Shuffle {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<T: Element>(io: &mut Io<'_>, rows: usize, columns: usize) -> Result<(), Error> {
+            let from = io.input::<T>(0)?;
+            transpose(from, io.output::<T>(0)?, rows, columns);
+            Ok(())
+        }
+        by_type!(io.output_type(0), run(io, self.rows, self.columns))
+    }
+
+    fn describe(&self) -> String {
+        match self.to {
+            Layout::ChannelsLast => "reorder NCHW to NHWC".to_owned(),
+            Layout::Plain => "reorder NHWC to NCHW".to_owned(),
+        }
+    }
+}
+
+/// Transposes each of the matrices `rows × columns` that `from` consists of.
+fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
+    /// Small enough for both sides of a block to stay in the nearest cache.
+    const BLOCK: usize = 16;
+    let size = rows * columns;
+    if size == 0 {
+        return;
+    }
+    for (from, to) in from.chunks_exact(size).zip(to.chunks_exact_mut(size)) {
+        for first in (0..columns).step_by(BLOCK) {
+            for row in 0..rows {
+                for column in first..columns.min(first + BLOCK) {
+                    to[column * rows + row] = from[row * columns + column];
+                }
+            }
+        }
+    }
+}
+
+/// A constant image with its channels innermost, its shape unchanged.
+pub(super) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
+    fn reordered<T: Element>(tensor: &Tensor) -> Result<Tensor, Error> {
+        let from = tensor.values::<T>()?;
+        let mut to = from.to_vec();
+        let shape = tensor.shape();
+        transpose(from, &mut to, shape[1], shape[2] * shape[3]);
+        Tensor::new(shape, T::wrap(to))
+    }
+    if tensor.rank() != 4 {
+        return Err(Error::tensor(tensor.shape(), "four dimensions are needed here"));
+    }
+    by_type!(tensor.data_type(), reordered(tensor))
+}
+
+/// Joins tensors: each contributes a run of `lengths[i]` elements, again and again.
+#[derive(Debug)]
+pub(super) struct Join {
+    lengths: Vec<usize>,
+}
+
+impl Join {
+    /// Joins tensors of these shapes (in the order in which the elements lie) along `axis`.
+    pub(super) fn new(shapes: &[Vec<usize>], axis: usize) -> Self {
+        Self { lengths: shapes.iter().map(|shape| shape[axis..].iter().product()).collect() }
+    }
+}
+
+impl Kernel for Join {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<T: Element>(io: &mut Io<'_>, lengths: &[usize]) -> Result<(), Error> {
+            let total: usize = lengths.iter().sum();
+            let mut first = 0;
+            for (index, &len) in lengths.iter().enumerate() {
+                if len == 0 {
+                    continue;
+                }
+                let from = io.input::<T>(index)?;
+                for (from, to) in from.chunks_exact(len).zip(io.output::<T>(0)?.chunks_exact_mut(total)) {
+                    to[first..first + len].copy_from_slice(from);
+                }
+                first += len;
+            }
+            Ok(())
+        }
+        by_type!(io.output_type(0), run(io, &self.lengths))
+    }
+
+    fn describe(&self) -> String {
+        format!("join {} tensors by copying", self.lengths.len())
+    }
+}
+
+/// The plain meaning of a node, by [`ops::evaluate`]. Allocates.
+#[derive(Debug)]
+pub(super) struct Fallback {
+    pub(super) node: Node,
+    /// The node's outputs that have names.
+    pub(super) written: Vec<usize>,
+    pub(super) why: &'static str,
+}
+
+impl Kernel for Fallback {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let inputs = io.tensors()?;
+        let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
+        let results = ops::evaluate(&self.node, &inputs)?;
+        for (index, &output) in self.written.iter().enumerate() {
+            let Some(tensor) = results.get(output) else {
+                return Err(io.error(format!("has no output {output}")));
+            };
+            io.store(index, tensor)?;
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("{}: plain loops: {}", self.node.op, self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TensorData;
+
+    #[test]
+    fn channels_move_to_the_end_and_back() {
+        let tensor = Tensor::new([1, 2, 1, 3], vec![1u8, 2, 3, 4, 5, 6]).expect("six");
+        let last = channels_last(&tensor).expect("an image");
+        assert_eq!(last.data(), &TensorData::U8(vec![1, 4, 2, 5, 3, 6]));
+        let mut back = vec![0u8; 6];
+        transpose(last.as_u8().expect("u8"), &mut back, 3, 2);
+        assert_eq!(back, [1, 2, 3, 4, 5, 6]);
+    }
+}

@@ -1,0 +1,25 @@
+//! Float models in, eight-bit models out, and the executor that runs either.
+//!
+//! The data's way: file → [`Graph`] → passes → calibrated graph → eight-bit graph → file; and
+//! graph → execution plan → run, run, run.
+#![forbid(unsafe_code)]
+
+mod error;
+mod exec;
+mod ir;
+mod names;
+mod node;
+mod onnx;
+pub mod ops;
+pub mod passes;
+pub mod quantize;
+pub mod shapes;
+mod tensor;
+mod topology;
+
+pub use error::Error;
+pub use exec::{Executor, ExecutorOptions};
+pub use ir::{Attribute, Graph, Node, ValueInfo};
+pub use names::Names;
+pub use onnx::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
+pub use tensor::{DataType, Element, Tensor, TensorData, element_count};

@@ -1,0 +1,81 @@
+//! Reading and writing ONNX.
+//!
+//! A graph in memory follows the conventions of operator set 13 or later: [`Graph::opset`] is what the file
+//! imports, raised to 13 for older files, whose nodes are rewritten accordingly (attributes that became inputs,
+//! `Softmax` over trailing axes). `Constant` nodes become entries of [`Graph::constants`], `ai.onnx` becomes the
+//! empty domain, nodes without a name get one, symbolic dimensions become unknown ones.
+
+mod export;
+mod import;
+mod proto;
+mod tensor;
+mod upgrade;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::{DataType, Error, Graph};
+
+/// The oldest operator set that can be read.
+pub const OLDEST_OPSET: i64 = 7;
+/// The newest operator set that can be read.
+pub const NEWEST_OPSET: i64 = 25;
+/// The oldest operator set of a graph in memory, and the one of a written QDQ model by default.
+pub const DEFAULT_OPSET: i64 = 13;
+
+/// Protocol buffers end at 2 GiB; larger models keep their weights in other files, which is not supported.
+const MAX_FILE_SIZE: u64 = 1 << 31;
+
+/// The type behind an element type's number in ONNX's schema (as `Cast` has it in `to`), if it is supported.
+pub(crate) fn data_type_of_number(number: i64) -> Option<DataType> {
+    tensor::data_type(i32::try_from(number).ok()?, "").ok()
+}
+
+impl Graph {
+    /// Reads a serialized ONNX model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAModel`] for bytes that are no ONNX model or only a part of one, [`Error::UnsupportedOpset`],
+    /// [`Error::UnsupportedModel`] for parts of ONNX beyond plain tensors (external data, subgraphs, functions,
+    /// sparse tensors, sequences), and whatever [`Graph::validate`] finds.
+    pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        import::graph(Bytes::copy_from_slice(bytes))
+    }
+
+    /// Reads an ONNX file; errors as [`Graph::from_onnx_bytes`], and [`Error::Io`].
+    pub fn from_onnx_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| Error::read(path, source))?;
+        let mut bytes = Vec::new();
+        // The limit also ends reading from a pipe or a device that never does.
+        file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(|source| Error::read(path, source))?;
+        if bytes.len() as u64 > MAX_FILE_SIZE {
+            return Err(Error::unsupported_model(
+                path.display().to_string(),
+                "a model file larger than 2 GiB",
+            ));
+        }
+        import::graph(bytes.into())
+    }
+
+    /// Writes a serialized ONNX model, its nodes in execution order and its constants by name, so that equal
+    /// graphs give equal bytes.
+    ///
+    /// # Errors
+    ///
+    /// What [`Graph::validate`] finds, and [`Error::UnsupportedOpset`] if [`Graph::opset`] is not one that this
+    /// crate reads (0 is taken as [`DEFAULT_OPSET`]).
+    pub fn to_onnx_bytes(&self) -> Result<Vec<u8>, Error> {
+        export::model(self)
+    }
+
+    /// Writes an ONNX file; errors as [`Graph::to_onnx_bytes`], and [`Error::Io`].
+    pub fn to_onnx_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let bytes = self.to_onnx_bytes()?;
+        std::fs::write(path.as_ref(), bytes).map_err(|source| Error::write(path, source))
+    }
+}

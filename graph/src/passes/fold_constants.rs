@@ -1,0 +1,133 @@
+//! `fold_constants`: what does not depend on the graph's inputs is computed once.
+
+use crate::shapes::{ShapeOptions, constant_types, infer_shapes, shape_value};
+use crate::{Error, Graph, Node, Tensor, element_count, ops};
+
+/// Larger results are left to run time: a constant in the file would cost more than it saves.
+const MAX_ELEMENTS: usize = 1 << 24;
+
+/// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes what it gives.
+///
+/// `DequantizeLinear` stays: it is how an eight-bit graph holds its weights, and folding would bring floats back.
+/// Operators that cannot be evaluated stay, too. Constants that nothing reads any more stay for
+/// `strip_unused_nodes`.
+///
+/// # Errors
+///
+/// Nodes whose constant inputs do not fit their operator, and whatever [`Graph::topological_order`] finds.
+pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
+    // Open dimensions and unknown operators only mean that nothing is known about shapes.
+    let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
+    let mut folded = vec![false; graph.nodes.len()];
+    for index in graph.topological_order()? {
+        let node = &graph.nodes[index];
+        let shape = node.input(0).and_then(|input| types.get(input)).filter(|_| node.is("Shape"));
+        let results = match shape {
+            Some(known) => Some(vec![Tensor::vector(shape_value(node, &known.shape)?)]),
+            None => evaluate(&graph, node)?,
+        };
+        let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
+        let outputs = node.outputs.clone();
+        let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
+        graph.constants.extend(named);
+        folded[index] = true;
+    }
+    let mut folded = folded.into_iter();
+    graph.nodes.retain(|_| folded.next() == Some(false));
+    Ok(graph)
+}
+
+/// The outputs of a node that reads only constants; `None` for all others, and those that stay.
+fn evaluate(graph: &Graph, node: &Node) -> Result<Option<Vec<Tensor>>, Error> {
+    if node.is("DequantizeLinear") {
+        return Ok(None);
+    }
+    let mut inputs = Vec::with_capacity(node.inputs.len());
+    for name in &node.inputs {
+        if name.is_empty() {
+            inputs.push(None);
+            continue;
+        }
+        let Some(constant) = graph.constants.get(name) else { return Ok(None) };
+        inputs.push(Some(constant));
+    }
+    // Sizes first: a small file may describe a huge result.
+    let Some(types) = supported(constant_types(graph, node))? else { return Ok(None) };
+    for output in &types {
+        if element_count(&output.shape).map_or(true, |count| count > MAX_ELEMENTS) {
+            return Ok(None);
+        }
+    }
+    supported(ops::evaluate(node, &inputs))
+}
+
+/// `None` for what is not supported: the node stays, and whoever runs the graph decides.
+fn supported<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::UnsupportedOp { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataType;
+    use crate::passes::testing::{graph, names};
+
+    #[test]
+    fn chains_of_constants_become_one() {
+        let mut graph = graph(vec![
+            Node::new("m", "Mul", &["s", "b"], &["c"]),
+            Node::new("s", "Add", &["a", "b"], &["s"]),
+            Node::new("r", "Add", &["x", "c"], &["y"]),
+        ]);
+        graph.constants.insert("a".to_owned(), Tensor::scalar(1.0f32));
+        graph.constants.insert("b".to_owned(), Tensor::vector([2.0f32, 3.0]));
+        let graph = fold_constants(graph).expect("valid");
+        assert_eq!(names(&graph), ["r"]);
+        assert_eq!(graph.constants["c"], Tensor::vector([6.0f32, 12.0]));
+        graph.validate().expect("valid");
+    }
+
+    #[test]
+    fn fixed_shapes_are_constants() {
+        let nodes = || {
+            vec![
+                Node::new("s", "Shape", &["x"], &["s"]),
+                Node::new("m", "Mul", &["s", "two"], &["t"]),
+                Node::new("r", "Expand", &["x", "t"], &["y"]),
+            ]
+        };
+        let mut fixed = graph(nodes());
+        fixed.nodes[2].op = "Reshape".to_owned();
+        fixed.constants.insert("two".to_owned(), Tensor::vector([2i64, -1]));
+        fixed.inputs[0].shape = vec![Some(2), Some(1)];
+        let error = infer_shapes(&fixed, &ShapeOptions::default()).expect_err("2 elements are not 4 rows");
+        assert!(error.to_string().contains("[4, -1]"), "{error}");
+        fixed.constants.insert("two".to_owned(), Tensor::vector([1i64, -1]));
+        let folded = fold_constants(fixed).expect("valid");
+        assert_eq!(names(&folded), ["r"]);
+        assert_eq!(folded.constants["t"], Tensor::vector([2i64, -1]));
+
+        let mut open = graph(nodes());
+        open.inputs[0].shape[0] = None;
+        open.constants.insert("two".to_owned(), Tensor::vector([2i64, 2]));
+        assert_eq!(fold_constants(open.clone()).expect("valid"), open);
+    }
+
+    #[test]
+    fn quantized_weights_and_unknown_operators_stay() {
+        let mut graph = graph(vec![
+            Node::new("d", "DequantizeLinear", &["w", "s"], &["h"]),
+            Node::new("f", "Frobnicate", &["w"], &["g"]),
+            Node::new("p", "Pad", &["w", "huge"], &["i"]),
+            Node::new("r", "Sum", &["x", "h", "g", "i"], &["y"]),
+        ]);
+        graph.constants.insert("w".to_owned(), Tensor::zeros([2], DataType::I8).expect("small"));
+        graph.constants.insert("s".to_owned(), Tensor::scalar(0.5f32));
+        graph.constants.insert("huge".to_owned(), Tensor::vector([1i64 << 26, 0]));
+        assert_eq!(fold_constants(graph.clone()).expect("valid"), graph);
+    }
+}

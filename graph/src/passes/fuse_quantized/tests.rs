@@ -1,0 +1,145 @@
+//! Tiny graphs in QDQ form, and what becomes of them.
+
+use super::{DOMAIN, fuse_quantized};
+use crate::{DataType, Graph, Node, Tensor, ValueInfo, ops};
+
+fn value(name: &str, shape: &[usize]) -> ValueInfo {
+    let shape = shape.iter().map(|&size| Some(size)).collect();
+    ValueInfo { name: name.into(), data_type: DataType::F32, shape }
+}
+
+/// A graph from `x` to `y` with a scale and zero point for each of `a`, `b`, `c`.
+fn graph(nodes: Vec<Node>) -> Graph {
+    let mut graph = Graph {
+        opset: 13,
+        inputs: vec![value("x", &[1, 2, 2, 2])],
+        outputs: vec![value("y", &[1, 2, 2, 2])],
+        nodes,
+        ..Graph::default()
+    };
+    for (name, scale, zero) in [("a", 0.05f32, 100u8), ("b", 0.1, 7), ("c", 0.02, 0)] {
+        graph.constants.insert(format!("{name}_scale"), Tensor::scalar(scale));
+        graph.constants.insert(format!("{name}_zero"), Tensor::scalar(zero));
+    }
+    graph
+}
+
+fn quantize(from: &str, to: &str, parameters: &str) -> Node {
+    let [scale, zero] = [format!("{parameters}_scale"), format!("{parameters}_zero")];
+    Node::new(&format!("q_{to}"), "QuantizeLinear", &[from, &scale, &zero], &[to])
+}
+
+fn dequantize(from: &str, to: &str, parameters: &str) -> Node {
+    let [scale, zero] = [format!("{parameters}_scale"), format!("{parameters}_zero")];
+    Node::new(&format!("dq_{to}"), "DequantizeLinear", &[from, &scale, &zero], &[to])
+}
+
+fn ops_of(graph: &Graph) -> Vec<&str> {
+    graph.nodes.iter().map(|node| node.op.as_str()).collect()
+}
+
+#[test]
+fn a_convolution_with_its_activation_is_one_node() {
+    let mut graph = graph(vec![
+        quantize("x", "x8", "a"),
+        dequantize("x8", "xf", "a"),
+        Node::new("dq_w", "DequantizeLinear", &["w8", "w_scale", "w_zero"], &["wf"]).with("axis", 0i64),
+        Node::new("dq_b", "DequantizeLinear", &["b32", "b_scale32"], &["bf"]).with("axis", 0i64),
+        Node::new("conv", "Conv", &["xf", "wf", "bf"], &["z"]),
+        Node::new("clip", "Clip", &["z", "zero", "six"], &["r"]),
+        quantize("r", "r8", "b"),
+        dequantize("r8", "y", "b"),
+    ]);
+    let w = vec![1i8, -2, 3, 4];
+    graph.constants.insert("w8".into(), Tensor::new(vec![2, 2, 1, 1], w).expect("w"));
+    graph.constants.insert("w_scale".into(), Tensor::vector([0.5f32, 0.25]));
+    graph.constants.insert("w_zero".into(), Tensor::vector([0i8, 0]));
+    graph.constants.insert("b32".into(), Tensor::vector([10i32, -10]));
+    graph.constants.insert("b_scale32".into(), Tensor::vector([0.5f32 * 0.05, 0.25 * 0.05]));
+    graph.constants.insert("zero".into(), Tensor::scalar(0.0f32));
+    graph.constants.insert("six".into(), Tensor::scalar(6.0f32));
+
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "QLinearConv", "DequantizeLinear"]);
+    let conv = &fused.nodes[1];
+    assert_eq!(
+        conv.inputs,
+        ["x8", "a_scale", "a_zero", "w8", "w_scale", "w_zero", "b_scale", "b_zero", "b32"]
+    );
+    // 0 is step 7, 6 is step 67.
+    assert_eq!(conv.int("clamp_low", -1).expect("low"), 7);
+    assert_eq!(conv.int("clamp_high", -1).expect("high"), 67);
+}
+
+#[test]
+fn a_bias_in_other_steps_keeps_the_operator_float() {
+    let mut graph = graph(vec![
+        quantize("x", "x8", "a"),
+        dequantize("x8", "xf", "a"),
+        dequantize("w8", "wf", "b"),
+        dequantize("b32", "bf", "bias"),
+        Node::new("conv", "Conv", &["xf", "wf", "bf"], &["z"]),
+        quantize("z", "z8", "c"),
+        dequantize("z8", "y", "c"),
+    ]);
+    graph.constants.insert("w8".into(), Tensor::new(vec![2, 2, 1, 1], vec![1u8, 2, 3, 4]).expect("w"));
+    graph.constants.insert("b32".into(), Tensor::vector([10i32, -10]));
+    graph.constants.insert("bias_scale".into(), Tensor::scalar(1.0f32));
+    graph.constants.insert("bias_zero".into(), Tensor::scalar(0i32));
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert!(ops_of(&fused).contains(&"Conv"));
+    let x = Tensor::new(vec![1, 2, 2, 2], (0..8).map(|i| i as f32 - 3.5).collect::<Vec<_>>()).expect("x");
+    let run = |graph| ops::evaluate_graph(graph, &[("x", &x)]).expect("evaluate");
+    assert_eq!(run(&graph), run(&fused));
+}
+
+#[test]
+fn unary_operators_become_tables_that_compute_what_they_did() {
+    let graph = graph(vec![
+        quantize("x", "x8", "a"),
+        dequantize("x8", "xf", "a"),
+        Node::new("sigmoid", "Sigmoid", &["xf"], &["s"]),
+        quantize("s", "s8", "c"),
+        dequantize("s8", "y", "c"),
+    ]);
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "LookupTable", "DequantizeLinear"]);
+    assert_eq!(fused.nodes[1].domain, DOMAIN);
+    let table = fused.constants[&fused.nodes[1].inputs[1]].as_u8().expect("u8").to_vec();
+    let bytes: Vec<u8> = (0..=255).collect();
+    let mut alone = graph.clone();
+    alone.nodes.remove(0);
+    alone.nodes.pop();
+    alone.inputs = vec![ValueInfo { data_type: DataType::U8, ..value("x8", &[256]) }];
+    alone.outputs = vec![ValueInfo { data_type: DataType::U8, ..value("s8", &[256]) }];
+    let expected = ops::evaluate_graph(&alone, &[("x8", &Tensor::vector(bytes))]).expect("evaluate");
+    assert_eq!(expected[0].as_u8().expect("u8"), table);
+}
+
+#[test]
+fn data_that_only_moves_stays_bytes() {
+    let graph = graph(vec![
+        quantize("x", "x8", "a"),
+        dequantize("x8", "xf", "a"),
+        Node::new("pool", "MaxPool", &["xf"], &["p"]).with("kernel_shape", vec![1i64, 1]),
+        quantize("p", "p8", "a"),
+        dequantize("p8", "pf", "a"),
+        Node::new("add", "Add", &["pf", "xf"], &["z"]),
+        quantize("z", "z8", "b"),
+        dequantize("z8", "y", "b"),
+    ]);
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "MaxPool", "QLinearAdd", "DequantizeLinear"]);
+    assert_eq!(fused.nodes[2].inputs[0], fused.nodes[1].outputs[0]);
+}
+
+#[test]
+fn what_has_no_form_on_bytes_reads_floats() {
+    let graph = graph(vec![
+        quantize("x", "x8", "a"),
+        dequantize("x8", "xf", "a"),
+        Node::new("softmax", "Softmax", &["xf"], &["y"]),
+    ]);
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "DequantizeLinear", "Softmax"]);
+}

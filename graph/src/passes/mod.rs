@@ -1,0 +1,21 @@
+//! Small functions from graph to graph.
+
+mod fold_batch_norms;
+mod fold_constants;
+mod fuse_quantized;
+mod quantize_nodes;
+mod quantize_weights;
+mod remove_nodes;
+mod sort_by_execution_order;
+mod strip_unused_nodes;
+#[cfg(test)]
+mod testing;
+
+pub use fold_batch_norms::fold_batch_norms;
+pub use fold_constants::fold_constants;
+pub use fuse_quantized::{DOMAIN, fuse_quantized};
+pub use quantize_nodes::quantize_nodes;
+pub use quantize_weights::quantize_weights;
+pub use remove_nodes::remove_nodes;
+pub use sort_by_execution_order::sort_by_execution_order;
+pub use strip_unused_nodes::strip_unused_nodes;

@@ -1,0 +1,315 @@
+//! `quantize_nodes`: activations become bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::quantize::{Affine, Plan, Role, bounds};
+use crate::{Error, Graph, Names, Node, Tensor};
+
+/// Puts a `QuantizeLinear` and a `DequantizeLinear` around every value that `plan` turns into bytes: the QDQ form
+/// of ONNX, in which a float operator between the two stands for its eight-bit kernel.
+///
+/// For a value `v` that an eight-bit node writes, that node writes `v_float`, then come `v_quantized` and, after the
+/// `DequantizeLinear`, `v` itself: readers that stay float and outputs of the graph need no change. Where `v` is an
+/// input of the graph or comes from a node that stays float, eight-bit readers read `v_dequantized`. Values that
+/// share scale and zero point share the constants, too.
+///
+/// A `Relu` or `Clip` whose bounds the bytes end at is removed: the saturation of the `QuantizeLinear` before which
+/// it stood does the same, for every number.
+///
+/// # Errors
+///
+/// Names that do not fit together.
+pub fn quantize_nodes(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+    let nodes = without_free_activations(&graph, plan)?;
+    let mut writer = Writer {
+        plan,
+        nodes: Vec::with_capacity(nodes.len() * 3),
+        names: Names::of(&graph),
+        constants: graph.constants,
+        dequantized: HashMap::new(),
+        parameters: HashMap::new(),
+    };
+    for input in &graph.inputs {
+        writer.float_written(&input.name);
+    }
+    let bytes: Vec<String> = plan.roles().constants().map(str::to_owned).collect();
+    for name in bytes {
+        writer.constant(&name)?;
+    }
+    for node in nodes {
+        writer.node(node);
+    }
+    (graph.nodes, graph.constants) = (writer.nodes, writer.constants);
+    Ok(graph)
+}
+
+/// The nodes of `graph` in an order of execution, without the activations that saturation does; the node before
+/// such an activation writes what the activation wrote.
+fn without_free_activations(graph: &Graph, plan: &Plan) -> Result<Vec<Node>, Error> {
+    let order = graph.topological_order()?;
+    // What is written instead of a value whose only reader is removed.
+    let mut instead: HashMap<&str, &str> = HashMap::new();
+    let mut nodes = Vec::with_capacity(order.len());
+    for &index in order.iter().rev() {
+        let node = &graph.nodes[index];
+        if plan.roles().node(&node.name) == Some(&Role::Fused) {
+            let (input, output) = (node.required_input(0)?, node.required_output(0)?);
+            let written = instead.get(output).copied().unwrap_or(output);
+            // No parameters: an activation that stays follows, and cuts off before the bytes do.
+            if let Some(affine) = plan.parameters(written)
+                && saturates(affine, bounds(node, graph)?)
+            {
+                instead.insert(input, written);
+                continue;
+            }
+        }
+        let mut node = node.clone();
+        for output in &mut node.outputs {
+            if let Some(&written) = instead.get(output.as_str()) {
+                written.clone_into(output);
+            }
+        }
+        nodes.push(node);
+    }
+    nodes.reverse();
+    Ok(nodes)
+}
+
+/// Whether the bytes end where the bounds are: then, since rounding keeps the order, every number beyond a bound
+/// becomes the byte that the bound becomes.
+fn saturates(affine: Affine, (low, high): (f32, f32)) -> bool {
+    affine.quantize(low) == 0 && affine.quantize(high) == 255
+}
+
+struct Writer<'a> {
+    plan: &'a Plan,
+    nodes: Vec<Node>,
+    constants: BTreeMap<String, Tensor>,
+    names: Names,
+    /// What eight-bit nodes read instead of a float value.
+    dequantized: HashMap<String, String>,
+    /// Names of scale and zero point, by the value that they belong to.
+    parameters: HashMap<String, (String, String)>,
+}
+
+impl Writer<'_> {
+    fn node(&mut self, mut node: Node) {
+        if !self.plan.roles().is_quantized(&node.name) {
+            let outputs = node.outputs.clone();
+            self.nodes.push(node);
+            outputs.iter().for_each(|output| self.float_written(output));
+            return;
+        }
+        for input in &mut node.inputs {
+            if let Some(value) = self.dequantized.get(input.as_str()) {
+                input.clone_from(value);
+            }
+        }
+        // Eight-bit nodes have one output; without parameters it is float inside, on the way to an activation.
+        match node.output(0).map(str::to_owned) {
+            Some(output) if self.plan.parameters(&output).is_some() => {
+                let float = self.names.fresh(&format!("{output}_float"));
+                node.outputs[0].clone_from(&float);
+                self.nodes.push(node);
+                self.through_bytes(&float, &output, &output);
+            }
+            _ => self.nodes.push(node),
+        }
+    }
+
+    /// After a float value came to be: adds its bytes, if there are any.
+    fn float_written(&mut self, value: &str) {
+        if self.plan.parameters(value).is_some() {
+            let dequantized = self.names.fresh(&format!("{value}_dequantized"));
+            self.through_bytes(value, &dequantized, value);
+            self.dequantized.insert(value.to_owned(), dequantized);
+        }
+    }
+
+    /// Adds the bytes of the constant `name`, which is no weight.
+    fn constant(&mut self, name: &str) -> Result<(), Error> {
+        if let (Some(affine), Some((scale, zero_point)), Some(values)) =
+            (self.plan.parameters(name), self.parameters_of(name), self.constants.get(name))
+        {
+            let bytes = affine.quantize_tensor(values).map_err(|error| error.in_value(name))?;
+            let quantized = self.names.fresh(&format!("{name}_quantized"));
+            let dequantized = self.names.fresh(&format!("{name}_dequantized"));
+            let node = self.names.fresh(&format!("{name}_dequantize"));
+            self.constants.insert(quantized.clone(), bytes);
+            let inputs = [quantized.as_str(), &scale, &zero_point];
+            self.nodes.push(Node::new(&node, "DequantizeLinear", &inputs, &[&dequantized]));
+            self.dequantized.insert(name.to_owned(), dequantized);
+        }
+        Ok(())
+    }
+
+    /// Adds `from` → bytes → `to` with the parameters of `value`, and the names that it gives.
+    fn through_bytes(&mut self, from: &str, to: &str, value: &str) {
+        let Some((scale, zero_point)) = self.parameters_of(value) else { return };
+        let bytes = self.names.fresh(&format!("{value}_quantized"));
+        let quantize = self.names.fresh(&format!("{value}_quantize"));
+        let dequantize = self.names.fresh(&format!("{value}_dequantize"));
+        let inputs = [from, &scale, &zero_point];
+        self.nodes.push(Node::new(&quantize, "QuantizeLinear", &inputs, &[&bytes]));
+        let inputs = [bytes.as_str(), &scale, &zero_point];
+        self.nodes.push(Node::new(&dequantize, "DequantizeLinear", &inputs, &[to]));
+    }
+
+    /// The names of the constants with the scale and the zero point of `value`.
+    fn parameters_of(&mut self, value: &str) -> Option<(String, String)> {
+        let root = self.plan.roles().root(value)?;
+        let affine = self.plan.parameters(root)?;
+        if let Some(names) = self.parameters.get(root) {
+            return Some(names.clone());
+        }
+        let scale = self.names.fresh(&format!("{root}_scale"));
+        let zero_point = self.names.fresh(&format!("{root}_zero_point"));
+        self.constants.insert(scale.clone(), Tensor::scalar(affine.scale));
+        self.constants.insert(zero_point.clone(), Tensor::scalar(affine.zero_point));
+        self.parameters.insert(root.to_owned(), (scale.clone(), zero_point.clone()));
+        Some((scale, zero_point))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantize::{Calibration, Range};
+    use crate::{DataType, ValueInfo};
+
+    fn value(name: &str) -> ValueInfo {
+        ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(1); 4] }
+    }
+
+    fn quantized(nodes: Vec<Node>, outputs: &[&str], ranges: &[(&str, f32, f32)]) -> (Graph, Plan) {
+        let constants = [
+            ("w", Tensor::new([1, 1, 1, 1], vec![1.0f32]).expect("one")),
+            ("c", Tensor::new([1, 1, 1, 1], vec![0.5f32]).expect("one")),
+            ("zero", Tensor::scalar(0.0f32)),
+            ("six", Tensor::scalar(6.0f32)),
+        ];
+        let graph = Graph {
+            inputs: vec![value("x")],
+            outputs: outputs.iter().map(|name| value(name)).collect(),
+            nodes,
+            constants: constants.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+            ..Graph::default()
+        };
+        graph.validate().expect("a sound graph");
+        let ranges = ranges.iter().map(|&(name, min, max)| (name.to_owned(), Range { min, max })).collect();
+        let plan = Plan::new(&graph, &Calibration { ranges, inputs: 1 }).expect("all ranges are there");
+        let result = quantize_nodes(graph.clone(), &plan).expect("names fit");
+        result.validate().expect("a sound result");
+        assert_eq!((&result.inputs, &result.outputs), (&graph.inputs, &graph.outputs));
+        (result, plan)
+    }
+
+    /// `op(inputs)→outputs` of every node.
+    fn lines(graph: &Graph) -> Vec<String> {
+        let line = |node: &Node| format!("{}({})→{}", node.op, node.inputs.join(","), node.outputs.join(","));
+        graph.nodes.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_convolution_and_its_activation() {
+        let nodes = vec![
+            Node::new("conv", "Conv", &["x", "w"], &["h"]),
+            Node::new("relu6", "Clip", &["h", "zero", "six"], &["y"]),
+        ];
+        let (graph, plan) = quantized(nodes.clone(), &["y"], &[("x", -1.0, 1.0), ("y", 0.0, 5.5)]);
+        assert_eq!(
+            lines(&graph),
+            [
+                "QuantizeLinear(x,x_scale,x_zero_point)→x_quantized",
+                "DequantizeLinear(x_quantized,x_scale,x_zero_point)→x_dequantized",
+                "Conv(x_dequantized,w)→y_float",
+                "QuantizeLinear(y_float,y_scale,y_zero_point)→y_quantized",
+                "DequantizeLinear(y_quantized,y_scale,y_zero_point)→y",
+            ]
+        );
+        assert_eq!(plan.roles().node("relu6"), Some(&Role::Fused));
+        assert_eq!(plan.parameters("h"), None);
+        // Bytes that reach beyond the bounds do not replace them.
+        let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", -1.0, 7.0)]);
+        assert_eq!(lines(&graph)[2..4], ["Conv(x_dequantized,w)→h", "Clip(h,zero,six)→y_float"]);
+    }
+
+    #[test]
+    fn chains_of_activations() {
+        let nodes = vec![
+            Node::new("conv", "Conv", &["x", "w"], &["h"]),
+            Node::new("relu", "Relu", &["h"], &["g"]),
+            Node::new("relu6", "Clip", &["g", "zero", "six"], &["y"]),
+        ];
+        let (graph, _) = quantized(nodes.clone(), &["y"], &[("x", -1.0, 1.0), ("y", 0.0, 6.0)]);
+        assert_eq!(lines(&graph)[2], "Conv(x_dequantized,w)→y_float");
+        let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", 0.0, 9.0)]);
+        let expected = ["Conv(x_dequantized,w)→h", "Relu(h)→g", "Clip(g,zero,six)→y_float"];
+        assert_eq!(lines(&graph)[2..5], expected);
+    }
+
+    #[test]
+    fn a_value_read_twice_keeps_its_activation_apart() {
+        let nodes = vec![
+            Node::new("conv", "Conv", &["x", "w"], &["h"]),
+            Node::new("relu", "Relu", &["h"], &["g"]),
+            Node::new("add", "Add", &["h", "g"], &["y"]),
+        ];
+        let ranges = [("x", -1.0, 1.0), ("h", -2.0, 2.0), ("g", 0.0, 2.0), ("y", -4.0, 4.0)];
+        let (graph, plan) = quantized(nodes, &["y"], &ranges);
+        assert_eq!(plan.roles().node("relu"), Some(&Role::Quantized));
+        assert!(lines(&graph).contains(&"Relu(h)→g_float".to_owned()), "{:?}", lines(&graph));
+        assert!(lines(&graph).contains(&"Add(h,g)→y_float".to_owned()));
+    }
+
+    #[test]
+    fn what_only_moves_keeps_its_parameters() {
+        let nodes = vec![
+            Node::new("pool", "MaxPool", &["x"], &["p"]).with("kernel_shape", vec![1i64, 1]),
+            Node::new("conv", "Conv", &["p", "w"], &["h"]),
+            Node::new("flat", "Flatten", &["h"], &["f"]),
+            Node::new("soft", "Softmax", &["f"], &["s"]),
+            Node::new("last", "Flatten", &["s"], &["y"]),
+        ];
+        let (graph, plan) = quantized(nodes, &["y", "f"], &[("x", -1.0, 1.0), ("h", -2.0, 2.0)]);
+        let lines = lines(&graph);
+        assert!(
+            lines.contains(&"DequantizeLinear(p_quantized,x_scale,x_zero_point)→p".to_owned()),
+            "{lines:?}"
+        );
+        assert!(lines.contains(&"QuantizeLinear(f_float,h_scale,h_zero_point)→f_quantized".to_owned()));
+        assert!(lines.contains(&"Softmax(f)→s".to_owned()) && lines.contains(&"Flatten(s)→y".to_owned()));
+        for (name, part) in
+            [("soft", "no eight-bit kernel for Softmax"), ("last", "between nodes that are float")]
+        {
+            let Some(Role::Float(reason)) = plan.roles().node(name) else { panic!("{name} is quantized") };
+            assert!(reason.contains(part), "{reason}");
+        }
+    }
+
+    #[test]
+    fn constants_and_float_neighbours() {
+        let nodes = vec![
+            Node::new("soft", "Softmax", &["x"], &["s"]),
+            Node::new("add", "Add", &["s", "c"], &["h"]),
+            Node::new("again", "Softmax", &["s"], &["t"]),
+            Node::new("mul", "Mul", &["h", "t"], &["y"]),
+        ];
+        let ranges = [("s", 0.0, 1.0), ("h", 0.0, 1.5), ("t", 0.0, 1.0), ("y", 0.0, 1.5)];
+        let (graph, _) = quantized(nodes, &["y"], &ranges);
+        let lines = lines(&graph);
+        assert_eq!(lines[0], "DequantizeLinear(c_quantized,c_scale,c_zero_point)→c_dequantized");
+        assert!(lines.contains(&"Add(s_dequantized,c_dequantized)→h_float".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"Softmax(s)→t".to_owned()));
+        assert!(lines.contains(&"Mul(h,t_dequantized)→y_float".to_owned()));
+        assert_eq!(graph.constants["c_quantized"].as_u8().expect("u8"), [255]);
+    }
+
+    #[test]
+    fn a_quantized_graph_is_not_quantized_again() {
+        let nodes = vec![Node::new("conv", "Conv", &["x", "w"], &["y"])];
+        let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", -1.0, 1.0)]);
+        let error = Plan::new(&graph, &Calibration::default()).expect_err("twice").to_string();
+        assert!(error.contains("quantized already"), "{error}");
+    }
+}

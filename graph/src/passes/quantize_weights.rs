@@ -1,0 +1,222 @@
+//! `quantize_weights`: constant weights become signed bytes, their biases int32.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::quantize::{Plan, QuantizedWeights, quantize_bias, quantize_per_channel, weight_axis};
+use crate::{DataType, Error, Graph, Names, Node, Tensor};
+
+/// Replaces the weights and biases of the nodes that `plan` quantizes by integers, each read through a
+/// `DequantizeLinear`.
+///
+/// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
+/// a `Gemm`). A bias has the scale of the accumulator, `input scale · weight scale`, and becomes one number per
+/// channel. `alpha` and `beta` of a `Gemm` go into its weights and its bias. Weights that several nodes read are
+/// stored once if all of them need the same scales.
+///
+/// Activations are left as they are. The float constants stay in the graph, for nodes that are not quantized;
+/// `strip_unused_nodes` removes those that nothing reads.
+///
+/// # Errors
+///
+/// Weights or biases that are not finite, with the names of the node and the tensor.
+pub fn quantize_weights(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+    let names = Names::of(&graph);
+    let nodes = std::mem::take(&mut graph.nodes);
+    let mut writer = Writer { graph, names, shared: HashMap::new() };
+    for mut node in nodes {
+        if plan.roles().is_quantized(&node.name) && ["Conv", "Gemm", "MatMul"].iter().any(|op| node.is(op)) {
+            writer.quantize(&mut node, plan)?;
+        }
+        writer.graph.nodes.push(node);
+    }
+    Ok(writer.graph)
+}
+
+/// A value that stands for quantized weights.
+struct Shared {
+    scales: Vec<f32>,
+    value: String,
+}
+
+struct Writer {
+    graph: Graph,
+    names: Names,
+    /// By the name of the float weights, the axis of the channels, and the factor (its bits) on them.
+    shared: HashMap<(String, usize, u32), Vec<Shared>>,
+}
+
+impl Writer {
+    /// Makes `node` read integer weights and an integer bias.
+    fn quantize(&mut self, node: &mut Node, plan: &Plan) -> Result<(), Error> {
+        let input = node.required_input(0)?;
+        let input_scale = plan
+            .parameters(input)
+            .ok_or_else(|| Error::node(node, format!("the plan has no scale for its input {input:?}")))?
+            .scale;
+        let axis = weight_axis(node)?;
+        let weights_name = node.required_input(1)?.to_owned();
+        let (alpha, beta) =
+            if node.is("Gemm") { (node.float("alpha", 1.0)?, node.float("beta", 1.0)?) } else { (1.0, 1.0) };
+        let weights = scaled(constant(node, &self.graph, &weights_name)?, alpha)
+            .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
+        let channels = weights.shape().get(axis).copied().unwrap_or(0);
+        let bias_name = node.input(2).map(str::to_owned);
+        let bias = match &bias_name {
+            None => None,
+            Some(name) => Some(
+                one_per_channel(constant(node, &self.graph, name)?, channels, beta)
+                    .map_err(|error| of_tensor(node, "bias", name, error))?,
+            ),
+        };
+        let quantized = quantize_per_channel(&weights, axis, bias.as_deref().map(|bias| (input_scale, bias)))
+            .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
+
+        let key = (weights_name, axis, alpha.to_bits());
+        let same =
+            self.shared.get(&key).and_then(|all| all.iter().find(|one| one.scales == quantized.scales));
+        node.inputs[1] = match same {
+            Some(shared) => shared.value.clone(),
+            None => {
+                let QuantizedWeights { bytes, scales } = quantized.clone();
+                let value = self.dequantized(&key.0, axis, bytes, scales);
+                let shared = Shared { scales: quantized.scales.clone(), value: value.clone() };
+                self.shared.entry(key).or_default().push(shared);
+                value
+            }
+        };
+        if let (Some(name), Some(bias)) = (bias_name, bias) {
+            let bias = quantize_bias(&bias, input_scale, &quantized.scales)
+                .map_err(|error| of_tensor(node, "bias", &name, error))?;
+            node.inputs[2] = self.dequantized(&name, 0, Tensor::vector(bias.values), bias.scales);
+        }
+        node.attributes.remove("alpha");
+        node.attributes.remove("beta");
+        Ok(())
+    }
+
+    /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; gives the
+    /// name of what it writes. `stem` is the name of the float values.
+    fn dequantized(&mut self, stem: &str, axis: usize, values: Tensor, scales: Vec<f32>) -> String {
+        let mut fresh = |what: &str| self.names.fresh(&format!("{stem}_{what}"));
+        let (integers, scale, value, name) =
+            (fresh("quantized"), fresh("scale"), fresh("dequantized"), fresh("dequantize"));
+        let mut inputs = vec![integers.as_str(), scale.as_str()];
+        // Runtimes recognize int8 weights by their zero point, and int32 biases by its absence.
+        let zero_point = (values.data_type() == DataType::I8).then(|| fresh("zero_point"));
+        if let Some(zero_point) = &zero_point {
+            inputs.push(zero_point);
+            self.graph.constants.insert(zero_point.clone(), Tensor::vector(vec![0i8; scales.len()]));
+        }
+        let node = Node::new(&name, "DequantizeLinear", &inputs, &[&value]).with("axis", axis as i64);
+        self.graph.nodes.push(node);
+        self.graph.constants.insert(integers, values);
+        self.graph.constants.insert(scale, Tensor::vector(scales));
+        value
+    }
+}
+
+fn constant<'a>(node: &Node, graph: &'a Graph, name: &str) -> Result<&'a Tensor, Error> {
+    graph.constants.get(name).ok_or_else(|| Error::node(node, format!("{name:?} is not constant")))
+}
+
+fn scaled(tensor: &Tensor, factor: f32) -> Result<Cow<'_, Tensor>, Error> {
+    if factor == 1.0 {
+        return Ok(Cow::Borrowed(tensor));
+    }
+    let values: Vec<f32> = tensor.as_f32()?.iter().map(|value| value * factor).collect();
+    Tensor::new(tensor.shape(), values).map(Cow::Owned)
+}
+
+/// The bias times `factor`, repeated if it is a single number for all channels.
+fn one_per_channel(bias: &Tensor, channels: usize, factor: f32) -> Result<Vec<f32>, Error> {
+    let values = bias.as_f32()?;
+    match *values {
+        [one] => Ok(vec![one * factor; channels]),
+        _ => Ok(values.iter().map(|value| value * factor).collect()),
+    }
+}
+
+/// `error` about a tensor, with the names of the node and the tensor.
+fn of_tensor(node: &Node, what: &str, name: &str, error: Error) -> Error {
+    Error::node(node, format!("{what} {name:?}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ValueInfo;
+    use crate::quantize::{Calibration, Range};
+
+    fn value(name: &str) -> ValueInfo {
+        ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(1), Some(2)] }
+    }
+
+    fn graph(nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph {
+        Graph {
+            inputs: vec![value("x")],
+            outputs: vec![value("y")],
+            nodes,
+            constants: constants.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+            ..Graph::default()
+        }
+    }
+
+    fn plan(graph: &Graph) -> Plan {
+        let range = Range { min: 0.0, max: 2.55 };
+        let ranges = ["x", "h", "y"].map(|name| (name.to_owned(), range));
+        Plan::new(graph, &Calibration { ranges: ranges.into(), inputs: 1 }).expect("plan")
+    }
+
+    fn matrix(values: [f32; 4]) -> Tensor {
+        Tensor::new([2, 2], values.to_vec()).expect("2×2")
+    }
+
+    #[test]
+    fn alpha_and_beta_go_into_the_integers() {
+        let gemm =
+            Node::new("fc", "Gemm", &["x", "w", "b"], &["y"]).with("alpha", 0.5f32).with("beta", 2.0f32);
+        let graph = graph(
+            vec![gemm.with("transB", 1i64)],
+            vec![("w", matrix([254.0, 2.0, 2.0, -508.0])), ("b", Tensor::scalar(0.01f32))],
+        );
+        let result = quantize_weights(graph.clone(), &plan(&graph)).expect("finite");
+        result.validate().expect("names");
+        let [weights, bias, fc] = result.nodes.as_slice() else { panic!("{:?}", result.nodes) };
+        assert_eq!(fc.inputs, ["x", "w_dequantized", "b_dequantized"]);
+        assert_eq!(fc.attributes.keys().collect::<Vec<_>>(), ["transB"]);
+        assert_eq!(weights.int("axis", -1).expect("int"), 0);
+        assert_eq!(bias.inputs, ["b_quantized", "b_scale"]);
+        let constant = |name: &str| &result.constants[name];
+        assert_eq!(constant("w_quantized").as_i8().expect("i8"), [127, 1, 0, -127]);
+        assert_eq!(constant("w_scale").as_f32().expect("f32"), [1.0, 2.0]);
+        // 0.02 in units of 0.01 · 1 and 0.01 · 2.
+        assert_eq!(constant("b_quantized").as_i32().expect("i32"), [2, 1]);
+    }
+
+    #[test]
+    fn shared_weights_are_stored_once() {
+        let graph = graph(
+            vec![
+                Node::new("a", "MatMul", &["x", "w"], &["h"]),
+                Node::new("b", "MatMul", &["h", "w"], &["y"]),
+            ],
+            vec![("w", matrix([1.0, 2.0, 3.0, 4.0]))],
+        );
+        let result = quantize_weights(graph.clone(), &plan(&graph)).expect("finite");
+        result.validate().expect("names");
+        assert_eq!(result.nodes.len(), 3);
+        assert_eq!(result.nodes[0].int("axis", -1).expect("int"), 1);
+        assert_eq!(result.constants["w_scale"].as_f32().expect("f32"), [3.0 / 127.0, 4.0 / 127.0]);
+    }
+
+    #[test]
+    fn not_finite_names_node_and_tensor() {
+        let graph = graph(
+            vec![Node::new("fc", "MatMul", &["x", "w"], &["y"])],
+            vec![("w", matrix([1.0, 2.0, f32::NAN, 4.0]))],
+        );
+        let error = quantize_weights(graph.clone(), &plan(&graph)).expect_err("NaN").to_string();
+        assert!(["\"fc\"", "\"w\"", "element 2 is NaN"].iter().all(|part| error.contains(part)), "{error}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `remove_nodes`: nodes that give back what they get.
+
+use std::collections::HashMap;
+
+use crate::{Error, Graph, Node};
+
+/// Removes `Identity`, and `Dropout` as it is in inference; their readers read what they read.
+///
+/// Where such a node gives an output of the graph, the node before it takes over that name. The node stays where
+/// none can: it copies an input, a constant or another output of the graph.
+///
+/// # Errors
+///
+/// Whatever [`Graph::topological_order`] finds.
+pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
+    let producers = graph.producers()?;
+    let consumers = graph.consumers();
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    let mut removed = vec![false; graph.nodes.len()];
+    for index in graph.topological_order()? {
+        let node = &graph.nodes[index];
+        let is_read = |value: &str| consumers.contains_key(value) || graph.is_output(value);
+        if !gives_back(node, &graph)? || node.outputs.iter().skip(1).any(|value| is_read(value)) {
+            continue;
+        }
+        let (input, output) = (node.required_input(0)?, node.required_output(0)?);
+        let input = resolve(&renamed, input).to_owned();
+        if !graph.is_output(output) {
+            renamed.insert(output.to_owned(), input);
+        } else if producers.contains_key(input.as_str()) && !graph.is_output(&input) {
+            renamed.insert(input, output.to_owned());
+        } else {
+            continue;
+        }
+        removed[index] = true;
+    }
+    let mut removed = removed.into_iter();
+    graph.nodes.retain(|_| removed.next() == Some(false));
+    for node in &mut graph.nodes {
+        for value in node.inputs.iter_mut().chain(&mut node.outputs) {
+            let new = resolve(&renamed, value);
+            if new != value {
+                *value = new.to_owned();
+            }
+        }
+    }
+    Ok(graph)
+}
+
+/// The name that `value` has in the end. A chain has two links at most: a removed node's output, its input, and
+/// the output of the graph whose name that took over.
+fn resolve<'a>(renamed: &'a HashMap<String, String>, value: &'a str) -> &'a str {
+    let mut value = value;
+    while let Some(next) = renamed.get(value) {
+        value = next;
+    }
+    value
+}
+
+fn gives_back(node: &Node, graph: &Graph) -> Result<bool, Error> {
+    if node.is("Identity") {
+        return Ok(true);
+    }
+    if !node.is("Dropout") {
+        return Ok(false);
+    }
+    // Operator set 12 brought `training_mode`; a mode that is only known at run time keeps the node.
+    Ok(match node.input(2) {
+        None => true,
+        Some(mode) => match graph.constants.get(mode) {
+            Some(mode) => !mode.to_scalar::<bool>().map_err(|error| error.in_node(node))?,
+            None => false,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::passes::testing::{graph, names};
+
+    #[test]
+    fn readers_skip_what_is_removed() {
+        let graph = graph(vec![
+            Node::new("i", "Identity", &["x"], &["a"]),
+            Node::new("d", "Dropout", &["a", "ratio"], &["b", "mask"]),
+            Node::new("r", "Add", &["a", "b"], &["y"]),
+        ]);
+        let mut graph = graph;
+        graph.constants.insert("ratio".to_owned(), Tensor::scalar(0.5f32));
+        let graph = remove_nodes(graph).expect("valid");
+        assert_eq!(names(&graph), ["r"]);
+        assert_eq!(graph.nodes[0].inputs, ["x", "x"]);
+    }
+
+    #[test]
+    fn an_output_keeps_its_name() {
+        let graph = graph(vec![
+            Node::new("r", "Relu", &["x"], &["a"]),
+            Node::new("i", "Identity", &["a"], &["b"]),
+            Node::new("s", "Relu", &["a"], &["c"]),
+            Node::new("j", "Identity", &["b"], &["y"]),
+            Node::new("t", "Add", &["b", "c"], &["d"]),
+        ]);
+        let graph = remove_nodes(graph).expect("valid");
+        graph.validate().expect("valid");
+        assert_eq!(names(&graph), ["r", "s", "t"]);
+        assert_eq!(graph.nodes[0].outputs, ["y"]);
+        assert_eq!(graph.nodes[2].inputs, ["y", "c"]);
+    }
+
+    #[test]
+    fn what_cannot_go_stays() {
+        let copy = graph(vec![Node::new("i", "Identity", &["x"], &["y"])]);
+        assert_eq!(remove_nodes(copy.clone()).expect("valid"), copy);
+        let mut training = graph(vec![Node::new("d", "Dropout", &["x", "", "mode"], &["a"])]);
+        training.nodes.push(Node::new("r", "Relu", &["a"], &["y"]));
+        training.constants.insert("mode".to_owned(), Tensor::scalar(true));
+        assert_eq!(remove_nodes(training.clone()).expect("valid"), training);
+        let mask = graph(vec![
+            Node::new("d", "Dropout", &["x"], &["a", "m"]),
+            Node::new("r", "Where", &["m", "a", "a"], &["y"]),
+        ]);
+        assert_eq!(remove_nodes(mask.clone()).expect("valid"), mask);
+    }
+}

@@ -1,0 +1,137 @@
+//! Which values do a graph's activations take? Counted while it runs on examples.
+
+use std::collections::BTreeMap;
+
+use super::runner::Runner;
+use super::{Histogram, Range, Roles};
+use crate::{Error, Graph, Tensor};
+
+/// How a range is chosen from the values observed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CalibrationMethod {
+    /// From the smallest to the largest value.
+    MinMax,
+    /// The middle that holds this share of the values in percent, above 0 to 100: half of the rest is cut off on
+    /// either side. A few outliers then do not take the resolution from all others.
+    ///
+    /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but the answer.
+    Percentile(f64),
+}
+
+impl CalibrationMethod {
+    /// An error unless a percentile is above 0 and at most 100.
+    pub fn validate(self) -> Result<(), Error> {
+        match self {
+            Self::Percentile(percent) if !(percent > 0.0 && percent <= 100.0) => {
+                Err(Error::argument("percentile", format!("{percent} is not above 0 and at most 100")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn range(self, histogram: &Histogram) -> Option<Range> {
+        let (min, max) = match self {
+            Self::MinMax => histogram.extremes()?,
+            Self::Percentile(percent) => {
+                let tail = (100.0 - percent) / 200.0;
+                (histogram.lower(tail)?, histogram.upper(1.0 - tail)?)
+            }
+        };
+        Some(Range { min, max })
+    }
+}
+
+/// The ranges of a graph's activations.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration {
+    /// By value.
+    pub ranges: BTreeMap<String, Range>,
+    /// How many examples were observed.
+    pub inputs: usize,
+}
+
+/// Observes the activations of a float graph over any number of examples.
+///
+/// What is kept is one [`Histogram`] for each activation that becomes bytes, however many examples there are; the
+/// ranges can then be had by several methods.
+#[derive(Debug)]
+pub struct Calibrator {
+    runner: Runner,
+    observed: Vec<Observed>,
+    inputs: usize,
+}
+
+#[derive(Debug)]
+struct Observed {
+    value: String,
+    histogram: Histogram,
+    /// Whether it leaves the graph, as it is or after it was moved.
+    is_output: bool,
+}
+
+impl Calibrator {
+    /// A calibrator of the float graph `graph`.
+    ///
+    /// # Errors
+    ///
+    /// What [`Roles::new`] finds, and what keeps the graph from running.
+    pub fn new(graph: &Graph) -> Result<Self, Error> {
+        let roles = Roles::new(graph)?;
+        let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
+        let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
+        let runner = Runner::new(graph, &names)?;
+        let observe = |value: String| {
+            let is_output = outputs.contains(&value.as_str());
+            Observed { value, histogram: Histogram::new(), is_output }
+        };
+        Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0 })
+    }
+
+    /// Runs the graph on one example, a tensor for each input of the graph by name, and counts what it computes.
+    ///
+    /// # Errors
+    ///
+    /// Inputs that do not fit the graph; an activation that is not finite, with its name.
+    pub fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
+        for (name, input) in inputs {
+            // Here, where the fault is, and not in the first layer that it spreads to.
+            if let Ok(values) = input.as_f32() {
+                Range::of(name, values)?;
+            }
+        }
+        let values = self.runner.run(inputs)?;
+        for (observed, value) in self.observed.iter_mut().zip(&values) {
+            let name = &observed.value;
+            observed.histogram.add(name, value.as_f32().map_err(|error| error.in_value(name))?)?;
+        }
+        self.inputs += 1;
+        Ok(())
+    }
+
+    /// How many examples were observed.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The ranges of what was observed.
+    ///
+    /// # Errors
+    ///
+    /// No example at all; a percentile that is none.
+    pub fn calibration(&self, method: CalibrationMethod) -> Result<Calibration, Error> {
+        method.validate()?;
+        if self.inputs == 0 {
+            return Err(Error::argument(
+                "calibration set",
+                "it is empty: give at least one example of what the model will see, better a hundred",
+            ));
+        }
+        let nothing = Range { min: 0.0, max: 0.0 };
+        let range = |observed: &Observed| {
+            let method = if observed.is_output { CalibrationMethod::MinMax } else { method };
+            (observed.value.clone(), method.range(&observed.histogram).unwrap_or(nothing))
+        };
+        Ok(Calibration { ranges: self.observed.iter().map(range).collect(), inputs: self.inputs })
+    }
+}

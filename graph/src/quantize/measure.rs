@@ -1,0 +1,172 @@
+//! How much of the signal does each eight-bit layer keep?
+
+use std::collections::{HashMap, HashSet};
+
+use super::runner::Runner;
+use super::{Plan, Role};
+use crate::{Error, Graph, Names, Node, Tensor};
+
+/// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
+/// `10 · log10(Σ float² / Σ (float − eight-bit)²)`, infinite where there is no difference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerError {
+    /// The node in the float graph.
+    pub node: String,
+    /// Its operator.
+    pub op: String,
+    /// The value that it writes (after an activation that runs inside it).
+    pub value: String,
+    /// What this node loses by itself, its inputs being those of the float graph.
+    pub sqnr_db: f64,
+    /// What is lost up to here, all nodes before it being eight-bit, too.
+    pub accumulated_sqnr_db: f64,
+}
+
+/// Adds up energies of signal and noise.
+#[derive(Clone, Copy, Debug, Default)]
+struct Energy {
+    signal: f64,
+    noise: f64,
+}
+
+impl Energy {
+    fn add(&mut self, float: &[f32], eight_bit: &[f32]) {
+        for (&float, &eight_bit) in float.iter().zip(eight_bit) {
+            let (float, eight_bit) = (f64::from(float), f64::from(eight_bit));
+            self.signal += float * float;
+            self.noise += (float - eight_bit) * (float - eight_bit);
+        }
+    }
+
+    fn decibels(self) -> f64 {
+        if self.noise == 0.0 { f64::INFINITY } else { 10.0 * (self.signal / self.noise).log10() }
+    }
+}
+
+/// Compares a float graph with its eight-bit form, layer by layer.
+#[derive(Debug)]
+pub(super) struct Meter {
+    layers: Vec<Layer>,
+    /// The float graph, and beside it every eight-bit layer on float inputs.
+    alone: Runner,
+    /// The eight-bit graph.
+    together: Runner,
+}
+
+#[derive(Debug)]
+struct Layer {
+    node: String,
+    op: String,
+    value: String,
+    alone: Energy,
+    together: Energy,
+}
+
+impl Meter {
+    /// Compares `float` with `eight_bit`, which the passes made of it after `plan`.
+    pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan) -> Result<Self, Error> {
+        let mut layers = Vec::new();
+        // The nodes whose outputs are float inside, on the way to an activation.
+        let mut heads: HashMap<&str, &Node> = HashMap::new();
+        for index in float.topological_order()? {
+            let node = &float.nodes[index];
+            let Some(value) = node.output(0).filter(|_| plan.roles().is_quantized(&node.name)) else {
+                continue;
+            };
+            let head = node.input(0).and_then(|input| heads.get(input).copied()).unwrap_or(node);
+            if plan.parameters(value).is_none() {
+                heads.insert(value, head);
+                continue;
+            }
+            if plan.roles().root(value) != Some(value) {
+                // It moves bytes that another layer made.
+                continue;
+            }
+            layers.push(Layer {
+                node: head.name.clone(),
+                op: head.op.clone(),
+                value: value.to_owned(),
+                alone: Energy::default(),
+                together: Energy::default(),
+            });
+        }
+        let (beside, renamed) = beside(float, eight_bit, plan);
+        let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
+        let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
+        let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
+        Ok(Self { layers, alone: Runner::new(&beside, &both)?, together: Runner::new(eight_bit, &values)? })
+    }
+
+    /// Compares on one example.
+    pub(super) fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
+        let both = self.alone.run(inputs)?;
+        let together = self.together.run(inputs)?;
+        let (float, alone) = both.split_at(self.layers.len());
+        for (((layer, float), alone), together) in self.layers.iter_mut().zip(float).zip(alone).zip(&together)
+        {
+            layer.alone.add(float.as_f32()?, alone.as_f32()?);
+            layer.together.add(float.as_f32()?, together.as_f32()?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Vec<LayerError> {
+        let error = |layer: Layer| LayerError {
+            sqnr_db: layer.alone.decibels(),
+            accumulated_sqnr_db: layer.together.decibels(),
+            node: layer.node,
+            op: layer.op,
+            value: layer.value,
+        };
+        self.layers.into_iter().map(error).collect()
+    }
+}
+
+/// A graph that holds both: `float` as it is, and the eight-bit layers of `eight_bit`, which read `float`'s values
+/// through bytes instead of each other's. Also gives the new names of what both write.
+fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<String, String>) {
+    let mut names = Names::of(eight_bit);
+    for name in float.nodes.iter().flat_map(|node| node.outputs.iter().chain([&node.name])) {
+        names.take(name);
+    }
+    let in_float: HashSet<&str> =
+        float.nodes.iter().flat_map(|node| &node.outputs).map(String::as_str).collect();
+    let mut graph = float.clone();
+    graph.constants.extend(eight_bit.constants.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
+    let is_float = |node: &Node| matches!(plan.roles().node(&node.name), Some(Role::Float(_)));
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    let mut read: HashMap<String, String> = HashMap::new();
+    for node in eight_bit.nodes.iter().filter(|node| !is_float(node)) {
+        let Some(output) = node.output(0).filter(|output| in_float.contains(output)) else { continue };
+        let other = names.fresh(&format!("{output}_eight_bit"));
+        // A layer's output is read as the float graph has it, in bytes; a value on the way to an activation is not.
+        let reading = if node.is("DequantizeLinear") {
+            let bytes = names.fresh(&format!("{output}_eight_bit_bytes"));
+            let again = names.fresh(&format!("{output}_eight_bit_input"));
+            let mut quantize = Node { name: bytes.clone(), op: "QuantizeLinear".to_owned(), ..node.clone() };
+            output.clone_into(&mut quantize.inputs[0]);
+            quantize.outputs = vec![bytes.clone()];
+            let mut dequantize = Node { name: again.clone(), ..node.clone() };
+            dequantize.inputs[0] = bytes;
+            dequantize.outputs = vec![again.clone()];
+            graph.nodes.extend([quantize, dequantize]);
+            again
+        } else {
+            other.clone()
+        };
+        read.insert(output.to_owned(), reading);
+        renamed.insert(output.to_owned(), other);
+    }
+    for node in eight_bit.nodes.iter().filter(|node| !is_float(node)) {
+        let mut node = Node { name: names.fresh(&format!("{}_eight_bit", node.name)), ..node.clone() };
+        for (values, new) in [(&mut node.inputs, &read), (&mut node.outputs, &renamed)] {
+            for value in values {
+                if let Some(new) = new.get(value) {
+                    value.clone_from(new);
+                }
+            }
+        }
+        graph.nodes.push(node);
+    }
+    (graph, renamed)
+}

@@ -1,0 +1,29 @@
+//! From a float graph to an eight-bit one.
+//!
+//! [`quantize`] does it all. Its parts stand alone, too: [`Roles`] decides which nodes become eight-bit, a
+//! [`Calibrator`] observes the values of their activations, a [`Plan`] joins both, and the passes
+//! [`quantize_weights`](crate::passes::quantize_weights) and [`quantize_nodes`](crate::passes::quantize_nodes) carry
+//! it out.
+
+mod affine;
+mod calibrate;
+mod histogram;
+mod measure;
+mod pipeline;
+mod plan;
+mod report;
+mod roles;
+mod runner;
+mod support;
+mod weights;
+
+pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
+pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
+pub use histogram::{BINS, Histogram};
+pub use measure::LayerError;
+pub use pipeline::{Progress, QuantizeOptions, quantize};
+pub use plan::Plan;
+pub use report::{NodeReport, QuantizeReport};
+pub use roles::{Role, Roles};
+pub(crate) use support::{bounds, weight_axis};
+pub use weights::{QuantizedBias, QuantizedWeights, quantize_bias, quantize_per_channel};

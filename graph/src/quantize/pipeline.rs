@@ -1,0 +1,134 @@
+//! All of it: the passes in their order, with the calibration between them.
+
+use super::measure::Meter;
+use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport};
+use crate::{Error, Graph, Tensor, passes};
+
+/// How [`quantize`] goes about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizeOptions {
+    /// How the ranges of activations are chosen.
+    pub method: CalibrationMethod,
+    /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
+    pub measured: usize,
+}
+
+impl Default for QuantizeOptions {
+    fn default() -> Self {
+        Self { method: CalibrationMethod::Percentile(99.99), measured: 4 }
+    }
+}
+
+/// How far [`quantize`] has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// A pass begins.
+    Pass(&'static str),
+    /// So many examples were observed.
+    Observed(usize),
+    /// The error of the layers was measured on so many examples.
+    Measured(usize),
+}
+
+/// Makes an eight-bit graph of the float graph `graph`: the same inputs and outputs, activations and weights in
+/// bytes between them, in ONNX's QDQ form.
+///
+/// `examples` are inputs like those that the model will see, each a tensor for every input of the graph, in the
+/// graph's order. They are run through the float graph one by one to learn the ranges of its activations.
+///
+/// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `fold_batch_norms`, calibration, `quantize_weights`,
+/// `quantize_nodes`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
+///
+/// # Errors
+///
+/// The first error among the examples, of the caller's own type; as that type, whatever a pass or the calibration
+/// finds: no example at all, weights or activations that are not finite (with the node and the value), a graph
+/// that is quantized already or holds operators that cannot run.
+pub fn quantize<E: From<Error>>(
+    graph: &Graph,
+    examples: impl IntoIterator<Item = Result<Vec<Tensor>, E>>,
+    options: &QuantizeOptions,
+    mut progress: impl FnMut(Progress),
+) -> Result<(Graph, QuantizeReport), E> {
+    options.method.validate()?;
+    graph.validate()?;
+    check_weights(graph)?;
+    let mut pass = |name, pass: fn(Graph) -> Result<Graph, Error>, graph| {
+        progress(Progress::Pass(name));
+        pass(graph)
+    };
+    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, graph.clone())?;
+    let float = pass("remove_nodes", passes::remove_nodes, float)?;
+    let float = pass("fold_constants", passes::fold_constants, float)?;
+    let float = pass("fold_batch_norms", passes::fold_batch_norms, float)?;
+    let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
+
+    progress(Progress::Pass("calibrate"));
+    let mut calibrator = Calibrator::new(&float)?;
+    let mut kept = Vec::new();
+    for example in examples {
+        let example = example?;
+        calibrator.observe(&named(&float, &example)?)?;
+        progress(Progress::Observed(calibrator.inputs()));
+        if kept.len() < options.measured {
+            kept.push(example);
+        }
+    }
+    let calibration = calibrator.calibration(options.method)?;
+    drop(calibrator);
+    let plan = Plan::new(&float, &calibration)?;
+
+    progress(Progress::Pass("quantize_weights"));
+    let eight_bit = passes::quantize_weights(float.clone(), &plan)?;
+    progress(Progress::Pass("quantize_nodes"));
+    let eight_bit = passes::quantize_nodes(eight_bit, &plan)?;
+    progress(Progress::Pass("strip_unused_nodes"));
+    let eight_bit = passes::strip_unused_nodes(eight_bit)?;
+    progress(Progress::Pass("sort_by_execution_order"));
+    let eight_bit = passes::sort_by_execution_order(eight_bit)?;
+
+    let mut report = QuantizeReport::new(graph, &float, &eight_bit, plan.roles(), calibration);
+    if !kept.is_empty() {
+        progress(Progress::Pass("measure"));
+        let mut meter = Meter::new(&float, &eight_bit, &plan)?;
+        for (index, example) in kept.iter().enumerate() {
+            meter.observe(&named(&float, example)?)?;
+            progress(Progress::Measured(index + 1));
+        }
+        report.layers = meter.finish();
+    }
+    Ok((eight_bit, report))
+}
+
+/// An error if the weights of a node are not finite: now, while they have the names that the caller knows, and before
+/// anything is computed with them.
+fn check_weights(graph: &Graph) -> Result<(), Error> {
+    let weighted = ["Conv", "Gemm", "MatMul", "BatchNormalization"];
+    for node in graph.nodes.iter().filter(|node| weighted.iter().any(|op| node.is(op))) {
+        for (name, tensor) in node.inputs.iter().filter_map(|name| Some((name, graph.constants.get(name)?))) {
+            let Ok(values) = tensor.as_f32() else { continue };
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::node(
+                    node,
+                    format!(
+                        "weights {name:?}: element {index} is {}: train or export the model again",
+                        values[index]
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An example's tensors with the names of the graph's inputs.
+fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
+    if example.len() != graph.inputs.len() {
+        return Err(Error::argument(
+            "calibration set",
+            format!("an example has {} tensors, the graph has {} inputs", example.len(), graph.inputs.len()),
+        ));
+    }
+    Ok(graph.inputs.iter().map(|input| input.name.as_str()).zip(example).collect())
+}

@@ -1,0 +1,49 @@
+//! Roles and ranges together: all that the two quantizing passes need to know.
+
+use std::collections::BTreeMap;
+
+use super::{Affine, Calibration, Range, Roles};
+use crate::{Error, Graph};
+
+/// Which nodes and values become eight-bit, and with which scales and zero points.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    roles: Roles,
+    /// By root (see [`Roles::root`]).
+    parameters: BTreeMap<String, Affine>,
+}
+
+impl Plan {
+    /// The plan for `graph` with the ranges of `calibration`.
+    ///
+    /// # Errors
+    ///
+    /// A value whose range was not observed, a constant that is not finite, what [`Roles::new`] finds.
+    pub fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, Error> {
+        let roles = Roles::new(graph)?;
+        let mut parameters = BTreeMap::new();
+        for root in roles.observed() {
+            let range = calibration.ranges.get(root).ok_or_else(|| {
+                Error::value(root, "its range was not observed: calibrate the graph that is quantized")
+            })?;
+            parameters.insert(root.to_owned(), Affine::covering(*range));
+        }
+        for root in roles.constants() {
+            if let Some(constant) = graph.constants.get(root) {
+                let range = Range::of(root, constant.as_f32().map_err(|error| error.in_value(root))?)?;
+                parameters.insert(root.to_owned(), Affine::covering(range));
+            }
+        }
+        Ok(Self { roles, parameters })
+    }
+
+    /// What becomes of each node.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// Scale and zero point of `value`; `None` if it does not become bytes.
+    pub fn parameters(&self, value: &str) -> Option<Affine> {
+        self.parameters.get(self.roles.root(value)?).copied()
+    }
+}

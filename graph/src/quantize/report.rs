@@ -1,0 +1,78 @@
+//! What quantizing did, in numbers.
+
+use super::{Calibration, LayerError, Role, Roles};
+use crate::Graph;
+
+/// What became of one node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeReport {
+    /// The node's name.
+    pub name: String,
+    /// Its operator.
+    pub op: String,
+    /// What became of it.
+    pub role: Role,
+}
+
+/// What quantizing a graph did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QuantizeReport {
+    /// Every node of the float graph after its constants and batch norms were folded, in execution order.
+    pub nodes: Vec<NodeReport>,
+    /// Bytes of the constants in the graph that was given.
+    pub bytes_before: u64,
+    /// Bytes of the constants in the eight-bit graph.
+    pub bytes_after: u64,
+    /// The ranges that were observed.
+    pub calibration: Calibration,
+    /// The error of each eight-bit node, in execution order; empty if nothing was measured.
+    pub layers: Vec<LayerError>,
+}
+
+impl QuantizeReport {
+    pub(super) fn new(
+        before: &Graph,
+        folded: &Graph,
+        after: &Graph,
+        roles: &Roles,
+        calibration: Calibration,
+    ) -> Self {
+        let nodes = folded.nodes.iter().filter_map(|node| {
+            let role = roles.node(&node.name)?.clone();
+            Some(NodeReport { name: node.name.clone(), op: node.op.clone(), role })
+        });
+        Self {
+            nodes: nodes.collect(),
+            bytes_before: bytes(before),
+            bytes_after: bytes(after),
+            calibration,
+            layers: Vec::new(),
+        }
+    }
+
+    /// The nodes that became eight-bit, activations that run inside them included.
+    pub fn quantized(&self) -> impl Iterator<Item = &NodeReport> {
+        self.nodes.iter().filter(|node| !matches!(node.role, Role::Float(_)))
+    }
+
+    /// The nodes that stayed float, each with the reason.
+    pub fn float(&self) -> impl Iterator<Item = (&NodeReport, &str)> {
+        self.nodes.iter().filter_map(|node| match &node.role {
+            Role::Float(reason) => Some((node, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The `count` layers that lose most by themselves, the worst first.
+    pub fn worst_layers(&self, count: usize) -> Vec<&LayerError> {
+        let mut layers: Vec<&LayerError> = self.layers.iter().collect();
+        layers.sort_by(|a, b| a.sqnr_db.total_cmp(&b.sqnr_db));
+        layers.truncate(count);
+        layers
+    }
+}
+
+/// The bytes of a graph's constants.
+fn bytes(graph: &Graph) -> u64 {
+    graph.constants.values().map(|tensor| (tensor.len() * tensor.data_type().size()) as u64).sum()
+}

@@ -1,0 +1,162 @@
+//! Which nodes become eight-bit, which values become bytes, and why the rest stays float.
+//!
+//! This is decided from the graph's structure alone, before any range is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::support::{Kind, Values, kind};
+use crate::{Error, Graph};
+
+/// What becomes of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It reads and writes bytes.
+    Quantized,
+    /// A `Relu` or `Clip` that runs inside the node before it: the range of its output is what the bytes span.
+    Fused,
+    /// It stays float, for this reason.
+    Float(String),
+}
+
+/// The roles of a graph's nodes and values.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roles {
+    /// By node name.
+    nodes: BTreeMap<String, Role>,
+    /// For each value that becomes bytes, the value whose scale and zero point it has: itself, unless it is the
+    /// output of a node that only moves data.
+    roots: BTreeMap<String, String>,
+    /// Constants among the roots: their ranges are their own.
+    constants: BTreeSet<String>,
+}
+
+impl Roles {
+    /// Decides for each node of `graph`, whose names must be sound ([`Graph::validate`]).
+    ///
+    /// # Errors
+    ///
+    /// A graph that holds quantized operators already; names that do not fit together.
+    pub fn new(graph: &Graph) -> Result<Self, Error> {
+        let values = Values::new(graph)?;
+        let order = graph.topological_order()?;
+        let producers = graph.producers()?;
+        let consumers = graph.consumers();
+        let producer = |value: &str| producers.get(value).copied();
+        let mut kinds: Vec<Result<Kind, String>> = Vec::with_capacity(graph.nodes.len());
+        for node in &graph.nodes {
+            if ["QuantizeLinear", "DequantizeLinear"].iter().any(|op| node.is(op))
+                || node.op.starts_with("QLinear")
+            {
+                return Err(Error::node(node, "the graph is quantized already: give the float model"));
+            }
+            kinds.push(kind(node, &values)?);
+        }
+
+        let mut roles: Vec<Option<Role>> = vec![None; graph.nodes.len()];
+        let is_quantized = |roles: &[Option<Role>], value: &str| {
+            producer(value).is_some_and(|index| matches!(roles[index], Some(Role::Quantized | Role::Fused)))
+        };
+        for &index in &order {
+            let node = &graph.nodes[index];
+            roles[index] = match &kinds[index] {
+                Err(reason) => Some(Role::Float(reason.clone())),
+                Ok(Kind::Compute) => Some(Role::Quantized),
+                Ok(Kind::Activation) => {
+                    let input = node.required_input(0)?;
+                    let alone =
+                        !graph.is_output(input) && consumers.get(input).is_some_and(|all| all.len() == 1);
+                    let fuses = alone
+                        && producer(input).is_some_and(|before| match roles[before] {
+                            Some(Role::Fused) => true,
+                            Some(Role::Quantized) => matches!(kinds[before], Ok(Kind::Compute)),
+                            _ => false,
+                        });
+                    Some(if fuses {
+                        Role::Fused
+                    } else if is_quantized(&roles, input) {
+                        Role::Quantized
+                    } else {
+                        Role::Float(
+                            "what it reads is float, and a byte would have to be made first".to_owned(),
+                        )
+                    })
+                }
+                // Moving bytes pays only where bytes are: before it (now) or after it (below).
+                Ok(Kind::Move) => is_quantized(&roles, node.required_input(0)?).then_some(Role::Quantized),
+            };
+        }
+        for &index in order.iter().rev() {
+            if roles[index].is_none() {
+                let output = graph.nodes[index].required_output(0)?;
+                let readers = consumers.get(output).map_or(&[][..], Vec::as_slice);
+                let pays = !graph.is_output(output)
+                    && !readers.is_empty()
+                    && readers.iter().all(|&reader| roles[reader] == Some(Role::Quantized));
+                roles[index] = Some(if pays {
+                    Role::Quantized
+                } else {
+                    Role::Float("it only moves data, between nodes that are float".to_owned())
+                });
+            }
+        }
+
+        let mut result = Self::default();
+        for &index in &order {
+            let node = &graph.nodes[index];
+            let role = roles[index].take().unwrap_or(Role::Quantized);
+            let output = node.output(0);
+            if role == Role::Quantized {
+                for input in values.data_inputs(node) {
+                    if !result.roots.contains_key(input) {
+                        result.roots.insert(input.to_owned(), input.to_owned());
+                        if graph.constants.contains_key(input) {
+                            result.constants.insert(input.to_owned());
+                        }
+                    }
+                }
+            }
+            if let (Role::Quantized | Role::Fused, Some(output)) = (&role, output) {
+                let moved = matches!(kinds[index], Ok(Kind::Move));
+                let root = node.input(0).filter(|_| moved).and_then(|input| result.roots.get(input));
+                let root = root.cloned().unwrap_or_else(|| output.to_owned());
+                result.roots.insert(output.to_owned(), root);
+            }
+            if role == Role::Fused {
+                // Its input never leaves the accumulator.
+                result.roots.remove(node.required_input(0)?);
+            }
+            result.nodes.insert(node.name.clone(), role);
+        }
+        Ok(result)
+    }
+
+    /// What becomes of the node called `node`; `None` if the graph has no such node.
+    pub fn node(&self, node: &str) -> Option<&Role> {
+        self.nodes.get(node)
+    }
+
+    /// Whether `node` is eight-bit, or runs inside a node that is.
+    pub fn is_quantized(&self, node: &str) -> bool {
+        matches!(self.node(node), Some(Role::Quantized | Role::Fused))
+    }
+
+    /// The value whose scale and zero point `value` has; `None` if `value` does not become bytes.
+    pub fn root(&self, value: &str) -> Option<&str> {
+        self.roots.get(value).map(String::as_str)
+    }
+
+    /// The values whose ranges must be observed.
+    pub fn observed(&self) -> BTreeSet<&str> {
+        self.roots.values().filter(|root| !self.constants.contains(*root)).map(String::as_str).collect()
+    }
+
+    /// The constants that become bytes with a range of their own (not weights).
+    pub fn constants(&self) -> impl Iterator<Item = &str> {
+        self.constants.iter().map(String::as_str)
+    }
+
+    /// Every node's name with its role.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Role)> {
+        self.nodes.iter().map(|(name, role)| (name.as_str(), role))
+    }
+}

@@ -1,0 +1,24 @@
+//! Running a graph for the values inside it.
+
+use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Tensor, ValueInfo};
+
+/// A graph that runs for chosen values, float ones.
+#[derive(Debug)]
+pub(super) struct Runner {
+    executor: Executor,
+}
+
+impl Runner {
+    /// Prepares to run `graph` for `values`, each of which is there once.
+    pub(super) fn new(graph: &Graph, values: &[String]) -> Result<Self, Error> {
+        let output =
+            |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
+        let graph = Graph { outputs: values.iter().map(output).collect(), ..graph.clone() };
+        Ok(Self { executor: Executor::new(&graph, &ExecutorOptions::default())? })
+    }
+
+    /// The chosen values for `inputs`, in the order in which they were chosen.
+    pub(super) fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
+        self.executor.run(inputs)
+    }
+}

@@ -1,0 +1,181 @@
+//! Weights as signed bytes, one scale per output channel, and the int32 bias that goes with them.
+
+use super::{MAX_SCALE, MIN_SCALE};
+use crate::{Error, Tensor};
+
+/// The largest bias in steps of its scale. The int32 accumulator has 2³¹; half of it is left to the products,
+/// which need less than that up to a depth of 33 154 (`2³⁰ / (255 · 127)`).
+const MAX_BIAS: f64 = (1u64 << 30) as f64;
+
+/// Weights that became bytes: `w ≈ scales[channel] · bytes`, zero point 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedWeights {
+    /// The bytes, −127 to 127, in the shape of the weights.
+    pub bytes: Tensor,
+    /// One scale per output channel.
+    pub scales: Vec<f32>,
+}
+
+/// A bias that became int32 in the units of the accumulator: `b[c] ≈ scales[c] · values[c]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedBias {
+    /// One int32 per output channel.
+    pub values: Vec<i32>,
+    /// `input_scale · weight_scales[c]`, one product in `f32`: what an executor multiplies, too.
+    pub scales: Vec<f32>,
+}
+
+/// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`.
+///
+/// −128 is not used: the range stays symmetric, and two products of such bytes with unsigned ones fit the 16-bit
+/// sums of older CPUs more often.
+///
+/// `bias` gives the scale of the layer's input and the float bias that will be added to the accumulator. A channel
+/// whose weights are small beside its bias (a dead filter with an offset, common after folding a batch norm) would
+/// need a bias of more than 2³⁰ steps, which the accumulator cannot hold; its scale is enlarged to
+/// `|b| / (2³⁰ · input_scale)`, since losing bits of weights that hardly matter beats a bias that saturates. A
+/// channel of zeros takes that scale, too, so that its bias is as exact as any; without a bias its scale is 1.
+///
+/// # Errors
+///
+/// Weights or a bias that are not `f32` or not finite, an axis that the weights do not have, another number of
+/// channels than the bias has. The caller adds the names.
+pub fn quantize_per_channel(
+    weights: &Tensor,
+    axis: usize,
+    bias: Option<(f32, &[f32])>,
+) -> Result<QuantizedWeights, Error> {
+    let shape = weights.shape();
+    let Some(&channels) = shape.get(axis) else {
+        return Err(Error::tensor(shape, format!("weights have no axis {axis}")));
+    };
+    let values = weights.as_f32()?;
+    finite(weights)?;
+    if let Some((_, bias)) = bias
+        && bias.len() != channels
+    {
+        return Err(Error::tensor(shape, format!("{channels} channels, but a bias of {}", bias.len())));
+    }
+    // Elements of one channel lie together in runs of this length.
+    let run: usize = shape[axis + 1..].iter().product();
+    let mut largest = vec![0.0f32; channels];
+    for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
+        let largest = &mut largest[index % channels];
+        *largest = run.iter().fold(*largest, |largest, value| largest.max(value.abs()));
+    }
+    let scales: Vec<f32> = largest
+        .iter()
+        .enumerate()
+        .map(|(channel, &largest)| {
+            let needed = bias.map_or(0.0, |(input_scale, bias)| {
+                f64::from(bias[channel].abs()) / (MAX_BIAS * f64::from(input_scale))
+            });
+            let scale = (f64::from(largest) / 127.0).max(needed);
+            if scale == 0.0 { 1.0 } else { (scale as f32).clamp(MIN_SCALE, MAX_SCALE) }
+        })
+        .collect();
+    let mut bytes = Vec::with_capacity(values.len());
+    for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
+        let scale = scales[index % channels];
+        bytes.extend(run.iter().map(|&value| (value / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
+    }
+    Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
+}
+
+/// Quantizes the bias of a layer whose input has the scale `input_scale`.
+///
+/// # Errors
+///
+/// A bias that is not finite, or not as long as `weight_scales`. The caller adds the names.
+pub fn quantize_bias(bias: &[f32], input_scale: f32, weight_scales: &[f32]) -> Result<QuantizedBias, Error> {
+    if bias.len() != weight_scales.len() {
+        return Err(Error::tensor(&[bias.len()], format!("{} biases are needed", weight_scales.len())));
+    }
+    if let Some(index) = bias.iter().position(|value| !value.is_finite()) {
+        return Err(Error::tensor(&[bias.len()], not_finite(index, bias[index])));
+    }
+    let scales: Vec<f32> = weight_scales.iter().map(|&scale| input_scale * scale).collect();
+    let values = bias
+        .iter()
+        .zip(&scales)
+        .map(|(&bias, &scale)| {
+            (f64::from(bias) / f64::from(scale)).round_ties_even().clamp(-MAX_BIAS, MAX_BIAS) as i32
+        })
+        .collect();
+    Ok(QuantizedBias { values, scales })
+}
+
+/// An error that tells the first element of `tensor` that is NaN or infinite.
+fn finite(tensor: &Tensor) -> Result<(), Error> {
+    let values = tensor.as_f32()?;
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::tensor(tensor.shape(), not_finite(index, values[index]))),
+    }
+}
+
+fn not_finite(index: usize, value: f32) -> String {
+    format!("element {index} is {value}: it cannot be quantized; train or export the model again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_channel_has_its_scale() {
+        let weights = Tensor::new([2, 3], vec![1.0f32, -2.0, 0.5, 100.0, 50.0, -127.0]).expect("six");
+        let rows = quantize_per_channel(&weights, 0, None).expect("finite");
+        assert_eq!(rows.scales, [2.0 / 127.0, 1.0]);
+        assert_eq!(rows.bytes.as_i8().expect("i8"), [64, -127, 32, 100, 50, -127]);
+        let columns = quantize_per_channel(&weights, 1, None).expect("finite");
+        assert_eq!(columns.scales, [100.0 / 127.0, 50.0 / 127.0, 1.0]);
+        assert_eq!(columns.bytes.as_i8().expect("i8"), [1, -5, 0, 127, 127, -127]);
+        assert!(quantize_per_channel(&weights, 2, None).is_err());
+    }
+
+    #[test]
+    fn a_bias_fits_the_accumulator() {
+        // Channel 0: ordinary. 1: dead, with an offset. 2: zeros with an offset. 3: zeros without one.
+        let weights = Tensor::new([4, 1], vec![0.5f32, 1e-9, 0.0, 0.0]).expect("four");
+        let bias = [1.0f32, 3.0, -3.0, 0.0];
+        let input_scale = 0.02f32;
+        let quantized = quantize_per_channel(&weights, 0, Some((input_scale, &bias))).expect("finite");
+        assert_eq!(quantized.scales[0], 0.5 / 127.0);
+        assert_eq!(quantized.scales[3], 1.0);
+        let ints = quantize_bias(&bias, input_scale, &quantized.scales).expect("finite");
+        for (channel, &bias) in bias.iter().enumerate() {
+            let value = ints.values[channel];
+            assert!(value.unsigned_abs() <= 1 << 30);
+            let back = value as f32 * ints.scales[channel];
+            let step = input_scale * quantized.scales[channel];
+            assert!(
+                (back - bias).abs() <= (step / 2.0).max(bias.abs() * 1e-6),
+                "{channel}: {back} for {bias}"
+            );
+        }
+    }
+
+    #[test]
+    fn hostile_numbers_stay_in_range() {
+        let weights = Tensor::new([2], vec![f32::MAX, f32::from_bits(1)]).expect("two");
+        let bias = [f32::MAX, f32::MIN];
+        let quantized = quantize_per_channel(&weights, 0, Some((MIN_SCALE, &bias))).expect("finite");
+        let ints = quantize_bias(&bias, MIN_SCALE, &quantized.scales).expect("finite");
+        assert!(quantized.scales.iter().chain(&ints.scales).all(|scale| scale.is_normal()));
+        assert!(ints.values.iter().all(|value| value.unsigned_abs() <= 1 << 30));
+        let empty = Tensor::new([0, 3], Vec::<f32>::new()).expect("none");
+        assert_eq!(quantize_per_channel(&empty, 0, None).expect("empty").scales, []);
+        let empty = Tensor::new([3, 0], Vec::<f32>::new()).expect("none");
+        assert_eq!(quantize_per_channel(&empty, 0, None).expect("empty").scales, [1.0; 3]);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_an_error() {
+        let weights = Tensor::new([3], vec![0.0, f32::NAN, 1.0]).expect("three");
+        let error = quantize_per_channel(&weights, 0, None).expect_err("NaN").to_string();
+        assert!(error.contains("element 1 is NaN"), "{error}");
+        assert!(quantize_bias(&[f32::INFINITY], 1.0, &[1.0]).is_err());
+        assert!(quantize_bias(&[1.0], 1.0, &[1.0, 2.0]).is_err());
+    }
+}

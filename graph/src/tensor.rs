@@ -1,0 +1,369 @@
+//! Typed tensors with known shapes.
+
+use std::fmt;
+
+use crate::Error;
+
+/// The element type of a [`Tensor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DataType {
+    /// 32-bit IEEE float.
+    F32,
+    /// 64-bit IEEE float.
+    F64,
+    /// Unsigned eight-bit integer.
+    U8,
+    /// Signed eight-bit integer.
+    I8,
+    /// Signed 32-bit integer.
+    I32,
+    /// Signed 64-bit integer (shapes, axes, indices).
+    I64,
+    /// Boolean.
+    Bool,
+}
+
+impl DataType {
+    /// The size of one element in bytes.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 | Self::Bool => 1,
+            Self::F32 | Self::I32 => 4,
+            Self::F64 | Self::I64 => 8,
+        }
+    }
+}
+
+/// Rust's name of the type.
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::U8 => "u8",
+            Self::I8 => "i8",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::Bool => "bool",
+        })
+    }
+}
+
+/// The elements of a [`Tensor`], row-major (the last axis varies fastest).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TensorData {
+    /// 32-bit IEEE floats.
+    F32(Vec<f32>),
+    /// 64-bit IEEE floats.
+    F64(Vec<f64>),
+    /// Unsigned bytes.
+    U8(Vec<u8>),
+    /// Signed bytes.
+    I8(Vec<i8>),
+    /// Signed 32-bit integers.
+    I32(Vec<i32>),
+    /// Signed 64-bit integers.
+    I64(Vec<i64>),
+    /// Booleans.
+    Bool(Vec<bool>),
+}
+
+/// Evaluates an expression with the elements bound as a vector, whatever their type.
+macro_rules! with_elements {
+    ($data:expr, $elements:ident => $result:expr) => {
+        match $data {
+            TensorData::F32($elements) => $result,
+            TensorData::F64($elements) => $result,
+            TensorData::U8($elements) => $result,
+            TensorData::I8($elements) => $result,
+            TensorData::I32($elements) => $result,
+            TensorData::I64($elements) => $result,
+            TensorData::Bool($elements) => $result,
+        }
+    };
+}
+
+impl TensorData {
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        with_elements!(self, elements => elements.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements' type.
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Self::F32(_) => DataType::F32,
+            Self::F64(_) => DataType::F64,
+            Self::U8(_) => DataType::U8,
+            Self::I8(_) => DataType::I8,
+            Self::I32(_) => DataType::I32,
+            Self::I64(_) => DataType::I64,
+            Self::Bool(_) => DataType::Bool,
+        }
+    }
+
+    /// `len` zeros (`false` for booleans).
+    pub fn zeros(data_type: DataType, len: usize) -> Self {
+        match data_type {
+            DataType::F32 => Self::F32(vec![0.0; len]),
+            DataType::F64 => Self::F64(vec![0.0; len]),
+            DataType::U8 => Self::U8(vec![0; len]),
+            DataType::I8 => Self::I8(vec![0; len]),
+            DataType::I32 => Self::I32(vec![0; len]),
+            DataType::I64 => Self::I64(vec![0; len]),
+            DataType::Bool => Self::Bool(vec![false; len]),
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A type that a [`Tensor`] can hold.
+pub trait Element: Copy + Default + PartialEq + fmt::Debug + sealed::Sealed + 'static {
+    /// The type's tag.
+    const DATA_TYPE: DataType;
+    /// Wraps elements.
+    fn wrap(elements: Vec<Self>) -> TensorData;
+    /// The elements, if they are of this type.
+    fn slice(data: &TensorData) -> Option<&[Self]>;
+    /// The elements for writing, if they are of this type.
+    fn slice_mut(data: &mut TensorData) -> Option<&mut [Self]>;
+    /// The elements themselves; the data unchanged if they are of another type.
+    fn unwrap(data: TensorData) -> Result<Vec<Self>, TensorData>;
+}
+
+macro_rules! element {
+    ($($type:ty => $variant:ident),*) => {$(
+        impl sealed::Sealed for $type {}
+
+        impl Element for $type {
+            const DATA_TYPE: DataType = DataType::$variant;
+
+            fn wrap(elements: Vec<Self>) -> TensorData {
+                TensorData::$variant(elements)
+            }
+
+            fn slice(data: &TensorData) -> Option<&[Self]> {
+                if let TensorData::$variant(elements) = data { Some(elements) } else { None }
+            }
+
+            fn slice_mut(data: &mut TensorData) -> Option<&mut [Self]> {
+                if let TensorData::$variant(elements) = data { Some(elements) } else { None }
+            }
+
+            fn unwrap(data: TensorData) -> Result<Vec<Self>, TensorData> {
+                if let TensorData::$variant(elements) = data { Ok(elements) } else { Err(data) }
+            }
+        }
+
+        impl From<Vec<$type>> for TensorData {
+            fn from(elements: Vec<$type>) -> Self {
+                Self::$variant(elements)
+            }
+        }
+    )*};
+}
+
+element!(f32 => F32, f64 => F64, u8 => U8, i8 => I8, i32 => I32, i64 => I64, bool => Bool);
+
+/// A dense tensor: a shape and as many elements as the shape says, row-major. A scalar has an empty shape.
+///
+/// ```
+/// # use eightbit_graph::Tensor;
+/// let tensor = Tensor::new([2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// assert_eq!(tensor.as_f32()?[4], 5.0);
+/// assert!(Tensor::new([2, 3], vec![1.0f32]).is_err());
+/// # Ok::<(), eightbit_graph::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: TensorData,
+}
+
+/// The number of elements of a tensor of shape `shape`; an error if `usize` cannot count them.
+pub fn element_count(shape: &[usize]) -> Result<usize, Error> {
+    // A zero anywhere makes the product zero, however large the other dimensions are.
+    if shape.contains(&0) {
+        return Ok(0);
+    }
+    shape
+        .iter()
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim))
+        .ok_or_else(|| Error::tensor(shape, "more elements than can be counted"))
+}
+
+impl Tensor {
+    /// A tensor of `shape` with `data`; an error unless there are exactly as many elements as the shape says.
+    pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<TensorData>) -> Result<Self, Error> {
+        let (shape, data) = (shape.into(), data.into());
+        let count = element_count(&shape)?;
+        if count != data.len() {
+            return Err(Error::tensor(&shape, format!("needs {count} elements, {} were given", data.len())));
+        }
+        Ok(Self { shape, data })
+    }
+
+    /// A tensor of zeros (`false` for booleans). The memory is allocated at once: check sizes that come from a
+    /// file beforehand.
+    pub fn zeros(shape: impl Into<Vec<usize>>, data_type: DataType) -> Result<Self, Error> {
+        let shape = shape.into();
+        let count = element_count(&shape)?;
+        Ok(Self { shape, data: TensorData::zeros(data_type, count) })
+    }
+
+    /// A tensor of rank 0.
+    pub fn scalar<T: Element>(value: T) -> Self {
+        Self { shape: Vec::new(), data: T::wrap(vec![value]) }
+    }
+
+    /// A tensor of rank 1.
+    pub fn vector<T: Element>(elements: impl Into<Vec<T>>) -> Self {
+        let elements = elements.into();
+        Self { shape: vec![elements.len()], data: T::wrap(elements) }
+    }
+
+    /// The dimensions, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How many dimensions there are.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The elements' type.
+    pub fn data_type(&self) -> DataType {
+        self.data.data_type()
+    }
+
+    /// The elements.
+    pub fn data(&self) -> &TensorData {
+        &self.data
+    }
+
+    /// The elements, without the shape.
+    pub fn into_data(self) -> TensorData {
+        self.data
+    }
+
+    /// The elements as `T`; an error if they are of another type.
+    pub fn values<T: Element>(&self) -> Result<&[T], Error> {
+        T::slice(&self.data).ok_or_else(|| self.wrong_type(T::DATA_TYPE))
+    }
+
+    /// The elements as `T`, for writing; an error if they are of another type.
+    pub fn values_mut<T: Element>(&mut self) -> Result<&mut [T], Error> {
+        let found = self.data_type();
+        T::slice_mut(&mut self.data).ok_or(Error::WrongType { expected: T::DATA_TYPE, found })
+    }
+
+    /// The elements themselves as `T`; an error if they are of another type.
+    pub fn into_values<T: Element>(self) -> Result<Vec<T>, Error> {
+        T::unwrap(self.data)
+            .map_err(|data| Error::WrongType { expected: T::DATA_TYPE, found: data.data_type() })
+    }
+
+    /// The elements as `f32`.
+    pub fn as_f32(&self) -> Result<&[f32], Error> {
+        self.values()
+    }
+
+    /// The elements as `f64`.
+    pub fn as_f64(&self) -> Result<&[f64], Error> {
+        self.values()
+    }
+
+    /// The elements as `u8`.
+    pub fn as_u8(&self) -> Result<&[u8], Error> {
+        self.values()
+    }
+
+    /// The elements as `i8`.
+    pub fn as_i8(&self) -> Result<&[i8], Error> {
+        self.values()
+    }
+
+    /// The elements as `i32`.
+    pub fn as_i32(&self) -> Result<&[i32], Error> {
+        self.values()
+    }
+
+    /// The elements as `i64`.
+    pub fn as_i64(&self) -> Result<&[i64], Error> {
+        self.values()
+    }
+
+    /// The elements as `bool`.
+    pub fn as_bool(&self) -> Result<&[bool], Error> {
+        self.values()
+    }
+
+    /// The only element; an error if there are none or several, or if it is of another type.
+    pub fn to_scalar<T: Element>(&self) -> Result<T, Error> {
+        match self.values::<T>()? {
+            [value] => Ok(*value),
+            _ => Err(Error::tensor(&self.shape, "a single element is needed here")),
+        }
+    }
+
+    /// The same elements in another shape of as many elements.
+    pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self, Error> {
+        Self::new(shape, self.data)
+    }
+
+    fn wrong_type(&self, expected: DataType) -> Error {
+        Error::WrongType { expected, found: self.data_type() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_and_length_must_agree() {
+        assert!(Tensor::new([2, 2], vec![1u8, 2, 3, 4]).is_ok());
+        assert!(matches!(Tensor::new([2, 2], vec![1u8]), Err(Error::InvalidTensor { .. })));
+        assert!(matches!(Tensor::new([usize::MAX, 2], vec![1u8]), Err(Error::InvalidTensor { .. })));
+        assert!(Tensor::new([usize::MAX, 2, 0], Vec::<f32>::new()).is_ok());
+        assert!(Tensor::new([], vec![1i64]).is_ok());
+    }
+
+    #[test]
+    fn accessors_are_typed() {
+        let mut tensor = Tensor::vector([1i32, 2]);
+        assert_eq!(tensor.as_i32().expect("i32"), [1, 2]);
+        tensor.values_mut::<i32>().expect("i32")[0] = 7;
+        assert!(matches!(
+            tensor.as_f32(),
+            Err(Error::WrongType { expected: DataType::F32, found: DataType::I32 })
+        ));
+        assert!(tensor.to_scalar::<i32>().is_err());
+        assert_eq!(tensor.clone().into_values::<i32>().expect("i32"), [7, 2]);
+        let tensor = tensor.reshape([1, 2]).expect("two elements");
+        assert_eq!(tensor.shape(), [1, 2]);
+        assert!(tensor.reshape([3]).is_err());
+        assert_eq!(Tensor::scalar(0.5f32).to_scalar::<f32>().expect("scalar"), 0.5);
+    }
+}

@@ -1,0 +1,187 @@
+//! The executor against the plain meaning of every operator.
+
+use std::path::{Path, PathBuf};
+
+use eightbit_graph::{
+    DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
+    shapes::{ShapeOptions, infer_shapes},
+};
+
+/// A generator of numbers that look random and are the same everywhere (xorshift64*).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.next()).collect();
+        Tensor::new(shape, values).expect("as many elements as the shape says")
+    }
+}
+
+fn value(name: &str, shape: &[usize]) -> ValueInfo {
+    let shape = shape.iter().map(|&dim| Some(dim)).collect();
+    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
+}
+
+/// Runs `graph` both ways, `runs` times, and checks that the results are near.
+fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
+    let mut numbers = Numbers(seed);
+    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    for _ in 0..runs {
+        let inputs: Vec<(String, Tensor)> = executor
+            .inputs()
+            .iter()
+            .map(|info| {
+                let shape: Vec<usize> = info.shape.iter().map(|dim| dim.expect("fixed")).collect();
+                (info.name.clone(), numbers.tensor(&shape))
+            })
+            .collect();
+        let inputs: Vec<(&str, &Tensor)> =
+            inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let expected = ops::evaluate_graph(graph, &inputs).expect("a graph with a meaning");
+        let found = executor.run(&inputs).expect("a run");
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found.shape(), expected.shape());
+            let pairs = found.as_f32().expect("floats").iter().zip(expected.as_f32().expect("floats"));
+            for (index, (found, expected)) in pairs.enumerate() {
+                let error = (found - expected).abs();
+                assert!(
+                    error <= tolerance * (1.0 + expected.abs()),
+                    "element {index}: {found}, expected {expected}\n{}",
+                    executor.explain()
+                );
+            }
+        }
+    }
+    executor
+}
+
+/// Every float step, both layouts, fused and not, values with several readers.
+#[test]
+fn float_steps_mean_what_the_operators_mean() {
+    let mut numbers = Numbers(7);
+    let mut graph = Graph {
+        inputs: vec![value("x", &[2, 3, 9, 8]), value("v", &[2, 5])],
+        outputs: ["y", "pooled", "wide", "product", "raw"].map(|name| value(name, &[])).to_vec(),
+        ..Graph::default()
+    };
+    let shapes: [(&str, &[usize]); 9] = [
+        ("w1", &[8, 3, 3, 3]),
+        ("b1", &[8]),
+        ("dw", &[8, 1, 3, 3]),
+        ("bdw", &[8]),
+        ("w2", &[6, 8, 1, 1]),
+        ("w3", &[4, 3, 2, 3]),
+        ("fc", &[7, 6]),
+        ("fcb", &[7]),
+        ("m", &[5, 4]),
+    ];
+    for (name, shape) in shapes {
+        graph.constants.insert(name.to_owned(), numbers.tensor(shape));
+    }
+    graph.constants.insert("low".to_owned(), Tensor::scalar(-0.5f32));
+    graph.constants.insert("high".to_owned(), Tensor::scalar(1.5f32));
+    let pads = |node: Node, pads: [i64; 4]| node.with("pads", pads.to_vec());
+    let two = vec![2i64, 2];
+    graph.nodes = vec![
+        pads(Node::new("c1", "Conv", &["x", "w1", "b1"], &["t1"]), [1, 1, 1, 1]),
+        Node::new("r1", "Relu", &["t1"], &["t2"]),
+        pads(Node::new("dw", "Conv", &["t2", "dw", "bdw"], &["t3"]), [0, 0, 1, 1])
+            .with("group", 8)
+            .with("strides", two.clone()),
+        Node::new("clip", "Clip", &["t3", "low", "high"], &["t4"]),
+        Node::new("c2", "Conv", &["t4", "w2"], &["t5"]),
+        Node::new("sigmoid", "Sigmoid", &["t5"], &["t6"]),
+        Node::new("mul", "Mul", &["t5", "t6"], &["t7"]),
+        Node::new("c3", "Conv", &["t7", "w3"], &["t8"])
+            .with("group", 2)
+            .with("dilations", vec![1, 1])
+            .with("auto_pad", "SAME_UPPER"),
+        Node::new("cat", "Concat", &["t7", "t8"], &["wide"]).with("axis", 1),
+        pads(Node::new("max", "MaxPool", &["t7"], &["p1"]), [0, 1, 1, 0]).with("kernel_shape", vec![2, 2]),
+        pads(Node::new("mean", "AveragePool", &["t7"], &["p2"]), [0, 1, 1, 0])
+            .with("kernel_shape", vec![2, 2]),
+        Node::new("sum", "Add", &["p1", "p2"], &["p3"]),
+        Node::new("out", "Relu", &["p3"], &["pooled"]),
+        Node::new("gap", "GlobalAveragePool", &["t7"], &["g"]),
+        Node::new("flat", "Flatten", &["g"], &["f"]),
+        Node::new("fc", "Gemm", &["f", "fc", "fcb"], &["z"]).with("transB", 1).with("alpha", 0.5f32),
+        Node::new("soft", "Softmax", &["z"], &["y"]),
+        Node::new("mm", "MatMul", &["v", "m"], &["product"]),
+        Node::new("copy", "Identity", &["t5"], &["raw"]),
+    ];
+    let executor = check(&graph, 11, 2, 1e-5);
+    let text = executor.explain();
+    assert!(
+        text.contains("depthwise") && text.contains("relu") && text.contains("softmax")
+            || text.contains("Softmax")
+    );
+    assert_eq!(executor.outputs()[0].shape, [Some(2), Some(7)]);
+}
+
+#[test]
+fn values_that_need_no_step_are_given_back() {
+    let graph = Graph {
+        inputs: vec![value("x", &[1, 2, 2, 2])],
+        outputs: vec![value("x", &[1, 2, 2, 2]), value("c", &[2]), value("y", &[1, 2, 2, 2])],
+        nodes: vec![Node::new("id", "Identity", &["x"], &["y"])],
+        constants: [("c".to_owned(), Tensor::vector([1.0f32, 2.0]))].into(),
+        ..Graph::default()
+    };
+    check(&graph, 3, 2, 0.0);
+}
+
+#[test]
+fn inputs_are_checked() {
+    let graph = Graph {
+        inputs: vec![value("x", &[2])],
+        outputs: vec![value("y", &[2])],
+        nodes: vec![Node::new("relu", "Relu", &["x"], &["y"])],
+        ..Graph::default()
+    };
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    let good = Tensor::vector([1.0f32, 2.0]);
+    let message =
+        |result: Result<Vec<Tensor>, eightbit_graph::Error>| result.expect_err("refused").to_string();
+    assert!(message(executor.run(&[])).contains("\"x\""));
+    assert!(message(executor.run(&[("x", &good), ("z", &good)])).contains("\"z\""));
+    assert!(message(executor.run(&[("x", &Tensor::vector([1.0f32]))])).contains("shape"));
+    assert!(message(executor.run(&[("x", &Tensor::vector([1u8, 2]))])).contains("f32"));
+    assert!(executor.run(&[("x", &good)]).is_ok());
+}
+
+fn model(name: &str) -> Option<Graph> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/models").join(name);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not there", path.display());
+        return None;
+    }
+    Some(Graph::from_onnx_file(path).expect("a model"))
+}
+
+#[test]
+fn a_small_network_in_float() {
+    if let Some(graph) = model("mnist_cnn.onnx") {
+        check(&graph, 5, 2, 1e-4);
+    }
+}
+
+#[test]
+fn an_image_network_in_float() {
+    if let Some(graph) = model("efficientnet_lite0.onnx") {
+        let executor = check(&graph, 5, 1, 1e-4);
+        // Buffers are reused: all intermediate values together would take thirty times as much.
+        let graph = passes::fold_batch_norms(graph).expect("folds");
+        let types = infer_shapes(&graph, &ShapeOptions::with_batch(1)).expect("shapes");
+        let written = |node: &Node| types[&node.outputs[0]].shape.iter().product::<usize>() * 4;
+        let all: usize = graph.nodes.iter().map(written).sum();
+        assert!(executor.memory_bytes() * 5 < all, "{} of {all} bytes", executor.memory_bytes());
+    }
+}

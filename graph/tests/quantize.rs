@@ -1,0 +1,171 @@
+//! A small network from float to eight bits: close answers, the same inputs and outputs, errors that say why.
+
+use eightbit_graph::quantize::{
+    CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, quantize,
+};
+use eightbit_graph::{DataType, Error, Graph, Node, Tensor, ValueInfo, ops};
+
+/// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
+struct Numbers(u64);
+
+impl Numbers {
+    fn tensor(&mut self, shape: &[usize], factor: f32) -> Tensor {
+        let mut next = || {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
+        };
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
+        Tensor::new(shape, values).expect("as many as the shape says")
+    }
+}
+
+const INPUT: [usize; 4] = [1, 3, 8, 8];
+
+/// Convolution with batch norm and ReLU6, depthwise convolution, a residual addition, pooling, and a classifier with
+/// a softmax beside it.
+fn network() -> Graph {
+    let mut numbers = Numbers(7);
+    let value = |name: &str, shape: &[usize]| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: shape.iter().map(|&dim| Some(dim)).collect(),
+    };
+    let constants = [
+        ("w1", numbers.tensor(&[8, 3, 3, 3], 0.4)),
+        ("gamma", Tensor::vector(vec![1.5f32, 0.5, -1.0, 1.0, 2.0, 0.1, 1.0, 0.0])),
+        ("beta", numbers.tensor(&[8], 0.5)),
+        ("mean", numbers.tensor(&[8], 0.5)),
+        ("variance", Tensor::vector(vec![1.0f32, 0.5, 2.0, 1.0, 0.3, 1.0, 1.0, 1.0])),
+        ("zero", Tensor::scalar(0.0f32)),
+        ("six", Tensor::scalar(6.0f32)),
+        ("w2", numbers.tensor(&[8, 1, 3, 3], 0.5)),
+        ("b2", numbers.tensor(&[8], 0.2)),
+        ("w3", numbers.tensor(&[8, 10], 0.5)),
+        ("b3", numbers.tensor(&[10], 0.2)),
+    ];
+    let same = |node: Node| node.with("kernel_shape", vec![3i64, 3]).with("pads", vec![1i64, 1, 1, 1]);
+    Graph {
+        name: "small".to_owned(),
+        opset: 13,
+        inputs: vec![value("x", &INPUT)],
+        outputs: vec![value("logits", &[1, 10]), value("shares", &[1, 10])],
+        nodes: vec![
+            same(Node::new("conv", "Conv", &["x", "w1"], &["c1"])),
+            Node::new("bn", "BatchNormalization", &["c1", "gamma", "beta", "mean", "variance"], &["n1"]),
+            Node::new("relu6", "Clip", &["n1", "zero", "six"], &["r1"]),
+            same(Node::new("dw", "Conv", &["r1", "w2", "b2"], &["c2"]).with("group", 8i64)),
+            Node::new("add", "Add", &["c2", "r1"], &["sum"]),
+            Node::new("relu", "Relu", &["sum"], &["r2"]),
+            Node::new("pool", "MaxPool", &["r2"], &["p"])
+                .with("kernel_shape", vec![2i64, 2])
+                .with("strides", vec![2i64, 2]),
+            Node::new("gap", "GlobalAveragePool", &["p"], &["g"]),
+            Node::new("flat", "Flatten", &["g"], &["f"]),
+            Node::new("fc", "Gemm", &["f", "w3", "b3"], &["logits"]),
+            Node::new("softmax", "Softmax", &["logits"], &["shares"]),
+        ],
+        constants: constants.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+    }
+}
+
+fn examples(count: u64) -> impl Iterator<Item = Result<Vec<Tensor>, Error>> {
+    (0..count).map(|seed| Ok(vec![Numbers(seed).tensor(&INPUT, 2.0)]))
+}
+
+fn quantized(graph: &Graph, options: &QuantizeOptions) -> Result<(Graph, QuantizeReport), Error> {
+    quantize(graph, examples(16), options, |_| {})
+}
+
+#[test]
+fn answers_stay_close() {
+    let float = network();
+    for method in [CalibrationMethod::MinMax, CalibrationMethod::Percentile(99.99)] {
+        let options = QuantizeOptions { method, ..QuantizeOptions::default() };
+        let (eight_bit, report) = quantized(&float, &options).expect("quantized");
+        eight_bit.validate().expect("sound");
+        assert_eq!((&eight_bit.inputs, &eight_bit.outputs), (&float.inputs, &float.outputs));
+        let bytes = eight_bit.to_onnx_bytes().expect("written");
+        assert_eq!(Graph::from_onnx_bytes(&bytes).expect("read").nodes.len(), eight_bit.nodes.len());
+
+        let range = report.calibration.ranges["logits"];
+        for seed in 100..110 {
+            let input = Numbers(seed).tensor(&INPUT, 2.0);
+            let run = |graph| ops::evaluate_graph(graph, &[("x", &input)]).expect("runs");
+            let (expected, found) = (run(&float), run(&eight_bit));
+            for (expected, found) in
+                expected[0].as_f32().expect("f32").iter().zip(found[0].as_f32().expect("f32"))
+            {
+                let error = (expected - found).abs();
+                assert!(error < 0.05 * (range.max - range.min), "{expected} became {found}");
+            }
+        }
+        // Without those that only move data.
+        let layers: Vec<&str> = report.layers.iter().map(|layer| layer.node.as_str()).collect();
+        assert_eq!(layers, ["conv", "dw", "add", "gap", "fc"]);
+    }
+}
+
+#[test]
+fn the_report_tells_what_and_why() {
+    let mut steps = Vec::new();
+    let options = QuantizeOptions::default();
+    let (eight_bit, report) =
+        quantize(&network(), examples(5), &options, |step| steps.push(step)).expect("quantized");
+    let float: Vec<(&str, &str)> = report.float().map(|(node, why)| (node.name.as_str(), why)).collect();
+    assert_eq!(float, [("softmax", "no eight-bit kernel for Softmax")]);
+    let fused = report.nodes.iter().filter(|node| node.role == Role::Fused).map(|node| node.name.as_str());
+    assert_eq!(fused.collect::<Vec<_>>(), ["relu6", "relu"]);
+    assert_eq!(report.calibration.inputs, 5);
+    assert!(report.bytes_after < report.bytes_before);
+    // Nothing is left of the activations and the batch norm, nor of the float weights.
+    assert!(eight_bit.nodes.iter().all(|node| !["Clip", "Relu", "BatchNormalization"].contains(&&*node.op)));
+    assert!(["w1", "w2", "w3", "gamma", "six"].iter().all(|name| !eight_bit.constants.contains_key(*name)));
+    for layer in &report.layers {
+        assert!(layer.sqnr_db > 25.0 && layer.accumulated_sqnr_db > 20.0, "{layer:?}");
+    }
+    let worst = report.worst_layers(2);
+    assert!(worst[0].sqnr_db <= worst[1].sqnr_db);
+    assert!(report.layers.iter().all(|layer| worst[0].sqnr_db <= layer.sqnr_db));
+    assert!(steps.contains(&Progress::Observed(5)) && steps.contains(&Progress::Measured(4)));
+    assert!(steps.contains(&Progress::Pass("fold_batch_norms")));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let options = QuantizeOptions::default();
+    let error = |graph: &Graph, examples: Vec<Result<Vec<Tensor>, Error>>, options: &QuantizeOptions| {
+        quantize(graph, examples, options, |_| {}).expect_err("must fail").to_string()
+    };
+    let good = || vec![Ok(vec![Numbers(1).tensor(&INPUT, 1.0)])];
+
+    let message = error(&network(), Vec::new(), &options);
+    assert!(message.contains("calibration set") && message.contains("empty"), "{message}");
+    let message = error(&network(), vec![Err(Error::argument("photo.png", "is not a photo"))], &options);
+    assert_eq!(message, "photo.png: is not a photo");
+    let message = error(&network(), vec![Ok(Vec::new())], &options);
+    assert!(message.contains("0 tensors") && message.contains("1 inputs"), "{message}");
+    for percent in [0.0, -1.0, 100.5, f64::NAN] {
+        let options = QuantizeOptions { method: CalibrationMethod::Percentile(percent), measured: 0 };
+        let message = error(&network(), good(), &options);
+        assert!(message.starts_with("percentile"), "{message}");
+    }
+
+    let mut input = Numbers(1).tensor(&INPUT, 1.0);
+    input.values_mut::<f32>().expect("f32")[5] = f32::INFINITY;
+    let message = error(&network(), vec![Ok(vec![input])], &options);
+    assert!(message.contains("\"x\"") && message.contains("inf"), "{message}");
+
+    let (eight_bit, _) = quantized(&network(), &options).expect("quantized");
+    let message = error(&eight_bit, good(), &options);
+    assert!(message.contains("quantized already"), "{message}");
+}
+
+#[test]
+fn nan_weights_are_named_before_anything_runs() {
+    let mut broken = network();
+    broken.constants.get_mut("w3").expect("there").values_mut::<f32>().expect("f32")[0] = f32::NAN;
+    let never =
+        std::iter::from_fn(|| -> Option<Result<Vec<Tensor>, Error>> { panic!("an example was asked for") });
+    let message = quantize(&broken, never, &QuantizeOptions::default(), |_| {}).expect_err("NaN").to_string();
+    assert!(["\"fc\"", "\"w3\"", "element 0 is NaN"].iter().all(|part| message.contains(part)), "{message}");
+}

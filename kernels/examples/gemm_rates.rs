@@ -1,0 +1,122 @@
+//! Rates of the GEMM kernels by shape, backend and kind of weights, in units of 10⁹ operations (2·M·N·K) per second of
+//! this thread's CPU time: the median and the best of many short runs.
+//!
+//! `cargo run --release -p eightbit-kernels --features testing --example gemm_rates [backend] [shapes.txt]`, where a line of
+//! the file is `name M K N`.
+#![cfg(unix)]
+
+use eightbit_kernels::gemm::{
+    Activations, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, Stage, WeightView, run, tiling,
+};
+use eightbit_kernels::{Backend, ElementType, Scratch};
+
+const SHAPES: &str = "64x64x64 64 64 64\n256x256x256 256 256 256\n512x512x512 512 512 512\n1x1024x1024 1 1024 1024\n\
+    3136x64x64 3136 64 64\n12544x32x16 12544 32 16\n196x256x1024 196 256 1024\n49x512x2048 49 512 2048\n\
+    12544x147x64 12544 147 64";
+
+/// Seconds of CPU time that this thread has taken.
+fn thread_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the clock exists on every Unix, and `time` is writable.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Median and best rate of `call`, which does `operations`.
+fn measure(operations: f64, mut call: impl FnMut()) -> (f64, f64) {
+    let mut repeat = 1;
+    loop {
+        let start = thread_seconds();
+        (0..repeat).for_each(|_| call());
+        if thread_seconds() - start > 5e-4 {
+            break;
+        }
+        repeat *= 2;
+    }
+    let mut rates = Vec::new();
+    let begin = thread_seconds();
+    while rates.len() < 11 || (thread_seconds() - begin < 0.06 && rates.len() < 101) {
+        let start = thread_seconds();
+        (0..repeat).for_each(|_| call());
+        rates.push(operations * f64::from(repeat) / (thread_seconds() - start) * 1e-9);
+    }
+    rates.sort_by(f64::total_cmp);
+    (rates[rates.len() / 2], rates[rates.len() - 1])
+}
+
+fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool) {
+    let mut state = 1u64;
+    let mut random = |mask: u8, low: i8| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (((state >> 40) as u8 & mask) as i8).wrapping_add(low) as u8
+    };
+    let lhs: Vec<u8> = (0..m * k).map(|_| random(255, 0)).collect();
+    let (mask, low) = if narrow { (127, -64) } else { (255, 0) };
+    let weights: Vec<u8> = (0..k * n).map(|_| random(mask, low)).collect();
+    let panels = PackedPanels::pack(
+        backend,
+        &WeightView {
+            data: &weights,
+            signed: true,
+            columns: n,
+            segments: 1,
+            segment_len: k,
+            depth_stride: n,
+            column_stride: 1,
+        },
+    );
+    let padded = panels.padded_columns();
+    let (mut init, mut zeros) = (vec![0; padded], vec![0; padded]);
+    let activations = Activations { signed: false, zero_point: 0 };
+    panels.initial_accumulators(backend, None, activations, |_| 0, &mut init, &mut zeros);
+    let scale = vec![0.001; padded];
+    let call = |stage| Call {
+        backend,
+        lhs: Lhs::Matrix(MatrixRows { data: &lhs, rows: m, columns: k, row_stride: k, column_stride: 1 }),
+        lhs_signed: false,
+        panels: &panels,
+        init: &init,
+        weight_zeros: None,
+        stage,
+    };
+    let mut scratch = Scratch::new();
+    let operations = 2.0 * (m * k * n) as f64;
+    let mut sums = vec![0i32; m * n];
+    let raw = measure(operations, || {
+        let out = OutputBlock::new(&mut sums, m, n, n);
+        run(&call(Stage::Accumulators { accumulate: false }), out, &mut scratch);
+    });
+    let mut bytes = vec![0u8; m * n];
+    let stage =
+        Stage::Requantize { scale: &scale, zero_point: 0, low: 0, high: 255, output: ElementType::U8 };
+    let requantized = measure(operations, || {
+        run(&call(stage), OutputBlock::new(&mut bytes, m, n, n), &mut scratch);
+    });
+    let tiling = tiling(backend, m, &panels).expect("packed for this backend");
+    println!(
+        "{name:16} {:12} {} i32 {:7.1} ({:7.1})  u8 {:7.1} ({:7.1})  tiles {}x{} blocks {}",
+        backend.name(),
+        if narrow { "narrow" } else { "wide  " },
+        raw.0,
+        raw.1,
+        requantized.0,
+        requantized.1,
+        tiling.tile_rows,
+        tiling.tile_panels,
+        tiling.block_panels,
+    );
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let backend = arguments.next().map_or_else(Backend::best, |name| Backend::by_name(&name))?;
+    let shapes = arguments.next().map_or(Ok(SHAPES.to_owned()), std::fs::read_to_string)?;
+    for line in shapes.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [name, m, k, n] = fields[..] else { return Err(format!("not `name M K N`: {line}").into()) };
+        for narrow in [false, true] {
+            case(backend, name, m.parse()?, k.parse()?, n.parse()?, narrow);
+        }
+    }
+    Ok(())
+}

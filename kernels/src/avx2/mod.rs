@@ -1,0 +1,28 @@
+//! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
+
+mod depthwise;
+mod narrow;
+mod simd;
+mod words;
+
+use crate::backend::{Entry, detect_features};
+use crate::depthwise::DepthwiseKernel;
+use crate::vector_ops::vector_ops;
+
+pub(crate) use ops::VECTOR_OPS;
+pub(crate) use simd::Avx2;
+
+/// The depthwise kernels, for this backend and those that add other instructions to AVX2.
+pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DEPTHWISE];
+
+/// The registry's line.
+pub(crate) static ENTRY: Entry = Entry {
+    name: "avx2",
+    features: &["avx2"],
+    detect: || detect_features!("avx2"),
+    gemm: words::TABLE,
+    depthwise: DEPTHWISE,
+    ops: &VECTOR_OPS,
+};
+
+vector_ops!(Avx2, 2, #[target_feature(enable = "avx2")]);

@@ -1,0 +1,190 @@
+//! [`Simd`] on 256-bit vectors of eight lanes.
+
+use core::arch::x86_64::*;
+
+use crate::simd::Simd;
+
+/// The token.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2;
+
+// SAFETY: lane by lane the scalar definitions (floats under the default rounding mode, which Rust assumes); loads and
+// stores are unaligned and of eight elements.
+unsafe impl Simd for Avx2 {
+    type I = __m256i;
+    type F = __m256;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_f(x: f32) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> __m256i {
+        // SAFETY: the caller promises AVX2 and eight readable integers.
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, x: __m256i) {
+        // SAFETY: the caller promises AVX2 and eight writable integers.
+        unsafe { _mm256_storeu_si256(p.cast(), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f(p: *const f32) -> __m256 {
+        // SAFETY: the caller promises AVX2 and eight readable floats.
+        unsafe { _mm256_loadu_ps(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_f(p: *mut f32, x: __m256) {
+        // SAFETY: the caller promises AVX2 and eight writable floats.
+        unsafe { _mm256_storeu_ps(p, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_u8(p: *const u8) -> __m256i {
+        // SAFETY: the caller promises AVX2 and eight readable bytes.
+        unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> __m256i {
+        // SAFETY: the caller promises AVX2 and eight readable bytes.
+        unsafe { _mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_low_bytes(p: *mut u8, x: __m256i) {
+        // SAFETY: the caller promises AVX2 and eight writable bytes.
+        unsafe {
+            // The low bytes of each half's four lanes come together, then the halves.
+            let order = _mm256_set1_epi32(0x0c08_0400);
+            let bytes = _mm256_shuffle_epi8(x, order);
+            let both =
+                _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
+            _mm_storel_epi64(p.cast(), both);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_sub_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_mullo_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_min_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_max_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_left(a: __m256i, n: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_sllv_epi32(a, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_shift_right(a: __m256i, n: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let mask = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), n), _mm256_set1_epi32(1));
+            // `a >> 31` is −1 where `a` is negative, and so is a comparison that holds.
+            let threshold = _mm256_sub_epi32(_mm256_srli_epi32::<1>(mask), _mm256_srai_epi32::<31>(a));
+            let up = _mm256_cmpgt_epi32(_mm256_and_si256(a, mask), threshold);
+            _mm256_sub_epi32(_mm256_srav_epi32(a, n), up)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_doubling_high_mul(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let nudge = _mm256_set1_epi64x(1 << 30);
+            let even = _mm256_add_epi64(_mm256_mul_epi32(a, b), nudge);
+            let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
+            let odd = _mm256_add_epi64(odd, nudge);
+            // Bits 31..63 of every sum: of the even lanes to the low half, of the odd ones to the high half.
+            let high =
+                _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<31>(even), _mm256_slli_epi64::<1>(odd));
+            // Only MIN·MIN reaches 2³¹, which reads as MIN: its complement is MAX.
+            _mm256_xor_si256(high, _mm256_cmpeq_epi32(high, _mm256_set1_epi32(i32::MIN)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn to_f32(a: __m256i) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_cvtepi32_ps(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn round(x: __m256) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_cvtps_epi32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_f(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_f(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div_f(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn min_f(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2. The instruction gives its second operand where they are equal.
+        unsafe { _mm256_min_ps(b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn max_f(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2. The instruction gives its second operand where they are equal.
+        unsafe { _mm256_max_ps(b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn nan_to_zero(x: __m256) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)) }
+    }
+}

@@ -1,0 +1,117 @@
+//! Depthwise convolution on columns of four taps, 64 channels at a time; a last block is masked.
+
+use core::arch::x86_64::*;
+
+use super::Avx512;
+use crate::depthwise::{ChannelOrder, DepthwiseKernel, Interleave, Row, quads_row};
+
+pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
+    layout: "taps-i8x4-block64",
+    block: <Avx512 as Interleave>::BYTES,
+    steps_back: false,
+    group: 4,
+    order: ChannelOrder::Unpacked,
+    offsets: [0, 128],
+    rows: [row::<false>, row::<true>],
+};
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn row<const SIGNED: bool>(call: &Row) {
+    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+    unsafe { quads_row::<Avx512, SIGNED>(call) }
+}
+
+/// A mask of the first `count ≤ 64` bytes.
+#[inline(always)]
+fn first(count: usize) -> __mmask64 {
+    u64::MAX >> (64 - count.clamp(1, 64))
+}
+
+// SAFETY: the instructions do what the trait says, on four units of 128 bits; bytes that are masked are not touched. The
+// features are AVX-512 F, BW and VNNI.
+unsafe impl Interleave for Avx512 {
+    const BYTES: usize = 64;
+
+    #[inline(always)]
+    unsafe fn load_bytes(p: *const u8, count: usize) -> __m512i {
+        // SAFETY: the caller promises the features and `count` readable bytes.
+        unsafe { _mm512_maskz_loadu_epi8(first(count), p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn flip(bytes: __m512i) -> __m512i {
+        // SAFETY: the caller promises the features.
+        unsafe { _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: the caller promises the features.
+        unsafe {
+            let (ab_low, ab_high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
+            let (cd_low, cd_high) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
+            [
+                _mm512_unpacklo_epi16(ab_low, cd_low),
+                _mm512_unpackhi_epi16(ab_low, cd_low),
+                _mm512_unpacklo_epi16(ab_high, cd_high),
+                _mm512_unpackhi_epi16(ab_high, cd_high),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(acc: __m512i, a: __m512i, w: __m512i) -> __m512i {
+        // SAFETY: the caller promises the features.
+        unsafe { _mm512_dpbusd_epi32(acc, a, w) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: the caller promises the features.
+        unsafe {
+            let (ab_low, ab_high) = (_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0xee>(a, b));
+            let (cd_low, cd_high) = (_mm512_shuffle_i32x4::<0x44>(c, d), _mm512_shuffle_i32x4::<0xee>(c, d));
+            [
+                _mm512_shuffle_i32x4::<0x88>(ab_low, cd_low),
+                _mm512_shuffle_i32x4::<0xdd>(ab_low, cd_low),
+                _mm512_shuffle_i32x4::<0x88>(ab_high, cd_high),
+                _mm512_shuffle_i32x4::<0xdd>(ab_high, cd_high),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn to_quarters_f(vectors: [__m512; 4]) -> [__m512; 4] {
+        // SAFETY: the caller promises the features; the casts change no bit.
+        unsafe {
+            let [a, b, c, d] = vectors;
+            let bits = [
+                _mm512_castps_si512(a),
+                _mm512_castps_si512(b),
+                _mm512_castps_si512(c),
+                _mm512_castps_si512(d),
+            ];
+            let [a, b, c, d] = Self::to_quarters(bits);
+            [_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), _mm512_castsi512_ps(c), _mm512_castsi512_ps(d)]
+        }
+    }
+
+    /// With four units in a vector the transpose is its own inverse.
+    #[inline(always)]
+    unsafe fn to_natural(quarters: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: the caller promises the features.
+        unsafe { Self::to_quarters(quarters) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, [a, b, c, d]: [__m512i; 4], count: usize) {
+        // SAFETY: the caller promises the features and `count` writable bytes. The mask of bytes leaves nothing to
+        // saturate.
+        unsafe {
+            let mask = _mm512_set1_epi16(0xff);
+            let low = _mm512_and_si512(_mm512_packs_epi32(a, b), mask);
+            let high = _mm512_and_si512(_mm512_packs_epi32(c, d), mask);
+            _mm512_mask_storeu_epi8(p.cast(), first(count), _mm512_packus_epi16(low, high));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Tiles on `vpdpbusd zmm`: one vector is one group of a panel.
+
+use core::arch::x86_64::*;
+
+use super::Avx512;
+use crate::gemm::dot4::{self, Dot4};
+use crate::gemm::{GemmTable, Layout, Tile, TileCost, TileRows};
+
+/// The kernels of `$rows` rows by each number of panels.
+macro_rules! rows {
+    ($rows:literal: $($panels:literal)+) => {
+        TileRows {
+            rows: $rows,
+            unsigned: &[$(tile::<$rows, $panels, false>),+],
+            signed: &[$(tile::<$rows, $panels, true>),+],
+        }
+    };
+}
+
+/// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
+/// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles load least for what they
+/// multiply; the high ones are for outputs of one or two panels.
+pub(super) const TABLE: GemmTable = GemmTable {
+    layout: Layout { name: "i8-group4", group: dot4::GROUP },
+    lhs: dot4::LHS,
+    tiles: &[
+        rows!(1: 1 2 3 4),
+        rows!(2: 1 2 3 4),
+        rows!(4: 1 2 3 4),
+        rows!(6: 1 2 3 4),
+        rows!(8: 1 2 3),
+        rows!(12: 1 2),
+    ],
+    // Zen 4: one 512-bit `vpdpbusd` or load in a cycle, two broadcasts. Intel servers do two of each: the same ratio.
+    cost: TileCost { dot: 8, row: 4, panel: 8 },
+    narrow: None,
+};
+
+struct DotZmm;
+
+// SAFETY: `vpdpbusd` is the wrapping sum of the four products and the accumulator; AVX-512F and VNNI as enabled below.
+unsafe impl Dot4 for DotZmm {
+    type S = Avx512;
+
+    #[inline(always)]
+    unsafe fn dot(acc: __m512i, activations: __m512i, weights: __m512i) -> __m512i {
+        // SAFETY: the caller promises AVX-512 VNNI.
+        unsafe { _mm512_dpbusd_epi32(acc, activations, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller promises AVX-512F.
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+}
+
+/// `R` rows by `P` panels.
+///
+/// # Safety
+///
+/// As [`TileFn`](crate::gemm::TileFn).
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn tile<const R: usize, const P: usize, const SIGNED: bool>(tile: &Tile) {
+    // SAFETY: the features are enabled here; the layout is of groups of four.
+    unsafe { dot4::tile::<DotZmm, R, P, SIGNED>(tile) }
+}

@@ -1,0 +1,212 @@
+//! The loops around the kernels.
+
+use super::{MAX_BLOCK, PackedTaps, Row, RowFn, Source};
+use crate::gemm::{Lhs, OutputBlock, PatchRows, RawStage, Stage};
+use crate::{Backend, OutputElement, Scratch};
+
+/// Channels that vectors by channel are padded to a multiple of.
+const PADDING: usize = 16;
+
+/// Everything a depthwise convolution reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Whose kernels run; the weights must be in a layout of its.
+    pub backend: Backend,
+    /// The activations: all channels of the image, one group.
+    pub patches: PatchRows<'a>,
+    /// Whether they are `i8`.
+    pub signed: bool,
+    /// The weights.
+    pub weights: &'a PackedTaps,
+    /// See [`PackedTaps::initial_accumulators`]; as long as [`PackedTaps::padded_channels`].
+    pub init: &'a [i32],
+    /// What becomes of the accumulators; its slices by column are as long as [`PackedTaps::padded_channels`]. Factors
+    /// by row are not supported.
+    pub stage: Stage<'a>,
+}
+
+/// Bytes of scratch that [`run`] needs; `None` if that overflows.
+#[must_use]
+pub fn scratch_bytes(weights: &PackedTaps) -> Option<usize> {
+    weights.kernel_size()[0].checked_mul(size_of::<Source>())
+}
+
+/// Computes the rows of the output that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
+///
+/// # Panics
+///
+/// If the operands' shapes do not fit each other, the weights are not in the backend's layout, `T` is not what the stage
+/// writes, the stage is one that is not supported, or the block does not cover all channels.
+pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scratch: &mut Scratch) {
+    check(call, &out);
+    if out.rows() == 0 || out.columns() == 0 {
+        return;
+    }
+    let geometry = &call.patches.geometry;
+    let [output_height, output_width] = geometry.output;
+    let height = geometry.kernel[0];
+    let sources_len = scratch_bytes(call.weights).expect("scratch size overflows");
+    let sources = scratch.bytes(sources_len).as_mut_ptr().cast::<Source>();
+
+    let mut row = 0;
+    while row < out.rows() {
+        let pixel = out.first_row() + row;
+        let (x, y, image) = (
+            pixel % output_width,
+            pixel / output_width % output_height,
+            pixel / output_width / output_height,
+        );
+        let outputs = (output_width - x).min(out.rows() - row);
+        for ky in 0..height {
+            // SAFETY: scratch has room for one source per row of taps and is aligned to 64 bytes.
+            unsafe { sources.add(ky).write(source(call, image, y, ky)) };
+        }
+        // SAFETY: `check` has passed; the sources are those of this row; the run of pixels is inside the block.
+        unsafe { run_row(call, sources, x, row, outputs, &mut out) };
+        row += outputs;
+    }
+}
+
+/// Where the taps of kernel row `ky` lie for output row `y`.
+fn source(call: &Call<'_>, image: usize, y: usize, ky: usize) -> Source {
+    let patches = &call.patches;
+    let geometry = &patches.geometry;
+    let iy = (y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
+    if iy < geometry.input[0] {
+        let start = (image * geometry.input[0] + iy) * geometry.input[1] * geometry.channels;
+        Source { base: patches.data[start..].as_ptr(), step: geometry.channels }
+    } else {
+        Source { base: patches.padding.as_ptr(), step: 0 }
+    }
+}
+
+/// Runs the kernel for a run of output pixels, block by block.
+///
+/// # Safety
+///
+/// The call was checked against the block, `sources` are the sources of the pixels' row, and pixels
+/// `row..row + outputs` of the block are on that row, from column `x` on.
+unsafe fn run_row<T: OutputElement>(
+    call: &Call<'_>,
+    sources: *mut Source,
+    x: usize,
+    row: usize,
+    outputs: usize,
+    out: &mut OutputBlock<'_, T>,
+) {
+    let geometry = &call.patches.geometry;
+    let kernel = call.weights.kernel();
+    let code = kernel.rows[usize::from(call.signed)];
+    let (stride, dilation) = (geometry.stride[1], geometry.dilation[1]);
+    let mut advanced = 0;
+    for block in 0..kernel.blocks(geometry.channels) {
+        let (first, channels) = kernel.place(block, geometry.channels);
+        for ky in 0..geometry.kernel[0] {
+            // SAFETY: the sources were written by the caller.
+            let source = unsafe { &mut *sources.add(ky) };
+            // An image without columns has no first pixel to point into, hence `wrapping_add`.
+            source.base = source.base.wrapping_add(first - advanced);
+        }
+        advanced = first;
+        let (out, out_stride) = out.address(row, first);
+        // SAFETY: `check` has made sure that channels `first..first + channels` are inside the padding, the initial
+        // accumulators and the stage's slices (padded to 16); blocks of weights are `block_bytes` long; the backend
+        // exists, so its features do.
+        unsafe {
+            let work = Row {
+                sources,
+                kernel: geometry.kernel,
+                padding: call.patches.padding.as_ptr().add(first),
+                column: (x * stride).wrapping_sub(geometry.pad[1]).cast_signed(),
+                width: geometry.input[1],
+                stride,
+                dilation,
+                outputs,
+                channels,
+                weights: call.weights.bytes().as_ptr().add(block * call.weights.block_bytes()),
+                init: call.init.as_ptr().add(first),
+                stage: call.stage.at(0, first),
+                out,
+                out_stride,
+            };
+            let again = block * kernel.block - first;
+            if again > 0 && matches!(work.stage, RawStage::Accumulators { accumulate: true }) {
+                accumulate_rest(code, &work, again);
+            } else {
+                code(&work);
+            }
+        }
+    }
+}
+
+/// Accumulates a block that steps back over `done` channels into the others only: those were added to already.
+///
+/// # Safety
+///
+/// As [`RowFn`]; the output is `i32`, the block at most [`MAX_BLOCK`] channels.
+unsafe fn accumulate_rest(code: RowFn, work: &Row, done: usize) {
+    for x in 0..work.outputs {
+        let mut sums = [0i32; MAX_BLOCK];
+        // SAFETY: one of the pixels that the caller vouches for, written to a buffer that holds a block; then added to the
+        // part of the output's pixel that has not been written.
+        unsafe {
+            code(&Row {
+                column: work.column + (x * work.stride).cast_signed(),
+                outputs: 1,
+                stage: RawStage::Accumulators { accumulate: false },
+                out: sums.as_mut_ptr().cast(),
+                ..*work
+            });
+            let out = work.out.add(x * work.out_stride).cast::<i32>();
+            for (channel, sum) in sums[..work.channels].iter().enumerate().skip(done) {
+                *out.add(channel) = sum.wrapping_add(*out.add(channel));
+            }
+        }
+    }
+}
+
+fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
+    let (weights, patches) = (call.weights, &call.patches);
+    let geometry = &patches.geometry;
+    let channels = geometry.channels;
+    assert!(
+        call.backend.entry().depthwise.iter().any(|kernel| kernel.layout == weights.layout()),
+        "depthwise weights of another layout"
+    );
+    let blocks = weights.kernel().blocks(channels);
+    assert_eq!(weights.bytes().len(), blocks * weights.block_bytes(), "depthwise weights of another length");
+    assert_eq!(weights.channels(), channels, "channels differ");
+    assert_eq!(weights.kernel_size(), geometry.kernel, "kernel sizes differ");
+    assert_eq!((patches.first_channel, patches.group_channels), (0, channels), "all channels at once");
+    Lhs::Patches(*patches).check();
+    check_extent(geometry);
+    assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
+    assert_eq!((out.first_column(), out.columns()), (0, channels), "a block covers all channels");
+    assert!(out.first_row() + out.rows() <= geometry.rows(), "block past the last pixel");
+    let padded = weights.padded_channels();
+    assert!(call.init.len() >= padded, "one initial accumulator per channel, padding included");
+    call.stage.check(padded, 0);
+    assert!(
+        !matches!(call.stage, Stage::Dequantize { row_scale: Some(_), .. }),
+        "a depthwise convolution has no factors by row"
+    );
+}
+
+/// Asserts that the taps' positions, inside the image or not, can be counted in `isize`.
+fn check_extent(geometry: &crate::gemm::PatchGeometry) {
+    for axis in 0..2 {
+        let extent = geometry.output[axis].checked_mul(geometry.stride[axis]).and_then(|outputs| {
+            outputs.checked_add(geometry.kernel[axis].checked_mul(geometry.dilation[axis])?)
+        });
+        let fits = |x: usize| isize::try_from(x).is_ok();
+        assert!(extent.is_some_and(fits) && fits(geometry.pad[axis]), "the image's extent overflows");
+    }
+}
+
+impl PackedTaps {
+    /// Channels, padded to a multiple of 16: the length of every vector that a call takes by channel.
+    #[must_use]
+    pub fn padded_channels(&self) -> usize {
+        self.channels().next_multiple_of(PADDING)
+    }
+}

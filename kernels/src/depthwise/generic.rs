@@ -1,0 +1,51 @@
+//! The depthwise kernel of every ISA that has no better one: one tap at a time, 32-bit products.
+
+use core::ptr;
+
+use super::Row;
+use crate::gemm::finish;
+use crate::simd::Simd;
+
+/// Channels of a block.
+pub(crate) const BLOCK: usize = 16;
+
+/// Computes a [`Row`] of weights in groups of one, natural order, blocks of [`BLOCK`] channels that may be partial.
+/// `V` is `BLOCK / S::LANES`.
+///
+/// # Safety
+///
+/// As [`RowFn`](super::RowFn): the features of `S`, and the row's pointers.
+#[inline(always)]
+pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row) {
+    debug_assert_eq!(V * S::LANES, BLOCK);
+    // SAFETY: weights, initial accumulators and stage are padded to whole blocks; activations of a partial block are read
+    // through a buffer; `finish` writes `channels` elements of each output pixel only.
+    unsafe {
+        for x in 0..call.outputs {
+            let mut acc = [S::splat(0); V];
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = S::load(call.init.add(v * S::LANES));
+            }
+            let mut weights = call.weights.cast::<i32>();
+            let mut column = call.column + (x * call.stride).cast_signed();
+            for _ in 0..call.kernel[1] {
+                for ky in 0..call.kernel[0] {
+                    let mut tap = call.tap(ky, column);
+                    let mut buffer = [0u8; BLOCK];
+                    if call.channels < BLOCK {
+                        ptr::copy_nonoverlapping(tap, buffer.as_mut_ptr(), call.channels);
+                        tap = buffer.as_ptr();
+                    }
+                    for (v, acc) in acc.iter_mut().enumerate() {
+                        let at = tap.add(v * S::LANES);
+                        let activations = if SIGNED { S::load_i8(at.cast()) } else { S::load_u8(at) };
+                        *acc = S::add(*acc, S::mul(activations, S::load(weights.add(v * S::LANES))));
+                    }
+                    weights = weights.add(BLOCK);
+                }
+                column += call.dilation.cast_signed();
+            }
+            finish::<S, 1, V>([acc], &call.tile(x));
+        }
+    }
+}

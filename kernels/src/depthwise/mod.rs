@@ -1,0 +1,268 @@
+//! Depthwise convolution: every channel is filtered on its own.
+//!
+//! ```text
+//! out[y][x][c] = stage( Σ_ky Σ_kx (in[y·s + ky·d − p][x·s + kx·d − p][c] − in_zero) · (w[ky][kx][c] − w_zero[c]) + bias[c] )
+//! ```
+//!
+//! mod 2³², where the input outside the image is its zero point. A matrix multiplication would spend most of its work
+//! on zeros here, so the kernels are of another kind: a vector holds the channels of a pixel, and a 32-bit lane holds
+//! one, two or four vertical taps of its channel, as many as the instruction set multiplies and adds at once
+//! (`DepthwiseKernel::group`).
+//!
+//! 1. **Weights** are packed once ([`PackedTaps`]), with their zero points already subtracted: the differences fit
+//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So no sum of activations
+//!    is ever needed.
+//! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
+//!    address for each row of taps; what lies outside the image reads a row of the zero point, so nothing is copied.
+//! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
+
+mod driver;
+mod generic;
+#[cfg(target_arch = "x86_64")]
+mod quads;
+mod weights;
+
+pub use driver::{Call, run, scratch_bytes};
+pub use weights::{PackedTaps, TapsError, TapsView};
+
+pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use quads::{Interleave, row as quads_row};
+
+use core::ptr;
+
+use crate::gemm::{RawStage, Tile};
+
+/// The most channels that a kernel computes at once.
+const MAX_BLOCK: usize = 64;
+
+/// A depthwise kernel: how it wants the weights, and the code. A backend lists its kernels, best first; the last one
+/// accepts every weight.
+pub(crate) struct DepthwiseKernel {
+    /// The packed layout's name in saved weights: kernels of equal name read each other's weights.
+    pub(crate) layout: &'static str,
+    /// Channels computed at once: at most [`MAX_BLOCK`], and a multiple of 16 unless the kernel steps back.
+    pub(crate) block: usize,
+    /// Whether a last, partial block is computed by stepping back to a full one (then there are at least `block`
+    /// channels), rather than as a shorter one.
+    pub(crate) steps_back: bool,
+    /// Vertical taps in a 32-bit lane: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
+    pub(crate) group: usize,
+    /// The order of a block's channels.
+    pub(crate) order: ChannelOrder,
+    /// What the kernel adds to unsigned and to signed activations, mod 2³².
+    pub(crate) offsets: [i32; 2],
+    /// The code for unsigned and for signed activations.
+    pub(crate) rows: [RowFn; 2],
+}
+
+/// The order in which the 32-bit lanes of a block hold its channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelOrder {
+    /// As they are.
+    Natural,
+    /// As two levels of x86's `unpack` leave them: in units of four channels, the transpose of sixteens × quarters.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels unpack"))]
+    Unpacked,
+}
+
+impl DepthwiseKernel {
+    /// Whether the kernel can hold such weights.
+    fn accepts(&self, channels: usize, fits_i8: bool) -> bool {
+        (!self.steps_back || channels >= self.block) && (self.group < 4 || fits_i8)
+    }
+
+    fn blocks(&self, channels: usize) -> usize {
+        channels.div_ceil(self.block)
+    }
+
+    /// First channel of a block, and how many there are in it.
+    fn place(&self, block: usize, channels: usize) -> (usize, usize) {
+        let start = block * self.block;
+        if channels - start >= self.block {
+            (start, self.block)
+        } else if self.steps_back {
+            (channels - self.block, self.block)
+        } else {
+            (start, channels - start)
+        }
+    }
+
+    /// Where a block keeps its channel `channel`.
+    fn position(&self, channel: usize) -> usize {
+        match self.order {
+            ChannelOrder::Natural => channel,
+            ChannelOrder::Unpacked => channel % 16 / 4 * (self.block / 4) + channel / 16 * 4 + channel % 4,
+        }
+    }
+}
+
+/// Walks over neighbouring input columns of a [`Row`] whose kernel has `H` rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<const H: usize> {
+    /// The next column; wraps below zero.
+    column: usize,
+    width: usize,
+    rows: [*const u8; H],
+    steps: [usize; H],
+    padding: *const u8,
+}
+
+impl<const H: usize> Columns<H> {
+    /// From the first tap of the first output on.
+    ///
+    /// # Safety
+    ///
+    /// The row's pointers are valid, and its kernel has `H` rows.
+    #[inline(always)]
+    pub(crate) unsafe fn new(call: &Row) -> Columns<H> {
+        let (mut rows, mut steps) = ([call.padding; H], [0; H]);
+        for (ky, (row, step)) in rows.iter_mut().zip(&mut steps).enumerate() {
+            // SAFETY: there are `H` sources.
+            let source = unsafe { *call.sources.add(ky) };
+            *step = source.step;
+            *row = source.base.wrapping_offset(call.column.wrapping_mul(source.step.cast_signed()));
+        }
+        let column = call.column.cast_unsigned();
+        Columns { column, width: call.width, rows, steps, padding: call.padding }
+    }
+
+    /// The addresses of the next column's rows: inside the image, or the padding. A block's channels are readable at
+    /// each, as long as the column is one that the row's taps fall on.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> [*const u8; H] {
+        let inside = self.column < self.width;
+        self.column = self.column.wrapping_add(1);
+        let mut rows = self.rows;
+        for (row, (next, &step)) in rows.iter_mut().zip(self.rows.iter_mut().zip(&self.steps)) {
+            if !inside {
+                *row = self.padding;
+            }
+            *next = next.wrapping_add(step);
+        }
+        rows
+    }
+}
+
+/// Computes one [`Row`].
+///
+/// # Safety
+///
+/// The CPU has the backend's features, and every pointer of the row is valid as its description says.
+pub(crate) type RowFn = unsafe fn(&Row);
+
+/// One row of input taps, seen from a block of channels.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Source {
+    /// The block's channels in input column 0.
+    pub(crate) base: *const u8,
+    /// Bytes from a column to the next; 0 where the row lies outside the image and `base` is the padding.
+    pub(crate) step: usize,
+}
+
+/// Work for a kernel: some neighbouring output pixels of one row, one block of channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    /// Kernel height sources, from the top.
+    pub(crate) sources: *const Source,
+    /// Kernel height and width.
+    pub(crate) kernel: [usize; 2],
+    /// What the block's channels are outside the image.
+    pub(crate) padding: *const u8,
+    /// Input column of the first output's first tap; outside `0..width` there is padding.
+    pub(crate) column: isize,
+    /// Columns of the input.
+    pub(crate) width: usize,
+    /// Input columns from an output to the next.
+    pub(crate) stride: usize,
+    /// Input columns from a tap to the next.
+    pub(crate) dilation: usize,
+    /// Output pixels.
+    pub(crate) outputs: usize,
+    /// Channels in the block: readable at every pixel, to be written; at most the kernel's `block`.
+    pub(crate) channels: usize,
+    /// `[kx][⌈height/group⌉][block][group]` taps.
+    pub(crate) weights: *const u8,
+    /// Initial accumulators: `channels`, padded to a multiple of 16.
+    pub(crate) init: *const i32,
+    /// The stage, its column pointers at the block's first channel, padded likewise. It has no factors by row.
+    pub(crate) stage: RawStage,
+    /// The first output element, and bytes from a pixel to the next.
+    pub(crate) out: *mut u8,
+    pub(crate) out_stride: usize,
+}
+
+impl Row {
+    /// Address of the block's channels under one tap.
+    ///
+    /// # Safety
+    ///
+    /// `ky` is below the kernel's height; `column` is any column that the row's taps fall on.
+    #[inline(always)]
+    pub(crate) unsafe fn tap(&self, ky: usize, column: isize) -> *const u8 {
+        if column.cast_unsigned() < self.width {
+            // SAFETY: the source describes a row of `width` pixels (or the padding, with step 0).
+            unsafe {
+                let source = *self.sources.add(ky);
+                source.base.add(column.cast_unsigned() * source.step)
+            }
+        } else {
+            self.padding
+        }
+    }
+
+    /// Addresses of the block's channels under the same tap of `X` neighbouring outputs, of which the first sees
+    /// `column`.
+    ///
+    /// # Safety
+    ///
+    /// As [`tap`](Self::tap), for each of the outputs.
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    #[inline(always)]
+    pub(crate) unsafe fn taps<const X: usize>(&self, ky: usize, column: isize) -> [*const u8; X] {
+        let last = column + ((X - 1) * self.stride).cast_signed();
+        let mut at = [self.padding; X];
+        // SAFETY: as the caller promises; between two columns inside the row every column is.
+        unsafe {
+            if column >= 0 && last.cast_unsigned() < self.width {
+                let source = *self.sources.add(ky);
+                let first = source.base.add(column.cast_unsigned() * source.step);
+                for (x, at) in at.iter_mut().enumerate() {
+                    *at = first.add(x * self.stride * source.step);
+                }
+            } else {
+                for (x, at) in at.iter_mut().enumerate() {
+                    *at = self.tap(ky, column + (x * self.stride).cast_signed());
+                }
+            }
+        }
+        at
+    }
+
+    /// The epilogue's view of output pixel `x`.
+    ///
+    /// # Safety
+    ///
+    /// `x < outputs`.
+    #[inline(always)]
+    pub(crate) unsafe fn tile(&self, x: usize) -> Tile {
+        Tile {
+            lhs: ptr::null(),
+            segments: 0,
+            segment_len: 0,
+            panels: ptr::null(),
+            panel_stride: 0,
+            rows: 1,
+            columns: self.channels,
+            init: ptr::null(),
+            weight_zeros: ptr::null(),
+            row_sums: ptr::null(),
+            stage: self.stage,
+            // SAFETY: the pixel is inside the output, as the caller promises.
+            out: unsafe { self.out.add(x * self.out_stride) },
+            out_stride: self.out_stride,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Packed weights of a depthwise convolution.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::DepthwiseKernel;
+use crate::{Backend, Bytes};
+
+/// Weights before packing.
+#[derive(Clone, Copy, Debug)]
+pub struct TapsView<'a> {
+    /// The elements' bytes.
+    pub data: &'a [u8],
+    /// Whether they are `i8`.
+    pub signed: bool,
+    /// Channels.
+    pub channels: usize,
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
+    /// Elements from one tap to the next (in a row of taps, and from the last of a row to the first of the next).
+    pub tap_stride: usize,
+    /// Elements from one channel to the next.
+    pub channel_stride: usize,
+}
+
+/// Why saved taps cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TapsError {
+    /// The backend has no kernel that reads this layout.
+    Layout {
+        /// The layout that the backend likes best.
+        best: &'static str,
+    },
+    /// The bytes are not as many as the shape says.
+    Length {
+        /// Bytes that the shape needs.
+        expected: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// The layout cannot hold so few channels.
+    Channels {
+        /// The least number that it can hold.
+        least: usize,
+    },
+    /// The shape's size cannot be counted.
+    TooLarge,
+}
+
+impl core::fmt::Display for TapsError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            TapsError::Layout { best } => {
+                write!(f, "the backend reads other layouts of depthwise weights, such as `{best}`")
+            }
+            TapsError::Length { expected, found } => {
+                write!(f, "the shape needs {expected} bytes of depthwise weights, found {found}")
+            }
+            TapsError::Channels { least } => write!(f, "the layout needs at least {least} channels"),
+            TapsError::TooLarge => f.write_str("the shape's size overflows"),
+        }
+    }
+}
+
+impl core::error::Error for TapsError {}
+
+/// Weights minus their zero points, in the order that a kernel reads them:
+/// `[block][kx][⌈height/group⌉][channel in block][group]`, zero-padded.
+#[derive(Clone)]
+pub struct PackedTaps {
+    bytes: Bytes,
+    kernel: &'static DepthwiseKernel,
+    channels: usize,
+    size: [usize; 2],
+    /// Sum of each channel's differences.
+    sums: Vec<i32>,
+}
+
+impl PackedTaps {
+    /// Packs weights for a backend: in the layout of the best of its kernels that can hold them.
+    ///
+    /// `zero(c)` is the zero point of channel `c`, within the weights' own type.
+    ///
+    /// # Panics
+    ///
+    /// If the view reaches past its data, the kernel has no taps, or a zero point is outside the weights' type.
+    #[must_use]
+    pub fn pack(backend: Backend, weights: &TapsView<'_>, zero: impl Fn(usize) -> i32) -> PackedTaps {
+        let (channels, [height, width]) = (weights.channels, weights.kernel);
+        let taps = height.checked_mul(width).expect("number of taps overflows");
+        assert!(taps > 0, "a kernel has taps");
+        if channels > 0 {
+            let last = (taps - 1).checked_mul(weights.tap_stride).and_then(|down| {
+                (channels - 1).checked_mul(weights.channel_stride).and_then(|across| down.checked_add(across))
+            });
+            assert!(last.is_some_and(|last| last < weights.data.len()), "weights too short");
+        }
+        let zeros: Vec<i32> = (0..channels).map(zero).collect();
+        let range = if weights.signed { -128..=127 } else { 0..=255 };
+        assert!(zeros.iter().all(|zero| range.contains(zero)), "a zero point is outside the weights' type");
+        let difference = |channel: usize, tap: usize| {
+            let byte = weights.data[tap * weights.tap_stride + channel * weights.channel_stride];
+            let weight = if weights.signed { i32::from(byte.cast_signed()) } else { i32::from(byte) };
+            weight - zeros[channel]
+        };
+        let fits_i8 = (0..channels).all(|c| (0..taps).all(|tap| (-128..=127).contains(&difference(c, tap))));
+        let kernels = backend.entry().depthwise;
+        let kernel = *kernels.iter().find(|k| k.accepts(channels, fits_i8)).expect("the last accepts all");
+
+        let shape = Shape::new(kernel, channels, weights.kernel).expect("packed size overflows");
+        let mut bytes = vec![0u8; shape.bytes];
+        let mut sums = vec![0i32; channels];
+        for block in 0..kernel.blocks(channels) {
+            let (first, count) = kernel.place(block, channels);
+            for channel in 0..count {
+                let mut sum = 0i32;
+                for ky in 0..height {
+                    for kx in 0..width {
+                        let value = difference(first + channel, ky * width + kx);
+                        let at = shape.offset(kernel, block, channel, ky, kx);
+                        let size = 4 / kernel.group;
+                        put(&mut bytes[at..at + size], value);
+                        sum = sum.wrapping_add(value);
+                    }
+                }
+                sums[first + channel] = sum;
+            }
+        }
+        PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums }
+    }
+
+    /// Taps that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
+    ///
+    /// # Errors
+    ///
+    /// If the backend does not read the layout, or the length does not fit the shape. Wrong bytes of the right length
+    /// give wrong results, nothing worse: a checksum is the caller's business.
+    pub fn from_bytes(
+        backend: Backend,
+        layout: &str,
+        bytes: Bytes,
+        channels: usize,
+        size: [usize; 2],
+    ) -> Result<PackedTaps, TapsError> {
+        let kernels = backend.entry().depthwise;
+        let Some(&kernel) = kernels.iter().find(|kernel| kernel.layout == layout) else {
+            return Err(TapsError::Layout { best: kernels[0].layout });
+        };
+        if !kernel.accepts(channels, true) {
+            return Err(TapsError::Channels { least: kernel.block });
+        }
+        let shape = Shape::new(kernel, channels, size).ok_or(TapsError::TooLarge)?;
+        if bytes.len() != shape.bytes {
+            return Err(TapsError::Length { expected: shape.bytes, found: bytes.len() });
+        }
+        let mut sums = vec![0i32; channels];
+        for block in 0..kernel.blocks(channels) {
+            let (first, count) = kernel.place(block, channels);
+            for channel in 0..count {
+                let mut sum = 0i32;
+                for ky in 0..size[0] {
+                    for kx in 0..size[1] {
+                        let at = shape.offset(kernel, block, channel, ky, kx);
+                        sum = sum.wrapping_add(get(&bytes[at..at + 4 / kernel.group]));
+                    }
+                }
+                sums[first + channel] = sum;
+            }
+        }
+        Ok(PackedTaps { bytes, kernel, channels, size, sums })
+    }
+
+    /// The initial accumulators: `bias[c] − za·Σ(w − zw)`, with the offset that the kernel adds to activations, mod 2³².
+    ///
+    /// # Panics
+    ///
+    /// If `init` or `bias` is shorter than the channels.
+    pub fn initial_accumulators(
+        &self,
+        bias: Option<&[i32]>,
+        activation_zero: i32,
+        activation_signed: bool,
+        init: &mut [i32],
+    ) {
+        let za = activation_zero.wrapping_add(self.kernel.offsets[usize::from(activation_signed)]);
+        for (channel, (init, sum)) in init[..self.channels].iter_mut().zip(&self.sums).enumerate() {
+            *init = bias.map_or(0, |bias| bias[channel]).wrapping_sub(za.wrapping_mul(*sum));
+        }
+    }
+
+    /// The packed bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The layout's name, which depends on the backend, the number of channels and the weights' range.
+    #[must_use]
+    pub fn layout(&self) -> &'static str {
+        self.kernel.layout
+    }
+
+    /// Channels.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Kernel height and width.
+    #[must_use]
+    pub fn kernel_size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    pub(super) fn kernel(&self) -> &'static DepthwiseKernel {
+        self.kernel
+    }
+
+    /// Bytes of a block of channels.
+    pub(super) fn block_bytes(&self) -> usize {
+        self.size[1] * self.size[0].div_ceil(self.kernel.group) * self.kernel.block * 4
+    }
+}
+
+impl core::fmt::Debug for PackedTaps {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PackedTaps")
+            .field("layout", &self.layout())
+            .field("channels", &self.channels)
+            .field("kernel_size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The sizes of a packed array, checked once.
+struct Shape {
+    groups: usize,
+    width: usize,
+    bytes: usize,
+}
+
+impl Shape {
+    fn new(kernel: &DepthwiseKernel, channels: usize, [height, width]: [usize; 2]) -> Option<Shape> {
+        let groups = height.div_ceil(kernel.group);
+        let lanes = kernel.blocks(channels).checked_mul(kernel.block)?;
+        let bytes = lanes.checked_mul(4)?.checked_mul(groups.checked_mul(width)?)?;
+        (height > 0 && width > 0 && isize::try_from(bytes).is_ok()).then_some(Shape { groups, width, bytes })
+    }
+
+    fn offset(&self, kernel: &DepthwiseKernel, block: usize, channel: usize, ky: usize, kx: usize) -> usize {
+        let group = (block * self.width + kx) * self.groups + ky / kernel.group;
+        let lane = group * kernel.block + kernel.position(channel);
+        lane * 4 + ky % kernel.group * (4 / kernel.group)
+    }
+}
+
+/// Stores `value` in one, two or four bytes.
+fn put(bytes: &mut [u8], value: i32) {
+    match bytes.len() {
+        1 => bytes[0] = value as u8,
+        2 => bytes.copy_from_slice(&(value as i16).to_ne_bytes()),
+        _ => bytes.copy_from_slice(&value.to_ne_bytes()),
+    }
+}
+
+fn get(bytes: &[u8]) -> i32 {
+    match *bytes {
+        [a] => i32::from(a.cast_signed()),
+        [a, b] => i32::from(i16::from_ne_bytes([a, b])),
+        [a, b, c, d] => i32::from_ne_bytes([a, b, c, d]),
+        _ => 0,
+    }
+}

@@ -1,0 +1,259 @@
+//! Operators that treat every element on its own: addition and multiplication of two tensors, rescaling, conversion
+//! from and to `f32`.
+//!
+//! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
+//! operation on `f32` is rounded on its own, to nearest, ties to even; there is no fused multiply-add.
+
+pub(crate) mod generic;
+
+use crate::{Backend, Element};
+
+/// The range that results are clamped to, and the output's zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The output's zero point, within its type's range.
+    pub zero_point: i32,
+    /// Least output value.
+    pub low: i32,
+    /// Greatest output value.
+    pub high: i32,
+}
+
+impl Target {
+    pub(crate) fn float_range(&self) -> (f32, f32) {
+        ((self.low - self.zero_point) as f32, (self.high - self.zero_point) as f32)
+    }
+
+    pub(crate) fn check<T: Element>(&self) {
+        let (min, max) = T::TYPE.integer_range();
+        assert!((min..=max).contains(&self.zero_point), "zero point within the output's range");
+        assert!(
+            min <= self.low && self.low <= self.high && self.high <= max,
+            "clamp within the output's range"
+        );
+    }
+}
+
+/// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
+pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
+
+/// An addition: `out = target(f32(a − zeros[0]) · factors[0] + f32(b − zeros[1]) · factors[1])`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AddCall<'a, A, B> {
+    /// Whose code runs.
+    pub backend: Backend,
+    /// First operand.
+    pub a: &'a [A],
+    /// Second operand, as long.
+    pub b: &'a [B],
+    /// The operands' zero points, within their types' ranges.
+    pub zeros: [i32; 2],
+    /// `input_scale / output_scale` of each operand: in `0..=`[`MAX_FACTOR`].
+    pub factors: [f32; 2],
+    /// Where the result goes.
+    pub target: Target,
+}
+
+/// A multiplication: `out = target(f32((a − zeros[0]) · (b − zeros[1])) · factor)`; the product of the integers is exact.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MulCall<'a, A, B> {
+    /// Whose code runs.
+    pub backend: Backend,
+    /// First operand.
+    pub a: &'a [A],
+    /// Second operand, as long.
+    pub b: &'a [B],
+    /// The operands' zero points, within their types' ranges.
+    pub zeros: [i32; 2],
+    /// `a_scale · b_scale / output_scale`: in `0..=`[`MAX_FACTOR`].
+    pub factor: f32,
+    /// Where the result goes.
+    pub target: Target,
+}
+
+/// Adds two tensors.
+///
+/// # Panics
+///
+/// If lengths differ or a parameter is outside its range.
+pub fn add<A: Element, B: Element, O: Element>(call: &AddCall<'_, A, B>, out: &mut [O]) {
+    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.zeros, call.target);
+    call.factors.into_iter().for_each(check_factor);
+    let code = call.backend.entry().ops.add[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
+    // SAFETY: three operands of the same length, as `check_binary` has seen; the backend exists, so its features do.
+    unsafe { code(&binary(call.a, call.b, call.zeros, call.factors, call.target, out)) };
+}
+
+/// Multiplies two tensors element by element.
+///
+/// # Panics
+///
+/// If lengths differ or a parameter is outside its range.
+pub fn mul<A: Element, B: Element, O: Element>(call: &MulCall<'_, A, B>, out: &mut [O]) {
+    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.zeros, call.target);
+    check_factor(call.factor);
+    let code = call.backend.entry().ops.mul[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
+    // SAFETY: as in `add`.
+    unsafe { code(&binary(call.a, call.b, call.zeros, [call.factor; 2], call.target, out)) };
+}
+
+fn check_binary<A: Element, B: Element, O: Element>(
+    a: usize,
+    b: usize,
+    out: usize,
+    zeros: [i32; 2],
+    target: Target,
+) {
+    assert_eq!(a, b, "operands of different lengths");
+    assert_eq!(a, out, "output of another length");
+    check_zero::<A>(zeros[0]);
+    check_zero::<B>(zeros[1]);
+    target.check::<O>();
+}
+
+fn check_zero<T: Element>(zero: i32) {
+    let (min, max) = T::TYPE.integer_range();
+    assert!((min..=max).contains(&zero), "zero point within the operand's range");
+}
+
+fn check_factor(factor: f32) {
+    assert!((0.0..=MAX_FACTOR).contains(&factor), "factor within its range");
+}
+
+fn binary<A: Element, B: Element, O: Element>(
+    a: &[A],
+    b: &[B],
+    zeros: [i32; 2],
+    scales: [f32; 2],
+    target: Target,
+    out: &mut [O],
+) -> Binary {
+    Binary {
+        a: a.as_ptr().cast(),
+        b: b.as_ptr().cast(),
+        out: out.as_mut_ptr().cast(),
+        len: out.len(),
+        zeros,
+        scales,
+        target,
+    }
+}
+
+/// Rescales: `out = target(f32(input − zero) · factor)`, with `factor = input_scale / output_scale` in
+/// `0..=`[`MAX_FACTOR`].
+///
+/// # Panics
+///
+/// If lengths differ or a parameter is outside its range.
+pub fn requantize<I: Element, O: Element>(
+    backend: Backend,
+    input: &[I],
+    zero: i32,
+    factor: f32,
+    target: Target,
+    out: &mut [O],
+) {
+    assert_eq!(input.len(), out.len(), "output of another length");
+    check_zero::<I>(zero);
+    check_factor(factor);
+    target.check::<O>();
+    let code = backend.entry().ops.requantize[usize::from(I::SIGNED)];
+    let (input, len) = (input.as_ptr().cast(), out.len());
+    // SAFETY: input and output of the same length; the backend exists, so its features do.
+    unsafe { code(&Requantize { input, out: out.as_mut_ptr().cast(), len, zero, scale: factor, target }) };
+}
+
+/// Quantizes: `out = target(x / scale)`, with a division, and NaN as 0 (so it becomes the zero point, clamped).
+///
+/// # Panics
+///
+/// If lengths differ, `scale` is not finite and greater than 0, or the target is outside its range.
+pub fn quantize<O: Element>(backend: Backend, input: &[f32], scale: f32, target: Target, out: &mut [O]) {
+    assert_eq!(input.len(), out.len(), "output of another length");
+    assert!(scale.is_finite() && scale > 0.0, "scale within its range");
+    target.check::<O>();
+    let (input, len) = (input.as_ptr(), out.len());
+    // SAFETY: input and output of the same length; the backend exists, so its features do.
+    unsafe {
+        (backend.entry().ops.quantize)(&Quantize { input, out: out.as_mut_ptr().cast(), len, scale, target });
+    }
+}
+
+/// Dequantizes: `out = f32(input − zero) · scale`.
+///
+/// # Panics
+///
+/// If lengths differ or `zero` is outside its range.
+pub fn dequantize<I: Element>(backend: Backend, input: &[I], zero: i32, scale: f32, out: &mut [f32]) {
+    assert_eq!(input.len(), out.len(), "output of another length");
+    check_zero::<I>(zero);
+    let code = backend.entry().ops.dequantize[usize::from(I::SIGNED)];
+    let (input, len) = (input.as_ptr().cast(), out.len());
+    // SAFETY: input and output of the same length; the backend exists, so its features do.
+    unsafe { code(&Dequantize { input, out: out.as_mut_ptr(), len, zero, scale }) };
+}
+
+/// Two operands of `len` bytes and as many bytes of output.
+pub(crate) struct Binary {
+    pub(crate) a: *const u8,
+    pub(crate) b: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) zeros: [i32; 2],
+    /// Of a multiplication the first counts.
+    pub(crate) scales: [f32; 2],
+    pub(crate) target: Target,
+}
+
+/// `len` bytes to as many.
+pub(crate) struct Requantize {
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) zero: i32,
+    pub(crate) scale: f32,
+    pub(crate) target: Target,
+}
+
+/// `len` floats to as many bytes.
+pub(crate) struct Quantize {
+    pub(crate) input: *const f32,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) scale: f32,
+    pub(crate) target: Target,
+}
+
+/// `len` bytes to as many floats.
+pub(crate) struct Dequantize {
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut f32,
+    pub(crate) len: usize,
+    pub(crate) zero: i32,
+    pub(crate) scale: f32,
+}
+
+/// Adds or multiplies.
+///
+/// # Safety
+///
+/// The CPU has the backend's features; pointers are valid for `len` elements; the output overlaps no operand.
+pub(crate) type BinaryFn = unsafe fn(&Binary);
+/// Rescales.
+///
+/// # Safety
+///
+/// As [`BinaryFn`].
+pub(crate) type RequantizeFn = unsafe fn(&Requantize);
+/// Quantizes.
+///
+/// # Safety
+///
+/// As [`BinaryFn`].
+pub(crate) type QuantizeFn = unsafe fn(&Quantize);
+/// Dequantizes.
+///
+/// # Safety
+///
+/// As [`BinaryFn`].
+pub(crate) type DequantizeFn = unsafe fn(&Dequantize);

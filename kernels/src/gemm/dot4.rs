@@ -1,0 +1,146 @@
+//! The tile of every ISA that multiplies groups of four bytes: four unsigned activations, broadcast, by four signed
+//! weights in each 32-bit lane.
+
+use core::hint::black_box;
+
+use super::{LhsForm, PANEL, Tile, finish, for_each_row};
+use crate::simd::Simd;
+
+/// Activations are read in place and, if signed, get their top bits flipped on the way.
+pub(crate) const LHS: LhsForm = LhsForm::Bytes { flip_signed: 128, flip_unsigned: 0 };
+
+/// Depths in a group.
+pub(crate) const GROUP: usize = 4;
+
+/// An instruction (or a few) that multiplies groups of four.
+///
+/// # Safety
+///
+/// Every function requires the CPU features that `S` and the implementation name.
+pub(crate) unsafe trait Dot4 {
+    /// The vectors.
+    type S: Simd;
+
+    /// `acc + Σ activations[k] · weights[k]` by lane over its four bytes, activations unsigned, weights signed, mod 2³².
+    unsafe fn dot(
+        acc: <Self::S as Simd>::I,
+        activations: <Self::S as Simd>::I,
+        weights: <Self::S as Simd>::I,
+    ) -> <Self::S as Simd>::I;
+
+    /// `a ^ b`.
+    unsafe fn xor(a: <Self::S as Simd>::I, b: <Self::S as Simd>::I) -> <Self::S as Simd>::I;
+}
+
+/// `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
+///
+/// # Safety
+///
+/// As [`TileFn`](super::TileFn), with the features of `D`, for a layout of groups of four.
+#[inline(always)]
+pub(crate) unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+    // SAFETY: a segment's row has `segment_len` bytes, of which `full` whole groups and then, in `last_group`, exactly
+    // the rest are read; its panels have `PANEL` groups of four for each of these, padded with zeros.
+    unsafe {
+        let mut init = [D::S::splat(0); V];
+        for (v, x) in init.iter_mut().enumerate() {
+            *x = D::S::load(tile.init.add(v * D::S::LANES));
+        }
+        let mut acc = [init; R];
+        // What turns signed bytes into themselves plus 128. Hidden from the optimizer, which would flip the word before it
+        // is broadcast, at the price of a shuffle for every word.
+        let flip = D::S::splat(0x8080_8080_u32.cast_signed());
+        let flip = if SIGNED { black_box(flip) } else { flip };
+        let full = tile.segment_len / GROUP;
+        let mut panel = tile.panels;
+        for segment in 0..tile.segments {
+            let rows = tile.lhs.add(segment * R);
+            let mut at = [core::ptr::null::<u8>(); R];
+            for (r, at) in at.iter_mut().enumerate() {
+                *at = *rows.add(r);
+            }
+            for group in 0..full {
+                let weights = load_weights::<D, V>(panel, tile.panel_stride);
+                for_each_row!(R, ROW => {
+                    let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
+                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, flip, &weights);
+                });
+                panel = panel.add(GROUP * PANEL);
+            }
+            if !tile.segment_len.is_multiple_of(GROUP) {
+                let weights = load_weights::<D, V>(panel, tile.panel_stride);
+                for_each_row!(R, ROW => {
+                    let word = last_group(*rows.add(ROW), tile.segment_len);
+                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, flip, &weights);
+                });
+                panel = panel.add(GROUP * PANEL);
+            }
+        }
+        finish::<D::S, R, V>(acc, tile);
+    }
+}
+
+/// One group of depths of `V` vectors of columns.
+///
+/// # Safety
+///
+/// The features of `D`; `panel` is valid for the group, and so is every further panel, `stride` bytes after the last.
+#[inline(always)]
+unsafe fn load_weights<D: Dot4, const V: usize>(panel: *const u8, stride: usize) -> [<D::S as Simd>::I; V] {
+    // SAFETY: a group of a panel is PANEL lanes of four bytes, PANEL / LANES vectors.
+    unsafe {
+        let vectors = PANEL / D::S::LANES;
+        let mut weights = [D::S::splat(0); V];
+        for (v, w) in weights.iter_mut().enumerate() {
+            let offset = v / vectors * stride + v % vectors * D::S::LANES * GROUP;
+            *w = D::S::load(panel.add(offset).cast());
+        }
+        weights
+    }
+}
+
+/// # Safety
+///
+/// The features of `D`.
+#[inline(always)]
+unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
+    acc: &mut [<D::S as Simd>::I; V],
+    word: i32,
+    flip: <D::S as Simd>::I,
+    weights: &[<D::S as Simd>::I; V],
+) {
+    // SAFETY: the caller promises the features.
+    unsafe {
+        let activations = D::S::splat(word);
+        let activations = if SIGNED { D::xor(activations, flip) } else { activations };
+        for v in 0..V {
+            acc[v] = D::dot(acc[v], activations, weights[v]);
+        }
+    }
+}
+
+/// The last `len % 4` bytes of a row, in the low bytes of a word. What the others hold meets weights of 0.
+///
+/// # Safety
+///
+/// `row` is valid for `len` bytes; `len % 4` is not 0.
+#[inline(always)]
+unsafe fn last_group(row: *const u8, len: usize) -> i32 {
+    // SAFETY: only bytes of the row are read.
+    unsafe {
+        if len >= GROUP {
+            // The four bytes that end with the row, shifted down.
+            let word = row.add(len - GROUP).cast::<u32>().read_unaligned();
+            (word >> (8 * (GROUP - len % GROUP))).cast_signed()
+        } else {
+            let mut word = u32::from(*row);
+            if len > 1 {
+                word |= u32::from(*row.add(1)) << 8;
+            }
+            if len > 2 {
+                word |= u32::from(*row.add(2)) << 16;
+            }
+            word.cast_signed()
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The loops around the tiles.
+
+use super::tiling::{choose, fitting};
+use super::{Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows};
+use crate::{Backend, OutputElement, Scratch};
+
+/// Everything a multiplication reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Whose kernels run; the panels must be in its layout.
+    pub backend: Backend,
+    /// The activations.
+    pub lhs: Lhs<'a>,
+    /// Whether they are `i8`.
+    pub lhs_signed: bool,
+    /// The weights.
+    pub panels: &'a PackedPanels,
+    /// See [`PackedPanels::initial_accumulators`].
+    pub init: &'a [i32],
+    /// The canonical weights' zero points; `None` if all are 0.
+    pub weight_zeros: Option<&'a [i32]>,
+    /// What becomes of the accumulators.
+    pub stage: Stage<'a>,
+}
+
+/// Where things lie in the scratch.
+struct ScratchMap {
+    form: LhsForm,
+    /// Bytes of one copied row; 0 if rows are read in place.
+    row_bytes: usize,
+    sums: usize,
+    rows: usize,
+    total: usize,
+}
+
+const POINTER: usize = size_of::<*const u8>();
+
+impl ScratchMap {
+    /// `[segments][tile_rows]` pointers, then `tile_rows` sums, then `tile_rows` copied rows. `None` if the size
+    /// overflows.
+    fn new(
+        form: LhsForm,
+        in_place: bool,
+        segments: usize,
+        depth: usize,
+        tile_rows: usize,
+    ) -> Option<ScratchMap> {
+        let row_bytes = match form {
+            LhsForm::Words => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
+            LhsForm::Bytes { .. } if in_place => 0,
+            LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
+        };
+        let sums =
+            segments.max(1).checked_mul(tile_rows)?.checked_mul(POINTER)?.checked_next_multiple_of(64)?;
+        let rows = sums.checked_add(tile_rows * size_of::<i32>())?.checked_next_multiple_of(64)?;
+        let total = rows.checked_add(row_bytes.checked_mul(tile_rows)?)?;
+        Some(ScratchMap { form, row_bytes, sums, rows, total })
+    }
+}
+
+/// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
+/// the backend does not read them.
+#[must_use]
+pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
+    let gemm = panels.table(backend)?;
+    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
+    let map = ScratchMap::new(gemm.lhs, false, panels.segments(), panels.depth(), tallest)?;
+    Some(map.total)
+}
+
+/// Computes the block of the output that `out` covers.
+///
+/// # Panics
+///
+/// If the operands' shapes do not fit each other, the panels are not in the backend's layout, `T` is not what the stage
+/// writes, or the block's first column is not on a panel's border.
+pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scratch: &mut Scratch) {
+    let panels = call.panels;
+    let gemm = panels.table(call.backend).expect("panels of a layout that the backend reads");
+    check(call, &out);
+    if out.rows() == 0 || out.columns() == 0 {
+        return;
+    }
+    let in_place =
+        !matches!(gemm.lhs, LhsForm::Words) && call.lhs.in_place(panels.segments(), panels.segment_len());
+    assert!(in_place || panels.segments() <= 1, "rows that are copied are one segment");
+
+    let first_panel = out.first_column() / PANEL;
+    let panel_count = out.columns().div_ceil(PANEL);
+    let tiling = choose(gemm, out.rows(), panel_count, panels.panel_bytes());
+    let main = fitting(gemm.tiles, tiling.tile_rows);
+    let map = ScratchMap::new(gemm.lhs, in_place, panels.segments(), panels.depth(), main.rows)
+        .expect("scratch size overflows");
+    let memory = scratch.bytes(map.total);
+
+    for block in (0..panel_count).step_by(tiling.block_panels) {
+        let block_end = (block + tiling.block_panels).min(panel_count);
+        let mut row = 0;
+        while row < out.rows() {
+            let remaining = out.rows() - row;
+            let tile_rows = if remaining >= main.rows { main } else { fitting(gemm.tiles, remaining) };
+            let rows = remaining.min(tile_rows.rows);
+            prepare_rows(call, memory, &map, in_place, out.first_row() + row, rows, tile_rows.rows);
+            let mut panel = block;
+            while panel < block_end {
+                let width = tile_rows.width(block_end - panel);
+                let columns = (width * PANEL).min(out.columns() - panel * PANEL);
+                // SAFETY: `check` and `prepare_rows` have made sure of everything the tile's contract asks for: the
+                // block lies inside the output, `row..row + rows` and `panel..panel + width` inside the block, and the
+                // panels' bytes, initial accumulators, zeros and stage cover every padded column.
+                unsafe {
+                    compute(
+                        call,
+                        tile_rows,
+                        memory,
+                        &map,
+                        Place { row, rows, panel, width, columns, first_panel },
+                        &mut out,
+                    );
+                }
+                panel += width;
+            }
+            row += rows;
+        }
+    }
+}
+
+/// A tile's place in the block.
+struct Place {
+    row: usize,
+    rows: usize,
+    panel: usize,
+    width: usize,
+    columns: usize,
+    first_panel: usize,
+}
+
+fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
+    let panels = call.panels;
+    assert_eq!(panels.bytes().len(), panels.panels() * panels.panel_bytes(), "panels of another length");
+    assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
+    assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
+    assert_eq!(out.first_column() % PANEL, 0, "a block begins on a panel's border");
+    assert!(out.first_column() + out.columns() <= panels.columns(), "block past the last column");
+    assert!(out.first_row() + out.rows() <= call.lhs.rows(), "block past the last row");
+    assert!(
+        call.init.len() >= panels.padded_columns(),
+        "one initial accumulator per column, padding included"
+    );
+    assert!(
+        call.weight_zeros.is_none_or(|zeros| zeros.len() >= panels.padded_columns()),
+        "one weight zero point per column, padding included"
+    );
+    call.stage.check(panels.padded_columns(), call.lhs.rows());
+    call.lhs.check();
+}
+
+/// Writes the pointers, sums and copies that a tile of `tile_rows` rows reads for the rows `first..first + rows`.
+#[inline]
+fn prepare_rows(
+    call: &Call<'_>,
+    memory: &mut [u8],
+    map: &ScratchMap,
+    in_place: bool,
+    first: usize,
+    rows: usize,
+    tile_rows: usize,
+) {
+    let panels = call.panels;
+    let (head, copies) = memory.split_at_mut(map.rows);
+    let (pointers, sums) = head.split_at_mut(map.sums);
+    let pointers = pointers.as_mut_ptr().cast::<*const u8>();
+    for slot in 0..tile_rows {
+        let row = first + slot.min(rows - 1);
+        if in_place {
+            // SAFETY: `check` has passed, the row exists, and there is room for `tile_rows` pointers per segment.
+            unsafe { call.lhs.point(row, pointers.add(slot), tile_rows) };
+        } else {
+            let copy = &mut copies[slot * map.row_bytes..(slot + 1) * map.row_bytes];
+            if slot < rows {
+                copy_row(call, map.form, row, copy);
+            }
+            // SAFETY: room for one segment of `tile_rows` pointers; unused slots hold stale bytes, all initialized.
+            unsafe { *pointers.add(slot) = copy.as_ptr() };
+        }
+    }
+    if call.weight_zeros.is_some() {
+        let offset = map.form.offset(call.lhs_signed);
+        let base = (panels.depth() as i32).wrapping_mul(offset);
+        for (slot, sum) in sums.chunks_exact_mut(size_of::<i32>()).take(rows).enumerate() {
+            let mut total = base;
+            for segment in 0..panels.segments() {
+                // SAFETY: the pointer was written above; it is valid for a segment of bytes or words, 2-byte aligned in
+                // the latter case because copies begin on 64-byte borders.
+                total = total.wrapping_add(unsafe {
+                    let at = *pointers.add(segment * tile_rows + slot);
+                    sum_segment(map.form, call.lhs_signed, at, panels.segment_len())
+                });
+            }
+            sum.copy_from_slice(&total.to_ne_bytes());
+        }
+    }
+}
+
+/// Copies row `row` as the kernels want it: bytes, or words up to an even count.
+fn copy_row(call: &Call<'_>, form: LhsForm, row: usize, copy: &mut [u8]) {
+    let mut at = 0;
+    match form {
+        LhsForm::Bytes { .. } => call.lhs.for_each_run(row, |run| {
+            copy[at..at + run.len()].copy_from_slice(run);
+            at += run.len();
+        }),
+        LhsForm::Words => {
+            // SAFETY: initialized bytes, any of which make an i16; copies begin on 64-byte borders, and the assertion
+            // holds even if one did not.
+            let (before, words, _) = unsafe { copy.align_to_mut::<i16>() };
+            assert!(before.is_empty(), "copies are aligned");
+            call.lhs.for_each_run(row, |run| {
+                let out = &mut words[at..at + run.len()];
+                if call.lhs_signed {
+                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x.cast_signed()));
+                } else {
+                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x));
+                }
+                at += run.len();
+            });
+            words[at..at.next_multiple_of(2)].fill(0);
+        }
+    }
+}
+
+/// Sum of a segment, mod 2³².
+///
+/// # Safety
+///
+/// `at` is valid for `len` bytes, or aligned words for [`LhsForm::Words`].
+unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) -> i32 {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match form {
+            LhsForm::Words => core::slice::from_raw_parts(at.cast::<i16>(), len)
+                .iter()
+                .fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x))),
+            LhsForm::Bytes { .. } => {
+                let bytes = core::slice::from_raw_parts(at, len);
+                if signed {
+                    bytes.iter().fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x.cast_signed())))
+                } else {
+                    bytes.iter().fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x)))
+                }
+            }
+        }
+    }
+}
+
+/// Runs one tile.
+///
+/// # Safety
+///
+/// The call was checked against the block, the rows were prepared, and the place lies inside the block.
+#[inline]
+unsafe fn compute<T: OutputElement>(
+    call: &Call<'_>,
+    tile_rows: &TileRows,
+    memory: &[u8],
+    map: &ScratchMap,
+    place: Place,
+    out: &mut OutputBlock<'_, T>,
+) {
+    let panels = call.panels;
+    let panel = place.first_panel + place.panel;
+    let column = panel * PANEL;
+    let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
+    let (out_data, out_stride) = out.address(place.row, place.panel * PANEL);
+    // SAFETY: panel `panel` and column `column` exist; rows of the whole matrix are counted from the block's first.
+    unsafe {
+        let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
+        let tile = Tile {
+            lhs: memory.as_ptr().cast(),
+            segments: panels.segments(),
+            segment_len: panels.segment_len(),
+            panels: panels.bytes().as_ptr().add(panel * panels.panel_bytes()),
+            panel_stride: panels.panel_bytes(),
+            rows: place.rows,
+            columns: place.columns,
+            init: call.init.as_ptr().add(column),
+            weight_zeros: zeros.unwrap_or(core::ptr::null()),
+            row_sums: memory.as_ptr().add(map.sums).cast(),
+            stage: call.stage.at(out.first_row() + place.row, column),
+            out: out_data,
+            out_stride,
+        };
+        kernels[place.width - 1](&tile);
+    }
+}

@@ -1,0 +1,138 @@
+//! General matrix multiplication of eight-bit matrices: the contract that every backend keeps.
+//!
+//! ```text
+//! out[m][n] = stage( Σ_k (lhs[m][k] − lhs_zero) · (weights[k][n] − weight_zero[n]) + bias[n] )      mod 2³²
+//! ```
+//!
+//! The journey of a call:
+//!
+//! 1. **Weights** are packed once into [`PackedPanels`]: panels of [`PANEL`] columns, canonical signed bytes.
+//! 2. **Columns**: what depends on the column alone (bias, zero points, sums of weights) is folded into one vector of
+//!    initial accumulators, once per plan ([`PackedPanels::initial_accumulators`]).
+//! 3. **Rows** ([`Lhs`]) are addressed by pointers, one per row and segment, so that a strided matrix and the patches
+//!    of a convolution are the same thing to a kernel. Nothing is copied where bytes can be read in place.
+//! 4. **Tiles**: a kernel accumulates `rows × panels` dot products in registers over the whole depth, and
+//! 5. the **epilogue** takes them to the output's type in registers, before the only store ([`Stage`]).
+//!
+//! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
+//! flipping the top bit) cancel exactly.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod dot4;
+mod driver;
+mod epilogue;
+mod output;
+mod panels;
+mod rows;
+mod stage;
+mod tiling;
+
+pub use driver::{Call, run, scratch_bytes};
+pub use output::OutputBlock;
+pub use panels::{Activations, PackedPanels, PanelError, WeightView};
+pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
+pub use stage::Stage;
+pub use tiling::{Tiling, tiling};
+
+pub(crate) use epilogue::{finish, for_each_row};
+pub(crate) use stage::RawStage;
+pub(crate) use tiling::TileCost;
+
+/// Columns of a packed panel: 64 bytes hold a group of four depths of all of them.
+pub const PANEL: usize = 16;
+
+/// What a backend gives to the GEMM driver.
+pub(crate) struct GemmTable {
+    /// Version and shape of the packed layout: backends of equal `layout` read each other's panels.
+    pub(crate) layout: Layout,
+    /// How rows of activations reach the kernel.
+    pub(crate) lhs: LhsForm,
+    /// The tiles, by ascending number of rows.
+    pub(crate) tiles: &'static [TileRows],
+    /// What they take: the choice among them rests on it.
+    pub(crate) cost: TileCost,
+    /// Faster kernels that are exact only for narrow weights: those whose [`PackedPanels`] have proved that
+    /// [`fits_pair_sums`](panels::fits_pair_sums) holds.
+    pub(crate) narrow: Option<&'static GemmTable>,
+}
+
+/// How the bytes of a panel are ordered: `[segment][⌈length/group⌉][PANEL][group]`, zero-padded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// The layout's name in saved weights.
+    pub(crate) name: &'static str,
+    /// Consecutive depths kept together for one column: 1, 2, 4 or 8.
+    pub(crate) group: usize,
+}
+
+/// How rows of activations reach a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LhsForm {
+    /// Bytes, read in place: a pointer per row and segment. A kernel may read exactly the segment's bytes. Its
+    /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
+    Bytes { flip_signed: i32, flip_unsigned: i32 },
+    /// Rows widened to `i16` by the driver, one segment, zero-padded to an even count.
+    Words,
+}
+
+impl LhsForm {
+    /// What the kernel adds to every activation, mod 2³².
+    pub(crate) fn offset(self, signed: bool) -> i32 {
+        match self {
+            LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,
+            LhsForm::Bytes { flip_unsigned, .. } => flip_unsigned,
+            LhsForm::Words => 0,
+        }
+    }
+}
+
+/// The kernels for tiles of one number of rows: index `p − 1` computes `p` panels at a time.
+pub(crate) struct TileRows {
+    pub(crate) rows: usize,
+    /// For `u8` activations (for `Words`: for both).
+    pub(crate) unsigned: &'static [TileFn],
+    /// For `i8` activations.
+    pub(crate) signed: &'static [TileFn],
+}
+
+impl TileRows {
+    /// The most panels that a tile of this height computes at once.
+    pub(crate) fn max_panels(&self) -> usize {
+        self.unsigned.len()
+    }
+}
+
+/// A kernel: computes one [`Tile`].
+///
+/// # Safety
+///
+/// The CPU has the backend's features, and every pointer of the tile is valid as its description says.
+pub(crate) type TileFn = unsafe fn(&Tile);
+
+/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise).
+pub(crate) struct Tile {
+    /// `[segments][R]` pointers to `segment_len` elements: bytes, or `i16` for [`LhsForm::Words`]. Rows past `rows`
+    /// repeat a valid one.
+    pub(crate) lhs: *const *const u8,
+    pub(crate) segments: usize,
+    /// Elements of depth in a segment.
+    pub(crate) segment_len: usize,
+    /// The first panel; the next one begins `panel_stride` bytes later.
+    pub(crate) panels: *const u8,
+    pub(crate) panel_stride: usize,
+    /// Rows to store, `1..=R`.
+    pub(crate) rows: usize,
+    /// Columns to store, `1..=P·PANEL`; more than `(P−1)·PANEL`.
+    pub(crate) columns: usize,
+    /// `P·PANEL` initial accumulators.
+    pub(crate) init: *const i32,
+    /// `P·PANEL` zero points of the (canonical) weights, or null if all are 0.
+    pub(crate) weight_zeros: *const i32,
+    /// `R` sums of the (offset) activations over the depth; null if `weight_zeros` is.
+    pub(crate) row_sums: *const i32,
+    /// What becomes of the accumulators; its column pointers address this tile's first column.
+    pub(crate) stage: RawStage,
+    /// The first output element, and bytes from one row to the next.
+    pub(crate) out: *mut u8,
+    pub(crate) out_stride: usize,
+}

@@ -1,0 +1,117 @@
+//! A rectangle of the output that one task owns.
+
+use core::marker::PhantomData;
+
+use crate::OutputElement;
+
+/// A rectangle of a row-major output matrix, exclusively borrowed. It knows where in the matrix it lies, and it can be
+/// split into disjoint rectangles, so that tasks on any threads can fill one matrix.
+#[derive(Debug)]
+pub struct OutputBlock<'a, T> {
+    data: *mut T,
+    first_row: usize,
+    first_column: usize,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    borrow: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: a block is an exclusive borrow of the elements of its rectangle, as `&mut [T]` is of a slice's, and no two
+// blocks overlap.
+unsafe impl<T: Send> Send for OutputBlock<'_, T> {}
+// SAFETY: nothing can be read or written through `&OutputBlock`.
+unsafe impl<T: Sync> Sync for OutputBlock<'_, T> {}
+
+impl<'a, T: OutputElement> OutputBlock<'a, T> {
+    /// The whole matrix of `rows × columns`, whose rows begin `row_stride` elements apart.
+    ///
+    /// # Panics
+    ///
+    /// If `row_stride < columns` (with more than one row) or `data` is too short.
+    #[must_use]
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> OutputBlock<'a, T> {
+        if rows > 0 && columns > 0 {
+            assert!(rows == 1 || row_stride >= columns, "rows of the output overlap");
+            let needed = (rows - 1).checked_mul(row_stride).and_then(|start| start.checked_add(columns));
+            assert!(needed.is_some_and(|needed| needed <= data.len()), "output too short");
+        }
+        let data = data.as_mut_ptr();
+        OutputBlock { data, first_row: 0, first_column: 0, rows, columns, row_stride, borrow: PhantomData }
+    }
+
+    /// The block's place in the matrix: its first row.
+    #[must_use]
+    pub fn first_row(&self) -> usize {
+        self.first_row
+    }
+
+    /// The block's place in the matrix: its first column.
+    #[must_use]
+    pub fn first_column(&self) -> usize {
+        self.first_column
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The same elements as a matrix's columns from the first on: a channel group has weights of its own.
+    #[must_use]
+    pub fn from_first_column(self) -> Self {
+        OutputBlock { first_column: 0, borrow: PhantomData, ..self }
+    }
+
+    /// The rows before `row` (counted in this block) and those from it on.
+    ///
+    /// # Panics
+    ///
+    /// If the block has fewer than `row` rows.
+    #[must_use]
+    pub fn split_rows(self, row: usize) -> (Self, Self) {
+        assert!(row <= self.rows, "split past the last row");
+        let upper = OutputBlock { rows: row, borrow: PhantomData, ..self };
+        let lower = OutputBlock {
+            // An empty lower part must not point past the data: `wrapping_add` keeps the arithmetic defined.
+            data: self.data.wrapping_add(row * self.row_stride),
+            first_row: self.first_row + row,
+            rows: self.rows - row,
+            borrow: PhantomData,
+            ..self
+        };
+        (upper, lower)
+    }
+
+    /// The columns before `column` (counted in this block) and those from it on.
+    ///
+    /// # Panics
+    ///
+    /// If the block has fewer than `column` columns.
+    #[must_use]
+    pub fn split_columns(self, column: usize) -> (Self, Self) {
+        assert!(column <= self.columns, "split past the last column");
+        let left = OutputBlock { columns: column, borrow: PhantomData, ..self };
+        let right = OutputBlock {
+            data: self.data.wrapping_add(column),
+            first_column: self.first_column + column,
+            columns: self.columns - column,
+            borrow: PhantomData,
+            ..self
+        };
+        (left, right)
+    }
+
+    /// Address of the element at `row`, `column` of this block, and bytes from one row to the next.
+    pub(crate) fn address(&mut self, row: usize, column: usize) -> (*mut u8, usize) {
+        debug_assert!(row < self.rows && column < self.columns);
+        (self.data.wrapping_add(row * self.row_stride + column).cast(), self.row_stride * size_of::<T>())
+    }
+}

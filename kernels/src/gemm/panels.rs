@@ -1,0 +1,374 @@
+//! Packed weights: panels of sixteen columns, canonical signed bytes.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{GemmTable, Layout, PANEL};
+use crate::{Backend, Bytes};
+
+/// Weights before packing: `depth = segments · segment_len` by `columns`.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightView<'a> {
+    /// The elements' bytes.
+    pub data: &'a [u8],
+    /// Whether they are `i8`.
+    pub signed: bool,
+    /// Output columns (channels).
+    pub columns: usize,
+    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix.
+    pub segments: usize,
+    /// Elements of depth in a segment.
+    pub segment_len: usize,
+    /// Elements from one depth to the next.
+    pub depth_stride: usize,
+    /// Elements from one column to the next.
+    pub column_stride: usize,
+}
+
+/// What a plan knows of the activations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activations {
+    /// Whether they are `i8`.
+    pub signed: bool,
+    /// Their zero point.
+    pub zero_point: i32,
+}
+
+/// Why saved panels cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PanelError {
+    /// The panels were packed in a layout that the backend does not read.
+    Layout {
+        /// The layout that the backend reads.
+        expected: &'static str,
+    },
+    /// The bytes are not as many as the shape says.
+    Length {
+        /// Bytes that the shape needs.
+        expected: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// The shape's size cannot be counted.
+    TooLarge,
+}
+
+impl core::fmt::Display for PanelError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            PanelError::Layout { expected } => write!(f, "the backend reads panels of layout `{expected}`"),
+            PanelError::Length { expected, found } => {
+                write!(f, "the shape needs {expected} bytes of panels, found {found}")
+            }
+            PanelError::TooLarge => f.write_str("the shape's size overflows"),
+        }
+    }
+}
+
+impl core::error::Error for PanelError {}
+
+/// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
+/// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped.
+#[derive(Clone, Debug)]
+pub struct PackedPanels {
+    bytes: Bytes,
+    layout: &'static str,
+    group: usize,
+    signed: bool,
+    columns: usize,
+    segments: usize,
+    segment_len: usize,
+    /// Sum of each column's canonical weights, mod 2³², padding included.
+    sums: Vec<i32>,
+    /// Whether every pair of depths is known to hold [`fits_pair_sums`]: what a backend's narrow kernels ask for.
+    narrow: bool,
+}
+
+impl PackedPanels {
+    /// Packs weights for a backend, in the layout of its narrow kernels if it has such and the weights allow them.
+    ///
+    /// Backends that copy rows anyway see the whole depth as one segment: give them `segments = 1` (see
+    /// [`wants_one_segment`](Self::wants_one_segment)).
+    ///
+    /// # Panics
+    ///
+    /// If the view reaches past its data.
+    #[must_use]
+    pub fn pack(backend: Backend, weights: &WeightView<'_>) -> PackedPanels {
+        Self::pack_groups(backend, core::slice::from_ref(weights)).remove(0)
+    }
+
+    /// Packs the weights of several channel groups for a backend, all in the same layout.
+    ///
+    /// # Panics
+    ///
+    /// If a view reaches past its data.
+    #[must_use]
+    pub fn pack_groups(backend: Backend, groups: &[WeightView<'_>]) -> Vec<PackedPanels> {
+        groups.iter().for_each(WeightView::check);
+        let gemm = &backend.entry().gemm;
+        match gemm.narrow {
+            Some(narrow) if groups.iter().all(WeightView::is_narrow) => {
+                groups.iter().map(|weights| Self::pack_as(narrow.layout, weights, true)).collect()
+            }
+            _ => groups.iter().map(|weights| Self::pack_as(gemm.layout, weights, false)).collect(),
+        }
+    }
+
+    /// Packs checked weights.
+    fn pack_as(layout: Layout, weights: &WeightView<'_>, narrow: bool) -> PackedPanels {
+        let (segments, segment_len) = (weights.segments, weights.segment_len);
+        let groups = segment_len.div_ceil(layout.group);
+        let len =
+            panels_len(layout.group, weights.columns, segments, segment_len).expect("packed size overflows");
+        let mut bytes = vec![0u8; len];
+        let mut sums = vec![0i32; padded(weights.columns)];
+        let flip = if weights.signed { 0 } else { 0x80 };
+        for (column, sum) in sums.iter_mut().enumerate().take(weights.columns) {
+            let (panel, lane) = (column / PANEL, column % PANEL);
+            for segment in 0..segments {
+                for k in 0..segment_len {
+                    let source =
+                        (segment * segment_len + k) * weights.depth_stride + column * weights.column_stride;
+                    let canonical = weights.data[source] ^ flip;
+                    let group = (panel * segments + segment) * groups + k / layout.group;
+                    bytes[(group * PANEL + lane) * layout.group + k % layout.group] = canonical;
+                    *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
+                }
+            }
+        }
+        PackedPanels {
+            bytes: Bytes::copy_from(&bytes),
+            layout: layout.name,
+            group: layout.group,
+            signed: weights.signed,
+            columns: weights.columns,
+            segments,
+            segment_len,
+            sums,
+            narrow,
+        }
+    }
+
+    /// Panels that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
+    ///
+    /// # Errors
+    ///
+    /// If the backend reads another layout, or the length does not fit the shape. Wrong bytes of the right length give
+    /// wrong results, nothing worse: a checksum is the caller's business.
+    pub fn from_bytes(
+        backend: Backend,
+        layout: &str,
+        bytes: Bytes,
+        signed: bool,
+        columns: usize,
+        segments: usize,
+        segment_len: usize,
+    ) -> Result<PackedPanels, PanelError> {
+        let gemm = &backend.entry().gemm;
+        // Bytes in the layout of narrow kernels may come from a backend that takes all weights in it: they prove themselves.
+        let narrow = layout != gemm.layout.name;
+        let expected = match gemm.narrow {
+            _ if !narrow => gemm.layout,
+            Some(table) if layout == table.layout.name && bytes.chunks(2).all(fits_pair_sums) => table.layout,
+            _ => return Err(PanelError::Layout { expected: gemm.layout.name }),
+        };
+        let len = panels_len(expected.group, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
+        if bytes.len() != len {
+            return Err(PanelError::Length { expected: len, found: bytes.len() });
+        }
+        let mut sums = vec![0i32; padded(columns)];
+        let group_bytes = PANEL * expected.group;
+        let panel_bytes = if columns == 0 { 0 } else { len / columns.div_ceil(PANEL) };
+        if panel_bytes > 0 {
+            for (panel, sums) in bytes.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+                for group in panel.chunks_exact(group_bytes) {
+                    for (column, sum) in group.chunks_exact(expected.group).zip(sums.iter_mut()) {
+                        for &byte in column {
+                            *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(PackedPanels {
+            bytes,
+            layout: expected.name,
+            group: expected.group,
+            signed,
+            columns,
+            segments,
+            segment_len,
+            sums,
+            narrow,
+        })
+    }
+
+    /// Whether the backend copies rows before it multiplies, so that a convolution's taps are best packed as one
+    /// segment. Short segments are, on every backend: a group that is mostly padding wastes more than a copy.
+    #[must_use]
+    pub fn wants_one_segment(backend: Backend, segment_len: usize) -> bool {
+        match backend.entry().gemm.lhs {
+            super::LhsForm::Words => true,
+            super::LhsForm::Bytes { .. } => segment_len < 16,
+        }
+    }
+
+    /// The kernels of `backend` that read these panels, if it has such.
+    pub(super) fn table(&self, backend: Backend) -> Option<&'static GemmTable> {
+        let gemm = &backend.entry().gemm;
+        if self.layout == gemm.layout.name {
+            return Some(gemm);
+        }
+        gemm.narrow.filter(|narrow| self.narrow && self.layout == narrow.layout.name)
+    }
+
+    /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
+    /// offsets that the backend adds to activations and weights, mod 2³². Also returns the canonical weights' zero
+    /// points into `weight_zeros`, and whether any is not 0 (if none is, a call needs no row sums).
+    ///
+    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type.
+    ///
+    /// # Panics
+    ///
+    /// If `init` or `weight_zeros` is shorter than [`padded_columns`](Self::padded_columns), `bias` than the columns, or the
+    /// backend does not read these panels.
+    pub fn initial_accumulators(
+        &self,
+        backend: Backend,
+        bias: Option<&[i32]>,
+        activations: Activations,
+        weight_zero: impl Fn(usize) -> i32,
+        init: &mut [i32],
+        weight_zeros: &mut [i32],
+    ) -> bool {
+        let lhs = self.table(backend).expect("panels of a layout that the backend reads").lhs;
+        let za = activations.zero_point.wrapping_add(lhs.offset(activations.signed));
+        let flip = if self.signed { 0 } else { 128 };
+        let depth = self.depth() as i32;
+        let mut any = false;
+        init[..self.padded_columns()].fill(0);
+        weight_zeros[..self.padded_columns()].fill(0);
+        for column in 0..self.columns {
+            let zb = weight_zero(column).wrapping_sub(flip);
+            any |= zb != 0;
+            weight_zeros[column] = zb;
+            init[column] = bias
+                .map_or(0, |bias| bias[column])
+                .wrapping_sub(za.wrapping_mul(self.sums[column]))
+                .wrapping_add(depth.wrapping_mul(za).wrapping_mul(zb));
+        }
+        any
+    }
+
+    /// The packed bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The layout's name.
+    #[must_use]
+    pub fn layout(&self) -> &'static str {
+        self.layout
+    }
+
+    /// Whether the weights were `i8`.
+    #[must_use]
+    pub fn signed(&self) -> bool {
+        self.signed
+    }
+
+    /// Output columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Output columns, padded to whole panels: the length of every vector that a call takes by column.
+    #[must_use]
+    pub fn padded_columns(&self) -> usize {
+        padded(self.columns)
+    }
+
+    /// Parts of the depth.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.segments
+    }
+
+    /// Elements of depth in a segment.
+    #[must_use]
+    pub fn segment_len(&self) -> usize {
+        self.segment_len
+    }
+
+    /// The whole depth.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.segments * self.segment_len
+    }
+
+    /// Number of panels.
+    #[must_use]
+    pub fn panels(&self) -> usize {
+        self.columns.div_ceil(PANEL)
+    }
+
+    /// Bytes of a panel.
+    #[must_use]
+    pub fn panel_bytes(&self) -> usize {
+        self.segments * self.segment_len.div_ceil(self.group) * self.group * PANEL
+    }
+}
+
+impl WeightView<'_> {
+    /// Asserts that every element lies inside the data.
+    fn check(&self) {
+        let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
+        if depth > 0 && self.columns > 0 {
+            let last = (depth - 1).checked_mul(self.depth_stride).and_then(|down| {
+                (self.columns - 1).checked_mul(self.column_stride).and_then(|across| down.checked_add(across))
+            });
+            assert!(last.is_some_and(|last| last < self.data.len()), "weights too short");
+        }
+    }
+
+    /// Whether [`fits_pair_sums`] holds for every pair of depths of a segment.
+    fn is_narrow(&self) -> bool {
+        let flip = if self.signed { 0 } else { 0x80 };
+        (0..self.segments).all(|segment| {
+            (0..self.segment_len).step_by(2).all(|k| {
+                let depths = [k, (k + 1).min(self.segment_len - 1)].map(|k| segment * self.segment_len + k);
+                (0..self.columns).all(|column| {
+                    let [first, second] = depths.map(|depth| {
+                        self.data[depth * self.depth_stride + column * self.column_stride] ^ flip
+                    });
+                    let second = if k + 1 < self.segment_len { second } else { 0 };
+                    fits_pair_sums(&[first, second])
+                })
+            })
+        })
+    }
+}
+
+/// Whether a sum of products of unsigned bytes with these weights fits an `i16`, whatever the bytes: the positive weights
+/// add up to 128 at most and the negative ones to −128 at least, and 255 · 128 = 32 640.
+pub(super) fn fits_pair_sums(canonical: &[u8]) -> bool {
+    let (mut positive, mut negative) = (0, 0);
+    for weight in canonical.iter().map(|w| i32::from(w.cast_signed())) {
+        positive += weight.max(0);
+        negative += weight.min(0);
+    }
+    positive <= 128 && negative >= -128
+}
+
+fn padded(columns: usize) -> usize {
+    columns.div_ceil(PANEL) * PANEL
+}
+
+fn panels_len(group: usize, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
+    let depth = segments.checked_mul(segment_len.div_ceil(group))?.checked_mul(group)?;
+    columns.div_ceil(PANEL).checked_mul(PANEL)?.checked_mul(depth)
+}

@@ -1,0 +1,150 @@
+//! What becomes of an accumulator before it is stored.
+
+use core::ptr;
+
+use crate::ElementType;
+
+/// What becomes of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
+/// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
+#[derive(Clone, Copy, Debug)]
+pub enum Stage<'a> {
+    /// Stored as `i32`; added (mod 2³²) to what is there if `accumulate`.
+    Accumulators {
+        /// Whether to add to the output instead of replacing it.
+        accumulate: bool,
+    },
+    /// `rne(clamp(f32(acc) · scale[n], low − zero_point, high − zero_point)) + zero_point`.
+    Requantize {
+        /// Factor by column: finite, > 0.
+        scale: &'a [f32],
+        /// The output's zero point, within its type's range.
+        zero_point: i32,
+        /// Least output value.
+        low: i32,
+        /// Greatest output value.
+        high: i32,
+        /// `U8` or `I8`.
+        output: ElementType,
+    },
+    /// As TensorFlow Lite's reference kernels: `acc · 2^left`, saturating rounding doubling high multiplication by
+    /// `multiplier[n]`, rounding division by `2^right`, where `shift[n] = left` if positive and `−right` if not.
+    RequantizeFixed {
+        /// Mantissa by column, 2³⁰ … 2³¹−1.
+        multiplier: &'a [i32],
+        /// Exponent by column, −31 … 30.
+        shift: &'a [i32],
+        /// The output's zero point, within its type's range.
+        zero_point: i32,
+        /// Least output value.
+        low: i32,
+        /// Greatest output value.
+        high: i32,
+        /// `U8` or `I8`.
+        output: ElementType,
+    },
+    /// `clamp((f32(acc) · scale[n]) · row_scale[m] + bias[n], low, high)`, each step rounded on its own.
+    Dequantize {
+        /// Factor by column: finite, > 0.
+        scale: &'a [f32],
+        /// Factor by row of the whole matrix: finite, > 0.
+        row_scale: Option<&'a [f32]>,
+        /// Added at the end: finite.
+        bias: Option<&'a [f32]>,
+        /// Least output value; not NaN.
+        low: f32,
+        /// Greatest output value; not NaN.
+        high: f32,
+    },
+}
+
+impl Stage<'_> {
+    /// The type that the stage writes.
+    #[must_use]
+    pub fn output(&self) -> ElementType {
+        match *self {
+            Stage::Accumulators { .. } => ElementType::I32,
+            Stage::Requantize { output, .. } | Stage::RequantizeFixed { output, .. } => output,
+            Stage::Dequantize { .. } => ElementType::F32,
+        }
+    }
+
+    /// Asserts that the stage is sound for so many columns (padding included) and rows.
+    pub(crate) fn check(&self, padded_columns: usize, rows: usize) {
+        match *self {
+            Stage::Accumulators { .. } => {}
+            Stage::Requantize { scale, zero_point, low, high, output } => {
+                assert!(scale.len() >= padded_columns, "one scale per column, padding included");
+                check_range(zero_point, low, high, output);
+            }
+            Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, output } => {
+                assert!(multiplier.len() >= padded_columns, "one multiplier per column, padding included");
+                assert!(shift.len() >= padded_columns, "one shift per column, padding included");
+                check_range(zero_point, low, high, output);
+            }
+            Stage::Dequantize { scale, row_scale, bias, .. } => {
+                assert!(scale.len() >= padded_columns, "one scale per column, padding included");
+                assert!(row_scale.is_none_or(|s| s.len() >= rows), "one row scale per row");
+                assert!(
+                    bias.is_none_or(|b| b.len() >= padded_columns),
+                    "one bias per column, padding included"
+                );
+            }
+        }
+    }
+
+    /// The stage with its column pointers at `column` and its row pointers at `row`.
+    ///
+    /// # Safety
+    ///
+    /// `column` and `row` are within what [`check`](Self::check) was called with.
+    pub(crate) unsafe fn at(&self, row: usize, column: usize) -> RawStage {
+        // SAFETY (every `add` below): within the slices by this function's contract.
+        match *self {
+            Stage::Accumulators { accumulate } => RawStage::Accumulators { accumulate },
+            Stage::Requantize { scale, zero_point, low, high, .. } => RawStage::Requantize {
+                // SAFETY: see above.
+                scale: unsafe { scale.as_ptr().add(column) },
+                low: (low - zero_point) as f32,
+                high: (high - zero_point) as f32,
+                zero_point,
+            },
+            Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, .. } => {
+                RawStage::RequantizeFixed {
+                    // SAFETY: see above.
+                    multiplier: unsafe { multiplier.as_ptr().add(column) },
+                    // SAFETY: see above.
+                    shift: unsafe { shift.as_ptr().add(column) },
+                    low: low - zero_point,
+                    high: high - zero_point,
+                    zero_point,
+                }
+            }
+            Stage::Dequantize { scale, row_scale, bias, low, high } => RawStage::Dequantize {
+                // SAFETY: see above.
+                scale: unsafe { scale.as_ptr().add(column) },
+                // SAFETY: see above.
+                row_scale: row_scale.map_or(ptr::null(), |s| unsafe { s.as_ptr().add(row) }),
+                // SAFETY: see above.
+                bias: bias.map_or(ptr::null(), |b| unsafe { b.as_ptr().add(column) }),
+                low,
+                high,
+            },
+        }
+    }
+}
+
+fn check_range(zero_point: i32, low: i32, high: i32, output: ElementType) {
+    assert!(matches!(output, ElementType::U8 | ElementType::I8), "requantization writes u8 or i8");
+    let (min, max) = output.integer_range();
+    assert!((min..=max).contains(&zero_point), "zero point within the output's range");
+    assert!(min <= low && low <= high && high <= max, "clamp within the output's range");
+}
+
+/// [`Stage`] as a kernel sees it: pointers that begin at the tile's first column and row.
+#[derive(Clone, Copy)]
+pub(crate) enum RawStage {
+    Accumulators { accumulate: bool },
+    Requantize { scale: *const f32, low: f32, high: f32, zero_point: i32 },
+    RequantizeFixed { multiplier: *const i32, shift: *const i32, low: i32, high: i32, zero_point: i32 },
+    Dequantize { scale: *const f32, row_scale: *const f32, bias: *const f32, low: f32, high: f32 },
+}

@@ -1,0 +1,184 @@
+//! [`Simd`] on 128-bit NEON vectors: the token that every Arm backend's epilogue uses.
+
+use core::arch::aarch64::*;
+
+use crate::simd::Simd;
+
+/// The token.
+#[derive(Clone, Copy)]
+pub(crate) struct Neon;
+
+// SAFETY: lane by lane the scalar definitions. Every function needs NEON, which its caller promises, and reads or
+// writes only the four lanes that the caller promises.
+unsafe impl Simd for Neon {
+    type I = int32x4_t;
+    type F = float32x4_t;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vdupq_n_s32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_f(x: f32) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vdupq_n_f32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> int32x4_t {
+        // SAFETY: four readable integers; the instruction needs no alignment beyond a byte's.
+        unsafe { vld1q_s32(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, x: int32x4_t) {
+        // SAFETY: four writable integers.
+        unsafe { vst1q_s32(p, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f(p: *const f32) -> float32x4_t {
+        // SAFETY: four readable floats.
+        unsafe { vld1q_f32(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_f(p: *mut f32, x: float32x4_t) {
+        // SAFETY: four writable floats.
+        unsafe { vst1q_f32(p, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_u8(p: *const u8) -> int32x4_t {
+        // SAFETY: four readable bytes.
+        unsafe {
+            let bytes = vcreate_u8(u64::from(p.cast::<u32>().read_unaligned()));
+            vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> int32x4_t {
+        // SAFETY: four readable bytes.
+        unsafe {
+            let bytes = vcreate_s8(u64::from(p.cast::<u32>().read_unaligned()));
+            vmovl_s16(vget_low_s16(vmovl_s8(bytes)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_low_bytes(p: *mut u8, x: int32x4_t) {
+        // SAFETY: four writable bytes.
+        unsafe {
+            let halves = vmovn_s32(x);
+            let bytes = vmovn_s16(vcombine_s16(halves, halves));
+            p.cast::<u32>().write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_s8(bytes)));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vaddq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vsubq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vmulq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vminq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vmaxq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn shift_left(a: int32x4_t, n: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vshlq_s32(a, n) }
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_shift_right(a: int32x4_t, n: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            // SRSHL rounds ties up. One less makes a negative tie round down and changes no other quotient, except for
+            // n = 0, where there is nothing to round: the sign bit of `a & −n` is that of `a` where n > 0. Saturating,
+            // because i32::MIN is never a tie.
+            let right = vnegq_s32(n);
+            let nudge = vshrq_n_s32::<31>(vandq_s32(a, right));
+            vrshlq_s32(vqaddq_s32(a, nudge), right)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_doubling_high_mul(a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vqrdmulhq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_f32(a: int32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vcvtq_f32_s32(a) }
+    }
+
+    #[inline(always)]
+    unsafe fn round(x: float32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vcvtnq_s32_f32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vaddq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn div_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vdivq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn min_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vbslq_f32(vcltq_f32(b, a), b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn max_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vbslq_f32(vcgtq_f32(b, a), b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn nan_to_zero(x: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vceqq_f32(x, x))) }
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Simd`] on `wide` vectors of four lanes.
+
+use wide::{f32x4, i32x4};
+
+use crate::simd::Simd;
+
+/// The token.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+// SAFETY: lane by lane the scalar definitions; no CPU feature beyond the compilation target's.
+unsafe impl Simd for Portable {
+    type I = i32x4;
+    type F = f32x4;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> i32x4 {
+        i32x4::splat(x)
+    }
+
+    #[inline(always)]
+    unsafe fn splat_f(x: f32) -> f32x4 {
+        f32x4::splat(x)
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> i32x4 {
+        // SAFETY: four readable integers, as the caller promises.
+        i32x4::new(unsafe { p.cast::<[i32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, x: i32x4) {
+        // SAFETY: four writable integers, as the caller promises.
+        unsafe { p.cast::<[i32; 4]>().write_unaligned(x.to_array()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f(p: *const f32) -> f32x4 {
+        // SAFETY: four readable floats, as the caller promises.
+        f32x4::new(unsafe { p.cast::<[f32; 4]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store_f(p: *mut f32, x: f32x4) {
+        // SAFETY: four writable floats, as the caller promises.
+        unsafe { p.cast::<[f32; 4]>().write_unaligned(x.to_array()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_u8(p: *const u8) -> i32x4 {
+        // SAFETY: four readable bytes, as the caller promises.
+        i32x4::new(unsafe { p.cast::<[u8; 4]>().read_unaligned() }.map(i32::from))
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> i32x4 {
+        // SAFETY: four readable bytes, as the caller promises.
+        i32x4::new(unsafe { p.cast::<[i8; 4]>().read_unaligned() }.map(i32::from))
+    }
+
+    #[inline(always)]
+    unsafe fn store_low_bytes(p: *mut u8, x: i32x4) {
+        // SAFETY: four writable bytes, as the caller promises.
+        unsafe { p.cast::<[u8; 4]>().write_unaligned(x.to_array().map(|lane| lane as u8)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: i32x4, b: i32x4) -> i32x4 {
+        a + b
+    }
+
+    #[inline(always)]
+    unsafe fn sub(a: i32x4, b: i32x4) -> i32x4 {
+        a - b
+    }
+
+    #[inline(always)]
+    unsafe fn mul(a: i32x4, b: i32x4) -> i32x4 {
+        a * b
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: i32x4, b: i32x4) -> i32x4 {
+        a.min(b)
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: i32x4, b: i32x4) -> i32x4 {
+        a.max(b)
+    }
+
+    #[inline(always)]
+    unsafe fn shift_left(a: i32x4, n: i32x4) -> i32x4 {
+        zip(a, n, |a, n| a << n)
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_shift_right(a: i32x4, n: i32x4) -> i32x4 {
+        zip(a, n, |a, n| {
+            let mask = (1i64 << n) as i32;
+            let mask = mask.wrapping_sub(1);
+            let threshold = (mask >> 1) + i32::from(a < 0);
+            (a >> n) + i32::from(a & mask > threshold)
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn rounding_doubling_high_mul(a: i32x4, b: i32x4) -> i32x4 {
+        zip(a, b, |a, b| {
+            let rounded = (i64::from(a) * i64::from(b) + (1 << 30)) >> 31;
+            rounded.min(i64::from(i32::MAX)) as i32
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn to_f32(a: i32x4) -> f32x4 {
+        f32x4::new(a.to_array().map(|lane| lane as f32))
+    }
+
+    #[inline(always)]
+    unsafe fn round(x: f32x4) -> i32x4 {
+        // Adding 1.5·2²³ leaves the integer, rounded as the sum was (to nearest, ties to even), in the low mantissa bits.
+        const MAGIC: f32 = 12_582_912.0;
+        let sum = (x + f32x4::splat(MAGIC)).to_array();
+        i32x4::new(sum.map(|lane| lane.to_bits().wrapping_sub(MAGIC.to_bits()) as i32))
+    }
+
+    #[inline(always)]
+    unsafe fn add_f(a: f32x4, b: f32x4) -> f32x4 {
+        a + b
+    }
+
+    #[inline(always)]
+    unsafe fn mul_f(a: f32x4, b: f32x4) -> f32x4 {
+        a * b
+    }
+
+    #[inline(always)]
+    unsafe fn div_f(a: f32x4, b: f32x4) -> f32x4 {
+        a / b
+    }
+
+    #[inline(always)]
+    unsafe fn min_f(a: f32x4, b: f32x4) -> f32x4 {
+        b.simd_lt(a).select(b, a)
+    }
+
+    #[inline(always)]
+    unsafe fn max_f(a: f32x4, b: f32x4) -> f32x4 {
+        b.simd_gt(a).select(b, a)
+    }
+
+    #[inline(always)]
+    unsafe fn nan_to_zero(x: f32x4) -> f32x4 {
+        x & x.simd_eq(x)
+    }
+}
+
+#[inline(always)]
+fn zip(a: i32x4, b: i32x4, f: impl Fn(i32, i32) -> i32) -> i32x4 {
+    let (a, b) = (a.to_array(), b.to_array());
+    i32x4::new([f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])])
+}

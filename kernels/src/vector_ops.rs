@@ -1,0 +1,102 @@
+//! What every backend gets from its [`Simd`](crate::simd::Simd) token alone: element-by-element operators, pooling, and
+//! the depthwise kernel that accepts all weights.
+
+use crate::{elementwise, pooling};
+
+/// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
+pub(crate) struct VectorOps {
+    pub(crate) add: [[elementwise::BinaryFn; 2]; 2],
+    pub(crate) mul: [[elementwise::BinaryFn; 2]; 2],
+    pub(crate) requantize: [elementwise::RequantizeFn; 2],
+    pub(crate) quantize: elementwise::QuantizeFn,
+    pub(crate) dequantize: [elementwise::DequantizeFn; 2],
+    pub(crate) average: [pooling::AverageFn; 2],
+    pub(crate) maximum: [pooling::MaximumFn; 2],
+}
+
+/// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
+///
+/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), and the attributes that entry
+/// functions need: their `target_feature`s, all of which the backend's `detect` must check.
+macro_rules! vector_ops {
+    ($simd:ty, $vectors:literal $(, #[$attribute:meta])*) => {
+        mod ops {
+            use $crate::depthwise::{ChannelOrder, DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
+            use $crate::elementwise::{Binary, Dequantize, Quantize, Requantize, generic as elementwise};
+            use $crate::pooling::{Average, Maximum, generic as pooling};
+            use $crate::vector_ops::VectorOps;
+
+            #[allow(unused_imports, reason = "the token is named as the parent module names it")]
+            use super::*;
+
+            pub(crate) static VECTOR_OPS: VectorOps = VectorOps {
+                add: [
+                    [binary::<false, false, false>, binary::<false, false, true>],
+                    [binary::<false, true, false>, binary::<false, true, true>],
+                ],
+                mul: [
+                    [binary::<true, false, false>, binary::<true, false, true>],
+                    [binary::<true, true, false>, binary::<true, true, true>],
+                ],
+                requantize: [requantize::<false>, requantize::<true>],
+                quantize,
+                dequantize: [dequantize::<false>, dequantize::<true>],
+                average: [average::<false>, average::<true>],
+                maximum: [maximum::<u8>, maximum::<i8>],
+            };
+
+            pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
+                layout: "taps-i32-block16",
+                block: GENERIC_BLOCK,
+                steps_back: false,
+                group: 1,
+                order: ChannelOrder::Natural,
+                offsets: [0, 0],
+                rows: [depthwise::<false>, depthwise::<true>],
+            };
+
+            $(#[$attribute])*
+            unsafe fn binary<const MUL: bool, const A: bool, const B: bool>(call: &Binary) {
+                // SAFETY: the caller's promises; this function has the token's features.
+                unsafe { elementwise::binary::<$simd, MUL, A, B>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn requantize<const SIGNED: bool>(call: &Requantize) {
+                // SAFETY: as in `binary`.
+                unsafe { elementwise::requantize::<$simd, SIGNED>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn quantize(call: &Quantize) {
+                // SAFETY: as in `binary`.
+                unsafe { elementwise::quantize::<$simd>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn dequantize<const SIGNED: bool>(call: &Dequantize) {
+                // SAFETY: as in `binary`.
+                unsafe { elementwise::dequantize::<$simd, SIGNED>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn average<const SIGNED: bool>(call: &Average) {
+                // SAFETY: as in `binary`.
+                unsafe { pooling::average::<$simd, $vectors, SIGNED>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn maximum<T: $crate::Element>(call: &Maximum) {
+                // SAFETY: as in `binary`.
+                unsafe { pooling::maximum::<T>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn depthwise<const SIGNED: bool>(call: &Row) {
+                // SAFETY: as in `binary`.
+                unsafe { generic_row::<$simd, $vectors, SIGNED>(call) }
+            }
+        }
+    };
+}
+pub(crate) use vector_ops;

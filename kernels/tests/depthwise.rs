@@ -1,0 +1,263 @@
+//! Depthwise kernels of every available backend against plain loops.
+
+mod support;
+
+use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, run};
+use eightbit_kernels::gemm::{OutputBlock, PatchGeometry, PatchRows, Stage};
+use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, Scratch};
+use support::{Random, chosen, suite};
+
+struct Case {
+    geometry: PatchGeometry,
+    input: Vec<u8>,
+    signed: bool,
+    input_zero: i32,
+    weights: Vec<u8>,
+    weights_signed: bool,
+    weight_zeros: Vec<i32>,
+    bias: Option<Vec<i32>>,
+}
+
+impl Case {
+    fn draw(random: &mut Random, channels: usize, kernel: [usize; 2], stride: [usize; 2]) -> Case {
+        let dilation = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 1], [1, 3]]);
+        let mut output = [random.below(4) + 1, random.below(9) + 1];
+        let mut input = [0; 2];
+        let mut pad = [0; 2];
+        for axis in 0..2 {
+            pad[axis] = random.below(kernel[axis] * dilation[axis]);
+            let end = random.below(kernel[axis] * dilation[axis]);
+            let extent = (output[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
+            input[axis] = extent.saturating_sub(pad[axis] + end).max(1);
+            let padded = input[axis] + pad[axis] + end;
+            output[axis] = (padded - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1;
+        }
+        let batch = 1 + random.below(2);
+        let geometry = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
+        let (signed, weights_signed) = (random.below(2) == 1, random.below(2) == 1);
+        let zero = |random: &mut Random, signed: bool| {
+            if signed { random.zero_point::<i8>() } else { random.zero_point::<u8>() }
+        };
+        let symmetric = random.below(2) == 0;
+        let weight_zeros = (0..channels)
+            .map(|_| match (symmetric, weights_signed) {
+                (true, true) => 0,
+                (true, false) => 128,
+                (false, signed) => zero(random, signed),
+            })
+            .collect();
+        Case {
+            geometry,
+            input: random.bytes(geometry.input_len().unwrap()),
+            signed,
+            input_zero: zero(random, signed),
+            weights: random.bytes(channels * kernel[0] * kernel[1]),
+            weights_signed,
+            weight_zeros,
+            bias: (random.below(3) > 0).then(|| (0..channels).map(|_| random.next() as i32 >> 8).collect()),
+        }
+    }
+
+    /// Element `index` of the weights `[ky][kx][c]`, or of the input.
+    fn value(bytes: &[u8], signed: bool, index: usize) -> i32 {
+        if signed { bytes[index].cast_signed().into() } else { bytes[index].into() }
+    }
+
+    fn accumulator(&self, pixel: usize, channel: usize) -> i32 {
+        let g = &self.geometry;
+        let (x, y) = (pixel % g.output[1], pixel / g.output[1] % g.output[0]);
+        let image = pixel / g.output[1] / g.output[0];
+        let mut acc = self.bias.as_ref().map_or(0, |bias| i64::from(bias[channel]));
+        for ky in 0..g.kernel[0] {
+            for kx in 0..g.kernel[1] {
+                let iy = (y * g.stride[0] + ky * g.dilation[0]) as i64 - g.pad[0] as i64;
+                let ix = (x * g.stride[1] + kx * g.dilation[1]) as i64 - g.pad[1] as i64;
+                if iy < 0 || ix < 0 || iy >= g.input[0] as i64 || ix >= g.input[1] as i64 {
+                    continue;
+                }
+                let at = (image * g.input[0] + iy as usize) * g.input[1] + ix as usize;
+                let a = Case::value(&self.input, self.signed, at * g.channels + channel) - self.input_zero;
+                let tap = (ky * g.kernel[1] + kx) * g.channels + channel;
+                let w = Case::value(&self.weights, self.weights_signed, tap) - self.weight_zeros[channel];
+                acc += i64::from(a) * i64::from(w);
+            }
+        }
+        acc as i32
+    }
+
+    fn view(&self) -> TapsView<'_> {
+        TapsView {
+            data: &self.weights,
+            signed: self.weights_signed,
+            channels: self.geometry.channels,
+            kernel: self.geometry.kernel,
+            tap_stride: self.geometry.channels,
+            channel_stride: 1,
+        }
+    }
+
+    fn check<T: OutputElement>(
+        &self,
+        backend: Backend,
+        packed: &PackedTaps,
+        stage: Stage<'_>,
+        bits: fn(T) -> u32,
+        random: &mut Random,
+    ) {
+        let g = self.geometry;
+        let (rows, channels) = (g.rows(), g.channels);
+        let stride = channels + random.below(3);
+        let mut out = vec![T::default(); (rows - 1) * stride + channels];
+        let mut init = vec![0; packed.padded_channels()];
+        packed.initial_accumulators(self.bias.as_deref(), self.input_zero, self.signed, &mut init);
+        let padding = vec![self.input_zero as u8; channels];
+        let patches = PatchRows {
+            data: &self.input,
+            geometry: g,
+            first_channel: 0,
+            group_channels: channels,
+            padding: &padding,
+        };
+        let call = Call { backend, patches, signed: self.signed, weights: packed, init: &init, stage };
+        let mut scratch = Scratch::new();
+        let runs = 1 + usize::from(matches!(stage, Stage::Accumulators { accumulate: true }));
+        for _ in 0..runs {
+            let (upper, lower) =
+                OutputBlock::new(&mut out, rows, channels, stride).split_rows(random.below(rows + 1));
+            run(&call, lower, &mut scratch);
+            run(&call, upper, &mut scratch);
+        }
+        for pixel in 0..rows {
+            for channel in 0..channels {
+                let acc = self.accumulator(pixel, channel);
+                let before = if runs == 2 { acc } else { 0 };
+                let expected = support::stage(&stage, acc, channel, before);
+                let found = bits(out[pixel * stride + channel]);
+                assert_eq!(
+                    found,
+                    expected,
+                    "{backend} {} pixel {pixel} channel {channel} {g:?} {stage:?}",
+                    packed.layout()
+                );
+            }
+        }
+    }
+
+    /// Compares all stages; returns how many there were.
+    fn check_all(&self, backend: Backend, random: &mut Random) -> usize {
+        let channels = self.geometry.channels;
+        let packed = PackedTaps::pack(backend, &self.view(), |channel| self.weight_zeros[channel]);
+        let saved = PackedTaps::from_bytes(
+            backend,
+            packed.layout(),
+            Bytes::copy_from(packed.bytes()),
+            channels,
+            self.geometry.kernel,
+        )
+        .unwrap();
+        let n = packed.padded_channels();
+        let scale: Vec<f32> =
+            (0..n).map(|_| random.pick(&[0.5, 1.0, 1e-3, 0.0123, 3.7e-4, 1e30, f32::MIN_POSITIVE])).collect();
+        let bias: Vec<f32> = (0..n).map(|_| random.between(-9999, 9999) as f32 * 0.37).collect();
+        let multiplier: Vec<i32> = (0..n).map(|_| random.between(1 << 30, i32::MAX)).collect();
+        let shift: Vec<i32> = (0..n).map(|_| random.pick(&[-31, -12, -9, -7, -3, 0, 2, 30])).collect();
+        let (low, high) = (random.between(0, 100), random.between(100, 127));
+        let mut count = 0;
+        for packed in [&packed, &saved] {
+            for accumulate in [false, true] {
+                let stage = Stage::Accumulators { accumulate };
+                self.check::<i32>(backend, packed, stage, i32::cast_unsigned, random);
+                count += 1;
+            }
+            for clamped in [false, true] {
+                let range = |full: (i32, i32)| if clamped { (low, high) } else { full };
+                let (low, high) = range((0, 255));
+                let (zero_point, output) = (random.zero_point::<u8>(), ElementType::U8);
+                let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
+                self.check::<u8>(backend, packed, stage, u32::from, random);
+                let stage = Stage::RequantizeFixed {
+                    multiplier: &multiplier,
+                    shift: &shift,
+                    zero_point,
+                    low,
+                    high,
+                    output,
+                };
+                self.check::<u8>(backend, packed, stage, u32::from, random);
+                let (low, high) = range((-128, 127));
+                let (zero_point, output) = (random.zero_point::<i8>(), ElementType::I8);
+                let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
+                self.check::<i8>(backend, packed, stage, |x| u32::from(x.cast_unsigned()), random);
+                let bias = clamped.then_some(&bias[..]);
+                let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
+                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
+                self.check::<f32>(backend, packed, stage, f32::to_bits, random);
+                count += 4;
+            }
+        }
+        count
+    }
+}
+
+#[test]
+fn depthwise() {
+    suite("depthwise", |backend| {
+        let mut random = Random(7);
+        let mut count = 0;
+        let kernels = [[3, 3], [3, 3], [5, 5], [1, 1], [1, 4], [2, 3], [7, 1], [4, 4]];
+        for channels in
+            [1, 2, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 63, 64, 65, 79, 96, 100, 128, 144, 200]
+        {
+            for kernel in kernels {
+                for stride in [[1, 1], [2, 2], [1, 3]] {
+                    if !chosen(&mut random) {
+                        continue;
+                    }
+                    count +=
+                        Case::draw(&mut random, channels, kernel, stride).check_all(backend, &mut random);
+                }
+            }
+        }
+        count
+    });
+}
+
+/// Every product at its extreme, where a saturating instruction would show.
+#[test]
+fn depthwise_extremes() {
+    suite("depthwise_extremes", |backend| {
+        let mut random = Random(8);
+        let mut count = 0;
+        for channels in [16, 32, 64, 70] {
+            for (activation, weight) in [(255, 127), (255, 128), (128, 128), (127, 128), (255, 255), (0, 255)]
+            {
+                for stride in [1, 2] {
+                    if !chosen(&mut random) {
+                        continue;
+                    }
+                    let mut case = Case::draw(&mut random, channels, [3, 3], [stride; 2]);
+                    case.input.fill(activation);
+                    case.weights.fill(weight);
+                    count += case.check_all(backend, &mut random);
+                }
+            }
+        }
+        count
+    });
+}
+
+#[test]
+fn saved_taps_that_do_not_fit_are_refused() {
+    let backend = Backend::detected();
+    let bytes = Bytes::copy_from(&[0; 64]);
+    let load = |layout: &str, bytes: &Bytes, channels, size| {
+        PackedTaps::from_bytes(backend, layout, bytes.clone(), channels, size).map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(load("elsewhere", &bytes, 16, [1, 1]), TapsError::Layout { .. }));
+    let layout = "taps-i32-block16";
+    let expected = 2 * 3 * 64;
+    assert_eq!(load(layout, &bytes, 16, [2, 3]), TapsError::Length { expected, found: 64 });
+    assert_eq!(load(layout, &bytes, usize::MAX, [2, 3]), TapsError::TooLarge);
+    assert_eq!(load(layout, &bytes, 16, [usize::MAX, 3]), TapsError::TooLarge);
+    assert_eq!(load(layout, &bytes, 16, [0, 3]), TapsError::TooLarge);
+}

@@ -1,0 +1,383 @@
+//! One multiplication: its operands, and what it must give.
+
+use eightbit_kernels::gemm::{
+    Activations, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Stage,
+    WeightView, run,
+};
+use eightbit_kernels::testing::{Guard, Guarded};
+use eightbit_kernels::{Backend, Element, ElementType, OutputElement, Scratch};
+
+use crate::reference;
+use crate::rng::Rng;
+
+enum Rows {
+    Matrix { row_stride: usize, column_stride: usize },
+    Patches(PatchGeometry),
+}
+
+enum StageKind {
+    Accumulators { accumulate: bool },
+    Requantize { zero_point: i32, low: i32, high: i32, output: ElementType },
+    RequantizeFixed { zero_point: i32, low: i32, high: i32, output: ElementType },
+    Dequantize { row_scale: bool, bias: bool, low: f32, high: f32 },
+}
+
+pub(crate) struct Case {
+    rows: usize,
+    columns: usize,
+    segments: usize,
+    segment_len: usize,
+    lhs: Vec<u8>,
+    lhs_rows: Rows,
+    lhs_signed: bool,
+    lhs_zero: i32,
+    weights: Vec<u8>,
+    weights_signed: bool,
+    weights_transposed: bool,
+    weight_zeros: Vec<i32>,
+    bias: Vec<i32>,
+    stage: StageKind,
+    scale: Vec<f32>,
+    row_scale: Vec<f32>,
+    float_bias: Vec<f32>,
+    multiplier: Vec<i32>,
+    shift: Vec<i32>,
+    out_stride: usize,
+    before: i32,
+    split: Option<(usize, usize)>,
+    guard: Guard,
+}
+
+fn value(byte: u8, signed: bool) -> i32 {
+    if signed { i32::from(byte.cast_signed()) } else { i32::from(byte) }
+}
+
+fn zero_point(rng: &mut Rng, signed: bool) -> i32 {
+    let byte = if rng.flip() { rng.below(256) as u8 } else { [0x80, 0xff, 0x7f, 0][rng.below(4)] };
+    value(byte, signed)
+}
+
+impl Case {
+    pub(crate) fn random(rng: &mut Rng, rows: usize, depth: usize, columns: usize) -> Case {
+        let column_stride = if rng.below(8) == 0 { 2 + rng.below(2) } else { 1 };
+        let row_stride = depth * column_stride + if rng.flip() { rng.below(5) } else { 0 };
+        let len = if depth == 0 { 0 } else { (rows - 1) * row_stride + (depth - 1) * column_stride + 1 };
+        Case::new(rng, [rows, 1, depth, columns], Rows::Matrix { row_stride, column_stride }, len)
+    }
+
+    pub(crate) fn patches(rng: &mut Rng) -> Case {
+        let kernel = [1 + rng.below(3), 1 + rng.below(3)];
+        let channels = [1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 24, 32, 35][rng.below(13)];
+        let geometry = PatchGeometry {
+            batch: 1 + rng.below(2),
+            input: [kernel[0] + rng.below(4), kernel[1] + rng.below(4)],
+            channels,
+            kernel,
+            stride: [1 + rng.below(2), 1 + rng.below(2)],
+            dilation: [1 + rng.below(2), 1 + rng.below(2)],
+            pad: [rng.below(2), rng.below(2)],
+            output: [1 + rng.below(4), 1 + rng.below(4)],
+        };
+        let len = geometry.input_len().expect("a small image");
+        let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(70)];
+        Case::new(rng, shape, Rows::Patches(geometry), len)
+    }
+
+    /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
+    /// pair of one column adds up to 1 more.
+    pub(crate) fn narrow(rng: &mut Rng, over: bool) -> Case {
+        const WITHIN: [[i8; 2]; 10] = [
+            [127, 1],
+            [1, 127],
+            [64, 64],
+            [-128, 0],
+            [0, -128],
+            [-127, -1],
+            [-64, -64],
+            [127, -128],
+            [-128, 127],
+            [0, 0],
+        ];
+        const OVER: [[i8; 2]; 6] = [[127, 2], [2, 127], [65, 64], [-128, -1], [-1, -128], [-65, -64]];
+        let (rows, depth, columns) = (1 + rng.below(13), 2 + rng.below(70), 1 + rng.below(70));
+        let mut case = Case::random(rng, rows, depth, columns);
+        for n in 0..columns {
+            for k in (0..depth).step_by(2) {
+                case.set_pair(k, n, WITHIN[rng.below(WITHIN.len())]);
+            }
+        }
+        if over {
+            let (k, n) = (rng.below(depth / 2) * 2, rng.below(columns));
+            case.set_pair(k, n, OVER[rng.below(OVER.len())]);
+        }
+        if rng.flip() {
+            case.lhs.fill(if case.lhs_signed { 0x7f } else { 0xff });
+        }
+        case
+    }
+
+    /// Sets the weights at depths `k` and `k + 1` of column `n`, so that a kernel sees these signed bytes.
+    fn set_pair(&mut self, k: usize, n: usize, pair: [i8; 2]) {
+        let (down, across) = self.weight_strides();
+        let flip = if self.weights_signed { 0 } else { 0x80 };
+        for (k, weight) in (k..self.depth()).zip(pair) {
+            self.weights[k * down + n * across] = weight.cast_unsigned() ^ flip;
+        }
+    }
+
+    fn new(rng: &mut Rng, shape: [usize; 4], lhs_rows: Rows, lhs_len: usize) -> Case {
+        let [rows, segments, segment_len, columns] = shape;
+        let (lhs_signed, weights_signed) = (rng.flip(), rng.flip());
+        let depth = segments * segment_len;
+        let weight_zeros = match rng.below(3) {
+            0 => vec![0; columns],
+            1 => vec![zero_point(rng, weights_signed); columns],
+            _ => (0..columns).map(|_| zero_point(rng, weights_signed)).collect(),
+        };
+        let stage = random_stage(rng);
+        let magnitude = 1.0 / (1.0 + depth as f32 * 50.0);
+        let scales = |rng: &mut Rng, len: usize| -> Vec<f32> {
+            (0..len).map(|_| magnitude * (1.0 + rng.below(4000) as f32) / 300.0).collect()
+        };
+        let padded = columns.next_multiple_of(16);
+        Case {
+            rows,
+            columns,
+            segments,
+            segment_len,
+            lhs: rng.bytes(lhs_len),
+            lhs_rows,
+            lhs_signed,
+            lhs_zero: if rng.flip() { 0 } else { zero_point(rng, lhs_signed) },
+            weights: rng.bytes(depth * columns),
+            weights_signed,
+            weights_transposed: rng.flip(),
+            weight_zeros,
+            bias: (0..columns).map(|_| rng.next() as i32 >> rng.below(32)).collect(),
+            stage,
+            scale: scales(rng, padded),
+            row_scale: scales(rng, rows),
+            float_bias: (0..padded).map(|_| rng.below(2000) as f32 / 7.0 - 140.0).collect(),
+            multiplier: (0..padded).map(|_| (1 << 30) + rng.below(1 << 30) as i32).collect(),
+            shift: (0..padded).map(|_| rng.below(34) as i32 - 31).collect(),
+            out_stride: columns + if rng.flip() { 0 } else { rng.below(20) },
+            before: rng.next() as i32,
+            split: rng.flip().then(|| (rng.below(rows + 1), rng.below(columns.div_ceil(16) + 1) * 16)),
+            guard: if rng.flip() { Guard::After } else { Guard::Before },
+        }
+    }
+
+    fn depth(&self) -> usize {
+        self.segments * self.segment_len
+    }
+
+    fn stage(&self) -> Stage<'_> {
+        match self.stage {
+            StageKind::Accumulators { accumulate } => Stage::Accumulators { accumulate },
+            StageKind::Requantize { zero_point, low, high, output } => {
+                Stage::Requantize { scale: &self.scale, zero_point, low, high, output }
+            }
+            StageKind::RequantizeFixed { zero_point, low, high, output } => Stage::RequantizeFixed {
+                multiplier: &self.multiplier,
+                shift: &self.shift,
+                zero_point,
+                low,
+                high,
+                output,
+            },
+            StageKind::Dequantize { row_scale, bias, low, high } => Stage::Dequantize {
+                scale: &self.scale,
+                row_scale: row_scale.then_some(&self.row_scale),
+                bias: bias.then_some(&self.float_bias),
+                low,
+                high,
+            },
+        }
+    }
+
+    /// The activation at row `m`, depth `k`.
+    fn activation(&self, m: usize, k: usize) -> i32 {
+        match &self.lhs_rows {
+            Rows::Matrix { row_stride, column_stride } => {
+                value(self.lhs[m * row_stride + k * column_stride], self.lhs_signed)
+            }
+            Rows::Patches(g) => {
+                let (channel, tap) = (k % self.segment_len, k / self.segment_len);
+                let (ky, kx) = (tap / g.kernel[1], tap % g.kernel[1]);
+                let (y, x) = (m / g.output[1] % g.output[0], m % g.output[1]);
+                let image = m / g.output[1] / g.output[0];
+                let iy = (y * g.stride[0] + ky * g.dilation[0]) as isize - g.pad[0] as isize;
+                let ix = (x * g.stride[1] + kx * g.dilation[1]) as isize - g.pad[1] as isize;
+                let [height, width] = g.input;
+                if iy < 0 || ix < 0 || iy >= height as isize || ix >= width as isize {
+                    return self.lhs_zero;
+                }
+                let pixel = (image * height + iy as usize) * width + ix as usize;
+                value(self.lhs[pixel * g.channels + channel], self.lhs_signed)
+            }
+        }
+    }
+
+    fn weight_strides(&self) -> (usize, usize) {
+        if self.weights_transposed { (1, self.depth()) } else { (self.columns, 1) }
+    }
+
+    /// The whole output, row-major without gaps: the bits of every element.
+    pub(crate) fn expected(&self) -> Vec<i32> {
+        let (down, across) = self.weight_strides();
+        let stage = self.stage();
+        let mut expected = Vec::with_capacity(self.rows * self.columns);
+        for m in 0..self.rows {
+            let row: Vec<i64> =
+                (0..self.depth()).map(|k| i64::from(self.activation(m, k) - self.lhs_zero)).collect();
+            for n in 0..self.columns {
+                let mut acc = i64::from(self.bias[n]);
+                for (k, a) in row.iter().enumerate() {
+                    let weight = value(self.weights[k * down + n * across], self.weights_signed);
+                    acc += a * i64::from(weight - self.weight_zeros[n]);
+                }
+                expected.push(reference::apply(&stage, acc as i32, self.before, m, n));
+            }
+        }
+        expected
+    }
+
+    /// Asserts that the backend gives what was expected, and touches nothing else.
+    pub(crate) fn check(&self, backend: Backend, expected: &[i32], scratch: &mut Scratch) {
+        match self.stage().output() {
+            ElementType::U8 => self.check_as::<u8>(backend, expected, scratch, |x| x as u8, i32::from),
+            ElementType::I8 => self.check_as::<i8>(backend, expected, scratch, |x| x as i8, i32::from),
+            ElementType::I32 => self.check_as::<i32>(backend, expected, scratch, |x| x, |x| x),
+            ElementType::F32 => self.check_as::<f32>(
+                backend,
+                expected,
+                scratch,
+                |x| f32::from_bits(x.cast_unsigned()),
+                |x| x.to_bits().cast_signed(),
+            ),
+        }
+    }
+
+    /// The weights in the backend's layout.
+    pub(crate) fn pack(&self, backend: Backend) -> PackedPanels {
+        let (depth_stride, column_stride) = self.weight_strides();
+        let (segments, segment_len) = if PackedPanels::wants_one_segment(backend, self.segment_len) {
+            (1, self.depth())
+        } else {
+            (self.segments, self.segment_len)
+        };
+        PackedPanels::pack(
+            backend,
+            &WeightView {
+                data: &self.weights,
+                signed: self.weights_signed,
+                columns: self.columns,
+                segments,
+                segment_len,
+                depth_stride,
+                column_stride,
+            },
+        )
+    }
+
+    fn check_as<T: OutputElement>(
+        &self,
+        backend: Backend,
+        expected: &[i32],
+        scratch: &mut Scratch,
+        from_bits: impl Fn(i32) -> T,
+        bits: impl Fn(T) -> i32,
+    ) {
+        let panels = self.pack(backend);
+        let mut init = vec![-1; panels.padded_columns()];
+        let mut zeros = vec![-1; panels.padded_columns()];
+        let any = panels.initial_accumulators(
+            backend,
+            Some(&self.bias),
+            Activations { signed: self.lhs_signed, zero_point: self.lhs_zero },
+            |n| self.weight_zeros[n],
+            &mut init,
+            &mut zeros,
+        );
+        let lhs = Guarded::new(&self.lhs, self.guard);
+        let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.segment_len], self.guard);
+        let call = Call {
+            backend,
+            lhs: match &self.lhs_rows {
+                &Rows::Matrix { row_stride, column_stride } => Lhs::Matrix(MatrixRows {
+                    data: &lhs,
+                    rows: self.rows,
+                    columns: self.segment_len,
+                    row_stride,
+                    column_stride,
+                }),
+                Rows::Patches(geometry) => Lhs::Patches(PatchRows {
+                    data: &lhs,
+                    geometry: *geometry,
+                    first_channel: 0,
+                    group_channels: self.segment_len,
+                    padding: &padding,
+                }),
+            },
+            lhs_signed: self.lhs_signed,
+            panels: &panels,
+            init: &init,
+            weight_zeros: any.then_some(zeros.as_slice()),
+            stage: self.stage(),
+        };
+        let before = from_bits(self.before);
+        let len = (self.rows - 1) * self.out_stride + self.columns;
+        let mut out = Guarded::new(&vec![before; len], self.guard);
+        let block = OutputBlock::new(&mut out, self.rows, self.columns, self.out_stride);
+        match self.split {
+            None => run(&call, block, scratch),
+            Some((row, column)) => {
+                let (upper, lower) = block.split_rows(row);
+                let (left, right) = lower.split_columns(column.min(self.columns));
+                for part in [upper, left] {
+                    run(&call, part, scratch);
+                }
+                // A part without columns begins anywhere; the others on a panel's border.
+                if right.columns() > 0 {
+                    run(&call, right, scratch);
+                }
+            }
+        }
+        for (index, &found) in out.iter().enumerate() {
+            let (m, n) = (index / self.out_stride, index % self.out_stride);
+            let wanted = if n < self.columns { expected[m * self.columns + n] } else { bits(before) };
+            assert_eq!(
+                bits(found),
+                wanted,
+                "{backend}: row {m}, column {n} of {}×{}×{}, lhs {}, weights {}, {:?}",
+                self.rows,
+                self.depth(),
+                self.columns,
+                if self.lhs_signed { "i8" } else { "u8" },
+                if self.weights_signed { "i8" } else { "u8" },
+                self.stage().output(),
+            );
+        }
+    }
+}
+
+fn random_stage(rng: &mut Rng) -> StageKind {
+    let output = if rng.flip() { ElementType::U8 } else { ElementType::I8 };
+    let (min, max) = output.integer_range();
+    let zero_point = zero_point(rng, output == ElementType::I8);
+    let (mut low, mut high) = (min, max);
+    if rng.flip() {
+        low += rng.below(100) as i32;
+        high -= rng.below(100) as i32;
+    }
+    match rng.below(5) {
+        0 => StageKind::Accumulators { accumulate: false },
+        1 => StageKind::Accumulators { accumulate: true },
+        2 => StageKind::Requantize { zero_point, low, high, output },
+        3 => StageKind::RequantizeFixed { zero_point, low, high, output },
+        _ => {
+            let (low, high) = if rng.flip() { (f32::NEG_INFINITY, f32::INFINITY) } else { (0.0, 6.0) };
+            StageKind::Dequantize { row_scale: rng.flip(), bias: rng.flip(), low, high }
+        }
+    }
+}

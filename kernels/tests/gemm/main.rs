@@ -1,0 +1,127 @@
+//! Every available GEMM backend against plain loops in wide integers: adversarial values, every tail, every mix of
+//! types, zero points, stages, strides, patches and splits; inputs and outputs lie against protected pages.
+//!
+//! Deterministic and light on purpose: it also runs as a static binary on emulated CPUs. `EIGHTBIT_REQUIRE_BACKENDS=a,b`
+//! makes it fail if one of those did not run.
+#![cfg(unix)]
+
+mod case;
+mod reference;
+mod rng;
+
+use case::Case;
+use eightbit_kernels::gemm::{PackedPanels, PanelError};
+use eightbit_kernels::{Backend, Bytes, Scratch};
+use rng::Rng;
+
+/// Runs `cases` on every available backend and says so.
+fn suite(name: &str, cases: &[Case]) {
+    let required = std::env::var("EIGHTBIT_REQUIRE_BACKENDS").unwrap_or_default();
+    let mut missing: Vec<&str> = required.split(',').map(str::trim).filter(|r| !r.is_empty()).collect();
+    let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
+    for backend in Backend::available() {
+        let mut scratch = Scratch::new();
+        for (case, expected) in cases.iter().zip(&expected) {
+            case.check(backend, expected, &mut scratch);
+        }
+        missing.retain(|required| *required != backend.name());
+        println!("SUITE {name} backend {} cases {} bit-equal", backend.name(), cases.len());
+    }
+    assert!(missing.is_empty(), "backends that were required but cannot run here: {missing:?}");
+}
+
+/// Every number of rows up to more than the tallest tile, every tail of depth and columns.
+#[test]
+fn tails() {
+    let mut rng = Rng::new(1);
+    let mut cases = Vec::new();
+    for rows in 1..=17 {
+        for depth in [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 67] {
+            let columns = [1, 7, 15, 16, 17, 31, 32, 33, 48, 50, 64, 70, 96, 130, 160];
+            let columns = columns[rng.below(columns.len())];
+            cases.push(Case::random(&mut rng, rows, depth, columns));
+        }
+    }
+    for columns in 1..=145 {
+        let (rows, depth) = (1 + rng.below(15), 1 + rng.below(40));
+        cases.push(Case::random(&mut rng, rows, depth, columns));
+    }
+    suite("gemm/tails", &cases);
+}
+
+/// Shapes, values, zero points, stages, strides and splits at random.
+#[test]
+fn gemm() {
+    let mut rng = Rng::new(2);
+    let mut cases = Vec::new();
+    for _ in 0..3000 {
+        let (rows, depth, columns) = (1 + rng.below(30), rng.below(90), 1 + rng.below(90));
+        cases.push(Case::random(&mut rng, rows, depth, columns));
+    }
+    suite("gemm", &cases);
+}
+
+/// The patches of a convolution: taps are read where they lie, or copied.
+#[test]
+fn patches() {
+    let mut rng = Rng::new(3);
+    let cases: Vec<Case> = (0..600).map(|_| Case::patches(&mut rng)).collect();
+    suite("gemm/patches", &cases);
+}
+
+/// Weights at the border up to which `vpmaddubsw` cannot saturate, and one past it: where packing must tell them apart.
+#[test]
+fn narrow() {
+    let mut rng = Rng::new(5);
+    let within: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, false)).collect();
+    let over: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, true)).collect();
+    suite("gemm/narrow", &within);
+    suite("gemm/one-over", &over);
+    let Ok(avx2) = Backend::by_name("avx2") else { return };
+    for case in &within {
+        let panels = case.pack(avx2);
+        assert_eq!(panels.layout(), "i8-group4", "narrow weights take the fast kernels");
+        assert!(reload(&panels, avx2).is_ok(), "narrow weights prove themselves when they are loaded");
+    }
+    for case in &over {
+        let panels = case.pack(avx2);
+        assert_eq!(panels.layout(), "i8-group2", "weights that are not narrow take the exact kernels");
+        assert!(reload(&panels, avx2).is_ok());
+        // What another backend keeps in the layout of the fast kernels is refused, not believed.
+        for backend in Backend::available() {
+            let panels = case.pack(backend);
+            if panels.layout() == "i8-group4" {
+                assert_eq!(
+                    reload(&panels, avx2).map(|_| ()),
+                    Err(PanelError::Layout { expected: "i8-group2" })
+                );
+            }
+        }
+    }
+}
+
+/// The panels as `backend` loads them from their bytes.
+fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, PanelError> {
+    PackedPanels::from_bytes(
+        backend,
+        panels.layout(),
+        Bytes::copy_from(panels.bytes()),
+        panels.signed(),
+        panels.columns(),
+        panels.segments(),
+        panels.segment_len(),
+    )
+}
+
+/// Depths at which sums wrap, and blocks of columns that outgrow the cache's share.
+#[test]
+fn deep() {
+    let mut rng = Rng::new(4);
+    let cases: Vec<Case> =
+        [(1, 70_001, 17), (7, 5_003, 100), (2, 33_026, 16), (13, 1_024, 300), (1, 2_050, 530)]
+            .into_iter()
+            .flat_map(|(rows, depth, columns)| [(); 4].map(|()| (rows, depth, columns)))
+            .map(|(rows, depth, columns)| Case::random(&mut rng, rows, depth, columns))
+            .collect();
+    suite("gemm/deep", &cases);
+}

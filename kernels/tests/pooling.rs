@@ -1,0 +1,127 @@
+//! Pooling of every available backend against plain loops.
+
+mod support;
+
+use eightbit_kernels::elementwise::Target;
+use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
+use eightbit_kernels::pooling::{AverageCall, MaxCall, average, maximum};
+use eightbit_kernels::{Backend, Element, Scratch};
+use support::{Random, chosen, suite};
+
+/// A geometry all of whose windows touch the image, and its padding at the end.
+fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (PatchGeometry, [usize; 2]) {
+    let (stride, dilation) = ([1 + random.below(3), 1 + random.below(3)], [1, 1 + random.below(2)]);
+    let (mut input, mut pad, mut end, mut output) = ([0; 2], [0; 2], [0; 2], [0; 2]);
+    for axis in 0..2 {
+        let extent = (kernel[axis] - 1) * dilation[axis] + 1;
+        pad[axis] = random.below(kernel[axis]);
+        end[axis] = random.below(kernel[axis]);
+        input[axis] = extent + random.below(6);
+        output[axis] = (pad[axis] + input[axis] + end[axis] - extent) / stride[axis] + 1;
+    }
+    (
+        PatchGeometry { batch: 1 + random.below(2), input, channels, kernel, stride, dilation, pad, output },
+        end,
+    )
+}
+
+/// The elements of a window, and how many of its taps lie on the padded image.
+fn window<T: Element>(
+    g: &PatchGeometry,
+    end: [usize; 2],
+    input: &[T],
+    pixel: usize,
+    channel: usize,
+) -> (Vec<i32>, usize) {
+    let (x, y) = (pixel % g.output[1], pixel / g.output[1] % g.output[0]);
+    let image = pixel / g.output[1] / g.output[0];
+    let (mut values, mut padded) = (Vec::new(), 0);
+    for ky in 0..g.kernel[0] {
+        for kx in 0..g.kernel[1] {
+            let iy = (y * g.stride[0] + ky * g.dilation[0]) as i64 - g.pad[0] as i64;
+            let ix = (x * g.stride[1] + kx * g.dilation[1]) as i64 - g.pad[1] as i64;
+            let (height, width) = (g.input[0] as i64, g.input[1] as i64);
+            padded += usize::from(iy < height + end[0] as i64 && ix < width + end[1] as i64);
+            if iy >= 0 && ix >= 0 && iy < height && ix < width {
+                let at = (image * g.input[0] + iy as usize) * g.input[1] + ix as usize;
+                values.push(input[at * g.channels + channel].into());
+            }
+        }
+    }
+    (values, padded)
+}
+
+fn check<I: Element, O: Element>(
+    backend: Backend,
+    random: &mut Random,
+    g: PatchGeometry,
+    end: [usize; 2],
+) -> usize {
+    let input = random.elements::<I>(g.input_len().unwrap());
+    let (rows, channels) = (g.rows(), g.channels);
+    let mut scratch = Scratch::new();
+    let mut greatest = vec![I::default(); rows * channels];
+    let split = random.below(rows + 1);
+    let (upper, lower) = OutputBlock::new(&mut greatest, rows, channels, channels).split_rows(split);
+    let call = MaxCall { backend, input: &input, geometry: g };
+    maximum(&call, lower, &mut scratch);
+    maximum(&call, upper, &mut scratch);
+
+    let (min, max) = O::TYPE.integer_range();
+    let low = random.between(min, 20);
+    let target = Target { zero_point: random.zero_point::<O>(), low, high: random.between(low, max) };
+    let zero = random.zero_point::<I>();
+    let (input_scale, output_scale) = (random.pick(&[0.02, 1.0, 0.77]), random.pick(&[0.02, 1.0, 0.013]));
+    let count_padding = (random.below(2) == 0).then_some(end);
+    let mut mean = vec![O::default(); rows * channels];
+    average(
+        &AverageCall {
+            backend,
+            input: &input,
+            geometry: g,
+            count_padding,
+            zero,
+            input_scale,
+            output_scale,
+            target,
+        },
+        OutputBlock::new(&mut mean, rows, channels, channels),
+        &mut scratch,
+    );
+    for pixel in 0..rows {
+        for channel in 0..channels {
+            let at = pixel * channels + channel;
+            let (values, padded) = window(&g, end, &input, pixel, channel);
+            let found: i32 = greatest[at].into();
+            assert_eq!(Some(&found), values.iter().max(), "{backend} maximum {pixel} {channel} {g:?}");
+            let count = if count_padding.is_some() { padded } else { values.len() };
+            let sum: i32 = values.iter().map(|value| value - zero).sum();
+            let steps = sum as f32 * (input_scale / (output_scale * count as f32));
+            let expected = support::target(steps, target.zero_point, target.low, target.high);
+            assert_eq!(mean[at], O::from_low_bits(expected), "{backend} average {pixel} {channel} {g:?}");
+        }
+    }
+    2
+}
+
+#[test]
+fn pooling() {
+    suite("pooling", |backend| {
+        let mut random = Random(5);
+        let mut count = 0;
+        for channels in [1, 3, 4, 8, 15, 16, 17, 31, 32, 33, 64, 100] {
+            for kernel in [[1, 1], [2, 2], [3, 3], [1, 3], [5, 5], [7, 7]] {
+                for _ in 0..3 {
+                    if !chosen(&mut random) {
+                        continue;
+                    }
+                    let (g, end) = draw(&mut random, channels, kernel);
+                    count += check::<u8, u8>(backend, &mut random, g, end);
+                    count += check::<i8, i8>(backend, &mut random, g, end);
+                    count += check::<u8, i8>(backend, &mut random, g, end);
+                }
+            }
+        }
+        count
+    });
+}

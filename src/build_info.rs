@@ -1,0 +1,39 @@
+//! Which build this is: what the build script saw.
+
+/// How this crate was built. Two builds with the same values were made by the same compiler for the same target; only
+/// the commit says from which sources, and it does not see changes that were not committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BuildInfo {
+    /// The crate's version.
+    pub version: &'static str,
+    /// What `rustc --version` said.
+    pub rustc: &'static str,
+    /// The target triple.
+    pub target: &'static str,
+    /// Cargo's profile and the optimization level: `release, opt-level 3`.
+    pub profile: &'static str,
+    /// The CPU features that the compiler was allowed to use everywhere, with commas between them. The kernels need
+    /// none of them: they find out at run time.
+    pub target_features: &'static str,
+    /// The commit that was checked out when the crate was built; `None` outside a checkout of the repository.
+    pub commit: Option<&'static str>,
+}
+
+/// How this crate was built.
+///
+/// ```
+/// assert!(eightbit::build_info().rustc.starts_with("rustc"));
+/// ```
+#[must_use]
+pub const fn build_info() -> BuildInfo {
+    let commit = env!("EIGHTBIT_BUILD_COMMIT");
+    BuildInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        rustc: env!("EIGHTBIT_BUILD_RUSTC"),
+        target: env!("EIGHTBIT_BUILD_TARGET"),
+        profile: env!("EIGHTBIT_BUILD_PROFILE"),
+        target_features: env!("EIGHTBIT_BUILD_TARGET_FEATURES"),
+        commit: if commit.is_empty() { None } else { Some(commit) },
+    }
+}

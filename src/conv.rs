@@ -1,0 +1,335 @@
+//! Convolution: the plan that is made once and run often.
+
+use std::sync::Arc;
+
+use eightbit_kernels::depthwise;
+use eightbit_kernels::gemm::{
+    self, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows,
+};
+
+use crate::epilogue::Epilogue;
+use crate::gemm::{
+    ColumnTerms, check_activations, check_bias, check_size, check_type, columns, explain_gemm,
+};
+use crate::job::Job;
+use crate::packed::Packed;
+use crate::{
+    Backend, Conv2dShape, Element, ElementType, Error, OutputElement, PackedWeights, Per, Stage, Tasks,
+    Workspace,
+};
+
+/// A two-dimensional convolution with everything that is known before the activations.
+///
+/// Activations are NHWC, weights OHWI; what lies outside the image is the input's zero point. A 1×1 convolution reads
+/// the image in place as a matrix; a k×k convolution addresses its patches row by row, and no matrix of all patches is
+/// ever made.
+///
+/// ```
+/// use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Padding, Stage, Workspace};
+/// let shape = Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([4, 4], 1, 1, [3, 3]) };
+/// let weights = Conv2d::pack(Backend::best()?, &shape, &[1i8; 9], 0)?;
+/// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+/// let mut out = [0i32; 16];
+/// conv.run(&[1u8; 16], &mut out, &mut Workspace::new())?;
+/// assert_eq!(out[..4], [4, 6, 6, 4]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    shape: Conv2dShape,
+    weights: Arc<PackedWeights>,
+    input: ElementType,
+    bias: Option<Vec<i32>>,
+    columns: ColumnTerms,
+    epilogue: Epilogue,
+    /// What a patch sees outside the image, for the channels of a group.
+    padding: Vec<u8>,
+}
+
+impl Conv2d {
+    /// Packs weights, OHWI `[out_channels][kh][kw][in_channels / groups]`, for a backend.
+    ///
+    /// # Errors
+    ///
+    /// If the shape makes no sense, `weights` has another length, or there is not one zero point per output channel (or
+    /// one for all) within the weights' type.
+    pub fn pack<W: Element>(
+        backend: Backend,
+        shape: &Conv2dShape,
+        weights: &[W],
+        zero_points: impl Into<Per<i32>>,
+    ) -> Result<PackedWeights, Error> {
+        shape.check()?;
+        check_size("number of weights", shape.weights_len(), weights.len())?;
+        PackedWeights::pack_convolution(backend, shape, weights, zero_points.into())
+    }
+
+    /// Plans the convolution of activations of type `input` (`U8` or `I8`) and zero point `input_zero` with `weights`,
+    /// which [`pack`](Self::pack) made for the same channels, kernel and groups.
+    ///
+    /// `bias` is one `i32` per output channel, in units of `input_scale · weight_scale[n]`, added mod 2³².
+    ///
+    /// # Errors
+    ///
+    /// As [`Gemm::new`](crate::Gemm::new), and if the shape makes no sense or the weights are of another.
+    pub fn new(
+        shape: Conv2dShape,
+        weights: impl Into<Arc<PackedWeights>>,
+        input: ElementType,
+        input_zero: i32,
+        bias: Option<&[i32]>,
+        stage: &Stage,
+    ) -> Result<Conv2d, Error> {
+        let weights = weights.into();
+        shape.check()?;
+        check_activations(input, input_zero)?;
+        let group_channels = shape.in_channels / shape.groups;
+        let taps = shape.kernel[0] * shape.kernel[1];
+        check_size("output channels of the weights", shape.out_channels, weights.columns())?;
+        check_size("depth of the weights", taps * group_channels, weights.depth())?;
+        match weights.packed() {
+            Packed::Panels(groups) => {
+                check_size("channel groups of the weights", shape.groups, groups.len())?;
+                let segments = groups.first().map_or(1, PackedPanels::segments);
+                if segments != 1 {
+                    check_size("taps of the weights", taps, segments)?;
+                }
+            }
+            Packed::Taps(packed) => {
+                check_size("channel groups of the weights", shape.groups, packed.channels())?;
+                check_size("height of the weights' kernel", shape.kernel[0], packed.kernel_size()[0])?;
+            }
+        }
+        check_bias(bias, shape.out_channels)?;
+        let layout = columns(&weights);
+        let epilogue = Epilogue::new(stage, layout)?;
+        let mut terms = ColumnTerms::new(layout);
+        terms.update(&weights, bias, input, input_zero);
+        let padding = match weights.packed() {
+            Packed::Panels(_) => vec![input_zero as u8; group_channels],
+            Packed::Taps(_) => vec![input_zero as u8; shape.in_channels],
+        };
+        Ok(Conv2d {
+            shape,
+            weights,
+            input,
+            bias: bias.map(<[i32]>::to_vec),
+            columns: terms,
+            epilogue,
+            padding,
+        })
+    }
+
+    /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the zero point lies outside the activations' type.
+    pub fn set_input_zero_point(&mut self, input_zero: i32) -> Result<(), Error> {
+        check_activations(self.input, input_zero)?;
+        self.columns.update(&self.weights, self.bias.as_deref(), self.input, input_zero);
+        self.padding.fill(input_zero as u8);
+        Ok(())
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &Conv2dShape {
+        &self.shape
+    }
+
+    /// The type that the plan writes.
+    #[must_use]
+    pub fn output(&self) -> ElementType {
+        self.epilogue.output()
+    }
+
+    /// Bytes of workspace with which a call allocates nothing.
+    #[must_use]
+    pub fn workspace_bytes(&self) -> usize {
+        let scratch = match self.weights.packed() {
+            Packed::Panels(groups) => gemm::scratch_bytes(self.weights.backend(), &groups[0]),
+            Packed::Taps(taps) => depthwise::scratch_bytes(taps),
+        };
+        scratch.unwrap_or(usize::MAX)
+    }
+
+    /// Which path, kernels, tile and blocking the convolution takes, and why, for people.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        let backend = self.weights.backend();
+        let groups = match self.weights.packed() {
+            Packed::Panels(groups) => groups,
+            Packed::Taps(taps) => {
+                let [height, width] = self.shape.kernel;
+                let (channels, layout) = (taps.channels(), taps.layout());
+                return format!(
+                    "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}",
+                    self.output()
+                );
+            }
+        };
+        let path = if self.is_matrix() {
+            "1×1, the image in place as a matrix"
+        } else if groups[0].segments() > 1 {
+            "patches by pointers to their taps"
+        } else {
+            "patches copied tile by tile"
+        };
+        let zeros = self.columns.weight_zeros(0).is_some();
+        let one = explain_gemm(backend, &groups[0], self.shape.output_rows(), self.output(), zeros);
+        match groups.len() {
+            1 => format!("{path}; {one}"),
+            groups => format!("{path}; {groups} groups of {one}"),
+        }
+    }
+
+    /// Convolves `input`, NHWC `[batch][h][w][in_channels]`, into `out`, NHWC `[batch][out_h][out_w][out_channels]`.
+    ///
+    /// # Errors
+    ///
+    /// If lengths or element types are not those of the plan. Nothing is written then.
+    pub fn run<A: Element, T: OutputElement>(
+        &self,
+        input: &[A],
+        out: &mut [T],
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let (job, out) = self.job(input, out)?;
+        job.run(out, workspace);
+        Ok(())
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<A: Element, T: OutputElement>(
+        &self,
+        input: &[A],
+        out: &mut [T],
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        let (job, out) = self.job(input, out)?;
+        crate::tasks::run_rayon(job, out, workspaces);
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks that any threads can run in any order; each takes a workspace of
+    /// its own. The result does not depend on the split.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, A: Element, T: OutputElement>(
+        &'a self,
+        input: &'a [A],
+        out: &'a mut [T],
+        count: usize,
+    ) -> Result<Tasks<'a, T>, Error> {
+        let (job, out) = self.job(input, out)?;
+        Ok(Tasks::new(job, out, count))
+    }
+
+    fn job<'a, A: Element, T: OutputElement>(
+        &'a self,
+        input: &'a [A],
+        out: &'a mut [T],
+    ) -> Result<(Job<'a>, OutputBlock<'a, T>), Error> {
+        check_type("the activations", self.input, A::TYPE)?;
+        check_type("the output", self.epilogue.output(), T::TYPE)?;
+        check_size("number of activations", self.shape.input_len(), input.len())?;
+        let (rows, channels) = (self.shape.output_rows(), self.shape.out_channels);
+        check_size("number of outputs", rows * channels, out.len())?;
+        let job = ConvJob { conv: self, input: A::as_bytes(input) };
+        Ok((Job::Conv(job), OutputBlock::new(out, rows, channels, channels)))
+    }
+
+    /// Whether output pixel `m` reads input pixel `m` alone.
+    fn is_matrix(&self) -> bool {
+        let shape = &self.shape;
+        shape.kernel == [1, 1]
+            && shape.stride == [1, 1]
+            && shape.pad == crate::Padding::default()
+            && shape.groups == 1
+    }
+
+    fn lhs<'a>(&'a self, input: &'a [u8], group: usize) -> Lhs<'a> {
+        if self.is_matrix() {
+            let channels = self.shape.in_channels;
+            return Lhs::Matrix(MatrixRows {
+                data: input,
+                rows: self.shape.output_rows(),
+                columns: channels,
+                row_stride: channels,
+                column_stride: 1,
+            });
+        }
+        Lhs::Patches(self.patches(input, group))
+    }
+
+    /// The patches of a channel group; of a depthwise convolution, of all channels.
+    fn patches<'a>(&'a self, input: &'a [u8], group: usize) -> PatchRows<'a> {
+        let shape = &self.shape;
+        PatchRows {
+            data: input,
+            geometry: PatchGeometry {
+                batch: shape.batch,
+                input: shape.input,
+                channels: shape.in_channels,
+                kernel: shape.kernel,
+                stride: shape.stride,
+                dilation: shape.dilation,
+                pad: [shape.pad.top, shape.pad.left],
+                output: shape.output(),
+            },
+            first_channel: group * self.padding.len(),
+            group_channels: self.padding.len(),
+            padding: &self.padding,
+        }
+    }
+}
+
+/// A convolution and its input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConvJob<'a> {
+    conv: &'a Conv2d,
+    input: &'a [u8],
+}
+
+impl ConvJob<'_> {
+    /// Fills rows of the output, one channel group after the other.
+    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+        let conv = self.conv;
+        let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);
+        let groups = match conv.weights.packed() {
+            Packed::Panels(groups) => groups,
+            Packed::Taps(weights) => {
+                let (init, stage) = (conv.columns.init(0), conv.epilogue.stage(0, None));
+                let patches = conv.patches(self.input, 0);
+                let call = depthwise::Call { backend, patches, signed, weights, init, stage };
+                depthwise::run(&call, out, &mut workspace.0);
+                return;
+            }
+        };
+        let mut rest = out;
+        for (group, panels) in groups.iter().enumerate() {
+            let (block, others) = rest.split_columns(panels.columns());
+            rest = others;
+            let first = group * panels.padded_columns();
+            let call = Call {
+                backend,
+                lhs: conv.lhs(self.input, group),
+                lhs_signed: signed,
+                panels,
+                init: conv.columns.init(first),
+                weight_zeros: conv.columns.weight_zeros(first),
+                stage: conv.epilogue.stage(first, None),
+            };
+            gemm::run(&call, block.from_first_column(), &mut workspace.0);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Addition and multiplication of two tensors.
+
+use eightbit_kernels::elementwise::{self, AddCall, MulCall, Target};
+
+use super::{check_factor, clamped, whole};
+use crate::gemm::{check_size, check_type};
+use crate::{Backend, Element, Error, QuantizedType};
+
+/// Sum of two tensors of any scales.
+///
+/// ```
+/// use eightbit::{Backend, QuantizedType, elementwise::Add};
+/// let add = Add::new(
+///     Backend::best()?,
+///     QuantizedType::u8(0.5, 0)?,
+///     QuantizedType::i8(0.25, 0)?,
+///     QuantizedType::u8(1.0, 10)?,
+/// )?;
+/// let mut out = [0u8; 2];
+/// add.run(&[4u8, 100], &[8i8, -8], &mut out)?;
+/// assert_eq!(out, [14, 58]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Add {
+    backend: Backend,
+    operands: Operands,
+    factors: [f32; 2],
+}
+
+/// Product of two tensors, element by element.
+///
+/// ```
+/// use eightbit::{Backend, QuantizedType, elementwise::Mul};
+/// let halves = QuantizedType::u8(0.5, 0)?;
+/// let mul = Mul::new(Backend::best()?, halves, halves, QuantizedType::i8(1.0, 0)?)?;
+/// let mut out = [0i8; 3];
+/// mul.run(&[4u8, 3, 200], &[8u8], &mut out)?; // one factor for all
+/// assert_eq!(out, [8, 6, 127]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Mul {
+    backend: Backend,
+    operands: Operands,
+    factor: f32,
+}
+
+/// Elements of a repeated operand.
+const PIECE: usize = 256;
+
+/// What two operands and their result have in common.
+#[derive(Clone, Copy, Debug)]
+struct Operands {
+    a: QuantizedType,
+    b: QuantizedType,
+    output: QuantizedType,
+    target: Target,
+}
+
+impl Operands {
+    fn new(a: QuantizedType, b: QuantizedType, output: QuantizedType) -> Operands {
+        Operands { a, b, output, target: whole(&output) }
+    }
+
+    fn zeros(&self) -> [i32; 2] {
+        [self.a.zero_point(), self.b.zero_point()]
+    }
+
+    /// Runs `part` on pieces of the operands of the same length: the whole, or repetitions of `b`.
+    fn run<A: Element, B: Element, O: Element>(
+        &self,
+        a: &[A],
+        b: &[B],
+        out: &mut [O],
+        part: impl Fn(&[A], &[B], &mut [O]),
+    ) -> Result<(), Error> {
+        check_type("the first operand", self.a.element(), A::TYPE)?;
+        check_type("the second operand", self.b.element(), B::TYPE)?;
+        check_type("the output", self.output.element(), O::TYPE)?;
+        check_size("length of the output", a.len(), out.len())?;
+        if a.is_empty() {
+            return Ok(());
+        }
+        if b.is_empty() || !a.len().is_multiple_of(b.len()) {
+            let what = "length of the second operand, or a divisor of it,";
+            return Err(Error::Mismatch { what, expected: a.len(), found: b.len() });
+        }
+        // A short operand is written out a few times, so that the pieces are worth a call.
+        let mut repeated = [B::default(); PIECE];
+        let b = if a.len() > b.len() && b.len() <= PIECE / 2 {
+            let repetitions = repeated.chunks_exact_mut(b.len());
+            let len = repetitions.len() * b.len();
+            repetitions.for_each(|copy| copy.copy_from_slice(b));
+            &repeated[..len]
+        } else {
+            b
+        };
+        for (a, out) in a.chunks(b.len()).zip(out.chunks_mut(b.len())) {
+            part(a, &b[..a.len()], out);
+        }
+        Ok(())
+    }
+}
+
+impl Add {
+    /// Plans the addition of tensors of types `a` and `b` to one of type `output`.
+    ///
+    /// # Errors
+    ///
+    /// If an input scale is more than 2¹⁰⁰ times the output's.
+    pub fn new(
+        backend: Backend,
+        a: QuantizedType,
+        b: QuantizedType,
+        output: QuantizedType,
+    ) -> Result<Add, Error> {
+        let factor = |of: QuantizedType| check_factor("a_scale / out_scale", of.scale() / output.scale());
+        Ok(Add { backend, operands: Operands::new(a, b, output), factors: [factor(a)?, factor(b)?] })
+    }
+
+    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    ///
+    /// # Errors
+    ///
+    /// If that is no range of the output's type.
+    pub fn clamped(mut self, low: i32, high: i32) -> Result<Add, Error> {
+        self.operands.target = clamped(&self.operands.output, low, high)?;
+        Ok(self)
+    }
+
+    /// Adds. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    ///
+    /// # Errors
+    ///
+    /// If element types are not those of the plan, or lengths do not fit. Nothing is written then.
+    pub fn run<A: Element, B: Element, O: Element>(
+        &self,
+        a: &[A],
+        b: &[B],
+        out: &mut [O],
+    ) -> Result<(), Error> {
+        let (backend, factors) = (self.backend, self.factors);
+        let (zeros, target) = (self.operands.zeros(), self.operands.target);
+        self.operands.run(a, b, out, |a, b, out| {
+            elementwise::add(&AddCall { backend, a, b, zeros, factors, target }, out);
+        })
+    }
+}
+
+impl Mul {
+    /// Plans the multiplication of tensors of types `a` and `b` to one of type `output`.
+    ///
+    /// # Errors
+    ///
+    /// If the product of the input scales is more than 2¹⁰⁰ times the output's.
+    pub fn new(
+        backend: Backend,
+        a: QuantizedType,
+        b: QuantizedType,
+        output: QuantizedType,
+    ) -> Result<Mul, Error> {
+        let factor = check_factor("a_scale · b_scale / out_scale", a.scale() * b.scale() / output.scale())?;
+        Ok(Mul { backend, operands: Operands::new(a, b, output), factor })
+    }
+
+    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    ///
+    /// # Errors
+    ///
+    /// If that is no range of the output's type.
+    pub fn clamped(mut self, low: i32, high: i32) -> Result<Mul, Error> {
+        self.operands.target = clamped(&self.operands.output, low, high)?;
+        Ok(self)
+    }
+
+    /// Multiplies. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    ///
+    /// # Errors
+    ///
+    /// If element types are not those of the plan, or lengths do not fit. Nothing is written then.
+    pub fn run<A: Element, B: Element, O: Element>(
+        &self,
+        a: &[A],
+        b: &[B],
+        out: &mut [O],
+    ) -> Result<(), Error> {
+        let (backend, factor) = (self.backend, self.factor);
+        let (zeros, target) = (self.operands.zeros(), self.operands.target);
+        self.operands.run(a, b, out, |a, b, out| {
+            elementwise::mul(&MulCall { backend, a, b, zeros, factor, target }, out);
+        })
+    }
+}

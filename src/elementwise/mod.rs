@@ -1,0 +1,51 @@
+//! Operators that treat every element on its own.
+//!
+//! # Numerics
+//!
+//! These formulas are normative; [`reference`](crate::reference) transcribes them. Integers are exact; every operation
+//! on `f32` is rounded on its own, to nearest, ties to even. `target(x)` stands for
+//! `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` with the output's zero point, where
+//! `low ..= high` is the output's range, or the narrower one that a fused activation clamps to. Factors are computed
+//! once, in `f32`, from left to right as written.
+//!
+//! | operator | output |
+//! |---|---|
+//! | [`Add`] | `target(f32(a − a_zero) · (a_scale / out_scale) + f32(b − b_zero) · (b_scale / out_scale))` |
+//! | [`Mul`] | `target(f32((a − a_zero) · (b − b_zero)) · (a_scale · b_scale / out_scale))` |
+//! | [`Requantize`] | `target(f32(x − in_zero) · (in_scale / out_scale))` |
+//! | [`Quantize`] | `target(x / scale)`; NaN as 0, so that it becomes the zero point; ±∞ saturate |
+//! | [`Dequantize`] | `f32(x − zero) · scale` |
+//! | [`LookupTable`] | `quantize(f(dequantize(x)))`, computed for the 256 inputs there are |
+//!
+//! Factors above 2¹⁰⁰ are refused, so no intermediate result overflows.
+
+mod binary;
+mod convert;
+mod lookup;
+
+pub use binary::{Add, Mul};
+pub use convert::{Dequantize, Quantize, Requantize};
+pub use lookup::LookupTable;
+
+use eightbit_kernels::elementwise::{MAX_FACTOR, Target};
+
+use crate::epilogue::in_range;
+use crate::{Error, QuantizedType};
+
+/// The whole range of a quantized type.
+pub(crate) fn whole(of: &QuantizedType) -> Target {
+    let (low, high) = of.element().integer_range();
+    Target { zero_point: of.zero_point(), low, high }
+}
+
+/// The range `low ..= high` of a quantized type.
+pub(crate) fn clamped(of: &QuantizedType, low: i32, high: i32) -> Result<Target, Error> {
+    let (min, max) = of.element().integer_range();
+    in_range("least output value", low, min, max)?;
+    in_range("greatest output value", high, low, max)?;
+    Ok(Target { zero_point: of.zero_point(), low, high })
+}
+
+pub(crate) fn check_factor(what: &'static str, factor: f32) -> Result<f32, Error> {
+    if (0.0..=MAX_FACTOR).contains(&factor) { Ok(factor) } else { Err(Error::Factor { what, found: factor }) }
+}

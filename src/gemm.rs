@@ -1,0 +1,352 @@
+//! Matrix multiplication: the plan that is made once and run often.
+
+use std::sync::Arc;
+
+use eightbit_kernels::gemm::{self, Activations, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels};
+
+use crate::epilogue::{Columns, Epilogue, in_range};
+use crate::job::Job;
+use crate::packed::Packed;
+use crate::{
+    Backend, Element, ElementType, Error, MatMut, MatRef, OutputElement, PackedWeights, Stage, Tasks,
+    Workspace,
+};
+
+/// A matrix multiplication with everything that is known before the activations: weights, zero points, bias, and what
+/// becomes of the accumulators.
+///
+/// `out[m][n] = stage( Σ_k (lhs[m][k] − lhs_zero)·(weights[k][n] − weight_zero[n]) + bias[n] )`
+///
+/// Making a plan checks and allocates; running it does neither, given a workspace that is large enough.
+///
+/// ```
+/// use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
+/// let weights = MatRef::new(&[1i8, -1, 0, 2], 2, 2)?;
+/// let packed = PackedWeights::pack(Backend::best()?, &weights, 0)?;
+/// let gemm = Gemm::new(packed, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+/// let mut out = [0i32; 4];
+/// gemm.run(MatRef::new(&[1u8, 2, 3, 4], 2, 2)?, MatMut::new(&mut out, 2, 2)?, &mut Workspace::new())?;
+/// assert_eq!(out, [1, 3, 3, 5]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gemm {
+    weights: Arc<PackedWeights>,
+    lhs: ElementType,
+    bias: Option<Vec<i32>>,
+    columns: ColumnTerms,
+    epilogue: Epilogue,
+}
+
+/// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups lie one after the other, padded.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnTerms {
+    init: Vec<i32>,
+    weight_zeros: Vec<i32>,
+    any_weight_zero: bool,
+}
+
+impl ColumnTerms {
+    pub(crate) fn new(columns: Columns) -> ColumnTerms {
+        let len = columns.groups * columns.padded;
+        ColumnTerms { init: vec![0; len], weight_zeros: vec![0; len], any_weight_zero: false }
+    }
+
+    /// Computes the terms for activations of type `lhs` with zero point `lhs_zero`; allocates nothing.
+    pub(crate) fn update(
+        &mut self,
+        weights: &PackedWeights,
+        bias: Option<&[i32]>,
+        lhs: ElementType,
+        lhs_zero: i32,
+    ) {
+        let activations = Activations { signed: lhs == ElementType::I8, zero_point: lhs_zero };
+        let groups = match weights.packed() {
+            Packed::Panels(groups) => groups,
+            Packed::Taps(taps) => {
+                taps.initial_accumulators(bias, activations.zero_point, activations.signed, &mut self.init);
+                return;
+            }
+        };
+        self.any_weight_zero = false;
+        let (mut first, mut padded) = (0, 0);
+        for panels in groups {
+            self.any_weight_zero |= panels.initial_accumulators(
+                weights.backend(),
+                bias.map(|bias| &bias[first..]),
+                activations,
+                |column| weights.zero_points().of(first + column),
+                &mut self.init[padded..],
+                &mut self.weight_zeros[padded..],
+            );
+            first += panels.columns();
+            padded += panels.padded_columns();
+        }
+    }
+
+    pub(crate) fn init(&self, first: usize) -> &[i32] {
+        &self.init[first..]
+    }
+
+    pub(crate) fn weight_zeros(&self, first: usize) -> Option<&[i32]> {
+        self.any_weight_zero.then(|| &self.weight_zeros[first..])
+    }
+}
+
+impl Gemm {
+    /// Plans the multiplication of activations of type `lhs` (`U8` or `I8`) and zero point `lhs_zero` with `weights`.
+    ///
+    /// `bias` is one `i32` per column, in units of `lhs_scale · weight_scale[n]`, added mod 2³² to the accumulator.
+    ///
+    /// # Errors
+    ///
+    /// If a vector's length is not the number of columns, a zero point or clamp lies outside its type, or a scale is
+    /// not finite and positive.
+    pub fn new(
+        weights: impl Into<Arc<PackedWeights>>,
+        lhs: ElementType,
+        lhs_zero: i32,
+        bias: Option<&[i32]>,
+        stage: &Stage,
+    ) -> Result<Gemm, Error> {
+        let weights = weights.into();
+        let Packed::Panels(groups) = weights.packed() else {
+            let why = "weights of a depthwise convolution cannot multiply a matrix: use Conv2d".into();
+            return Err(Error::Shape { what: "matrix multiplication", why });
+        };
+        check_size("channel groups of a matrix", 1, groups.len())?;
+        check_activations(lhs, lhs_zero)?;
+        check_bias(bias, weights.columns())?;
+        let columns = columns(&weights);
+        let epilogue = Epilogue::new(stage, columns)?;
+        let mut terms = ColumnTerms::new(columns);
+        terms.update(&weights, bias, lhs, lhs_zero);
+        Ok(Gemm { weights, lhs, bias: bias.map(<[i32]>::to_vec), columns: terms, epilogue })
+    }
+
+    /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing; takes time in
+    /// proportion to the columns.
+    ///
+    /// # Errors
+    ///
+    /// If the zero point lies outside the activations' type.
+    pub fn set_lhs_zero_point(&mut self, lhs_zero: i32) -> Result<(), Error> {
+        check_activations(self.lhs, lhs_zero)?;
+        self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, lhs_zero);
+        Ok(())
+    }
+
+    /// The weights.
+    #[must_use]
+    pub fn weights(&self) -> &PackedWeights {
+        &self.weights
+    }
+
+    /// The type that the plan writes.
+    #[must_use]
+    pub fn output(&self) -> ElementType {
+        self.epilogue.output()
+    }
+
+    /// Bytes of workspace with which a call allocates nothing.
+    #[must_use]
+    pub fn workspace_bytes(&self) -> usize {
+        gemm::scratch_bytes(self.weights.backend(), self.panels()).unwrap_or(usize::MAX)
+    }
+
+    /// Which kernels, tile and blocking a multiplication of `rows` rows takes, and why, for people.
+    #[must_use]
+    pub fn explain(&self, rows: usize) -> String {
+        explain_gemm(self.weights.backend(), self.panels(), rows, self.output(), self.columns.any_weight_zero)
+    }
+
+    /// Computes `out`: `lhs.rows() × weights.columns()`.
+    ///
+    /// # Errors
+    ///
+    /// If shapes or element types are not those of the plan. Nothing is written then.
+    pub fn run<A: Element, T: OutputElement>(
+        &self,
+        lhs: MatRef<'_, A>,
+        out: MatMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
+        self.job(&lhs, None).run(out.block(), workspace);
+        Ok(())
+    }
+
+    /// As [`run`](Self::run), for activations that were quantized row by row: a [`Stage::Dequantize`] multiplies row
+    /// `m` by `row_scale[m]` too.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if the plan does not dequantize, there is not one factor per row, or one is not
+    /// finite and positive.
+    pub fn run_scaled<A: Element, T: OutputElement>(
+        &self,
+        lhs: MatRef<'_, A>,
+        row_scale: &[f32],
+        out: MatMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        self.check(&lhs, Some(row_scale), out.rows(), out.columns(), T::TYPE)?;
+        self.job(&lhs, Some(row_scale)).run(out.block(), workspace);
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
+    /// takes a workspace of its own. The result does not depend on the split.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, A: Element, T: OutputElement>(
+        &'a self,
+        lhs: MatRef<'a, A>,
+        out: MatMut<'a, T>,
+        count: usize,
+    ) -> Result<Tasks<'a, T>, Error> {
+        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
+        Ok(Tasks::new(Job::Gemm(self.job(&lhs, None)), out.block(), count))
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<A: Element, T: OutputElement>(
+        &self,
+        lhs: MatRef<'_, A>,
+        out: MatMut<'_, T>,
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        check_workspaces(workspaces)?;
+        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
+        crate::tasks::run_rayon(Job::Gemm(self.job(&lhs, None)), out.block(), workspaces);
+        Ok(())
+    }
+
+    fn panels(&self) -> &PackedPanels {
+        match self.weights.packed() {
+            Packed::Panels(groups) => &groups[0],
+            Packed::Taps(_) => unreachable!("refused when the plan was made"),
+        }
+    }
+
+    fn check<A: Element>(
+        &self,
+        lhs: &MatRef<'_, A>,
+        row_scale: Option<&[f32]>,
+        rows: usize,
+        columns: usize,
+        output: ElementType,
+    ) -> Result<(), Error> {
+        check_type("the activations", self.lhs, A::TYPE)?;
+        check_type("the output", self.epilogue.output(), output)?;
+        check_size("columns of the activations", self.weights.depth(), lhs.columns())?;
+        check_size("rows of the output", lhs.rows(), rows)?;
+        check_size("columns of the output", self.weights.columns(), columns)?;
+        if let Some(row_scale) = row_scale {
+            check_type("the output of a call with row scales", ElementType::F32, output)?;
+            check_size("number of row scales", lhs.rows(), row_scale.len())?;
+            if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
+                return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
+            }
+        }
+        Ok(())
+    }
+
+    fn job<'a, A: Element>(&'a self, lhs: &MatRef<'a, A>, row_scale: Option<&'a [f32]>) -> GemmJob<'a> {
+        GemmJob { gemm: self, lhs: lhs.lhs(), row_scale }
+    }
+}
+
+/// A multiplication and its activations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GemmJob<'a> {
+    gemm: &'a Gemm,
+    lhs: MatrixRows<'a>,
+    row_scale: Option<&'a [f32]>,
+}
+
+impl GemmJob<'_> {
+    /// Fills a block of the output.
+    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+        let plan = self.gemm;
+        let call = Call {
+            backend: plan.weights.backend(),
+            lhs: Lhs::Matrix(self.lhs),
+            lhs_signed: plan.lhs == ElementType::I8,
+            panels: plan.panels(),
+            init: plan.columns.init(0),
+            weight_zeros: plan.columns.weight_zeros(0),
+            stage: plan.epilogue.stage(0, self.row_scale),
+        };
+        gemm::run(&call, out, &mut workspace.0);
+    }
+}
+
+/// The columns of packed weights, as plans lay them out.
+pub(crate) fn columns(weights: &PackedWeights) -> Columns {
+    let (groups, padded) = match weights.packed() {
+        Packed::Panels(groups) => (groups.len(), groups.first().map_or(0, PackedPanels::padded_columns)),
+        Packed::Taps(taps) => (1, taps.padded_channels()),
+    };
+    Columns { total: weights.columns(), groups, padded }
+}
+
+pub(crate) fn explain_gemm(
+    backend: Backend,
+    panels: &PackedPanels,
+    rows: usize,
+    output: ElementType,
+    weight_zeros: bool,
+) -> String {
+    let tiling = gemm::tiling(backend, rows, panels).expect("weights are packed for their backend");
+    format!(
+        "{rows}×{}×{} → {output}: backend {backend}, layout {}, tiles of {}×{}, blocks of {} columns{}",
+        panels.depth(),
+        panels.columns(),
+        panels.layout(),
+        tiling.tile_rows,
+        tiling.tile_panels * PANEL,
+        tiling.block_panels * PANEL,
+        if weight_zeros { ", sums of rows for the weights' zero points" } else { "" },
+    )
+}
+
+pub(crate) fn check_activations(element: ElementType, zero_point: i32) -> Result<(), Error> {
+    if !matches!(element, ElementType::U8 | ElementType::I8) {
+        return Err(Error::ElementType {
+            what: "the activations",
+            expected: ElementType::U8,
+            found: element,
+        });
+    }
+    let (low, high) = element.integer_range();
+    in_range("activation zero point", zero_point, low, high)
+}
+
+#[cfg(feature = "rayon")]
+pub(crate) fn check_workspaces(workspaces: &[Workspace]) -> Result<(), Error> {
+    if workspaces.is_empty() {
+        let why = "at least one workspace is needed, one for each part that may run at a time".into();
+        return Err(Error::Shape { what: "parallel call", why });
+    }
+    Ok(())
+}
+
+pub(crate) fn check_bias(bias: Option<&[i32]>, channels: usize) -> Result<(), Error> {
+    bias.map_or(Ok(()), |bias| check_size("number of biases", channels, bias.len()))
+}
+
+pub(crate) fn check_type(what: &'static str, expected: ElementType, found: ElementType) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::ElementType { what, expected, found }) }
+}
+
+pub(crate) fn check_size(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::Mismatch { what, expected, found }) }
+}

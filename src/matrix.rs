@@ -1,0 +1,196 @@
+//! Matrix views: shape and strides, checked once.
+
+use crate::{Element, Error, OutputElement};
+
+/// A matrix that is read: `rows × columns` elements of a slice, any strides (a transposed matrix is one with its
+/// strides exchanged; a stride may be 0 to repeat elements).
+#[derive(Clone, Copy, Debug)]
+pub struct MatRef<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T> MatRef<'a, T> {
+    /// A row-major matrix without gaps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooShort`] if `data` has fewer than `rows · columns` elements, [`Error::Shape`] if that overflows.
+    ///
+    /// ```
+    /// let m = eightbit::MatRef::new(&[1u8, 2, 3, 4, 5, 6], 2, 3)?;
+    /// assert_eq!(m.get(1, 0), Some(&4));
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    pub fn new(data: &'a [T], rows: usize, columns: usize) -> Result<MatRef<'a, T>, Error> {
+        Self::with_strides(data, rows, columns, columns, 1)
+    }
+
+    /// A matrix whose element (`r`, `c`) is `data[r · row_stride + c · column_stride]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_strides(
+        data: &'a [T],
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Result<MatRef<'a, T>, Error> {
+        let needed = extent(rows, columns, row_stride, column_stride).ok_or_else(|| overflow("matrix"))?;
+        if needed > data.len() {
+            return Err(Error::TooShort { what: "matrix", needed, found: data.len() });
+        }
+        Ok(MatRef { data, rows, columns, row_stride, column_stride })
+    }
+
+    /// The same elements with rows and columns exchanged.
+    #[must_use]
+    pub fn transposed(self) -> MatRef<'a, T> {
+        MatRef {
+            data: self.data,
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+        }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The element at (`row`, `column`), if there is one.
+    #[must_use]
+    pub fn get(&self, row: usize, column: usize) -> Option<&'a T> {
+        if row < self.rows && column < self.columns {
+            self.data.get(row * self.row_stride + column * self.column_stride)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn at(&self, row: usize, column: usize) -> &'a T {
+        &self.data[row * self.row_stride + column * self.column_stride]
+    }
+}
+
+impl<'a, T: Element> MatRef<'a, T> {
+    pub(crate) fn lhs(&self) -> eightbit_kernels::gemm::MatrixRows<'a> {
+        eightbit_kernels::gemm::MatrixRows {
+            data: T::as_bytes(self.data),
+            rows: self.rows,
+            columns: self.columns,
+            row_stride: self.row_stride,
+            column_stride: self.column_stride,
+        }
+    }
+
+    pub(crate) fn weights(
+        &self,
+        segments: usize,
+        segment_len: usize,
+    ) -> eightbit_kernels::gemm::WeightView<'a> {
+        eightbit_kernels::gemm::WeightView {
+            data: T::as_bytes(self.data),
+            signed: T::SIGNED,
+            columns: self.columns,
+            segments,
+            segment_len,
+            depth_stride: self.row_stride,
+            column_stride: self.column_stride,
+        }
+    }
+}
+
+/// A matrix that is written: row-major, unit column stride, rows any distance apart that keeps them disjoint.
+#[derive(Debug)]
+pub struct MatMut<'a, T> {
+    data: &'a mut [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+}
+
+impl<'a, T: OutputElement> MatMut<'a, T> {
+    /// A row-major matrix without gaps.
+    ///
+    /// # Errors
+    ///
+    /// As [`MatRef::new`].
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> Result<MatMut<'a, T>, Error> {
+        Self::with_row_stride(data, rows, columns, columns)
+    }
+
+    /// A matrix whose element (`r`, `c`) is `data[r · row_stride + c]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`MatRef::new`], and [`Error::Overlap`] if rows overlap.
+    pub fn with_row_stride(
+        data: &'a mut [T],
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+    ) -> Result<MatMut<'a, T>, Error> {
+        if rows > 1 && row_stride < columns {
+            return Err(Error::Overlap { what: "the output matrix", row_stride, columns });
+        }
+        let needed = extent(rows, columns, row_stride, 1).ok_or_else(|| overflow("output matrix"))?;
+        if needed > data.len() {
+            return Err(Error::TooShort { what: "output matrix", needed, found: data.len() });
+        }
+        Ok(MatMut { data, rows, columns, row_stride })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The rows, from the first on.
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = &'a mut [T]> {
+        let columns = self.columns;
+        let rows = self.data.chunks_mut(self.row_stride.max(1)).take(self.rows);
+        rows.map(move |row| &mut row[..columns])
+    }
+
+    pub(crate) fn block(self) -> eightbit_kernels::gemm::OutputBlock<'a, T> {
+        eightbit_kernels::gemm::OutputBlock::new(self.data, self.rows, self.columns, self.row_stride)
+    }
+}
+
+/// Elements that a strided matrix spans; `None` on overflow.
+fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
+    // The count itself must not overflow either: callers multiply it by element sizes.
+    rows.checked_mul(columns).filter(|&count| count <= isize::MAX as usize)?;
+    if rows == 0 || columns == 0 {
+        return Some(0);
+    }
+    let down = (rows - 1).checked_mul(row_stride)?;
+    let across = (columns - 1).checked_mul(column_stride)?;
+    down.checked_add(across)?.checked_add(1)
+}
+
+fn overflow(what: &'static str) -> Error {
+    Error::Shape { what, why: "the number of elements overflows".into() }
+}

@@ -1,0 +1,186 @@
+//! Packed weights: made once, self-describing, saved and loaded.
+
+mod format;
+
+use std::sync::Arc;
+
+use eightbit_kernels::Bytes;
+use eightbit_kernels::depthwise::{PackedTaps, TapsView};
+use eightbit_kernels::gemm::PackedPanels;
+
+use crate::epilogue::in_range;
+use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, Per};
+
+/// Weights in the order that a backend's kernels read them, with their zero points.
+///
+/// They are made once, when a model is loaded, and can be saved ([`to_bytes`](Self::to_bytes)) and loaded
+/// ([`from_bytes`](Self::from_bytes), or [`from_shared`](Self::from_shared) to use a mapped file in place). Saved weights
+/// describe themselves: a damaged file, or one packed for a layout that the backend does not read, is a typed error.
+#[derive(Clone, Debug)]
+pub struct PackedWeights {
+    backend: Backend,
+    element: ElementType,
+    zero_points: Per<i32>,
+    packed: Packed,
+}
+
+/// The weights, packed for one of the two kinds of kernels.
+#[derive(Clone, Debug)]
+pub(crate) enum Packed {
+    /// For matrix multiplication: one for each channel group, at least one, all of the same shape.
+    Panels(Vec<PackedPanels>),
+    /// For depthwise convolution.
+    Taps(PackedTaps),
+}
+
+impl PackedWeights {
+    /// Packs a `k × n` matrix for a backend. A matrix kept as `n × k` is packed as its
+    /// [`transposed`](MatRef::transposed) view, without copying.
+    ///
+    /// # Errors
+    ///
+    /// If there is not one zero point per column (or one for all), or one is outside the weights' type.
+    ///
+    /// ```
+    /// use eightbit::{Backend, MatRef, PackedWeights};
+    /// let weights = MatRef::new(&[1i8, 2, 3, 4, 5, 6], 3, 2)?;
+    /// let packed = PackedWeights::pack(Backend::best()?, &weights, 0)?;
+    /// assert_eq!((packed.depth(), packed.columns()), (3, 2));
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    pub fn pack<W: Element>(
+        backend: Backend,
+        weights: &MatRef<'_, W>,
+        zero_points: impl Into<Per<i32>>,
+    ) -> Result<PackedWeights, Error> {
+        let zero_points = zero_points.into();
+        check_zero_points(&zero_points, weights.columns(), W::TYPE)?;
+        let panels = PackedPanels::pack(backend, &weights.weights(1, weights.rows()));
+        Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(vec![panels]) })
+    }
+
+    /// Packs the weights of a convolution of a checked shape: OHWI, as many as the shape says.
+    pub(crate) fn pack_convolution<W: Element>(
+        backend: Backend,
+        shape: &Conv2dShape,
+        weights: &[W],
+        zero_points: Per<i32>,
+    ) -> Result<PackedWeights, Error> {
+        check_zero_points(&zero_points, shape.out_channels, W::TYPE)?;
+        let taps = shape.kernel[0] * shape.kernel[1];
+        if shape.is_depthwise() {
+            let view = TapsView {
+                data: W::as_bytes(weights),
+                signed: W::SIGNED,
+                channels: shape.out_channels,
+                kernel: shape.kernel,
+                tap_stride: 1,
+                channel_stride: taps,
+            };
+            let packed = Packed::Taps(PackedTaps::pack(backend, &view, |channel| zero_points.of(channel)));
+            return Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed });
+        }
+        let group_channels = shape.in_channels / shape.groups;
+        let depth = taps * group_channels;
+        let (segments, segment_len) = if PackedPanels::wants_one_segment(backend, group_channels) {
+            (1, depth)
+        } else {
+            (taps, group_channels)
+        };
+        let columns = shape.out_channels / shape.groups;
+        let views = (0..shape.groups)
+            .map(|group| {
+                let rows = &weights[group * columns * depth..(group + 1) * columns * depth];
+                Ok(MatRef::new(rows, columns, depth)?.transposed().weights(segments, segment_len))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let groups = PackedPanels::pack_groups(backend, &views);
+        Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(groups) })
+    }
+
+    /// The backend that the weights were packed for.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// The weights' type before packing: `U8` or `I8`.
+    #[must_use]
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The depth `k` (of one channel group; of a depthwise convolution, its taps).
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match &self.packed {
+            Packed::Panels(groups) => groups.first().map_or(0, PackedPanels::depth),
+            Packed::Taps(taps) => taps.kernel_size()[0] * taps.kernel_size()[1],
+        }
+    }
+
+    /// The columns `n`, of all groups together: the output channels.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        match &self.packed {
+            Packed::Panels(groups) => groups.iter().map(PackedPanels::columns).sum(),
+            Packed::Taps(taps) => taps.channels(),
+        }
+    }
+
+    /// The name of the layout: backends that share it read each other's weights.
+    #[must_use]
+    pub fn layout(&self) -> &'static str {
+        match &self.packed {
+            Packed::Panels(groups) => groups.first().map_or("", PackedPanels::layout),
+            Packed::Taps(taps) => taps.layout(),
+        }
+    }
+
+    /// The zero points, in the weights' own type.
+    #[must_use]
+    pub fn zero_points(&self) -> &Per<i32> {
+        &self.zero_points
+    }
+
+    /// The packed weights as bytes that [`from_bytes`](Self::from_bytes) reads: a header, the panels (64-byte aligned
+    /// from the start), a CRC-32 of everything before it. The same on every machine, whatever its byte order.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        format::write(self)
+    }
+
+    /// Loads weights that were saved, copying them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Packed`] if the bytes are damaged, truncated, of another version, or in a layout that `backend` does
+    /// not read.
+    pub fn from_bytes(backend: Backend, bytes: &[u8]) -> Result<PackedWeights, Error> {
+        format::read(backend, bytes, |range| Some(Bytes::copy_from(bytes.get(range)?)))
+    }
+
+    /// Loads weights that were saved and uses the panels where they are: a file that is mapped into memory, say. The
+    /// whole buffer is read once, for its checksum.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_shared(
+        backend: Backend,
+        buffer: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    ) -> Result<PackedWeights, Error> {
+        let bytes = (*buffer).as_ref();
+        format::read(backend, bytes, |range| Bytes::shared(Arc::clone(&buffer), range.start, range.len()))
+    }
+
+    pub(crate) fn packed(&self) -> &Packed {
+        &self.packed
+    }
+}
+
+fn check_zero_points(zero_points: &Per<i32>, columns: usize, element: ElementType) -> Result<(), Error> {
+    zero_points.expect_channels("number of weight zero points", columns)?;
+    let (low, high) = element.integer_range();
+    zero_points.values().try_for_each(|(_, zero_point)| in_range("weight zero point", zero_point, low, high))
+}

@@ -1,0 +1,70 @@
+//! Operators that treat every element on its own; see [`elementwise`](crate::elementwise) for the formulas.
+
+use crate::QuantizedType;
+
+/// `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point`, NaN as 0.
+fn target(x: f32, output: &QuantizedType, (low, high): (i32, i32)) -> i32 {
+    let x = if x.is_nan() { 0.0 } else { x };
+    let zero_point = output.zero_point();
+    let steps = x.clamp((low - zero_point) as f32, (high - zero_point) as f32).round_ties_even();
+    steps as i32 + zero_point
+}
+
+/// The sum of elements `a` and `b`, clamped to `clamp` (least and greatest output).
+#[must_use]
+pub fn add_elements(
+    a: i32,
+    a_type: &QuantizedType,
+    b: i32,
+    b_type: &QuantizedType,
+    output: &QuantizedType,
+    clamp: (i32, i32),
+) -> i32 {
+    let x = (a - a_type.zero_point()) as f32 * (a_type.scale() / output.scale());
+    let y = (b - b_type.zero_point()) as f32 * (b_type.scale() / output.scale());
+    target(x + y, output, clamp)
+}
+
+/// The product of elements `a` and `b`, clamped to `clamp`.
+#[must_use]
+pub fn mul_elements(
+    a: i32,
+    a_type: &QuantizedType,
+    b: i32,
+    b_type: &QuantizedType,
+    output: &QuantizedType,
+    clamp: (i32, i32),
+) -> i32 {
+    let product = (a - a_type.zero_point()) * (b - b_type.zero_point());
+    target(product as f32 * (a_type.scale() * b_type.scale() / output.scale()), output, clamp)
+}
+
+/// Element `x` in another quantized type, clamped to `clamp`.
+#[must_use]
+pub fn requantize_element(x: i32, input: &QuantizedType, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
+    target((x - input.zero_point()) as f32 * (input.scale() / output.scale()), output, clamp)
+}
+
+/// The element next to the real number `x`, ties to even, clamped to `clamp`; the zero point for NaN.
+#[must_use]
+pub fn quantize_element(x: f32, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
+    target(x / output.scale(), output, clamp)
+}
+
+/// The real number that element `x` stands for.
+#[must_use]
+pub fn dequantize_element(x: i32, input: &QuantizedType) -> f32 {
+    (x - input.zero_point()) as f32 * input.scale()
+}
+
+/// The average of `count` elements whose sum, each less the zero point, is `sum`; clamped to `clamp`.
+#[must_use]
+pub fn average_elements(
+    sum: i32,
+    count: usize,
+    input: &QuantizedType,
+    output: &QuantizedType,
+    clamp: (i32, i32),
+) -> i32 {
+    target(sum as f32 * (input.scale() / (output.scale() * count as f32)), output, clamp)
+}

@@ -1,0 +1,35 @@
+//! Scratch memory that the caller keeps.
+
+use eightbit_kernels::Scratch;
+
+/// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call whose plan says
+/// [`workspace_bytes`](crate::Gemm::workspace_bytes) allocates nothing in a workspace of that size.
+///
+/// One workspace serves one thread at a time.
+///
+/// ```
+/// let workspace = eightbit::Workspace::with_capacity(1 << 16);
+/// assert!(workspace.capacity() >= 1 << 16);
+/// ```
+#[derive(Debug, Default)]
+pub struct Workspace(pub(crate) Scratch);
+
+impl Workspace {
+    /// An empty workspace; allocates nothing yet.
+    #[must_use]
+    pub const fn new() -> Workspace {
+        Workspace(Scratch::new())
+    }
+
+    /// A workspace of at least `bytes` bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Workspace {
+        Workspace(Scratch::with_capacity(bytes))
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Runs the suites on instruction sets that this machine may lack, and prints what was executed.
+#
+#   run.sh [TARGET…]      TARGET: native, all (the emulated ones), or
+#
+#   aarch64-i8mm      QEMU, every Arm extension: dot products and matrix products
+#   aarch64-dotprod   QEMU, Neoverse N1: dot products
+#   aarch64-neon      QEMU, Cortex-A53: neither
+#   x86-avx2          QEMU, Haswell: AVX2 and no more
+#   x86-sse2          QEMU, the first 64-bit x86: neither AVX2 nor SSE4
+#   avx-vnni          Bochs, Arrow Lake: AVX-VNNI, no AVX-512
+#   avx512-vnni       Bochs, Sapphire Rapids: AVX-512 VNNI
+#   big-endian        QEMU, s390x
+#   32-bit            i686 on the processor itself
+#
+# Every target names the backends that its suites must execute. The result is a table, and the file
+# target/emulation/results.tsv: target, suite, backend, cases, verdict. Exits with 1 if any case differed, any test
+# failed, or a demanded backend did not run.
+#
+# EIGHTBIT_CASES: cases per suite; by default as many as the emulator manages in a minute or two.
+# JOBS: how many targets run at a time (default: the number of processors).
+set -euo pipefail
+shopt -s inherit_errexit
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/common.sh"
+cd "$HERE/../.."
+OUT=${CARGO_TARGET_DIR:-$PWD/target}/emulation
+PACKAGES=(-p eightbit -p eightbit-kernels --tests)
+EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
+
+# describe TARGET: sets triple, emulator (with its argument), default number of cases and demanded backends.
+describe() {
+    case $1 in
+    native) triple=native emulator=native cases=10000 demanded=portable ;;
+    aarch64-i8mm) triple=aarch64 emulator="qemu max" cases=1000 demanded=portable,neon,neon_dotprod,neon_i8mm ;;
+    aarch64-dotprod) triple=aarch64 emulator="qemu neoverse-n1" cases=1000 demanded=portable,neon,neon_dotprod ;;
+    aarch64-neon) triple=aarch64 emulator="qemu cortex-a53" cases=1000 demanded=portable,neon ;;
+    x86-avx2) triple=x86_64 emulator="qemu-x86_64 Haswell" cases=1000 demanded=portable,avx2 ;;
+    x86-sse2) triple=x86_64 emulator="qemu-x86_64 qemu64" cases=1000 demanded=portable ;;
+    avx-vnni) triple=x86_64 emulator="bochs arrow_lake" cases=50 demanded=portable,avx2,avx_vnni ;;
+    avx512-vnni) triple=x86_64 emulator="bochs sapphire_rapids" cases=50 demanded=portable,avx2,avx_vnni,avx512_vnni ;;
+    big-endian) triple=s390x emulator="qemu qemu" cases=1000 demanded=portable ;;
+    32-bit) triple=i686 emulator="qemu host" cases=1000 demanded=portable ;;
+    *) die "unknown target $1: there are native, all, ${EMULATED[*]}" ;;
+    esac
+    if [ "$1" = native ]; then
+        local flag
+        for flag in avx2 avx_vnni avx512_vnni; do
+            if grep -qwm 1 "$flag" /proc/cpuinfo; then demanded+=,$flag; fi
+        done
+    fi
+}
+
+# build TRIPLE: the test programs, their paths in $OUT/TRIPLE.programs.
+build() {
+    local triple=$1 log=$OUT/$1.build flags=()
+    (
+        case $triple in
+        native) ;;
+        # Static, for Bochs's guest has no libraries.
+        x86_64) export RUSTFLAGS="${RUSTFLAGS:-} -Ctarget-feature=+crt-static" ;;
+        *)
+            "$HERE/cross.sh" "$triple"
+            . "$EMULATION_DIR/env"
+            ;;
+        esac
+        [ "$triple" = native ] || {
+            export CARGO_TARGET_DIR=$OUT/build
+            flags=(--target "$triple-unknown-linux-gnu")
+        }
+        # No debugger looks at these programs, and half of the time to build them goes into what it would need.
+        export CARGO_PROFILE_TEST_DEBUG=none CARGO_PROFILE_DEV_DEBUG=none
+        cargo test --no-run "${flags[@]}" "${PACKAGES[@]}" >"$log" 2>&1
+    ) || {
+        tail -n 40 "$log" >&2
+        die "the tests do not build for $triple"
+    }
+    sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$log" | sed "s|^[^/]|$PWD/&|" >"$OUT/$triple.programs"
+    [ -s "$OUT/$triple.programs" ] || die "no test programs were built for $triple"
+}
+
+# execute TARGET: runs its programs; the output goes to $OUT/TARGET.log, and its last line tells the exit status.
+execute() {
+    local triple emulator cases demanded status=0 program runner=()
+    describe "$1"
+    export EIGHTBIT_CASES=${EIGHTBIT_CASES:-$cases} EIGHTBIT_REQUIRE_BACKENDS=$demanded
+    local kind=${emulator% *} cpu=${emulator#* }
+    mapfile -t programs <"$OUT/$triple.programs"
+    case $kind in
+    bochs) "$HERE/bochs.sh" "$cpu" "${programs[@]}" || status=1 ;;
+    *)
+        case $triple in
+        native) ;;
+        x86_64) runner=("$EMULATION_DIR/usr/bin/qemu-x86_64") ;;
+        *)
+            . "$EMULATION_DIR/env"
+            local variable=CARGO_TARGET_${triple^^}_UNKNOWN_LINUX_GNU_RUNNER
+            read -ra runner <<<"${!variable}"
+            ;;
+        esac
+        for program in "${programs[@]}"; do
+            echo "RUN $program"
+            QEMU_CPU=$cpu "${runner[@]}" "$program" --test-threads=1 --nocapture </dev/null || status=1
+        done
+        ;;
+    esac
+    echo "STATUS $status"
+}
+
+# summarize TARGET: its rows of the table, from the log. A demanded backend without a row is a row of its own.
+summarize() {
+    local triple emulator cases demanded
+    describe "$1"
+    awk -v target="$1" -v demanded="$demanded" -v OFS='\t' '
+        match($0, /SUITE [^ ]+ backend [^ ]+ cases [0-9]+ bit-equal/) {
+            split(substr($0, RSTART, RLENGTH), field, " ")
+            print target, field[2], field[4], field[6], "bit-equal"
+            ran[field[4]] = suites = 1
+        }
+        match($0, /SUITE [^ ]+ backend [^ :]+: /) {
+            split(substr($0, RSTART, RLENGTH), field, " ")
+            print target, field[2], substr(field[4], 1, length(field[4]) - 1), "-", "DIFFERS"
+        }
+        /^test [^ ]+ \.\.\. .*FAILED$/ || /^FAILED$/ { failed = 1 }
+        /^STATUS / { status = $2; ended = 1 }
+        END {
+            n = split(demanded, names, ",")
+            for (i = 1; i <= n; i++) if (!(names[i] in ran)) print target, "-", names[i], 0, "NOT RUN"
+            if (!ended || status != 0) print target, "tests", "-", "-", "FAILED"
+        }' "$OUT/$1.log"
+}
+
+targets=()
+for target in "${@:-all}"; do
+    if [ "$target" = all ]; then targets+=("${EMULATED[@]}"); else targets+=("$target"); fi
+done
+mkdir -p "$OUT"
+needs_bochs=
+declare -A built=()
+for target in "${targets[@]}"; do
+    describe "$target"
+    # The emulator of x86 levels comes with the cross compiler.
+    [[ $emulator != qemu-x86_64* ]] || "$HERE/cross.sh" aarch64
+    [[ $emulator != bochs* ]] || needs_bochs=1
+    [ -n "${built[$triple]:-}" ] || build "$triple"
+    built[$triple]=1
+done
+[ -z "$needs_bochs" ] || "$HERE/bochs.sh" setup
+
+echo "running ${targets[*]}" >&2
+for target in "${targets[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n || true; done
+    (
+        start=$SECONDS
+        execute "$target" >"$OUT/$target.log" 2>&1 || true
+        echo "$target: $((SECONDS - start)) s" >&2
+    ) &
+done
+wait
+
+results=$OUT/results.tsv
+printf 'target\tsuite\tbackend\tcases\tverdict\n' >"$results"
+for target in "${targets[@]}"; do
+    summarize "$target" >>"$results"
+done
+awk -F'\t' '{ printf "%-16s %-24s %-14s %8s  %s\n", $1, $2, $3, $4, $5 }' "$results"
+failures=$(tail -n +2 "$results" | grep -cv 'bit-equal$' || true)
+if [ "$failures" -gt 0 ]; then
+    for target in $(awk -F'\t' 'NR > 1 && $5 != "bit-equal" { print $1 }' "$results" | sort -u); do
+        echo "--- the end of $OUT/$target.log" >&2
+        tail -n 40 "$OUT/$target.log" >&2
+    done
+    echo "$failures of the rows above are not bit-equal" >&2
+    exit 1
+fi
+awk -F'\t' 'NR > 1 { rows++; cases += $4; backend[$3] } END {
+    printf "%d suites, %d cases, %d backends: every one bit-equal\n", rows, cases, length(backend) }' "$results"

@@ -1,0 +1,173 @@
+//! Convolution: kernels, strides, dilations, asymmetric padding, groups; inputs and outputs against protected pages.
+
+use eightbit::{
+    Backend, Conv2d, Conv2dShape, Element, ElementType, OutputElement, Padding, Stage, Workspace, reference,
+};
+use eightbit_kernels::testing::{Guard, Guarded};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::gemm::Drawn;
+use crate::support::{Fill, Random, StageKind, biases, fill, guard, stage_kind, suite, weight_zeros};
+
+#[derive(Clone, Debug)]
+struct Case {
+    shape: Conv2dShape,
+    input_signed: bool,
+    weights_signed: bool,
+    tasks: usize,
+    input_fill: Fill,
+    weights_fill: Fill,
+    stage: StageKind,
+    guard: Guard,
+    seed: u64,
+}
+
+fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
+    let channels = if depthwise {
+        prop_oneof![2 => 2usize..20, 1 => 2usize..150].prop_map(|c| (c, 1, 1)).boxed()
+    } else {
+        let group = || prop_oneof![3 => 1usize..6, 2 => 1usize..40];
+        (prop_oneof![3 => Just(1usize), 1 => 2usize..4], group(), group()).boxed()
+    };
+    let kernel = if depthwise {
+        prop_oneof![4 => Just([3usize, 3]), 1 => Just([5, 5]), 2 => (1usize..6, 1usize..6).prop_map(|(h, w)| [h, w])].boxed()
+    } else {
+        prop_oneof![2 => Just([1usize, 1]), 3 => Just([3, 3]), 2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w])].boxed()
+    };
+    let geometry =
+        (1usize..3, (1usize..9, 1usize..12), kernel, (1usize..4, 1usize..4), (1usize..3, 1usize..3));
+    let pads = (0usize..3, 0usize..3, 0usize..3, 0usize..3);
+    let rest = (any::<bool>(), any::<bool>(), 1usize..4, fill(), fill(), stage_kind(), guard(), any::<u64>());
+    (geometry, pads, channels, prop::bool::weighted(0.3), rest).prop_filter_map(
+        "the kernel does not fit",
+        |(geometry, pads, (groups, group_in, group_out), plain, rest)| {
+            let (batch, input, kernel, stride, dilation) = geometry;
+            let (top, left, bottom, right) = pads;
+            let (input_signed, weights_signed, tasks, input_fill, weights_fill, stage, guard, seed) = rest;
+            let shape = Conv2dShape {
+                batch,
+                stride: if plain { [1, 1] } else { stride.into() },
+                dilation: if plain { [1, 1] } else { dilation.into() },
+                pad: if plain { Padding::default() } else { Padding { top, left, bottom, right } },
+                groups,
+                ..Conv2dShape::new(input.into(), groups * group_in, groups * group_out, kernel)
+            };
+            shape.check().ok()?;
+            Some(Case {
+                shape,
+                input_signed,
+                weights_signed,
+                tasks,
+                input_fill,
+                weights_fill,
+                stage,
+                guard,
+                seed,
+            })
+        },
+    )
+}
+
+#[test]
+fn conv() {
+    suite("conv", 1.0, cases(false), check);
+}
+
+#[test]
+fn depthwise() {
+    suite("depthwise", 1.0, cases(true), check);
+}
+
+fn check(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
+    match (case.input_signed, case.weights_signed) {
+        (false, false) => check_types::<u8, u8>(backend, case),
+        (false, true) => check_types::<u8, i8>(backend, case),
+        (true, false) => check_types::<i8, u8>(backend, case),
+        (true, true) => check_types::<i8, i8>(backend, case),
+    }
+}
+
+fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
+    let shape = case.shape;
+    let mut random = Random(case.seed);
+    let group_in = shape.in_channels / shape.groups;
+    let depth = shape.kernel[0] * shape.kernel[1] * group_in;
+    let input: Vec<A> = random
+        .bytes(case.input_fill, shape.batch * shape.input[0] * shape.input[1] * shape.in_channels)
+        .into_iter()
+        .map(|byte| A::from_low_bits(byte.into()))
+        .collect();
+    let input = Guarded::new(&input, case.guard);
+    let weights: Vec<W> = random
+        .bytes(case.weights_fill, shape.out_channels * depth)
+        .into_iter()
+        .map(|byte| W::from_low_bits(byte.into()))
+        .collect();
+    let (low, high) = A::TYPE.integer_range();
+    let input_zero = [low, high, 0, random.between(low, high)][random.below(4)];
+    let zeros = weight_zeros(&mut random, case.weights_signed, shape.out_channels);
+    let bias = biases(&mut random, shape.out_channels);
+    let stage = case.stage.draw(&mut random, shape.out_channels, 3000.0 * (depth as f64).sqrt());
+
+    let acc = reference::conv2d(&shape, &input, input_zero, &weights, &zeros, bias.as_deref());
+    let packed = Conv2d::pack(backend, &shape, &weights, zeros).expect("pack");
+    let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage).expect("plan");
+    let run = Run { conv: &conv, input: &input, case, stage: &stage, acc: &acc };
+    match conv.output() {
+        ElementType::U8 => run.check::<u8>(&mut random, |acc, n| run.requantized(acc, n) as u8),
+        ElementType::I8 => run.check::<i8>(&mut random, |acc, n| run.requantized(acc, n) as i8),
+        ElementType::I32 => run.check::<i32>(&mut random, |acc, _| acc),
+        ElementType::F32 => run.check::<f32>(&mut random, |acc, n| {
+            let Stage::Dequantize(dequantize) = run.stage else { unreachable!("the stage dequantizes") };
+            reference::dequantize(acc, dequantize, None, n)
+        }),
+    }
+}
+
+struct Run<'a, A> {
+    conv: &'a Conv2d,
+    input: &'a [A],
+    case: &'a Case,
+    stage: &'a Stage,
+    acc: &'a [i32],
+}
+
+impl<A: Element> Run<'_, A> {
+    fn requantized(&self, acc: i32, n: usize) -> i32 {
+        let Stage::Requantize(requantize) = self.stage else { unreachable!("the stage requantizes") };
+        reference::requantize(acc, requantize, n)
+    }
+
+    fn check<T: OutputElement + Drawn>(
+        &self,
+        random: &mut Random,
+        expected: impl Fn(i32, usize) -> T,
+    ) -> Result<(), TestCaseError> {
+        let before: Vec<T> = self.acc.iter().map(|_| T::draw(random)).collect();
+        let mut out = Guarded::new(&before, self.case.guard);
+        let mut workspace = Workspace::with_capacity(self.conv.workspace_bytes());
+        let capacity = workspace.capacity();
+        if self.case.tasks == 1 {
+            self.conv.run(self.input, &mut out, &mut workspace).expect("run");
+        } else {
+            for task in self.conv.tasks(self.input, &mut out, self.case.tasks).expect("tasks") {
+                task.run(&mut workspace);
+            }
+        }
+        prop_assert_eq!(capacity, workspace.capacity(), "the workspace grew past its plan");
+        let accumulate = matches!(self.stage, Stage::Accumulators { accumulate: true });
+        let channels = self.case.shape.out_channels;
+        for (index, (&found, &before)) in out.iter().zip(&before).enumerate() {
+            let result = expected(self.acc[index], index % channels);
+            let expected = if accumulate { T::wrapping_sum(result, before) } else { result };
+            prop_assert!(
+                T::same_bits(found, expected),
+                "pixel {}, channel {}: found {found:?}, expected {expected:?}",
+                index / channels,
+                index % channels
+            );
+        }
+        Ok(())
+    }
+}

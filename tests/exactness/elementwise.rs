@@ -1,0 +1,167 @@
+//! Element-by-element operators through the public API.
+
+use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
+use eightbit::{Backend, Element, ElementType, Error, QuantizedType, reference};
+use eightbit_kernels::testing::{Guard, Guarded};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::support::{Fill, Random, fill, guard, suite};
+
+#[derive(Clone, Debug)]
+struct Case {
+    signed: [bool; 3],
+    len: usize,
+    repeats: usize,
+    clamped: bool,
+    fills: [Fill; 2],
+    guard: Guard,
+    seed: u64,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let len = prop_oneof![3 => 0usize..70, 1 => 0usize..600];
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (flags, len, 1usize..5, fill(), fill(), guard(), any::<u64>()).prop_map(
+        |((a, b, out, clamped), len, repeats, fill_a, fill_b, guard, seed)| Case {
+            signed: [a, b, out],
+            len,
+            repeats,
+            clamped,
+            fills: [fill_a, fill_b],
+            guard,
+            seed,
+        },
+    )
+}
+
+pub(crate) fn draw_type(random: &mut Random, signed: bool) -> QuantizedType {
+    let element = if signed { ElementType::I8 } else { ElementType::U8 };
+    let (low, high) = element.integer_range();
+    let zero_point = [low, high, 0, random.between(low, high)][random.below(4)];
+    let scale = match random.below(6) {
+        0 => f32::MIN_POSITIVE,
+        1 => 1.0,
+        2 => 1e-10,
+        _ => (1 + random.below(1000)) as f32 * 0.000_31,
+    };
+    QuantizedType::new(element, scale, zero_point).expect("a valid type")
+}
+
+pub(crate) fn draw_clamp(random: &mut Random, of: &QuantizedType, clamped: bool) -> (i32, i32) {
+    let (min, max) = of.element().integer_range();
+    if !clamped {
+        return (min, max);
+    }
+    let low = random.between(min, max);
+    (low, random.between(low, max))
+}
+
+pub(crate) fn elements<T: Element>(random: &mut Random, fill: Fill, len: usize) -> Vec<T> {
+    random.bytes(fill, len).into_iter().map(|byte| T::from_low_bits(byte.into())).collect()
+}
+
+/// Factors too large are refused; everything else must succeed.
+fn planned<P>(plan: Result<P, Error>) -> Result<Option<P>, TestCaseError> {
+    match plan {
+        Ok(plan) => Ok(Some(plan)),
+        Err(Error::Factor { .. }) => Ok(None),
+        Err(error) => Err(TestCaseError::fail(error.to_string())),
+    }
+}
+
+fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
+    let mut random = Random(case.seed);
+    let a_type = draw_type(&mut random, A::SIGNED);
+    let b_type = draw_type(&mut random, B::SIGNED);
+    let output = draw_type(&mut random, O::SIGNED);
+    let clamp = draw_clamp(&mut random, &output, case.clamped);
+    let a = Guarded::new(&elements::<A>(&mut random, case.fills[0], case.len * case.repeats), case.guard);
+    let b = Guarded::new(&elements::<B>(&mut random, case.fills[1], case.len), case.guard);
+    let mut out = Guarded::new(&vec![O::default(); a.len()], case.guard);
+    let fail = |error: Error| TestCaseError::fail(error.to_string());
+
+    if let Some(add) = planned(Add::new(backend, a_type, b_type, output))? {
+        let add = add.clamped(clamp.0, clamp.1).map_err(fail)?;
+        add.run(&a, &b, &mut out).map_err(fail)?;
+        for (index, &found) in out.iter().enumerate() {
+            let (a, b) = (a[index].into(), b[index % case.len].into());
+            prop_assert_eq!(found.into(), reference::add_elements(a, &a_type, b, &b_type, &output, clamp));
+        }
+    }
+    if let Some(mul) = planned(Mul::new(backend, a_type, b_type, output))? {
+        let mul = mul.clamped(clamp.0, clamp.1).map_err(fail)?;
+        mul.run(&a, &b, &mut out).map_err(fail)?;
+        for (index, &found) in out.iter().enumerate() {
+            let (a, b) = (a[index].into(), b[index % case.len].into());
+            prop_assert_eq!(found.into(), reference::mul_elements(a, &a_type, b, &b_type, &output, clamp));
+        }
+    }
+    if let Some(copy) = planned(Requantize::new(backend, a_type, output))? {
+        copy.clamped(clamp.0, clamp.1).map_err(fail)?.run(&a, &mut out).map_err(fail)?;
+        for (&x, &found) in a.iter().zip(out.iter()) {
+            prop_assert_eq!(found.into(), reference::requantize_element(x.into(), &a_type, &output, clamp));
+        }
+    }
+    let mut real = Guarded::new(&vec![0f32; a.len()], case.guard);
+    Dequantize::new(backend, a_type).run(&a, &mut real).map_err(fail)?;
+    for (&x, &found) in a.iter().zip(real.iter()) {
+        prop_assert_eq!(found.to_bits(), reference::dequantize_element(x.into(), &a_type).to_bits());
+    }
+    for x in real.iter_mut() {
+        if random.below(4) == 0 {
+            *x = f32::from_bits(random.next() as u32);
+        }
+    }
+    let quantize = Quantize::new(backend, output).clamped(clamp.0, clamp.1).map_err(fail)?;
+    quantize.run(&real, &mut out).map_err(fail)?;
+    for (&x, &found) in real.iter().zip(out.iter()) {
+        prop_assert_eq!(found.into(), reference::quantize_element(x, &output, clamp), "{} {:?}", x, output);
+    }
+    let square_root = LookupTable::new(a_type, output, f32::sqrt);
+    square_root.run(&a, &mut out).map_err(fail)?;
+    for (&x, &found) in a.iter().zip(out.iter()) {
+        let real = reference::dequantize_element(x.into(), &a_type).sqrt();
+        let expected = reference::quantize_element(real, &output, output.element().integer_range());
+        prop_assert_eq!(found.into(), expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn elementwise() {
+    suite("elementwise", 1.0, cases(), |backend, case| match case.signed {
+        [false, false, false] => check::<u8, u8, u8>(backend, case),
+        [false, false, true] => check::<u8, u8, i8>(backend, case),
+        [false, true, false] => check::<u8, i8, u8>(backend, case),
+        [false, true, true] => check::<u8, i8, i8>(backend, case),
+        [true, false, false] => check::<i8, u8, u8>(backend, case),
+        [true, false, true] => check::<i8, u8, i8>(backend, case),
+        [true, true, false] => check::<i8, i8, u8>(backend, case),
+        [true, true, true] => check::<i8, i8, i8>(backend, case),
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let backend = Backend::detected();
+    let (u, i) = (QuantizedType::u8(0.5, 0).unwrap(), QuantizedType::i8(0.5, 0).unwrap());
+    let add = Add::new(backend, u, i, u).unwrap();
+    let mut out = [0u8; 6];
+    assert!(matches!(add.run(&[0i8; 6], &[0i8; 6], &mut out), Err(Error::ElementType { .. })));
+    assert!(matches!(add.run(&[0u8; 6], &[0i8; 4], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.run(&[0u8; 6], &[0i8; 0], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.run(&[0u8; 7], &[0i8; 7], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.clamped(9, 8), Err(Error::OutOfRange { .. })));
+    assert!(matches!(add.clamped(-1, 8), Err(Error::OutOfRange { .. })));
+    let (tiny, huge) = (QuantizedType::u8(1e-30, 0).unwrap(), QuantizedType::u8(1e30, 0).unwrap());
+    assert!(matches!(Add::new(backend, huge, u, tiny), Err(Error::Factor { .. })));
+    assert!(matches!(Mul::new(backend, huge, huge, u), Err(Error::Factor { .. })));
+    assert!(matches!(Requantize::new(backend, huge, tiny), Err(Error::Factor { .. })));
+    for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(matches!(QuantizedType::u8(scale, 0), Err(Error::Scale { .. })));
+    }
+    assert!(matches!(QuantizedType::u8(1.0, 256), Err(Error::OutOfRange { .. })));
+    assert!(matches!(QuantizedType::i8(1.0, 128), Err(Error::OutOfRange { .. })));
+    assert!(matches!(QuantizedType::new(ElementType::F32, 1.0, 0), Err(Error::ElementType { .. })));
+}

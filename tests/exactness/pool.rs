@@ -1,0 +1,137 @@
+//! Pooling through the public API.
+
+use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
+use eightbit::{Backend, Element, Error, Padding, QuantizedType, Workspace, reference};
+use eightbit_kernels::testing::{Guard, Guarded};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::elementwise::{draw_clamp, draw_type, elements};
+use crate::support::{Fill, Random, fill, guard, suite};
+
+#[derive(Clone, Debug)]
+struct Case {
+    shape: Pool2dShape,
+    signed: [bool; 2],
+    count_padding: bool,
+    clamped: bool,
+    fill: Fill,
+    guard: Guard,
+    seed: u64,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let channels = prop_oneof![2 => 1usize..20, 1 => 1usize..150];
+    let kernel = prop_oneof![
+        2 => Just([3usize, 3]),
+        2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w]),
+        1 => Just([7, 7]),
+    ];
+    let sizes = (1usize..3, (1usize..10, 1usize..10), channels, kernel);
+    let steps = ((1usize..4, 1usize..4), (1usize..3, 1usize..3), any::<bool>());
+    let pads = (0usize..3, 0usize..3, 0usize..3, 0usize..3);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (sizes, steps, pads, flags, fill(), guard(), any::<u64>()).prop_filter_map(
+        "a window outside the image",
+        |(sizes, steps, (top, left, bottom, right), flags, fill, guard, seed)| {
+            let (batch, input, channels, kernel) = sizes;
+            let (stride, dilation, round_up) = steps;
+            let shape = Pool2dShape {
+                batch,
+                stride: stride.into(),
+                dilation: dilation.into(),
+                pad: Padding { top, left, bottom, right },
+                round_up,
+                ..Pool2dShape::new(input.into(), channels, kernel)
+            };
+            shape.check().ok()?;
+            let (a, b, count_padding, clamped) = flags;
+            Some(Case { shape, signed: [a, b], count_padding, clamped, fill, guard, seed })
+        },
+    )
+}
+
+fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
+    let mut random = Random(case.seed);
+    let shape = case.shape;
+    let fail = |error: Error| TestCaseError::fail(error.to_string());
+    let [height, width] = shape.output();
+    let inputs = shape.batch * shape.input[0] * shape.input[1] * shape.channels;
+    let outputs = shape.batch * height * width * shape.channels;
+    let input = Guarded::new(&elements::<I>(&mut random, case.fill, inputs), case.guard);
+    let mut workspace = Workspace::new();
+
+    let mut greatest = Guarded::new(&vec![I::default(); outputs], case.guard);
+    let pool = MaxPool2d::new(backend, shape).map_err(fail)?;
+    pool.run(&input, &mut greatest, &mut workspace).map_err(fail)?;
+    let found: Vec<i32> = greatest.iter().map(|&x| x.into()).collect();
+    prop_assert_eq!(found, reference::max_pool2d(&shape, &input));
+
+    let (input_type, output) = (draw_type(&mut random, I::SIGNED), draw_type(&mut random, O::SIGNED));
+    let clamp = draw_clamp(&mut random, &output, case.clamped);
+    let pool = match AveragePool2d::new(backend, shape, input_type, output) {
+        Err(Error::Factor { .. }) => return Ok(()),
+        pool => {
+            pool.map_err(fail)?.count_padding(case.count_padding).clamped(clamp.0, clamp.1).map_err(fail)?
+        }
+    };
+    let mut mean = Guarded::new(&vec![O::default(); outputs], case.guard);
+    pool.run(&input, &mut mean, &mut workspace).map_err(fail)?;
+    let found: Vec<i32> = mean.iter().map(|&x| x.into()).collect();
+    let expected = reference::average_pool2d(&shape, &input, &input_type, &output, case.count_padding, clamp);
+    prop_assert_eq!(found, expected);
+    Ok(())
+}
+
+#[test]
+fn pool() {
+    suite("pool", 1.0, cases(), |backend, case| match case.signed {
+        [false, false] => check::<u8, u8>(backend, case),
+        [false, true] => check::<u8, i8>(backend, case),
+        [true, false] => check::<i8, u8>(backend, case),
+        [true, true] => check::<i8, i8>(backend, case),
+    });
+}
+
+#[test]
+fn global_average() {
+    let backend = Backend::detected();
+    let (input, output) = (QuantizedType::u8(0.5, 3).unwrap(), QuantizedType::i8(0.25, -5).unwrap());
+    let pool = AveragePool2d::global(backend, 2, [7, 5], 3, input, output).unwrap();
+    let image: Vec<u8> = (0..2 * 7 * 5 * 3).map(|i| (i * 37 % 256) as u8).collect();
+    let mut out = [0i8; 6];
+    pool.run(&image, &mut out, &mut Workspace::new()).unwrap();
+    for (index, &found) in out.iter().enumerate() {
+        let (channel, batch) = (index % 3, index / 3);
+        let sum: i32 = (0..35).map(|pixel| i32::from(image[(batch * 35 + pixel) * 3 + channel]) - 3).sum();
+        assert_eq!(i32::from(found), reference::average_elements(sum, 35, &input, &output, (-128, 127)));
+    }
+}
+
+#[test]
+fn shapes_that_make_no_sense_are_refused() {
+    let good = Pool2dShape::new([8, 8], 4, [3, 3]);
+    let wrong = [
+        Pool2dShape { stride: [0, 1], ..good },
+        Pool2dShape { kernel: [0, 1], ..good },
+        Pool2dShape { kernel: [9, 1], ..good },
+        Pool2dShape { kernel: [usize::MAX, 2], ..good },
+        Pool2dShape { dilation: [usize::MAX, 1], ..good },
+        Pool2dShape { input: [0, 8], ..good },
+        Pool2dShape { input: [usize::MAX, 8], ..good },
+        Pool2dShape { channels: 0, ..good },
+        Pool2dShape { pad: Padding::same(3), ..good },
+        Pool2dShape { pad: Padding::same(usize::MAX), ..good },
+        Pool2dShape { batch: usize::MAX, ..good },
+        Pool2dShape { stride: [usize::MAX, usize::MAX], round_up: true, ..good },
+    ];
+    good.check().unwrap();
+    for shape in wrong {
+        assert!(matches!(shape.check(), Err(Error::Shape { .. })), "{shape:?}");
+    }
+    let pool = MaxPool2d::new(Backend::detected(), good).unwrap();
+    assert!(matches!(
+        pool.run(&[0u8; 8], &mut [0u8; 16], &mut Workspace::new()),
+        Err(Error::Mismatch { .. })
+    ));
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Compares this project with ONNX Runtime, photo by photo and number by number: see interop.py.
+#
+# usage: tests/interop/run.sh [--photos DIR] [--calibrate DIR] [--model MODEL.onnx] [--labels TSV]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=target/interop
+mkdir -p "$work"
+if [ ! -x "$work/venv/bin/python" ]; then
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
+fi
+cargo build --release -p eightbit-cli
+cargo build --release -p eightbit-graph --example raw_tensors
+exec "$work/venv/bin/python" tests/interop/interop.py --work "$work" "$@"
