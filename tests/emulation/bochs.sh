@@ -6,12 +6,14 @@
 #
 # CPU is one of Bochs's models: arrow_lake has AVX-VNNI, sapphire_rapids AVX-512 VNNI as well. TESTBIN are statically
 # linked (RUSTFLAGS=-Ctarget-feature=+crt-static). A small Linux boots with them in its initial file system and runs one
-# after another; there is no other file, and no environment but the EIGHTBIT_* variables, which are handed on.
+# after another. Of the checkout it has tests/vectors alone, where it lies here, and of the environment the EIGHTBIT_*
+# variables.
 # BOCHS_LIMIT: seconds until the emulator is stopped (default 2700). Exits with 0 if every program did.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./common.sh
 BOCHS_DIR=$EMULATION_DIR/bochs
+VECTORS=$(cd .. && pwd)/vectors
 
 setup() {
     system_packages isolinux syslinux-common xorriso busybox-static cpio binutils bsdutils ncurses-base
@@ -46,6 +48,8 @@ guest_files() {
     shift
     mkdir -p "$work"/root/{bin,proc,dev,tests,tmp} "$work/iso/isolinux"
     cp /bin/busybox "$work/root/bin/"
+    mkdir -p "$work/root${VECTORS%/*}"
+    cp -r "$VECTORS" "$work/root${VECTORS%/*}/"
     for program; do
         strip -o "$work/root/tests/$(basename "$program")" "$program"
     done

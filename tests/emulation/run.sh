@@ -53,10 +53,11 @@ describe() {
 
 # build TRIPLE: the test programs, their paths in $OUT/TRIPLE.programs.
 build() {
-    local triple=$1 log=$OUT/$1.build flags=()
+    local triple=$1 log=$OUT/$1.build selection=("${PACKAGES[@]}")
     (
         case $triple in
-        native) ;;
+        # The very build that `cargo test --workspace` makes, so that it is made once.
+        native) selection=(--workspace) ;;
         # Static, for Bochs's guest has no libraries.
         x86_64) export RUSTFLAGS="${RUSTFLAGS:-} -Ctarget-feature=+crt-static" ;;
         *)
@@ -65,17 +66,17 @@ build() {
             ;;
         esac
         [ "$triple" = native ] || {
-            export CARGO_TARGET_DIR=$OUT/build
-            flags=(--target "$triple-unknown-linux-gnu")
+            # No debugger looks at these programs, and half of the time to build them goes into what it would need.
+            export CARGO_TARGET_DIR=$OUT/build CARGO_PROFILE_TEST_DEBUG=none CARGO_PROFILE_DEV_DEBUG=none
+            selection+=(--target "$triple-unknown-linux-gnu")
         }
-        # No debugger looks at these programs, and half of the time to build them goes into what it would need.
-        export CARGO_PROFILE_TEST_DEBUG=none CARGO_PROFILE_DEV_DEBUG=none
-        cargo test --no-run "${flags[@]}" "${PACKAGES[@]}" >"$log" 2>&1
+        cargo test --no-run --message-format=json-render-diagnostics "${selection[@]}" >"$log.json" 2>"$log"
     ) || {
         tail -n 40 "$log" >&2
         die "the tests do not build for $triple"
     }
-    sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$log" | sed "s|^[^/]|$PWD/&|" >"$OUT/$triple.programs"
+    grep -E '"package_id":"[^"]*#eightbit(-kernels)?@.*"test":true\}' "$log.json" |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$OUT/$triple.programs"
     [ -s "$OUT/$triple.programs" ] || die "no test programs were built for $triple"
 }
 
