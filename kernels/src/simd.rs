@@ -65,6 +65,8 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn add_f(a: Self::F, b: Self::F) -> Self::F;
     /// Product, rounded once.
     unsafe fn mul_f(a: Self::F, b: Self::F) -> Self::F;
+    /// `a · b + c`, rounded once.
+    unsafe fn mul_add_f(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// Quotient, rounded once.
     unsafe fn div_f(a: Self::F, b: Self::F) -> Self::F;
     /// Lesser of two floats that are not NaN; `a` where they are equal, so that clamping keeps the sign of a zero.

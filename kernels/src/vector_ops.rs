@@ -5,8 +5,8 @@ use crate::{elementwise, pooling};
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
 pub(crate) struct VectorOps {
-    pub(crate) add: [[elementwise::BinaryFn; 2]; 2],
-    pub(crate) mul: [[elementwise::BinaryFn; 2]; 2],
+    pub(crate) add: [[elementwise::AddFn; 2]; 2],
+    pub(crate) mul: [[elementwise::MulFn; 2]; 2],
     pub(crate) requantize: [elementwise::RequantizeFn; 2],
     pub(crate) quantize: elementwise::QuantizeFn,
     pub(crate) dequantize: [elementwise::DequantizeFn; 2],
@@ -22,7 +22,7 @@ macro_rules! vector_ops {
     ($simd:ty, $vectors:literal $(, #[$attribute:meta])*) => {
         mod ops {
             use $crate::depthwise::{ChannelOrder, DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
-            use $crate::elementwise::{Binary, Dequantize, Quantize, Requantize, generic as elementwise};
+            use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize, generic as elementwise};
             use $crate::pooling::{Average, Maximum, generic as pooling};
             use $crate::vector_ops::VectorOps;
 
@@ -30,14 +30,8 @@ macro_rules! vector_ops {
             use super::*;
 
             pub(crate) static VECTOR_OPS: VectorOps = VectorOps {
-                add: [
-                    [binary::<false, false, false>, binary::<false, false, true>],
-                    [binary::<false, true, false>, binary::<false, true, true>],
-                ],
-                mul: [
-                    [binary::<true, false, false>, binary::<true, false, true>],
-                    [binary::<true, true, false>, binary::<true, true, true>],
-                ],
+                add: [[add::<false, false>, add::<false, true>], [add::<true, false>, add::<true, true>]],
+                mul: [[mul::<false, false>, mul::<false, true>], [mul::<true, false>, mul::<true, true>]],
                 requantize: [requantize::<false>, requantize::<true>],
                 quantize,
                 dequantize: [dequantize::<false>, dequantize::<true>],
@@ -56,44 +50,50 @@ macro_rules! vector_ops {
             };
 
             $(#[$attribute])*
-            unsafe fn binary<const MUL: bool, const A: bool, const B: bool>(call: &Binary) {
+            unsafe fn add<const A: bool, const B: bool>(call: &Add) {
                 // SAFETY: the caller's promises; this function has the token's features.
-                unsafe { elementwise::binary::<$simd, MUL, A, B>(call) }
+                unsafe { elementwise::add::<$simd, A, B>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn mul<const A: bool, const B: bool>(call: &Mul) {
+                // SAFETY: as in `add`.
+                unsafe { elementwise::mul::<$simd, A, B>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn requantize<const SIGNED: bool>(call: &Requantize) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { elementwise::requantize::<$simd, SIGNED>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn quantize(call: &Quantize) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { elementwise::quantize::<$simd>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn dequantize<const SIGNED: bool>(call: &Dequantize) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { elementwise::dequantize::<$simd, SIGNED>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn average<const SIGNED: bool>(call: &Average) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { pooling::average::<$simd, $vectors, SIGNED>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn maximum<T: $crate::Element>(call: &Maximum) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { pooling::maximum::<T>(call) }
             }
 
             $(#[$attribute])*
             unsafe fn depthwise<const SIGNED: bool>(call: &Row) {
-                // SAFETY: as in `binary`.
+                // SAFETY: as in `add`.
                 unsafe { generic_row::<$simd, $vectors, SIGNED>(call) }
             }
         }

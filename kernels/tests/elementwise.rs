@@ -32,14 +32,16 @@ fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Ran
         let factors = [random.pick(&FACTORS), random.pick(&FACTORS)];
         let target = draw_target::<O>(random);
         let mut out = vec![O::default(); len];
-        add(&AddCall { backend, a: &a, b: &b, zeros, factors, target }, &mut out);
+        let offset = target.zero_point as f32 - factors[0] * zeros[0] as f32;
+        let Target { low, high, .. } = target;
+        add(&AddCall { backend, a: &a, b: &b, factors, offset, low, high }, &mut out);
         for index in 0..len {
             let (a, b): (i32, i32) = (a[index].into(), b[index].into());
-            let sum = (a - zeros[0]) as f32 * factors[0] + (b - zeros[1]) as f32 * factors[1];
+            let sum = (a as f32).mul_add(factors[0], (b as f32).mul_add(factors[1], offset));
             assert_eq!(
                 out[index],
-                expect(sum, target),
-                "{backend} {a} + {b}, {zeros:?} {factors:?} {target:?}"
+                expect(sum, Target { zero_point: 0, low, high }),
+                "{backend} {a} + {b}, {factors:?} {offset} {target:?}"
             );
         }
         let factor = factors[0];

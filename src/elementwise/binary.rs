@@ -26,6 +26,8 @@ pub struct Add {
     backend: Backend,
     operands: Operands,
     factors: [f32; 2],
+    /// The zero points, in steps of the output.
+    offset: f32,
 }
 
 /// Product of two tensors, element by element.
@@ -116,7 +118,10 @@ impl Add {
         output: QuantizedType,
     ) -> Result<Add, Error> {
         let factor = |of: QuantizedType| check_factor("a_scale / out_scale", of.scale() / output.scale());
-        Ok(Add { backend, operands: Operands::new(a, b, output), factors: [factor(a)?, factor(b)?] })
+        let factors = [factor(a)?, factor(b)?];
+        let [a_zero, b_zero, zero] = [a, b, output].map(|of| of.zero_point() as f32);
+        let offset = zero - a_zero.mul_add(factors[0], b_zero * factors[1]);
+        Ok(Add { backend, operands: Operands::new(a, b, output), factors, offset })
     }
 
     /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
@@ -140,10 +145,10 @@ impl Add {
         b: &[B],
         out: &mut [O],
     ) -> Result<(), Error> {
-        let (backend, factors) = (self.backend, self.factors);
-        let (zeros, target) = (self.operands.zeros(), self.operands.target);
+        let (backend, factors, offset) = (self.backend, self.factors, self.offset);
+        let Target { low, high, .. } = self.operands.target;
         self.operands.run(a, b, out, |a, b, out| {
-            elementwise::add(&AddCall { backend, a, b, zeros, factors, target }, out);
+            elementwise::add(&AddCall { backend, a, b, factors, offset, low, high }, out);
         })
     }
 }

@@ -3,14 +3,15 @@
 //! # Numerics
 //!
 //! These formulas are normative; [`reference`](crate::reference) transcribes them. Integers are exact; every operation
-//! on `f32` is rounded on its own, to nearest, ties to even. `target(x)` stands for
+//! on `f32` is rounded on its own, to nearest, ties to even; `fma(x, y, z)` is `x · y + z` rounded once, which makes a sum
+//! the same, bit for bit, as that of ONNX Runtime's QLinearAdd on x86-64. `target(x)` stands for
 //! `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` with the output's zero point, where
 //! `low ..= high` is the output's range, or the narrower one that a fused activation clamps to. Factors are computed
 //! once, in `f32`, from left to right as written.
 //!
 //! | operator | output |
 //! |---|---|
-//! | [`Add`] | `target(f32(a − a_zero) · (a_scale / out_scale) + f32(b − b_zero) · (b_scale / out_scale))` |
+//! | [`Add`] | `rne(clamp(fma(f32(a), fa, fma(f32(b), fb, out_zero − fma(a_zero, fa, b_zero · fb))), low, high))`, `fa = a_scale / out_scale` |
 //! | [`Mul`] | `target(f32((a − a_zero) · (b − b_zero)) · (a_scale · b_scale / out_scale))` |
 //! | [`Requantize`] | `target(f32(x − in_zero) · (in_scale / out_scale))` |
 //! | [`Quantize`] | `target(x / scale)`; NaN as 0, so that it becomes the zero point; ±∞ saturate |

@@ -10,7 +10,8 @@ fn target(x: f32, output: &QuantizedType, (low, high): (i32, i32)) -> i32 {
     steps as i32 + zero_point
 }
 
-/// The sum of elements `a` and `b`, clamped to `clamp` (least and greatest output).
+/// The sum of elements `a` and `b`, clamped to `clamp` (least and greatest output), as ONNX Runtime's QLinearAdd computes it
+/// on x86-64.
 #[must_use]
 pub fn add_elements(
     a: i32,
@@ -20,9 +21,11 @@ pub fn add_elements(
     output: &QuantizedType,
     clamp: (i32, i32),
 ) -> i32 {
-    let x = (a - a_type.zero_point()) as f32 * (a_type.scale() / output.scale());
-    let y = (b - b_type.zero_point()) as f32 * (b_type.scale() / output.scale());
-    target(x + y, output, clamp)
+    let (a_factor, b_factor) = (a_type.scale() / output.scale(), b_type.scale() / output.scale());
+    let (a_zero, b_zero) = (a_type.zero_point() as f32, b_type.zero_point() as f32);
+    let offset = output.zero_point() as f32 - a_zero.mul_add(a_factor, b_zero * b_factor);
+    let sum = (a as f32).mul_add(a_factor, (b as f32).mul_add(b_factor, offset));
+    sum.clamp(clamp.0 as f32, clamp.1 as f32).round_ties_even() as i32
 }
 
 /// The product of elements `a` and `b`, clamped to `clamp`.

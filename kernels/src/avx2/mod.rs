@@ -18,11 +18,11 @@ pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DE
 /// The registry's line.
 pub(crate) static ENTRY: Entry = Entry {
     name: "avx2",
-    features: &["avx2"],
-    detect: || detect_features!("avx2"),
+    features: &["avx2", "fma"],
+    detect: || detect_features!("avx2", "fma"),
     gemm: words::TABLE,
     depthwise: DEPTHWISE,
     ops: &VECTOR_OPS,
 };
 
-vector_ops!(Avx2, 2, #[target_feature(enable = "avx2")]);
+vector_ops!(Avx2, 2, #[target_feature(enable = "avx2,fma")]);

@@ -165,6 +165,12 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn mul_add_f(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the caller promises FMA.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
     unsafe fn div_f(a: __m256, b: __m256) -> __m256 {
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_div_ps(a, b) }

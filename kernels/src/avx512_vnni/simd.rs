@@ -161,6 +161,12 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn mul_add_f(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the caller promises AVX-512F.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
     unsafe fn div_f(a: __m512, b: __m512) -> __m512 {
         // SAFETY: the caller promises AVX-512F.
         unsafe { _mm512_div_ps(a, b) }

@@ -10,8 +10,8 @@ use crate::backend::{Entry, detect_features};
 /// The registry's line.
 pub(crate) static ENTRY: Entry = Entry {
     name: "avx_vnni",
-    features: &["avx2", "avxvnni"],
-    detect: || detect_features!("avx2", "avxvnni"),
+    features: &["avx2", "fma", "avxvnni"],
+    detect: || detect_features!("avx2", "fma", "avxvnni"),
     gemm: gemm::TABLE,
     depthwise: &[&depthwise::QUADS, avx2::DEPTHWISE[0], avx2::DEPTHWISE[1]],
     ops: &avx2::VECTOR_OPS,

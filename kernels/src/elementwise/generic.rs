@@ -3,37 +3,68 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Binary, Dequantize, Quantize, Requantize, Target};
+use super::{Add, Binary, Dequantize, Mul, Quantize, Requantize, Target};
 use crate::simd::Simd;
 
 /// The most lanes that a vector has: the size of the buffers that a partial vector goes through.
 const MAX_LANES: usize = 16;
 
-/// `Add` (or `Mul`), of operands that are `i8` where `A` and `B` say so.
+/// Adds operands that are `i8` where `A` and `B` say so.
 ///
 /// # Safety
 ///
-/// As [`BinaryFn`](super::BinaryFn): the features of `S`, and the call's pointers.
+/// As [`AddFn`](super::AddFn): the features of `S`, and the call's pointers.
 #[inline(always)]
-pub(crate) unsafe fn binary<S: Simd, const MUL: bool, const A: bool, const B: bool>(call: &Binary) {
+pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
+    // SAFETY: the features are the caller's promise, as are the pointers.
+    unsafe {
+        let [factor_a, factor_b] = call.factors.map(|factor| S::splat_f(factor));
+        let offset = S::splat_f(call.offset);
+        binary::<S, A, B>(&call.bytes, call.target, |a, b| {
+            S::mul_add_f(S::to_f32(a), factor_a, S::mul_add_f(S::to_f32(b), factor_b, offset))
+        });
+    }
+}
+
+/// Multiplies operands that are `i8` where `A` and `B` say so.
+///
+/// # Safety
+///
+/// As [`MulFn`](super::MulFn).
+#[inline(always)]
+pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
+    // SAFETY: as in `add`.
+    unsafe {
+        let [zero_a, zero_b] = call.zeros.map(|zero| S::splat(zero));
+        let factor = S::splat_f(call.factor);
+        binary::<S, A, B>(&call.bytes, call.target, |a, b| {
+            S::mul_f(S::to_f32(S::mul(S::sub(a, zero_a), S::sub(b, zero_b))), factor)
+        });
+    }
+}
+
+/// Combines two operands, vector by vector.
+///
+/// # Safety
+///
+/// The features of `S`, and the pointers of `bytes`.
+#[inline(always)]
+unsafe fn binary<S: Simd, const A: bool, const B: bool>(
+    bytes: &Binary,
+    target: Target,
+    combine: impl Fn(S::I, S::I) -> S::F,
+) {
     // SAFETY: whole vectors are inside the operands; a partial one is read and written through buffers.
     unsafe {
-        let (zero_a, zero_b) = (S::splat(call.zeros[0]), S::splat(call.zeros[1]));
-        let (scale_a, scale_b) = (S::splat_f(call.scales[0]), S::splat_f(call.scales[1]));
-        let target = TargetVectors::<S>::new(call.target);
+        let target = TargetVectors::<S>::new(target);
         let mut at = 0;
-        while at < call.len {
+        while at < bytes.len {
             let (mut a, mut b, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-            let len = (call.len - at).min(S::LANES);
-            let a = S::sub(load::<S, A>(a.reader::<S>(call.a.add(at), len)), zero_a);
-            let b = S::sub(load::<S, B>(b.reader::<S>(call.b.add(at), len)), zero_b);
-            let scaled = if MUL {
-                S::mul_f(S::to_f32(S::mul(a, b)), scale_a)
-            } else {
-                S::add_f(S::mul_f(S::to_f32(a), scale_a), S::mul_f(S::to_f32(b), scale_b))
-            };
-            target.store(scaled, out.writer::<S>(call.out.add(at), len));
-            out.flush::<S>(call.out.add(at), len);
+            let len = (bytes.len - at).min(S::LANES);
+            let a = load::<S, A>(a.reader::<S>(bytes.a.add(at), len));
+            let b = load::<S, B>(b.reader::<S>(bytes.b.add(at), len));
+            target.store(combine(a, b), out.writer::<S>(bytes.out.add(at), len));
+            out.flush::<S>(bytes.out.add(at), len);
             at += S::LANES;
         }
     }

@@ -2,7 +2,7 @@
 //! from and to `f32`.
 //!
 //! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
-//! operation on `f32` is rounded on its own, to nearest, ties to even; there is no fused multiply-add.
+//! operation on `f32` is rounded on its own, to nearest, ties to even; a fused multiply-add occurs in [`add`] alone.
 
 pub(crate) mod generic;
 
@@ -37,7 +37,8 @@ impl Target {
 /// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
 pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
 
-/// An addition: `out = target(f32(a − zeros[0]) · factors[0] + f32(b − zeros[1]) · factors[1])`.
+/// An addition: `out = rne(clamp(fma(f32(a), factors[0], fma(f32(b), factors[1], offset)), low, high))`, where `fma(x, y, z)`
+/// is `x · y + z` rounded once. Zero points are in the offset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AddCall<'a, A, B> {
     /// Whose code runs.
@@ -46,12 +47,14 @@ pub struct AddCall<'a, A, B> {
     pub a: &'a [A],
     /// Second operand, as long.
     pub b: &'a [B],
-    /// The operands' zero points, within their types' ranges.
-    pub zeros: [i32; 2],
     /// `input_scale / output_scale` of each operand: in `0..=`[`MAX_FACTOR`].
     pub factors: [f32; 2],
-    /// Where the result goes.
-    pub target: Target,
+    /// `output_zero − (a_zero · factors[0] + b_zero · factors[1])`: at most `1024 ·`[`MAX_FACTOR`] either way.
+    pub offset: f32,
+    /// Least output value.
+    pub low: i32,
+    /// Greatest output value.
+    pub high: i32,
 }
 
 /// A multiplication: `out = target(f32((a − zeros[0]) · (b − zeros[1])) · factor)`; the product of the integers is exact.
@@ -77,11 +80,15 @@ pub struct MulCall<'a, A, B> {
 ///
 /// If lengths differ or a parameter is outside its range.
 pub fn add<A: Element, B: Element, O: Element>(call: &AddCall<'_, A, B>, out: &mut [O]) {
-    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.zeros, call.target);
+    let target = Target { zero_point: 0, low: call.low, high: call.high };
+    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), target);
     call.factors.into_iter().for_each(check_factor);
+    assert!(call.offset.abs() <= 1024.0 * MAX_FACTOR, "offset within its range");
     let code = call.backend.entry().ops.add[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
     // SAFETY: three operands of the same length, as `check_binary` has seen; the backend exists, so its features do.
-    unsafe { code(&binary(call.a, call.b, call.zeros, call.factors, call.target, out)) };
+    unsafe {
+        code(&Add { bytes: binary(call.a, call.b, out), factors: call.factors, offset: call.offset, target })
+    };
 }
 
 /// Multiplies two tensors element by element.
@@ -90,24 +97,25 @@ pub fn add<A: Element, B: Element, O: Element>(call: &AddCall<'_, A, B>, out: &m
 ///
 /// If lengths differ or a parameter is outside its range.
 pub fn mul<A: Element, B: Element, O: Element>(call: &MulCall<'_, A, B>, out: &mut [O]) {
-    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.zeros, call.target);
+    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.target);
+    check_zero::<A>(call.zeros[0]);
+    check_zero::<B>(call.zeros[1]);
     check_factor(call.factor);
     let code = call.backend.entry().ops.mul[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
     // SAFETY: as in `add`.
-    unsafe { code(&binary(call.a, call.b, call.zeros, [call.factor; 2], call.target, out)) };
+    unsafe {
+        code(&Mul {
+            bytes: binary(call.a, call.b, out),
+            zeros: call.zeros,
+            factor: call.factor,
+            target: call.target,
+        });
+    }
 }
 
-fn check_binary<A: Element, B: Element, O: Element>(
-    a: usize,
-    b: usize,
-    out: usize,
-    zeros: [i32; 2],
-    target: Target,
-) {
+fn check_binary<A: Element, B: Element, O: Element>(a: usize, b: usize, out: usize, target: Target) {
     assert_eq!(a, b, "operands of different lengths");
     assert_eq!(a, out, "output of another length");
-    check_zero::<A>(zeros[0]);
-    check_zero::<B>(zeros[1]);
     target.check::<O>();
 }
 
@@ -120,23 +128,8 @@ fn check_factor(factor: f32) {
     assert!((0.0..=MAX_FACTOR).contains(&factor), "factor within its range");
 }
 
-fn binary<A: Element, B: Element, O: Element>(
-    a: &[A],
-    b: &[B],
-    zeros: [i32; 2],
-    scales: [f32; 2],
-    target: Target,
-    out: &mut [O],
-) -> Binary {
-    Binary {
-        a: a.as_ptr().cast(),
-        b: b.as_ptr().cast(),
-        out: out.as_mut_ptr().cast(),
-        len: out.len(),
-        zeros,
-        scales,
-        target,
-    }
+fn binary<A: Element, B: Element, O: Element>(a: &[A], b: &[B], out: &mut [O]) -> Binary {
+    Binary { a: a.as_ptr().cast(), b: b.as_ptr().cast(), out: out.as_mut_ptr().cast(), len: out.len() }
 }
 
 /// Rescales: `out = target(f32(input − zero) · factor)`, with `factor = input_scale / output_scale` in
@@ -199,9 +192,22 @@ pub(crate) struct Binary {
     pub(crate) b: *const u8,
     pub(crate) out: *mut u8,
     pub(crate) len: usize,
+}
+
+/// An addition.
+pub(crate) struct Add {
+    pub(crate) bytes: Binary,
+    pub(crate) factors: [f32; 2],
+    pub(crate) offset: f32,
+    /// Its zero point is 0: the offset has it.
+    pub(crate) target: Target,
+}
+
+/// A multiplication.
+pub(crate) struct Mul {
+    pub(crate) bytes: Binary,
     pub(crate) zeros: [i32; 2],
-    /// Of a multiplication the first counts.
-    pub(crate) scales: [f32; 2],
+    pub(crate) factor: f32,
     pub(crate) target: Target,
 }
 
@@ -233,27 +239,33 @@ pub(crate) struct Dequantize {
     pub(crate) scale: f32,
 }
 
-/// Adds or multiplies.
+/// Adds.
 ///
 /// # Safety
 ///
 /// The CPU has the backend's features; pointers are valid for `len` elements; the output overlaps no operand.
-pub(crate) type BinaryFn = unsafe fn(&Binary);
+pub(crate) type AddFn = unsafe fn(&Add);
+/// Multiplies.
+///
+/// # Safety
+///
+/// As [`AddFn`].
+pub(crate) type MulFn = unsafe fn(&Mul);
 /// Rescales.
 ///
 /// # Safety
 ///
-/// As [`BinaryFn`].
+/// As [`AddFn`].
 pub(crate) type RequantizeFn = unsafe fn(&Requantize);
 /// Quantizes.
 ///
 /// # Safety
 ///
-/// As [`BinaryFn`].
+/// As [`AddFn`].
 pub(crate) type QuantizeFn = unsafe fn(&Quantize);
 /// Dequantizes.
 ///
 /// # Safety
 ///
-/// As [`BinaryFn`].
+/// As [`AddFn`].
 pub(crate) type DequantizeFn = unsafe fn(&Dequantize);

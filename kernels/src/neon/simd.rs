@@ -159,6 +159,12 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn mul_add_f(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn div_f(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe { vdivq_f32(a, b) }

@@ -138,6 +138,12 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn mul_add_f(a: f32x4, b: f32x4, c: f32x4) -> f32x4 {
+        let (a, b, c) = (a.to_array(), b.to_array(), c.to_array());
+        f32x4::new(core::array::from_fn(|lane| mul_add(a[lane], b[lane], c[lane])))
+    }
+
+    #[inline(always)]
     unsafe fn div_f(a: f32x4, b: f32x4) -> f32x4 {
         a / b
     }
@@ -156,6 +162,24 @@ unsafe impl Simd for Portable {
     unsafe fn nan_to_zero(x: f32x4) -> f32x4 {
         x & x.simd_eq(x)
     }
+}
+
+/// `a · b + c` for finite numbers, rounded once, without the instruction: the product is exact in `f64`, the sum is rounded
+/// to odd there, and that makes the second rounding right (Boldo and Melquiond, Emulation of a FMA and correctly rounded
+/// sums: proved algorithms using rounding to odd, 2008).
+#[inline(always)]
+fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+    let (product, c) = (f64::from(a) * f64::from(b), f64::from(c));
+    let sum = product + c;
+    // What the sum lost, exactly (Knuth's TwoSum).
+    let of_c = sum - product;
+    let lost = (product - (sum - of_c)) + (c - of_c);
+    let bits = sum.to_bits();
+    if lost == 0.0 || bits & 1 == 1 {
+        return sum as f32;
+    }
+    let away = (lost > 0.0) == (sum > 0.0);
+    f64::from_bits(if away { bits + 1 } else { bits - 1 }) as f32
 }
 
 #[inline(always)]
