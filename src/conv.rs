@@ -42,7 +42,7 @@ pub struct Conv2d {
     bias: Option<Vec<i32>>,
     columns: ColumnTerms,
     epilogue: Epilogue,
-    /// What a patch sees outside the image, for the channels of a group.
+    /// What a row of taps sees outside the image, for the channels of a group; of a depthwise convolution, what a tap sees.
     padding: Vec<u8>,
 }
 
@@ -91,7 +91,8 @@ impl Conv2d {
             Packed::Panels(groups) => {
                 check_size("channel groups of the weights", shape.groups, groups.len())?;
                 let segments = groups.first().map_or(1, PackedPanels::segments);
-                if segments != 1 {
+                // The whole kernel, its rows, or its taps.
+                if ![1, shape.kernel[0]].contains(&segments) {
                     check_size("taps of the weights", taps, segments)?;
                 }
             }
@@ -106,7 +107,7 @@ impl Conv2d {
         let mut terms = ColumnTerms::new(layout);
         terms.update(&weights, bias, input, input_zero);
         let padding = match weights.packed() {
-            Packed::Panels(_) => vec![input_zero as u8; group_channels],
+            Packed::Panels(_) => vec![input_zero as u8; shape.kernel[1] * group_channels],
             Packed::Taps(_) => vec![input_zero as u8; shape.in_channels],
         };
         Ok(Conv2d {
@@ -169,9 +170,12 @@ impl Conv2d {
                 );
             }
         };
+        let segments = groups[0].segments();
         let path = if self.is_matrix() {
             "1×1, the image in place as a matrix"
-        } else if groups[0].segments() > 1 {
+        } else if segments > 1 && segments == self.shape.kernel[0] {
+            "patches by pointers to the rows of the kernel"
+        } else if segments > 1 {
             "patches by pointers to their taps"
         } else {
             "patches copied tile by tile"
@@ -274,6 +278,10 @@ impl Conv2d {
     /// The patches of a channel group; of a depthwise convolution, of all channels.
     fn patches<'a>(&'a self, input: &'a [u8], group: usize) -> PatchRows<'a> {
         let shape = &self.shape;
+        let group_channels = match self.weights.packed() {
+            Packed::Panels(_) => shape.in_channels / shape.groups,
+            Packed::Taps(_) => shape.in_channels,
+        };
         PatchRows {
             data: input,
             geometry: PatchGeometry {
@@ -286,8 +294,8 @@ impl Conv2d {
                 pad: [shape.pad.top, shape.pad.left],
                 output: shape.output(),
             },
-            first_channel: group * self.padding.len(),
-            group_channels: self.padding.len(),
+            first_channel: group * group_channels,
+            group_channels,
             padding: &self.padding,
         }
     }

@@ -82,11 +82,9 @@ impl PackedWeights {
         }
         let group_channels = shape.in_channels / shape.groups;
         let depth = taps * group_channels;
-        let (segments, segment_len) = if PackedPanels::wants_one_segment(backend, group_channels) {
-            (1, depth)
-        } else {
-            (taps, group_channels)
-        };
+        let contiguous = shape.groups == 1 && shape.dilation[1] == 1;
+        let (segments, segment_len) =
+            PackedPanels::convolution_segments(backend, shape.kernel, group_channels, contiguous);
         let columns = shape.out_channels / shape.groups;
         let views = (0..shape.groups)
             .map(|group| {

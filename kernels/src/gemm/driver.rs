@@ -1,5 +1,6 @@
 //! The loops around the tiles.
 
+use super::rows::{Addressing, Cursor};
 use super::tiling::{choose, fitting};
 use super::{Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows};
 use crate::{Backend, OutputElement, Scratch};
@@ -40,14 +41,14 @@ impl ScratchMap {
     /// overflows.
     fn new(
         form: LhsForm,
-        in_place: bool,
+        addressing: Addressing,
         segments: usize,
         depth: usize,
         tile_rows: usize,
     ) -> Option<ScratchMap> {
         let row_bytes = match form {
             LhsForm::Words => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
-            LhsForm::Bytes { .. } if in_place => 0,
+            LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
             LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
         };
         let sums =
@@ -64,7 +65,7 @@ impl ScratchMap {
 pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
     let gemm = panels.table(backend)?;
     let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
-    let map = ScratchMap::new(gemm.lhs, false, panels.segments(), panels.depth(), tallest)?;
+    let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels.segments(), panels.depth(), tallest)?;
     Some(map.total)
 }
 
@@ -81,15 +82,17 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     if out.rows() == 0 || out.columns() == 0 {
         return;
     }
-    let in_place =
-        !matches!(gemm.lhs, LhsForm::Words) && call.lhs.in_place(panels.segments(), panels.segment_len());
-    assert!(in_place || panels.segments() <= 1, "rows that are copied are one segment");
+    let addressing = match gemm.lhs {
+        LhsForm::Words => Addressing::Copied,
+        LhsForm::Bytes { .. } => call.lhs.addressing(panels.segments(), panels.segment_len()),
+    };
+    assert!(gemm.lhs != LhsForm::Words || panels.segments() <= 1, "rows of words are one segment");
 
     let first_panel = out.first_column() / PANEL;
     let panel_count = out.columns().div_ceil(PANEL);
     let tiling = choose(gemm, out.rows(), panel_count, panels.panel_bytes());
     let main = fitting(gemm.tiles, tiling.tile_rows);
-    let map = ScratchMap::new(gemm.lhs, in_place, panels.segments(), panels.depth(), main.rows)
+    let map = ScratchMap::new(gemm.lhs, addressing, panels.segments(), panels.depth(), main.rows)
         .expect("scratch size overflows");
     let memory = scratch.bytes(map.total);
 
@@ -100,7 +103,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
             let remaining = out.rows() - row;
             let tile_rows = if remaining >= main.rows { main } else { fitting(gemm.tiles, remaining) };
             let rows = remaining.min(tile_rows.rows);
-            prepare_rows(call, memory, &map, in_place, out.first_row() + row, rows, tile_rows.rows);
+            prepare_rows(call, memory, &map, addressing, out.first_row() + row, rows, tile_rows.rows);
             let mut panel = block;
             while panel < block_end {
                 let width = tile_rows.width(block_end - panel);
@@ -161,7 +164,7 @@ fn prepare_rows(
     call: &Call<'_>,
     memory: &mut [u8],
     map: &ScratchMap,
-    in_place: bool,
+    addressing: Addressing,
     first: usize,
     rows: usize,
     tile_rows: usize,
@@ -170,19 +173,12 @@ fn prepare_rows(
     let (head, copies) = memory.split_at_mut(map.rows);
     let (pointers, sums) = head.split_at_mut(map.sums);
     let pointers = pointers.as_mut_ptr().cast::<*const u8>();
-    for slot in 0..tile_rows {
-        let row = first + slot.min(rows - 1);
-        if in_place {
-            // SAFETY: `check` has passed, the row exists, and there is room for `tile_rows` pointers per segment.
-            unsafe { call.lhs.point(row, pointers.add(slot), tile_rows) };
-        } else {
-            let copy = &mut copies[slot * map.row_bytes..(slot + 1) * map.row_bytes];
-            if slot < rows {
-                copy_row(call, map.form, row, copy);
-            }
-            // SAFETY: room for one segment of `tile_rows` pointers; unused slots hold stale bytes, all initialized.
-            unsafe { *pointers.add(slot) = copy.as_ptr() };
-        }
+    match &call.lhs {
+        // SAFETY: `check` has passed, the rows exist, and there is room for `tile_rows` pointers.
+        Lhs::Matrix(matrix) if addressing == Addressing::InPlace => unsafe {
+            matrix.point(first, rows, tile_rows, pointers);
+        },
+        _ => find_rows(call, map, addressing, first, rows, tile_rows, pointers, copies),
     }
     if call.weight_zeros.is_some() {
         let offset = map.form.offset(call.lhs_signed);
@@ -202,8 +198,61 @@ fn prepare_rows(
     }
 }
 
-/// Copies row `row` as the kernels want it: bytes, or words up to an even count.
-fn copy_row(call: &Call<'_>, form: LhsForm, row: usize, copy: &mut [u8]) {
+/// Writes the pointers of rows that are patches or copies, and the copies.
+#[allow(clippy::too_many_arguments, reason = "the parts of one tile's preparation")]
+fn find_rows(
+    call: &Call<'_>,
+    map: &ScratchMap,
+    addressing: Addressing,
+    first: usize,
+    rows: usize,
+    tile_rows: usize,
+    pointers: *mut *const u8,
+    copies: &mut [u8],
+) {
+    let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
+    let mut cursor = call.lhs.cursor(first);
+    let mut slot = 0;
+    while slot < rows {
+        // SAFETY: there are `tile_rows` pointers per segment.
+        let at = unsafe { pointers.add(slot) };
+        let mut count = 1;
+        match (&call.lhs, addressing) {
+            (Lhs::Patches(patches), Addressing::KernelRows { begin, end })
+                if (begin..end).contains(&cursor.x) =>
+            {
+                count = (end - cursor.x).min(rows - slot);
+                // SAFETY: `check` has passed, the patches exist and lie inside, and so do their pointers.
+                unsafe { patches.point_kernel_rows(&cursor, count, at, tile_rows) };
+            }
+            (Lhs::Patches(patches), Addressing::InPlace) => {
+                // SAFETY: `check` has passed, the patch exists, and there is a pointer per tap.
+                unsafe { patches.point_taps(&cursor, at, tile_rows) };
+            }
+            _ => {
+                let copy = &mut copies[slot * map.row_bytes..(slot + 1) * map.row_bytes];
+                copy_row(call, map.form, &cursor, copy);
+                for segment in 0..segments {
+                    // SAFETY: a pointer per segment; the copy has all segments.
+                    unsafe { *at.add(segment * tile_rows) = copy.as_ptr().add(segment * segment_len) };
+                }
+            }
+        }
+        slot += count;
+        call.lhs.advance(&mut cursor, count);
+    }
+    for segment in 0..segments {
+        for slot in rows..tile_rows {
+            // SAFETY: `tile_rows` pointers per segment, of which the last row's was written above.
+            unsafe {
+                *pointers.add(segment * tile_rows + slot) = *pointers.add(segment * tile_rows + rows - 1);
+            }
+        }
+    }
+}
+
+/// Copies a row as the kernels want it: bytes, or words up to an even count.
+fn copy_row(call: &Call<'_>, form: LhsForm, row: &Cursor, copy: &mut [u8]) {
     let mut at = 0;
     match form {
         LhsForm::Bytes { .. } => call.lhs.for_each_run(row, |run| {

@@ -17,6 +17,27 @@ macro_rules! for_each_row {
 }
 pub(crate) use for_each_row;
 
+/// Runs a block for every row that is to be stored, with its number, its accumulators and the number of its columns. Of a
+/// whole tile the accumulators stay in registers and the columns are a constant; those of a partial one, which is rare or
+/// small, go through memory, in a loop that takes little code.
+macro_rules! each_row {
+    ($S:ident, $R:ident, $V:ident, $tile:ident, $acc:ident, ($r:ident, $row:ident, $columns:ident) => $body:block) => {
+        if $tile.rows == $R && $tile.columns == $V * $S::LANES {
+            let $columns = $V * $S::LANES;
+            for_each_row!($R, ROW => {
+                let ($r, $row) = (ROW, $acc[ROW]);
+                $body
+            });
+        } else {
+            let $columns = $tile.columns;
+            let memory = $acc;
+            for ($r, &$row) in memory.iter().enumerate().take($tile.rows) {
+                $body
+            }
+        }
+    };
+}
+
 /// Takes the accumulators of a tile (without the initial ones) through its stage and stores them.
 ///
 /// `V` vectors make a row of the tile: `panels · PANEL / S::LANES`.
@@ -42,61 +63,54 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
             });
         }
         match tile.stage {
-            RawStage::Accumulators { accumulate } => {
-                for_each_row!(R, ROW => {
-                    if ROW < tile.rows {
-                        let out = tile.out.add(ROW * tile.out_stride).cast::<i32>();
-                        put_i32::<S, V>(acc[ROW], out, tile.columns, accumulate);
-                    }
-                });
-            }
+            RawStage::Accumulators { accumulate } => each_row!(S, R, V, tile, acc, (r, row, columns) => {
+                put_i32::<S, V>(row, tile.out.add(r * tile.out_stride).cast(), columns, accumulate);
+            }),
             RawStage::Requantize { scale, low, high, zero_point } => {
                 let (low, high, zero_point) = (S::splat_f(low), S::splat_f(high), S::splat(zero_point));
-                for_each_row!(R, ROW => {
-                    if ROW < tile.rows {
-                        let mut row = acc[ROW];
-                        for (v, x) in row.iter_mut().enumerate() {
-                            let scaled = S::mul_f(S::to_f32(*x), S::load_f(scale.add(v * S::LANES)));
-                            *x = S::add(S::round(S::min_f(S::max_f(scaled, low), high)), zero_point);
-                        }
-                        put_bytes::<S, V>(row, tile.out.add(ROW * tile.out_stride), tile.columns);
+                let mut scales = [low; V];
+                for (v, x) in scales.iter_mut().enumerate() {
+                    *x = S::load_f(scale.add(v * S::LANES));
+                }
+                each_row!(S, R, V, tile, acc, (r, row, columns) => {
+                    let mut row = row;
+                    for v in 0..V {
+                        let scaled = S::mul_f(S::to_f32(row[v]), scales[v]);
+                        row[v] = S::add(S::round(S::min_f(S::max_f(scaled, low), high)), zero_point);
                     }
+                    put_bytes::<S, V>(row, tile.out.add(r * tile.out_stride), columns);
                 });
             }
             RawStage::RequantizeFixed { multiplier, shift, low, high, zero_point } => {
                 let (low, high, zero_point) = (S::splat(low), S::splat(high), S::splat(zero_point));
-                for_each_row!(R, ROW => {
-                    if ROW < tile.rows {
-                        let mut row = acc[ROW];
-                        for (v, x) in row.iter_mut().enumerate() {
-                            let shift = S::load(shift.add(v * S::LANES));
-                            let none = S::splat(0);
-                            let shifted = S::shift_left(*x, S::max(shift, none));
-                            let product = S::rounding_doubling_high_mul(shifted, S::load(multiplier.add(v * S::LANES)));
-                            let scaled = S::rounding_shift_right(product, S::max(S::sub(none, shift), none));
-                            *x = S::add(S::min(S::max(scaled, low), high), zero_point);
-                        }
-                        put_bytes::<S, V>(row, tile.out.add(ROW * tile.out_stride), tile.columns);
+                each_row!(S, R, V, tile, acc, (r, row, columns) => {
+                    let mut row = row;
+                    for (v, x) in row.iter_mut().enumerate() {
+                        let shift = S::load(shift.add(v * S::LANES));
+                        let none = S::splat(0);
+                        let shifted = S::shift_left(*x, S::max(shift, none));
+                        let product = S::rounding_doubling_high_mul(shifted, S::load(multiplier.add(v * S::LANES)));
+                        let scaled = S::rounding_shift_right(product, S::max(S::sub(none, shift), none));
+                        *x = S::add(S::min(S::max(scaled, low), high), zero_point);
                     }
+                    put_bytes::<S, V>(row, tile.out.add(r * tile.out_stride), columns);
                 });
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
                 let (low, high) = (S::splat_f(low), S::splat_f(high));
-                for_each_row!(R, ROW => {
-                    if ROW < tile.rows {
-                        let mut row = [S::splat_f(0.0); V];
-                        for (v, y) in row.iter_mut().enumerate() {
-                            *y = S::mul_f(S::to_f32(acc[ROW][v]), S::load_f(scale.add(v * S::LANES)));
-                            if !row_scale.is_null() {
-                                *y = S::mul_f(*y, S::splat_f(*row_scale.add(ROW)));
-                            }
-                            if !bias.is_null() {
-                                *y = S::add_f(*y, S::load_f(bias.add(v * S::LANES)));
-                            }
-                            *y = S::min_f(S::max_f(*y, low), high);
+                each_row!(S, R, V, tile, acc, (r, row, columns) => {
+                    let mut real = [low; V];
+                    for (v, y) in real.iter_mut().enumerate() {
+                        *y = S::mul_f(S::to_f32(row[v]), S::load_f(scale.add(v * S::LANES)));
+                        if !row_scale.is_null() {
+                            *y = S::mul_f(*y, S::splat_f(*row_scale.add(r)));
                         }
-                        put_f32::<S, V>(row, tile.out.add(ROW * tile.out_stride).cast(), tile.columns);
+                        if !bias.is_null() {
+                            *y = S::add_f(*y, S::load_f(bias.add(v * S::LANES)));
+                        }
+                        *y = S::min_f(S::max_f(*y, low), high);
                     }
+                    put_f32::<S, V>(real, tile.out.add(r * tile.out_stride).cast(), columns);
                 });
             }
         }

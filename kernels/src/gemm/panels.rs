@@ -6,6 +6,10 @@ use alloc::vec::Vec;
 use super::{GemmTable, Layout, PANEL};
 use crate::{Backend, Bytes};
 
+/// The fewest channels of a tap that are read in place one tap at a time. Fewer, and finding them takes longer than copying
+/// them.
+const SHORTEST_TAP: usize = 16;
+
 /// Weights before packing: `depth = segments · segment_len` by `columns`.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightView<'a> {
@@ -88,8 +92,8 @@ pub struct PackedPanels {
 impl PackedPanels {
     /// Packs weights for a backend, in the layout of its narrow kernels if it has such and the weights allow them.
     ///
-    /// Backends that copy rows anyway see the whole depth as one segment: give them `segments = 1` (see
-    /// [`wants_one_segment`](Self::wants_one_segment)).
+    /// Backends that copy rows anyway see the whole depth as one segment: see
+    /// [`convolution_segments`](Self::convolution_segments).
     ///
     /// # Panics
     ///
@@ -205,13 +209,33 @@ impl PackedPanels {
         })
     }
 
-    /// Whether the backend copies rows before it multiplies, so that a convolution's taps are best packed as one
-    /// segment. Short segments are, on every backend: a group that is mostly padding wastes more than a copy.
+    /// The number and length of the segments that a convolution's weights are best packed as, for a kernel of `[height,
+    /// width]` taps of `channels` elements. `contiguous` says that a row of taps lies side by side in the image: horizontal
+    /// dilation 1 and one channel group.
+    ///
+    /// Where a backend reads activations in place, a row of taps is the longest segment that it can read; but every segment
+    /// is padded to whole groups, and short ones waste more on that than a copy of the patch costs.
     #[must_use]
-    pub fn wants_one_segment(backend: Backend, segment_len: usize) -> bool {
-        match backend.entry().gemm.lhs {
-            super::LhsForm::Words => true,
-            super::LhsForm::Bytes { .. } => segment_len < 16,
+    pub fn convolution_segments(
+        backend: Backend,
+        kernel: [usize; 2],
+        channels: usize,
+        contiguous: bool,
+    ) -> (usize, usize) {
+        let gemm = &backend.entry().gemm;
+        let (taps, row) = (kernel[0] * kernel[1], kernel[1] * channels);
+        let whole = (1, taps * channels);
+        if gemm.lhs == super::LhsForm::Words {
+            return whole;
+        }
+        let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(gemm.layout.group);
+        let rows = (kernel[0], row);
+        if contiguous && 2 * padded(rows) < 3 * padded(whole) {
+            rows
+        } else if channels >= SHORTEST_TAP {
+            (taps, channels)
+        } else {
+            whole
         }
     }
 
@@ -264,6 +288,7 @@ impl PackedPanels {
 
     /// The packed bytes.
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -294,12 +319,14 @@ impl PackedPanels {
 
     /// Parts of the depth.
     #[must_use]
+    #[inline]
     pub fn segments(&self) -> usize {
         self.segments
     }
 
     /// Elements of depth in a segment.
     #[must_use]
+    #[inline]
     pub fn segment_len(&self) -> usize {
         self.segment_len
     }
@@ -318,6 +345,7 @@ impl PackedPanels {
 
     /// Bytes of a panel.
     #[must_use]
+    #[inline]
     pub fn panel_bytes(&self) -> usize {
         self.segments * self.segment_len.div_ceil(self.group) * self.group * PANEL
     }

@@ -56,8 +56,30 @@ pub struct PatchRows<'a> {
     pub first_channel: usize,
     /// Channels of the group.
     pub group_channels: usize,
-    /// At least `group_channels` bytes of the input's zero point: what a patch sees outside the image.
+    /// The input's zero point, what a patch sees outside the image: at least `group_channels` bytes, and for a row of the
+    /// kernel at a time `kernel[1] · group_channels`.
     pub padding: &'a [u8],
+}
+
+/// How a kernel finds the segments of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addressing {
+    /// Where they lie: a matrix's row, or the taps of a patch.
+    InPlace,
+    /// Where they lie: the rows of the kernel, each of whose taps lie side by side. Patches over the left or right border
+    /// are copied; those between, `begin..end` of every row of the output, are not.
+    KernelRows { begin: usize, end: usize },
+    /// In a copy of the row.
+    Copied,
+}
+
+/// A row, and the output pixel that it belongs to: numbers that are cheaper to carry along than to divide for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    pub(crate) row: usize,
+    pub(crate) image: usize,
+    pub(crate) y: usize,
+    pub(crate) x: usize,
 }
 
 impl PatchGeometry {
@@ -72,6 +94,30 @@ impl PatchGeometry {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batch * self.output[0] * self.output[1]
+    }
+
+    /// [`Addressing::KernelRows`] of these patches.
+    fn kernel_rows(&self) -> Addressing {
+        let (stride, pad, kernel) = (self.stride[1], self.pad[1], self.kernel[1]);
+        let begin = pad.div_ceil(stride);
+        // The last patch that lies inside begins at `input − kernel`.
+        let end = (self.input[1] + pad).checked_sub(kernel).map_or(0, |last| last / stride + 1);
+        Addressing::KernelRows { begin, end: end.min(self.output[1]) }
+    }
+
+    /// The output pixel `count` further on, no further than the end of its row.
+    #[inline]
+    pub(crate) fn advance(&self, cursor: &mut Cursor, count: usize) {
+        cursor.row += count;
+        cursor.x += count;
+        if cursor.x == self.output[1] {
+            cursor.x = 0;
+            cursor.y += 1;
+            if cursor.y == self.output[0] {
+                cursor.y = 0;
+                cursor.image += 1;
+            }
+        }
     }
 
     /// Input row and column that tap (`ky`, `kx`) of output pixel (`y`, `x`) falls on, if it is inside.
@@ -102,13 +148,51 @@ impl Lhs<'_> {
         }
     }
 
-    /// Whether a row is made of segments that lie in memory as they are, `segment_len` bytes each.
-    pub(crate) fn in_place(&self, segments: usize, segment_len: usize) -> bool {
+    /// How the segments of these rows are found.
+    pub(crate) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
         match self {
-            Lhs::Matrix(matrix) => segments == 1 && (matrix.column_stride == 1 || matrix.columns <= 1),
-            Lhs::Patches(patches) => {
-                segment_len == patches.group_channels && segments * segment_len == self.depth()
+            Lhs::Matrix(matrix) if segments == 1 && (matrix.column_stride == 1 || matrix.columns <= 1) => {
+                Addressing::InPlace
             }
+            Lhs::Matrix(_) => Addressing::Copied,
+            Lhs::Patches(patches) => {
+                let [height, width] = patches.geometry.kernel;
+                let row = width * patches.group_channels;
+                let contiguous =
+                    patches.geometry.dilation[1] == 1 && patches.group_channels == patches.geometry.channels;
+                if segment_len == patches.group_channels && segments == height * width {
+                    Addressing::InPlace
+                } else if segment_len == row
+                    && segments == height
+                    && contiguous
+                    && patches.padding.len() >= row
+                {
+                    patches.geometry.kernel_rows()
+                } else {
+                    Addressing::Copied
+                }
+            }
+        }
+    }
+
+    /// The first of the rows that a tile reads.
+    #[inline]
+    pub(crate) fn cursor(&self, row: usize) -> Cursor {
+        match self {
+            Lhs::Matrix(_) => Cursor { row, image: 0, y: 0, x: 0 },
+            Lhs::Patches(patches) => {
+                let [height, width] = patches.geometry.output;
+                Cursor { row, image: row / width / height, y: row / width % height, x: row % width }
+            }
+        }
+    }
+
+    /// Moves `count` rows on: of patches, no further than the end of a row of the output.
+    #[inline]
+    pub(crate) fn advance(&self, cursor: &mut Cursor, count: usize) {
+        match self {
+            Lhs::Matrix(_) => cursor.row += count,
+            Lhs::Patches(patches) => patches.geometry.advance(cursor, count),
         }
     }
 
@@ -139,53 +223,17 @@ impl Lhs<'_> {
         }
     }
 
-    /// Writes the address of every segment of `row`: segment `s` to `pointers[s · step]`.
-    ///
-    /// # Safety
-    ///
-    /// [`check`](Self::check) has passed, `row < rows()`, [`in_place`](Self::in_place) holds, and `pointers` is valid
-    /// for writes at each segment.
-    #[inline]
-    pub(crate) unsafe fn point(&self, row: usize, pointers: *mut *const u8, step: usize) {
-        match self {
-            // `wrapping_add`, because rows without elements may begin anywhere.
-            // SAFETY: one segment by `in_place`, and one write for it, as the caller promises.
-            Lhs::Matrix(matrix) => unsafe {
-                *pointers = matrix.data.as_ptr().wrapping_add(row * matrix.row_stride);
-            },
-            Lhs::Patches(patches) => {
-                let geometry = &patches.geometry;
-                let (y, x, image) = patches.pixel(row);
-                let mut segment = 0;
-                for ky in 0..geometry.kernel[0] {
-                    for kx in 0..geometry.kernel[1] {
-                        let address = match geometry.tap(y, x, ky, kx) {
-                            // SAFETY: inside the image, whose length `check` has verified.
-                            Some((iy, ix)) => unsafe {
-                                patches.data.as_ptr().add(patches.element(image, iy, ix))
-                            },
-                            None => patches.padding.as_ptr(),
-                        };
-                        // SAFETY: one write per segment, as the caller promises.
-                        unsafe { *pointers.add(segment * step) = address };
-                        segment += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Calls `each` with the elements of `row`, in order, in runs that lie side by side.
+    /// Calls `each` with the elements of a row, in order, in runs that lie side by side.
     ///
     /// # Panics
     ///
-    /// If `row` is past the last (in which case nothing unsafe happens).
+    /// If the row is past the last (in which case nothing unsafe happens).
     #[inline]
-    pub(crate) fn for_each_run(&self, row: usize, mut each: impl FnMut(&[u8])) {
+    pub(crate) fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
         match self {
             Lhs::Matrix(matrix) if matrix.columns == 0 => {}
             Lhs::Matrix(matrix) => {
-                let start = row * matrix.row_stride;
+                let start = cursor.row * matrix.row_stride;
                 if matrix.column_stride == 1 {
                     each(&matrix.data[start..start + matrix.columns]);
                 } else {
@@ -195,19 +243,32 @@ impl Lhs<'_> {
                     }
                 }
             }
-            Lhs::Patches(patches) => patches.for_each_run(row, each),
+            Lhs::Patches(patches) => patches.for_each_run(cursor, each),
+        }
+    }
+}
+
+impl MatrixRows<'_> {
+    /// Writes the addresses of the rows `first..first + rows`; pointers up to `slots` repeat the last one.
+    ///
+    /// # Safety
+    ///
+    /// The rows exist, there is one at least, and `pointers` is valid for `slots` writes.
+    #[inline]
+    pub(crate) unsafe fn point(&self, first: usize, rows: usize, slots: usize, pointers: *mut *const u8) {
+        // `wrapping_add`, because rows without elements may begin anywhere.
+        let mut row = self.data.as_ptr().wrapping_add(first * self.row_stride);
+        for slot in 0..slots {
+            // SAFETY: as the caller promises.
+            unsafe { *pointers.add(slot) = row };
+            if slot + 1 < rows {
+                row = row.wrapping_add(self.row_stride);
+            }
         }
     }
 }
 
 impl PatchRows<'_> {
-    /// Output row and column, and image, of output pixel `row`.
-    #[inline]
-    fn pixel(&self, row: usize) -> (usize, usize, usize) {
-        let [height, width] = self.geometry.output;
-        (row / width % height, row % width, row / width / height)
-    }
-
     /// Index of the group's first channel of an input pixel.
     #[inline]
     fn element(&self, image: usize, y: usize, x: usize) -> usize {
@@ -215,10 +276,67 @@ impl PatchRows<'_> {
         ((image * height + y) * width + x) * self.geometry.channels + self.first_channel
     }
 
+    /// Writes the address of every tap of a patch: tap `t` to `pointers[t · step]`.
+    ///
+    /// # Safety
+    ///
+    /// [`check`](Lhs::check) has passed, the cursor is at a row that exists, and `pointers` is valid for these writes.
     #[inline]
-    fn for_each_run(&self, row: usize, mut each: impl FnMut(&[u8])) {
+    pub(crate) unsafe fn point_taps(&self, cursor: &Cursor, pointers: *mut *const u8, step: usize) {
         let geometry = &self.geometry;
-        let (y, x, image) = self.pixel(row);
+        let mut segment = 0;
+        for ky in 0..geometry.kernel[0] {
+            for kx in 0..geometry.kernel[1] {
+                let address = match geometry.tap(cursor.y, cursor.x, ky, kx) {
+                    // SAFETY: inside the image, whose length `check` has verified.
+                    Some((iy, ix)) => unsafe { self.data.as_ptr().add(self.element(cursor.image, iy, ix)) },
+                    None => self.padding.as_ptr(),
+                };
+                // SAFETY: one write per segment, as the caller promises.
+                unsafe { *pointers.add(segment * step) = address };
+                segment += 1;
+            }
+        }
+    }
+
+    /// Writes the addresses of the kernel's rows in `count` neighbouring patches: row `ky` of patch `i` to
+    /// `pointers[ky · step + i]`.
+    ///
+    /// # Safety
+    ///
+    /// [`check`](Lhs::check) has passed; the patches from the cursor on exist, are in one row of the output, and lie in
+    /// `begin..end` of [`KernelRows`](Addressing::KernelRows); and `pointers` is valid for these writes.
+    #[inline]
+    pub(crate) unsafe fn point_kernel_rows(
+        &self,
+        cursor: &Cursor,
+        count: usize,
+        pointers: *mut *const u8,
+        step: usize,
+    ) {
+        let geometry = &self.geometry;
+        let left = cursor.x * geometry.stride[1] - geometry.pad[1];
+        for ky in 0..geometry.kernel[0] {
+            let iy =
+                (cursor.y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
+            let (mut address, stride) = if iy < geometry.input[0] {
+                let start = self.element(cursor.image, iy, left);
+                (self.data.as_ptr().wrapping_add(start), geometry.stride[1] * geometry.channels)
+            } else {
+                (self.padding.as_ptr(), 0)
+            };
+            for patch in 0..count {
+                // SAFETY: one write per patch and row, as the caller promises.
+                unsafe { *pointers.add(ky * step + patch) = address };
+                address = address.wrapping_add(stride);
+            }
+        }
+    }
+
+    #[inline]
+    fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
+        let geometry = &self.geometry;
+        let &Cursor { image, y, x, .. } = cursor;
         let length = self.group_channels;
         let left = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]);
         // A row of taps that lies side by side inside the image is one run: what makes stems with 3 channels cheap.

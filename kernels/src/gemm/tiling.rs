@@ -82,7 +82,11 @@ pub(super) fn fitting(tiles: &'static [TileRows], rows: usize) -> &'static TileR
 impl TileRows {
     /// The panels of the next tile where `left` panels are left: as equal shares as can be, since a narrow tile has too few
     /// accumulators to hide the latency of a dot product.
+    #[inline]
     pub(super) fn width(&self, left: usize) -> usize {
+        if left <= self.max_panels() {
+            return left;
+        }
         left.div_ceil(left.div_ceil(self.max_panels()).max(1))
     }
 }

@@ -261,10 +261,12 @@ impl Case {
     /// The weights in the backend's layout.
     pub(crate) fn pack(&self, backend: Backend) -> PackedPanels {
         let (depth_stride, column_stride) = self.weight_strides();
-        let (segments, segment_len) = if PackedPanels::wants_one_segment(backend, self.segment_len) {
-            (1, self.depth())
-        } else {
-            (self.segments, self.segment_len)
+        let (segments, segment_len) = match &self.lhs_rows {
+            Rows::Matrix { .. } => (self.segments, self.segment_len),
+            Rows::Patches(geometry) => {
+                let contiguous = geometry.dilation[1] == 1 && geometry.channels == self.segment_len;
+                PackedPanels::convolution_segments(backend, geometry.kernel, self.segment_len, contiguous)
+            }
         };
         PackedPanels::pack(
             backend,
@@ -300,7 +302,7 @@ impl Case {
             &mut zeros,
         );
         let lhs = Guarded::new(&self.lhs, self.guard);
-        let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.segment_len], self.guard);
+        let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.depth()], self.guard);
         let call = Call {
             backend,
             lhs: match &self.lhs_rows {
