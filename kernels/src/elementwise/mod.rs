@@ -81,7 +81,7 @@ pub struct MulCall<'a, A, B> {
 /// If lengths differ or a parameter is outside its range.
 pub fn add<A: Element, B: Element, O: Element>(call: &AddCall<'_, A, B>, out: &mut [O]) {
     let target = Target { zero_point: 0, low: call.low, high: call.high };
-    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), target);
+    check_binary::<O>(call.a.len(), call.b.len(), out.len(), target);
     call.factors.into_iter().for_each(check_factor);
     assert!(call.offset.abs() <= 1024.0 * MAX_FACTOR, "offset within its range");
     let code = call.backend.entry().ops.add[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
@@ -97,7 +97,7 @@ pub fn add<A: Element, B: Element, O: Element>(call: &AddCall<'_, A, B>, out: &m
 ///
 /// If lengths differ or a parameter is outside its range.
 pub fn mul<A: Element, B: Element, O: Element>(call: &MulCall<'_, A, B>, out: &mut [O]) {
-    check_binary::<A, B, O>(call.a.len(), call.b.len(), out.len(), call.target);
+    check_binary::<O>(call.a.len(), call.b.len(), out.len(), call.target);
     check_zero::<A>(call.zeros[0]);
     check_zero::<B>(call.zeros[1]);
     check_factor(call.factor);
@@ -113,7 +113,7 @@ pub fn mul<A: Element, B: Element, O: Element>(call: &MulCall<'_, A, B>, out: &m
     }
 }
 
-fn check_binary<A: Element, B: Element, O: Element>(a: usize, b: usize, out: usize, target: Target) {
+fn check_binary<O: Element>(a: usize, b: usize, out: usize, target: Target) {
     assert_eq!(a, b, "operands of different lengths");
     assert_eq!(a, out, "output of another length");
     target.check::<O>();
