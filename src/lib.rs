@@ -28,8 +28,8 @@
 //! # Numerics
 //!
 //! These are normative: [`reference`](mod@reference) is their plain transcription, and every backend matches it bit for bit. `rne` rounds
-//! to nearest, ties to even; `f32(x)` is the nearest `f32`, ties to even; each float operation is rounded on its own, no
-//! fused multiply-add.
+//! to nearest, ties to even; `f32(x)` is the nearest `f32`, ties to even; each float operation is rounded on its own, and
+//! there is no fused multiply-add but in [`elementwise::Add`].
 //!
 //! * **Accumulator.** `acc = Σ_k (a[k] − a_zero)·(w[k] − w_zero) + bias`, in ℤ, reduced mod 2³² to `i32`. With zero points
 //!   of 0 and no bias the sum cannot wrap up to a depth of 65 793 (`u8·i8`), 33 025 (`u8·u8`) or 131 071 (`i8·i8`); the
