@@ -27,6 +27,7 @@ pub struct Call<'a> {
 /// Where things lie in the scratch.
 struct ScratchMap {
     form: LhsForm,
+    addressing: Addressing,
     /// Bytes of one copied row; 0 if rows are read in place.
     row_bytes: usize,
     sums: usize,
@@ -55,7 +56,7 @@ impl ScratchMap {
             segments.max(1).checked_mul(tile_rows)?.checked_mul(POINTER)?.checked_next_multiple_of(64)?;
         let rows = sums.checked_add(tile_rows * size_of::<i32>())?.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(tile_rows)?)?;
-        Some(ScratchMap { form, row_bytes, sums, rows, total })
+        Some(ScratchMap { form, addressing, row_bytes, sums, rows, total })
     }
 }
 
@@ -103,7 +104,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
             let remaining = out.rows() - row;
             let tile_rows = if remaining >= main.rows { main } else { fitting(gemm.tiles, remaining) };
             let rows = remaining.min(tile_rows.rows);
-            prepare_rows(call, memory, &map, addressing, out.first_row() + row, rows, tile_rows.rows);
+            prepare_rows(call, memory, &map, out.first_row() + row, rows, tile_rows.rows);
             let mut panel = block;
             while panel < block_end {
                 let width = tile_rows.width(block_end - panel);
@@ -164,7 +165,6 @@ fn prepare_rows(
     call: &Call<'_>,
     memory: &mut [u8],
     map: &ScratchMap,
-    addressing: Addressing,
     first: usize,
     rows: usize,
     tile_rows: usize,
@@ -175,10 +175,10 @@ fn prepare_rows(
     let pointers = pointers.as_mut_ptr().cast::<*const u8>();
     match &call.lhs {
         // SAFETY: `check` has passed, the rows exist, and there is room for `tile_rows` pointers.
-        Lhs::Matrix(matrix) if addressing == Addressing::InPlace => unsafe {
+        Lhs::Matrix(matrix) if map.addressing == Addressing::InPlace => unsafe {
             matrix.point(first, rows, tile_rows, pointers);
         },
-        _ => find_rows(call, map, addressing, first, rows, tile_rows, pointers, copies),
+        _ => find_rows(call, map, first, rows, tile_rows, pointers, copies),
     }
     if call.weight_zeros.is_some() {
         let offset = map.form.offset(call.lhs_signed);
@@ -199,11 +199,9 @@ fn prepare_rows(
 }
 
 /// Writes the pointers of rows that are patches or copies, and the copies.
-#[allow(clippy::too_many_arguments, reason = "the parts of one tile's preparation")]
 fn find_rows(
     call: &Call<'_>,
     map: &ScratchMap,
-    addressing: Addressing,
     first: usize,
     rows: usize,
     tile_rows: usize,
@@ -217,7 +215,7 @@ fn find_rows(
         // SAFETY: there are `tile_rows` pointers per segment.
         let at = unsafe { pointers.add(slot) };
         let mut count = 1;
-        match (&call.lhs, addressing) {
+        match (&call.lhs, map.addressing) {
             (Lhs::Patches(patches), Addressing::KernelRows { begin, end })
                 if (begin..end).contains(&cursor.x) =>
             {
