@@ -111,7 +111,12 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
     let stage = case.stage.draw(&mut random, shape.out_channels, 3000.0 * (depth as f64).sqrt());
 
     let acc = reference::conv2d(&shape, &input, input_zero, &weights, &zeros, bias.as_deref());
-    let packed = Conv2d::pack(backend, &shape, &weights, zeros).expect("pack");
+    // Weights are packed for channels, kernel and groups; what else the shape says then must not matter.
+    let packed_for = match random.below(8) {
+        dilation @ 1..=2 => Conv2dShape { dilation: [dilation; 2], input: [99, 99], ..shape },
+        _ => shape,
+    };
+    let packed = Conv2d::pack(backend, &packed_for, &weights, zeros).expect("pack");
     let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage).expect("plan");
     let run = Run { conv: &conv, input: &input, case, stage: &stage, acc: &acc };
     match conv.output() {
