@@ -4,6 +4,11 @@
 //! they must be inlined into a function that carries the matching `#[target_feature]`: that function is the kernel's
 //! entry, and the reason why nothing here is called through a pointer.
 
+use crate::ElementType;
+
+/// The most lanes of any vector.
+const MAX_LANES: usize = 16;
+
 /// Vectors of `LANES` 32-bit integers or floats.
 ///
 /// # Safety
@@ -16,6 +21,8 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     type I: Copy;
     /// `LANES` lanes of `f32`.
     type F: Copy;
+    /// `4 · LANES` bytes.
+    type B: Copy;
     /// Lanes of a vector; divides 16.
     const LANES: usize;
 
@@ -27,6 +34,30 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn load(p: *const i32) -> Self::I;
     /// Stores `LANES` integers.
     unsafe fn store(p: *mut i32, x: Self::I);
+    /// Loads the first `count ≤ LANES` integers, which are all that is read; the others 0.
+    #[inline(always)]
+    unsafe fn load_some(p: *const i32, count: usize) -> Self::I {
+        let mut lanes = [0i32; MAX_LANES];
+        // SAFETY: `count` readable integers, as the caller promises; a vector has at most MAX_LANES.
+        unsafe {
+            for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+                *lane = p.add(i).read_unaligned();
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+    /// Stores the first `count ≤ LANES` integers; nothing else is touched.
+    #[inline(always)]
+    unsafe fn store_some(p: *mut i32, x: Self::I, count: usize) {
+        let mut lanes = [0i32; MAX_LANES];
+        // SAFETY: `count` writable integers, as the caller promises; a vector has at most MAX_LANES.
+        unsafe {
+            Self::store(lanes.as_mut_ptr(), x);
+            for (i, &lane) in lanes.iter().enumerate().take(count) {
+                p.add(i).write_unaligned(lane);
+            }
+        }
+    }
     /// Loads `LANES` floats.
     unsafe fn load_f(p: *const f32) -> Self::F;
     /// Stores `LANES` floats.
@@ -37,6 +68,20 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn load_i8(p: *const i8) -> Self::I;
     /// Stores the low byte of every lane: right for `u8` and `i8` alike once the value is in range.
     unsafe fn store_low_bytes(p: *mut u8, x: Self::I);
+
+    /// Every lane `range`'s.
+    unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Self>;
+    /// The lanes of four vectors, in order, as bytes: saturated to `i16`, the zero point added with saturation, saturated to
+    /// `u8`, raised to the lowest byte, and bits flipped.
+    unsafe fn narrow(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
+    /// Stores all bytes.
+    unsafe fn store_bytes(p: *mut u8, bytes: Self::B);
+    /// Stores half `HALF` (0 or 1) of the bytes.
+    unsafe fn store_half<const HALF: usize>(p: *mut u8, bytes: Self::B);
+    /// Stores quarter `QUARTER` (0 … 3) of the bytes.
+    unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: Self::B);
+    /// Stores the first `count` bytes, `1..=4·LANES`; no others are touched.
+    unsafe fn store_first(p: *mut u8, bytes: Self::B, count: usize);
 
     /// Wrapping sum.
     unsafe fn add(a: Self::I, b: Self::I) -> Self::I;
@@ -57,9 +102,11 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     /// `SQRDMULH`).
     unsafe fn rounding_doubling_high_mul(a: Self::I, b: Self::I) -> Self::I;
 
+    /// The same bits.
+    unsafe fn to_bits(x: Self::F) -> Self::I;
     /// Nearest float, ties to even.
     unsafe fn to_f32(a: Self::I) -> Self::F;
-    /// Nearest integer, ties to even, for `|x| ≤ 2²²`.
+    /// Nearest integer, ties to even, for `|x| ≤ 2²²`; some integer below −2²¹ for lesser `x`, −∞ included.
     unsafe fn round(x: Self::F) -> Self::I;
     /// Sum, rounded once.
     unsafe fn add_f(a: Self::F, b: Self::F) -> Self::F;
@@ -75,4 +122,57 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn max_f(a: Self::F, b: Self::F) -> Self::F;
     /// `+0` where `x` is NaN, else `x`.
     unsafe fn nan_to_zero(x: Self::F) -> Self::F;
+}
+
+/// How integers become bytes: `max(u8(x + zero_point), low) ^ flip`. An `i8` is the `u8` that is greater by 128 with its top
+/// bit flipped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByteRange {
+    pub(crate) zero_point: i16,
+    pub(crate) low: u8,
+    pub(crate) flip: u8,
+}
+
+impl ByteRange {
+    /// For values of the given type (`U8` or `I8`), of at least `low`.
+    pub(crate) fn new(zero_point: i32, low: i32, output: ElementType) -> ByteRange {
+        let flip = if output == ElementType::I8 { 0x80 } else { 0 };
+        let offset = i32::from(flip);
+        // Both lie in the type's range, which the offset moves to 0..=255.
+        ByteRange { zero_point: (zero_point + offset) as i16, low: (low + offset) as u8, flip }
+    }
+}
+
+/// A [`ByteRange`] in vectors: the zero point in every 16-bit lane.
+#[derive(Clone, Copy)]
+pub(crate) struct ByteLimits<S: Simd> {
+    pub(crate) zero_point: S::I,
+    pub(crate) low: S::B,
+    pub(crate) flip: S::B,
+}
+
+/// Stores the first `count` of the bytes that `store` writes to a buffer, for instruction sets without masks.
+///
+/// # Safety
+///
+/// `p` is valid for `count ≤ N` writes.
+#[inline(always)]
+pub(crate) unsafe fn store_first_of<const N: usize>(p: *mut u8, bytes: [u8; N], count: usize) {
+    // SAFETY: as the caller promises; the pieces follow one another, `count` bytes in all.
+    unsafe {
+        let mut at = 0;
+        let from = bytes.as_ptr();
+        while at + 8 <= count {
+            p.add(at).cast::<[u8; 8]>().write_unaligned(from.add(at).cast::<[u8; 8]>().read_unaligned());
+            at += 8;
+        }
+        if count - at >= 4 {
+            p.add(at).cast::<[u8; 4]>().write_unaligned(from.add(at).cast::<[u8; 4]>().read_unaligned());
+            at += 4;
+        }
+        while at < count {
+            *p.add(at) = *from.add(at);
+            at += 1;
+        }
+    }
 }

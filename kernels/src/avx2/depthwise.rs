@@ -9,6 +9,7 @@ use core::arch::x86_64::*;
 use super::Avx2;
 use crate::depthwise::{ChannelOrder, Columns, DepthwiseKernel, Row};
 use crate::gemm::{RawStage, finish};
+use crate::simd::{ByteLimits, Simd};
 
 /// Channels of a block: the 32-bit lanes of a vector.
 const BLOCK: usize = 8;
@@ -28,12 +29,11 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match call.stage {
-            RawStage::Requantize { scale, low, high, zero_point } => {
+            RawStage::Requantize { scale, high, range } => {
                 let bytes = ToBytes {
                     scale: _mm256_loadu_ps(scale),
-                    low: _mm256_set1_ps(low),
                     high: _mm256_set1_ps(high),
-                    zero_point: _mm256_set1_epi32(zero_point),
+                    limits: Avx2::byte_limits(range),
                 };
                 by_shape::<ToBytes, SIGNED>(call, bytes);
             }
@@ -54,9 +54,8 @@ trait Sink: Copy {
 #[derive(Clone, Copy)]
 struct ToBytes {
     scale: __m256,
-    low: __m256,
     high: __m256,
-    zero_point: __m256i,
+    limits: ByteLimits<Avx2>,
 }
 
 impl Sink for ToBytes {
@@ -65,11 +64,9 @@ impl Sink for ToBytes {
         // SAFETY: AVX2 and eight writable bytes, by the caller's promise.
         unsafe {
             let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), self.scale);
-            let clamped = _mm256_min_ps(_mm256_max_ps(scaled, self.low), self.high);
-            let rounded = _mm256_add_epi32(_mm256_cvtps_epi32(clamped), self.zero_point);
-            let low_bytes = _mm256_shuffle_epi8(rounded, _mm256_set1_epi32(0x0c08_0400));
-            let (low, high) = (_mm256_castsi256_si128(low_bytes), _mm256_extracti128_si256::<1>(low_bytes));
-            _mm_storel_epi64(out.cast(), _mm_unpacklo_epi32(low, high));
+            let rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, self.high));
+            // Four times the same vector, of which one is stored: the compiler packs it once.
+            Avx2::store_quarter::<0>(out, Avx2::narrow([rounded; 4], &self.limits));
         }
     }
 }

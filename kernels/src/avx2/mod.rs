@@ -2,7 +2,7 @@
 
 mod depthwise;
 mod narrow;
-mod simd;
+pub(crate) mod simd;
 mod words;
 
 use crate::backend::{Entry, detect_features};

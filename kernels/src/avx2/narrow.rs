@@ -64,5 +64,5 @@ unsafe impl Dot4 for DotPairs {
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
     // SAFETY: AVX2 is enabled here; the layout is of groups of four.
-    unsafe { dot4::tile::<DotPairs, R, V, SIGNED>(tile) }
+    unsafe { dot4::strip::<DotPairs, R, V, SIGNED>(tile) }
 }

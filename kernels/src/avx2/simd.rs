@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -13,6 +13,7 @@ pub(crate) struct Avx2;
 unsafe impl Simd for Avx2 {
     type I = __m256i;
     type F = __m256;
+    type B = __m256i;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -74,6 +75,58 @@ unsafe impl Simd for Avx2 {
                 _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
             _mm_storel_epi64(p.cast(), both);
         }
+    }
+
+    #[inline(always)]
+    unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Avx2> {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            ByteLimits {
+                zero_point: _mm256_set1_epi16(range.zero_point),
+                low: _mm256_set1_epi8(range.low.cast_signed()),
+                flip: _mm256_set1_epi8(range.flip.cast_signed()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            _mm256_permutevar8x32_epi32(narrow_in_units(vectors, limits), order)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, bytes: __m256i) {
+        // SAFETY: the caller promises AVX2 and 32 writable bytes.
+        unsafe { _mm256_storeu_si256(p.cast(), bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_half<const HALF: usize>(p: *mut u8, bytes: __m256i) {
+        // SAFETY: the caller promises AVX2 and sixteen writable bytes.
+        unsafe { _mm_storeu_si128(p.cast(), half::<HALF>(bytes)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: __m256i) {
+        // SAFETY: the caller promises AVX2 and eight writable bytes.
+        unsafe {
+            match QUARTER {
+                0 => _mm_storel_epi64(p.cast(), half::<0>(bytes)),
+                1 => _mm_storeh_pd(p.cast(), _mm_castsi128_pd(half::<0>(bytes))),
+                2 => _mm_storel_epi64(p.cast(), half::<1>(bytes)),
+                _ => _mm_storeh_pd(p.cast(), _mm_castsi128_pd(half::<1>(bytes))),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(p: *mut u8, bytes: __m256i, count: usize) {
+        // SAFETY: the caller promises AVX2 and `count` writable bytes; a vector is 32 bytes.
+        unsafe { store_first_of(p, core::mem::transmute::<__m256i, [u8; 32]>(bytes), count) }
     }
 
     #[inline(always)]
@@ -141,6 +194,12 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn to_bits(x: __m256) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_castps_si256(x) }
+    }
+
+    #[inline(always)]
     unsafe fn to_f32(a: __m256i) -> __m256 {
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_cvtepi32_ps(a) }
@@ -192,5 +251,35 @@ unsafe impl Simd for Avx2 {
     unsafe fn nan_to_zero(x: __m256) -> __m256 {
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)) }
+    }
+}
+
+/// # Safety
+///
+/// AVX2.
+#[inline(always)]
+unsafe fn half<const HALF: usize>(bytes: __m256i) -> __m128i {
+    // SAFETY: the caller promises AVX2.
+    unsafe {
+        match HALF {
+            0 => _mm256_castsi256_si128(bytes),
+            _ => _mm256_extracti128_si256::<1>(bytes),
+        }
+    }
+}
+
+/// [`Simd::narrow`], but in each unit of 128 bits the four bytes of each vector's unit.
+///
+/// # Safety
+///
+/// AVX2.
+#[inline(always)]
+pub(crate) unsafe fn narrow_in_units([a, b, c, d]: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
+    // SAFETY: the caller promises AVX2.
+    unsafe {
+        let low = _mm256_adds_epi16(_mm256_packs_epi32(a, b), limits.zero_point);
+        let high = _mm256_adds_epi16(_mm256_packs_epi32(c, d), limits.zero_point);
+        let bytes = _mm256_max_epu8(_mm256_packus_epi16(low, high), limits.low);
+        _mm256_xor_si256(bytes, limits.flip)
     }
 }

@@ -5,7 +5,7 @@
 use core::arch::x86_64::*;
 
 use super::Avx2;
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, finish, for_each_row};
+use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row};
 
 const GROUP: usize = 2;
 
@@ -32,7 +32,16 @@ pub(super) const TABLE: GemmTable = GemmTable {
 ///
 /// As [`TileFn`](crate::gemm::TileFn).
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const R: usize, const V: usize>(tile: &Tile) {
+unsafe fn tile<const R: usize, const V: usize>(first: &Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip.
+    unsafe { down::<R>(first, one::<R, V>) }
+}
+
+/// # Safety
+///
+/// As [`tile`].
+#[target_feature(enable = "avx2")]
+unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
     // SAFETY: rows hold `segment_len` words and zeros up to an even count, panels whole groups of two, by the driver's
     // contract; there is one segment, or none.
     unsafe {
@@ -43,7 +52,7 @@ unsafe fn tile<const R: usize, const V: usize>(tile: &Tile) {
         let mut acc = [init; R];
         let mut rows = [core::ptr::null::<i32>(); R];
         for (r, row) in rows.iter_mut().enumerate() {
-            *row = (*tile.lhs.add(r)).cast();
+            *row = tile.row::<R>(0, r).cast();
         }
         let mut panel = tile.panels;
         for pair in 0..tile.segment_len.div_ceil(GROUP) * tile.segments {

@@ -3,7 +3,9 @@
 use core::arch::x86_64::*;
 
 use super::Avx512;
+use super::simd::{first_bytes, narrow_in_units};
 use crate::depthwise::{ChannelOrder, DepthwiseKernel, Interleave, Row, quads_row};
+use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i8x4-block64",
@@ -21,12 +23,6 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
     unsafe { quads_row::<Avx512, SIGNED>(call) }
 }
 
-/// A mask of the first `count ≤ 64` bytes.
-#[inline(always)]
-fn first(count: usize) -> __mmask64 {
-    u64::MAX >> (64 - count.clamp(1, 64))
-}
-
 // SAFETY: the instructions do what the trait says, on four units of 128 bits; bytes that are masked are not touched. The
 // features are AVX-512 F, BW and VNNI.
 unsafe impl Interleave for Avx512 {
@@ -35,7 +31,7 @@ unsafe impl Interleave for Avx512 {
     #[inline(always)]
     unsafe fn load_bytes(p: *const u8, count: usize) -> __m512i {
         // SAFETY: the caller promises the features and `count` readable bytes.
-        unsafe { _mm512_maskz_loadu_epi8(first(count), p.cast()) }
+        unsafe { _mm512_maskz_loadu_epi8(first_bytes(count), p.cast()) }
     }
 
     #[inline(always)]
@@ -104,14 +100,8 @@ unsafe impl Interleave for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store_bytes(p: *mut u8, [a, b, c, d]: [__m512i; 4], count: usize) {
-        // SAFETY: the caller promises the features and `count` writable bytes. The mask of bytes leaves nothing to
-        // saturate.
-        unsafe {
-            let mask = _mm512_set1_epi16(0xff);
-            let low = _mm512_and_si512(_mm512_packs_epi32(a, b), mask);
-            let high = _mm512_and_si512(_mm512_packs_epi32(c, d), mask);
-            _mm512_mask_storeu_epi8(p.cast(), first(count), _mm512_packus_epi16(low, high));
-        }
+    unsafe fn store_narrow(p: *mut u8, quarters: [__m512i; 4], limits: &ByteLimits<Avx512>, count: usize) {
+        // SAFETY: the caller promises the features and the writable bytes.
+        unsafe { _mm512_mask_storeu_epi8(p.cast(), first_bytes(count), narrow_in_units(quarters, limits)) }
     }
 }

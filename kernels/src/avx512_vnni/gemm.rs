@@ -63,5 +63,5 @@ unsafe impl Dot4 for DotZmm {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tile<const R: usize, const P: usize, const SIGNED: bool>(tile: &Tile) {
     // SAFETY: the features are enabled here; the layout is of groups of four.
-    unsafe { dot4::tile::<DotZmm, R, P, SIGNED>(tile) }
+    unsafe { dot4::strip::<DotZmm, R, P, SIGNED>(tile) }
 }

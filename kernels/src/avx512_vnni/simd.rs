@@ -1,8 +1,9 @@
 //! [`Simd`] on 512-bit vectors of sixteen lanes.
 
+use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, ByteRange, Simd};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -13,6 +14,7 @@ pub(crate) struct Avx512;
 unsafe impl Simd for Avx512 {
     type I = __m512i;
     type F = __m512;
+    type B = __m512i;
     const LANES: usize = 16;
 
     #[inline(always)]
@@ -37,6 +39,18 @@ unsafe impl Simd for Avx512 {
     unsafe fn store(p: *mut i32, x: __m512i) {
         // SAFETY: the caller promises AVX-512F and sixteen writable integers.
         unsafe { _mm512_storeu_si512(p.cast(), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some(p: *const i32, count: usize) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and `count` readable integers; masked ones are not touched.
+        unsafe { _mm512_maskz_loadu_epi32(first_lanes(count), p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_some(p: *mut i32, x: __m512i, count: usize) {
+        // SAFETY: the caller promises AVX-512F and `count` writable integers; masked ones are not touched.
+        unsafe { _mm512_mask_storeu_epi32(p, first_lanes(count), x) }
     }
 
     #[inline(always)]
@@ -67,6 +81,65 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_low_bytes(p: *mut u8, x: __m512i) {
         // SAFETY: the caller promises AVX-512F and sixteen writable bytes.
         unsafe { _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Avx512> {
+        // SAFETY: the caller promises AVX-512F.
+        unsafe {
+            ByteLimits {
+                zero_point: _mm512_set1_epi16(range.zero_point),
+                low: _mm512_set1_epi8(range.low.cast_signed()),
+                flip: _mm512_set1_epi8(range.flip.cast_signed()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe {
+            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            permute(order, narrow_in_units(vectors, limits))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, bytes: __m512i) {
+        // SAFETY: the caller promises AVX-512F and 64 writable bytes.
+        unsafe { _mm512_storeu_si512(p.cast(), bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_half<const HALF: usize>(p: *mut u8, bytes: __m512i) {
+        // SAFETY: the caller promises AVX-512F and 32 writable bytes.
+        unsafe {
+            let half = match HALF {
+                0 => _mm512_castsi512_si256(bytes),
+                _ => _mm512_extracti64x4_epi64::<1>(bytes),
+            };
+            _mm256_storeu_si256(p.cast(), half);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: __m512i) {
+        // SAFETY: the caller promises AVX-512F and sixteen writable bytes.
+        unsafe {
+            let quarter = match QUARTER {
+                0 => _mm512_castsi512_si128(bytes),
+                1 => _mm512_extracti32x4_epi32::<1>(bytes),
+                2 => _mm512_extracti32x4_epi32::<2>(bytes),
+                _ => _mm512_extracti32x4_epi32::<3>(bytes),
+            };
+            _mm_storeu_si128(p.cast(), quarter);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(p: *mut u8, bytes: __m512i, count: usize) {
+        // SAFETY: the caller promises AVX-512BW and `count` writable bytes; masked ones are not touched.
+        unsafe { _mm512_mask_storeu_epi8(p.cast(), first_bytes(count), bytes) }
     }
 
     #[inline(always)]
@@ -137,6 +210,12 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn to_bits(x: __m512) -> __m512i {
+        // SAFETY: the caller promises AVX-512F.
+        unsafe { _mm512_castps_si512(x) }
+    }
+
+    #[inline(always)]
     unsafe fn to_f32(a: __m512i) -> __m512 {
         // SAFETY: the caller promises AVX-512F.
         unsafe { _mm512_cvtepi32_ps(a) }
@@ -188,5 +267,54 @@ unsafe impl Simd for Avx512 {
     unsafe fn nan_to_zero(x: __m512) -> __m512 {
         // SAFETY: the caller promises AVX-512F.
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x) }
+    }
+}
+
+/// `_mm512_permutexvar_epi32`, which the compiler would take apart into one permutation for every part of its result that
+/// is stored on its own.
+///
+/// # Safety
+///
+/// AVX-512F.
+#[target_feature(enable = "avx512f")]
+#[inline]
+unsafe fn permute(order: __m512i, mut lanes: __m512i) -> __m512i {
+    // SAFETY: registers only; the instruction exists, as the caller promises.
+    unsafe {
+        asm!(
+            "vpermd {lanes}, {order}, {lanes}",
+            lanes = inout(zmm_reg) lanes,
+            order = in(zmm_reg) order,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    lanes
+}
+
+/// A mask of the first `count` lanes, `1..=16`.
+#[inline(always)]
+fn first_lanes(count: usize) -> __mmask16 {
+    u16::MAX >> (16 - count.clamp(1, 16))
+}
+
+/// A mask of the first `count` bytes, `1..=64`.
+#[inline(always)]
+pub(super) fn first_bytes(count: usize) -> __mmask64 {
+    u64::MAX >> (64 - count.clamp(1, 64))
+}
+
+/// [`Simd::narrow`], but in each unit of 128 bits the four bytes of each vector's unit.
+///
+/// # Safety
+///
+/// AVX-512 F and BW.
+#[inline(always)]
+pub(super) unsafe fn narrow_in_units([a, b, c, d]: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
+    // SAFETY: the caller promises the features.
+    unsafe {
+        let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), limits.zero_point);
+        let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), limits.zero_point);
+        let bytes = _mm512_max_epu8(_mm512_packus_epi16(low, high), limits.low);
+        _mm512_xor_si512(bytes, limits.flip)
     }
 }

@@ -3,7 +3,9 @@
 use core::arch::x86_64::*;
 
 use crate::avx2::Avx2;
+use crate::avx2::simd::narrow_in_units;
 use crate::depthwise::{ChannelOrder, DepthwiseKernel, Interleave, Row, quads_row};
+use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i8x4-block32",
@@ -99,14 +101,8 @@ unsafe impl Interleave for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store_bytes(p: *mut u8, [a, b, c, d]: [__m256i; 4], _: usize) {
-        // SAFETY: the caller promises AVX2 and, as blocks are never partial, 32 writable bytes. The mask leaves nothing
-        // to saturate.
-        unsafe {
-            let mask = _mm256_set1_epi16(0xff);
-            let low = _mm256_and_si256(_mm256_packs_epi32(a, b), mask);
-            let high = _mm256_and_si256(_mm256_packs_epi32(c, d), mask);
-            _mm256_storeu_si256(p.cast(), _mm256_packus_epi16(low, high));
-        }
+    unsafe fn store_narrow(p: *mut u8, quarters: [__m256i; 4], limits: &ByteLimits<Avx2>, _: usize) {
+        // SAFETY: the caller promises the features and the writable bytes: 32, as blocks are never partial.
+        unsafe { _mm256_storeu_si256(p.cast(), narrow_in_units(quarters, limits)) }
     }
 }

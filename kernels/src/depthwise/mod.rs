@@ -32,7 +32,7 @@ pub(crate) use quads::{Interleave, row as quads_row};
 
 use core::ptr;
 
-use crate::gemm::{RawStage, Tile};
+use crate::gemm::{LhsStep, RawStage, Tile};
 
 /// The most channels that a kernel computes at once.
 const MAX_BLOCK: usize = 64;
@@ -249,7 +249,10 @@ impl Row {
     #[inline(always)]
     pub(crate) unsafe fn tile(&self, x: usize) -> Tile {
         Tile {
+            count: 1,
             lhs: ptr::null(),
+            lhs_offset: 0,
+            lhs_step: LhsStep { pointers: 0, bytes: 0 },
             segments: 0,
             segment_len: 0,
             panels: ptr::null(),

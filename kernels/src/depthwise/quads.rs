@@ -8,7 +8,7 @@
 
 use super::{Columns, Row};
 use crate::gemm::{RawStage, finish};
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, Simd};
 
 /// Vectors of bytes that are interleaved within units of 128 bits.
 ///
@@ -34,9 +34,9 @@ pub(crate) unsafe trait Interleave: Simd {
     unsafe fn to_quarters_f(vectors: [Self::F; 4]) -> [Self::F; 4];
     /// The inverse of `to_quarters`.
     unsafe fn to_natural(quarters: [Self::I; 4]) -> [Self::I; 4];
-    /// Stores the first `count` low bytes of the lanes of interleaved quarters, in natural order; they are in the range
-    /// of `i16`. `count` as in `load_bytes`.
-    unsafe fn store_bytes(p: *mut u8, quarters: [Self::I; 4], count: usize);
+    /// Stores the first `count` bytes of [`narrow`](Simd::narrow)ed interleaved quarters, in natural order. `count` as in
+    /// `load_bytes`.
+    unsafe fn store_narrow(p: *mut u8, quarters: [Self::I; 4], limits: &ByteLimits<Self>, count: usize);
 }
 
 /// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `S::BYTES` channels.
@@ -49,7 +49,7 @@ pub(crate) unsafe fn row<S: Interleave, const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match call.stage {
-            RawStage::Requantize { scale, low, high, zero_point } => {
+            RawStage::Requantize { scale, high, range } => {
                 let mut scales = [S::splat_f(0.0); 4];
                 for (v, vector) in scales.iter_mut().enumerate() {
                     if v * S::LANES < call.channels {
@@ -57,8 +57,8 @@ pub(crate) unsafe fn row<S: Interleave, const SIGNED: bool>(call: &Row) {
                     }
                 }
                 let scale = S::to_quarters_f(scales);
-                let (low, high, zero_point) = (S::splat_f(low), S::splat_f(high), S::splat(zero_point));
-                by_shape::<S, _, SIGNED>(call, ToBytes::<S> { scale, low, high, zero_point, call });
+                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
+                by_shape::<S, _, SIGNED>(call, ToBytes::<S> { scale, high, limits, call });
             }
             _ => by_shape::<S, _, SIGNED>(call, AnyStage(call)),
         }
@@ -77,9 +77,8 @@ trait Sink<S: Interleave>: Copy {
 #[derive(Clone, Copy)]
 struct ToBytes<'a, S: Interleave> {
     scale: [S::F; 4],
-    low: S::F,
     high: S::F,
-    zero_point: S::I,
+    limits: ByteLimits<S>,
     call: &'a Row,
 }
 
@@ -89,11 +88,9 @@ impl<S: Interleave> Sink<S> for ToBytes<'_, S> {
         // SAFETY: the features of `S`; `channels` bytes of output belong to the block.
         unsafe {
             for (x, &scale) in acc.iter_mut().zip(&self.scale) {
-                let scaled = S::mul_f(S::to_f32(*x), scale);
-                let clamped = S::min_f(S::max_f(scaled, self.low), self.high);
-                *x = S::add(S::round(clamped), self.zero_point);
+                *x = S::round(S::min_f(S::mul_f(S::to_f32(*x), scale), self.high));
             }
-            S::store_bytes(out, acc, self.call.channels);
+            S::store_narrow(out, acc, &self.limits, self.call.channels);
         }
     }
 }

@@ -32,13 +32,26 @@ pub(crate) unsafe trait Dot4 {
     unsafe fn xor(a: <Self::S as Simd>::I, b: <Self::S as Simd>::I) -> <Self::S as Simd>::I;
 }
 
-/// `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
+/// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
 ///
 /// # Safety
 ///
 /// As [`TileFn`](super::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
-pub(crate) unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
+    let mut next = *first;
+    while next.count > 0 {
+        // SAFETY: the caller's promises, for every tile of the strip.
+        unsafe { tile::<D, R, V, SIGNED>(&next) };
+        next = next.below::<R>();
+    }
+}
+
+/// # Safety
+///
+/// As [`strip`].
+#[inline(always)]
+unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
     // SAFETY: a segment's row has `segment_len` bytes, of which `full` whole groups and then, in `last_group`, exactly
     // the rest are read; its panels have `PANEL` groups of four for each of these, padded with zeros.
     unsafe {
@@ -54,10 +67,9 @@ pub(crate) unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED:
         let full = tile.segment_len / GROUP;
         let mut panel = tile.panels;
         for segment in 0..tile.segments {
-            let rows = tile.lhs.add(segment * R);
             let mut at = [core::ptr::null::<u8>(); R];
             for (r, at) in at.iter_mut().enumerate() {
-                *at = *rows.add(r);
+                *at = tile.row::<R>(segment, r);
             }
             for group in 0..full {
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);
@@ -70,7 +82,7 @@ pub(crate) unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED:
             if !tile.segment_len.is_multiple_of(GROUP) {
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);
                 for_each_row!(R, ROW => {
-                    let word = last_group(*rows.add(ROW), tile.segment_len);
+                    let word = last_group(at[ROW], tile.segment_len);
                     multiply::<D, V, SIGNED>(&mut acc[ROW], word, flip, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);

@@ -1,8 +1,8 @@
 //! The loops around the tiles.
 
 use super::rows::{Addressing, Cursor};
-use super::tiling::{choose, fitting};
-use super::{Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows};
+use super::tiling::{choose, fitting, longest_strip};
+use super::{Lhs, LhsForm, LhsStep, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Everything a multiplication reads.
@@ -28,6 +28,8 @@ pub struct Call<'a> {
 struct ScratchMap {
     form: LhsForm,
     addressing: Addressing,
+    /// Pointers of a tile.
+    tile_pointers: usize,
     /// Bytes of one copied row; 0 if rows are read in place.
     row_bytes: usize,
     sums: usize,
@@ -38,25 +40,26 @@ struct ScratchMap {
 const POINTER: usize = size_of::<*const u8>();
 
 impl ScratchMap {
-    /// `[segments][tile_rows]` pointers, then `tile_rows` sums, then `tile_rows` copied rows. `None` if the size
-    /// overflows.
+    /// `[strip][segments][tile_rows]` pointers, then `strip · tile_rows` sums, then as many copied rows. `None` if the
+    /// size overflows.
     fn new(
         form: LhsForm,
         addressing: Addressing,
         segments: usize,
         depth: usize,
         tile_rows: usize,
+        strip: usize,
     ) -> Option<ScratchMap> {
         let row_bytes = match form {
             LhsForm::Words => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
             LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
             LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
         };
-        let sums =
-            segments.max(1).checked_mul(tile_rows)?.checked_mul(POINTER)?.checked_next_multiple_of(64)?;
-        let rows = sums.checked_add(tile_rows * size_of::<i32>())?.checked_next_multiple_of(64)?;
-        let total = rows.checked_add(row_bytes.checked_mul(tile_rows)?)?;
-        Some(ScratchMap { form, addressing, row_bytes, sums, rows, total })
+        let tile_pointers = segments.max(1).checked_mul(tile_rows)?;
+        let sums = tile_pointers.checked_mul(strip * POINTER)?.checked_next_multiple_of(64)?;
+        let rows = sums.checked_add(strip * tile_rows * size_of::<i32>())?.checked_next_multiple_of(64)?;
+        let total = rows.checked_add(row_bytes.checked_mul(strip * tile_rows)?)?;
+        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, sums, rows, total })
     }
 }
 
@@ -65,9 +68,12 @@ impl ScratchMap {
 #[must_use]
 pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
     let gemm = panels.table(backend)?;
-    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
-    let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels.segments(), panels.depth(), tallest)?;
-    Some(map.total)
+    let (segments, depth) = (panels.segments(), panels.depth());
+    gemm.tiles.iter().try_fold(0, |most: usize, tile| {
+        let strip = longest_strip(tile, depth);
+        let map = ScratchMap::new(gemm.lhs, Addressing::Copied, segments, depth, tile.rows, strip)?;
+        Some(most.max(map.total))
+    })
 }
 
 /// Computes the block of the output that `out` covers.
@@ -93,7 +99,8 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     let panel_count = out.columns().div_ceil(PANEL);
     let tiling = choose(gemm, out.rows(), panel_count, panels.panel_bytes());
     let main = fitting(gemm.tiles, tiling.tile_rows);
-    let map = ScratchMap::new(gemm.lhs, addressing, panels.segments(), panels.depth(), main.rows)
+    let (segments, depth) = (panels.segments(), panels.depth());
+    let map = ScratchMap::new(gemm.lhs, addressing, segments, depth, main.rows, tiling.strip)
         .expect("scratch size overflows");
     let memory = scratch.bytes(map.total);
 
@@ -102,8 +109,11 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
         let mut row = 0;
         while row < out.rows() {
             let remaining = out.rows() - row;
-            let tile_rows = if remaining >= main.rows { main } else { fitting(gemm.tiles, remaining) };
-            let rows = remaining.min(tile_rows.rows);
+            let (tile_rows, count) = match remaining / main.rows {
+                0 => (fitting(gemm.tiles, remaining), 1),
+                tiles => (main, tiles.min(tiling.strip)),
+            };
+            let rows = remaining.min(tile_rows.rows * count);
             prepare_rows(call, memory, &map, out.first_row() + row, rows, tile_rows.rows);
             let mut panel = block;
             while panel < block_end {
@@ -118,7 +128,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
                         tile_rows,
                         memory,
                         &map,
-                        Place { row, rows, panel, width, columns, first_panel },
+                        Place { row, rows, count, panel, width, columns, first_panel },
                         &mut out,
                     );
                 }
@@ -129,10 +139,12 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     }
 }
 
-/// A tile's place in the block.
+/// A strip's place in the block.
 struct Place {
     row: usize,
     rows: usize,
+    /// Tiles of the strip.
+    count: usize,
     panel: usize,
     width: usize,
     columns: usize,
@@ -159,7 +171,7 @@ fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
     call.lhs.check();
 }
 
-/// Writes the pointers, sums and copies that a tile of `tile_rows` rows reads for the rows `first..first + rows`.
+/// Writes the pointers, sums and copies that a strip of tiles of `tile_rows` rows reads for the rows `first..first + rows`.
 #[inline]
 fn prepare_rows(
     call: &Call<'_>,
@@ -169,47 +181,86 @@ fn prepare_rows(
     rows: usize,
     tile_rows: usize,
 ) {
-    let panels = call.panels;
     let (head, copies) = memory.split_at_mut(map.rows);
     let (pointers, sums) = head.split_at_mut(map.sums);
     let pointers = pointers.as_mut_ptr().cast::<*const u8>();
     match &call.lhs {
-        // SAFETY: `check` has passed, the rows exist, and there is room for `tile_rows` pointers.
+        // SAFETY: `check` has passed, the rows exist, and there is room for the pointers of a tile. The other tiles of the
+        // strip find their rows from those.
         Lhs::Matrix(matrix) if map.addressing == Addressing::InPlace => unsafe {
-            matrix.point(first, rows, tile_rows, pointers);
+            matrix.point(first, rows.min(tile_rows), tile_rows, pointers);
         },
-        _ => find_rows(call, map, first, rows, tile_rows, pointers, copies),
+        _ => {
+            let mut cursor = call.lhs.cursor(first);
+            for (tile, start) in (0..rows).step_by(tile_rows).enumerate() {
+                // SAFETY: there is room for the pointers of so many tiles.
+                let pointers = unsafe { pointers.add(tile * map.tile_pointers) };
+                let copies = &mut copies[start * map.row_bytes..];
+                find_rows(call, map, &mut cursor, tile_rows.min(rows - start), tile_rows, pointers, copies);
+            }
+        }
     }
     if call.weight_zeros.is_some() {
-        let offset = map.form.offset(call.lhs_signed);
-        let base = (panels.depth() as i32).wrapping_mul(offset);
-        for (slot, sum) in sums.chunks_exact_mut(size_of::<i32>()).take(rows).enumerate() {
-            let mut total = base;
-            for segment in 0..panels.segments() {
-                // SAFETY: the pointer was written above; it is valid for a segment of bytes or words, 2-byte aligned in
-                // the latter case because copies begin on 64-byte borders.
-                total = total.wrapping_add(unsafe {
-                    let at = *pointers.add(segment * tile_rows + slot);
-                    sum_segment(map.form, call.lhs_signed, at, panels.segment_len())
-                });
-            }
+        let step = lhs_step(call, map, tile_rows);
+        for (row, sum) in sums.chunks_exact_mut(size_of::<i32>()).take(rows).enumerate() {
+            let (tile, slot) = (row / tile_rows, row % tile_rows);
+            // SAFETY: the pointers were written above.
+            let total = unsafe {
+                let pointers = pointers.add(tile * step.pointers + slot);
+                sum_row(call, map.form, pointers, tile_rows, tile * step.bytes)
+            };
             sum.copy_from_slice(&total.to_ne_bytes());
         }
     }
 }
 
-/// Writes the pointers of rows that are patches or copies, and the copies.
+/// From the rows of a strip's tile to those of the next.
+#[inline]
+fn lhs_step(call: &Call<'_>, map: &ScratchMap, tile_rows: usize) -> LhsStep {
+    match &call.lhs {
+        Lhs::Matrix(matrix) if map.addressing == Addressing::InPlace => {
+            LhsStep { pointers: 0, bytes: tile_rows * matrix.row_stride }
+        }
+        _ => LhsStep { pointers: map.tile_pointers, bytes: 0 },
+    }
+}
+
+/// Sum of a row as the kernel sees it, offset included, mod 2³².
+///
+/// # Safety
+///
+/// `pointers` holds what gives the addresses of the row's segments with `lhs_offset` added, `step` apart.
+unsafe fn sum_row(
+    call: &Call<'_>,
+    form: LhsForm,
+    pointers: *const *const u8,
+    step: usize,
+    lhs_offset: usize,
+) -> i32 {
+    let panels = call.panels;
+    let offset = form.offset(call.lhs_signed);
+    let base = (panels.depth() as i32).wrapping_mul(offset);
+    (0..panels.segments()).fold(base, |total, segment| {
+        // SAFETY: the pointer is valid for a segment of bytes or words, 2-byte aligned in the latter case because copies
+        // begin on 64-byte borders.
+        total.wrapping_add(unsafe {
+            let at = (*pointers.add(segment * step)).wrapping_add(lhs_offset);
+            sum_segment(form, call.lhs_signed, at, panels.segment_len())
+        })
+    })
+}
+
+/// Writes the pointers of rows that are patches or copies, and the copies, for one tile from the cursor on.
 fn find_rows(
     call: &Call<'_>,
     map: &ScratchMap,
-    first: usize,
+    cursor: &mut Cursor,
     rows: usize,
     tile_rows: usize,
     pointers: *mut *const u8,
     copies: &mut [u8],
 ) {
     let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
-    let mut cursor = call.lhs.cursor(first);
     let mut slot = 0;
     while slot < rows {
         // SAFETY: there are `tile_rows` pointers per segment.
@@ -221,15 +272,15 @@ fn find_rows(
             {
                 count = (end - cursor.x).min(rows - slot);
                 // SAFETY: `check` has passed, the patches exist and lie inside, and so do their pointers.
-                unsafe { patches.point_kernel_rows(&cursor, count, at, tile_rows) };
+                unsafe { patches.point_kernel_rows(cursor, count, at, tile_rows) };
             }
             (Lhs::Patches(patches), Addressing::InPlace) => {
                 // SAFETY: `check` has passed, the patch exists, and there is a pointer per tap.
-                unsafe { patches.point_taps(&cursor, at, tile_rows) };
+                unsafe { patches.point_taps(cursor, at, tile_rows) };
             }
             _ => {
                 let copy = &mut copies[slot * map.row_bytes..(slot + 1) * map.row_bytes];
-                copy_row(call, map.form, &cursor, copy);
+                copy_row(call, map.form, cursor, copy);
                 for segment in 0..segments {
                     // SAFETY: a pointer per segment; the copy has all segments.
                     unsafe { *at.add(segment * tile_rows) = copy.as_ptr().add(segment * segment_len) };
@@ -237,7 +288,7 @@ fn find_rows(
             }
         }
         slot += count;
-        call.lhs.advance(&mut cursor, count);
+        call.lhs.advance(cursor, count);
     }
     for segment in 0..segments {
         for slot in rows..tile_rows {
@@ -300,7 +351,7 @@ unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) ->
     }
 }
 
-/// Runs one tile.
+/// Runs a strip of tiles.
 ///
 /// # Safety
 ///
@@ -323,12 +374,15 @@ unsafe fn compute<T: OutputElement>(
     unsafe {
         let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
         let tile = Tile {
+            count: place.count,
             lhs: memory.as_ptr().cast(),
+            lhs_offset: 0,
+            lhs_step: lhs_step(call, map, tile_rows.rows),
             segments: panels.segments(),
             segment_len: panels.segment_len(),
             panels: panels.bytes().as_ptr().add(panel * panels.panel_bytes()),
             panel_stride: panels.panel_bytes(),
-            rows: place.rows,
+            rows: place.rows.min(tile_rows.rows),
             columns: place.columns,
             init: call.init.as_ptr().add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),

@@ -1,7 +1,5 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
-use core::ptr;
-
 use super::{RawStage, Tile};
 use crate::simd::Simd;
 
@@ -38,6 +36,41 @@ macro_rules! each_row {
     };
 }
 
+/// Narrows the integers that a block makes of accumulators `x` of vector `v`, and stores them. Of a whole tile, four vectors
+/// at a time, in the order of its rows; of a partial one as in [`each_row`].
+macro_rules! put_bytes {
+    ($S:ident, $R:ident, $V:ident, $tile:ident, $acc:ident, $limits:ident, ($x:ident, $v:ident) => $integer:expr) => {
+        if $tile.rows == $R && $tile.columns == $V * $S::LANES {
+            for_each_row!(($R * $V).div_ceil(4), GROUP => {
+                let mut group = [$S::splat(0); 4];
+                for (i, y) in group.iter_mut().enumerate() {
+                    // Past the last vector of the tile, that one again.
+                    let i = if 4 * GROUP + i < $R * $V { 4 * GROUP + i } else { $R * $V - 1 };
+                    let ($x, $v) = ($acc[i / $V][i % $V], i % $V);
+                    *y = $integer;
+                }
+                store_group::<$S, $R, $V>($S::narrow(group, &$limits), $tile, 4 * GROUP);
+            });
+        } else {
+            let memory = $acc;
+            for (r, row) in memory.iter().enumerate().take($tile.rows) {
+                for first in (0..$V).step_by(4) {
+                    let mut group = [$S::splat(0); 4];
+                    for (i, y) in group.iter_mut().enumerate() {
+                        let $v = (first + i).min($V - 1);
+                        let $x = row[$v];
+                        *y = $integer;
+                    }
+                    let column = first * $S::LANES;
+                    let out = $tile.out.add(r * $tile.out_stride + column);
+                    let count = ($tile.columns - column).min(4 * $S::LANES);
+                    $S::store_first(out, $S::narrow(group, &$limits), count);
+                }
+            }
+        }
+    };
+}
+
 /// Takes the accumulators of a tile (without the initial ones) through its stage and stores them.
 ///
 /// `V` vectors make a row of the tile: `panels · PANEL / S::LANES`.
@@ -66,34 +99,24 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
             RawStage::Accumulators { accumulate } => each_row!(S, R, V, tile, acc, (r, row, columns) => {
                 put_i32::<S, V>(row, tile.out.add(r * tile.out_stride).cast(), columns, accumulate);
             }),
-            RawStage::Requantize { scale, low, high, zero_point } => {
-                let (low, high, zero_point) = (S::splat_f(low), S::splat_f(high), S::splat(zero_point));
-                let mut scales = [low; V];
+            RawStage::Requantize { scale, high, range } => {
+                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
+                let mut scales = [high; V];
                 for (v, x) in scales.iter_mut().enumerate() {
                     *x = S::load_f(scale.add(v * S::LANES));
                 }
-                each_row!(S, R, V, tile, acc, (r, row, columns) => {
-                    let mut row = row;
-                    for v in 0..V {
-                        let scaled = S::mul_f(S::to_f32(row[v]), scales[v]);
-                        row[v] = S::add(S::round(S::min_f(S::max_f(scaled, low), high)), zero_point);
-                    }
-                    put_bytes::<S, V>(row, tile.out.add(r * tile.out_stride), columns);
+                put_bytes!(S, R, V, tile, acc, limits, (x, v) => {
+                    S::round(S::min_f(S::mul_f(S::to_f32(x), scales[v]), high))
                 });
             }
-            RawStage::RequantizeFixed { multiplier, shift, low, high, zero_point } => {
-                let (low, high, zero_point) = (S::splat(low), S::splat(high), S::splat(zero_point));
-                each_row!(S, R, V, tile, acc, (r, row, columns) => {
-                    let mut row = row;
-                    for (v, x) in row.iter_mut().enumerate() {
-                        let shift = S::load(shift.add(v * S::LANES));
-                        let none = S::splat(0);
-                        let shifted = S::shift_left(*x, S::max(shift, none));
-                        let product = S::rounding_doubling_high_mul(shifted, S::load(multiplier.add(v * S::LANES)));
-                        let scaled = S::rounding_shift_right(product, S::max(S::sub(none, shift), none));
-                        *x = S::add(S::min(S::max(scaled, low), high), zero_point);
-                    }
-                    put_bytes::<S, V>(row, tile.out.add(r * tile.out_stride), columns);
+            RawStage::RequantizeFixed { multiplier, shift, high, range } => {
+                let (high, limits) = (S::splat(high), S::byte_limits(range));
+                put_bytes!(S, R, V, tile, acc, limits, (x, v) => {
+                    let shift = S::load(shift.add(v * S::LANES));
+                    let none = S::splat(0);
+                    let shifted = S::shift_left(x, S::max(shift, none));
+                    let product = S::rounding_doubling_high_mul(shifted, S::load(multiplier.add(v * S::LANES)));
+                    S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), high)
                 });
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
@@ -117,30 +140,33 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
     }
 }
 
-/// The widest row of a tile, in columns.
-const MAX_COLUMNS: usize = 128;
-
+/// Stores the bytes of four vectors of a whole tile, from vector `first` in the order of its rows on.
+///
 /// # Safety
 ///
-/// `out` is valid for `columns ≤ V·LANES` writes (and reads, to accumulate).
+/// The features of `S`; `tile.out` is valid for writes of all rows and columns.
 #[inline(always)]
-unsafe fn put_i32<S: Simd, const V: usize>(row: [S::I; V], out: *mut i32, columns: usize, accumulate: bool) {
-    // SAFETY: whole vectors are touched only where `columns` covers them; the rest goes through `buffer`, which holds
-    // every vector of a row.
+unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile: &Tile, first: usize) {
+    // SAFETY: vectors below R·V are inside the tile, and as many as are stored at a time lie in one row.
     unsafe {
-        if columns == V * S::LANES {
-            for (v, x) in row.into_iter().enumerate() {
-                let at = out.add(v * S::LANES);
-                S::store(at, if accumulate { S::add(x, S::load(at)) } else { x });
+        let at = |vector: usize| tile.out.add(vector / V * tile.out_stride + vector % V * S::LANES);
+        if V.is_multiple_of(4) {
+            S::store_bytes(at(first), bytes);
+        } else if V.is_multiple_of(2) {
+            S::store_half::<0>(at(first), bytes);
+            if first + 2 < R * V {
+                S::store_half::<1>(at(first + 2), bytes);
             }
         } else {
-            let mut buffer = [0i32; MAX_COLUMNS];
-            for (v, x) in row.into_iter().enumerate() {
-                S::store(buffer.as_mut_ptr().add(v * S::LANES), x);
+            S::store_quarter::<0>(at(first), bytes);
+            if first + 1 < R * V {
+                S::store_quarter::<1>(at(first + 1), bytes);
             }
-            for (column, x) in buffer[..columns].iter().enumerate() {
-                let at = out.add(column);
-                *at = if accumulate { x.wrapping_add(*at) } else { *x };
+            if first + 2 < R * V {
+                S::store_quarter::<2>(at(first + 2), bytes);
+            }
+            if first + 3 < R * V {
+                S::store_quarter::<3>(at(first + 3), bytes);
             }
         }
     }
@@ -148,21 +174,19 @@ unsafe fn put_i32<S: Simd, const V: usize>(row: [S::I; V], out: *mut i32, column
 
 /// # Safety
 ///
-/// `out` is valid for `columns ≤ V·LANES` writes.
+/// `out` is valid for `columns ≤ V·LANES` writes (and reads, to accumulate).
 #[inline(always)]
-unsafe fn put_bytes<S: Simd, const V: usize>(row: [S::I; V], out: *mut u8, columns: usize) {
-    // SAFETY: as in `put_i32`.
+unsafe fn put_i32<S: Simd, const V: usize>(row: [S::I; V], out: *mut i32, columns: usize, accumulate: bool) {
+    // SAFETY: vectors are touched only as far as `columns` covers them.
     unsafe {
-        if columns == V * S::LANES {
-            for (v, x) in row.into_iter().enumerate() {
-                S::store_low_bytes(out.add(v * S::LANES), x);
+        for (v, x) in row.into_iter().enumerate() {
+            let at = out.add(v * S::LANES);
+            let count = columns.saturating_sub(v * S::LANES);
+            if count >= S::LANES {
+                S::store(at, if accumulate { S::add(x, S::load(at)) } else { x });
+            } else if count > 0 {
+                S::store_some(at, if accumulate { S::add(x, S::load_some(at, count)) } else { x }, count);
             }
-        } else {
-            let mut buffer = [0u8; MAX_COLUMNS];
-            for (v, x) in row.into_iter().enumerate() {
-                S::store_low_bytes(buffer.as_mut_ptr().add(v * S::LANES), x);
-            }
-            ptr::copy_nonoverlapping(buffer.as_ptr(), out, columns);
         }
     }
 }
@@ -174,16 +198,14 @@ unsafe fn put_bytes<S: Simd, const V: usize>(row: [S::I; V], out: *mut u8, colum
 unsafe fn put_f32<S: Simd, const V: usize>(row: [S::F; V], out: *mut f32, columns: usize) {
     // SAFETY: as in `put_i32`.
     unsafe {
-        if columns == V * S::LANES {
-            for (v, x) in row.into_iter().enumerate() {
-                S::store_f(out.add(v * S::LANES), x);
+        for (v, x) in row.into_iter().enumerate() {
+            let at = out.add(v * S::LANES);
+            let count = columns.saturating_sub(v * S::LANES);
+            if count >= S::LANES {
+                S::store_f(at, x);
+            } else if count > 0 {
+                S::store_some(at.cast(), S::to_bits(x), count);
             }
-        } else {
-            let mut buffer = [0f32; MAX_COLUMNS];
-            for (v, x) in row.into_iter().enumerate() {
-                S::store_f(buffer.as_mut_ptr().add(v * S::LANES), x);
-            }
-            ptr::copy_nonoverlapping(buffer.as_ptr(), out, columns);
         }
     }
 }

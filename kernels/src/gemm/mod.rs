@@ -102,18 +102,26 @@ impl TileRows {
     }
 }
 
-/// A kernel: computes one [`Tile`].
+/// A kernel: computes a [`Tile`] and those below it.
 ///
 /// # Safety
 ///
 /// The CPU has the backend's features, and every pointer of the tile is valid as its description says.
 pub(crate) type TileFn = unsafe fn(&Tile);
 
-/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise).
+/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down a strip of them, which
+/// read the same panels: [`below`](Self::below).
+#[derive(Clone, Copy)]
 pub(crate) struct Tile {
-    /// `[segments][R]` pointers to `segment_len` elements: bytes, or `i16` for [`LhsForm::Words`]. Rows past `rows`
-    /// repeat a valid one.
+    /// Tiles of the strip, this one included; more than one only if `rows` is `R`.
+    pub(crate) count: usize,
+    /// `[segments][R]` pointers to which `lhs_offset` is added to get those of `segment_len` elements: bytes, or `i16` for
+    /// [`LhsForm::Words`]. Rows past `rows` repeat a valid one.
     pub(crate) lhs: *const *const u8,
+    pub(crate) lhs_offset: usize,
+    /// What a tile adds to `lhs` and to `lhs_offset` to get those of the next one: tiles of patches have pointers of their
+    /// own, those of a matrix lie one distance apart.
+    pub(crate) lhs_step: LhsStep,
     pub(crate) segments: usize,
     /// Elements of depth in a segment.
     pub(crate) segment_len: usize,
@@ -128,11 +136,62 @@ pub(crate) struct Tile {
     pub(crate) init: *const i32,
     /// `P·PANEL` zero points of the (canonical) weights, or null if all are 0.
     pub(crate) weight_zeros: *const i32,
-    /// `R` sums of the (offset) activations over the depth; null if `weight_zeros` is.
+    /// `count · R` sums of the (offset) activations over the depth; null if `weight_zeros` is.
     pub(crate) row_sums: *const i32,
     /// What becomes of the accumulators; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,
     /// The first output element, and bytes from one row to the next.
     pub(crate) out: *mut u8,
     pub(crate) out_stride: usize,
+}
+
+/// From a tile's rows to those of the tile below.
+#[derive(Clone, Copy)]
+pub(crate) struct LhsStep {
+    pub(crate) pointers: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Tile {
+    /// Address of a row's elements in a segment.
+    ///
+    /// # Safety
+    ///
+    /// `segment` is below `segments`, `row` below `R`.
+    #[inline(always)]
+    pub(crate) unsafe fn row<const R: usize>(&self, segment: usize, row: usize) -> *const u8 {
+        // SAFETY: there are `segments · R` pointers. Rows without elements may lie anywhere, hence `wrapping_add`.
+        unsafe { (*self.lhs.add(segment * R + row)).wrapping_add(self.lhs_offset) }
+    }
+
+    /// The tile `R` rows below, in a strip that has one.
+    ///
+    /// The addresses are computed without regard to whether it has: those of the tile below the last are not used.
+    #[inline(always)]
+    pub(crate) fn below<const R: usize>(&self) -> Tile {
+        Tile {
+            count: self.count - 1,
+            lhs: self.lhs.wrapping_add(self.lhs_step.pointers),
+            lhs_offset: self.lhs_offset.wrapping_add(self.lhs_step.bytes),
+            row_sums: self.row_sums.wrapping_add(R),
+            stage: self.stage.below::<R>(),
+            out: self.out.wrapping_add(R * self.out_stride),
+            ..*self
+        }
+    }
+}
+
+/// Computes the tiles of a strip, one by one.
+///
+/// # Safety
+///
+/// As [`TileFn`], which `one` is for strips of one tile of `R` rows.
+#[inline(always)]
+pub(crate) unsafe fn down<const R: usize>(first: &Tile, one: TileFn) {
+    let mut next = *first;
+    while next.count > 0 {
+        // SAFETY: the caller's promises, for every tile of the strip.
+        unsafe { one(&next) };
+        next = next.below::<R>();
+    }
 }

@@ -249,7 +249,7 @@ impl Lhs<'_> {
 }
 
 impl MatrixRows<'_> {
-    /// Writes the addresses of the rows `first..first + rows`; pointers up to `slots` repeat the last one.
+    /// Writes the addresses of `slots` rows from `first` on, of which those past the first `rows` repeat the last one.
     ///
     /// # Safety
     ///
@@ -257,13 +257,10 @@ impl MatrixRows<'_> {
     #[inline]
     pub(crate) unsafe fn point(&self, first: usize, rows: usize, slots: usize, pointers: *mut *const u8) {
         // `wrapping_add`, because rows without elements may begin anywhere.
-        let mut row = self.data.as_ptr().wrapping_add(first * self.row_stride);
+        let row = self.data.as_ptr().wrapping_add(first * self.row_stride);
         for slot in 0..slots {
             // SAFETY: as the caller promises.
-            unsafe { *pointers.add(slot) = row };
-            if slot + 1 < rows {
-                row = row.wrapping_add(self.row_stride);
-            }
+            unsafe { *pointers.add(slot) = row.wrapping_add(slot.min(rows - 1) * self.row_stride) };
         }
     }
 }

@@ -3,6 +3,7 @@
 use core::ptr;
 
 use crate::ElementType;
+use crate::simd::ByteRange;
 
 /// What becomes of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
 /// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
@@ -101,22 +102,20 @@ impl Stage<'_> {
         // SAFETY (every `add` below): within the slices by this function's contract.
         match *self {
             Stage::Accumulators { accumulate } => RawStage::Accumulators { accumulate },
-            Stage::Requantize { scale, zero_point, low, high, .. } => RawStage::Requantize {
+            Stage::Requantize { scale, zero_point, low, high, output } => RawStage::Requantize {
                 // SAFETY: see above.
                 scale: unsafe { scale.as_ptr().add(column) },
-                low: (low - zero_point) as f32,
                 high: (high - zero_point) as f32,
-                zero_point,
+                range: ByteRange::new(zero_point, low, output),
             },
-            Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, .. } => {
+            Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, output } => {
                 RawStage::RequantizeFixed {
                     // SAFETY: see above.
                     multiplier: unsafe { multiplier.as_ptr().add(column) },
                     // SAFETY: see above.
                     shift: unsafe { shift.as_ptr().add(column) },
-                    low: low - zero_point,
                     high: high - zero_point,
-                    zero_point,
+                    range: ByteRange::new(zero_point, low, output),
                 }
             }
             Stage::Dequantize { scale, row_scale, bias, low, high } => RawStage::Dequantize {
@@ -143,8 +142,40 @@ fn check_range(zero_point: i32, low: i32, high: i32, output: ElementType) {
 /// [`Stage`] as a kernel sees it: pointers that begin at the tile's first column and row.
 #[derive(Clone, Copy)]
 pub(crate) enum RawStage {
-    Accumulators { accumulate: bool },
-    Requantize { scale: *const f32, low: f32, high: f32, zero_point: i32 },
-    RequantizeFixed { multiplier: *const i32, shift: *const i32, low: i32, high: i32, zero_point: i32 },
-    Dequantize { scale: *const f32, row_scale: *const f32, bias: *const f32, low: f32, high: f32 },
+    Accumulators {
+        accumulate: bool,
+    },
+    /// `high` is less the zero point, which `range` adds.
+    Requantize {
+        scale: *const f32,
+        high: f32,
+        range: ByteRange,
+    },
+    /// Likewise.
+    RequantizeFixed {
+        multiplier: *const i32,
+        shift: *const i32,
+        high: i32,
+        range: ByteRange,
+    },
+    Dequantize {
+        scale: *const f32,
+        row_scale: *const f32,
+        bias: *const f32,
+        low: f32,
+        high: f32,
+    },
+}
+
+impl RawStage {
+    /// The stage of a tile `R` rows below.
+    #[inline(always)]
+    pub(crate) fn below<const R: usize>(&self) -> RawStage {
+        match *self {
+            RawStage::Dequantize { scale, row_scale, bias, low, high } if !row_scale.is_null() => {
+                RawStage::Dequantize { scale, row_scale: row_scale.wrapping_add(R), bias, low, high }
+            }
+            other => other,
+        }
+    }
 }

@@ -7,6 +7,13 @@ use crate::Backend;
 /// the second-level cache meanwhile.
 const BLOCK_BYTES: usize = 256 * 1024;
 
+/// Bytes of activations that a strip of tiles may take: they are read again for every panel, and stay in the first-level
+/// cache meanwhile, as do the panels that the strip is multiplied with.
+const STRIP_BYTES: usize = 8 * 1024;
+
+/// The most tiles in a strip: what a tile costs beside its loop is spread over them.
+const MAX_STRIP: usize = 16;
+
 /// The choice of tile and blocking for a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
@@ -14,6 +21,8 @@ pub struct Tiling {
     pub tile_rows: usize,
     /// Panels (of [`PANEL`](super::PANEL) columns) of a full tile.
     pub tile_panels: usize,
+    /// Tiles that lie one below the other and are multiplied with a tile's panels in one go.
+    pub strip: usize,
     /// Panels that one pass over the rows multiplies with.
     pub block_panels: usize,
 }
@@ -71,7 +80,13 @@ pub(super) fn choose(gemm: &'static GemmTable, rows: usize, panels: usize, panel
     let tile_panels = tile.width(panels);
     let block = (BLOCK_BYTES / panel_bytes.max(1)).clamp(1, panels);
     let block_panels = block.next_multiple_of(tile_panels).min(panels);
-    Tiling { tile_rows: tile.rows, tile_panels, block_panels }
+    let strip = longest_strip(tile, groups * gemm.layout.group).min((rows / tile.rows).max(1));
+    Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
+}
+
+/// Tiles of the longest strip of rows of so many elements.
+pub(super) fn longest_strip(tile: &TileRows, depth: usize) -> usize {
+    (STRIP_BYTES / (tile.rows * depth.max(1))).clamp(1, MAX_STRIP)
 }
 
 /// The lowest tile that covers `rows` rows.

@@ -12,7 +12,7 @@
 use core::arch::aarch64::*;
 
 use super::{Neon, load_first};
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, finish, for_each_row};
+use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row};
 use crate::simd::Simd;
 
 pub(crate) const TABLE: GemmTable = GemmTable {
@@ -42,7 +42,16 @@ type Halves = [int32x4_t; 2];
 ///
 /// As [`TileFn`](crate::gemm::TileFn): NEON, and the tile's pointers.
 #[target_feature(enable = "neon")]
-unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip.
+    unsafe { down::<R>(first, one::<R, V, FLIP>) }
+}
+
+/// # Safety
+///
+/// As [`tile`].
+#[target_feature(enable = "neon")]
+unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every four depths, the last ones padded,
     // and `V` vectors are `V / PANEL_VECTORS` panels; initial accumulators and stage cover every column of them.
     unsafe {
@@ -50,12 +59,11 @@ unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
         let mut acc = [[[vdupq_n_s32(0); 2]; V]; R];
         let mut weights = tile.panels;
         for segment in 0..tile.segments {
-            let rows = tile.lhs.add(segment * R);
             let mut depth = 0;
             while depth + BLOCK <= tile.segment_len {
                 let mut lhs = [flip; R];
                 for_each_row!(R, ROW => {
-                    lhs[ROW] = veorq_u8(vld1q_u8((*rows.add(ROW)).add(depth)), flip);
+                    lhs[ROW] = veorq_u8(vld1q_u8(tile.row::<R>(segment, ROW).add(depth)), flip);
                 });
                 group::<0, R, V>(&mut acc, &lhs, weights, tile.panel_stride);
                 group::<1, R, V>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
@@ -69,7 +77,7 @@ unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
                 // Past the end, flipped zeros meet weights that are zero.
                 let mut lhs = [flip; R];
                 for_each_row!(R, ROW => {
-                    lhs[ROW] = veorq_u8(load_first((*rows.add(ROW)).add(depth), left), flip);
+                    lhs[ROW] = veorq_u8(load_first(tile.row::<R>(segment, ROW).add(depth), left), flip);
                 });
                 group::<0, R, V>(&mut acc, &lhs, weights, tile.panel_stride);
                 if left > 4 {

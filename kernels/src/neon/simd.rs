@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -13,6 +13,7 @@ pub(crate) struct Neon;
 unsafe impl Simd for Neon {
     type I = int32x4_t;
     type F = float32x4_t;
+    type B = uint8x16_t;
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -80,6 +81,63 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
+    unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Neon> {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            ByteLimits {
+                zero_point: vreinterpretq_s32_s16(vdupq_n_s16(range.zero_point)),
+                low: vdupq_n_u8(range.low),
+                flip: vdupq_n_u8(range.flip),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow([a, b, c, d]: [int32x4_t; 4], limits: &ByteLimits<Neon>) -> uint8x16_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            let zero_point = vreinterpretq_s16_s32(limits.zero_point);
+            let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(a), b), zero_point);
+            let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(c), d), zero_point);
+            let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
+            veorq_u8(vmaxq_u8(bytes, limits.low), limits.flip)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, bytes: uint8x16_t) {
+        // SAFETY: NEON and sixteen writable bytes.
+        unsafe { vst1q_u8(p, bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_half<const HALF: usize>(p: *mut u8, bytes: uint8x16_t) {
+        // SAFETY: NEON and eight writable bytes.
+        unsafe { vst1_u8(p, if HALF == 0 { vget_low_u8(bytes) } else { vget_high_u8(bytes) }) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: uint8x16_t) {
+        // SAFETY: NEON and four writable bytes.
+        unsafe {
+            let words = vreinterpretq_u32_u8(bytes);
+            let word = match QUARTER {
+                0 => vgetq_lane_u32::<0>(words),
+                1 => vgetq_lane_u32::<1>(words),
+                2 => vgetq_lane_u32::<2>(words),
+                _ => vgetq_lane_u32::<3>(words),
+            };
+            p.cast::<u32>().write_unaligned(word);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(p: *mut u8, bytes: uint8x16_t, count: usize) {
+        // SAFETY: `count` writable bytes; a vector is sixteen bytes.
+        unsafe { store_first_of(p, core::mem::transmute::<uint8x16_t, [u8; 16]>(bytes), count) }
+    }
+
+    #[inline(always)]
     unsafe fn add(a: int32x4_t, b: int32x4_t) -> int32x4_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe { vaddq_s32(a, b) }
@@ -132,6 +190,12 @@ unsafe impl Simd for Neon {
     unsafe fn rounding_doubling_high_mul(a: int32x4_t, b: int32x4_t) -> int32x4_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe { vqrdmulhq_s32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_bits(x: float32x4_t) -> int32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vreinterpretq_s32_f32(x) }
     }
 
     #[inline(always)]

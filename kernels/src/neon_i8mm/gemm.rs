@@ -7,7 +7,7 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, finish, for_each_row};
+use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row};
 use crate::neon::{Neon, load_first};
 use crate::simd::Simd;
 
@@ -47,7 +47,16 @@ type Squares = [int32x4_t; 2];
 ///
 /// As [`TileFn`](crate::gemm::TileFn): NEON and its matrix products, and the tile's pointers.
 #[target_feature(enable = "neon,i8mm")]
-unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip.
+    unsafe { down::<R>(first, one::<R, H, V, SIGNED>) }
+}
+
+/// # Safety
+///
+/// As [`tile`].
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn one<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
     const { assert!(H == R.div_ceil(2)) };
     // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every eight depths, the last ones padded,
     // and `V` vectors are `V / PANEL_VECTORS` panels; initial accumulators and stage cover every column of them.
@@ -65,12 +74,11 @@ unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: boo
         }
         let mut weights = tile.panels;
         for segment in 0..tile.segments {
-            let rows = tile.lhs.add(segment * R);
             let mut depth = 0;
             while depth + BLOCK <= tile.segment_len {
                 let mut lhs = [vdupq_n_u8(0); R];
                 for_each_row!(R, ROW => {
-                    lhs[ROW] = vld1q_u8((*rows.add(ROW)).add(depth));
+                    lhs[ROW] = vld1q_u8(tile.row::<R>(segment, ROW).add(depth));
                 });
                 group::<0, R, H, V, SIGNED>(&mut acc, &lhs, weights, tile.panel_stride);
                 group::<1, R, H, V, SIGNED>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
@@ -81,7 +89,7 @@ unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: boo
             if left > 0 {
                 let mut lhs = [vdupq_n_u8(0); R];
                 for_each_row!(R, ROW => {
-                    lhs[ROW] = load_first((*rows.add(ROW)).add(depth), left);
+                    lhs[ROW] = load_first(tile.row::<R>(segment, ROW).add(depth), left);
                 });
                 group::<0, R, H, V, SIGNED>(&mut acc, &lhs, weights, tile.panel_stride);
                 if left > 8 {

@@ -3,7 +3,7 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, finish};
+use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish};
 
 pub(crate) const TABLE: GemmTable = GemmTable {
     layout: Layout { name: "i8-group2", group: 2 },
@@ -25,7 +25,15 @@ const V: usize = PANEL / 4;
 /// # Safety
 ///
 /// As [`TileFn`](crate::gemm::TileFn); no CPU features are needed.
-unsafe fn tile<const R: usize>(tile: &Tile) {
+unsafe fn tile<const R: usize>(first: &Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip.
+    unsafe { down::<R>(first, one::<R>) }
+}
+
+/// # Safety
+///
+/// As [`tile`].
+unsafe fn one<const R: usize>(tile: &Tile) {
     // SAFETY: rows are zero-padded to an even depth, panels to whole groups of two, by the driver's contract.
     unsafe {
         let mut acc = [[i32x4::splat(0); V]; R];
@@ -42,7 +50,7 @@ unsafe fn tile<const R: usize>(tile: &Tile) {
                 panel = panel.add(1);
             }
             for (row, acc) in acc.iter_mut().enumerate() {
-                let words = (*tile.lhs.add(row)).cast::<[i16; 2]>().add(pair).read();
+                let words = tile.row::<R>(0, row).cast::<[i16; 2]>().add(pair).read();
                 let activations = i16x8::new([
                     words[0], words[1], words[0], words[1], words[0], words[1], words[0], words[1],
                 ]);

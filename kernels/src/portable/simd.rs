@@ -2,7 +2,7 @@
 
 use wide::{f32x4, i32x4};
 
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -12,6 +12,7 @@ pub(crate) struct Portable;
 unsafe impl Simd for Portable {
     type I = i32x4;
     type F = f32x4;
+    type B = [u8; 16];
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -67,6 +68,52 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Portable> {
+        ByteLimits {
+            // Lanes are narrowed one by one here, so that one zero point per lane is enough.
+            zero_point: i32x4::splat(i32::from(range.zero_point)),
+            low: [range.low; 16],
+            flip: [range.flip; 16],
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(vectors: [i32x4; 4], limits: &ByteLimits<Portable>) -> [u8; 16] {
+        let [zero_point, ..] = limits.zero_point.to_array();
+        let lanes = vectors.map(i32x4::to_array);
+        core::array::from_fn(|i| {
+            let byte = lanes[i / 4][i % 4].saturating_add(zero_point).clamp(0, 255) as u8;
+            byte.max(limits.low[i]) ^ limits.flip[i]
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, bytes: [u8; 16]) {
+        // SAFETY: sixteen writable bytes, as the caller promises.
+        unsafe { p.cast::<[u8; 16]>().write_unaligned(bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_half<const HALF: usize>(p: *mut u8, bytes: [u8; 16]) {
+        let half: [u8; 8] = core::array::from_fn(|i| bytes[8 * HALF + i]);
+        // SAFETY: eight writable bytes, as the caller promises.
+        unsafe { p.cast::<[u8; 8]>().write_unaligned(half) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: [u8; 16]) {
+        let quarter: [u8; 4] = core::array::from_fn(|i| bytes[4 * QUARTER + i]);
+        // SAFETY: four writable bytes, as the caller promises.
+        unsafe { p.cast::<[u8; 4]>().write_unaligned(quarter) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(p: *mut u8, bytes: [u8; 16], count: usize) {
+        // SAFETY: `count` writable bytes, as the caller promises.
+        unsafe { store_first_of(p, bytes, count) }
+    }
+
+    #[inline(always)]
     unsafe fn add(a: i32x4, b: i32x4) -> i32x4 {
         a + b
     }
@@ -115,6 +162,11 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn to_bits(x: f32x4) -> i32x4 {
+        i32x4::new(x.to_array().map(|lane| lane.to_bits().cast_signed()))
+    }
+
+    #[inline(always)]
     unsafe fn to_f32(a: i32x4) -> f32x4 {
         f32x4::new(a.to_array().map(|lane| lane as f32))
     }
@@ -123,7 +175,7 @@ unsafe impl Simd for Portable {
     unsafe fn round(x: f32x4) -> i32x4 {
         // Adding 1.5·2²³ leaves the integer, rounded as the sum was (to nearest, ties to even), in the low mantissa bits.
         const MAGIC: f32 = 12_582_912.0;
-        let sum = (x + f32x4::splat(MAGIC)).to_array();
+        let sum = (x.max(f32x4::splat(-4_194_304.0)) + f32x4::splat(MAGIC)).to_array();
         i32x4::new(sum.map(|lane| lane.to_bits().wrapping_sub(MAGIC.to_bits()) as i32))
     }
 
