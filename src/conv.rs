@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use eightbit_kernels::depthwise;
 use eightbit_kernels::gemm::{
-    self, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows,
+    self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
 };
 
 use crate::epilogue::Epilogue;
@@ -44,6 +44,10 @@ pub struct Conv2d {
     epilogue: Epilogue,
     /// What a row of taps sees outside the image, for the channels of a group; of a depthwise convolution, what a tap sees.
     padding: Vec<u8>,
+    /// What is left out of the products with the padding, and sums of weights for it: `[group][tap][padded column]`.
+    skip: Skip,
+    tap_sums: Vec<i32>,
+    input_zero: i32,
 }
 
 impl Conv2d {
@@ -110,7 +114,7 @@ impl Conv2d {
             Packed::Panels(_) => vec![input_zero as u8; shape.kernel[1] * group_channels],
             Packed::Taps(_) => vec![input_zero as u8; shape.in_channels],
         };
-        Ok(Conv2d {
+        let mut conv = Conv2d {
             shape,
             weights,
             input,
@@ -118,7 +122,23 @@ impl Conv2d {
             columns: terms,
             epilogue,
             padding,
-        })
+            skip: Skip::Nothing,
+            tap_sums: Vec::new(),
+            input_zero,
+        };
+        conv.plan_border();
+        Ok(conv)
+    }
+
+    /// Decides what is left out of the products with the padding.
+    fn plan_border(&mut self) {
+        let Packed::Panels(groups) = self.weights.packed() else { return };
+        // Where patches lie does not depend on the pixels.
+        self.skip = gemm::best_skip(self.weights.backend(), &self.lhs(&[], 0), &groups[0]);
+        if self.skip != Skip::Nothing {
+            let taps = self.shape.kernel[0] * self.shape.kernel[1];
+            self.tap_sums = groups.iter().flat_map(|panels| panels.tap_sums(taps)).collect();
+        }
     }
 
     /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing.
@@ -130,6 +150,7 @@ impl Conv2d {
         check_activations(self.input, input_zero)?;
         self.columns.update(&self.weights, self.bias.as_deref(), self.input, input_zero);
         self.padding.fill(input_zero as u8);
+        self.input_zero = input_zero;
         Ok(())
     }
 
@@ -180,11 +201,16 @@ impl Conv2d {
         } else {
             "patches copied tile by tile"
         };
+        let border = match self.skip {
+            Skip::Nothing => "",
+            Skip::Rows => ", without rows of taps outside the image",
+            Skip::All => ", without taps outside the image",
+        };
         let zeros = self.columns.weight_zeros(0).is_some();
         let one = explain_gemm(backend, &groups[0], self.shape.output_rows(), self.output(), zeros);
         match groups.len() {
-            1 => format!("{path}; {one}"),
-            groups => format!("{path}; {groups} groups of {one}"),
+            1 => format!("{path}{border}; {one}"),
+            groups => format!("{path}{border}; {groups} groups of {one}"),
         }
     }
 
@@ -328,6 +354,9 @@ impl ConvJob<'_> {
             let (block, others) = rest.split_columns(panels.columns());
             rest = others;
             let first = group * panels.padded_columns();
+            let tap_sums = conv.tap_sums.len() / groups.len() * group;
+            let border =
+                Border { skip: conv.skip, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: conv.input_zero };
             let call = Call {
                 backend,
                 lhs: conv.lhs(self.input, group),
@@ -335,6 +364,7 @@ impl ConvJob<'_> {
                 panels,
                 init: conv.columns.init(first),
                 weight_zeros: conv.columns.weight_zeros(first),
+                border,
                 stage: conv.epilogue.stage(first, None),
             };
             gemm::run(&call, block.from_first_column(), &mut workspace.0);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use eightbit_kernels::gemm::{self, Activations, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels};
+use eightbit_kernels::gemm::{
+    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels,
+};
 
 use crate::epilogue::{Columns, Epilogue, in_range};
 use crate::job::Job;
@@ -283,6 +285,7 @@ impl GemmJob<'_> {
             panels: plan.panels(),
             init: plan.columns.init(0),
             weight_zeros: plan.columns.weight_zeros(0),
+            border: Border::COMPUTED,
             stage: plan.epilogue.stage(0, self.row_scale),
         };
         gemm::run(&call, out, &mut workspace.0);

@@ -6,7 +6,7 @@
 #![cfg(unix)]
 
 use eightbit_kernels::gemm::{
-    Activations, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, Stage, WeightView, run, tiling,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, Stage, WeightView, run, tiling,
 };
 use eightbit_kernels::{Backend, ElementType, Scratch};
 
@@ -77,6 +77,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
         panels: &panels,
         init: &init,
         weight_zeros: None,
+        border: Border::COMPUTED,
         stage,
     };
     let mut scratch = Scratch::new();

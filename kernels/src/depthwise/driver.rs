@@ -108,7 +108,7 @@ unsafe fn run_row<T: OutputElement>(
             source.base = source.base.wrapping_add(first - advanced);
         }
         advanced = first;
-        let (out, out_stride) = out.address(row, first);
+        let (out_stride, out) = (out.row_bytes(), out.address(row, first));
         // SAFETY: `check` has made sure that channels `first..first + channels` are inside the padding, the initial
         // accumulators and the stage's slices (padded to 16); blocks of weights are `block_bytes` long; the backend
         // exists, so its features do.

@@ -32,7 +32,7 @@ pub(crate) use quads::{Interleave, row as quads_row};
 
 use core::ptr;
 
-use crate::gemm::{LhsStep, RawStage, Tile};
+use crate::gemm::{LhsStep, OutStep, RawStage, Tile};
 
 /// The most channels that a kernel computes at once.
 const MAX_BLOCK: usize = 64;
@@ -257,6 +257,7 @@ impl Row {
             segment_len: 0,
             panels: ptr::null(),
             panel_stride: 0,
+            panel_skip: 0,
             rows: 1,
             columns: self.channels,
             init: ptr::null(),
@@ -265,7 +266,11 @@ impl Row {
             stage: self.stage,
             // SAFETY: the pixel is inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },
-            out_stride: self.out_stride,
+            out_rows: &raw const AT_THE_START,
+            out_step: OutStep { places: 0, bytes: 0 },
         }
     }
 }
+
+/// Where the one row of an epilogue's tile begins.
+static AT_THE_START: usize = 0;

@@ -87,6 +87,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
                 });
                 panel = panel.add(GROUP * PANEL);
             }
+            panel = panel.wrapping_add(tile.panel_skip);
         }
         finish::<D::S, R, V>(acc, tile);
     }

@@ -62,7 +62,7 @@ macro_rules! put_bytes {
                         *y = $integer;
                     }
                     let column = first * $S::LANES;
-                    let out = $tile.out.add(r * $tile.out_stride + column);
+                    let out = $tile.out_row(r).add(column);
                     let count = ($tile.columns - column).min(4 * $S::LANES);
                     $S::store_first(out, $S::narrow(group, &$limits), count);
                 }
@@ -97,7 +97,7 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
         }
         match tile.stage {
             RawStage::Accumulators { accumulate } => each_row!(S, R, V, tile, acc, (r, row, columns) => {
-                put_i32::<S, V>(row, tile.out.add(r * tile.out_stride).cast(), columns, accumulate);
+                put_i32::<S, V>(row, tile.out_row(r).cast(), columns, accumulate);
             }),
             RawStage::Requantize { scale, high, range } => {
                 let (high, limits) = (S::splat_f(high), S::byte_limits(range));
@@ -133,7 +133,7 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
                         }
                         *y = S::min_f(S::max_f(*y, low), high);
                     }
-                    put_f32::<S, V>(real, tile.out.add(r * tile.out_stride).cast(), columns);
+                    put_f32::<S, V>(real, tile.out_row(r).cast(), columns);
                 });
             }
         }
@@ -149,7 +149,7 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
 unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile: &Tile, first: usize) {
     // SAFETY: vectors below R·V are inside the tile, and as many as are stored at a time lie in one row.
     unsafe {
-        let at = |vector: usize| tile.out.add(vector / V * tile.out_stride + vector % V * S::LANES);
+        let at = |vector: usize| tile.out_row(vector / V).add(vector % V * S::LANES);
         if V.is_multiple_of(4) {
             S::store_bytes(at(first), bytes);
         } else if V.is_multiple_of(2) {

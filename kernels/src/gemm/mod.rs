@@ -23,16 +23,19 @@ mod driver;
 mod epilogue;
 mod output;
 mod panels;
+mod regions;
 mod rows;
+mod scratch;
 mod stage;
 mod tiling;
 
-pub use driver::{Call, run, scratch_bytes};
+pub use driver::{Border, Call, run, scratch_bytes};
 pub use output::OutputBlock;
 pub use panels::{Activations, PackedPanels, PanelError, WeightView};
+pub use regions::Skip;
 pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
 pub use stage::Stage;
-pub use tiling::{Tiling, tiling};
+pub use tiling::{Tiling, best_skip, tiling};
 
 pub(crate) use epilogue::{finish, for_each_row};
 pub(crate) use stage::RawStage;
@@ -128,6 +131,8 @@ pub(crate) struct Tile {
     /// The first panel; the next one begins `panel_stride` bytes later.
     pub(crate) panels: *const u8,
     pub(crate) panel_stride: usize,
+    /// Bytes of a panel between what a segment reads and what the next one does.
+    pub(crate) panel_skip: usize,
     /// Rows to store, `1..=R`.
     pub(crate) rows: usize,
     /// Columns to store, `1..=P·PANEL`; more than `(P−1)·PANEL`.
@@ -140,15 +145,24 @@ pub(crate) struct Tile {
     pub(crate) row_sums: *const i32,
     /// What becomes of the accumulators; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,
-    /// The first output element, and bytes from one row to the next.
+    /// The output's column, and bytes from there to each of `R` rows.
     pub(crate) out: *mut u8,
-    pub(crate) out_stride: usize,
+    pub(crate) out_rows: *const usize,
+    /// What a tile adds to `out_rows` and to `out` to get those of the next one.
+    pub(crate) out_step: OutStep,
 }
 
 /// From a tile's rows to those of the tile below.
 #[derive(Clone, Copy)]
 pub(crate) struct LhsStep {
     pub(crate) pointers: usize,
+    pub(crate) bytes: usize,
+}
+
+/// From the places of a tile's rows in the output to those of the tile below.
+#[derive(Clone, Copy)]
+pub(crate) struct OutStep {
+    pub(crate) places: usize,
     pub(crate) bytes: usize,
 }
 
@@ -164,6 +178,17 @@ impl Tile {
         unsafe { (*self.lhs.add(segment * R + row)).wrapping_add(self.lhs_offset) }
     }
 
+    /// Address of a row's first column in the output.
+    ///
+    /// # Safety
+    ///
+    /// `row` is below `rows`.
+    #[inline(always)]
+    pub(crate) unsafe fn out_row(&self, row: usize) -> *mut u8 {
+        // SAFETY: there are `R` places, of which those below `rows` lie inside the output.
+        unsafe { self.out.add(*self.out_rows.add(row)) }
+    }
+
     /// The tile `R` rows below, in a strip that has one.
     ///
     /// The addresses are computed without regard to whether it has: those of the tile below the last are not used.
@@ -175,7 +200,8 @@ impl Tile {
             lhs_offset: self.lhs_offset.wrapping_add(self.lhs_step.bytes),
             row_sums: self.row_sums.wrapping_add(R),
             stage: self.stage.below::<R>(),
-            out: self.out.wrapping_add(R * self.out_stride),
+            out: self.out.wrapping_add(self.out_step.bytes),
+            out_rows: self.out_rows.wrapping_add(self.out_step.places),
             ..*self
         }
     }

@@ -109,9 +109,14 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         (left, right)
     }
 
-    /// Address of the element at `row`, `column` of this block, and bytes from one row to the next.
-    pub(crate) fn address(&mut self, row: usize, column: usize) -> (*mut u8, usize) {
+    /// Address of the element at `row`, `column` of this block.
+    pub(crate) fn address(&mut self, row: usize, column: usize) -> *mut u8 {
         debug_assert!(row < self.rows && column < self.columns);
-        (self.data.wrapping_add(row * self.row_stride + column).cast(), self.row_stride * size_of::<T>())
+        self.data.wrapping_add(row * self.row_stride + column).cast()
+    }
+
+    /// Bytes from one row to the next.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.row_stride * size_of::<T>()
     }
 }

@@ -286,6 +286,37 @@ impl PackedPanels {
         any
     }
 
+    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
+    /// one after the other in the depth, each of as many elements.
+    ///
+    /// # Panics
+    ///
+    /// If the depth is not a multiple of the taps.
+    #[must_use]
+    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
+        let padded = self.padded_columns();
+        let mut sums = vec![0i32; taps * padded];
+        if self.depth() == 0 || padded == 0 {
+            return sums;
+        }
+        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
+        let tap_len = self.depth() / taps;
+        let groups = self.segment_len.div_ceil(self.group);
+        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
+            for (index, group) in bytes.chunks_exact(PANEL * self.group).enumerate() {
+                let (segment, first) = (index / groups, index % groups * self.group);
+                for (lane, column) in group.chunks_exact(self.group).enumerate() {
+                    for (k, &byte) in column.iter().enumerate().take(self.segment_len - first) {
+                        let tap = (segment * self.segment_len + first + k) / tap_len;
+                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
+                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
+                    }
+                }
+            }
+        }
+        sums
+    }
+
     /// The packed bytes.
     #[must_use]
     #[inline]

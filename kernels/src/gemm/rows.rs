@@ -1,5 +1,7 @@
 //! Rows of activations: how a kernel finds the bytes of row `m`.
 
+use super::regions::{Cursor, Region, Skip, Span};
+
 /// The left operand: a matrix, or the patches of an image.
 #[derive(Clone, Copy, Debug)]
 pub enum Lhs<'a> {
@@ -73,21 +75,18 @@ pub(crate) enum Addressing {
     Copied,
 }
 
-/// A row, and the output pixel that it belongs to: numbers that are cheaper to carry along than to divide for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cursor {
-    pub(crate) row: usize,
-    pub(crate) image: usize,
-    pub(crate) y: usize,
-    pub(crate) x: usize,
-}
-
 impl PatchGeometry {
     /// Elements of the input image; `None` if they cannot be counted.
     #[must_use]
     pub fn input_len(&self) -> Option<usize> {
         let pixels = self.batch.checked_mul(self.input[0])?.checked_mul(self.input[1])?;
         pixels.checked_mul(self.channels)
+    }
+
+    /// Taps of the kernel.
+    #[must_use]
+    pub fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
     }
 
     /// Output pixels.
@@ -103,21 +102,6 @@ impl PatchGeometry {
         // The last patch that lies inside begins at `input − kernel`.
         let end = (self.input[1] + pad).checked_sub(kernel).map_or(0, |last| last / stride + 1);
         Addressing::KernelRows { begin, end: end.min(self.output[1]) }
-    }
-
-    /// The output pixel `count` further on, no further than the end of its row.
-    #[inline]
-    pub(crate) fn advance(&self, cursor: &mut Cursor, count: usize) {
-        cursor.row += count;
-        cursor.x += count;
-        if cursor.x == self.output[1] {
-            cursor.x = 0;
-            cursor.y += 1;
-            if cursor.y == self.output[0] {
-                cursor.y = 0;
-                cursor.image += 1;
-            }
-        }
     }
 
     /// Input row and column that tap (`ky`, `kx`) of output pixel (`y`, `x`) falls on, if it is inside.
@@ -175,24 +159,38 @@ impl Lhs<'_> {
         }
     }
 
-    /// The first of the rows that a tile reads.
+    /// Height and width of the output; a matrix's is one line.
     #[inline]
-    pub(crate) fn cursor(&self, row: usize) -> Cursor {
+    pub(super) fn output(&self) -> [usize; 2] {
         match self {
-            Lhs::Matrix(_) => Cursor { row, image: 0, y: 0, x: 0 },
-            Lhs::Patches(patches) => {
-                let [height, width] = patches.geometry.output;
-                Cursor { row, image: row / width / height, y: row / width % height, x: row % width }
-            }
+            Lhs::Matrix(matrix) => [1, matrix.rows],
+            Lhs::Patches(patches) => patches.geometry.output,
         }
     }
 
-    /// Moves `count` rows on: of patches, no further than the end of a row of the output.
-    #[inline]
-    pub(crate) fn advance(&self, cursor: &mut Cursor, count: usize) {
-        match self {
-            Lhs::Matrix(_) => cursor.row += count,
-            Lhs::Patches(patches) => patches.geometry.advance(cursor, count),
+    /// The regions of the output, one after the other; those of a matrix, and of patches of which `skip` is nothing, are one.
+    pub(super) fn regions(&self, skip: Skip) -> impl Iterator<Item = Region> + '_ {
+        let (matrix, patches) = match self {
+            Lhs::Matrix(matrix) => {
+                let one = Span { start: 0, end: 1 };
+                (Some(Region { y: one, x: Span { start: 0, end: matrix.rows }, ky: one, kx: one }), None)
+            }
+            Lhs::Patches(patches) => (None, Some(patches.geometry.regions(skip))),
+        };
+        matrix.into_iter().chain(patches.into_iter().flatten())
+    }
+
+    /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
+    /// are rows of the kernel.
+    pub(super) fn skippable(&self, addressing: Addressing, group: usize) -> Skip {
+        match (self, addressing) {
+            (Lhs::Patches(patches), Addressing::KernelRows { .. })
+                if patches.group_channels.is_multiple_of(group) =>
+            {
+                Skip::All
+            }
+            (Lhs::Patches(_), Addressing::KernelRows { .. } | Addressing::InPlace) => Skip::Rows,
+            _ => Skip::Nothing,
         }
     }
 
@@ -233,7 +231,7 @@ impl Lhs<'_> {
         match self {
             Lhs::Matrix(matrix) if matrix.columns == 0 => {}
             Lhs::Matrix(matrix) => {
-                let start = cursor.row * matrix.row_stride;
+                let start = cursor.x * matrix.row_stride;
                 if matrix.column_stride == 1 {
                     each(&matrix.data[start..start + matrix.columns]);
                 } else {
@@ -273,16 +271,22 @@ impl PatchRows<'_> {
         ((image * height + y) * width + x) * self.geometry.channels + self.first_channel
     }
 
-    /// Writes the address of every tap of a patch: tap `t` to `pointers[t · step]`.
+    /// Writes the address of every tap of some rows of the kernel in a patch: tap `t` to `pointers[t · step]`.
     ///
     /// # Safety
     ///
-    /// [`check`](Lhs::check) has passed, the cursor is at a row that exists, and `pointers` is valid for these writes.
+    /// [`check`](Lhs::check) has passed, the cursor is at a pixel that exists, and `pointers` is valid for these writes.
     #[inline]
-    pub(crate) unsafe fn point_taps(&self, cursor: &Cursor, pointers: *mut *const u8, step: usize) {
+    pub(crate) unsafe fn point_taps(
+        &self,
+        cursor: &Cursor,
+        rows: Span,
+        pointers: *mut *const u8,
+        step: usize,
+    ) {
         let geometry = &self.geometry;
         let mut segment = 0;
-        for ky in 0..geometry.kernel[0] {
+        for ky in rows.start..rows.end {
             for kx in 0..geometry.kernel[1] {
                 let address = match geometry.tap(cursor.y, cursor.x, ky, kx) {
                     // SAFETY: inside the image, whose length `check` has verified.
@@ -296,24 +300,25 @@ impl PatchRows<'_> {
         }
     }
 
-    /// Writes the addresses of the kernel's rows in `count` neighbouring patches: row `ky` of patch `i` to
-    /// `pointers[ky · step + i]`.
+    /// Writes the addresses of the kernel's rows in `count` neighbouring patches, from the region's first taps on: of row
+    /// `ky.start + i` in patch `j` to `pointers[i · step + j]`.
     ///
     /// # Safety
     ///
-    /// [`check`](Lhs::check) has passed; the patches from the cursor on exist, are in one row of the output, and lie in
-    /// `begin..end` of [`KernelRows`](Addressing::KernelRows); and `pointers` is valid for these writes.
+    /// [`check`](Lhs::check) has passed; the patches from the cursor on exist and are in one line of the output; their taps
+    /// `kx` lie inside the image's columns; and `pointers` is valid for these writes.
     #[inline]
     pub(crate) unsafe fn point_kernel_rows(
         &self,
         cursor: &Cursor,
         count: usize,
+        region: &Region,
         pointers: *mut *const u8,
         step: usize,
     ) {
         let geometry = &self.geometry;
-        let left = cursor.x * geometry.stride[1] - geometry.pad[1];
-        for ky in 0..geometry.kernel[0] {
+        let left = cursor.x * geometry.stride[1] + region.kx.start * geometry.dilation[1] - geometry.pad[1];
+        for (segment, ky) in (region.ky.start..region.ky.end).enumerate() {
             let iy =
                 (cursor.y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
             let (mut address, stride) = if iy < geometry.input[0] {
@@ -324,7 +329,7 @@ impl PatchRows<'_> {
             };
             for patch in 0..count {
                 // SAFETY: one write per patch and row, as the caller promises.
-                unsafe { *pointers.add(ky * step + patch) = address };
+                unsafe { *pointers.add(segment * step + patch) = address };
                 address = address.wrapping_add(stride);
             }
         }

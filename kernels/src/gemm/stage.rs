@@ -69,6 +69,11 @@ impl Stage<'_> {
         }
     }
 
+    /// Whether rows have factors of their own.
+    pub(crate) fn has_row_scale(&self) -> bool {
+        matches!(self, Stage::Dequantize { row_scale: Some(_), .. })
+    }
+
     /// Asserts that the stage is sound for so many columns (padding included) and rows.
     pub(crate) fn check(&self, padded_columns: usize, rows: usize) {
         match *self {

@@ -1,6 +1,10 @@
 //! Which tile computes which part of the output.
 
-use super::{GemmTable, PANEL, PackedPanels, TileRows};
+use super::driver::addressing;
+use super::regions::Skip;
+use super::rows::Addressing;
+use super::scratch::depth_of;
+use super::{GemmTable, Lhs, PANEL, PackedPanels, TileRows};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -31,8 +35,38 @@ pub struct Tiling {
 #[must_use]
 pub fn tiling(backend: Backend, rows: usize, panels: &PackedPanels) -> Option<Tiling> {
     let gemm = panels.table(backend)?;
-    Some(choose(gemm, rows, panels.panels(), panels.panel_bytes()))
+    let groups = panels.panel_bytes() / (PANEL * gemm.layout.group);
+    Some(choose(gemm, rows, panels.panels(), panels, groups).0)
 }
+
+/// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
+/// more regions, whose tiles are lower. [`Skip::Nothing`] for a matrix.
+#[must_use]
+pub fn best_skip(backend: Backend, lhs: &Lhs<'_>, panels: &PackedPanels) -> Skip {
+    let Some(gemm) = panels.table(backend) else { return Skip::Nothing };
+    let addressing = addressing(gemm, lhs, panels);
+    let most = lhs.skippable(addressing, gemm.layout.group);
+    let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
+    let total = |skip: Skip| {
+        let copied = match (lhs, addressing) {
+            (Lhs::Patches(patches), Addressing::KernelRows { begin, end }) if skip != Skip::All => {
+                lhs.rows() - patches.geometry.batch * patches.geometry.output[0] * (end.max(begin) - begin)
+            }
+            _ => 0,
+        };
+        let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
+        lhs.regions(skip).fold(copies, |total, region| {
+            let rows = region.pixels(lhs.output(), 0, lhs.rows());
+            let groups = depth_of(lhs, panels, &region).groups(gemm.layout.group);
+            total + if rows > 0 { choose(gemm, rows, panels.panels(), panels, groups).1 } else { 0.0 }
+        })
+    };
+    choices.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(Skip::Nothing)
+}
+
+/// Cycles that copying a patch takes: about so many for finding it, and one for so many bytes.
+const COPY_OVERHEAD: usize = 30;
+const COPY_RATE: usize = 16;
 
 /// What the inner loop of a backend's tiles takes for one group of depths, in eighths of a cycle.
 #[derive(Clone, Copy, Debug)]
@@ -54,34 +88,39 @@ impl TileCost {
 /// from the length of that code; only its order of magnitude matters, and only where the depth is small.
 const TILE_OVERHEAD: usize = 24;
 
-/// The tiling of `rows × panels`, where a panel takes `panel_bytes`.
+/// The tiling of `rows × panels` whose rows are multiplied with `groups` groups of depths of each panel, and its cost.
 ///
 /// A tile of `r` rows by `p` panels needs, for every group of depths, `r·p` dot products and the loads of `r` rows and `p`
 /// panels. A core does both at once, so a group costs the greater of the two, and an eighth of the loads because they compete
 /// with those that fill the cache. The tile with the least cost over the whole output is taken, partial tiles counted as
 /// they will be computed.
-pub(super) fn choose(gemm: &'static GemmTable, rows: usize, panels: usize, panel_bytes: usize) -> Tiling {
+pub(super) fn choose(
+    gemm: &'static GemmTable,
+    rows: usize,
+    panel_count: usize,
+    panels: &PackedPanels,
+    groups: usize,
+) -> (Tiling, f64) {
     let tiles = gemm.tiles;
-    let (rows, panels) = (rows.max(1), panels.max(1));
-    let groups = panel_bytes / (PANEL * gemm.layout.group);
-    let mut best = (u128::MAX, &tiles[0]);
+    let (rows, panel_count) = (rows.max(1), panel_count.max(1));
+    let mut best = (f64::INFINITY, &tiles[0]);
     for tile in tiles {
         let rest = match rows % tile.rows {
-            0 => 0,
-            left => cost(gemm.cost, fitting(tiles, left), panels, groups),
+            0 => 0.0,
+            left => cost(gemm.cost, fitting(tiles, left), panel_count, groups),
         };
-        let total = (rows / tile.rows) as u128 * cost(gemm.cost, tile, panels, groups) + rest;
+        let total = (rows / tile.rows) as f64 * cost(gemm.cost, tile, panel_count, groups) + rest;
         // At equal cost the taller tile reads the weights less often.
         if total <= best.0 {
             best = (total, tile);
         }
     }
-    let tile = best.1;
-    let tile_panels = tile.width(panels);
-    let block = (BLOCK_BYTES / panel_bytes.max(1)).clamp(1, panels);
-    let block_panels = block.next_multiple_of(tile_panels).min(panels);
-    let strip = longest_strip(tile, groups * gemm.layout.group).min((rows / tile.rows).max(1));
-    Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
+    let (total, tile) = best;
+    let tile_panels = tile.width(panel_count);
+    let block = (BLOCK_BYTES / panels.panel_bytes().max(1)).clamp(1, panel_count);
+    let block_panels = block.next_multiple_of(tile_panels).min(panel_count);
+    let strip = longest_strip(tile, panels.depth()).min((rows / tile.rows).max(1));
+    (Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }, total)
 }
 
 /// Tiles of the longest strip of rows of so many elements.
@@ -107,14 +146,16 @@ impl TileRows {
 }
 
 /// 64ths of a cycle that a row of tiles over `panels` panels takes.
-fn cost(cost: TileCost, tile: &TileRows, panels: usize, groups: usize) -> u128 {
+fn cost(cost: TileCost, tile: &TileRows, panels: usize, groups: usize) -> f64 {
     let one = |p: usize| {
         let loads = tile.rows * cost.row + p * cost.panel;
-        (groups * (8 * (tile.rows * p * cost.dot).max(loads) + loads) + 64 * TILE_OVERHEAD) as u128
+        let group = 8 * (tile.rows * p * cost.dot).max(loads) + loads;
+        groups as f64 * group as f64 + (64 * TILE_OVERHEAD) as f64
     };
     let width = tile.width(panels);
     // All tiles but some of the last are `width` wide: `width` for the first and one less for the others, in all `panels`.
     let count = panels.div_ceil(width);
-    let narrower = (count * width - panels) as u128;
-    (count as u128 - narrower) * one(width) + narrower * if narrower == 0 { 0 } else { one(width - 1) }
+    let narrower = count * width - panels;
+    let wide = (count - narrower) as f64 * one(width);
+    if narrower == 0 { wide } else { wide + narrower as f64 * one(width - 1) }
 }

@@ -91,6 +91,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
                 }
                 weights = weights.add(left.div_ceil(4) * GROUP_BYTES);
             }
+            weights = weights.wrapping_add(tile.panel_skip);
         }
         let mut sums = [[vdupq_n_s32(0); V]; R];
         for_each_row!(R, ROW => {

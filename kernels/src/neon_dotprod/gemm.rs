@@ -99,6 +99,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
                 }
                 weights = weights.add(left.div_ceil(4) * GROUP_BYTES);
             }
+            weights = weights.wrapping_add(tile.panel_skip);
         }
         finish::<Neon, R, V>(acc, tile);
     }

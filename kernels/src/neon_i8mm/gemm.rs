@@ -97,6 +97,7 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const SIGNED: bool
                 }
                 weights = weights.add(left.div_ceil(8) * GROUP_BYTES);
             }
+            weights = weights.wrapping_add(tile.panel_skip);
         }
         let mut sums = [[vdupq_n_s32(0); V]; R];
         for_each_row!(R, ROW => {

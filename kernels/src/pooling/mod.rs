@@ -68,7 +68,7 @@ pub fn maximum<T: Element>(call: &MaxCall<'_, T>, mut out: OutputBlock<'_, T>, s
     for row in 0..out.rows() {
         let count = windows.find(out.first_row() + row).taps;
         assert!(count > 0, "a window lies outside the image");
-        let (out, _) = out.address(row, 0);
+        let out = out.address(row, 0);
         // SAFETY: `count` taps have been found, each with all channels readable; the row of the output is writable and
         // exclusively borrowed; the backend exists, so its features do.
         unsafe { code(&Maximum { taps: windows.taps, count, channels: geometry.channels, out }) };
@@ -106,7 +106,7 @@ pub fn average<I: Element, O: Element>(
         assert!(count > 0, "a window lies outside the image");
         let scale = average_factor(call.input_scale, call.output_scale, count);
         assert!((0.0..=MAX_FACTOR).contains(&scale), "scales within their range");
-        let (out, _) = out.address(row, 0);
+        let out = out.address(row, 0);
         // SAFETY: as in `maximum`.
         unsafe {
             code(&Average {

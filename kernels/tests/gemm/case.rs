@@ -1,8 +1,8 @@
 //! One multiplication: its operands, and what it must give.
 
 use eightbit_kernels::gemm::{
-    Activations, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Stage,
-    WeightView, run,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
+    Stage, WeightView, best_skip, run,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, Scratch};
@@ -45,6 +45,8 @@ pub(crate) struct Case {
     out_stride: usize,
     before: i32,
     split: Option<(usize, usize)>,
+    /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
+    skip: Option<Skip>,
     guard: Guard,
 }
 
@@ -66,7 +68,7 @@ impl Case {
     }
 
     pub(crate) fn patches(rng: &mut Rng) -> Case {
-        let kernel = [1 + rng.below(3), 1 + rng.below(3)];
+        let kernel = [1 + rng.below(4), 1 + rng.below(4)];
         let channels = [1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 24, 32, 35][rng.below(13)];
         let geometry = PatchGeometry {
             batch: 1 + rng.below(2),
@@ -75,12 +77,19 @@ impl Case {
             kernel,
             stride: [1 + rng.below(2), 1 + rng.below(2)],
             dilation: [1 + rng.below(2), 1 + rng.below(2)],
-            pad: [rng.below(2), rng.below(2)],
-            output: [1 + rng.below(4), 1 + rng.below(4)],
+            pad: [rng.below(4), rng.below(4)],
+            output: [1 + rng.below(6), 1 + rng.below(6)],
         };
         let len = geometry.input_len().expect("a small image");
         let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(70)];
-        Case::new(rng, shape, Rows::Patches(geometry), len)
+        let mut case = Case::new(rng, shape, Rows::Patches(geometry), len);
+        if rng.flip() {
+            // Seven bits, which some backends have other kernels for.
+            let flip = if case.weights_signed { 0 } else { 0x80 };
+            let halve = |weight: u8| ((weight ^ flip).cast_signed() >> 1).cast_unsigned() ^ flip;
+            case.weights.iter_mut().for_each(|weight| *weight = halve(*weight));
+        }
+        case
     }
 
     /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
@@ -163,6 +172,7 @@ impl Case {
             out_stride: columns + if rng.flip() { 0 } else { rng.below(20) },
             before: rng.next() as i32,
             split: rng.flip().then(|| (rng.below(rows + 1), rng.below(columns.div_ceil(16) + 1) * 16)),
+            skip: [None, Some(Skip::Nothing), Some(Skip::Rows), Some(Skip::All)][rng.below(4)],
             guard: if rng.flip() { Guard::After } else { Guard::Before },
         }
     }
@@ -303,7 +313,11 @@ impl Case {
         );
         let lhs = Guarded::new(&self.lhs, self.guard);
         let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.depth()], self.guard);
-        let call = Call {
+        let tap_sums = match &self.lhs_rows {
+            Rows::Patches(geometry) => panels.tap_sums(geometry.kernel[0] * geometry.kernel[1]),
+            Rows::Matrix { .. } => Vec::new(),
+        };
+        let mut call = Call {
             backend,
             lhs: match &self.lhs_rows {
                 &Rows::Matrix { row_stride, column_stride } => Lhs::Matrix(MatrixRows {
@@ -325,8 +339,10 @@ impl Case {
             panels: &panels,
             init: &init,
             weight_zeros: any.then_some(zeros.as_slice()),
+            border: Border { skip: Skip::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },
             stage: self.stage(),
         };
+        call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, &panels));
         let before = from_bits(self.before);
         let len = (self.rows - 1) * self.out_stride + self.columns;
         let mut out = Guarded::new(&vec![before; len], self.guard);

@@ -1,0 +1,236 @@
+//! Parts of a convolution's output whose patches have the same taps inside the image.
+//!
+//! A tap outside the image sees the zero point, and what that adds to an accumulator is known beforehand. So a region's
+//! patches are multiplied with the taps that it has inside, and the rest is part of its initial accumulators: at 7×7 pixels
+//! a 3×3 kernel with a border of one has 18 % of its products there.
+
+use super::PatchGeometry;
+
+/// A range of indices that can be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Span {
+    pub(crate) fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    pub(crate) fn contains(self, index: usize) -> bool {
+        self.start <= index && index < self.end
+    }
+}
+
+/// A rectangle of every image's output pixels, and the taps with which their patches are multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    pub(crate) y: Span,
+    pub(crate) x: Span,
+    pub(crate) ky: Span,
+    pub(crate) kx: Span,
+}
+
+/// An output pixel: numbers that are cheaper to carry along than to divide for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    pub(crate) image: usize,
+    pub(crate) y: usize,
+    pub(crate) x: usize,
+}
+
+/// Which products with taps outside the image are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// None: patches hold the zero point there.
+    Nothing,
+    /// Those of whole rows of the kernel, above and below the image.
+    Rows,
+    /// Those and the ones to the left and right of it.
+    All,
+}
+
+impl PatchGeometry {
+    /// The regions that `skip` tells apart: together, all pixels.
+    pub(super) fn regions(&self, skip: Skip) -> impl Iterator<Item = Region> + '_ {
+        let bands = |axis: usize, split: bool| Bands { geometry: self, axis, split, next: 0 };
+        bands(0, skip != Skip::Nothing)
+            .flat_map(move |(y, ky)| bands(1, skip == Skip::All).map(move |(x, kx)| Region { y, x, ky, kx }))
+    }
+
+    /// The taps along an axis that an output has inside the image.
+    fn taps_inside(&self, axis: usize, output: usize) -> Span {
+        let (dilation, kernel) = (self.dilation[axis], self.kernel[axis]);
+        let start = output * self.stride[axis];
+        let outside = self.pad[axis].saturating_sub(start).div_ceil(dilation);
+        let end = (self.input[axis] + self.pad[axis]).saturating_sub(start).div_ceil(dilation).min(kernel);
+        Span { start: outside.min(end), end }
+    }
+
+    /// The first output after `output`, which has all taps inside, that may not have.
+    fn end_of_inner(&self, axis: usize, output: usize) -> usize {
+        let last = self.kernel[axis].saturating_sub(1) * self.dilation[axis];
+        let end = (self.input[axis] + self.pad[axis]).saturating_sub(last + 1) / self.stride[axis] + 1;
+        end.clamp(output + 1, self.output[axis])
+    }
+}
+
+/// Runs of outputs along an axis that have the same taps inside the image.
+struct Bands<'a> {
+    geometry: &'a PatchGeometry,
+    axis: usize,
+    split: bool,
+    next: usize,
+}
+
+impl Iterator for Bands<'_> {
+    type Item = (Span, Span);
+
+    fn next(&mut self) -> Option<(Span, Span)> {
+        let (start, outputs) = (self.next, self.geometry.output[self.axis]);
+        if start >= outputs {
+            return None;
+        }
+        let all = Span { start: 0, end: self.geometry.kernel[self.axis] };
+        let taps = if self.split { self.geometry.taps_inside(self.axis, start) } else { all };
+        self.next = if !self.split {
+            outputs
+        } else if taps == all {
+            self.geometry.end_of_inner(self.axis, start)
+        } else {
+            let same = |&at: &usize| at < outputs && self.geometry.taps_inside(self.axis, at) == taps;
+            (start + 1..).find(|at| !same(at)).unwrap_or(outputs)
+        };
+        Some((Span { start, end: self.next }, taps))
+    }
+}
+
+impl Region {
+    /// The region's pixels among the first `row` pixels of the batch.
+    fn pixels_before(&self, [height, width]: [usize; 2], row: usize) -> usize {
+        let (image, y, x) = (row / width / height, row / width % height, row % width);
+        let lines = y.clamp(self.y.start, self.y.end) - self.y.start;
+        let in_line = self.y.contains(y);
+        let rest = if in_line { x.clamp(self.x.start, self.x.end) - self.x.start } else { 0 };
+        (image * self.y.len() + lines) * self.x.len() + rest
+    }
+
+    /// How many of the pixels `start..end` of a batch of outputs of the given height and width are the region's.
+    pub(super) fn pixels(&self, output: [usize; 2], start: usize, end: usize) -> usize {
+        self.pixels_before(output, end) - self.pixels_before(output, start)
+    }
+
+    /// The region's first pixel that is not before pixel `row` of the batch. There must be one.
+    pub(super) fn first_pixel(&self, [height, width]: [usize; 2], row: usize) -> Cursor {
+        let (image, y, x) = (row / width / height, row / width % height, row % width);
+        // The first line of which something is left.
+        let y = if x >= self.x.end { y + 1 } else { y };
+        if y >= self.y.end {
+            Cursor { image: image + 1, y: self.y.start, x: self.x.start }
+        } else if y < self.y.start || x >= self.x.end {
+            Cursor { image, y: y.max(self.y.start), x: self.x.start }
+        } else {
+            Cursor { image, y, x: x.max(self.x.start) }
+        }
+    }
+
+    /// Moves `count` pixels on, no further than the end of a line.
+    #[inline]
+    pub(super) fn advance(&self, cursor: &mut Cursor, count: usize) {
+        cursor.x += count;
+        if cursor.x == self.x.end {
+            cursor.x = self.x.start;
+            cursor.y += 1;
+            if cursor.y == self.y.end {
+                cursor.y = self.y.start;
+                cursor.image += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    fn geometries() -> Vec<PatchGeometry> {
+        let mut all = Vec::new();
+        for (input, kernel) in [(1, 1), (1, 3), (2, 5), (5, 3), (9, 3), (7, 4), (3, 7)] {
+            for stride in 1..4 {
+                for dilation in 1..3 {
+                    for pad in 0..4 {
+                        for output in [1, 2, 7] {
+                            all.push(PatchGeometry {
+                                batch: 2,
+                                input: [input, input + 1],
+                                channels: 1,
+                                kernel: [kernel, 3],
+                                stride: [stride, 1],
+                                dilation: [dilation, 1],
+                                pad: [pad, 1],
+                                output: [output, 5],
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Every pixel is in one region, and that region's taps are those inside the image.
+    #[test]
+    fn regions_cover_the_output() {
+        for geometry in geometries() {
+            for skip in [Skip::Nothing, Skip::Rows, Skip::All] {
+                let mut seen = vec![0; geometry.rows()];
+                for region in geometry.regions(skip) {
+                    let count = region.pixels(geometry.output, 0, geometry.rows());
+                    assert_eq!(count, 2 * region.y.len() * region.x.len());
+                    let mut cursor = region.first_pixel(geometry.output, 0);
+                    for _ in 0..count {
+                        let Cursor { image, y, x } = cursor;
+                        seen[(image * geometry.output[0] + y) * geometry.output[1] + x] += 1;
+                        for ky in 0..geometry.kernel[0] {
+                            for kx in 0..geometry.kernel[1] {
+                                let inside = geometry.tap(y, x, ky, kx).is_some();
+                                let kept = region.ky.contains(ky) && region.kx.contains(kx);
+                                assert!(kept || !inside, "{geometry:?} {region:?}: a tap is missing");
+                                assert!(inside || !kept || skip != Skip::All, "a tap outside is kept");
+                            }
+                        }
+                        region.advance(&mut cursor, 1);
+                    }
+                }
+                assert!(seen.iter().all(|&count| count == 1), "{geometry:?} {skip:?}: {seen:?}");
+            }
+        }
+    }
+
+    /// Blocks of rows share a region's pixels between them.
+    #[test]
+    fn parts_begin_where_the_others_end() {
+        for geometry in geometries() {
+            for region in geometry.regions(Skip::All) {
+                let mut cursor = region.first_pixel(geometry.output, 0);
+                for row in 0..geometry.rows() {
+                    let [height, width] = geometry.output;
+                    let at = Cursor { image: row / width / height, y: row / width % height, x: row % width };
+                    let inside = region.y.contains(at.y) && region.x.contains(at.x);
+                    assert_eq!(region.pixels(geometry.output, row, row + 1), usize::from(inside));
+                    if region.pixels(geometry.output, row, geometry.rows()) > 0 {
+                        let first = region.first_pixel(geometry.output, row);
+                        let expected = [cursor.image, cursor.y, cursor.x];
+                        assert_eq!([first.image, first.y, first.x], expected, "{region:?} from {row}");
+                    }
+                    if inside {
+                        region.advance(&mut cursor, 1);
+                    }
+                }
+            }
+        }
+    }
+}

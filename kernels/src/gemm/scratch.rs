@@ -1,0 +1,347 @@
+//! What a strip of tiles reads beside weights: where its rows lie, where they go, their sums, and copies of those that a
+//! kernel can't read in place.
+
+use super::regions::{Cursor, Region};
+use super::rows::Addressing;
+use super::{Call, Lhs, LhsForm, LhsStep, OutStep, PackedPanels};
+
+const POINTER: usize = size_of::<*const u8>();
+
+/// Where things lie in the scratch.
+pub(super) struct ScratchMap {
+    pub(super) form: LhsForm,
+    pub(super) addressing: Addressing,
+    /// Pointers of a tile.
+    tile_pointers: usize,
+    /// Bytes of one copied row; 0 if rows are read in place.
+    row_bytes: usize,
+    places: usize,
+    sums: usize,
+    init: usize,
+    rows: usize,
+    pub(super) total: usize,
+}
+
+impl ScratchMap {
+    /// `[strip][segments][tile_rows]` pointers, `[strip][tile_rows]` places in the output and as many sums, initial
+    /// accumulators of a region, and as many copied rows. `None` if the size overflows.
+    pub(super) fn new(
+        form: LhsForm,
+        addressing: Addressing,
+        panels: &PackedPanels,
+        tile_rows: usize,
+        strip: usize,
+    ) -> Option<ScratchMap> {
+        let depth = panels.depth();
+        let row_bytes = match form {
+            LhsForm::Words => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
+            LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
+            LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
+        };
+        let slots = strip * tile_rows;
+        let tile_pointers = panels.segments().max(1).checked_mul(tile_rows)?;
+        let places = tile_pointers.checked_mul(strip * POINTER)?;
+        let sums = places.checked_add(slots * size_of::<usize>())?;
+        let init = sums.checked_add(slots * size_of::<i32>())?.checked_next_multiple_of(64)?;
+        let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
+        let rows = rows.checked_next_multiple_of(64)?;
+        let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
+        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, places, sums, init, rows, total })
+    }
+}
+
+/// The parts of a scratch that a map tells apart.
+pub(super) struct Parts<'a> {
+    pointers: *mut *const u8,
+    places: *mut usize,
+    sums: *mut i32,
+    pub(super) init: &'a mut [i32],
+    copies: &'a mut [u8],
+}
+
+impl ScratchMap {
+    /// The parts of `memory`, which begins on a 64-byte border and has `total` bytes.
+    pub(super) fn parts<'a>(&self, memory: &'a mut [u8]) -> Parts<'a> {
+        let (head, copies) = memory.split_at_mut(self.rows);
+        let (head, init) = head.split_at_mut(self.init);
+        // SAFETY: initialized bytes, any of which make an i32.
+        let (before, init, _) = unsafe { init.align_to_mut::<i32>() };
+        assert!(before.is_empty(), "scratch is aligned");
+        let start = head.as_mut_ptr();
+        Parts {
+            pointers: start.cast(),
+            places: start.wrapping_add(self.places).cast(),
+            sums: start.wrapping_add(self.sums).cast(),
+            init,
+            copies,
+        }
+    }
+}
+
+/// How a strip's tiles find their rows in the parts of a scratch.
+pub(super) struct StripRows {
+    pub(super) lhs: *const *const u8,
+    pub(super) lhs_step: LhsStep,
+    /// The row of the block from which places count, the places, and from a tile's to the next.
+    pub(super) first_row: usize,
+    pub(super) out_rows: *const usize,
+    pub(super) out_step: OutStep,
+    pub(super) sums: *const i32,
+}
+
+/// A strip of rows: which ones, and where they go.
+pub(super) struct Strip<'a> {
+    pub(super) region: &'a Region,
+    /// How many.
+    pub(super) rows: usize,
+    /// The first row of the block that is computed, and bytes from a row of the output to the next.
+    pub(super) first_row: usize,
+    pub(super) out_stride: usize,
+}
+
+impl Parts<'_> {
+    /// Writes what a strip of tiles reads from the cursor on, and moves it past the strip.
+    #[inline]
+    pub(super) fn prepare(
+        &mut self,
+        call: &Call<'_>,
+        map: &ScratchMap,
+        tile_rows: usize,
+        cursor: &mut Cursor,
+        strip: &Strip<'_>,
+    ) -> StripRows {
+        let (lhs_step, first_row, out_step) = match &call.lhs {
+            Lhs::Matrix(matrix) if map.addressing == Addressing::InPlace => {
+                // SAFETY: `check` has passed, the rows exist, and there is room for the pointers and places of a tile. The
+                // other tiles of the strip find their rows from those.
+                unsafe {
+                    matrix.point(cursor.x, strip.rows.min(tile_rows), tile_rows, self.pointers);
+                    for slot in 0..tile_rows {
+                        *self.places.add(slot) = slot * strip.out_stride;
+                    }
+                }
+                let first_row = cursor.x - strip.first_row;
+                cursor.x += strip.rows;
+                (
+                    LhsStep { pointers: 0, bytes: tile_rows * matrix.row_stride },
+                    first_row,
+                    OutStep { places: 0, bytes: tile_rows * strip.out_stride },
+                )
+            }
+            _ => {
+                for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
+                    let rows = tile_rows.min(strip.rows - start);
+                    self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
+                }
+                let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
+                (lhs_step, 0, OutStep { places: tile_rows, bytes: 0 })
+            }
+        };
+        if call.weight_zeros.is_some() {
+            let depth = depth_of(&call.lhs, call.panels, strip.region);
+            for row in 0..strip.rows {
+                let (tile, slot) = (row / tile_rows, row % tile_rows);
+                // SAFETY: the pointers were written above; there is room for a sum per row.
+                unsafe {
+                    let pointers = self.pointers.add(tile * lhs_step.pointers + slot);
+                    *self.sums.add(row) =
+                        sum_row(call, map.form, &depth, pointers, tile_rows, tile * lhs_step.bytes);
+                }
+            }
+        }
+        StripRows {
+            lhs: self.pointers,
+            lhs_step,
+            first_row,
+            out_rows: self.places,
+            out_step,
+            sums: self.sums,
+        }
+    }
+
+    /// Writes the pointers, places and copies of tile `tile` of a strip, `rows` of `tile_rows`, which are patches or copies, and
+    /// moves the cursor past them.
+    fn find_rows(
+        &mut self,
+        call: &Call<'_>,
+        map: &ScratchMap,
+        cursor: &mut Cursor,
+        strip: &Strip<'_>,
+        tile: usize,
+        [rows, tile_rows]: [usize; 2],
+    ) {
+        let (region, panels) = (strip.region, call.panels);
+        let depth = depth_of(&call.lhs, panels, region);
+        let [height, width] = call.lhs.output();
+        // SAFETY: there is room for the pointers and places of so many tiles.
+        let (pointers, places) =
+            unsafe { (self.pointers.add(tile * map.tile_pointers), self.places.add(tile * tile_rows)) };
+        let mut slot = 0;
+        while slot < rows {
+            // SAFETY: there are `tile_rows` pointers per segment.
+            let at = unsafe { pointers.add(slot) };
+            let mut count = 1;
+            match (&call.lhs, map.addressing) {
+                (Lhs::Patches(patches), Addressing::KernelRows { begin, end })
+                    if depth.len < panels.segment_len() || (begin..end).contains(&cursor.x) =>
+                {
+                    // A region that leaves out taps has the others inside the image in all of its patches.
+                    let end = if depth.len < panels.segment_len() { region.x.end } else { end };
+                    count = (end.min(region.x.end) - cursor.x).min(rows - slot);
+                    // SAFETY: `check` has passed, the patches exist and lie inside, and so do their pointers.
+                    unsafe { patches.point_kernel_rows(cursor, count, region, at, tile_rows) };
+                }
+                (Lhs::Patches(patches), Addressing::InPlace) => {
+                    // SAFETY: `check` has passed, the patch exists, and there is a pointer per tap.
+                    unsafe { patches.point_taps(cursor, region.ky, at, tile_rows) };
+                }
+                _ => {
+                    let start = (tile * tile_rows + slot) * map.row_bytes;
+                    let copy = &mut self.copies[start..start + map.row_bytes];
+                    copy_row(call, map.form, cursor, copy);
+                    for segment in 0..depth.segments {
+                        let start = (depth.first_segment + segment) * panels.segment_len();
+                        // SAFETY: a pointer per segment; the copy has all segments.
+                        unsafe { *at.add(segment * tile_rows) = copy.as_ptr().add(start) };
+                    }
+                }
+            }
+            let row = (cursor.image * height + cursor.y) * width + cursor.x - strip.first_row;
+            for i in 0..count {
+                // SAFETY: a place per row of the tile.
+                unsafe { *places.add(slot + i) = (row + i) * strip.out_stride };
+            }
+            slot += count;
+            region.advance(cursor, count);
+        }
+        for slot in rows..tile_rows {
+            for segment in 0..depth.segments {
+                // SAFETY: `tile_rows` pointers per segment, of which the last row's was written above.
+                unsafe {
+                    let of_segment = pointers.add(segment * tile_rows);
+                    *of_segment.add(slot) = *of_segment.add(rows - 1);
+                }
+            }
+            // SAFETY: as above.
+            unsafe { *places.add(slot) = *places.add(rows - 1) };
+        }
+    }
+}
+
+/// The part of the depth that a region's rows are multiplied with.
+pub(super) struct Depth {
+    pub(super) first_segment: usize,
+    pub(super) segments: usize,
+    /// First element of a segment, and how many.
+    pub(super) first: usize,
+    pub(super) len: usize,
+}
+
+impl Depth {
+    /// Groups of so many depths, padding included.
+    pub(super) fn groups(&self, group: usize) -> usize {
+        self.segments * self.len.div_ceil(group)
+    }
+}
+
+/// What of the depth a region takes.
+#[inline]
+pub(super) fn depth_of(lhs: &Lhs<'_>, panels: &PackedPanels, region: &Region) -> Depth {
+    let (segments, segment_len) = (panels.segments(), panels.segment_len());
+    match lhs {
+        Lhs::Matrix(_) => Depth { first_segment: 0, segments, first: 0, len: segment_len },
+        Lhs::Patches(patches) => {
+            let [height, width] = patches.geometry.kernel;
+            // The segments of a row of the kernel: its taps, the whole row, or all rows at once.
+            let per_row = segments / height.max(1);
+            if region.kx.len() == 0 || region.ky.len() == 0 {
+                Depth { first_segment: 0, segments: 0, first: 0, len: segment_len }
+            } else if region.ky.len() == height && region.kx.len() == width {
+                Depth { first_segment: 0, segments, first: 0, len: segment_len }
+            } else if region.kx.len() == width {
+                let (first_segment, segments) = (region.ky.start * per_row, region.ky.len() * per_row);
+                Depth { first_segment, segments, first: 0, len: segment_len }
+            } else {
+                let channels = patches.group_channels;
+                let (first, len) = (region.kx.start * channels, region.kx.len() * channels);
+                Depth { first_segment: region.ky.start, segments: region.ky.len(), first, len }
+            }
+        }
+    }
+}
+
+/// Sum of a row as the kernel sees it, offset included, mod 2³².
+///
+/// # Safety
+///
+/// `pointers` holds what gives the addresses of the row's segments with `lhs_offset` added, `step` apart.
+unsafe fn sum_row(
+    call: &Call<'_>,
+    form: LhsForm,
+    depth: &Depth,
+    pointers: *const *const u8,
+    step: usize,
+    lhs_offset: usize,
+) -> i32 {
+    let offset = form.offset(call.lhs_signed);
+    let base = ((depth.segments * depth.len) as i32).wrapping_mul(offset);
+    (0..depth.segments).fold(base, |total, segment| {
+        // SAFETY: the pointer is valid for a segment of bytes or words, 2-byte aligned in the latter case because copies
+        // begin on 64-byte borders.
+        total.wrapping_add(unsafe {
+            let at = (*pointers.add(segment * step)).wrapping_add(lhs_offset);
+            sum_segment(form, call.lhs_signed, at, depth.len)
+        })
+    })
+}
+
+/// Copies a row as the kernels want it: bytes, or words up to an even count.
+fn copy_row(call: &Call<'_>, form: LhsForm, row: &Cursor, copy: &mut [u8]) {
+    let mut at = 0;
+    match form {
+        LhsForm::Bytes { .. } => call.lhs.for_each_run(row, |run| {
+            copy[at..at + run.len()].copy_from_slice(run);
+            at += run.len();
+        }),
+        LhsForm::Words => {
+            // SAFETY: initialized bytes, any of which make an i16; copies begin on 64-byte borders, and the assertion
+            // holds even if one did not.
+            let (before, words, _) = unsafe { copy.align_to_mut::<i16>() };
+            assert!(before.is_empty(), "copies are aligned");
+            call.lhs.for_each_run(row, |run| {
+                let out = &mut words[at..at + run.len()];
+                if call.lhs_signed {
+                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x.cast_signed()));
+                } else {
+                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x));
+                }
+                at += run.len();
+            });
+            words[at..at.next_multiple_of(2)].fill(0);
+        }
+    }
+}
+
+/// Sum of a segment, mod 2³².
+///
+/// # Safety
+///
+/// `at` is valid for `len` bytes, or aligned words for [`LhsForm::Words`].
+unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) -> i32 {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        match form {
+            LhsForm::Words => core::slice::from_raw_parts(at.cast::<i16>(), len)
+                .iter()
+                .fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x))),
+            LhsForm::Bytes { .. } => {
+                let bytes = core::slice::from_raw_parts(at, len);
+                if signed {
+                    bytes.iter().fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x.cast_signed())))
+                } else {
+                    bytes.iter().fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x)))
+                }
+            }
+        }
+    }
+}
