@@ -126,9 +126,15 @@ impl Lhs<'_> {
     pub(crate) fn depth(&self) -> usize {
         match self {
             Lhs::Matrix(matrix) => matrix.columns,
-            Lhs::Patches(patches) => {
-                patches.geometry.kernel[0] * patches.geometry.kernel[1] * patches.group_channels
-            }
+            Lhs::Patches(patches) => patches.geometry.taps() * patches.group_channels,
+        }
+    }
+
+    /// Taps of a patch.
+    pub(super) fn taps(&self) -> usize {
+        match self {
+            Lhs::Matrix(_) => 1,
+            Lhs::Patches(patches) => patches.geometry.taps(),
         }
     }
 

@@ -57,12 +57,20 @@ pub fn best_skip(backend: Backend, lhs: &Lhs<'_>, panels: &PackedPanels) -> Skip
         let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
         lhs.regions(skip).fold(copies, |total, region| {
             let rows = region.pixels(lhs.output(), 0, lhs.rows());
-            let groups = depth_of(lhs, panels, &region).groups(gemm.layout.group);
-            total + if rows > 0 { choose(gemm, rows, panels.panels(), panels, groups).1 } else { 0.0 }
+            let depth = depth_of(lhs, panels, &region);
+            let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.group)).1;
+            let left_out = panels.depth() - depth.segments * depth.len;
+            let initial = if left_out > 0 { panels.padded_columns() * lhs.taps() } else { 0 };
+            total + tiles + (64 * (REGION_OVERHEAD + initial / INITIAL_RATE)) as f64
         })
     };
     choices.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(Skip::Nothing)
 }
+
+/// Cycles that a region takes beside its tiles: about so many, and one for so many initial accumulators and taps that it
+/// leaves out.
+const REGION_OVERHEAD: usize = 200;
+const INITIAL_RATE: usize = 4;
 
 /// Cycles that copying a patch takes: about so many for finding it, and one for so many bytes.
 const COPY_OVERHEAD: usize = 30;

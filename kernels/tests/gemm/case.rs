@@ -22,6 +22,17 @@ enum StageKind {
     Dequantize { row_scale: bool, bias: bool, low: f32, high: f32 },
 }
 
+/// How the depth of a convolution is cut into segments.
+#[derive(Clone, Copy)]
+enum Segmentation {
+    Chosen,
+    Rows,
+    Taps,
+}
+
+/// The layout of kernels that want rows of words, in one segment.
+const WORDS: &str = "i8-group2";
+
 pub(crate) struct Case {
     rows: usize,
     columns: usize,
@@ -47,6 +58,7 @@ pub(crate) struct Case {
     split: Option<(usize, usize)>,
     /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
     skip: Option<Skip>,
+    segmentation: Segmentation,
     guard: Guard,
 }
 
@@ -173,6 +185,7 @@ impl Case {
             before: rng.next() as i32,
             split: rng.flip().then(|| (rng.below(rows + 1), rng.below(columns.div_ceil(16) + 1) * 16)),
             skip: [None, Some(Skip::Nothing), Some(Skip::Rows), Some(Skip::All)][rng.below(4)],
+            segmentation: [Segmentation::Chosen, Segmentation::Rows, Segmentation::Taps][rng.below(3)],
             guard: if rng.flip() { Guard::After } else { Guard::Before },
         }
     }
@@ -271,25 +284,31 @@ impl Case {
     /// The weights in the backend's layout.
     pub(crate) fn pack(&self, backend: Backend) -> PackedPanels {
         let (depth_stride, column_stride) = self.weight_strides();
-        let (segments, segment_len) = match &self.lhs_rows {
-            Rows::Matrix { .. } => (self.segments, self.segment_len),
-            Rows::Patches(geometry) => {
-                let contiguous = geometry.dilation[1] == 1 && geometry.channels == self.segment_len;
-                PackedPanels::convolution_segments(backend, geometry.kernel, self.segment_len, contiguous)
-            }
+        let pack = |(segments, segment_len): (usize, usize)| {
+            PackedPanels::pack(
+                backend,
+                &WeightView {
+                    data: &self.weights,
+                    signed: self.weights_signed,
+                    columns: self.columns,
+                    segments,
+                    segment_len,
+                    depth_stride,
+                    column_stride,
+                },
+            )
         };
-        PackedPanels::pack(
-            backend,
-            &WeightView {
-                data: &self.weights,
-                signed: self.weights_signed,
-                columns: self.columns,
-                segments,
-                segment_len,
-                depth_stride,
-                column_stride,
-            },
-        )
+        let Rows::Patches(geometry) = &self.lhs_rows else { return pack((self.segments, self.segment_len)) };
+        let ([height, width], channels) = (geometry.kernel, self.segment_len);
+        let contiguous = geometry.dilation[1] == 1 && geometry.channels == channels;
+        let chosen =
+            pack(PackedPanels::convolution_segments(backend, geometry.kernel, channels, contiguous));
+        // Kernels that read bytes in place take every kind of segment, whatever a backend prefers.
+        match self.segmentation {
+            Segmentation::Rows if chosen.layout() != WORDS => pack((height, width * channels)),
+            Segmentation::Taps if chosen.layout() != WORDS => pack((height * width, channels)),
+            _ => chosen,
+        }
     }
 
     fn check_as<T: OutputElement>(
