@@ -5,6 +5,7 @@ use std::sync::Arc;
 use eightbit_kernels::depthwise;
 use eightbit_kernels::gemm::{
     self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
+    TilingMemo,
 };
 
 use crate::epilogue::Epilogue;
@@ -48,6 +49,7 @@ pub struct Conv2d {
     skip: Skip,
     tap_sums: Vec<i32>,
     input_zero: i32,
+    memo: TilingMemo,
 }
 
 impl Conv2d {
@@ -125,6 +127,7 @@ impl Conv2d {
             skip: Skip::Nothing,
             tap_sums: Vec::new(),
             input_zero,
+            memo: TilingMemo::default(),
         };
         conv.plan_border();
         Ok(conv)
@@ -366,6 +369,7 @@ impl ConvJob<'_> {
                 weight_zeros: conv.columns.weight_zeros(first),
                 border,
                 stage: conv.epilogue.stage(first, None),
+                memo: Some(&conv.memo),
             };
             gemm::run(&call, block.from_first_column(), &mut workspace.0);
         }

@@ -92,11 +92,13 @@ impl Epilogue {
     }
 
     /// The type that the stage writes.
+    #[inline]
     pub(crate) fn output(&self) -> ElementType {
         self.output
     }
 
     /// The stage as kernels take it, its columns beginning at `first` (counted with padding).
+    #[inline]
     pub(crate) fn stage<'a>(&'a self, first: usize, row_scale: Option<&'a [f32]>) -> gemm::Stage<'a> {
         let output = self.output;
         match &self.kind {

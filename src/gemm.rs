@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels,
+    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, TilingMemo,
 };
 
 use crate::epilogue::{Columns, Epilogue, in_range};
@@ -38,6 +38,7 @@ pub struct Gemm {
     bias: Option<Vec<i32>>,
     columns: ColumnTerms,
     epilogue: Epilogue,
+    memo: TilingMemo,
 }
 
 /// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups lie one after the other, padded.
@@ -86,10 +87,12 @@ impl ColumnTerms {
         }
     }
 
+    #[inline]
     pub(crate) fn init(&self, first: usize) -> &[i32] {
         &self.init[first..]
     }
 
+    #[inline]
     pub(crate) fn weight_zeros(&self, first: usize) -> Option<&[i32]> {
         self.any_weight_zero.then(|| &self.weight_zeros[first..])
     }
@@ -123,7 +126,14 @@ impl Gemm {
         let epilogue = Epilogue::new(stage, columns)?;
         let mut terms = ColumnTerms::new(columns);
         terms.update(&weights, bias, lhs, lhs_zero);
-        Ok(Gemm { weights, lhs, bias: bias.map(<[i32]>::to_vec), columns: terms, epilogue })
+        Ok(Gemm {
+            weights,
+            lhs,
+            bias: bias.map(<[i32]>::to_vec),
+            columns: terms,
+            epilogue,
+            memo: TilingMemo::default(),
+        })
     }
 
     /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing; takes time in
@@ -231,6 +241,7 @@ impl Gemm {
         Ok(())
     }
 
+    #[inline]
     fn panels(&self) -> &PackedPanels {
         match self.weights.packed() {
             Packed::Panels(groups) => &groups[0],
@@ -238,6 +249,7 @@ impl Gemm {
         }
     }
 
+    #[inline]
     fn check<A: Element>(
         &self,
         lhs: &MatRef<'_, A>,
@@ -261,6 +273,7 @@ impl Gemm {
         Ok(())
     }
 
+    #[inline]
     fn job<'a, A: Element>(&'a self, lhs: &MatRef<'a, A>, row_scale: Option<&'a [f32]>) -> GemmJob<'a> {
         GemmJob { gemm: self, lhs: lhs.lhs(), row_scale }
     }
@@ -287,6 +300,7 @@ impl GemmJob<'_> {
             weight_zeros: plan.columns.weight_zeros(0),
             border: Border::COMPUTED,
             stage: plan.epilogue.stage(0, self.row_scale),
+            memo: Some(&plan.memo),
         };
         gemm::run(&call, out, &mut workspace.0);
     }
@@ -346,10 +360,12 @@ pub(crate) fn check_bias(bias: Option<&[i32]>, channels: usize) -> Result<(), Er
     bias.map_or(Ok(()), |bias| check_size("number of biases", channels, bias.len()))
 }
 
+#[inline]
 pub(crate) fn check_type(what: &'static str, expected: ElementType, found: ElementType) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::ElementType { what, expected, found }) }
 }
 
+#[inline]
 pub(crate) fn check_size(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Mismatch { what, expected, found }) }
 }

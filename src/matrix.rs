@@ -174,12 +174,14 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
         rows.map(move |row| &mut row[..columns])
     }
 
+    #[inline]
     pub(crate) fn block(self) -> eightbit_kernels::gemm::OutputBlock<'a, T> {
         eightbit_kernels::gemm::OutputBlock::new(self.data, self.rows, self.columns, self.row_stride)
     }
 }
 
 /// Elements that a strided matrix spans; `None` on overflow.
+#[inline]
 fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
     // The count itself must not overflow either: callers multiply it by element sizes.
     rows.checked_mul(columns).filter(|&count| count <= isize::MAX as usize)?;

@@ -110,6 +110,7 @@ impl PackedWeights {
 
     /// The depth `k` (of one channel group; of a depthwise convolution, its taps).
     #[must_use]
+    #[inline]
     pub fn depth(&self) -> usize {
         match &self.packed {
             Packed::Panels(groups) => groups.first().map_or(0, PackedPanels::depth),
@@ -119,6 +120,7 @@ impl PackedWeights {
 
     /// The columns `n`, of all groups together: the output channels.
     #[must_use]
+    #[inline]
     pub fn columns(&self) -> usize {
         match &self.packed {
             Packed::Panels(groups) => groups.iter().map(PackedPanels::columns).sum(),
@@ -172,6 +174,7 @@ impl PackedWeights {
         format::read(backend, bytes, |range| Bytes::shared(Arc::clone(&buffer), range.start, range.len()))
     }
 
+    #[inline]
     pub(crate) fn packed(&self) -> &Packed {
         &self.packed
     }

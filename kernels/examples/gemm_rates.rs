@@ -79,6 +79,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
         weight_zeros: None,
         border: Border::COMPUTED,
         stage,
+        memo: None,
     };
     let mut scratch = Scratch::new();
     let operations = 2.0 * (m * k * n) as f64;

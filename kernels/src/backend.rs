@@ -173,6 +173,7 @@ impl Backend {
         self.0.features
     }
 
+    #[inline]
     pub(crate) fn entry(self) -> &'static Entry {
         self.0
     }

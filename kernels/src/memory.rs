@@ -50,6 +50,7 @@ impl Scratch {
     }
 
     /// The memory, 64-byte aligned and initialized; at least `bytes` long.
+    #[inline]
     pub(crate) fn bytes(&mut self, bytes: usize) -> &mut [u8] {
         self.reserve(bytes);
         // SAFETY: a Line is 64 initialized bytes without padding, so `len` lines are `64 · len` of them; the
@@ -104,6 +105,7 @@ impl Bytes {
 impl Deref for Bytes {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             // SAFETY: a Line is 64 initialized bytes without padding, and `len ≤ 64 · lines.len()` by construction.

@@ -62,7 +62,7 @@ unsafe impl Dot4 for DotPairs {
 ///
 /// As [`TileFn`](crate::gemm::TileFn), for narrow panels.
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: AVX2 is enabled here; the layout is of groups of four.
     unsafe { dot4::strip::<DotPairs, R, V, SIGNED>(tile) }
 }

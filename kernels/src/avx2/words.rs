@@ -32,7 +32,7 @@ pub(super) const TABLE: GemmTable = GemmTable {
 ///
 /// As [`TileFn`](crate::gemm::TileFn).
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const R: usize, const V: usize>(first: &Tile) {
+unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
     // SAFETY: the caller's promises, for every tile of the strip.
     unsafe { down::<R>(first, one::<R, V>) }
 }

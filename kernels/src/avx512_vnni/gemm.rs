@@ -61,7 +61,7 @@ unsafe impl Dot4 for DotZmm {
 ///
 /// As [`TileFn`](crate::gemm::TileFn).
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn tile<const R: usize, const P: usize, const SIGNED: bool>(tile: &Tile) {
+unsafe fn tile<const R: usize, const P: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: the features are enabled here; the layout is of groups of four.
     unsafe { dot4::strip::<DotZmm, R, P, SIGNED>(tile) }
 }

@@ -38,12 +38,14 @@ pub(crate) unsafe trait Dot4 {
 ///
 /// As [`TileFn`](super::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
-pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
-    let mut next = *first;
-    while next.count > 0 {
+pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+    loop {
         // SAFETY: the caller's promises, for every tile of the strip.
-        unsafe { tile::<D, R, V, SIGNED>(&next) };
-        next = next.below::<R>();
+        unsafe { tile::<D, R, V, SIGNED>(first) };
+        if first.count <= 1 {
+            return;
+        }
+        first.move_down::<R>();
     }
 }
 

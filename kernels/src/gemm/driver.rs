@@ -1,12 +1,16 @@
 //! The loops around the tiles.
 
 use core::ops::Range;
+use core::ptr;
 
-use super::regions::{Region, Skip};
+use super::regions::{Cursor, Region, Skip};
 use super::rows::Addressing;
-use super::scratch::{Depth, ScratchMap, Strip, StripRows, depth_of};
+use super::scratch::{Depth, ScratchMap, Slots, Strip, StripRows, depth_of};
 use super::tiling::{choose, fitting, longest_strip};
-use super::{GemmTable, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows, Tiling};
+use super::{
+    GemmTable, Lhs, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows,
+    Tiling, TilingMemo,
+};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Everything a multiplication reads.
@@ -28,6 +32,8 @@ pub struct Call<'a> {
     pub border: Border<'a>,
     /// What becomes of the accumulators.
     pub stage: Stage<'a>,
+    /// Where the choice of tile is kept from call to call, for the same panels and backend only.
+    pub memo: Option<&'a TilingMemo>,
 }
 
 /// How a convolution treats the taps of its patches that lie outside the image.
@@ -73,22 +79,79 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     let panels = call.panels;
     let addressing = addressing(gemm, &call.lhs, panels);
     assert!(gemm.lhs != LhsForm::Words || panels.segments() <= 1, "rows of words are one segment");
+    if let Lhs::Matrix(matrix) = &call.lhs
+        && addressing == Addressing::InPlace
+        && let Some(tile_rows) = gemm.only_tile(out.rows(), out.columns())
+    {
+        return one_tile(call, gemm, matrix, tile_rows, &mut out);
+    }
     let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.group));
     // Factors by row belong to consecutive rows, which those of a region are not.
     let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
     let (start, end) = (out.first_row(), out.first_row() + out.rows());
-    let panel_count = out.columns().div_ceil(PANEL);
-    for region in call.lhs.regions(skip) {
-        let rows = region.pixels(call.lhs.output(), start, end);
-        if rows > 0 {
-            let depth = depth_of(&call.lhs, panels, &region);
-            let (tiling, _) = choose(gemm, rows, panel_count, panels, depth.groups(gemm.layout.group));
-            Pass { call, gemm, addressing, region, rows, depth, tiling }.run(&mut out, scratch);
+    let mut pass = |region: &Region, first: Cursor, rows: usize| {
+        let panel_count = out.columns().div_ceil(PANEL);
+        let depth = &depth_of(&call.lhs, panels, region);
+        let groups = depth.groups(gemm.layout.group);
+        let tiling = match call.memo {
+            Some(memo) if skip == Skip::Nothing => memo.choose(gemm, rows, panel_count, panels, groups),
+            _ => choose(gemm, rows, panel_count, panels, groups).0,
+        };
+        let tiling = &tiling;
+        Pass { call, gemm, addressing, region, first, rows, depth, tiling }.run(&mut out, scratch);
+    };
+    match &call.lhs {
+        Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start),
+        Lhs::Patches(patches) => {
+            let geometry = &patches.geometry;
+            for region in geometry.regions(skip) {
+                let rows = region.pixels(geometry.output, start, end);
+                if rows > 0 {
+                    pass(&region, region.first_pixel(geometry.output, start), rows);
+                }
+            }
         }
     }
 }
 
+/// Computes a block that one tile covers, without the scratch and the choices that more of them need: small matrices would
+/// spend most of their time on those.
+#[inline]
+fn one_tile<T: OutputElement>(
+    call: &Call<'_>,
+    gemm: &'static GemmTable,
+    matrix: &MatrixRows<'_>,
+    tile_rows: &TileRows,
+    out: &mut OutputBlock<'_, T>,
+) {
+    let (rows, columns) = (out.rows(), out.columns());
+    let depth = depth_of(&call.lhs, call.panels, &matrix.region());
+    let (mut pointers, mut places, mut sums) = ([ptr::null(); MAX_ROWS], [0; MAX_ROWS], [0; MAX_ROWS]);
+    let strip =
+        Strip { region: &matrix.region(), rows, first_row: out.first_row(), out_stride: out.row_bytes() };
+    // SAFETY: `check` has passed, and the block's rows are in the matrix; a tile has `MAX_ROWS` rows at most.
+    let found = unsafe {
+        let slots =
+            Slots { pointers: pointers.as_mut_ptr(), places: places.as_mut_ptr(), sums: sums.as_mut_ptr() };
+        slots.point_matrix(call, gemm.lhs, matrix, out.first_row(), tile_rows.rows, &strip)
+    };
+    let width = columns.div_ceil(PANEL);
+    let place = Place {
+        row: 0,
+        rows,
+        count: 1,
+        panel: 0,
+        width,
+        columns,
+        first_panel: out.first_column() / PANEL,
+        init: call.init.as_ptr(),
+    };
+    // SAFETY: as in `Pass::run`.
+    unsafe { compute(call, gemm, &depth, tile_rows, &found, place, out) };
+}
+
 /// How rows are found.
+#[inline]
 pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
         LhsForm::Words => Addressing::Copied,
@@ -96,6 +159,7 @@ pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels)
     }
 }
 
+#[inline]
 fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
     let panels = call.panels;
     assert_eq!(panels.bytes().len(), panels.panels() * panels.panel_bytes(), "panels of another length");
@@ -127,11 +191,12 @@ struct Pass<'a> {
     call: &'a Call<'a>,
     gemm: &'static GemmTable,
     addressing: Addressing,
-    region: Region,
-    /// The region's rows in the block.
+    region: &'a Region,
+    /// The region's first pixel in the block, and how many there are.
+    first: Cursor,
     rows: usize,
-    depth: Depth,
-    tiling: Tiling,
+    depth: &'a Depth,
+    tiling: &'a Tiling,
 }
 
 impl Pass<'_> {
@@ -154,7 +219,7 @@ impl Pass<'_> {
         };
         for block in (0..panel_count).step_by(tiling.block_panels) {
             let block_end = (block + tiling.block_panels).min(panel_count);
-            let mut cursor = self.region.first_pixel(call.lhs.output(), out.first_row());
+            let mut cursor = self.first;
             let mut done = 0;
             while done < self.rows {
                 let remaining = self.rows - done;
@@ -163,7 +228,7 @@ impl Pass<'_> {
                     tiles => (main, tiles.min(tiling.strip)),
                 };
                 let rows = remaining.min(tile_rows.rows * count);
-                let strip = Strip { region: &self.region, rows, first_row: out.first_row(), out_stride };
+                let strip = Strip { region: self.region, rows, first_row: out.first_row(), out_stride };
                 let found = map.parts(memory).prepare(call, &map, tile_rows.rows, &mut cursor, &strip);
                 let mut panel = block;
                 while panel < block_end {
@@ -173,8 +238,9 @@ impl Pass<'_> {
                     // rows lie inside the output, `panel..panel + width` inside the block, and the panels' bytes, initial
                     // accumulators, zeros and stage cover every padded column.
                     unsafe {
-                        let place = Place { row: done, rows, count, panel, width, columns, first_panel };
-                        self.compute(tile_rows, &found, init, place, out);
+                        let place =
+                            Place { row: done, rows, count, panel, width, columns, first_panel, init };
+                        compute(call, gemm, self.depth, tile_rows, &found, place, out);
                     }
                     panel += width;
                 }
@@ -187,7 +253,7 @@ impl Pass<'_> {
     fn add_left_out(&self, columns: Range<usize>, init: &mut [i32]) {
         let call = self.call;
         let Lhs::Patches(patches) = &call.lhs else { return };
-        let Region { ky, kx, .. } = self.region;
+        let &Region { ky, kx, .. } = self.region;
         let kernel_width = patches.geometry.kernel[1];
         let padded = call.panels.padded_columns();
         // What the kernel sees of the zero point: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
@@ -215,56 +281,55 @@ impl Pass<'_> {
     fn leaves_out(&self) -> bool {
         self.depth.segments * self.depth.len < self.call.panels.depth()
     }
+}
 
-    /// Runs a strip of tiles.
-    ///
-    /// # Safety
-    ///
-    /// The call was checked against the block, the rows were prepared, and the place lies inside the block.
-    #[inline]
-    unsafe fn compute<T: OutputElement>(
-        &self,
-        tile_rows: &TileRows,
-        found: &StripRows,
-        init: *const i32,
-        place: Place,
-        out: &mut OutputBlock<'_, T>,
-    ) {
-        let Pass { call, depth, .. } = self;
-        let panels = call.panels;
-        let panel = place.first_panel + place.panel;
-        let column = panel * PANEL;
-        let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
-        let group = self.gemm.layout.group;
-        let segment_bytes = panels.segment_len().div_ceil(group) * group * PANEL;
-        // SAFETY: panel `panel` and column `column` exist, and so do the region's segments of it; rows of the whole matrix
-        // are counted from the block's first.
-        unsafe {
-            let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
-            let start =
-                panel * panels.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
-            let tile = Tile {
-                count: place.count,
-                lhs: found.lhs,
-                lhs_offset: 0,
-                lhs_step: found.lhs_step,
-                segments: depth.segments,
-                segment_len: depth.len,
-                panels: panels.bytes().as_ptr().add(start),
-                panel_stride: panels.panel_bytes(),
-                panel_skip: segment_bytes - depth.len.div_ceil(group) * group * PANEL,
-                rows: place.rows.min(tile_rows.rows),
-                columns: place.columns,
-                init: init.add(column),
-                weight_zeros: zeros.unwrap_or(core::ptr::null()),
-                row_sums: found.sums,
-                stage: call.stage.at(out.first_row() + place.row, column),
-                out: out.address(found.first_row, place.panel * PANEL),
-                out_rows: found.out_rows,
-                out_step: found.out_step,
-            };
-            kernels[place.width - 1](&tile);
-        }
+/// Runs a strip of tiles.
+///
+/// # Safety
+///
+/// The call was checked against the block, the rows were prepared, and the place lies inside the block.
+#[inline]
+unsafe fn compute<T: OutputElement>(
+    call: &Call<'_>,
+    gemm: &GemmTable,
+    depth: &Depth,
+    tile_rows: &TileRows,
+    found: &StripRows,
+    place: Place,
+    out: &mut OutputBlock<'_, T>,
+) {
+    let panels = call.panels;
+    let panel = place.first_panel + place.panel;
+    let column = panel * PANEL;
+    let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
+    let group = gemm.layout.group;
+    let segment_bytes = panels.segment_len().div_ceil(group) * group * PANEL;
+    // SAFETY: panel `panel` and column `column` exist, and so do the region's segments of it; rows of the whole matrix
+    // are counted from the block's first.
+    unsafe {
+        let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
+        let start = panel * panels.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
+        let mut tile = Tile {
+            count: place.count,
+            lhs: found.lhs,
+            lhs_offset: 0,
+            lhs_step: found.lhs_step,
+            segments: depth.segments,
+            segment_len: depth.len,
+            panels: panels.bytes().as_ptr().add(start),
+            panel_stride: panels.panel_bytes(),
+            panel_skip: segment_bytes - depth.len.div_ceil(group) * group * PANEL,
+            rows: place.rows.min(tile_rows.rows),
+            columns: place.columns,
+            init: place.init.add(column),
+            weight_zeros: zeros.unwrap_or(core::ptr::null()),
+            row_sums: found.sums,
+            stage: call.stage.at(out.first_row() + place.row, column),
+            out: out.address(found.first_row, place.panel * PANEL),
+            out_rows: found.out_rows,
+            out_step: found.out_step,
+        };
+        kernels[place.width - 1](&mut tile);
     }
 }
 
@@ -279,4 +344,6 @@ struct Place {
     width: usize,
     columns: usize,
     first_panel: usize,
+    /// Initial accumulators of all columns.
+    init: *const i32,
 }

@@ -35,7 +35,7 @@ pub use panels::{Activations, PackedPanels, PanelError, WeightView};
 pub use regions::Skip;
 pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
 pub use stage::Stage;
-pub use tiling::{Tiling, best_skip, tiling};
+pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
 
 pub(crate) use epilogue::{finish, for_each_row};
 pub(crate) use stage::RawStage;
@@ -98,6 +98,18 @@ pub(crate) struct TileRows {
     pub(crate) signed: &'static [TileFn],
 }
 
+/// The most rows of a tile.
+pub(crate) const MAX_ROWS: usize = 16;
+
+impl GemmTable {
+    /// The lowest tile that covers a block of so many rows and columns, if there is one.
+    #[inline]
+    pub(crate) fn only_tile(&self, rows: usize, columns: usize) -> Option<&'static TileRows> {
+        let tile = self.tiles.iter().find(|tile| tile.rows >= rows)?;
+        (tile.rows <= MAX_ROWS && columns <= tile.max_panels() * PANEL).then_some(tile)
+    }
+}
+
 impl TileRows {
     /// The most panels that a tile of this height computes at once.
     pub(crate) fn max_panels(&self) -> usize {
@@ -105,15 +117,15 @@ impl TileRows {
     }
 }
 
-/// A kernel: computes a [`Tile`] and those below it.
+/// A kernel: computes a [`Tile`] and those below it, to the last of which the tile is moved.
 ///
 /// # Safety
 ///
 /// The CPU has the backend's features, and every pointer of the tile is valid as its description says.
-pub(crate) type TileFn = unsafe fn(&Tile);
+pub(crate) type TileFn = unsafe fn(&mut Tile);
 
 /// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down a strip of them, which
-/// read the same panels: [`below`](Self::below).
+/// read the same panels: [`move_down`](Self::move_down).
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
     /// Tiles of the strip, this one included; more than one only if `rows` is `R`.
@@ -189,21 +201,16 @@ impl Tile {
         unsafe { self.out.add(*self.out_rows.add(row)) }
     }
 
-    /// The tile `R` rows below, in a strip that has one.
-    ///
-    /// The addresses are computed without regard to whether it has: those of the tile below the last are not used.
+    /// Moves to the tile `R` rows below, in a strip that has one.
     #[inline(always)]
-    pub(crate) fn below<const R: usize>(&self) -> Tile {
-        Tile {
-            count: self.count - 1,
-            lhs: self.lhs.wrapping_add(self.lhs_step.pointers),
-            lhs_offset: self.lhs_offset.wrapping_add(self.lhs_step.bytes),
-            row_sums: self.row_sums.wrapping_add(R),
-            stage: self.stage.below::<R>(),
-            out: self.out.wrapping_add(self.out_step.bytes),
-            out_rows: self.out_rows.wrapping_add(self.out_step.places),
-            ..*self
-        }
+    pub(crate) fn move_down<const R: usize>(&mut self) {
+        self.count -= 1;
+        self.lhs = self.lhs.wrapping_add(self.lhs_step.pointers);
+        self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
+        self.row_sums = self.row_sums.wrapping_add(R);
+        self.stage.move_down::<R>();
+        self.out = self.out.wrapping_add(self.out_step.bytes);
+        self.out_rows = self.out_rows.wrapping_add(self.out_step.places);
     }
 }
 
@@ -211,13 +218,15 @@ impl Tile {
 ///
 /// # Safety
 ///
-/// As [`TileFn`], which `one` is for strips of one tile of `R` rows.
+/// As [`TileFn`], which `one` is for one tile of `R` rows.
 #[inline(always)]
-pub(crate) unsafe fn down<const R: usize>(first: &Tile, one: TileFn) {
-    let mut next = *first;
-    while next.count > 0 {
+pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)) {
+    loop {
         // SAFETY: the caller's promises, for every tile of the strip.
-        unsafe { one(&next) };
-        next = next.below::<R>();
+        unsafe { one(tile) };
+        if tile.count <= 1 {
+            return;
+        }
+        tile.move_down::<R>();
     }
 }

@@ -30,6 +30,7 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     ///
     /// If `row_stride < columns` (with more than one row) or `data` is too short.
     #[must_use]
+    #[inline]
     pub fn new(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> OutputBlock<'a, T> {
         if rows > 0 && columns > 0 {
             assert!(rows == 1 || row_stride >= columns, "rows of the output overlap");
@@ -42,24 +43,28 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
 
     /// The block's place in the matrix: its first row.
     #[must_use]
+    #[inline]
     pub fn first_row(&self) -> usize {
         self.first_row
     }
 
     /// The block's place in the matrix: its first column.
     #[must_use]
+    #[inline]
     pub fn first_column(&self) -> usize {
         self.first_column
     }
 
     /// Number of rows.
     #[must_use]
+    #[inline]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     /// Number of columns.
     #[must_use]
+    #[inline]
     pub fn columns(&self) -> usize {
         self.columns
     }

@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ptr;
 
 use super::{GemmTable, Layout, PANEL};
 use crate::{Backend, Bytes};
@@ -240,12 +241,16 @@ impl PackedPanels {
     }
 
     /// The kernels of `backend` that read these panels, if it has such.
+    #[inline]
     pub(super) fn table(&self, backend: Backend) -> Option<&'static GemmTable> {
         let gemm = &backend.entry().gemm;
-        if self.layout == gemm.layout.name {
+        // Comparing names takes a small call's time: mostly it is the same one.
+        let same = |a: &'static str, b: &'static str| ptr::eq(a, b) || a == b;
+        let reads = |layout: &Layout| self.group == layout.group && same(self.layout, layout.name);
+        if reads(&gemm.layout) {
             return Some(gemm);
         }
-        gemm.narrow.filter(|narrow| self.narrow && self.layout == narrow.layout.name)
+        gemm.narrow.filter(|narrow| self.narrow && reads(&narrow.layout))
     }
 
     /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
@@ -338,12 +343,14 @@ impl PackedPanels {
 
     /// Output columns.
     #[must_use]
+    #[inline]
     pub fn columns(&self) -> usize {
         self.columns
     }
 
     /// Output columns, padded to whole panels: the length of every vector that a call takes by column.
     #[must_use]
+    #[inline]
     pub fn padded_columns(&self) -> usize {
         padded(self.columns)
     }
@@ -364,12 +371,14 @@ impl PackedPanels {
 
     /// The whole depth.
     #[must_use]
+    #[inline]
     pub fn depth(&self) -> usize {
         self.segments * self.segment_len
     }
 
     /// Number of panels.
     #[must_use]
+    #[inline]
     pub fn panels(&self) -> usize {
         self.columns.div_ceil(PANEL)
     }

@@ -91,6 +91,7 @@ impl PatchGeometry {
 
     /// Output pixels.
     #[must_use]
+    #[inline]
     pub fn rows(&self) -> usize {
         self.batch * self.output[0] * self.output[1]
     }
@@ -123,6 +124,7 @@ impl Lhs<'_> {
     }
 
     /// Elements of a row.
+    #[inline]
     pub(crate) fn depth(&self) -> usize {
         match self {
             Lhs::Matrix(matrix) => matrix.columns,
@@ -130,15 +132,8 @@ impl Lhs<'_> {
         }
     }
 
-    /// Taps of a patch.
-    pub(super) fn taps(&self) -> usize {
-        match self {
-            Lhs::Matrix(_) => 1,
-            Lhs::Patches(patches) => patches.geometry.taps(),
-        }
-    }
-
     /// How the segments of these rows are found.
+    #[inline]
     pub(crate) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
         match self {
             Lhs::Matrix(matrix) if segments == 1 && (matrix.column_stride == 1 || matrix.columns <= 1) => {
@@ -172,18 +167,6 @@ impl Lhs<'_> {
             Lhs::Matrix(matrix) => [1, matrix.rows],
             Lhs::Patches(patches) => patches.geometry.output,
         }
-    }
-
-    /// The regions of the output, one after the other; those of a matrix, and of patches of which `skip` is nothing, are one.
-    pub(super) fn regions(&self, skip: Skip) -> impl Iterator<Item = Region> + '_ {
-        let (matrix, patches) = match self {
-            Lhs::Matrix(matrix) => {
-                let one = Span { start: 0, end: 1 };
-                (Some(Region { y: one, x: Span { start: 0, end: matrix.rows }, ky: one, kx: one }), None)
-            }
-            Lhs::Patches(patches) => (None, Some(patches.geometry.regions(skip))),
-        };
-        matrix.into_iter().chain(patches.into_iter().flatten())
     }
 
     /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
@@ -253,6 +236,13 @@ impl Lhs<'_> {
 }
 
 impl MatrixRows<'_> {
+    /// The rows as the one region of an output of one line.
+    #[inline]
+    pub(super) fn region(&self) -> Region {
+        let one = Span { start: 0, end: 1 };
+        Region { y: one, x: Span { start: 0, end: self.rows }, ky: one, kx: one }
+    }
+
     /// Writes the addresses of `slots` rows from `first` on, of which those past the first `rows` repeat the last one.
     ///
     /// # Safety

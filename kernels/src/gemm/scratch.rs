@@ -3,7 +3,7 @@
 
 use super::regions::{Cursor, Region};
 use super::rows::Addressing;
-use super::{Call, Lhs, LhsForm, LhsStep, OutStep, PackedPanels};
+use super::{Call, Lhs, LhsForm, LhsStep, MatrixRows, OutStep, PackedPanels};
 
 const POINTER: usize = size_of::<*const u8>();
 
@@ -50,11 +50,17 @@ impl ScratchMap {
     }
 }
 
+/// Room for what tiles read of rows: pointers to their segments, places in the output, sums.
+#[derive(Clone, Copy)]
+pub(super) struct Slots {
+    pub(super) pointers: *mut *const u8,
+    pub(super) places: *mut usize,
+    pub(super) sums: *mut i32,
+}
+
 /// The parts of a scratch that a map tells apart.
 pub(super) struct Parts<'a> {
-    pointers: *mut *const u8,
-    places: *mut usize,
-    sums: *mut i32,
+    slots: Slots,
     pub(super) init: &'a mut [i32],
     copies: &'a mut [u8],
 }
@@ -68,13 +74,12 @@ impl ScratchMap {
         let (before, init, _) = unsafe { init.align_to_mut::<i32>() };
         assert!(before.is_empty(), "scratch is aligned");
         let start = head.as_mut_ptr();
-        Parts {
+        let slots = Slots {
             pointers: start.cast(),
             places: start.wrapping_add(self.places).cast(),
             sums: start.wrapping_add(self.sums).cast(),
-            init,
-            copies,
-        }
+        };
+        Parts { slots, init, copies }
     }
 }
 
@@ -99,6 +104,71 @@ pub(super) struct Strip<'a> {
     pub(super) out_stride: usize,
 }
 
+impl Slots {
+    /// Writes what a strip of tiles reads of a matrix's rows in place, from row `first` on.
+    ///
+    /// # Safety
+    ///
+    /// [`check`](Lhs::check) has passed, the strip's rows exist, and there is room for the pointers and places of a tile and
+    /// the sums of the strip.
+    #[inline]
+    pub(super) unsafe fn point_matrix(
+        &self,
+        call: &Call<'_>,
+        form: LhsForm,
+        matrix: &MatrixRows<'_>,
+        first: usize,
+        tile_rows: usize,
+        strip: &Strip<'_>,
+    ) -> StripRows {
+        // SAFETY: as the caller promises. The other tiles of the strip find their rows from the first one's.
+        unsafe {
+            matrix.point(first, strip.rows.min(tile_rows), tile_rows, self.pointers);
+            for slot in 0..tile_rows {
+                *self.places.add(slot) = slot * strip.out_stride;
+            }
+            let found = StripRows {
+                lhs: self.pointers,
+                lhs_step: LhsStep { pointers: 0, bytes: tile_rows * matrix.row_stride },
+                first_row: first - strip.first_row,
+                out_rows: self.places,
+                out_step: OutStep { places: 0, bytes: tile_rows * strip.out_stride },
+                sums: self.sums,
+            };
+            self.add_up(call, form, tile_rows, strip, found.lhs_step);
+            found
+        }
+    }
+
+    /// Writes the sums of a strip's rows, if weights have zero points.
+    ///
+    /// # Safety
+    ///
+    /// The pointers of the rows were written, `step` apart for each tile, and there is room for the sums.
+    #[inline]
+    unsafe fn add_up(
+        &self,
+        call: &Call<'_>,
+        form: LhsForm,
+        tile_rows: usize,
+        strip: &Strip<'_>,
+        step: LhsStep,
+    ) {
+        if call.weight_zeros.is_none() {
+            return;
+        }
+        let depth = depth_of(&call.lhs, call.panels, strip.region);
+        for row in 0..strip.rows {
+            let (tile, slot) = (row / tile_rows, row % tile_rows);
+            // SAFETY: as the caller promises.
+            unsafe {
+                let pointers = self.pointers.add(tile * step.pointers + slot);
+                *self.sums.add(row) = sum_row(call, form, &depth, pointers, tile_rows, tile * step.bytes);
+            }
+        }
+    }
+}
+
 impl Parts<'_> {
     /// Writes what a strip of tiles reads from the cursor on, and moves it past the strip.
     #[inline]
@@ -110,52 +180,29 @@ impl Parts<'_> {
         cursor: &mut Cursor,
         strip: &Strip<'_>,
     ) -> StripRows {
-        let (lhs_step, first_row, out_step) = match &call.lhs {
-            Lhs::Matrix(matrix) if map.addressing == Addressing::InPlace => {
-                // SAFETY: `check` has passed, the rows exist, and there is room for the pointers and places of a tile. The
-                // other tiles of the strip find their rows from those.
-                unsafe {
-                    matrix.point(cursor.x, strip.rows.min(tile_rows), tile_rows, self.pointers);
-                    for slot in 0..tile_rows {
-                        *self.places.add(slot) = slot * strip.out_stride;
-                    }
-                }
-                let first_row = cursor.x - strip.first_row;
-                cursor.x += strip.rows;
-                (
-                    LhsStep { pointers: 0, bytes: tile_rows * matrix.row_stride },
-                    first_row,
-                    OutStep { places: 0, bytes: tile_rows * strip.out_stride },
-                )
-            }
-            _ => {
-                for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
-                    let rows = tile_rows.min(strip.rows - start);
-                    self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
-                }
-                let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
-                (lhs_step, 0, OutStep { places: tile_rows, bytes: 0 })
-            }
-        };
-        if call.weight_zeros.is_some() {
-            let depth = depth_of(&call.lhs, call.panels, strip.region);
-            for row in 0..strip.rows {
-                let (tile, slot) = (row / tile_rows, row % tile_rows);
-                // SAFETY: the pointers were written above; there is room for a sum per row.
-                unsafe {
-                    let pointers = self.pointers.add(tile * lhs_step.pointers + slot);
-                    *self.sums.add(row) =
-                        sum_row(call, map.form, &depth, pointers, tile_rows, tile * lhs_step.bytes);
-                }
-            }
+        let slots = self.slots;
+        if let Lhs::Matrix(matrix) = &call.lhs
+            && map.addressing == Addressing::InPlace
+        {
+            let first = cursor.x;
+            cursor.x += strip.rows;
+            // SAFETY: `check` has passed, the rows exist, and the map has room for them.
+            return unsafe { slots.point_matrix(call, map.form, matrix, first, tile_rows, strip) };
         }
+        for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
+            let rows = tile_rows.min(strip.rows - start);
+            self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
+        }
+        let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
+        // SAFETY: the pointers were written above, and the map has room for the sums.
+        unsafe { slots.add_up(call, map.form, tile_rows, strip, lhs_step) };
         StripRows {
-            lhs: self.pointers,
+            lhs: slots.pointers,
             lhs_step,
-            first_row,
-            out_rows: self.places,
-            out_step,
-            sums: self.sums,
+            first_row: 0,
+            out_rows: slots.places,
+            out_step: OutStep { places: tile_rows, bytes: 0 },
+            sums: slots.sums,
         }
     }
 
@@ -174,8 +221,9 @@ impl Parts<'_> {
         let depth = depth_of(&call.lhs, panels, region);
         let [height, width] = call.lhs.output();
         // SAFETY: there is room for the pointers and places of so many tiles.
-        let (pointers, places) =
-            unsafe { (self.pointers.add(tile * map.tile_pointers), self.places.add(tile * tile_rows)) };
+        let (pointers, places) = unsafe {
+            (self.slots.pointers.add(tile * map.tile_pointers), self.slots.places.add(tile * tile_rows))
+        };
         let mut slot = 0;
         while slot < rows {
             // SAFETY: there are `tile_rows` pointers per segment.

@@ -61,6 +61,7 @@ pub enum Stage<'a> {
 impl Stage<'_> {
     /// The type that the stage writes.
     #[must_use]
+    #[inline]
     pub fn output(&self) -> ElementType {
         match *self {
             Stage::Accumulators { .. } => ElementType::I32,
@@ -70,11 +71,13 @@ impl Stage<'_> {
     }
 
     /// Whether rows have factors of their own.
+    #[inline]
     pub(crate) fn has_row_scale(&self) -> bool {
         matches!(self, Stage::Dequantize { row_scale: Some(_), .. })
     }
 
     /// Asserts that the stage is sound for so many columns (padding included) and rows.
+    #[inline]
     pub(crate) fn check(&self, padded_columns: usize, rows: usize) {
         match *self {
             Stage::Accumulators { .. } => {}
@@ -103,6 +106,7 @@ impl Stage<'_> {
     /// # Safety
     ///
     /// `column` and `row` are within what [`check`](Self::check) was called with.
+    #[inline]
     pub(crate) unsafe fn at(&self, row: usize, column: usize) -> RawStage {
         // SAFETY (every `add` below): within the slices by this function's contract.
         match *self {
@@ -173,14 +177,13 @@ pub(crate) enum RawStage {
 }
 
 impl RawStage {
-    /// The stage of a tile `R` rows below.
+    /// Moves to the stage of a tile `R` rows below.
     #[inline(always)]
-    pub(crate) fn below<const R: usize>(&self) -> RawStage {
-        match *self {
-            RawStage::Dequantize { scale, row_scale, bias, low, high } if !row_scale.is_null() => {
-                RawStage::Dequantize { scale, row_scale: row_scale.wrapping_add(R), bias, low, high }
-            }
-            other => other,
+    pub(crate) fn move_down<const R: usize>(&mut self) {
+        if let RawStage::Dequantize { row_scale, .. } = self
+            && !row_scale.is_null()
+        {
+            *row_scale = row_scale.wrapping_add(R);
         }
     }
 }

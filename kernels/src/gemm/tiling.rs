@@ -1,5 +1,8 @@
 //! Which tile computes which part of the output.
 
+#[cfg(target_has_atomic = "64")]
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use super::driver::addressing;
 use super::regions::Skip;
 use super::rows::Addressing;
@@ -44,23 +47,25 @@ pub fn tiling(backend: Backend, rows: usize, panels: &PackedPanels) -> Option<Ti
 #[must_use]
 pub fn best_skip(backend: Backend, lhs: &Lhs<'_>, panels: &PackedPanels) -> Skip {
     let Some(gemm) = panels.table(backend) else { return Skip::Nothing };
+    let Lhs::Patches(patches) = lhs else { return Skip::Nothing };
+    let geometry = &patches.geometry;
     let addressing = addressing(gemm, lhs, panels);
     let most = lhs.skippable(addressing, gemm.layout.group);
     let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
     let total = |skip: Skip| {
-        let copied = match (lhs, addressing) {
-            (Lhs::Patches(patches), Addressing::KernelRows { begin, end }) if skip != Skip::All => {
-                lhs.rows() - patches.geometry.batch * patches.geometry.output[0] * (end.max(begin) - begin)
+        let copied = match addressing {
+            Addressing::KernelRows { begin, end } if skip != Skip::All => {
+                geometry.rows() - geometry.batch * geometry.output[0] * (end.max(begin) - begin)
             }
             _ => 0,
         };
         let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
-        lhs.regions(skip).fold(copies, |total, region| {
-            let rows = region.pixels(lhs.output(), 0, lhs.rows());
+        geometry.regions(skip).fold(copies, |total, region| {
+            let rows = region.pixels(geometry.output, 0, geometry.rows());
             let depth = depth_of(lhs, panels, &region);
             let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.group)).1;
             let left_out = panels.depth() - depth.segments * depth.len;
-            let initial = if left_out > 0 { panels.padded_columns() * lhs.taps() } else { 0 };
+            let initial = if left_out > 0 { panels.padded_columns() * geometry.taps() } else { 0 };
             total + tiles + (64 * (REGION_OVERHEAD + initial / INITIAL_RATE)) as f64
         })
     };
@@ -124,11 +129,66 @@ pub(super) fn choose(
         }
     }
     let (total, tile) = best;
+    (blocking(tile, rows, panel_count, panels), total)
+}
+
+/// The blocking of `rows × panels` for a tile.
+fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPanels) -> Tiling {
     let tile_panels = tile.width(panel_count);
-    let block = (BLOCK_BYTES / panels.panel_bytes().max(1)).clamp(1, panel_count);
-    let block_panels = block.next_multiple_of(tile_panels).min(panel_count);
-    let strip = longest_strip(tile, panels.depth()).min((rows / tile.rows).max(1));
-    (Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }, total)
+    let panel_bytes = panels.panel_bytes().max(1);
+    let block_panels = if panel_count.saturating_mul(panel_bytes) <= BLOCK_BYTES {
+        panel_count
+    } else {
+        (BLOCK_BYTES / panel_bytes).max(1).next_multiple_of(tile_panels).min(panel_count)
+    };
+    let strip = if rows <= tile.rows { 1 } else { longest_strip(tile, panels.depth()).min(rows / tile.rows) };
+    Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
+}
+
+/// The last choice that a plan made, so that a small call does not take longer to choose than to multiply.
+///
+/// Threads that share one may overwrite each other's choice; each finds its own or makes it anew.
+#[derive(Debug, Default)]
+pub struct TilingMemo {
+    /// Rows (32 bits), panels (16), the tile's number plus one (8); 0 before the first choice.
+    #[cfg(target_has_atomic = "64")]
+    last: AtomicU64,
+}
+
+impl TilingMemo {
+    /// What [`choose`] gives for the whole depth of the panels.
+    #[inline]
+    pub(super) fn choose(
+        &self,
+        gemm: &'static GemmTable,
+        rows: usize,
+        panel_count: usize,
+        panels: &PackedPanels,
+        groups: usize,
+    ) -> Tiling {
+        #[cfg(target_has_atomic = "64")]
+        if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
+            let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
+            let last = self.last.load(Ordering::Relaxed);
+            if last & !0xffff == key
+                && let Some(tile) = gemm.tiles.get((last as usize & 0xff).wrapping_sub(1))
+            {
+                return blocking(tile, rows, panel_count, panels);
+            }
+            let (tiling, _) = choose(gemm, rows, panel_count, panels, groups);
+            let number = gemm.tiles.iter().position(|tile| tile.rows == tiling.tile_rows);
+            self.last.store(key | number.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
+            return tiling;
+        }
+        choose(gemm, rows, panel_count, panels, groups).0
+    }
+}
+
+impl Clone for TilingMemo {
+    /// An empty one.
+    fn clone(&self) -> TilingMemo {
+        TilingMemo::default()
+    }
 }
 
 /// Tiles of the longest strip of rows of so many elements.

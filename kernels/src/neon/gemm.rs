@@ -42,7 +42,7 @@ type Halves = [int32x4_t; 2];
 ///
 /// As [`TileFn`](crate::gemm::TileFn): NEON, and the tile's pointers.
 #[target_feature(enable = "neon")]
-unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &Tile) {
+unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &mut Tile) {
     // SAFETY: the caller's promises, for every tile of the strip.
     unsafe { down::<R>(first, one::<R, V, FLIP>) }
 }

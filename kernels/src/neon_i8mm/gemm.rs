@@ -47,7 +47,7 @@ type Squares = [int32x4_t; 2];
 ///
 /// As [`TileFn`](crate::gemm::TileFn): NEON and its matrix products, and the tile's pointers.
 #[target_feature(enable = "neon,i8mm")]
-unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
+unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     // SAFETY: the caller's promises, for every tile of the strip.
     unsafe { down::<R>(first, one::<R, H, V, SIGNED>) }
 }

@@ -25,7 +25,7 @@ const V: usize = PANEL / 4;
 /// # Safety
 ///
 /// As [`TileFn`](crate::gemm::TileFn); no CPU features are needed.
-unsafe fn tile<const R: usize>(first: &Tile) {
+unsafe fn tile<const R: usize>(first: &mut Tile) {
     // SAFETY: the caller's promises, for every tile of the strip.
     unsafe { down::<R>(first, one::<R>) }
 }

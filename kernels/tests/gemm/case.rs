@@ -2,7 +2,7 @@
 
 use eightbit_kernels::gemm::{
     Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
-    Stage, WeightView, best_skip, run,
+    Stage, TilingMemo, WeightView, best_skip, run,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, Scratch};
@@ -59,6 +59,8 @@ pub(crate) struct Case {
     /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
     skip: Option<Skip>,
     segmentation: Segmentation,
+    /// Whether the choice of tile is remembered from part to part.
+    memo: bool,
     guard: Guard,
 }
 
@@ -186,6 +188,7 @@ impl Case {
             split: rng.flip().then(|| (rng.below(rows + 1), rng.below(columns.div_ceil(16) + 1) * 16)),
             skip: [None, Some(Skip::Nothing), Some(Skip::Rows), Some(Skip::All)][rng.below(4)],
             segmentation: [Segmentation::Chosen, Segmentation::Rows, Segmentation::Taps][rng.below(3)],
+            memo: rng.flip(),
             guard: if rng.flip() { Guard::After } else { Guard::Before },
         }
     }
@@ -301,8 +304,7 @@ impl Case {
         let Rows::Patches(geometry) = &self.lhs_rows else { return pack((self.segments, self.segment_len)) };
         let ([height, width], channels) = (geometry.kernel, self.segment_len);
         let contiguous = geometry.dilation[1] == 1 && geometry.channels == channels;
-        let chosen =
-            pack(PackedPanels::convolution_segments(backend, geometry.kernel, channels, contiguous));
+        let chosen = pack(PackedPanels::convolution_segments(backend, geometry.kernel, channels, contiguous));
         // Kernels that read bytes in place take every kind of segment, whatever a backend prefers.
         match self.segmentation {
             Segmentation::Rows if chosen.layout() != WORDS => pack((height, width * channels)),
@@ -336,6 +338,7 @@ impl Case {
             Rows::Patches(geometry) => panels.tap_sums(geometry.kernel[0] * geometry.kernel[1]),
             Rows::Matrix { .. } => Vec::new(),
         };
+        let memo = TilingMemo::default();
         let mut call = Call {
             backend,
             lhs: match &self.lhs_rows {
@@ -360,6 +363,7 @@ impl Case {
             weight_zeros: any.then_some(zeros.as_slice()),
             border: Border { skip: Skip::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },
             stage: self.stage(),
+            memo: self.memo.then_some(&memo),
         };
         call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, &panels));
         let before = from_bits(self.before);
