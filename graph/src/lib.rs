@@ -18,7 +18,7 @@ mod tensor;
 mod topology;
 
 pub use error::Error;
-pub use exec::{Executor, ExecutorOptions};
+pub use exec::{Executor, ExecutorOptions, StepTime};
 pub use ir::{Attribute, Graph, Node, ValueInfo};
 pub use names::Names;
 pub use onnx::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};

@@ -157,6 +157,38 @@ fn inputs_are_checked() {
     assert!(executor.run(&[("x", &good)]).is_ok());
 }
 
+#[test]
+fn outputs_can_be_reused_and_are_checked() {
+    let graph = Graph {
+        inputs: vec![value("x", &[2])],
+        outputs: vec![value("y", &[2])],
+        nodes: vec![Node::new("relu", "Relu", &["x"], &["y"])],
+        ..Graph::default()
+    };
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    let x = Tensor::vector([-1.0f32, 2.0]);
+    let mut outputs = [Tensor::vector([9.0f32, 9.0])];
+    executor.run_into(&[("x", &x)], &mut outputs).expect("an output that fits");
+    assert_eq!(outputs, [Tensor::vector([0.0f32, 2.0])]);
+    for mut wrong in [vec![], vec![Tensor::vector([0.0f32])], vec![Tensor::vector([0u8, 0])]] {
+        assert!(executor.run_into(&[("x", &x)], &mut wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_profile_has_every_step() {
+    let graph = Graph {
+        inputs: vec![value("x", &[2])],
+        outputs: vec![value("y", &[2])],
+        nodes: vec![Node::new("exp", "Exp", &["x"], &["e"]), Node::new("relu", "Relu", &["e"], &["y"])],
+        ..Graph::default()
+    };
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    let steps = executor.profile(&[("x", &Tensor::vector([1.0f32, 2.0]))], 3).expect("a profile");
+    assert_eq!(steps.iter().map(|step| step.op.as_str()).collect::<Vec<_>>(), ["Exp", "Relu"]);
+    assert!(executor.profile(&[], 1).is_err());
+}
+
 fn model(name: &str) -> Option<Graph> {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/models").join(name);
     if !path.exists() {

@@ -1,7 +1,8 @@
 //! Where values live: a static plan in which buffers are reused as soon as their values are no longer read.
 
 use super::lower::Lowered;
-use crate::{DataType, TensorData};
+use super::shuffle::by_type;
+use crate::{DataType, Element, TensorData};
 
 /// In which order the elements of a value lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +39,45 @@ pub(super) struct Value {
 /// The executor's memory.
 #[derive(Debug)]
 pub(super) struct Memory {
-    pub(super) slots: Vec<TensorData>,
+    pub(super) slots: Vec<Slot>,
+}
+
+/// Memory for one value at a time. Its elements begin on a cache line, as rows of them often do then, too.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    data: Option<TensorData>,
+    /// Elements before the first cache line.
+    first: usize,
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+impl Slot {
+    fn new(data_type: DataType, len: usize) -> Slot {
+        /// How far the first cache line is.
+        fn first<T: Element>(data: &TensorData) -> usize {
+            T::slice(data)
+                .map_or(0, |elements| elements.as_ptr().align_offset(LINE).min(LINE / size_of::<T>()))
+        }
+        let data = TensorData::zeros(data_type, len + LINE / data_type.size());
+        let first = by_type!(data_type, first(&data));
+        Slot { data: Some(data), first }
+    }
+
+    /// The elements; `None` if they are of another type, or not here for the time of a step.
+    pub(super) fn elements<T: Element>(&self) -> Option<&[T]> {
+        T::slice(self.data.as_ref()?)?.get(self.first..)
+    }
+
+    /// The elements, for writing.
+    pub(super) fn elements_mut<T: Element>(&mut self) -> Option<&mut [T]> {
+        T::slice_mut(self.data.as_mut()?)?.get_mut(self.first..)
+    }
+
+    fn bytes(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| data.len() * data.data_type().size())
+    }
 }
 
 /// A buffer's type, size and life: from the step that writes it to the last step that reads it.
@@ -79,11 +118,11 @@ impl Memory {
                 value.place = Place::Slot(chosen[buffer]);
             }
         }
-        Self { slots: slots.into_iter().map(|(data_type, len)| TensorData::zeros(data_type, len)).collect() }
+        Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slots.iter().map(|slot| slot.len() * slot.data_type().size()).sum()
+        self.slots.iter().map(Slot::bytes).sum()
     }
 }
 

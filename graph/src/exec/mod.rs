@@ -3,7 +3,7 @@
 //! [`Executor::new`] infers all shapes, folds what is constant, lays 4-D tensors out as NHWC, fuses activations
 //! into the operators before them, packs weights, and gives every intermediate value a place in memory. Running
 //! then walks through the steps and allocates nothing but the outputs, as long as no step falls back on
-//! [`ops::evaluate`](crate::ops::evaluate).
+//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] tells what the time goes into.
 //!
 //! Where to start reading: `lower` turns nodes into steps, `memory` places values, `step` says what a step sees;
 //! every kind of step has a file of its own.
@@ -12,6 +12,7 @@ mod float;
 mod integer;
 mod lower;
 mod memory;
+mod profile;
 mod select;
 mod shuffle;
 mod step;
@@ -19,10 +20,11 @@ mod step;
 use std::fmt::Write as _;
 
 use crate::shapes::ShapeOptions;
-use crate::{Error, Graph, Tensor, TensorData, ValueInfo, passes};
+use crate::{Error, Graph, Tensor, ValueInfo, passes};
 use lower::Lowered;
-use memory::{Memory, Place};
-use step::Io;
+use memory::{Memory, Place, Slot};
+pub use profile::StepTime;
+use step::{Given, Io};
 
 /// How an [`Executor`] is made.
 #[derive(Clone, Debug)]
@@ -68,7 +70,10 @@ pub struct Executor {
     outputs: Vec<ValueInfo>,
     plan: Lowered,
     memory: Memory,
-    taken: Vec<TensorData>,
+    /// The outputs of the step that is running.
+    taken: Vec<Slot>,
+    /// Where in the call each input of the graph is.
+    order: Vec<usize>,
 }
 
 impl Executor {
@@ -104,6 +109,7 @@ impl Executor {
             plan,
             memory,
             taken: Vec::new(),
+            order: Vec::new(),
         })
     }
 
@@ -128,19 +134,48 @@ impl Executor {
     ///
     /// An input that is missing, unknown, or of another type or shape than [`inputs`](Self::inputs) says.
     pub fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
-        let given = self.given(inputs)?;
-        let Lowered { values, constants, steps, results, .. } = &mut self.plan;
-        for step in steps.iter_mut() {
+        let blank = |&id: &usize| {
+            let value = &self.plan.values[id];
+            Tensor::zeros(value.shape.as_slice(), value.data_type)
+        };
+        let mut outputs = self.plan.results.iter().map(blank).collect::<Result<Vec<_>, _>>()?;
+        self.run_into(inputs, &mut outputs)?;
+        Ok(outputs)
+    }
+
+    /// As [`run`](Self::run), into tensors that are there already: those of an earlier run, say. Allocates nothing, as
+    /// long as no step falls back on [`ops::evaluate`](crate::ops::evaluate).
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are not as many outputs as [`outputs`](Self::outputs) says, each of its type
+    /// and shape.
+    pub fn run_into(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
+        self.check_outputs(outputs)?;
+        self.walk(inputs, |_| ())?;
+        let Lowered { values, constants, results, .. } = &self.plan;
+        let given = Given { tensors: inputs, order: &self.order };
+        let mut each = results.iter().zip(outputs);
+        each.try_for_each(|(&id, output)| {
+            step::copy_to(&values[id], constants, &given, &self.memory.slots, output)
+        })
+    }
+
+    /// Runs all steps, and calls `after` with the index of each when it is done.
+    fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
+        self.find(inputs)?;
+        let given = Given { tensors: inputs, order: &self.order };
+        let Lowered { values, constants, steps, .. } = &mut self.plan;
+        for (index, step) in steps.iter_mut().enumerate() {
             // The outputs' memory is taken out for the time of the step: inputs are read next to it.
             let slots = &mut self.memory.slots;
             self.taken.clear();
             for &output in &step.links.outputs {
                 if let Place::Slot(slot) = values[output].place {
-                    self.taken.push(std::mem::replace(&mut slots[slot], TensorData::U8(Vec::new())));
+                    self.taken.push(std::mem::take(&mut slots[slot]));
                 }
             }
-            let mut io =
-                Io { links: &step.links, values, constants, given: &given, slots, outputs: &mut self.taken };
+            let mut io = Io { links: &step.links, values, constants, given, slots, outputs: &mut self.taken };
             let result = step.kernel.run(&mut io);
             for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
                 if let Place::Slot(slot) = values[output].place {
@@ -148,9 +183,9 @@ impl Executor {
                 }
             }
             result?;
+            after(index);
         }
-        let view = |id: usize| step::tensor(&values[id], constants, &given, &self.memory.slots);
-        results.iter().map(|&id| view(id)).collect()
+        Ok(())
     }
 
     /// What runs, one line per step: the nodes that became it, the kernel, and why where a step is not the obvious.
@@ -164,34 +199,48 @@ impl Executor {
         text
     }
 
-    fn given<'a>(&self, inputs: &[(&str, &'a Tensor)]) -> Result<Vec<&'a Tensor>, Error> {
+    /// Finds the graph's inputs among those of a call.
+    fn find(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         for (name, _) in inputs {
             if !self.inputs.iter().any(|info| info.name == *name) {
                 return Err(Error::value(*name, "is not an input of the graph"));
             }
         }
-        self.inputs
-            .iter()
-            .map(|info| {
-                let found = inputs.iter().find(|(name, _)| *name == info.name);
-                let (_, tensor) =
-                    found.ok_or_else(|| Error::value(&info.name, "is an input that was not given"))?;
-                let fits = tensor.data_type() == info.data_type
-                    && tensor.shape().iter().map(|&dim| Some(dim)).eq(info.shape.iter().copied());
-                if !fits {
-                    let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or_default()).collect();
-                    return Err(Error::value(
-                        &info.name,
-                        format!(
-                            "must be {} of shape {shape:?}, is {} of shape {:?}",
-                            info.data_type,
-                            tensor.data_type(),
-                            tensor.shape()
-                        ),
-                    ));
-                }
-                Ok(*tensor)
-            })
-            .collect()
+        self.order.clear();
+        for info in &self.inputs {
+            let Some(found) = inputs.iter().position(|(name, _)| *name == info.name) else {
+                return Err(Error::value(&info.name, "is an input that was not given"));
+            };
+            check_type(info, inputs[found].1)?;
+            self.order.push(found);
+        }
+        Ok(())
     }
+
+    fn check_outputs(&self, outputs: &[Tensor]) -> Result<(), Error> {
+        if outputs.len() != self.outputs.len() {
+            let reason = format!("must be {}, {} were given", self.outputs.len(), outputs.len());
+            return Err(Error::argument("outputs", reason));
+        }
+        self.outputs.iter().zip(outputs).try_for_each(|(info, output)| check_type(info, output))
+    }
+}
+
+/// Whether `tensor` is of the type and shape that `info` says.
+fn check_type(info: &ValueInfo, tensor: &Tensor) -> Result<(), Error> {
+    let fits = tensor.data_type() == info.data_type
+        && tensor.shape().iter().map(|&dim| Some(dim)).eq(info.shape.iter().copied());
+    if fits {
+        return Ok(());
+    }
+    let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or_default()).collect();
+    Err(Error::value(
+        &info.name,
+        format!(
+            "must be {} of shape {shape:?}, is {} of shape {:?}",
+            info.data_type,
+            tensor.data_type(),
+            tensor.shape()
+        ),
+    ))
 }

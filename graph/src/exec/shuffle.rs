@@ -18,6 +18,7 @@ macro_rules! by_type {
         }
     };
 }
+pub(super) use by_type;
 
 /// Between NCHW and NHWC: for each image, a matrix is transposed.
 #[derive(Debug)]

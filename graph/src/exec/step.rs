@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use super::memory::{Place, Value};
+use super::memory::{Place, Slot, Value};
+use super::shuffle::by_type;
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
 /// The work of a step. Everything that can be decided beforehand was decided when it was made.
@@ -34,14 +35,28 @@ pub(super) struct Links {
     pub(super) outputs: Vec<usize>,
 }
 
+/// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) tensors: &'a [(&'a str, &'a Tensor)],
+    pub(super) order: &'a [usize],
+}
+
+impl<'a> Given<'a> {
+    /// The elements of the graph's input `index`.
+    fn data(&self, index: usize) -> &'a TensorData {
+        self.tensors[self.order[index]].1.data()
+    }
+}
+
 /// A step's view of memory.
 pub(super) struct Io<'a> {
     pub(super) links: &'a Links,
     pub(super) values: &'a [Value],
     pub(super) constants: &'a [Tensor],
-    pub(super) given: &'a [&'a Tensor],
-    pub(super) slots: &'a [TensorData],
-    pub(super) outputs: &'a mut Vec<TensorData>,
+    pub(super) given: Given<'a>,
+    pub(super) slots: &'a [Slot],
+    pub(super) outputs: &'a mut Vec<Slot>,
 }
 
 impl<'a> Io<'a> {
@@ -53,14 +68,7 @@ impl<'a> Io<'a> {
     /// The elements of input `index`, in the layout that the step was planned for.
     pub(super) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
         let value = self.value(index)?;
-        let data = match value.place {
-            Place::Input(input) => self.given[input].data(),
-            Place::Constant(constant) => self.constants[constant].data(),
-            Place::Buffer(slot) | Place::Slot(slot) => &self.slots[slot],
-        };
-        T::slice(data)
-            .and_then(|elements| elements.get(..value.len))
-            .ok_or_else(|| self.wrong_type(T::DATA_TYPE, data.data_type()))
+        elements(value, self.constants, &self.given, self.slots)
     }
 
     /// The element type of input `index`.
@@ -70,10 +78,9 @@ impl<'a> Io<'a> {
 
     /// The memory of output `index`.
     pub(super) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
-        let len = self.values[self.links.outputs[index]].len;
-        let found = self.outputs[index].data_type();
-        let error = self.wrong_type(T::DATA_TYPE, found);
-        T::slice_mut(&mut self.outputs[index]).and_then(|elements| elements.get_mut(..len)).ok_or(error)
+        let value = &self.values[self.links.outputs[index]];
+        let elements = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(..value.len));
+        elements.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })
     }
 
     /// The element type of output `index`.
@@ -83,7 +90,7 @@ impl<'a> Io<'a> {
 
     /// Copies of the inputs, as operators by their plain meaning want them.
     pub(super) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
-        let read = |id: usize| tensor(&self.values[id], self.constants, self.given, self.slots);
+        let read = |id: usize| tensor(&self.values[id], self.constants, &self.given, self.slots);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
     }
 
@@ -113,36 +120,53 @@ impl<'a> Io<'a> {
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {
         Error::InvalidNode { node: self.links.name.clone(), op: self.links.op.clone(), reason: reason.into() }
     }
+}
 
-    fn wrong_type(&self, expected: DataType, found: DataType) -> Error {
-        Error::WrongType { expected, found }
-    }
+/// The elements of a value.
+fn elements<'a, T: Element>(
+    value: &Value,
+    constants: &'a [Tensor],
+    given: &Given<'a>,
+    slots: &'a [Slot],
+) -> Result<&'a [T], Error> {
+    let elements = match value.place {
+        Place::Input(input) => T::slice(given.data(input)),
+        Place::Constant(constant) => T::slice(constants[constant].data()),
+        Place::Buffer(slot) | Place::Slot(slot) => slots[slot].elements(),
+    };
+    let wrong = Error::WrongType { expected: T::DATA_TYPE, found: value.data_type };
+    elements.and_then(|elements| elements.get(..value.len)).ok_or(wrong)
 }
 
 /// A copy of a value as a tensor of its shape.
 pub(super) fn tensor(
     value: &Value,
     constants: &[Tensor],
-    given: &[&Tensor],
-    slots: &[TensorData],
+    given: &Given<'_>,
+    slots: &[Slot],
 ) -> Result<Tensor, Error> {
-    let data = match value.place {
-        Place::Input(input) => given[input].data(),
-        Place::Constant(constant) => constants[constant].data(),
-        Place::Buffer(slot) | Place::Slot(slot) => &slots[slot],
-    };
-    macro_rules! cut {
-        ($x:expr) => {
-            Tensor::new(value.shape.as_slice(), $x[..value.len].to_vec())
-        };
+    let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
+    copy_to(value, constants, given, slots, &mut copy)?;
+    Ok(copy)
+}
+
+/// Copies the elements of a value to a tensor of its type and shape.
+pub(super) fn copy_to(
+    value: &Value,
+    constants: &[Tensor],
+    given: &Given<'_>,
+    slots: &[Slot],
+    to: &mut Tensor,
+) -> Result<(), Error> {
+    fn copy<T: Element>(
+        value: &Value,
+        constants: &[Tensor],
+        given: &Given<'_>,
+        slots: &[Slot],
+        to: &mut Tensor,
+    ) -> Result<(), Error> {
+        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, given, slots)?);
+        Ok(())
     }
-    match data {
-        TensorData::F32(x) => cut!(x),
-        TensorData::F64(x) => cut!(x),
-        TensorData::U8(x) => cut!(x),
-        TensorData::I8(x) => cut!(x),
-        TensorData::I32(x) => cut!(x),
-        TensorData::I64(x) => cut!(x),
-        TensorData::Bool(x) => cut!(x),
-    }
+    by_type!(value.data_type, copy(value, constants, given, slots, to))
 }

@@ -1,0 +1,52 @@
+//! What the time of a run goes into.
+
+use std::time::{Duration, Instant};
+
+use super::Executor;
+use crate::{Error, Tensor};
+
+/// A step of an [`Executor`] and what it takes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StepTime {
+    /// The node's name, and those of the nodes fused with it.
+    pub name: String,
+    /// The node's operator.
+    pub op: String,
+    /// The kernel, for people.
+    pub description: String,
+    /// The median over the runs.
+    pub time: Duration,
+}
+
+impl Executor {
+    /// Runs `runs` times and gives every step's time, in the order in which they run. What lies between the steps, which
+    /// is next to nothing, counts to the step after it; copying the outputs does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn profile(&mut self, inputs: &[(&str, &Tensor)], runs: usize) -> Result<Vec<StepTime>, Error> {
+        let runs = runs.max(1);
+        let mut times = vec![Vec::with_capacity(runs); self.plan.steps.len()];
+        for _ in 0..runs {
+            let mut last = Instant::now();
+            self.walk(inputs, |step| {
+                let now = Instant::now();
+                times[step].push(now - last);
+                last = now;
+            })?;
+        }
+        let steps = self.plan.steps.iter().zip(times);
+        let time = |(step, mut times): (&super::step::Step, Vec<Duration>)| {
+            times.sort_unstable();
+            StepTime {
+                name: step.links.name.clone(),
+                op: step.links.op.clone(),
+                description: step.kernel.describe(),
+                time: times[times.len() / 2],
+            }
+        };
+        Ok(steps.map(time).collect())
+    }
+}
