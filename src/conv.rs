@@ -1,5 +1,6 @@
 //! Convolution: the plan that is made once and run often.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use eightbit_kernels::depthwise;
@@ -15,8 +16,8 @@ use crate::gemm::{
 use crate::job::Job;
 use crate::packed::Packed;
 use crate::{
-    Backend, Conv2dShape, Element, ElementType, Error, OutputElement, PackedWeights, Per, Stage, Tasks,
-    Workspace,
+    Backend, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedWeights, Per, Stage,
+    Tasks, Workspace,
 };
 
 /// A two-dimensional convolution with everything that is known before the activations.
@@ -267,18 +268,80 @@ impl Conv2d {
         Ok(Tasks::new(job, out, count))
     }
 
+    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
+    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image. Of the input only
+    /// what these pixels see is read, so a convolution can follow what makes its input, block by block.
+    ///
+    /// ```
+    /// # use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, MatMut, Stage, Workspace};
+    /// let shape = Conv2dShape::new([2, 2], 1, 1, [1, 1]);
+    /// let weights = Conv2d::pack(Backend::best()?, &shape, &[3i8], 0)?;
+    /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+    /// // The second of two channels, of the last two pixels.
+    /// let mut out = [0i32; 8];
+    /// let channel = MatMut::with_row_stride(&mut out[1..], 4, 1, 2)?;
+    /// conv.run_part(&[1u8, 2, 3, 4], channel, 2..4, &mut Workspace::new())?;
+    /// assert_eq!(out, [0, 0, 0, 0, 0, 9, 0, 12]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are no such pixels.
+    pub fn run_part<A: Element, T: OutputElement>(
+        &self,
+        input: &[A],
+        out: MatMut<'_, T>,
+        pixels: Range<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let (job, out) = self.part(input, out, pixels)?;
+        job.run(out, workspace);
+        Ok(())
+    }
+
+    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_part`](Self::run_part), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_part_rayon<A: Element, T: OutputElement>(
+        &self,
+        input: &[A],
+        out: MatMut<'_, T>,
+        pixels: Range<usize>,
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        let (job, out) = self.part(input, out, pixels)?;
+        crate::tasks::run_rayon(job, out, workspaces);
+        Ok(())
+    }
+
     fn job<'a, A: Element, T: OutputElement>(
         &'a self,
         input: &'a [A],
         out: &'a mut [T],
     ) -> Result<(Job<'a>, OutputBlock<'a, T>), Error> {
+        let (rows, channels) = (self.shape.output_rows(), self.shape.out_channels);
+        check_size("number of outputs", rows * channels, out.len())?;
+        self.part(input, MatMut::new(out, rows, channels)?, 0..rows)
+    }
+
+    fn part<'a, A: Element, T: OutputElement>(
+        &'a self,
+        input: &'a [A],
+        out: MatMut<'a, T>,
+        pixels: Range<usize>,
+    ) -> Result<(Job<'a>, OutputBlock<'a, T>), Error> {
         check_type("the activations", self.input, A::TYPE)?;
         check_type("the output", self.epilogue.output(), T::TYPE)?;
         check_size("number of activations", self.shape.input_len(), input.len())?;
-        let (rows, channels) = (self.shape.output_rows(), self.shape.out_channels);
-        check_size("number of outputs", rows * channels, out.len())?;
+        check_size("rows of the output", self.shape.output_rows(), out.rows())?;
+        check_size("columns of the output", self.shape.out_channels, out.columns())?;
         let job = ConvJob { conv: self, input: A::as_bytes(input) };
-        Ok((Job::Conv(job), OutputBlock::new(out, rows, channels, channels)))
+        Ok((Job::Conv(job), out.part(pixels)?))
     }
 
     /// Whether output pixel `m` reads input pixel `m` alone.

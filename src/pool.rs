@@ -5,13 +5,15 @@
 //! with an exact sum over the elements on the image; `count` is their number or, on demand, the number of taps on the
 //! image and its padding. The factor is one multiplication and one division in `f32`.
 
+use std::ops::Range;
+
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
 use eightbit_kernels::pooling::{self, AverageCall, MAX_TAPS, MaxCall};
 
 use crate::elementwise::{check_factor, clamped, whole};
 use crate::gemm::{check_size, check_type};
-use crate::{Backend, Element, Error, Padding, QuantizedType, Workspace};
+use crate::{Backend, Element, Error, MatMut, Padding, QuantizedType, Workspace};
 
 /// The shape of a two-dimensional pooling, NHWC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,18 +138,30 @@ impl Pool2dShape {
         }
     }
 
-    /// The output as the kernels see it, for a checked shape.
-    fn block<'a, I: Element, O: Element>(
+    /// The pixels `part` of the output as the kernels see them, for a checked shape.
+    fn part<'a, I: Element, O: Element>(
         &self,
         input: &[I],
-        out: &'a mut [O],
+        out: MatMut<'a, O>,
+        part: Range<usize>,
     ) -> Result<OutputBlock<'a, O>, Error> {
-        let [height, width] = self.output();
-        let pixels = self.batch * height * width;
         let inputs = self.batch * self.input[0] * self.input[1] * self.channels;
         check_size("length of the input", inputs, input.len())?;
-        check_size("length of the output", pixels * self.channels, out.len())?;
-        Ok(OutputBlock::new(out, pixels, self.channels, self.channels))
+        check_size("rows of the output", self.output_pixels(), out.rows())?;
+        check_size("columns of the output", self.channels, out.columns())?;
+        out.part(part)
+    }
+
+    /// The whole output as a matrix, for a checked shape.
+    fn matrix<'a, O: Element>(&self, out: &'a mut [O]) -> Result<MatMut<'a, O>, Error> {
+        check_size("length of the output", self.output_pixels() * self.channels, out.len())?;
+        MatMut::new(out, self.output_pixels(), self.channels)
+    }
+
+    /// Pixels of all images of the output, for a checked shape.
+    fn output_pixels(&self) -> usize {
+        let [height, width] = self.output();
+        self.batch * height * width
     }
 
     fn workspace_bytes(&self) -> usize {
@@ -199,7 +213,23 @@ impl MaxPool2d {
         out: &mut [T],
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
-        let block = self.shape.block(input, out)?;
+        self.run_part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspace)
+    }
+
+    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
+    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are no such pixels.
+    pub fn run_part<T: Element>(
+        &self,
+        input: &[T],
+        out: MatMut<'_, T>,
+        pixels: Range<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let block = self.shape.part(input, out, pixels)?;
         let call = MaxCall { backend: self.backend, input, geometry: self.shape.geometry() };
         pooling::maximum(&call, block, &mut workspace.0);
         Ok(())
@@ -296,9 +326,24 @@ impl AveragePool2d {
         out: &mut [O],
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
+        self.run_part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspace)
+    }
+
+    /// As [`run`](Self::run) for a part of the output alone, as [`MaxPool2d::run_part`].
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are no such pixels.
+    pub fn run_part<I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: MatMut<'_, O>,
+        pixels: Range<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
         check_type("the input", self.input.element(), I::TYPE)?;
         check_type("the output", self.output.element(), O::TYPE)?;
-        let block = self.shape.block(input, out)?;
+        let block = self.shape.part(input, out, pixels)?;
         let pad = self.shape.pad;
         let call = AverageCall {
             backend: self.backend,

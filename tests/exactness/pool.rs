@@ -1,7 +1,7 @@
 //! Pooling through the public API.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
-use eightbit::{Backend, Element, Error, Padding, QuantizedType, Workspace, reference};
+use eightbit::{Backend, Element, Error, MatMut, Padding, QuantizedType, Workspace, reference};
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -61,10 +61,20 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     let input = Guarded::new(&elements::<I>(&mut random, case.fill, inputs), case.guard);
     let mut workspace = Workspace::new();
 
-    let mut greatest = Guarded::new(&vec![I::default(); outputs], case.guard);
+    // In two parts of a matrix whose rows may lie apart.
+    let (pixels, channels) = (outputs / shape.channels, shape.channels);
+    let (middle, stride) = (random.below(pixels + 1), channels + random.below(3));
+    let parts = [0..middle, middle..pixels];
+
+    let mut greatest = Guarded::new(&vec![I::default(); pixels * stride], case.guard);
     let pool = MaxPool2d::new(backend, shape).map_err(fail)?;
-    pool.run(&input, &mut greatest, &mut workspace).map_err(fail)?;
-    let found: Vec<i32> = greatest.iter().map(|&x| x.into()).collect();
+    for part in parts.clone() {
+        let out = MatMut::with_row_stride(&mut greatest, pixels, channels, stride).map_err(fail)?;
+        pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+    }
+    prop_assert!(greatest.chunks(stride).all(|row| row[channels..].iter().all(|&gap| gap == I::default())));
+    let found: Vec<i32> =
+        greatest.chunks(stride).flat_map(|row| &row[..channels]).map(|&x| x.into()).collect();
     prop_assert_eq!(found, reference::max_pool2d(&shape, &input));
 
     let (input_type, output) = (draw_type(&mut random, I::SIGNED), draw_type(&mut random, O::SIGNED));
@@ -77,6 +87,12 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     };
     let mut mean = Guarded::new(&vec![O::default(); outputs], case.guard);
     pool.run(&input, &mut mean, &mut workspace).map_err(fail)?;
+    let whole = mean.to_vec();
+    for part in parts {
+        let out = MatMut::new(&mut mean, pixels, channels).map_err(fail)?;
+        pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+    }
+    prop_assert_eq!(&whole[..], &mean[..]);
     let found: Vec<i32> = mean.iter().map(|&x| x.into()).collect();
     let expected = reference::average_pool2d(&shape, &input, &input_type, &output, case.count_padding, clamp);
     prop_assert_eq!(found, expected);
