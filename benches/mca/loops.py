@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Finds the inner loop of every GEMM tile in the assembly of the kernels and has llvm-mca count its cycles.
+
+The limit of a loop is what its dot products take on the ports that can do them, as the model of the core has it: a
+probe of nothing but independent dot products measures that. The fraction of the limit is what the loop reaches of it.
+"""
+
+import argparse
+import csv
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from cores import CORES, Core
+
+# What counts as a dot product, for every backend, and a probe of it: independent ones.
+DOTS = {
+    "neon": (r"smull2?", "smull v{}.8h, v30.8b, v31.8b", 24),
+    "neon_dotprod": (r"sdot|udot", "sdot v{}.4s, v30.16b, v31.4b[1]", 24),
+    "neon_i8mm": (r"smmla|usmmla", "smmla v{}.4s, v30.16b, v31.16b", 24),
+    "avx_vnni": (r"vpdpbusd", "{{vex}} vpdpbusd %ymm14, %ymm15, %ymm{}", 12),
+    "avx512_vnni": (r"vpdpbusd", "vpdpbusd %zmm30, %zmm31, %zmm{}", 24),
+}
+# Columns of a tile: what its last but one constant counts.
+COLUMNS = {"neon": 4, "neon_dotprod": 4, "neon_i8mm": 4, "avx_vnni": 8, "avx512_vnni": 16}
+COMMENT = {"aarch64": "//", "x86_64": "#"}
+BRANCH = {"aarch64": r"(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)$", "x86_64": r"j\w+\s+(\.L\w+)$"}
+STACK = {"aarch64": r"\[sp\b", "x86_64": r"\(%rsp\b|\(%rbp\b"}
+# The ports that loads go to, in LLVM's names.
+LOADS = r"Unit(L\d*|T)$|Port(02|2|23|02_03|02_03_11|03|3|11)$"
+VECTORS = r"Unit(V\d*|W|X)$|Port(00|0|01|1|05|5)$"
+ITERATIONS = 200
+
+
+@dataclass
+class Loop:
+    backend: str
+    rows: int
+    columns: int
+    signed: bool
+    body: list[str]
+
+    @property
+    def dots(self) -> int:
+        return sum(bool(re.match(rf"(\{{\w+\}} )?({DOTS[self.backend][0]})\b", line)) for line in self.body)
+
+    def spills(self, architecture: str) -> int:
+        return sum(bool(re.search(STACK[architecture], line)) for line in self.body)
+
+
+def functions(path: str, architecture: str, llvm: str):
+    """The functions' demangled names and lines of code."""
+    text = open(path).read()
+    found = re.findall(r"^(_R\w+):\n(.*?)^\.Lfunc_end", text, re.M | re.S)
+    names = subprocess.run(
+        [f"llvm-cxxfilt-{llvm}"], input="\n".join(name for name, _ in found), capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name, (_, code) in zip(names, found):
+        lines = [re.sub(r"\s+", " ", line.split(COMMENT[architecture])[0]).strip() for line in code.splitlines()]
+        yield name, [line for line in lines if line and not re.match(r"\.(?!L\w+:)", line)]
+
+
+def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
+    """Of the loops without a loop in them the one with the most dot products among its instructions.
+
+    The others are over the segments of rows that are shorter than an iteration.
+    """
+    labels = {line[:-1]: i for i, line in enumerate(code) if line.endswith(":")}
+    loops = []
+    for end, line in enumerate(code):
+        branch = re.match(BRANCH[architecture], line)
+        start = labels.get(branch[1]) if branch else None
+        if start is not None and start < end:
+            loops.append((start, end))
+    inner = [(a, b) for a, b in loops if not any((a, b) != (c, d) and a <= c and d <= b for c, d in loops)]
+    bodies = [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
+    return max(bodies, key=lambda body: Loop(backend, 0, 0, False, body).dots / len(body), default=[])
+
+
+def tiles(path: str, architecture: str, llvm: str) -> list[Loop]:
+    """The inner loop of every tile."""
+    found = []
+    for name, code in functions(path, architecture, llvm):
+        match = re.match(r"eightbit_kernels::(\w+)::gemm::tile::<(\d+), (?:\d+, )??(\d+), (\w+)>$", name)
+        if not match or match[1] not in DOTS:
+            continue
+        backend, signed = match[1], match[4] in ("true", "0")
+        body = inner_loop(code, architecture, backend)
+        loop = Loop(backend, int(match[2]), int(match[3]) * COLUMNS[backend], signed, body)
+        if not loop.dots:
+            sys.exit(f"error: no loop with dot products in {name}")
+        found.append(loop)
+    return sorted(found, key=lambda loop: (loop.backend, loop.signed, loop.columns, loop.rows))
+
+
+def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, dispatch: int | None) -> list[dict]:
+    """What llvm-mca says of each of these loops: cycles, pressure on the resources and µops, of one iteration."""
+    comment = COMMENT[architecture]
+    source = "".join(
+        f"{comment} LLVM-MCA-BEGIN {i}\n" + "\n".join(body) + f"\n{comment} LLVM-MCA-END\n" for i, body in enumerate(bodies)
+    )
+    command = [f"llvm-mca-{llvm}", "-json", f"-mtriple={architecture}-unknown-linux-gnu", f"-mcpu={core}"]
+    if architecture == "aarch64":
+        command.append("-mattr=+dotprod,+i8mm")
+    if dispatch:
+        command.append(f"-dispatch={dispatch}")
+
+    def run(iterations: int) -> dict:
+        done = subprocess.run(
+            [*command, f"-iterations={iterations}"], input=source, capture_output=True, text=True
+        )
+        if done.returncode:
+            sys.exit(f"error: llvm-mca failed for {core}:\n{done.stderr}")
+        return json.loads(done.stdout)
+
+    # The difference of two runs is without the start and the end.
+    short, long = run(ITERATIONS), run(3 * ITERATIONS)
+    names = [re.sub(r"\.[^\w]$", "", name) for name in long["TargetInfo"]["Resources"]]
+    results = []
+    for i, (few, many) in enumerate(zip(short["CodeRegions"], long["CodeRegions"])):
+        cycles = many["SummaryView"]["TotalCycles"] - few["SummaryView"]["TotalCycles"]
+        count = len(bodies[i])
+        pressure = [
+            (names[use["ResourceIndex"]], use["ResourceUsage"])
+            for use in many["ResourcePressureView"]["ResourcePressureInfo"]
+            if use["InstructionIndex"] == count
+        ]
+        summary = many["SummaryView"]
+        results.append({
+            "cycles": cycles / (2 * ITERATIONS),
+            "uops": summary["TotaluOps"] / summary["Iterations"],
+            "width": summary["DispatchWidth"],
+            "pressure": pressure,
+        })
+    return results
+
+
+def busiest(result: dict, pattern: str) -> float:
+    """How busy the busiest of some ports is."""
+    uses = [use for name, use in result["pressure"] if re.search(pattern, name)]
+    return max(uses, default=0.0) / result["cycles"]
+
+
+def bound(vector: float, loads: float, dispatch: float, other: float) -> str:
+    """What keeps a loop from being faster."""
+    parts = {"vector ports": vector, "load ports": loads, "dispatch": dispatch, "other ports": other}
+    name = max(parts, key=lambda part: parts[part])
+    return name if parts[name] > 0.96 else "latency"
+
+
+def rows_of(architecture: str, core: Core, loops: list[Loop], llvm: str):
+    """The table's rows for a core."""
+    loops = [loop for loop in loops if loop.backend in core.backends]
+    probes = {}
+    for backend in core.backends:
+        _, template, count = DOTS[backend]
+        probe = analyse(architecture, core.name, [[template.format(i) for i in range(count)]], llvm, core.dispatch)
+        probes[backend] = round(count / probe[0]["cycles"], 1)
+    bodies = [loop.body for loop in loops]
+    widest = analyse(architecture, core.name, bodies, llvm, core.dispatch)
+    modelled = analyse(architecture, core.name, bodies, llvm, None)
+    for loop, result, narrow in zip(loops, widest, modelled):
+        rate = probes[loop.backend]
+        limit = loop.dots / rate
+        vector, loads = busiest(result, VECTORS), busiest(result, LOADS)
+        other = busiest(result, rf"^(?!.*(?:{LOADS}|{VECTORS}))")
+        dispatch = result["uops"] / result["width"] / result["cycles"]
+        yield {
+            "backend": loop.backend,
+            "tile": f"{loop.rows}×{loop.columns}",
+            "activations": "i8" if loop.signed else "u8",
+            "core": core.name,
+            "dots": loop.dots,
+            "dots per cycle": rate,
+            "limit": f"{limit:.1f}",
+            "cycles": f"{result['cycles']:.1f}",
+            "fraction": f"{limit / result['cycles']:.3f}",
+            "LLVM's width": f"{limit / narrow['cycles']:.3f}",
+            "vector": f"{vector:.2f}",
+            "loads": f"{loads:.2f}",
+            "dispatch": f"{dispatch:.2f}",
+            "bound by": bound(vector, loads, dispatch, other),
+            "spills": loop.spills(architecture),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("architecture", choices=CORES)
+    parser.add_argument("assembly")
+    parser.add_argument("--llvm", required=True, help="version of LLVM's tools")
+    parser.add_argument("--csv", required=True, help="where to write the table as CSV")
+    arguments = parser.parse_args()
+    loops = tiles(arguments.assembly, arguments.architecture, arguments.llvm)
+    rows = [
+        row
+        for core in CORES[arguments.architecture]
+        for row in rows_of(arguments.architecture, core, loops, arguments.llvm)
+    ]
+    with open(arguments.csv, "w", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    print(f"\n### {arguments.architecture}: one iteration of the inner loops, by llvm-mca {arguments.llvm}\n")
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(str(value) for value in row.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What the inner loops of the multiplications reach on cores that are not here: static analysis with llvm-mca, against
+# the limit of the ports that multiply. Nothing is executed.
+#
+#   benches/mca/run.sh [aarch64] [x86_64]        (default: both)
+#
+# The tables are in Markdown; target/mca/ARCHITECTURE.csv has the same. Exits with 0 whatever the figures are. For Debian
+# 12 on x86-64: installs its newest llvm, and for aarch64 the cross compiler of tests/emulation.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/emulation/common.sh
+LLVM=22
+
+# assembly ARCHITECTURE: compiles the kernels, one unit so that one file has them all, and prints the path.
+assembly() (
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/mca
+    if [ "$1" != "$(uname -m)" ]; then
+        tests/emulation/cross.sh "$1"
+        . "$EMULATION_DIR/env"
+    fi
+    # Of these names a demangler gives the constants that a tile was made for.
+    cargo rustc -q --release -p eightbit-kernels --lib --target "$1-unknown-linux-gnu" -- \
+        --emit asm -C codegen-units=1 -C debuginfo=0 -C symbol-mangling-version=v0 >&2
+    ls -t "$CARGO_TARGET_DIR/$1-unknown-linux-gnu/release/deps"/eightbit_kernels-*.s | head -n 1
+)
+
+architectures=("$@")
+[ ${#architectures[@]} -gt 0 ] || architectures=(aarch64 x86_64)
+system_packages "llvm-$LLVM" python3
+out=${CARGO_TARGET_DIR:-$PWD/target}/mca
+mkdir -p "$out"
+for architecture in "${architectures[@]}"; do
+    case $architecture in
+    aarch64 | x86_64) ;;
+    *) die "unknown architecture $architecture: there are aarch64 and x86_64" ;;
+    esac
+    file=$(assembly "$architecture")
+    python3 benches/mca/loops.py "$architecture" "$file" --llvm "$LLVM" --csv "$out/$architecture.csv"
+done
