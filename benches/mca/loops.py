@@ -23,8 +23,8 @@ DOTS = {
     "avx_vnni": (r"vpdpbusd", "{{vex}} vpdpbusd %ymm14, %ymm15, %ymm{}", 12),
     "avx512_vnni": (r"vpdpbusd", "vpdpbusd %zmm30, %zmm31, %zmm{}", 24),
 }
-# Columns of a tile: what its last but one constant counts.
-COLUMNS = {"neon": 4, "neon_dotprod": 4, "neon_i8mm": 4, "avx_vnni": 8, "avx512_vnni": 16}
+# Where a tile's constants have its vectors, and the columns of one.
+COLUMNS = {"neon": (1, 4), "neon_dotprod": (1, 4), "neon_i8mm": (2, 4), "avx_vnni": (1, 8), "avx512_vnni": (1, 16)}
 COMMENT = {"aarch64": "//", "x86_64": "#"}
 BRANCH = {"aarch64": r"(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)$", "x86_64": r"j\w+\s+(\.L\w+)$"}
 STACK = {"aarch64": r"\[sp\b", "x86_64": r"\(%rsp\b|\(%rbp\b"}
@@ -65,7 +65,8 @@ def functions(path: str, architecture: str, llvm: str):
 def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
     """Of the loops without a loop in them the one with the most dot products among its instructions.
 
-    The others are over the segments of rows that are shorter than an iteration.
+    The others are over the segments of rows that are shorter than an iteration. If there are several that do as much, as
+    in a tile that is computed in parts, the worst of these.
     """
     labels = {line[:-1]: i for i, line in enumerate(code) if line.endswith(":")}
     loops = []
@@ -76,22 +77,28 @@ def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
             loops.append((start, end))
     inner = [(a, b) for a, b in loops if not any((a, b) != (c, d) and a <= c and d <= b for c, d in loops)]
     bodies = [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
-    return max(bodies, key=lambda body: Loop(backend, 0, 0, False, body).dots / len(body), default=[])
+    dots = lambda body: Loop(backend, 0, 0, False, body).dots
+    best = max(bodies, key=lambda body: dots(body) / len(body), default=[])
+    alike = [body for body in bodies if dots(body) == dots(best) and len(body) < 1.3 * len(best)]
+    return max(alike, key=len, default=[])
 
 
 def tiles(path: str, architecture: str, llvm: str) -> list[Loop]:
     """The inner loop of every tile."""
     found = []
     for name, code in functions(path, architecture, llvm):
-        match = re.match(r"eightbit_kernels::(\w+)::gemm::tile::<(\d+), (?:\d+, )??(\d+), (\w+)>$", name)
+        match = re.match(r"eightbit_kernels::(\w+)::gemm::\w+::<(\d[\w, ]*)>$", name)
         if not match or match[1] not in DOTS:
             continue
-        backend, signed = match[1], match[4] in ("true", "0")
-        body = inner_loop(code, architecture, backend)
-        loop = Loop(backend, int(match[2]), int(match[3]) * COLUMNS[backend], signed, body)
-        if not loop.dots:
-            sys.exit(f"error: no loop with dot products in {name}")
-        found.append(loop)
+        backend, constants = match[1], match[2].split(", ")
+        position, vector = COLUMNS[backend]
+        rows, columns, signed = int(constants[0]), int(constants[position]) * vector, constants[-1] in ("true", "0")
+        # One that has no loop calls another, which has.
+        loop = Loop(backend, rows, columns, signed, inner_loop(code, architecture, backend))
+        if loop.dots:
+            found.append(loop)
+    if not found:
+        sys.exit(f"error: no loop with dot products in {path}")
     return sorted(found, key=lambda loop: (loop.backend, loop.signed, loop.columns, loop.rows))
 
 

@@ -62,8 +62,8 @@ macro_rules! put_bytes {
                         *y = $integer;
                     }
                     let column = first * $S::LANES;
-                    let out = $tile.out_row(r).add(column);
-                    let count = ($tile.columns - column).min(4 * $S::LANES);
+                    let out = $tile.out_row(r).wrapping_add(column);
+                    let count = $tile.columns.saturating_sub(column).min(4 * $S::LANES);
                     $S::store_first(out, $S::narrow(group, &$limits), count);
                 }
             }

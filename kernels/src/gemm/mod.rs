@@ -212,6 +212,32 @@ impl Tile {
         self.out = self.out.wrapping_add(self.out_step.bytes);
         self.out_rows = self.out_rows.wrapping_add(self.out_step.places);
     }
+
+    /// The tiles of the strip without their first `columns` columns.
+    ///
+    /// # Safety
+    ///
+    /// They have more columns than that.
+    #[cfg(target_arch = "aarch64")]
+    #[inline(always)]
+    pub(crate) unsafe fn right(&self, columns: usize) -> Tile {
+        // SAFETY: the column is one of the tile's, and so are its panel, initial accumulator and zero point.
+        unsafe {
+            Tile {
+                panels: self.panels.add(columns / PANEL * self.panel_stride),
+                columns: self.columns - columns,
+                init: self.init.add(columns),
+                weight_zeros: if self.weight_zeros.is_null() {
+                    self.weight_zeros
+                } else {
+                    self.weight_zeros.add(columns)
+                },
+                stage: self.stage.right(columns),
+                out: self.out.add(columns * self.stage.output_bytes()),
+                ..*self
+            }
+        }
+    }
 }
 
 /// Computes the tiles of a strip, one by one.

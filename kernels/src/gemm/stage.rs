@@ -186,4 +186,44 @@ impl RawStage {
             *row_scale = row_scale.wrapping_add(R);
         }
     }
+
+    /// The stage of a tile `columns` columns to the right.
+    ///
+    /// # Safety
+    ///
+    /// The stage has that column.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) unsafe fn right(&self, columns: usize) -> RawStage {
+        // SAFETY (every `add` below): within what the pointers are valid for, by this function's contract.
+        match *self {
+            RawStage::Accumulators { .. } => *self,
+            RawStage::Requantize { scale, high, range } => {
+                // SAFETY: see above.
+                RawStage::Requantize { scale: unsafe { scale.add(columns) }, high, range }
+            }
+            RawStage::RequantizeFixed { multiplier, shift, high, range } => {
+                // SAFETY: see above.
+                let (multiplier, shift) = unsafe { (multiplier.add(columns), shift.add(columns)) };
+                RawStage::RequantizeFixed { multiplier, shift, high, range }
+            }
+            RawStage::Dequantize { scale, row_scale, bias, low, high } => RawStage::Dequantize {
+                // SAFETY: see above.
+                scale: unsafe { scale.add(columns) },
+                row_scale,
+                // SAFETY: see above.
+                bias: if bias.is_null() { bias } else { unsafe { bias.add(columns) } },
+                low,
+                high,
+            },
+        }
+    }
+
+    /// Bytes of an output element.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) fn output_bytes(&self) -> usize {
+        match self {
+            RawStage::Accumulators { .. } | RawStage::Dequantize { .. } => 4,
+            RawStage::Requantize { .. } | RawStage::RequantizeFixed { .. } => 1,
+        }
+    }
 }

@@ -28,9 +28,14 @@ pub(crate) const TABLE: GemmTable = GemmTable {
         TileRows { rows: 3, unsigned: &[tile::<3, 4, 0x80>], signed: &[tile::<3, 4, 0>] },
         TileRows { rows: 4, unsigned: &[tile::<4, 4, 0x80>], signed: &[tile::<4, 4, 0>] },
     ],
-    cost: TileCost::EVEN,
+    cost: COST,
     narrow: None,
 };
+
+/// Cortex-A76 and Neoverse N1, for four depths: a row and a panel are four products of two in a cycle; two loads in a
+/// cycle, four of them for a panel and a quarter of one for a row. The cores with four products in a cycle take half as
+/// long for them and two thirds for the loads.
+const COST: TileCost = TileCost { dot: 16, row: 1, panel: 16 };
 
 /// Depths that a whole load of a row covers.
 const BLOCK: usize = 16;

@@ -1,8 +1,11 @@
 //! Tiles on `SMMLA` and `USMMLA`: eight depths of two rows by two columns in one instruction.
 //!
 //! An accumulator holds a square of two rows by two columns; the squares are unzipped to rows before the epilogue. A
-//! row without a partner is multiplied twice, which costs a single row nothing: it is bound by its weights. Four rows
-//! by a panel keep the multipliers busy; the 24 squares of six leave too few registers for both halves of their rows.
+//! row without a partner is multiplied twice, which costs a single row nothing: it is bound by its weights.
+//!
+//! Rows are read in place, so two of them are zipped for every eight depths, by the pipelines that multiply: of `n`
+//! columns' `n / 2` products and the zip, the share of products is 8/9 in a tile as wide as a panel. Four rows by 24
+//! columns, half of three panels, make it 12/13, with 24 squares in 32 registers.
 
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -25,11 +28,20 @@ pub(crate) const TABLE: GemmTable = GemmTable {
             unsigned: &[tile::<2, 1, 4, false>, tile::<2, 1, 8, false>],
             signed: &[tile::<2, 1, 4, true>, tile::<2, 1, 8, true>],
         },
-        TileRows { rows: 4, unsigned: &[tile::<4, 2, 4, false>], signed: &[tile::<4, 2, 4, true>] },
+        TileRows {
+            rows: 4,
+            unsigned: &[tile::<4, 2, 4, false>, two::<4, 2, 4, false>, two::<4, 2, 6, false>],
+            signed: &[tile::<4, 2, 4, true>, two::<4, 2, 4, true>, two::<4, 2, 6, true>],
+        },
     ],
-    cost: TileCost::EVEN,
+    cost: COST,
     narrow: None,
 };
+
+/// Neoverse V1 and V2, for eight depths: a row and a panel are four products of four in a cycle, and two zips for each
+/// two rows; three loads in a cycle, eight of them for a panel and half of one for a row. The N2 takes twice as long for
+/// the products, and no longer for the loads.
+const COST: TileCost = TileCost { dot: 9, row: 1, panel: 21 };
 
 /// Depths that a whole load of a row covers.
 const BLOCK: usize = 16;
@@ -49,17 +61,41 @@ type Squares = [int32x4_t; 2];
 #[target_feature(enable = "neon,i8mm")]
 unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     // SAFETY: the caller's promises, for every tile of the strip.
-    unsafe { down::<R>(first, one::<R, H, V, SIGNED>) }
+    unsafe { down::<R>(first, one::<R, H, V, 0, SIGNED>) }
 }
+
+/// Two tiles side by side, together `R` rows, in `H` pairs, by `2 · V` vectors of four columns.
+///
+/// # Safety
+///
+/// As [`tile`].
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn two<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip. As the last panel has columns, so has the right half.
+    unsafe {
+        let left = Tile { columns: 4 * V, ..*first };
+        down::<R>(&left, one::<R, H, V, 0, SIGNED>);
+        let right = first.right(4 * V);
+        if V % PANEL_VECTORS == 0 {
+            down::<R>(&right, one::<R, H, V, 0, SIGNED>);
+        } else {
+            down::<R>(&right, one::<R, H, V, 2, SIGNED>);
+        }
+    }
+}
+
+/// `R` rows, in `H` pairs, by `V` vectors of four columns, of which vector `FIRST` of a panel is the first.
 
 /// # Safety
 ///
 /// As [`tile`].
 #[target_feature(enable = "neon,i8mm")]
-unsafe fn one<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+unsafe fn one<const R: usize, const H: usize, const V: usize, const FIRST: usize, const SIGNED: bool>(
+    tile: &Tile,
+) {
     const { assert!(H == R.div_ceil(2)) };
     // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every eight depths, the last ones padded,
-    // and `V` vectors are `V / PANEL_VECTORS` panels; initial accumulators and stage cover every column of them.
+    // and those that `V` vectors lie in exist; initial accumulators and stage cover every column of these.
     unsafe {
         let mut acc = [[[vdupq_n_s32(0); 2]; V]; H];
         for v in 0..V {
@@ -80,8 +116,14 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const SIGNED: bool
                 for_each_row!(R, ROW => {
                     lhs[ROW] = vld1q_u8(tile.row::<R>(segment, ROW).add(depth));
                 });
-                group::<0, R, H, V, SIGNED>(&mut acc, &lhs, weights, tile.panel_stride);
-                group::<1, R, H, V, SIGNED>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
+                let pairs = zip::<R, H>(lhs);
+                group::<H, V, FIRST, SIGNED>(&mut acc, &pairs[0], weights, tile.panel_stride);
+                group::<H, V, FIRST, SIGNED>(
+                    &mut acc,
+                    &pairs[1],
+                    weights.add(GROUP_BYTES),
+                    tile.panel_stride,
+                );
                 weights = weights.add(2 * GROUP_BYTES);
                 depth += BLOCK;
             }
@@ -91,9 +133,15 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const SIGNED: bool
                 for_each_row!(R, ROW => {
                     lhs[ROW] = load_first(tile.row::<R>(segment, ROW).add(depth), left);
                 });
-                group::<0, R, H, V, SIGNED>(&mut acc, &lhs, weights, tile.panel_stride);
+                let pairs = zip::<R, H>(lhs);
+                group::<H, V, FIRST, SIGNED>(&mut acc, &pairs[0], weights, tile.panel_stride);
                 if left > 8 {
-                    group::<1, R, H, V, SIGNED>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
+                    group::<H, V, FIRST, SIGNED>(
+                        &mut acc,
+                        &pairs[1],
+                        weights.add(GROUP_BYTES),
+                        tile.panel_stride,
+                    );
                 }
                 weights = weights.add(left.div_ceil(8) * GROUP_BYTES);
             }
@@ -123,71 +171,126 @@ unsafe fn row_of<const ROW: usize>(squares: Squares) -> int32x4_t {
     }
 }
 
-/// Multiplies eight depths: half `G` of every row by the weights at `weights` and at the same place of the next panels.
+/// The rows' pairs: for their first eight depths and for the last eight.
 ///
 /// # Safety
 ///
-/// The matrix products; `GROUP_BYTES` readable bytes in each of `V / PANEL_VECTORS` panels.
+/// NEON.
 #[inline(always)]
-unsafe fn group<const G: usize, const R: usize, const H: usize, const V: usize, const SIGNED: bool>(
-    acc: &mut [[Squares; V]; H],
-    lhs: &[uint8x16_t; R],
-    weights: *const u8,
-    panel_stride: usize,
-) {
-    // SAFETY: vector v is 32 bytes of panel v / PANEL_VECTORS, inside its GROUP_BYTES; row 2·PAIR exists because
-    // H = ⌈R / 2⌉.
+unsafe fn zip<const R: usize, const H: usize>(lhs: [uint8x16_t; R]) -> [[uint8x16_t; H]; 2] {
+    // SAFETY: registers only; row 2·PAIR exists because H = ⌈R / 2⌉.
     unsafe {
-        let mut pairs = [vdupq_n_u8(0); H];
+        let mut pairs = [[vdupq_n_u8(0); H]; 2];
         for_each_row!(H, PAIR => {
-            let upper = vreinterpretq_u64_u8(lhs[2 * PAIR]);
-            let lower = vreinterpretq_u64_u8(lhs[if 2 * PAIR + 1 < R { 2 * PAIR + 1 } else { 2 * PAIR }]);
-            pairs[PAIR] =
-                vreinterpretq_u8_u64(if G == 0 { vzip1q_u64(upper, lower) } else { vzip2q_u64(upper, lower) });
+            let mut upper = lhs[2 * PAIR];
+            let lower = lhs[if 2 * PAIR + 1 < R { 2 * PAIR + 1 } else { 2 * PAIR }];
+            let first;
+            // Both at once: apart from each other the rows would be kept beside the pairs, in registers that are not
+            // there.
+            asm!(
+                "zip1 {first:v}.2d, {upper:v}.2d, {lower:v}.2d",
+                "zip2 {upper:v}.2d, {upper:v}.2d, {lower:v}.2d",
+                first = out(vreg) first,
+                upper = inout(vreg) upper,
+                lower = in(vreg) lower,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+            pairs[0][PAIR] = first;
+            pairs[1][PAIR] = upper;
         });
-        for v in 0..V {
-            let at = weights.add(v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * 32);
-            let columns = [vld1q_s8(at.cast()), vld1q_s8(at.add(16).cast())];
-            for_each_row!(H, PAIR => {
-                let [left, right] = &mut acc[PAIR][v];
-                *left = multiply::<SIGNED>(*left, pairs[PAIR], columns[0]);
-                *right = multiply::<SIGNED>(*right, pairs[PAIR], columns[1]);
-            });
-        }
+        pairs
     }
 }
 
-/// `vmmlaq_s32` or `vusmmlaq_s32`, which are not stable yet: adds the 2×2 products of two rows and two columns of eight
-/// depths, the rows' bytes signed or unsigned.
+/// Multiplies eight depths: pairs of rows by the weights at `weights` and at the same place of the next panels.
 ///
 /// # Safety
 ///
-/// The CPU has the matrix products.
+/// The matrix products; `GROUP_BYTES` readable bytes in each of the panels that `V` vectors lie in.
 #[inline(always)]
-unsafe fn multiply<const SIGNED: bool>(
-    mut acc: int32x4_t,
-    rows: uint8x16_t,
-    columns: int8x16_t,
-) -> int32x4_t {
-    // SAFETY: registers only; the instruction exists, as the caller promises.
+unsafe fn group<const H: usize, const V: usize, const FIRST: usize, const SIGNED: bool>(
+    acc: &mut [[Squares; V]; H],
+    pairs: &[uint8x16_t; H],
+    weights: *const u8,
+    panel_stride: usize,
+) {
+    // SAFETY: a vector is 32 bytes, PANEL_VECTORS of them are a panel's GROUP_BYTES.
     unsafe {
-        if SIGNED {
-            asm!(
-                "smmla {acc:v}.4s, {rows:v}.16b, {columns:v}.16b",
-                acc = inout(vreg) acc,
-                rows = in(vreg) rows,
-                columns = in(vreg) columns,
-                options(pure, nomem, nostack, preserves_flags),
-            );
-        } else {
-            asm!(
-                "usmmla {acc:v}.4s, {rows:v}.16b, {columns:v}.16b",
-                acc = inout(vreg) acc,
-                rows = in(vreg) rows,
-                columns = in(vreg) columns,
-                options(pure, nomem, nostack, preserves_flags),
-            );
+        for_each_row!(V, VECTOR => {
+            let at = weights.add((FIRST + VECTOR) / PANEL_VECTORS * panel_stride);
+            let mut squares = [acc[0][VECTOR], acc[H - 1][VECTOR]];
+            match (FIRST + VECTOR) % PANEL_VECTORS {
+                0 => multiply::<H, 0, SIGNED>(&mut squares, pairs, at),
+                1 => multiply::<H, 32, SIGNED>(&mut squares, pairs, at),
+                2 => multiply::<H, 64, SIGNED>(&mut squares, pairs, at),
+                _ => multiply::<H, 96, SIGNED>(&mut squares, pairs, at),
+            }
+            acc[H - 1][VECTOR] = squares[H - 1];
+            acc[0][VECTOR] = squares[0];
+        });
+    }
+}
+
+/// Loads eight depths of four columns and multiplies one pair of rows by them, or two: `vmmlaq_s32` or `vusmmlaq_s32`,
+/// which are not stable yet, the rows' bytes signed or unsigned.
+///
+/// The loads are part of it because they would be taken forward, into registers that are not there.
+macro_rules! multiply_by {
+    ($instruction:literal, one, $squares:ident, $pairs:ident, $weights:ident, $offset:ident) => {
+        asm!(
+            "ldp {left:q}, {right:q}, [{weights}, #{offset}]",
+            concat!($instruction, " {acc0:v}.4s, {rows0:v}.16b, {left:v}.16b"),
+            concat!($instruction, " {acc1:v}.4s, {rows0:v}.16b, {right:v}.16b"),
+            weights = in(reg) $weights,
+            offset = const $offset,
+            left = out(vreg) _,
+            right = out(vreg) _,
+            rows0 = in(vreg) $pairs[0],
+            acc0 = inout(vreg) $squares[0][0],
+            acc1 = inout(vreg) $squares[0][1],
+            options(pure, readonly, nostack, preserves_flags),
+        )
+    };
+    ($instruction:literal, two, $squares:ident, $pairs:ident, $weights:ident, $offset:ident) => {
+        asm!(
+            "ldp {left:q}, {right:q}, [{weights}, #{offset}]",
+            concat!($instruction, " {acc0:v}.4s, {rows0:v}.16b, {left:v}.16b"),
+            concat!($instruction, " {acc2:v}.4s, {rows1:v}.16b, {left:v}.16b"),
+            concat!($instruction, " {acc1:v}.4s, {rows0:v}.16b, {right:v}.16b"),
+            concat!($instruction, " {acc3:v}.4s, {rows1:v}.16b, {right:v}.16b"),
+            weights = in(reg) $weights,
+            offset = const $offset,
+            left = out(vreg) _,
+            right = out(vreg) _,
+            rows0 = in(vreg) $pairs[0],
+            rows1 = in(vreg) $pairs[1],
+            acc0 = inout(vreg) $squares[0][0],
+            acc1 = inout(vreg) $squares[0][1],
+            acc2 = inout(vreg) $squares[1][0],
+            acc3 = inout(vreg) $squares[1][1],
+            options(pure, readonly, nostack, preserves_flags),
+        )
+    };
+}
+
+/// Adds the 2×2 products of each of `H` pairs of rows and of four columns, eight depths at `weights + OFFSET`.
+///
+/// # Safety
+///
+/// The matrix products; 32 readable bytes at `weights + OFFSET`.
+#[inline(always)]
+unsafe fn multiply<const H: usize, const OFFSET: usize, const SIGNED: bool>(
+    squares: &mut [Squares; 2],
+    pairs: &[uint8x16_t; H],
+    weights: *const u8,
+) {
+    // SAFETY: the instructions exist and the bytes can be read, as the caller promises.
+    unsafe {
+        match (H, SIGNED) {
+            (1, true) => multiply_by!("smmla", one, squares, pairs, weights, OFFSET),
+            (1, false) => multiply_by!("usmmla", one, squares, pairs, weights, OFFSET),
+            (_, true) => multiply_by!("smmla", two, squares, pairs, weights, OFFSET),
+            (_, false) => multiply_by!("usmmla", two, squares, pairs, weights, OFFSET),
         }
     }
-    acc
 }
