@@ -8,6 +8,7 @@ use core::arch::x86_64::*;
 use super::Avx2;
 use crate::gemm::dot4::{self, Dot4};
 use crate::gemm::{GemmTable, Layout, Tile, TileCost, TileRows};
+use crate::simd::Simd;
 
 pub(super) static TABLE: GemmTable = GemmTable {
     layout: Layout { name: "i8-group4", group: dot4::GROUP },
@@ -49,9 +50,9 @@ unsafe impl Dot4 for DotPairs {
     }
 
     #[inline(always)]
-    unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the caller promises AVX2.
-        unsafe { _mm256_xor_si256(a, b) }
+    unsafe fn flip(a: __m256i, top_bits: *const i32) -> __m256i {
+        // SAFETY: the caller promises AVX2 and the top bits.
+        unsafe { _mm256_xor_si256(a, Avx2::load(top_bits)) }
     }
 }
 

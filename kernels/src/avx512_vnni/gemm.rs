@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 use super::Avx512;
 use crate::gemm::dot4::{self, Dot4};
 use crate::gemm::{GemmTable, Layout, Tile, TileCost, TileRows};
+use crate::simd::Simd;
 
 /// The kernels of `$rows` rows by each number of panels.
 macro_rules! rows {
@@ -49,9 +50,9 @@ unsafe impl Dot4 for DotZmm {
     }
 
     #[inline(always)]
-    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the caller promises AVX-512F.
-        unsafe { _mm512_xor_si512(a, b) }
+    unsafe fn flip(a: __m512i, top_bits: *const i32) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and the top bits.
+        unsafe { _mm512_xor_si512(a, Avx512::load(top_bits)) }
     }
 }
 

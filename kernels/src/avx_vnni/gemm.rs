@@ -1,5 +1,6 @@
 //! Tiles on `vpdpbusd ymm`. The saturating `vpdpbusds` is never used: offsets cancel mod 2³² only.
 
+use core::arch::asm;
 use core::arch::x86_64::*;
 
 use crate::avx2::Avx2;
@@ -44,10 +45,21 @@ unsafe impl Dot4 for DotYmm {
         unsafe { _mm256_dpbusd_avx_epi32(acc, activations, weights) }
     }
 
-    #[inline(always)]
-    unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the caller promises AVX2.
-        unsafe { _mm256_xor_si256(a, b) }
+    // The compiler wants the feature here to know the register; what it inlines this into has it.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn flip(mut a: __m256i, top_bits: *const i32) -> __m256i {
+        // SAFETY: the caller promises AVX2 and the top bits. From memory, because the tallest tile has no register for
+        // them: given one, the compiler moves accumulators about in the loop.
+        unsafe {
+            asm!(
+                "vpxor {a}, {a}, ymmword ptr [{top_bits}]",
+                a = inout(ymm_reg) a,
+                top_bits = in(reg) top_bits,
+                options(pure, readonly, nostack, preserves_flags),
+            );
+        }
+        a
     }
 }
 

@@ -28,9 +28,16 @@ pub(crate) unsafe trait Dot4 {
         weights: <Self::S as Simd>::I,
     ) -> <Self::S as Simd>::I;
 
-    /// `a ^ b`.
-    unsafe fn xor(a: <Self::S as Simd>::I, b: <Self::S as Simd>::I) -> <Self::S as Simd>::I;
+    /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128. `top_bits` is valid for
+    /// a vector of those bits.
+    unsafe fn flip(a: <Self::S as Simd>::I, top_bits: *const i32) -> <Self::S as Simd>::I;
 }
+
+/// The top bits of the bytes of the widest vector.
+#[repr(align(64))]
+struct TopBits([u32; PANEL]);
+
+static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 
 /// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
 ///
@@ -62,10 +69,9 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             *x = D::S::load(tile.init.add(v * D::S::LANES));
         }
         let mut acc = [init; R];
-        // What turns signed bytes into themselves plus 128. Hidden from the optimizer, which would flip the word before it
-        // is broadcast, at the price of a shuffle for every word.
-        let flip = D::S::splat(0x8080_8080_u32.cast_signed());
-        let flip = if SIGNED { black_box(flip) } else { flip };
+        // Hidden from the optimizer, which would flip a word before it is broadcast, at the price of a shuffle for every word.
+        let top_bits = TOP_BITS.0.as_ptr().cast();
+        let top_bits = if SIGNED { black_box(top_bits) } else { top_bits };
         let full = tile.segment_len / GROUP;
         let mut panel = tile.panels;
         for segment in 0..tile.segments {
@@ -77,7 +83,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);
                 for_each_row!(R, ROW => {
                     let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
-                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, flip, &weights);
+                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);
             }
@@ -85,7 +91,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);
                 for_each_row!(R, ROW => {
                     let word = last_group(at[ROW], tile.segment_len);
-                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, flip, &weights);
+                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);
             }
@@ -116,18 +122,18 @@ unsafe fn load_weights<D: Dot4, const V: usize>(panel: *const u8, stride: usize)
 
 /// # Safety
 ///
-/// The features of `D`.
+/// The features of `D`; `top_bits` is valid for a vector.
 #[inline(always)]
 unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     acc: &mut [<D::S as Simd>::I; V],
     word: i32,
-    flip: <D::S as Simd>::I,
+    top_bits: *const i32,
     weights: &[<D::S as Simd>::I; V],
 ) {
-    // SAFETY: the caller promises the features.
+    // SAFETY: the caller promises the features and the top bits.
     unsafe {
         let activations = D::S::splat(word);
-        let activations = if SIGNED { D::xor(activations, flip) } else { activations };
+        let activations = if SIGNED { D::flip(activations, top_bits) } else { activations };
         for v in 0..V {
             acc[v] = D::dot(acc[v], activations, weights[v]);
         }
