@@ -329,6 +329,14 @@ unsafe fn compute<T: OutputElement>(
             out_rows: found.out_rows,
             out_step: found.out_step,
         };
+        #[cfg(feature = "testing")]
+        super::coverage::record(super::coverage::TileUse {
+            layout: gemm.layout.name,
+            rows: tile_rows.rows,
+            panels: place.width,
+            signed: call.lhs_signed,
+            whole: tile.rows == tile_rows.rows && tile.columns == place.width * PANEL,
+        });
         kernels[place.width - 1](&mut tile);
     }
 }

@@ -17,6 +17,8 @@
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
+#[cfg(feature = "testing")]
+pub mod coverage;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod dot4;
 mod driver;

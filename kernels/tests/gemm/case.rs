@@ -98,12 +98,34 @@ impl Case {
         let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(70)];
         let mut case = Case::new(rng, shape, Rows::Patches(geometry), len);
         if rng.flip() {
-            // Seven bits, which some backends have other kernels for.
-            let flip = if case.weights_signed { 0 } else { 0x80 };
-            let halve = |weight: u8| ((weight ^ flip).cast_signed() >> 1).cast_unsigned() ^ flip;
-            case.weights.iter_mut().for_each(|weight| *weight = halve(*weight));
+            case.halve_weights();
         }
         case
+    }
+
+    /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `narrow`.
+    pub(crate) fn plain(
+        rng: &mut Rng,
+        [rows, depth, columns]: [usize; 3],
+        signed: bool,
+        narrow: bool,
+    ) -> Case {
+        let lhs_rows = Rows::Matrix { row_stride: depth, column_stride: 1 };
+        let mut case = Case::new(rng, [rows, 1, depth, columns], lhs_rows, rows * depth);
+        case.lhs_signed = signed;
+        case.lhs_zero = value(rng.below(256) as u8, signed);
+        case.split = None;
+        if narrow {
+            case.halve_weights();
+        }
+        case
+    }
+
+    /// Leaves weights seven bits, which some backends have other kernels for.
+    fn halve_weights(&mut self) {
+        let flip = if self.weights_signed { 0 } else { 0x80 };
+        let halve = |weight: u8| ((weight ^ flip).cast_signed() >> 1).cast_unsigned() ^ flip;
+        self.weights.iter_mut().for_each(|weight| *weight = halve(*weight));
     }
 
     /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one

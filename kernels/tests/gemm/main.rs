@@ -10,7 +10,7 @@ mod reference;
 mod rng;
 
 use case::Case;
-use eightbit_kernels::gemm::{PackedPanels, PanelError};
+use eightbit_kernels::gemm::{PackedPanels, PanelError, coverage};
 use eightbit_kernels::{Backend, Bytes, Scratch};
 use rng::Rng;
 
@@ -47,6 +47,31 @@ fn tails() {
         cases.push(Case::random(&mut rng, rows, depth, columns));
     }
     suite("gemm/tails", &cases);
+}
+
+/// Every tile of every backend runs, whole and with tails: the choices of plans are enumerated until each was made.
+#[test]
+fn every_tile() {
+    let mut rng = Rng::new(6);
+    let mut cases = Vec::new();
+    for rows in (1..=17).chain([24, 36]) {
+        for columns in [1, 16, 17, 32, 33, 48, 49, 64, 65, 128, 129] {
+            for (signed, narrow) in [(false, false), (false, true), (true, false), (true, true)] {
+                let depth = [3, 8, 17, 64][rng.below(4)];
+                cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, narrow));
+            }
+        }
+    }
+    for backend in Backend::available() {
+        let used = coverage::tiles_used_by(|| {
+            let mut scratch = Scratch::new();
+            cases.iter().for_each(|case| case.check(backend, &case.expected(), &mut scratch));
+        });
+        let mut missing = coverage::all_tiles(backend);
+        missing.retain(|tile| !used.contains(tile));
+        assert!(missing.is_empty(), "{backend}: tiles that no plan takes: {missing:?}");
+    }
+    suite("gemm/every-tile", &cases);
 }
 
 /// Shapes, values, zero points, stages, strides and splits at random.
