@@ -77,7 +77,10 @@ def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
             loops.append((start, end))
     inner = [(a, b) for a, b in loops if not any((a, b) != (c, d) and a <= c and d <= b for c, d in loops)]
     bodies = [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
-    dots = lambda body: Loop(backend, 0, 0, False, body).dots
+
+    def dots(body: list[str]) -> int:
+        return Loop(backend, 0, 0, False, body).dots
+
     best = max(bodies, key=lambda body: dots(body) / len(body), default=[])
     alike = [body for body in bodies if dots(body) == dots(best) and len(body) < 1.3 * len(best)]
     return max(alike, key=len, default=[])
@@ -87,7 +90,7 @@ def tiles(path: str, architecture: str, llvm: str) -> list[Loop]:
     """The inner loop of every tile."""
     found = []
     for name, code in functions(path, architecture, llvm):
-        match = re.match(r"eightbit_kernels::(\w+)::gemm::\w+::<(\d[\w, ]*)>$", name)
+        match = re.match(r"eightbit_kernels::(\w+)::gemm::(?:tile|one)::<(\d[\w, ]*)>$", name)
         if not match or match[1] not in DOTS:
             continue
         backend, constants = match[1], match[2].split(", ")

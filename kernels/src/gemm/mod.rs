@@ -119,7 +119,7 @@ impl TileRows {
     }
 }
 
-/// A kernel: computes a [`Tile`] and those below it, to the last of which the tile is moved.
+/// A kernel: computes a [`Tile`] and those below it, and may move the tile to the last of them.
 ///
 /// # Safety
 ///

@@ -5,7 +5,7 @@
 //!
 //! Rows are read in place, so two of them are zipped for every eight depths, by the pipelines that multiply: of `n`
 //! columns' `n / 2` products and the zip, the share of products is 8/9 in a tile as wide as a panel. Four rows by 24
-//! columns, half of three panels, make it 12/13, with 24 squares in 32 registers.
+//! columns, half of three panels, make it 12/13, with 24 squares in 32 registers. Wide tiles are made of those.
 
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -30,8 +30,8 @@ pub(crate) const TABLE: GemmTable = GemmTable {
         },
         TileRows {
             rows: 4,
-            unsigned: &[tile::<4, 2, 4, false>, two::<4, 2, 4, false>, two::<4, 2, 6, false>],
-            signed: &[tile::<4, 2, 4, true>, two::<4, 2, 4, true>, two::<4, 2, 6, true>],
+            unsigned: &[tile::<4, 2, 4, false>, wide::<2, false>, wide::<3, false>, wide::<4, false>],
+            signed: &[tile::<4, 2, 4, true>, wide::<2, true>, wide::<3, true>, wide::<4, true>],
         },
     ],
     cost: COST,
@@ -64,28 +64,35 @@ unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: boo
     unsafe { down::<R>(first, one::<R, H, V, 0, SIGNED>) }
 }
 
-/// Two tiles side by side, together `R` rows, in `H` pairs, by `2 · V` vectors of four columns.
+/// Four rows by two to four panels: tiles side by side, of 24 columns as far as possible.
 ///
 /// # Safety
 ///
 /// As [`tile`].
 #[target_feature(enable = "neon,i8mm")]
-unsafe fn two<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip. As the last panel has columns, so has the right half.
+unsafe fn wide<const P: usize, const SIGNED: bool>(first: &mut Tile) {
+    const { assert!(P >= 2 && P <= 4) };
+    // SAFETY: the caller's promises, for every tile of the strip. The last of the `P` panels has columns, so each part has.
     unsafe {
-        let left = Tile { columns: 4 * V, ..*first };
-        down::<R>(&left, one::<R, H, V, 0, SIGNED>);
-        let right = first.right(4 * V);
-        if V % PANEL_VECTORS == 0 {
-            down::<R>(&right, one::<R, H, V, 0, SIGNED>);
+        let part = |from, columns| {
+            let rest = first.right(from);
+            Tile { columns: rest.columns.min(columns), ..rest }
+        };
+        if P == 2 {
+            down::<4>(&mut part(0, 16), one::<4, 2, 4, 0, SIGNED>);
+            down::<4>(&mut part(16, 16), one::<4, 2, 4, 0, SIGNED>);
         } else {
-            down::<R>(&right, one::<R, H, V, 2, SIGNED>);
+            down::<4>(&mut part(0, 24), one::<4, 2, 6, 0, SIGNED>);
+            down::<4>(&mut part(24, 24), one::<4, 2, 6, 2, SIGNED>);
+        }
+        if P == 4 {
+            down::<4>(&mut part(48, 16), one::<4, 2, 4, 0, SIGNED>);
         }
     }
 }
 
 /// `R` rows, in `H` pairs, by `V` vectors of four columns, of which vector `FIRST` of a panel is the first.
-
+///
 /// # Safety
 ///
 /// As [`tile`].
