@@ -1,87 +1,56 @@
 #!/usr/bin/env bash
-# Compares the speed of this project with oneDNN's, one thread, in one run: the two take turns on one core, and the
-# medians of the rounds are divided. The ratio is ours over theirs: above 1, we are faster.
+# Compares this project's speed with other libraries': installs those that it can, lets all take turns on one core, writes
+# tables and a chart. README.md says what is compared with what.
 #
-#   benches/peers/run.sh [gemm] [conv]        (default: both)
+#   benches/peers/run.sh [SUITE…] [OPTIONS]      (--help lists them)
 #
-# ROUNDS (default 5), CORE (default 1), BENCH_MS (time per case and round, default 60).
-# The tables are in Markdown; target/peers/OP.csv has the same numbers and the peers' own notes.
-#
-# Both programs print: peer,op,shape,types,prepacked,median,max,min,samples,note, rates in Gop/s (2 per product).
-# Requantized cases have zero points here (`_zp`) and none there: oneDNN's zero points leave its fast paths, and it is
-# its best that we compare with.
+# Everything is installed under benches/peers/_deps (PEERS_DEPS: elsewhere): a virtual environment of Python (some gigabytes, most
+# of them torch's; WITHOUT_TORCH=1 leaves it and FBGEMM out), oneDNN, the programs. What cannot be installed is skipped, loudly.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/benches/peers
+deps=${PEERS_DEPS:-$here/_deps}
 out=${CARGO_TARGET_DIR:-$PWD/target}
-rounds=${ROUNDS:-5}
-core=${CORE:-1}
-[ "$(nproc)" -gt "$core" ] || core=0
-export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 BENCH_MS=${BENCH_MS:-60}
+python=$deps/venv/bin/python
+programs=()
 
-onednn=$("$here/onednn/setup.sh")
-cargo build --release -q -p eightbit-cli
-ours=$out/release/eightbit
-mkdir -p "$out/peers"
-
-compare() {
-    local op=$1 shapes=$here/shapes_$1.txt raw=$out/peers/$1.raw round
-    : >"$raw"
-    for ((round = 1; round <= rounds; round++)); do
-        echo "$op: round $round of $rounds" >&2
-        taskset -c "$core" "$onednn" "$op" "$shapes" >>"$raw"
-        taskset -c "$core" "$ours" bench "$op" --shapes "$shapes" --csv >>"$raw"
-    done
-    awk -F, -v OFS=, -v op="$op" -v csv="$out/peers/$op.csv" -v rounds="$rounds" '
-        function median(list,    n, value, i, j, t) {
-            n = split(list, value, " ")
-            for (i = 2; i <= n; i++) for (j = i; j > 1 && value[j - 1] + 0 > value[j] + 0; j--) {
-                t = value[j]; value[j] = value[j - 1]; value[j - 1] = t
-            }
-            return n % 2 ? value[(n + 1) / 2] : (value[n / 2] + value[n / 2 + 1]) / 2
-        }
-        $5 == "yes" {
-            sub(/_zp$/, "", $4)
-            case_ = $3 SUBSEP $4
-            if (!(case_ in seen)) { seen[case_]; order[++cases] = case_ }
-            rates[$1, case_] = rates[$1, case_] " " $6
-            note[$1, case_] = $10
-        }
-        END {
-            print "shape,dtypes,eightbit,onednn,ratio,eightbit_note,onednn_note" > csv
-            printf "\n### %s: Gop/s, one thread, medians of %d rounds\n\n", op, rounds
-            print "| shape | types | eightbit | oneDNN | ratio |"
-            print "|---|---|---:|---:|---:|"
-            for (i = 1; i <= cases; i++) {
-                split(order[i], key, SUBSEP)
-                if (!(("eightbit", order[i]) in rates) || !(("onednn", order[i]) in rates)) continue
-                mine = median(rates["eightbit", order[i]]); theirs = median(rates["onednn", order[i]])
-                wrong = note["onednn", order[i]] ~ /wrong/ ? " (wrong sums)" : ""
-                printf "| %s | %s | %.1f | %.1f%s | %.2f |\n", key[1], key[2], mine, theirs, wrong, mine / theirs
-                printf "%s,%s,%.3f,%.3f,%.4f,%s,%s\n", key[1], key[2], mine, theirs, mine / theirs, \
-                    note["eightbit", order[i]], note["onednn", order[i]] > csv
-                group = key[2]; if (key[1] ~ /^dw_/) group = "depthwise " group
-                if (!(group in count)) groups[++kinds] = group
-                sum[group] += log(mine / theirs); count[group]++
-            }
-            if (!kinds) { print "no case was measured by both" > "/dev/stderr"; exit 1 }
-            print "\n| geometric mean | cases | ratio |"
-            print "|---|---:|---:|"
-            for (i = 1; i <= kinds; i++) {
-                group = groups[i]
-                printf "| %s | %d | %.3f |\n", group, count[group], exp(sum[group] / count[group])
-            }
-        }' "$raw"
+skip() {
+    echo "ATTENTION: $*" >&2
 }
 
-ops=("$@")
-[ ${#ops[@]} -gt 0 ] || ops=(gemm conv)
-for op in "${ops[@]}"; do
-    case $op in
-    gemm | conv) compare "$op" ;;
-    *)
-        echo "error: unknown operator $op: there are gemm and conv" >&2
-        exit 2
-        ;;
-    esac
-done
+mkdir -p "$deps"
+[ -x "$python" ] || python3 -m venv "$deps/venv"
+stamp=$deps/venv/installed
+if [ "$here/requirements.txt" -nt "$stamp" ]; then
+    echo "installing Python packages into $deps/venv" >&2
+    while read -r package; do
+        "$python" -m pip install -q --disable-pip-version-check "$package" || skip "$package could not be installed"
+    done <"$here/requirements.txt"
+    touch "$stamp"
+fi
+if [ -z "${WITHOUT_TORCH:-}" ] && ! "$python" -c 'import torch, torchvision' 2>/dev/null; then
+    echo "installing torch: some gigabytes" >&2
+    "$python" -m pip install -q --disable-pip-version-check torch torchvision || skip "torch could not be installed"
+fi
+"$python" -c 'import matplotlib, numpy' || { echo "error: the report needs matplotlib and numpy" >&2; exit 1; }
+
+# Neither help nor a report measures anything.
+case " $* " in
+*" --help "* | *" -h "* | *" report "*) ;;
+*)
+    cargo build --release -q -p eightbit-cli
+    programs+=(--program-eightbit "$out/release/eightbit")
+    if onednn=$(PEERS_DEPS="$deps" "$here/onednn/setup.sh"); then
+        programs+=(--program-onednn "$onednn")
+    else
+        skip "oneDNN could not be installed"
+    fi
+    if CARGO_TARGET_DIR="$deps/rust" cargo build --release -q --locked --manifest-path "$here/rust/Cargo.toml"; then
+        programs+=(--program-rust "$deps/rust/release/rust-peers")
+    else
+        skip "the crates rten-gemm, tract-linalg and gemmkit could not be built"
+    fi
+    ;;
+esac
+
+PYTHONPATH="$here" exec "$python" -m comparison --out "$out/peers" "${programs[@]}" "$@"

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::bench::types::Types;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
 #[derive(Parser)]
@@ -246,28 +248,98 @@ pub(crate) struct CpuArgs {
     pub(crate) json: bool,
 }
 
-/// Measure the kernels, shape by shape, on one thread: Gop/s and the fraction of this machine's measured peak.
+/// Measure kernels, shape by shape, or whole networks: as fractions of this machine's measured peak, or in milliseconds.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
   eightbit bench gemm
+  eightbit bench gemm --types u8s8s32,u8s8s32_narrow --backend avx2 512
   eightbit bench conv dw_3x3
-  eightbit bench gemm --backend portable 1024
+  eightbit bench conv --shapes SHAPES.txt --csv
+  eightbit bench gemm 1024 --threads 2
+  eightbit bench model resnet50.int8.onnx
+  eightbit bench peak
+
+The columns of --csv: peer,op,shape,types,prepacked,median,max,min,samples,note (Gop/s; for models, runs per second)."
+)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) what: BenchCommand,
+}
+
+/// What `bench` can measure.
+#[derive(Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Matrix multiplications.
+    #[command(after_help = "Examples:
+  eightbit bench gemm
+  eightbit bench gemm tiny
+  eightbit bench gemm --types u8u8u8_zeros,s8s8s8 --check 3136x64x64
   eightbit bench gemm --shapes SHAPES.txt --csv
 
-A shape file has a shape a line: `name M K N` for gemm (M rows of activations, N output channels),
-`name H(=W) Cin Cout R stride pad groups` for conv.
-The columns of --csv: peer,op,shape,dtypes,prepacked,median,max,min,samples,note (Gop/s; the note is the backend).")]
-pub(crate) struct BenchArgs {
-    /// What to measure.
-    pub(crate) kind: BenchKind,
+A shape file has a shape a line: `name M K N`, M rows of activations, N output channels; a word after them is its class.")]
+    Gemm(KernelArgs),
+    /// Convolutions.
+    #[command(after_help = "Examples:
+  eightbit bench conv
+  eightbit bench conv depthwise
+  eightbit bench conv --types u8s8u8,u8s8s32 --check 3x3
+  eightbit bench conv --shapes SHAPES.txt --csv
 
-    /// Measure only the shapes with this in their name.
+A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a word after them is its class.")]
+    Conv(KernelArgs),
+    /// Whole networks: milliseconds for a run.
+    #[command(after_help = "Examples:
+  eightbit bench model resnet50.int8.onnx
+  eightbit bench model resnet50.onnx resnet50.int8.onnx --budget 2000 --json
+  eightbit bench model mobilenet.int8.onnx --threads 2")]
+    Model(ModelArgs),
+    /// What the CPU's multipliers can do at best, on registers only.
+    #[command(after_help = "Examples:
+  eightbit bench peak
+  eightbit bench peak --backend avx2 --csv")]
+    Peak(MeasureArgs),
+}
+
+/// Which calls of kernels to measure.
+#[derive(Args)]
+pub(crate) struct KernelArgs {
+    /// Measure only the shapes with this in their name, or of the class with this name.
     pub(crate) filter: Option<String>,
 
     /// A file of shapes, instead of the embedded ones.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     pub(crate) shapes: Option<PathBuf>,
 
+    /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
+    /// Weights are full-range and have no zero point, unless one of these follows: _narrow (seven bits), _zero (a zero
+    /// point), _zeros (one for each channel). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    pub(crate) types: Vec<Types>,
+
+    /// Compare results with the reference before measuring; all of them, or evenly spread rows where they are many.
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+}
+
+/// Which networks to measure.
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// Networks: ONNX files, float or eight-bit.
+    #[arg(value_name = "MODEL", required_unless_present = "stdin")]
+    pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+}
+
+/// How to measure, and how to tell.
+#[derive(Args)]
+pub(crate) struct MeasureArgs {
     /// The backend to measure, instead of the best one: see `eightbit cpu`.
     #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
@@ -283,15 +355,11 @@ pub(crate) struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-}
 
-/// What `bench` can measure.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum BenchKind {
-    /// Matrix multiplications.
-    Gemm,
-    /// Convolutions.
-    Conv,
+    /// Read what to measure from standard input, a shape or file a line, and answer each line when it is read, with an
+    /// empty line at the end: for programs that let several libraries take turns.
+    #[arg(long, requires = "csv", conflicts_with = "filter")]
+    pub(crate) stdin: bool,
 }
 
 #[cfg(test)]

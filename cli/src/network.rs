@@ -81,17 +81,22 @@ impl Network {
 
     /// Whether the network computes in eight bits already, at least in part.
     pub(crate) fn is_eight_bit(&self) -> bool {
-        const OPERATORS: [&str; 7] = [
-            "QuantizeLinear",
-            "DequantizeLinear",
-            "QLinearConv",
-            "QLinearMatMul",
-            "ConvInteger",
-            "MatMulInteger",
-            "DynamicQuantizeLinear",
-        ];
-        self.graph.nodes.iter().any(|node| OPERATORS.iter().any(|op| node.is(op)))
+        is_eight_bit(&self.graph)
     }
+}
+
+/// Whether a node of the graph computes in eight bits.
+pub(crate) fn is_eight_bit(graph: &Graph) -> bool {
+    const OPERATORS: [&str; 7] = [
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+        "DynamicQuantizeLinear",
+    ];
+    graph.nodes.iter().any(|node| OPERATORS.iter().any(|op| node.is(op)))
 }
 
 /// The reason if a constant holds a value that is not a number: whatever is computed with it is not one either.

@@ -1,32 +1,84 @@
 //! Measures convolutions.
 
-use std::time::Duration;
+use eightbit::{Conv2d, Conv2dShape, Element, Error, OutputElement, Workspace, reference};
 
-use eightbit::{Backend, Conv2d, ElementType, Error, Per, Requantize, Stage, Workspace};
-
+use crate::bench::check::Verdict;
 use crate::bench::shapes::ConvShape;
-use crate::bench::{Line, bytes, signed_bytes, timing};
+use crate::bench::types::{Build, Types};
+use crate::bench::{Case, Setup, biases, random};
 
-/// Measures `conv`: NHWC, `u8` activations with a zero point, `i8` weights and a scale per channel, `u8` out.
+/// Products that are computed for the reference, which takes about a nanosecond for each.
+const CHECKED_PRODUCTS: usize = 1 << 27;
+
+/// The convolution `conv` with these types: NHWC, weights packed, a zero point of the activations, a bias.
 /// Products with padding count as operations, as they do for the peers.
-pub(crate) fn line(backend: Backend, conv: &ConvShape, budget: Duration) -> Result<Line, Error> {
-    let shape = &conv.shape;
-    let [height, width] = shape.output();
-    let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
-    let weights = signed_bytes(shape.out_channels * taps);
-    let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
-    let mut out = vec![0u8; height * width * shape.out_channels];
-    // The scales and the zero point of the peers' drivers.
-    let scales = Per::Channel(vec![0.02 * 0.01 / 2.0; shape.out_channels]);
-    let bias = vec![100i32; shape.out_channels];
-    let stage = Stage::Requantize(Requantize::new(scales, 128, ElementType::U8));
-    let packed = Conv2d::pack(backend, shape, &weights, 0)?;
-    let plan = Conv2d::new(*shape, packed, ElementType::U8, 128, Some(&bias), &stage)?;
-    let mut workspace = Workspace::with_capacity(plan.workspace_bytes());
-    // What can fail, fails at the first call: the ones that are measured are the same.
-    plan.run(&input, &mut out, &mut workspace)?;
-    let operations = 2.0 * out.len() as f64 * taps as f64;
-    let rates = timing::measure(operations, budget, || drop(plan.run(&input, &mut out, &mut workspace)));
-    std::hint::black_box(&out);
-    Ok(Line { shape: conv.name.clone(), types: "u8s8u8_nhwc_zp", rates, path: plan.explain() })
+pub(crate) fn case(setup: &Setup, conv: &ConvShape, types: Types) -> Result<Case, Error> {
+    types.build(ConvCase { setup, conv, types })
+}
+
+struct ConvCase<'a> {
+    setup: &'a Setup,
+    conv: &'a ConvShape,
+    types: Types,
+}
+
+impl Build for ConvCase<'_> {
+    fn build<A: Element, W: Element, T: OutputElement + Into<i32>>(self) -> Result<Case, Error> {
+        let ConvCase { setup, conv, types } = self;
+        let (shape, channels) = (conv.shape, conv.shape.out_channels);
+        let [height, width] = shape.output();
+        let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
+        let input = random::<A>(shape.input[0] * shape.input[1] * shape.in_channels);
+        let weights = types.random_weights::<W>(channels * taps);
+        let (bias, stage) = (biases(channels), types.stage(channels));
+        let (input_zero, weight_zeros) = (types.activation_zero(), types.weight_zeros(channels));
+        let packed = Conv2d::pack(setup.backend, &shape, &weights, weight_zeros.clone())?;
+        let plan = Conv2d::new(shape, packed, A::TYPE, input_zero, Some(&bias), &stage)?;
+        let path = plan.explain();
+        let mut out = vec![T::default(); height * width * channels];
+        let mut workspaces = setup.workspaces(plan.workspace_bytes());
+        // What can fail, fails at the first call: the ones that are measured are the same.
+        convolve(&plan, &input, &mut out, &mut workspaces)?;
+        let verdict = setup.check.then(|| {
+            // The first channels only, if all are too many: each has weights of its own.
+            let most = (CHECKED_PRODUCTS / (height * width * taps)).clamp(1, channels);
+            let checked = if shape.groups == 1 { most } else { channels };
+            let part = Conv2dShape { out_channels: checked, ..shape };
+            let sums = reference::conv2d(&part, &input, input_zero, &weights, &weight_zeros, Some(&bias));
+            let results = out.chunks_exact(channels).flat_map(|pixel| &pixel[..checked]).copied();
+            let mut verdict = Verdict::default();
+            verdict.add(results, &sums, &stage, |index| index % checked);
+            verdict
+        });
+        let operations = 2.0 * out.len() as f64 * taps as f64;
+        Ok(Case {
+            shape: conv.name.clone(),
+            types: types.to_string(),
+            path,
+            verdict,
+            measure: Box::new(move |stopwatch| {
+                let rates = stopwatch.measure(operations, || {
+                    drop(convolve(&plan, &input, &mut out, &mut workspaces));
+                });
+                std::hint::black_box(&out);
+                rates
+            }),
+        })
+    }
+}
+
+/// One call, on as many threads as there are workspaces.
+fn convolve<A: Element, T: OutputElement>(
+    plan: &Conv2d,
+    input: &[A],
+    out: &mut [T],
+    workspaces: &mut [Workspace],
+) -> Result<(), Error> {
+    match workspaces {
+        [workspace] => plan.run(input, out, workspace),
+        #[cfg(feature = "rayon")]
+        _ => plan.run_rayon(input, out, workspaces),
+        #[cfg(not(feature = "rayon"))]
+        _ => unreachable!("without the feature rayon there is one thread"),
+    }
 }

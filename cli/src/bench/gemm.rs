@@ -1,52 +1,84 @@
 //! Measures matrix multiplications.
 
-use std::time::Duration;
-
 use eightbit::{
-    Backend, Element, ElementType, Error, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per,
-    Requantize, Stage, Workspace,
+    Element, Error, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Workspace, reference,
 };
 
+use crate::bench::check::{Verdict, sample};
 use crate::bench::shapes::GemmShape;
-use crate::bench::{Line, bytes, signed_bytes, timing};
+use crate::bench::types::{Build, Types};
+use crate::bench::{Case, Setup, biases, random};
 
-/// Measures `shape` with raw `i32` results and with results requantized per channel, as the peers' drivers do.
-pub(crate) fn lines(backend: Backend, shape: &GemmShape, budget: Duration) -> Result<Vec<Line>, Error> {
-    let weights = signed_bytes(shape.k * shape.n);
-    let pack = || PackedWeights::pack(backend, &MatRef::new(&weights, shape.k, shape.n)?, 0);
-    let (unsigned, signed) = (bytes(shape.m * shape.k), signed_bytes(shape.m * shape.k));
-    let raw = Stage::ACCUMULATORS;
-    // The scales and the zero point of the peers' drivers.
-    let scales = Per::Channel(vec![0.02 * 0.01 / 2.0; shape.n]);
-    let bias = vec![100i32; shape.n];
-    let requantize = Stage::Requantize(Requantize::new(scales, 128, ElementType::U8));
-    let u8s32 = Gemm::new(pack()?, ElementType::U8, 0, None, &raw)?;
-    let i8s32 = Gemm::new(pack()?, ElementType::I8, 0, None, &raw)?;
-    let u8u8 = Gemm::new(pack()?, ElementType::U8, 128, Some(&bias), &requantize)?;
-    Ok(vec![
-        line::<u8, i32>(&u8s32, shape, &unsigned, "u8s8s32", budget)?,
-        line::<i8, i32>(&i8s32, shape, &signed, "s8s8s32", budget)?,
-        line::<u8, u8>(&u8u8, shape, &unsigned, "u8s8u8_perchan_zp", budget)?,
-    ])
+/// Products that are computed for the reference, which takes about a nanosecond for each.
+const CHECKED_PRODUCTS: usize = 1 << 25;
+
+/// The multiplication of `shape` with these types: weights packed, a zero point of the activations, a bias.
+pub(crate) fn case(setup: &Setup, shape: &GemmShape, types: Types) -> Result<Case, Error> {
+    types.build(GemmCase { setup, shape, types })
 }
 
-fn line<A: Element, T: OutputElement>(
+struct GemmCase<'a> {
+    setup: &'a Setup,
+    shape: &'a GemmShape,
+    types: Types,
+}
+
+impl Build for GemmCase<'_> {
+    fn build<A: Element, W: Element, T: OutputElement + Into<i32>>(self) -> Result<Case, Error> {
+        let GemmCase { setup, shape, types } = self;
+        let &GemmShape { m, k, n, .. } = shape;
+        let lhs = random::<A>(m * k);
+        let weights = types.random_weights::<W>(k * n);
+        let (bias, stage) = (biases(n), types.stage(n));
+        let (lhs_zero, weight_zeros) = (types.activation_zero(), types.weight_zeros(n));
+        let matrix = MatRef::new(&weights, k, n)?;
+        let packed = PackedWeights::pack(setup.backend, &matrix, weight_zeros.clone())?;
+        let gemm = Gemm::new(packed, A::TYPE, lhs_zero, Some(&bias), &stage)?;
+        let path = gemm.explain(m);
+        let mut out = vec![T::default(); m * n];
+        let mut workspaces = setup.workspaces(gemm.workspace_bytes());
+        // What can fail, fails at the first call: the ones that are measured are the same.
+        multiply(&gemm, &lhs, &mut out, [m, k, n], &mut workspaces)?;
+        let verdict = setup.check.then(|| {
+            let mut verdict = Verdict::default();
+            for row in sample(m, CHECKED_PRODUCTS / (k * n)) {
+                let Ok(one) = MatRef::new(&lhs[row * k..][..k], 1, k) else { continue };
+                let sums = reference::gemm(&one, lhs_zero, &matrix, &weight_zeros, Some(&bias));
+                verdict.add(out[row * n..][..n].iter().copied(), &sums, &stage, |column| column);
+            }
+            verdict
+        });
+        let operations = 2.0 * m as f64 * k as f64 * n as f64;
+        Ok(Case {
+            shape: shape.name.clone(),
+            types: types.to_string(),
+            path,
+            verdict,
+            measure: Box::new(move |stopwatch| {
+                let rates = stopwatch.measure(operations, || {
+                    drop(multiply(&gemm, &lhs, &mut out, [m, k, n], &mut workspaces));
+                });
+                std::hint::black_box(&out);
+                rates
+            }),
+        })
+    }
+}
+
+/// One call, on as many threads as there are workspaces.
+fn multiply<A: Element, T: OutputElement>(
     gemm: &Gemm,
-    shape: &GemmShape,
     lhs: &[A],
-    types: &'static str,
-    budget: Duration,
-) -> Result<Line, Error> {
-    let mut out = vec![T::default(); shape.m * shape.n];
-    let mut workspace = Workspace::with_capacity(gemm.workspace_bytes());
-    let mut call = || {
-        let lhs = MatRef::new(lhs, shape.m, shape.k)?;
-        gemm.run(lhs, MatMut::new(&mut out, shape.m, shape.n)?, &mut workspace)
-    };
-    // What can fail, fails at the first call: the ones that are measured are the same.
-    call()?;
-    let operations = 2.0 * shape.m as f64 * shape.k as f64 * shape.n as f64;
-    let rates = timing::measure(operations, budget, || drop(call()));
-    std::hint::black_box(&out);
-    Ok(Line { shape: shape.name.clone(), types, rates, path: gemm.explain(shape.m) })
+    out: &mut [T],
+    [m, k, n]: [usize; 3],
+    workspaces: &mut [Workspace],
+) -> Result<(), Error> {
+    let (lhs, out) = (MatRef::new(lhs, m, k)?, MatMut::new(out, m, n)?);
+    match workspaces {
+        [workspace] => gemm.run(lhs, out, workspace),
+        #[cfg(feature = "rayon")]
+        _ => gemm.run_rayon(lhs, out, workspaces),
+        #[cfg(not(feature = "rayon"))]
+        _ => unreachable!("without the feature rayon there is one thread"),
+    }
 }

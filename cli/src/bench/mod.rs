@@ -1,37 +1,69 @@
-//! Microbenchmarks: one thread, packed weights, rates as a fraction of what this machine can do at best.
+//! Benchmarks: packed weights, plans made beforehand, rates as a fraction of what this machine can do at best.
+//!
+//! A [`Case`] is everything that one measurement needs; [`gemm`], [`conv`] and [`model`] make them.
 
+pub(crate) mod check;
 pub(crate) mod conv;
 pub(crate) mod gemm;
+pub(crate) mod model;
 pub(crate) mod peak;
 pub(crate) mod shapes;
 pub(crate) mod timing;
+pub(crate) mod types;
 
-use crate::bench::timing::Rates;
+use eightbit::{Backend, Element, Workspace};
 
-/// One measurement: how fast one kind of call is on one shape.
-pub(crate) struct Line {
-    pub(crate) shape: String,
-    /// Types of activations, weights and output as the peers' drivers write them: `u8s8s32`.
-    pub(crate) types: &'static str,
-    pub(crate) rates: Rates,
-    /// Which path the call took.
-    pub(crate) path: String,
+use crate::bench::check::Verdict;
+use crate::bench::timing::{Rates, Stopwatch};
+
+/// What all cases of a run have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) backend: Backend,
+    pub(crate) threads: usize,
+    /// Whether results are compared with the reference before they are timed.
+    pub(crate) check: bool,
 }
 
-/// Random bytes that are the same in every run (xorshift), over the whole range of the type.
-pub(crate) fn bytes(len: usize) -> Vec<u8> {
+impl Setup {
+    /// One workspace for each thread.
+    fn workspaces(&self, bytes: usize) -> Vec<Workspace> {
+        (0..self.threads).map(|_| Workspace::with_capacity(bytes)).collect()
+    }
+}
+
+/// One kind of call on one shape, ready to be measured.
+pub(crate) struct Case {
+    pub(crate) shape: String,
+    /// Types of activations, weights and output as the peers' drivers write them.
+    pub(crate) types: String,
+    /// Which path the call takes.
+    pub(crate) path: String,
+    /// How its results compare with the reference, if that was asked.
+    pub(crate) verdict: Option<Verdict>,
+    measure: Box<dyn FnMut(&Stopwatch) -> Rates + Send>,
+}
+
+impl Case {
+    pub(crate) fn measure(&mut self, stopwatch: &Stopwatch) -> Rates {
+        stopwatch.on_its_threads(|| (self.measure)(stopwatch))
+    }
+}
+
+/// Random elements that are the same in every run (xorshift), over the whole range of the type.
+pub(crate) fn random<T: Element>(len: usize) -> Vec<T> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     std::iter::repeat_with(|| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        (state >> 32) as u8
+        T::from_low_bits((state >> 32) as i32)
     })
     .take(len)
     .collect()
 }
 
-/// The same as signed bytes.
-pub(crate) fn signed_bytes(len: usize) -> Vec<i8> {
-    bytes(len).into_iter().map(u8::cast_signed).collect()
+/// Biases of all sizes and both signs, the same in every run.
+fn biases(len: usize) -> Vec<i32> {
+    random::<i8>(len).into_iter().map(|bias| i32::from(bias) * 37).collect()
 }

@@ -1,16 +1,17 @@
 //! What this machine can do at best: the measure for every other rate.
 
-use std::time::Duration;
-
 use eightbit::{Backend, Error};
 use eightbit_kernels::peak;
 
 use crate::bench::shapes::GemmShape;
-use crate::bench::{gemm, timing};
+use crate::bench::timing::{Rates, Stopwatch};
+use crate::bench::types::Types;
+use crate::bench::{Setup, gemm};
 
 /// A rate in Gop/s that nothing should exceed, and what it was measured with.
 pub(crate) struct Peak {
-    pub(crate) rate: f64,
+    /// The greatest of the rates is the peak: whatever disturbs a loop on registers makes it slower.
+    pub(crate) rates: Rates,
     pub(crate) what: String,
 }
 
@@ -20,33 +21,32 @@ const PASSES: u64 = 1000;
 /// Sizes whose operands and results stay in the smallest first-level caches (32 KiB).
 const SIZES: [[usize; 3]; 3] = [[48, 128, 48], [24, 256, 48], [96, 64, 64]];
 
+impl Peak {
+    pub(crate) fn rate(&self) -> f64 {
+        self.rates.max
+    }
+}
+
 /// Measures the peak of `backend` on this machine: that of its instructions, on registers only; where there is no such
 /// sequence, the backend's own best on data in the first-level cache.
-pub(crate) fn measure(backend: Backend, budget: Duration) -> Result<Peak, Error> {
-    let mut best = Peak { rate: 0.0, what: String::new() };
-    let mut offer = |rate: f64, what: String| {
-        if rate > best.rate {
-            best = Peak { rate, what };
-        }
-    };
+pub(crate) fn measure(backend: Backend, stopwatch: &Stopwatch) -> Result<Peak, Error> {
+    let mut peaks = Vec::new();
     for sequence in peak::sequences(backend) {
         let operations = (sequence.operations() * PASSES) as f64;
-        let rates = timing::measure(operations, budget, || sequence.run(PASSES));
-        offer(rates.max, format!("{}, on registers only", sequence.instructions()));
+        let rates = stopwatch.measure(operations, || sequence.run(PASSES));
+        peaks.push(Peak { rates, what: format!("{}, on registers only", sequence.instructions()) });
     }
-    if peak::sequences(backend).is_empty() {
+    if peaks.is_empty() {
+        let setup = Setup { backend, threads: 1, check: false };
         for [m, k, n] in SIZES {
-            let shape = GemmShape { name: format!("{m}×{k}×{n}"), m, k, n };
-            for line in gemm::lines(backend, &shape, budget)? {
-                offer(
-                    line.rates.max,
-                    format!(
-                        "the backend's own best on data in the first-level cache ({}, {})",
-                        shape.name, line.types
-                    ),
-                );
+            let shape = GemmShape { name: format!("{m}×{k}×{n}"), class: String::new(), m, k, n };
+            for types in [Types::U8S8S32, Types::S8S8S32] {
+                let rates = gemm::case(&setup, &shape, types)?.measure(stopwatch);
+                let (data, place) = (&shape.name, "on data in the first-level cache");
+                peaks.push(Peak { rates, what: format!("the backend's own best {place} ({data}, {types})") });
             }
         }
     }
-    Ok(best)
+    let best = peaks.into_iter().max_by(|one, other| one.rate().total_cmp(&other.rate()));
+    best.ok_or_else(|| Error::Shape { what: "peak", why: format!("nothing to measure for {backend}") })
 }

@@ -1,4 +1,5 @@
-//! Shape files, in the format of the drivers that measure the peers: one shape a line, `#` begins a comment.
+//! Shape files, in the format of the drivers that measure the peers: one shape a line, a word for its class at the end if it
+//! has one, `#` begins a comment.
 
 use std::path::Path;
 
@@ -25,6 +26,8 @@ const ELEMENT_LIMIT: usize = 1 << 30;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GemmShape {
     pub(crate) name: String,
+    /// What kind of shape it is, if the file says.
+    pub(crate) class: String,
     pub(crate) m: usize,
     pub(crate) k: usize,
     pub(crate) n: usize,
@@ -34,21 +37,24 @@ pub(crate) struct GemmShape {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConvShape {
     pub(crate) name: String,
+    /// What kind of shape it is, if the file says.
+    pub(crate) class: String,
     pub(crate) shape: Conv2dShape,
 }
 
 /// Lines of `name M K N`.
 pub(crate) fn gemm(path: &Path, text: &str) -> Result<Vec<GemmShape>, CliError> {
-    parse(path, text, "name M K N", |name, [m, k, n]: [usize; 3]| {
+    parse(path, text, "name M K N", |name, class, [m, k, n]: [usize; 3]| {
         let fits = ![m, k, n].contains(&0) && is_small(&[m, k]) && is_small(&[k, n]) && is_small(&[m, n]);
-        fits.then_some(GemmShape { name, m, k, n })
+        fits.then_some(GemmShape { name, class, m, k, n })
     })
 }
 
 /// Lines of `name H(=W) Cin Cout R stride pad groups`.
 pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> {
     let columns = "name H(=W) Cin Cout R stride pad groups";
-    parse(path, text, columns, |name, [side, inputs, outputs, kernel, stride, pad, groups]: [usize; 7]| {
+    parse(path, text, columns, |name, class, sizes: [usize; 7]| {
+        let [side, inputs, outputs, kernel, stride, pad, groups] = sizes;
         let shape = Conv2dShape {
             stride: [stride; 2],
             pad: Padding::same(pad),
@@ -60,7 +66,7 @@ pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> 
         let fits = is_small(&[side, side, inputs])
             && is_small(&[height, width, outputs])
             && is_small(&[kernel, kernel, inputs, outputs]);
-        fits.then_some(ConvShape { name, shape })
+        fits.then_some(ConvShape { name, class, shape })
     })
 }
 
@@ -73,17 +79,22 @@ fn parse<T, const N: usize>(
     path: &Path,
     text: &str,
     columns: &str,
-    build: impl Fn(String, [usize; N]) -> Option<T>,
+    build: impl Fn(String, String, [usize; N]) -> Option<T>,
 ) -> Result<Vec<T>, CliError> {
     let mut shapes = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
         let Some(name) = words.next() else { continue };
-        let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
+        let mut words: Vec<&str> = words.collect();
+        // The class is the one word that need not be there.
+        let class = if words.len() == N + 1 { words.pop() } else { None };
+        let numbers: Option<Vec<usize>> = words.iter().map(|word| word.parse().ok()).collect();
+        // A comma would end the column of a CSV line.
+        let plain = |word: &str| word.replace(',', ";");
         let shape = numbers
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
-            // A comma would end the column of a CSV line.
-            .and_then(|numbers| build(name.replace(',', ";"), numbers));
+            .filter(|_| class.is_none_or(|class| class.parse::<usize>().is_err()))
+            .and_then(|numbers| build(plain(name), plain(class.unwrap_or_default()), numbers));
         let reason = || format!("not a shape that makes sense: {columns} are needed");
         shapes.push(shape.ok_or_else(|| CliError::text(path, index + 1, reason()))?);
     }
@@ -101,7 +112,8 @@ mod tests {
     fn the_embedded_shapes_parse() {
         let path = Path::new("embedded");
         let gemms = gemm(path, GEMM).expect("valid");
-        assert_eq!(gemms[0], GemmShape { name: "64x64x64".into(), m: 64, k: 64, n: 64 });
+        let cube = gemms.iter().find(|shape| shape.name == "64x64x64").expect("it is there");
+        assert_eq!((cube.class.as_str(), cube.m, cube.k, cube.n), ("cube", 64, 64, 64));
         let convs = conv(path, CONV).expect("valid");
         assert_eq!(convs[0].shape.output(), [112, 112]);
         assert!(convs.iter().any(|conv| conv.shape.is_depthwise()));

@@ -1,7 +1,8 @@
 //! The rules of measuring, the same as those of the drivers that measure the peers: CPU time of the thread, samples of at
 //! least 0.3 ms, medians.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Rates in Gop/s over the samples of one measurement.
 #[derive(Clone, Copy, Debug)]
@@ -12,32 +13,33 @@ pub(crate) struct Rates {
     pub(crate) samples: usize,
 }
 
-/// What a clock that can be compared only with itself shows.
+/// Measures calls for a time, by the clock that fits the number of threads.
 #[derive(Clone, Copy)]
-struct Moment(Duration);
-
-impl Moment {
-    /// CPU time of this thread: leaves out the slices in which another process held the core.
-    #[cfg(unix)]
-    fn now() -> Self {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Self(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
-    }
-
-    /// Wall-clock time, where there is no portable clock of the thread.
-    #[cfg(not(unix))]
-    fn now() -> Self {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        Self(START.get_or_init(std::time::Instant::now).elapsed())
-    }
-
-    fn elapsed(self) -> f64 {
-        (Self::now().0 - self.0).as_secs_f64()
-    }
+pub(crate) struct Stopwatch {
+    pub(crate) budget: Duration,
+    pub(crate) threads: usize,
 }
 
-/// The name of the clock, for the output.
-pub(crate) const CLOCK: &str = if cfg!(unix) { "CPU time of the thread" } else { "wall-clock time" };
+/// What a clock shows; only differences mean something.
+type Moment = Duration;
+
+/// CPU time of this thread: leaves out the slices in which another process held the core.
+#[cfg(unix)]
+fn thread_time() -> Moment {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// There is no portable clock of the thread.
+#[cfg(not(unix))]
+fn thread_time() -> Moment {
+    wall_time()
+}
+
+fn wall_time() -> Moment {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
 
 /// No sample is shorter, in seconds: the clock's own cost must not show.
 const SAMPLE: f64 = 3e-4;
@@ -46,49 +48,67 @@ const MAX_SAMPLES: usize = 60;
 /// However slow the call is, so much is enough.
 const MAX_SECONDS: f64 = 1.5;
 
-/// Measures `call`, which does `operations` operations, for about `budget`.
-pub(crate) fn measure(operations: f64, budget: Duration, mut call: impl FnMut()) -> Rates {
-    let budget = budget.as_secs_f64();
-    let mut time = |calls: u64| {
-        let start = Moment::now();
-        for _ in 0..calls {
-            call();
+impl Stopwatch {
+    /// The name of the clock, for the output.
+    pub(crate) fn clock(&self) -> &'static str {
+        if cfg!(unix) && self.threads == 1 { "CPU time of the thread" } else { "wall-clock time" }
+    }
+
+    /// Calls `work` where its threads are: for more than one, on a thread of the pool, which then need not be woken.
+    pub(crate) fn on_its_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        #[cfg(feature = "rayon")]
+        if self.threads > 1 {
+            return rayon::scope(|_| work());
         }
-        start.elapsed()
-    };
-    let start = Moment::now();
-    time(2);
-    let mut calls = 1u64;
-    loop {
-        let seconds = time(calls);
-        if seconds > SAMPLE {
-            break;
-        }
-        calls = if seconds < SAMPLE / 10.0 {
-            calls.saturating_mul(8)
-        } else {
-            (calls as f64 * 1.2 * SAMPLE / seconds) as u64 + 1
+        work()
+    }
+
+    /// Measures `call`, which does `operations` operations.
+    pub(crate) fn measure(&self, operations: f64, mut call: impl FnMut()) -> Rates {
+        let now = if self.threads == 1 { thread_time } else { wall_time };
+        let since = |start: Moment| (now() - start).as_secs_f64();
+        let budget = self.budget.as_secs_f64();
+        let mut time = |calls: u64| {
+            let start = now();
+            for _ in 0..calls {
+                call();
+            }
+            since(start)
         };
-    }
-    // Clocks and caches settle before samples count.
-    while start.elapsed() < budget * 0.3 {
-        time(1);
-    }
-    let mut rates = Vec::new();
-    let start = Moment::now();
-    while rates.len() < MIN_SAMPLES || (start.elapsed() < budget && rates.len() < MAX_SAMPLES) {
-        rates.push(operations * calls as f64 / time(calls) * 1e-9);
-        if start.elapsed() > MAX_SECONDS {
-            break;
+        let start = now();
+        time(2);
+        let mut calls = 1u64;
+        loop {
+            let seconds = time(calls);
+            if seconds > SAMPLE {
+                break;
+            }
+            calls = if seconds < SAMPLE / 10.0 {
+                calls.saturating_mul(8)
+            } else {
+                (calls as f64 * 1.2 * SAMPLE / seconds) as u64 + 1
+            };
         }
-    }
-    rates.sort_by(f64::total_cmp);
-    let at = |index: usize| rates.get(index).copied().unwrap_or(0.0);
-    Rates {
-        median: at(rates.len() / 2),
-        max: at(rates.len().saturating_sub(1)),
-        min: at(0),
-        samples: rates.len(),
+        // Clocks and caches settle before samples count.
+        while since(start) < budget * 0.3 {
+            time(1);
+        }
+        let mut rates = Vec::new();
+        let start = now();
+        while rates.len() < MIN_SAMPLES || (since(start) < budget && rates.len() < MAX_SAMPLES) {
+            rates.push(operations * calls as f64 / time(calls) * 1e-9);
+            if since(start) > MAX_SECONDS {
+                break;
+            }
+        }
+        rates.sort_by(f64::total_cmp);
+        let at = |index: usize| rates.get(index).copied().unwrap_or(0.0);
+        Rates {
+            median: at(rates.len() / 2),
+            max: at(rates.len().saturating_sub(1)),
+            min: at(0),
+            samples: rates.len(),
+        }
     }
 }
 
@@ -99,7 +119,8 @@ mod tests {
     #[test]
     fn samples_are_ordered_and_positive() {
         let mut sum = 0u64;
-        let rates = measure(1e4, Duration::from_millis(5), || {
+        let stopwatch = Stopwatch { budget: Duration::from_millis(5), threads: 1 };
+        let rates = stopwatch.measure(1e4, || {
             for value in 0..10_000u64 {
                 sum = std::hint::black_box(sum.wrapping_add(value));
             }

@@ -18,6 +18,6 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Quantize(args) => quantize::run(args, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads)?, out),
         Command::Cpu(args) => cpu::run(args, out),
-        Command::Bench(args) => bench::run(args, out),
+        Command::Bench(args) => bench::run(args, &Settings::new(cli.threads)?, out),
     }
 }

@@ -1,0 +1,64 @@
+"""The classes of shapes, and the ratio to the best peer that each should reach on a CPU with AVX-512 VNNI."""
+
+import dataclasses
+import statistics
+
+from . import peers
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    title: str
+    ratio: float
+    suites: tuple[str, ...]
+    groups: tuple[str, ...]
+    types: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
+    # What it is compared with: the best peer, if nothing is said.
+    rivals: tuple[str, ...] = ()
+
+    def takes(self, case):
+        return (
+            case.suite in self.suites
+            and case.group in self.groups
+            and (not self.types or case.types in self.types)
+            and (not self.shapes or case.shape in self.shapes)
+        )
+
+    def ratio_of(self, case, exact):
+        """Ours over the best of those that it is compared with."""
+        if not self.rivals:
+            return case.best(exact)[1]
+        ratios = [
+            rival.ratio for name, rival in case.rivals.items() if name in self.rivals and not (exact and rival.is_wrong)
+        ]
+        return min(ratios, default=None)
+
+
+RAW, REQUANTIZED = ("u8s8s32", "s8s8s32"), ("u8s8u8",)
+KERNELS = ("gemm", "conv", "conv_s32")
+CRATES = tuple(peers.CRATES)
+LARGE, SMALL = ("large", "middle", "shallow", "rows"), ("cube", "odd", "tiny")
+TARGETS = [
+    Target("large, raw sums", 1.00, KERNELS, ("large",), RAW),
+    Target("large, requantized", 1.00, KERNELS, ("large",), REQUANTIZED),
+    Target("K = 64 to 147, requantized", 1.08, KERNELS, ("middle",), REQUANTIZED),
+    Target("K ≤ 32, requantized", 1.20, KERNELS, ("shallow",), REQUANTIZED),
+    Target("64³, requantized", 1.25, ("gemm",), ("cube",), REQUANTIZED, ("64x64x64",)),
+    Target("128³, requantized", 1.10, ("gemm",), ("cube",), REQUANTIZED, ("128x128x128",)),
+    Target("odd sizes", 1.20, KERNELS, ("odd",)),
+    Target("tiny", 1.00, ("gemm",), ("tiny",)),
+    Target("1 to 16 rows", 1.00, ("gemm",), ("rows",)),
+    Target("stems", 1.15, KERNELS, ("stem",)),
+    Target("depthwise, C ≥ 128", 2.50, ("conv",), ("dw_wide",)),
+    Target("depthwise, C < 128", 1.70, ("conv",), ("dw_narrow",)),
+    Target("depthwise, to float", 1.00, ("conv",), ("dw_wide", "dw_narrow"), rivals=("onednn-f32",)),
+    Target("Rust crates, large", 1.15, ("gemm",), LARGE, RAW, rivals=CRATES),
+    Target("Rust crates, small", 2.00, ("gemm",), SMALL, RAW, rivals=CRATES),
+    Target("AVX2, seven-bit weights", 1.00, ("avx2_gemm", "avx2_conv"), ("large", "middle", "cube", "stem"), ("u8s8s32_narrow", "u8s8u8_narrow")),
+    Target("AVX2, full-range weights", 1.00, ("avx2_gemm", "avx2_conv"), ("large", "middle", "cube", "stem"), ("u8s8s32", "u8s8u8")),
+]
+
+
+def mean(ratios):
+    return statistics.geometric_mean(ratios)

@@ -1,0 +1,57 @@
+"""Float ONNX files of torchvision's architectures with random weights: speed does not depend on what a network knows.
+
+    python -m comparison.models.export FOLDER [NAME…]
+"""
+
+import pathlib
+import sys
+
+import torch
+import torchvision
+
+# The side of the square photo that each takes.
+SIDES = {"resnet50": 224, "mobilenet_v2": 224, "inception_v3": 299}
+
+
+def network(name, side):
+    torch.manual_seed(1)
+    extra = {"init_weights": False, "transform_input": False} if name == "inception_v3" else {}
+    model = getattr(torchvision.models, name)(weights=None, **extra)
+    # A fresh batch norm divides by a variance of 1 whatever comes, so activations would grow from layer to layer. Two
+    # batches of noise give it what it would have learned.
+    with torch.no_grad():
+        model.train()
+        for _ in range(2):
+            model(torch.randn(4, 3, side, side))
+    if name == "inception_v3":
+        model.aux_logits, model.AuxLogits = False, None
+    return model.eval()
+
+
+def export(name, path):
+    side = SIDES[name]
+    torch.onnx.export(
+        network(name, side),
+        (torch.randn(1, 3, side, side),),
+        str(path),
+        opset_version=17,
+        input_names=["photo"],
+        output_names=["logits"],
+        dynamo=False,
+    )
+
+
+def main():
+    folder, *names = sys.argv[1:]
+    for name in names or SIDES:
+        path = pathlib.Path(folder) / f"{name}.onnx"
+        if not path.exists():
+            # A file that is there is whole.
+            partial = path.with_suffix(".partial")
+            export(name, partial)
+            partial.rename(path)
+        print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The programs that take turns, and how each is started."""
+
+import dataclasses
+import os
+import pathlib
+import sys
+
+
+@dataclasses.dataclass(frozen=True)
+class Programs:
+    """Where the programs are; None for what could not be installed."""
+
+    eightbit: pathlib.Path
+    onednn: pathlib.Path | None = None
+    rust: pathlib.Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Participant:
+    """A program that answers shapes, and the name that its answers get; an answer's own name if that is empty."""
+
+    label: str
+    command: list[str]
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    # Threads run on the cores from the first one on.
+    threads: int = 1
+    renamed: bool = False
+
+
+# Peers in the order of the tables, and the modules of those that Python drives.
+TITLES = {
+    "onednn": "oneDNN",
+    "onednn-f32": "oneDNN float",
+    "onnxruntime": "ONNX Runtime",
+    "onnxruntime-f32": "ONNX Runtime float",
+    "openvino": "OpenVINO",
+    "fbgemm": "FBGEMM",
+    "litert": "LiteRT",
+    "rten-gemm": "rten-gemm",
+    "tract-linalg": "tract-linalg",
+    "gemmkit": "gemmkit",
+}
+CRATES = ["rten-gemm", "tract-linalg", "gemmkit"]
+# The driver's module, and the module that must be there for it to run.
+PYTHON = {
+    "onnxruntime": ("ort", "onnxruntime"),
+    "openvino": ("ov", "openvino"),
+    "fbgemm": ("fbgemm", "torch"),
+    "litert": ("litert", "ai_edge_litert"),
+}
+# What keeps libraries on one thread.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "RTEN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", check=True):
+    command = [str(programs.eightbit), "bench", op, "--csv", "--stdin"]
+    if check:
+        command.append("--check")
+    if types:
+        command.append(f"--types={','.join(types)}")
+    if backend:
+        command.append(f"--backend={backend}")
+    if threads > 1:
+        command.append(f"--threads={threads}")
+    return Participant(label, command, threads=threads, renamed=True)
+
+
+def peak(programs, backend=None):
+    participant = eightbit(programs, "peak", backend=backend, label="peak", check=False)
+    return participant
+
+
+def onednn(programs, op, types, isa=None):
+    environment = {"ONEDNN_MAX_CPU_ISA": isa} if isa else {}
+    return Participant("onednn", [str(programs.onednn), op, *types], environment)
+
+
+def python(name, op):
+    module, _ = PYTHON[name]
+    return Participant(name, [sys.executable, "-m", f"comparison.drivers.{module}", op])
+
+
+def rust(programs, name):
+    return Participant(name, [str(programs.rust), name])
+
+
+def environment(participant, milliseconds):
+    root = str(pathlib.Path(__file__).parent.parent)
+    return {**os.environ, **ONE_THREAD, "BENCH_MS": str(milliseconds), "PYTHONPATH": root, **participant.environment}

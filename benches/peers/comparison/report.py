@@ -1,0 +1,170 @@
+"""Writes what a run found: table.md, table.csv, summary.csv, chart.svg, chart.png."""
+
+import csv
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+
+from . import chart, classes, measure, peers, results, suites
+
+TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])}
+
+
+def machine(programs, wanted, args):
+    """What must be known to repeat a run, as JSON."""
+    lines = open("/proc/cpuinfo").read().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    cpu = subprocess.run([programs.eightbit, "cpu", "--json"], capture_output=True, text=True, check=True)
+    cpu = json.loads(cpu.stdout)
+    packages = {"onnxruntime": "onnxruntime", "openvino": "openvino", "fbgemm": "torch", "litert": "ai-edge-litert"}
+    versions = {name: importlib.metadata.version(packages[name]) for name in wanted if name in packages}
+    return json.dumps(
+        {
+            "date": datetime.date.today().isoformat(),
+            "cpu": model,
+            "cores": os.cpu_count(),
+            "backend": cpu["chosen"],
+            "build": cpu["build"],
+            "peers": {name: versions.get(name, "") for name in wanted},
+            "rounds": args.rounds,
+            "milliseconds": args.budget,
+        },
+        indent=1,
+    )
+
+
+def write(folder):
+    rows = measure.read(folder / "raw.csv")
+    cases = list(results.cases(rows))
+    about = json.loads((folder / "machine.json").read_text())
+    summary = summarize(cases)
+    (folder / "table.md").write_text("\n".join(markdown(about, cases, summary)) + "\n")
+    write_csv(folder / "table.csv", case_rows(cases))
+    write_csv(folder / "summary.csv", summary)
+    chart.draw(cases, about, folder)
+    measure.tell(f"written: {', '.join(str(folder / name) for name in ('table.md', 'table.csv', 'summary.csv', 'chart.svg', 'chart.png'))}")
+    print((folder / "table.md").read_text())
+
+
+def names(cases):
+    """The peers of some cases, in the order of the tables."""
+    found = {name for case in cases for name in case.rivals}
+    return [name for name in peers.TITLES if name in found] + sorted(found - peers.TITLES.keys())
+
+
+def number(value, digits=2):
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def summarize(cases):
+    """For each class: how its ratios compare with its target."""
+    lines = []
+    for target in classes.TARGETS:
+        ratios = {
+            exact: {
+                (case.shape, case.types): ratio
+                for case in cases
+                if target.takes(case) and (ratio := target.ratio_of(case, exact)) is not None
+            }
+            for exact in (False, True)
+        }
+        if not ratios[False]:
+            continue
+        every, exact = ratios[False], ratios[True]
+        worst = min(every, key=every.get)
+        lines.append(
+            {
+                "class": target.title,
+                "target": target.ratio,
+                "mean": round(classes.mean(every.values()), 3),
+                "least": round(every[worst], 3),
+                "least_shape": worst[0],
+                "reached": sum(ratio >= target.ratio for ratio in every.values()),
+                "cases": len(every),
+                "mean_to_exact": round(classes.mean(exact.values()), 3) if exact else None,
+                "least_to_exact": round(min(exact.values()), 3) if exact else None,
+            }
+        )
+    return lines
+
+
+def case_rows(cases):
+    """The cases, flat."""
+    all_names = names(cases)
+    for case in cases:
+        best, ratio = case.best()
+        exact, exact_ratio = case.best(exact=True)
+        row = {
+            "suite": case.suite,
+            "shape": case.shape,
+            "class": case.group,
+            "types": case.types,
+            "eightbit": round(case.rate, 3),
+            "fraction_of_peak": None if case.of_peak is None else round(case.of_peak, 4),
+            "best_peer": best,
+            "ratio_to_best": number(ratio, 4),
+            "best_exact_peer": exact,
+            "ratio_to_best_exact": number(exact_ratio, 4),
+        }
+        for name in all_names:
+            rival = case.rivals.get(name)
+            row[name] = None if rival is None else round(rival.rate, 3)
+            row[f"ratio_to_{name}"] = None if rival is None else round(rival.ratio, 4)
+            row[f"{name}_sums"] = None if rival is None else "wrong" if rival.is_wrong else "right"
+        row["note"] = case.note
+        yield row
+
+
+def write_csv(path, rows):
+    rows = list(rows)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys() if rows else ["nothing"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def markdown(about, cases, summary):
+    versions = ", ".join(f"{peers.TITLES.get(name, name)} {version}".strip() for name, version in about["peers"].items())
+    yield "# Comparison with other libraries\n"
+    yield f"{about['date']}, {about['cpu']}, backend `{about['backend']}`, one thread, {about['rounds']} rounds. Peers: {versions}.\n"
+    yield "Gop/s (2 operations per product), and in brackets our rate over theirs: above 1, we are faster. † wrong sums on full-range data."
+    wrong = sum(results.is_wrong(case.note) for case in cases)
+    checked = sum("right" in case.note for case in cases)
+    yield f"Our own results were compared with the reference: {checked} cases are right, {wrong} wrong.\n"
+    if summary:
+        yield "## By class\n"
+        yield "The ratio is ours over the best peer's in the same round; targets are for AVX-512 VNNI.\n"
+        yield "| class | target | mean ratio | least | on | reached | mean, to peers with right sums | least |"
+        yield "|---|---:|---:|---:|---|---:|---:|---:|"
+        for line in summary:
+            yield (
+                f"| {line['class']} | {line['target']:.2f} | {line['mean']:.2f} | {line['least']:.2f} | {line['least_shape']} | "
+                f"{line['reached']} of {line['cases']} | {number(line['mean_to_exact'])} | {number(line['least_to_exact'])} |"
+            )
+        yield ""
+    for suite in dict.fromkeys(case.suite for case in cases):
+        yield f"## {TITLES.get(suite, suite)}\n"
+        yield from suite_table([case for case in cases if case.suite == suite])
+        yield ""
+
+
+def suite_table(cases):
+    all_names = names(cases)
+    titles = [peers.TITLES.get(name, name) for name in all_names]
+    yield f"| shape | class | types | eightbit | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
+    yield f"|---|---|---|---:|---:|{'---:|' * (len(titles) + 1)}"
+    for case in cases:
+        cells = []
+        for name in all_names:
+            rival = case.rivals.get(name)
+            mark = "†" if rival and rival.is_wrong else ""
+            cells.append("" if rival is None else f"{rival.rate:.1f}{mark} ({rival.ratio:.2f})")
+        of_peak = "" if case.of_peak is None else f"{100 * case.of_peak:.0f} %"
+        wrong = " **wrong**" if results.is_wrong(case.note) else ""
+        yield (
+            f"| {case.shape} | {case.group} | {case.types} | {case.rate:.1f}{wrong} | {of_peak} | "
+            f"{''.join(f'{cell} | ' for cell in cells)}**{number(case.best()[1])}** |"
+        )

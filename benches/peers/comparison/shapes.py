@@ -1,0 +1,34 @@
+"""Shape files: a shape a line, `name SIZES… class`; `#` begins a comment."""
+
+import dataclasses
+import pathlib
+
+FOLDER = pathlib.Path(__file__).parent.parent
+SIZES = {"gemm": 3, "conv": 7}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    name: str
+    group: str
+    # As drivers are asked.
+    line: str
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def products(self):
+        """Of a matrix multiplication."""
+        m, k, n = self.sizes
+        return m * k * n
+
+
+def read(op, path=None):
+    count = SIZES[op]
+    shapes = []
+    for line in (path or FOLDER / f"shapes_{op}.txt").read_text().splitlines():
+        line = line.partition("#")[0].strip()
+        if line:
+            name, *words = line.split()
+            sizes, group = words[:count], words[count:]
+            shapes.append(Shape(name, *group or ["other"], line, tuple(map(int, sizes))))
+    return shapes

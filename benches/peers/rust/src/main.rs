@@ -1,0 +1,64 @@
+//! Times the eight-bit matrix products of other Rust crates, one thread, weights prepacked where the crate can.
+//!
+//! ```text
+//! rust-peers rten-gemm|tract-linalg|gemmkit
+//! ```
+//!
+//! Lines of standard input are shapes, `name M K N`; further words do not matter. Each is answered when it is read, by a line for
+//! each product that the crate has and an empty line:
+//! `peer,op,shape,types,prepacked,median,max,min,samples,note` in Gop/s (2 operations per product).
+//! A shape that comes again is measured again with all that was prepared before.
+//! `RAYON_NUM_THREADS=1` and the crates' own variables keep them on one thread.
+
+mod gemmkit_peer;
+mod problem;
+mod rten_peer;
+mod timing;
+mod tract_peer;
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+
+use problem::Problem;
+
+/// A product that is ready to be measured.
+struct Case {
+    /// Types of activations, weights and output: `u8s8s32`.
+    types: &'static str,
+    note: String,
+    call: Box<dyn FnMut()>,
+}
+
+type Prepare = fn(&Problem) -> Result<Case, Box<dyn Error>>;
+
+const PEERS: [(&str, Prepare); 3] = [
+    ("rten-gemm", rten_peer::prepare),
+    ("tract-linalg", tract_peer::prepare),
+    ("gemmkit", gemmkit_peer::prepare),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let (peer, prepare) = PEERS
+        .into_iter()
+        .find(|(peer, _)| *peer == name)
+        .ok_or("usage: rust-peers rten-gemm|tract-linalg|gemmkit <SHAPES")?;
+    let mut out = std::io::stdout().lock();
+    let mut last: Option<(String, Problem, Case)> = None;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        if last.as_ref().is_none_or(|(known, ..)| *known != line) {
+            let problem: Problem = line.parse()?;
+            let case = prepare(&problem)?;
+            last = Some((line, problem, case));
+        }
+        if let Some((_, problem, case)) = &mut last {
+            let rates = timing::measure(problem.operations(), &mut case.call);
+            let (shape, types, note) = (&problem.name, case.types, &case.note);
+            writeln!(out, "{peer},matmul,{shape},{types},yes,{rates},{note}")?;
+        }
+        writeln!(out)?;
+        out.flush()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! The numbers to multiply, and the sums that must come out.
+
+use std::str::FromStr;
+
+/// Row-major activations `m × k` and weights `k × n` over their types' whole ranges.
+pub struct Problem {
+    pub name: String,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub unsigned: Vec<u8>,
+    pub weights: Vec<i8>,
+}
+
+/// How many sums are compared with those of plain integers.
+const CHECKED: usize = 2000;
+
+impl Problem {
+    pub fn operations(&self) -> f64 {
+        2.0 * self.m as f64 * self.k as f64 * self.n as f64
+    }
+
+    /// The same bytes as signed activations.
+    pub fn signed(&self) -> Vec<i8> {
+        self.unsigned.iter().map(|byte| byte.cast_signed()).collect()
+    }
+
+    /// What there is to say about sums that should be those of `lhs` (row-major) and the weights; `sum_at` reads one.
+    pub fn verdict<A: Copy + Into<i64>>(&self, lhs: &[A], sum_at: impl Fn(usize, usize) -> i32) -> String {
+        let (all, step) = (self.m * self.n, (self.m * self.n).div_ceil(CHECKED).max(1));
+        // A step that shares no factor with the columns visits all of them.
+        let step = (step..).find(|step| step % 2 == 1 && (self.n % step != 0 || *step == 1)).unwrap_or(1);
+        let places: Vec<usize> = (0..all).step_by(step).collect();
+        let wrong = places.iter().filter(|&&place| {
+            let (row, column) = (place / self.n, place % self.n);
+            let products = (0..self.k).map(|depth| {
+                lhs[row * self.k + depth].into() * i64::from(self.weights[depth * self.n + column])
+            });
+            products.sum::<i64>() != i64::from(sum_at(row, column))
+        });
+        match wrong.count() {
+            0 => String::new(),
+            wrong => format!(";{wrong} of {} sums are wrong", places.len()),
+        }
+    }
+}
+
+impl FromStr for Problem {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default().to_owned();
+        let mut size =
+            || words.next().and_then(|word| word.parse().ok()).ok_or(format!("not `name M K N`: {line}"));
+        let (m, k, n) = (size()?, size()?, size()?);
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut byte = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        };
+        let unsigned = (0..m * k).map(|_| byte()).collect();
+        let weights = (0..k * n).map(|_| byte().cast_signed()).collect();
+        Ok(Self { name, m, k, n, unsigned, weights })
+    }
+}

@@ -1,0 +1,180 @@
+//! The types of a measured call, as the drivers of the peers write them: `u8s8s32` has `u8` activations, `i8` weights and
+//! raw `i32` sums.
+
+use std::fmt;
+use std::str::FromStr;
+
+use eightbit::{Element, ElementType, Error, OutputElement, Per, Requantize, Stage};
+
+use crate::bench::Case;
+
+/// Types of activations, weights and output, and what is special about the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Types {
+    pub(crate) activations: ElementType,
+    pub(crate) weights: ElementType,
+    pub(crate) output: ElementType,
+    pub(crate) kind: WeightKind,
+}
+
+/// What is special about the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum WeightKind {
+    /// Nothing: the type's whole range, no zero point.
+    Wide,
+    /// They have seven bits.
+    Narrow,
+    /// They have a zero point.
+    Zero,
+    /// They have a zero point for each output channel.
+    Zeros,
+}
+
+/// Suffixes of the names.
+const KINDS: [(WeightKind, &str); 4] = [
+    (WeightKind::Wide, ""),
+    (WeightKind::Narrow, "_narrow"),
+    (WeightKind::Zero, "_zero"),
+    (WeightKind::Zeros, "_zeros"),
+];
+
+/// Something that is built for types that are known when the program runs.
+pub(crate) trait Build {
+    fn build<A: Element, W: Element, T: OutputElement + Into<i32>>(self) -> Result<Case, Error>;
+}
+
+impl Types {
+    pub(crate) const U8S8U8: Types = Types {
+        activations: ElementType::U8,
+        weights: ElementType::I8,
+        output: ElementType::U8,
+        kind: WeightKind::Wide,
+    };
+    pub(crate) const U8S8S32: Types = Types { output: ElementType::I32, ..Types::U8S8U8 };
+    pub(crate) const S8S8S32: Types = Types { activations: ElementType::I8, ..Types::U8S8S32 };
+
+    pub(crate) fn build(self, job: impl Build) -> Result<Case, Error> {
+        use ElementType::{I8, U8};
+        match (self.activations, self.weights, self.output) {
+            (U8, U8, U8) => job.build::<u8, u8, u8>(),
+            (U8, U8, I8) => job.build::<u8, u8, i8>(),
+            (U8, U8, _) => job.build::<u8, u8, i32>(),
+            (U8, _, U8) => job.build::<u8, i8, u8>(),
+            (U8, _, I8) => job.build::<u8, i8, i8>(),
+            (U8, _, _) => job.build::<u8, i8, i32>(),
+            (_, U8, U8) => job.build::<i8, u8, u8>(),
+            (_, U8, I8) => job.build::<i8, u8, i8>(),
+            (_, U8, _) => job.build::<i8, u8, i32>(),
+            (_, _, U8) => job.build::<i8, i8, u8>(),
+            (_, _, I8) => job.build::<i8, i8, i8>(),
+            (_, _, _) => job.build::<i8, i8, i32>(),
+        }
+    }
+
+    /// The activations' zero point; it costs nothing to have one, and models do.
+    pub(crate) fn activation_zero(self) -> i32 {
+        if self.activations == ElementType::U8 { 128 } else { 3 }
+    }
+
+    /// The zero points of weights with so many output channels.
+    pub(crate) fn weight_zeros(self, channels: usize) -> Per<i32> {
+        let (low, high) = self.weights.integer_range();
+        match self.kind {
+            WeightKind::Wide | WeightKind::Narrow => Per::Tensor(0),
+            WeightKind::Zero => Per::Tensor(low + 121),
+            WeightKind::Zeros => {
+                Per::Channel((low..=high).step_by(7).cycle().take(channels).collect::<Vec<i32>>())
+            }
+        }
+    }
+
+    /// Weights over their type's whole range, or in seven bits.
+    pub(crate) fn random_weights<W: Element>(self, len: usize) -> Vec<W> {
+        let narrow = |w: W| {
+            let wide: i32 = w.into();
+            W::from_low_bits(wide >> 1)
+        };
+        let weights = super::random::<W>(len);
+        if self.kind == WeightKind::Narrow { weights.into_iter().map(narrow).collect() } else { weights }
+    }
+
+    /// What becomes of the sums: they stay, or get eight bits with a scale for each channel and a zero point.
+    pub(crate) fn stage(self, channels: usize) -> Stage {
+        let zero_point = match self.output {
+            ElementType::U8 => 128,
+            ElementType::I8 => 3,
+            _ => return Stage::ACCUMULATORS,
+        };
+        // The scales of the peers' drivers: 0.02 for activations, 0.01 for weights, 2 for the output.
+        let scales = Per::Channel(vec![0.02 * 0.01 / 2.0; channels]);
+        Stage::Requantize(Requantize::new(scales, zero_point, self.output))
+    }
+}
+
+impl fmt::Display for Types {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |element| match element {
+            ElementType::U8 => "u8",
+            ElementType::I8 => "s8",
+            _ => "s32",
+        };
+        let suffix = KINDS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, suffix)| suffix);
+        f.pad(&format!("{}{}{}{suffix}", name(self.activations), name(self.weights), name(self.output)))
+    }
+}
+
+impl FromStr for Types {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        use ElementType::{I8, I32, U8};
+        let all = [U8, I8].into_iter().flat_map(|activations| {
+            [U8, I8].into_iter().flat_map(move |weights| {
+                [U8, I8, I32].into_iter().flat_map(move |output| {
+                    KINDS.map(|(kind, _)| Types { activations, weights, output, kind }).into_iter()
+                })
+            })
+        });
+        all.into_iter().find(|types| types.to_string() == text).ok_or_else(|| {
+            "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and what is special about the \
+             weights, if anything (_narrow, _zero, _zeros): u8s8s32, u8u8u8_zeros"
+                .to_owned()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_narrow"] {
+            assert_eq!(name.parse::<Types>().expect(name).to_string(), name);
+        }
+        assert_eq!("u8s8u8".parse(), Ok(Types::U8S8U8));
+        for wrong in ["", "u8", "u8s8", "u8s8f32", "u8s8u8_wide", "s32s8u8", "u8s8u8_"] {
+            assert!(wrong.parse::<Types>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn zero_points_fit_their_type() {
+        for name in ["u8u8u8_zero", "u8u8u8_zeros", "u8s8u8_zero", "u8s8u8_zeros"] {
+            let types: Types = name.parse().expect(name);
+            let (low, high) = types.weights.integer_range();
+            let zeros = match types.weight_zeros(100) {
+                Per::Tensor(zero) => vec![zero],
+                Per::Channel(zeros) => zeros,
+            };
+            assert!(zeros.iter().all(|zero| (low..=high).contains(zero) && *zero != 0 || *zero == low), "{name}");
+        }
+    }
+
+    #[test]
+    fn narrow_weights_have_seven_bits() {
+        let types = Types { kind: WeightKind::Narrow, ..Types::U8S8S32 };
+        let weights: Vec<i8> = types.random_weights(5000);
+        assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-64), Some(&63)));
+    }
+}
