@@ -8,6 +8,7 @@ import sys
 import time
 
 from . import measure, peers, report, suites
+from .models import prepare
 
 
 def arguments():
@@ -83,7 +84,12 @@ def main():
         record = measure.Record(raw)
         settings = measure.Settings(args.rounds, args.budget, args.core, args.lock)
         try:
-            for suite in chosen(suites.build(programs, wanted), args):
+            all_suites = suites.build(programs, wanted)
+            if not args.suites or "models" in args.suites:
+                folder = args.out / "models"
+                names = prepare.prepare(folder, programs.eightbit)
+                all_suites.append(suites.networks(programs, wanted, names, folder))
+            for suite in chosen(all_suites, args):
                 measure.Turns(suite, record, settings, args.out).run()
         except KeyboardInterrupt:
             measure.tell("interrupted: what was measured is reported")

@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 
-from . import peers
+from . import peers, results
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Target:
     title: str
     ratio: float
     suites: tuple[str, ...]
-    groups: tuple[str, ...]
+    # All, if none is named; so for types and shapes.
+    groups: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
     # What it is compared with: the best peer, if nothing is said.
@@ -20,7 +21,7 @@ class Target:
     def takes(self, case):
         return (
             case.suite in self.suites
-            and case.group in self.groups
+            and (not self.groups or case.group in self.groups)
             and (not self.types or case.types in self.types)
             and (not self.shapes or case.shape in self.shapes)
         )
@@ -37,6 +38,7 @@ class Target:
 
 RAW, REQUANTIZED = ("u8s8s32", "s8s8s32"), ("u8s8u8",)
 KERNELS = ("gemm", "conv", "conv_s32")
+TYPES, AVX2 = ("types_gemm", "types_conv"), ("avx2_gemm", "avx2_conv")
 CRATES = tuple(peers.CRATES)
 LARGE, SMALL = ("large", "middle", "shallow", "rows"), ("cube", "odd", "tiny")
 TARGETS = [
@@ -55,8 +57,13 @@ TARGETS = [
     Target("depthwise, to float", 1.00, ("conv",), ("dw_wide", "dw_narrow"), rivals=("onednn-f32",)),
     Target("Rust crates, large", 1.15, ("gemm",), LARGE, RAW, rivals=CRATES),
     Target("Rust crates, small", 2.00, ("gemm",), SMALL, RAW, rivals=CRATES),
-    Target("AVX2, seven-bit weights", 1.00, ("avx2_gemm", "avx2_conv"), ("large", "middle", "cube", "stem"), ("u8s8s32_narrow", "u8s8u8_narrow")),
-    Target("AVX2, full-range weights", 1.00, ("avx2_gemm", "avx2_conv"), ("large", "middle", "cube", "stem"), ("u8s8s32", "u8s8u8")),
+    Target("other types, to our u8 × s8", 0.95, TYPES, rivals=("eightbit u8s8s32", "eightbit u8s8u8")),
+    Target("AVX2, seven-bit weights", 1.00, AVX2, types=("u8s8s32_narrow", "u8s8u8_narrow")),
+    Target("AVX2, full-range weights", 1.00, AVX2, types=("u8s8s32", "u8s8u8")),
+    Target("AVX2, full range, of vpmaddwd", 0.95, AVX2, ("large",), ("u8s8s32", "u8s8u8"), rivals=(results.WORDS_LIMIT,)),
+    Target("two threads, to one", 1.90, ("threads",), rivals=(results.OURS,)),
+    Target("whole networks, big", 1.05, ("models",), ("big",)),
+    Target("whole networks, mobile", 1.20, ("models",), ("mobile",)),
 ]
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import fcntl
+import os
 import subprocess
 import sys
 import threading
@@ -26,7 +27,9 @@ class Driver:
     """A running program that answers a line with lines, the last of them empty."""
 
     def __init__(self, participant, core, milliseconds, log):
-        cores = f"{core}-{core + participant.threads - 1}" if participant.threads > 1 else str(core)
+        # The same core, and as many others as there are threads.
+        first = max(0, min(core, os.cpu_count() - participant.threads))
+        cores = f"{first}-{first + participant.threads - 1}"
         self.process = subprocess.Popen(
             ["taskset", "-c", cores, *participant.command],
             stdin=subprocess.PIPE,
@@ -126,7 +129,7 @@ class Turns:
         if self.failures.get(participant.label, 0) >= FAILURES:
             return
         try:
-            answers = self.driver(participant).ask(shape.line)
+            answers = self.driver(participant).ask(shape.line + participant.suffix)
         except Failure as failure:
             self.drivers.pop(tuple(participant.command)).stop()
             self.failures[participant.label] = self.failures.get(participant.label, 0) + 1

@@ -25,6 +25,8 @@ class Participant:
     # Threads run on the cores from the first one on.
     threads: int = 1
     renamed: bool = False
+    # What follows the shape's line when it is asked.
+    suffix: str = ""
 
 
 # Peers in the order of the tables, and the modules of those that Python drives.
@@ -52,7 +54,7 @@ PYTHON = {
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "RTEN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", check=True):
+def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", check=True, suffix=""):
     command = [str(programs.eightbit), "bench", op, "--csv", "--stdin"]
     if check:
         command.append("--check")
@@ -62,12 +64,11 @@ def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", 
         command.append(f"--backend={backend}")
     if threads > 1:
         command.append(f"--threads={threads}")
-    return Participant(label, command, threads=threads, renamed=True)
+    return Participant(label, command, threads=threads, renamed=True, suffix=suffix)
 
 
 def peak(programs, backend=None):
-    participant = eightbit(programs, "peak", backend=backend, label="peak", check=False)
-    return participant
+    return eightbit(programs, "peak", backend=backend, label="peak", check=False)
 
 
 def onednn(programs, op, types, isa=None):
@@ -78,6 +79,10 @@ def onednn(programs, op, types, isa=None):
 def python(name, op):
     module, _ = PYTHON[name]
     return Participant(name, [sys.executable, "-m", f"comparison.drivers.{module}", op])
+
+
+def networks(name, suffix):
+    return Participant(name, [sys.executable, "-m", "comparison.drivers.networks", name], suffix=suffix)
 
 
 def rust(programs, name):

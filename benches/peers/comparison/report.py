@@ -10,7 +10,7 @@ import subprocess
 
 from . import chart, classes, measure, peers, results, suites
 
-TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])}
+TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])} | {"models": "Whole networks, milliseconds"}
 
 
 def machine(programs, wanted, args):
@@ -152,19 +152,25 @@ def markdown(about, cases, summary):
 
 
 def suite_table(cases):
+    # What others are compared with stands in their lines.
+    cases = [case for case in cases if case.rivals] or cases
     all_names = names(cases)
     titles = [peers.TITLES.get(name, name) for name in all_names]
-    yield f"| shape | class | types | eightbit | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
+    ours = next(iter({case.label for case in cases}))
+    yield f"| shape | class | types | {ours} | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
     yield f"|---|---|---|---:|---:|{'---:|' * (len(titles) + 1)}"
+    # A network's rate is in runs per second, and read in milliseconds.
+    shown = (lambda rate: f"{1e3 / rate:.2f}") if cases[0].suite == "models" else (lambda rate: f"{rate:.1f}")
     for case in cases:
         cells = []
         for name in all_names:
             rival = case.rivals.get(name)
             mark = "†" if rival and rival.is_wrong else ""
-            cells.append("" if rival is None else f"{rival.rate:.1f}{mark} ({rival.ratio:.2f})")
+            cells.append("" if rival is None else f"{shown(rival.rate)}{mark} ({rival.ratio:.2f})")
         of_peak = "" if case.of_peak is None else f"{100 * case.of_peak:.0f} %"
         wrong = " **wrong**" if results.is_wrong(case.note) else ""
+        best = number(case.best()[1])
         yield (
-            f"| {case.shape} | {case.group} | {case.types} | {case.rate:.1f}{wrong} | {of_peak} | "
-            f"{''.join(f'{cell} | ' for cell in cells)}**{number(case.best()[1])}** |"
+            f"| {case.shape} | {case.group} | {case.types} | {shown(case.rate)}{wrong} | {of_peak} | "
+            f"{''.join(f'{cell} | ' for cell in cells)}{best and f'**{best}**'} |"
         )

@@ -3,10 +3,12 @@
 import dataclasses
 import statistics
 
-OURS = "eightbit"
-# Which types of the peers do the work that ours do; only u8 activations are fast everywhere, so a library that has but s8 takes
-# part with those.
-EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}}
+OURS, TWO_THREADS, PEAK = "eightbit", "eightbit on two threads", "peak"
+# Which types of the peers do the work that ours do: a library that has but s8 activations takes part with those.
+EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}}
+# The peak of the instructions that a backend without dot products takes if it is to be exact for all weights.
+WORDS = "vpmaddwd + vpaddd on 256 bits; on registers only"
+WORDS_LIMIT = "vpmaddwd limit"
 
 
 @dataclasses.dataclass
@@ -22,6 +24,8 @@ class Rival:
 
 @dataclasses.dataclass
 class Case:
+    # Whose rate it is: ours, on one thread or two.
+    label: str
     suite: str
     shape: str
     group: str
@@ -37,7 +41,7 @@ class Case:
         rivals = {
             name: rival
             for name, rival in self.rivals.items()
-            if not name.endswith("-f32") and not (exact and rival.is_wrong)
+            if not name.endswith("-f32") and name != WORDS_LIMIT and not (exact and rival.is_wrong)
         }
         name = min(rivals, key=lambda name: rivals[name].ratio, default=None)
         return (name, rivals[name].ratio) if name else (None, None)
@@ -55,24 +59,40 @@ def cases(rows):
         place = row["suite"], row["shape"]
         call = row["peer"], row["types"]
         # Whatever disturbs a loop on registers makes it slower: a peak is the greatest rate.
-        figure = row["max" if row["peer"] == "peak" else "median"]
+        figure = row["max" if row["peer"] == PEAK else "median"]
         rates.setdefault(place, {}).setdefault(call, {})[int(row["round"])] = float(figure)
         notes[place, call] = row["note"]
         groups[place] = row["group"]
     for place, calls in rates.items():
-        peak = next((turns for (peer, _), turns in calls.items() if peer == "peak"), None)
-        for (peer, types), turns in calls.items():
-            if peer != OURS or types == "":
-                continue
-            rivals = {}
-            for call, theirs in calls.items():
-                if call[0] in (OURS, "peak") or call[1] not in EQUIVALENT.get(types, {types}):
-                    continue
-                if rival := rival_of(turns, theirs, notes[place, call]):
-                    rivals[call[0]] = rival
-            rate = statistics.median(turns.values())
-            of_peak = rate / statistics.median(peak.values()) if peak else None
-            yield Case(*place, groups[place], types, rate, of_peak, notes[place, (peer, types)], rivals)
+        peaks = {types: turns for (peer, types), turns in calls.items() if peer == PEAK}
+        peak = max((statistics.median(turns.values()) for turns in peaks.values()), default=None)
+        for call, turns in calls.items():
+            rivals = {
+                name: rival
+                for name, theirs in rivals_of(place[0], call, calls, peaks)
+                if (rival := rival_of(turns, calls[theirs], notes[place, theirs]))
+            }
+            if call[0] == OURS or rivals:
+                rate = statistics.median(turns.values())
+                yield Case(call[0], *place, groups[place], call[1], rate, peak and rate / peak, notes[place, call], rivals)
+
+
+def rivals_of(suite, call, calls, peaks):
+    """Names and calls of those that a call of ours is compared with."""
+    peer, types = call
+    if suite.startswith("types"):
+        # Our other types: with our own u8 activations and s8 weights.
+        base = OURS, "u8s8s32" if types.endswith("s32") else "u8s8u8"
+        if peer == OURS and base != call and base in calls:
+            yield f"eightbit {base[1]}", base
+    elif peer == TWO_THREADS:
+        yield OURS, (OURS, types)
+    elif peer == OURS:
+        for theirs in calls:
+            if theirs[0] not in (OURS, PEAK, TWO_THREADS) and theirs[1] in EQUIVALENT.get(types, {types}):
+                yield theirs[0], theirs
+        if suite.startswith("avx2") and WORDS in peaks:
+            yield WORDS_LIMIT, (PEAK, WORDS)
 
 
 def rival_of(ours, theirs, note):

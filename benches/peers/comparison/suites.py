@@ -7,6 +7,7 @@ from . import peers, shapes
 
 # A product is worth a second thread from here on.
 THREADS_FROM = 2 * 10**8
+MOBILE = ["mobilenet_v2", "efficientnet_lite0"]
 # Types beside u8 x s8, and those that they are compared with.
 OTHER_GEMM_TYPES = {
     "u8s8s32": ["s8s8s32", "u8u8s32", "s8u8s32"],
@@ -26,8 +27,23 @@ class Suite:
     participants: Callable[[shapes.Shape], list[peers.Participant]]
 
 
+def networks(programs, wanted, names, folder):
+    """Whole networks, each peer with the files it takes."""
+
+    def participants(shape):
+        found = [peers.eightbit(programs, "model", suffix=".eightbit.onnx", check=False)]
+        files = {"onnxruntime": ".int8.onnx", "onnxruntime-f32": ".onnx", "openvino": ".int8.onnx", "litert": ".int8.tflite"}
+        for name, suffix in files.items():
+            if name.removesuffix("-f32") in wanted and (folder / (shape.name + suffix)).exists():
+                found.append(peers.networks(name, suffix))
+        return found
+
+    models = [shapes.Shape(name, "mobile" if name in MOBILE else "big", str(folder / name)) for name in names]
+    return Suite("models", "Whole networks", models, participants)
+
+
 def build(programs, wanted):
-    """All suites, with the peers that are there (`wanted`)."""
+    """All suites of kernels, with the peers that are there (`wanted`)."""
 
     def everyone(op, types, extra_onednn=()):
         def participants(shape):

@@ -1,8 +1,6 @@
 //! Measures matrix multiplications.
 
-use eightbit::{
-    Element, Error, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Workspace, reference,
-};
+use eightbit::{Element, Error, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Workspace, reference};
 
 use crate::bench::check::{Verdict, sample};
 use crate::bench::shapes::GemmShape;

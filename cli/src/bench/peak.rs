@@ -27,9 +27,15 @@ impl Peak {
     }
 }
 
-/// Measures the peak of `backend` on this machine: that of its instructions, on registers only; where there is no such
-/// sequence, the backend's own best on data in the first-level cache.
+/// The peak of `backend` on this machine: the best of [`all`].
 pub(crate) fn measure(backend: Backend, stopwatch: &Stopwatch) -> Result<Peak, Error> {
+    let best = all(backend, stopwatch)?.into_iter().max_by(|one, other| one.rate().total_cmp(&other.rate()));
+    best.ok_or_else(|| Error::Shape { what: "peak", why: format!("nothing to measure for {backend}") })
+}
+
+/// Measures the sequences of instructions of `backend`, on registers only; where there is none, the backend's own best on
+/// data in the first-level cache.
+pub(crate) fn all(backend: Backend, stopwatch: &Stopwatch) -> Result<Vec<Peak>, Error> {
     let mut peaks = Vec::new();
     for sequence in peak::sequences(backend) {
         let operations = (sequence.operations() * PASSES) as f64;
@@ -47,6 +53,5 @@ pub(crate) fn measure(backend: Backend, stopwatch: &Stopwatch) -> Result<Peak, E
             }
         }
     }
-    let best = peaks.into_iter().max_by(|one, other| one.rate().total_cmp(&other.rate()));
-    best.ok_or_else(|| Error::Shape { what: "peak", why: format!("nothing to measure for {backend}") })
+    Ok(peaks)
 }

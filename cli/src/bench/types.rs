@@ -167,7 +167,10 @@ mod tests {
                 Per::Tensor(zero) => vec![zero],
                 Per::Channel(zeros) => zeros,
             };
-            assert!(zeros.iter().all(|zero| (low..=high).contains(zero) && *zero != 0 || *zero == low), "{name}");
+            assert!(
+                zeros.iter().all(|zero| (low..=high).contains(zero) && *zero != 0 || *zero == low),
+                "{name}"
+            );
         }
     }
 

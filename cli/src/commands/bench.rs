@@ -115,12 +115,7 @@ impl Bench {
     }
 }
 
-fn kernels(
-    kind: Kind,
-    args: &KernelArgs,
-    settings: &Settings,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
+fn kernels(kind: Kind, args: &KernelArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let bench = Bench::new(&args.measure, args.check, settings)?;
     let types = if args.types.is_empty() { kind.default_types() } else { &args.types };
     let cases = |shape: &Shape| -> Result<Vec<Case>, CliError> {
@@ -234,9 +229,12 @@ fn models(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) -> Result<
 
 fn peaks(args: &MeasureArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let bench = Bench::new(args, false, settings)?;
+    let backend = bench.setup.backend;
     let print = |out: &mut dyn Write| {
-        let peak = bench.peak()?;
-        csv(out, "peak", "registers", "", peak.rates, &format!("{};{}", bench.setup.backend, peak.what))
+        let stopwatch = Stopwatch { threads: 1, ..bench.stopwatch };
+        peak::all(backend, &stopwatch)?.iter().try_for_each(|peak| {
+            csv(out, "peak", "registers", &peak.what.replace(',', ";"), peak.rates, backend.name())
+        })
     };
     if args.stdin {
         return on_demand(out, |_, _, out| print(out));
@@ -253,7 +251,7 @@ fn peaks(args: &MeasureArgs, settings: &Settings, out: &mut dyn Write) -> Result
     writeln!(
         out,
         "backend {BOLD}{}{BOLD:#}: {BOLD}{:.1} Gop/s{BOLD:#}, {}",
-        bench.setup.backend,
+        backend,
         peak.rate(),
         peak.what
     )?;

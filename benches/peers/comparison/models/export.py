@@ -1,9 +1,8 @@
 """Float ONNX files of torchvision's architectures with random weights: speed does not depend on what a network knows.
 
-    python -m comparison.models.export FOLDER [NAME…]
+    python -m comparison.models.export NAME OUT.onnx
 """
 
-import pathlib
 import sys
 
 import torch
@@ -33,7 +32,7 @@ def export(name, path):
     torch.onnx.export(
         network(name, side),
         (torch.randn(1, 3, side, side),),
-        str(path),
+        path,
         opset_version=17,
         input_names=["photo"],
         output_names=["logits"],
@@ -41,17 +40,5 @@ def export(name, path):
     )
 
 
-def main():
-    folder, *names = sys.argv[1:]
-    for name in names or SIDES:
-        path = pathlib.Path(folder) / f"{name}.onnx"
-        if not path.exists():
-            # A file that is there is whole.
-            partial = path.with_suffix(".partial")
-            export(name, partial)
-            partial.rename(path)
-        print(path, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    export(*sys.argv[1:])

@@ -1,0 +1,61 @@
+"""Makes the files of the compared networks, once: float ONNX, our eight-bit ONNX, ONNX Runtime's, and that as TFLite.
+
+| file | made by |
+|---|---|
+| NAME.onnx | torchvision's architecture with random weights; EfficientNet-Lite0 comes with this project |
+| NAME.eightbit.onnx | `eightbit quantize` |
+| NAME.int8.onnx | onnxruntime.quantization.quantize_static |
+| NAME.int8.tflite | the latter, rewritten |
+"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from .. import measure
+
+ROOT = pathlib.Path(__file__).parents[4]
+NETWORKS = ["resnet50", "inception_v3", "mobilenet_v2", "efficientnet_lite0"]
+OWN = "efficientnet_lite0"
+
+
+def prepare(folder, eightbit):
+    """The networks that have a float file; what else could not be made is told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NETWORKS:
+        model = folder / f"{name}.onnx"
+        if name == OWN:
+            make(model, lambda out: shutil.copy(ROOT / "models" / model.name, out))
+        else:
+            make(model, lambda out: module("export", name, out))
+        if not model.exists():
+            continue
+        photos = ROOT / "models" / "photos"
+        command = [eightbit, "quantize", model, "--calibrate", photos, "--json", "-o"]
+        make(folder / f"{name}.eightbit.onnx", lambda out: run([*command, out]))
+        int8 = folder / f"{name}.int8.onnx"
+        make(int8, lambda out: module("quantize", model, out))
+        make(folder / f"{name}.int8.tflite", lambda out: module("tflite", int8, out))
+    return [name for name in NETWORKS if (folder / f"{name}.eightbit.onnx").exists()]
+
+
+def make(path, write):
+    """A file that is there is whole: it gets its name at the end."""
+    if path.exists():
+        return
+    measure.tell(f"making {path.name}")
+    partial = path.with_name("partial-" + path.name)
+    try:
+        write(partial)
+        partial.rename(path)
+    except (subprocess.CalledProcessError, OSError) as error:
+        measure.tell(f"ATTENTION: {path.name} could not be made, and what needs it is SKIPPED: {error}")
+
+
+def module(name, *arguments):
+    run([sys.executable, "-W", "ignore", "-m", f"comparison.models.{name}", *arguments])
+
+
+def run(command):
+    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
