@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::timing::Clock;
 use crate::bench::types::Types;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
@@ -257,7 +258,7 @@ pub(crate) struct CpuArgs {
   eightbit bench gemm --types u8s8s32,u8s8s32_narrow --backend avx2 512
   eightbit bench conv dw_3x3
   eightbit bench conv --shapes SHAPES.txt --csv
-  eightbit bench gemm 1024 --threads 2
+  eightbit bench gemm 1024 --threads 2 --clock cpu
   eightbit bench model resnet50.int8.onnx
   eightbit bench peak
 
@@ -322,6 +323,11 @@ pub(crate) struct KernelArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Make each call once, after a first that warms up, without a clock, and say which path it takes: for profilers and
+    /// counters of instructions, which find it inside the function `profiled_call`.
+    #[arg(long, conflicts_with_all = ["csv", "json", "stdin"])]
+    pub(crate) once: bool,
+
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
 }
@@ -347,6 +353,11 @@ pub(crate) struct MeasureArgs {
     /// How long to measure each case, in milliseconds.
     #[arg(long, env = "BENCH_MS", value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) budget: u64,
+
+    /// The clock: CPU time of all threads, divided by their number, or the time that a user waits.
+    /// Default: CPU time for one thread, wall-clock time for more.
+    #[arg(long, value_name = "CLOCK")]
+    pub(crate) clock: Option<Clock>,
 
     /// Print lines of comma-separated values, in the columns that the drivers of the peers print.
     #[arg(long, conflicts_with = "json")]

@@ -31,6 +31,10 @@ fn usage_errors_have_exit_code_2() {
         &["evaluate"],
         &["cpu", "--threads", "0"],
         &["bench", "gemm", "--backend", "no-such-backend"],
+        &["bench", "gemm", "--types", "u8s8f32"],
+        &["bench", "gemm", "--stdin"],
+        &["bench", "gemm", "--stdin", "--csv", "7x7x7"],
+        &["bench", "model"],
     ] {
         eightbit(arguments).fails(2, &[]);
     }
@@ -51,6 +55,7 @@ fn missing_files_are_named() {
     eightbit(&["label-image", "--labels", "no-such.txt"]).fails(1, &["cannot read no-such.txt"]);
     eightbit(&["evaluate", "--images", "no-such", "--labels", "no-such.tsv"]).fails(1, &["no-such.tsv"]);
     eightbit(&["bench", "conv", "--shapes", "no-such.txt"]).fails(1, &["no-such.txt"]);
+    eightbit(&["bench", "model", "no-such.onnx"]).fails(1, &["no-such.onnx"]);
     let folder = folder("missing");
     let model = write(&folder, &small_network());
     quantize(&model, Path::new("no-such-folder")).fails(1, &["cannot read no-such-folder"]);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{command, eightbit, folder, photos, run, small_network, write};
+use support::{command, eightbit, folder, photos, run, run_with_input, small_network, write};
 
 #[test]
 fn help_has_examples_everywhere() {
@@ -11,6 +11,10 @@ fn help_has_examples_everywhere() {
         assert!(help.contains(name), "{help}");
         let help = eightbit(&[name, "--help"]).ok();
         assert!(help.contains("Examples:") && help.contains(&format!("eightbit {name}")), "{help}");
+    }
+    for name in ["gemm", "conv", "model", "peak"] {
+        let help = eightbit(&["bench", name, "--help"]).ok();
+        assert!(help.contains("Examples:") && help.contains(&format!("eightbit bench {name}")), "{help}");
     }
 }
 
@@ -48,6 +52,53 @@ fn bench_prints_the_columns_of_the_peers() {
     assert!(json["lines"][0]["fraction_of_peak"].as_f64().is_some_and(|fraction| fraction > 0.0));
     let text = eightbit(&["bench", "gemm", "--budget", "1", "7x7x7"]).ok();
     assert!(text.contains("Gop/s") && text.contains("peak"), "{text}");
+}
+
+#[test]
+fn bench_checks_every_combination_of_types() {
+    let types = "u8s8s32,s8u8s32,s8s8s8,u8u8u8_zero,u8u8u8_zeros,u8s8u8_narrow";
+    let count = types.split(',').count();
+    let bench = |arguments: &[&str]| {
+        let csv = eightbit(&[&["bench"], arguments, &["--budget", "1", "--csv", "--check"]].concat()).ok();
+        assert_eq!(csv.lines().filter(|line| line.ends_with("results are right")).count(), count, "{csv}");
+    };
+    bench(&["gemm", "11x13x17", "--types", types]);
+    bench(&["gemm", "11x13x17", "--types", types, "--threads", "2"]);
+    bench(&["gemm", "11x13x17", "--types", types, "--threads", "2", "--clock", "cpu"]);
+    let shapes = folder("bench-types").join("shapes.txt");
+    std::fs::write(&shapes, "dense 5 4 9 3 2 1 1 some_class\n").expect("a file");
+    let shapes = shapes.to_str().expect("UTF-8");
+    bench(&["conv", "some_class", "--shapes", shapes, "--types", types]);
+    let text = eightbit(&["bench", "gemm", "11x13x17", "--types", "u8s8u8", "--once"]).ok();
+    assert!(text.starts_with("11x13x17  u8s8u8  11×13×17"), "{text}");
+    eightbit(&["bench", "conv", "no_such_class", "--shapes", shapes]).fails(1, &["no_such_class"]);
+}
+
+#[test]
+fn bench_answers_standard_input_line_by_line() {
+    let mut command = command();
+    command.args(["bench", "gemm", "--budget", "1", "--csv", "--stdin", "--types", "u8s8s32,u8s8u8"]);
+    let answers = run_with_input(&mut command, "one 3 4 5\none 3 4 5\ntwo 1 1 1 tiny\n").ok();
+    let shapes: Vec<&str> = answers.lines().map(|line| line.split(',').nth(2).unwrap_or_default()).collect();
+    assert_eq!(shapes, ["one", "one", "", "one", "one", "", "two", "two", ""], "{answers}");
+}
+
+#[test]
+fn bench_measures_models_and_the_peak() {
+    let folder = folder("bench-model");
+    let model = write(&folder, &small_network());
+    let model = model.to_str().expect("UTF-8");
+    let csv = eightbit(&["bench", "model", model, "--budget", "1", "--csv"]).ok();
+    assert!(csv.starts_with("eightbit,model,model.onnx,float,yes,"), "{csv}");
+    let json = eightbit(&["bench", "model", model, "--budget", "1", "--json", "--threads", "2"]).json();
+    assert_eq!((&json["threads"], &json["clock"]), (&2.into(), &"wall-clock time".into()));
+    assert_eq!(json["lines"][0]["types"], "float");
+    assert!(json["lines"][0]["median_ms"].as_f64().is_some_and(|median| median > 0.0), "{json}");
+    let text = eightbit(&["bench", "model", model, "--budget", "1"]).ok();
+    assert!(text.contains("model.onnx") && text.contains("ms"), "{text}");
+    let csv = eightbit(&["bench", "peak", "--budget", "1", "--csv", "--backend", "portable"]).ok();
+    assert!(csv.lines().all(|line| line.starts_with("eightbit,peak,registers,")), "{csv}");
+    assert!(eightbit(&["bench", "peak", "--budget", "1"]).ok().contains("Gop/s"));
 }
 
 /// The main job: the built-in network, turned into eight bits in memory, and the built-in photo.

@@ -71,6 +71,11 @@ def panel(axis, title, cases):
                 rival.rate / peak, row, s=22, marker=form, facecolors=face, edgecolors=colour, linewidths=1.1, zorder=2
             )
         handles["eightbit"] = axis.scatter(case.of_peak, row, s=34, marker="o", color=OURS, zorder=3)
+    # A line between classes, and the name of each at its first shape.
+    for row, (before, case) in enumerate(zip([None, *cases], cases)):
+        if before is None or before.group != case.group:
+            axis.axhline(row - 0.5, color="#999999", linewidth=0.6)
+            axis.annotate(case.group, (1, row), (3, 0), ("axes fraction", "data"), "offset points", fontsize=7, va="center")
     most = max([1.0] + [case.of_peak for case in cases])
     axis.set_xlim(0, 1.03 * most)
     axis.axvline(1, color="black", linewidth=0.8)

@@ -36,12 +36,13 @@ TITLES = {
     "onnxruntime": "ONNX Runtime",
     "onnxruntime-f32": "ONNX Runtime float",
     "openvino": "OpenVINO",
-    "fbgemm": "FBGEMM",
+    "fbgemm": "FBGEMM (torch)",
     "litert": "LiteRT",
     "rten-gemm": "rten-gemm",
     "tract-linalg": "tract-linalg",
     "gemmkit": "gemmkit",
 }
+CLOCKS = {"wall": "wall clock", "cpu": "CPU time"}
 CRATES = ["rten-gemm", "tract-linalg", "gemmkit"]
 # The driver's module, and the module that must be there for it to run.
 PYTHON = {
@@ -50,11 +51,13 @@ PYTHON = {
     "fbgemm": ("fbgemm", "torch"),
     "litert": ("litert", "ai_edge_litert"),
 }
+# Their packages.
+PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "fbgemm": "torch", "litert": "ai-edge-litert"}
 # What keeps libraries on one thread.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "RTEN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", check=True, suffix=""):
+def eightbit(programs, op, types=(), backend=None, label="eightbit", check=True, suffix=""):
     command = [str(programs.eightbit), "bench", op, "--csv", "--stdin"]
     if check:
         command.append("--check")
@@ -62,9 +65,14 @@ def eightbit(programs, op, types=(), backend=None, threads=1, label="eightbit", 
         command.append(f"--types={','.join(types)}")
     if backend:
         command.append(f"--backend={backend}")
-    if threads > 1:
-        command.append(f"--threads={threads}")
-    return Participant(label, command, threads=threads, renamed=True, suffix=suffix)
+    return Participant(label, command, renamed=True, suffix=suffix)
+
+
+def two_threads(programs, types, clock):
+    """By the wall clock, where another process on one core holds up both threads; and by CPU time, where it does not, but a thread
+    that waits for the other does not show either."""
+    command = [*eightbit(programs, "gemm", types).command, "--threads=2", f"--clock={clock}"]
+    return Participant(f"two threads, {CLOCKS[clock]}", command, threads=2, renamed=True)
 
 
 def peak(programs, backend=None):

@@ -5,22 +5,21 @@ import datetime
 import importlib.metadata
 import json
 import os
+import pathlib
 import platform
 import subprocess
+import tomllib
 
-from . import chart, classes, measure, peers, results, suites
+from . import chart, classes, measure, peers, results, shapes, suites
 
 TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])} | {"models": "Whole networks, milliseconds"}
 
 
 def machine(programs, wanted, args):
     """What must be known to repeat a run, as JSON."""
-    lines = open("/proc/cpuinfo").read().splitlines()
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    cpu = subprocess.run([programs.eightbit, "cpu", "--json"], capture_output=True, text=True, check=True)
-    cpu = json.loads(cpu.stdout)
-    packages = {"onnxruntime": "onnxruntime", "openvino": "openvino", "fbgemm": "torch", "litert": "ai-edge-litert"}
-    versions = {name: importlib.metadata.version(packages[name]) for name in wanted if name in packages}
+    cpu = json.loads(output_of(programs.eightbit, "cpu", "--json"))
     return json.dumps(
         {
             "date": datetime.date.today().isoformat(),
@@ -28,12 +27,33 @@ def machine(programs, wanted, args):
             "cores": os.cpu_count(),
             "backend": cpu["chosen"],
             "build": cpu["build"],
-            "peers": {name: versions.get(name, "") for name in wanted},
+            "peers": {name: version(name, programs) for name in wanted},
             "rounds": args.rounds,
             "milliseconds": args.budget,
+            "command": command(args),
         },
         indent=1,
     )
+
+
+def output_of(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def version(name, programs):
+    if name == "onednn":
+        return output_of(programs.onednn, "version")
+    if name in peers.CRATES:
+        lock = tomllib.loads((shapes.FOLDER / "rust" / "Cargo.lock").read_text())
+        return next(package["version"] for package in lock["package"] if package["name"] == name)
+    return importlib.metadata.version(peers.PACKAGES[name])
+
+
+def command(args):
+    """The command line, without what holds for one machine only."""
+    options = {"--filter": args.filter, "--group": args.group, "--peers": args.peers}
+    given = [f"{option} {value}" for option, value in options.items() if value]
+    return " ".join(["benches/peers/run.sh", *args.suites, *given, f"--rounds {args.rounds} --budget {args.budget}"])
 
 
 def write(folder):
@@ -65,7 +85,7 @@ def summarize(cases):
     for target in classes.TARGETS:
         ratios = {
             exact: {
-                (case.shape, case.types): ratio
+                (case.suite, case.shape, case.types): ratio
                 for case in cases
                 if target.takes(case) and (ratio := target.ratio_of(case, exact)) is not None
             }
@@ -81,7 +101,7 @@ def summarize(cases):
                 "target": target.ratio,
                 "mean": round(classes.mean(every.values()), 3),
                 "least": round(every[worst], 3),
-                "least_shape": worst[0],
+                "least_shape": worst[1],
                 "reached": sum(ratio >= target.ratio for ratio in every.values()),
                 "cases": len(every),
                 "mean_to_exact": round(classes.mean(exact.values()), 3) if exact else None,
@@ -99,6 +119,7 @@ def case_rows(cases):
         exact, exact_ratio = case.best(exact=True)
         row = {
             "suite": case.suite,
+            "whose": case.label,
             "shape": case.shape,
             "class": case.group,
             "types": case.types,
@@ -127,9 +148,10 @@ def write_csv(path, rows):
 
 
 def markdown(about, cases, summary):
-    versions = ", ".join(f"{peers.TITLES.get(name, name)} {version}".strip() for name, version in about["peers"].items())
+    versions = ", ".join(f"{peers.TITLES[name]} {version}" for name, version in about["peers"].items())
     yield "# Comparison with other libraries\n"
-    yield f"{about['date']}, {about['cpu']}, backend `{about['backend']}`, one thread, {about['rounds']} rounds. Peers: {versions}.\n"
+    yield f"{about['date']}, {about['cpu']}, backend `{about['backend']}`, one thread, medians of {about['rounds']} rounds: `{about['command']}`.\n"
+    yield f"Peers: {versions}.\n"
     yield "Gop/s (2 operations per product), and in brackets our rate over theirs: above 1, we are faster. † wrong sums on full-range data."
     wrong = sum(results.is_wrong(case.note) for case in cases)
     checked = sum("right" in case.note for case in cases)
@@ -155,9 +177,15 @@ def suite_table(cases):
     # What others are compared with stands in their lines.
     cases = [case for case in cases if case.rivals] or cases
     all_names = names(cases)
-    titles = [peers.TITLES.get(name, name) for name in all_names]
-    ours = next(iter({case.label for case in cases}))
-    yield f"| shape | class | types | {ours} | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
+    titles = [{**peers.TITLES, results.OURS: "eightbit on one thread"}.get(name, name) for name in all_names]
+    labels = list(dict.fromkeys(case.label for case in cases))
+    if len(labels) > 1:
+        for label in labels:
+            yield f"{label}:\n"
+            yield from suite_table([case for case in cases if case.label == label])
+            yield ""
+        return
+    yield f"| shape | class | types | {labels[0]} | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
     yield f"|---|---|---|---:|---:|{'---:|' * (len(titles) + 1)}"
     # A network's rate is in runs per second, and read in milliseconds.
     shown = (lambda rate: f"{1e3 / rate:.2f}") if cases[0].suite == "models" else (lambda rate: f"{rate:.1f}")

@@ -72,7 +72,7 @@ def build(programs, wanted):
         types = ["u8s8s32", "u8s8u8"]
         return [
             peers.eightbit(programs, "gemm", types, check=False),
-            peers.eightbit(programs, "gemm", types, threads=2, label="eightbit on two threads"),
+            *(peers.two_threads(programs, types, clock) for clock in ("wall", "cpu")),
             peers.peak(programs),
         ]
 

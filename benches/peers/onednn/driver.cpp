@@ -1,6 +1,7 @@
 // Times oneDNN's eight-bit matrix products and convolutions, one thread, weights prepacked.
 //
 //   onednn_bench gemm|conv TYPES…
+//   onednn_bench version
 //
 // Lines of standard input are shapes, "name M K N" or "name H C O R stride padding groups" (input H*H*C, O kernels R*R);
 // further words do not matter. Each is answered when it is read, by a line for each of the types and an empty line:
@@ -252,6 +253,10 @@ static Case conv_case(const Types &types, const Convolution &c) {
 
 int main(int count, char **arguments) {
     std::string op = count > 1 ? arguments[1] : "", last, name;
+    if (op == "version") {
+        printf("%d.%d.%d\n", version()->major, version()->minor, version()->patch);
+        return 0;
+    }
     if (count < 3 || (op != "gemm" && op != "conv")) {
         fprintf(stderr, "usage: onednn_bench gemm|conv TYPES… <SHAPES\n");
         return 2;

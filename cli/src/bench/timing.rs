@@ -1,11 +1,13 @@
-//! The rules of measuring, the same as those of the drivers that measure the peers: CPU time of the thread, samples of at
+//! The rules of measuring, the same as those of the drivers that measure the peers: CPU time, samples of at
 //! least 0.3 ms, medians.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+
 /// Rates in Gop/s over the samples of one measurement.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rates {
     pub(crate) median: f64,
     pub(crate) max: f64,
@@ -13,32 +15,40 @@ pub(crate) struct Rates {
     pub(crate) samples: usize,
 }
 
-/// Measures calls for a time, by the clock that fits the number of threads.
+/// Measures calls for a time.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch {
     pub(crate) budget: Duration,
     pub(crate) threads: usize,
+    pub(crate) clock: Clock,
 }
 
-/// What a clock shows; only differences mean something.
-type Moment = Duration;
-
-/// CPU time of this thread: leaves out the slices in which another process held the core.
-#[cfg(unix)]
-fn thread_time() -> Moment {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+/// What passes while a call is measured.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(crate) enum Clock {
+    /// CPU time of all threads, divided by their number: leaves out the slices in which another process held a core, and the
+    /// time that a thread waits for another.
+    Cpu,
+    /// The time that a user waits.
+    Wall,
 }
 
-/// There is no portable clock of the thread.
-#[cfg(not(unix))]
-fn thread_time() -> Moment {
-    wall_time()
-}
+impl Clock {
+    /// The clock that fits: CPU time for one thread; more are there for the user to wait less.
+    pub(crate) fn for_threads(threads: usize) -> Self {
+        if cfg!(unix) && threads == 1 { Self::Cpu } else { Self::Wall }
+    }
 
-fn wall_time() -> Moment {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
+    /// What it shows; only differences mean something.
+    fn now(self) -> Duration {
+        #[cfg(unix)]
+        if self == Self::Cpu {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+            return Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
+        }
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// No sample is shorter, in seconds: the clock's own cost must not show.
@@ -50,8 +60,12 @@ const MAX_SECONDS: f64 = 1.5;
 
 impl Stopwatch {
     /// The name of the clock, for the output.
-    pub(crate) fn clock(&self) -> &'static str {
-        if cfg!(unix) && self.threads == 1 { "CPU time of the thread" } else { "wall-clock time" }
+    pub(crate) fn clock_name(&self) -> &'static str {
+        match (self.clock, self.threads) {
+            (Clock::Cpu, 1) => "CPU time",
+            (Clock::Cpu, _) => "CPU time divided by the threads",
+            (Clock::Wall, _) => "wall-clock time",
+        }
     }
 
     /// Calls `work` where its threads are: for more than one, on a thread of the pool, which then need not be woken.
@@ -63,10 +77,15 @@ impl Stopwatch {
         work()
     }
 
-    /// Measures `call`, which does `operations` operations.
+    /// Measures `call`, which does `operations` operations. Without any budget it is called once, and no clock is read.
     pub(crate) fn measure(&self, operations: f64, mut call: impl FnMut()) -> Rates {
-        let now = if self.threads == 1 { thread_time } else { wall_time };
-        let since = |start: Moment| (now() - start).as_secs_f64();
+        if self.budget.is_zero() {
+            profiled_call(&mut call);
+            return Rates::default();
+        }
+        let now = || self.clock.now();
+        let shares = if self.clock == Clock::Cpu { self.threads as f64 } else { 1.0 };
+        let since = |start: Duration| (now() - start).as_secs_f64() / shares;
         let budget = self.budget.as_secs_f64();
         let mut time = |calls: u64| {
             let start = now();
@@ -112,6 +131,12 @@ impl Stopwatch {
     }
 }
 
+/// The call of `--once`: profilers and counters of instructions find it by its name.
+#[inline(never)]
+fn profiled_call(call: &mut dyn FnMut()) {
+    call();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +144,8 @@ mod tests {
     #[test]
     fn samples_are_ordered_and_positive() {
         let mut sum = 0u64;
-        let stopwatch = Stopwatch { budget: Duration::from_millis(5), threads: 1 };
+        let clock = Clock::for_threads(1);
+        let stopwatch = Stopwatch { budget: Duration::from_millis(5), threads: 1, clock };
         let rates = stopwatch.measure(1e4, || {
             for value in 0..10_000u64 {
                 sum = std::hint::black_box(sum.wrapping_add(value));

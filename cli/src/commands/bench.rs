@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
 use crate::bench::peak::{self, Peak};
-use crate::bench::timing::{Rates, Stopwatch};
+use crate::bench::timing::{Clock, Rates, Stopwatch};
 use crate::bench::types::Types;
 use crate::bench::{Case, Setup, conv, gemm, model, shapes};
 use crate::engine::Settings;
@@ -95,13 +95,21 @@ impl Bench {
         let threads = settings.threads;
         Ok(Self {
             setup: Setup { backend, threads, check },
-            stopwatch: Stopwatch { budget: Duration::from_millis(args.budget), threads },
+            stopwatch: Stopwatch {
+                budget: Duration::from_millis(args.budget),
+                threads,
+                clock: args.clock.unwrap_or(Clock::for_threads(threads)),
+            },
         })
+    }
+
+    fn one_thread(&self) -> Stopwatch {
+        Stopwatch { threads: 1, clock: Clock::for_threads(1), ..self.stopwatch }
     }
 
     /// The peak of one thread.
     fn peak(&self) -> Result<Peak, CliError> {
-        Ok(peak::measure(self.setup.backend, &Stopwatch { threads: 1, ..self.stopwatch })?)
+        Ok(peak::measure(self.setup.backend, &self.one_thread())?)
     }
 
     /// Measures a case and prints it as a line of comma-separated values.
@@ -140,6 +148,14 @@ fn kernels(kind: Kind, args: &KernelArgs, settings: &Settings, out: &mut dyn Wri
     shapes.retain(|shape| shape.is_wanted(filter));
     if shapes.is_empty() {
         return Err(CliError::Invalid(format!("no shape has {filter:?} in its name or is of this class")));
+    }
+    if args.once {
+        return shapes.iter().try_for_each(|shape| {
+            cases(shape)?.iter_mut().try_for_each(|case| {
+                case.measure(&Stopwatch { budget: Duration::ZERO, ..bench.stopwatch });
+                Ok(writeln!(out, "{}  {}  {}", case.shape, case.types, case.path)?)
+            })
+        });
     }
     if args.measure.csv {
         return shapes.iter().try_for_each(|shape| {
@@ -189,7 +205,7 @@ fn models(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) -> Result<
             out,
             "backend {BOLD}{}{BOLD:#}, {threads}, {}",
             bench.setup.backend,
-            bench.stopwatch.clock()
+            bench.stopwatch.clock_name()
         )?;
         writeln!(out, "\n{BOLD}{:<40}  {:<5}  {:>8}  {:>19}{BOLD:#}", "model", "types", "ms", "min – max")?;
     }
@@ -231,8 +247,7 @@ fn peaks(args: &MeasureArgs, settings: &Settings, out: &mut dyn Write) -> Result
     let bench = Bench::new(args, false, settings)?;
     let backend = bench.setup.backend;
     let print = |out: &mut dyn Write| {
-        let stopwatch = Stopwatch { threads: 1, ..bench.stopwatch };
-        peak::all(backend, &stopwatch)?.iter().try_for_each(|peak| {
+        peak::all(backend, &bench.one_thread())?.iter().try_for_each(|peak| {
             csv(out, "peak", "registers", &peak.what.replace(',', ";"), peak.rates, backend.name())
         })
     };
@@ -301,7 +316,7 @@ fn json_head(bench: &Bench) -> serde_json::Value {
     json!({
         "backend": bench.setup.backend.name(),
         "threads": bench.setup.threads,
-        "clock": bench.stopwatch.clock(),
+        "clock": bench.stopwatch.clock_name(),
     })
 }
 
@@ -335,7 +350,7 @@ fn table_head(out: &mut dyn Write, bench: &Bench, peak: &Peak) -> Result<(), Cli
         "backend {BOLD}{}{BOLD:#}, {}, {}, 1 Gop/s = 10⁹ multiplications and additions",
         bench.setup.backend,
         report::count(bench.setup.threads, "thread"),
-        bench.stopwatch.clock()
+        bench.stopwatch.clock_name()
     )?;
     writeln!(out, "peak of a thread {BOLD}{:.1} Gop/s{BOLD:#}: {}", peak.rate(), peak.what)?;
     writeln!(

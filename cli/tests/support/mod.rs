@@ -34,6 +34,13 @@ pub(crate) fn run(command: &mut Command) -> Run {
     }
 }
 
+/// Runs the program with `input` on its standard input.
+pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Run {
+    let path = folder("standard-input").join("input.txt");
+    std::fs::write(&path, input).expect("a file");
+    run(command.stdin(std::fs::File::open(&path).expect("the file")))
+}
+
 impl Run {
     /// The output of a run that must succeed and say nothing else.
     pub(crate) fn ok(self) -> String {

@@ -1,0 +1,83 @@
+//! What the benchmarks share: groups named `op/shape/backend`, numbers to compute with.
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput};
+use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Error, Per, Requantize, Stage, Workspace};
+
+/// Runs a file of benchmarks with the command line that cargo gives: `cargo bench --bench NAME [FILTER]`.
+pub(crate) fn run(benches: impl FnOnce(&mut Criterion) -> Result<(), Error>) -> Result<(), Error> {
+    let mut criterion = Criterion::default().configure_from_args();
+    benches(&mut criterion)?;
+    criterion.final_summary();
+    Ok(())
+}
+
+/// The group `op/shape/backend`, with its throughput.
+pub(crate) fn group<'a>(
+    criterion: &'a mut Criterion,
+    op: &str,
+    shape: &str,
+    backend: Backend,
+    throughput: Throughput,
+) -> BenchmarkGroup<'a, WallTime> {
+    let mut group = criterion.benchmark_group(format!("{op}/{shape}/{backend}"));
+    group.throughput(throughput);
+    group
+}
+
+/// Operations of so many products, as throughput: two for each.
+pub(crate) fn operations(products: usize) -> Throughput {
+    Throughput::Elements(2 * products as u64)
+}
+
+/// Reproducible bytes (Knuth's MMIX generator).
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect()
+}
+
+/// Weights over the whole range of `i8`, and such of seven bits, for which some backends have faster kernels.
+pub(crate) fn weights(len: usize) -> [(&'static str, Vec<i8>); 2] {
+    let wide: Vec<i8> = bytes(len).into_iter().map(u8::cast_signed).collect();
+    let narrow = wide.iter().map(|w| w >> 1).collect();
+    [("wide", wide), ("narrow", narrow)]
+}
+
+/// Back to `u8`, with a scale for each channel.
+pub(crate) fn requantize(channels: usize) -> Stage {
+    Stage::Requantize(Requantize::new(Per::Channel(vec![0.001; channels]), 3, ElementType::U8))
+}
+
+/// Benchmarks convolutions on every backend: `u8` activations with a zero point, requantized.
+pub(crate) fn convolutions(
+    criterion: &mut Criterion,
+    op: &str,
+    shapes: &[(&str, Conv2dShape)],
+) -> Result<(), Error> {
+    for &(name, shape) in shapes {
+        let [height, width] = shape.output();
+        let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
+        let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
+        let mut out = vec![0u8; height * width * shape.out_channels];
+        let stage = requantize(shape.out_channels);
+        for backend in Backend::available() {
+            let mut group = group(criterion, op, name, backend, operations(out.len() * taps));
+            for (kind, weights) in weights(shape.out_channels * taps) {
+                let packed = Conv2d::pack(backend, &shape, &weights, 0)?;
+                let plan = Conv2d::new(shape, packed, ElementType::U8, 5, None, &stage)?;
+                let mut workspace = Workspace::with_capacity(plan.workspace_bytes());
+                group.bench_function(kind, |bencher| {
+                    bencher.iter(|| plan.run(&input, &mut out, &mut workspace));
+                });
+            }
+            group.finish();
+        }
+    }
+    Ok(())
+}
