@@ -2,7 +2,9 @@
 """Finds the inner loop of every GEMM tile in the assembly of the kernels and has llvm-mca count its cycles.
 
 The limit of a loop is what its dot products take on the ports that can do them, as the model of the core has it: a
-probe of nothing but independent dot products measures that. The fraction of the limit is what the loop reaches of it.
+probe of nothing but independent dot products measures that. The fraction is what the loop reaches of the limit with the
+core's dispatch, "LLVM's width" the same with that of LLVM's scheduler. "vector", "loads" and "dispatch" say how busy the
+busiest port of a kind and the front are. A tile that is computed in parts has a row for each.
 """
 
 import argparse
@@ -183,7 +185,8 @@ def rows_of(architecture: str, core: Core, loops: list[Loop], llvm: str):
             "activations": "i8" if loop.signed else "u8",
             "core": core.name,
             "dots": loop.dots,
-            "dots per cycle": rate,
+            "per cycle: maker": core.backends[loop.backend],
+            "model": rate,
             "limit": f"{limit:.1f}",
             "cycles": f"{result['cycles']:.1f}",
             "fraction": f"{limit / result['cycles']:.3f}",

@@ -35,5 +35,5 @@ for architecture in "${architectures[@]}"; do
     *) die "unknown architecture $architecture: there are aarch64 and x86_64" ;;
     esac
     file=$(assembly "$architecture")
-    python3 benches/mca/loops.py "$architecture" "$file" --llvm "$LLVM" --csv "$out/$architecture.csv"
+    python3 -B benches/mca/loops.py "$architecture" "$file" --llvm "$LLVM" --csv "$out/$architecture.csv"
 done
