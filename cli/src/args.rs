@@ -1,12 +1,13 @@
 //! What the user can say.
 
+mod bench;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::bench::timing::Clock;
-use crate::bench::types::Types;
+pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
 #[derive(Parser)]
@@ -247,130 +248,6 @@ pub(crate) struct CpuArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Measure kernels, shape by shape, or whole networks: as fractions of this machine's measured peak, or in milliseconds.
-#[derive(Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "Examples:
-  eightbit bench gemm
-  eightbit bench gemm --types u8s8s32,u8s8s32_narrow --backend avx2 512
-  eightbit bench conv dw_3x3
-  eightbit bench conv --shapes SHAPES.txt --csv
-  eightbit bench gemm 1024 --threads 2 --clock cpu
-  eightbit bench model resnet50.int8.onnx
-  eightbit bench peak
-
-The columns of --csv: peer,op,shape,types,prepacked,median,max,min,samples,note (Gop/s; for models, runs per second)."
-)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) what: BenchCommand,
-}
-
-/// What `bench` can measure.
-#[derive(Subcommand)]
-pub(crate) enum BenchCommand {
-    /// Matrix multiplications.
-    #[command(after_help = "Examples:
-  eightbit bench gemm
-  eightbit bench gemm tiny
-  eightbit bench gemm --types u8u8u8_zeros,s8s8s8 --check 3136x64x64
-  eightbit bench gemm --shapes SHAPES.txt --csv
-
-A shape file has a shape a line: `name M K N`, M rows of activations, N output channels; a word after them is its class.")]
-    Gemm(KernelArgs),
-    /// Convolutions.
-    #[command(after_help = "Examples:
-  eightbit bench conv
-  eightbit bench conv depthwise
-  eightbit bench conv --types u8s8u8,u8s8s32 --check 3x3
-  eightbit bench conv --shapes SHAPES.txt --csv
-
-A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a word after them is its class.")]
-    Conv(KernelArgs),
-    /// Whole networks: milliseconds for a run.
-    #[command(after_help = "Examples:
-  eightbit bench model resnet50.int8.onnx
-  eightbit bench model resnet50.onnx resnet50.int8.onnx --budget 2000 --json
-  eightbit bench model mobilenet.int8.onnx --threads 2")]
-    Model(ModelArgs),
-    /// What the CPU's multipliers can do at best, on registers only.
-    #[command(after_help = "Examples:
-  eightbit bench peak
-  eightbit bench peak --backend avx2 --csv")]
-    Peak(MeasureArgs),
-}
-
-/// Which calls of kernels to measure.
-#[derive(Args)]
-pub(crate) struct KernelArgs {
-    /// Measure only the shapes with this in their name, or of the class with this name.
-    pub(crate) filter: Option<String>,
-
-    /// A file of shapes, instead of the embedded ones.
-    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
-    pub(crate) shapes: Option<PathBuf>,
-
-    /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
-    /// Weights are full-range and have no zero point, unless one of these follows: _narrow (seven bits), _zero (a zero
-    /// point), _zeros (one for each channel). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
-    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    pub(crate) types: Vec<Types>,
-
-    /// Compare results with the reference before measuring; all of them, or evenly spread rows where they are many.
-    #[arg(long)]
-    pub(crate) check: bool,
-
-    /// Make each call once, after a first that warms up, without a clock, and say which path it takes: for profilers and
-    /// counters of instructions, which find it inside the function `profiled_call`.
-    #[arg(long, conflicts_with_all = ["csv", "json", "stdin"])]
-    pub(crate) once: bool,
-
-    #[command(flatten)]
-    pub(crate) measure: MeasureArgs,
-}
-
-/// Which networks to measure.
-#[derive(Args)]
-pub(crate) struct ModelArgs {
-    /// Networks: ONNX files, float or eight-bit.
-    #[arg(value_name = "MODEL", required_unless_present = "stdin")]
-    pub(crate) files: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) measure: MeasureArgs,
-}
-
-/// How to measure, and how to tell.
-#[derive(Args)]
-pub(crate) struct MeasureArgs {
-    /// The backend to measure, instead of the best one: see `eightbit cpu`.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) backend: Option<String>,
-
-    /// How long to measure each case, in milliseconds.
-    #[arg(long, env = "BENCH_MS", value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub(crate) budget: u64,
-
-    /// The clock: CPU time of all threads, divided by their number, or the time that a user waits.
-    /// Default: CPU time for one thread, wall-clock time for more.
-    #[arg(long, value_name = "CLOCK")]
-    pub(crate) clock: Option<Clock>,
-
-    /// Print lines of comma-separated values, in the columns that the drivers of the peers print.
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) csv: bool,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Read what to measure from standard input, a shape or file a line, and answer each line when it is read, with an
-    /// empty line at the end: for programs that let several libraries take turns.
-    #[arg(long, requires = "csv", conflicts_with = "filter")]
-    pub(crate) stdin: bool,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -57,17 +58,19 @@ def chosen(all_suites, args):
     for suite in all_suites:
         if args.suites and not any(suite.name == name or suite.name.startswith(f"{name}_") for name in args.suites):
             continue
-        wanted = [
-            shape
-            for shape in suite.shapes
-            if args.filter in shape.name and args.group in (None, shape.group)
-        ]
+        wanted = [shape for shape in suite.shapes if args.filter in shape.name and args.group in (None, shape.group)]
         if wanted:
             yield suites.Suite(suite.name, suite.title, wanted, suite.participants)
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
     args = arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     unknown = set(args.suites) - {*NAMES, "report"} or set(filter(None, args.peers.split(","))) - set(INSTALLABLE)
     if unknown:
         sys.exit(f"error: {', '.join(unknown)}: there are the suites {', '.join(NAMES)} and the peers {', '.join(INSTALLABLE)}")

@@ -32,9 +32,7 @@ class Target:
         """Ours over the best of those that it is compared with."""
         if not self.rivals:
             return case.best(exact)[1]
-        ratios = [
-            rival.ratio for name, rival in case.rivals.items() if name in self.rivals and not (exact and rival.is_wrong)
-        ]
+        ratios = [rival.ratio for name, rival in case.rivals.items() if name in self.rivals and not (exact and rival.is_wrong)]
         return min(ratios, default=None)
 
 

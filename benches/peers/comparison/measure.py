@@ -148,9 +148,7 @@ class Turns:
         try:
             for index, shape in enumerate(shapes, 1):
                 participants = self.suite.participants(shape)
-                done = {
-                    one.label: self.record.done.get((self.suite.name, shape.name, one.label), 0) for one in participants
-                }
+                done = {one.label: self.record.done.get((self.suite.name, shape.name, one.label), 0) for one in participants}
                 with locked(self.settings.lock):
                     for number in range(1, self.settings.rounds + 1):
                         for participant in participants:

@@ -12,7 +12,9 @@ import tomllib
 
 from . import chart, classes, measure, peers, results, shapes, suites
 
-TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])} | {"models": "Whole networks, milliseconds"}
+TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None), [])} | {
+    "models": "Whole networks, milliseconds"
+}
 
 
 def machine(programs, wanted, args):
@@ -65,7 +67,9 @@ def write(folder):
     write_csv(folder / "table.csv", case_rows(cases))
     write_csv(folder / "summary.csv", summary)
     chart.draw(cases, about, folder)
-    measure.tell(f"written: {', '.join(str(folder / name) for name in ('table.md', 'table.csv', 'summary.csv', 'chart.svg', 'chart.png'))}")
+    measure.tell(
+        f"written: {', '.join(str(folder / name) for name in ('table.md', 'table.csv', 'summary.csv', 'chart.svg', 'chart.png'))}"
+    )
     print((folder / "table.md").read_text())
 
 

@@ -1,7 +1,7 @@
 """What is compared with what."""
 
 import dataclasses
-from typing import Callable
+from collections.abc import Callable
 
 from . import peers, shapes
 
@@ -76,9 +76,11 @@ def build(programs, wanted):
             peers.peak(programs),
         ]
 
+    def named(all_shapes, names):
+        return [shape for shape in all_shapes if shape.name in names]
+
     gemms, convs = shapes.read("gemm"), shapes.read("conv")
     large = [shape for shape in convs if shape.group == "large" and "3x3" in shape.name]
-    named = lambda all_shapes, names: [shape for shape in all_shapes if shape.name in names]
     avx2_gemms = [shape for shape in gemms if shape.group in ("large", "middle", "cube")]
     avx2_convs = [shape for shape in convs if shape.group in ("large", "stem")]
     narrow = ["u8s8s32", "u8s8s32_narrow", "u8s8u8", "u8s8u8_narrow"]

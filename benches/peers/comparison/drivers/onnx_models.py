@@ -1,7 +1,6 @@
 """ONNX models of a single operator, repeated, for the libraries that take ONNX."""
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from .problem import ACTIVATION_SCALE, OUTPUT_SCALE, WEIGHT_SCALE, zero_point
@@ -17,8 +16,7 @@ def constants(**values):
 def model(nodes, inputs, outputs, constants):
     """Nodes, (name, type, shape) of inputs and outputs, constants."""
     values = [
-        [helper.make_tensor_value_info(name, TYPES[types], shape) for name, types, shape in group]
-        for group in (inputs, outputs)
+        [helper.make_tensor_value_info(name, TYPES[types], shape) for name, types, shape in group] for group in (inputs, outputs)
     ]
     graph = helper.make_graph(nodes, "peer", *values, constants)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]

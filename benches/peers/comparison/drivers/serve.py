@@ -14,7 +14,7 @@ import os
 import sys
 import time
 import traceback
-from typing import Callable
+from collections.abc import Callable
 
 SAMPLE = 3e-4
 BUDGET = 1e-3 * float(os.environ.get("BENCH_MS", "60"))

@@ -1,6 +1,6 @@
 """Float ONNX files of torchvision's architectures with random weights: speed does not depend on what a network knows.
 
-    python -m comparison.models.export NAME OUT.onnx
+python -m comparison.models.export NAME OUT.onnx
 """
 
 import sys

@@ -21,23 +21,25 @@ OWN = "efficientnet_lite0"
 
 
 def prepare(folder, eightbit):
-    """The networks that have a float file; what else could not be made is told."""
+    """The networks that have an eight-bit file of ours; what else could not be made is told."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in NETWORKS:
-        model = folder / f"{name}.onnx"
-        if name == OWN:
-            make(model, lambda out: shutil.copy(ROOT / "models" / model.name, out))
-        else:
-            make(model, lambda out: module("export", name, out))
-        if not model.exists():
-            continue
-        photos = ROOT / "models" / "photos"
-        command = [eightbit, "quantize", model, "--calibrate", photos, "--json", "-o"]
-        make(folder / f"{name}.eightbit.onnx", lambda out: run([*command, out]))
-        int8 = folder / f"{name}.int8.onnx"
-        make(int8, lambda out: module("quantize", model, out))
-        make(folder / f"{name}.int8.tflite", lambda out: module("tflite", int8, out))
+        prepare_one(name, folder, eightbit)
     return [name for name in NETWORKS if (folder / f"{name}.eightbit.onnx").exists()]
+
+
+def prepare_one(name, folder, eightbit):
+    model, int8 = folder / f"{name}.onnx", folder / f"{name}.int8.onnx"
+    if name == OWN:
+        make(model, lambda out: shutil.copy(ROOT / "models" / model.name, out))
+    else:
+        make(model, lambda out: module("export", name, out))
+    if model.exists():
+        command = [eightbit, "quantize", model, "--calibrate", ROOT / "models" / "photos", "--json", "-o"]
+        make(folder / f"{name}.eightbit.onnx", lambda out: run([*command, out]))
+        make(int8, lambda out: module("quantize", model, out))
+    if int8.exists():
+        make(folder / f"{name}.int8.tflite", lambda out: module("tflite", int8, out))
 
 
 def make(path, write):
