@@ -48,8 +48,8 @@
 //!
 //! # Where to look
 //!
-//! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often. [`Gemm::tasks`] and [`Conv2d::tasks`]
-//! give independent tasks to any threads; the feature `rayon` does it for you. [`Backend`] tells what this CPU can run
+//! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often; so are those of [`elementwise`] and [`pool`].
+//! The method `tasks` of every plan gives independent tasks to any threads; the feature `rayon` does it for you. [`Backend`] tells what this CPU can run
 //! and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
 #![forbid(unsafe_code)]
 

@@ -167,13 +167,6 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
         self.columns
     }
 
-    /// The rows, from the first on.
-    pub(crate) fn into_rows(self) -> impl Iterator<Item = &'a mut [T]> {
-        let columns = self.columns;
-        let rows = self.data.chunks_mut(self.row_stride.max(1)).take(self.rows);
-        rows.map(move |row| &mut row[..columns])
-    }
-
     #[inline]
     pub(crate) fn block(self) -> eightbit_kernels::gemm::OutputBlock<'a, T> {
         eightbit_kernels::gemm::OutputBlock::new(self.data, self.rows, self.columns, self.row_stride)

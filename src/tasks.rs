@@ -1,6 +1,6 @@
 //! A call split into tasks for any threads.
 
-use eightbit_kernels::gemm::{OutputBlock, PANEL};
+use eightbit_kernels::gemm::OutputBlock;
 
 use crate::job::Job;
 use crate::{OutputElement, Workspace};
@@ -36,15 +36,29 @@ impl<T: OutputElement> Task<'_, T> {
 /// assert_eq!(out, [64; 100 * 32]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
+///
+/// Every plan has them: products, convolutions, pools and element-by-element operators.
+///
+/// ```
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Add};
+/// let halves = QuantizedType::u8(0.5, 0)?;
+/// let add = Add::new(Backend::best()?, halves, halves, QuantizedType::u8(1.0, 0)?)?;
+/// let (a, b, mut out) = (vec![4u8; 100_000], vec![8u8; 100_000], vec![0u8; 100_000]);
+/// std::thread::scope(|scope| {
+///     for task in add.tasks(&a, &b, &mut out, 4)? {
+///         scope.spawn(move || task.run(&mut Workspace::new()));
+///     }
+///     Ok::<(), eightbit::Error>(())
+/// })?;
+/// assert_eq!(out, [6; 100_000]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Tasks<'a, T> {
     job: Job<'a>,
     rest: Option<OutputBlock<'a, T>>,
     left: usize,
 }
-
-/// A task is a multiple of so many rows, so that few tiles are partial.
-const ROW_STEP: usize = 12;
 
 impl<'a, T: OutputElement> Tasks<'a, T> {
     pub(crate) fn new(job: Job<'a>, out: OutputBlock<'a, T>, count: usize) -> Tasks<'a, T> {
@@ -75,18 +89,21 @@ enum Split<'a, T> {
     Parts(OutputBlock<'a, T>, OutputBlock<'a, T>),
 }
 
-/// Splits off `share / parts` of a block, if that leaves whole tiles on both sides.
+/// Splits off `share / parts` of a block, if that leaves something on both sides.
 fn split<'a, T: OutputElement>(
     job: &Job<'_>,
     out: OutputBlock<'a, T>,
     share: usize,
     parts: usize,
 ) -> Split<'a, T> {
-    // Rows are split while every part gets whole tiles: each then reads all weights, which a shared cache holds. Few
-    // rows are split by columns, where each part reads weights of its own.
-    let by_rows =
-        !job.splits_columns() || out.rows().div_ceil(ROW_STEP) >= parts || out.rows() > out.columns();
-    let (size, step) = if by_rows { (out.rows(), ROW_STEP) } else { (out.columns(), PANEL) };
+    // Rows are split while every part gets enough of them: of a product each then reads all weights, which a shared cache
+    // holds. Few rows are split by columns, where each part reads weights of its own.
+    let grain = job.grain();
+    let few = out.rows().div_ceil(grain.rows) < parts && out.rows() <= out.columns();
+    let (by_rows, size, step) = match grain.columns {
+        Some(columns) if few => (false, out.columns(), columns),
+        _ => (true, out.rows(), grain.rows),
+    };
     let steps = size.div_ceil(step);
     // In 128 bits, so that no size overflows.
     let part = (steps as u128 * share as u128).div_ceil(parts.max(1) as u128) as usize;

@@ -4,9 +4,11 @@
 
 use std::alloc::System;
 
+use eightbit::elementwise::{self, Add};
+use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per, Requantize,
-    Stage, Workspace,
+    Backend, Conv2d, Conv2dShape, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per,
+    QuantizedType, Requantize, Stage, Workspace,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -48,6 +50,17 @@ fn steady_state_calls_allocate_nothing() {
             })
             .collect();
 
+        let types = (QuantizedType::u8(0.5, 3).expect("a type"), QuantizedType::u8(0.3, 7).expect("a type"));
+        let add = Add::new(backend, types.0, types.1, types.1).expect("plan");
+        let joined = elementwise::Requantize::new(backend, types.0, types.1).expect("plan");
+        let shape = Pool2dShape::new([30, 30], 24, [3, 3]);
+        let greatest = MaxPool2d::new(backend, shape).expect("plan");
+        let average = AveragePool2d::new(backend, shape, types.0, types.1).expect("plan");
+        let image = vec![9u8; 30 * 30 * 24];
+        let mut image_out = vec![0u8; image.len()];
+        let bytes = greatest.workspace_bytes().max(average.workspace_bytes());
+        let mut pool_workspace = Workspace::with_capacity(bytes);
+
         let region = Region::new(ALLOCATOR);
         for zero in [5, 6] {
             gemm.set_lhs_zero_point(zero).expect("zero point");
@@ -56,6 +69,15 @@ fn steady_state_calls_allocate_nothing() {
             for task in gemm.tasks(lhs, MatMut::new(&mut out, m, n).expect("out"), 3).expect("tasks") {
                 task.run(&mut workspace);
             }
+            add.run(&image, &image[..24], &mut image_out).expect("run");
+            for task in add.tasks(&image, &image, &mut image_out, 3).expect("tasks") {
+                task.run(&mut pool_workspace);
+            }
+            let rows = MatMut::with_row_stride(&mut image_out, 300, 24, 30).expect("rows");
+            joined.run_rows(&image[..300 * 24], rows).expect("run");
+            let pooled = &mut image_out[..10 * 10 * 24];
+            greatest.run(&image, pooled, &mut pool_workspace).expect("run");
+            average.run(&image, pooled, &mut pool_workspace).expect("run");
             for (conv, input, out, workspace) in &mut convolutions {
                 conv.run(input, out, workspace).expect("run");
             }

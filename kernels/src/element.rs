@@ -74,6 +74,15 @@ impl OutputElement for f32 {
     const TYPE: ElementType = ElementType::F32;
 }
 
+/// Quantized elements of a type that is known when the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elements<'a> {
+    /// Unsigned.
+    U8(&'a [u8]),
+    /// Signed.
+    I8(&'a [i8]),
+}
+
 /// A quantized element: `u8` or `i8`.
 pub trait Element: OutputElement + Into<i32> + Ord {
     /// Whether the type is signed.
@@ -81,6 +90,9 @@ pub trait Element: OutputElement + Into<i32> + Ord {
 
     /// The same bytes, without their sign.
     fn as_bytes(elements: &[Self]) -> &[u8];
+
+    /// The elements, whichever type they have.
+    fn view(elements: &[Self]) -> Elements<'_>;
 
     /// The element with the low eight bits of `x`.
     fn from_low_bits(x: i32) -> Self;
@@ -91,6 +103,10 @@ impl Element for u8 {
 
     fn as_bytes(elements: &[u8]) -> &[u8] {
         elements
+    }
+
+    fn view(elements: &[u8]) -> Elements<'_> {
+        Elements::U8(elements)
     }
 
     fn from_low_bits(x: i32) -> u8 {
@@ -104,6 +120,10 @@ impl Element for i8 {
     fn as_bytes(elements: &[i8]) -> &[u8] {
         // SAFETY: i8 and u8 have the same size, alignment and validity; the borrow carries over.
         unsafe { core::slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) }
+    }
+
+    fn view(elements: &[i8]) -> Elements<'_> {
+        Elements::I8(elements)
     }
 
     fn from_low_bits(x: i32) -> i8 {

@@ -45,5 +45,5 @@ pub mod testing;
 mod vector_ops;
 
 pub use backend::{Backend, BackendError, ENVIRONMENT_VARIABLE, Registered};
-pub use element::{Element, ElementType, OutputElement};
+pub use element::{Element, ElementType, Elements, OutputElement};
 pub use memory::{Bytes, Scratch};

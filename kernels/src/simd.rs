@@ -23,8 +23,12 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     type F: Copy;
     /// `4 · LANES` bytes.
     type B: Copy;
+    /// `2 · LANES` lanes of `u16`.
+    type W: Copy;
     /// Lanes of a vector; divides 16.
     const LANES: usize;
+    /// Whether [`mul_add_f`](Self::mul_add_f) is an instruction.
+    const FUSED: bool;
 
     /// Every lane `x`.
     unsafe fn splat(x: i32) -> Self::I;
@@ -66,14 +70,27 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn load_u8(p: *const u8) -> Self::I;
     /// Loads `LANES` signed bytes, sign-extended.
     unsafe fn load_i8(p: *const i8) -> Self::I;
-    /// Stores the low byte of every lane: right for `u8` and `i8` alike once the value is in range.
-    unsafe fn store_low_bytes(p: *mut u8, x: Self::I);
 
     /// Every lane `range`'s.
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Self>;
     /// The lanes of four vectors, in order, as bytes: saturated to `i16`, the zero point added with saturation, saturated to
     /// `u8`, raised to the lowest byte, and bits flipped.
     unsafe fn narrow(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
+    /// [`narrow`](Self::narrow), with the lanes in the order of [`floats`](Self::floats).
+    unsafe fn narrow_floats(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
+    /// The lanes of four vectors, in the order of [`floats`](Self::floats), saturated to `i16` and then to bytes, `i8` if
+    /// `SIGNED`.
+    unsafe fn saturate_floats<const SIGNED: bool>(vectors: [Self::I; 4]) -> Self::B;
+    /// The bytes, `i8` if `SIGNED`, as floats, in an order of the implementation's choice.
+    unsafe fn floats<const SIGNED: bool>(bytes: Self::B) -> [Self::F; 4];
+    /// Every lane what [`distances`](Self::distances) takes as the zero point, less than 2¹⁶ either way.
+    unsafe fn origin<const SIGNED: bool>(zero: i32) -> Self::F;
+    /// The bytes less a zero point, exactly, in the order of [`floats`](Self::floats).
+    unsafe fn distances<const SIGNED: bool>(bytes: Self::B, origin: Self::F) -> [Self::F; 4];
+    /// Loads `4 · LANES` bytes.
+    unsafe fn read_bytes(p: *const u8) -> Self::B;
+    /// Greater of two bytes, `i8` if `SIGNED`.
+    unsafe fn max_bytes<const SIGNED: bool>(a: Self::B, b: Self::B) -> Self::B;
     /// Stores all bytes.
     unsafe fn store_bytes(p: *mut u8, bytes: Self::B);
     /// Stores half `HALF` (0 or 1) of the bytes.
@@ -82,6 +99,22 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: Self::B);
     /// Stores the first `count` bytes, `1..=4·LANES`; no others are touched.
     unsafe fn store_first(p: *mut u8, bytes: Self::B, count: usize);
+
+    /// The bytes as 16-bit integers, an `i8` (if `SIGNED`) greater by 128, in an order of the implementation's choice.
+    unsafe fn words<const SIGNED: bool>(bytes: Self::B) -> [Self::W; 2];
+    /// Loads `4 · LANES` words into the order of [`words`](Self::words).
+    unsafe fn load_words(p: *const u16) -> [Self::W; 2];
+    /// Stores `4 · LANES` words, which are in the order of [`words`](Self::words).
+    unsafe fn store_words(p: *mut u16, x: [Self::W; 2]);
+    /// Loads `4 · LANES` words.
+    unsafe fn load_words_in_order(p: *const u16) -> [Self::W; 2];
+    /// Wrapping sum.
+    unsafe fn add_words(a: Self::W, b: Self::W) -> Self::W;
+    /// Unsigned words in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
+    /// implementation's choice.
+    unsafe fn word_distances(words: [Self::W; 2], origin: Self::F) -> [Self::F; 4];
+    /// [`narrow`](Self::narrow), with the lanes in the order of [`word_distances`](Self::word_distances).
+    unsafe fn narrow_words(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
 
     /// Wrapping sum.
     unsafe fn add(a: Self::I, b: Self::I) -> Self::I;
@@ -123,6 +156,21 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     /// `+0` where `x` is NaN, else `x`.
     unsafe fn nan_to_zero(x: Self::F) -> Self::F;
 }
+
+/// An array of an expression's values for every index: `array::map` for vectors, whose code must be inlined, so that it is
+/// compiled for its caller's CPU features. That is not certain of closures.
+macro_rules! array_of {
+    (2, $index:ident => $value:expr) => {
+        array_of!(@ $index, $value, 0 1)
+    };
+    (4, $index:ident => $value:expr) => {
+        array_of!(@ $index, $value, 0 1 2 3)
+    };
+    (@ $index:ident, $value:expr, $($n:literal)+) => {
+        [$({ let $index: usize = $n; $value }),+]
+    };
+}
+pub(crate) use array_of;
 
 /// How integers become bytes: `max(u8(x + zero_point), low) ^ flip`. An `i8` is the `u8` that is greater by 128 with its top
 /// bit flipped.

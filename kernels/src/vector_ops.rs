@@ -10,20 +10,25 @@ pub(crate) struct VectorOps {
     pub(crate) requantize: [elementwise::RequantizeFn; 2],
     pub(crate) quantize: elementwise::QuantizeFn,
     pub(crate) dequantize: [elementwise::DequantizeFn; 2],
-    pub(crate) average: [pooling::AverageFn; 2],
-    pub(crate) maximum: [pooling::MaximumFn; 2],
+    /// Best first; the last one needs no more than the backend's features.
+    pub(crate) lookup: &'static [&'static elementwise::lookup::LookupKernel],
+    pub(crate) maximum: [pooling::PoolKernel; 2],
+    /// Of few taps, of many.
+    pub(crate) average: [[pooling::PoolKernel; 2]; 2],
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
 ///
-/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), and the attributes that entry
-/// functions need: their `target_feature`s, all of which the backend's `detect` must check.
+/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the kernels of tables, best first, and the
+/// attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
 macro_rules! vector_ops {
-    ($simd:ty, $vectors:literal $(, #[$attribute:meta])*) => {
+    ($simd:ty, $vectors:literal, [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
             use $crate::depthwise::{ChannelOrder, DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
-            use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize, generic as elementwise};
-            use $crate::pooling::{Average, Maximum, generic as pooling};
+            use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
+            use $crate::elementwise::{generic as elementwise, quantize as quotients};
+            use $crate::pooling::generic::{self as pooling, Combine, Greatest, Integers, Words};
+            use $crate::pooling::{Across, Columns, PoolKernel};
             use $crate::vector_ops::VectorOps;
 
             #[allow(unused_imports, reason = "the token is named as the parent module names it")]
@@ -35,8 +40,16 @@ macro_rules! vector_ops {
                 requantize: [requantize::<false>, requantize::<true>],
                 quantize,
                 dequantize: [dequantize::<false>, dequantize::<true>],
-                average: [average::<false>, average::<true>],
-                maximum: [maximum::<u8>, maximum::<i8>],
+                lookup: &[$(&$lookup),+],
+                maximum: [
+                    pool::<Greatest<false>, Greatest<false>>(),
+                    pool::<Greatest<true>, Greatest<true>>(),
+                ],
+                // Once extended, sums have no sign.
+                average: [
+                    [pool::<Words<false>, Words<false>>(), pool::<Words<true>, Words<false>>()],
+                    [pool::<Integers<false>, Integers<false>>(), pool::<Integers<true>, Integers<false>>()],
+                ],
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
@@ -70,7 +83,7 @@ macro_rules! vector_ops {
             $(#[$attribute])*
             unsafe fn quantize(call: &Quantize) {
                 // SAFETY: as in `add`.
-                unsafe { elementwise::quantize::<$simd>(call) }
+                unsafe { quotients::quantize::<$simd>(call) }
             }
 
             $(#[$attribute])*
@@ -79,16 +92,21 @@ macro_rules! vector_ops {
                 unsafe { elementwise::dequantize::<$simd, SIGNED>(call) }
             }
 
-            $(#[$attribute])*
-            unsafe fn average<const SIGNED: bool>(call: &Average) {
-                // SAFETY: as in `add`.
-                unsafe { pooling::average::<$simd, $vectors, SIGNED>(call) }
+            const fn pool<C: Combine<$simd>, A: Combine<$simd>>() -> PoolKernel {
+                assert!(C::BYTES == A::BYTES);
+                PoolKernel { columns: columns::<C>, across: across::<A>, bytes: C::BYTES, excess: C::EXCESS }
             }
 
             $(#[$attribute])*
-            unsafe fn maximum<T: $crate::Element>(call: &Maximum) {
+            unsafe fn columns<C: Combine<$simd>>(call: &Columns) {
                 // SAFETY: as in `add`.
-                unsafe { pooling::maximum::<T>(call) }
+                unsafe { pooling::columns::<$simd, C>(call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn across<C: Combine<$simd>>(call: &Across) {
+                // SAFETY: as in `add`.
+                unsafe { pooling::across::<$simd, C>(call) }
             }
 
             $(#[$attribute])*

@@ -3,12 +3,16 @@
 mod support;
 
 use eightbit_kernels::elementwise::{
-    AddCall, MAX_FACTOR, MulCall, Target, add, dequantize, mul, quantize, requantize,
+    AddCall, MAX_FACTOR, MulCall, RequantizeCall, Target, add, dequantize, lookup, mul, quantize, requantize,
 };
+use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::{Backend, Element};
-use support::{Random, suite};
+use support::{Random, chosen, suite};
 
-const LENGTHS: [usize; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 63, 1000];
+/// Every tail of every block, and lengths of many blocks.
+fn lengths() -> impl Iterator<Item = usize> {
+    (0..=140).chain([191, 255, 256, 257, 1000])
+}
 const FACTORS: [f32; 8] = [0.5, 1.0, 0.0, 1e-6, 0.731, 3.3, MAX_FACTOR, f32::MIN_POSITIVE];
 
 fn draw_target<O: Element>(random: &mut Random) -> Target {
@@ -26,7 +30,12 @@ fn expect<O: Element>(x: f32, target: Target) -> O {
 }
 
 fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
-    for len in LENGTHS {
+    let mut count = 0;
+    for len in lengths() {
+        if !chosen(random) {
+            continue;
+        }
+        count += 2;
         let (a, b) = (random.elements::<A>(len), random.elements::<B>(len));
         let zeros = [random.zero_point::<A>(), random.zero_point::<B>()];
         let factors = [random.pick(&FACTORS), random.pick(&FACTORS)];
@@ -56,7 +65,7 @@ fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Ran
             );
         }
     }
-    2 * LENGTHS.len()
+    count
 }
 
 #[test]
@@ -64,7 +73,7 @@ fn add_and_mul() {
     suite("add_and_mul", |backend| {
         let mut random = Random(1);
         let mut count = 0;
-        for _ in 0..40 {
+        for _ in 0..20 {
             count += binary::<u8, u8, u8>(backend, &mut random);
             count += binary::<u8, i8, u8>(backend, &mut random);
             count += binary::<i8, u8, i8>(backend, &mut random);
@@ -75,12 +84,18 @@ fn add_and_mul() {
 }
 
 fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
-    for len in LENGTHS {
+    let mut count = 0;
+    for len in lengths() {
+        if !chosen(random) {
+            continue;
+        }
+        count += 2;
         let input = random.elements::<I>(len);
         let (zero, factor) = (random.zero_point::<I>(), random.pick(&FACTORS));
         let target = draw_target::<O>(random);
         let mut out = vec![O::default(); len];
-        requantize(backend, &input, zero, factor, target, &mut out);
+        let call = RequantizeCall { backend, input: &input, columns: len, zero, factor, target };
+        requantize(&call, OutputBlock::new(&mut out, 1, len, len));
         for (&x, &found) in input.iter().zip(&out) {
             let x: i32 = x.into();
             assert_eq!(
@@ -100,7 +115,86 @@ fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usi
             );
         }
     }
-    2 * LENGTHS.len()
+    count
+}
+
+/// Rows of any length to rows further apart, in one call and in parts; some of them copies.
+fn rows<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
+    let mut count = 0;
+    for columns in (1..=70).chain([96, 130, 255, 256, 300]) {
+        if !chosen(random) {
+            continue;
+        }
+        count += 1;
+        let rows = [0, 1, 2, 3, 2050 / columns, 2049 / columns + 3][random.below(6)];
+        let stride = columns + random.pick(&[0, 0, 1, 13]);
+        let input = random.elements::<I>(rows * columns);
+        let (min, max) = O::TYPE.integer_range();
+        let (zero, factor, target) = if I::TYPE == O::TYPE && random.below(2) == 0 {
+            let zero_point = random.zero_point::<O>();
+            (zero_point, 1.0, Target { zero_point, low: min, high: max })
+        } else {
+            (random.zero_point::<I>(), random.pick(&FACTORS), draw_target::<O>(random))
+        };
+        let call = RequantizeCall { backend, input: &input, columns, zero, factor, target };
+        let untouched = O::from_low_bits(77);
+        let mut out = vec![untouched; rows * stride];
+        let (left, right) =
+            OutputBlock::new(&mut out, rows, columns, stride).split_columns(random.below(columns + 1));
+        let (upper, lower) = left.split_rows(random.below(rows + 1));
+        for part in [lower, right, upper] {
+            requantize(&call, part);
+        }
+        for (row, found) in out.chunks(stride).enumerate() {
+            for (column, &found) in found.iter().enumerate() {
+                let expected = if column < columns {
+                    let x: i32 = input[row * columns + column].into();
+                    expect((x - zero) as f32 * factor, target)
+                } else {
+                    untouched
+                };
+                assert_eq!(
+                    found, expected,
+                    "{backend} {row} {column} of {columns} {zero} {factor} {target:?}"
+                );
+            }
+        }
+    }
+    count
+}
+
+#[test]
+fn rows_with_gaps() {
+    suite("requantize_rows", |backend| {
+        let mut random = Random(4);
+        let mut count = 0;
+        for _ in 0..10 {
+            count += rows::<u8, u8>(backend, &mut random);
+            count += rows::<i8, i8>(backend, &mut random);
+            count += rows::<u8, i8>(backend, &mut random);
+            count += rows::<i8, u8>(backend, &mut random);
+        }
+        count
+    });
+}
+
+#[test]
+fn tables() {
+    suite("lookup", |backend| {
+        let mut random = Random(6);
+        let mut count = 0;
+        for len in lengths() {
+            let table: [u8; 256] = random.bytes(256).try_into().unwrap();
+            let input = random.elements::<i8>(len);
+            let mut out = vec![0u8; len];
+            lookup(backend, &table, &input, &mut out);
+            for (&x, &found) in input.iter().zip(&out) {
+                assert_eq!(found, table[usize::from(x as u8)], "{backend} {x} of {len}");
+            }
+            count += 1;
+        }
+        count
+    });
 }
 
 #[test]
@@ -108,7 +202,7 @@ fn requantize_and_dequantize() {
     suite("requantize_and_dequantize", |backend| {
         let mut random = Random(2);
         let mut count = 0;
-        for _ in 0..40 {
+        for _ in 0..20 {
             count += rescale::<u8, u8>(backend, &mut random);
             count += rescale::<u8, i8>(backend, &mut random);
             count += rescale::<i8, u8>(backend, &mut random);
@@ -140,12 +234,26 @@ fn quantized<O: Element>(backend: Backend, random: &mut Random) -> usize {
         f32::MIN_POSITIVE,
         1e-45,
     ];
-    for len in LENGTHS {
-        let scale = random.pick(&[1.0, 0.1, 3.0, 0.0078125, 1e-45, f32::MAX, f32::MIN_POSITIVE]);
+    let mut count = 0;
+    for len in lengths() {
+        if !chosen(random) {
+            continue;
+        }
+        count += 1;
+        let any = f32::from_bits(random.between(1, 0x7f7f_ffff) as u32);
+        let ordinary = (1 + random.below(1 << 24)) as f32 * 1e-8;
+        let edge = random.pick(&[1.0, 0.1, 3.0, 0.0078125, 1e-45, f32::MAX, f32::MIN_POSITIVE]);
+        let power = 2f32.powi(random.pick(&[-61, -60, -59, 59, 60, 61]));
+        let scale = random.pick(&[edge, any, ordinary, ordinary, ordinary, power, power * 1.999_999_9]);
         let input: Vec<f32> = (0..len)
-            .map(|_| match random.below(3) {
+            .map(|_| match random.below(4) {
                 0 => random.pick(&edges),
                 1 => (f64::from(random.between(-600, 600)) * 0.5 * f64::from(scale)) as f32,
+                // Beside a tie, where the last bit of the quotient decides.
+                2 => {
+                    let tie = (f64::from(random.between(-600, 600)) * 0.5 * f64::from(scale)) as f32;
+                    f32::from_bits(tie.to_bits().wrapping_add_signed(random.between(-3, 3)))
+                }
                 _ => f32::from_bits(random.next() as u32),
             })
             .collect();
@@ -158,7 +266,7 @@ fn quantized<O: Element>(backend: Backend, random: &mut Random) -> usize {
             assert_eq!(found, expect(steps, target), "{backend} {x} / {scale} {target:?}");
         }
     }
-    LENGTHS.len()
+    count
 }
 
 #[test]

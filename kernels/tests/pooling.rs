@@ -109,8 +109,9 @@ fn pooling() {
     suite("pooling", |backend| {
         let mut random = Random(5);
         let mut count = 0;
-        for channels in [1, 3, 4, 8, 15, 16, 17, 31, 32, 33, 64, 100] {
-            for kernel in [[1, 1], [2, 2], [3, 3], [1, 3], [5, 5], [7, 7]] {
+        for channels in [1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 129] {
+            // Of few rows and many, one column and many, and more taps than sums of 16 bits take.
+            for kernel in [[1, 1], [2, 2], [3, 3], [1, 3], [4, 1], [5, 5], [7, 7], [9, 4], [8, 17], [17, 2]] {
                 for _ in 0..3 {
                     if !chosen(&mut random) {
                         continue;

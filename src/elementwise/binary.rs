@@ -1,10 +1,13 @@
 //! Addition and multiplication of two tensors.
 
+use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::{self, AddCall, MulCall, Target};
+use eightbit_kernels::gemm::OutputBlock;
 
-use super::{check_factor, clamped, whole};
+use super::{by_type, check_factor, clamped, row, whole};
 use crate::gemm::{check_size, check_type};
-use crate::{Backend, Element, Error, QuantizedType};
+use crate::job::Job;
+use crate::{Backend, Element, Error, OutputElement, QuantizedType, Tasks, Workspace};
 
 /// Sum of two tensors of any scales.
 ///
@@ -49,7 +52,7 @@ pub struct Mul {
 }
 
 /// Elements of a repeated operand.
-const PIECE: usize = 256;
+const PIECE: usize = 1024;
 
 /// What two operands and their result have in common.
 #[derive(Clone, Copy, Debug)]
@@ -69,14 +72,7 @@ impl Operands {
         [self.a.zero_point(), self.b.zero_point()]
     }
 
-    /// Runs `part` on pieces of the operands of the same length: the whole, or repetitions of `b`.
-    fn run<A: Element, B: Element, O: Element>(
-        &self,
-        a: &[A],
-        b: &[B],
-        out: &mut [O],
-        part: impl Fn(&[A], &[B], &mut [O]),
-    ) -> Result<(), Error> {
+    fn check<A: Element, B: Element, O: Element>(&self, a: &[A], b: &[B], out: &[O]) -> Result<(), Error> {
         check_type("the first operand", self.a.element(), A::TYPE)?;
         check_type("the second operand", self.b.element(), B::TYPE)?;
         check_type("the output", self.output.element(), O::TYPE)?;
@@ -88,20 +84,39 @@ impl Operands {
             let what = "length of the second operand, or a divisor of it,";
             return Err(Error::Mismatch { what, expected: a.len(), found: b.len() });
         }
-        // A short operand is written out a few times, so that the pieces are worth a call.
-        let mut repeated = [B::default(); PIECE];
-        let b = if a.len() > b.len() && b.len() <= PIECE / 2 {
-            let repetitions = repeated.chunks_exact_mut(b.len());
-            let len = repetitions.len() * b.len();
-            repetitions.for_each(|copy| copy.copy_from_slice(b));
-            &repeated[..len]
-        } else {
-            b
-        };
-        for (a, out) in a.chunks(b.len()).zip(out.chunks_mut(b.len())) {
-            part(a, &b[..a.len()], out);
-        }
         Ok(())
+    }
+}
+
+/// Calls `part` for pieces of the operands of the same length: what a block of the output covers, and `b` from where it is in
+/// its repetitions.
+fn in_pieces<A: Element, B: Element, O: OutputElement>(
+    a: &[A],
+    b: &[B],
+    mut out: OutputBlock<'_, O>,
+    part: impl Fn(&[A], &[B], &mut [O]),
+) {
+    if out.rows() == 0 || out.columns() == 0 {
+        return;
+    }
+    // A short operand is written out a few times, so that the pieces are worth a call.
+    let mut repeated = [B::default(); PIECE];
+    let b = if a.len() > b.len() && b.len() <= PIECE / 2 {
+        let repetitions = repeated.chunks_exact_mut(b.len());
+        let len = repetitions.len() * b.len();
+        repetitions.for_each(|copy| copy.copy_from_slice(b));
+        &repeated[..len]
+    } else {
+        b
+    };
+    let first = out.first_column();
+    let out = out.row_mut(0);
+    let mut at = 0;
+    while at < out.len() {
+        let begin = (first + at) % b.len();
+        let len = (b.len() - begin).min(out.len() - at);
+        part(&a[first + at..][..len], &b[begin..][..len], &mut out[at..][..len]);
+        at += len;
     }
 }
 
@@ -145,11 +160,68 @@ impl Add {
         b: &[B],
         out: &mut [O],
     ) -> Result<(), Error> {
-        let (backend, factors, offset) = (self.backend, self.factors, self.offset);
-        let Target { low, high, .. } = self.operands.target;
-        self.operands.run(a, b, out, |a, b, out| {
+        self.operands.check(a, b, out)?;
+        self.job(a, b).run(row(out), &mut Workspace::new());
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
+    /// does not depend on the split.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, A: Element, B: Element, O: Element>(
+        &'a self,
+        a: &'a [A],
+        b: &'a [B],
+        out: &'a mut [O],
+        count: usize,
+    ) -> Result<Tasks<'a, O>, Error> {
+        self.operands.check(a, b, out)?;
+        Ok(Tasks::new(self.job(a, b), row(out), count))
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<A: Element, B: Element, O: Element>(
+        &self,
+        a: &[A],
+        b: &[B],
+        out: &mut [O],
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        self.operands.check(a, b, out)?;
+        crate::tasks::run_rayon(self.job(a, b), row(out), workspaces);
+        Ok(())
+    }
+
+    fn job<'a, A: Element, B: Element>(&'a self, a: &'a [A], b: &'a [B]) -> Job<'a> {
+        Job::Add(AddJob { plan: self, a: A::view(a), b: B::view(b) })
+    }
+}
+
+/// An addition and its operands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddJob<'a> {
+    plan: &'a Add,
+    a: Elements<'a>,
+    b: Elements<'a>,
+}
+
+impl AddJob<'_> {
+    /// Fills a block of the output.
+    pub(crate) fn run<O: OutputElement>(&self, out: OutputBlock<'_, O>) {
+        let Add { backend, operands, factors, offset } = *self.plan;
+        let Target { low, high, .. } = operands.target;
+        by_type!(self.a, |a| by_type!(self.b, |b| in_pieces(a, b, out, |a, b, out| {
             elementwise::add(&AddCall { backend, a, b, factors, offset, low, high }, out);
-        })
+        })));
     }
 }
 
@@ -190,10 +262,67 @@ impl Mul {
         b: &[B],
         out: &mut [O],
     ) -> Result<(), Error> {
-        let (backend, factor) = (self.backend, self.factor);
-        let (zeros, target) = (self.operands.zeros(), self.operands.target);
-        self.operands.run(a, b, out, |a, b, out| {
+        self.operands.check(a, b, out)?;
+        self.job(a, b).run(row(out), &mut Workspace::new());
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
+    /// does not depend on the split.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, A: Element, B: Element, O: Element>(
+        &'a self,
+        a: &'a [A],
+        b: &'a [B],
+        out: &'a mut [O],
+        count: usize,
+    ) -> Result<Tasks<'a, O>, Error> {
+        self.operands.check(a, b, out)?;
+        Ok(Tasks::new(self.job(a, b), row(out), count))
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<A: Element, B: Element, O: Element>(
+        &self,
+        a: &[A],
+        b: &[B],
+        out: &mut [O],
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        self.operands.check(a, b, out)?;
+        crate::tasks::run_rayon(self.job(a, b), row(out), workspaces);
+        Ok(())
+    }
+
+    fn job<'a, A: Element, B: Element>(&'a self, a: &'a [A], b: &'a [B]) -> Job<'a> {
+        Job::Mul(MulJob { plan: self, a: A::view(a), b: B::view(b) })
+    }
+}
+
+/// A multiplication and its operands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MulJob<'a> {
+    plan: &'a Mul,
+    a: Elements<'a>,
+    b: Elements<'a>,
+}
+
+impl MulJob<'_> {
+    /// Fills a block of the output.
+    pub(crate) fn run<O: OutputElement>(&self, out: OutputBlock<'_, O>) {
+        let Mul { backend, operands, factor } = *self.plan;
+        let (zeros, target) = (operands.zeros(), operands.target);
+        by_type!(self.a, |a| by_type!(self.b, |b| in_pieces(a, b, out, |a, b, out| {
             elementwise::mul(&MulCall { backend, a, b, zeros, factor, target }, out);
-        })
+        })));
     }
 }

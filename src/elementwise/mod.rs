@@ -25,13 +25,34 @@ mod convert;
 mod lookup;
 
 pub use binary::{Add, Mul};
+pub(crate) use binary::{AddJob, MulJob};
 pub use convert::{Dequantize, Quantize, Requantize};
+pub(crate) use convert::{DequantizeJob, QuantizeJob, RequantizeJob};
+pub(crate) use lookup::LookupJob;
 pub use lookup::LookupTable;
 
 use eightbit_kernels::elementwise::{MAX_FACTOR, Target};
+use eightbit_kernels::gemm::OutputBlock;
 
 use crate::epilogue::in_range;
-use crate::{Error, QuantizedType};
+use crate::{Error, OutputElement, QuantizedType};
+
+/// Calls `$call` with the elements of `$x`, as a slice of the type that they have.
+macro_rules! by_type {
+    ($x:expr, |$elements:ident| $call:expr) => {
+        match $x {
+            eightbit_kernels::Elements::U8($elements) => $call,
+            eightbit_kernels::Elements::I8($elements) => $call,
+        }
+    };
+}
+pub(crate) use by_type;
+
+/// A tensor as one row of an output, which tasks split.
+pub(crate) fn row<T: OutputElement>(out: &mut [T]) -> OutputBlock<'_, T> {
+    let len = out.len();
+    OutputBlock::new(out, 1, len, len)
+}
 
 /// The whole range of a quantized type.
 pub(crate) fn whole(of: &QuantizedType) -> Target {

@@ -1,7 +1,9 @@
 //! Element-by-element operators through the public API.
 
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
-use eightbit::{Backend, Element, ElementType, Error, QuantizedType, reference};
+use eightbit::{
+    Backend, Element, ElementType, Error, MatMut, OutputElement, QuantizedType, Tasks, Workspace, reference,
+};
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -118,7 +120,7 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
     for (&x, &found) in real.iter().zip(out.iter()) {
         prop_assert_eq!(found.into(), reference::quantize_element(x, &output, clamp), "{} {:?}", x, output);
     }
-    let square_root = LookupTable::new(a_type, output, f32::sqrt);
+    let square_root = LookupTable::new(backend, a_type, output, f32::sqrt);
     square_root.run(&a, &mut out).map_err(fail)?;
     for (&x, &found) in a.iter().zip(out.iter()) {
         let real = reference::dequantize_element(x.into(), &a_type).sqrt();
@@ -140,6 +142,110 @@ fn elementwise() {
         [true, true, false] => check::<i8, i8, u8>(backend, case),
         [true, true, true] => check::<i8, i8, i8>(backend, case),
     });
+}
+
+/// A tensor that is long enough for several tasks, and how many.
+#[derive(Clone, Debug)]
+struct Split {
+    signed: bool,
+    len: usize,
+    columns: usize,
+    gap: usize,
+    tasks: usize,
+    fill: Fill,
+    guard: Guard,
+    seed: u64,
+}
+
+fn splits() -> impl Strategy<Value = Split> {
+    let columns = prop_oneof![Just(1usize), 2usize..70, 70usize..600, Just(20_000)];
+    (any::<bool>(), 0usize..30_000, columns, 0usize..20, 1usize..9, fill(), guard(), any::<u64>()).prop_map(
+        |(signed, len, columns, gap, tasks, fill, guard, seed)| Split {
+            signed,
+            len,
+            columns,
+            gap,
+            tasks,
+            fill,
+            guard,
+            seed,
+        },
+    )
+}
+
+/// Runs tasks, last first.
+fn run_tasks<T: OutputElement>(tasks: Result<Tasks<'_, T>, Error>) -> Result<(), TestCaseError> {
+    let tasks: Vec<_> = tasks.map_err(|error| TestCaseError::fail(error.to_string()))?.collect();
+    tasks.into_iter().rev().for_each(|task| task.run(&mut Workspace::new()));
+    Ok(())
+}
+
+fn check_split<T: Element>(backend: Backend, case: &Split) -> Result<(), TestCaseError> {
+    let mut random = Random(case.seed);
+    let fail = |error: Error| TestCaseError::fail(error.to_string());
+    let halves = QuantizedType::new(T::TYPE, 0.5, 7).map_err(fail)?;
+    let output = QuantizedType::new(T::TYPE, 0.7, 3).map_err(fail)?;
+    let len = case.len / case.columns * case.columns;
+    let a = Guarded::new(&elements::<T>(&mut random, case.fill, len), case.guard);
+    let b = Guarded::new(&elements::<T>(&mut random, case.fill, case.columns), case.guard);
+    let mut whole = vec![T::default(); len];
+    let mut split = Guarded::new(&whole, case.guard);
+
+    let add = Add::new(backend, halves, halves, output).map_err(fail)?;
+    add.run(&a, &b, &mut whole).map_err(fail)?;
+    run_tasks(add.tasks(&a, &b, &mut split, case.tasks))?;
+    prop_assert!(whole == split[..], "add");
+    let mul = Mul::new(backend, halves, halves, output).map_err(fail)?;
+    mul.run(&a, &b, &mut whole).map_err(fail)?;
+    run_tasks(mul.tasks(&a, &b, &mut split, case.tasks))?;
+    prop_assert!(whole == split[..], "mul");
+    let requantize = Requantize::new(backend, halves, output).map_err(fail)?;
+    requantize.run(&a, &mut whole).map_err(fail)?;
+    run_tasks(requantize.tasks(&a, &mut split, case.tasks))?;
+    prop_assert!(whole == split[..], "requantize");
+    let (rows, stride) = (len / case.columns, case.columns + case.gap);
+    let mut gaps =
+        Guarded::new(&vec![T::from_low_bits(77); (rows * stride).saturating_sub(case.gap)], case.guard);
+    let matrix = MatMut::with_row_stride(&mut gaps, rows, case.columns, stride).map_err(fail)?;
+    run_tasks(requantize.row_tasks(&a, matrix, case.tasks))?;
+    for (found, expected) in gaps.chunks(stride).zip(whole.chunks(case.columns)) {
+        prop_assert!(found[..case.columns] == *expected, "rows");
+        prop_assert!(found[case.columns..].iter().all(|&x| x == T::from_low_bits(77)), "between rows");
+    }
+    let table = LookupTable::new(backend, halves, output, f32::abs);
+    table.run(&a, &mut whole).map_err(fail)?;
+    run_tasks(table.tasks(&a, &mut split, case.tasks))?;
+    prop_assert!(whole == split[..], "table");
+    let mut real = vec![0f32; len];
+    let mut real_split = Guarded::new(&real, case.guard);
+    let dequantize = Dequantize::new(backend, halves);
+    dequantize.run(&a, &mut real).map_err(fail)?;
+    run_tasks(dequantize.tasks(&a, &mut real_split, case.tasks))?;
+    prop_assert!(real == real_split[..], "dequantize");
+    let quantize = Quantize::new(backend, output);
+    quantize.run(&real, &mut whole).map_err(fail)?;
+    run_tasks(quantize.tasks(&real_split, &mut split, case.tasks))?;
+    prop_assert!(whole == split[..], "quantize");
+    Ok(())
+}
+
+#[test]
+fn tasks() {
+    suite("elementwise_tasks", 0.05, splits(), |backend, case| {
+        if case.signed { check_split::<i8>(backend, case) } else { check_split::<u8>(backend, case) }
+    });
+}
+
+#[test]
+fn tables_are_made_of_bytes() {
+    let backend = Backend::detected();
+    let halves: [u8; 256] = std::array::from_fn(|x| x as u8 / 2);
+    let table = LookupTable::from_bytes(backend, ElementType::I8, ElementType::U8, halves).unwrap();
+    let mut out = [0u8; 2];
+    table.run(&[-2i8, 6], &mut out).unwrap();
+    assert_eq!(out, [127, 3]);
+    let wrong = LookupTable::from_bytes(backend, ElementType::F32, ElementType::U8, halves);
+    assert!(matches!(wrong, Err(Error::ElementType { .. })));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::support::{Fill, Random, fill, guard, suite};
 struct Case {
     shape: Pool2dShape,
     signed: [bool; 2],
+    tasks: usize,
     count_padding: bool,
     clamped: bool,
     fill: Fill,
@@ -26,14 +27,21 @@ fn cases() -> impl Strategy<Value = Case> {
         2 => Just([3usize, 3]),
         2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w]),
         1 => Just([7, 7]),
+        1 => (1usize..20, 1usize..20).prop_map(|(h, w)| [h, w]),
     ];
-    let sizes = (1usize..3, (1usize..10, 1usize..10), channels, kernel);
+    let sizes = (
+        1usize..3,
+        prop_oneof![3 => (1usize..10, 1usize..10), 1 => (1usize..24, 1usize..24)],
+        channels,
+        kernel,
+    );
     let steps = ((1usize..4, 1usize..4), (1usize..3, 1usize..3), any::<bool>());
     let pads = (0usize..3, 0usize..3, 0usize..3, 0usize..3);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (sizes, steps, pads, flags, fill(), guard(), any::<u64>()).prop_filter_map(
+    let tasks = prop_oneof![Just(1usize), 2usize..7];
+    (sizes, steps, pads, flags, (tasks, fill()), guard(), any::<u64>()).prop_filter_map(
         "a window outside the image",
-        |(sizes, steps, (top, left, bottom, right), flags, fill, guard, seed)| {
+        |(sizes, steps, (top, left, bottom, right), flags, (tasks, fill), guard, seed)| {
             let (batch, input, channels, kernel) = sizes;
             let (stride, dilation, round_up) = steps;
             let shape = Pool2dShape {
@@ -46,7 +54,7 @@ fn cases() -> impl Strategy<Value = Case> {
             };
             shape.check().ok()?;
             let (a, b, count_padding, clamped) = flags;
-            Some(Case { shape, signed: [a, b], count_padding, clamped, fill, guard, seed })
+            Some(Case { shape, signed: [a, b], tasks, count_padding, clamped, fill, guard, seed })
         },
     )
 }
@@ -68,9 +76,14 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
 
     let mut greatest = Guarded::new(&vec![I::default(); pixels * stride], case.guard);
     let pool = MaxPool2d::new(backend, shape).map_err(fail)?;
-    for part in parts.clone() {
-        let out = MatMut::with_row_stride(&mut greatest, pixels, channels, stride).map_err(fail)?;
-        pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+    if case.tasks > 1 && stride == channels {
+        let tasks = pool.tasks(&input, &mut greatest, case.tasks).map_err(fail)?;
+        tasks.for_each(|task| task.run(&mut workspace));
+    } else {
+        for part in parts.clone() {
+            let out = MatMut::with_row_stride(&mut greatest, pixels, channels, stride).map_err(fail)?;
+            pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+        }
     }
     prop_assert!(greatest.chunks(stride).all(|row| row[channels..].iter().all(|&gap| gap == I::default())));
     let found: Vec<i32> =
@@ -86,7 +99,11 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
         }
     };
     let mut mean = Guarded::new(&vec![O::default(); outputs], case.guard);
-    pool.run(&input, &mut mean, &mut workspace).map_err(fail)?;
+    if case.tasks == 1 {
+        pool.run(&input, &mut mean, &mut workspace).map_err(fail)?;
+    } else {
+        pool.tasks(&input, &mut mean, case.tasks).map_err(fail)?.for_each(|task| task.run(&mut workspace));
+    }
     let whole = mean.to_vec();
     for part in parts {
         let out = MatMut::new(&mut mean, pixels, channels).map_err(fail)?;

@@ -1,6 +1,7 @@
 //! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
 
 mod depthwise;
+mod lookup;
 mod narrow;
 pub(crate) mod simd;
 mod words;
@@ -9,6 +10,7 @@ use crate::backend::{Entry, detect_features};
 use crate::depthwise::DepthwiseKernel;
 use crate::vector_ops::vector_ops;
 
+pub(crate) use lookup::LOOKUP;
 pub(crate) use ops::VECTOR_OPS;
 pub(crate) use simd::Avx2;
 
@@ -25,4 +27,4 @@ pub(crate) static ENTRY: Entry = Entry {
     ops: &VECTOR_OPS,
 };
 
-vector_ops!(Avx2, 2, #[target_feature(enable = "avx2,fma")]);
+vector_ops!(Avx2, 2, [LOOKUP], #[target_feature(enable = "avx2,fma")]);

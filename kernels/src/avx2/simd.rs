@@ -2,7 +2,10 @@
 
 use core::arch::x86_64::*;
 
-use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
+use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
+
+/// 2²³: the integers from it to twice it are the floats there.
+const EXACT: f32 = 8_388_608.0;
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -14,7 +17,9 @@ unsafe impl Simd for Avx2 {
     type I = __m256i;
     type F = __m256;
     type B = __m256i;
+    type W = __m256i;
     const LANES: usize = 8;
+    const FUSED: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: i32) -> __m256i {
@@ -65,19 +70,6 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store_low_bytes(p: *mut u8, x: __m256i) {
-        // SAFETY: the caller promises AVX2 and eight writable bytes.
-        unsafe {
-            // The low bytes of each half's four lanes come together, then the halves.
-            let order = _mm256_set1_epi32(0x0c08_0400);
-            let bytes = _mm256_shuffle_epi8(x, order);
-            let both =
-                _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes));
-            _mm_storel_epi64(p.cast(), both);
-        }
-    }
-
-    #[inline(always)]
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Avx2> {
         // SAFETY: the caller promises AVX2.
         unsafe {
@@ -96,6 +88,75 @@ unsafe impl Simd for Avx2 {
             let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             _mm256_permutevar8x32_epi32(narrow_in_units(vectors, limits), order)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_floats(vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { narrow_in_units(vectors, limits) }
+    }
+
+    #[inline(always)]
+    unsafe fn saturate_floats<const SIGNED: bool>([a, b, c, d]: [__m256i; 4]) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let (low, high) = (_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+            if SIGNED { _mm256_packs_epi16(low, high) } else { _mm256_packus_epi16(low, high) }
+        }
+    }
+
+    /// In each unit of 128 bits every vector has four bytes that are neighbours.
+    #[inline(always)]
+    unsafe fn floats<const SIGNED: bool>(bytes: __m256i) -> [__m256; 4] {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            if SIGNED {
+                return Avx2::distances::<true>(bytes, Avx2::origin::<true>(0));
+            }
+            // The least byte of a lane, and three times none.
+            let first = _mm256_setr_epi32(-256, -255, -254, -253, -256, -255, -254, -253);
+            array_of!(4, v => {
+                let order = _mm256_add_epi32(first, _mm256_set1_epi32(4 * v as i32));
+                _mm256_cvtepi32_ps(_mm256_shuffle_epi8(bytes, order))
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn origin<const SIGNED: bool>(zero: i32) -> __m256 {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_set1_ps(EXACT + zero as f32 + if SIGNED { 128.0 } else { 0.0 }) }
+    }
+
+    #[inline(always)]
+    unsafe fn distances<const SIGNED: bool>(bytes: __m256i, origin: __m256) -> [__m256; 4] {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let bytes = if SIGNED { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) } else { bytes };
+            let (zero, exponent) =
+                (_mm256_setzero_si256(), _mm256_set1_epi16((EXACT.to_bits() >> 16) as i16));
+            let words = [_mm256_unpacklo_epi8(bytes, zero), _mm256_unpackhi_epi8(bytes, zero)];
+            // Below the exponent of 2²³ an integer is itself in the mantissa.
+            let vectors = [
+                _mm256_unpacklo_epi16(words[0], exponent),
+                _mm256_unpackhi_epi16(words[0], exponent),
+                _mm256_unpacklo_epi16(words[1], exponent),
+                _mm256_unpackhi_epi16(words[1], exponent),
+            ];
+            array_of!(4, v => _mm256_sub_ps(_mm256_castsi256_ps(vectors[v]), origin))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read_bytes(p: *const u8) -> __m256i {
+        // SAFETY: the caller promises AVX2 and 32 readable bytes.
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn max_bytes<const SIGNED: bool>(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { if SIGNED { _mm256_max_epi8(a, b) } else { _mm256_max_epu8(a, b) } }
     }
 
     #[inline(always)]
@@ -127,6 +188,67 @@ unsafe impl Simd for Avx2 {
     unsafe fn store_first(p: *mut u8, bytes: __m256i, count: usize) {
         // SAFETY: the caller promises AVX2 and `count` writable bytes; a vector is 32 bytes.
         unsafe { store_first_of(p, core::mem::transmute::<__m256i, [u8; 32]>(bytes), count) }
+    }
+
+    /// In each unit of 128 bits eight bytes that are neighbours.
+    #[inline(always)]
+    unsafe fn words<const SIGNED: bool>(bytes: __m256i) -> [__m256i; 2] {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let bytes = if SIGNED { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) } else { bytes };
+            let zero = _mm256_setzero_si256();
+            [_mm256_unpacklo_epi8(bytes, zero), _mm256_unpackhi_epi8(bytes, zero)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(p: *const u16) -> [__m256i; 2] {
+        // SAFETY: the caller promises AVX2 and 32 readable words.
+        unsafe { exchange_units(Avx2::load_words_in_order(p)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_words(p: *mut u16, x: [__m256i; 2]) {
+        // SAFETY: the caller promises AVX2 and 32 writable words.
+        unsafe {
+            let [low, high] = exchange_units(x);
+            _mm256_storeu_si256(p.cast(), low);
+            _mm256_storeu_si256(p.add(16).cast(), high);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words_in_order(p: *const u16) -> [__m256i; 2] {
+        // SAFETY: the caller promises AVX2 and 32 readable words.
+        unsafe { [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(16).cast())] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_words(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_add_epi16(a, b) }
+    }
+
+    /// In each unit of 128 bits every vector has four words that are neighbours.
+    #[inline(always)]
+    unsafe fn word_distances([a, b]: [__m256i; 2], origin: __m256) -> [__m256; 4] {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let exponent = _mm256_set1_epi16((EXACT.to_bits() >> 16) as i16);
+            let vectors = [
+                _mm256_unpacklo_epi16(a, exponent),
+                _mm256_unpackhi_epi16(a, exponent),
+                _mm256_unpacklo_epi16(b, exponent),
+                _mm256_unpackhi_epi16(b, exponent),
+            ];
+            array_of!(4, v => _mm256_sub_ps(_mm256_castsi256_ps(vectors[v]), origin))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_words(vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe { _mm256_permute4x64_epi64::<0b11_01_10_00>(narrow_in_units(vectors, limits)) }
     }
 
     #[inline(always)]
@@ -266,6 +388,17 @@ unsafe fn half<const HALF: usize>(bytes: __m256i) -> __m128i {
             _ => _mm256_extracti128_si256::<1>(bytes),
         }
     }
+}
+
+/// The second unit of 128 bits of the first vector for the first of the second.
+///
+/// # Safety
+///
+/// AVX2.
+#[inline(always)]
+unsafe fn exchange_units([a, b]: [__m256i; 2]) -> [__m256i; 2] {
+    // SAFETY: the caller promises AVX2.
+    unsafe { [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)] }
 }
 
 /// [`Simd::narrow`], but in each unit of 128 bits the four bytes of each vector's unit.

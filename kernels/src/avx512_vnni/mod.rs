@@ -2,6 +2,7 @@
 
 mod depthwise;
 mod gemm;
+mod lookup;
 mod simd;
 
 use crate::avx2;
@@ -20,4 +21,9 @@ pub(crate) static ENTRY: Entry = Entry {
     ops: &ops::VECTOR_OPS,
 };
 
-vector_ops!(Avx512, 1, #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]);
+vector_ops!(
+    Avx512,
+    1,
+    [lookup::LOOKUP, avx2::LOOKUP],
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+);

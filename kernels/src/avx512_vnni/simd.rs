@@ -3,7 +3,10 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::simd::{ByteLimits, ByteRange, Simd};
+use crate::simd::{ByteLimits, ByteRange, Simd, array_of};
+
+/// 2²³: the integers from it to twice it are the floats there.
+const EXACT: f32 = 8_388_608.0;
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -15,7 +18,9 @@ unsafe impl Simd for Avx512 {
     type I = __m512i;
     type F = __m512;
     type B = __m512i;
+    type W = __m512i;
     const LANES: usize = 16;
+    const FUSED: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: i32) -> __m512i {
@@ -78,12 +83,6 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store_low_bytes(p: *mut u8, x: __m512i) {
-        // SAFETY: the caller promises AVX-512F and sixteen writable bytes.
-        unsafe { _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(x)) }
-    }
-
-    #[inline(always)]
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Avx512> {
         // SAFETY: the caller promises AVX-512F.
         unsafe {
@@ -102,6 +101,63 @@ unsafe impl Simd for Avx512 {
             let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
             permute(order, narrow_in_units(vectors, limits))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_floats(vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe { narrow_in_units(vectors, limits) }
+    }
+
+    #[inline(always)]
+    unsafe fn saturate_floats<const SIGNED: bool>([a, b, c, d]: [__m512i; 4]) -> __m512i {
+        // SAFETY: the caller promises AVX-512BW.
+        unsafe {
+            let (low, high) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+            if SIGNED { _mm512_packs_epi16(low, high) } else { _mm512_packus_epi16(low, high) }
+        }
+    }
+
+    /// In each unit of 128 bits every vector has four bytes that are neighbours.
+    #[inline(always)]
+    unsafe fn floats<const SIGNED: bool>(bytes: __m512i) -> [__m512; 4] {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe { Avx512::distances::<SIGNED>(bytes, Avx512::origin::<SIGNED>(0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn origin<const SIGNED: bool>(zero: i32) -> __m512 {
+        // SAFETY: the caller promises AVX-512F.
+        unsafe { _mm512_set1_ps(EXACT + zero as f32 + if SIGNED { 128.0 } else { 0.0 }) }
+    }
+
+    #[inline(always)]
+    unsafe fn distances<const SIGNED: bool>(bytes: __m512i, origin: __m512) -> [__m512; 4] {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe {
+            let bytes = if SIGNED { _mm512_xor_si512(bytes, _mm512_set1_epi8(i8::MIN)) } else { bytes };
+            let exact = _mm512_castps_si512(_mm512_set1_ps(EXACT));
+            let first = _mm512_set4_epi32(3, 2, 1, 0);
+            array_of!(4, v => {
+                // Below the exponent of 2²³ an integer is itself in the mantissa.
+                let order = _mm512_add_epi32(first, _mm512_set1_epi32(4 * v as i32));
+                let lowest = 0x1111_1111_1111_1111;
+                let x = _mm512_mask_shuffle_epi8(exact, lowest, bytes, order);
+                _mm512_sub_ps(_mm512_castsi512_ps(x), origin)
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read_bytes(p: *const u8) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and 64 readable bytes.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn max_bytes<const SIGNED: bool>(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller promises AVX-512BW.
+        unsafe { if SIGNED { _mm512_max_epi8(a, b) } else { _mm512_max_epu8(a, b) } }
     }
 
     #[inline(always)]
@@ -140,6 +196,77 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_first(p: *mut u8, bytes: __m512i, count: usize) {
         // SAFETY: the caller promises AVX-512BW and `count` writable bytes; masked ones are not touched.
         unsafe { _mm512_mask_storeu_epi8(p.cast(), first_bytes(count), bytes) }
+    }
+
+    /// In each unit of 128 bits eight bytes that are neighbours.
+    #[inline(always)]
+    unsafe fn words<const SIGNED: bool>(bytes: __m512i) -> [__m512i; 2] {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe {
+            let bytes = if SIGNED { _mm512_xor_si512(bytes, _mm512_set1_epi8(i8::MIN)) } else { bytes };
+            let zero = _mm512_setzero_si512();
+            [_mm512_unpacklo_epi8(bytes, zero), _mm512_unpackhi_epi8(bytes, zero)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(p: *const u16) -> [__m512i; 2] {
+        // SAFETY: the caller promises AVX-512F and 64 readable words.
+        unsafe {
+            let [a, b] = Avx512::load_words_in_order(p);
+            [
+                _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), b),
+                _mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15), b),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_words(p: *mut u16, [a, b]: [__m512i; 2]) {
+        // SAFETY: the caller promises AVX-512F and 64 writable words.
+        unsafe {
+            let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), b);
+            let high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), b);
+            _mm512_storeu_si512(p.cast(), low);
+            _mm512_storeu_si512(p.add(32).cast(), high);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words_in_order(p: *const u16) -> [__m512i; 2] {
+        // SAFETY: the caller promises AVX-512F and 64 readable words.
+        unsafe { [_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(p.add(32).cast())] }
+    }
+
+    #[inline(always)]
+    unsafe fn add_words(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller promises AVX-512BW.
+        unsafe { _mm512_add_epi16(a, b) }
+    }
+
+    /// In each unit of 128 bits every vector has four words that are neighbours.
+    #[inline(always)]
+    unsafe fn word_distances([a, b]: [__m512i; 2], origin: __m512) -> [__m512; 4] {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe {
+            let exponent = _mm512_set1_epi16((EXACT.to_bits() >> 16) as i16);
+            let vectors = [
+                _mm512_unpacklo_epi16(a, exponent),
+                _mm512_unpackhi_epi16(a, exponent),
+                _mm512_unpacklo_epi16(b, exponent),
+                _mm512_unpackhi_epi16(b, exponent),
+            ];
+            array_of!(4, v => _mm512_sub_ps(_mm512_castsi512_ps(vectors[v]), origin))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_words(vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
+        // SAFETY: the caller promises AVX-512F and BW.
+        unsafe {
+            let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+            _mm512_permutexvar_epi64(order, narrow_in_units(vectors, limits))
+        }
     }
 
     #[inline(always)]

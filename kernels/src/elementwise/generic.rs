@@ -1,13 +1,16 @@
 //! The element-by-element operators, written once for every ISA.
+//!
+//! All of them go through their tensors in blocks of four vectors, which become one vector of bytes. The last block may
+//! overlap the one before it: its elements are then computed twice, to the same bits.
 
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Add, Binary, Dequantize, Mul, Quantize, Requantize, Target};
-use crate::simd::Simd;
+use super::{Add, Binary, ByteTarget, Dequantize, Mul, Requantize};
+use crate::simd::{ByteLimits, Simd, array_of};
 
-/// The most lanes that a vector has: the size of the buffers that a partial vector goes through.
-const MAX_LANES: usize = 16;
+/// The most elements that a block has.
+const MAX_BLOCK: usize = 64;
 
 /// Adds operands that are `i8` where `A` and `B` say so.
 ///
@@ -18,11 +21,17 @@ const MAX_LANES: usize = 16;
 pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
     // SAFETY: the features are the caller's promise, as are the pointers.
     unsafe {
-        let [factor_a, factor_b] = call.factors.map(|factor| S::splat_f(factor));
-        let offset = S::splat_f(call.offset);
-        binary::<S, A, B>(&call.bytes, call.target, |a, b| {
-            S::mul_add_f(S::to_f32(a), factor_a, S::mul_add_f(S::to_f32(b), factor_b, offset))
-        });
+        let sum = Sum::<S, A, B> {
+            factors: [S::splat_f(call.factors[0]), S::splat_f(call.factors[1])],
+            offset: S::splat_f(call.offset),
+        };
+        let reach = 256.0 * (call.factors[0] + call.factors[1]) + call.offset.abs();
+        // The usual sum: its bytes are like the operands', all of them, and its zero point is in the offset.
+        if A == B && call.target.is_whole(A) && call.target.saturates(reach) {
+            binary::<S, _, Saturated<A>>(&call.bytes, &call.target, &sum);
+        } else {
+            binary::<S, _, TargetVectors<S, true>>(&call.bytes, &call.target, &sum);
+        }
     }
 }
 
@@ -35,38 +44,79 @@ pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
 pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
     // SAFETY: as in `add`.
     unsafe {
-        let [zero_a, zero_b] = call.zeros.map(|zero| S::splat(zero));
-        let factor = S::splat_f(call.factor);
-        binary::<S, A, B>(&call.bytes, call.target, |a, b| {
-            S::mul_f(S::to_f32(S::mul(S::sub(a, zero_a), S::sub(b, zero_b))), factor)
-        });
+        let product = Product::<S, A, B> {
+            origins: [S::origin::<A>(call.zeros[0]), S::origin::<B>(call.zeros[1])],
+            factor: S::splat_f(call.factor),
+        };
+        if call.target.saturates(65_536.0 * call.factor) {
+            binary::<S, _, TargetVectors<S, false>>(&call.bytes, &call.target, &product);
+        } else {
+            binary::<S, _, TargetVectors<S, true>>(&call.bytes, &call.target, &product);
+        }
     }
 }
 
-/// Combines two operands, vector by vector.
+/// What two blocks of operands become.
+trait Combine<S: Simd> {
+    /// # Safety
+    ///
+    /// The features of `S`.
+    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4];
+}
+
+struct Sum<S: Simd, const A: bool, const B: bool> {
+    factors: [S::F; 2],
+    offset: S::F,
+}
+
+impl<S: Simd, const A: bool, const B: bool> Combine<S> for Sum<S, A, B> {
+    #[inline(always)]
+    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, b) = (S::floats::<A>(a), S::floats::<B>(b));
+            array_of!(4, v => {
+                S::mul_add_f(a[v], self.factors[0], S::mul_add_f(b[v], self.factors[1], self.offset))
+            })
+        }
+    }
+}
+
+struct Product<S: Simd, const A: bool, const B: bool> {
+    origins: [S::F; 2],
+    factor: S::F,
+}
+
+impl<S: Simd, const A: bool, const B: bool> Combine<S> for Product<S, A, B> {
+    #[inline(always)]
+    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (a, b) = (S::distances::<A>(a, self.origins[0]), S::distances::<B>(b, self.origins[1]));
+            // The product of two integers of nine bits is exact.
+            array_of!(4, v => S::mul_f(S::mul_f(a[v], b[v]), self.factor))
+        }
+    }
+}
+
+/// Combines two operands, block by block.
 ///
 /// # Safety
 ///
 /// The features of `S`, and the pointers of `bytes`.
 #[inline(always)]
-unsafe fn binary<S: Simd, const A: bool, const B: bool>(
-    bytes: &Binary,
-    target: Target,
-    combine: impl Fn(S::I, S::I) -> S::F,
-) {
-    // SAFETY: whole vectors are inside the operands; a partial one is read and written through buffers.
+unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: &ByteTarget, with: &C) {
+    // SAFETY: blocks lie inside the operands, or inside buffers that hold them.
     unsafe {
-        let target = TargetVectors::<S>::new(target);
-        let mut at = 0;
-        while at < bytes.len {
-            let (mut a, mut b, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-            let len = (bytes.len - at).min(S::LANES);
-            let a = load::<S, A>(a.reader::<S>(bytes.a.add(at), len));
-            let b = load::<S, B>(b.reader::<S>(bytes.b.add(at), len));
-            target.store(combine(a, b), out.writer::<S>(bytes.out.add(at), len));
-            out.flush::<S>(bytes.out.add(at), len);
-            at += S::LANES;
+        let target = T::new(target);
+        let (mut a, mut b, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from_a, from_b) = (a.reader::<S>(bytes.a, bytes.len), b.reader::<S>(bytes.b, bytes.len));
+        let to = out.writer::<S>(bytes.out, bytes.len);
+        for at in Blocks::new::<S>(bytes.len) {
+            let combined = with.combine(S::read_bytes(from_a.add(at)), S::read_bytes(from_b.add(at)));
+            S::store_bytes(to.add(at), target.bytes(combined));
         }
+        out.flush::<S>(bytes.out, bytes.len);
     }
 }
 
@@ -77,44 +127,30 @@ unsafe fn binary<S: Simd, const A: bool, const B: bool>(
 /// As [`RequantizeFn`](super::RequantizeFn).
 #[inline(always)]
 pub(crate) unsafe fn requantize<S: Simd, const SIGNED: bool>(call: &Requantize) {
-    // SAFETY: as in `binary`.
+    // SAFETY: the caller's promises, handed on.
     unsafe {
-        let (zero, scale) = (S::splat(call.zero), S::splat_f(call.scale));
-        let target = TargetVectors::<S>::new(call.target);
-        let mut at = 0;
-        while at < call.len {
-            let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-            let len = (call.len - at).min(S::LANES);
-            let x = load::<S, SIGNED>(input.reader::<S>(call.input.add(at), len));
-            let scaled = S::mul_f(S::to_f32(S::sub(x, zero)), scale);
-            target.store(scaled, out.writer::<S>(call.out.add(at), len));
-            out.flush::<S>(call.out.add(at), len);
-            at += S::LANES;
+        if call.target.saturates(256.0 * call.scale) {
+            rescale::<S, SIGNED, false>(call);
+        } else {
+            rescale::<S, SIGNED, true>(call);
         }
     }
 }
 
-/// From `f32` to eight bits.
-///
-/// # Safety
-///
-/// As [`QuantizeFn`](super::QuantizeFn).
 #[inline(always)]
-pub(crate) unsafe fn quantize<S: Simd>(call: &Quantize) {
+unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requantize) {
     // SAFETY: as in `binary`.
     unsafe {
-        let scale = S::splat_f(call.scale);
-        let target = TargetVectors::<S>::new(call.target);
-        let mut at = 0;
-        while at < call.len {
-            let (mut input, mut out) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
-            let len = (call.len - at).min(S::LANES);
-            let x = S::load_f(input.reader::<S>(call.input.add(at), len));
-            let scaled = S::nan_to_zero(S::div_f(x, scale));
-            target.store(scaled, out.writer::<S>(call.out.add(at), len));
-            out.flush::<S>(call.out.add(at), len);
-            at += S::LANES;
+        let (origin, scale) = (S::origin::<SIGNED>(call.zero), S::splat_f(call.scale));
+        let target = TargetVectors::<S, LIMITED>::new(&call.target);
+        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
+        for at in Blocks::new::<S>(call.len) {
+            let steps = S::distances::<SIGNED>(S::read_bytes(from.add(at)), origin);
+            let scaled = array_of!(4, v => S::mul_f(steps[v], scale));
+            S::store_bytes(to.add(at), target.bytes(scaled));
         }
+        out.flush::<S>(call.out, call.len);
     }
 }
 
@@ -128,98 +164,168 @@ pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(call: &Dequantize) 
     // SAFETY: as in `binary`.
     unsafe {
         let (zero, scale) = (S::splat(call.zero), S::splat_f(call.scale));
-        let mut at = 0;
-        while at < call.len {
-            let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
-            let len = (call.len - at).min(S::LANES);
-            let x = load::<S, SIGNED>(input.reader::<S>(call.input.add(at), len));
-            let real = S::mul_f(S::to_f32(S::sub(x, zero)), scale);
-            S::store_f(out.writer::<S>(call.out.add(at), len), real);
-            out.flush::<S>(call.out.add(at), len);
-            at += S::LANES;
+        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
+        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
+        for at in Blocks::new::<S>(call.len) {
+            for v in 0..4 {
+                let at = at + v * S::LANES;
+                let steps = S::to_f32(S::sub(load::<S, SIGNED>(from.add(at)), zero));
+                S::store_f(to.add(at), S::mul_f(steps, scale));
+            }
         }
+        out.flush::<S>(call.out, call.len);
     }
 }
 
-/// What a partial vector of `T` is read or written through; a whole one goes past it.
-struct Buffer<T>(MaybeUninit<[T; MAX_LANES]>);
+/// Where the blocks of a tensor begin: side by side, but for the last, which ends where the tensor does. A tensor of less than
+/// a block has one.
+pub(super) struct Blocks {
+    next: Option<usize>,
+    last: usize,
+    step: usize,
+}
+
+impl Blocks {
+    #[inline(always)]
+    pub(super) fn new<S: Simd>(len: usize) -> Blocks {
+        let step = 4 * S::LANES;
+        Blocks { next: (len > 0).then_some(0), last: len.saturating_sub(step), step }
+    }
+}
+
+impl Iterator for Blocks {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let at = self.next?;
+        self.next = (at < self.last).then_some((at + self.step).min(self.last));
+        Some(at)
+    }
+}
+
+/// What a tensor of less than a block is read or written through; a longer one goes past it.
+pub(super) struct Buffer<T>(MaybeUninit<[T; MAX_BLOCK]>);
 
 impl<T: Copy + Default> Buffer<T> {
-    const EMPTY: Buffer<T> = Buffer(MaybeUninit::uninit());
+    pub(super) const EMPTY: Buffer<T> = Buffer(MaybeUninit::uninit());
 
-    /// Where to read a vector whose first `len` elements are at `p`.
+    /// Where to read the tensor of `len` elements at `p`.
     ///
     /// # Safety
     ///
-    /// `p` is valid for `len ≤ LANES` reads.
+    /// `p` is valid for `len` reads.
     #[inline(always)]
-    unsafe fn reader<S: Simd>(&mut self, p: *const T, len: usize) -> *const T {
-        if len == S::LANES {
+    pub(super) unsafe fn reader<S: Simd>(&mut self, p: *const T, len: usize) -> *const T {
+        if len >= 4 * S::LANES {
             return p;
         }
-        let buffer = self.0.write([T::default(); MAX_LANES]);
-        // SAFETY: the caller's promise; a buffer holds any vector.
+        let buffer = self.0.write([T::default(); MAX_BLOCK]);
+        // SAFETY: the caller's promise; a buffer holds any block.
         unsafe { ptr::copy_nonoverlapping(p, buffer.as_mut_ptr(), len) };
         buffer.as_ptr()
     }
 
-    /// Where to write a vector whose first `len` elements belong to `p`.
+    /// Where to write the tensor of `len` elements at `p`.
     #[inline(always)]
-    fn writer<S: Simd>(&mut self, p: *mut T, len: usize) -> *mut T {
-        if len == S::LANES { p } else { self.0.as_mut_ptr().cast() }
+    pub(super) fn writer<S: Simd>(&mut self, p: *mut T, len: usize) -> *mut T {
+        if len >= 4 * S::LANES { p } else { self.0.as_mut_ptr().cast() }
     }
 
     /// Brings what was written to `p`.
     ///
     /// # Safety
     ///
-    /// `p` is valid for `len ≤ LANES` writes, and a vector was stored at [`writer`](Self::writer).
+    /// `p` is valid for `len` writes, and a block was stored at [`writer`](Self::writer) if there is one.
     #[inline(always)]
-    unsafe fn flush<S: Simd>(&self, p: *mut T, len: usize) {
-        if len < S::LANES {
+    pub(super) unsafe fn flush<S: Simd>(&self, p: *mut T, len: usize) {
+        if len < 4 * S::LANES {
             // SAFETY: the caller's promise.
             unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().cast(), p, len) };
         }
     }
 }
 
-/// [`Target`] in vectors.
-#[derive(Clone, Copy)]
-pub(crate) struct TargetVectors<S: Simd> {
-    low: S::F,
-    high: S::F,
-    zero_point: S::I,
-}
-
-impl<S: Simd> TargetVectors<S> {
+/// How floats become bytes.
+pub(crate) trait ToBytes<S: Simd>: Copy {
     /// # Safety
     ///
     /// The features of `S`.
-    #[inline(always)]
-    pub(crate) unsafe fn new(target: Target) -> TargetVectors<S> {
-        let (low, high) = target.float_range();
-        // SAFETY: the caller's promise.
-        unsafe {
-            TargetVectors {
-                low: S::splat_f(low),
-                high: S::splat_f(high),
-                zero_point: S::splat(target.zero_point),
-            }
-        }
-    }
+    unsafe fn new(target: &ByteTarget) -> Self;
 
-    /// Clamps, rounds, adds the zero point and stores `LANES` bytes.
+    /// Clamps, rounds and adds the zero point; `x` are in the order of [`Simd::floats`].
     ///
     /// # Safety
     ///
-    /// The features of `S`; `x` is not NaN; `out` is valid for `LANES` writes.
+    /// The features of `S`; no `x` is NaN, nor more than the implementation takes.
+    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B;
+}
+
+/// [`ByteTarget`] in vectors. Without `LIMITED`, the target [`saturates`](ByteTarget::saturates) at what it gets.
+#[derive(Clone, Copy)]
+pub(crate) struct TargetVectors<S: Simd, const LIMITED: bool> {
+    high: S::F,
+    limits: ByteLimits<S>,
+}
+
+impl<S: Simd, const LIMITED: bool> ToBytes<S> for TargetVectors<S, LIMITED> {
     #[inline(always)]
-    pub(crate) unsafe fn store(&self, x: S::F, out: *mut u8) {
-        // SAFETY: after the clamp `|x| ≤ 255`; the rest is the caller's promise.
-        unsafe {
-            let rounded = S::round(S::min_f(S::max_f(x, self.low), self.high));
-            S::store_low_bytes(out, S::add(rounded, self.zero_point));
-        }
+    unsafe fn new(target: &ByteTarget) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { TargetVectors { high: S::splat_f(target.high), limits: S::byte_limits(target.range) } }
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::narrow_floats(self.round(x), &self.limits) }
+    }
+}
+
+impl<S: Simd, const LIMITED: bool> TargetVectors<S, LIMITED> {
+    /// What [`bytes`](ToBytes::bytes) does, with `x` and the bytes in order.
+    ///
+    /// # Safety
+    ///
+    /// As it.
+    #[inline(always)]
+    pub(crate) unsafe fn bytes_in_order(&self, x: [S::F; 4]) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::narrow(self.round(x), &self.limits) }
+    }
+
+    /// What [`bytes`](ToBytes::bytes) does, with `x` in the order of [`Simd::word_distances`] and the bytes in order.
+    ///
+    /// # Safety
+    ///
+    /// As it.
+    #[inline(always)]
+    pub(crate) unsafe fn word_bytes(&self, x: [S::F; 4]) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::narrow_words(self.round(x), &self.limits) }
+    }
+
+    #[inline(always)]
+    unsafe fn round(&self, x: [S::F; 4]) -> [S::I; 4] {
+        // SAFETY: no more than 2²² with the limit, which is at most 510, or without it by the promise of `bytes`.
+        array_of!(4, v => unsafe { S::round(if LIMITED { S::min_f(x[v], self.high) } else { x[v] }) })
+    }
+}
+
+/// The whole range of bytes, zero point 0, for floats at which that [`saturates`](ByteTarget::saturates).
+#[derive(Clone, Copy)]
+struct Saturated<const SIGNED: bool>;
+
+impl<S: Simd, const SIGNED: bool> ToBytes<S> for Saturated<SIGNED> {
+    #[inline(always)]
+    unsafe fn new(_: &ByteTarget) -> Self {
+        Saturated
+    }
+
+    #[inline(always)]
+    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::saturate_floats::<SIGNED>(array_of!(4, v => S::round(x[v]))) }
     }
 }
 
@@ -227,7 +333,7 @@ impl<S: Simd> TargetVectors<S> {
 ///
 /// The features of `S`; `p` is valid for `LANES` reads.
 #[inline(always)]
-pub(crate) unsafe fn load<S: Simd, const SIGNED: bool>(p: *const u8) -> S::I {
+unsafe fn load<S: Simd, const SIGNED: bool>(p: *const u8) -> S::I {
     // SAFETY: the caller's promise.
     unsafe { if SIGNED { S::load_i8(p.cast()) } else { S::load_u8(p) } }
 }

@@ -114,6 +114,20 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         (left, right)
     }
 
+    /// The elements of a row of this block.
+    ///
+    /// # Panics
+    ///
+    /// If the block has no such row.
+    #[must_use]
+    pub fn row_mut(&mut self, row: usize) -> &mut [T] {
+        assert!(row < self.rows, "row past the last one");
+        // SAFETY: the elements of a row of the rectangle are exclusively borrowed, here for as long as the block.
+        unsafe {
+            core::slice::from_raw_parts_mut(self.data.wrapping_add(row * self.row_stride), self.columns)
+        }
+    }
+
     /// Address of the element at `row`, `column` of this block.
     pub(crate) fn address(&mut self, row: usize, column: usize) -> *mut u8 {
         debug_assert!(row < self.rows && column < self.columns);

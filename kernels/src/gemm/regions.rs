@@ -60,7 +60,7 @@ impl PatchGeometry {
     }
 
     /// The taps along an axis that an output has inside the image.
-    fn taps_inside(&self, axis: usize, output: usize) -> Span {
+    pub(crate) fn taps_inside(&self, axis: usize, output: usize) -> Span {
         let (dilation, kernel) = (self.dilation[axis], self.kernel[axis]);
         let start = output * self.stride[axis];
         let outside = self.pad[axis].saturating_sub(start).div_ceil(dilation);

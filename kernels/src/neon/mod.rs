@@ -3,6 +3,7 @@
 mod depthwise;
 mod gemm;
 mod load;
+mod lookup;
 mod simd;
 
 use crate::backend::{Entry, detect_features};
@@ -26,4 +27,4 @@ pub(crate) static ENTRY: Entry = Entry {
 /// The depthwise kernels without dot products, for the other Arm backends, too.
 pub(crate) static DEPTHWISE: [&DepthwiseKernel; 2] = [&depthwise::KERNEL, &ops::DEPTHWISE];
 
-vector_ops!(Neon, 4, #[target_feature(enable = "neon")]);
+vector_ops!(Neon, 4, [lookup::LOOKUP], #[target_feature(enable = "neon")]);

@@ -2,7 +2,7 @@
 
 use core::arch::aarch64::*;
 
-use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
+use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -14,7 +14,9 @@ unsafe impl Simd for Neon {
     type I = int32x4_t;
     type F = float32x4_t;
     type B = uint8x16_t;
+    type W = uint16x8_t;
     const LANES: usize = 4;
+    const FUSED: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: i32) -> int32x4_t {
@@ -71,16 +73,6 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn store_low_bytes(p: *mut u8, x: int32x4_t) {
-        // SAFETY: four writable bytes.
-        unsafe {
-            let halves = vmovn_s32(x);
-            let bytes = vmovn_s16(vcombine_s16(halves, halves));
-            p.cast::<u32>().write_unaligned(vget_lane_u32::<0>(vreinterpret_u32_s8(bytes)));
-        }
-    }
-
-    #[inline(always)]
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Neon> {
         // SAFETY: NEON, by the trait's contract.
         unsafe {
@@ -101,6 +93,80 @@ unsafe impl Simd for Neon {
             let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(c), d), zero_point);
             let bytes = vqmovun_high_s16(vqmovun_s16(low), high);
             veorq_u8(vmaxq_u8(bytes, limits.low), limits.flip)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_floats(vectors: [int32x4_t; 4], limits: &ByteLimits<Neon>) -> uint8x16_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { Neon::narrow(vectors, limits) }
+    }
+
+    #[inline(always)]
+    unsafe fn saturate_floats<const SIGNED: bool>([a, b, c, d]: [int32x4_t; 4]) -> uint8x16_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            let low = vqmovn_high_s32(vqmovn_s32(a), b);
+            let high = vqmovn_high_s32(vqmovn_s32(c), d);
+            if SIGNED {
+                vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(low), high))
+            } else {
+                vqmovun_high_s16(vqmovun_s16(low), high)
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn floats<const SIGNED: bool>(bytes: uint8x16_t) -> [float32x4_t; 4] {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            if SIGNED {
+                let bytes = vreinterpretq_s8_u8(bytes);
+                let words = [vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)];
+                array_of!(4, v => {
+                    let word = words[v / 2];
+                    vcvtq_f32_s32(if v % 2 == 0 { vmovl_s16(vget_low_s16(word)) } else { vmovl_high_s16(word) })
+                })
+            } else {
+                let words = [vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)];
+                array_of!(4, v => {
+                    let word = words[v / 2];
+                    vcvtq_f32_u32(if v % 2 == 0 { vmovl_u16(vget_low_u16(word)) } else { vmovl_high_u16(word) })
+                })
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn origin<const SIGNED: bool>(zero: i32) -> float32x4_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vdupq_n_f32(zero as f32) }
+    }
+
+    #[inline(always)]
+    unsafe fn distances<const SIGNED: bool>(bytes: uint8x16_t, origin: float32x4_t) -> [float32x4_t; 4] {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            let x = Neon::floats::<SIGNED>(bytes);
+            array_of!(4, v => vsubq_f32(x[v], origin))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read_bytes(p: *const u8) -> uint8x16_t {
+        // SAFETY: NEON and sixteen readable bytes.
+        unsafe { vld1q_u8(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn max_bytes<const SIGNED: bool>(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            if SIGNED {
+                vreinterpretq_u8_s8(vmaxq_s8(vreinterpretq_s8_u8(a), vreinterpretq_s8_u8(b)))
+            } else {
+                vmaxq_u8(a, b)
+            }
         }
     }
 
@@ -135,6 +201,60 @@ unsafe impl Simd for Neon {
     unsafe fn store_first(p: *mut u8, bytes: uint8x16_t, count: usize) {
         // SAFETY: `count` writable bytes; a vector is sixteen bytes.
         unsafe { store_first_of(p, core::mem::transmute::<uint8x16_t, [u8; 16]>(bytes), count) }
+    }
+
+    #[inline(always)]
+    unsafe fn words<const SIGNED: bool>(bytes: uint8x16_t) -> [uint16x8_t; 2] {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            let bytes = if SIGNED { veorq_u8(bytes, vdupq_n_u8(0x80)) } else { bytes };
+            [vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(p: *const u16) -> [uint16x8_t; 2] {
+        // SAFETY: NEON and sixteen readable words.
+        unsafe { [vld1q_u16(p), vld1q_u16(p.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn store_words(p: *mut u16, [a, b]: [uint16x8_t; 2]) {
+        // SAFETY: NEON and sixteen writable words.
+        unsafe {
+            vst1q_u16(p, a);
+            vst1q_u16(p.add(8), b);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words_in_order(p: *const u16) -> [uint16x8_t; 2] {
+        // SAFETY: NEON and sixteen readable words.
+        unsafe { Neon::load_words(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_words(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { vaddq_u16(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn word_distances(words: [uint16x8_t; 2], origin: float32x4_t) -> [float32x4_t; 4] {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe {
+            array_of!(4, v => {
+                let word = words[v / 2];
+                let wide = if v % 2 == 0 { vmovl_u16(vget_low_u16(word)) } else { vmovl_high_u16(word) };
+                vsubq_f32(vcvtq_f32_u32(wide), origin)
+            })
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_words(vectors: [int32x4_t; 4], limits: &ByteLimits<Neon>) -> uint8x16_t {
+        // SAFETY: NEON, by the trait's contract.
+        unsafe { Neon::narrow(vectors, limits) }
     }
 
     #[inline(always)]

@@ -1,90 +1,348 @@
-//! The pooling kernels, written once for every ISA.
+//! The pooling kernels, written once for every ISA and for every way to combine taps.
+//!
+//! A window is combined in two steps. First its rows: the bytes of a row of the image, all pixels and channels alike, with
+//! those of the rows below. Then its columns: neighbours are a pixel apart in what the first step made. So every byte is
+//! extended once for all windows of a row, and few channels take as long as many.
 
-use core::{ptr, slice};
+use core::ptr;
 
-use super::{Average, Maximum};
-use crate::Element;
-use crate::elementwise::generic::{TargetVectors, load};
-use crate::simd::Simd;
+use super::{Across, Columns, MAX_ROWS};
+use crate::elementwise::generic::{TargetVectors, ToBytes};
+use crate::simd::{Simd, array_of};
 
-/// Channels that the average is computed of at once.
-const BLOCK: usize = 16;
+/// The most elements that a block has.
+pub(super) const MAX_BLOCK: usize = 64;
 
-/// The average of one window, `V = BLOCK / S::LANES`.
+/// How taps are combined: what stands for `4 · LANES` elements between the first tap and the last.
 ///
 /// # Safety
 ///
-/// As [`AverageFn`](super::AverageFn): the features of `S`, and the call's pointers.
-#[inline(always)]
-pub(crate) unsafe fn average<S: Simd, const V: usize, const SIGNED: bool>(call: &Average) {
-    debug_assert_eq!(V * S::LANES, BLOCK);
-    // SAFETY: whole blocks are inside the pixels; a partial one is read and written through buffers.
-    unsafe {
-        let target = TargetVectors::<S>::new(call.target);
-        let (offset, scale) = (S::splat(call.offset), S::splat_f(call.scale));
-        let mut first = 0;
-        while first < call.channels {
-            let channels = (call.channels - first).min(BLOCK);
-            let mut sums = [offset; V];
-            for tap in 0..call.count {
-                let mut pixel = (*call.taps.add(tap)).add(first);
-                let mut buffer = [0u8; BLOCK];
-                if channels < BLOCK {
-                    ptr::copy_nonoverlapping(pixel, buffer.as_mut_ptr(), channels);
-                    pixel = buffer.as_ptr();
-                }
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = S::add(*sum, load::<S, SIGNED>(pixel.add(v * S::LANES)));
-                }
-            }
-            let mut buffer = [0u8; BLOCK];
-            let whole = channels == BLOCK;
-            let out = if whole { call.out.add(first) } else { buffer.as_mut_ptr() };
-            for (v, &sum) in sums.iter().enumerate() {
-                target.store(S::mul_f(S::to_f32(sum), scale), out.add(v * S::LANES));
-            }
-            if !whole {
-                ptr::copy_nonoverlapping(buffer.as_ptr(), call.out.add(first), channels);
-            }
-            first += BLOCK;
+/// Every function requires the features of `S` and pointers that are valid for the elements they address, of `BYTES` bytes each.
+pub(crate) unsafe trait Combine<S: Simd> {
+    type Block: Copy;
+    /// What finishes windows, in vectors.
+    type Finish: Copy;
+    /// Bytes of an element of a block in memory.
+    const BYTES: usize;
+    /// What an extended byte is more than its value.
+    const EXCESS: i32 = 0;
+
+    /// Bytes of the image.
+    unsafe fn extend(p: *const u8) -> Self::Block;
+    /// A block that was stored, to combine it with more rows.
+    unsafe fn reload(p: *const u8) -> Self::Block;
+    unsafe fn store(p: *mut u8, block: Self::Block);
+    /// A block of what was stored, to combine it with its neighbours.
+    unsafe fn load(p: *const u8) -> Self::Block;
+    unsafe fn combine(a: Self::Block, b: Self::Block) -> Self::Block;
+    unsafe fn prepare(call: &Across) -> Self::Finish;
+    /// What bytes become of whole windows.
+    unsafe fn finish(block: Self::Block, with: &Self::Finish) -> S::B;
+}
+
+/// The greatest.
+pub(crate) struct Greatest<const SIGNED: bool>;
+
+// SAFETY: reads and writes a vector of bytes.
+unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
+    type Block = S::B;
+    type Finish = ();
+    const BYTES: usize = 1;
+
+    #[inline(always)]
+    unsafe fn extend(p: *const u8) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::read_bytes(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn reload(p: *const u8) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::read_bytes(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::read_bytes(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut u8, block: S::B) {
+        // SAFETY: the caller's promise.
+        unsafe { S::store_bytes(p, block) }
+    }
+
+    #[inline(always)]
+    unsafe fn combine(a: S::B, b: S::B) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe { S::max_bytes::<SIGNED>(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(_: &Across) {}
+
+    #[inline(always)]
+    unsafe fn finish(block: S::B, (): &()) -> S::B {
+        block
+    }
+}
+
+/// The sum of few: in 16 bits without a sign.
+pub(crate) struct Words<const SIGNED: bool>;
+
+// SAFETY: reads 4·LANES bytes, or reads and writes as many words.
+unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
+    type Block = [S::W; 2];
+    type Finish = Scaling<S>;
+    const BYTES: usize = 2;
+    const EXCESS: i32 = if SIGNED { 128 } else { 0 };
+
+    #[inline(always)]
+    unsafe fn extend(p: *const u8) -> [S::W; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { S::words::<SIGNED>(S::read_bytes(p)) }
+    }
+
+    #[inline(always)]
+    unsafe fn reload(p: *const u8) -> [S::W; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_words(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut u8, block: [S::W; 2]) {
+        // SAFETY: the caller's promise.
+        unsafe { S::store_words(p.cast(), block) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> [S::W; 2] {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_words_in_order(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn combine(a: [S::W; 2], b: [S::W; 2]) -> [S::W; 2] {
+        // SAFETY: the caller's promise.
+        array_of!(2, half => unsafe { S::add_words(a[half], b[half]) })
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(call: &Across) -> Scaling<S> {
+        // SAFETY: the caller's promise.
+        unsafe { Scaling::new(call) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sums = S::word_distances(block, with.origin);
+            let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
+            with.target.word_bytes(scaled)
         }
     }
 }
 
-/// The maximum of one window: loops over bytes, which the compiler turns into vectors of the caller's features.
-///
-/// # Safety
-///
-/// As [`MaximumFn`](super::MaximumFn).
-#[inline(always)]
-pub(crate) unsafe fn maximum<T: Element>(call: &Maximum) {
-    // SAFETY: taps and output hold `channels` elements each, and the output overlaps no tap; there is a first tap.
-    unsafe {
-        let out = slice::from_raw_parts_mut(call.out.cast::<T>(), call.channels);
-        let tap = |index: usize| slice::from_raw_parts((*call.taps.add(index)).cast::<T>(), call.channels);
-        let last = call.count - 1;
-        greatest(out, tap(0), [tap(1.min(last)), tap(2.min(last)), tap(3.min(last))]);
-        let mut next = 4;
-        while next <= last {
-            raise(
-                out,
-                [tap(next), tap((next + 1).min(last)), tap((next + 2).min(last)), tap((next + 3).min(last))],
-            );
-            next += 4;
+/// The sum of many: in 32 bits.
+pub(crate) struct Integers<const SIGNED: bool>;
+
+// SAFETY: reads 4·LANES bytes, or reads and writes as many integers.
+unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Integers<SIGNED> {
+    type Block = [S::I; 4];
+    type Finish = Scaling<S>;
+    const BYTES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn extend(p: *const u8) -> [S::I; 4] {
+        // SAFETY: the caller's promise.
+        array_of!(4, v => unsafe {
+            let p = p.add(v * S::LANES);
+            if SIGNED { S::load_i8(p.cast()) } else { S::load_u8(p) }
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn reload(p: *const u8) -> [S::I; 4] {
+        // SAFETY: the caller's promise.
+        unsafe { <Self as Combine<S>>::load(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> [S::I; 4] {
+        // SAFETY: the caller's promise.
+        array_of!(4, v => unsafe { S::load(p.cast::<i32>().add(v * S::LANES)) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut u8, block: [S::I; 4]) {
+        for (v, &x) in block.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { S::store(p.cast::<i32>().add(v * S::LANES), x) };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn combine(a: [S::I; 4], b: [S::I; 4]) -> [S::I; 4] {
+        // SAFETY: the caller's promise.
+        array_of!(4, v => unsafe { S::add(a[v], b[v]) })
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(call: &Across) -> Scaling<S> {
+        // SAFETY: the caller's promise.
+        unsafe { Scaling::new(call) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(block: [S::I; 4], with: &Scaling<S>) -> S::B {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sums = array_of!(4, v => S::to_f32(S::add(block[v], with.offset)));
+            let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
+            with.target.bytes_in_order(scaled)
         }
     }
 }
 
-#[inline(always)]
-fn greatest<T: Element>(out: &mut [T], first: &[T], [a, b, c]: [&[T]; 3]) {
-    for ((((out, &first), &a), &b), &c) in out.iter_mut().zip(first).zip(a).zip(b).zip(c) {
-        *out = first.max(a).max(b.max(c));
+/// From sums to steps of the output.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaling<S: Simd> {
+    offset: S::I,
+    /// The offset for [`Simd::word_distances`].
+    origin: S::F,
+    scale: S::F,
+    target: TargetVectors<S, true>,
+}
+
+impl<S: Simd> Scaling<S> {
+    /// # Safety
+    ///
+    /// The features of `S`.
+    #[inline(always)]
+    unsafe fn new(call: &Across) -> Scaling<S> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            Scaling {
+                offset: S::splat(call.offset),
+                origin: S::origin::<false>(-call.offset),
+                scale: S::splat_f(call.scale),
+                target: TargetVectors::new(&call.target),
+            }
+        }
     }
 }
 
+/// Combines rows, element by element.
+///
+/// # Safety
+///
+/// As [`ColumnsFn`](super::ColumnsFn): the features of `S`, and the call's pointers.
 #[inline(always)]
-fn raise<T: Element>(out: &mut [T], [a, b, c, d]: [&[T]; 4]) {
-    for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-        *out = (*out).max(a.max(b)).max(c.max(d));
+pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(call: &Columns) {
+    let block = 4 * S::LANES;
+    // SAFETY: blocks lie inside the rows, or in the buffer; the sums have room for a block more.
+    unsafe {
+        let mut buffer = [[0u8; MAX_BLOCK]; MAX_ROWS];
+        let mut rows = call.rows;
+        if call.len < block {
+            for (row, buffer) in rows.iter_mut().zip(&mut buffer).take(call.count) {
+                ptr::copy_nonoverlapping(*row, buffer.as_mut_ptr(), call.len);
+                *row = buffer.as_ptr();
+            }
+        }
+        match call.count {
+            2 => rows_of::<S, C, 2>(call, &rows),
+            3 => rows_of::<S, C, 3>(call, &rows),
+            _ => rows_of::<S, C, 0>(call, &rows),
+        }
+    }
+}
+
+/// `N` rows, or `call.count` if that is 0.
+#[inline(always)]
+unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: &[*const u8; MAX_ROWS]) {
+    // SAFETY: as in `columns`.
+    unsafe {
+        let (out, before) = (call.out, if call.accumulate { call.out } else { ptr::null() });
+        let count = if N == 0 { call.count } else { N };
+        let last = call.len.saturating_sub(4 * S::LANES);
+        // The last block overlaps the one before it: what it adds to must be read before that is written.
+        let sum = sum_of_rows::<S, C>(&rows[..count], before, last);
+        for at in (0..last).step_by(4 * S::LANES) {
+            C::store(out.add(at * C::BYTES), sum_of_rows::<S, C>(&rows[..count], before, at));
+        }
+        C::store(out.add(last * C::BYTES), sum);
+    }
+}
+
+/// The block at `at` of some rows and, unless that is null, of what was combined before.
+#[inline(always)]
+unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(rows: &[*const u8], before: *const u8, at: usize) -> C::Block {
+    // SAFETY: as in `columns`.
+    unsafe {
+        let mut sum = C::extend(rows[0].add(at));
+        for row in &rows[1..] {
+            sum = C::combine(sum, C::extend(row.add(at)));
+        }
+        if before.is_null() { sum } else { C::combine(sum, C::reload(before.add(at * C::BYTES))) }
+    }
+}
+
+/// Combines neighbours of what [`columns`] made, and finishes windows.
+///
+/// # Safety
+///
+/// As [`AcrossFn`](super::AcrossFn): the features of `S`, and the call's pointers.
+#[inline(always)]
+pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(call: &Across) {
+    // SAFETY: the caller's promise, handed on.
+    unsafe {
+        match call.taps {
+            2 => taps_of::<S, C, 2>(call),
+            3 => taps_of::<S, C, 3>(call),
+            _ => taps_of::<S, C, 0>(call),
+        }
+    }
+}
+
+/// `N` taps, or `call.taps` if that is 0.
+#[inline(always)]
+unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(call: &Across) {
+    let (block, taps) = (4 * S::LANES, if N == 0 { call.taps } else { N });
+    let Across { step, pixels, advance, len, out_advance, .. } = *call;
+    // SAFETY: as in `across`: every tap has room for a block more, and no byte past the last pixel's is written.
+    unsafe {
+        let finish = C::prepare(call);
+        let (mut from, mut out) = (call.from, call.out);
+        // Where pixels lie side by side, a block may reach into the next ones, which are written later.
+        let contiguous = out_advance == len;
+        let mut room = if contiguous { pixels * len } else { len };
+        for _ in 0..pixels {
+            let mut at = 0;
+            while at < len {
+                // Else the last block ends where the output does.
+                if at + block > room && len >= block {
+                    at = len - block;
+                }
+                let mut sum = C::load(from.add(at * C::BYTES));
+                for tap in 1..taps {
+                    sum = C::combine(sum, C::load(from.add((at + tap * step) * C::BYTES)));
+                }
+                let bytes = C::finish(sum, &finish);
+                if at + block <= room {
+                    S::store_bytes(out.add(at), bytes);
+                } else {
+                    S::store_first(out.add(at), bytes, len - at);
+                }
+                at += block;
+            }
+            from = from.wrapping_add(advance * C::BYTES);
+            out = out.wrapping_add(out_advance);
+            if contiguous {
+                room -= len;
+            }
+        }
     }
 }

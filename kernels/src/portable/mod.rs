@@ -9,7 +9,7 @@ use crate::vector_ops::vector_ops;
 
 pub(crate) use simd::Portable;
 
-vector_ops!(Portable, 4);
+vector_ops!(Portable, 4, [crate::elementwise::lookup::SCALAR]);
 
 /// The registry's line.
 pub(crate) static ENTRY: Entry = Entry {

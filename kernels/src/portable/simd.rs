@@ -1,8 +1,8 @@
 //! [`Simd`] on `wide` vectors of four lanes.
 
-use wide::{f32x4, i32x4};
+use wide::{f32x4, i32x4, u16x8};
 
-use crate::simd::{ByteLimits, ByteRange, Simd, store_first_of};
+use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]
@@ -13,7 +13,9 @@ unsafe impl Simd for Portable {
     type I = i32x4;
     type F = f32x4;
     type B = [u8; 16];
+    type W = u16x8;
     const LANES: usize = 4;
+    const FUSED: bool = false;
 
     #[inline(always)]
     unsafe fn splat(x: i32) -> i32x4 {
@@ -62,12 +64,6 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn store_low_bytes(p: *mut u8, x: i32x4) {
-        // SAFETY: four writable bytes, as the caller promises.
-        unsafe { p.cast::<[u8; 4]>().write_unaligned(x.to_array().map(|lane| lane as u8)) }
-    }
-
-    #[inline(always)]
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Portable> {
         ByteLimits {
             // Lanes are narrowed one by one here, so that one zero point per lane is enough.
@@ -85,6 +81,55 @@ unsafe impl Simd for Portable {
             let byte = lanes[i / 4][i % 4].saturating_add(zero_point).clamp(0, 255) as u8;
             byte.max(limits.low[i]) ^ limits.flip[i]
         })
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_floats(vectors: [i32x4; 4], limits: &ByteLimits<Portable>) -> [u8; 16] {
+        // SAFETY: as the caller promises.
+        unsafe { Portable::narrow(vectors, limits) }
+    }
+
+    #[inline(always)]
+    unsafe fn saturate_floats<const SIGNED: bool>(vectors: [i32x4; 4]) -> [u8; 16] {
+        let (low, high) = if SIGNED { (-128, 127) } else { (0, 255) };
+        let lanes = vectors.map(i32x4::to_array);
+        core::array::from_fn(|i| lanes[i / 4][i % 4].clamp(low, high) as u8)
+    }
+
+    #[inline(always)]
+    unsafe fn floats<const SIGNED: bool>(bytes: [u8; 16]) -> [f32x4; 4] {
+        core::array::from_fn(|vector| {
+            f32x4::new(core::array::from_fn(|lane| {
+                let byte = bytes[4 * vector + lane];
+                if SIGNED { f32::from(byte.cast_signed()) } else { f32::from(byte) }
+            }))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn origin<const SIGNED: bool>(zero: i32) -> f32x4 {
+        f32x4::splat(zero as f32)
+    }
+
+    #[inline(always)]
+    unsafe fn distances<const SIGNED: bool>(bytes: [u8; 16], origin: f32x4) -> [f32x4; 4] {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let x = Portable::floats::<SIGNED>(bytes);
+            array_of!(4, v => x[v] - origin)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read_bytes(p: *const u8) -> [u8; 16] {
+        // SAFETY: sixteen readable bytes, as the caller promises.
+        unsafe { p.cast::<[u8; 16]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn max_bytes<const SIGNED: bool>(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+        let signed = |a: u8, b: u8| a.cast_signed().max(b.cast_signed()).cast_unsigned();
+        core::array::from_fn(|i| if SIGNED { signed(a[i], b[i]) } else { a[i].max(b[i]) })
     }
 
     #[inline(always)]
@@ -111,6 +156,51 @@ unsafe impl Simd for Portable {
     unsafe fn store_first(p: *mut u8, bytes: [u8; 16], count: usize) {
         // SAFETY: `count` writable bytes, as the caller promises.
         unsafe { store_first_of(p, bytes, count) }
+    }
+
+    #[inline(always)]
+    unsafe fn words<const SIGNED: bool>(bytes: [u8; 16]) -> [u16x8; 2] {
+        let flip = if SIGNED { 0x80 } else { 0 };
+        array_of!(2, half => u16x8::new(core::array::from_fn(|i| u16::from(bytes[8 * half + i] ^ flip))))
+    }
+
+    #[inline(always)]
+    unsafe fn load_words(p: *const u16) -> [u16x8; 2] {
+        // SAFETY: sixteen readable words, as the caller promises.
+        array_of!(2, half => u16x8::new(unsafe { p.add(8 * half).cast::<[u16; 8]>().read_unaligned() }))
+    }
+
+    #[inline(always)]
+    unsafe fn store_words(p: *mut u16, x: [u16x8; 2]) {
+        for (half, x) in x.into_iter().enumerate() {
+            // SAFETY: sixteen writable words, as the caller promises.
+            unsafe { p.add(8 * half).cast::<[u16; 8]>().write_unaligned(x.to_array()) };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_words_in_order(p: *const u16) -> [u16x8; 2] {
+        // SAFETY: as the caller promises.
+        unsafe { Portable::load_words(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_words(a: u16x8, b: u16x8) -> u16x8 {
+        a + b
+    }
+
+    #[inline(always)]
+    unsafe fn word_distances(words: [u16x8; 2], origin: f32x4) -> [f32x4; 4] {
+        let words = words.map(u16x8::to_array);
+        array_of!(4, v => {
+            f32x4::new(core::array::from_fn(|i| f32::from(words[v / 2][v % 2 * 4 + i]))) - origin
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn narrow_words(vectors: [i32x4; 4], limits: &ByteLimits<Portable>) -> [u8; 16] {
+        // SAFETY: as the caller promises.
+        unsafe { Portable::narrow(vectors, limits) }
     }
 
     #[inline(always)]

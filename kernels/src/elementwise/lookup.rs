@@ -1,0 +1,114 @@
+//! Any function of one byte, by a table of its 256 values.
+
+use super::check_bytes;
+use crate::{Backend, Element, OutputElement};
+
+/// A way to look bytes up. A backend has a list of them, best first, of which the last needs no more than the backend's
+/// features.
+#[derive(Debug)]
+pub(crate) struct LookupKernel {
+    /// Whether the CPU has what this way needs beyond the backend's features.
+    pub(crate) detect: fn() -> bool,
+    pub(crate) code: LookupFn,
+    /// Whether it takes less time than rescaling does.
+    pub(crate) beats_rescaling: bool,
+}
+
+/// `out[i] = table[input[i]]`, byte for byte: elements index by their bits.
+///
+/// # Panics
+///
+/// If lengths differ or the output is not of bytes.
+pub fn lookup<I: Element, O: OutputElement>(backend: Backend, table: &[u8; 256], input: &[I], out: &mut [O]) {
+    check_bytes::<O>();
+    assert_eq!(input.len(), out.len(), "output of another length");
+    let (input, len) = (input.as_ptr().cast(), out.len());
+    // SAFETY: input and output of the same length; the kernel was chosen for this CPU.
+    unsafe { (kernel(backend).code)(&Lookup { table, input, out: out.as_mut_ptr().cast(), len }) };
+}
+
+/// The backend's best kernel on this CPU.
+pub(crate) fn kernel(backend: Backend) -> &'static LookupKernel {
+    let kernels = backend.entry().ops.lookup;
+    kernels.iter().find(|kernel| (kernel.detect)()).unwrap_or(&kernels[kernels.len() - 1])
+}
+
+/// `len` bytes to as many.
+pub(crate) struct Lookup<'a> {
+    pub(crate) table: &'a [u8; 256],
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+}
+
+/// Looks bytes up.
+///
+/// # Safety
+///
+/// The CPU has the kernel's features; pointers are valid for `len` bytes; the output does not overlap the input.
+pub(crate) type LookupFn = unsafe fn(&Lookup<'_>);
+
+/// One by one, for instruction sets without shuffles of bytes.
+pub(crate) static SCALAR: LookupKernel =
+    LookupKernel { detect: || true, code: scalar, beats_rescaling: true };
+
+/// Eight bytes at a time, so that they are read and written at once.
+///
+/// # Safety
+///
+/// As [`LookupFn`].
+unsafe fn scalar(call: &Lookup<'_>) {
+    // SAFETY: groups and single bytes lie inside the `len` bytes.
+    unsafe {
+        let table = call.table;
+        let mut at = 0;
+        while at + 8 <= call.len {
+            let bytes = call.input.add(at).cast::<u64>().read_unaligned();
+            let mut found = 0;
+            for i in 0..8 {
+                found |= u64::from(table[usize::from((bytes >> (8 * i)) as u8)]) << (8 * i);
+            }
+            call.out.add(at).cast::<u64>().write_unaligned(found);
+            at += 8;
+        }
+        for at in at..call.len {
+            *call.out.add(at) = table[usize::from(*call.input.add(at))];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn every_kernel_that_this_cpu_has_finds_what_the_table_says() {
+        let table: [u8; 256] = core::array::from_fn(|i| (i * i / 3 + 7 * i) as u8);
+        let input: Vec<u8> = (0..700usize).map(|i| (i * 37 + i / 256) as u8).collect();
+        for backend in Backend::available() {
+            for kernel in backend.entry().ops.lookup.iter().filter(|kernel| (kernel.detect)()) {
+                for len in (0..300).chain([699, 700]) {
+                    let input = &input[700 - len..];
+                    let mut out = vec![1; len + 1];
+                    // SAFETY: `len` bytes of both; the CPU has the features.
+                    unsafe {
+                        (kernel.code)(&Lookup {
+                            table: &table,
+                            input: input.as_ptr(),
+                            out: out.as_mut_ptr(),
+                            len,
+                        })
+                    };
+                    assert!(
+                        input.iter().zip(&out).all(|(&x, &y)| y == table[usize::from(x)]),
+                        "{backend} {len}"
+                    );
+                    assert_eq!(out[len], 1, "{backend} {len}");
+                }
+            }
+        }
+    }
+}

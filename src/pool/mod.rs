@@ -1,0 +1,351 @@
+//! Pooling: the greatest or the average element of a window, channel by channel, NHWC.
+//!
+//! What lies outside the image is no part of a maximum. An average is
+//! `rne(clamp(f32(Σ (x − in_zero)) · (in_scale / (out_scale · f32(count))), low − out_zero, high − out_zero)) + out_zero`
+//! with an exact sum over the elements on the image; `count` is their number or, on demand, the number of taps on the
+//! image and its padding. The factor is one multiplication and one division in `f32`.
+
+mod shape;
+
+pub use shape::Pool2dShape;
+
+use std::ops::Range;
+
+use eightbit_kernels::Elements;
+use eightbit_kernels::elementwise::Target;
+use eightbit_kernels::gemm::OutputBlock;
+use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
+
+use crate::elementwise::{by_type, check_factor, clamped, whole};
+use crate::gemm::check_type;
+use crate::job::Job;
+use crate::{Backend, Element, Error, MatMut, OutputElement, QuantizedType, Tasks, Workspace};
+
+/// The greatest element of every window. Scale and zero point are those of the input.
+///
+/// ```
+/// use eightbit::{Backend, Workspace, pool::{MaxPool2d, Pool2dShape}};
+/// let pool = MaxPool2d::new(Backend::best()?, Pool2dShape::new([2, 4], 1, [2, 2]))?;
+/// let mut out = [0u8; 2];
+/// pool.run(&[1u8, 2, 3, 4, 5, 6, 7, 8], &mut out, &mut Workspace::new())?;
+/// assert_eq!(out, [6, 8]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPool2d {
+    backend: Backend,
+    shape: Pool2dShape,
+}
+
+impl MaxPool2d {
+    /// Plans the pooling.
+    ///
+    /// # Errors
+    ///
+    /// If the shape makes no sense.
+    pub fn new(backend: Backend, shape: Pool2dShape) -> Result<MaxPool2d, Error> {
+        shape.check()?;
+        Ok(MaxPool2d { backend, shape })
+    }
+
+    /// Bytes of workspace with which a call allocates nothing.
+    #[must_use]
+    pub fn workspace_bytes(&self) -> usize {
+        self.shape.workspace_bytes()
+    }
+
+    /// Pools `input`, NHWC, into `out`, NHWC.
+    ///
+    /// # Errors
+    ///
+    /// If lengths are not those of the shape. Nothing is written then.
+    pub fn run<T: Element>(
+        &self,
+        input: &[T],
+        out: &mut [T],
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let out = self.block(input, out)?;
+        self.job(input).run(out, workspace);
+        Ok(())
+    }
+
+    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
+    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are no such pixels.
+    pub fn run_part<T: Element>(
+        &self,
+        input: &[T],
+        out: MatMut<'_, T>,
+        pixels: Range<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let out = self.shape.part(input, out, pixels)?;
+        self.job(input).run(out, workspace);
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
+    /// takes a workspace of its own. The result does not depend on the split, which is between rows of the output.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, T: Element>(
+        &'a self,
+        input: &'a [T],
+        out: &'a mut [T],
+        count: usize,
+    ) -> Result<Tasks<'a, T>, Error> {
+        let out = self.block(input, out)?;
+        Ok(Tasks::new(self.job(input), out, count))
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<T: Element>(
+        &self,
+        input: &[T],
+        out: &mut [T],
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        let out = self.block(input, out)?;
+        crate::tasks::run_rayon(self.job(input), out, workspaces);
+        Ok(())
+    }
+
+    fn block<'a, T: Element>(&self, input: &[T], out: &'a mut [T]) -> Result<OutputBlock<'a, T>, Error> {
+        self.shape.part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels())
+    }
+
+    fn job<'a, T: Element>(&'a self, input: &'a [T]) -> Job<'a> {
+        Job::MaxPool(MaxPoolJob { plan: self, input: T::view(input) })
+    }
+}
+
+/// A pooling and its input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaxPoolJob<'a> {
+    plan: &'a MaxPool2d,
+    input: Elements<'a>,
+}
+
+impl MaxPoolJob<'_> {
+    /// Pixels of a row of the output.
+    pub(crate) fn width(&self) -> usize {
+        self.plan.shape.output()[1]
+    }
+
+    /// Fills a block of the output.
+    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+        let (backend, geometry) = (self.plan.backend, self.plan.shape.geometry());
+        by_type!(self.input, |input| {
+            pooling::maximum(&MaxCall { backend, input, geometry }, out, &mut workspace.0);
+        });
+    }
+}
+
+/// The average of every window.
+///
+/// ```
+/// use eightbit::{Backend, QuantizedType, Workspace, pool::{AveragePool2d, Pool2dShape}};
+/// let (input, output) = (QuantizedType::u8(0.5, 10)?, QuantizedType::u8(0.25, 0)?);
+/// let pool = AveragePool2d::new(Backend::best()?, Pool2dShape::new([2, 2], 1, [2, 2]), input, output)?;
+/// let mut out = [0u8; 1];
+/// pool.run(&[12u8, 14, 16, 18], &mut out, &mut Workspace::new())?; // 1, 2, 3, 4 on average 2.5
+/// assert_eq!(out, [10]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AveragePool2d {
+    backend: Backend,
+    shape: Pool2dShape,
+    input: QuantizedType,
+    output: QuantizedType,
+    target: Target,
+    count_padding: bool,
+}
+
+impl AveragePool2d {
+    /// Plans the pooling of `input` to `output`.
+    ///
+    /// # Errors
+    ///
+    /// If the shape makes no sense, or the input's scale is more than 2¹⁰⁰ times the output's.
+    pub fn new(
+        backend: Backend,
+        shape: Pool2dShape,
+        input: QuantizedType,
+        output: QuantizedType,
+    ) -> Result<AveragePool2d, Error> {
+        shape.check()?;
+        check_factor("in_scale / out_scale", input.scale() / output.scale())?;
+        let target = whole(&output);
+        Ok(AveragePool2d { backend, shape, input, output, target, count_padding: false })
+    }
+
+    /// Plans the average over whole images of `size` (height and width).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn global(
+        backend: Backend,
+        batch: usize,
+        size: [usize; 2],
+        channels: usize,
+        input: QuantizedType,
+        output: QuantizedType,
+    ) -> Result<AveragePool2d, Error> {
+        let shape = Pool2dShape { batch, ..Pool2dShape::new(size, channels, size) };
+        AveragePool2d::new(backend, shape, input, output)
+    }
+
+    /// The same, with the padding counted as so many zeros (ONNX's `count_include_pad`), or not, as is the default.
+    #[must_use]
+    pub fn count_padding(mut self, count: bool) -> AveragePool2d {
+        self.count_padding = count;
+        self
+    }
+
+    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    ///
+    /// # Errors
+    ///
+    /// If that is no range of the output's type.
+    pub fn clamped(mut self, low: i32, high: i32) -> Result<AveragePool2d, Error> {
+        self.target = clamped(&self.output, low, high)?;
+        Ok(self)
+    }
+
+    /// Bytes of workspace with which a call allocates nothing.
+    #[must_use]
+    pub fn workspace_bytes(&self) -> usize {
+        self.shape.workspace_bytes()
+    }
+
+    /// Pools `input`, NHWC, into `out`, NHWC.
+    ///
+    /// # Errors
+    ///
+    /// If lengths or element types are not those of the plan. Nothing is written then.
+    pub fn run<I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: &mut [O],
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let out = self.block(input, out)?;
+        self.job(input).run(out, workspace);
+        Ok(())
+    }
+
+    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
+    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there are no such pixels.
+    pub fn run_part<I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: MatMut<'_, O>,
+        pixels: Range<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        check_type("the input", self.input.element(), I::TYPE)?;
+        check_type("the output", self.output.element(), O::TYPE)?;
+        let out = self.shape.part(input, out, pixels)?;
+        self.job(input).run(out, workspace);
+        Ok(())
+    }
+
+    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
+    /// takes a workspace of its own. The result does not depend on the split, which is between rows of the output.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn tasks<'a, I: Element, O: Element>(
+        &'a self,
+        input: &'a [I],
+        out: &'a mut [O],
+        count: usize,
+    ) -> Result<Tasks<'a, O>, Error> {
+        let out = self.block(input, out)?;
+        Ok(Tasks::new(self.job(input), out, count))
+    }
+
+    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon<I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: &mut [O],
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
+        crate::gemm::check_workspaces(workspaces)?;
+        let out = self.block(input, out)?;
+        crate::tasks::run_rayon(self.job(input), out, workspaces);
+        Ok(())
+    }
+
+    fn block<'a, I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: &'a mut [O],
+    ) -> Result<OutputBlock<'a, O>, Error> {
+        check_type("the input", self.input.element(), I::TYPE)?;
+        check_type("the output", self.output.element(), O::TYPE)?;
+        self.shape.part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels())
+    }
+
+    fn job<'a, I: Element>(&'a self, input: &'a [I]) -> Job<'a> {
+        Job::AveragePool(AveragePoolJob { plan: self, input: I::view(input) })
+    }
+}
+
+/// A pooling and its input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AveragePoolJob<'a> {
+    plan: &'a AveragePool2d,
+    input: Elements<'a>,
+}
+
+impl AveragePoolJob<'_> {
+    /// Pixels of a row of the output.
+    pub(crate) fn width(&self) -> usize {
+        self.plan.shape.output()[1]
+    }
+
+    /// Fills a block of the output.
+    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+        let plan = self.plan;
+        let pad = plan.shape.pad;
+        by_type!(self.input, |input| {
+            let call = AverageCall {
+                backend: plan.backend,
+                input,
+                geometry: plan.shape.geometry(),
+                count_padding: plan.count_padding.then_some([pad.bottom, pad.right]),
+                zero: plan.input.zero_point(),
+                input_scale: plan.input.scale(),
+                output_scale: plan.output.scale(),
+                target: plan.target,
+            };
+            pooling::average(&call, out, &mut workspace.0);
+        });
+    }
+}
