@@ -2,6 +2,7 @@
 
 mod depthwise;
 mod lookup;
+mod loops;
 mod narrow;
 pub(crate) mod simd;
 mod words;

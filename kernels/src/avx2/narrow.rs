@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use super::Avx2;
+use super::{Avx2, loops};
 use crate::gemm::dot4::{self, Dot4};
 use crate::gemm::{GemmTable, Layout, Tile, TileCost, TileRows};
 use crate::simd::Simd;
@@ -27,6 +27,7 @@ pub(super) static TABLE: GemmTable = GemmTable {
         TileRows { rows: 3, unsigned: &[tile::<3, 2, false>], signed: &[tile::<3, 2, true>] },
         TileRows { rows: 4, unsigned: &[tile::<4, 2, false>], signed: &[tile::<4, 2, true>] },
         TileRows { rows: 5, unsigned: &[tile::<5, 2, false>], signed: &[tile::<5, 2, true>] },
+        TileRows { rows: 6, unsigned: &[tile::<6, 2, false>], signed: &[tile::<6, 2, true>] },
     ],
     // Four multiplications on two pipes.
     cost: TileCost { dot: 16, row: 4, panel: 8 },
@@ -50,14 +51,31 @@ unsafe impl Dot4 for DotPairs {
     }
 
     #[inline(always)]
+    unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
+        acc: &mut [[__m256i; V]; R],
+        rows: &[*const u8; R],
+        panel: *const u8,
+        groups: usize,
+    ) -> bool {
+        if R != loops::ROWS || V != 2 {
+            return false;
+        }
+        // SAFETY: the caller's promises; the arrays have the lengths that the loop wants.
+        unsafe {
+            let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
+            loops::bytes::<SIGNED>(acc, *rows.as_ptr().cast(), panel, groups);
+        }
+        true
+    }
+
+    #[inline(always)]
     unsafe fn flip(a: __m256i, top_bits: *const i32) -> __m256i {
         // SAFETY: the caller promises AVX2 and the top bits.
         unsafe { _mm256_xor_si256(a, Avx2::load(top_bits)) }
     }
 }
 
-/// `R` rows by `V / 2` panels. Five rows by one panel take 10 accumulators, 2 vectors of weights, a broadcast, the ones and
-/// a product: multiplications bound the loop already with four.
+/// `R` rows by `V / 2` panels.
 ///
 /// # Safety
 ///

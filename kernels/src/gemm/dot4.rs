@@ -28,6 +28,20 @@ pub(crate) unsafe trait Dot4 {
         weights: <Self::S as Simd>::I,
     ) -> <Self::S as Simd>::I;
 
+    /// Adds the products of `groups` (not 0) groups of `R` rows and one panel, if the implementation has a loop of its own for
+    /// such tiles; says whether it has.
+    ///
+    /// The rows and the panel must be valid for so many groups.
+    #[inline(always)]
+    unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
+        _acc: &mut [[<Self::S as Simd>::I; V]; R],
+        _rows: &[*const u8; R],
+        _panel: *const u8,
+        _groups: usize,
+    ) -> bool {
+        false
+    }
+
     /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128. `top_bits` is valid for
     /// a vector of those bits.
     unsafe fn flip(a: <Self::S as Simd>::I, top_bits: *const i32) -> <Self::S as Simd>::I;
@@ -35,9 +49,9 @@ pub(crate) unsafe trait Dot4 {
 
 /// The top bits of the bytes of the widest vector.
 #[repr(align(64))]
-struct TopBits([u32; PANEL]);
+pub(crate) struct TopBits(pub(crate) [u32; PANEL]);
 
-static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
+pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 
 /// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
 ///
@@ -79,13 +93,17 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             for (r, at) in at.iter_mut().enumerate() {
                 *at = tile.row::<R>(segment, r);
             }
-            for group in 0..full {
-                let weights = load_weights::<D, V>(panel, tile.panel_stride);
-                for_each_row!(R, ROW => {
-                    let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
-                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
-                });
-                panel = panel.add(GROUP * PANEL);
+            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full) {
+                panel = panel.add(full * GROUP * PANEL);
+            } else {
+                for group in 0..full {
+                    let weights = load_weights::<D, V>(panel, tile.panel_stride);
+                    for_each_row!(R, ROW => {
+                        let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
+                        multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
+                    });
+                    panel = panel.add(GROUP * PANEL);
+                }
             }
             if !tile.segment_len.is_multiple_of(GROUP) {
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);

@@ -78,7 +78,6 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     }
     let panels = call.panels;
     let addressing = addressing(gemm, &call.lhs, panels);
-    assert!(gemm.lhs != LhsForm::Words || panels.segments() <= 1, "rows of words are one segment");
     if let Lhs::Matrix(matrix) = &call.lhs
         && addressing == Addressing::InPlace
         && let Some(tile_rows) = gemm.only_tile(out.rows(), out.columns())
@@ -154,7 +153,7 @@ fn one_tile<T: OutputElement>(
 #[inline]
 pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
-        LhsForm::Words => Addressing::Copied,
+        LhsForm::Words { .. } => super::words::addressing(lhs, panels),
         LhsForm::Bytes { .. } => lhs.addressing(panels.segments(), panels.segment_len()),
     }
 }

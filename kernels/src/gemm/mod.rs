@@ -30,6 +30,7 @@ mod rows;
 mod scratch;
 mod stage;
 mod tiling;
+mod words;
 
 pub use driver::{Border, Call, run, scratch_bytes};
 pub use output::OutputBlock;
@@ -43,6 +44,7 @@ pub(crate) use epilogue::{finish, for_each_row};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;
 pub(crate) use tiling::TileCost;
+pub(crate) use words::{ByteRows, Widen};
 
 /// Columns of a packed panel: 64 bytes hold a group of four depths of all of them.
 pub const PANEL: usize = 16;
@@ -72,13 +74,13 @@ pub(crate) struct Layout {
 }
 
 /// How rows of activations reach a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum LhsForm {
     /// Bytes, read in place: a pointer per row and segment. A kernel may read exactly the segment's bytes. Its
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
     Bytes { flip_signed: i32, flip_unsigned: i32 },
-    /// Rows widened to `i16` by the driver, one segment, zero-padded to an even count.
-    Words,
+    /// Rows widened to `i16` by the driver. After a segment of odd length there is another word, of any value.
+    Words { widen: Widen },
 }
 
 impl LhsForm {
@@ -87,7 +89,7 @@ impl LhsForm {
         match self {
             LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,
             LhsForm::Bytes { flip_unsigned, .. } => flip_unsigned,
-            LhsForm::Words => 0,
+            LhsForm::Words { .. } => 0,
         }
     }
 }

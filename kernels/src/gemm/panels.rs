@@ -214,8 +214,8 @@ impl PackedPanels {
     /// width]` taps of `channels` elements. `contiguous` says that a row of taps lies side by side in the image: horizontal
     /// dilation 1 and one channel group.
     ///
-    /// Where a backend reads activations in place, a row of taps is the longest segment that it can read; but every segment
-    /// is padded to whole groups, and short ones waste more on that than a copy of the patch costs.
+    /// A row of taps is the longest segment that can be read without a copy of the patch; but every segment is padded to
+    /// whole groups, and short ones waste more on that than the copy costs.
     #[must_use]
     pub fn convolution_segments(
         backend: Backend,
@@ -226,10 +226,9 @@ impl PackedPanels {
         let gemm = &backend.entry().gemm;
         let (taps, row) = (kernel[0] * kernel[1], kernel[1] * channels);
         let whole = (1, taps * channels);
-        if gemm.lhs == super::LhsForm::Words {
-            return whole;
-        }
-        let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(gemm.layout.group);
+        // Whether the narrow kernels will do is not known yet.
+        let group = gemm.narrow.map_or(gemm.layout.group, |narrow| narrow.layout.group);
+        let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(group);
         let rows = (kernel[0], row);
         if contiguous && 2 * padded(rows) < 3 * padded(whole) {
             rows

@@ -262,7 +262,7 @@ impl MatrixRows<'_> {
 impl PatchRows<'_> {
     /// Index of the group's first channel of an input pixel.
     #[inline]
-    fn element(&self, image: usize, y: usize, x: usize) -> usize {
+    pub(super) fn element(&self, image: usize, y: usize, x: usize) -> usize {
         let [height, width] = self.geometry.input;
         ((image * height + y) * width + x) * self.geometry.channels + self.first_channel
     }

@@ -12,9 +12,9 @@ pub(super) struct ScratchMap {
     pub(super) form: LhsForm,
     pub(super) addressing: Addressing,
     /// Pointers of a tile.
-    tile_pointers: usize,
+    pub(super) tile_pointers: usize,
     /// Bytes of one copied row; 0 if rows are read in place.
-    row_bytes: usize,
+    pub(super) row_bytes: usize,
     places: usize,
     sums: usize,
     init: usize,
@@ -34,7 +34,7 @@ impl ScratchMap {
     ) -> Option<ScratchMap> {
         let depth = panels.depth();
         let row_bytes = match form {
-            LhsForm::Words => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
+            LhsForm::Words { .. } => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
             LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
             LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
         };
@@ -60,9 +60,9 @@ pub(super) struct Slots {
 
 /// The parts of a scratch that a map tells apart.
 pub(super) struct Parts<'a> {
-    slots: Slots,
+    pub(super) slots: Slots,
     pub(super) init: &'a mut [i32],
-    copies: &'a mut [u8],
+    pub(super) copies: &'a mut [u8],
 }
 
 impl ScratchMap {
@@ -124,12 +124,34 @@ impl Slots {
         // SAFETY: as the caller promises. The other tiles of the strip find their rows from the first one's.
         unsafe {
             matrix.point(first, strip.rows.min(tile_rows), tile_rows, self.pointers);
+            self.equal_steps(call, form, first, matrix.row_stride, tile_rows, strip)
+        }
+    }
+
+    /// The rest of what a strip reads whose rows lie `row_bytes` apart, after the pointers of its first tile, from row `first`
+    /// of a matrix on.
+    ///
+    /// # Safety
+    ///
+    /// Those pointers were written, and there is room for the places of a tile and the sums of the strip.
+    #[inline]
+    pub(super) unsafe fn equal_steps(
+        &self,
+        call: &Call<'_>,
+        form: LhsForm,
+        first: usize,
+        row_bytes: usize,
+        tile_rows: usize,
+        strip: &Strip<'_>,
+    ) -> StripRows {
+        // SAFETY: as the caller promises.
+        unsafe {
             for slot in 0..tile_rows {
                 *self.places.add(slot) = slot * strip.out_stride;
             }
             let found = StripRows {
                 lhs: self.pointers,
-                lhs_step: LhsStep { pointers: 0, bytes: tile_rows * matrix.row_stride },
+                lhs_step: LhsStep { pointers: 0, bytes: tile_rows * row_bytes },
                 first_row: first - strip.first_row,
                 out_rows: self.places,
                 out_step: OutStep { places: 0, bytes: tile_rows * strip.out_stride },
@@ -189,9 +211,23 @@ impl Parts<'_> {
             // SAFETY: `check` has passed, the rows exist, and the map has room for them.
             return unsafe { slots.point_matrix(call, map.form, matrix, first, tile_rows, strip) };
         }
-        for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
-            let rows = tile_rows.min(strip.rows - start);
-            self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
+        match (&call.lhs, map.form) {
+            (Lhs::Matrix(_), LhsForm::Words { widen }) => {
+                let first = cursor.x;
+                cursor.x += strip.rows;
+                self.widen_matrix(call, widen, map, first, strip.rows, tile_rows);
+                // SAFETY: the pointers were written, and the map has room for the rest.
+                return unsafe { slots.equal_steps(call, map.form, first, map.row_bytes, tile_rows, strip) };
+            }
+            (Lhs::Patches(patches), LhsForm::Words { widen }) => {
+                self.widen_patches(call, widen, patches, map, tile_rows, cursor, strip);
+            }
+            (_, LhsForm::Bytes { .. }) => {
+                for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
+                    let rows = tile_rows.min(strip.rows - start);
+                    self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
+                }
+            }
         }
         let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
@@ -203,6 +239,24 @@ impl Parts<'_> {
             out_rows: slots.places,
             out_step: OutStep { places: tile_rows, bytes: 0 },
             sums: slots.sums,
+        }
+    }
+
+    /// Writes the places of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the strip.
+    #[inline]
+    pub(super) fn place(
+        &mut self,
+        call: &Call<'_>,
+        cursor: &Cursor,
+        strip: &Strip<'_>,
+        row: usize,
+        count: usize,
+    ) {
+        let [height, width] = call.lhs.output();
+        let first = (cursor.image * height + cursor.y) * width + cursor.x - strip.first_row;
+        for i in 0..count {
+            // SAFETY: a place per row of the strip.
+            unsafe { *self.slots.places.add(row + i) = (first + i) * strip.out_stride };
         }
     }
 
@@ -219,7 +273,6 @@ impl Parts<'_> {
     ) {
         let (region, panels) = (strip.region, call.panels);
         let depth = depth_of(&call.lhs, panels, region);
-        let [height, width] = call.lhs.output();
         // SAFETY: there is room for the pointers and places of so many tiles.
         let (pointers, places) = unsafe {
             (self.slots.pointers.add(tile * map.tile_pointers), self.slots.places.add(tile * tile_rows))
@@ -246,7 +299,11 @@ impl Parts<'_> {
                 _ => {
                     let start = (tile * tile_rows + slot) * map.row_bytes;
                     let copy = &mut self.copies[start..start + map.row_bytes];
-                    copy_row(call, map.form, cursor, copy);
+                    let mut end = 0;
+                    call.lhs.for_each_run(cursor, |run| {
+                        copy[end..end + run.len()].copy_from_slice(run);
+                        end += run.len();
+                    });
                     for segment in 0..depth.segments {
                         let start = (depth.first_segment + segment) * panels.segment_len();
                         // SAFETY: a pointer per segment; the copy has all segments.
@@ -254,11 +311,7 @@ impl Parts<'_> {
                     }
                 }
             }
-            let row = (cursor.image * height + cursor.y) * width + cursor.x - strip.first_row;
-            for i in 0..count {
-                // SAFETY: a place per row of the tile.
-                unsafe { *places.add(slot + i) = (row + i) * strip.out_stride };
-            }
+            self.place(call, cursor, strip, tile * tile_rows + slot, count);
             slot += count;
             region.advance(cursor, count);
         }
@@ -343,33 +396,6 @@ unsafe fn sum_row(
     })
 }
 
-/// Copies a row as the kernels want it: bytes, or words up to an even count.
-fn copy_row(call: &Call<'_>, form: LhsForm, row: &Cursor, copy: &mut [u8]) {
-    let mut at = 0;
-    match form {
-        LhsForm::Bytes { .. } => call.lhs.for_each_run(row, |run| {
-            copy[at..at + run.len()].copy_from_slice(run);
-            at += run.len();
-        }),
-        LhsForm::Words => {
-            // SAFETY: initialized bytes, any of which make an i16; copies begin on 64-byte borders, and the assertion
-            // holds even if one did not.
-            let (before, words, _) = unsafe { copy.align_to_mut::<i16>() };
-            assert!(before.is_empty(), "copies are aligned");
-            call.lhs.for_each_run(row, |run| {
-                let out = &mut words[at..at + run.len()];
-                if call.lhs_signed {
-                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x.cast_signed()));
-                } else {
-                    out.iter_mut().zip(run).for_each(|(word, &x)| *word = i16::from(x));
-                }
-                at += run.len();
-            });
-            words[at..at.next_multiple_of(2)].fill(0);
-        }
-    }
-}
-
 /// Sum of a segment, mod 2³².
 ///
 /// # Safety
@@ -379,7 +405,7 @@ unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) ->
     // SAFETY: as promised by the caller.
     unsafe {
         match form {
-            LhsForm::Words => core::slice::from_raw_parts(at.cast::<i16>(), len)
+            LhsForm::Words { .. } => core::slice::from_raw_parts(at.cast::<i16>(), len)
                 .iter()
                 .fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x))),
             LhsForm::Bytes { .. } => {

@@ -3,11 +3,11 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish};
+use crate::gemm::{ByteRows, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish};
 
 pub(crate) const TABLE: GemmTable = GemmTable {
     layout: Layout { name: "i8-group2", group: 2 },
-    lhs: LhsForm::Words,
+    lhs: LhsForm::Words { widen },
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1>], signed: &[tile::<1>] },
         TileRows { rows: 2, unsigned: &[tile::<2>], signed: &[tile::<2>] },
@@ -16,6 +16,22 @@ pub(crate) const TABLE: GemmTable = GemmTable {
     cost: TileCost::EVEN,
     narrow: None,
 };
+
+/// # Safety
+///
+/// As [`Widen`](crate::gemm::Widen).
+unsafe fn widen(rows: &ByteRows) {
+    for row in 0..rows.rows {
+        for at in 0..rows.len {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let byte = *rows.bytes.add(row * rows.stride + at);
+                let word = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
+                *rows.words.add(row * rows.word_stride + at) = word;
+            }
+        }
+    }
+}
 
 /// Vectors of four columns in a panel.
 const V: usize = PANEL / 4;
@@ -34,7 +50,8 @@ unsafe fn tile<const R: usize>(first: &mut Tile) {
 ///
 /// As [`tile`].
 unsafe fn one<const R: usize>(tile: &Tile) {
-    // SAFETY: rows are zero-padded to an even depth, panels to whole groups of two, by the driver's contract.
+    // SAFETY: after a segment of odd length there is another word, which meets weights of 0: panels are padded to whole groups
+    // of two.
     unsafe {
         let mut acc = [[i32x4::splat(0); V]; R];
         for row in &mut acc {
@@ -43,21 +60,24 @@ unsafe fn one<const R: usize>(tile: &Tile) {
             }
         }
         let mut panel = tile.panels.cast::<[i8; 8]>();
-        for pair in 0..tile.segment_len.div_ceil(2) * tile.segments {
-            let mut weights = [i16x8::splat(0); V];
-            for w in &mut weights {
-                *w = i16x8::new(panel.read().map(i16::from));
-                panel = panel.add(1);
-            }
-            for (row, acc) in acc.iter_mut().enumerate() {
-                let words = tile.row::<R>(0, row).cast::<[i16; 2]>().add(pair).read();
-                let activations = i16x8::new([
-                    words[0], words[1], words[0], words[1], words[0], words[1], words[0], words[1],
-                ]);
-                for (x, &w) in acc.iter_mut().zip(&weights) {
-                    *x += activations.dot(w);
+        for segment in 0..tile.segments {
+            for pair in 0..tile.segment_len.div_ceil(2) {
+                let mut weights = [i16x8::splat(0); V];
+                for w in &mut weights {
+                    *w = i16x8::new(panel.read().map(i16::from));
+                    panel = panel.add(1);
+                }
+                for (row, acc) in acc.iter_mut().enumerate() {
+                    let words = tile.row::<R>(segment, row).cast::<[i16; 2]>().add(pair).read();
+                    let activations = i16x8::new([
+                        words[0], words[1], words[0], words[1], words[0], words[1], words[0], words[1],
+                    ]);
+                    for (x, &w) in acc.iter_mut().zip(&weights) {
+                        *x += activations.dot(w);
+                    }
                 }
             }
+            panel = panel.wrapping_byte_add(tile.panel_skip);
         }
         finish::<Portable, R, V>(acc, tile);
     }

@@ -1,0 +1,174 @@
+//! The inner loops of the tallest tiles, six rows by one panel, in assembly.
+//!
+//! They take twelve accumulators, and the order of their instructions and where the loop begins decide about a tenth of
+//! their speed on Zen 4: neither can be told to the compiler. They begin on a border of 64 bytes; only rows are addressed
+//! with an index, since a load that is part of another instruction becomes two with one.
+
+use core::arch::asm;
+use core::arch::x86_64::*;
+
+use crate::gemm::dot4;
+
+/// Rows of these tiles.
+pub(super) const ROWS: usize = 6;
+
+/// Accumulators of six rows by the two vectors of a panel.
+pub(super) type Accumulators = [[__m256i; 2]; ROWS];
+
+/// Repeats the assembly of a row for all of them: with the register of its address, and the numbers of its accumulators.
+macro_rules! six_rows {
+    ($row:ident $(, $more:literal)*) => {
+        concat!(
+            $row!("{row0}", "0", "1" $(, $more)*),
+            $row!("{row1}", "2", "3" $(, $more)*),
+            $row!("{row2}", "4", "5" $(, $more)*),
+            $row!("{row3}", "6", "7" $(, $more)*),
+            $row!("{row4}", "8", "9" $(, $more)*),
+            $row!("{row5}", "10", "11" $(, $more)*),
+        )
+    };
+}
+
+/// A loop of lines that multiply four bytes of every row by `$weights` bytes of the panel; `ymm15` is among the further
+/// operands.
+macro_rules! each_group {
+    (
+        $acc:ident, $rows:ident, $panel:ident, $end:expr, $weights:literal, [$($line:expr),+],
+        $($operand:tt)+
+    ) => {
+        asm!(
+            ".p2align 6",
+            "2:",
+            $($line,)+
+            concat!("add {panel}, ", $weights),
+            "add {at}, 4",
+            "cmp {at}, {end}",
+            "jne 2b",
+            row0 = in(reg) $rows[0],
+            row1 = in(reg) $rows[1],
+            row2 = in(reg) $rows[2],
+            row3 = in(reg) $rows[3],
+            row4 = in(reg) $rows[4],
+            row5 = in(reg) $rows[5],
+            panel = inout(reg) $panel => _,
+            at = inout(reg) 0usize => _,
+            end = in(reg) $end,
+            inout("ymm0") $acc[0][0],
+            inout("ymm1") $acc[0][1],
+            inout("ymm2") $acc[1][0],
+            inout("ymm3") $acc[1][1],
+            inout("ymm4") $acc[2][0],
+            inout("ymm5") $acc[2][1],
+            inout("ymm6") $acc[3][0],
+            inout("ymm7") $acc[3][1],
+            inout("ymm8") $acc[4][0],
+            inout("ymm9") $acc[4][1],
+            inout("ymm10") $acc[5][0],
+            inout("ymm11") $acc[5][1],
+            out("ymm12") _,
+            out("ymm13") _,
+            out("ymm14") _,
+            $($operand)+,
+            options(nostack, readonly),
+        )
+    };
+}
+
+/// Two words of a row by a group of two depths of a panel.
+macro_rules! word_row {
+    ($row:literal, $left:literal, $right:literal) => {
+        concat!(
+            "vpbroadcastd ymm14, dword ptr [",
+            $row,
+            " + {at}]\n",
+            "vpmaddwd ymm15, ymm14, ymm12\n",
+            "vpaddd ymm",
+            $left,
+            ", ymm",
+            $left,
+            ", ymm15\n",
+            "vpmaddwd ymm14, ymm14, ymm13\n",
+            "vpaddd ymm",
+            $right,
+            ", ymm",
+            $right,
+            ", ymm14\n",
+        )
+    };
+}
+
+/// Adds `pairs` pairs of words of six rows by as many groups of two of a panel.
+///
+/// # Safety
+///
+/// AVX2; `pairs` is not 0, the rows are valid for as many pairs of words, the panel for as many groups.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn words(acc: &mut Accumulators, rows: [*const u8; ROWS], panel: *const u8, pairs: usize) {
+    // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared.
+    unsafe {
+        each_group!(acc, rows, panel, 4 * pairs, "32", [
+            "vpmovsxbw ymm12, xmmword ptr [{panel}]",
+            "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
+            six_rows!(word_row)
+        ], out("ymm15") _);
+    }
+}
+
+/// Four bytes of a row by a group of four depths of a panel. The second vector of weights is read again for every row:
+/// there is no register left for it.
+macro_rules! byte_row {
+    ($row:literal, $left:literal, $right:literal, $flip:literal) => {
+        concat!(
+            "vpbroadcastd ymm12, dword ptr [",
+            $row,
+            " + {at}]\n",
+            $flip,
+            "vpmaddubsw ymm13, ymm12, ymm14\n",
+            "vpmaddubsw ymm12, ymm12, ymmword ptr [{panel} + 32]\n",
+            "vpmaddwd ymm13, ymm13, ymm15\n",
+            "vpmaddwd ymm12, ymm12, ymm15\n",
+            "vpaddd ymm",
+            $left,
+            ", ymm",
+            $left,
+            ", ymm13\n",
+            "vpaddd ymm",
+            $right,
+            ", ymm",
+            $right,
+            ", ymm12\n",
+        )
+    };
+}
+
+/// Adds `groups` groups of four bytes of six rows, `i8` plus 128 if `SIGNED`, by as many of a panel, whose weights are
+/// narrow.
+///
+/// # Safety
+///
+/// AVX2; `groups` is not 0, the rows are valid for as many groups, and so is the panel.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn bytes<const SIGNED: bool>(
+    acc: &mut Accumulators,
+    rows: [*const u8; ROWS],
+    panel: *const u8,
+    groups: usize,
+) {
+    // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared.
+    unsafe {
+        let ones = _mm256_set1_epi16(1);
+        if SIGNED {
+            each_group!(acc, rows, panel, 4 * groups, "64", [
+                "vmovdqu ymm14, ymmword ptr [{panel}]",
+                six_rows!(byte_row, "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n")
+            ], flip = in(reg) dot4::TOP_BITS.0.as_ptr(), in("ymm15") ones);
+        } else {
+            each_group!(acc, rows, panel, 4 * groups, "64", [
+                "vmovdqu ymm14, ymmword ptr [{panel}]",
+                six_rows!(byte_row, "")
+            ], in("ymm15") ones);
+        }
+    }
+}
