@@ -59,18 +59,37 @@ impl Kernel for Shuffle {
 
 /// Transposes each of the matrices `rows × columns` that `from` consists of.
 fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
-    /// Small enough for both sides of a block to stay in the nearest cache.
-    const BLOCK: usize = 16;
     let size = rows * columns;
     if size == 0 {
         return;
     }
     for (from, to) in from.chunks_exact(size).zip(to.chunks_exact_mut(size)) {
-        for first in (0..columns).step_by(BLOCK) {
-            for row in 0..rows {
-                for column in first..columns.min(first + BLOCK) {
-                    to[column * rows + row] = from[row * columns + column];
-                }
+        match rows {
+            2 => interleave::<_, 2>(from, to),
+            3 => interleave::<_, 3>(from, to),
+            4 => interleave::<_, 4>(from, to),
+            _ => transpose_one(from, to, rows, columns),
+        }
+    }
+}
+
+/// Transposes a matrix of so few rows that all are read at once: the planes of a photo.
+fn interleave<T: Copy, const ROWS: usize>(from: &[T], to: &mut [T]) {
+    let columns = to.len() / ROWS;
+    let rows: [&[T]; ROWS] = std::array::from_fn(|row| &from[row * columns..][..columns]);
+    for (column, to) in to.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+        *to = rows.map(|row| row[column]);
+    }
+}
+
+/// Transposes a matrix in blocks.
+fn transpose_one<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
+    /// Small enough for both sides of a block to stay in the nearest cache.
+    const BLOCK: usize = 16;
+    for first in (0..columns).step_by(BLOCK) {
+        for row in 0..rows {
+            for column in first..columns.min(first + BLOCK) {
+                to[column * rows + row] = from[row * columns + column];
             }
         }
     }
@@ -170,5 +189,14 @@ mod tests {
         let mut back = vec![0u8; 6];
         transpose(last.as_u8().expect("u8"), &mut back, 3, 2);
         assert_eq!(back, [1, 2, 3, 4, 5, 6]);
+        for rows in 1..7 {
+            let from: Vec<u8> = (0..2 * rows * 21).map(|at| at as u8).collect();
+            let mut to = vec![0; from.len()];
+            transpose(&from, &mut to, rows, 21);
+            for (index, &element) in from.iter().enumerate() {
+                let (image, row, column) = (index / (rows * 21), index / 21 % rows, index % 21);
+                assert_eq!(to[(image * 21 + column) * rows + row], element, "{rows} rows");
+            }
+        }
     }
 }
