@@ -16,7 +16,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Run eight-bit networks on this many threads. The answers do not depend on it.
+    /// Run networks on this many threads. The answers do not depend on it.
     #[arg(long, global = true, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,

@@ -10,7 +10,6 @@ use crate::error::CliError;
 /// What networks are run with.
 pub(crate) struct Settings {
     pub(crate) backend: Backend,
-    /// For eight-bit networks; float ones are there to compare with, and run on one.
     pub(crate) threads: usize,
 }
 
@@ -25,8 +24,7 @@ impl Settings {
     /// For people.
     pub(crate) fn describe(&self) -> String {
         let threads = crate::report::count(self.threads, "thread");
-        let float = if self.threads > 1 { " (the float network on one)" } else { "" };
-        format!("backend {}, {threads}{float}", self.backend)
+        format!("backend {}, {threads}", self.backend)
     }
 }
 

@@ -64,8 +64,7 @@ fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
 }
 
 /// Every float step, both layouts, fused and not, values with several readers.
-#[test]
-fn float_steps_mean_what_the_operators_mean() {
+fn every_float_step() -> Graph {
     let mut numbers = Numbers(7);
     let mut graph = Graph {
         inputs: vec![value("x", &[2, 3, 9, 8]), value("v", &[2, 5])],
@@ -117,13 +116,34 @@ fn float_steps_mean_what_the_operators_mean() {
         Node::new("mm", "MatMul", &["v", "m"], &["product"]),
         Node::new("copy", "Identity", &["t5"], &["raw"]),
     ];
-    let executor = check(&graph, 11, 2, 1e-5);
+    graph
+}
+
+#[test]
+fn float_steps_mean_what_the_operators_mean() {
+    let executor = check(&every_float_step(), 11, 2, 1e-5);
     let text = executor.explain();
     assert!(
         text.contains("depthwise") && text.contains("relu") && text.contains("softmax")
             || text.contains("Softmax")
     );
     assert_eq!(executor.outputs()[0].shape, [Some(2), Some(7)]);
+}
+
+#[test]
+#[cfg(feature = "rayon")]
+fn threads_change_nothing() {
+    let graph = every_float_step();
+    let mut numbers = Numbers(17);
+    let inputs = [("x", &numbers.tensor(&[2, 3, 9, 8])), ("v", &numbers.tensor(&[2, 5]))];
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let expected = executor.run(&inputs).expect("a run");
+    for threads in [2, 3, 7] {
+        let mut options = ExecutorOptions::default();
+        options.threads = threads;
+        let mut executor = Executor::new(&graph, &options).expect("a graph that runs");
+        assert_eq!(executor.run(&inputs).expect("a run"), expected, "{threads} threads");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod float;
 mod integer;
 mod lower;
 mod memory;
+mod parallel;
 mod profile;
 mod select;
 mod shuffle;
@@ -32,7 +33,7 @@ use step::{Given, Io};
 pub struct ExecutorOptions {
     /// The backend of the eight-bit operators; the best one of this CPU if not given.
     pub backend: Option<eightbit::Backend>,
-    /// Into how many parts eight-bit convolutions and matrix products are split, for as many threads of the current
+    /// Into how many parts convolutions and eight-bit matrix products are split, for as many threads of the current
     /// rayon pool. More than 1 needs the feature `rayon`. The answers do not depend on it.
     pub threads: usize,
     /// Sizes that the graph leaves open; by default a batch of 1.

@@ -114,10 +114,10 @@ fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
     if geometry.is_depthwise() {
-        let kernel = Depthwise::new(geometry, oihw, bias, clamp);
+        let kernel = Depthwise::new(geometry, oihw, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     } else {
-        let kernel = Convolution::new(geometry, oihw, bias, clamp);
+        let kernel = Convolution::new(geometry, oihw, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     }
     Ok(true)

@@ -1,5 +1,6 @@
 //! Convolutions of NHWC images.
 
+use super::super::parallel::by_rows;
 use super::super::step::{Io, Kernel};
 use super::Clamp;
 use super::matmul::multiply;
@@ -17,12 +18,19 @@ pub(in super::super) struct Convolution {
     weights: Vec<f32>,
     bias: Vec<f32>,
     clamp: Clamp,
-    patches: Vec<f32>,
+    /// Laid out, for each thread.
+    patches: Vec<Vec<f32>>,
 }
 
 impl Convolution {
     /// From weights as ONNX stores them, OIHW.
-    pub(in super::super) fn new(geometry: Geometry, oihw: &[f32], bias: Vec<f32>, clamp: Clamp) -> Self {
+    pub(in super::super) fn new(
+        geometry: Geometry,
+        oihw: &[f32],
+        bias: Vec<f32>,
+        clamp: Clamp,
+        threads: usize,
+    ) -> Self {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         let mut weights = Vec::with_capacity(oihw.len());
@@ -35,7 +43,7 @@ impl Convolution {
                 }
             }
         }
-        Self { geometry, weights, bias, clamp, patches: Vec::new() }
+        Self { geometry, weights, bias, clamp, patches: vec![Vec::new(); threads] }
     }
 
     fn depth(&self) -> usize {
@@ -53,14 +61,14 @@ impl Convolution {
     }
 
     /// Lays out the patches of output pixels from `first` on, for the channels of a group.
-    fn lay_out(&mut self, x: &[f32], first: usize, rows: usize, group: usize) {
+    fn lay_out(&self, x: &[f32], first: usize, rows: usize, group: usize, patches: &mut Vec<f32>) {
         let Geometry { window, in_channels, .. } = &self.geometry;
         let (channels, _) = self.geometry.group_channels();
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
         let [in_h, in_w] = [window.input[0], window.input[1]];
         let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
-        self.patches.resize(rows * kernel_h * kernel_w * channels, 0.0);
-        let mut patches = self.patches.chunks_exact_mut(channels);
+        patches.resize(rows * kernel_h * kernel_w * channels, 0.0);
+        let mut patches = patches.chunks_exact_mut(channels);
         for pixel in first..first + rows {
             let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
             for ky in 0..kernel_h {
@@ -78,42 +86,42 @@ impl Convolution {
             }
         }
     }
+
+    /// Computes the output pixels from `first` on that `out` has room for.
+    fn fill(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
+        let channels = self.geometry.out_channels;
+        let (_, outputs) = self.geometry.group_channels();
+        let depth = self.depth();
+        let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
+        for (index, block) in out.chunks_mut((step * channels).max(1)).enumerate() {
+            let (first, rows) = (first + index * step, block.len() / channels.max(1));
+            if self.is_matrix() {
+                let x = &x[first * depth..][..rows * depth];
+                multiply(x, &self.weights, depth, channels, &self.bias, block, channels);
+            } else {
+                for group in 0..self.geometry.groups {
+                    self.lay_out(x, first, rows, group, patches);
+                    let weights = &self.weights[group * depth * outputs..][..depth * outputs];
+                    let bias = self.bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
+                    let end = (rows - 1) * channels + (group + 1) * outputs;
+                    let block = &mut block[group * outputs..end];
+                    multiply(patches, weights, depth, outputs, bias, block, channels);
+                }
+            }
+            self.clamp.apply(block);
+        }
+    }
 }
 
 impl Kernel for Convolution {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
         let x = io.input::<f32>(0)?;
         let out = io.output::<f32>(0)?;
-        let channels = self.geometry.out_channels;
-        let (_, outputs) = self.geometry.group_channels();
-        let depth = self.depth();
-        let pixels = out.len().checked_div(channels).unwrap_or(0);
-        let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
-        for first in (0..pixels).step_by(step) {
-            let rows = step.min(pixels - first);
-            let block = &mut out[first * channels..][..rows * channels];
-            if self.is_matrix() {
-                multiply(
-                    &x[first * depth..][..rows * depth],
-                    &self.weights,
-                    depth,
-                    channels,
-                    &self.bias,
-                    block,
-                    channels,
-                );
-            } else {
-                for group in 0..self.geometry.groups {
-                    self.lay_out(x, first, rows, group);
-                    let weights = &self.weights[group * depth * outputs..][..depth * outputs];
-                    let bias = self.bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
-                    let end = (rows - 1) * channels + (group + 1) * outputs;
-                    let block = &mut block[group * outputs..end];
-                    multiply(&self.patches, weights, depth, outputs, bias, block, channels);
-                }
-            }
-            self.clamp.apply(block);
-        }
+        let mut patches = std::mem::take(&mut self.patches);
+        by_rows(out, self.geometry.out_channels, &mut patches, |first, out, patches| {
+            self.fill(x, first, out, patches);
+        });
+        self.patches = patches;
         Ok(())
     }
 
@@ -132,28 +140,33 @@ pub(in super::super) struct Depthwise {
     weights: Vec<f32>,
     bias: Vec<f32>,
     clamp: Clamp,
+    threads: Vec<()>,
 }
 
 impl Depthwise {
     /// From weights as ONNX stores them, `[channels][1][kh][kw]`.
-    pub(in super::super) fn new(geometry: Geometry, weights: &[f32], bias: Vec<f32>, clamp: Clamp) -> Self {
+    pub(in super::super) fn new(
+        geometry: Geometry,
+        weights: &[f32],
+        bias: Vec<f32>,
+        clamp: Clamp,
+        threads: usize,
+    ) -> Self {
         let channels = geometry.out_channels;
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         let weights = (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect();
         let bias = if bias.is_empty() { vec![0.0; channels] } else { bias };
-        Self { geometry, weights, bias, clamp }
+        Self { geometry, weights, bias, clamp, threads: vec![(); threads] }
     }
-}
 
-impl Kernel for Depthwise {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+    /// Computes the output pixels from `first` on that `out` has room for.
+    fn fill(&self, x: &[f32], first: usize, out: &mut [f32]) {
         let window = &self.geometry.window;
         let channels = self.geometry.out_channels;
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
         let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
-        for (pixel, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
+        for (index, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
+            let pixel = first + index;
             let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
             out.copy_from_slice(&self.bias);
             for ky in 0..kernel_h {
@@ -169,6 +182,16 @@ impl Kernel for Depthwise {
             }
             self.clamp.apply(out);
         }
+    }
+}
+
+impl Kernel for Depthwise {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let x = io.input::<f32>(0)?;
+        let out = io.output::<f32>(0)?;
+        let mut threads = std::mem::take(&mut self.threads);
+        by_rows(out, self.geometry.out_channels, &mut threads, |first, out, ()| self.fill(x, first, out));
+        self.threads = threads;
         Ok(())
     }
 

@@ -1,0 +1,64 @@
+//! A step's output in parts, on the threads of the rayon pool that the run is in: the only one there is.
+
+/// Splits `out`, rows of `row` elements, into a part for each of `states`, and calls `work` with every part's first row,
+/// the part, and its state, at the same time if there are threads.
+pub(super) fn by_rows<T: Send, S: Send>(
+    out: &mut [T],
+    row: usize,
+    states: &mut [S],
+    work: impl Fn(usize, &mut [T], &mut S) + Copy + Send + Sync,
+) {
+    split(0, out, row, states, work);
+}
+
+fn split<T: Send, S: Send>(
+    first: usize,
+    out: &mut [T],
+    row: usize,
+    states: &mut [S],
+    work: impl Fn(usize, &mut [T], &mut S) + Copy + Send + Sync,
+) {
+    match states {
+        [] => {}
+        [state] => work(first, out, state),
+        _ => {
+            let (rows, parts, half) =
+                (out.len().checked_div(row).unwrap_or(0), states.len(), states.len() / 2);
+            let middle = (rows as u128 * half as u128 / parts as u128) as usize;
+            let (upper, lower) = out.split_at_mut(middle * row);
+            let (one, other) = states.split_at_mut(half);
+            join(|| split(first, upper, row, one, work), || split(first + middle, lower, row, other, work));
+        }
+    }
+}
+
+#[cfg(feature = "rayon")]
+use rayon::join;
+
+/// One after the other: without the feature no executor has more than one thread.
+#[cfg(not(feature = "rayon"))]
+fn join(one: impl FnOnce(), other: impl FnOnce()) {
+    one();
+    other();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_rows;
+
+    #[test]
+    fn every_row_is_in_one_part() {
+        for (rows, parts) in [(0, 2), (1, 1), (1, 3), (7, 3), (8, 2), (5, 5)] {
+            let mut out = vec![0usize; rows * 4];
+            let mut states = vec![0usize; parts];
+            by_rows(&mut out, 4, &mut states, |first, part, count| {
+                *count += 1;
+                for (index, element) in part.iter_mut().enumerate() {
+                    *element += first * 4 + index + 1;
+                }
+            });
+            assert!(out.iter().enumerate().all(|(index, &element)| element == index + 1), "{rows}, {parts}");
+            assert!(states.iter().all(|&count| count == 1));
+        }
+    }
+}
