@@ -3,7 +3,9 @@
 use eightbit_graph::quantize::{
     CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, quantize,
 };
-use eightbit_graph::{DataType, Error, Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::{
+    DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
+};
 
 /// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
 struct Numbers(u64);
@@ -128,6 +130,48 @@ fn the_report_tells_what_and_why() {
     assert!(report.layers.iter().all(|layer| worst[0].sqnr_db <= layer.sqnr_db));
     assert!(steps.contains(&Progress::Observed(5)) && steps.contains(&Progress::Measured(4)));
     assert!(steps.contains(&Progress::Pass("fold_batch_norms")));
+}
+
+/// What a `Concat` alone reads has its steps, so that bytes are written to their place by the node that makes them.
+#[test]
+fn parts_of_a_concat_share_its_steps() {
+    let mut numbers = Numbers(3);
+    let mut float = network();
+    float.nodes.truncate(3);
+    for (name, channels, factor) in [("wa", 5, 0.2), ("wb", 16, 0.9), ("wc", 21, 0.4)] {
+        let inputs = if name == "wc" { 21 + 8 } else { 8 };
+        float.constants.insert(name.to_owned(), numbers.tensor(&[channels, inputs, 1, 1], factor));
+    }
+    float.nodes.extend([
+        Node::new("a", "Conv", &["r1", "wa"], &["a1"]),
+        Node::new("relu_a", "Relu", &["a1"], &["a2"]),
+        Node::new("b", "Conv", &["r1", "wb"], &["b1"]),
+        Node::new("inner", "Concat", &["a2", "b1"], &["ab"]).with("axis", 1i64),
+        Node::new("outer", "Concat", &["ab", "r1"], &["abr"]).with("axis", 1i64),
+        Node::new("c", "Conv", &["abr", "wc"], &["logits"]),
+    ]);
+    float.outputs.truncate(1);
+    float.outputs[0].shape = [1, 21, 8, 8].map(Some).to_vec();
+    let (eight_bit, report) = quantized(&float, &QuantizeOptions::default()).expect("quantized");
+    let layers: Vec<&str> = report.layers.iter().map(|layer| layer.node.as_str()).collect();
+    assert_eq!(layers, ["conv", "a", "b", "inner", "outer", "c"]);
+
+    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
+    // `ab` is a part of `abr` that must be copied: it is joined itself. `r1` has other readers.
+    assert_eq!(executor.explain().matches("join").count(), 2, "{}", executor.explain());
+    let fused = passes::fuse_quantized(&eight_bit).expect("fuses");
+    for seed in 100..105 {
+        let input = Numbers(seed).tensor(&INPUT, 2.0);
+        let found = executor.run(&[("x", &input)]).expect("a run");
+        assert_eq!(found, ops::evaluate_graph(&fused, &[("x", &input)]).expect("runs"));
+        let expected = ops::evaluate_graph(&float, &[("x", &input)]).expect("runs");
+        let range = report.calibration.ranges["logits"];
+        for (expected, found) in
+            expected[0].as_f32().expect("f32").iter().zip(found[0].as_f32().expect("f32"))
+        {
+            assert!((expected - found).abs() < 0.05 * (range.max - range.min), "{expected} became {found}");
+        }
+    }
 }
 
 #[test]

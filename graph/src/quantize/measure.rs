@@ -78,8 +78,7 @@ impl Meter {
                 heads.insert(value, head);
                 continue;
             }
-            if plan.roles().root(value) != Some(value) {
-                // It moves bytes that another layer made.
+            if plan.roles().is_moved(value) {
                 continue;
             }
             layers.push(Layer {

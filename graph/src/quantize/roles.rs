@@ -2,10 +2,10 @@
 //!
 //! This is decided from the graph's structure alone, before any range is known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::support::{Kind, Values, kind};
-use crate::{Error, Graph};
+use crate::{Error, Graph, Node};
 
 /// What becomes of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,10 @@ pub struct Roles {
     /// By node name.
     nodes: BTreeMap<String, Role>,
     /// For each value that becomes bytes, the value whose scale and zero point it has: itself, unless it is the
-    /// output of a node that only moves data.
+    /// output of a node that only moves data, or only read by a `Concat`.
     roots: BTreeMap<String, String>,
+    /// Values whose bytes another node made.
+    moved: BTreeSet<String>,
     /// Constants among the roots: their ranges are their own.
     constants: BTreeSet<String>,
 }
@@ -118,6 +120,9 @@ impl Roles {
             if let (Role::Quantized | Role::Fused, Some(output)) = (&role, output) {
                 let moved = matches!(kinds[index], Ok(Kind::Move));
                 let root = node.input(0).filter(|_| moved).and_then(|input| result.roots.get(input));
+                if moved {
+                    result.moved.insert(output.to_owned());
+                }
                 let root = root.cloned().unwrap_or_else(|| output.to_owned());
                 result.roots.insert(output.to_owned(), root);
             }
@@ -125,9 +130,42 @@ impl Roles {
                 // Its input never leaves the accumulator.
                 result.roots.remove(node.required_input(0)?);
             }
+            if role == Role::Quantized && node.is("Concat") {
+                result.join(node, graph, &consumers);
+            }
             result.nodes.insert(node.name.clone(), role);
         }
+        result.resolve();
         Ok(result)
+    }
+
+    /// Gives what a `Concat` alone reads the scale and zero point of its output: the bytes are written to their place at
+    /// once, rounded once.
+    fn join(&mut self, node: &Node, graph: &Graph, consumers: &HashMap<&str, Vec<usize>>) {
+        let Some(output) = node.output(0) else { return };
+        for input in &node.inputs {
+            let alone =
+                !graph.is_output(input) && consumers.get(input.as_str()).is_some_and(|all| all.len() == 1);
+            let made_here =
+                !graph.constants.contains_key(input) && !graph.inputs.iter().any(|one| one.name == *input);
+            if alone && made_here && self.root(input) == Some(input) {
+                self.roots.insert(input.clone(), output.to_owned());
+            }
+        }
+    }
+
+    /// Replaces roots that have roots themselves.
+    fn resolve(&mut self) {
+        let values: Vec<String> = self.roots.keys().cloned().collect();
+        for value in values {
+            let mut root = &self.roots[&value];
+            // A root is made later than what it is the root of, or earlier where bytes are moved: no circles.
+            while let Some(next) = self.roots.get(root).filter(|next| *next != root) {
+                root = next;
+            }
+            let root = root.clone();
+            self.roots.insert(value, root);
+        }
     }
 
     /// What becomes of the node called `node`; `None` if the graph has no such node.
@@ -143,6 +181,11 @@ impl Roles {
     /// The value whose scale and zero point `value` has; `None` if `value` does not become bytes.
     pub fn root(&self, value: &str) -> Option<&str> {
         self.roots.get(value).map(String::as_str)
+    }
+
+    /// Whether a node only moved the bytes `value`, which another made.
+    pub(super) fn is_moved(&self, value: &str) -> bool {
+        self.moved.contains(value)
     }
 
     /// The values whose ranges must be observed.
