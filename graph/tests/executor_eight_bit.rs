@@ -43,7 +43,7 @@ fn every_backend_and_type_gives_what_the_float_operators_give() {
                 "eight-bit Add",
                 "eight-bit Mul",
                 "table of 256 bytes",
-                "join 2 eight-bit tensors",
+                "join:",
                 "eight-bit maximum",
                 "eight-bit mean",
                 "eight-bit matrix product",

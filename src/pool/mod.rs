@@ -48,6 +48,12 @@ impl MaxPool2d {
         Ok(MaxPool2d { backend, shape })
     }
 
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &Pool2dShape {
+        &self.shape
+    }
+
     /// Bytes of workspace with which a call allocates nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
@@ -224,6 +230,12 @@ impl AveragePool2d {
     pub fn clamped(mut self, low: i32, high: i32) -> Result<AveragePool2d, Error> {
         self.target = clamped(&self.output, low, high)?;
         Ok(self)
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &Pool2dShape {
+        &self.shape
     }
 
     /// Bytes of workspace with which a call allocates nothing.

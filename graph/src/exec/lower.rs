@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::memory::{Layout, Place, Value};
-use super::select;
+use super::memory::{Gaps, Layout, Place, Value};
 use super::shuffle::{Fallback, Shuffle, channels_last};
 use super::step::{Kernel, Links, Step};
+use super::{integer, select};
 use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
 use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, ops};
 
@@ -88,7 +88,7 @@ pub(super) fn lower(
 pub(super) struct Builder<'g> {
     pub(super) graph: &'g Graph,
     pub(super) backend: eightbit::Backend,
-    /// Into how many parts eight-bit convolutions and products are split.
+    /// Into how many parts convolutions and eight-bit products are split.
     pub(super) threads: usize,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,
@@ -193,6 +193,37 @@ impl<'g> Builder<'g> {
         self.add_value(name, layout, Place::Buffer(self.buffers.len() - 1))
     }
 
+    /// As [`define`](Self::define), for steps that can leave gaps between their pixels: where a concatenation is all
+    /// that reads the value, its place is inside the concatenation's.
+    pub(super) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {
+        let Some((whole, gaps)) = integer::place_in_concat(self, name)? else {
+            return self.define(name, Layout::ChannelsLast);
+        };
+        let whole = match self.found(whole, Layout::ChannelsLast) {
+            Some((id, _)) => id,
+            None => self.define(whole, Layout::ChannelsLast)?,
+        };
+        let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].place)?;
+        self.values[id].gaps = Some(gaps);
+        Ok(id)
+    }
+
+    /// The value called `name` in `layout`, if a step has been made that writes it, or a part of it.
+    pub(super) fn found(&self, name: &str, layout: Layout) -> Option<(usize, &Value)> {
+        let id = *self.by_name.get(&(name.to_owned(), layout))?;
+        Some((id, &self.values[id]))
+    }
+
+    /// A part of the value `whole` that the next step writes: it has no name, as nothing reads it.
+    pub(super) fn define_part(&mut self, whole: usize, gaps: Gaps) -> usize {
+        let stride = gaps.stride.max(1);
+        let whole = &self.values[whole];
+        let len = whole.len / stride * gaps.columns;
+        let part = Value { shape: vec![len], len, gaps: Some(gaps), ..whole.clone() };
+        self.values.push(part);
+        self.values.len() - 1
+    }
+
     /// Makes `to` another name and shape for the elements of `from`.
     pub(super) fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let same_shape = self.type_of(from)?.shape == self.type_of(to)?.shape;
@@ -209,6 +240,7 @@ impl<'g> Builder<'g> {
             data_type: found.data_type,
             shape: found.shape.clone(),
             len: found.shape.iter().product(),
+            gaps: None,
         };
         self.values.push(value);
         self.by_name.insert((name.to_owned(), layout), self.values.len() - 1);

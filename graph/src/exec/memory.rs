@@ -34,6 +34,19 @@ pub(super) struct Value {
     /// The shape as ONNX says, whatever the layout.
     pub(super) shape: Vec<usize>,
     pub(super) len: usize,
+    /// Where the elements are in their place, if there are others between them. Such values are only written.
+    pub(super) gaps: Option<Gaps>,
+}
+
+/// Elements that are some columns of a matrix: a part of the tensor that a concatenation makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gaps {
+    /// The first column.
+    pub(super) first: usize,
+    /// How many there are.
+    pub(super) columns: usize,
+    /// Columns of the whole matrix.
+    pub(super) stride: usize,
 }
 
 /// The executor's memory.
@@ -80,7 +93,7 @@ impl Slot {
     }
 }
 
-/// A buffer's type, size and life: from the step that writes it to the last step that reads it.
+/// A buffer's type, size and life: from the first step that writes it to the last step that reads it.
 struct Buffer {
     data_type: DataType,
     len: usize,

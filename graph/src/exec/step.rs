@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use eightbit::{MatMut, OutputElement};
+
 use super::memory::{Place, Slot, Value};
 use super::shuffle::by_type;
 use crate::{DataType, Element, Error, Tensor, TensorData};
@@ -33,6 +35,12 @@ pub(super) struct Links {
     pub(super) inputs: Vec<Option<usize>>,
     /// Values written.
     pub(super) outputs: Vec<usize>,
+}
+
+impl Links {
+    fn error(&self, reason: impl Into<String>) -> Error {
+        Error::InvalidNode { node: self.name.clone(), op: self.op.clone(), reason: reason.into() }
+    }
 }
 
 /// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
@@ -76,11 +84,28 @@ impl<'a> Io<'a> {
         Ok(self.value(index)?.data_type)
     }
 
-    /// The memory of output `index`.
+    /// The memory of output `index`, which has no gaps.
     pub(super) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];
+        if value.gaps.is_some() {
+            return Err(self.error("was not planned for an output with gaps"));
+        }
         let elements = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(..value.len));
         elements.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })
+    }
+
+    /// Output `index` as a matrix of so many columns.
+    pub(super) fn output_matrix<T>(&mut self, index: usize, columns: usize) -> Result<MatMut<'_, T>, Error>
+    where
+        T: Element + OutputElement,
+    {
+        let value = &self.values[self.links.outputs[index]];
+        let (first, stride) = value.gaps.map_or((0, columns), |gaps| (gaps.first, gaps.stride));
+        let rows = value.len.checked_div(columns).unwrap_or(0);
+        let memory = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(first..));
+        let memory = memory.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })?;
+        let links = self.links;
+        MatMut::with_row_stride(memory, rows, columns, stride).map_err(|error| links.error(error.to_string()))
     }
 
     /// The element type of output `index`.
@@ -118,7 +143,7 @@ impl<'a> Io<'a> {
 
     /// An error about the step's node.
     pub(super) fn error(&self, reason: impl Into<String>) -> Error {
-        Error::InvalidNode { node: self.links.name.clone(), op: self.links.op.clone(), reason: reason.into() }
+        self.links.error(reason)
     }
 }
 

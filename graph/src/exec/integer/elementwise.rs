@@ -1,7 +1,7 @@
-//! Element by element, and joining.
+//! Element by element.
 
-use eightbit::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
-use eightbit::{Element, MatMut};
+use eightbit::Element;
+use eightbit::elementwise::{Add, Dequantize, Mul, Quantize};
 
 use super::super::lower::Builder;
 use super::super::memory::Layout;
@@ -183,72 +183,5 @@ fn same_layout(builder: &mut Builder<'_>, node: &Node, kernel: impl Kernel + 'st
     let input = builder.read(name, layout)?;
     let output = builder.define(node.required_output(0)?, layout)?;
     builder.push(node, vec![Some(input)], vec![output], kernel);
-    Ok(true)
-}
-
-/// Joins parts, each rescaled to the steps of the output.
-#[derive(Debug)]
-struct Join {
-    /// For each part its rescaling, and the length of its runs.
-    parts: Vec<(Requantize, usize)>,
-}
-
-impl Kernel for Join {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(parts: &[(Requantize, usize)], io: &mut Io<'_>) -> Result<(), Error>
-        where
-            I: Element + crate::Element,
-            O: Element + crate::Element,
-        {
-            let stride: usize = parts.iter().map(|(_, len)| len).sum();
-            let mut first = 0;
-            for (index, (plan, len)) in parts.iter().enumerate().filter(|(_, (_, len))| *len > 0) {
-                let from = io.input::<I>(index)?;
-                let out = io.output::<O>(0)?.get_mut(first..).unwrap_or_default();
-                let rows = from.len() / len;
-                let result =
-                    MatMut::with_row_stride(out, rows, *len, stride).and_then(|out| plan.run_rows(from, out));
-                result.map_err(|error| io.error(error.to_string()))?;
-                first += len;
-            }
-            Ok(())
-        }
-        by_bytes!(io, run(&self.parts, io))
-    }
-
-    fn describe(&self) -> String {
-        format!("join {} eight-bit tensors, rescaled", self.parts.len())
-    }
-}
-
-pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let Some(to) = output(builder, node, 0)? else { return Ok(false) };
-    let name = node.required_output(0)?;
-    let images = builder.is_image(name);
-    let layout = if images { Layout::ChannelsLast } else { Layout::Plain };
-    let (low, high) = clamp(node, &to)?;
-    let rank = builder.type_of(name)?.shape.len();
-    let Some(axis) = crate::ops::indexing::axis(node.int("axis", 1)?, rank) else { return Ok(false) };
-    let axis = if images { [0, 3, 1, 2][axis] } else { axis };
-    let mut parts = Vec::new();
-    for index in (2..node.inputs.len()).step_by(3) {
-        let Some(from) = input(builder, node, index)? else { return Ok(false) };
-        if from.element() != to.element() {
-            return Ok(false);
-        }
-        let mut shape = builder.shape(node, index)?;
-        if images {
-            shape[1..].rotate_left(1);
-        }
-        let plan = Requantize::new(builder.backend, from, to).and_then(|plan| plan.clamped(low, high));
-        let plan = plan.map_err(|error| failed(node, &error))?;
-        parts.push((plan, shape[axis..].iter().product::<usize>()));
-    }
-    let mut inputs = Vec::new();
-    for index in (2..node.inputs.len()).step_by(3) {
-        inputs.push(Some(builder.read(node.required_input(index)?, layout)?));
-    }
-    let output = builder.define(name, layout)?;
-    builder.push(node, inputs, vec![output], Join { parts });
     Ok(true)
 }

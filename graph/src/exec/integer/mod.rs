@@ -1,5 +1,6 @@
 //! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
 
+mod concat;
 mod elementwise;
 mod pool;
 mod product;
@@ -8,6 +9,7 @@ use eightbit::{ElementType, QuantizedType};
 
 use super::lower::Builder;
 use crate::{DataType, Error, Node, Tensor, TensorData};
+pub(super) use concat::place_in_concat;
 
 /// Calls a function that is generic over the byte types of the first input and of the output.
 macro_rules! by_bytes {
@@ -33,7 +35,7 @@ pub(super) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         ("com.microsoft", "QGemm") => product::gemm(builder, node),
         ("com.microsoft", "QLinearAdd") => elementwise::add(builder, node),
         ("com.microsoft", "QLinearMul") => elementwise::mul(builder, node),
-        ("com.microsoft", "QLinearConcat") => elementwise::concat(builder, node),
+        ("com.microsoft", "QLinearConcat") => concat::concat(builder, node),
         ("" | "com.microsoft", "QuantizeLinear") => elementwise::quantize(builder, node),
         ("" | "com.microsoft", "DequantizeLinear") => elementwise::dequantize(builder, node),
         (crate::passes::DOMAIN, "LookupTable") => elementwise::table(builder, node),

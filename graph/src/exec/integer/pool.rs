@@ -40,11 +40,20 @@ struct Maximum(MaxPool2d, Workspace);
 
 impl Kernel for Maximum {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let result = match io.output_type(0) {
-            DataType::I8 => self.0.run(io.input::<i8>(0)?, io.output::<i8>(0)?, &mut self.1),
-            _ => self.0.run(io.input::<u8>(0)?, io.output::<u8>(0)?, &mut self.1),
-        };
-        result.map_err(|error| io.error(error.to_string()))
+        fn run<T>(step: &mut Maximum, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            T: Element + crate::Element,
+        {
+            let x = io.input::<T>(0)?;
+            let out = io.output_matrix::<T>(0, step.0.shape().channels)?;
+            let all = 0..out.rows();
+            let result = step.0.run_part(x, out, all, &mut step.1);
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        match io.output_type(0) {
+            DataType::I8 => run::<i8>(self, io),
+            _ => run::<u8>(self, io),
+        }
     }
 
     fn describe(&self) -> String {
@@ -74,7 +83,9 @@ impl Kernel for Average {
             O: Element + crate::Element,
         {
             let x = io.input::<I>(0)?;
-            let result = step.0.run(x, io.output::<O>(0)?, &mut step.1);
+            let out = io.output_matrix::<O>(0, step.0.shape().channels)?;
+            let all = 0..out.rows();
+            let result = step.0.run_part(x, out, all, &mut step.1);
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))
@@ -129,7 +140,7 @@ fn image_to_image(
     kernel: impl Kernel + 'static,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
+    let output = builder.define_pixels(node.required_output(0)?)?;
     builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
 }

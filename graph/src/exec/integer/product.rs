@@ -42,13 +42,14 @@ impl Kernel for Convolution {
             O: OutputElement + crate::Element,
         {
             let x = io.input::<I>(0)?;
-            let out = io.output::<O>(0)?;
+            let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
+            let all = 0..out.rows();
             let result = match step.workspaces.as_mut_slice() {
-                [workspace] => step.plan.run(x, out, workspace),
+                [workspace] => step.plan.run_part(x, out, all, workspace),
                 #[cfg(feature = "rayon")]
-                workspaces => step.plan.run_rayon(x, out, workspaces),
+                workspaces => step.plan.run_part_rayon(x, out, all, workspaces),
                 #[cfg(not(feature = "rayon"))]
-                _ => step.plan.run(x, out, &mut Workspace::new()),
+                _ => step.plan.run_part(x, out, all, &mut Workspace::new()),
             };
             result.map_err(|error| io.error(error.to_string()))
         }
@@ -109,7 +110,7 @@ fn planned_convolution(
         .map_err(|error| failed(node, &error))?;
     let workspaces = workspaces(builder, plan.workspace_bytes());
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
+    let output = builder.define_pixels(node.required_output(0)?)?;
     builder.push(node, vec![Some(input)], vec![output], Convolution { plan, workspaces });
     Ok(true)
 }

@@ -1,0 +1,118 @@
+//! Joining: every part is written to its place, at best by the step that makes it.
+
+use eightbit::Element;
+use eightbit::elementwise::Requantize;
+
+use super::super::lower::Builder;
+use super::super::memory::{Gaps, Layout};
+use super::super::step::{Io, Kernel};
+use super::{by_bytes, clamp, failed, input, output};
+use crate::ops::indexing;
+use crate::{DataType, Error, Node};
+
+/// What a concatenation does with one of its inputs.
+struct Part {
+    /// The input's index in the node.
+    index: usize,
+    plan: Requantize,
+    /// Whether bytes stay as they are.
+    same: bool,
+    gaps: Gaps,
+}
+
+/// The parts that a `QLinearConcat` joins, its output's layout, and whether it joins channels of pixels; `None` if it has
+/// no eight-bit step.
+fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout, bool)>, Error> {
+    let Some(to) = output(builder, node, 0)? else { return Ok(None) };
+    let name = node.required_output(0)?;
+    let images = builder.is_image(name);
+    let layout = if images { Layout::ChannelsLast } else { Layout::Plain };
+    let (low, high) = clamp(node, &to)?;
+    let rank = builder.type_of(name)?.shape.len();
+    let Some(axis) = indexing::axis(node.int("axis", 1)?, rank) else { return Ok(None) };
+    let axis = if images { [0, 3, 1, 2][axis] } else { axis };
+    let (mut parts, mut first) = (Vec::new(), 0);
+    for index in (2..node.inputs.len()).step_by(3) {
+        let Some(from) = input(builder, node, index)? else { return Ok(None) };
+        if from.element() != to.element() {
+            return Ok(None);
+        }
+        let mut shape = builder.shape(node, index)?;
+        if images {
+            shape[1..].rotate_left(1);
+        }
+        let plan = Requantize::new(builder.backend, from, to).and_then(|plan| plan.clamped(low, high));
+        let plan = plan.map_err(|error| failed(node, &error))?;
+        let columns = shape[axis..].iter().product();
+        let same = from == to && (low, high) == to.element().integer_range();
+        parts.push(Part { index, plan, same, gaps: Gaps { first, columns, stride: 0 } });
+        first += columns;
+    }
+    parts.iter_mut().for_each(|part| part.gaps.stride = first);
+    Ok(Some((parts, layout, images && axis == 3)))
+}
+
+/// The concatenation that is all that reads the bytes `name`, and their place in its output, if they stay as they are there.
+pub(in super::super) fn place_in_concat<'g>(
+    builder: &Builder<'g>,
+    name: &str,
+) -> Result<Option<(&'g str, Gaps)>, Error> {
+    let Some((_, node)) = builder.only_consumer(name).filter(|(_, node)| node.op == "QLinearConcat") else {
+        return Ok(None);
+    };
+    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(None) };
+    let mut found = parts.iter().filter(|part| node.input(part.index) == Some(name));
+    match (found.next(), found.next()) {
+        (Some(part), None) if of_channels && part.same => Ok(Some((node.required_output(0)?, part.gaps))),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some((parts, layout, _)) = parts(builder, node)? else { return Ok(false) };
+    let name = node.required_output(0)?;
+    let whole = match builder.found(name, layout) {
+        Some((id, _)) => id,
+        None => builder.define(name, layout)?,
+    };
+    for part in parts.iter().filter(|part| part.gaps.columns > 0) {
+        let from = node.required_input(part.index)?;
+        if builder.found(from, layout).is_some_and(|(_, value)| value.gaps.is_some()) {
+            continue;
+        }
+        let input = builder.read(from, layout)?;
+        let (plan, columns) = (part.plan, part.gaps.columns);
+        let output = builder.define_part(whole, part.gaps);
+        let rows = builder.type_of(from)?.shape.iter().product::<usize>() / columns;
+        builder.push(node, vec![Some(input)], vec![output], Copy { plan, rows, columns });
+    }
+    Ok(true)
+}
+
+/// Copies a part to its place, rescaled to the steps of the whole.
+#[derive(Debug)]
+struct Copy {
+    plan: Requantize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Kernel for Copy {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &Copy, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            I: Element + crate::Element,
+            O: Element + crate::Element,
+        {
+            let from = io.input::<I>(0)?;
+            let out = io.output_matrix::<O>(0, step.columns)?;
+            let result = step.plan.run_rows(from, out);
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        by_bytes!(io, run(self, io))
+    }
+
+    fn describe(&self) -> String {
+        format!("join: {} columns of {} rows copied, rescaled", self.columns, self.rows)
+    }
+}
