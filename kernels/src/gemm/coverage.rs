@@ -2,8 +2,7 @@
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Mutex;
+use core::cell::RefCell;
 
 use crate::Backend;
 
@@ -22,26 +21,24 @@ pub struct TileUse {
     pub whole: bool,
 }
 
-static RECORDING: AtomicBool = AtomicBool::new(false);
-static SEEN: Mutex<BTreeSet<TileUse>> = Mutex::new(BTreeSet::new());
-
-pub(super) fn record(tile: TileUse) {
-    if RECORDING.load(Ordering::Relaxed) {
-        SEEN.lock().expect("no test panics while it holds this").insert(tile);
-    }
+std::thread_local! {
+    /// The tiles that ran on this thread, while they are asked for.
+    static SEEN: RefCell<Option<BTreeSet<TileUse>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work` and gives the tiles that ran meanwhile, on whichever thread.
-///
-/// # Panics
-///
-/// If another thread panicked while it recorded a tile.
+pub(super) fn record(tile: TileUse) {
+    SEEN.with_borrow_mut(|seen| {
+        if let Some(seen) = seen {
+            seen.insert(tile);
+        }
+    });
+}
+
+/// Runs `work` and gives the tiles that ran meanwhile on this thread.
 pub fn tiles_used_by(work: impl FnOnce()) -> Vec<TileUse> {
-    SEEN.lock().expect("no test panics while it holds this").clear();
-    RECORDING.store(true, Ordering::Relaxed);
+    SEEN.set(Some(BTreeSet::new()));
     work();
-    RECORDING.store(false, Ordering::Relaxed);
-    SEEN.lock().expect("no test panics while it holds this").iter().copied().collect()
+    SEEN.take().into_iter().flatten().collect()
 }
 
 /// Every tile of a backend, whole and partial.

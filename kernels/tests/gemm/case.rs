@@ -92,10 +92,10 @@ impl Case {
             stride: [1 + rng.below(2), 1 + rng.below(2)],
             dilation: [1 + rng.below(2), 1 + rng.below(2)],
             pad: [rng.below(4), rng.below(4)],
-            output: [1 + rng.below(6), 1 + rng.below(6)],
+            output: [1 + rng.below(4), 1 + rng.below(4)],
         };
         let len = geometry.input_len().expect("a small image");
-        let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(70)];
+        let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(40)];
         let mut case = Case::new(rng, shape, Rows::Patches(geometry), len);
         if rng.flip() {
             case.halve_weights();

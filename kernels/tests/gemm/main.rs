@@ -62,16 +62,19 @@ fn every_tile() {
             }
         }
     }
+    let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     for backend in Backend::available() {
         let used = coverage::tiles_used_by(|| {
             let mut scratch = Scratch::new();
-            cases.iter().for_each(|case| case.check(backend, &case.expected(), &mut scratch));
+            for (case, expected) in cases.iter().zip(&expected) {
+                case.check(backend, expected, &mut scratch);
+            }
         });
         let mut missing = coverage::all_tiles(backend);
         missing.retain(|tile| !used.contains(tile));
         assert!(missing.is_empty(), "{backend}: tiles that no plan takes: {missing:?}");
+        println!("SUITE gemm/every-tile backend {} cases {} bit-equal", backend.name(), cases.len());
     }
-    suite("gemm/every-tile", &cases);
 }
 
 /// Shapes, values, zero points, stages, strides and splits at random.
@@ -90,7 +93,7 @@ fn gemm() {
 #[test]
 fn patches() {
     let mut rng = Rng::new(3);
-    let cases: Vec<Case> = (0..1500).map(|_| Case::patches(&mut rng)).collect();
+    let cases: Vec<Case> = (0..900).map(|_| Case::patches(&mut rng)).collect();
     suite("gemm/patches", &cases);
 }
 
