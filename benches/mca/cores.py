@@ -16,8 +16,9 @@ class Core:
     backends: dict[str, int]
 
 
-# Arm's software optimization guides, "Dispatch constraints" (MOPs per cycle) and the tables of ASIMD integer
-# instructions ("ASIMD dot product", "ASIMD matrix multiply-accumulate": throughput, pipelines V).
+# Dispatch widths and pipelines are what we know of Arm's software optimization guides ("Dispatch constraints", MOPs per
+# cycle; the tables of ASIMD integer instructions), not read off them again; LLVM's own dispatch widths are narrower and
+# have a column of their own. The numbers of multiplying ports agree with LLVM's models.
 #
 # * Cortex-A76, Neoverse N1: 4 MOPs; dot products on V0 and V1, SMULL on V0. LLVM schedules for the Cortex-A76 with the
 #   pipelines of the Cortex-A57, which has one load port where the A76 has two, and slow ZIPs: a lower bound. The A76's
