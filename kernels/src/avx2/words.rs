@@ -92,7 +92,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
 fn opaque(mut pointer: *const u8) -> *const u8 {
     // SAFETY: no instruction.
     unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        core::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, readonly, nostack, preserves_flags));
     }
     pointer
 }

@@ -219,8 +219,8 @@ impl Parts<'_> {
                 // SAFETY: the pointers were written, and the map has room for the rest.
                 return unsafe { slots.equal_steps(call, map.form, first, map.row_bytes, tile_rows, strip) };
             }
-            (Lhs::Patches(patches), LhsForm::Words { widen }) => {
-                self.widen_patches(call, widen, patches, map, tile_rows, cursor, strip);
+            (Lhs::Patches(_), LhsForm::Words { widen }) => {
+                self.widen_patches(call, widen, map, tile_rows, cursor, strip);
             }
             (_, LhsForm::Bytes { .. }) => {
                 for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {

@@ -127,12 +127,12 @@ impl Parts<'_> {
         &mut self,
         call: &Call<'_>,
         widen: Widen,
-        patches: &PatchRows<'_>,
         map: &ScratchMap,
         tile_rows: usize,
         cursor: &mut Cursor,
         strip: &Strip<'_>,
     ) {
+        let Lhs::Patches(patches) = &call.lhs else { return };
         let (region, pointers) = (strip.region, self.slots.pointers);
         let (channels, stride) = (patches.group_channels, patches.geometry.stride[1]);
         let mut slot = Slot { at: 0, left: tile_rows };
