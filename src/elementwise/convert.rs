@@ -266,7 +266,7 @@ impl Quantize {
     }
 
     fn job<'a>(&'a self, input: &'a [f32]) -> Job<'a> {
-        Job::Quantize(QuantizeJob { plan: self, input: input })
+        Job::Quantize(QuantizeJob { plan: self, input })
     }
 }
 
