@@ -90,7 +90,7 @@ def main():
             all_suites = suites.build(programs, wanted)
             if not args.suites or "models" in args.suites:
                 folder = args.out / "models"
-                names = prepare.prepare(folder, programs.eightbit)
+                names = prepare.prepare(folder, programs.eightbit, args.filter)
                 all_suites.append(suites.networks(programs, wanted, names, folder))
             for suite in chosen(all_suites, args):
                 measure.Turns(suite, record, settings, args.out).run()

@@ -20,12 +20,13 @@ NETWORKS = ["resnet50", "inception_v3", "mobilenet_v2", "efficientnet_lite0"]
 OWN = "efficientnet_lite0"
 
 
-def prepare(folder, eightbit):
-    """The networks that have an eight-bit file of ours; what else could not be made is told."""
+def prepare(folder, eightbit, wanted=""):
+    """The networks (with `wanted` in their name) that have an eight-bit file of ours; what else could not be made is told."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in NETWORKS:
+    names = [name for name in NETWORKS if wanted in name]
+    for name in names:
         prepare_one(name, folder, eightbit)
-    return [name for name in NETWORKS if (folder / f"{name}.eightbit.onnx").exists()]
+    return [name for name in names if (folder / f"{name}.eightbit.onnx").exists()]
 
 
 def prepare_one(name, folder, eightbit):
