@@ -1,7 +1,7 @@
 //! The inner loops of the tallest tiles, six rows by one panel, in assembly.
 //!
 //! They take twelve accumulators, and the order of their instructions and where the loop begins decide about a tenth of
-//! their speed on Zen 4: neither can be told to the compiler. They begin on a border of 64 bytes; only rows are addressed
+//! their speed on Zen 3: neither can be told to the compiler. They begin on a border of 64 bytes; only rows are addressed
 //! with an index, since a load that is part of another instruction becomes two with one.
 
 use core::arch::asm;

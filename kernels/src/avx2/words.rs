@@ -87,7 +87,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
 }
 
 /// The pointer, of which the optimizer knows nothing any more. It would else make one index of the loop for rows and weights,
-/// and a `vpmovsxbw` from an indexed address costs Zen 4 a tenth of the tile's speed.
+/// and a `vpmovsxbw` from an indexed address costs Zen 3 a tenth of the tile's speed.
 #[inline(always)]
 fn opaque(mut pointer: *const u8) -> *const u8 {
     // SAFETY: no instruction.
