@@ -79,7 +79,7 @@ impl Sink for AnyStage<'_> {
     #[inline(always)]
     unsafe fn put(self, acc: __m256i, x: usize, _: *mut u8) {
         // SAFETY: AVX2, and an output of the row, by the caller's promise; a block is one vector.
-        unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile(x)) }
+        unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x, &self.0.places())) }
     }
 }
 

@@ -241,13 +241,19 @@ impl Row {
         at
     }
 
-    /// The epilogue's view of output pixel `x`.
+    /// Where `X` neighbouring outputs begin, from the first of them on.
+    #[inline(always)]
+    pub(crate) fn places<const X: usize>(&self) -> [usize; X] {
+        core::array::from_fn(|output| output * self.out_stride)
+    }
+
+    /// The epilogue's view of the `X` output pixels from `x` on, whose [`places`](Self::places) it points to.
     ///
     /// # Safety
     ///
-    /// `x < outputs`.
+    /// `x + X <= outputs`.
     #[inline(always)]
-    pub(crate) unsafe fn tile(&self, x: usize) -> Tile {
+    pub(crate) unsafe fn tile<const X: usize>(&self, x: usize, places: &[usize; X]) -> Tile {
         Tile {
             count: 1,
             lhs: ptr::null(),
@@ -258,19 +264,16 @@ impl Row {
             panels: ptr::null(),
             panel_stride: 0,
             panel_skip: 0,
-            rows: 1,
+            rows: X,
             columns: self.channels,
             init: ptr::null(),
             weight_zeros: ptr::null(),
             row_sums: ptr::null(),
             stage: self.stage,
-            // SAFETY: the pixel is inside the output, as the caller promises.
+            // SAFETY: the pixels are inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },
-            out_rows: &raw const AT_THE_START,
+            out_rows: places.as_ptr(),
             out_step: OutStep { places: 0, bytes: 0 },
         }
     }
 }
-
-/// Where the one row of an epilogue's tile begins.
-static AT_THE_START: usize = 0;

@@ -106,7 +106,8 @@ impl<S: Interleave> Sink<S> for AnyStage<'_> {
         // block's channels begin, to which they are padded.
         unsafe {
             let [a, b, c, d] = S::to_natural(acc);
-            let tile = self.0.tile(x);
+            let places = self.0.places::<1>();
+            let tile = self.0.tile(x, &places);
             match self.0.channels.div_ceil(S::LANES) {
                 1 => finish::<S, 1, 1>([[a]], &tile),
                 2 => finish::<S, 1, 2>([[a, b]], &tile),

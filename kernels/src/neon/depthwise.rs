@@ -7,7 +7,7 @@ use core::arch::aarch64::*;
 
 use super::Neon;
 use crate::depthwise::{ChannelOrder, DepthwiseKernel, Row};
-use crate::gemm::{Tile, finish, for_each_row};
+use crate::gemm::{finish, for_each_row};
 use crate::simd::Simd;
 
 pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
@@ -67,7 +67,7 @@ unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, 2>(acc, &Tile { rows: X, ..call.tile(x) });
+        finish::<Neon, X, 2>(acc, &call.tile::<X>(x, &call.places()));
     }
 }
 

@@ -8,7 +8,7 @@ use core::arch::aarch64::*;
 
 use super::gemm::dot_bytes;
 use crate::depthwise::{ChannelOrder, Columns, DepthwiseKernel, Row};
-use crate::gemm::{Tile, finish, for_each_row};
+use crate::gemm::{finish, for_each_row};
 use crate::neon::Neon;
 use crate::simd::Simd;
 
@@ -86,7 +86,7 @@ unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, V>(acc, &Tile { rows: X, ..call.tile(x) });
+        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.places()));
     }
 }
 
@@ -119,7 +119,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
                 }
             });
         });
-        finish::<Neon, OUTPUTS, V>(acc, &Tile { rows: OUTPUTS, ..call.tile(x) });
+        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.places()));
     }
 }
 
