@@ -175,7 +175,7 @@ impl Conv2d {
     pub fn workspace_bytes(&self) -> usize {
         let scratch = match self.weights.packed() {
             Packed::Panels(groups) => gemm::scratch_bytes(self.weights.backend(), &groups[0]),
-            Packed::Taps(taps) => depthwise::scratch_bytes(taps),
+            Packed::Taps(taps) => depthwise::scratch_bytes(taps, &self.geometry()),
         };
         scratch.unwrap_or(usize::MAX)
     }
@@ -189,8 +189,12 @@ impl Conv2d {
             Packed::Taps(taps) => {
                 let [height, width] = self.shape.kernel;
                 let (channels, layout) = (taps.channels(), taps.layout());
+                let rows = match depthwise::in_bands(taps, &self.geometry()) {
+                    true => "interleaved once, in bands",
+                    false => "read in place",
+                };
                 return format!(
-                    "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}",
+                    "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}, rows {rows}",
                     self.output()
                 );
             }
@@ -367,6 +371,20 @@ impl Conv2d {
         Lhs::Patches(self.patches(input, group))
     }
 
+    fn geometry(&self) -> PatchGeometry {
+        let shape = &self.shape;
+        PatchGeometry {
+            batch: shape.batch,
+            input: shape.input,
+            channels: shape.in_channels,
+            kernel: shape.kernel,
+            stride: shape.stride,
+            dilation: shape.dilation,
+            pad: [shape.pad.top, shape.pad.left],
+            output: shape.output(),
+        }
+    }
+
     /// The patches of a channel group; of a depthwise convolution, of all channels.
     fn patches<'a>(&'a self, input: &'a [u8], group: usize) -> PatchRows<'a> {
         let shape = &self.shape;
@@ -376,16 +394,7 @@ impl Conv2d {
         };
         PatchRows {
             data: input,
-            geometry: PatchGeometry {
-                batch: shape.batch,
-                input: shape.input,
-                channels: shape.in_channels,
-                kernel: shape.kernel,
-                stride: shape.stride,
-                dilation: shape.dilation,
-                pad: [shape.pad.top, shape.pad.left],
-                output: shape.output(),
-            },
+            geometry: self.geometry(),
             first_channel: group * group_channels,
             group_channels,
             padding: &self.padding,

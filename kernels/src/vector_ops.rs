@@ -60,6 +60,7 @@ macro_rules! vector_ops {
                 order: ChannelOrder::Natural,
                 offsets: [0, 0],
                 rows: [depthwise::<false>, depthwise::<true>],
+                bands: None,
             };
 
             $(#[$attribute])*

@@ -20,8 +20,19 @@ struct Case {
 
 impl Case {
     fn draw(random: &mut Random, channels: usize, kernel: [usize; 2], stride: [usize; 2]) -> Case {
+        Case::draw_up_to([4, 9], random, channels, kernel, stride)
+    }
+
+    /// Draws a case with about `largest` output pixels or less.
+    fn draw_up_to(
+        largest: [usize; 2],
+        random: &mut Random,
+        channels: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+    ) -> Case {
         let dilation = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 1], [1, 3]]);
-        let mut output = [random.below(4) + 1, random.below(9) + 1];
+        let mut output = largest.map(|largest| random.below(largest) + 1);
         let mut input = [0; 2];
         let mut pad = [0; 2];
         for axis in 0..2 {
@@ -216,6 +227,25 @@ fn depthwise() {
                     count +=
                         Case::draw(&mut random, channels, kernel, stride).check_all(backend, &mut random);
                 }
+            }
+        }
+        count
+    });
+}
+
+/// Images of several bands of rows and tiles of columns, for the kernels that work in such.
+#[test]
+fn depthwise_large_images() {
+    suite("depthwise_large_images", |backend| {
+        let mut random = Random(9);
+        let mut count = 0;
+        for (largest, channels) in [([3, 300], 8), ([40, 70], 36), ([20, 20], 200), ([60, 3], 129)] {
+            for (kernel, stride) in [([3, 3], [1, 1]), ([5, 5], [2, 2]), ([6, 3], [3, 1]), ([2, 9], [1, 2])] {
+                if !chosen(&mut random) {
+                    continue;
+                }
+                let case = Case::draw_up_to(largest, &mut random, channels, kernel, stride);
+                count += case.check_all(backend, &mut random);
             }
         }
         count

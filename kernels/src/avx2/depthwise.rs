@@ -1,13 +1,14 @@
 //! Depthwise convolution on pairs of taps: `vpmaddwd` multiplies two vertical neighbours as `i16` and adds them, exact
 //! for all bytes and all differences of weights.
 //!
-//! A block has only eight channels, so that the accumulators of two outputs, a column of taps and all weights of a
-//! 3×3 kernel stay in the sixteen registers.
+//! A block has eight channels, so a vector is a pair of a column. Pairs of rows are interleaved and widened once, for all
+//! outputs that see them, in any column and in either row of the pair (see `depthwise::bands`); then every product is an
+//! instruction that reads its activations in place. Four outputs at a time share the weights, and the packing to bytes.
 
 use core::arch::x86_64::*;
 
 use super::Avx2;
-use crate::depthwise::{ChannelOrder, Columns, DepthwiseKernel, Row};
+use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Group, Row};
 use crate::gemm::{RawStage, finish};
 use crate::simd::{ByteLimits, Simd};
 
@@ -22,51 +23,126 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Natural,
     offsets: [0, 0],
     rows: [row::<false>, row::<true>],
+    bands: Some(Bands { interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
+/// Widens a pair of rows.
 #[target_feature(enable = "avx2")]
-unsafe fn row<const SIGNED: bool>(call: &Row) {
-    // SAFETY: the caller's promises, handed on.
+unsafe fn interleave<const SIGNED: bool>(group: &Group) {
+    // SAFETY: two rows of eight readable channels in each column, and room for a vector for each.
     unsafe {
-        match call.stage {
-            RawStage::Requantize { scale, high, range } => {
-                let bytes = ToBytes {
-                    scale: _mm256_loadu_ps(scale),
-                    high: _mm256_set1_ps(high),
-                    limits: Avx2::byte_limits(range),
-                };
-                by_shape::<ToBytes, SIGNED>(call, bytes);
-            }
-            _ => by_shape::<AnyStage<'_>, SIGNED>(call, AnyStage(call)),
+        let [left, inside, right] = group.columns;
+        let mut to = group.to.cast::<__m256i>();
+        let outside = pair::<SIGNED>(group.padding, group.padding);
+        for _ in 0..left {
+            _mm256_storeu_si256(to, outside);
+            to = to.add(1);
+        }
+        let (upper, lower) = (*group.rows, *group.rows.add(1));
+        let (mut above, mut below) = (upper.base, lower.base);
+        for _ in 0..inside {
+            _mm256_storeu_si256(to, pair::<SIGNED>(above, below));
+            above = above.wrapping_add(upper.step);
+            below = below.wrapping_add(lower.step);
+            to = to.add(1);
+        }
+        for _ in 0..right {
+            _mm256_storeu_si256(to, outside);
+            to = to.add(1);
         }
     }
 }
 
-/// Where the accumulators of output pixel `x` go.
+/// Computes a [`Row`] of interleaved pairs.
+#[target_feature(enable = "avx2")]
+unsafe fn multiply(call: &Row) {
+    // SAFETY: the caller's promises, handed on; stage and limits are a block's.
+    unsafe {
+        match ToBytes::new(call) {
+            Some(sink) => by_size(call, sink),
+            None => multiply_any_stage(call),
+        }
+    }
+}
+
+/// The rarer stages, apart: their code is large, and would cost the others registers and a frame.
+#[target_feature(enable = "avx2")]
+#[inline(never)]
+unsafe fn multiply_any_stage(call: &Row) {
+    // SAFETY: the caller's promises, handed on.
+    unsafe { each_output(call, AnyStage(call), Size::of(call), |g| (*call.sources.add(g)).base) }
+}
+
+/// Computes a [`Row`] of the image, tap by tap: where rows are dilated.
+#[target_feature(enable = "avx2")]
+unsafe fn row<const SIGNED: bool>(call: &Row) {
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        match ToBytes::new(call) {
+            Some(sink) => any_shape::<_, SIGNED>(call, sink),
+            None => any_shape::<_, SIGNED>(call, AnyStage(call)),
+        }
+    }
+}
+
+/// Where accumulators go.
 trait Sink: Copy {
+    /// Whether outputs may be written twice.
+    const REPEATABLE: bool;
+
+    /// Takes the accumulators of `X` outputs from `x` on, one or four.
+    ///
     /// # Safety
     ///
-    /// The CPU has AVX2; `x` is an output of the row; `out` its address.
-    unsafe fn put(self, acc: __m256i, x: usize, out: *mut u8);
+    /// The CPU has AVX2; the outputs are the row's.
+    unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize);
 }
 
 /// [`RawStage::Requantize`], its vectors in registers.
 #[derive(Clone, Copy)]
-struct ToBytes {
+struct ToBytes<'a> {
+    call: &'a Row,
     scale: __m256,
     high: __m256,
     limits: ByteLimits<Avx2>,
 }
 
-impl Sink for ToBytes {
+impl<'a> ToBytes<'a> {
+    /// # Safety
+    ///
+    /// The CPU has AVX2; the stage is a block's.
     #[inline(always)]
-    unsafe fn put(self, acc: __m256i, _: usize, out: *mut u8) {
-        // SAFETY: AVX2 and eight writable bytes, by the caller's promise.
+    unsafe fn new(call: &'a Row) -> Option<ToBytes<'a>> {
+        let RawStage::Requantize { scale, high, range } = call.stage else { return None };
+        // SAFETY: AVX2, and a factor for each channel of the block, by the caller's promise.
         unsafe {
-            let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc), self.scale);
-            let rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, self.high));
-            // Four times the same vector, of which one is stored: the compiler packs it once.
-            Avx2::store_quarter::<0>(out, Avx2::narrow([rounded; 4], &self.limits));
+            let (scale, high) = (_mm256_loadu_ps(scale), _mm256_set1_ps(high));
+            Some(ToBytes { call, scale, high, limits: Avx2::byte_limits(range) })
+        }
+    }
+}
+
+impl Sink for ToBytes<'_> {
+    const REPEATABLE: bool = true;
+
+    #[inline(always)]
+    unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
+        // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
+        unsafe {
+            // Of a single output four times the same vector: the compiler computes it once.
+            let mut rounded = [_mm256_setzero_si256(); 4];
+            for (i, rounded) in rounded.iter_mut().enumerate() {
+                let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i % X]), self.scale);
+                *rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, self.high));
+            }
+            let bytes = Avx2::narrow(rounded, &self.limits);
+            let (stride, out) = (self.call.out_stride, self.call.out.add(x * self.call.out_stride));
+            Avx2::store_quarter::<0>(out, bytes);
+            if X == 4 {
+                Avx2::store_quarter::<1>(out.add(stride), bytes);
+                Avx2::store_quarter::<2>(out.add(2 * stride), bytes);
+                Avx2::store_quarter::<3>(out.add(3 * stride), bytes);
+            }
         }
     }
 }
@@ -76,71 +152,129 @@ impl Sink for ToBytes {
 struct AnyStage<'a>(&'a Row);
 
 impl Sink for AnyStage<'_> {
+    const REPEATABLE: bool = false;
+
     #[inline(always)]
-    unsafe fn put(self, acc: __m256i, x: usize, _: *mut u8) {
-        // SAFETY: AVX2, and an output of the row, by the caller's promise; a block is one vector.
-        unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x, &self.0.places())) }
+    unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
+        for (i, acc) in acc.into_iter().enumerate() {
+            // SAFETY: AVX2, and an output of the row, by the caller's promise; a block is one vector.
+            unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x + i, &self.0.places())) }
+        }
+    }
+}
+
+/// The numbers that the loops over taps depend on.
+#[derive(Clone, Copy)]
+struct Size {
+    groups: usize,
+    width: usize,
+    stride: usize,
+    dilation: usize,
+}
+
+impl Size {
+    fn of(call: &Row) -> Size {
+        let [groups, width] = call.kernel;
+        Size { groups, width, stride: call.stride, dilation: call.dilation }
+    }
+}
+
+/// Common sizes are constants.
+///
+/// # Safety
+///
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn by_size<K: Sink>(call: &Row, sink: K) {
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        match (call.kernel, call.stride, call.dilation) {
+            ([2, 3], 1, 1) => outputs::<K, 2, 3, 1>(call, sink),
+            ([2, 3], 2, 1) => outputs::<K, 2, 3, 2>(call, sink),
+            ([3, 5], 1, 1) => outputs::<K, 3, 5, 1>(call, sink),
+            ([3, 5], 2, 1) => outputs::<K, 3, 5, 2>(call, sink),
+            _ => each_output(call, sink, Size::of(call), |g| (*call.sources.add(g)).base),
+        }
     }
 }
 
 /// # Safety
 ///
-/// As [`RowFn`](crate::depthwise::RowFn).
+/// As [`multiply`], and the row has this size and no dilation.
 #[inline(always)]
-unsafe fn by_shape<K: Sink, const SIGNED: bool>(call: &Row, sink: K) {
-    // SAFETY: the caller's promises, handed on.
+unsafe fn outputs<K: Sink, const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
+    call: &Row,
+    sink: K,
+) {
+    // SAFETY: the caller's promises; there are `GROUPS` sources.
     unsafe {
-        match (call.kernel, call.stride, call.dilation) {
-            ([3, 3], 1, 1) => three_by_three::<K, SIGNED, 1>(call, sink),
-            ([3, 3], 2, 1) => three_by_three::<K, SIGNED, 2>(call, sink),
-            _ => any_shape::<K, SIGNED>(call, sink),
+        let mut rows = [call.padding; GROUPS];
+        for (g, row) in rows.iter_mut().enumerate() {
+            *row = (*call.sources.add(g)).base;
         }
+        let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
+        each_output(call, sink, size, |g| rows[g]);
     }
 }
 
-/// Columns are visited once, left to right: each adds to the outputs that it is a right, middle or left tap of.
+/// Four outputs at a time; what is left one by one, or again with some that are done.
+///
+/// # Safety
+///
+/// As [`multiply`], and the row has this size; `group` gives the address of a group's column 0.
 #[inline(always)]
-unsafe fn three_by_three<K: Sink, const SIGNED: bool, const STRIDE: usize>(call: &Row, sink: K) {
-    // SAFETY: six vectors of weights; the columns are those of the row's taps, and each row of them has eight readable
-    // channels (see `Columns`).
+unsafe fn each_output<K: Sink>(call: &Row, sink: K, size: Size, group: impl Fn(usize) -> *const u8) {
+    // SAFETY: the caller's promises; `x` counts outputs.
     unsafe {
-        let at = call.weights.cast::<__m256i>();
-        let mut weights = [[_mm256_setzero_si256(); 2]; 3];
-        for (kx, weights) in weights.iter_mut().enumerate() {
-            *weights = [_mm256_loadu_si256(at.add(2 * kx)), _mm256_loadu_si256(at.add(2 * kx + 1))];
-        }
         let init = _mm256_loadu_si256(call.init.cast());
-        let mut columns = Columns::<3>::new(call);
-        let mut next = || column::<SIGNED>(columns.next());
-        let mut out = call.out;
-        if STRIDE == 1 {
-            let (first, second) = (next(), next());
-            let mut two_done = taps(taps(init, first, weights[0]), second, weights[1]);
-            let mut one_done = taps(init, second, weights[0]);
-            for x in 0..call.outputs {
-                let column = next();
-                sink.put(taps(two_done, column, weights[2]), x, out);
-                two_done = taps(one_done, column, weights[1]);
-                one_done = taps(init, column, weights[0]);
-                out = out.wrapping_add(call.out_stride);
-            }
-        } else {
-            let mut one_done = taps(init, next(), weights[0]);
-            for x in 0..call.outputs {
-                let (middle, right) = (next(), next());
-                sink.put(taps(taps(one_done, middle, weights[1]), right, weights[2]), x, out);
-                one_done = taps(init, right, weights[0]);
-                out = out.wrapping_add(call.out_stride);
-            }
+        let mut x = 0;
+        while x + 4 <= call.outputs {
+            sink.put(sums::<4>(call, init, size, &group, x), x);
+            x += 4;
+        }
+        if K::REPEATABLE && x < call.outputs && call.outputs >= 4 {
+            x = call.outputs - 4;
+            sink.put(sums::<4>(call, init, size, &group, x), x);
+            return;
+        }
+        while x < call.outputs {
+            sink.put(sums::<1>(call, init, size, &group, x), x);
+            x += 1;
         }
     }
 }
 
-/// The taps of a column, in pairs: rows 0 and 1; row 2 and nothing.
+/// The accumulators of `X` outputs from `x` on.
+///
+/// # Safety
+///
+/// As [`each_output`]; the outputs are the row's.
 #[inline(always)]
-unsafe fn column<const SIGNED: bool>(rows: [*const u8; 3]) -> [__m256i; 2] {
-    // SAFETY: AVX2, and eight readable bytes at each row.
-    unsafe { [pair::<SIGNED>(rows[0], rows[1]), single::<SIGNED>(rows[2])] }
+unsafe fn sums<const X: usize>(
+    call: &Row,
+    init: __m256i,
+    size: Size,
+    group: &impl Fn(usize) -> *const u8,
+    x: usize,
+) -> [__m256i; X] {
+    // SAFETY: `width · groups` vectors of weights; every group has a vector for each column that the row's taps fall on.
+    unsafe {
+        let mut acc = [init; X];
+        let mut weights = call.weights.cast::<__m256i>();
+        let first = call.column.cast_unsigned() + x * size.stride;
+        for kx in 0..size.width {
+            for g in 0..size.groups {
+                let columns = group(g).cast::<__m256i>().add(first + kx * size.dilation);
+                let taps = _mm256_loadu_si256(weights);
+                weights = weights.add(1);
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let pair = _mm256_loadu_si256(columns.add(i * size.stride));
+                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(pair, taps));
+                }
+            }
+        }
+        acc
+    }
 }
 
 #[inline(always)]
@@ -159,16 +293,6 @@ unsafe fn single<const SIGNED: bool>(row: *const u8) -> __m256i {
     unsafe {
         let bytes = _mm_loadl_epi64(row.cast());
         if SIGNED { _mm256_cvtepi8_epi32(bytes) } else { _mm256_cvtepu8_epi32(bytes) }
-    }
-}
-
-#[inline(always)]
-unsafe fn taps(acc: __m256i, column: [__m256i; 2], weights: [__m256i; 2]) -> __m256i {
-    // SAFETY: AVX2, by the caller's promise.
-    unsafe {
-        let upper = _mm256_madd_epi16(column[0], weights[0]);
-        let lower = _mm256_madd_epi16(column[1], weights[1]);
-        _mm256_add_epi32(_mm256_add_epi32(acc, upper), lower)
     }
 }
 
@@ -196,7 +320,7 @@ unsafe fn any_shape<K: Sink, const SIGNED: bool>(call: &Row, sink: K) {
                 }
                 column += call.dilation.cast_signed();
             }
-            sink.put(acc, x, call.out.add(x * call.out_stride));
+            sink.put([acc], x);
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Unpacked,
     offsets: [0, 128],
     rows: [row::<false>, row::<true>],
+    bands: None,
 };
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

@@ -1,7 +1,7 @@
 //! The loops around the kernels.
 
-use super::{MAX_BLOCK, PackedTaps, Row, RowFn, Source};
-use crate::gemm::{Lhs, OutputBlock, PatchRows, RawStage, Stage};
+use super::{DepthwiseKernel, MAX_BLOCK, PackedTaps, Row, RowFn, Source, bands};
+use crate::gemm::{Lhs, OutputBlock, PatchGeometry, PatchRows, RawStage, Stage};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Channels that vectors by channel are padded to a multiple of.
@@ -25,10 +25,24 @@ pub struct Call<'a> {
     pub stage: Stage<'a>,
 }
 
-/// Bytes of scratch that [`run`] needs; `None` if that overflows.
+/// Bytes of scratch that [`run`] needs for images of this geometry; `None` if that overflows.
 #[must_use]
-pub fn scratch_bytes(weights: &PackedTaps) -> Option<usize> {
+pub fn scratch_bytes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<usize> {
+    match bands::passes(weights, geometry) {
+        Some(_) => bands::scratch_bytes(weights, geometry),
+        None => sources_bytes(weights),
+    }
+}
+
+/// Bytes of the sources of a row.
+fn sources_bytes(weights: &PackedTaps) -> Option<usize> {
     weights.kernel_size()[0].checked_mul(size_of::<Source>())
+}
+
+/// Whether [`run`] interleaves rows once for all outputs that see them (see `bands`), rather than for each row of outputs.
+#[must_use]
+pub fn in_bands(weights: &PackedTaps, geometry: &PatchGeometry) -> bool {
+    bands::passes(weights, geometry).is_some()
 }
 
 /// Computes the rows of the output that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -45,7 +59,11 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     let geometry = &call.patches.geometry;
     let [output_height, output_width] = geometry.output;
     let height = geometry.kernel[0];
-    let sources_len = scratch_bytes(call.weights).expect("scratch size overflows");
+    if let Some(passes) = bands::passes(call.weights, geometry) {
+        // SAFETY: `check` has passed, and the block is not empty.
+        return unsafe { bands::run(call, passes, &mut out, scratch) };
+    }
+    let sources_len = sources_bytes(call.weights).expect("scratch size overflows");
     let sources = scratch.bytes(sources_len).as_mut_ptr().cast::<Source>();
 
     let mut row = 0;
@@ -97,10 +115,9 @@ unsafe fn run_row<T: OutputElement>(
     let geometry = &call.patches.geometry;
     let kernel = call.weights.kernel();
     let code = kernel.rows[usize::from(call.signed)];
-    let (stride, dilation) = (geometry.stride[1], geometry.dilation[1]);
     let mut advanced = 0;
     for block in 0..kernel.blocks(geometry.channels) {
-        let (first, channels) = kernel.place(block, geometry.channels);
+        let (first, _) = kernel.place(block, geometry.channels);
         for ky in 0..geometry.kernel[0] {
             // SAFETY: the sources were written by the caller.
             let source = unsafe { &mut *sources.add(ky) };
@@ -108,33 +125,73 @@ unsafe fn run_row<T: OutputElement>(
             source.base = source.base.wrapping_add(first - advanced);
         }
         advanced = first;
-        let (out_stride, out) = (out.row_bytes(), out.address(row, first));
-        // SAFETY: `check` has made sure that channels `first..first + channels` are inside the padding, the initial
-        // accumulators and the stage's slices (padded to 16); blocks of weights are `block_bytes` long; the backend
-        // exists, so its features do.
+        // SAFETY: the caller's promises; the block exists.
         unsafe {
-            let work = Row {
-                sources,
-                kernel: geometry.kernel,
-                padding: call.patches.padding.as_ptr().add(first),
-                column: (x * stride).wrapping_sub(geometry.pad[1]).cast_signed(),
-                width: geometry.input[1],
-                stride,
-                dilation,
-                outputs,
-                channels,
-                weights: call.weights.bytes().as_ptr().add(block * call.weights.block_bytes()),
-                init: call.init.as_ptr().add(first),
-                stage: call.stage.at(0, first),
-                out,
-                out_stride,
-            };
-            let again = block * kernel.block - first;
-            if again > 0 && matches!(work.stage, RawStage::Accumulators { accumulate: true }) {
-                accumulate_rest(code, &work, again);
-            } else {
-                code(&work);
-            }
+            let mut work = work(call, block, sources, outputs, |channel| out.address(row, channel));
+            work.column = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]).cast_signed();
+            work.out_stride = out.row_bytes();
+            call_row(code, &work, kernel, block, geometry.channels);
+        }
+    }
+}
+
+/// The work of a row of outputs for a block of channels, from column 0 on, whose first output `address` finds for the block's
+/// first channel.
+///
+/// # Safety
+///
+/// The call was checked, and the weights have such a block.
+pub(super) unsafe fn work(
+    call: &Call<'_>,
+    block: usize,
+    sources: *const Source,
+    outputs: usize,
+    address: impl FnOnce(usize) -> *mut u8,
+) -> Row {
+    let geometry = &call.patches.geometry;
+    let (first, channels) = call.weights.kernel().place(block, geometry.channels);
+    // SAFETY: `check` has made sure that channels `first..first + channels` are inside the padding, the initial
+    // accumulators and the stage's slices (padded to 16); blocks of weights are `block_bytes` long.
+    unsafe {
+        Row {
+            sources,
+            kernel: geometry.kernel,
+            padding: call.patches.padding.as_ptr().add(first),
+            column: 0,
+            width: geometry.input[1],
+            stride: geometry.stride[1],
+            dilation: geometry.dilation[1],
+            outputs,
+            channels,
+            weights: call.weights.bytes().as_ptr().add(block * call.weights.block_bytes()),
+            init: call.init.as_ptr().add(first),
+            stage: call.stage.at(0, first),
+            out: address(first),
+            out_stride: 0,
+        }
+    }
+}
+
+/// Calls a kernel for a row of a block's, which may step back over channels that are done already.
+///
+/// # Safety
+///
+/// As [`RowFn`], which is one of the kernel's; the block is one of `channels` channels.
+pub(super) unsafe fn call_row(
+    code: RowFn,
+    row: &Row,
+    kernel: &DepthwiseKernel,
+    block: usize,
+    channels: usize,
+) {
+    let (first, _) = kernel.place(block, channels);
+    let again = block * kernel.block - first;
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        if again > 0 && matches!(row.stage, RawStage::Accumulators { accumulate: true }) {
+            accumulate_rest(code, row, again);
+        } else {
+            code(row);
         }
     }
 }
@@ -193,7 +250,7 @@ fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
 }
 
 /// Asserts that the taps' positions, inside the image or not, can be counted in `isize`.
-fn check_extent(geometry: &crate::gemm::PatchGeometry) {
+fn check_extent(geometry: &PatchGeometry) {
     for axis in 0..2 {
         let extent = geometry.output[axis].checked_mul(geometry.stride[axis]).and_then(|outputs| {
             outputs.checked_add(geometry.kernel[axis].checked_mul(geometry.dilation[axis])?)

@@ -14,17 +14,20 @@
 //!    is ever needed.
 //! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
 //!    address for each row of taps; what lies outside the image reads a row of the zero point, so nothing is copied.
+//!    Or, on some backends, rows are first interleaved in scratch, once for all outputs that see them (`bands`).
 //! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
 
+mod bands;
 mod driver;
 mod generic;
 #[cfg(target_arch = "x86_64")]
 mod quads;
 mod weights;
 
-pub use driver::{Call, run, scratch_bytes};
+pub use driver::{Call, in_bands, run, scratch_bytes};
 pub use weights::{PackedTaps, TapsError, TapsView};
 
+pub(crate) use bands::{Bands, Group};
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
 
 #[cfg(target_arch = "x86_64")]
@@ -47,7 +50,7 @@ pub(crate) struct DepthwiseKernel {
     /// Whether a last, partial block is computed by stepping back to a full one (then there are at least `block`
     /// channels), rather than as a shorter one.
     pub(crate) steps_back: bool,
-    /// Vertical taps in a 32-bit lane: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
+    /// Vertical taps in a 32-bit lane, a power of two: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
     pub(crate) group: usize,
     /// The order of a block's channels.
     pub(crate) order: ChannelOrder,
@@ -55,6 +58,8 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) offsets: [i32; 2],
     /// The code for unsigned and for signed activations.
     pub(crate) rows: [RowFn; 2],
+    /// The code that works in bands, for convolutions that are not dilated vertically.
+    pub(crate) bands: Option<Bands>,
 }
 
 /// The order in which the 32-bit lanes of a block hold its channels.

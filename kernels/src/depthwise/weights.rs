@@ -75,6 +75,8 @@ pub struct PackedTaps {
     size: [usize; 2],
     /// Sum of each channel's differences.
     sums: Vec<i32>,
+    /// The packed bytes with their rows moved down by one, two … within the groups, for kernels that work in bands.
+    shifted: Vec<Bytes>,
 }
 
 impl PackedTaps {
@@ -127,7 +129,8 @@ impl PackedTaps {
                 sums[first + channel] = sum;
             }
         }
-        PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums }
+        let shifted = shift(kernel, channels, weights.kernel, &bytes).expect("packed size overflows");
+        PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums, shifted }
     }
 
     /// Taps that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
@@ -168,7 +171,8 @@ impl PackedTaps {
                 sums[first + channel] = sum;
             }
         }
-        Ok(PackedTaps { bytes, kernel, channels, size, sums })
+        let shifted = shift(kernel, channels, size, &bytes).ok_or(TapsError::TooLarge)?;
+        Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted })
     }
 
     /// The initial accumulators: `bias[c] − za·Σ(w − zw)`, with the offset that the kernel adds to activations, mod 2³².
@@ -219,8 +223,43 @@ impl PackedTaps {
 
     /// Bytes of a block of channels.
     pub(super) fn block_bytes(&self) -> usize {
-        self.size[1] * self.size[0].div_ceil(self.kernel.group) * self.kernel.block * 4
+        self.shifted_block_bytes(0)
     }
+
+    fn shifted_block_bytes(&self, shift: usize) -> usize {
+        self.size[1] * (self.size[0] + shift).div_ceil(self.kernel.group) * self.kernel.block * 4
+    }
+
+    /// A block's weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel
+    /// works in bands, 0.
+    pub(super) fn shifted(&self, block: usize, shift: usize) -> *const u8 {
+        let bytes = if shift == 0 { &self.bytes } else { &self.shifted[shift - 1] };
+        bytes[block * self.shifted_block_bytes(shift)..].as_ptr()
+    }
+}
+
+/// See [`PackedTaps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands.
+fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u8]) -> Option<Vec<Bytes>> {
+    if kernel.bands.is_none() {
+        return Some(Vec::new());
+    }
+    let from = Shape::new(kernel, channels, size)?;
+    let tap = 4 / kernel.group;
+    let shifted = |shift: usize| {
+        let to = Shape::new(kernel, channels, [size[0].checked_add(shift)?, size[1]])?;
+        let mut moved = vec![0u8; to.bytes];
+        for block in 0..kernel.blocks(channels) {
+            for channel in 0..kernel.place(block, channels).1 {
+                for (ky, kx) in (0..size[0]).flat_map(|ky| (0..size[1]).map(move |kx| (ky, kx))) {
+                    let source = from.offset(kernel, block, channel, ky, kx);
+                    let target = to.offset(kernel, block, channel, ky + shift, kx);
+                    moved[target..target + tap].copy_from_slice(&bytes[source..source + tap]);
+                }
+            }
+        }
+        Some(Bytes::copy_from(&moved))
+    };
+    (1..kernel.group).map(shifted).collect()
 }
 
 impl core::fmt::Debug for PackedTaps {

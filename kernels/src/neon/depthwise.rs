@@ -18,6 +18,7 @@ pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Natural,
     offsets: [0, 0],
     rows: [row::<false>, row::<true>],
+    bands: None,
 };
 
 /// Channels of a block.

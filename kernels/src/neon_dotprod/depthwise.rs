@@ -20,6 +20,7 @@ pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Natural,
     offsets: [-128, 0],
     rows: [row::<0x80>, row::<0>],
+    bands: None,
 };
 
 /// Channels of a block.

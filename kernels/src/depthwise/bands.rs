@@ -1,0 +1,266 @@
+//! Depthwise convolution in two passes over bands of rows, for kernels that want vertical taps side by side.
+//!
+//! The rows of the image are taken in groups of [`DepthwiseKernel::group`], which begin at multiples of it. Each group is
+//! interleaved once, into a ring in scratch that holds as many groups as an output row sees; outside the image it gets the
+//! zero point. An output row begins somewhere in a group, which one its weights are shifted by ([`PackedTaps::shifted`]); the
+//! taps that the shift leaves empty are zero. So interleaving costs the same whatever the kernel's size, and the second pass
+//! reads whole vectors in place and knows no border.
+//!
+//! Everything happens for [`LEAST_CHANNELS`] channels or more, and a tile of columns at a time, so that the ring stays in the
+//! first-level cache, and for a band of rows, so that the cache lines that other channels share are still near.
+
+use core::mem::MaybeUninit;
+
+use super::driver::{Call, call_row, work};
+use super::{DepthwiseKernel, PackedTaps, Row, Source};
+use crate::gemm::{OutputBlock, PatchGeometry};
+use crate::{OutputElement, Scratch};
+
+/// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
+const LEAST_CHANNELS: usize = 32;
+/// The most blocks that share a ring, where rows are short.
+const MAX_BLOCKS: usize = 16;
+/// Bytes that a ring may take, of a first-level cache of 32 KiB.
+const RING: usize = 16 << 10;
+/// Outputs that a tile has at least, whatever the ring takes.
+const LEAST_OUTPUTS: usize = 8;
+/// Bytes of input and output that a band may take, of a second-level cache of 512 KiB.
+const BAND: usize = 160 << 10;
+/// Output rows that a band has at least: the rows above its first are interleaved again.
+const LEAST_ROWS: usize = 8;
+
+/// The two passes of a kernel.
+pub(crate) struct Bands {
+    /// Interleaves a group of unsigned or signed rows.
+    pub(crate) interleave: [InterleaveFn; 2],
+    /// Computes a [`Row`] whose sources are interleaved groups: its kernel's height counts them, its columns are all inside,
+    /// and a column is [`lane_bytes`] apart from the next.
+    pub(crate) multiply: super::RowFn,
+}
+
+/// # Safety
+///
+/// The CPU has the backend's features, and every pointer of the group is valid as its description says.
+pub(crate) type InterleaveFn = unsafe fn(&Group);
+
+/// One group of rows to be interleaved for one block of channels.
+pub(crate) struct Group {
+    /// The group's rows, as many as the kernel's `group`, at the first column inside the image. A whole block of channels
+    /// is readable at every pixel.
+    pub(crate) rows: *const Source,
+    /// Columns left of the image, inside it, and right of it.
+    pub(crate) columns: [usize; 3],
+    /// What the block's channels are outside the image.
+    pub(crate) padding: *const u8,
+    /// Where the columns go, a 32-bit lane for each of the kernel's channels.
+    pub(crate) to: *mut u8,
+}
+
+/// Bytes of an interleaved column of a block.
+fn lane_bytes(kernel: &DepthwiseKernel) -> usize {
+    4 * kernel.block
+}
+
+/// How a convolution is cut.
+struct Cut {
+    /// Output columns of a tile.
+    outputs: usize,
+    /// Groups in the ring.
+    slots: usize,
+    /// Bytes of a group of a block.
+    stride: usize,
+    /// Blocks that share a ring.
+    blocks: usize,
+}
+
+impl Cut {
+    fn new(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<Cut> {
+        let kernel = weights.kernel();
+        let slots = geometry.kernel[0].checked_add(kernel.group - 1)?.div_ceil(kernel.group);
+        let (width, stride) = (geometry.output[1].max(1), geometry.stride[1]);
+        let halo = (geometry.kernel[1] - 1).checked_mul(geometry.dilation[1])?.checked_add(1)?;
+        let column = slots.checked_mul(lane_bytes(kernel))?;
+        let whole = (width - 1).checked_mul(stride)?.checked_add(halo)?.checked_mul(column)?;
+        let least = (LEAST_CHANNELS / kernel.block).clamp(1, MAX_BLOCKS);
+        let blocks = (RING / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(geometry.channels));
+        let fit = (RING / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
+        let outputs = width.div_ceil(width.div_ceil(fit.max(LEAST_OUTPUTS)));
+        let columns = (outputs - 1).checked_mul(stride)?.checked_add(halo)?;
+        Some(Cut { outputs, slots, stride: columns.checked_mul(lane_bytes(kernel))?, blocks })
+    }
+
+    /// Bytes of scratch: the ring, then the sources of a group and of an output row.
+    fn bytes(&self, kernel: &DepthwiseKernel) -> Option<usize> {
+        let ring = self.slots.checked_mul(self.stride)?.checked_mul(self.blocks)?;
+        self.slots.checked_add(kernel.group)?.checked_mul(size_of::<Source>())?.checked_add(ring)
+    }
+}
+
+/// The passes, if the convolution is computed in bands.
+pub(super) fn passes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<&'static Bands> {
+    let bands = weights.kernel().bands.as_ref()?;
+    (geometry.dilation[0] == 1).then_some(bands)
+}
+
+/// Bytes of scratch that [`run`] needs.
+pub(super) fn scratch_bytes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<usize> {
+    Cut::new(weights, geometry)?.bytes(weights.kernel())
+}
+
+/// A rectangle of output pixels of one image.
+#[derive(Clone, Copy)]
+struct Area {
+    image: usize,
+    rows: [usize; 2],
+    columns: [usize; 2],
+}
+
+/// Computes the rows of the output that `out` covers.
+///
+/// # Safety
+///
+/// `check` has passed, the block is not empty, and `passes` are those of the weights.
+pub(super) unsafe fn run<T: OutputElement>(
+    call: &Call<'_>,
+    passes: &Bands,
+    out: &mut OutputBlock<'_, T>,
+    scratch: &mut Scratch,
+) {
+    let geometry = &call.patches.geometry;
+    let cut = Cut::new(call.weights, geometry).expect("scratch size overflows");
+    let scratch =
+        scratch.bytes(cut.bytes(call.weights.kernel()).expect("scratch size overflows")).as_mut_ptr();
+    let [height, width] = geometry.output;
+    let pixel_bytes = geometry.channels.saturating_mul(1 + size_of::<T>());
+    let band = (BAND / width.saturating_mul(pixel_bytes).max(1)).max(LEAST_ROWS);
+    let (mut pixel, end) = (out.first_row(), out.first_row() + out.rows());
+    while pixel < end {
+        let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
+        // The rest of a row, or as many whole rows as there are.
+        let (rows, columns) = if x > 0 || end - pixel < width {
+            (1, (width - x).min(end - pixel))
+        } else {
+            (((end - pixel) / width).min(height - y).min(band), width)
+        };
+        let mut column = x;
+        while column < x + columns {
+            let last = (column + cut.outputs).min(x + columns);
+            let area = Area { image, rows: [y, y + rows], columns: [column, last] };
+            let mut block = 0;
+            while block < call.weights.kernel().blocks(geometry.channels) {
+                // SAFETY: the area is inside the block, at most `cut.outputs` wide; scratch is as large as `cut` asks for.
+                unsafe { run_area(call, passes, &cut, &area, block, out, scratch) };
+                block += cut.blocks;
+            }
+            column = last;
+        }
+        pixel += if rows == 1 { columns } else { rows * width };
+    }
+}
+
+/// Computes an area for `cut.blocks` blocks of channels, or those that are left.
+///
+/// # Safety
+///
+/// As [`run`]; the area's pixels are in `out`; `scratch` is aligned to 64 bytes and as large as `cut` says.
+unsafe fn run_area<T: OutputElement>(
+    call: &Call<'_>,
+    passes: &Bands,
+    cut: &Cut,
+    area: &Area,
+    first_block: usize,
+    out: &mut OutputBlock<'_, T>,
+    scratch: *mut u8,
+) {
+    let geometry = &call.patches.geometry;
+    let weights = call.weights;
+    let kernel = weights.kernel();
+    let blocks = cut.blocks.min(kernel.blocks(geometry.channels) - first_block);
+    let (group, group_bits) = (kernel.group.cast_signed(), kernel.group.trailing_zeros());
+    // SAFETY: the sources lie behind the ring, whose size is a multiple of their alignment.
+    let (rows, sources) = unsafe {
+        let rows = scratch.add(cut.slots * cut.stride * cut.blocks).cast::<Source>();
+        (rows, rows.add(kernel.group))
+    };
+    let row_in_image = area.image * geometry.output[0] + area.rows[0];
+    let pixel = row_in_image * geometry.output[1] + area.columns[0] - out.first_row();
+    let outputs = area.columns[1] - area.columns[0];
+    // Columns of the input: where the area's begin, and how many of them lie left of the image and inside it.
+    let first = (area.columns[0] * geometry.stride[1]).cast_signed() - geometry.pad[1].cast_signed();
+    let columns = (outputs - 1) * geometry.stride[1] + (geometry.kernel[1] - 1) * geometry.dilation[1] + 1;
+    let left = first.min(0).unsigned_abs().min(columns);
+    let start = first.max(0).cast_unsigned();
+    let inside = geometry.input[1].saturating_sub(start).min(columns - left);
+
+    let mut works = [const { MaybeUninit::<Row>::uninit() }; MAX_BLOCKS];
+    for (index, slot) in works[..blocks].iter_mut().enumerate() {
+        let address = |channel| out.address(pixel, channel);
+        // SAFETY: the caller's promises; the block exists.
+        let mut row = unsafe { work(call, first_block + index, sources, outputs, address) };
+        (row.column, row.width, row.out_stride) = (0, columns, out.row_bytes());
+        slot.write(row);
+    }
+
+    let mut next = isize::MIN;
+    for y in area.rows[0]..area.rows[1] {
+        // The row of the input under the first taps: the row `shift` of group `first_group`.
+        let top = (y * geometry.stride[0]).cast_signed() - geometry.pad[0].cast_signed();
+        let (first_group, shift) = (top >> group_bits, (top & (group - 1)).cast_unsigned());
+        let groups = (geometry.kernel[0] + shift + kernel.group - 1) >> group_bits;
+        // One division a row: the other groups of the row are less than `slots` away.
+        let first_slot = first_group.rem_euclid(cut.slots.cast_signed()).cast_unsigned();
+        let slot = |index: isize| {
+            let slot = first_slot + (index - first_group).cast_unsigned();
+            if slot < cut.slots { slot } else { slot - cut.slots }
+        };
+        next = next.max(first_group);
+        while next < first_group + groups.cast_signed() {
+            for index in 0..blocks {
+                let (channel, _) = kernel.place(first_block + index, geometry.channels);
+                for row in 0..kernel.group {
+                    let source = source(call, area.image, next * group + row.cast_signed(), start, channel);
+                    // SAFETY: scratch has room for a group's sources.
+                    unsafe { rows.add(row).write(source) };
+                }
+                // SAFETY: the rows are those of the image or its padding; a slot of the ring holds the area's columns.
+                unsafe {
+                    (passes.interleave[usize::from(call.signed)])(&Group {
+                        rows,
+                        columns: [left, inside, columns - left - inside],
+                        padding: call.patches.padding.as_ptr().add(channel),
+                        to: scratch.add((index * cut.slots + slot(next)) * cut.stride),
+                    });
+                }
+            }
+            next += 1;
+        }
+        for (index, row) in works[..blocks].iter_mut().enumerate() {
+            // SAFETY: the row was written above; its groups are in the ring, and no two of them in one slot; the output row
+            // is in the block.
+            unsafe {
+                let row = row.assume_init_mut();
+                for g in 0..groups {
+                    let at = (index * cut.slots + slot(first_group + g.cast_signed())) * cut.stride;
+                    sources.add(g).write(Source { base: scratch.add(at), step: lane_bytes(kernel) });
+                }
+                row.kernel[0] = groups;
+                row.weights = weights.shifted(first_block + index, shift);
+                call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
+                row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
+            }
+        }
+    }
+}
+
+/// The block's channels in row `y` of an image, from column `start` on; or its padding.
+fn source(call: &Call<'_>, image: usize, y: isize, start: usize, channel: usize) -> Source {
+    let patches = &call.patches;
+    let geometry = &patches.geometry;
+    let (base, step) = if y.cast_unsigned() < geometry.input[0] {
+        let row = (image * geometry.input[0] + y.cast_unsigned()) * geometry.input[1];
+        (patches.data.as_ptr().wrapping_add((row + start) * geometry.channels), geometry.channels)
+    } else {
+        (patches.padding.as_ptr(), 0)
+    };
+    Source { base: base.wrapping_add(channel), step }
+}
