@@ -1,6 +1,6 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
-use super::{RawStage, Tile};
+use super::{PANEL, RawStage, Tile};
 use crate::simd::Simd;
 
 /// Repeats a block for row 0, 1, … 15, with the row's number as a constant, while it is below `$rows`: accumulators
@@ -15,19 +15,49 @@ macro_rules! for_each_row {
 }
 pub(crate) use for_each_row;
 
-/// Narrows the integers that a block makes of the vector that begins at column `$at`, four vectors at a time, and stores
-/// those of a row that are the tile's.
-macro_rules! put_bytes {
-    ($S:ident, $tile:ident, $out:ident, $vectors:ident, $limits:ident, $at:ident => $integer:block) => {
-        for column in (0..$tile.columns).step_by(4 * $S::LANES) {
-            let mut group = [$S::splat(0); 4];
-            for (i, y) in group.iter_mut().enumerate() {
-                // Past the last vector of the row, that one again.
-                let $at = (column + i * $S::LANES).min(($vectors - 1) * $S::LANES);
-                *y = $integer;
+/// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit words.
+macro_rules! put_words {
+    (
+        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
+        ($x:ident, $row:ident, $column:ident) => $words:block
+    ) => {
+        for $row in 0..$tile.rows {
+            let out = $tile.out_row($row).cast::<i32>();
+            for v in 0..$vectors {
+                let $column = v * $S::LANES;
+                let $x = $S::load($acc.add($row * $vectors * $S::LANES + $column));
+                let words = $words;
+                let count = $tile.columns.saturating_sub($column).min($S::LANES);
+                put_i32::<$S>(words, out.wrapping_add($column), count, $accumulate);
             }
-            let count = ($tile.columns - column).min(4 * $S::LANES);
-            $S::store_first($out.add(column), $S::narrow(group, &$limits), count);
+        }
+    };
+}
+
+/// Narrows the integers that a block makes of the vector `$x` of accumulators in memory, from `$column` on, four vectors at
+/// a time, and stores those of a row that are the tile's.
+macro_rules! put_bytes {
+    (
+        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $limits:ident,
+        ($x:ident, $column:ident) => $integer:block
+    ) => {
+        for row in 0..$tile.rows {
+            let out = $tile.out_row(row);
+            for first in (0..$vectors).step_by(4) {
+                let start = first * $S::LANES;
+                if start >= $tile.columns {
+                    break;
+                }
+                let mut group = [$S::splat(0); 4];
+                for (i, y) in group.iter_mut().enumerate() {
+                    // Past the last vector of the row, that one again.
+                    let $column = (first + i).min($vectors - 1) * $S::LANES;
+                    let $x = $S::load($acc.add(row * $vectors * $S::LANES + $column));
+                    *y = $integer;
+                }
+                let count = ($tile.columns - start).min(4 * $S::LANES);
+                $S::store_first(out.add(start), $S::narrow(group, &$limits), count);
+            }
         }
     };
 }
@@ -147,52 +177,57 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
 /// As [`finish`]; `acc` is valid for the tile's rows.
 #[inline(always)]
 pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
-    for r in 0..tile.rows {
-        // SAFETY: there are `vectors` vectors of accumulators and of what a stage has for the columns; vectors of the output
-        // are touched only as far as `columns` covers them.
-        unsafe {
-            let acc = acc.add(r * vectors * S::LANES);
-            let out = tile.out_row(r);
-            match tile.stage {
-                RawStage::Accumulators { accumulate } => {
-                    for column in (0..tile.columns).step_by(S::LANES) {
-                        let x = S::load(acc.add(column));
-                        let count = (tile.columns - column).min(S::LANES);
-                        put_i32::<S>(x, out.cast::<i32>().add(column), count, accumulate);
+    // SAFETY: the caller's promises.
+    unsafe {
+        // Most tiles are a panel wide, and a number that the compiler knows makes them faster.
+        if vectors == PANEL / S::LANES {
+            rows_in_memory::<S>(acc, PANEL / S::LANES, tile);
+        } else {
+            rows_in_memory::<S>(acc, vectors, tile);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`in_memory`].
+#[inline(always)]
+unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
+    // SAFETY: there are `vectors` vectors of accumulators a row, and of what a stage has for the columns; vectors of the
+    // output are touched only as far as `columns` covers them.
+    unsafe {
+        match tile.stage {
+            RawStage::Accumulators { accumulate } => {
+                put_words!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
+            }
+            RawStage::Requantize { scale, high, range } => {
+                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
+                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
+                    requantize::<S>(x, S::load_f(scale.add(column)), high)
+                });
+            }
+            RawStage::RequantizeFixed { multiplier, shift, high, range } => {
+                let (high, limits) = (S::splat(high), S::byte_limits(range));
+                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
+                    let (multiplier, shift) = (S::load(multiplier.add(column)), S::load(shift.add(column)));
+                    let none = S::splat(0);
+                    let shifted = S::shift_left(x, S::max(shift, none));
+                    let product = S::rounding_doubling_high_mul(shifted, multiplier);
+                    S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), high)
+                });
+            }
+            RawStage::Dequantize { scale, row_scale, bias, low, high } => {
+                let (low, high) = (S::splat_f(low), S::splat_f(high));
+                put_words!(S, tile, acc, vectors, false, (x, row, column) => {
+                    let mut y = S::mul_f(S::to_f32(x), S::load_f(scale.add(column)));
+                    if !row_scale.is_null() {
+                        y = S::mul_f(y, S::splat_f(*row_scale.add(row)));
                     }
-                }
-                RawStage::Requantize { scale, high, range } => {
-                    let (high, limits) = (S::splat_f(high), S::byte_limits(range));
-                    put_bytes!(S, tile, out, vectors, limits, at => {
-                        requantize::<S>(S::load(acc.add(at)), S::load_f(scale.add(at)), high)
-                    });
-                }
-                RawStage::RequantizeFixed { multiplier, shift, high, range } => {
-                    let (high, limits) = (S::splat(high), S::byte_limits(range));
-                    put_bytes!(S, tile, out, vectors, limits, at => {
-                        let (x, none) = (S::load(acc.add(at)), S::splat(0));
-                        let (multiplier, shift) = (S::load(multiplier.add(at)), S::load(shift.add(at)));
-                        let shifted = S::shift_left(x, S::max(shift, none));
-                        let product = S::rounding_doubling_high_mul(shifted, multiplier);
-                        S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), high)
-                    });
-                }
-                RawStage::Dequantize { scale, row_scale, bias, low, high } => {
-                    let (low, high) = (S::splat_f(low), S::splat_f(high));
-                    for column in (0..tile.columns).step_by(S::LANES) {
-                        let mut y =
-                            S::mul_f(S::to_f32(S::load(acc.add(column))), S::load_f(scale.add(column)));
-                        if !row_scale.is_null() {
-                            y = S::mul_f(y, S::splat_f(*row_scale.add(r)));
-                        }
-                        if !bias.is_null() {
-                            y = S::add_f(y, S::load_f(bias.add(column)));
-                        }
-                        let y = S::to_bits(S::min_f(S::max_f(y, low), high));
-                        let count = (tile.columns - column).min(S::LANES);
-                        put_i32::<S>(y, out.cast::<i32>().add(column), count, false);
+                    if !bias.is_null() {
+                        y = S::add_f(y, S::load_f(bias.add(column)));
                     }
-                }
+                    S::to_bits(S::min_f(S::max_f(y, low), high))
+                });
             }
         }
     }
@@ -252,7 +287,7 @@ unsafe fn put_i32<S: Simd>(x: S::I, out: *mut i32, count: usize, accumulate: boo
     unsafe {
         if count == S::LANES {
             S::store(out, if accumulate { S::add(x, S::load(out)) } else { x });
-        } else {
+        } else if count > 0 {
             S::store_some(out, if accumulate { S::add(x, S::load_some(out, count)) } else { x }, count);
         }
     }
