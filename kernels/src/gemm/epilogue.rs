@@ -108,15 +108,15 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
                 if accumulate {
                     for_each_row!(R, ROW => {
                         let out = tile.out_row(ROW).cast::<i32>();
-                        for v in 0..V {
-                            acc[ROW][v] = S::add(acc[ROW][v], S::load(out.add(v * S::LANES)));
+                        for (v, x) in acc[ROW].iter_mut().enumerate() {
+                            *x = S::add(*x, S::load(out.add(v * S::LANES)));
                         }
                     });
                 }
                 for_each_row!(R, ROW => {
                     let out = tile.out_row(ROW).cast::<i32>();
-                    for v in 0..V {
-                        S::store(out.add(v * S::LANES), acc[ROW][v]);
+                    for (v, &x) in acc[ROW].iter().enumerate() {
+                        S::store(out.add(v * S::LANES), x);
                     }
                 });
             }
