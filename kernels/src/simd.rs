@@ -5,6 +5,7 @@
 //! entry, and the reason why nothing here is called through a pointer.
 
 use crate::ElementType;
+use crate::gemm::Finish;
 
 /// The most lanes of any vector.
 const MAX_LANES: usize = 16;
@@ -16,7 +17,7 @@ const MAX_LANES: usize = 16;
 /// Every function requires that the CPU has the ISA's features, and that a pointer is valid for the `LANES` elements
 /// that it addresses (no alignment is required). Implementations must give exactly the result that the scalar
 /// description says, for every input that it allows: the promise of equal bits rests here.
-pub(crate) unsafe trait Simd: Copy + 'static {
+pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `LANES` lanes of `i32`.
     type I: Copy;
     /// `LANES` lanes of `f32`.

@@ -6,7 +6,8 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
 use crate::gemm::{
-    ByteRows, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row,
+    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish,
+    for_each_row, in_memory,
 };
 
 const GROUP: usize = 2;
@@ -26,6 +27,16 @@ pub(super) const TABLE: GemmTable = GemmTable {
     cost: TileCost { dot: 9, row: 4, panel: 8 },
     narrow: Some(&super::narrow::TABLE),
 };
+
+// SAFETY: the function is `in_memory`, with the features of `Avx2`.
+unsafe impl Finish for Avx2 {
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Avx2>(acc, vectors, tile) }
+    }
+}
 
 /// `R` rows by `V / 2` panels. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of weights, a
 /// broadcast pair and a product.

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use super::Avx512;
 use crate::gemm::dot4::{self, Dot4};
-use crate::gemm::{GemmTable, Layout, Tile, TileCost, TileRows};
+use crate::gemm::{Finish, GemmTable, Layout, Tile, TileCost, TileRows, in_memory};
 use crate::simd::Simd;
 
 /// The kernels of `$rows` rows by each number of panels.
@@ -53,6 +53,16 @@ unsafe impl Dot4 for DotZmm {
     unsafe fn flip(a: __m512i, top_bits: *const i32) -> __m512i {
         // SAFETY: the caller promises AVX-512F and the top bits.
         unsafe { _mm512_xor_si512(a, Avx512::load(top_bits)) }
+    }
+}
+
+// SAFETY: the function is `in_memory`, with the features of `Avx512`.
+unsafe impl Finish for Avx512 {
+    #[inline(never)]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Avx512>(acc, vectors, tile) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
-use super::{RawStage, Tile};
+use super::{PANEL, RawStage, Tile};
 use crate::simd::Simd;
 
 /// Repeats a block for row 0, 1, … 15, with the row's number as a constant, while it is below `$rows`: accumulators
@@ -15,63 +15,70 @@ macro_rules! for_each_row {
 }
 pub(crate) use for_each_row;
 
-/// Runs a block for every row that is to be stored, with its number, its accumulators and the number of its columns. Of a
-/// whole tile the accumulators stay in registers and the columns are a constant; those of a partial one, which is rare or
-/// small, go through memory, in a loop that takes little code.
-macro_rules! each_row {
-    ($S:ident, $R:ident, $V:ident, $tile:ident, $acc:ident, ($r:ident, $row:ident, $columns:ident) => $body:block) => {
-        if $tile.rows == $R && $tile.columns == $V * $S::LANES {
-            let $columns = $V * $S::LANES;
-            for_each_row!($R, ROW => {
-                let ($r, $row) = (ROW, $acc[ROW]);
-                $body
-            });
-        } else {
-            let $columns = $tile.columns;
-            let memory = $acc;
-            for ($r, &$row) in memory.iter().enumerate().take($tile.rows) {
-                $body
+/// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit words.
+macro_rules! put_words {
+    (
+        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
+        ($x:ident, $row:ident, $column:ident) => $words:block
+    ) => {
+        for $row in 0..$tile.rows {
+            let out = $tile.out_row($row).cast::<i32>();
+            for v in 0..$vectors {
+                let $column = v * $S::LANES;
+                let $x = $S::load($acc.add($row * $vectors * $S::LANES + $column));
+                let words = $words;
+                let count = $tile.columns.saturating_sub($column).min($S::LANES);
+                put_i32::<$S>(words, out.wrapping_add($column), count, $accumulate);
             }
         }
     };
 }
 
-/// Narrows the integers that a block makes of accumulators `x` of vector `v`, and stores them. Of a whole tile, four vectors
-/// at a time, in the order of its rows; of a partial one as in [`each_row`].
+/// Narrows the integers that a block makes of the vector `$x` of accumulators in memory, from `$column` on, four vectors at
+/// a time, and stores those of a row that are the tile's.
 macro_rules! put_bytes {
-    ($S:ident, $R:ident, $V:ident, $tile:ident, $acc:ident, $limits:ident, ($x:ident, $v:ident) => $integer:expr) => {
-        if $tile.rows == $R && $tile.columns == $V * $S::LANES {
-            for_each_row!(($R * $V).div_ceil(4), GROUP => {
+    (
+        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $limits:ident,
+        ($x:ident, $column:ident) => $integer:block
+    ) => {
+        for row in 0..$tile.rows {
+            let out = $tile.out_row(row);
+            for first in (0..$vectors).step_by(4) {
+                let start = first * $S::LANES;
+                if start >= $tile.columns {
+                    break;
+                }
                 let mut group = [$S::splat(0); 4];
                 for (i, y) in group.iter_mut().enumerate() {
-                    // Past the last vector of the tile, that one again.
-                    let i = if 4 * GROUP + i < $R * $V { 4 * GROUP + i } else { $R * $V - 1 };
-                    let ($x, $v) = ($acc[i / $V][i % $V], i % $V);
+                    // Past the last vector of the row, that one again.
+                    let $column = (first + i).min($vectors - 1) * $S::LANES;
+                    let $x = $S::load($acc.add(row * $vectors * $S::LANES + $column));
                     *y = $integer;
                 }
-                store_group::<$S, $R, $V>($S::narrow(group, &$limits), $tile, 4 * GROUP);
-            });
-        } else {
-            let memory = $acc;
-            for (r, row) in memory.iter().enumerate().take($tile.rows) {
-                for first in (0..$V).step_by(4) {
-                    let mut group = [$S::splat(0); 4];
-                    for (i, y) in group.iter_mut().enumerate() {
-                        let $v = (first + i).min($V - 1);
-                        let $x = row[$v];
-                        *y = $integer;
-                    }
-                    let column = first * $S::LANES;
-                    let out = $tile.out_row(r).wrapping_add(column);
-                    let count = $tile.columns.saturating_sub(column).min(4 * $S::LANES);
-                    $S::store_first(out, $S::narrow(group, &$limits), count);
-                }
+                let count = ($tile.columns - start).min(4 * $S::LANES);
+                $S::store_first(out.add(start), $S::narrow(group, &$limits), count);
             }
         }
     };
 }
 
-/// Takes the accumulators of a tile (without the initial ones) through its stage and stores them.
+/// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
+///
+/// # Safety
+///
+/// [`finish_in_memory`](Self::finish_in_memory) is [`in_memory`], compiled for the ISA's features.
+pub(crate) unsafe trait Finish {
+    /// [`in_memory`]. It must not be inlined: it is compiled once, where [`finish`] is a part of every tile.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile);
+}
+
+/// Takes the accumulators of a tile (without the initial ones) through its stage and stores them. Those of a whole tile
+/// stay in registers; those of a partial one, and of fixed-point arithmetic, go through memory, in a loop that takes
+/// little code.
 ///
 /// `V` vectors make a row of the tile: `panels · PANEL / S::LANES`.
 ///
@@ -81,7 +88,7 @@ macro_rules! put_bytes {
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
     // SAFETY: the tile has V·LANES = P·PANEL initial accumulators and weight zeros, R row sums, and as many scales and
-    // biases; output is addressed within `rows` and `columns` only (see `put`).
+    // biases; all of the output of a whole tile is addressed, of others what `in_memory` does.
     unsafe {
         if !tile.weight_zeros.is_null() {
             let mut zeros = [S::splat(0); V];
@@ -95,49 +102,146 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
                 }
             });
         }
+        let whole = tile.rows == R && tile.columns == V * S::LANES;
         match tile.stage {
-            RawStage::Accumulators { accumulate } => each_row!(S, R, V, tile, acc, (r, row, columns) => {
-                put_i32::<S, V>(row, tile.out_row(r).cast(), columns, accumulate);
-            }),
-            RawStage::Requantize { scale, high, range } => {
+            RawStage::Accumulators { accumulate } if whole => {
+                if accumulate {
+                    for_each_row!(R, ROW => {
+                        let out = tile.out_row(ROW).cast::<i32>();
+                        for (v, x) in acc[ROW].iter_mut().enumerate() {
+                            *x = S::add(*x, S::load(out.add(v * S::LANES)));
+                        }
+                    });
+                }
+                for_each_row!(R, ROW => {
+                    let out = tile.out_row(ROW).cast::<i32>();
+                    for (v, &x) in acc[ROW].iter().enumerate() {
+                        S::store(out.add(v * S::LANES), x);
+                    }
+                });
+            }
+            RawStage::Requantize { scale, high, range } if whole => {
                 let (high, limits) = (S::splat_f(high), S::byte_limits(range));
                 let mut scales = [high; V];
                 for (v, x) in scales.iter_mut().enumerate() {
                     *x = S::load_f(scale.add(v * S::LANES));
                 }
-                put_bytes!(S, R, V, tile, acc, limits, (x, v) => {
-                    S::round(S::min_f(S::mul_f(S::to_f32(x), scales[v]), high))
+                // Four vectors at a time, in the order of the tile's rows.
+                for_each_row!((R * V).div_ceil(4), GROUP => {
+                    let mut group = [S::splat(0); 4];
+                    for (i, y) in group.iter_mut().enumerate() {
+                        // Past the last vector of the tile, that one again.
+                        let i = if 4 * GROUP + i < R * V { 4 * GROUP + i } else { R * V - 1 };
+                        *y = requantize::<S>(acc[i / V][i % V], scales[i % V], high);
+                    }
+                    store_group::<S, R, V>(S::narrow(group, &limits), tile, 4 * GROUP);
+                });
+            }
+            RawStage::Dequantize { scale, row_scale, bias, low, high } if whole => {
+                let (low, high) = (S::splat_f(low), S::splat_f(high));
+                for_each_row!(R, ROW => {
+                    let mut real = [low; V];
+                    for (v, y) in real.iter_mut().enumerate() {
+                        *y = S::mul_f(S::to_f32(acc[ROW][v]), S::load_f(scale.add(v * S::LANES)));
+                    }
+                    if !row_scale.is_null() {
+                        let factor = S::splat_f(*row_scale.add(ROW));
+                        for y in &mut real {
+                            *y = S::mul_f(*y, factor);
+                        }
+                    }
+                    if !bias.is_null() {
+                        for (v, y) in real.iter_mut().enumerate() {
+                            *y = S::add_f(*y, S::load_f(bias.add(v * S::LANES)));
+                        }
+                    }
+                    let out = tile.out_row(ROW).cast::<f32>();
+                    for (v, &y) in real.iter().enumerate() {
+                        S::store_f(out.add(v * S::LANES), S::min_f(S::max_f(y, low), high));
+                    }
+                });
+            }
+            _ => {
+                let memory = acc;
+                S::finish_in_memory(memory.as_ptr().cast(), V, tile);
+            }
+        }
+    }
+}
+
+/// Takes accumulators in memory, `vectors` vectors a row, through the tile's stage and stores them: for any stage and any
+/// number of rows and columns.
+///
+/// # Safety
+///
+/// As [`finish`]; `acc` is valid for the tile's rows.
+#[inline(always)]
+pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        // Most tiles are a panel wide, and a number that the compiler knows makes them faster.
+        if vectors == PANEL / S::LANES {
+            rows_in_memory::<S>(acc, PANEL / S::LANES, tile);
+        } else {
+            rows_in_memory::<S>(acc, vectors, tile);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`in_memory`].
+#[inline(always)]
+unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
+    // SAFETY: there are `vectors` vectors of accumulators a row, and of what a stage has for the columns; vectors of the
+    // output are touched only as far as `columns` covers them.
+    unsafe {
+        match tile.stage {
+            RawStage::Accumulators { accumulate } => {
+                put_words!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
+            }
+            RawStage::Requantize { scale, high, range } => {
+                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
+                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
+                    requantize::<S>(x, S::load_f(scale.add(column)), high)
                 });
             }
             RawStage::RequantizeFixed { multiplier, shift, high, range } => {
                 let (high, limits) = (S::splat(high), S::byte_limits(range));
-                put_bytes!(S, R, V, tile, acc, limits, (x, v) => {
-                    let shift = S::load(shift.add(v * S::LANES));
+                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
+                    let (multiplier, shift) = (S::load(multiplier.add(column)), S::load(shift.add(column)));
                     let none = S::splat(0);
                     let shifted = S::shift_left(x, S::max(shift, none));
-                    let product = S::rounding_doubling_high_mul(shifted, S::load(multiplier.add(v * S::LANES)));
+                    let product = S::rounding_doubling_high_mul(shifted, multiplier);
                     S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), high)
                 });
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
                 let (low, high) = (S::splat_f(low), S::splat_f(high));
-                each_row!(S, R, V, tile, acc, (r, row, columns) => {
-                    let mut real = [low; V];
-                    for (v, y) in real.iter_mut().enumerate() {
-                        *y = S::mul_f(S::to_f32(row[v]), S::load_f(scale.add(v * S::LANES)));
-                        if !row_scale.is_null() {
-                            *y = S::mul_f(*y, S::splat_f(*row_scale.add(r)));
-                        }
-                        if !bias.is_null() {
-                            *y = S::add_f(*y, S::load_f(bias.add(v * S::LANES)));
-                        }
-                        *y = S::min_f(S::max_f(*y, low), high);
+                put_words!(S, tile, acc, vectors, false, (x, row, column) => {
+                    let mut y = S::mul_f(S::to_f32(x), S::load_f(scale.add(column)));
+                    if !row_scale.is_null() {
+                        y = S::mul_f(y, S::splat_f(*row_scale.add(row)));
                     }
-                    put_f32::<S, V>(real, tile.out_row(r).cast(), columns);
+                    if !bias.is_null() {
+                        y = S::add_f(y, S::load_f(bias.add(column)));
+                    }
+                    S::to_bits(S::min_f(S::max_f(y, low), high))
                 });
             }
         }
     }
+}
+
+/// The integer that an accumulator becomes before the zero point is added: scaled, at most `high`, rounded.
+///
+/// # Safety
+///
+/// The features of `S`.
+#[inline(always)]
+unsafe fn requantize<S: Simd>(x: S::I, scale: S::F, high: S::F) -> S::I {
+    // SAFETY: the caller promises the features.
+    unsafe { S::round(S::min_f(S::mul_f(S::to_f32(x), scale), high)) }
 }
 
 /// Stores the bytes of four vectors of a whole tile, from vector `first` in the order of its rows on.
@@ -172,40 +276,19 @@ unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile
     }
 }
 
+/// Stores the first `count` lanes, or adds them to what is there.
+///
 /// # Safety
 ///
-/// `out` is valid for `columns ≤ V·LANES` writes (and reads, to accumulate).
+/// The features of `S`; `out` is valid for `count ≤ LANES` writes (and reads, to accumulate).
 #[inline(always)]
-unsafe fn put_i32<S: Simd, const V: usize>(row: [S::I; V], out: *mut i32, columns: usize, accumulate: bool) {
-    // SAFETY: vectors are touched only as far as `columns` covers them.
+unsafe fn put_i32<S: Simd>(x: S::I, out: *mut i32, count: usize, accumulate: bool) {
+    // SAFETY: lanes are touched only as far as `count` covers them.
     unsafe {
-        for (v, x) in row.into_iter().enumerate() {
-            let at = out.add(v * S::LANES);
-            let count = columns.saturating_sub(v * S::LANES);
-            if count >= S::LANES {
-                S::store(at, if accumulate { S::add(x, S::load(at)) } else { x });
-            } else if count > 0 {
-                S::store_some(at, if accumulate { S::add(x, S::load_some(at, count)) } else { x }, count);
-            }
-        }
-    }
-}
-
-/// # Safety
-///
-/// `out` is valid for `columns ≤ V·LANES` writes.
-#[inline(always)]
-unsafe fn put_f32<S: Simd, const V: usize>(row: [S::F; V], out: *mut f32, columns: usize) {
-    // SAFETY: as in `put_i32`.
-    unsafe {
-        for (v, x) in row.into_iter().enumerate() {
-            let at = out.add(v * S::LANES);
-            let count = columns.saturating_sub(v * S::LANES);
-            if count >= S::LANES {
-                S::store_f(at, x);
-            } else if count > 0 {
-                S::store_some(at.cast(), S::to_bits(x), count);
-            }
+        if count == S::LANES {
+            S::store(out, if accumulate { S::add(x, S::load(out)) } else { x });
+        } else if count > 0 {
+            S::store_some(out, if accumulate { S::add(x, S::load_some(out, count)) } else { x }, count);
         }
     }
 }

@@ -40,7 +40,7 @@ pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
 pub use stage::Stage;
 pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
 
-pub(crate) use epilogue::{finish, for_each_row};
+pub(crate) use epilogue::{Finish, finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;
 pub(crate) use tiling::TileCost;

@@ -12,7 +12,10 @@
 use core::arch::aarch64::*;
 
 use super::{Neon, load_first};
-use crate::gemm::{GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row};
+use crate::gemm::{
+    Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, for_each_row,
+    in_memory,
+};
 use crate::simd::Simd;
 
 pub(crate) const TABLE: GemmTable = GemmTable {
@@ -35,6 +38,16 @@ const PANEL_VECTORS: usize = PANEL / 4;
 
 /// Two partial sums for each of four columns.
 type Halves = [int32x4_t; 2];
+
+// SAFETY: the function is `in_memory`, with the features of `Neon`.
+unsafe impl Finish for Neon {
+    #[inline(never)]
+    #[target_feature(enable = "neon")]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Neon>(acc, vectors, tile) }
+    }
+}
 
 /// `R` rows by `V` vectors of four columns; activations are signed after `FLIP` is XORed to them.
 ///

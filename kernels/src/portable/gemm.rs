@@ -3,7 +3,9 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{ByteRows, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish};
+use crate::gemm::{
+    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish, in_memory,
+};
 
 pub(crate) const TABLE: GemmTable = GemmTable {
     layout: Layout { name: "i8-group2", group: 2 },
@@ -30,6 +32,15 @@ unsafe fn widen(rows: &ByteRows) {
                 *rows.words.add(row * rows.word_stride + at) = word;
             }
         }
+    }
+}
+
+// SAFETY: the function is `in_memory`; no features are needed.
+unsafe impl Finish for Portable {
+    #[inline(never)]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Portable>(acc, vectors, tile) }
     }
 }
 
