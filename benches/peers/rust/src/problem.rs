@@ -29,7 +29,8 @@ impl Problem {
     pub fn verdict<A: Copy + Into<i64>>(&self, lhs: &[A], sum_at: impl Fn(usize, usize) -> i32) -> String {
         let (all, step) = (self.m * self.n, (self.m * self.n).div_ceil(CHECKED).max(1));
         // A step that shares no factor with the columns visits all of them.
-        let step = (step..).find(|step| step % 2 == 1 && (self.n % step != 0 || *step == 1)).unwrap_or(1);
+        let step =
+            (step..).find(|step| step % 2 == 1 && (!self.n.is_multiple_of(*step) || *step == 1)).unwrap_or(1);
         let places: Vec<usize> = (0..all).step_by(step).collect();
         let wrong = places.iter().filter(|&&place| {
             let (row, column) = (place / self.n, place % self.n);
