@@ -189,10 +189,8 @@ impl Conv2d {
             Packed::Taps(taps) => {
                 let [height, width] = self.shape.kernel;
                 let (channels, layout) = (taps.channels(), taps.layout());
-                let rows = match depthwise::in_bands(taps, &self.geometry()) {
-                    true => "interleaved once, in bands",
-                    false => "read in place",
-                };
+                let in_bands = depthwise::in_bands(taps, &self.geometry());
+                let rows = if in_bands { "interleaved once, in bands" } else { "read in place" };
                 return format!(
                     "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}, rows {rows}",
                     self.output()

@@ -2,7 +2,7 @@
 
 mod support;
 
-use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, run};
+use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, run, scratch_bytes};
 use eightbit_kernels::gemm::{OutputBlock, PatchGeometry, PatchRows, Stage};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, Scratch};
 use support::{Random, chosen, suite};
@@ -247,6 +247,34 @@ fn depthwise_large_images() {
                 let case = Case::draw_up_to(largest, &mut random, channels, kernel, stride);
                 count += case.check_all(backend, &mut random);
             }
+        }
+        count
+    });
+}
+
+/// Taps and outputs that lie far apart, in padding that has no end: the workspace must not grow with it.
+#[test]
+fn depthwise_far_taps() {
+    suite("depthwise_far_taps", |backend| {
+        let mut random = Random(10);
+        let mut count = 0;
+        for (far, stride, output) in [(1 << 40, 1, 1), (1000, 5, 3), (1, 1 << 20, 9)] {
+            if !chosen(&mut random) {
+                continue;
+            }
+            let mut case = Case::draw(&mut random, 40, [3, 3], [1, 1]);
+            case.geometry = PatchGeometry {
+                input: [2, 3],
+                stride: [1, stride],
+                dilation: [1, far],
+                pad: [1, far],
+                output: [2, output],
+                ..case.geometry
+            };
+            case.input = random.bytes(case.geometry.input_len().unwrap());
+            count += case.check_all(backend, &mut random);
+            let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
+            assert!(scratch_bytes(&packed, &case.geometry).unwrap() <= 1 << 20);
         }
         count
     });

@@ -11,7 +11,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::driver::{Call, call_row, work};
+use super::driver::{Call, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
 use crate::gemm::{OutputBlock, PatchGeometry};
 use crate::{OutputElement, Scratch};
@@ -22,6 +22,8 @@ const LEAST_CHANNELS: usize = 32;
 const MAX_BLOCKS: usize = 16;
 /// Bytes that a ring may take, of a first-level cache of 32 KiB.
 const RING: usize = 16 << 10;
+/// Bytes of scratch at most: what [`LEAST_OUTPUTS`] may make of a ring where taps or outputs lie far apart.
+const LARGEST: usize = 4 * RING;
 /// Outputs that a tile has at least, whatever the ring takes.
 const LEAST_OUTPUTS: usize = 8;
 /// Bytes of input and output that a band may take, of a second-level cache of 512 KiB.
@@ -44,6 +46,7 @@ pub(crate) struct Bands {
 pub(crate) type InterleaveFn = unsafe fn(&Group);
 
 /// One group of rows to be interleaved for one block of channels.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
 pub(crate) struct Group {
     /// The group's rows, as many as the kernel's `group`, at the first column inside the image. A whole block of channels
     /// is readable at every pixel.
@@ -96,15 +99,21 @@ impl Cut {
     }
 }
 
-/// The passes, if the convolution is computed in bands.
-pub(super) fn passes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<&'static Bands> {
-    let bands = weights.kernel().bands.as_ref()?;
-    (geometry.dilation[0] == 1).then_some(bands)
+/// The passes and how they cut a convolution, if it is computed in bands: rows that are dilated are not, nor those whose taps
+/// reach so far that a ring would be of no use.
+pub(super) fn plan(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<Plan> {
+    let passes = weights.kernel().bands.as_ref()?;
+    let cut = Cut::new(weights, geometry)?;
+    let bytes = cut.bytes(weights.kernel())?;
+    (geometry.dilation[0] == 1 && bytes <= LARGEST).then_some(Plan { passes, cut, bytes })
 }
 
-/// Bytes of scratch that [`run`] needs.
-pub(super) fn scratch_bytes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<usize> {
-    Cut::new(weights, geometry)?.bytes(weights.kernel())
+/// See [`plan`].
+pub(super) struct Plan {
+    passes: &'static Bands,
+    cut: Cut,
+    /// Of scratch.
+    pub(super) bytes: usize,
 }
 
 /// A rectangle of output pixels of one image.
@@ -119,17 +128,16 @@ struct Area {
 ///
 /// # Safety
 ///
-/// `check` has passed, the block is not empty, and `passes` are those of the weights.
+/// `check` has passed, the block is not empty, and the plan is the call's.
 pub(super) unsafe fn run<T: OutputElement>(
     call: &Call<'_>,
-    passes: &Bands,
+    plan: &Plan,
     out: &mut OutputBlock<'_, T>,
     scratch: &mut Scratch,
 ) {
     let geometry = &call.patches.geometry;
-    let cut = Cut::new(call.weights, geometry).expect("scratch size overflows");
-    let scratch =
-        scratch.bytes(cut.bytes(call.weights.kernel()).expect("scratch size overflows")).as_mut_ptr();
+    let (cut, blocks) = (&plan.cut, call.weights.kernel().blocks(geometry.channels));
+    let scratch = scratch.bytes(plan.bytes).as_mut_ptr();
     let [height, width] = geometry.output;
     let pixel_bytes = geometry.channels.saturating_mul(1 + size_of::<T>());
     let band = (BAND / width.saturating_mul(pixel_bytes).max(1)).max(LEAST_ROWS);
@@ -142,19 +150,15 @@ pub(super) unsafe fn run<T: OutputElement>(
         } else {
             (((end - pixel) / width).min(height - y).min(band), width)
         };
-        let mut column = x;
-        while column < x + columns {
-            let last = (column + cut.outputs).min(x + columns);
-            let area = Area { image, rows: [y, y + rows], columns: [column, last] };
-            let mut block = 0;
-            while block < call.weights.kernel().blocks(geometry.channels) {
-                // SAFETY: the area is inside the block, at most `cut.outputs` wide; scratch is as large as `cut` asks for.
-                unsafe { run_area(call, passes, &cut, &area, block, out, scratch) };
-                block += cut.blocks;
+        for first in (x..x + columns).step_by(cut.outputs) {
+            let last = (first + cut.outputs).min(x + columns);
+            let area = Area { image, rows: [y, y + rows], columns: [first, last] };
+            for block in (0..blocks).step_by(cut.blocks) {
+                // SAFETY: the area is inside the block, at most `cut.outputs` wide; scratch is as large as the plan asks for.
+                unsafe { run_area(call, plan, &area, block, out, scratch) };
             }
-            column = last;
         }
-        pixel += if rows == 1 { columns } else { rows * width };
+        pixel += (rows - 1) * width + columns;
     }
 }
 
@@ -162,11 +166,10 @@ pub(super) unsafe fn run<T: OutputElement>(
 ///
 /// # Safety
 ///
-/// As [`run`]; the area's pixels are in `out`; `scratch` is aligned to 64 bytes and as large as `cut` says.
+/// As [`run`]; the area's pixels are in `out`; `scratch` is aligned to 64 bytes and as large as the plan says.
 unsafe fn run_area<T: OutputElement>(
     call: &Call<'_>,
-    passes: &Bands,
-    cut: &Cut,
+    Plan { passes, cut, .. }: &Plan,
     area: &Area,
     first_block: usize,
     out: &mut OutputBlock<'_, T>,
@@ -194,11 +197,9 @@ unsafe fn run_area<T: OutputElement>(
 
     let mut works = [const { MaybeUninit::<Row>::uninit() }; MAX_BLOCKS];
     for (index, slot) in works[..blocks].iter_mut().enumerate() {
-        let address = |channel| out.address(pixel, channel);
         // SAFETY: the caller's promises; the block exists.
-        let mut row = unsafe { work(call, first_block + index, sources, outputs, address) };
-        (row.column, row.width, row.out_stride) = (0, columns, out.row_bytes());
-        slot.write(row);
+        let row = unsafe { work(call, first_block + index, sources, outputs, pixel, out) };
+        slot.write(Row { width: columns, ..row });
     }
 
     let mut next = isize::MIN;
@@ -218,7 +219,8 @@ unsafe fn run_area<T: OutputElement>(
             for index in 0..blocks {
                 let (channel, _) = kernel.place(first_block + index, geometry.channels);
                 for row in 0..kernel.group {
-                    let source = source(call, area.image, next * group + row.cast_signed(), start, channel);
+                    let y = (next * group + row.cast_signed()).cast_unsigned();
+                    let source = source(call, area.image, y, start, channel);
                     // SAFETY: scratch has room for a group's sources.
                     unsafe { rows.add(row).write(source) };
                 }
@@ -250,17 +252,4 @@ unsafe fn run_area<T: OutputElement>(
             }
         }
     }
-}
-
-/// The block's channels in row `y` of an image, from column `start` on; or its padding.
-fn source(call: &Call<'_>, image: usize, y: isize, start: usize, channel: usize) -> Source {
-    let patches = &call.patches;
-    let geometry = &patches.geometry;
-    let (base, step) = if y.cast_unsigned() < geometry.input[0] {
-        let row = (image * geometry.input[0] + y.cast_unsigned()) * geometry.input[1];
-        (patches.data.as_ptr().wrapping_add((row + start) * geometry.channels), geometry.channels)
-    } else {
-        (patches.padding.as_ptr(), 0)
-    };
-    Source { base: base.wrapping_add(channel), step }
 }

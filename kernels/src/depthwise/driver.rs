@@ -28,10 +28,7 @@ pub struct Call<'a> {
 /// Bytes of scratch that [`run`] needs for images of this geometry; `None` if that overflows.
 #[must_use]
 pub fn scratch_bytes(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<usize> {
-    match bands::passes(weights, geometry) {
-        Some(_) => bands::scratch_bytes(weights, geometry),
-        None => sources_bytes(weights),
-    }
+    bands::plan(weights, geometry).map_or_else(|| sources_bytes(weights), |plan| Some(plan.bytes))
 }
 
 /// Bytes of the sources of a row.
@@ -42,7 +39,7 @@ fn sources_bytes(weights: &PackedTaps) -> Option<usize> {
 /// Whether [`run`] interleaves rows once for all outputs that see them (see `bands`), rather than for each row of outputs.
 #[must_use]
 pub fn in_bands(weights: &PackedTaps, geometry: &PatchGeometry) -> bool {
-    bands::passes(weights, geometry).is_some()
+    bands::plan(weights, geometry).is_some()
 }
 
 /// Computes the rows of the output that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -59,9 +56,9 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     let geometry = &call.patches.geometry;
     let [output_height, output_width] = geometry.output;
     let height = geometry.kernel[0];
-    if let Some(passes) = bands::passes(call.weights, geometry) {
+    if let Some(plan) = bands::plan(call.weights, geometry) {
         // SAFETY: `check` has passed, and the block is not empty.
-        return unsafe { bands::run(call, passes, &mut out, scratch) };
+        return unsafe { bands::run(call, &plan, &mut out, scratch) };
     }
     let sources_len = sources_bytes(call.weights).expect("scratch size overflows");
     let sources = scratch.bytes(sources_len).as_mut_ptr().cast::<Source>();
@@ -76,8 +73,9 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
         );
         let outputs = (output_width - x).min(out.rows() - row);
         for ky in 0..height {
+            let iy = (y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
             // SAFETY: scratch has room for one source per row of taps and is aligned to 64 bytes.
-            unsafe { sources.add(ky).write(source(call, image, y, ky)) };
+            unsafe { sources.add(ky).write(source(call, image, iy, 0, 0)) };
         }
         // SAFETY: `check` has passed; the sources are those of this row; the run of pixels is inside the block.
         unsafe { run_row(call, sources, x, row, outputs, &mut out) };
@@ -85,17 +83,18 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     }
 }
 
-/// Where the taps of kernel row `ky` lie for output row `y`.
-fn source(call: &Call<'_>, image: usize, y: usize, ky: usize) -> Source {
+/// Row `y` of an image from a column and a channel on; where there is no such row, the padding.
+pub(super) fn source(call: &Call<'_>, image: usize, y: usize, column: usize, channel: usize) -> Source {
     let patches = &call.patches;
     let geometry = &patches.geometry;
-    let iy = (y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
-    if iy < geometry.input[0] {
-        let start = (image * geometry.input[0] + iy) * geometry.input[1] * geometry.channels;
-        Source { base: patches.data[start..].as_ptr(), step: geometry.channels }
+    // An image without columns has no first pixel to point into, hence `wrapping_add`.
+    let (base, step) = if y < geometry.input[0] {
+        let row = (image * geometry.input[0] + y) * geometry.input[1];
+        (patches.data.as_ptr().wrapping_add((row + column) * geometry.channels), geometry.channels)
     } else {
-        Source { base: patches.padding.as_ptr(), step: 0 }
-    }
+        (patches.padding.as_ptr(), 0)
+    };
+    Source { base: base.wrapping_add(channel), step }
 }
 
 /// Runs the kernel for a run of output pixels, block by block.
@@ -127,26 +126,25 @@ unsafe fn run_row<T: OutputElement>(
         advanced = first;
         // SAFETY: the caller's promises; the block exists.
         unsafe {
-            let mut work = work(call, block, sources, outputs, |channel| out.address(row, channel));
-            work.column = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]).cast_signed();
-            work.out_stride = out.row_bytes();
+            let column = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]).cast_signed();
+            let work = Row { column, ..work(call, block, sources, outputs, row, out) };
             call_row(code, &work, kernel, block, geometry.channels);
         }
     }
 }
 
-/// The work of a row of outputs for a block of channels, from column 0 on, whose first output `address` finds for the block's
-/// first channel.
+/// The work of some outputs for a block of channels, from column 0 of the input on; the first is row `row` of `out`.
 ///
 /// # Safety
 ///
 /// The call was checked, and the weights have such a block.
-pub(super) unsafe fn work(
+pub(super) unsafe fn work<T: OutputElement>(
     call: &Call<'_>,
     block: usize,
     sources: *const Source,
     outputs: usize,
-    address: impl FnOnce(usize) -> *mut u8,
+    row: usize,
+    out: &mut OutputBlock<'_, T>,
 ) -> Row {
     let geometry = &call.patches.geometry;
     let (first, channels) = call.weights.kernel().place(block, geometry.channels);
@@ -166,8 +164,8 @@ pub(super) unsafe fn work(
             weights: call.weights.bytes().as_ptr().add(block * call.weights.block_bytes()),
             init: call.init.as_ptr().add(first),
             stage: call.stage.at(0, first),
-            out: address(first),
-            out_stride: 0,
+            out: out.address(row, first),
+            out_stride: out.row_bytes(),
         }
     }
 }

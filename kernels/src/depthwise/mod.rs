@@ -27,7 +27,9 @@ mod weights;
 pub use driver::{Call, in_bands, run, scratch_bytes};
 pub use weights::{PackedTaps, TapsError, TapsView};
 
-pub(crate) use bands::{Bands, Group};
+pub(crate) use bands::Bands;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use bands::Group;
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
 
 #[cfg(target_arch = "x86_64")]
