@@ -200,28 +200,52 @@ pub(crate) struct ByteLimits<S: Simd> {
     pub(crate) flip: S::B,
 }
 
-/// Stores the first `count` of the bytes that `store` writes to a buffer, for instruction sets without masks.
+/// Stores the first `count` of a vector's bytes, for instruction sets without masks.
 ///
 /// # Safety
 ///
-/// `p` is valid for `count ≤ N` writes.
+/// `p` is valid for `count` writes, of which there is one at least; `count ≤ N ≤ 32`.
 #[inline(always)]
 pub(crate) unsafe fn store_first_of<const N: usize>(p: *mut u8, bytes: [u8; N], count: usize) {
-    // SAFETY: as the caller promises; the pieces follow one another, `count` bytes in all.
+    // SAFETY: as the caller promises; of more than sixteen bytes the last sixteen end with the last one.
     unsafe {
-        let mut at = 0;
         let from = bytes.as_ptr();
-        while at + 8 <= count {
-            p.add(at).cast::<[u8; 8]>().write_unaligned(from.add(at).cast::<[u8; 8]>().read_unaligned());
-            at += 8;
+        if count <= 16 {
+            return copy_short(from, p, count);
         }
-        if count - at >= 4 {
-            p.add(at).cast::<[u8; 4]>().write_unaligned(from.add(at).cast::<[u8; 4]>().read_unaligned());
-            at += 4;
-        }
-        while at < count {
-            *p.add(at) = *from.add(at);
-            at += 1;
+        copy::<16>(from, p);
+        copy::<16>(from.add(count - 16), p.add(count - 16));
+    }
+}
+
+/// Copies one to sixteen bytes, in two pieces that may overlap instead of a loop.
+///
+/// # Safety
+///
+/// `from` is valid for `count` reads and `to` for as many writes; they do not overlap.
+#[inline(always)]
+pub(crate) unsafe fn copy_short(from: *const u8, to: *mut u8, count: usize) {
+    // SAFETY: pieces begin and end with the bytes.
+    unsafe {
+        if count >= 8 {
+            copy::<8>(from, to);
+            copy::<8>(from.add(count - 8), to.add(count - 8));
+        } else if count >= 4 {
+            copy::<4>(from, to);
+            copy::<4>(from.add(count - 4), to.add(count - 4));
+        } else {
+            copy::<1>(from, to);
+            copy::<1>(from.add(count / 2), to.add(count / 2));
+            copy::<1>(from.add(count - 1), to.add(count - 1));
         }
     }
+}
+
+/// # Safety
+///
+/// `from` is valid for `N` reads and `to` for as many writes.
+#[inline(always)]
+unsafe fn copy<const N: usize>(from: *const u8, to: *mut u8) {
+    // SAFETY: as the caller promises.
+    unsafe { to.cast::<[u8; N]>().write_unaligned(from.cast::<[u8; N]>().read_unaligned()) }
 }

@@ -1,15 +1,14 @@
 //! The loops around the tiles.
 
 use core::ops::Range;
-use core::ptr;
 
 use super::regions::{Cursor, Region, Skip};
 use super::rows::Addressing;
-use super::scratch::{Depth, ScratchMap, Slots, Strip, StripRows, depth_of};
+use super::scratch::{Depth, ScratchMap, Strip, StripRows, depth_of};
+use super::small;
 use super::tiling::{choose, fitting, longest_strip};
 use super::{
-    GemmTable, Lhs, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows,
-    Tiling, TilingMemo,
+    GemmTable, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows, Tiling, TilingMemo,
 };
 use crate::{Backend, OutputElement, Scratch};
 
@@ -76,14 +75,14 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     if out.rows() == 0 || out.columns() == 0 {
         return;
     }
+    if let Lhs::Matrix(matrix) = &call.lhs
+        // SAFETY: `check` has passed, and the block is not empty.
+        && unsafe { small::run(call, gemm, matrix, &mut out, scratch) }
+    {
+        return;
+    }
     let panels = call.panels;
     let addressing = addressing(gemm, &call.lhs, panels);
-    if let Lhs::Matrix(matrix) = &call.lhs
-        && addressing == Addressing::InPlace
-        && let Some(tile_rows) = gemm.only_tile(out.rows(), out.columns())
-    {
-        return one_tile(call, gemm, matrix, tile_rows, &mut out);
-    }
     let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.group));
     // Factors by row belong to consecutive rows, which those of a region are not.
     let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
@@ -111,42 +110,6 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
             }
         }
     }
-}
-
-/// Computes a block that one tile covers, without the scratch and the choices that more of them need: small matrices would
-/// spend most of their time on those.
-#[inline]
-fn one_tile<T: OutputElement>(
-    call: &Call<'_>,
-    gemm: &'static GemmTable,
-    matrix: &MatrixRows<'_>,
-    tile_rows: &TileRows,
-    out: &mut OutputBlock<'_, T>,
-) {
-    let (rows, columns) = (out.rows(), out.columns());
-    let depth = depth_of(&call.lhs, call.panels, &matrix.region());
-    let (mut pointers, mut places, mut sums) = ([ptr::null(); MAX_ROWS], [0; MAX_ROWS], [0; MAX_ROWS]);
-    let strip =
-        Strip { region: &matrix.region(), rows, first_row: out.first_row(), out_stride: out.row_bytes() };
-    // SAFETY: `check` has passed, and the block's rows are in the matrix; a tile has `MAX_ROWS` rows at most.
-    let found = unsafe {
-        let slots =
-            Slots { pointers: pointers.as_mut_ptr(), places: places.as_mut_ptr(), sums: sums.as_mut_ptr() };
-        slots.point_matrix(call, gemm.lhs, matrix, out.first_row(), tile_rows.rows, &strip)
-    };
-    let width = columns.div_ceil(PANEL);
-    let place = Place {
-        row: 0,
-        rows,
-        count: 1,
-        panel: 0,
-        width,
-        columns,
-        first_panel: out.first_column() / PANEL,
-        init: call.init.as_ptr(),
-    };
-    // SAFETY: as in `Pass::run`.
-    unsafe { compute(call, gemm, &depth, tile_rows, &found, place, out) };
 }
 
 /// How rows are found.
@@ -239,7 +202,7 @@ impl Pass<'_> {
                     unsafe {
                         let place =
                             Place { row: done, rows, count, panel, width, columns, first_panel, init };
-                        compute(call, gemm, self.depth, tile_rows, &found, place, out);
+                        compute(call, self.depth, tile_rows, &found, place, out);
                     }
                     panel += width;
                 }
@@ -288,9 +251,8 @@ impl Pass<'_> {
 ///
 /// The call was checked against the block, the rows were prepared, and the place lies inside the block.
 #[inline]
-unsafe fn compute<T: OutputElement>(
+pub(super) unsafe fn compute<T: OutputElement>(
     call: &Call<'_>,
-    gemm: &GemmTable,
     depth: &Depth,
     tile_rows: &TileRows,
     found: &StripRows,
@@ -301,8 +263,7 @@ unsafe fn compute<T: OutputElement>(
     let panel = place.first_panel + place.panel;
     let column = panel * PANEL;
     let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
-    let group = gemm.layout.group;
-    let segment_bytes = panels.segment_len().div_ceil(group) * group * PANEL;
+    let segment_bytes = panels.segment_bytes(panels.segment_len());
     // SAFETY: panel `panel` and column `column` exist, and so do the region's segments of it; rows of the whole matrix
     // are counted from the block's first.
     unsafe {
@@ -317,7 +278,7 @@ unsafe fn compute<T: OutputElement>(
             segment_len: depth.len,
             panels: panels.bytes().as_ptr().add(start),
             panel_stride: panels.panel_bytes(),
-            panel_skip: segment_bytes - depth.len.div_ceil(group) * group * PANEL,
+            panel_skip: segment_bytes - panels.segment_bytes(depth.len),
             rows: place.rows.min(tile_rows.rows),
             columns: place.columns,
             init: place.init.add(column),
@@ -330,7 +291,7 @@ unsafe fn compute<T: OutputElement>(
         };
         #[cfg(feature = "testing")]
         super::coverage::record(super::coverage::TileUse {
-            layout: gemm.layout.name,
+            layout: panels.layout(),
             rows: tile_rows.rows,
             panels: place.width,
             signed: call.lhs_signed,
@@ -341,16 +302,16 @@ unsafe fn compute<T: OutputElement>(
 }
 
 /// A strip's place in the block.
-struct Place {
+pub(super) struct Place {
     /// The strip's first row in the block, for factors by row.
-    row: usize,
-    rows: usize,
+    pub(super) row: usize,
+    pub(super) rows: usize,
     /// Tiles of the strip.
-    count: usize,
-    panel: usize,
-    width: usize,
-    columns: usize,
-    first_panel: usize,
+    pub(super) count: usize,
+    pub(super) panel: usize,
+    pub(super) width: usize,
+    pub(super) columns: usize,
+    pub(super) first_panel: usize,
     /// Initial accumulators of all columns.
-    init: *const i32,
+    pub(super) init: *const i32,
 }

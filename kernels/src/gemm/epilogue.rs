@@ -1,7 +1,7 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
 use super::{PANEL, RawStage, Tile};
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, Simd, copy_short};
 
 /// Repeats a block for row 0, 1, … 15, with the row's number as a constant, while it is below `$rows`: accumulators
 /// that are indexed by constants stay in registers, which a loop does not promise.
@@ -29,34 +29,6 @@ macro_rules! put_words {
                 let words = $words;
                 let count = $tile.columns.saturating_sub($column).min($S::LANES);
                 put_i32::<$S>(words, out.wrapping_add($column), count, $accumulate);
-            }
-        }
-    };
-}
-
-/// Narrows the integers that a block makes of the vector `$x` of accumulators in memory, from `$column` on, four vectors at
-/// a time, and stores those of a row that are the tile's.
-macro_rules! put_bytes {
-    (
-        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $limits:ident,
-        ($x:ident, $column:ident) => $integer:block
-    ) => {
-        for row in 0..$tile.rows {
-            let out = $tile.out_row(row);
-            for first in (0..$vectors).step_by(4) {
-                let start = first * $S::LANES;
-                if start >= $tile.columns {
-                    break;
-                }
-                let mut group = [$S::splat(0); 4];
-                for (i, y) in group.iter_mut().enumerate() {
-                    // Past the last vector of the row, that one again.
-                    let $column = (first + i).min($vectors - 1) * $S::LANES;
-                    let $x = $S::load($acc.add(row * $vectors * $S::LANES + $column));
-                    *y = $integer;
-                }
-                let count = ($tile.columns - start).min(4 * $S::LANES);
-                $S::store_first(out.add(start), $S::narrow(group, &$limits), count);
             }
         }
     };
@@ -201,20 +173,12 @@ unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) 
                 put_words!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
             }
             RawStage::Requantize { scale, high, range } => {
-                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
-                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
-                    requantize::<S>(x, S::load_f(scale.add(column)), high)
-                });
+                let scaled = Scaled::<S> { scale, high: S::splat_f(high) };
+                put_bytes(acc, vectors, scaled, &S::byte_limits(range), tile);
             }
             RawStage::RequantizeFixed { multiplier, shift, high, range } => {
-                let (high, limits) = (S::splat(high), S::byte_limits(range));
-                put_bytes!(S, tile, acc, vectors, limits, (x, column) => {
-                    let (multiplier, shift) = (S::load(multiplier.add(column)), S::load(shift.add(column)));
-                    let none = S::splat(0);
-                    let shifted = S::shift_left(x, S::max(shift, none));
-                    let product = S::rounding_doubling_high_mul(shifted, multiplier);
-                    S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), high)
-                });
+                let shifted = Shifted::<S> { multiplier, shift, high: S::splat(high) };
+                put_bytes(acc, vectors, shifted, &S::byte_limits(range), tile);
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
                 let (low, high) = (S::splat_f(low), S::splat_f(high));
@@ -228,6 +192,102 @@ unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) 
                     }
                     S::to_bits(S::min_f(S::max_f(y, low), high))
                 });
+            }
+        }
+    }
+}
+
+/// What an accumulator becomes before the zero point is added.
+trait ToInteger<S: Simd>: Copy {
+    /// Of a vector of accumulators, from `column` on.
+    ///
+    /// # Safety
+    ///
+    /// The features of `S`, and a vector of the stage's parameters at the column.
+    unsafe fn integer(self, x: S::I, column: usize) -> S::I;
+}
+
+/// [`RawStage::Requantize`].
+#[derive(Clone, Copy)]
+struct Scaled<S: Simd> {
+    scale: *const f32,
+    high: S::F,
+}
+
+impl<S: Simd> ToInteger<S> for Scaled<S> {
+    #[inline(always)]
+    unsafe fn integer(self, x: S::I, column: usize) -> S::I {
+        // SAFETY: the caller's promises.
+        unsafe { requantize::<S>(x, S::load_f(self.scale.add(column)), self.high) }
+    }
+}
+
+/// [`RawStage::RequantizeFixed`].
+#[derive(Clone, Copy)]
+struct Shifted<S: Simd> {
+    multiplier: *const i32,
+    shift: *const i32,
+    high: S::I,
+}
+
+impl<S: Simd> ToInteger<S> for Shifted<S> {
+    #[inline(always)]
+    unsafe fn integer(self, x: S::I, column: usize) -> S::I {
+        // SAFETY: the caller's promises.
+        unsafe {
+            let (multiplier, shift) = (S::load(self.multiplier.add(column)), S::load(self.shift.add(column)));
+            let none = S::splat(0);
+            let product = S::rounding_doubling_high_mul(S::shift_left(x, S::max(shift, none)), multiplier);
+            S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), self.high)
+        }
+    }
+}
+
+/// Narrows the integers of the tile's rows, four vectors at a time, and stores what is the tile's.
+///
+/// # Safety
+///
+/// As [`in_memory`].
+#[inline(always)]
+unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
+    acc: *const i32,
+    vectors: usize,
+    stage: I,
+    limits: &ByteLimits<S>,
+    tile: &Tile,
+) {
+    // SAFETY: the caller's promises; a place is that of a vector in the tile's rows.
+    unsafe {
+        if vectors * S::LANES == PANEL && vectors < 4 {
+            // The four are of several rows, of which those past the last repeat it.
+            let mut bytes = [0u8; 4 * PANEL];
+            for first in (0..tile.rows).step_by(4 / vectors) {
+                let mut group = [S::splat(0); 4];
+                for (i, y) in group.iter_mut().enumerate() {
+                    let (row, v) = ((first + i / vectors).min(tile.rows - 1), i % vectors);
+                    *y = stage.integer(S::load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
+                }
+                S::store_bytes(bytes.as_mut_ptr(), S::narrow(group, limits));
+                for row in first..tile.rows.min(first + 4 / vectors) {
+                    copy_short(bytes.as_ptr().add((row - first) * PANEL), tile.out_row(row), tile.columns);
+                }
+            }
+            return;
+        }
+        for row in 0..tile.rows {
+            for first in (0..vectors).step_by(4) {
+                let start = first * S::LANES;
+                if start >= tile.columns {
+                    break;
+                }
+                let mut group = [S::splat(0); 4];
+                for (i, y) in group.iter_mut().enumerate() {
+                    // Past the last vector of the row, that one again.
+                    let v = (first + i).min(vectors - 1);
+                    *y = stage.integer(S::load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
+                }
+                let count = (tile.columns - start).min(4 * S::LANES);
+                S::store_first(tile.out_row(row).add(start), S::narrow(group, limits), count);
             }
         }
     }

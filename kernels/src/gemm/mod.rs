@@ -28,6 +28,7 @@ mod panels;
 mod regions;
 mod rows;
 mod scratch;
+mod small;
 mod stage;
 mod tiling;
 mod words;
@@ -105,15 +106,6 @@ pub(crate) struct TileRows {
 
 /// The most rows of a tile.
 pub(crate) const MAX_ROWS: usize = 16;
-
-impl GemmTable {
-    /// The lowest tile that covers a block of so many rows and columns, if there is one.
-    #[inline]
-    pub(crate) fn only_tile(&self, rows: usize, columns: usize) -> Option<&'static TileRows> {
-        let tile = self.tiles.iter().find(|tile| tile.rows >= rows)?;
-        (tile.rows <= MAX_ROWS && columns <= tile.max_panels() * PANEL).then_some(tile)
-    }
-}
 
 impl TileRows {
     /// The most panels that a tile of this height computes at once.

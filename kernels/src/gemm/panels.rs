@@ -386,7 +386,14 @@ impl PackedPanels {
     #[must_use]
     #[inline]
     pub fn panel_bytes(&self) -> usize {
-        self.segments * self.segment_len.div_ceil(self.group) * self.group * PANEL
+        self.segments * self.segment_bytes(self.segment_len)
+    }
+
+    /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
+    #[inline]
+    pub(super) fn segment_bytes(&self, len: usize) -> usize {
+        // Groups are powers of two, and a division takes long beside a small tile.
+        ((len + self.group - 1) & !(self.group - 1)) * PANEL
     }
 }
 

@@ -7,6 +7,7 @@ use super::driver::addressing;
 use super::regions::Skip;
 use super::rows::Addressing;
 use super::scratch::depth_of;
+use super::small;
 use super::{GemmTable, Lhs, PANEL, PackedPanels, TileRows};
 use crate::Backend;
 
@@ -38,6 +39,9 @@ pub struct Tiling {
 #[must_use]
 pub fn tiling(backend: Backend, rows: usize, panels: &PackedPanels) -> Option<Tiling> {
     let gemm = panels.table(backend)?;
+    if let Some(tile) = small::tile(gemm, rows, panels.panels(), panels) {
+        return Some(blocking(tile, rows, panels.panels(), panels));
+    }
     let groups = panels.panel_bytes() / (PANEL * gemm.layout.group);
     Some(choose(gemm, rows, panels.panels(), panels, groups).0)
 }
