@@ -145,6 +145,11 @@ unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
                 let wide = if SIGNED { _mm_cvtepi8_epi16(bytes) } else { _mm_cvtepu8_epi16(bytes) };
                 _mm_storeu_si128(to.add(at).cast(), wide);
             };
+            let four = |at: usize| {
+                let bytes = _mm_cvtsi32_si128(from.add(at).cast::<i32>().read_unaligned());
+                let wide = if SIGNED { _mm_cvtepi8_epi16(bytes) } else { _mm_cvtepu8_epi16(bytes) };
+                _mm_storel_epi64(to.add(at).cast(), wide);
+            };
             if len >= 16 {
                 (0..=len - 16).step_by(16).for_each(sixteen);
                 if !len.is_multiple_of(16) {
@@ -153,6 +158,9 @@ unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
             } else if len >= 8 {
                 eight(0);
                 eight(len - 8);
+            } else if len >= 4 {
+                four(0);
+                four(len - 4);
             } else {
                 for at in 0..len {
                     let byte = *from.add(at);
