@@ -122,8 +122,24 @@ impl MaxPool2d {
         out: &mut [T],
         workspaces: &mut [Workspace],
     ) -> Result<(), Error> {
+        self.run_part_rayon(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspaces)
+    }
+
+    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_part`](Self::run_part), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_part_rayon<T: Element>(
+        &self,
+        input: &[T],
+        out: MatMut<'_, T>,
+        pixels: Range<usize>,
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
         crate::gemm::check_workspaces(workspaces)?;
-        let out = self.block(input, out)?;
+        let out = self.shape.part(input, out, pixels)?;
         crate::tasks::run_rayon(self.job(input), out, workspaces);
         Ok(())
     }
@@ -308,8 +324,26 @@ impl AveragePool2d {
         out: &mut [O],
         workspaces: &mut [Workspace],
     ) -> Result<(), Error> {
+        self.run_part_rayon(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspaces)
+    }
+
+    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_part`](Self::run_part), and if there is no workspace.
+    #[cfg(feature = "rayon")]
+    pub fn run_part_rayon<I: Element, O: Element>(
+        &self,
+        input: &[I],
+        out: MatMut<'_, O>,
+        pixels: Range<usize>,
+        workspaces: &mut [Workspace],
+    ) -> Result<(), Error> {
         crate::gemm::check_workspaces(workspaces)?;
-        let out = self.block(input, out)?;
+        check_type("the input", self.input.element(), I::TYPE)?;
+        check_type("the output", self.output.element(), O::TYPE)?;
+        let out = self.shape.part(input, out, pixels)?;
         crate::tasks::run_rayon(self.job(input), out, workspaces);
         Ok(())
     }

@@ -33,8 +33,8 @@ use step::{Given, Io};
 pub struct ExecutorOptions {
     /// The backend of the eight-bit operators; the best one of this CPU if not given.
     pub backend: Option<eightbit::Backend>,
-    /// Into how many parts convolutions and eight-bit matrix products are split, for as many threads of the current
-    /// rayon pool. More than 1 needs the feature `rayon`. The answers do not depend on it.
+    /// Into how many parts convolutions and eight-bit operators are split, for as many threads of the current rayon pool.
+    /// More than 1 needs the feature `rayon`. The answers do not depend on it.
     pub threads: usize,
     /// Sizes that the graph leaves open; by default a batch of 1.
     pub shapes: ShapeOptions,

@@ -1,5 +1,40 @@
 //! A step's output in parts, on the threads of the rayon pool that the run is in: the only one there is.
 
+use eightbit::Workspace;
+
+/// Scratch memory for each of the threads that a step of the crate `eightbit` is split for.
+#[derive(Debug)]
+pub(super) struct Threads(Vec<Workspace>);
+
+impl Threads {
+    /// So many, one at least, whose plan asks for so many bytes.
+    pub(super) fn new(count: usize, bytes: usize) -> Self {
+        Self((0..count).map(|_| Workspace::with_capacity(bytes)).collect())
+    }
+
+    /// The memory. See [`on_threads`].
+    pub(super) fn workspaces(&mut self) -> &mut [Workspace] {
+        &mut self.0
+    }
+}
+
+/// Calls a plan with the memory of the only thread, or its call for the rayon pool with that of all.
+macro_rules! on_threads {
+    ($threads:expr, $one:ident => $alone:expr, $all:ident => $together:expr) => {
+        match $threads.workspaces() {
+            [$one] => $alone,
+            #[cfg(feature = "rayon")]
+            $all => $together,
+            #[cfg(not(feature = "rayon"))]
+            _ => {
+                let $one = &mut eightbit::Workspace::new();
+                $alone
+            }
+        }
+    };
+}
+pub(super) use on_threads;
+
 /// Splits `out`, rows of `row` elements, into a part for each of `states`, and calls `work` with every part's first row,
 /// the part, and its state, at the same time if there are threads.
 pub(super) fn by_rows<T: Send, S: Send>(

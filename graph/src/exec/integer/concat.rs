@@ -5,6 +5,7 @@ use eightbit::elementwise::Requantize;
 
 use super::super::lower::Builder;
 use super::super::memory::{Gaps, Layout};
+use super::super::parallel::{Threads, on_threads};
 use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, failed, input, output};
 use crate::ops::indexing;
@@ -83,8 +84,9 @@ pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         let input = builder.read(from, layout)?;
         let (plan, columns) = (part.plan, part.gaps.columns);
         let output = builder.define_part(whole, part.gaps);
+        let threads = Threads::new(builder.threads, 0);
         let rows = builder.type_of(from)?.shape.iter().product::<usize>() / columns;
-        builder.push(node, vec![Some(input)], vec![output], Copy { plan, rows, columns });
+        builder.push(node, vec![Some(input)], vec![output], Copy { plan, rows, columns, threads });
     }
     Ok(true)
 }
@@ -95,18 +97,23 @@ struct Copy {
     plan: Requantize,
     rows: usize,
     columns: usize,
+    threads: Threads,
 }
 
 impl Kernel for Copy {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &Copy, io: &mut Io<'_>) -> Result<(), Error>
+        fn run<I, O>(step: &mut Copy, io: &mut Io<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
             let from = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.columns)?;
-            let result = step.plan.run_rows(from, out);
+            let result = on_threads!(
+                step.threads,
+                _workspace => step.plan.run_rows(from, out),
+                workspaces => step.plan.run_rows_rayon(from, out, workspaces)
+            );
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))

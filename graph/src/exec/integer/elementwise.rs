@@ -1,33 +1,45 @@
 //! Element by element.
 
 use eightbit::Element;
-use eightbit::elementwise::{Add, Dequantize, Mul, Quantize};
+use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
 
 use super::super::lower::Builder;
 use super::super::memory::Layout;
+use super::super::parallel::{Threads, on_threads};
 use super::super::step::{Io, Kernel};
-use super::{by_bytes, clamp, failed, input, output};
+use super::{by_bytes, clamp, element_type, failed, input, output};
 use crate::{DataType, Error, Node, TensorData};
 
 /// Two tensors of one type of bytes, of one shape and layout.
 #[derive(Debug)]
-enum Binary {
+struct Binary(Operation, Threads);
+
+#[derive(Debug)]
+enum Operation {
     Add(Add),
     Mul(Mul),
 }
 
 impl Kernel for Binary {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(plan: &Binary, io: &mut Io<'_>) -> Result<(), Error>
+        fn run<I, O>(step: &mut Binary, io: &mut Io<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
             let (a, b) = (io.input::<I>(0)?, io.input::<I>(1)?);
             let out = io.output::<O>(0)?;
-            let result = match plan {
-                Binary::Add(plan) => plan.run(a, b, out),
-                Binary::Mul(plan) => plan.run(a, b, out),
+            let result = match &step.0 {
+                Operation::Add(plan) => on_threads!(
+                    step.1,
+                    _workspace => plan.run(a, b, out),
+                    workspaces => plan.run_rayon(a, b, out, workspaces)
+                ),
+                Operation::Mul(plan) => on_threads!(
+                    step.1,
+                    _workspace => plan.run(a, b, out),
+                    workspaces => plan.run_rayon(a, b, out, workspaces)
+                ),
             };
             result.map_err(|error| io.error(error.to_string()))
         }
@@ -35,9 +47,9 @@ impl Kernel for Binary {
     }
 
     fn describe(&self) -> String {
-        match self {
-            Self::Add(_) => "eight-bit Add".to_owned(),
-            Self::Mul(_) => "eight-bit Mul".to_owned(),
+        match self.0 {
+            Operation::Add(_) => "eight-bit Add".to_owned(),
+            Operation::Mul(_) => "eight-bit Mul".to_owned(),
         }
     }
 }
@@ -46,7 +58,7 @@ pub(super) fn add(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error>
     binary(builder, node, |builder, a, b, to| {
         let (low, high) = clamp(node, &to)?;
         let plan = Add::new(builder.backend, a, b, to).and_then(|plan| plan.clamped(low, high));
-        plan.map(Binary::Add).map_err(|error| failed(node, &error))
+        plan.map(Operation::Add).map_err(|error| failed(node, &error))
     })
 }
 
@@ -54,7 +66,7 @@ pub(super) fn mul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error>
     binary(builder, node, |builder, a, b, to| {
         let (low, high) = clamp(node, &to)?;
         let plan = Mul::new(builder.backend, a, b, to).and_then(|plan| plan.clamped(low, high));
-        plan.map(Binary::Mul).map_err(|error| failed(node, &error))
+        plan.map(Operation::Mul).map_err(|error| failed(node, &error))
     })
 }
 
@@ -63,7 +75,7 @@ type Quantized = eightbit::QuantizedType;
 fn binary(
     builder: &mut Builder<'_>,
     node: &Node,
-    plan: impl Fn(&Builder<'_>, Quantized, Quantized, Quantized) -> Result<Binary, Error>,
+    plan: impl Fn(&Builder<'_>, Quantized, Quantized, Quantized) -> Result<Operation, Error>,
 ) -> Result<bool, Error> {
     let (Some(a), Some(b), Some(to)) =
         (input(builder, node, 0)?, input(builder, node, 3)?, output(builder, node, 6)?)
@@ -79,23 +91,34 @@ fn binary(
         Layout::Plain => builder.layout_of(left),
     };
     let inputs = vec![Some(builder.read(left, layout)?), Some(builder.read(right, layout)?)];
-    let kernel = plan(builder, a, b, to)?;
+    let kernel = Binary(plan(builder, a, b, to)?, Threads::new(builder.threads, 0));
     let output = builder.define(node.required_output(0)?, layout)?;
     builder.push(node, inputs, vec![output], kernel);
     Ok(true)
 }
 
 #[derive(Debug)]
-struct Quantization(Quantize);
+struct Quantization(Quantize, Threads);
 
 impl Kernel for Quantization {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let result = match io.output_type(0) {
-            DataType::I8 => self.0.run(x, io.output::<i8>(0)?),
-            _ => self.0.run(x, io.output::<u8>(0)?),
-        };
-        result.map_err(|error| io.error(error.to_string()))
+        fn run<O>(step: &mut Quantization, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            O: Element + crate::Element,
+        {
+            let x = io.input::<f32>(0)?;
+            let out = io.output::<O>(0)?;
+            let result = on_threads!(
+                step.1,
+                _workspace => step.0.run(x, out),
+                workspaces => step.0.run_rayon(x, out, workspaces)
+            );
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        match io.output_type(0) {
+            DataType::I8 => run::<i8>(self, io),
+            _ => run::<u8>(self, io),
+        }
     }
 
     fn describe(&self) -> String {
@@ -108,20 +131,32 @@ pub(super) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     let Some(to) = output(builder, node, 1)?.filter(|_| is(builder, name, DataType::F32)) else {
         return Ok(false);
     };
-    let kernel = Quantization(Quantize::new(builder.backend, to));
+    let kernel = Quantization(Quantize::new(builder.backend, to), Threads::new(builder.threads, 0));
     same_layout(builder, node, kernel)
 }
 
 #[derive(Debug)]
-struct Dequantization(Dequantize);
+struct Dequantization(Dequantize, Threads);
 
 impl Kernel for Dequantization {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let result = match io.input_type(0)? {
-            DataType::I8 => self.0.run(io.input::<i8>(0)?, io.output::<f32>(0)?),
-            _ => self.0.run(io.input::<u8>(0)?, io.output::<f32>(0)?),
-        };
-        result.map_err(|error| io.error(error.to_string()))
+        fn run<I>(step: &mut Dequantization, io: &mut Io<'_>) -> Result<(), Error>
+        where
+            I: Element + crate::Element,
+        {
+            let x = io.input::<I>(0)?;
+            let out = io.output::<f32>(0)?;
+            let result = on_threads!(
+                step.1,
+                _workspace => step.0.run(x, out),
+                workspaces => step.0.run_rayon(x, out, workspaces)
+            );
+            result.map_err(|error| io.error(error.to_string()))
+        }
+        match io.input_type(0)? {
+            DataType::I8 => run::<i8>(self, io),
+            _ => run::<u8>(self, io),
+        }
     }
 
     fn describe(&self) -> String {
@@ -131,28 +166,31 @@ impl Kernel for Dequantization {
 
 pub(super) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(from) = input(builder, node, 0)? else { return Ok(false) };
-    let kernel = Dequantization(Dequantize::new(builder.backend, from));
+    let kernel = Dequantization(Dequantize::new(builder.backend, from), Threads::new(builder.threads, 0));
     same_layout(builder, node, kernel)
 }
 
 /// A function of one byte.
 #[derive(Debug)]
-struct Table(Box<[u8; 256]>);
+struct Table(LookupTable, Threads);
 
 impl Kernel for Table {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(table: &[u8; 256], io: &mut Io<'_>) -> Result<(), Error>
+        fn run<I, O>(step: &mut Table, io: &mut Io<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
             let x = io.input::<I>(0)?;
-            for (y, &x) in io.output::<O>(0)?.iter_mut().zip(I::as_bytes(x)) {
-                *y = O::from_low_bits(table[usize::from(x)].into());
-            }
-            Ok(())
+            let out = io.output::<O>(0)?;
+            let result = on_threads!(
+                step.1,
+                _workspace => step.0.run(x, out),
+                workspaces => step.0.run_rayon(x, out, workspaces)
+            );
+            result.map_err(|error| io.error(error.to_string()))
         }
-        by_bytes!(io, run(&self.0, io))
+        by_bytes!(io, run(self, io))
     }
 
     fn describe(&self) -> String {
@@ -166,10 +204,14 @@ pub(super) fn table(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         Some(TensorData::I8(table)) => Some(table.iter().map(|&byte| byte as u8).collect()),
         _ => None,
     };
-    let Some(table) = bytes.and_then(|bytes| bytes.into_boxed_slice().try_into().ok()) else {
-        return Ok(false);
-    };
-    same_layout(builder, node, Table(table))
+    let Some(bytes) = bytes.and_then(|bytes| <[u8; 256]>::try_from(bytes).ok()) else { return Ok(false) };
+    let from = element_type(builder.type_of(node.required_input(0)?)?.data_type);
+    let to = element_type(builder.type_of(node.required_output(0)?)?.data_type);
+    let (Some(from), Some(to)) = (from, to) else { return Ok(false) };
+    let table = LookupTable::from_bytes(builder.backend, from, to, bytes);
+    let table = table.map_err(|error| failed(node, &error))?;
+    let threads = Threads::new(builder.threads, 0);
+    same_layout(builder, node, Table(table, threads))
 }
 
 fn is(builder: &Builder<'_>, name: &str, data_type: DataType) -> bool {

@@ -1,10 +1,11 @@
 //! Pools of bytes.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
-use eightbit::{Element, Padding, Workspace};
+use eightbit::{Element, Padding};
 
 use super::super::lower::Builder;
 use super::super::memory::Layout;
+use super::super::parallel::{Threads, on_threads};
 use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, failed, input, output};
 use crate::ops::window::Window;
@@ -36,7 +37,7 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
 }
 
 #[derive(Debug)]
-struct Maximum(MaxPool2d, Workspace);
+struct Maximum(MaxPool2d, Threads);
 
 impl Kernel for Maximum {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
@@ -47,7 +48,11 @@ impl Kernel for Maximum {
             let x = io.input::<T>(0)?;
             let out = io.output_matrix::<T>(0, step.0.shape().channels)?;
             let all = 0..out.rows();
-            let result = step.0.run_part(x, out, all, &mut step.1);
+            let result = on_threads!(
+                step.1,
+                workspace => step.0.run_part(x, out, all, workspace),
+                workspaces => step.0.run_part_rayon(x, out, all, workspaces)
+            );
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.output_type(0) {
@@ -68,12 +73,12 @@ pub(super) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     }
     let Some(shape) = shape(builder, node)? else { return Ok(false) };
     let plan = MaxPool2d::new(builder.backend, shape).map_err(|error| failed(node, &error))?;
-    let workspace = Workspace::with_capacity(plan.workspace_bytes());
-    image_to_image(builder, node, Maximum(plan, workspace))
+    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    image_to_image(builder, node, Maximum(plan, threads))
 }
 
 #[derive(Debug)]
-struct Average(AveragePool2d, Workspace);
+struct Average(AveragePool2d, Threads);
 
 impl Kernel for Average {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
@@ -85,7 +90,11 @@ impl Kernel for Average {
             let x = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.0.shape().channels)?;
             let all = 0..out.rows();
-            let result = step.0.run_part(x, out, all, &mut step.1);
+            let result = on_threads!(
+                step.1,
+                workspace => step.0.run_part(x, out, all, workspace),
+                workspaces => step.0.run_part_rayon(x, out, all, workspaces)
+            );
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))
@@ -130,8 +139,8 @@ fn average(
     let plan = AveragePool2d::new(builder.backend, shape, from, to)
         .and_then(|plan| plan.count_padding(count_padding).clamped(low, high))
         .map_err(|error| failed(node, &error))?;
-    let workspace = Workspace::with_capacity(plan.workspace_bytes());
-    image_to_image(builder, node, Average(plan, workspace))
+    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    image_to_image(builder, node, Average(plan, threads))
 }
 
 fn image_to_image(

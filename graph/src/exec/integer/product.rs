@@ -2,11 +2,12 @@
 
 use eightbit::{
     Conv2d, Conv2dShape, Element, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Padding, Per,
-    Requantize, Stage, Workspace,
+    Requantize, Stage,
 };
 
 use super::super::lower::Builder;
 use super::super::memory::Layout;
+use super::super::parallel::{Threads, on_threads};
 use super::super::step::{Io, Kernel};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::ops::conv::Geometry;
@@ -30,8 +31,7 @@ macro_rules! by_types {
 #[derive(Debug)]
 struct Convolution {
     plan: Conv2d,
-    /// One for each thread.
-    workspaces: Vec<Workspace>,
+    threads: Threads,
 }
 
 impl Kernel for Convolution {
@@ -44,13 +44,11 @@ impl Kernel for Convolution {
             let x = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
             let all = 0..out.rows();
-            let result = match step.workspaces.as_mut_slice() {
-                [workspace] => step.plan.run_part(x, out, all, workspace),
-                #[cfg(feature = "rayon")]
-                workspaces => step.plan.run_part_rayon(x, out, all, workspaces),
-                #[cfg(not(feature = "rayon"))]
-                _ => step.plan.run_part(x, out, all, &mut Workspace::new()),
-            };
+            let result = on_threads!(
+                step.threads,
+                workspace => step.plan.run_part(x, out, all, workspace),
+                workspaces => step.plan.run_part_rayon(x, out, all, workspaces)
+            );
             result.map_err(|error| io.error(error.to_string()))
         }
         by_types!(io, run(self, io))
@@ -108,16 +106,11 @@ fn planned_convolution(
     let plan = packed
         .and_then(|packed| Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage))
         .map_err(|error| failed(node, &error))?;
-    let workspaces = workspaces(builder, plan.workspace_bytes());
+    let threads = Threads::new(builder.threads, plan.workspace_bytes());
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let output = builder.define_pixels(node.required_output(0)?)?;
-    builder.push(node, vec![Some(input)], vec![output], Convolution { plan, workspaces });
+    builder.push(node, vec![Some(input)], vec![output], Convolution { plan, threads });
     Ok(true)
-}
-
-/// Scratch memory for each thread, large enough for its part of a step.
-fn workspaces(builder: &Builder<'_>, bytes: usize) -> Vec<Workspace> {
-    (0..builder.threads).map(|_| Workspace::with_capacity(bytes)).collect()
 }
 
 fn conv_shape(geometry: &Geometry) -> Conv2dShape {
@@ -195,8 +188,7 @@ struct Product {
     rows: usize,
     depth: usize,
     columns: usize,
-    /// One for each thread.
-    workspaces: Vec<Workspace>,
+    threads: Threads,
 }
 
 impl Kernel for Product {
@@ -210,13 +202,11 @@ impl Kernel for Product {
             let out = io.output::<O>(0)?;
             let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
                 let out = MatMut::new(out, step.rows, step.columns)?;
-                match step.workspaces.as_mut_slice() {
-                    [workspace] => step.plan.run(x, out, workspace),
-                    #[cfg(feature = "rayon")]
-                    workspaces => step.plan.run_rayon(x, out, workspaces),
-                    #[cfg(not(feature = "rayon"))]
-                    _ => step.plan.run(x, out, &mut Workspace::new()),
-                }
+                on_threads!(
+                    step.threads,
+                    workspace => step.plan.run(x, out, workspace),
+                    workspaces => step.plan.run_rayon(x, out, workspaces)
+                )
             });
             result.map_err(|error| io.error(error.to_string()))
         }
@@ -300,10 +290,10 @@ fn product(
     let Some(packed) = packed else { return Ok(false) };
     let plan =
         Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;
-    let workspaces = workspaces(builder, plan.workspace_bytes());
+    let threads = Threads::new(builder.threads, plan.workspace_bytes());
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let output = builder.define(node.required_output(0)?, Layout::Plain)?;
-    builder.push(node, vec![Some(input)], vec![output], Product { plan, rows, depth, columns, workspaces });
+    builder.push(node, vec![Some(input)], vec![output], Product { plan, rows, depth, columns, threads });
     Ok(true)
 }
 
