@@ -233,6 +233,32 @@ fn depthwise() {
     });
 }
 
+/// Kernels of more rows than a column holds at once: every size and stride, whatever `EIGHTBIT_CASES` says, and more of them
+/// natively. Weights fit into eight bits, which the kernels for most taps at once insist on.
+#[test]
+fn depthwise_tall_kernels() {
+    suite("depthwise_tall_kernels", |backend| {
+        let mut random = Random(11);
+        let mut count = 0;
+        let mut channels = [1, 64, 33, 100, 15, 65, 32, 63, 129, 17, 40].into_iter().cycle();
+        for (height, width) in (5..=9).flat_map(|height| [1, 3, 5, 7].map(|width| (height, width))) {
+            for stride in [[1, 1], [2, 2], [3, 3], [1, 2], [2, 1]] {
+                for round in 0..3 {
+                    let channels = channels.next().unwrap();
+                    if (round > 0 || stride[0] != stride[1]) && !chosen(&mut random) {
+                        continue;
+                    }
+                    let largest = random.pick(&[[5, 14], [7, 5], [2, 60]]);
+                    let mut case = Case::draw_up_to(largest, &mut random, channels, [height, width], stride);
+                    case.weight_zeros.fill(if case.weights_signed { 0 } else { 128 });
+                    count += case.check_all(backend, &mut random);
+                }
+            }
+        }
+        count
+    });
+}
+
 /// Images of several bands of rows and tiles of columns, for the kernels that work in such.
 #[test]
 fn depthwise_large_images() {
@@ -240,7 +266,14 @@ fn depthwise_large_images() {
         let mut random = Random(9);
         let mut count = 0;
         for (largest, channels) in [([3, 300], 8), ([40, 70], 36), ([20, 20], 200), ([60, 3], 129)] {
-            for (kernel, stride) in [([3, 3], [1, 1]), ([5, 5], [2, 2]), ([6, 3], [3, 1]), ([2, 9], [1, 2])] {
+            for (kernel, stride) in [
+                ([3, 3], [1, 1]),
+                ([5, 5], [1, 1]),
+                ([5, 5], [2, 2]),
+                ([6, 3], [3, 1]),
+                ([2, 9], [1, 2]),
+                ([7, 7], [1, 1]),
+            ] {
                 if !chosen(&mut random) {
                     continue;
                 }
