@@ -2,9 +2,9 @@
 //! rows, where instruction sets have `vpdpbusd`.
 //!
 //! Both passes keep a column as `quads` does: four vectors, the quarters of [`Interleave::interleave`], one after another.
-//! With sizes that are known the weights of a row of taps are held in registers, a quarter of the channels at a time, and every
-//! column is loaded once for all outputs of a tile that see it: fewer loads than products. Otherwise outputs share the weights
-//! alone: more loads than products.
+//! With sizes that are known the weights of a row of taps are held in registers, a quarter of the channels at a time, and
+//! every column is loaded once for all outputs of a tile that see it: fewer loads than products. Otherwise outputs share
+//! the weights alone: more loads than products.
 
 use super::quads::{AnyStage, Sink, ToBytes, initial, load};
 use super::{Group, Interleave, Row, Source};
