@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Finds the inner loop of every GEMM tile in the assembly of the kernels and has llvm-mca count its cycles.
+"""Finds the inner loops of GEMM tiles and of depthwise convolution in bands in the assembly of the kernels and has llvm-mca
+count their cycles.
 
 The limit of a loop is what its dot products take on the ports that can do them, as the model of the core has it: a
 probe of nothing but independent dot products measures that. The fraction is what the loop reaches of the limit with the
 core's dispatch, "LLVM's width" the same with that of LLVM's scheduler. "vector", "loads" and "dispatch" say how busy the
-busiest port of a kind and the front are. A tile that is computed in parts has a row for each.
+busiest port of a kind and the front are. A tile that is computed in parts has a row for each. "depthwise 20×64" is 20 pairs
+of an output and a column of taps, by 64 channels; there is a row for each size that the kernel knows, and for the others.
 """
 
 import argparse
@@ -27,9 +29,12 @@ DOTS = {
 }
 # Where a tile's constants have its vectors, and the columns of one.
 COLUMNS = {"neon": (1, 4), "neon_dotprod": (1, 4), "neon_i8mm": (2, 4), "avx_vnni": (1, 8), "avx512_vnni": (1, 16)}
+# Channels of a block of depthwise convolution in bands, where it is made of dot products.
+DEPTHWISE = {"avx_vnni": 32, "avx512_vnni": 64}
 COMMENT = {"aarch64": "//", "x86_64": "#"}
 BRANCH = {"aarch64": r"(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)$", "x86_64": r"j\w+\s+(\.L\w+)$"}
-STACK = {"aarch64": r"\[sp\b", "x86_64": r"\(%rsp\b|\(%rbp\b"}
+# `rbp` is no frame pointer here: where one is set up, the stack is aligned too, and locals are found by `rsp`.
+STACK = {"aarch64": r"\[sp\b", "x86_64": r"\(%rsp\b"}
 # The ports that loads go to, in LLVM's names.
 LOADS = r"Unit(L\d*|T)$|Port(02|2|23|02_03|02_03_11|03|3|11)$"
 VECTORS = r"Unit(V\d*|W|X)$|Port(00|0|01|1|05|5)$"
@@ -39,6 +44,7 @@ ITERATIONS = 200
 @dataclass
 class Loop:
     backend: str
+    operator: str
     rows: int
     columns: int
     signed: bool
@@ -46,7 +52,7 @@ class Loop:
 
     @property
     def dots(self) -> int:
-        return sum(bool(re.match(rf"(\{{\w+\}} )?({DOTS[self.backend][0]})\b", line)) for line in self.body)
+        return count_dots(self.body, self.backend)
 
     def spills(self, architecture: str) -> int:
         return sum(bool(re.search(STACK[architecture], line)) for line in self.body)
@@ -64,12 +70,8 @@ def functions(path: str, architecture: str, llvm: str):
         yield name, [line for line in lines if line and not re.match(r"\.(?!L\w+:)", line)]
 
 
-def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
-    """Of the loops without a loop in them the one with the most dot products among its instructions.
-
-    The others are over the segments of rows that are shorter than an iteration. If there are several that do as much, as
-    in a tile that is computed in parts, the worst of these.
-    """
+def inner_loops(code: list[str], architecture: str) -> list[list[str]]:
+    """The loops without a loop in them."""
     labels = {line[:-1]: i for i, line in enumerate(code) if line.endswith(":")}
     loops = []
     for end, line in enumerate(code):
@@ -78,20 +80,43 @@ def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
         if start is not None and start < end:
             loops.append((start, end))
     inner = [(a, b) for a, b in loops if not any((a, b) != (c, d) and a <= c and d <= b for c, d in loops)]
-    bodies = [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
+    return [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
+
+
+def count_dots(body: list[str], backend: str) -> int:
+    """How many of the instructions are dot products."""
+    return sum(bool(re.match(rf"(\{{\w+\}} )?({DOTS[backend][0]})\b", line)) for line in body)
+
+
+def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
+    """Of the loops without a loop in them the one with the most dot products among its instructions.
+
+    The others are over the segments of rows that are shorter than an iteration. If there are several that do as much, as
+    in a tile that is computed in parts, the worst of these.
+    """
+    bodies = inner_loops(code, architecture)
 
     def dots(body: list[str]) -> int:
-        return Loop(backend, 0, 0, False, body).dots
+        return count_dots(body, backend)
 
     best = max(bodies, key=lambda body: dots(body) / len(body), default=[])
     alike = [body for body in bodies if dots(body) == dots(best) and len(body) < 1.3 * len(best)]
     return max(alike, key=len, default=[])
 
 
-def tiles(path: str, architecture: str, llvm: str) -> list[Loop]:
-    """The inner loop of every tile."""
+def depthwise_loops(code: list[str], architecture: str, backend: str) -> list[Loop]:
+    """The inner loops of a depthwise convolution: one for each size that the kernel knows, and one for the others."""
+    counted = [(count_dots(body, backend), body) for body in inner_loops(code, architecture)]
+    return [Loop(backend, "depthwise ", dots // 4, DEPTHWISE[backend], False, body) for dots, body in counted if dots]
+
+
+def all_loops(path: str, architecture: str, llvm: str) -> list[Loop]:
+    """The inner loop of every tile, and those of depthwise convolution."""
     found = []
     for name, code in functions(path, architecture, llvm):
+        match = re.match(r"eightbit_kernels::(\w+)::depthwise::multiply$", name)
+        if match and match[1] in DEPTHWISE:
+            found += depthwise_loops(code, architecture, match[1])
         match = re.match(r"eightbit_kernels::(\w+)::gemm::(?:tile|one)::<(\d[\w, ]*)>$", name)
         if not match or match[1] not in DOTS:
             continue
@@ -99,12 +124,12 @@ def tiles(path: str, architecture: str, llvm: str) -> list[Loop]:
         position, vector = COLUMNS[backend]
         rows, columns, signed = int(constants[0]), int(constants[position]) * vector, constants[-1] in ("true", "0")
         # One that has no loop calls another, which has.
-        loop = Loop(backend, rows, columns, signed, inner_loop(code, architecture, backend))
+        loop = Loop(backend, "", rows, columns, signed, inner_loop(code, architecture, backend))
         if loop.dots:
             found.append(loop)
     if not found:
         sys.exit(f"error: no loop with dot products in {path}")
-    return sorted(found, key=lambda loop: (loop.backend, loop.signed, loop.columns, loop.rows))
+    return sorted(found, key=lambda loop: (loop.operator, loop.backend, loop.signed, loop.columns, loop.rows))
 
 
 def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, dispatch: int | None) -> list[dict]:
@@ -181,7 +206,7 @@ def rows_of(architecture: str, core: Core, loops: list[Loop], llvm: str):
         dispatch = result["uops"] / result["width"] / result["cycles"]
         yield {
             "backend": loop.backend,
-            "tile": f"{loop.rows}×{loop.columns}",
+            "tile": f"{loop.operator}{loop.rows}×{loop.columns}",
             "activations": "i8" if loop.signed else "u8",
             "core": core.name,
             "dots": loop.dots,
@@ -206,7 +231,7 @@ def main() -> None:
     parser.add_argument("--llvm", required=True, help="version of LLVM's tools")
     parser.add_argument("--csv", required=True, help="where to write the table as CSV")
     arguments = parser.parse_args()
-    loops = tiles(arguments.assembly, arguments.architecture, arguments.llvm)
+    loops = all_loops(arguments.assembly, arguments.architecture, arguments.llvm)
     rows = [
         row
         for core in CORES[arguments.architecture]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, run, scratch_bytes};
+use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, in_bands, run, scratch_bytes};
 use eightbit_kernels::gemm::{OutputBlock, PatchGeometry, PatchRows, Stage};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, Scratch};
 use support::{Random, chosen, suite};
@@ -74,6 +74,13 @@ impl Case {
         if signed { bytes[index].cast_signed().into() } else { bytes[index].into() }
     }
 
+    /// `[pixel][channel]`.
+    fn accumulators(&self) -> Vec<i32> {
+        let pixels = 0..self.geometry.rows();
+        let channels = self.geometry.channels;
+        pixels.flat_map(|pixel| (0..channels).map(move |channel| self.accumulator(pixel, channel))).collect()
+    }
+
     fn accumulator(&self, pixel: usize, channel: usize) -> i32 {
         let g = &self.geometry;
         let (x, y) = (pixel % g.output[1], pixel / g.output[1] % g.output[0]);
@@ -111,6 +118,7 @@ impl Case {
         &self,
         backend: Backend,
         packed: &PackedTaps,
+        accumulators: &[i32],
         stage: Stage<'_>,
         bits: fn(T) -> u32,
         random: &mut Random,
@@ -140,7 +148,7 @@ impl Case {
         }
         for pixel in 0..rows {
             for channel in 0..channels {
-                let acc = self.accumulator(pixel, channel);
+                let acc = accumulators[pixel * channels + channel];
                 let before = if runs == 2 { acc } else { 0 };
                 let expected = support::stage(&stage, acc, channel, before);
                 let found = bits(out[pixel * stride + channel]);
@@ -157,6 +165,7 @@ impl Case {
     /// Compares all stages; returns how many there were.
     fn check_all(&self, backend: Backend, random: &mut Random) -> usize {
         let channels = self.geometry.channels;
+        let accumulators = self.accumulators();
         let packed = PackedTaps::pack(backend, &self.view(), |channel| self.weight_zeros[channel]);
         let saved = PackedTaps::from_bytes(
             backend,
@@ -177,7 +186,7 @@ impl Case {
         for packed in [&packed, &saved] {
             for accumulate in [false, true] {
                 let stage = Stage::Accumulators { accumulate };
-                self.check::<i32>(backend, packed, stage, i32::cast_unsigned, random);
+                self.check::<i32>(backend, packed, &accumulators, stage, i32::cast_unsigned, random);
                 count += 1;
             }
             for clamped in [false, true] {
@@ -185,7 +194,7 @@ impl Case {
                 let (low, high) = range((0, 255));
                 let (zero_point, output) = (random.zero_point::<u8>(), ElementType::U8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<u8>(backend, packed, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
                 let stage = Stage::RequantizeFixed {
                     multiplier: &multiplier,
                     shift: &shift,
@@ -194,15 +203,22 @@ impl Case {
                     high,
                     output,
                 };
-                self.check::<u8>(backend, packed, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
                 let (low, high) = range((-128, 127));
                 let (zero_point, output) = (random.zero_point::<i8>(), ElementType::I8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<i8>(backend, packed, stage, |x| u32::from(x.cast_unsigned()), random);
+                self.check::<i8>(
+                    backend,
+                    packed,
+                    &accumulators,
+                    stage,
+                    |x| u32::from(x.cast_unsigned()),
+                    random,
+                );
                 let bias = clamped.then_some(&bias[..]);
                 let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
                 let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
-                self.check::<f32>(backend, packed, stage, f32::to_bits, random);
+                self.check::<f32>(backend, packed, &accumulators, stage, f32::to_bits, random);
                 count += 4;
             }
         }
@@ -233,6 +249,57 @@ fn depthwise() {
     });
 }
 
+/// Kernels of more rows than a column holds at once: every size and stride, whatever `EIGHTBIT_CASES` says, and more of them
+/// natively. Weights fit into eight bits, which the kernels for most taps at once insist on.
+#[test]
+fn depthwise_tall_kernels() {
+    suite("depthwise_tall_kernels", |backend| {
+        let mut random = Random(11);
+        let mut count = 0;
+        let mut channels = [1, 64, 33, 100, 15, 65, 32, 63, 129, 17, 40].into_iter().cycle();
+        for (height, width) in (5..=9).flat_map(|height| [1, 3, 5, 7].map(|width| (height, width))) {
+            for stride in [[1, 1], [2, 2], [3, 3], [1, 2], [2, 1]] {
+                for round in 0..3 {
+                    let channels = channels.next().unwrap();
+                    if (round > 0 || stride[0] != stride[1]) && !chosen(&mut random) {
+                        continue;
+                    }
+                    let largest = random.pick(&[[5, 14], [7, 5], [2, 60]]);
+                    let mut case = Case::draw_up_to(largest, &mut random, channels, [height, width], stride);
+                    case.weight_zeros.fill(if case.weights_signed { 0 } else { 128 });
+                    count += case.check_all(backend, &mut random);
+                }
+            }
+        }
+        count
+    });
+}
+
+/// Which convolutions x86 computes in bands: on pairs of taps all, on quads those that take more than one for a column.
+#[test]
+fn kernels_in_bands() {
+    let mut random = Random(12);
+    for backend in Backend::available() {
+        for (height, dilation) in [(1, 1), (3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (5, 2)] {
+            let mut case = Case::draw(&mut random, 64, [height, 5], [1, 1]);
+            case.geometry.dilation = [dilation, 1];
+            case.weights_signed = true;
+            case.weight_zeros.fill(0);
+            let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
+            let expected = match packed.layout() {
+                "taps-i8x4-block32" | "taps-i8x4-block64" => height > 4 && dilation == 1,
+                "taps-i16x2-block8" => cfg!(target_arch = "x86_64") && dilation == 1,
+                _ => false,
+            };
+            assert_eq!(
+                in_bands(&packed, &case.geometry),
+                expected,
+                "{backend}: {height} rows, {dilation} apart"
+            );
+        }
+    }
+}
+
 /// Images of several bands of rows and tiles of columns, for the kernels that work in such.
 #[test]
 fn depthwise_large_images() {
@@ -240,7 +307,14 @@ fn depthwise_large_images() {
         let mut random = Random(9);
         let mut count = 0;
         for (largest, channels) in [([3, 300], 8), ([40, 70], 36), ([20, 20], 200), ([60, 3], 129)] {
-            for (kernel, stride) in [([3, 3], [1, 1]), ([5, 5], [2, 2]), ([6, 3], [3, 1]), ([2, 9], [1, 2])] {
+            for (kernel, stride) in [
+                ([3, 3], [1, 1]),
+                ([5, 5], [1, 1]),
+                ([5, 5], [2, 2]),
+                ([6, 3], [3, 1]),
+                ([2, 9], [1, 2]),
+                ([7, 7], [1, 1]),
+            ] {
                 if !chosen(&mut random) {
                     continue;
                 }

@@ -32,7 +32,7 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
         (prop_oneof![3 => Just(1usize), 1 => 2usize..4], group(), group()).boxed()
     };
     let kernel = if depthwise {
-        prop_oneof![4 => Just([3usize, 3]), 1 => Just([5, 5]), 2 => (1usize..6, 1usize..6).prop_map(|(h, w)| [h, w])].boxed()
+        prop_oneof![4 => Just([3usize, 3]), 1 => Just([5, 5]), 2 => (1usize..10, 1usize..8).prop_map(|(h, w)| [h, w])].boxed()
     } else {
         prop_oneof![2 => Just([1usize, 1]), 3 => Just([3, 3]), 2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w])].boxed()
     };

@@ -23,7 +23,7 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Natural,
     offsets: [0, 0],
     rows: [row::<false>, row::<true>],
-    bands: Some(Bands { interleave: [interleave::<false>, interleave::<true>], multiply }),
+    bands: Some(Bands { least_height: 1, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
 /// Widens a pair of rows.

@@ -4,7 +4,10 @@ use core::arch::x86_64::*;
 
 use super::Avx512;
 use super::simd::{first_bytes, narrow_in_units};
-use crate::depthwise::{ChannelOrder, DepthwiseKernel, Interleave, Row, quads_row};
+use crate::depthwise::{
+    Bands, ChannelOrder, DepthwiseKernel, Group, Interleave, Row, quads_interleave, quads_multiply,
+    quads_multiply_any_stage, quads_row,
+};
 use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
@@ -15,13 +18,37 @@ pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Unpacked,
     offsets: [0, 128],
     rows: [row::<false>, row::<true>],
-    bands: None,
+    bands: Some(Bands { least_height: 5, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn row<const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
     unsafe { quads_row::<Avx512, SIGNED>(call) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn interleave<const SIGNED: bool>(group: &Group) {
+    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+    unsafe { quads_interleave::<Avx512, SIGNED>(group) }
+}
+
+/// Four outputs at a time: sixteen accumulators, and seven weights fit into the other registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn multiply(call: &Row) {
+    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+    unsafe {
+        if !quads_multiply::<Avx512, 4>(call) {
+            multiply_any_stage(call);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[inline(never)]
+unsafe fn multiply_any_stage(call: &Row) {
+    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+    unsafe { quads_multiply_any_stage::<Avx512>(call) }
 }
 
 // SAFETY: the instructions do what the trait says, on four units of 128 bits; bytes that are masked are not touched. The

@@ -4,7 +4,10 @@ use core::arch::x86_64::*;
 
 use crate::avx2::Avx2;
 use crate::avx2::simd::narrow_in_units;
-use crate::depthwise::{ChannelOrder, DepthwiseKernel, Interleave, Row, quads_row};
+use crate::depthwise::{
+    Bands, ChannelOrder, DepthwiseKernel, Group, Interleave, Row, quads_interleave, quads_multiply,
+    quads_multiply_any_stage, quads_row,
+};
 use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
@@ -15,7 +18,7 @@ pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     order: ChannelOrder::Unpacked,
     offsets: [0, 128],
     rows: [row::<false>, row::<true>],
-    bands: None,
+    bands: Some(Bands { least_height: 5, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
 #[target_feature(enable = "avx2,avxvnni")]
@@ -23,6 +26,30 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and the blocks of a kernel that steps back are
     // whole.
     unsafe { quads_row::<Avx2, SIGNED>(call) }
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+unsafe fn interleave<const SIGNED: bool>(group: &Group) {
+    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
+    unsafe { quads_interleave::<Avx2, SIGNED>(group) }
+}
+
+/// Two outputs at a time: eight accumulators, and five weights fit into the other registers.
+#[target_feature(enable = "avx2,avxvnni")]
+unsafe fn multiply(call: &Row) {
+    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
+    unsafe {
+        if !quads_multiply::<Avx2, 2>(call) {
+            multiply_any_stage(call);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,avxvnni")]
+#[inline(never)]
+unsafe fn multiply_any_stage(call: &Row) {
+    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
+    unsafe { quads_multiply_any_stage::<Avx2>(call) }
 }
 
 // SAFETY: the instructions do what the trait says, on two units of 128 bits. The features are AVX2 and AVX-VNNI.

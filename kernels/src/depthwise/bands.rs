@@ -33,6 +33,10 @@ const LEAST_ROWS: usize = 8;
 
 /// The two passes of a kernel.
 pub(crate) struct Bands {
+    /// Rows of taps from which on they pay. If one group can hold all taps of a column, a kernel may interleave columns that
+    /// begin where the output does, each for all outputs of its row, and multiply each once; in bands an output that begins
+    /// within a group sees two groups, and half of its products are with zero weights.
+    pub(crate) least_height: usize,
     /// Interleaves a group of unsigned or signed rows.
     pub(crate) interleave: [InterleaveFn; 2],
     /// Computes a [`Row`] whose sources are interleaved groups: its kernel's height counts them, its columns are all inside,
@@ -48,9 +52,10 @@ pub(crate) type InterleaveFn = unsafe fn(&Group);
 /// One group of rows to be interleaved for one block of channels.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
 pub(crate) struct Group {
-    /// The group's rows, as many as the kernel's `group`, at the first column inside the image. A whole block of channels
-    /// is readable at every pixel.
+    /// The group's rows, as many as the kernel's `group`, at the first column inside the image.
     pub(crate) rows: *const Source,
+    /// Channels in the block: readable at every pixel; fewer than the kernel's `block` in a last one, unless it steps back.
+    pub(crate) channels: usize,
     /// Columns left of the image, inside it, and right of it.
     pub(crate) columns: [usize; 3],
     /// What the block's channels are outside the image.
@@ -99,10 +104,10 @@ impl Cut {
     }
 }
 
-/// The passes and how they cut a convolution, if it is computed in bands: rows that are dilated are not, nor those whose taps
-/// reach so far that a ring would be of no use.
+/// The passes and how they cut a convolution, if it is computed in bands: kernels that are too low are not, nor rows that are
+/// dilated, nor those whose taps reach so far that a ring would be of no use.
 pub(super) fn plan(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<Plan> {
-    let passes = weights.kernel().bands.as_ref()?;
+    let passes = weights.kernel().bands(geometry.kernel[0])?;
     let cut = Cut::new(weights, geometry)?;
     let bytes = cut.bytes(weights.kernel())?;
     (geometry.dilation[0] == 1 && bytes <= LARGEST).then_some(Plan { passes, cut, bytes })
@@ -217,7 +222,7 @@ unsafe fn run_area<T: OutputElement>(
         next = next.max(first_group);
         while next < first_group + groups.cast_signed() {
             for index in 0..blocks {
-                let (channel, _) = kernel.place(first_block + index, geometry.channels);
+                let (channel, channels) = kernel.place(first_block + index, geometry.channels);
                 for row in 0..kernel.group {
                     let y = (next * group + row.cast_signed()).cast_unsigned();
                     let source = source(call, area.image, y, start, channel);
@@ -228,6 +233,7 @@ unsafe fn run_area<T: OutputElement>(
                 unsafe {
                     (passes.interleave[usize::from(call.signed)])(&Group {
                         rows,
+                        channels,
                         columns: [left, inside, columns - left - inside],
                         padding: call.patches.padding.as_ptr().add(channel),
                         to: scratch.add((index * cut.slots + slot(next)) * cut.stride),

@@ -21,6 +21,8 @@ mod bands;
 mod driver;
 mod generic;
 #[cfg(target_arch = "x86_64")]
+mod quad_bands;
+#[cfg(target_arch = "x86_64")]
 mod quads;
 mod weights;
 
@@ -32,6 +34,11 @@ pub(crate) use bands::Bands;
 pub(crate) use bands::Group;
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use quad_bands::{
+    interleave as quads_interleave, multiply as quads_multiply,
+    multiply_any_stage as quads_multiply_any_stage,
+};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use quads::{Interleave, row as quads_row};
 
@@ -60,7 +67,7 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) offsets: [i32; 2],
     /// The code for unsigned and for signed activations.
     pub(crate) rows: [RowFn; 2],
-    /// The code that works in bands, for convolutions that are not dilated vertically.
+    /// The code that works in bands, for convolutions that are high enough and not dilated vertically.
     pub(crate) bands: Option<Bands>,
 }
 
@@ -78,6 +85,11 @@ impl DepthwiseKernel {
     /// Whether the kernel can hold such weights.
     fn accepts(&self, channels: usize, fits_i8: bool) -> bool {
         (!self.steps_back || channels >= self.block) && (self.group < 4 || fits_i8)
+    }
+
+    /// The passes over bands, if they pay for kernels of this height.
+    fn bands(&self, height: usize) -> Option<&Bands> {
+        self.bands.as_ref().filter(|bands| height >= bands.least_height)
     }
 
     fn blocks(&self, channels: usize) -> usize {

@@ -2,9 +2,9 @@
 //!
 //! The bytes of four rows are interleaved, so that a 32-bit lane holds four vertical taps of one channel, which one
 //! instruction multiplies with the channel's weights and adds. A column of taps is interleaved once, for all outputs of
-//! the row that see it. Interleaving leaves the channels in another order
-//! ([`ChannelOrder::Unpacked`](super::ChannelOrder::Unpacked)), in which weights are packed, and which packing the result
-//! to bytes undoes.
+//! the row that see it; of kernels higher than four rows once for all outputs of the image (`quad_bands`). Interleaving
+//! leaves the channels in another order ([`ChannelOrder::Unpacked`](super::ChannelOrder::Unpacked)), in which weights are
+//! packed, and which packing the result to bytes undoes.
 
 use super::{Columns, Row};
 use crate::gemm::{RawStage, finish};
@@ -48,25 +48,15 @@ pub(crate) unsafe trait Interleave: Simd {
 pub(crate) unsafe fn row<S: Interleave, const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        match call.stage {
-            RawStage::Requantize { scale, high, range } => {
-                let mut scales = [S::splat_f(0.0); 4];
-                for (v, vector) in scales.iter_mut().enumerate() {
-                    if v * S::LANES < call.channels {
-                        *vector = S::load_f(scale.add(v * S::LANES));
-                    }
-                }
-                let scale = S::to_quarters_f(scales);
-                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
-                by_shape::<S, _, SIGNED>(call, ToBytes::<S> { scale, high, limits, call });
-            }
-            _ => by_shape::<S, _, SIGNED>(call, AnyStage(call)),
+        match ToBytes::<S>::new(call) {
+            Some(sink) => by_shape::<S, _, SIGNED>(call, sink),
+            None => by_shape::<S, _, SIGNED>(call, AnyStage(call)),
         }
     }
 }
 
 /// Where the accumulators of output pixel `x`, at `out`, go.
-trait Sink<S: Interleave>: Copy {
+pub(super) trait Sink<S: Interleave>: Copy {
     /// # Safety
     ///
     /// The features of `S`; `x` is an output of the row and `out` its address.
@@ -75,11 +65,32 @@ trait Sink<S: Interleave>: Copy {
 
 /// [`RawStage::Requantize`], its vectors reordered once for the row.
 #[derive(Clone, Copy)]
-struct ToBytes<'a, S: Interleave> {
+pub(super) struct ToBytes<'a, S: Interleave> {
     scale: [S::F; 4],
     high: S::F,
     limits: ByteLimits<S>,
     call: &'a Row,
+}
+
+impl<'a, S: Interleave> ToBytes<'a, S> {
+    /// # Safety
+    ///
+    /// The features of `S`; the stage is a block's.
+    #[inline(always)]
+    pub(super) unsafe fn new(call: &'a Row) -> Option<ToBytes<'a, S>> {
+        let RawStage::Requantize { scale, high, range } = call.stage else { return None };
+        // SAFETY: the features of `S`; factors are padded to whole vectors of those that the block's channels begin.
+        unsafe {
+            let mut scales = [S::splat_f(0.0); 4];
+            for (v, vector) in scales.iter_mut().enumerate() {
+                if v * S::LANES < call.channels {
+                    *vector = S::load_f(scale.add(v * S::LANES));
+                }
+            }
+            let (scale, high) = (S::to_quarters_f(scales), S::splat_f(high));
+            Some(ToBytes { scale, high, limits: S::byte_limits(range), call })
+        }
+    }
 }
 
 impl<S: Interleave> Sink<S> for ToBytes<'_, S> {
@@ -97,7 +108,7 @@ impl<S: Interleave> Sink<S> for ToBytes<'_, S> {
 
 /// The other stages, by way of the epilogue that all kernels share.
 #[derive(Clone, Copy)]
-struct AnyStage<'a>(&'a Row);
+pub(super) struct AnyStage<'a>(pub(super) &'a Row);
 
 impl<S: Interleave> Sink<S> for AnyStage<'_> {
     #[inline(always)]
@@ -123,7 +134,25 @@ impl<S: Interleave> Sink<S> for AnyStage<'_> {
 /// As [`row`].
 #[inline(always)]
 unsafe fn by_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, sink: K) {
-    // SAFETY: the caller's promises, handed on; initial accumulators are padded as the stage is.
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        let init = initial::<S>(call);
+        match (call.kernel, call.stride, call.dilation) {
+            ([3, 3], 1, 1) => three_by_three::<S, K, SIGNED, 1>(call, sink, init),
+            ([3, 3], 2, 1) => three_by_three::<S, K, SIGNED, 2>(call, sink, init),
+            _ => any_shape::<S, K, SIGNED>(call, sink, init),
+        }
+    }
+}
+
+/// The initial accumulators of a block.
+///
+/// # Safety
+///
+/// As [`row`].
+#[inline(always)]
+pub(super) unsafe fn initial<S: Interleave>(call: &Row) -> [S::I; 4] {
+    // SAFETY: the features of `S`; initial accumulators are padded as the stage is.
     unsafe {
         let mut init = [S::splat(0); 4];
         for (v, vector) in init.iter_mut().enumerate() {
@@ -131,12 +160,7 @@ unsafe fn by_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, si
                 *vector = S::load(call.init.add(v * S::LANES));
             }
         }
-        let init = S::to_quarters(init);
-        match (call.kernel, call.stride, call.dilation) {
-            ([3, 3], 1, 1) => three_by_three::<S, K, SIGNED, 1>(call, sink, init),
-            ([3, 3], 2, 1) => three_by_three::<S, K, SIGNED, 2>(call, sink, init),
-            _ => any_shape::<S, K, SIGNED>(call, sink, init),
-        }
+        S::to_quarters(init)
     }
 }
 
@@ -202,7 +226,7 @@ unsafe fn column<S: Interleave, const SIGNED: bool>(rows: [*const u8; 3], channe
 
 /// One row of a block's channels, unsigned.
 #[inline(always)]
-unsafe fn load<S: Interleave, const SIGNED: bool>(row: *const u8, channels: usize) -> S::I {
+pub(super) unsafe fn load<S: Interleave, const SIGNED: bool>(row: *const u8, channels: usize) -> S::I {
     // SAFETY: the features of `S`; `channels` readable bytes.
     unsafe {
         let bytes = S::load_bytes(row, channels);

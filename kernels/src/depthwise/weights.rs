@@ -75,7 +75,7 @@ pub struct PackedTaps {
     size: [usize; 2],
     /// Sum of each channel's differences.
     sums: Vec<i32>,
-    /// The packed bytes with their rows moved down by one, two … within the groups, for kernels that work in bands.
+    /// The packed bytes with their rows moved down by one, two … within the groups; none unless the kernel works in bands.
     shifted: Vec<Bytes>,
 }
 
@@ -238,9 +238,9 @@ impl PackedTaps {
     }
 }
 
-/// See [`PackedTaps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands.
+/// See [`PackedTaps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands at this height.
 fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u8]) -> Option<Vec<Bytes>> {
-    if kernel.bands.is_none() {
+    if kernel.bands(size[0]).is_none() {
         return Some(Vec::new());
     }
     let from = Shape::new(kernel, channels, size)?;
