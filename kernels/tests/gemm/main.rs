@@ -57,7 +57,8 @@ fn every_tile() {
     for rows in (1..=17).chain([24, 36]) {
         for columns in [1, 16, 17, 32, 33, 48, 49, 64, 65, 128, 129] {
             for (signed, narrow) in [(false, false), (false, true), (true, false), (true, true)] {
-                let depth = [3, 8, 17, 64][rng.below(4)];
+                // The deepest is too large for the path of small matrices.
+                let depth = [3, 8, 17, 64, 600][rng.below(5)];
                 cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, narrow));
             }
         }
