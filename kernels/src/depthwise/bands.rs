@@ -242,6 +242,7 @@ unsafe fn run_area<T: OutputElement>(
             }
             next += 1;
         }
+        let (taps, block_bytes) = weights.shifted(shift);
         for (index, row) in works[..blocks].iter_mut().enumerate() {
             // SAFETY: the row was written above; its groups are in the ring, and no two of them in one slot; the output row
             // is in the block.
@@ -252,7 +253,7 @@ unsafe fn run_area<T: OutputElement>(
                     sources.add(g).write(Source { base: scratch.add(at), step: lane_bytes(kernel) });
                 }
                 row.kernel[0] = groups;
-                row.weights = weights.shifted(first_block + index, shift);
+                row.weights = taps[(first_block + index) * block_bytes..].as_ptr();
                 call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
                 row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
             }

@@ -230,11 +230,11 @@ impl PackedTaps {
         self.size[1] * (self.size[0] + shift).div_ceil(self.kernel.group) * self.kernel.block * 4
     }
 
-    /// A block's weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel
-    /// works in bands, 0.
-    pub(super) fn shifted(&self, block: usize, shift: usize) -> *const u8 {
+    /// The weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel works
+    /// in bands, 0; and the bytes of a block.
+    pub(super) fn shifted(&self, shift: usize) -> (&[u8], usize) {
         let bytes = if shift == 0 { &self.bytes } else { &self.shifted[shift - 1] };
-        bytes[block * self.shifted_block_bytes(shift)..].as_ptr()
+        (bytes, self.shifted_block_bytes(shift))
     }
 }
 
