@@ -213,7 +213,8 @@ impl Conv2d {
             Skip::All => ", without taps outside the image",
         };
         let zeros = self.columns.weight_zeros(0).is_some();
-        let one = explain_gemm(backend, &groups[0], self.shape.output_rows(), self.output(), zeros);
+        let (rows, matrix) = (self.shape.output_rows(), self.is_matrix());
+        let one = explain_gemm(backend, &groups[0], rows, matrix, self.output(), zeros);
         match groups.len() {
             1 => format!("{path}{border}; {one}"),
             groups => format!("{path}{border}; {groups} groups of {one}"),

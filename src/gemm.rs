@@ -169,7 +169,8 @@ impl Gemm {
     /// Which kernels, tile and blocking a multiplication of `rows` rows takes, and why, for people.
     #[must_use]
     pub fn explain(&self, rows: usize) -> String {
-        explain_gemm(self.weights.backend(), self.panels(), rows, self.output(), self.columns.any_weight_zero)
+        let zeros = self.columns.any_weight_zero;
+        explain_gemm(self.weights.backend(), self.panels(), rows, true, self.output(), zeros)
     }
 
     /// Computes `out`: `lhs.rows() × weights.columns()`.
@@ -319,10 +320,11 @@ pub(crate) fn explain_gemm(
     backend: Backend,
     panels: &PackedPanels,
     rows: usize,
+    matrix: bool,
     output: ElementType,
     weight_zeros: bool,
 ) -> String {
-    let tiling = gemm::tiling(backend, rows, panels).expect("weights are packed for their backend");
+    let tiling = gemm::tiling(backend, rows, matrix, panels).expect("weights are packed for their backend");
     format!(
         "{rows}×{}×{} → {output}: backend {backend}, layout {}, tiles of {}×{}, blocks of {} columns{}",
         panels.depth(),

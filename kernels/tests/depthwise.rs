@@ -249,8 +249,8 @@ fn depthwise() {
     });
 }
 
-/// Kernels of more rows than a column holds at once: every size and stride, whatever `EIGHTBIT_CASES` says, and more of them
-/// natively. Weights fit into eight bits, which the kernels for most taps at once insist on.
+/// Kernels of more rows than a column holds at once: every size with equal strides, whatever `EIGHTBIT_CASES` says, and more
+/// of them natively. Weights fit into eight bits, which the kernels for most taps at once insist on.
 #[test]
 fn depthwise_tall_kernels() {
     suite("depthwise_tall_kernels", |backend| {

@@ -122,7 +122,7 @@ EOF
 # drain_screen TERMINAL: reads what Bochs shows, away. Nobody does else, and the emulator waits once some kilobytes are full.
 drain_screen() {
     local screen=
-    while [ -z "$screen" ]; do
+    while [ -z "$screen" ] && [ -d "${1%/*}" ]; do
         sleep 1
         screen=$(tr -d '\r' 2>/dev/null <"$1" | sed -n 's/^Bochs connected to screen "\(.*\)"$/\1/p' || true)
     done

@@ -88,7 +88,7 @@ pub(super) fn lower(
 pub(super) struct Builder<'g> {
     pub(super) graph: &'g Graph,
     pub(super) backend: eightbit::Backend,
-    /// Into how many parts convolutions and eight-bit products are split.
+    /// Into how many parts convolutions and eight-bit operators are split.
     pub(super) threads: usize,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,

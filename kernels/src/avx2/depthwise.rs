@@ -39,7 +39,7 @@ unsafe fn interleave<const SIGNED: bool>(group: &Group) {
             to = to.add(1);
         }
         let (upper, lower) = (*group.rows, *group.rows.add(1));
-        let (mut above, mut below) = (upper.base, lower.base);
+        let (mut above, mut below) = (group.start(&upper), group.start(&lower));
         for _ in 0..inside {
             _mm256_storeu_si256(to, pair::<SIGNED>(above, below));
             above = above.wrapping_add(upper.step);
@@ -70,7 +70,7 @@ unsafe fn multiply(call: &Row) {
 #[inline(never)]
 unsafe fn multiply_any_stage(call: &Row) {
     // SAFETY: the caller's promises, handed on.
-    unsafe { each_output(call, AnyStage(call), Size::of(call), |g| (*call.sources.add(g)).base) }
+    unsafe { each_output(call, AnyStage(call), Size::of(call), |g| call.group(g)) }
 }
 
 /// Computes a [`Row`] of the image, tap by tap: where rows are dilated.
@@ -193,7 +193,7 @@ unsafe fn by_size<K: Sink>(call: &Row, sink: K) {
             ([2, 3], 2, 1) => outputs::<K, 2, 3, 2>(call, sink),
             ([3, 5], 1, 1) => outputs::<K, 3, 5, 1>(call, sink),
             ([3, 5], 2, 1) => outputs::<K, 3, 5, 2>(call, sink),
-            _ => each_output(call, sink, Size::of(call), |g| (*call.sources.add(g)).base),
+            _ => each_output(call, sink, Size::of(call), |g| call.group(g)),
         }
     }
 }
@@ -210,7 +210,7 @@ unsafe fn outputs<K: Sink, const GROUPS: usize, const WIDTH: usize, const STRIDE
     unsafe {
         let mut rows = [call.padding; GROUPS];
         for (g, row) in rows.iter_mut().enumerate() {
-            *row = (*call.sources.add(g)).base;
+            *row = call.group(g);
         }
         let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
         each_output(call, sink, size, |g| rows[g]);

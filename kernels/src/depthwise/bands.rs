@@ -13,7 +13,7 @@ use core::mem::MaybeUninit;
 
 use super::driver::{Call, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
-use crate::gemm::{OutputBlock, PatchGeometry};
+use crate::gemm::{OutputBlock, PatchGeometry, Stage};
 use crate::{OutputElement, Scratch};
 
 /// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
@@ -52,9 +52,11 @@ pub(crate) type InterleaveFn = unsafe fn(&Group);
 /// One group of rows to be interleaved for one block of channels.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
 pub(crate) struct Group {
-    /// The group's rows, as many as the kernel's `group`, at the first column inside the image.
+    /// The group's rows, as many as the kernel's `group`, at the first column inside the image and channel 0.
     pub(crate) rows: *const Source,
-    /// Channels in the block: readable at every pixel; fewer than the kernel's `block` in a last one, unless it steps back.
+    /// The block's first channel, and how many there are: readable at every pixel; fewer than the kernel's `block` in a last
+    /// one, unless it steps back.
+    pub(crate) channel: usize,
     pub(crate) channels: usize,
     /// Columns left of the image, inside it, and right of it.
     pub(crate) columns: [usize; 3],
@@ -62,6 +64,16 @@ pub(crate) struct Group {
     pub(crate) padding: *const u8,
     /// Where the columns go, a 32-bit lane for each of the kernel's channels.
     pub(crate) to: *mut u8,
+}
+
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
+impl Group {
+    /// The block's channels in a row's first column.
+    #[inline(always)]
+    pub(crate) fn start(&self, row: &Source) -> *const u8 {
+        // An image without columns has no first pixel to point into.
+        row.base.wrapping_add(self.channel)
+    }
 }
 
 /// Bytes of an interleaved column of a block.
@@ -204,9 +216,11 @@ unsafe fn run_area<T: OutputElement>(
     for (index, slot) in works[..blocks].iter_mut().enumerate() {
         // SAFETY: the caller's promises; the block exists.
         let row = unsafe { work(call, first_block + index, sources, outputs, pixel, out) };
-        slot.write(Row { width: columns, ..row });
+        slot.write(Row { width: columns, source_offset: index * cut.slots * cut.stride, ..row });
     }
 
+    // Only then is a block that steps back not computed like the others.
+    let accumulates = matches!(call.stage, Stage::Accumulators { accumulate: true });
     let mut next = isize::MIN;
     for y in area.rows[0]..area.rows[1] {
         // The row of the input under the first taps: the row `shift` of group `first_group`.
@@ -221,26 +235,34 @@ unsafe fn run_area<T: OutputElement>(
         };
         next = next.max(first_group);
         while next < first_group + groups.cast_signed() {
+            for row in 0..kernel.group {
+                let y = (next * group + row.cast_signed()).cast_unsigned();
+                let source = source(call, area.image, y, start);
+                // SAFETY: scratch has room for a group's sources.
+                unsafe { rows.add(row).write(source) };
+            }
+            let mut to = scratch.wrapping_add(slot(next) * cut.stride);
             for index in 0..blocks {
                 let (channel, channels) = kernel.place(first_block + index, geometry.channels);
-                for row in 0..kernel.group {
-                    let y = (next * group + row.cast_signed()).cast_unsigned();
-                    let source = source(call, area.image, y, start, channel);
-                    // SAFETY: scratch has room for a group's sources.
-                    unsafe { rows.add(row).write(source) };
-                }
                 // SAFETY: the rows are those of the image or its padding; a slot of the ring holds the area's columns.
                 unsafe {
                     (passes.interleave[usize::from(call.signed)])(&Group {
                         rows,
+                        channel,
                         channels,
                         columns: [left, inside, columns - left - inside],
                         padding: call.patches.padding.as_ptr().add(channel),
-                        to: scratch.add((index * cut.slots + slot(next)) * cut.stride),
+                        to,
                     });
                 }
+                to = to.wrapping_add(cut.slots * cut.stride);
             }
             next += 1;
+        }
+        for g in 0..groups {
+            let base = scratch.wrapping_add(slot(first_group + g.cast_signed()) * cut.stride);
+            // SAFETY: there is a source for each slot, and no row sees more groups.
+            unsafe { sources.add(g).write(Source { base, step: lane_bytes(kernel) }) };
         }
         let (taps, block_bytes) = weights.shifted(shift);
         for (index, row) in works[..blocks].iter_mut().enumerate() {
@@ -248,13 +270,13 @@ unsafe fn run_area<T: OutputElement>(
             // is in the block.
             unsafe {
                 let row = row.assume_init_mut();
-                for g in 0..groups {
-                    let at = (index * cut.slots + slot(first_group + g.cast_signed())) * cut.stride;
-                    sources.add(g).write(Source { base: scratch.add(at), step: lane_bytes(kernel) });
-                }
                 row.kernel[0] = groups;
                 row.weights = taps[(first_block + index) * block_bytes..].as_ptr();
-                call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
+                if accumulates {
+                    call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
+                } else {
+                    (passes.multiply)(row);
+                }
                 row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
             }
         }

@@ -75,7 +75,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
         for ky in 0..height {
             let iy = (y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
             // SAFETY: scratch has room for one source per row of taps and is aligned to 64 bytes.
-            unsafe { sources.add(ky).write(source(call, image, iy, 0, 0)) };
+            unsafe { sources.add(ky).write(source(call, image, iy, 0)) };
         }
         // SAFETY: `check` has passed; the sources are those of this row; the run of pixels is inside the block.
         unsafe { run_row(call, sources, x, row, outputs, &mut out) };
@@ -83,18 +83,18 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     }
 }
 
-/// Row `y` of an image from a column and a channel on; where there is no such row, the padding.
-pub(super) fn source(call: &Call<'_>, image: usize, y: usize, column: usize, channel: usize) -> Source {
+/// Row `y` of an image from a column on, and channel 0; where there is no such row, the padding.
+pub(super) fn source(call: &Call<'_>, image: usize, y: usize, column: usize) -> Source {
     let patches = &call.patches;
     let geometry = &patches.geometry;
     // An image without columns has no first pixel to point into, hence `wrapping_add`.
-    let (base, step) = if y < geometry.input[0] {
+    if y < geometry.input[0] {
         let row = (image * geometry.input[0] + y) * geometry.input[1];
-        (patches.data.as_ptr().wrapping_add((row + column) * geometry.channels), geometry.channels)
+        let base = patches.data.as_ptr().wrapping_add((row + column) * geometry.channels);
+        Source { base, step: geometry.channels }
     } else {
-        (patches.padding.as_ptr(), 0)
-    };
-    Source { base: base.wrapping_add(channel), step }
+        Source { base: patches.padding.as_ptr(), step: 0 }
+    }
 }
 
 /// Runs the kernel for a run of output pixels, block by block.
@@ -153,6 +153,7 @@ pub(super) unsafe fn work<T: OutputElement>(
     unsafe {
         Row {
             sources,
+            source_offset: 0,
             kernel: geometry.kernel,
             padding: call.patches.padding.as_ptr().add(first),
             column: 0,

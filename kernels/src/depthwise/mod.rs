@@ -171,7 +171,8 @@ impl<const H: usize> Columns<H> {
 /// The CPU has the backend's features, and every pointer of the row is valid as its description says.
 pub(crate) type RowFn = unsafe fn(&Row);
 
-/// One row of input taps, seen from a block of channels.
+/// One row of input taps, seen from a block of channels; in bands, a row of the image from its first column that is needed
+/// and channel 0 on, or the first block's interleaved group.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Source {
@@ -186,6 +187,8 @@ pub(crate) struct Source {
 pub(crate) struct Row {
     /// Kernel height sources, from the top.
     pub(crate) sources: *const Source,
+    /// Bytes that the block's groups lie behind the sources, in bands; else 0.
+    pub(crate) source_offset: usize,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
     /// What the block's channels are outside the image.
@@ -230,6 +233,21 @@ impl Row {
         } else {
             self.padding
         }
+    }
+
+    /// Address of column 0 of an interleaved group, in bands.
+    ///
+    /// # Safety
+    ///
+    /// `group` is below the kernel's height.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels interleave in bands")
+    )]
+    #[inline(always)]
+    pub(crate) unsafe fn group(&self, group: usize) -> *const u8 {
+        // SAFETY: a source for every group, from which the block's is `source_offset` bytes on.
+        unsafe { (*self.sources.add(group)).base.add(self.source_offset) }
     }
 
     /// Addresses of the block's channels under the same tap of `X` neighbouring outputs, of which the first sees

@@ -29,7 +29,7 @@ pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group
         let sources = *group.rows.cast::<[Source; 4]>();
         let mut rows = [group.padding; 4];
         for (row, source) in rows.iter_mut().zip(&sources) {
-            *row = source.base;
+            *row = group.start(source);
         }
         for _ in 0..inside {
             to = store::<S>(to, column::<S, SIGNED>(rows, group.channels));
@@ -158,7 +158,7 @@ impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
             let groups = call.kernel[0];
             let first = call.column.cast_unsigned() + x * STRIDE;
             for g in 0..groups {
-                let columns = (*call.sources.add(g)).base.cast::<i32>().add(first * S::BYTES);
+                let columns = call.group(g).cast::<i32>().add(first * S::BYTES);
                 let weights = call.weights.cast::<i32>().add(g * S::BYTES);
                 // Not a loop: what a variable indexes is in memory.
                 let [a, b, c, d] = &mut quarters;
@@ -222,7 +222,7 @@ impl Taps for AnySize {
             let mut weights = call.weights.cast::<i32>();
             for kx in 0..width {
                 for g in 0..groups {
-                    let columns = (*call.sources.add(g)).base.cast::<i32>();
+                    let columns = call.group(g).cast::<i32>();
                     let columns = columns.add((first + kx * call.dilation) * S::BYTES);
                     for q in 0..4 {
                         let taps = S::load(weights.add(q * S::LANES));

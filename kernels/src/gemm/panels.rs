@@ -386,14 +386,15 @@ impl PackedPanels {
     #[must_use]
     #[inline]
     pub fn panel_bytes(&self) -> usize {
-        self.segments * self.segment_bytes(self.segment_len)
+        self.segments.wrapping_mul(self.segment_bytes(self.segment_len))
     }
 
     /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
     #[inline]
     pub(super) fn segment_bytes(&self, len: usize) -> usize {
-        // Groups are powers of two, and a division takes long beside a small tile.
-        ((len + self.group - 1) & !(self.group - 1)) * PANEL
+        // Groups are powers of two, and a division takes long beside a small tile. The size was checked when it was packed;
+        // without columns or segments there are no bytes, and any length may be said.
+        (len.wrapping_add(self.group - 1) & !(self.group - 1)).wrapping_mul(PANEL)
     }
 }
 

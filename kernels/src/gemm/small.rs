@@ -5,18 +5,21 @@ use core::ptr;
 
 use super::driver::{Call, Place, compute};
 use super::scratch::{Slots, Strip, depth_of};
-use super::tiling::fitting;
+use super::tiling::{STRIP_BYTES, fitting};
 use super::{ByteRows, GemmTable, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, TileRows};
 use crate::{OutputElement, Scratch};
 
 /// Tiles one below the other, at most.
 const MAX_TILES: usize = 2;
-/// Bytes of weights at most: with them everything stays in the first-level cache, in any order.
+/// Bytes of weights at most, unless one tile covers the block: with them everything stays in the first-level cache, in any
+/// order.
 const MAX_PANELS: usize = 8 << 10;
-/// Bytes of widened rows at most: less than any tile's [`scratch_bytes`](super::scratch_bytes) has for the rows of two.
-const MAX_WORDS: usize = 4 << 10;
+/// Bytes of widened rows at most: half of what the longest strip of a tile may take as bytes, so that the rows of two of the
+/// tallest tiles have room in the scratch of every plan.
+const MAX_WORDS: usize = STRIP_BYTES / 2;
 
-/// The tile that so many rows and panels are computed with if they are small: one covers the rows, or two of equal height.
+/// The tile that so many rows and panels of a matrix are computed with if they are small: one covers the rows, or two do,
+/// as equal as they can be.
 #[inline]
 pub(super) fn tile(
     gemm: &'static GemmTable,
@@ -24,14 +27,29 @@ pub(super) fn tile(
     panel_count: usize,
     panels: &PackedPanels,
 ) -> Option<&'static TileRows> {
-    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows.min(MAX_ROWS);
-    if rows > MAX_TILES * tallest || panel_count * panels.panel_bytes() > MAX_PANELS || panels.segments() != 1
-    {
+    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
+    assert!(tallest <= MAX_ROWS, "no tile is higher than its pointers have room for");
+    if panels.segments() != 1 || rows > MAX_TILES * tallest {
+        return None;
+    }
+    let (words, depth) = (matches!(gemm.lhs, LhsForm::Words { .. }), panels.depth());
+    if words && (depth == 0 || depth > MAX_WORDS || rows * word_row(depth) > MAX_WORDS) {
         return None;
     }
     let tile = fitting(gemm.tiles, if rows > tallest { rows.div_ceil(MAX_TILES) } else { rows });
+    if rows <= tallest && panel_count <= tile.max_panels() {
+        return Some(tile);
+    }
     // With several tiles beside each other, lower and wider ones may be better.
-    (panel_count <= tile.max_panels() || tile.max_panels() == 1).then_some(tile)
+    let width = tile.max_panels();
+    let near = panel_count.saturating_mul(panels.panel_bytes()) <= MAX_PANELS;
+    (near && (panel_count <= width || width == 1)).then_some(tile)
+}
+
+/// Bytes of a row of so many words: whole pairs, of which the last may have a word that meets weights of 0.
+#[inline]
+fn word_row(depth: usize) -> usize {
+    depth.next_multiple_of(2) * 2
 }
 
 /// Computes the block of the output, if its matrix is small and lies as this asks for. Says whether it did.
@@ -56,12 +74,8 @@ pub(super) unsafe fn run<T: OutputElement>(
         // SAFETY: the caller's promises.
         LhsForm::Bytes { .. } => unsafe { tiles(call, gemm, tile_rows, matrix, out.first_row(), out) },
         LhsForm::Words { widen } => {
-            // Whole pairs of words, of which the last may have one that meets weights of 0.
-            let words = matrix.columns.next_multiple_of(2);
-            if rows * words * 2 > MAX_WORDS {
-                return false;
-            }
-            let memory = scratch.bytes(rows * words * 2);
+            let row = word_row(matrix.columns);
+            let memory = scratch.bytes(rows * row);
             // SAFETY: `check` has found the rows in the matrix; scratch is aligned and holds as many rows of words; the
             // backend's features are here.
             unsafe {
@@ -72,10 +86,10 @@ pub(super) unsafe fn run<T: OutputElement>(
                     bytes: matrix.data.as_ptr().wrapping_add(out.first_row() * matrix.row_stride),
                     stride: matrix.row_stride,
                     words: memory.as_mut_ptr().cast(),
-                    word_stride: words,
+                    word_stride: row / 2,
                 });
             }
-            let widened = MatrixRows { data: memory, rows, row_stride: words * 2, ..*matrix };
+            let widened = MatrixRows { data: memory, rows, row_stride: row, ..*matrix };
             // SAFETY: the caller's promises, and the block's rows are those of the widened matrix.
             unsafe { tiles(call, gemm, tile_rows, &widened, 0, out) };
         }

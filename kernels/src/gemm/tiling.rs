@@ -17,7 +17,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Bytes of activations that a strip of tiles may take: they are read again for every panel, and stay in the first-level
 /// cache meanwhile, as do the panels that the strip is multiplied with.
-const STRIP_BYTES: usize = 8 * 1024;
+pub(super) const STRIP_BYTES: usize = 8 * 1024;
 
 /// The most tiles in a strip: what a tile costs beside its loop is spread over them.
 const MAX_STRIP: usize = 16;
@@ -35,15 +35,17 @@ pub struct Tiling {
     pub block_panels: usize,
 }
 
-/// The tiling with which a backend multiplies `rows` rows with these weights; `None` if it does not read them.
+/// The tiling with which a backend multiplies `rows` rows, of a matrix without gaps between columns or of patches, with
+/// these weights; `None` if it does not read them.
 #[must_use]
-pub fn tiling(backend: Backend, rows: usize, panels: &PackedPanels) -> Option<Tiling> {
+pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels) -> Option<Tiling> {
     let gemm = panels.table(backend)?;
-    if let Some(tile) = small::tile(gemm, rows, panels.panels(), panels) {
-        return Some(blocking(tile, rows, panels.panels(), panels));
+    let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
+    if matrix && let Some(tile) = small::tile(gemm, rows, panel_count, panels) {
+        return Some(blocking(tile, rows, panel_count, panels));
     }
     let groups = panels.panel_bytes() / (PANEL * gemm.layout.group);
-    Some(choose(gemm, rows, panels.panels(), panels, groups).0)
+    Some(choose(gemm, rows, panel_count, panels, groups).0)
 }
 
 /// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
