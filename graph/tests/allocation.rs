@@ -14,9 +14,11 @@ fn runs_allocate_nothing() {
         1,
         "the allocator must count"
     );
-    let x = qdq::Numbers(5).tensor(&[2, 3, 12, 11]);
-    for activations in [DataType::U8, DataType::I8] {
-        let graph = qdq::network(activations, false);
+    let cases = [DataType::U8, DataType::I8].into_iter().flat_map(|activations| {
+        [(qdq::network(activations, false), [2, 3, 12, 11]), (qdq::elementwise(activations), [1, 8, 50, 60])]
+    });
+    for (graph, shape) in cases {
+        let x = qdq::Numbers(5).tensor(&shape);
         for backend in Backend::available() {
             let mut options = ExecutorOptions::default();
             options.backend = Some(backend);

@@ -5,7 +5,7 @@ mod qdq;
 use eightbit::Backend;
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops};
 
-use qdq::{Numbers, network, value};
+use qdq::{Numbers, elementwise, network, value};
 
 /// Runs on `backend`; the results must be near the meaning of the graph: mostly equal, else a few steps apart, where a
 /// tie was rounded the other way.
@@ -95,16 +95,19 @@ fn integer_operators_of_onnx_run() {
 
 #[test]
 fn threads_need_the_feature_and_change_nothing() {
-    let graph = network(DataType::U8, true);
-    let mut options = ExecutorOptions::default();
-    options.threads = 3;
-    let executor = Executor::new(&graph, &options);
-    if cfg!(feature = "rayon") {
-        let x = Numbers(5).tensor(&[2, 3, 12, 11]);
-        let mut one = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
-        let mut three = executor.expect("three threads");
-        assert_eq!(three.run(&[("x", &x)]).expect("a run"), one.run(&[("x", &x)]).expect("a run"));
-    } else {
-        assert!(executor.expect_err("no threads").to_string().contains("rayon"));
+    for (graph, shape) in
+        [(network(DataType::U8, true), [2, 3, 12, 11]), (elementwise(DataType::I8), [1, 8, 50, 60])]
+    {
+        let mut options = ExecutorOptions::default();
+        options.threads = 3;
+        let executor = Executor::new(&graph, &options);
+        if cfg!(feature = "rayon") {
+            let x = Numbers(5).tensor(&shape);
+            let mut one = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+            let mut three = executor.expect("three threads");
+            assert_eq!(three.run(&[("x", &x)]).expect("a run"), one.run(&[("x", &x)]).expect("a run"));
+        } else {
+            assert!(executor.expect_err("no threads").to_string().contains("rayon"));
+        }
     }
 }

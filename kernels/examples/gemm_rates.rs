@@ -94,7 +94,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
     let requantized = measure(operations, || {
         run(&call(stage), OutputBlock::new(&mut bytes, m, n, n), &mut scratch);
     });
-    let tiling = tiling(backend, m, &panels).expect("packed for this backend");
+    let tiling = tiling(backend, m, true, &panels).expect("packed for this backend");
     println!(
         "{name:16} {:12} {} i32 {:7.1} ({:7.1})  u8 {:7.1} ({:7.1})  tiles {}x{} blocks {}",
         backend.name(),

@@ -85,6 +85,24 @@ impl Qdq {
     }
 }
 
+/// Steps element by element, on a tensor that is worth several threads.
+pub(crate) fn elementwise(activations: DataType) -> Graph {
+    let mut net = Qdq::new(activations);
+    net.graph.inputs = vec![value("x", &[1, 8, 50, 60])];
+    net.graph.outputs = vec![value("y", &[1, 16, 50, 60])];
+    let x = net.activation("x", 1.0 / 127.0, 128);
+    net.node(Node::new("sigmoid", "Sigmoid", &[&x], &["gate"]));
+    let gate = net.activation("gate", 1.0 / 255.0, 0);
+    net.node(Node::new("mul", "Mul", &[&x, &gate], &["swish"]));
+    let swish = net.activation("swish", 0.008, 60);
+    net.node(Node::new("add", "Add", &[&swish, &x], &["sum"]));
+    let sum = net.activation("sum", 0.012, 90);
+    net.node(Node::new("cat", "Concat", &[&sum, &swish], &["wide"]).with("axis", 1));
+    let wide = net.activation("wide", 0.013, 100);
+    net.node(Node::new("copy", "Identity", &[&wide], &["y"]));
+    net.graph
+}
+
 /// A network with every eight-bit step, and if asked one operator that has none.
 pub(crate) fn network(activations: DataType, with_softmax: bool) -> Graph {
     let mut net = Qdq::new(activations);

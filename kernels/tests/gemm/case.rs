@@ -292,13 +292,24 @@ impl Case {
 
     /// Asserts that the backend gives what was expected, and touches nothing else.
     pub(crate) fn check(&self, backend: Backend, expected: &[i32], scratch: &mut Scratch) {
+        self.check_panels(backend, &self.pack(backend), expected, scratch);
+    }
+
+    /// The same with weights that were packed before.
+    pub(crate) fn check_panels(
+        &self,
+        backend: Backend,
+        panels: &PackedPanels,
+        expected: &[i32],
+        scratch: &mut Scratch,
+    ) {
+        let call = (backend, panels, expected);
         match self.stage().output() {
-            ElementType::U8 => self.check_as::<u8>(backend, expected, scratch, |x| x as u8, i32::from),
-            ElementType::I8 => self.check_as::<i8>(backend, expected, scratch, |x| x as i8, i32::from),
-            ElementType::I32 => self.check_as::<i32>(backend, expected, scratch, |x| x, |x| x),
+            ElementType::U8 => self.check_as::<u8>(call, scratch, |x| x as u8, i32::from),
+            ElementType::I8 => self.check_as::<i8>(call, scratch, |x| x as i8, i32::from),
+            ElementType::I32 => self.check_as::<i32>(call, scratch, |x| x, |x| x),
             ElementType::F32 => self.check_as::<f32>(
-                backend,
-                expected,
+                call,
                 scratch,
                 |x| f32::from_bits(x.cast_unsigned()),
                 |x| x.to_bits().cast_signed(),
@@ -337,13 +348,11 @@ impl Case {
 
     fn check_as<T: OutputElement>(
         &self,
-        backend: Backend,
-        expected: &[i32],
+        (backend, panels, expected): (Backend, &PackedPanels, &[i32]),
         scratch: &mut Scratch,
         from_bits: impl Fn(i32) -> T,
         bits: impl Fn(T) -> i32,
     ) {
-        let panels = self.pack(backend);
         let mut init = vec![-1; panels.padded_columns()];
         let mut zeros = vec![-1; panels.padded_columns()];
         let any = panels.initial_accumulators(
@@ -380,7 +389,7 @@ impl Case {
                 }),
             },
             lhs_signed: self.lhs_signed,
-            panels: &panels,
+            panels,
             init: &init,
             weight_zeros: any.then_some(zeros.as_slice()),
             border: Border { skip: Skip::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },

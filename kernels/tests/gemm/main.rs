@@ -142,6 +142,25 @@ fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, Panel
     )
 }
 
+/// Weights without depth in every layout that a backend reads: where there is nothing to read of rows that may begin anywhere.
+#[test]
+fn no_depth() {
+    let mut rng = Rng::new(8);
+    let cases: Vec<Case> = (0..40).map(|n| Case::random(&mut rng, 1 + n % 20, 0, 1 + n % 33)).collect();
+    let backends: Vec<Backend> = Backend::available().collect();
+    for backend in &backends {
+        let mut count = 0;
+        for case in &cases {
+            for packer in &backends {
+                let Ok(panels) = reload(&case.pack(*packer), *backend) else { continue };
+                case.check_panels(*backend, &panels, &case.expected(), &mut Scratch::new());
+                count += 1;
+            }
+        }
+        println!("SUITE gemm/no-depth backend {} cases {count} bit-equal", backend.name());
+    }
+}
+
 /// Depths at which sums wrap, and blocks of columns that outgrow the cache's share.
 #[test]
 fn deep() {

@@ -1,0 +1,98 @@
+//! Calls on the rayon pool give what the plain calls give, on inputs large enough to be split; without a workspace they
+//! refuse to run.
+#![cfg(feature = "rayon")]
+
+use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
+use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
+use eightbit::{Backend, Error, MatMut, QuantizedType, Workspace};
+
+/// Elements of a tensor: more than a few tasks are worth.
+const LEN: usize = 20_001;
+
+fn bytes(len: usize, step: usize) -> Vec<u8> {
+    (0..len).map(|i| (i * step % 251) as u8).collect()
+}
+
+fn workspaces() -> Vec<Workspace> {
+    (0..3).map(|_| Workspace::new()).collect()
+}
+
+/// Two outputs, of the plain call and of the one on the pool, and the refusal without a workspace.
+fn same<T: Default + Clone + PartialEq + std::fmt::Debug>(
+    len: usize,
+    plain: impl FnOnce(&mut [T]) -> Result<(), Error>,
+    mut on_pool: impl FnMut(&mut [T], &mut [Workspace]) -> Result<(), Error>,
+) {
+    let (mut expected, mut found) = (vec![T::default(); len], vec![T::default(); len]);
+    plain(&mut expected).expect("a run");
+    assert!(expected.iter().any(|x| *x != T::default()), "an output that says something");
+    assert!(on_pool(&mut found, &mut []).is_err(), "no workspace");
+    assert!(found.iter().all(|x| *x == T::default()), "nothing is written then");
+    on_pool(&mut found, &mut workspaces()).expect("a run on the pool");
+    assert!(found == expected, "the pool changes something");
+}
+
+/// Rows of 24 elements, 40 apart.
+fn matrix(out: &mut [u8]) -> Result<MatMut<'_, u8>, Error> {
+    MatMut::with_row_stride(out, out.len() / 40, 24, 40)
+}
+
+fn types() -> [QuantizedType; 3] {
+    [(0.5, 3), (0.3, 7), (0.9, 20)].map(|(scale, zero)| QuantizedType::u8(scale, zero).expect("a type"))
+}
+
+#[test]
+fn element_by_element() {
+    let ([a_type, b_type, to], backend) = (types(), Backend::best().expect("a backend"));
+    let (a, b) = (bytes(LEN, 7), bytes(LEN, 11));
+    let real: Vec<f32> = a.iter().map(|&x| f32::from(x) * 0.37 - 20.0).collect();
+
+    let add = Add::new(backend, a_type, b_type, to).expect("plan");
+    same(LEN, |out: &mut [u8]| add.run(&a, &b, out), |out, all| add.run_rayon(&a, &b, out, all));
+    let mul = Mul::new(backend, a_type, b_type, to).expect("plan");
+    same(LEN, |out: &mut [u8]| mul.run(&a, &b, out), |out, all| mul.run_rayon(&a, &b, out, all));
+    let table = LookupTable::new(backend, a_type, to, f32::sqrt);
+    same(LEN, |out: &mut [u8]| table.run(&a, out), |out, all| table.run_rayon(&a, out, all));
+    let quantize = Quantize::new(backend, to);
+    same(LEN, |out: &mut [u8]| quantize.run(&real, out), |out, all| quantize.run_rayon(&real, out, all));
+    let dequantize = Dequantize::new(backend, a_type);
+    same(LEN, |out: &mut [f32]| dequantize.run(&a, out), |out, all| dequantize.run_rayon(&a, out, all));
+    let requantize = Requantize::new(backend, a_type, to).expect("plan");
+    same(LEN, |out: &mut [u8]| requantize.run(&a, out), |out, all| requantize.run_rayon(&a, out, all));
+
+    let rows = LEN / 40;
+    let a = &a[..rows * 24];
+    same(
+        rows * 40,
+        |out: &mut [u8]| requantize.run_rows(a, matrix(out)?),
+        |out, all| requantize.run_rows_rayon(a, matrix(out)?, all),
+    );
+}
+
+#[test]
+fn pools() {
+    let ([from, _, to], backend) = (types(), Backend::best().expect("a backend"));
+    let shape = Pool2dShape { batch: 2, ..Pool2dShape::new([31, 30], 24, [3, 2]) };
+    let [height, width] = shape.output();
+    let pixels = 2 * height * width;
+    let x = bytes(2 * 31 * 30 * 24, 13);
+    let greatest = MaxPool2d::new(backend, shape).expect("plan");
+    let average = AveragePool2d::new(backend, shape, from, to).expect("plan");
+
+    let len = pixels * 24;
+    let mut one = Workspace::new();
+    same(len, |out: &mut [u8]| greatest.run(&x, out, &mut one), |out, all| greatest.run_rayon(&x, out, all));
+    same(len, |out: &mut [u8]| average.run(&x, out, &mut one), |out, all| average.run_rayon(&x, out, all));
+    // A part that begins and ends within rows of the output.
+    let part = 7..pixels - 5;
+    same(
+        pixels * 40,
+        |out: &mut [u8]| greatest.run_part(&x, matrix(out)?, part.clone(), &mut one),
+        |out, all| greatest.run_part_rayon(&x, matrix(out)?, part.clone(), all),
+    );
+    same(
+        pixels * 40,
+        |out: &mut [u8]| average.run_part(&x, matrix(out)?, part.clone(), &mut one),
+        |out, all| average.run_part_rayon(&x, matrix(out)?, part.clone(), all),
+    );
+}
