@@ -10,6 +10,17 @@ use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, element_type, failed, input, output};
 use crate::{DataType, Error, Node, TensorData};
 
+/// Calls a plan that needs no scratch memory, on as many threads as there are.
+macro_rules! run_plan {
+    ($plan:expr, $threads:expr, $($argument:expr),+) => {
+        on_threads!(
+            $threads,
+            _workspace => $plan.run($($argument),+),
+            workspaces => $plan.run_rayon($($argument),+, workspaces)
+        )
+    };
+}
+
 /// Two tensors of one type of bytes, of one shape and layout.
 #[derive(Debug)]
 struct Binary(Operation, Threads);
@@ -30,16 +41,8 @@ impl Kernel for Binary {
             let (a, b) = (io.input::<I>(0)?, io.input::<I>(1)?);
             let out = io.output::<O>(0)?;
             let result = match &step.0 {
-                Operation::Add(plan) => on_threads!(
-                    step.1,
-                    _workspace => plan.run(a, b, out),
-                    workspaces => plan.run_rayon(a, b, out, workspaces)
-                ),
-                Operation::Mul(plan) => on_threads!(
-                    step.1,
-                    _workspace => plan.run(a, b, out),
-                    workspaces => plan.run_rayon(a, b, out, workspaces)
-                ),
+                Operation::Add(plan) => run_plan!(plan, step.1, a, b, out),
+                Operation::Mul(plan) => run_plan!(plan, step.1, a, b, out),
             };
             result.map_err(|error| io.error(error.to_string()))
         }
@@ -108,11 +111,7 @@ impl Kernel for Quantization {
         {
             let x = io.input::<f32>(0)?;
             let out = io.output::<O>(0)?;
-            let result = on_threads!(
-                step.1,
-                _workspace => step.0.run(x, out),
-                workspaces => step.0.run_rayon(x, out, workspaces)
-            );
+            let result = run_plan!(step.0, step.1, x, out);
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.output_type(0) {
@@ -146,11 +145,7 @@ impl Kernel for Dequantization {
         {
             let x = io.input::<I>(0)?;
             let out = io.output::<f32>(0)?;
-            let result = on_threads!(
-                step.1,
-                _workspace => step.0.run(x, out),
-                workspaces => step.0.run_rayon(x, out, workspaces)
-            );
+            let result = run_plan!(step.0, step.1, x, out);
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.input_type(0)? {
@@ -183,11 +178,7 @@ impl Kernel for Table {
         {
             let x = io.input::<I>(0)?;
             let out = io.output::<O>(0)?;
-            let result = on_threads!(
-                step.1,
-                _workspace => step.0.run(x, out),
-                workspaces => step.0.run_rayon(x, out, workspaces)
-            );
+            let result = run_plan!(step.0, step.1, x, out);
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))
