@@ -9,6 +9,9 @@ use core::arch::x86_64::*;
 
 use crate::gemm::dot4;
 
+/// How far ahead weights are asked for that come from memory, in bytes of a panel.
+pub(super) const AHEAD: usize = 2048;
+
 /// Rows of these tiles.
 pub(super) const ROWS: usize = 6;
 
@@ -104,14 +107,29 @@ macro_rules! word_row {
 /// AVX2; `pairs` is not 0, the rows are valid for as many pairs of words, the panel for as many groups.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn words(acc: &mut Accumulators, rows: [*const u8; ROWS], panel: *const u8, pairs: usize) {
-    // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared.
+pub(super) unsafe fn words<const FAR: bool>(
+    acc: &mut Accumulators,
+    rows: [*const u8; ROWS],
+    panel: *const u8,
+    pairs: usize,
+) {
+    // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared. What is asked for
+    // ahead may lie anywhere.
     unsafe {
-        each_group!(acc, rows, panel, 4 * pairs, "32", [
-            "vpmovsxbw ymm12, xmmword ptr [{panel}]",
-            "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
-            six_rows!(word_row)
-        ], out("ymm15") _);
+        if FAR {
+            each_group!(acc, rows, panel, 4 * pairs, "32", [
+                "prefetcht0 byte ptr [{panel} + {ahead}]",
+                "vpmovsxbw ymm12, xmmword ptr [{panel}]",
+                "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
+                six_rows!(word_row)
+            ], ahead = const AHEAD, out("ymm15") _);
+        } else {
+            each_group!(acc, rows, panel, 4 * pairs, "32", [
+                "vpmovsxbw ymm12, xmmword ptr [{panel}]",
+                "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
+                six_rows!(word_row)
+            ], out("ymm15") _);
+        }
     }
 }
 

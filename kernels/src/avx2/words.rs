@@ -56,7 +56,7 @@ unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
 #[target_feature(enable = "avx2")]
 unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
     // SAFETY: after a segment of odd length there is another word, which meets weights of 0: panels are padded to whole groups
-    // of two.
+    // of two. What is asked for ahead may lie anywhere.
     unsafe {
         let mut init = [_mm256_setzero_si256(); V];
         for (v, x) in init.iter_mut().enumerate() {
@@ -72,10 +72,21 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             let pairs = tile.segment_len.div_ceil(GROUP);
             if R == loops::ROWS && V == 2 && pairs > 0 {
                 let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
-                loops::words(acc, *rows.as_ptr().cast(), panel, pairs);
+                let rows = *rows.as_ptr().cast();
+                if tile.far {
+                    loops::words::<true>(acc, rows, panel, pairs);
+                } else {
+                    loops::words::<false>(acc, rows, panel, pairs);
+                }
                 panel = panel.add(pairs * GROUP * PANEL);
             } else {
                 for pair in 0..pairs {
+                    if tile.far {
+                        for p in 0..V / 2 {
+                            let ahead = panel.wrapping_add(p * tile.panel_stride + loops::AHEAD);
+                            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                        }
+                    }
                     let mut weights = [_mm256_setzero_si256(); V];
                     for (v, w) in weights.iter_mut().enumerate() {
                         let at = panel.add(v / 2 * tile.panel_stride + v % 2 * 16);

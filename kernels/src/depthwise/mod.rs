@@ -301,6 +301,7 @@ impl Row {
             panels: ptr::null(),
             panel_stride: 0,
             panel_skip: 0,
+            far: false,
             rows: X,
             columns: self.channels,
             init: ptr::null(),

@@ -396,7 +396,7 @@ impl Case {
             stage: self.stage(),
             memo: self.memo.then_some(&memo),
         };
-        call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, &panels));
+        call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, panels));
         let before = from_bits(self.before);
         let len = (self.rows - 1) * self.out_stride + self.columns;
         let mut out = Guarded::new(&vec![before; len], self.guard);

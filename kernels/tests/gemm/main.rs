@@ -173,3 +173,10 @@ fn deep() {
             .collect();
     suite("gemm/deep", &cases);
 }
+
+/// Weights of more than six megabytes, which kernels ask memory for ahead: a tile of six rows and one of two.
+#[test]
+fn far() {
+    let mut rng = Rng::new(9);
+    suite("gemm/far", &[Case::plain(&mut rng, [8, 4_100, 1_600], false, false)]);
+}
