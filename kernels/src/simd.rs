@@ -218,7 +218,7 @@ pub(crate) unsafe fn store_first_of<const N: usize>(p: *mut u8, bytes: [u8; N], 
     }
 }
 
-/// Copies one to sixteen bytes, in two pieces that may overlap instead of a loop.
+/// Copies one to sixteen bytes, in two or three pieces that may overlap instead of a loop.
 ///
 /// # Safety
 ///

@@ -13,7 +13,7 @@ use core::mem::MaybeUninit;
 
 use super::driver::{Call, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
-use crate::gemm::{OutputBlock, PatchGeometry, Stage};
+use crate::gemm::{OutputBlock, PatchGeometry};
 use crate::{OutputElement, Scratch};
 
 /// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
@@ -219,8 +219,6 @@ unsafe fn run_area<T: OutputElement>(
         slot.write(Row { width: columns, source_offset: index * cut.slots * cut.stride, ..row });
     }
 
-    // Only then is a block that steps back not computed like the others.
-    let accumulates = matches!(call.stage, Stage::Accumulators { accumulate: true });
     let mut next = isize::MIN;
     for y in area.rows[0]..area.rows[1] {
         // The row of the input under the first taps: the row `shift` of group `first_group`.
@@ -272,11 +270,7 @@ unsafe fn run_area<T: OutputElement>(
                 let row = row.assume_init_mut();
                 row.kernel[0] = groups;
                 row.weights = taps[(first_block + index) * block_bytes..].as_ptr();
-                if accumulates {
-                    call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
-                } else {
-                    (passes.multiply)(row);
-                }
+                call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
                 row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
             }
         }

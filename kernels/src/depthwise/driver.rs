@@ -176,6 +176,7 @@ pub(super) unsafe fn work<T: OutputElement>(
 /// # Safety
 ///
 /// As [`RowFn`], which is one of the kernel's; the block is one of `channels` channels.
+#[inline]
 pub(super) unsafe fn call_row(
     code: RowFn,
     row: &Row,
@@ -183,16 +184,13 @@ pub(super) unsafe fn call_row(
     block: usize,
     channels: usize,
 ) {
-    let (first, _) = kernel.place(block, channels);
-    let again = block * kernel.block - first;
+    // Channels that are done already; only sums mind being written again.
+    let again = match row.stage {
+        RawStage::Accumulators { accumulate: true } => block * kernel.block - kernel.place(block, channels).0,
+        _ => 0,
+    };
     // SAFETY: the caller's promises, handed on.
-    unsafe {
-        if again > 0 && matches!(row.stage, RawStage::Accumulators { accumulate: true }) {
-            accumulate_rest(code, row, again);
-        } else {
-            code(row);
-        }
-    }
+    unsafe { if again > 0 { accumulate_rest(code, row, again) } else { code(row) } }
 }
 
 /// Accumulates a block that steps back over `done` channels into the others only: those were added to already.
