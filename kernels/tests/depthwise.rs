@@ -237,7 +237,7 @@ fn depthwise() {
         {
             for kernel in kernels {
                 for stride in [[1, 1], [2, 2], [1, 3]] {
-                    if !chosen(&mut random) {
+                    if !chosen(&mut random, 23 * 8 * 3) {
                         continue;
                     }
                     count +=
@@ -261,7 +261,7 @@ fn depthwise_tall_kernels() {
             for stride in [[1, 1], [2, 2], [3, 3], [1, 2], [2, 1]] {
                 for round in 0..3 {
                     let channels = channels.next().unwrap();
-                    if (round > 0 || stride[0] != stride[1]) && !chosen(&mut random) {
+                    if (round > 0 || stride[0] != stride[1]) && !chosen(&mut random, 20 * (2 * 3 + 3 * 2)) {
                         continue;
                     }
                     let largest = random.pick(&[[5, 14], [7, 5], [2, 60]]);
@@ -315,7 +315,7 @@ fn depthwise_large_images() {
                 ([2, 9], [1, 2]),
                 ([7, 7], [1, 1]),
             ] {
-                if !chosen(&mut random) {
+                if !chosen(&mut random, 4 * 6) {
                     continue;
                 }
                 let case = Case::draw_up_to(largest, &mut random, channels, kernel, stride);
@@ -333,7 +333,7 @@ fn depthwise_far_taps() {
         let mut random = Random(10);
         let mut count = 0;
         for (far, stride, output) in [(1 << (usize::BITS - 8), 1, 1), (1000, 5, 3), (1, 1 << 20, 9)] {
-            if !chosen(&mut random) {
+            if !chosen(&mut random, 3) {
                 continue;
             }
             let mut case = Case::draw(&mut random, 40, [3, 3], [1, 1]);
@@ -364,7 +364,7 @@ fn depthwise_extremes() {
             for (activation, weight) in [(255, 127), (255, 128), (128, 128), (127, 128), (255, 255), (0, 255)]
             {
                 for stride in [1, 2] {
-                    if !chosen(&mut random) {
+                    if !chosen(&mut random, 4 * 6 * 2) {
                         continue;
                     }
                     let mut case = Case::draw(&mut random, channels, [3, 3], [stride; 2]);

@@ -32,7 +32,7 @@ fn expect<O: Element>(x: f32, target: Target) -> O {
 fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
     let mut count = 0;
     for len in lengths() {
-        if !chosen(random) {
+        if !chosen(random, 4 * 20 * 145) {
             continue;
         }
         count += 2;
@@ -86,7 +86,7 @@ fn add_and_mul() {
 fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
     let mut count = 0;
     for len in lengths() {
-        if !chosen(random) {
+        if !chosen(random, 4 * 20 * 145) {
             continue;
         }
         count += 2;
@@ -122,7 +122,7 @@ fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usi
 fn rows<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
     let mut count = 0;
     for columns in (1..=70).chain([96, 130, 255, 256, 300]) {
-        if !chosen(random) {
+        if !chosen(random, 4 * 10 * 75) {
             continue;
         }
         count += 1;
@@ -236,7 +236,7 @@ fn quantized<O: Element>(backend: Backend, random: &mut Random) -> usize {
     ];
     let mut count = 0;
     for len in lengths() {
-        if !chosen(random) {
+        if !chosen(random, 2 * 60 * 145) {
             continue;
         }
         count += 1;

@@ -113,7 +113,7 @@ fn pooling() {
             // Of few rows and many, one column and many, and more taps than sums of 16 bits take.
             for kernel in [[1, 1], [2, 2], [3, 3], [1, 3], [4, 1], [5, 5], [7, 7], [9, 4], [8, 17], [17, 2]] {
                 for _ in 0..3 {
-                    if !chosen(&mut random) {
+                    if !chosen(&mut random, 16 * 10 * 3) {
                         continue;
                     }
                     let (g, end) = draw(&mut random, channels, kernel);

@@ -4,12 +4,13 @@
 use eightbit_kernels::gemm::Stage;
 use eightbit_kernels::{Backend, Element};
 
-/// Runs `cases` on every available backend and reports how many it said it had compared. Backends that
+/// Runs `cases` on every available backend and reports how many it said it had compared, which must be some. Backends that
 /// `EIGHTBIT_REQUIRE_BACKENDS` names must be among them.
 pub(crate) fn suite(name: &str, cases: impl Fn(Backend) -> usize) {
     let mut executed = Vec::new();
     for backend in Backend::available() {
         let count = cases(backend);
+        assert!(count > 0, "SUITE {name} backend {backend} compared nothing");
         println!("SUITE {name} backend {backend} cases {count} bit-equal");
         executed.push(backend.name());
     }
@@ -19,11 +20,11 @@ pub(crate) fn suite(name: &str, cases: impl Fn(Backend) -> usize) {
     }
 }
 
-/// Whether to run a case of a suite: always, unless `EIGHTBIT_CASES` is less than 10 000; then that share of them, drawn
-/// at random. For emulators.
-pub(crate) fn chosen(random: &mut Random) -> bool {
+/// Whether to run a case of a suite that has `of`: always, unless `EIGHTBIT_CASES` is less than 10 000; then that share of
+/// them, drawn at random, but eight on average at least. For emulators.
+pub(crate) fn chosen(random: &mut Random, of: usize) -> bool {
     let cases = std::env::var("EIGHTBIT_CASES").ok().and_then(|cases| cases.parse().ok());
-    random.below(10_000) < cases.unwrap_or(10_000)
+    random.below(10_000) < cases.unwrap_or(10_000).max(80_000 / of)
 }
 
 /// A generator of bytes and numbers (SplitMix64: Steele, Lea, Flood 2014).
