@@ -7,10 +7,7 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::gemm::dot4;
-
-/// How far ahead weights are asked for that come from memory, in bytes of a panel.
-pub(super) const AHEAD: usize = 2048;
+use crate::gemm::{AHEAD, dot4};
 
 /// Rows of these tiles.
 pub(super) const ROWS: usize = 6;
@@ -168,7 +165,7 @@ macro_rules! byte_row {
 /// AVX2; `groups` is not 0, the rows are valid for as many groups, and so is the panel.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn bytes<const SIGNED: bool>(
+pub(super) unsafe fn bytes<const SIGNED: bool, const FAR: bool>(
     acc: &mut Accumulators,
     rows: [*const u8; ROWS],
     panel: *const u8,
@@ -176,17 +173,26 @@ pub(super) unsafe fn bytes<const SIGNED: bool>(
 ) {
     // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared.
     unsafe {
-        let ones = _mm256_set1_epi16(1);
-        if SIGNED {
-            each_group!(acc, rows, panel, 4 * groups, "64", [
+        let (ones, top_bits) = (_mm256_set1_epi16(1), dot4::TOP_BITS.0.as_ptr());
+        match (SIGNED, FAR) {
+            (true, true) => each_group!(acc, rows, panel, 4 * groups, "64", [
+                "prefetcht0 byte ptr [{panel} + {ahead}]",
                 "vmovdqu ymm14, ymmword ptr [{panel}]",
                 six_rows!(byte_row, "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n")
-            ], flip = in(reg) dot4::TOP_BITS.0.as_ptr(), in("ymm15") ones);
-        } else {
-            each_group!(acc, rows, panel, 4 * groups, "64", [
+            ], ahead = const AHEAD, flip = in(reg) top_bits, in("ymm15") ones),
+            (true, false) => each_group!(acc, rows, panel, 4 * groups, "64", [
+                "vmovdqu ymm14, ymmword ptr [{panel}]",
+                six_rows!(byte_row, "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n")
+            ], flip = in(reg) top_bits, in("ymm15") ones),
+            (false, true) => each_group!(acc, rows, panel, 4 * groups, "64", [
+                "prefetcht0 byte ptr [{panel} + {ahead}]",
                 "vmovdqu ymm14, ymmword ptr [{panel}]",
                 six_rows!(byte_row, "")
-            ], in("ymm15") ones);
+            ], ahead = const AHEAD, in("ymm15") ones),
+            (false, false) => each_group!(acc, rows, panel, 4 * groups, "64", [
+                "vmovdqu ymm14, ymmword ptr [{panel}]",
+                six_rows!(byte_row, "")
+            ], in("ymm15") ones),
         }
     }
 }

@@ -56,6 +56,7 @@ unsafe impl Dot4 for DotPairs {
         rows: &[*const u8; R],
         panel: *const u8,
         groups: usize,
+        far: bool,
     ) -> bool {
         if R != loops::ROWS || V != 2 {
             return false;
@@ -63,7 +64,12 @@ unsafe impl Dot4 for DotPairs {
         // SAFETY: the caller's promises; the arrays have the lengths that the loop wants.
         unsafe {
             let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
-            loops::bytes::<SIGNED>(acc, *rows.as_ptr().cast(), panel, groups);
+            let rows = *rows.as_ptr().cast();
+            if far {
+                loops::bytes::<SIGNED, true>(acc, rows, panel, groups);
+            } else {
+                loops::bytes::<SIGNED, false>(acc, rows, panel, groups);
+            }
         }
         true
     }

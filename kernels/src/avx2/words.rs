@@ -6,7 +6,7 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
 use crate::gemm::{
-    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish,
+    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, ask_ahead, down, finish,
     for_each_row, in_memory,
 };
 
@@ -82,10 +82,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             } else {
                 for pair in 0..pairs {
                     if tile.far {
-                        for p in 0..V / 2 {
-                            let ahead = panel.wrapping_add(p * tile.panel_stride + loops::AHEAD);
-                            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
-                        }
+                        ask_ahead(panel, tile.panel_stride, V / 2);
                     }
                     let mut weights = [_mm256_setzero_si256(); V];
                     for (v, w) in weights.iter_mut().enumerate() {

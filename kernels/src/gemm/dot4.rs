@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 
-use super::{LhsForm, PANEL, Tile, finish, for_each_row};
+use super::{LhsForm, PANEL, Tile, ask_ahead, finish, for_each_row};
 use crate::simd::Simd;
 
 /// Activations are read in place and, if signed, get their top bits flipped on the way.
@@ -29,7 +29,7 @@ pub(crate) unsafe trait Dot4 {
     ) -> <Self::S as Simd>::I;
 
     /// Adds the products of `groups` (not 0) groups of `R` rows and one panel, if the implementation has a loop of its own for
-    /// such tiles; says whether it has.
+    /// such tiles; says whether it has. `far`: see [`Tile::far`].
     ///
     /// The rows and the panel must be valid for so many groups.
     #[inline(always)]
@@ -38,6 +38,7 @@ pub(crate) unsafe trait Dot4 {
         _rows: &[*const u8; R],
         _panel: *const u8,
         _groups: usize,
+        _far: bool,
     ) -> bool {
         false
     }
@@ -93,10 +94,13 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             for (r, at) in at.iter_mut().enumerate() {
                 *at = tile.row::<R>(segment, r);
             }
-            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full) {
+            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.far) {
                 panel = panel.add(full * GROUP * PANEL);
             } else {
                 for group in 0..full {
+                    if tile.far {
+                        ask_ahead(panel, tile.panel_stride, V * D::S::LANES / PANEL);
+                    }
                     let weights = load_weights::<D, V>(panel, tile.panel_stride);
                     for_each_row!(R, ROW => {
                         let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();

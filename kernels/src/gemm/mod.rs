@@ -17,6 +17,8 @@
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
+#[cfg(target_arch = "x86_64")]
+mod ahead;
 #[cfg(feature = "testing")]
 pub mod coverage;
 #[cfg(target_arch = "x86_64")]
@@ -41,6 +43,8 @@ pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
 pub use stage::Stage;
 pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use ahead::{AHEAD, ask_ahead};
 pub(crate) use epilogue::{Finish, finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;
@@ -143,7 +147,7 @@ pub(crate) struct Tile {
     /// Bytes of a panel between what a segment reads and what the next one does.
     pub(crate) panel_skip: usize,
     /// Whether the weights are so many that they come from memory, and are best asked for ahead.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only AVX2's tiles ask"))]
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles ask"))]
     pub(crate) far: bool,
     /// Rows to store, `1..=R`.
     pub(crate) rows: usize,

@@ -123,7 +123,8 @@ pub(super) fn choose(
     let tiles = gemm.tiles;
     let (rows, panel_count) = (rows.max(1), panel_count.max(1));
     let mut best = (f64::INFINITY, &tiles[0]);
-    for tile in tiles {
+    let tallest = fitting(tiles, rows).rows;
+    for tile in tiles.iter().take_while(|tile| tile.rows <= tallest) {
         let rest = match rows % tile.rows {
             0 => 0.0,
             left => cost(gemm.cost, fitting(tiles, left), panel_count, groups),

@@ -174,9 +174,17 @@ fn deep() {
     suite("gemm/deep", &cases);
 }
 
-/// Weights of more than six megabytes, which kernels ask memory for ahead: a tile of six rows and one of two.
+/// Weights of more than six megabytes, which kernels ask memory for ahead: in tiles of six rows, and of fewer.
 #[test]
 fn far() {
     let mut rng = Rng::new(9);
-    suite("gemm/far", &[Case::plain(&mut rng, [8, 4_100, 1_600], false, false)]);
+    let size = |rows| [rows, 4_100, 1_600];
+    suite(
+        "gemm/far",
+        &[
+            Case::plain(&mut rng, size(8), false, false),
+            Case::plain(&mut rng, size(6), false, true),
+            Case::plain(&mut rng, size(7), true, true),
+        ],
+    );
 }
