@@ -8,9 +8,10 @@
 use core::arch::x86_64::*;
 
 use super::Avx2;
+use super::depthwise_steps::{Place, Sums, ToBytes, five_columns, three_columns};
 use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Group, Row};
 use crate::gemm::{RawStage, finish};
-use crate::simd::{ByteLimits, Simd};
+use crate::simd::Simd;
 
 /// Channels of a block: the 32-bit lanes of a vector.
 const BLOCK: usize = 8;
@@ -58,7 +59,7 @@ unsafe fn interleave<const SIGNED: bool>(group: &Group) {
 unsafe fn multiply(call: &Row) {
     // SAFETY: the caller's promises, handed on; stage and limits are a block's.
     unsafe {
-        match ToBytes::new(call) {
+        match Requantized::new(call) {
             Some(sink) => by_size(call, sink),
             None => multiply_any_stage(call),
         }
@@ -70,7 +71,7 @@ unsafe fn multiply(call: &Row) {
 #[inline(never)]
 unsafe fn multiply_any_stage(call: &Row) {
     // SAFETY: the caller's promises, handed on.
-    unsafe { each_output(call, AnyStage(call), Size::of(call), |g| call.group(g)) }
+    unsafe { each_output(call, AnyStage(call), Size::of(call)) }
 }
 
 /// Computes a [`Row`] of the image, tap by tap: where rows are dilated.
@@ -78,7 +79,7 @@ unsafe fn multiply_any_stage(call: &Row) {
 unsafe fn row<const SIGNED: bool>(call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        match ToBytes::new(call) {
+        match Requantized::new(call) {
             Some(sink) => any_shape::<_, SIGNED>(call, sink),
             None => any_shape::<_, SIGNED>(call, AnyStage(call)),
         }
@@ -100,43 +101,49 @@ trait Sink: Copy {
 
 /// [`RawStage::Requantize`], its vectors in registers.
 #[derive(Clone, Copy)]
-struct ToBytes<'a> {
+struct Requantized<'a> {
     call: &'a Row,
-    scale: __m256,
-    high: __m256,
-    limits: ByteLimits<Avx2>,
+    to_bytes: ToBytes,
 }
 
-impl<'a> ToBytes<'a> {
+impl<'a> Requantized<'a> {
     /// # Safety
     ///
     /// The CPU has AVX2; the stage is a block's.
     #[inline(always)]
-    unsafe fn new(call: &'a Row) -> Option<ToBytes<'a>> {
+    unsafe fn new(call: &'a Row) -> Option<Requantized<'a>> {
         let RawStage::Requantize { scale, high, range } = call.stage else { return None };
         // SAFETY: AVX2, and a factor for each channel of the block, by the caller's promise.
         unsafe {
             let (scale, high) = (_mm256_loadu_ps(scale), _mm256_set1_ps(high));
-            Some(ToBytes { call, scale, high, limits: Avx2::byte_limits(range) })
+            Some(Requantized { call, to_bytes: ToBytes { scale, high, limits: Avx2::byte_limits(range) } })
         }
+    }
+
+    /// Where output `x` goes.
+    #[inline(always)]
+    fn place(&self, x: usize) -> Place {
+        let stride = self.call.out_stride;
+        Place { out: self.call.out.wrapping_add(x * stride), stride }
     }
 }
 
-impl Sink for ToBytes<'_> {
+impl Sink for Requantized<'_> {
     const REPEATABLE: bool = true;
 
     #[inline(always)]
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
+        let ToBytes { scale, high, limits } = self.to_bytes;
+        let Place { out, stride } = self.place(x);
         // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
         unsafe {
             // Of a single output four times the same vector: the compiler computes it once.
             let mut rounded = [_mm256_setzero_si256(); 4];
             for (i, rounded) in rounded.iter_mut().enumerate() {
-                let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i % X]), self.scale);
-                *rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, self.high));
+                let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i % X]), scale);
+                *rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, high));
             }
-            let bytes = Avx2::narrow(rounded, &self.limits);
-            let (stride, out) = (self.call.out_stride, self.call.out.add(x * self.call.out_stride));
+            let bytes = Avx2::narrow(rounded, &limits);
             Avx2::store_quarter::<0>(out, bytes);
             if X == 4 {
                 Avx2::store_quarter::<1>(out.add(stride), bytes);
@@ -179,41 +186,56 @@ impl Size {
     }
 }
 
-/// Common sizes are constants.
+/// Common sizes have loops of their own.
 ///
 /// # Safety
 ///
 /// As [`multiply`].
 #[inline(always)]
-unsafe fn by_size<K: Sink>(call: &Row, sink: K) {
+unsafe fn by_size(call: &Row, sink: Requantized<'_>) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match (call.kernel, call.stride, call.dilation) {
-            ([2, 3], 1, 1) => outputs::<K, 2, 3, 1>(call, sink),
-            ([2, 3], 2, 1) => outputs::<K, 2, 3, 2>(call, sink),
-            ([3, 5], 1, 1) => outputs::<K, 3, 5, 1>(call, sink),
-            ([3, 5], 2, 1) => outputs::<K, 3, 5, 2>(call, sink),
-            _ => each_output(call, sink, Size::of(call), |g| call.group(g)),
+            _ if call.outputs < 4 => each_output(call, sink, Size::of(call)),
+            ([2, 3], 1, 1) => in_turns::<2, 3, 1>(call, sink, three_columns::<1>),
+            ([2, 3], 2, 1) => in_turns::<2, 3, 2>(call, sink, three_columns::<2>),
+            ([3, 5], 1, 1) => in_turns::<3, 5, 1>(call, sink, five_columns::<1>),
+            ([3, 5], 2, 1) => in_turns::<3, 5, 2>(call, sink, five_columns::<2>),
+            _ => each_output(call, sink, Size::of(call)),
         }
     }
 }
 
+/// Four outputs at a time, the last ones again with some that are done: the sums of the next, and meanwhile the bytes of those
+/// before.
+///
 /// # Safety
 ///
-/// As [`multiply`], and the row has this size and no dilation.
+/// As [`multiply`]; there are `GROUPS` sources and four outputs or more, and the row has this size and no dilation, which
+/// `step` is for.
 #[inline(always)]
-unsafe fn outputs<K: Sink, const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
+unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
     call: &Row,
-    sink: K,
+    sink: Requantized<'_>,
+    step: unsafe fn(Sums, &ToBytes, Place, [*const u8; GROUPS], *const u8, __m256i) -> Sums,
 ) {
-    // SAFETY: the caller's promises; there are `GROUPS` sources.
+    // SAFETY: the caller's promises; `x` counts outputs.
     unsafe {
-        let mut rows = [call.padding; GROUPS];
-        for (g, row) in rows.iter_mut().enumerate() {
-            *row = call.group(g);
-        }
+        let init = _mm256_loadu_si256(call.init.cast());
+        let (mut x, last) = (0, call.outputs - 4);
         let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
-        each_output(call, sink, size, |g| rows[g]);
+        let mut acc = sums::<4>(call, init, size, 0);
+        while x < last {
+            let next = (x + 4).min(last);
+            let mut rows = [call.padding; GROUPS];
+            for (g, row) in rows.iter_mut().enumerate() {
+                let column = call.column.cast_unsigned() + next * STRIDE;
+                *row = call.group(g).add(column * size_of::<__m256i>());
+            }
+            acc = step(acc, &sink.to_bytes, sink.place(x), rows, call.weights, init);
+            x = next;
+        }
+        sink.put(acc, last);
     }
 }
 
@@ -221,24 +243,24 @@ unsafe fn outputs<K: Sink, const GROUPS: usize, const WIDTH: usize, const STRIDE
 ///
 /// # Safety
 ///
-/// As [`multiply`], and the row has this size; `group` gives the address of a group's column 0.
+/// As [`multiply`], and the row has this size.
 #[inline(always)]
-unsafe fn each_output<K: Sink>(call: &Row, sink: K, size: Size, group: impl Fn(usize) -> *const u8) {
+unsafe fn each_output<K: Sink>(call: &Row, sink: K, size: Size) {
     // SAFETY: the caller's promises; `x` counts outputs.
     unsafe {
         let init = _mm256_loadu_si256(call.init.cast());
         let mut x = 0;
         while x + 4 <= call.outputs {
-            sink.put(sums::<4>(call, init, size, &group, x), x);
+            sink.put(sums::<4>(call, init, size, x), x);
             x += 4;
         }
         if K::REPEATABLE && x < call.outputs && call.outputs >= 4 {
             x = call.outputs - 4;
-            sink.put(sums::<4>(call, init, size, &group, x), x);
+            sink.put(sums::<4>(call, init, size, x), x);
             return;
         }
         while x < call.outputs {
-            sink.put(sums::<1>(call, init, size, &group, x), x);
+            sink.put(sums::<1>(call, init, size, x), x);
             x += 1;
         }
     }
@@ -250,13 +272,7 @@ unsafe fn each_output<K: Sink>(call: &Row, sink: K, size: Size, group: impl Fn(u
 ///
 /// As [`each_output`]; the outputs are the row's.
 #[inline(always)]
-unsafe fn sums<const X: usize>(
-    call: &Row,
-    init: __m256i,
-    size: Size,
-    group: &impl Fn(usize) -> *const u8,
-    x: usize,
-) -> [__m256i; X] {
+unsafe fn sums<const X: usize>(call: &Row, init: __m256i, size: Size, x: usize) -> [__m256i; X] {
     // SAFETY: `width · groups` vectors of weights; every group has a vector for each column that the row's taps fall on.
     unsafe {
         let mut acc = [init; X];
@@ -264,7 +280,7 @@ unsafe fn sums<const X: usize>(
         let first = call.column.cast_unsigned() + x * size.stride;
         for kx in 0..size.width {
             for g in 0..size.groups {
-                let columns = group(g).cast::<__m256i>().add(first + kx * size.dilation);
+                let columns = call.group(g).cast::<__m256i>().add(first + kx * size.dilation);
                 let taps = _mm256_loadu_si256(weights);
                 weights = weights.add(1);
                 for (i, acc) in acc.iter_mut().enumerate() {
