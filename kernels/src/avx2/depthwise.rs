@@ -6,12 +6,13 @@
 //! instruction that reads its activations in place. Four outputs at a time share the weights, and the packing to bytes.
 
 use core::arch::x86_64::*;
+use core::ops::Range;
 
 use super::Avx2;
 use super::depthwise_steps::{Place, Sums, ToBytes, five_columns, three_columns};
 use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Group, Row};
 use crate::gemm::{RawStage, finish};
-use crate::simd::Simd;
+use crate::simd::{ByteLimits, Simd};
 
 /// Channels of a block: the 32-bit lanes of a vector.
 const BLOCK: usize = 8;
@@ -27,41 +28,108 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     bands: Some(Bands { least_height: 1, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
-/// Widens a pair of rows.
+/// Widens a pair of rows; of two blocks at a time where they are neighbours.
 #[target_feature(enable = "avx2")]
-unsafe fn interleave<const SIGNED: bool>(group: &Group) {
-    // SAFETY: two rows of eight readable channels in each column, and room for a vector for each.
-    unsafe {
-        let [left, inside, right] = group.columns;
-        let mut to = group.to.cast::<__m256i>();
-        let outside = pair::<SIGNED>(group.padding, group.padding);
-        for _ in 0..left {
-            _mm256_storeu_si256(to, outside);
-            to = to.add(1);
-        }
-        let (upper, lower) = (*group.rows, *group.rows.add(1));
-        let (mut above, mut below) = (group.start(&upper), group.start(&lower));
-        for _ in 0..inside {
-            _mm256_storeu_si256(to, pair::<SIGNED>(above, below));
-            above = above.wrapping_add(upper.step);
-            below = below.wrapping_add(lower.step);
-            to = to.add(1);
-        }
-        for _ in 0..right {
-            _mm256_storeu_si256(to, outside);
-            to = to.add(1);
+unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
+    let Range { start: mut block, end } = group.blocks;
+    while block < end {
+        let first = group.block(block);
+        let second = (block + 1 < end).then(|| group.block(block + 1));
+        // SAFETY: the caller's promises; blocks of eight channels, or two that make sixteen.
+        unsafe {
+            match second {
+                Some(second) if second.channel == first.channel + BLOCK => {
+                    columns::<2, SIGNED>(group, first.channel, [first.to.cast(), second.to.cast()]);
+                    block += 2;
+                }
+                _ => {
+                    columns::<1, SIGNED>(group, first.channel, [first.to.cast()]);
+                    block += 1;
+                }
+            }
         }
     }
 }
 
-/// Computes a [`Row`] of interleaved pairs.
+/// The columns of `N` blocks, one or two, that begin at `channel`.
+///
+/// # Safety
+///
+/// AVX2; two rows of the blocks' channels in each column, and room for a vector for each in each block.
+#[inline(always)]
+unsafe fn columns<const N: usize, const SIGNED: bool>(
+    group: &Group<'_>,
+    channel: usize,
+    mut to: [*mut __m256i; N],
+) {
+    let [left, inside, right] = group.columns;
+    // SAFETY: the padding, and the rows, of which there are two.
+    unsafe {
+        let padding = group.padding.add(channel);
+        let outside = pairs::<N, SIGNED>(padding, padding);
+        for _ in 0..left {
+            to = put(to, outside);
+        }
+        let (upper, lower) = (*group.rows, *group.rows.add(1));
+        let (mut above, mut below) = (Group::start(&upper, channel), Group::start(&lower, channel));
+        for _ in 0..inside {
+            to = put(to, pairs::<N, SIGNED>(above, below));
+            above = above.wrapping_add(upper.step);
+            below = below.wrapping_add(lower.step);
+        }
+        for _ in 0..right {
+            to = put(to, outside);
+        }
+    }
+}
+
+/// Stores a column of `N` blocks; returns where the next one goes.
+///
+/// # Safety
+///
+/// AVX2; room for a vector in each.
+#[inline(always)]
+unsafe fn put<const N: usize>(mut to: [*mut __m256i; N], pairs: [__m256i; N]) -> [*mut __m256i; N] {
+    for n in 0..N {
+        // SAFETY: as the caller promises.
+        unsafe { _mm256_storeu_si256(to[n], pairs[n]) };
+        to[n] = to[n].wrapping_add(1);
+    }
+    to
+}
+
+/// Two neighbours of a column in `N` blocks, one or two.
+///
+/// # Safety
+///
+/// AVX2; the blocks' channels readable at each row.
+#[inline(always)]
+unsafe fn pairs<const N: usize, const SIGNED: bool>(upper: *const u8, lower: *const u8) -> [__m256i; N] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut pairs = [_mm256_setzero_si256(); N];
+        if N == 1 {
+            pairs[0] = pair::<SIGNED>(upper, lower);
+        } else {
+            let (upper, lower) = (_mm_loadu_si128(upper.cast()), _mm_loadu_si128(lower.cast()));
+            pairs[0] = widen::<SIGNED>(_mm_unpacklo_epi8(upper, lower));
+            pairs[1] = widen::<SIGNED>(_mm_unpackhi_epi8(upper, lower));
+        }
+        pairs
+    }
+}
+
+/// Computes [`Row`]s of interleaved pairs.
 #[target_feature(enable = "avx2")]
-unsafe fn multiply(call: &Row) {
+unsafe fn multiply(rows: &[Row]) {
     // SAFETY: the caller's promises, handed on; stage and limits are a block's.
     unsafe {
-        match Requantized::new(call) {
-            Some(sink) => by_size(call, sink),
-            None => multiply_any_stage(call),
+        if let Some(RawStage::Requantize { .. }) = rows.first().map(|row| row.stage) {
+            by_size(rows);
+        } else {
+            for row in rows {
+                multiply_any_stage(row);
+            }
         }
     }
 }
@@ -103,7 +171,9 @@ trait Sink: Copy {
 #[derive(Clone, Copy)]
 struct Requantized<'a> {
     call: &'a Row,
-    to_bytes: ToBytes,
+    scale: __m256,
+    high: __m256,
+    limits: ByteLimits<Avx2>,
 }
 
 impl<'a> Requantized<'a> {
@@ -116,15 +186,8 @@ impl<'a> Requantized<'a> {
         // SAFETY: AVX2, and a factor for each channel of the block, by the caller's promise.
         unsafe {
             let (scale, high) = (_mm256_loadu_ps(scale), _mm256_set1_ps(high));
-            Some(Requantized { call, to_bytes: ToBytes { scale, high, limits: Avx2::byte_limits(range) } })
+            Some(Requantized { call, scale, high, limits: Avx2::byte_limits(range) })
         }
-    }
-
-    /// Where output `x` goes.
-    #[inline(always)]
-    fn place(&self, x: usize) -> Place {
-        let stride = self.call.out_stride;
-        Place { out: self.call.out.wrapping_add(x * stride), stride }
     }
 }
 
@@ -133,8 +196,8 @@ impl Sink for Requantized<'_> {
 
     #[inline(always)]
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
-        let ToBytes { scale, high, limits } = self.to_bytes;
-        let Place { out, stride } = self.place(x);
+        let Requantized { call, scale, high, limits } = self;
+        let Place { out, stride } = place(call, x);
         // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
         unsafe {
             // Of a single output four times the same vector: the compiler computes it once.
@@ -190,53 +253,90 @@ impl Size {
 ///
 /// # Safety
 ///
-/// As [`multiply`].
+/// As [`multiply`], and the stage is [`RawStage::Requantize`].
 #[inline(always)]
-unsafe fn by_size(call: &Row, sink: Requantized<'_>) {
+unsafe fn by_size(rows: &[Row]) {
+    let Some(first) = rows.first() else { return };
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        match (call.kernel, call.stride, call.dilation) {
-            _ if call.outputs < 4 => each_output(call, sink, Size::of(call)),
-            ([2, 3], 1, 1) => in_turns::<2, 3, 1>(call, sink, three_columns::<1>),
-            ([2, 3], 2, 1) => in_turns::<2, 3, 2>(call, sink, three_columns::<2>),
-            ([3, 5], 1, 1) => in_turns::<3, 5, 1>(call, sink, five_columns::<1>),
-            ([3, 5], 2, 1) => in_turns::<3, 5, 2>(call, sink, five_columns::<2>),
-            _ => each_output(call, sink, Size::of(call)),
+        match (first.kernel, first.stride, first.dilation) {
+            _ if first.outputs < 4 => each_row(rows),
+            ([2, 3], 1, 1) => in_turns::<2, 3, 1>(rows, three_columns::<1>),
+            ([2, 3], 2, 1) => in_turns::<2, 3, 2>(rows, three_columns::<2>),
+            ([3, 5], 1, 1) => in_turns::<3, 5, 1>(rows, five_columns::<1>),
+            ([3, 5], 2, 1) => in_turns::<3, 5, 2>(rows, five_columns::<2>),
+            _ => each_row(rows),
         }
     }
 }
 
-/// Four outputs at a time, the last ones again with some that are done: the sums of the next, and meanwhile the bytes of those
-/// before.
+/// Any size.
 ///
 /// # Safety
 ///
-/// As [`multiply`]; there are `GROUPS` sources and four outputs or more, and the row has this size and no dilation, which
+/// As [`by_size`].
+#[inline(always)]
+unsafe fn each_row(rows: &[Row]) {
+    for row in rows {
+        // SAFETY: the caller's promises, handed on.
+        unsafe {
+            if let Some(sink) = Requantized::new(row) {
+                each_output(row, sink, Size::of(row));
+            }
+        }
+    }
+}
+
+/// Four outputs at a time, a row's last ones again with some that are done: the sums of the next, and meanwhile the bytes of
+/// those before.
+///
+/// # Safety
+///
+/// As [`by_size`]; there are `GROUPS` sources and four outputs or more, and the rows have this size and no dilation, which
 /// `step` is for.
 #[inline(always)]
 unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
-    call: &Row,
-    sink: Requantized<'_>,
-    step: unsafe fn(Sums, &ToBytes, Place, [*const u8; GROUPS], *const u8, __m256i) -> Sums,
+    rows: &[Row],
+    step: unsafe fn(Sums, &ToBytes<'_>, Place, [*const u8; GROUPS], *const u8, __m256i) -> Sums,
 ) {
+    let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
+    let mut rows = rows.iter();
+    let Some(mut row) = rows.next() else { return };
     // SAFETY: the caller's promises; `x` counts outputs.
     unsafe {
-        let init = _mm256_loadu_si256(call.init.cast());
-        let (mut x, last) = (0, call.outputs - 4);
-        let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
-        let mut acc = sums::<4>(call, init, size, 0);
-        while x < last {
-            let next = (x + 4).min(last);
-            let mut rows = [call.padding; GROUPS];
-            for (g, row) in rows.iter_mut().enumerate() {
-                let column = call.column.cast_unsigned() + next * STRIDE;
-                *row = call.group(g).add(column * size_of::<__m256i>());
+        let Some(sink) = Requantized::new(row) else { return };
+        let mut to_bytes = ToBytes { scale: sink.scale, high: sink.high, limits: &sink.limits };
+        let mut init = _mm256_loadu_si256(row.init.cast());
+        let (mut x, last) = (0, row.outputs - 4);
+        let mut acc = sums::<4>(row, init, size, 0);
+        loop {
+            let (before, out) = (to_bytes, place(row, x));
+            if x < last {
+                x = (x + 4).min(last);
+            } else if let Some(next) = rows.next()
+                && let RawStage::Requantize { scale, .. } = next.stage
+            {
+                (row, x) = (next, 0);
+                init = _mm256_loadu_si256(row.init.cast());
+                to_bytes.scale = _mm256_loadu_ps(scale);
+            } else {
+                break;
             }
-            acc = step(acc, &sink.to_bytes, sink.place(x), rows, call.weights, init);
-            x = next;
+            let mut columns = [row.padding; GROUPS];
+            for (g, column) in columns.iter_mut().enumerate() {
+                let first = row.column.cast_unsigned() + x * STRIDE;
+                *column = row.group(g).add(first * size_of::<__m256i>());
+            }
+            acc = step(acc, &before, out, columns, row.weights, init);
         }
-        sink.put(acc, last);
+        Requantized { call: row, scale: to_bytes.scale, ..sink }.put(acc, last);
     }
+}
+
+/// Where output `x` goes.
+#[inline(always)]
+fn place(row: &Row, x: usize) -> Place {
+    Place { out: row.out.wrapping_add(x * row.out_stride), stride: row.out_stride }
 }
 
 /// Four outputs at a time; what is left one by one, or again with some that are done.
@@ -297,9 +397,14 @@ unsafe fn sums<const X: usize>(call: &Row, init: __m256i, size: Size, x: usize) 
 unsafe fn pair<const SIGNED: bool>(upper: *const u8, lower: *const u8) -> __m256i {
     // SAFETY: AVX2, and eight readable bytes at each row.
     unsafe {
-        let bytes = _mm_unpacklo_epi8(_mm_loadl_epi64(upper.cast()), _mm_loadl_epi64(lower.cast()));
-        if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) }
+        widen::<SIGNED>(_mm_unpacklo_epi8(_mm_loadl_epi64(upper.cast()), _mm_loadl_epi64(lower.cast())))
     }
+}
+
+#[inline(always)]
+unsafe fn widen<const SIGNED: bool>(bytes: __m128i) -> __m256i {
+    // SAFETY: AVX2.
+    unsafe { if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) } }
 }
 
 /// One tap; the sign fills the other half, which is multiplied by 0.

@@ -17,10 +17,10 @@ pub(super) type Sums = [__m256i; 4];
 
 /// What makes bytes of [`Sums`].
 #[derive(Clone, Copy)]
-pub(super) struct ToBytes {
+pub(super) struct ToBytes<'a> {
     pub(super) scale: __m256,
     pub(super) high: __m256,
-    pub(super) limits: ByteLimits<Avx2>,
+    pub(super) limits: &'a ByteLimits<Avx2>,
 }
 
 /// Where the bytes of four outputs go: the first, and the bytes from one to the next.
@@ -162,7 +162,7 @@ macro_rules! step {
             out = in(reg) $place.out,
             third = in(reg) $place.out.wrapping_add(2 * $place.stride),
             step = in(reg) $place.stride,
-            limits = in(reg) &raw const $to_bytes.limits,
+            limits = in(reg) core::ptr::from_ref($to_bytes.limits),
             scale = in(ymm_reg) $to_bytes.scale,
             high = in(ymm_reg) $to_bytes.high,
             init = in(ymm_reg) $init,
@@ -197,7 +197,7 @@ macro_rules! step {
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn three_columns<const STRIDE: usize>(
     before: Sums,
-    to_bytes: &ToBytes,
+    to_bytes: &ToBytes<'_>,
     place: Place,
     rows: [*const u8; 2],
     weights: *const u8,
@@ -241,7 +241,7 @@ pub(super) unsafe fn three_columns<const STRIDE: usize>(
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn five_columns<const STRIDE: usize>(
     before: Sums,
-    to_bytes: &ToBytes,
+    to_bytes: &ToBytes<'_>,
     place: Place,
     rows: [*const u8; 3],
     weights: *const u8,

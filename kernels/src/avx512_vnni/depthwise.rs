@@ -28,18 +28,20 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn interleave<const SIGNED: bool>(group: &Group) {
+unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
     // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
     unsafe { quads_interleave::<Avx512, SIGNED>(group) }
 }
 
 /// Four outputs at a time: sixteen accumulators, and seven weights fit into the other registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn multiply(call: &Row) {
-    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
-    unsafe {
-        if !quads_multiply::<Avx512, 4>(call) {
-            multiply_any_stage(call);
+unsafe fn multiply(rows: &[Row]) {
+    for row in rows {
+        // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+        unsafe {
+            if !quads_multiply::<Avx512, 4>(row) {
+                multiply_any_stage(row);
+            }
         }
     }
 }

@@ -29,18 +29,20 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
 }
 
 #[target_feature(enable = "avx2,avxvnni")]
-unsafe fn interleave<const SIGNED: bool>(group: &Group) {
+unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
     // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
     unsafe { quads_interleave::<Avx2, SIGNED>(group) }
 }
 
 /// Two outputs at a time: eight accumulators, and five weights fit into the other registers.
 #[target_feature(enable = "avx2,avxvnni")]
-unsafe fn multiply(call: &Row) {
-    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
-    unsafe {
-        if !quads_multiply::<Avx2, 2>(call) {
-            multiply_any_stage(call);
+unsafe fn multiply(rows: &[Row]) {
+    for row in rows {
+        // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
+        unsafe {
+            if !quads_multiply::<Avx2, 2>(row) {
+                multiply_any_stage(row);
+            }
         }
     }
 }

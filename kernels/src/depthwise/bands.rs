@@ -10,10 +10,12 @@
 //! first-level cache, and for a band of rows, so that the cache lines that other channels share are still near.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
+use core::slice;
 
 use super::driver::{Call, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
-use crate::gemm::{OutputBlock, PatchGeometry};
+use crate::gemm::{OutputBlock, PatchGeometry, RawStage};
 use crate::{OutputElement, Scratch};
 
 /// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
@@ -39,40 +41,68 @@ pub(crate) struct Bands {
     pub(crate) least_height: usize,
     /// Interleaves a group of unsigned or signed rows.
     pub(crate) interleave: [InterleaveFn; 2],
-    /// Computes a [`Row`] whose sources are interleaved groups: its kernel's height counts them, its columns are all inside,
-    /// and a column is [`lane_bytes`] apart from the next.
-    pub(crate) multiply: super::RowFn,
+    /// Computes rows whose sources are interleaved groups.
+    pub(crate) multiply: MultiplyFn,
 }
 
 /// # Safety
 ///
 /// The CPU has the backend's features, and every pointer of the group is valid as its description says.
-pub(crate) type InterleaveFn = unsafe fn(&Group);
+pub(crate) type InterleaveFn = unsafe fn(&Group<'_>);
 
-/// One group of rows to be interleaved for one block of channels.
+/// Computes the same outputs of neighbouring blocks, at least one. In these [`Row`]s the kernel's height counts groups, columns
+/// are all inside, and a column is [`lane_bytes`] apart from the next; they differ in what depends on the block alone.
+///
+/// # Safety
+///
+/// The CPU has the backend's features, and every pointer of the rows is valid as its description says.
+pub(crate) type MultiplyFn = unsafe fn(&[Row]);
+
+/// One group of rows to be interleaved for neighbouring blocks of channels.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
-pub(crate) struct Group {
+pub(crate) struct Group<'a> {
+    /// Whose blocks they are.
+    pub(crate) kernel: &'a DepthwiseKernel,
     /// The group's rows, as many as the kernel's `group`, at the first column inside the image and channel 0.
     pub(crate) rows: *const Source,
-    /// The block's first channel, and how many there are: readable at every pixel; fewer than the kernel's `block` in a last
-    /// one, unless it steps back.
-    pub(crate) channel: usize,
+    /// Channels of the image: readable at every pixel.
     pub(crate) channels: usize,
+    /// The blocks.
+    pub(crate) blocks: Range<usize>,
     /// Columns left of the image, inside it, and right of it.
     pub(crate) columns: [usize; 3],
-    /// What the block's channels are outside the image.
+    /// What the channels are outside the image.
     pub(crate) padding: *const u8,
-    /// Where the columns go, a 32-bit lane for each of the kernel's channels.
+    /// Where the first block's columns go, a 32-bit lane for each of its channels, and the bytes from there to the next's.
+    pub(crate) to: *mut u8,
+    pub(crate) to_stride: usize,
+}
+
+/// A block of a [`Group`].
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
+pub(crate) struct GroupBlock {
+    /// The block's first channel, and how many there are: fewer than the kernel's `block` in a last one, unless it steps back.
+    pub(crate) channel: usize,
+    pub(crate) channels: usize,
+    /// Where its columns go.
     pub(crate) to: *mut u8,
 }
 
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
-impl Group {
-    /// The block's channels in a row's first column.
+impl Group<'_> {
+    /// One of the blocks.
+    #[inline]
+    pub(crate) fn block(&self, block: usize) -> GroupBlock {
+        let (channel, channels) = self.kernel.place(block, self.channels);
+        let to = self.to.wrapping_add((block - self.blocks.start) * self.to_stride);
+        GroupBlock { channel, channels, to }
+    }
+
+    /// A row's first column, from a channel on.
     #[inline(always)]
-    pub(crate) fn start(&self, row: &Source) -> *const u8 {
+    pub(crate) fn start(row: &Source, channel: usize) -> *const u8 {
         // An image without columns has no first pixel to point into.
-        row.base.wrapping_add(self.channel)
+        row.base.wrapping_add(channel)
     }
 }
 
@@ -218,6 +248,8 @@ unsafe fn run_area<T: OutputElement>(
         let row = unsafe { work(call, first_block + index, sources, outputs, pixel, out) };
         slot.write(Row { width: columns, source_offset: index * cut.slots * cut.stride, ..row });
     }
+    // SAFETY: so many were written.
+    let works = unsafe { slice::from_raw_parts_mut(works.as_mut_ptr().cast::<Row>(), blocks) };
 
     let mut next = isize::MIN;
     for y in area.rows[0]..area.rows[1] {
@@ -239,22 +271,18 @@ unsafe fn run_area<T: OutputElement>(
                 // SAFETY: scratch has room for a group's sources.
                 unsafe { rows.add(row).write(source) };
             }
-            let mut to = scratch.wrapping_add(slot(next) * cut.stride);
-            for index in 0..blocks {
-                let (channel, channels) = kernel.place(first_block + index, geometry.channels);
-                // SAFETY: the rows are those of the image or its padding; a slot of the ring holds the area's columns.
-                unsafe {
-                    (passes.interleave[usize::from(call.signed)])(&Group {
-                        rows,
-                        channel,
-                        channels,
-                        columns: [left, inside, columns - left - inside],
-                        padding: call.patches.padding.as_ptr().add(channel),
-                        to,
-                    });
-                }
-                to = to.wrapping_add(cut.slots * cut.stride);
-            }
+            let group = Group {
+                kernel,
+                rows,
+                channels: geometry.channels,
+                blocks: first_block..first_block + blocks,
+                columns: [left, inside, columns - left - inside],
+                padding: call.patches.padding.as_ptr(),
+                to: scratch.wrapping_add(slot(next) * cut.stride),
+                to_stride: cut.slots * cut.stride,
+            };
+            // SAFETY: the rows are those of the image or its padding; a slot of the ring holds the area's columns.
+            unsafe { (passes.interleave[usize::from(call.signed)])(&group) };
             next += 1;
         }
         for g in 0..groups {
@@ -263,16 +291,40 @@ unsafe fn run_area<T: OutputElement>(
             unsafe { sources.add(g).write(Source { base, step: lane_bytes(kernel) }) };
         }
         let (taps, block_bytes) = weights.shifted(shift);
-        for (index, row) in works[..blocks].iter_mut().enumerate() {
-            // SAFETY: the row was written above; its groups are in the ring, and no two of them in one slot; the output row
-            // is in the block.
-            unsafe {
-                let row = row.assume_init_mut();
-                row.kernel[0] = groups;
-                row.weights = taps[(first_block + index) * block_bytes..].as_ptr();
-                call_row(passes.multiply, row, kernel, first_block + index, geometry.channels);
-                row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
+        let taps = &taps[first_block * block_bytes..(first_block + blocks) * block_bytes];
+        for (row, taps) in works.iter_mut().zip(taps.chunks_exact(block_bytes)) {
+            row.kernel[0] = groups;
+            row.weights = taps.as_ptr();
+        }
+        // SAFETY: the groups are in the ring, and no two of them in one slot; the output row is in the block.
+        unsafe { call_rows(passes.multiply, works, kernel, first_block, geometry.channels) };
+        for row in works.iter_mut() {
+            row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
+        }
+    }
+}
+
+/// Calls a kernel for an output row of neighbouring blocks.
+///
+/// # Safety
+///
+/// As [`MultiplyFn`], which is one of the kernel's; the blocks are some of `channels` channels, from `first_block` on.
+unsafe fn call_rows(
+    multiply: MultiplyFn,
+    rows: &[Row],
+    kernel: &DepthwiseKernel,
+    first_block: usize,
+    channels: usize,
+) {
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        if let Some(RawStage::Accumulators { accumulate: true }) = rows.first().map(|row| row.stage) {
+            for (index, row) in rows.iter().enumerate() {
+                let multiply = |row: &Row| multiply(slice::from_ref(row));
+                call_row(multiply, row, kernel, first_block + index, channels);
             }
+        } else {
+            multiply(rows);
         }
     }
 }

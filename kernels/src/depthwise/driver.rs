@@ -1,6 +1,6 @@
 //! The loops around the kernels.
 
-use super::{DepthwiseKernel, MAX_BLOCK, PackedTaps, Row, RowFn, Source, bands};
+use super::{DepthwiseKernel, MAX_BLOCK, PackedTaps, Row, Source, bands};
 use crate::gemm::{Lhs, OutputBlock, PatchGeometry, PatchRows, RawStage, Stage};
 use crate::{Backend, OutputElement, Scratch};
 
@@ -128,7 +128,7 @@ unsafe fn run_row<T: OutputElement>(
         unsafe {
             let column = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]).cast_signed();
             let work = Row { column, ..work(call, block, sources, outputs, row, out) };
-            call_row(code, &work, kernel, block, geometry.channels);
+            call_row(|row| code(row), &work, kernel, block, geometry.channels);
         }
     }
 }
@@ -175,10 +175,11 @@ pub(super) unsafe fn work<T: OutputElement>(
 ///
 /// # Safety
 ///
-/// As [`RowFn`], which is one of the kernel's; the block is one of `channels` channels.
+/// `code` calls a [`RowFn`](super::RowFn) of the kernel's or the like, and the row is as that wants it; the block is one of `channels`
+/// channels.
 #[inline]
 pub(super) unsafe fn call_row(
-    code: RowFn,
+    code: impl Fn(&Row),
     row: &Row,
     kernel: &DepthwiseKernel,
     block: usize,
@@ -197,8 +198,8 @@ pub(super) unsafe fn call_row(
 ///
 /// # Safety
 ///
-/// As [`RowFn`]; the output is `i32`, the block at most [`MAX_BLOCK`] channels.
-unsafe fn accumulate_rest(code: RowFn, work: &Row, done: usize) {
+/// As [`call_row`]; the output is `i32`, the block at most [`MAX_BLOCK`] channels.
+unsafe fn accumulate_rest(code: impl Fn(&Row), work: &Row, done: usize) {
     for x in 0..work.outputs {
         let mut sums = [0i32; MAX_BLOCK];
         // SAFETY: one of the pixels that the caller vouches for, written to a buffer that holds a block; then added to the

@@ -31,7 +31,7 @@ pub use weights::{PackedTaps, TapsError, TapsView};
 
 pub(crate) use bands::Bands;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use bands::Group;
+pub(crate) use bands::{Group, GroupBlock};
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
 
 #[cfg(target_arch = "x86_64")]

@@ -7,38 +7,41 @@
 //! the weights alone: more loads than products.
 
 use super::quads::{AnyStage, Sink, ToBytes, initial, load};
-use super::{Group, Interleave, Row, Source};
+use super::{Group, GroupBlock, Interleave, Row, Source};
 use crate::simd::array_of;
 
 /// Interleaves four rows of blocks of `S::BYTES` channels, as unsigned bytes.
 ///
 /// # Safety
 ///
-/// As [`InterleaveFn`](super::bands::InterleaveFn): the features of `S`, and the group's pointers; the block is whole unless
-/// `S` masks.
+/// As [`InterleaveFn`](super::bands::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole unless `S`
+/// masks.
 #[inline(always)]
-pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group) {
-    // SAFETY: four rows of `channels` readable bytes in each column, and room for four vectors for each.
-    unsafe {
-        let [left, inside, right] = group.columns;
-        let mut to = group.to.cast::<i32>();
-        let outside = column::<S, SIGNED>([group.padding; 4], group.channels);
-        for _ in 0..left {
-            to = store::<S>(to, outside);
-        }
-        let sources = *group.rows.cast::<[Source; 4]>();
-        let mut rows = [group.padding; 4];
-        for (row, source) in rows.iter_mut().zip(&sources) {
-            *row = group.start(source);
-        }
-        for _ in 0..inside {
-            to = store::<S>(to, column::<S, SIGNED>(rows, group.channels));
-            for (row, source) in rows.iter_mut().zip(&sources) {
-                *row = row.wrapping_add(source.step);
+pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group<'_>) {
+    let [left, inside, right] = group.columns;
+    for block in group.blocks.clone() {
+        let GroupBlock { channel, channels, to } = group.block(block);
+        let mut to = to.cast::<i32>();
+        // SAFETY: four rows of `channels` readable bytes in each column, and room for four vectors for each.
+        unsafe {
+            let outside = column::<S, SIGNED>([group.padding.add(channel); 4], channels);
+            for _ in 0..left {
+                to = store::<S>(to, outside);
             }
-        }
-        for _ in 0..right {
-            to = store::<S>(to, outside);
+            let sources = *group.rows.cast::<[Source; 4]>();
+            let mut rows = [group.padding; 4];
+            for (row, source) in rows.iter_mut().zip(&sources) {
+                *row = Group::start(source, channel);
+            }
+            for _ in 0..inside {
+                to = store::<S>(to, column::<S, SIGNED>(rows, channels));
+                for (row, source) in rows.iter_mut().zip(&sources) {
+                    *row = row.wrapping_add(source.step);
+                }
+            }
+            for _ in 0..right {
+                to = store::<S>(to, outside);
+            }
         }
     }
 }
