@@ -245,8 +245,9 @@ unsafe fn run_area<T: OutputElement>(
     let mut works = [const { MaybeUninit::<Row>::uninit() }; MAX_BLOCKS];
     for (index, slot) in works[..blocks].iter_mut().enumerate() {
         // SAFETY: the caller's promises; the block exists.
-        let row = unsafe { work(call, first_block + index, sources, outputs, pixel, out) };
-        slot.write(Row { width: columns, source_offset: index * cut.slots * cut.stride, ..row });
+        let row = slot.write(unsafe { work(call, first_block + index, sources, outputs, pixel, out) });
+        row.width = columns;
+        row.source_offset = index * cut.slots * cut.stride;
     }
     // SAFETY: so many were written.
     let works = unsafe { slice::from_raw_parts_mut(works.as_mut_ptr().cast::<Row>(), blocks) };
@@ -256,7 +257,7 @@ unsafe fn run_area<T: OutputElement>(
         // The row of the input under the first taps: the row `shift` of group `first_group`.
         let top = (y * geometry.stride[0]).cast_signed() - geometry.pad[0].cast_signed();
         let (first_group, shift) = (top >> group_bits, (top & (group - 1)).cast_unsigned());
-        let groups = (geometry.kernel[0] + shift + kernel.group - 1) >> group_bits;
+        let groups = kernel.groups(geometry.kernel[0] + shift);
         // One division a row: the other groups of the row are less than `slots` away.
         let first_slot = first_group.rem_euclid(cut.slots.cast_signed()).cast_unsigned();
         let slot = |index: isize| {

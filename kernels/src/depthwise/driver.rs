@@ -138,6 +138,7 @@ unsafe fn run_row<T: OutputElement>(
 /// # Safety
 ///
 /// The call was checked, and the weights have such a block.
+#[inline]
 pub(super) unsafe fn work<T: OutputElement>(
     call: &Call<'_>,
     block: usize,

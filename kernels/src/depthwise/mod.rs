@@ -92,6 +92,11 @@ impl DepthwiseKernel {
         self.bands.as_ref().filter(|bands| height >= bands.least_height)
     }
 
+    /// Groups that so many rows of taps take, without a division.
+    fn groups(&self, rows: usize) -> usize {
+        (rows >> self.group.trailing_zeros()) + usize::from(rows & (self.group - 1) > 0)
+    }
+
     fn blocks(&self, channels: usize) -> usize {
         channels.div_ceil(self.block)
     }

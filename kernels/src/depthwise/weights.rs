@@ -227,7 +227,7 @@ impl PackedTaps {
     }
 
     fn shifted_block_bytes(&self, shift: usize) -> usize {
-        self.size[1] * (self.size[0] + shift).div_ceil(self.kernel.group) * self.kernel.block * 4
+        self.size[1] * self.kernel.groups(self.size[0] + shift) * self.kernel.block * 4
     }
 
     /// The weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel works
@@ -281,7 +281,7 @@ struct Shape {
 
 impl Shape {
     fn new(kernel: &DepthwiseKernel, channels: usize, [height, width]: [usize; 2]) -> Option<Shape> {
-        let groups = height.div_ceil(kernel.group);
+        let groups = kernel.groups(height);
         let lanes = kernel.blocks(channels).checked_mul(kernel.block)?;
         let bytes = lanes.checked_mul(4)?.checked_mul(groups.checked_mul(width)?)?;
         (height > 0 && width > 0 && isize::try_from(bytes).is_ok()).then_some(Shape { groups, width, bytes })
