@@ -38,7 +38,7 @@ unsafe impl Finish for Avx2 {
     }
 }
 
-/// `R` rows by `V / 2` panels. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of weights, a
+/// `R` rows by `V / 2` panels, or by half a panel. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of weights, a
 /// broadcast pair and a product.
 ///
 /// # Safety
@@ -46,8 +46,10 @@ unsafe impl Finish for Avx2 {
 /// As [`TileFn`](crate::gemm::TileFn).
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip.
-    unsafe { down::<R>(first, one::<R, V>) }
+    // SAFETY: the caller's promises, for every tile of the strip; a half of a panel is one vector.
+    unsafe {
+        if V == 2 && first.is_half() { down::<R>(first, one::<R, 1>) } else { down::<R>(first, one::<R, V>) }
+    }
 }
 
 /// # Safety
@@ -82,7 +84,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             } else {
                 for pair in 0..pairs {
                     if tile.far {
-                        ask_ahead(panel, tile.panel_stride, V / 2);
+                        ask_ahead(panel, tile.panel_stride, V.div_ceil(2));
                     }
                     let mut weights = [_mm256_setzero_si256(); V];
                     for (v, w) in weights.iter_mut().enumerate() {

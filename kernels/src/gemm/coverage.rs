@@ -17,6 +17,8 @@ pub struct TileUse {
     pub panels: usize,
     /// Whether activations are `i8`.
     pub signed: bool,
+    /// Whether it was half a panel, which some kernels compute alone.
+    pub half: bool,
     /// Whether all of its rows and columns were stored.
     pub whole: bool,
 }
@@ -50,7 +52,18 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
         for tile in table.tiles {
             for panels in 1..=tile.max_panels() {
                 for (signed, whole) in [(false, false), (false, true), (true, false), (true, true)] {
-                    all.push(TileUse { layout: table.layout.name, rows: tile.rows, panels, signed, whole });
+                    let of = TileUse {
+                        layout: table.layout.name,
+                        rows: tile.rows,
+                        panels,
+                        signed,
+                        half: false,
+                        whole,
+                    };
+                    all.push(of);
+                    if panels == 1 {
+                        all.push(TileUse { half: true, ..of });
+                    }
                 }
             }
         }

@@ -54,13 +54,29 @@ pub(crate) struct TopBits(pub(crate) [u32; PANEL]);
 
 pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 
-/// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels.
+/// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels. Of a panel in two vectors only the first
+/// one if that is enough.
 ///
 /// # Safety
 ///
 /// As [`TileFn`](super::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
 pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        if V == 2 && 2 * D::S::LANES == PANEL && first.is_half() {
+            strip_of::<D, R, 1, SIGNED>(first);
+        } else {
+            strip_of::<D, R, V, SIGNED>(first);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`strip`].
+#[inline(always)]
+unsafe fn strip_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     loop {
         // SAFETY: the caller's promises, for every tile of the strip.
         unsafe { tile::<D, R, V, SIGNED>(first) };
@@ -99,7 +115,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             } else {
                 for group in 0..full {
                     if tile.far {
-                        ask_ahead(panel, tile.panel_stride, V * D::S::LANES / PANEL);
+                        ask_ahead(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
                     }
                     let weights = load_weights::<D, V>(panel, tile.panel_stride);
                     for_each_row!(R, ROW => {

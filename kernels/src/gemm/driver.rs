@@ -299,7 +299,9 @@ pub(super) unsafe fn compute<T: OutputElement>(
             rows: tile_rows.rows,
             panels: place.width,
             signed: call.lhs_signed,
-            whole: tile.rows == tile_rows.rows && tile.columns == place.width * PANEL,
+            half: tile.is_half(),
+            whole: tile.rows == tile_rows.rows
+                && tile.columns == if tile.is_half() { PANEL / 2 } else { place.width * PANEL },
         });
         kernels[place.width - 1](&mut tile);
     }

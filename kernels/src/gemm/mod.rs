@@ -183,6 +183,13 @@ pub(crate) struct OutStep {
 }
 
 impl Tile {
+    /// Whether only the first half of a panel is stored, or less: a kernel may leave out the rest.
+    #[cfg(any(target_arch = "x86_64", feature = "testing"))]
+    #[inline(always)]
+    pub(crate) fn is_half(&self) -> bool {
+        self.columns <= PANEL / 2
+    }
+
     /// Address of a row's elements in a segment.
     ///
     /// # Safety

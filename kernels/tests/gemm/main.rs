@@ -55,7 +55,7 @@ fn every_tile() {
     let mut rng = Rng::new(6);
     let mut cases = Vec::new();
     for rows in (1..=17).chain([24, 36]) {
-        for columns in [1, 16, 17, 32, 33, 48, 49, 64, 65, 128, 129] {
+        for columns in [1, 8, 11, 13, 15, 16, 17, 24, 32, 33, 48, 49, 64, 65, 72, 128, 129] {
             for (signed, narrow) in [(false, false), (false, true), (true, false), (true, true)] {
                 // The deepest is too large for the path of small matrices.
                 let depth = [3, 8, 17, 64, 600][rng.below(5)];
