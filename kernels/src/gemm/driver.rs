@@ -245,7 +245,7 @@ impl Pass<'_> {
     }
 }
 
-/// Bytes of weights from which on they come from memory rather than a cache.
+/// Bytes of weights from which on they come from memory rather than a cache: for the first rows, the others find them in one.
 const FAR_BYTES: usize = 6 << 20;
 
 /// Runs a strip of tiles.
@@ -282,7 +282,7 @@ pub(super) unsafe fn compute<T: OutputElement>(
             panels: panels.bytes().as_ptr().add(start),
             panel_stride: panels.panel_bytes(),
             panel_skip: segment_bytes - panels.segment_bytes(depth.len),
-            far: panels.bytes().len() > FAR_BYTES,
+            far: place.row == 0 && panels.bytes().len() > FAR_BYTES,
             rows: place.rows.min(tile_rows.rows),
             columns: place.columns,
             init: place.init.add(column),

@@ -146,7 +146,7 @@ pub(crate) struct Tile {
     pub(crate) panel_stride: usize,
     /// Bytes of a panel between what a segment reads and what the next one does.
     pub(crate) panel_skip: usize,
-    /// Whether the weights are so many that they come from memory, and are best asked for ahead.
+    /// Whether the panels come from memory, and are best asked for ahead.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles ask"))]
     pub(crate) far: bool,
     /// Rows to store, `1..=R`.
