@@ -82,6 +82,7 @@ pub(crate) struct LabelImageArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --narrow-weights
   eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
@@ -134,7 +135,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) graph: Option<PathBuf>,
 
     /// The eight-bit network: an ONNX file. Default: the float one, quantized in memory.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max", "narrow_weights"])]
     pub(crate) quantized: Option<PathBuf>,
 
     /// Look at the first N photos only.
@@ -195,7 +196,7 @@ pub(crate) struct InputArgs {
     pub(crate) output_layer: Option<String>,
 }
 
-/// Which values of the calibration an activation's eight bits cover.
+/// Which values an activation's and a weight's eight bits cover.
 #[derive(Args)]
 #[command(next_help_heading = "Which values eight bits cover")]
 pub(crate) struct RangeArgs {
@@ -206,6 +207,11 @@ pub(crate) struct RangeArgs {
     /// Cover every value seen.
     #[arg(long, alias = "min_max")]
     pub(crate) min_max: bool,
+
+    /// Keep the sums of neighbouring weights within 128 steps: they lose about a third of a bit, and CPUs with AVX2 but without
+    /// VNNI run networks a tenth to a quarter faster.
+    #[arg(long, alias = "narrow_weights")]
+    pub(crate) narrow_weights: bool,
 }
 
 /// A number for each channel: red, green, blue.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use eightbit_graph::quantize::{self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport};
+use eightbit_graph::quantize::{
+    self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, WeightRange,
+};
 use eightbit_graph::{Graph, Tensor};
 
 use crate::args::RangeArgs;
@@ -123,7 +125,8 @@ impl Calibration<'_> {
             (false, Some(percent)) => CalibrationMethod::Percentile(percent),
             (false, None) => QuantizeOptions::default().method,
         };
-        let options = QuantizeOptions { method, measured: self.measured };
+        let weights = if self.range.narrow_weights { WeightRange::Narrow } else { WeightRange::Full };
+        let options = QuantizeOptions { method, weights, measured: self.measured };
         let result = quantize::quantize(&network.graph, examples, &options, |progress| match progress {
             Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
             Progress::Pass(pass) => bar.set_message(pass),

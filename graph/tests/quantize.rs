@@ -1,7 +1,7 @@
 //! A small network from float to eight bits: close answers, the same inputs and outputs, errors that say why.
 
 use eightbit_graph::quantize::{
-    CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, quantize,
+    CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, WeightRange, quantize,
 };
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
@@ -81,8 +81,12 @@ fn quantized(graph: &Graph, options: &QuantizeOptions) -> Result<(Graph, Quantiz
 #[test]
 fn answers_stay_close() {
     let float = network();
-    for method in [CalibrationMethod::MinMax, CalibrationMethod::Percentile(99.99)] {
-        let options = QuantizeOptions { method, ..QuantizeOptions::default() };
+    for (method, weights) in [
+        (CalibrationMethod::MinMax, WeightRange::Full),
+        (CalibrationMethod::Percentile(99.99), WeightRange::Full),
+        (CalibrationMethod::Percentile(99.99), WeightRange::Narrow),
+    ] {
+        let options = QuantizeOptions { method, weights, ..QuantizeOptions::default() };
         let (eight_bit, report) = quantized(&float, &options).expect("quantized");
         eight_bit.validate().expect("sound");
         assert_eq!((&eight_bit.inputs, &eight_bit.outputs), (&float.inputs, &float.outputs));
@@ -104,6 +108,21 @@ fn answers_stay_close() {
         // Without those that only move data.
         let layers: Vec<&str> = report.layers.iter().map(|layer| layer.node.as_str()).collect();
         assert_eq!(layers, ["conv", "dw", "add", "gap", "fc"]);
+    }
+}
+
+/// AVX2 has kernels for weights that cannot saturate its products, and takes them by their bytes alone.
+#[test]
+fn narrow_weights_take_the_narrow_kernels() {
+    let Ok(backend) = eightbit::Backend::by_name("avx2") else { return };
+    for (weights, narrow, full) in [(WeightRange::Full, 0, 2), (WeightRange::Narrow, 2, 0)] {
+        let options = QuantizeOptions { weights, ..QuantizeOptions::default() };
+        let (eight_bit, _) = quantized(&network(), &options).expect("quantized");
+        let mut options = ExecutorOptions::default();
+        options.backend = Some(backend);
+        let explained = Executor::new(&eight_bit, &options).expect("runs").explain();
+        assert_eq!(explained.matches("i8-group4").count(), narrow, "{explained}");
+        assert_eq!(explained.matches("i8-group2").count(), full, "{explained}");
     }
 }
 
@@ -189,7 +208,11 @@ fn errors_say_what_is_wrong() {
     let message = error(&network(), vec![Ok(Vec::new())], &options);
     assert!(message.contains("0 tensors") && message.contains("1 inputs"), "{message}");
     for percent in [0.0, -1.0, 100.5, f64::NAN] {
-        let options = QuantizeOptions { method: CalibrationMethod::Percentile(percent), measured: 0 };
+        let options = QuantizeOptions {
+            method: CalibrationMethod::Percentile(percent),
+            measured: 0,
+            ..QuantizeOptions::default()
+        };
         let message = error(&network(), good(), &options);
         assert!(message.starts_with("percentile"), "{message}");
     }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     if args.json {
         return Ok(report::json(out, &json(args, &network, &report, bytes.len()))?);
     }
-    text(out, &network, &args.output, &report, bytes.len())
+    text(out, args, &network, &report, bytes.len())
 }
 
 /// Finds out before minutes of work whether the result can be written, and refuses to write over the float network.
@@ -55,15 +55,18 @@ fn check_output(model: &Path, output: &Path) -> Result<(), CliError> {
 
 fn text(
     out: &mut dyn Write,
+    args: &QuantizeArgs,
     network: &Network,
-    output: &Path,
     report: &QuantizeReport,
     bytes: usize,
 ) -> Result<(), CliError> {
-    writeln!(out, "{BOLD}{}{BOLD:#}", output.display())?;
+    writeln!(out, "{BOLD}{}{BOLD:#}", args.output.display())?;
     let part = 100.0 * bytes as f64 / network.bytes.max(1) as f64;
     writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(network.bytes), report::bytes(bytes))?;
     writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
+    if args.range.narrow_weights {
+        writeln!(out, "weights     narrow: sums of neighbours within 128 steps")?;
+    }
     let (eight_bit, float) = (report.quantized().count(), report.float().count());
     writeln!(out, "nodes       {eight_bit} in eight bits, {float} left float")?;
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -122,6 +125,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "bytes_before": network.bytes,
         "bytes_after": bytes,
         "calibration_photos": report.calibration.inputs,
+        "narrow_weights": args.range.narrow_weights,
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::quantize::{Plan, QuantizedWeights, quantize_bias, quantize_per_channel, weight_axis};
+use crate::quantize::{
+    Plan, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel, weight_axis,
+};
 use crate::{DataType, Error, Graph, Names, Node, Tensor};
 
 /// Replaces the weights and biases of the nodes that `plan` quantizes by integers, each read through a
 /// `DequantizeLinear`.
 ///
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
-/// a `Gemm`). A bias has the scale of the accumulator, `input scale · weight scale`, and becomes one number per
+/// a `Gemm`), in the range that the plan asks for ([`WeightRange`]). A bias has the scale of the accumulator, `input scale · weight scale`, and becomes one number per
 /// channel. `alpha` and `beta` of a `Gemm` go into its weights and its bias. Weights that several nodes read are
 /// stored once if all of them need the same scales.
 ///
@@ -69,7 +71,11 @@ impl Writer {
                     .map_err(|error| of_tensor(node, "bias", name, error))?,
             ),
         };
-        let quantized = quantize_per_channel(&weights, axis, bias.as_deref().map(|bias| (input_scale, bias)))
+        // A depthwise filter has no neighbours: its kernels multiply pixels that were widened.
+        let depthwise = node.is("Conv") && node.int("group", 1)? > 1 && weights.shape().get(1) == Some(&1);
+        let range = if depthwise { WeightRange::Full } else { plan.weights() };
+        let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
+        let quantized = quantize_per_channel(&weights, axis, for_bias, range)
             .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
 
         let key = (weights_name, axis, alpha.to_bits());

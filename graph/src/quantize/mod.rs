@@ -26,4 +26,4 @@ pub use plan::Plan;
 pub use report::{NodeReport, QuantizeReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::{bounds, weight_axis};
-pub use weights::{QuantizedBias, QuantizedWeights, quantize_bias, quantize_per_channel};
+pub use weights::{QuantizedBias, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};

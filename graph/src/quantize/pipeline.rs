@@ -1,7 +1,7 @@
 //! All of it: the passes in their order, with the calibration between them.
 
 use super::measure::Meter;
-use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport};
+use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
 use crate::{Error, Graph, Tensor, passes};
 
 /// How [`quantize`] goes about it.
@@ -9,13 +9,15 @@ use crate::{Error, Graph, Tensor, passes};
 pub struct QuantizeOptions {
     /// How the ranges of activations are chosen.
     pub method: CalibrationMethod,
+    /// Which bytes weights may become.
+    pub weights: WeightRange,
     /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
     pub measured: usize,
 }
 
 impl Default for QuantizeOptions {
     fn default() -> Self {
-        Self { method: CalibrationMethod::Percentile(99.99), measured: 4 }
+        Self { method: CalibrationMethod::Percentile(99.99), weights: WeightRange::default(), measured: 4 }
     }
 }
 
@@ -77,7 +79,7 @@ pub fn quantize<E: From<Error>>(
     }
     let calibration = calibrator.calibration(options.method)?;
     drop(calibrator);
-    let plan = Plan::new(&float, &calibration)?;
+    let plan = Plan::new(&float, &calibration)?.with_weights(options.weights);
 
     progress(Progress::Pass("quantize_weights"));
     let eight_bit = passes::quantize_weights(float.clone(), &plan)?;

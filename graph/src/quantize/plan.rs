@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Affine, Calibration, Range, Roles};
+use super::{Affine, Calibration, Range, Roles, WeightRange};
 use crate::{Error, Graph};
 
 /// Which nodes and values become eight-bit, and with which scales and zero points.
@@ -11,6 +11,7 @@ pub struct Plan {
     roles: Roles,
     /// By root (see [`Roles::root`]).
     parameters: BTreeMap<String, Affine>,
+    weights: WeightRange,
 }
 
 impl Plan {
@@ -34,7 +35,18 @@ impl Plan {
                 parameters.insert(root.to_owned(), Affine::covering(range));
             }
         }
-        Ok(Self { roles, parameters })
+        Ok(Self { roles, parameters, weights: WeightRange::Full })
+    }
+
+    /// The plan with another range of weights; without this it is [`WeightRange::Full`].
+    #[must_use]
+    pub fn with_weights(self, weights: WeightRange) -> Self {
+        Self { weights, ..self }
+    }
+
+    /// Which bytes weights may become.
+    pub fn weights(&self) -> WeightRange {
+        self.weights
     }
 
     /// What becomes of each node.

@@ -7,6 +7,22 @@ use crate::{Error, Tensor};
 /// which need less than that up to a depth of 33 154 (`2³⁰ / (255 · 127)`).
 const MAX_BIAS: f64 = (1u64 << 30) as f64;
 
+/// Which bytes weights may become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeightRange {
+    /// All from −127 to 127, the largest of a channel one of the ends.
+    #[default]
+    Full,
+    /// Neighbours add up to −128 to 128 where they have the same sign. Then two products with unsigned bytes fit 16 bits, and
+    /// CPUs without dot products of bytes (x86 with AVX2 alone) multiply with `vpmaddubsw`, which saturates, and are exact all
+    /// the same: networks run 1.1 to 1.25 times as fast. A channel's scale grows by the largest such sum over its largest weight: 1 to 2, in
+    /// trained networks about 1.3.
+    ///
+    /// Neighbours are every two input channels of a tap, or, where their number is odd, everything that is beside each other in
+    /// the order (row, column, input channel).
+    Narrow,
+}
+
 /// Weights that became bytes: `w ≈ scales[channel] · bytes`, zero point 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedWeights {
@@ -25,9 +41,10 @@ pub struct QuantizedBias {
     pub scales: Vec<f32>,
 }
 
-/// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`.
+/// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`, for
+/// [`WeightRange::Narrow`] with the largest sum of neighbours instead of the largest weight.
 ///
-/// −128 is not used: the range stays symmetric, and two products of such bytes with unsigned ones fit the 16-bit
+/// `axis` is that of the output channels: 0 of `[output, input, taps …]`, or 1 of `[input, output]`. −128 is not used: the range stays symmetric, and two products of such bytes with unsigned ones fit the 16-bit
 /// sums of older CPUs more often.
 ///
 /// `bias` gives the scale of the layer's input and the float bias that will be added to the accumulator. A channel
@@ -44,6 +61,7 @@ pub fn quantize_per_channel(
     weights: &Tensor,
     axis: usize,
     bias: Option<(f32, &[f32])>,
+    range: WeightRange,
 ) -> Result<QuantizedWeights, Error> {
     let shape = weights.shape();
     let Some(&channels) = shape.get(axis) else {
@@ -63,6 +81,11 @@ pub fn quantize_per_channel(
         let largest = &mut largest[index % channels];
         *largest = run.iter().fold(*largest, |largest, value| largest.max(value.abs()));
     }
+    if range == WeightRange::Narrow {
+        for (channel, largest) in largest.iter_mut().enumerate() {
+            *largest = largest.max(largest_sum(values, shape, axis, channel));
+        }
+    }
     let scales: Vec<f32> = largest
         .iter()
         .enumerate()
@@ -80,6 +103,27 @@ pub fn quantize_per_channel(
         bytes.extend(run.iter().map(|&value| (value / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
     }
     Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
+}
+
+/// The largest sum of neighbours of the same sign, as [`WeightRange::Narrow`] counts them, among a channel's weights.
+///
+/// Rounded, two of them are at most half a step larger each: 127 steps become 128 at most.
+fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> f32 {
+    let channels = shape[axis];
+    let depth = values.len() / channels;
+    // Of weights whose first axis is the output channels, the order of depths is (tap, input channel).
+    let inputs = if axis == 0 { shape.get(1).copied().unwrap_or(1) } else { depth };
+    let taps = depth / inputs.max(1);
+    let at = |depth: usize| {
+        let (tap, input) = (depth / inputs, depth % inputs);
+        values[if axis == 0 { (channel * inputs + input) * taps + tap } else { depth * channels + channel }]
+    };
+    // Rows of taps may begin anywhere among pairs if the number of input channels is odd.
+    let step = if inputs.is_multiple_of(2) || taps == 1 { 2 } else { 1 };
+    (1..depth).step_by(step).fold(0.0, |largest: f32, second| {
+        let [a, b] = [at(second - 1), at(second)];
+        largest.max(a.max(0.0) + b.max(0.0)).max(-(a.min(0.0) + b.min(0.0)))
+    })
 }
 
 /// Quantizes the bias of a layer whose input has the scale `input_scale`.
@@ -125,13 +169,61 @@ mod tests {
     #[test]
     fn each_channel_has_its_scale() {
         let weights = Tensor::new([2, 3], vec![1.0f32, -2.0, 0.5, 100.0, 50.0, -127.0]).expect("six");
-        let rows = quantize_per_channel(&weights, 0, None).expect("finite");
+        let rows = quantize_per_channel(&weights, 0, None, WeightRange::Full).expect("finite");
         assert_eq!(rows.scales, [2.0 / 127.0, 1.0]);
         assert_eq!(rows.bytes.as_i8().expect("i8"), [64, -127, 32, 100, 50, -127]);
-        let columns = quantize_per_channel(&weights, 1, None).expect("finite");
+        let columns = quantize_per_channel(&weights, 1, None, WeightRange::Full).expect("finite");
         assert_eq!(columns.scales, [100.0 / 127.0, 50.0 / 127.0, 1.0]);
         assert_eq!(columns.bytes.as_i8().expect("i8"), [1, -5, 0, 127, 127, -127]);
-        assert!(quantize_per_channel(&weights, 2, None).is_err());
+        assert!(quantize_per_channel(&weights, 2, None, WeightRange::Full).is_err());
+    }
+
+    #[test]
+    fn narrow_neighbours_fit_sums_of_sixteen_bits() {
+        // The state of a linear congruential generator, in −1 … 1.
+        let mut state = 1u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state) as f32 / 2f32.powi(31) - 1.0
+        };
+        for (shape, axis) in [
+            (vec![5, 8], 0),
+            (vec![7, 4], 1),
+            (vec![6, 4, 3, 3], 0),
+            (vec![6, 3, 3, 3], 0),
+            (vec![2, 1, 5], 0),
+            (vec![3, 7, 1, 1], 0),
+        ] {
+            let len = shape.iter().product();
+            // Many at the ends of the range, where neighbours add up to most.
+            let values: Vec<f32> = (0..len).map(|_| (4.0 * noise()).clamp(-1.0, 1.0)).collect();
+            let weights = Tensor::new(shape.clone(), values).expect("as many");
+            let narrow = quantize_per_channel(&weights, axis, None, WeightRange::Narrow).expect("finite");
+            let bytes = narrow.bytes.as_i8().expect("i8");
+            let (channels, depth) = (shape[axis], len / shape[axis]);
+            let inputs = if axis == 0 { shape[1] } else { depth };
+            let taps = depth / inputs;
+            let mut largest = 0;
+            for channel in 0..channels {
+                let column: Vec<i32> = (0..depth)
+                    .map(|d| match axis {
+                        0 => bytes[(channel * inputs + d % inputs) * taps + d / inputs].into(),
+                        _ => bytes[d * channels + channel].into(),
+                    })
+                    .collect();
+                // As packed with rows of taps, of which each begins a pair, and as a whole.
+                for len in [inputs * shape.last().unwrap_or(&1), inputs, depth] {
+                    for pair in column.chunks(len).flat_map(|segment| segment.chunks(2)) {
+                        let of_sign = |sign: i32| pair.iter().map(|w| (w * sign).max(0)).sum::<i32>();
+                        largest = largest.max(of_sign(1)).max(of_sign(-1));
+                    }
+                }
+            }
+            assert!((120..=128).contains(&largest), "{shape:?}: {largest}");
+        }
+        let alone = Tensor::new([2, 1], vec![1.0f32, -0.5]).expect("two");
+        let quantized = |range| quantize_per_channel(&alone, 0, None, range).expect("finite");
+        assert_eq!(quantized(WeightRange::Narrow), quantized(WeightRange::Full));
     }
 
     #[test]
@@ -140,7 +232,8 @@ mod tests {
         let weights = Tensor::new([4, 1], vec![0.5f32, 1e-9, 0.0, 0.0]).expect("four");
         let bias = [1.0f32, 3.0, -3.0, 0.0];
         let input_scale = 0.02f32;
-        let quantized = quantize_per_channel(&weights, 0, Some((input_scale, &bias))).expect("finite");
+        let quantized =
+            quantize_per_channel(&weights, 0, Some((input_scale, &bias)), WeightRange::Full).expect("finite");
         assert_eq!(quantized.scales[0], 0.5 / 127.0);
         assert_eq!(quantized.scales[3], 1.0);
         let ints = quantize_bias(&bias, input_scale, &quantized.scales).expect("finite");
@@ -160,20 +253,21 @@ mod tests {
     fn hostile_numbers_stay_in_range() {
         let weights = Tensor::new([2], vec![f32::MAX, f32::from_bits(1)]).expect("two");
         let bias = [f32::MAX, f32::MIN];
-        let quantized = quantize_per_channel(&weights, 0, Some((MIN_SCALE, &bias))).expect("finite");
+        let quantized =
+            quantize_per_channel(&weights, 0, Some((MIN_SCALE, &bias)), WeightRange::Full).expect("finite");
         let ints = quantize_bias(&bias, MIN_SCALE, &quantized.scales).expect("finite");
         assert!(quantized.scales.iter().chain(&ints.scales).all(|scale| scale.is_normal()));
         assert!(ints.values.iter().all(|value| value.unsigned_abs() <= 1 << 30));
         let empty = Tensor::new([0, 3], Vec::<f32>::new()).expect("none");
-        assert_eq!(quantize_per_channel(&empty, 0, None).expect("empty").scales, []);
+        assert_eq!(quantize_per_channel(&empty, 0, None, WeightRange::Full).expect("empty").scales, []);
         let empty = Tensor::new([3, 0], Vec::<f32>::new()).expect("none");
-        assert_eq!(quantize_per_channel(&empty, 0, None).expect("empty").scales, [1.0; 3]);
+        assert_eq!(quantize_per_channel(&empty, 0, None, WeightRange::Full).expect("empty").scales, [1.0; 3]);
     }
 
     #[test]
     fn what_is_not_finite_is_an_error() {
         let weights = Tensor::new([3], vec![0.0, f32::NAN, 1.0]).expect("three");
-        let error = quantize_per_channel(&weights, 0, None).expect_err("NaN").to_string();
+        let error = quantize_per_channel(&weights, 0, None, WeightRange::Full).expect_err("NaN").to_string();
         assert!(error.contains("element 1 is NaN"), "{error}");
         assert!(quantize_bias(&[f32::INFINITY], 1.0, &[1.0]).is_err());
         assert!(quantize_bias(&[1.0], 1.0, &[1.0, 2.0]).is_err());
