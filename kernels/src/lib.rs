@@ -13,6 +13,15 @@
 //! * `simd`: the vector primitives that epilogues and element-by-element operators are written in, once.
 //! * one folder per ISA: `portable`, …
 #![no_std]
+#![cfg_attr(
+    not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
+    allow(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "other targets have the portable backend alone"
+    )
+)]
 
 extern crate alloc;
 #[cfg(feature = "std")]
