@@ -96,6 +96,17 @@ fn bench_measures_models_and_the_peak() {
     assert!(json["lines"][0]["median_ms"].as_f64().is_some_and(|median| median > 0.0), "{json}");
     let text = eightbit(&["bench", "model", model, "--budget", "1"]).ok();
     assert!(text.contains("model.onnx") && text.contains("ms"), "{text}");
+
+    let steps = ["bench", "model", model, "--budget", "1", "--steps"];
+    let json = eightbit(&[&steps[..], &["--json"]].concat()).json();
+    let shares = json["models"][0]["steps"].as_array().expect("steps").iter().map(|step| &step["share"]);
+    let sum: f64 = shares.map(|share| share.as_f64().expect("a number")).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{json}");
+    let csv = eightbit(&[&steps[..], &["--csv"]].concat()).ok();
+    assert!(csv.lines().count() > 3 && csv.lines().all(|line| line.split(',').count() == 6), "{csv}");
+    let text = eightbit(&steps).ok();
+    assert!(text.contains("kernel") && text.contains(" steps\n"), "{text}");
+
     let csv = eightbit(&["bench", "peak", "--budget", "1", "--csv", "--backend", "portable"]).ok();
     assert!(csv.lines().all(|line| line.starts_with("eightbit,peak,registers,")), "{csv}");
     assert!(eightbit(&["bench", "peak", "--budget", "1"]).ok().contains("Gop/s"));
@@ -157,6 +168,10 @@ fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
         eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--json"]).json();
     assert_eq!(json["calibration_photos"], 7);
     assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
+    let full = std::fs::read(eight_bit).expect("a file");
+    let quantize = ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--narrow-weights"];
+    assert!(eightbit(&quantize).ok().contains("narrow"));
+    assert_ne!(std::fs::read(eight_bit).expect("a file"), full);
 
     // The eight-bit file runs alone.
     let json = eightbit(&["label-image", "--graph", eight_bit, "--json"]).json();

@@ -52,7 +52,8 @@ A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a wo
     #[command(after_help = "Examples:
   eightbit bench model resnet50.int8.onnx
   eightbit bench model resnet50.onnx resnet50.int8.onnx --budget 2000 --json
-  eightbit bench model mobilenet.int8.onnx --threads 2")]
+  eightbit bench model mobilenet.int8.onnx --threads 2
+  eightbit bench model mobilenet.int8.onnx --steps --budget 1000")]
     Model(ModelArgs),
     /// What the CPU's multipliers can do at best, on registers only.
     #[command(after_help = "Examples:
@@ -97,6 +98,10 @@ pub(crate) struct ModelArgs {
     /// Networks: ONNX files, float or eight-bit.
     #[arg(value_name = "MODEL", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub(crate) files: Vec<PathBuf>,
+
+    /// What the time of a run goes into: a line for each step, with the kernel that it takes.
+    #[arg(long, conflicts_with = "stdin")]
+    pub(crate) steps: bool,
 
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,

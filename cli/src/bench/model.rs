@@ -1,47 +1,80 @@
 //! Measures whole networks.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Tensor, TensorData, ValueInfo};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, StepTime, Tensor, TensorData, ValueInfo};
 
 use crate::bench::{Case, Setup, random};
 use crate::error::CliError;
 use crate::network::is_eight_bit;
 
-/// The network in the ONNX file `path`, float or eight-bit, with noise for its inputs. Its rate is in runs per second.
-pub(crate) fn case(setup: &Setup, path: &Path) -> Result<Case, CliError> {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().replace(',', ";");
-    let of_model = |error| CliError::model(&name, error);
-    let graph = Graph::from_onnx_file(path).map_err(|error| match error {
-        // It names the file already.
-        eightbit_graph::Error::Io { .. } => CliError::Invalid(error.to_string()),
-        error => of_model(error),
-    })?;
-    let mut options = ExecutorOptions::default();
-    options.backend = Some(setup.backend);
-    options.threads = setup.threads;
-    let mut executor = Executor::new(&graph, &options).map_err(of_model)?;
-    let inputs: Vec<(String, Tensor)> = executor
-        .inputs()
-        .iter()
-        .map(|info| Ok((info.name.clone(), noise(info)?)))
-        .collect::<Result<_, _>>()
-        .map_err(of_model)?;
-    let explanation = executor.explain();
-    let mut run = move || {
-        let inputs: Vec<(&str, &Tensor)> =
-            inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        executor.run(&inputs).map(drop)
-    };
-    // What can fail, fails at the first run: the ones that are measured are the same.
-    run().map_err(of_model)?;
-    Ok(Case {
-        types: if is_eight_bit(&graph) { "int8" } else { "float" }.to_owned(),
-        path: explanation,
-        verdict: None,
-        measure: Box::new(move |stopwatch| stopwatch.measure(RUN, || drop(run()))),
-        shape: name,
-    })
+/// A network, with noise for its inputs.
+pub(crate) struct Network {
+    /// The file's name.
+    pub(crate) name: String,
+    types: &'static str,
+    executor: Executor,
+    inputs: Vec<(String, Tensor)>,
+}
+
+impl Network {
+    /// The network in the ONNX file `path`, float or eight-bit. It has run once.
+    pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().replace(',', ";");
+        let of_model = |error| CliError::model(&name, error);
+        let graph = Graph::from_onnx_file(path).map_err(|error| match error {
+            // It names the file already.
+            eightbit_graph::Error::Io { .. } => CliError::Invalid(error.to_string()),
+            error => of_model(error),
+        })?;
+        let mut options = ExecutorOptions::default();
+        options.backend = Some(setup.backend);
+        options.threads = setup.threads;
+        let executor = Executor::new(&graph, &options).map_err(of_model)?;
+        let inputs: Vec<(String, Tensor)> = executor
+            .inputs()
+            .iter()
+            .map(|info| Ok((info.name.clone(), noise(info)?)))
+            .collect::<Result<_, _>>()
+            .map_err(of_model)?;
+        let types = if is_eight_bit(&graph) { "int8" } else { "float" };
+        let mut network = Self { name, types, executor, inputs };
+        // What can fail, fails at the first run: the ones that are measured are the same.
+        network.run().map_err(|error| CliError::model(&network.name, error))?;
+        Ok(network)
+    }
+
+    fn run(&mut self) -> Result<(), eightbit_graph::Error> {
+        self.executor.run(&named(&self.inputs)).map(drop)
+    }
+
+    /// Measures the whole. Its rate is in runs per second.
+    pub(crate) fn case(mut self) -> Case {
+        Case {
+            types: self.types.to_owned(),
+            path: self.executor.explain(),
+            verdict: None,
+            shape: self.name.clone(),
+            measure: Box::new(move |stopwatch| stopwatch.measure(RUN, || drop(self.run()))),
+        }
+    }
+
+    /// What each step takes, in about the time of the budget.
+    pub(crate) fn steps(&mut self, budget: Duration) -> Result<Vec<StepTime>, CliError> {
+        let Self { name, executor, inputs, .. } = self;
+        let inputs = named(inputs);
+        let start = Instant::now();
+        let mut profile =
+            |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
+        profile(1)?;
+        let runs = budget.as_nanos() / start.elapsed().as_nanos().max(1);
+        profile(runs.clamp(5, 10_000) as usize)
+    }
+}
+
+fn named(inputs: &[(String, Tensor)]) -> Vec<(&str, &Tensor)> {
+    inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect()
 }
 
 /// Operations that count as a run: a rate in Gop/s is one in runs per second.

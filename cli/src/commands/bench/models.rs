@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
+use eightbit_graph::StepTime;
 use serde_json::json;
 
 use super::{Bench, on_demand, print};
 use crate::args::ModelArgs;
-use crate::bench::model;
+use crate::bench::model::Network;
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::report::{self, BOLD, DIM};
@@ -20,10 +21,13 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
             if !again || ready.is_none() {
                 // The memory of one network at a time.
                 ready = None;
-                ready = Some(model::case(&bench.setup, Path::new(line))?);
+                ready = Some(Network::open(&bench.setup, Path::new(line))?.case());
             }
             ready.iter_mut().try_for_each(|case| bench.csv(case, "model", out))
         });
+    }
+    if args.steps {
+        return steps(args, &bench, out);
     }
     if !args.measure.json && !args.measure.csv {
         let threads = report::count(bench.setup.threads, "thread");
@@ -37,7 +41,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
     }
     let mut lines = Vec::new();
     for file in &args.files {
-        let mut case = model::case(&bench.setup, file)?;
+        let mut case = Network::open(&bench.setup, file)?.case();
         if args.measure.csv {
             bench.csv(&mut case, "model", out)?;
             continue;
@@ -64,6 +68,56 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
     if args.measure.json {
         let mut value = print::json_head(&bench);
         value["lines"] = lines.into();
+        report::json(out, &value)?;
+    }
+    Ok(())
+}
+
+/// What the time of each network goes into.
+fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), CliError> {
+    if args.measure.csv {
+        writeln!(out, "model,step,operator,us,share,kernel")?;
+    }
+    let mut models = Vec::new();
+    for file in &args.files {
+        let mut network = Network::open(&bench.setup, file)?;
+        let steps = network.steps(bench.stopwatch.budget)?;
+        let total: f64 = steps.iter().map(|step| step.time.as_secs_f64()).sum();
+        let share = |step: &StepTime| step.time.as_secs_f64() / total;
+        let us = |step: &StepTime| step.time.as_secs_f64() * 1e6;
+        if args.measure.json {
+            let line = |step: &StepTime| {
+                json!({
+                    "step": step.name,
+                    "operator": step.op,
+                    "us": us(step),
+                    "share": share(step),
+                    "kernel": step.description,
+                })
+            };
+            let lines: Vec<_> = steps.iter().map(line).collect();
+            models.push(json!({ "model": network.name, "total_us": total * 1e6, "steps": lines }));
+        } else if args.measure.csv {
+            for step in &steps {
+                let [name, kernel] = [&step.name, &step.description].map(|text| text.replace(',', ";"));
+                let (us, share) = (us(step), share(step));
+                writeln!(out, "{},{name},{},{us:.1},{share:.4},{kernel}", network.name, step.op)?;
+            }
+        } else {
+            writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", network.name, bench.setup.backend)?;
+            writeln!(out, "{BOLD}{:>9}  {:>6}  {:<40}  kernel{BOLD:#}", "µs", "share", "step")?;
+            for step in &steps {
+                let (us, share, name) = (us(step), 100.0 * share(step), report::fit(&step.name, 40));
+                writeln!(out, "{us:>9.1}  {share:>4.1} %  {name:<40}  {DIM}{}{DIM:#}", step.description)?;
+            }
+            writeln!(out, "{:.2} ms in {}\n", total * 1e3, report::count(steps.len(), "step"))?;
+        }
+        out.flush()?;
+    }
+    if args.measure.json {
+        let mut value = print::json_head(bench);
+        value["clock"] = "wall-clock time".into();
+        value["models"] = models.into();
         report::json(out, &value)?;
     }
     Ok(())
