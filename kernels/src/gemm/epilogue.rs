@@ -151,9 +151,11 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
 pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
     // SAFETY: the caller's promises.
     unsafe {
-        // Most tiles are a panel wide, and a number that the compiler knows makes them faster.
+        // Most tiles are a panel wide or half of one, and a number that the compiler knows makes them faster.
         if vectors == PANEL / S::LANES {
             rows_in_memory::<S>(acc, PANEL / S::LANES, tile);
+        } else if 2 * S::LANES == PANEL && vectors == 1 {
+            rows_in_memory::<S>(acc, 1, tile);
         } else {
             rows_in_memory::<S>(acc, vectors, tile);
         }
@@ -258,9 +260,10 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
 ) {
     // SAFETY: the caller's promises; a place is that of a vector in the tile's rows.
     unsafe {
-        if vectors * S::LANES == PANEL && vectors < 4 {
+        if vectors == 1 || vectors * S::LANES == PANEL && vectors < 4 {
             // The four are of several rows, of which those past the last repeat it.
             let mut bytes = [0u8; 4 * PANEL];
+            let row_bytes = vectors * S::LANES;
             for first in (0..tile.rows).step_by(4 / vectors) {
                 let mut group = [S::splat(0); 4];
                 for (i, y) in group.iter_mut().enumerate() {
@@ -269,7 +272,11 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
                 }
                 S::store_bytes(bytes.as_mut_ptr(), S::narrow(group, limits));
                 for row in first..tile.rows.min(first + 4 / vectors) {
-                    copy_short(bytes.as_ptr().add((row - first) * PANEL), tile.out_row(row), tile.columns);
+                    copy_short(
+                        bytes.as_ptr().add((row - first) * row_bytes),
+                        tile.out_row(row),
+                        tile.columns,
+                    );
                 }
             }
             return;
