@@ -169,7 +169,8 @@ fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
     assert_eq!(json["calibration_photos"], 7);
     assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
     let full = std::fs::read(eight_bit).expect("a file");
-    let quantize = ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--narrow-weights"];
+    let quantize =
+        ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--narrow-weights"];
     assert!(eightbit(&quantize).ok().contains("narrow"));
     assert_ne!(std::fs::read(eight_bit).expect("a file"), full);
 

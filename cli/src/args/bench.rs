@@ -99,8 +99,9 @@ pub(crate) struct ModelArgs {
     #[arg(value_name = "MODEL", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// What the time of a run goes into: a line for each step, with the kernel that it takes.
-    #[arg(long, conflicts_with = "stdin")]
+    /// What the time of a run goes into, by the wall clock: a line for each step, with the kernel that it takes. With --csv the
+    /// columns are model,step,operator,us,share,kernel.
+    #[arg(long, conflicts_with_all = ["stdin", "clock"])]
     pub(crate) steps: bool,
 
     #[command(flatten)]

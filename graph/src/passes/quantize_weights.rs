@@ -72,7 +72,8 @@ impl Writer {
             ),
         };
         // A depthwise filter has no neighbours: its kernels multiply pixels that were widened.
-        let depthwise = node.is("Conv") && node.int("group", 1)? > 1 && weights.shape().get(1) == Some(&1);
+        let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
+        let depthwise = node.is("Conv") && group > 1 && weights.shape().starts_with(&[group, 1]);
         let range = if depthwise { WeightRange::Full } else { plan.weights() };
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let quantized = quantize_per_channel(&weights, axis, for_bias, range)

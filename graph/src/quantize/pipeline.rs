@@ -9,7 +9,7 @@ use crate::{Error, Graph, Tensor, passes};
 pub struct QuantizeOptions {
     /// How the ranges of activations are chosen.
     pub method: CalibrationMethod,
-    /// Which bytes weights may become.
+    /// Which bytes weights may become; those of depthwise convolutions may become all.
     pub weights: WeightRange,
     /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
     pub measured: usize,

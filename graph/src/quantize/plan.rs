@@ -44,7 +44,7 @@ impl Plan {
         Self { weights, ..self }
     }
 
-    /// Which bytes weights may become.
+    /// Which bytes weights may become; those of depthwise convolutions may become all.
     pub fn weights(&self) -> WeightRange {
         self.weights
     }

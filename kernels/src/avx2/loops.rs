@@ -171,7 +171,8 @@ pub(super) unsafe fn bytes<const SIGNED: bool, const FAR: bool>(
     panel: *const u8,
     groups: usize,
 ) {
-    // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared.
+    // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared. What is
+    // asked for ahead may lie anywhere.
     unsafe {
         let (ones, top_bits) = (_mm256_set1_epi16(1), dot4::TOP_BITS.0.as_ptr());
         match (SIGNED, FAR) {

@@ -1,7 +1,6 @@
 //! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
 
 mod depthwise;
-mod depthwise_steps;
 mod lookup;
 mod loops;
 mod narrow;

@@ -36,14 +36,8 @@ unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
 /// Four outputs at a time: sixteen accumulators, and seven weights fit into the other registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn multiply(rows: &[Row]) {
-    for row in rows {
-        // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
-        unsafe {
-            if !quads_multiply::<Avx512, 4>(row) {
-                multiply_any_stage(row);
-            }
-        }
-    }
+    // SAFETY: the caller's promises; this function has the features of `Interleave`, which masks.
+    unsafe { quads_multiply::<Avx512, 4>(rows, multiply_any_stage) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

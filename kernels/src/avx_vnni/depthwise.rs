@@ -37,14 +37,8 @@ unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
 /// Two outputs at a time: eight accumulators, and five weights fit into the other registers.
 #[target_feature(enable = "avx2,avxvnni")]
 unsafe fn multiply(rows: &[Row]) {
-    for row in rows {
-        // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
-        unsafe {
-            if !quads_multiply::<Avx2, 2>(row) {
-                multiply_any_stage(row);
-            }
-        }
-    }
+    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and blocks are whole.
+    unsafe { quads_multiply::<Avx2, 2>(rows, multiply_any_stage) }
 }
 
 #[target_feature(enable = "avx2,avxvnni")]

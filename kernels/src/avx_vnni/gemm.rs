@@ -63,7 +63,7 @@ unsafe impl Dot4 for DotYmm {
     }
 }
 
-/// `R` rows by `V / 2` panels.
+/// `R` rows by `V / 2` panels, or by half a panel.
 ///
 /// # Safety
 ///

@@ -50,12 +50,14 @@ pub(crate) struct Bands {
 /// The CPU has the backend's features, and every pointer of the group is valid as its description says.
 pub(crate) type InterleaveFn = unsafe fn(&Group<'_>);
 
-/// Computes the same outputs of neighbouring blocks, at least one. In these [`Row`]s the kernel's height counts groups, columns
-/// are all inside, and a column is [`lane_bytes`] apart from the next; they differ in what depends on the block alone.
+/// Computes the same outputs of neighbouring blocks. In these [`Row`]s the kernel's height counts groups, and a column is
+/// [`lane_bytes`] apart from the next.
 ///
 /// # Safety
 ///
-/// The CPU has the backend's features, and every pointer of the rows is valid as its description says.
+/// The CPU has the backend's features, and every pointer of the rows is valid as its description says; the groups have all columns
+/// that the outputs' taps fall on. The rows differ in what depends on the block alone: pointers, the columns of the stage,
+/// and the offset of the groups.
 pub(crate) type MultiplyFn = unsafe fn(&[Row]);
 
 /// One group of rows to be interleaved for neighbouring blocks of channels.
@@ -96,13 +98,6 @@ impl Group<'_> {
         let (channel, channels) = self.kernel.place(block, self.channels);
         let to = self.to.wrapping_add((block - self.blocks.start) * self.to_stride);
         GroupBlock { channel, channels, to }
-    }
-
-    /// A row's first column, from a channel on.
-    #[inline(always)]
-    pub(crate) fn start(row: &Source, channel: usize) -> *const u8 {
-        // An image without columns has no first pixel to point into.
-        row.base.wrapping_add(channel)
     }
 }
 

@@ -187,6 +187,16 @@ pub(crate) struct Source {
     pub(crate) step: usize,
 }
 
+#[cfg(target_arch = "x86_64")]
+impl Source {
+    /// The first column from a channel on, where `base` is at channel 0.
+    #[inline(always)]
+    pub(crate) fn at(&self, channel: usize) -> *const u8 {
+        // An image without columns has no first pixel to point into.
+        self.base.wrapping_add(channel)
+    }
+}
+
 /// Work for a kernel: some neighbouring output pixels of one row, one block of channels.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {

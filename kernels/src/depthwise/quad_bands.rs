@@ -31,7 +31,7 @@ pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group
             let sources = *group.rows.cast::<[Source; 4]>();
             let mut rows = [group.padding; 4];
             for (row, source) in rows.iter_mut().zip(&sources) {
-                *row = Group::start(source, channel);
+                *row = source.at(channel);
             }
             for _ in 0..inside {
                 to = store::<S>(to, column::<S, SIGNED>(rows, channels));
@@ -70,21 +70,22 @@ unsafe fn store<S: Interleave>(to: *mut i32, quarters: [S::I; 4]) -> *mut i32 {
     }
 }
 
-/// Computes a [`Row`] of interleaved groups, `X` outputs at a time; but not those of the rarer stages, which are left to
-/// [`multiply_any_stage`]: false. Their code is large, and would cost this one registers.
+/// Computes [`Row`]s of interleaved groups, `X` outputs at a time; but those of the rarer stages are left to `any_stage`, which
+/// calls [`multiply_any_stage`]: their code is large, and would cost this one registers.
 ///
 /// # Safety
 ///
-/// As [`RowFn`](super::RowFn): the features of `S`, and the row's pointers.
+/// As [`MultiplyFn`](super::bands::MultiplyFn): the features of `S`, and the rows' pointers.
 #[inline(always)]
-pub(crate) unsafe fn multiply<S: Interleave, const X: usize>(call: &Row) -> bool {
-    // SAFETY: the caller's promises, handed on.
-    unsafe {
-        let sink = ToBytes::<S>::new(call);
-        if let Some(sink) = sink {
-            by_size::<S, _, X>(call, sink);
+pub(crate) unsafe fn multiply<S: Interleave, const X: usize>(rows: &[Row], any_stage: unsafe fn(&Row)) {
+    for row in rows {
+        // SAFETY: the caller's promises, handed on.
+        unsafe {
+            match ToBytes::<S>::new(row) {
+                Some(sink) => by_size::<S, _, X>(row, sink),
+                None => any_stage(row),
+            }
         }
-        sink.is_some()
     }
 }
 

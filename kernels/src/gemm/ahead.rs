@@ -6,7 +6,8 @@ use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 /// How far ahead, in bytes of a panel.
 pub(crate) const AHEAD: usize = 2048;
 
-/// Asks for the line that lies [`AHEAD`] of `panel`, and for those of `panels` panels, `stride` bytes apart, in all.
+/// Asks for the line [`AHEAD`] bytes past `panel`, and for the same line of the panels after it: `panels` in all, `stride` bytes
+/// apart.
 #[inline(always)]
 pub(crate) fn ask_ahead(panel: *const u8, stride: usize, panels: usize) {
     for index in 0..panels {

@@ -72,6 +72,8 @@ pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED
     }
 }
 
+/// All `V` vectors of the strip's tiles.
+///
 /// # Safety
 ///
 /// As [`strip`].

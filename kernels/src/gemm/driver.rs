@@ -245,7 +245,7 @@ impl Pass<'_> {
     }
 }
 
-/// Bytes of weights from which on they come from memory rather than a cache: for the first rows, the others find them in one.
+/// Bytes of weights from which on the first rows have them from memory. Later rows find them in a cache.
 const FAR_BYTES: usize = 6 << 20;
 
 /// Runs a strip of tiles.

@@ -52,14 +52,14 @@ pub(crate) unsafe trait Finish {
 /// stay in registers; those of a partial one, and of fixed-point arithmetic, go through memory, in a loop that takes
 /// little code.
 ///
-/// `V` vectors make a row of the tile: `panels · PANEL / S::LANES`.
+/// `V` vectors make a row of the tile: `panels · PANEL / S::LANES`, or fewer that hold all columns to be stored.
 ///
 /// # Safety
 ///
 /// As [`TileFn`](super::TileFn): the features of `S`, and the tile's pointers.
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
-    // SAFETY: the tile has V·LANES = P·PANEL initial accumulators and weight zeros, R row sums, and as many scales and
+    // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and as many scales and
     // biases; all of the output of a whole tile is addressed, of others what `in_memory` does.
     unsafe {
         if !tile.weight_zeros.is_null() {

@@ -216,6 +216,7 @@ impl Tile {
     #[inline(always)]
     pub(crate) fn move_down<const R: usize>(&mut self) {
         self.count -= 1;
+        self.far = false;
         self.lhs = self.lhs.wrapping_add(self.lhs_step.pointers);
         self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
         self.row_sums = self.row_sums.wrapping_add(R);

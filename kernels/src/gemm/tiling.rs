@@ -123,6 +123,7 @@ pub(super) fn choose(
     let tiles = gemm.tiles;
     let (rows, panel_count) = (rows.max(1), panel_count.max(1));
     let mut best = (f64::INFINITY, &tiles[0]);
+    // A taller tile than the lowest that covers all rows would be computed as that one.
     let tallest = fitting(tiles, rows).rows;
     for tile in tiles.iter().take_while(|tile| tile.rows <= tallest) {
         let rest = match rows % tile.rows {

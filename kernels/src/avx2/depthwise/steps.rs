@@ -9,7 +9,7 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 use core::mem::offset_of;
 
-use super::Avx2;
+use crate::avx2::Avx2;
 use crate::simd::ByteLimits;
 
 /// The sums of four outputs of eight channels.
@@ -42,7 +42,7 @@ macro_rules! each_before {
     };
 }
 
-/// The six parts of making bytes: as `ToBytes::put` of the intrinsics.
+/// The six parts of making bytes: the same as those of single outputs, in intrinsics.
 macro_rules! bytes {
     (0) => {
         each_before!("vcvtdq2ps")

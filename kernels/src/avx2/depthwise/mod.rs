@@ -5,12 +5,15 @@
 //! outputs that see them, in any column and in either row of the pair (see `depthwise::bands`); then every product is an
 //! instruction that reads its activations in place. Four outputs at a time share the weights, and the packing to bytes.
 
-use core::arch::x86_64::*;
-use core::ops::Range;
+mod interleave;
+mod steps;
 
+use core::arch::x86_64::*;
+
+use self::interleave::{interleave, pair, single};
+use self::steps::{Place, Sums, ToBytes, five_columns, three_columns};
 use super::Avx2;
-use super::depthwise_steps::{Place, Sums, ToBytes, five_columns, three_columns};
-use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Group, Row};
+use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Row};
 use crate::gemm::{RawStage, finish};
 use crate::simd::{ByteLimits, Simd};
 
@@ -27,97 +30,6 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     rows: [row::<false>, row::<true>],
     bands: Some(Bands { least_height: 1, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
-
-/// Widens a pair of rows; of two blocks at a time where they are neighbours.
-#[target_feature(enable = "avx2")]
-unsafe fn interleave<const SIGNED: bool>(group: &Group<'_>) {
-    let Range { start: mut block, end } = group.blocks;
-    while block < end {
-        let first = group.block(block);
-        let second = (block + 1 < end).then(|| group.block(block + 1));
-        // SAFETY: the caller's promises; blocks of eight channels, or two that make sixteen.
-        unsafe {
-            match second {
-                Some(second) if second.channel == first.channel + BLOCK => {
-                    columns::<2, SIGNED>(group, first.channel, [first.to.cast(), second.to.cast()]);
-                    block += 2;
-                }
-                _ => {
-                    columns::<1, SIGNED>(group, first.channel, [first.to.cast()]);
-                    block += 1;
-                }
-            }
-        }
-    }
-}
-
-/// The columns of `N` blocks, one or two, that begin at `channel`.
-///
-/// # Safety
-///
-/// AVX2; two rows of the blocks' channels in each column, and room for a vector for each in each block.
-#[inline(always)]
-unsafe fn columns<const N: usize, const SIGNED: bool>(
-    group: &Group<'_>,
-    channel: usize,
-    mut to: [*mut __m256i; N],
-) {
-    let [left, inside, right] = group.columns;
-    // SAFETY: the padding, and the rows, of which there are two.
-    unsafe {
-        let padding = group.padding.add(channel);
-        let outside = pairs::<N, SIGNED>(padding, padding);
-        for _ in 0..left {
-            to = put(to, outside);
-        }
-        let (upper, lower) = (*group.rows, *group.rows.add(1));
-        let (mut above, mut below) = (Group::start(&upper, channel), Group::start(&lower, channel));
-        for _ in 0..inside {
-            to = put(to, pairs::<N, SIGNED>(above, below));
-            above = above.wrapping_add(upper.step);
-            below = below.wrapping_add(lower.step);
-        }
-        for _ in 0..right {
-            to = put(to, outside);
-        }
-    }
-}
-
-/// Stores a column of `N` blocks; returns where the next one goes.
-///
-/// # Safety
-///
-/// AVX2; room for a vector in each.
-#[inline(always)]
-unsafe fn put<const N: usize>(mut to: [*mut __m256i; N], pairs: [__m256i; N]) -> [*mut __m256i; N] {
-    for n in 0..N {
-        // SAFETY: as the caller promises.
-        unsafe { _mm256_storeu_si256(to[n], pairs[n]) };
-        to[n] = to[n].wrapping_add(1);
-    }
-    to
-}
-
-/// Two neighbours of a column in `N` blocks, one or two.
-///
-/// # Safety
-///
-/// AVX2; the blocks' channels readable at each row.
-#[inline(always)]
-unsafe fn pairs<const N: usize, const SIGNED: bool>(upper: *const u8, lower: *const u8) -> [__m256i; N] {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut pairs = [_mm256_setzero_si256(); N];
-        if N == 1 {
-            pairs[0] = pair::<SIGNED>(upper, lower);
-        } else {
-            let (upper, lower) = (_mm_loadu_si128(upper.cast()), _mm_loadu_si128(lower.cast()));
-            pairs[0] = widen::<SIGNED>(_mm_unpacklo_epi8(upper, lower));
-            pairs[1] = widen::<SIGNED>(_mm_unpackhi_epi8(upper, lower));
-        }
-        pairs
-    }
-}
 
 /// Computes [`Row`]s of interleaved pairs.
 #[target_feature(enable = "avx2")]
@@ -302,7 +214,8 @@ unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>
     let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
     let mut rows = rows.iter();
     let Some(mut row) = rows.next() else { return };
-    // SAFETY: the caller's promises; `x` counts outputs.
+    // SAFETY: the caller's promises: what is taken from the first row holds for all. Outputs `x` to `x + 3` are the row's, so their
+    // places are, and the columns that they see are in the groups.
     unsafe {
         let Some(sink) = Requantized::new(row) else { return };
         let mut to_bytes = ToBytes { scale: sink.scale, high: sink.high, limits: &sink.limits };
@@ -313,9 +226,10 @@ unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>
             let (before, out) = (to_bytes, place(row, x));
             if x < last {
                 x = (x + 4).min(last);
-            } else if let Some(next) = rows.next()
-                && let RawStage::Requantize { scale, .. } = next.stage
-            {
+            } else if let Some(next) = rows.next() {
+                let RawStage::Requantize { scale, .. } = next.stage else {
+                    unreachable!("rows of one stage")
+                };
                 (row, x) = (next, 0);
                 init = _mm256_loadu_si256(row.init.cast());
                 to_bytes.scale = _mm256_loadu_ps(scale);
@@ -390,30 +304,6 @@ unsafe fn sums<const X: usize>(call: &Row, init: __m256i, size: Size, x: usize) 
             }
         }
         acc
-    }
-}
-
-#[inline(always)]
-unsafe fn pair<const SIGNED: bool>(upper: *const u8, lower: *const u8) -> __m256i {
-    // SAFETY: AVX2, and eight readable bytes at each row.
-    unsafe {
-        widen::<SIGNED>(_mm_unpacklo_epi8(_mm_loadl_epi64(upper.cast()), _mm_loadl_epi64(lower.cast())))
-    }
-}
-
-#[inline(always)]
-unsafe fn widen<const SIGNED: bool>(bytes: __m128i) -> __m256i {
-    // SAFETY: AVX2.
-    unsafe { if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) } }
-}
-
-/// One tap; the sign fills the other half, which is multiplied by 0.
-#[inline(always)]
-unsafe fn single<const SIGNED: bool>(row: *const u8) -> __m256i {
-    // SAFETY: AVX2, and eight readable bytes.
-    unsafe {
-        let bytes = _mm_loadl_epi64(row.cast());
-        if SIGNED { _mm256_cvtepi8_epi32(bytes) } else { _mm256_cvtepu8_epi32(bytes) }
     }
 }
 
