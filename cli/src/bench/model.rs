@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::network::is_eight_bit;
 
 /// A network, with noise for its inputs.
-pub(crate) struct Network {
+pub(crate) struct Model {
     /// The file's name.
     pub(crate) name: String,
     types: &'static str,
@@ -18,7 +18,7 @@ pub(crate) struct Network {
     inputs: Vec<(String, Tensor)>,
 }
 
-impl Network {
+impl Model {
     /// The network in the ONNX file `path`, float or eight-bit. It has run once.
     pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().replace(',', ";");
@@ -39,10 +39,10 @@ impl Network {
             .collect::<Result<_, _>>()
             .map_err(of_model)?;
         let types = if is_eight_bit(&graph) { "int8" } else { "float" };
-        let mut network = Self { name, types, executor, inputs };
+        let mut model = Self { name, types, executor, inputs };
         // What can fail, fails at the first run: the ones that are measured are the same.
-        network.run().map_err(|error| CliError::model(&network.name, error))?;
-        Ok(network)
+        model.run().map_err(|error| CliError::model(&model.name, error))?;
+        Ok(model)
     }
 
     fn run(&mut self) -> Result<(), eightbit_graph::Error> {

@@ -12,9 +12,9 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor};
 /// `DequantizeLinear`.
 ///
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
-/// a `Gemm`), in the range that the plan asks for ([`WeightRange`]). A bias has the scale of the accumulator, `input scale · weight scale`, and becomes one number per
-/// channel. `alpha` and `beta` of a `Gemm` go into its weights and its bias. Weights that several nodes read are
-/// stored once if all of them need the same scales.
+/// a `Gemm`), in the range that the plan asks for ([`WeightRange`]). A bias has the scale of the accumulator,
+/// `input scale · weight scale`, and becomes one number per channel. `alpha` and `beta` of a `Gemm` go into its weights and
+/// its bias. Weights that several nodes read are stored once if all of them need the same scales.
 ///
 /// Activations are left as they are. The float constants stay in the graph, for nodes that are not quantized;
 /// `strip_unused_nodes` removes those that nothing reads.

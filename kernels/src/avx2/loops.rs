@@ -17,7 +17,7 @@ pub(super) type Accumulators = [[__m256i; 2]; ROWS];
 
 /// Repeats the assembly of a row for all of them: with the register of its address, and the numbers of its accumulators.
 macro_rules! six_rows {
-    ($row:ident $(, $more:literal)*) => {
+    ($row:ident $(, $more:expr)*) => {
         concat!(
             $row!("{row0}", "0", "1" $(, $more)*),
             $row!("{row1}", "2", "3" $(, $more)*),
@@ -74,6 +74,13 @@ macro_rules! each_group {
     };
 }
 
+/// Asks for weights ahead; `ahead` is among the further operands.
+macro_rules! ask {
+    () => {
+        "prefetcht0 byte ptr [{panel} + {ahead}]"
+    };
+}
+
 /// Two words of a row by a group of two depths of a panel.
 macro_rules! word_row {
     ($row:literal, $left:literal, $right:literal) => {
@@ -115,7 +122,7 @@ pub(super) unsafe fn words<const FAR: bool>(
     unsafe {
         if FAR {
             each_group!(acc, rows, panel, 4 * pairs, "32", [
-                "prefetcht0 byte ptr [{panel} + {ahead}]",
+                ask!(),
                 "vpmovsxbw ymm12, xmmword ptr [{panel}]",
                 "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
                 six_rows!(word_row)
@@ -133,7 +140,7 @@ pub(super) unsafe fn words<const FAR: bool>(
 /// Four bytes of a row by a group of four depths of a panel. The second vector of weights is read again for every row:
 /// there is no register left for it.
 macro_rules! byte_row {
-    ($row:literal, $left:literal, $right:literal, $flip:literal) => {
+    ($row:literal, $left:literal, $right:literal, $flip:expr) => {
         concat!(
             "vpbroadcastd ymm12, dword ptr [",
             $row,
@@ -175,25 +182,25 @@ pub(super) unsafe fn bytes<const SIGNED: bool, const FAR: bool>(
     // asked for ahead may lie anywhere.
     unsafe {
         let (ones, top_bits) = (_mm256_set1_epi16(1), dot4::TOP_BITS.0.as_ptr());
+        macro_rules! flip {
+            () => {
+                "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n"
+            };
+        }
+        macro_rules! groups {
+            ([$($ask:expr)?], $flip:expr, $($operand:tt)*) => {
+                each_group!(acc, rows, panel, 4 * groups, "64", [
+                    $($ask,)?
+                    "vmovdqu ymm14, ymmword ptr [{panel}]",
+                    six_rows!(byte_row, $flip)
+                ], $($operand)* in("ymm15") ones)
+            };
+        }
         match (SIGNED, FAR) {
-            (true, true) => each_group!(acc, rows, panel, 4 * groups, "64", [
-                "prefetcht0 byte ptr [{panel} + {ahead}]",
-                "vmovdqu ymm14, ymmword ptr [{panel}]",
-                six_rows!(byte_row, "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n")
-            ], ahead = const AHEAD, flip = in(reg) top_bits, in("ymm15") ones),
-            (true, false) => each_group!(acc, rows, panel, 4 * groups, "64", [
-                "vmovdqu ymm14, ymmword ptr [{panel}]",
-                six_rows!(byte_row, "vpxor ymm12, ymm12, ymmword ptr [{flip}]\n")
-            ], flip = in(reg) top_bits, in("ymm15") ones),
-            (false, true) => each_group!(acc, rows, panel, 4 * groups, "64", [
-                "prefetcht0 byte ptr [{panel} + {ahead}]",
-                "vmovdqu ymm14, ymmword ptr [{panel}]",
-                six_rows!(byte_row, "")
-            ], ahead = const AHEAD, in("ymm15") ones),
-            (false, false) => each_group!(acc, rows, panel, 4 * groups, "64", [
-                "vmovdqu ymm14, ymmword ptr [{panel}]",
-                six_rows!(byte_row, "")
-            ], in("ymm15") ones),
+            (true, true) => groups!([ask!()], flip!(), ahead = const AHEAD, flip = in(reg) top_bits,),
+            (true, false) => groups!([], flip!(), flip = in(reg) top_bits,),
+            (false, true) => groups!([ask!()], "", ahead = const AHEAD,),
+            (false, false) => groups!([], "",),
         }
     }
 }

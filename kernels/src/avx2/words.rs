@@ -38,8 +38,8 @@ unsafe impl Finish for Avx2 {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of weights, a
-/// broadcast pair and a product.
+/// `R` rows by `V / 2` panels, or by half a panel. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of
+/// weights, a broadcast pair and a product.
 ///
 /// # Safety
 ///

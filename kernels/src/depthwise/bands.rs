@@ -314,6 +314,7 @@ unsafe fn call_rows(
 ) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
+        // Only then is a block that steps back not computed like the others.
         if let Some(RawStage::Accumulators { accumulate: true }) = rows.first().map(|row| row.stage) {
             for (index, row) in rows.iter().enumerate() {
                 let multiply = |row: &Row| multiply(slice::from_ref(row));

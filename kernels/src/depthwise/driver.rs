@@ -176,8 +176,8 @@ pub(super) unsafe fn work<T: OutputElement>(
 ///
 /// # Safety
 ///
-/// `code` calls a [`RowFn`](super::RowFn) of the kernel's or the like, and the row is as that wants it; the block is one of `channels`
-/// channels.
+/// `code` calls a [`RowFn`](super::RowFn) of the kernel's or the like, and the row is as that wants it; the block is one of
+/// `channels` channels.
 #[inline]
 pub(super) unsafe fn call_row(
     code: impl Fn(&Row),

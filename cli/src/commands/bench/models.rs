@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Bench, on_demand, print};
 use crate::args::ModelArgs;
-use crate::bench::model::Network;
+use crate::bench::model::Model;
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::report::{self, BOLD, DIM};
@@ -21,7 +21,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
             if !again || ready.is_none() {
                 // The memory of one network at a time.
                 ready = None;
-                ready = Some(Network::open(&bench.setup, Path::new(line))?.case());
+                ready = Some(Model::open(&bench.setup, Path::new(line))?.case());
             }
             ready.iter_mut().try_for_each(|case| bench.csv(case, "model", out))
         });
@@ -41,7 +41,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
     }
     let mut lines = Vec::new();
     for file in &args.files {
-        let mut case = Network::open(&bench.setup, file)?.case();
+        let mut case = Model::open(&bench.setup, file)?.case();
         if args.measure.csv {
             bench.csv(&mut case, "model", out)?;
             continue;
@@ -80,8 +80,8 @@ fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), Cli
     }
     let mut models = Vec::new();
     for file in &args.files {
-        let mut network = Network::open(&bench.setup, file)?;
-        let steps = network.steps(bench.stopwatch.budget)?;
+        let mut model = Model::open(&bench.setup, file)?;
+        let steps = model.steps(bench.stopwatch.budget)?;
         let total: f64 = steps.iter().map(|step| step.time.as_secs_f64()).sum();
         let share = |step: &StepTime| step.time.as_secs_f64() / total;
         let us = |step: &StepTime| step.time.as_secs_f64() * 1e6;
@@ -96,15 +96,15 @@ fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), Cli
                 })
             };
             let lines: Vec<_> = steps.iter().map(line).collect();
-            models.push(json!({ "model": network.name, "total_us": total * 1e6, "steps": lines }));
+            models.push(json!({ "model": model.name, "total_us": total * 1e6, "steps": lines }));
         } else if args.measure.csv {
             for step in &steps {
                 let [name, kernel] = [&step.name, &step.description].map(|text| text.replace(',', ";"));
                 let (us, share) = (us(step), share(step));
-                writeln!(out, "{},{name},{},{us:.1},{share:.4},{kernel}", network.name, step.op)?;
+                writeln!(out, "{},{name},{},{us:.1},{share:.4},{kernel}", model.name, step.op)?;
             }
         } else {
-            writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", network.name, bench.setup.backend)?;
+            writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", model.name, bench.setup.backend)?;
             writeln!(out, "{BOLD}{:>9}  {:>6}  {:<40}  kernel{BOLD:#}", "µs", "share", "step")?;
             for step in &steps {
                 let (us, share, name) = (us(step), 100.0 * share(step), report::fit(&step.name, 40));

@@ -31,16 +31,37 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     bands: Some(Bands { least_height: 1, interleave: [interleave::<false>, interleave::<true>], multiply }),
 };
 
-/// Computes [`Row`]s of interleaved pairs.
+/// Computes [`Row`]s of interleaved pairs. Common sizes have loops of their own, for four outputs or more and the commonest stage.
 #[target_feature(enable = "avx2")]
 unsafe fn multiply(rows: &[Row]) {
-    // SAFETY: the caller's promises, handed on; stage and limits are a block's.
+    let Some(first) = rows.first() else { return };
+    // SAFETY: the caller's promises, handed on: what holds for the first row holds for all.
     unsafe {
-        if let Some(RawStage::Requantize { .. }) = rows.first().map(|row| row.stage) {
-            by_size(rows);
-        } else {
-            for row in rows {
-                multiply_any_stage(row);
+        let RawStage::Requantize { .. } = first.stage else { return each_row(rows) };
+        match (first.kernel, first.stride, first.dilation) {
+            _ if first.outputs < 4 => each_row(rows),
+            ([2, 3], 1, 1) => in_turns::<2, 3, 1>(rows, three_columns::<1>),
+            ([2, 3], 2, 1) => in_turns::<2, 3, 2>(rows, three_columns::<2>),
+            ([3, 5], 1, 1) => in_turns::<3, 5, 1>(rows, five_columns::<1>),
+            ([3, 5], 2, 1) => in_turns::<3, 5, 2>(rows, five_columns::<2>),
+            _ => each_row(rows),
+        }
+    }
+}
+
+/// Any size and stage.
+///
+/// # Safety
+///
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn each_row(rows: &[Row]) {
+    for row in rows {
+        // SAFETY: the caller's promises, handed on.
+        unsafe {
+            match Requantized::new(row) {
+                Some(sink) => each_output(row, sink, Size::of(row)),
+                None => multiply_any_stage(row),
             }
         }
     }
@@ -161,51 +182,13 @@ impl Size {
     }
 }
 
-/// Common sizes have loops of their own.
-///
-/// # Safety
-///
-/// As [`multiply`], and the stage is [`RawStage::Requantize`].
-#[inline(always)]
-unsafe fn by_size(rows: &[Row]) {
-    let Some(first) = rows.first() else { return };
-    // SAFETY: the caller's promises, handed on.
-    unsafe {
-        match (first.kernel, first.stride, first.dilation) {
-            _ if first.outputs < 4 => each_row(rows),
-            ([2, 3], 1, 1) => in_turns::<2, 3, 1>(rows, three_columns::<1>),
-            ([2, 3], 2, 1) => in_turns::<2, 3, 2>(rows, three_columns::<2>),
-            ([3, 5], 1, 1) => in_turns::<3, 5, 1>(rows, five_columns::<1>),
-            ([3, 5], 2, 1) => in_turns::<3, 5, 2>(rows, five_columns::<2>),
-            _ => each_row(rows),
-        }
-    }
-}
-
-/// Any size.
-///
-/// # Safety
-///
-/// As [`by_size`].
-#[inline(always)]
-unsafe fn each_row(rows: &[Row]) {
-    for row in rows {
-        // SAFETY: the caller's promises, handed on.
-        unsafe {
-            if let Some(sink) = Requantized::new(row) {
-                each_output(row, sink, Size::of(row));
-            }
-        }
-    }
-}
-
 /// Four outputs at a time, a row's last ones again with some that are done: the sums of the next, and meanwhile the bytes of
 /// those before.
 ///
 /// # Safety
 ///
-/// As [`by_size`]; there are `GROUPS` sources and four outputs or more, and the rows have this size and no dilation, which
-/// `step` is for.
+/// As [`multiply`]; the stage is [`RawStage::Requantize`], there are `GROUPS` sources and four outputs or more, and the rows have
+/// this size and no dilation, which `step` is for.
 #[inline(always)]
 unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
     rows: &[Row],

@@ -147,141 +147,110 @@ macro_rules! tap {
     };
 }
 
-/// A step of these lines and rows.
+/// Defines a step for so many groups, whose rows have these names and numbers: stores the bytes of the sums `before` at `place`, and
+/// returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
 macro_rules! step {
     (
-        $before:ident, $to_bytes:ident, $place:ident, $weights:ident, $init:ident, $stride:ident,
-        [$($line:expr),+ $(,)?], $($name:ident = $row:expr),+
-    ) => {{
-        let [b0, b1, b2, b3] = $before;
-        let (a0, a1, a2, a3);
-        asm!(
-            concat!($($line),+),
-            $($name = in(reg) $row,)+
-            weights = in(reg) $weights,
-            out = in(reg) $place.out,
-            third = in(reg) $place.out.wrapping_add(2 * $place.stride),
-            step = in(reg) $place.stride,
-            limits = in(reg) core::ptr::from_ref($to_bytes.limits),
-            scale = in(ymm_reg) $to_bytes.scale,
-            high = in(ymm_reg) $to_bytes.high,
-            init = in(ymm_reg) $init,
-            stride = const $stride,
-            zero_point = const offset_of!(ByteLimits<Avx2>, zero_point),
-            low = const offset_of!(ByteLimits<Avx2>, low),
-            flip = const offset_of!(ByteLimits<Avx2>, flip),
-            b0 = inout(ymm_reg) b0 => _,
-            b1 = inout(ymm_reg) b1 => _,
-            b2 = inout(ymm_reg) b2 => _,
-            b3 = inout(ymm_reg) b3 => _,
-            a0 = out(ymm_reg) a0,
-            a1 = out(ymm_reg) a1,
-            a2 = out(ymm_reg) a2,
-            a3 = out(ymm_reg) a3,
-            t0 = out(ymm_reg) _,
-            t1 = out(ymm_reg) _,
-            w = out(ymm_reg) _,
-            options(nostack, preserves_flags),
-        );
-        [a0, a1, a2, a3]
-    }};
+        $(#[$attribute:meta])*
+        $name:ident, $groups:literal: $($row:ident = $number:literal),+;
+        $($line:expr),+ $(,)?
+    ) => {
+        $(#[$attribute])*
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        pub(super) unsafe fn $name<const STRIDE: usize>(
+            before: Sums,
+            to_bytes: &ToBytes<'_>,
+            place: Place,
+            rows: [*const u8; $groups],
+            weights: *const u8,
+            init: __m256i,
+        ) -> Sums {
+            let [b0, b1, b2, b3] = before;
+            let (a0, a1, a2, a3);
+            // SAFETY: reads and writes what the caller promises, and registers, all of which are declared.
+            unsafe {
+                asm!(
+                    concat!($($line),+),
+                    $($row = in(reg) rows[$number],)+
+                    weights = in(reg) weights,
+                    out = in(reg) place.out,
+                    third = in(reg) place.out.wrapping_add(2 * place.stride),
+                    step = in(reg) place.stride,
+                    limits = in(reg) core::ptr::from_ref(to_bytes.limits),
+                    scale = in(ymm_reg) to_bytes.scale,
+                    high = in(ymm_reg) to_bytes.high,
+                    init = in(ymm_reg) init,
+                    stride = const STRIDE,
+                    zero_point = const offset_of!(ByteLimits<Avx2>, zero_point),
+                    low = const offset_of!(ByteLimits<Avx2>, low),
+                    flip = const offset_of!(ByteLimits<Avx2>, flip),
+                    b0 = inout(ymm_reg) b0 => _,
+                    b1 = inout(ymm_reg) b1 => _,
+                    b2 = inout(ymm_reg) b2 => _,
+                    b3 = inout(ymm_reg) b3 => _,
+                    a0 = out(ymm_reg) a0,
+                    a1 = out(ymm_reg) a1,
+                    a2 = out(ymm_reg) a2,
+                    a3 = out(ymm_reg) a3,
+                    t0 = out(ymm_reg) _,
+                    t1 = out(ymm_reg) _,
+                    w = out(ymm_reg) _,
+                    options(nostack, preserves_flags),
+                );
+            }
+            [a0, a1, a2, a3]
+        }
+    };
 }
 
-/// Two groups of three columns: stores the bytes of the sums `before` at `place`, and returns the sums of the four outputs whose
-/// first column is at `rows`, `STRIDE` columns apart.
-///
-/// # Safety
-///
-/// AVX2; six vectors of weights; columns of activations for four outputs; eight writable bytes at each of four places.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) unsafe fn three_columns<const STRIDE: usize>(
-    before: Sums,
-    to_bytes: &ToBytes<'_>,
-    place: Place,
-    rows: [*const u8; 2],
-    weights: *const u8,
-    init: __m256i,
-) -> Sums {
-    // SAFETY: reads and writes what the caller promises, and registers, all of which are declared.
-    unsafe {
-        step!(
-            before,
-            to_bytes,
-            place,
-            weights,
-            init,
-            STRIDE,
-            [
-                first_tap!("{r0}", "2"),
-                bytes!(0),
-                tap!("{r1}", "0", "1", "2"),
-                bytes!(1),
-                tap!("{r0}", "1", "0", "2"),
-                bytes!(2),
-                tap!("{r1}", "1", "1", "2"),
-                bytes!(3),
-                tap!("{r0}", "2", "0", "2"),
-                bytes!(4),
-                tap!("{r1}", "2", "1", "2"),
-                bytes!(5),
-            ],
-            r0 = rows[0],
-            r1 = rows[1]
-        )
-    }
+step! {
+    /// Two groups of three columns.
+    ///
+    /// # Safety
+    ///
+    /// AVX2; six vectors of weights; columns of activations for four outputs; eight writable bytes at each of four places.
+    three_columns, 2: r0 = 0, r1 = 1;
+    first_tap!("{r0}", "2"),
+    bytes!(0),
+    tap!("{r1}", "0", "1", "2"),
+    bytes!(1),
+    tap!("{r0}", "1", "0", "2"),
+    bytes!(2),
+    tap!("{r1}", "1", "1", "2"),
+    bytes!(3),
+    tap!("{r0}", "2", "0", "2"),
+    bytes!(4),
+    tap!("{r1}", "2", "1", "2"),
+    bytes!(5),
 }
 
-/// Three groups of five columns, as [`three_columns`].
-///
-/// # Safety
-///
-/// As [`three_columns`], with fifteen vectors of weights.
-#[inline]
-#[target_feature(enable = "avx2")]
-pub(super) unsafe fn five_columns<const STRIDE: usize>(
-    before: Sums,
-    to_bytes: &ToBytes<'_>,
-    place: Place,
-    rows: [*const u8; 3],
-    weights: *const u8,
-    init: __m256i,
-) -> Sums {
-    // SAFETY: as in `three_columns`.
-    unsafe {
-        step!(
-            before,
-            to_bytes,
-            place,
-            weights,
-            init,
-            STRIDE,
-            [
-                first_tap!("{r0}", "3"),
-                bytes!(0),
-                tap!("{r1}", "0", "1", "3"),
-                tap!("{r2}", "0", "2", "3"),
-                bytes!(1),
-                tap!("{r0}", "1", "0", "3"),
-                tap!("{r1}", "1", "1", "3"),
-                tap!("{r2}", "1", "2", "3"),
-                bytes!(2),
-                tap!("{r0}", "2", "0", "3"),
-                tap!("{r1}", "2", "1", "3"),
-                tap!("{r2}", "2", "2", "3"),
-                bytes!(3),
-                tap!("{r0}", "3", "0", "3"),
-                tap!("{r1}", "3", "1", "3"),
-                bytes!(4),
-                tap!("{r2}", "3", "2", "3"),
-                tap!("{r0}", "4", "0", "3"),
-                bytes!(5),
-                tap!("{r1}", "4", "1", "3"),
-                tap!("{r2}", "4", "2", "3"),
-            ],
-            r0 = rows[0],
-            r1 = rows[1],
-            r2 = rows[2]
-        )
-    }
+step! {
+    /// Three groups of five columns.
+    ///
+    /// # Safety
+    ///
+    /// As [`three_columns`], with fifteen vectors of weights.
+    five_columns, 3: r0 = 0, r1 = 1, r2 = 2;
+    first_tap!("{r0}", "3"),
+    bytes!(0),
+    tap!("{r1}", "0", "1", "3"),
+    tap!("{r2}", "0", "2", "3"),
+    bytes!(1),
+    tap!("{r0}", "1", "0", "3"),
+    tap!("{r1}", "1", "1", "3"),
+    tap!("{r2}", "1", "2", "3"),
+    bytes!(2),
+    tap!("{r0}", "2", "0", "3"),
+    tap!("{r1}", "2", "1", "3"),
+    tap!("{r2}", "2", "2", "3"),
+    bytes!(3),
+    tap!("{r0}", "3", "0", "3"),
+    tap!("{r1}", "3", "1", "3"),
+    bytes!(4),
+    tap!("{r2}", "3", "2", "3"),
+    tap!("{r0}", "4", "0", "3"),
+    bytes!(5),
+    tap!("{r1}", "4", "1", "3"),
+    tap!("{r2}", "4", "2", "3"),
 }
