@@ -126,3 +126,26 @@ fn pooling() {
         count
     });
 }
+
+/// Images of more than eight megabytes, of whose strips parts are pooled in turn. Few windows see them, and of the cases
+/// emulators get the first.
+#[test]
+fn images_in_memory() {
+    suite("pooling_in_memory", |backend| {
+        let mut random = Random(6);
+        let shapes =
+            [(64, [2100, 64], [64, 1], 3), (24, [1900, 190], [90, 2], 2), (3, [1000, 3000], [90, 3], 5)];
+        let mut count = 0;
+        for (index, (channels, input, stride, side)) in shapes.into_iter().enumerate() {
+            if index > 0 && !chosen(&mut random, 80_000) {
+                continue;
+            }
+            let output = core::array::from_fn(|axis| (input[axis] - 1) / stride[axis] + 1);
+            let (kernel, pad, end) = ([side; 2], [side / 2; 2], [side / 2; 2]);
+            let g =
+                PatchGeometry { batch: 1, input, channels, kernel, stride, dilation: [1; 2], pad, output };
+            count += check::<u8, i8>(backend, &mut random, g, end);
+        }
+        count
+    });
+}

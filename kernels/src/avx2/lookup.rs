@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 use core::ptr;
 
+use crate::ahead::{FAR, ask_ahead};
 use crate::elementwise::lookup::{Lookup, LookupKernel};
 
 pub(crate) static LOOKUP: LookupKernel =
@@ -22,6 +23,10 @@ unsafe fn lookup(call: &Lookup<'_>) {
         if call.len >= BLOCK {
             let mut at = 0;
             loop {
+                if call.len >= FAR {
+                    ask_ahead(call.input.wrapping_add(at));
+                    ask_ahead(call.out.wrapping_add(at));
+                }
                 block(&rows, call.input.add(at), call.out.add(at));
                 if at == call.len - BLOCK {
                     break;

@@ -7,7 +7,8 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::gemm::{AHEAD, dot4};
+use crate::ahead::AHEAD;
+use crate::gemm::dot4;
 
 /// Rows of these tiles.
 pub(super) const ROWS: usize = 6;

@@ -5,8 +5,9 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
+use crate::ahead::ask_for_panels;
 use crate::gemm::{
-    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, ask_ahead, down, finish,
+    ByteRows, Finish, GemmTable, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, down, finish,
     for_each_row, in_memory,
 };
 
@@ -84,7 +85,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             } else {
                 for pair in 0..pairs {
                     if tile.far {
-                        ask_ahead(panel, tile.panel_stride, V.div_ceil(2));
+                        ask_for_panels(panel, tile.panel_stride, V.div_ceil(2));
                     }
                     let mut weights = [_mm256_setzero_si256(); V];
                     for (v, w) in weights.iter_mut().enumerate() {

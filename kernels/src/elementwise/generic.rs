@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::{Add, Binary, ByteTarget, Dequantize, Mul, Requantize};
+use crate::ahead::{FAR, ask_ahead};
 use crate::simd::{ByteLimits, Simd, array_of};
 
 /// The most elements that a block has.
@@ -113,6 +114,11 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
         let (from_a, from_b) = (a.reader::<S>(bytes.a, bytes.len), b.reader::<S>(bytes.b, bytes.len));
         let to = out.writer::<S>(bytes.out, bytes.len);
         for at in Blocks::new::<S>(bytes.len) {
+            if bytes.len >= FAR {
+                ask_ahead(from_a.wrapping_add(at));
+                ask_ahead(from_b.wrapping_add(at));
+                ask_ahead(to.wrapping_add(at));
+            }
             let combined = with.combine(S::read_bytes(from_a.add(at)), S::read_bytes(from_b.add(at)));
             S::store_bytes(to.add(at), target.bytes(combined));
         }
@@ -146,6 +152,10 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requa
         let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
         let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
         for at in Blocks::new::<S>(call.len) {
+            if call.len >= FAR {
+                ask_ahead(from.wrapping_add(at));
+                ask_ahead(to.wrapping_add(at));
+            }
             let steps = S::distances::<SIGNED>(S::read_bytes(from.add(at)), origin);
             let scaled = array_of!(4, v => S::mul_f(steps[v], scale));
             S::store_bytes(to.add(at), target.bytes(scaled));

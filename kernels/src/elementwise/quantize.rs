@@ -3,6 +3,7 @@
 
 use super::Quantize;
 use super::generic::{Blocks, Buffer, TargetVectors, ToBytes};
+use crate::ahead::{FAR, ask_ahead};
 use crate::simd::{Simd, array_of};
 
 /// Scales for which [`Reciprocal`] neither overflows nor underflows where it matters.
@@ -45,6 +46,11 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, d
         let (mut input, mut out) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
         let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
         for at in Blocks::new::<S>(call.len) {
+            if call.len >= FAR {
+                ask_ahead(from.wrapping_add(at).cast());
+                ask_ahead(from.wrapping_add(at + 2 * S::LANES).cast());
+                ask_ahead(to.wrapping_add(at));
+            }
             let steps = array_of!(4, v => {
                 divisor.quotient(S::nan_to_zero(S::load_f(from.add(at + v * S::LANES))))
             });

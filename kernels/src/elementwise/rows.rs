@@ -6,6 +6,7 @@ use core::ptr;
 use super::MAX_FACTOR;
 use super::lookup::{self, Lookup};
 use super::{ByteTarget, Requantize, RequantizeFn, Target, check_factor, check_zero};
+use crate::ahead::{FAR, ask_ahead};
 use crate::gemm::OutputBlock;
 use crate::{Backend, Element, OutputElement};
 
@@ -191,6 +192,10 @@ impl Rows {
     unsafe fn spread_pieces<const N: usize>(&self, from: *const u8, first: usize, rows: usize) {
         let (columns, stride) = (self.columns, self.to_stride);
         for row in 0..rows {
+            if self.rows * columns >= FAR {
+                ask_ahead(self.from.wrapping_add((first + row) * columns));
+                ask_ahead(self.to.wrapping_add((first + row) * stride));
+            }
             let (mut at, last) = (0, columns - N);
             loop {
                 // SAFETY: `at + N ≤ columns`.

@@ -3,7 +3,8 @@
 
 use core::hint::black_box;
 
-use super::{LhsForm, PANEL, Tile, ask_ahead, finish, for_each_row};
+use super::{LhsForm, PANEL, Tile, finish, for_each_row};
+use crate::ahead::ask_for_panels;
 use crate::simd::Simd;
 
 /// Activations are read in place and, if signed, get their top bits flipped on the way.
@@ -117,7 +118,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             } else {
                 for group in 0..full {
                     if tile.far {
-                        ask_ahead(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
+                        ask_for_panels(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
                     }
                     let weights = load_weights::<D, V>(panel, tile.panel_stride);
                     for_each_row!(R, ROW => {

@@ -17,8 +17,6 @@
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
-#[cfg(target_arch = "x86_64")]
-mod ahead;
 #[cfg(feature = "testing")]
 pub mod coverage;
 #[cfg(target_arch = "x86_64")]
@@ -43,8 +41,6 @@ pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
 pub use stage::Stage;
 pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
 
-#[cfg(target_arch = "x86_64")]
-pub(crate) use ahead::{AHEAD, ask_ahead};
 pub(crate) use epilogue::{Finish, finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;

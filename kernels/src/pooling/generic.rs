@@ -7,6 +7,7 @@
 use core::ptr;
 
 use super::{Across, Columns, MAX_ROWS};
+use crate::ahead::ask_ahead;
 use crate::elementwise::generic::{TargetVectors, ToBytes};
 use crate::simd::{Simd, array_of};
 
@@ -270,8 +271,15 @@ unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: 
         let last = call.len.saturating_sub(4 * S::LANES);
         // The last block overlaps the one before it: what it adds to must be read before that is written.
         let sum = sum_of_rows::<S, C>(&rows[..count], before, last);
-        for at in (0..last).step_by(4 * S::LANES) {
+        // Of windows that overlap, the rows above have been seen before.
+        let fresh = if call.far { &rows[count.saturating_sub(2)..count] } else { &[] };
+        let mut at = 0;
+        while at < last {
+            for row in fresh {
+                ask_ahead(row.wrapping_add(at));
+            }
             C::store(out.add(at * C::BYTES), sum_of_rows::<S, C>(&rows[..count], before, at));
+            at += 4 * S::LANES;
         }
         C::store(out.add(last * C::BYTES), sum);
     }
@@ -310,39 +318,106 @@ pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(call: &Across) {
 /// `N` taps, or `call.taps` if that is 0.
 #[inline(always)]
 unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(call: &Across) {
-    let (block, taps) = (4 * S::LANES, if N == 0 { call.taps } else { N });
-    let Across { step, pixels, advance, len, out_advance, .. } = *call;
+    let Across { from, pixels, advance, len, out, out_advance, .. } = *call;
+    let block = 4 * S::LANES;
     // SAFETY: as in `across`: every tap has room for a block more, and no byte past the last pixel's is written.
     unsafe {
         let finish = C::prepare(call);
-        let (mut from, mut out) = (call.from, call.out);
-        // Where pixels lie side by side, a block may reach into the next ones, which are written later.
-        let contiguous = out_advance == len;
-        let mut room = if contiguous { pixels * len } else { len };
-        for _ in 0..pixels {
-            let mut at = 0;
-            while at < len {
-                // Else the last block ends where the output does.
-                if at + block > room && len >= block {
-                    at = len - block;
-                }
-                let mut sum = C::load(from.add(at * C::BYTES));
-                for tap in 1..taps {
-                    sum = C::combine(sum, C::load(from.add((at + tap * step) * C::BYTES)));
-                }
-                let bytes = C::finish(sum, &finish);
-                if at + block <= room {
-                    S::store_bytes(out.add(at), bytes);
-                } else {
-                    S::store_first(out.add(at), bytes, len - at);
-                }
-                at += block;
+        if pixels == 1 {
+            blocks::<S, C, N>(call, [block; 2], 0, len / block, &finish);
+            if !len.is_multiple_of(block) {
+                last_block::<S, C, N>(call, from, out, &finish);
             }
-            from = from.wrapping_add(advance * C::BYTES);
-            out = out.wrapping_add(out_advance);
-            if contiguous {
-                room -= len;
-            }
+            return;
         }
+        // The last block of all pixels, then the one before it: where pixels lie side by side, a block may reach into the next one,
+        // which is written later.
+        let mut at = (len - 1) / block * block;
+        loop {
+            let reach = at + block;
+            let whole = if reach <= len {
+                pixels
+            } else if out_advance == len {
+                (pixels + 1).saturating_sub(reach.div_ceil(len))
+            } else {
+                0
+            };
+            blocks::<S, C, N>(call, [advance, out_advance], at, whole, &finish);
+            for pixel in whole..pixels {
+                let from = from.add(pixel * advance * C::BYTES);
+                last_block::<S, C, N>(call, from, out.add(pixel * out_advance), &finish);
+            }
+            if at == 0 {
+                return;
+            }
+            at -= block;
+        }
+    }
+}
+
+/// Finishes `count` blocks, the first of which is at `at`, and which are `steps` elements apart: in the windows and in the output.
+///
+/// # Safety
+///
+/// As [`across`], and all of the output's blocks are part of it.
+#[inline(always)]
+unsafe fn blocks<S: Simd, C: Combine<S>, const N: usize>(
+    call: &Across,
+    steps: [usize; 2],
+    at: usize,
+    count: usize,
+    finish: &C::Finish,
+) {
+    let (mut from, mut out) = (call.from.wrapping_add(at * C::BYTES), call.out.wrapping_add(at));
+    for _ in 0..count {
+        if call.far {
+            ask_ahead(out);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { S::store_bytes(out, C::finish(window::<S, C, N>(call, from), finish)) };
+        from = from.wrapping_add(steps[0] * C::BYTES);
+        out = out.wrapping_add(steps[1]);
+    }
+}
+
+/// Finishes the last block of the window at `from`: it ends where the output does.
+///
+/// # Safety
+///
+/// As [`across`].
+#[inline(always)]
+unsafe fn last_block<S: Simd, C: Combine<S>, const N: usize>(
+    call: &Across,
+    from: *const u8,
+    out: *mut u8,
+    finish: &C::Finish,
+) {
+    let at = call.len.saturating_sub(4 * S::LANES);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let bytes = C::finish(window::<S, C, N>(call, from.add(at * C::BYTES)), finish);
+        if at == 0 {
+            S::store_first(out, bytes, call.len);
+        } else {
+            S::store_bytes(out.add(at), bytes);
+        }
+    }
+}
+
+/// The block of a window at `from`.
+///
+/// # Safety
+///
+/// As [`across`].
+#[inline(always)]
+unsafe fn window<S: Simd, C: Combine<S>, const N: usize>(call: &Across, from: *const u8) -> C::Block {
+    let taps = if N == 0 { call.taps } else { N };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sum = C::load(from);
+        for tap in 1..taps {
+            sum = C::combine(sum, C::load(from.add(tap * call.step * C::BYTES)));
+        }
+        sum
     }
 }

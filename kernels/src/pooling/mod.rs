@@ -141,6 +141,8 @@ pub(crate) struct Columns {
     pub(crate) out: *mut u8,
     /// Whether to combine with what is there, too.
     pub(crate) accumulate: bool,
+    /// Whether to ask memory for rows ahead.
+    pub(crate) far: bool,
 }
 
 /// Windows of one row to finish.
@@ -158,6 +160,8 @@ pub(crate) struct Across {
     /// `len` bytes for every window, and bytes from one to the next.
     pub(crate) out: *mut u8,
     pub(crate) out_advance: usize,
+    /// Whether to ask memory for the output ahead.
+    pub(crate) far: bool,
     /// Added to every sum.
     pub(crate) offset: i32,
     pub(crate) scale: f32,

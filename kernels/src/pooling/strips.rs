@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::{Across, Columns, MAX_ROWS, PoolKernel};
+use crate::ahead::FAR;
 use crate::elementwise::ByteTarget;
 use crate::gemm::{OutputBlock, PatchGeometry, Span};
 use crate::pooling::generic::MAX_BLOCK;
@@ -10,6 +11,13 @@ use crate::{Element, OutputElement, Scratch};
 
 /// Elements between the two steps that a strip aims at: what the first-level cache holds beside the rows.
 const STRIP: usize = 4096;
+
+/// An image of so many elements is in no cache. Then rows are combined and windows finished in turn, a part of a strip at a time,
+/// so that reading waits for no writing.
+const IN_MEMORY: usize = 8 << 20;
+
+/// Elements of such a part.
+const PART: usize = 1024;
 
 /// Columns of the image that the windows of a strip see at most; `None` if they cannot be counted.
 pub(super) fn span(geometry: &PatchGeometry) -> Option<usize> {
@@ -90,6 +98,12 @@ impl Pool<'_> {
         }
     }
 
+    /// Elements of an image.
+    fn elements(&self) -> usize {
+        let PatchGeometry { input: [height, width], channels, .. } = *self.geometry;
+        height * width * channels
+    }
+
     /// # Safety
     ///
     /// The CPU has the kernel's features; `input` is the whole batch, `sums` has room for a strip's columns and a block more, and
@@ -111,16 +125,27 @@ impl Pool<'_> {
         let last = (strip.x.end - 1) * stride + (geometry.kernel[1] - 1) * geometry.dilation[1];
         let columns = first..(last + 1).saturating_sub(geometry.pad[1]).min(geometry.input[1]);
         assert!(rows.len() > 0 && !columns.is_empty(), "a window lies outside the image");
-        // SAFETY: rows and columns are inside the image, whose length was checked; the scratch has room for them.
-        unsafe { self.rows(strip, rows, columns.clone(), input, sums) };
-
+        let parts = self.elements() >= IN_MEMORY;
+        let at_once = if parts { (PART / (channels * stride)).max(1) } else { usize::MAX };
         let inside = geometry.windows_inside();
+        let mut combined = columns.start;
         let mut x = strip.x.start;
         while x < strip.x.end {
             let taps = geometry.taps_inside(1, x);
             assert!(taps.len() > 0, "a window lies outside the image");
             // Windows inside the image are alike, others are alone.
-            let pixels = if inside.contains(&x) { inside.end.min(strip.x.end) - x } else { 1 };
+            let pixels = if inside.contains(&x) { (inside.end.min(strip.x.end) - x).min(at_once) } else { 1 };
+            let end = (x + pixels - 1) * stride + (taps.end - 1) * geometry.dilation[1] + 1 - geometry.pad[1];
+            if combined < end {
+                let end = if parts { end } else { columns.end };
+                // SAFETY: rows and columns are inside the image, whose length was checked; the scratch has room for all the columns
+                // that the strip sees.
+                unsafe {
+                    let sums = sums.add((combined - columns.start) * channels * bytes);
+                    self.rows(strip, rows, combined..end, input, sums);
+                }
+                combined = end;
+            }
             let Steps { offset, scale } = steps(rows.len() * taps.len(), strip.y, x);
             let column = x * stride + taps.start * geometry.dilation[1] - geometry.pad[1] - columns.start;
             // Side by side and of stride 1 they are one long window.
@@ -137,6 +162,7 @@ impl Pool<'_> {
                     len: pixels_at_once * channels,
                     out: out.add((x - strip.x.start) * out_stride),
                     out_advance: if merged { pixels * channels } else { out_stride },
+                    far: self.elements() >= FAR,
                     offset,
                     scale,
                     target: self.target,
@@ -159,6 +185,7 @@ impl Pool<'_> {
             len: columns.len() * geometry.channels,
             out: sums,
             accumulate: false,
+            far: self.elements() >= FAR,
         };
         for tap in taps.start..taps.end {
             let row = strip.y * geometry.stride[0] + tap * geometry.dilation[0] - geometry.pad[0];
