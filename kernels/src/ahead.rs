@@ -2,6 +2,7 @@
 //! few streams at a time. Nothing is asked for on other CPUs than x86: that is not measured.
 
 /// How far ahead, in bytes.
+#[cfg(target_arch = "x86_64")]
 pub(crate) const AHEAD: usize = 2048;
 
 /// Elements of a tensor from which on its bytes are asked for ahead: of fewer, a second-level cache holds them.

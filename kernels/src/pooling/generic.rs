@@ -141,7 +141,7 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
         unsafe {
             let sums = S::word_distances(block, with.origin);
             let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
-            with.target.word_bytes(scaled)
+            if with.saturates { with.free.word_bytes(scaled) } else { with.target.word_bytes(scaled) }
         }
     }
 }
@@ -215,6 +215,8 @@ pub(crate) struct Scaling<S: Simd> {
     origin: S::F,
     scale: S::F,
     target: TargetVectors<S, true>,
+    free: TargetVectors<S, false>,
+    saturates: bool,
 }
 
 impl<S: Simd> Scaling<S> {
@@ -230,6 +232,8 @@ impl<S: Simd> Scaling<S> {
                 origin: S::origin::<false>(-call.offset),
                 scale: S::splat_f(call.scale),
                 target: TargetVectors::new(&call.target),
+                free: TargetVectors::new(&call.target),
+                saturates: call.saturates,
             }
         }
     }

@@ -166,6 +166,8 @@ pub(crate) struct Across {
     pub(crate) offset: i32,
     pub(crate) scale: f32,
     pub(crate) target: ByteTarget,
+    /// Whether the target [`saturates`](ByteTarget::saturates) whatever the sums.
+    pub(crate) saturates: bool,
 }
 
 /// Combines rows.

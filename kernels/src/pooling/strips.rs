@@ -146,7 +146,8 @@ impl Pool<'_> {
                 }
                 combined = end;
             }
-            let Steps { offset, scale } = steps(rows.len() * taps.len(), strip.y, x);
+            let found = rows.len() * taps.len();
+            let Steps { offset, scale } = steps(found, strip.y, x);
             let column = x * stride + taps.start * geometry.dilation[1] - geometry.pad[1] - columns.start;
             // Side by side and of stride 1 they are one long window.
             let merged = stride == 1 && out_stride == channels;
@@ -166,6 +167,7 @@ impl Pool<'_> {
                     offset,
                     scale,
                     target: self.target,
+                    saturates: self.target.saturates(found as f32 * 256.0 * scale),
                 });
             }
             x += pixels;
