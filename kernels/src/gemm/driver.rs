@@ -190,7 +190,13 @@ impl Pass<'_> {
                     tiles => (main, tiles.min(tiling.strip)),
                 };
                 let rows = remaining.min(tile_rows.rows * count);
-                let strip = Strip { region: self.region, rows, first_row: out.first_row(), out_stride };
+                let strip = Strip {
+                    region: self.region,
+                    depth: self.depth,
+                    rows,
+                    first_row: out.first_row(),
+                    out_stride,
+                };
                 let found = map.parts(memory).prepare(call, &map, tile_rows.rows, &mut cursor, &strip);
                 let mut panel = block;
                 while panel < block_end {

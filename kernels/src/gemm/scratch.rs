@@ -97,6 +97,8 @@ pub(super) struct StripRows {
 /// A strip of rows: which ones, and where they go.
 pub(super) struct Strip<'a> {
     pub(super) region: &'a Region,
+    /// The part of the depth that they are multiplied with.
+    pub(super) depth: &'a Depth,
     /// How many.
     pub(super) rows: usize,
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
@@ -179,13 +181,13 @@ impl Slots {
         if call.weight_zeros.is_none() {
             return;
         }
-        let depth = depth_of(&call.lhs, call.panels, strip.region);
         for row in 0..strip.rows {
             let (tile, slot) = (row / tile_rows, row % tile_rows);
             // SAFETY: as the caller promises.
             unsafe {
                 let pointers = self.pointers.add(tile * step.pointers + slot);
-                *self.sums.add(row) = sum_row(call, form, &depth, pointers, tile_rows, tile * step.bytes);
+                *self.sums.add(row) =
+                    sum_row(call, form, strip.depth, pointers, tile_rows, tile * step.bytes);
             }
         }
     }
@@ -271,8 +273,8 @@ impl Parts<'_> {
         tile: usize,
         [rows, tile_rows]: [usize; 2],
     ) {
-        let (region, panels) = (strip.region, call.panels);
-        let depth = depth_of(&call.lhs, panels, region);
+        let Strip { region, depth, .. } = *strip;
+        let panels = call.panels;
         // SAFETY: there is room for the pointers and places of so many tiles.
         let (pointers, places) = unsafe {
             (self.slots.pointers.add(tile * map.tile_pointers), self.slots.places.add(tile * tile_rows))
@@ -339,6 +341,12 @@ pub(super) struct Depth {
 }
 
 impl Depth {
+    /// All of it.
+    #[inline]
+    pub(super) fn whole(panels: &PackedPanels) -> Depth {
+        Depth { first_segment: 0, segments: panels.segments(), first: 0, len: panels.segment_len() }
+    }
+
     /// Groups of so many depths, padding included.
     pub(super) fn groups(&self, group: usize) -> usize {
         self.segments * self.len.div_ceil(group)
@@ -350,7 +358,7 @@ impl Depth {
 pub(super) fn depth_of(lhs: &Lhs<'_>, panels: &PackedPanels, region: &Region) -> Depth {
     let (segments, segment_len) = (panels.segments(), panels.segment_len());
     match lhs {
-        Lhs::Matrix(_) => Depth { first_segment: 0, segments, first: 0, len: segment_len },
+        Lhs::Matrix(_) => Depth::whole(panels),
         Lhs::Patches(patches) => {
             let [height, width] = patches.geometry.kernel;
             // The segments of a row of the kernel: its taps, the whole row, or all rows at once.
@@ -358,7 +366,7 @@ pub(super) fn depth_of(lhs: &Lhs<'_>, panels: &PackedPanels, region: &Region) ->
             if region.kx.len() == 0 || region.ky.len() == 0 {
                 Depth { first_segment: 0, segments: 0, first: 0, len: segment_len }
             } else if region.ky.len() == height && region.kx.len() == width {
-                Depth { first_segment: 0, segments, first: 0, len: segment_len }
+                Depth::whole(panels)
             } else if region.kx.len() == width {
                 let (first_segment, segments) = (region.ky.start * per_row, region.ky.len() * per_row);
                 Depth { first_segment, segments, first: 0, len: segment_len }

@@ -1,10 +1,10 @@
 //! Matrices that a few tiles cover: without the map of scratch, the choices and the strips that others need, on which small
 //! ones would spend most of their time.
 
-use core::ptr;
+use core::mem::MaybeUninit;
 
 use super::driver::{Call, Place, compute};
-use super::scratch::{Slots, Strip, depth_of};
+use super::scratch::{Depth, Slots, Strip};
 use super::tiling::{STRIP_BYTES, fitting};
 use super::{ByteRows, GemmTable, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, TileRows};
 use crate::{OutputElement, Scratch};
@@ -111,12 +111,20 @@ unsafe fn tiles<T: OutputElement>(
     first: usize,
     out: &mut OutputBlock<'_, T>,
 ) {
-    let (mut pointers, mut places) = ([ptr::null(); MAX_ROWS], [0; MAX_ROWS]);
-    let mut sums = [0; MAX_TILES * MAX_ROWS];
-    let slots =
-        Slots { pointers: pointers.as_mut_ptr(), places: places.as_mut_ptr(), sums: sums.as_mut_ptr() };
-    let region = &matrix.region();
-    let depth = depth_of(&call.lhs, call.panels, region);
+    // What tiles read of these is written before; filling them would take as long as a tile.
+    let mut pointers = MaybeUninit::<[*const u8; MAX_ROWS]>::uninit();
+    let mut places = MaybeUninit::<[usize; MAX_ROWS]>::uninit();
+    let mut sums = MaybeUninit::<[i32; MAX_TILES * MAX_ROWS]>::uninit();
+    if call.weight_zeros.is_some() {
+        // Rows that do not exist have sums, too.
+        sums.write([0; MAX_TILES * MAX_ROWS]);
+    }
+    let slots = Slots {
+        pointers: pointers.as_mut_ptr().cast(),
+        places: places.as_mut_ptr().cast(),
+        sums: sums.as_mut_ptr().cast(),
+    };
+    let (region, depth) = (&matrix.region(), Depth::whole(call.panels));
     let panel_count = out.columns().div_ceil(PANEL);
     let mut row = 0;
     while row < out.rows() {
@@ -128,7 +136,7 @@ unsafe fn tiles<T: OutputElement>(
             _ => (fitting(gemm.tiles, left), 1),
         };
         let rows = left.min(count * tile_rows.rows);
-        let strip = Strip { region, rows, first_row: first, out_stride: out.row_bytes() };
+        let strip = Strip { region, depth: &depth, rows, first_row: first, out_stride: out.row_bytes() };
         // SAFETY: the rows are in the matrix; there is room for those of all tiles.
         let found =
             unsafe { slots.point_matrix(call, gemm.lhs, matrix, first + row, tile_rows.rows, &strip) };
