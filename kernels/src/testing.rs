@@ -1,9 +1,27 @@
-//! Buffers that lie against protected pages: one byte too far, before or after, and the process dies.
+//! What tests of this crate and those above it share: the backends that they compare, and buffers that lie against protected
+//! pages, so that the process dies of one byte too far, before or after.
 
+use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 use core::ptr;
 
-use crate::OutputElement;
+use crate::{Backend, OutputElement};
+
+/// The backends to compare: those that can run here, or of them those alone that `EIGHTBIT_ONLY_BACKENDS` names, separated by commas.
+///
+/// # Panics
+///
+/// If one that it names cannot run here.
+#[must_use]
+pub fn backends() -> Vec<Backend> {
+    match std::env::var("EIGHTBIT_ONLY_BACKENDS") {
+        Ok(names) if !names.is_empty() => names
+            .split(',')
+            .map(|name| Backend::by_name(name).expect("a backend of EIGHTBIT_ONLY_BACKENDS"))
+            .collect(),
+        _ => Backend::available().collect(),
+    }
+}
 
 /// Which end of a [`Guarded`] buffer lies against a protected page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

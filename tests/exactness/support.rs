@@ -1,11 +1,11 @@
 //! What every suite shares: the backends under test, adversarial data, random stages, the comparison.
 
 use eightbit::{Backend, Dequantize, ElementType, FixedPoint, Multiplier, Per, Requantize, Stage};
-use eightbit_kernels::testing::Guard;
+use eightbit_kernels::testing::{Guard, backends};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-/// Runs `check` on every available backend with `EIGHTBIT_CASES` cases of `strategy`, and reports.
+/// Runs `check` on every backend under test with `EIGHTBIT_CASES` cases of `strategy`, and reports.
 ///
 /// Backends that `EIGHTBIT_REQUIRE_BACKENDS` names must be among them. `scale` is the part of the number of cases that
 /// the suite runs, for suites whose cases are large.
@@ -23,7 +23,7 @@ pub(crate) fn suite<S: Strategy>(
     };
     let cases = ((f64::from(cases) * scale) as u32).max(1);
     let mut executed = Vec::new();
-    for backend in Backend::available() {
+    for backend in backends() {
         let config = Config { cases, failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let result = runner.run(&strategy, |case| check(backend, &case));

@@ -20,7 +20,7 @@ fn vectors() {
         std::fs::read_dir(folder).expect("vectors").map(|entry| entry.expect("entry").path()).collect();
     files.sort();
     assert_eq!(files.len(), 38, "vectors found");
-    for backend in Backend::available() {
+    for backend in eightbit_kernels::testing::backends() {
         for file in &files {
             let name = file.file_stem().expect("name").to_string_lossy().into_owned();
             let case = npz::read(file);

@@ -11,15 +11,16 @@ mod rng;
 
 use case::Case;
 use eightbit_kernels::gemm::{PackedPanels, PanelError, coverage};
+use eightbit_kernels::testing::backends;
 use eightbit_kernels::{Backend, Bytes, Scratch};
 use rng::Rng;
 
-/// Runs `cases` on every available backend and says so.
+/// Runs `cases` on every backend under test and says so.
 fn suite(name: &str, cases: &[Case]) {
     let required = std::env::var("EIGHTBIT_REQUIRE_BACKENDS").unwrap_or_default();
     let mut missing: Vec<&str> = required.split(',').map(str::trim).filter(|r| !r.is_empty()).collect();
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
-    for backend in Backend::available() {
+    for backend in backends() {
         let mut scratch = Scratch::new();
         for (case, expected) in cases.iter().zip(&expected) {
             case.check(backend, expected, &mut scratch);
@@ -64,7 +65,7 @@ fn every_tile() {
         }
     }
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
-    for backend in Backend::available() {
+    for backend in backends() {
         let used = coverage::tiles_used_by(|| {
             let mut scratch = Scratch::new();
             for (case, expected) in cases.iter().zip(&expected) {

@@ -2,13 +2,14 @@
 #![allow(dead_code, reason = "every suite uses its part")]
 
 use eightbit_kernels::gemm::Stage;
+use eightbit_kernels::testing::backends;
 use eightbit_kernels::{Backend, Element};
 
-/// Runs `cases` on every available backend and reports how many it said it had compared, which must be some. Backends that
+/// Runs `cases` on every backend under test and reports how many it said it had compared, which must be some. Backends that
 /// `EIGHTBIT_REQUIRE_BACKENDS` names must be among them.
 pub(crate) fn suite(name: &str, cases: impl Fn(Backend) -> usize) {
     let mut executed = Vec::new();
-    for backend in Backend::available() {
+    for backend in backends() {
         let count = cases(backend);
         assert!(count > 0, "SUITE {name} backend {backend} compared nothing");
         println!("SUITE {name} backend {backend} cases {count} bit-equal");
