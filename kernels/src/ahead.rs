@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86_64")]
 pub(crate) const AHEAD: usize = 2048;
 
-/// Elements of a tensor from which on its bytes are asked for ahead: of fewer, a second-level cache holds them.
+/// Elements of a call from which on its bytes are asked for ahead: fewer may be in a second-level cache.
 pub(crate) const FAR: usize = 256 << 10;
 
 /// Asks for the line [`AHEAD`] bytes past `p`, wherever that is.

@@ -17,7 +17,7 @@ pub fn backends() -> Vec<Backend> {
     match std::env::var("EIGHTBIT_ONLY_BACKENDS") {
         Ok(names) if !names.is_empty() => names
             .split(',')
-            .map(|name| Backend::by_name(name).expect("a backend of EIGHTBIT_ONLY_BACKENDS"))
+            .map(|name| Backend::by_name(name.trim()).expect("a backend of EIGHTBIT_ONLY_BACKENDS"))
             .collect(),
         _ => Backend::available().collect(),
     }

@@ -51,6 +51,9 @@ fn window<T: Element>(
     (values, padded)
 }
 
+/// What lies between rows.
+const GAP: i32 = 0x55;
+
 fn check<I: Element, O: Element>(
     backend: Backend,
     random: &mut Random,
@@ -60,20 +63,23 @@ fn check<I: Element, O: Element>(
     let input = random.elements::<I>(g.input_len().unwrap());
     let (rows, channels) = (g.rows(), g.channels);
     let mut scratch = Scratch::new();
-    let mut greatest = vec![I::default(); rows * channels];
+    // Rows with gaps, which are left alone.
+    let stride = channels + random.pick(&[0, 0, 1, 40]);
+    let mut greatest = vec![I::from_low_bits(GAP); rows * stride];
     let split = random.below(rows + 1);
-    let (upper, lower) = OutputBlock::new(&mut greatest, rows, channels, channels).split_rows(split);
+    let (upper, lower) = OutputBlock::new(&mut greatest, rows, channels, stride).split_rows(split);
     let call = MaxCall { backend, input: &input, geometry: g };
     maximum(&call, lower, &mut scratch);
     maximum(&call, upper, &mut scratch);
 
     let (min, max) = O::TYPE.integer_range();
     let low = random.between(min, 20);
-    let target = Target { zero_point: random.zero_point::<O>(), low, high: random.between(low, max) };
+    let high = if random.below(2) == 0 { max } else { random.between(low, max) };
+    let target = Target { zero_point: random.zero_point::<O>(), low, high };
     let zero = random.zero_point::<I>();
     let (input_scale, output_scale) = (random.pick(&[0.02, 1.0, 0.77]), random.pick(&[0.02, 1.0, 0.013]));
     let count_padding = (random.below(2) == 0).then_some(end);
-    let mut mean = vec![O::default(); rows * channels];
+    let mut mean = vec![O::from_low_bits(GAP); rows * stride];
     average(
         &AverageCall {
             backend,
@@ -85,12 +91,16 @@ fn check<I: Element, O: Element>(
             output_scale,
             target,
         },
-        OutputBlock::new(&mut mean, rows, channels, channels),
+        OutputBlock::new(&mut mean, rows, channels, stride),
         &mut scratch,
     );
     for pixel in 0..rows {
+        for at in (pixel * stride..(pixel + 1) * stride).skip(channels) {
+            assert_eq!(greatest[at], I::from_low_bits(GAP), "{backend} maximum, gap after {pixel} {g:?}");
+            assert_eq!(mean[at], O::from_low_bits(GAP), "{backend} average, gap after {pixel} {g:?}");
+        }
         for channel in 0..channels {
-            let at = pixel * channels + channel;
+            let at = pixel * stride + channel;
             let (values, padded) = window(&g, end, &input, pixel, channel);
             let found: i32 = greatest[at].into();
             assert_eq!(Some(&found), values.iter().max(), "{backend} maximum {pixel} {channel} {g:?}");
@@ -133,18 +143,26 @@ fn pooling() {
 fn images_in_memory() {
     suite("pooling_in_memory", |backend| {
         let mut random = Random(6);
-        let shapes =
-            [(64, [2100, 64], [64, 1], 3), (24, [1900, 190], [90, 2], 2), (3, [1000, 3000], [90, 3], 5)];
+        let shapes = [
+            (64, [2100, 64], [64, 1], [3, 3], [1, 1]),
+            (24, [1900, 190], [90, 2], [2, 2], [1, 1]),
+            (3, [1000, 3000], [90, 3], [5, 5], [1, 1]),
+            (40, [1200, 190], [90, 1], [2, 3], [1, 20]),
+            (17, [900, 600], [90, 7], [3, 2], [2, 1]),
+        ];
         let mut count = 0;
-        for (index, (channels, input, stride, side)) in shapes.into_iter().enumerate() {
+        for (index, (channels, input, stride, kernel, dilation)) in shapes.into_iter().enumerate() {
             if index > 0 && !chosen(&mut random, 80_000) {
                 continue;
             }
-            let output = core::array::from_fn(|axis| (input[axis] - 1) / stride[axis] + 1);
-            let (kernel, pad, end) = ([side; 2], [side / 2; 2], [side / 2; 2]);
-            let g =
-                PatchGeometry { batch: 1, input, channels, kernel, stride, dilation: [1; 2], pad, output };
+            let (pad, end) = (kernel.map(|taps| taps / 2), [0; 2]);
+            let output = core::array::from_fn(|axis| {
+                (input[axis] + pad[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
+            });
+            let batch = 1 + index % 2;
+            let g = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
             count += check::<u8, i8>(backend, &mut random, g, end);
+            count += check::<i8, u8>(backend, &mut random, g, end);
         }
         count
     });

@@ -13,10 +13,9 @@
 #   big-endian        QEMU, s390x
 #   32-bit            i686 on the processor itself
 #
-# Every target names the backends that its suites execute, all that can run natively: elsewhere those that have no lesser
-# target. The result is a table, and the file
-# target/emulation/results.tsv: target, suite, backend, cases, verdict. Exits with 1 if any case differed, any test
-# failed, or a demanded backend did not run.
+# Suites compare all backends that can run natively, and elsewhere those that no lesser target has. The result is a table,
+# and the file target/emulation/results.tsv: target, suite, backend, cases, verdict. Exits with 1 if any case differed,
+# any test failed, or a demanded backend did not run.
 #
 # EIGHTBIT_CASES: cases per suite; by default as many as the emulator manages in a minute or two.
 # JOBS: how many targets run at a time (default: the number of processors).
@@ -29,8 +28,8 @@ OUT=${CARGO_TARGET_DIR:-$PWD/target}/emulation
 PACKAGES=(-p eightbit -p eightbit-kernels --tests)
 EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
 
-# describe TARGET: sets triple, emulator (with its argument), default number of cases, demanded backends and those alone that
-# suites execute.
+# describe TARGET: sets triple, emulator (with its argument), default number of cases, the backends that are demanded, and
+# those alone that suites compare.
 describe() {
     case $1 in
     native) triple=native emulator=native cases=10000 demanded=portable ;;
@@ -73,9 +72,8 @@ build() {
             # No debugger looks at these programs, and half of the time to build them goes into what it would need.
             export CARGO_TARGET_DIR=$OUT/build CARGO_PROFILE_TEST_DEBUG=none CARGO_PROFILE_DEV_DEBUG=none
             selection+=(--target "$triple-unknown-linux-gnu")
-            # The checks of debug builds double the time that building takes, and emulators are slow without them. They stay where
-            # code runs that no other build has them for: Arm's kernels, and sizes of 32 bits.
-            [[ $triple != x86_64 && $triple != s390x ]] ||
+            # The checks of debug builds double the time that building takes. All that runs here runs natively with them, too.
+            [ "$triple" != s390x ] ||
                 export CARGO_PROFILE_TEST_DEBUG_ASSERTIONS=false CARGO_PROFILE_TEST_OVERFLOW_CHECKS=false
         }
         cargo test --no-run --message-format=json-render-diagnostics "${selection[@]}" >"$log.json" 2>"$log"

@@ -12,6 +12,9 @@ const ORDINARY: core::ops::RangeInclusive<f32> = 1.0 / (1u64 << 60) as f32..=(1u
 /// What quotients are clamped to beforehand: more than any byte less its zero point.
 const REACH: f32 = 1024.0;
 
+/// Floats of a cache line.
+const LINE_FLOATS: usize = 16;
+
 /// Quantizes.
 ///
 /// # Safety
@@ -47,8 +50,9 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, d
         let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
         for at in Blocks::new::<S>(call.len) {
             if call.len >= FAR {
-                ask_ahead(from.wrapping_add(at).cast());
-                ask_ahead(from.wrapping_add(at + 2 * S::LANES).cast());
+                for line in 0..(4 * S::LANES).div_ceil(LINE_FLOATS) {
+                    ask_ahead(from.wrapping_add(at + line * LINE_FLOATS).cast());
+                }
                 ask_ahead(to.wrapping_add(at));
             }
             let steps = array_of!(4, v => {

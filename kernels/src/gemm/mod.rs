@@ -153,7 +153,7 @@ pub(crate) struct Tile {
     pub(crate) init: *const i32,
     /// `P·PANEL` zero points of the (canonical) weights, or null if all are 0.
     pub(crate) weight_zeros: *const i32,
-    /// `count · R` sums of the (offset) activations over the depth; null if `weight_zeros` is.
+    /// `count · R` sums of the (offset) activations over the depth; not read if `weight_zeros` is null.
     pub(crate) row_sums: *const i32,
     /// What becomes of the accumulators; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,

@@ -111,7 +111,7 @@ unsafe fn tiles<T: OutputElement>(
     first: usize,
     out: &mut OutputBlock<'_, T>,
 ) {
-    // What tiles read of these is written before; filling them would take as long as a tile.
+    // What tiles read of these is written before.
     let mut pointers = MaybeUninit::<[*const u8; MAX_ROWS]>::uninit();
     let mut places = MaybeUninit::<[usize; MAX_ROWS]>::uninit();
     let mut sums = MaybeUninit::<[i32; MAX_TILES * MAX_ROWS]>::uninit();

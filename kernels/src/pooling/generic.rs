@@ -139,6 +139,7 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
     unsafe fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
         // SAFETY: the caller's promise.
         unsafe {
+            // Lanes past the window hold anything, and become bytes that nobody keeps.
             let sums = S::word_distances(block, with.origin);
             let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
             if with.saturates { with.free.word_bytes(scaled) } else { with.target.word_bytes(scaled) }
@@ -258,29 +259,30 @@ pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(call: &Columns) {
             }
         }
         match call.count {
-            2 => rows_of::<S, C, 2>(call, &rows),
-            3 => rows_of::<S, C, 3>(call, &rows),
+            2 if !call.accumulate => rows_of::<S, C, 2>(call, &rows),
+            3 if !call.accumulate => rows_of::<S, C, 3>(call, &rows),
             _ => rows_of::<S, C, 0>(call, &rows),
         }
     }
 }
 
-/// `N` rows, or `call.count` if that is 0.
+/// `N` rows alone, or `call.count` and perhaps what was combined before if that is 0.
 #[inline(always)]
 unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: &[*const u8; MAX_ROWS]) {
     // SAFETY: as in `columns`.
     unsafe {
-        let (out, before) = (call.out, if call.accumulate { call.out } else { ptr::null() });
-        let count = if N == 0 { call.count } else { N };
+        let (out, count) = (call.out, if N == 0 { call.count } else { N });
+        let before = if N == 0 && call.accumulate { call.out } else { ptr::null() };
         let last = call.len.saturating_sub(4 * S::LANES);
         // The last block overlaps the one before it: what it adds to must be read before that is written.
         let sum = sum_of_rows::<S, C>(&rows[..count], before, last);
-        // Of windows that overlap, the rows above have been seen before.
-        let fresh = if call.far { &rows[count.saturating_sub(2)..count] } else { &[] };
+        // Of windows that overlap, the rows above these have been seen before.
+        let fresh = [rows[count.saturating_sub(2)], rows[count - 1]];
         let mut at = 0;
         while at < last {
-            for row in fresh {
-                ask_ahead(row.wrapping_add(at));
+            if call.far {
+                ask_ahead(fresh[0].wrapping_add(at));
+                ask_ahead(fresh[1].wrapping_add(at));
             }
             C::store(out.add(at * C::BYTES), sum_of_rows::<S, C>(&rows[..count], before, at));
             at += 4 * S::LANES;

@@ -12,7 +12,7 @@ use crate::{Element, OutputElement, Scratch};
 /// Elements between the two steps that a strip aims at: what the first-level cache holds beside the rows.
 const STRIP: usize = 4096;
 
-/// An image of so many elements is in no cache. Then rows are combined and windows finished in turn, a part of a strip at a time,
+/// So many elements are taken to come from memory. Then rows are combined and windows finished in turn, a part of a strip at a time,
 /// so that reading waits for no writing.
 const IN_MEMORY: usize = 8 << 20;
 
@@ -98,10 +98,9 @@ impl Pool<'_> {
         }
     }
 
-    /// Elements of an image.
+    /// Elements of all images.
     fn elements(&self) -> usize {
-        let PatchGeometry { input: [height, width], channels, .. } = *self.geometry;
-        height * width * channels
+        self.geometry.input_len().unwrap_or(usize::MAX)
     }
 
     /// # Safety
@@ -126,7 +125,7 @@ impl Pool<'_> {
         let columns = first..(last + 1).saturating_sub(geometry.pad[1]).min(geometry.input[1]);
         assert!(rows.len() > 0 && !columns.is_empty(), "a window lies outside the image");
         let parts = self.elements() >= IN_MEMORY;
-        let at_once = if parts { (PART / (channels * stride)).max(1) } else { usize::MAX };
+        let at_once = if parts { (PART / channels.saturating_mul(stride)).max(1) } else { usize::MAX };
         let inside = geometry.windows_inside();
         let mut combined = columns.start;
         let mut x = strip.x.start;
@@ -159,7 +158,7 @@ impl Pool<'_> {
                     taps: taps.len(),
                     step: geometry.dilation[1] * channels,
                     pixels: windows,
-                    advance: stride * channels,
+                    advance: stride.saturating_mul(channels),
                     len: pixels_at_once * channels,
                     out: out.add((x - strip.x.start) * out_stride),
                     out_advance: if merged { pixels * channels } else { out_stride },
