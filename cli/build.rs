@@ -5,7 +5,9 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-env=EIGHTBIT_BUILD_COMMIT={}", commit().unwrap_or_default());
+    if let Some(commit) = commit() {
+        println!("cargo::rustc-env=EIGHTBIT_BUILD_COMMIT={commit}");
+    }
 }
 
 /// The commit that is checked out, if this is a checkout of the repository and not a package or a copy inside another

@@ -1,7 +1,8 @@
 //! What the program brings with it, so that its main job runs without a download: the crate `eightbit-models`.
 
 pub(crate) use eightbit_models::{
-    EFFICIENTNET_LITE0 as MODEL, GRACE_HOPPER as PHOTO, IMAGENET_LABELS as LABELS, PHOTOS, Photo as BuiltinPhoto,
+    EFFICIENTNET_LITE0 as MODEL, GRACE_HOPPER as PHOTO, IMAGENET_LABELS as LABELS, PHOTOS,
+    Photo as BuiltinPhoto,
 };
 
 /// What the model is called.

@@ -14,10 +14,7 @@ const VARIABLE: &str = "EIGHTBIT_BACKEND";
 
 /// The commit that was checked out when the program was built; `None` outside a checkout of the repository. It does not
 /// see changes that were not committed.
-const COMMIT: Option<&str> = match env!("EIGHTBIT_BUILD_COMMIT") {
-    "" => None,
-    commit => Some(commit),
-};
+const COMMIT: Option<&str> = option_env!("EIGHTBIT_BUILD_COMMIT");
 
 pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let found = features();
