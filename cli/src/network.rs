@@ -49,7 +49,11 @@ impl Network {
     ) -> Result<Self, CliError> {
         let mut graph = match graph {
             // It names the file already.
-            Err(error @ eightbit_graph::Error::Io { .. }) => {
+            Err(
+                error @ (eightbit_graph::Error::Io { .. }
+                | eightbit_graph::Error::FileTooLarge { .. }
+                | eightbit_graph::Error::NotAFile { .. }),
+            ) => {
                 return Err(CliError::Invalid(error.to_string()));
             }
             graph => graph.map_err(|error| CliError::model(&name, error))?,
