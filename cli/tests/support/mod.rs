@@ -120,3 +120,40 @@ pub(crate) fn small_network() -> Graph {
     constant("d", &[10], 1.0);
     graph
 }
+
+/// Runs the program with so many MiB of address space and for so long at most. `None` for a run that took longer.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_capped(program: &mut Command, mebibytes: usize, limit: std::time::Duration) -> Option<Run> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [out, err] = ["out", "err"].map(|name| folder.path().join(name));
+    let file = |path| std::fs::File::create(path).expect("a file");
+    let mut capped = Command::new("sh");
+    capped.arg("-c").arg(format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes << 10));
+    capped.arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => capped.env(name, value),
+            None => capped.env_remove(name),
+        };
+    }
+    let mut child = capped
+        .stdin(Stdio::null())
+        .stdout(file(&out))
+        .stderr(file(&err))
+        .spawn()
+        .expect("the program starts");
+    let start = std::time::Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if start.elapsed() > limit {
+            child.kill().expect("a child");
+            child.wait().expect("a child");
+            return None;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    let text = |path: &Path| String::from_utf8(std::fs::read(path).expect("a file")).expect("UTF-8");
+    Some(Run { stdout: text(&out), stderr: text(&err), code: status.code() })
+}
