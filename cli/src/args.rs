@@ -1,6 +1,7 @@
 //! What the user can say.
 
 mod bench;
+mod run;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::photo::PhotoOptions;
 pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
+pub(crate) use run::RunArgs;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
 #[derive(Parser)]
@@ -29,6 +31,7 @@ pub(crate) enum Command {
     LabelImage(LabelImageArgs),
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
+    Run(RunArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),
 }

@@ -23,6 +23,8 @@ pub(crate) enum CliError {
     IncompletePhoto { path: PathBuf, reason: String },
     #[error("{}: the photo is too large: {reason}", report::path(path))]
     LargePhoto { path: PathBuf, reason: String },
+    #[error("{}: not an array that can be used: {}", report::path(path), escaped(reason))]
+    Array { path: PathBuf, reason: String },
     #[error("{}{}: {reason}", report::path(path), line(*number))]
     TextFile { path: PathBuf, number: Option<usize>, reason: String },
     #[error("{}: {source}", escaped(model))]

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod array;
 mod bench;
 mod builtin;
 mod commands;

@@ -102,6 +102,7 @@ fn devices_and_pipes_without_an_end_or_a_word_are_errors() {
             &["label-image", "--graph", &name],
             &["evaluate", "--images", ".", "--labels", &name],
             &["quantize", model, "-o", &out, "--calibrate", &name],
+            &["run", model, "--input", &name],
         ] {
             let mut command = command();
             let run = run_capped(command.args(arguments), 512, std::time::Duration::from_secs(15));

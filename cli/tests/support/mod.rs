@@ -121,6 +121,49 @@ pub(crate) fn small_network() -> Graph {
     graph
 }
 
+/// Files of NumPy.
+pub(crate) mod npy {
+    use std::path::Path;
+
+    use npyz::{AutoSerialize, NpyFile, Serialize, WriterBuilder};
+
+    /// The shape and the elements, whatever their type.
+    pub(crate) fn read(path: &Path) -> (Vec<usize>, Vec<f64>) {
+        let bytes = std::fs::read(path).expect("a file");
+        let file = NpyFile::new(&bytes[..]).expect("an array");
+        let shape = file.shape().iter().map(|&dim| usize::try_from(dim).expect("a size")).collect();
+        let kind = match file.dtype() {
+            npyz::DType::Plain(kind) => kind.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let values = match &kind[1..] {
+            "f4" => file.into_vec::<f32>().expect("floats").into_iter().map(f64::from).collect(),
+            "f8" => file.into_vec::<f64>().expect("floats"),
+            "u1" => file.into_vec::<u8>().expect("bytes").into_iter().map(f64::from).collect(),
+            "i1" => file.into_vec::<i8>().expect("bytes").into_iter().map(f64::from).collect(),
+            "i4" => file.into_vec::<i32>().expect("integers").into_iter().map(f64::from).collect(),
+            "i8" => file.into_vec::<i64>().expect("integers").into_iter().map(|value| value as f64).collect(),
+            "b1" => file
+                .into_vec::<bool>()
+                .expect("flags")
+                .into_iter()
+                .map(|flag| f64::from(u8::from(flag)))
+                .collect(),
+            other => panic!("{other}"),
+        };
+        (shape, values)
+    }
+
+    pub(crate) fn write<T: Serialize + AutoSerialize>(path: &Path, shape: &[u64], values: &[T]) {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().shape(shape);
+        let mut writer = options.writer(&mut bytes).begin_nd().expect("memory takes everything");
+        writer.extend(values).expect("memory takes everything");
+        writer.finish().expect("as many as the shape says");
+        std::fs::write(path, bytes).expect("a file");
+    }
+}
+
 /// Runs the program with so many MiB of address space and for so long at most. `None` for a run that took longer.
 #[cfg(target_os = "linux")]
 pub(crate) fn run_capped(program: &mut Command, mebibytes: usize, limit: std::time::Duration) -> Option<Run> {
