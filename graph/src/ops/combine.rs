@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::indexing::{for_each_index, strides};
-use crate::{Element, Error, Tensor, TensorData};
+use crate::{Element, Error, Tensor, TensorData, quoted};
 
 /// Calls a function that is generic over the elements with the elements of the first input.
 macro_rules! by_element {
@@ -85,11 +85,13 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
         let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(dims.len());
         for axis in 0..dims.len() {
             if dims[axis] == 0 && shape[axis] > 0 && mode != "constant" {
-                return Err(args.error(format!("mode {mode:?} has nothing to repeat along axis {axis}")));
+                return Err(
+                    args.error(format!("mode {} has nothing to repeat along axis {axis}", quoted(mode)))
+                );
             }
             let source = |at: usize| source(mode, at as i64 - before[axis], dims[axis] as i64);
             let along: Result<Vec<_>, ()> = (0..shape[axis]).map(source).collect();
-            sources.push(along.map_err(|()| args.unsupported(format!("mode {mode:?}")))?);
+            sources.push(along.map_err(|()| args.unsupported(format!("mode {}", quoted(mode))))?);
         }
         let strides = strides(dims);
         let mut result = Vec::with_capacity(count);
