@@ -161,6 +161,10 @@ impl<'a> Fuser<'a> {
     /// Makes the value that a `Pad` fills with a byte.
     fn pad_with_bytes(&mut self, node: &mut Node, bytes: &Bytes) -> Result<bool, Error> {
         if node.string("mode", "constant")? != "constant" {
+            // Nothing is filled: the value is ignored, and must not stay behind as a float beside bytes.
+            if let Some(fill) = node.inputs.get_mut(2) {
+                fill.clear();
+            }
             return Ok(true);
         }
         let fill = match node.input(2) {
