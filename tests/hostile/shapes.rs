@@ -6,6 +6,7 @@ use eightbit::{
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
+use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
@@ -93,7 +94,10 @@ fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 100 && planned > 100 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+        assert!(
+            !is_thorough() || (ran > 100 && planned > 100 && refused > 1000),
+            "{backend}: {ran} {planned} {refused}"
+        );
     }
 }
 
@@ -177,7 +181,7 @@ fn weights_of_another_kernel_are_refused_or_run() {
                 [1, 2, 3].map(|groups| Conv2dShape {
                     pad: Padding { top: height / 2, left: width / 2, bottom: height / 2, right: width / 2 },
                     groups,
-                    ..Conv2dShape::new([40, 7], groups * channels, groups * 4, [height, width])
+                    ..Conv2dShape::new([6, 7], groups * channels, groups * 4, [height, width])
                 })
             })
             .collect();
@@ -264,6 +268,9 @@ fn every_pair_of_sizes_of_a_pool_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 100 && planned > 50 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+        assert!(
+            !is_thorough() || (ran > 100 && planned > 50 && refused > 1000),
+            "{backend}: {ran} {planned} {refused}"
+        );
     }
 }

@@ -5,6 +5,7 @@ use eightbit::{
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
+use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
@@ -49,7 +50,7 @@ fn every_pair_of_sizes_of_a_matrix_is_refused_or_multiplies() {
                 });
             }
         }
-        assert!(ran > 100, "{backend}: {ran}");
+        assert!(!is_thorough() || ran > 100, "{backend}: {ran}");
     }
 }
 
@@ -69,7 +70,7 @@ fn every_pair_of_sizes_of_weights_is_refused_or_packed() {
                 match plan(backend, &weights) {
                     Ok(gemm) => {
                         assert!(gemm.workspace_bytes() < 1 << 28, "{weights:?}");
-                        assert!(!gemm.explain(2).is_empty());
+                        assert!(!gemm.explain(2).is_empty() && !gemm.explain(usize::MAX).is_empty());
                     }
                     Err(error) => assert!(matches!(error, Error::Shape { .. }), "{error}"),
                 }
@@ -104,7 +105,7 @@ fn every_pair_of_sizes_of_an_output_is_refused_or_written() {
                 });
             }
         }
-        assert!(ran > 20, "{backend}: {ran}");
+        assert!(!is_thorough() || ran > 20, "{backend}: {ran}");
     }
 }
 
@@ -137,6 +138,8 @@ fn rows_without_elements_may_be_any_distance_apart() {
         gemm.run(lhs, MatMut::new(&mut out, 2, 4).unwrap(), &mut Workspace::new()).unwrap();
         assert_eq!(out, [0; 8], "{backend}");
         let gemm = plan(backend, &MatRef::new(&[] as &[i8], 4, 0).unwrap()).unwrap();
+        let bottomless = MatRef::new(&[] as &[i8], usize::MAX, 0).unwrap();
+        assert!(matches!(plan(backend, &bottomless), Err(Error::Shape { .. })));
         let lhs = MatRef::new(&[1u8; 8], 2, 4).unwrap();
         let view = MatMut::with_row_stride(&mut [] as &mut [i32], 2, 0, usize::MAX).unwrap();
         gemm.run(lhs, view, &mut Workspace::new()).unwrap();
