@@ -11,6 +11,7 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
 
 /// An error must fit on a screen, whatever a file made it say.
 const MESSAGE_LIMIT: usize = 1200;
@@ -19,6 +20,11 @@ const MESSAGE_LIMIT: usize = 1200;
 pub(crate) fn error(error: &CliError) {
     // If stderr is closed, too, nobody is left to tell.
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", shortened(&error.to_string()));
+}
+
+/// Tells the user what to know before relying on a result, on stderr; in colour if that is a terminal.
+pub(crate) fn warning(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", shortened(message));
 }
 
 fn shortened(message: &str) -> String {
