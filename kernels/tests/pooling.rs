@@ -1,12 +1,11 @@
 //! Pooling of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
 use eightbit_kernels::pooling::{AverageCall, MaxCall, average, maximum};
 use eightbit_kernels::{Backend, Element, Scratch};
-use support::{Random, chosen, suite};
+use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::{Random, stage};
 
 /// A geometry all of whose windows touch the image, and its padding at the end.
 fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (PatchGeometry, [usize; 2]) {
@@ -60,7 +59,7 @@ fn check<I: Element, O: Element>(
     g: PatchGeometry,
     end: [usize; 2],
 ) -> usize {
-    let input = random.elements::<I>(g.input_len().unwrap());
+    let input = random.any_elements::<I>(g.input_len().unwrap());
     let (rows, channels) = (g.rows(), g.channels);
     let mut scratch = Scratch::new();
     // Rows with gaps, which are left alone.
@@ -107,7 +106,7 @@ fn check<I: Element, O: Element>(
             let count = if count_padding.is_some() { padded } else { values.len() };
             let sum: i32 = values.iter().map(|value| value - zero).sum();
             let steps = sum as f32 * (input_scale / (output_scale * count as f32));
-            let expected = support::target(steps, target.zero_point, target.low, target.high);
+            let expected = stage::target(steps, target.zero_point, target.low, target.high);
             assert_eq!(mean[at], O::from_low_bits(expected), "{backend} average {pixel} {channel} {g:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::indexing::{for_each_index, strides};
-use crate::{Element, Error, Tensor, TensorData};
+use crate::{Element, Error, Tensor, TensorData, quoted};
 
 /// Calls a function that is generic over the elements with the elements of the first input.
 macro_rules! by_element {
@@ -92,14 +92,16 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
         for axis in 0..dims.len() {
             let (first, size) = kept[axis];
             if size == 0 && shape[axis] > 0 && mode != "constant" {
-                return Err(args.error(format!("mode {mode:?} has nothing to repeat along axis {axis}")));
+                return Err(
+                    args.error(format!("mode {} has nothing to repeat along axis {axis}", quoted(mode)))
+                );
             }
             let source = |at: usize| {
                 let inside = source(mode, at as i64 - before[axis].max(0), size)?;
                 Ok(inside.map(|inside| inside + first as usize))
             };
             let along: Result<Vec<_>, ()> = (0..shape[axis]).map(source).collect();
-            sources.push(along.map_err(|()| args.unsupported(format!("mode {mode:?}")))?);
+            sources.push(along.map_err(|()| args.unsupported(format!("mode {}", quoted(mode))))?);
         }
         let strides = strides(dims);
         let mut result = Vec::with_capacity(count);

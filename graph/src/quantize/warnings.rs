@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{LayerError, MAX_SCALE, MIN_SCALE, Range};
-use crate::{Error, Graph, Tensor};
+use crate::{Error, Graph, Tensor, quoted};
 
 /// From so many examples on, nothing is said about their number.
 const EXAMPLES: usize = 10;
@@ -80,13 +80,15 @@ impl fmt::Display for Warning {
             ),
             Self::FlatInput { input, flat, examples } => write!(
                 f,
-                "{flat} of {examples} calibration examples are flat (input {input:?} holds one number, or one for each \
-                 channel): the ranges say nothing about real inputs; give others"
+                "{flat} of {examples} calibration examples are flat (input {} holds one number, or one for each channel): the \
+                 ranges say nothing about real inputs; give others",
+                quoted(input)
             ),
             Self::ConstantActivation { node, value, constant, others } => {
+                let (node, value) = (quoted(node), quoted(value));
                 write!(
                     f,
-                    "node {node:?}: its output {value:?} is {constant} everywhere in all calibration examples"
+                    "node {node}: its output {value} is {constant:?} everywhere in all calibration examples"
                 )?;
                 if *others > 0 {
                     write!(f, " (and {others} more)")?;
@@ -98,15 +100,19 @@ impl fmt::Display for Warning {
                     if *cut { ("large", "was cut off") } else { ("small", "became zeros or a few steps") };
                 write!(
                     f,
-                    "node {node:?}: {value:?}, at most {largest:e}, is too {what} beside the layer's other numbers and \
-                     {became}: rescale the layers of the float model"
+                    "node {}: {}, at most {largest:e}, is too {what} beside the layer's other numbers and {became}: rescale \
+                     the layers of the float model",
+                    quoted(node),
+                    quoted(value)
                 )
             }
             Self::LowSignal { node, sqnr_db, worst, worst_sqnr_db } => write!(
                 f,
-                "node {node:?}: only {sqnr_db:.1} dB of the signal are left, so the result is hardly usable; {worst:?} loses \
-                 most by itself ({worst_sqnr_db:.1} dB): give more typical examples, choose ranges by another method, or \
-                 keep the float model"
+                "node {}: only {sqnr_db:.1} dB of the signal are left, so the result is hardly usable; {} loses most by \
+                 itself ({worst_sqnr_db:.1} dB are left): give more typical examples, choose ranges by another method, or \
+                 keep the float model",
+                quoted(node),
+                quoted(worst)
             ),
         }
     }
