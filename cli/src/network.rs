@@ -1,5 +1,6 @@
 //! A network that a photo goes into and scores come out of.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
@@ -25,6 +26,8 @@ pub(crate) struct Network {
     pub(crate) bytes: usize,
     /// What the input takes.
     pub(crate) format: InputFormat,
+    /// The shapes of inputs and outputs as the file has them, some dimensions open.
+    shapes: BTreeMap<String, Vec<Option<usize>>>,
 }
 
 /// Which outputs of a network are wanted where `--output-layer` says nothing.
@@ -66,6 +69,8 @@ impl Network {
         args: &InputArgs,
         outputs: Outputs,
     ) -> Result<Self, CliError> {
+        let values = graph.inputs.iter().chain(&graph.outputs);
+        let shapes = values.map(|value| (value.name.clone(), value.shape.clone())).collect();
         choose_layers(&mut graph, name, args, outputs)?;
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
@@ -84,7 +89,21 @@ impl Network {
                 return Err(wrong(format!("output {output} is {found}: scores must be floats")));
             }
         }
-        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format })
+        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format, shapes })
+    }
+
+    /// Opens the dimensions again that the file leaves open: a photo gives them their sizes.
+    pub(crate) fn open_dimensions(&mut self) {
+        let mut is_open = false;
+        for value in self.graph.inputs.iter_mut().chain(&mut self.graph.outputs) {
+            match self.shapes.get(&value.name) {
+                Some(shape) => value.shape.clone_from(shape),
+                // A value inside the network, of which the file does not say what depends on the open dimensions.
+                None if is_open => value.shape.fill(None),
+                None => {}
+            }
+            is_open |= value.shape.contains(&None);
+        }
     }
 
     /// How many scores the first output holds.
