@@ -8,18 +8,19 @@ use prost::Message;
 use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
-use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, tensor, upgrade};
-use crate::{Attribute, Error, Graph, Names, Node, Tensor, ValueInfo, quoted};
+use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, budget, tensor, upgrade};
+use crate::{Attribute, Error, Graph, Limits, Names, Node, Tensor, ValueInfo, quoted};
 
 /// Longer names than any exporter writes; keeps errors on one screen.
 const MAX_NAME: usize = 1024;
 
-pub(super) fn graph(bytes: Bytes) -> Result<Graph, Error> {
+pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
     let size = bytes.len();
     let not_a_model = |reason: String| Error::NotAModel { format: "an ONNX", reason };
     if size == 0 {
         return Err(not_a_model("there are no bytes".to_owned()));
     }
+    budget::check(&bytes, limits)?;
     let model = ModelProto::decode(bytes)
         .map_err(|error| not_a_model(format!("of the {size} bytes read, not all decode: {error}")))?;
     // Bytes that happen to decode, or a file that ends between two fields.
