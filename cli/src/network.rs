@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
+use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, passes};
 
 use crate::args::InputArgs;
@@ -22,6 +22,8 @@ pub(crate) struct Network {
     pub(crate) bytes: usize,
     /// What the input takes.
     pub(crate) format: InputFormat,
+    /// The chosen input and output as the file has them, before the input took the shape of one photo.
+    declared: [Vec<ValueInfo>; 2],
 }
 
 impl Network {
@@ -60,6 +62,7 @@ impl Network {
         };
         choose_layers(&mut graph, &name, args)?;
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
+        let declared = [graph.inputs.clone(), graph.outputs.clone()];
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
         let of_model = |error| CliError::model(&name, error);
         let mut graph = passes::strip_unused_nodes(graph).map_err(of_model)?;
@@ -75,7 +78,13 @@ impl Network {
             let (output, found) = (&output.name, output.data_type);
             return Err(wrong(format!("output {output:?} is {found}: scores must be floats")));
         }
-        Ok(Self { name, graph, bytes, format })
+        Ok(Self { name, graph, bytes, format, declared })
+    }
+
+    /// The graph with the dimensions open that the file leaves open.
+    pub(crate) fn open_graph(&self) -> Graph {
+        let [inputs, outputs] = self.declared.clone();
+        Graph { inputs, outputs, ..self.graph.clone() }
     }
 
     /// `photo` as the network's input.
@@ -143,7 +152,12 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(),
             if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
                 return Err(missing("--output-layer", "value", name, &graph.outputs));
             }
-            graph.outputs.push(ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() });
+            let known = infer_open_shapes(graph, std::slice::from_ref(name)).ok().and_then(|mut it| it.pop());
+            graph.outputs.push(known.unwrap_or_else(|| ValueInfo {
+                name: name.clone(),
+                data_type: DataType::F32,
+                shape: Vec::new(),
+            }));
         }
         graph.outputs.retain(|output| output.name == *name);
     }

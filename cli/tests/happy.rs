@@ -2,6 +2,8 @@
 
 mod support;
 
+use eightbit_graph::Graph;
+
 use support::{command, eightbit, folder, photos, run, run_with_input, small_network, write};
 
 #[test]
@@ -232,4 +234,25 @@ fn a_closed_pipe_is_no_error() {
         let output = child.wait_with_output().expect("the program ends");
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_quantized_network_leaves_open_what_the_float_one_does() {
+    let folder = folder("open");
+    let mut float = small_network();
+    float.inputs[0].shape = vec![None, Some(3), None, None];
+    float.outputs[0].shape[0] = None;
+    for (value, axis, name) in [("photo", 0, "N"), ("photo", 2, "H"), ("photo", 3, "W"), ("logits", 0, "N")] {
+        float.dimension_names.insert((value.to_owned(), axis), name.to_owned());
+    }
+    let model = write(&folder, &float);
+    let eight_bit = folder.join("model.int8.onnx");
+    let photos = photos();
+    let [model, eight_bit, photos] = [&model, &eight_bit, &photos].map(|path| path.to_str().expect("UTF-8"));
+    eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--input-width", "32"]).ok();
+    let written = Graph::from_onnx_file(eight_bit).expect("a model");
+    assert_eq!((&written.inputs, &written.outputs), (&float.inputs, &float.outputs));
+    assert_eq!(written.dimension_names, float.dimension_names);
+    let answer = eightbit(&["label-image", "--graph", eight_bit, "--input-width", "48", "--top", "1"]).ok();
+    assert!(answer.contains("eight-bit"), "{answer}");
 }

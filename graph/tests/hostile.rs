@@ -102,8 +102,22 @@ fn channels_that_are_not_there_sum_to_the_bias() {
 
 #[test]
 fn windows_cost_what_lies_on_the_image() {
-    for name in ["avgpool_kernel_2p28.onnx", "time_avg.onnx"] {
-        let [executor, plain] = both(&file(name)).map(|result| result.expect("an answer"));
+    let size = 1i64 << 30;
+    let pool = |op: &str| {
+        Node::new("n", op, &["x"], &["y"])
+            .with("kernel_shape", vec![size, size])
+            .with("pads", vec![size - 1; 4])
+            .with("strides", vec![size / 4; 2])
+    };
+    let float = |op: &str| graph(&[1, 2, 8, 8], vec![pool(op)]);
+    let padded = graph(&[1, 2, 8, 8], vec![pool("AveragePool").with("count_include_pad", 1)]);
+    for (name, graph) in [
+        ("a kernel of 2^28", file("avgpool_kernel_2p28.onnx")),
+        ("mean", float("AveragePool")),
+        ("mean with padding", padded),
+        ("maximum", float("MaxPool")),
+    ] {
+        let [executor, plain] = both(&graph).map(|result| result.expect("an answer"));
         for (a, b) in executor.iter().zip(&plain) {
             for (a, b) in a.as_f32().expect("f32").iter().zip(b.as_f32().expect("f32")) {
                 assert!((a - b).abs() <= 1e-5 * b.abs(), "{name}: {a}, by the operators' meaning {b}");
@@ -111,13 +125,6 @@ fn windows_cost_what_lies_on_the_image() {
         }
     }
     // On bytes, too, where the kernels look at every tap.
-    let size = 1i64 << 30;
-    let pool = |op: &str| {
-        Node::new("n", op, &["x"], &["y"])
-            .with("kernel_shape", vec![size, size])
-            .with("pads", vec![size - 1; 4])
-            .with("strides", vec![size / 2; 2])
-    };
     let mut bytes = graph(&[1, 1, 2, 2], vec![pool("MaxPool")]);
     bytes.inputs[0].data_type = DataType::U8;
     let x = Tensor::new([1, 1, 2, 2], vec![3u8, 9, 4, 1]).expect("four");

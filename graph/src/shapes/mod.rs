@@ -5,12 +5,14 @@
 mod arrange;
 mod bytes;
 mod combine;
+mod open;
 mod rules;
 mod window;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use arrange::shape_value;
+pub use open::infer_open_shapes;
 pub use window::Window;
 pub(crate) use window::kernel_shape;
 
