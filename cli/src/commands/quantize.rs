@@ -28,13 +28,11 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     // Minutes of work come later.
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let output = OutputFile::prepare(&args.output, sources)?;
-    let mut network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
+    let network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
     if network.is_eight_bit() {
         let reason = format!("{}: the network is eight-bit already: give the float one", network.name);
         return Err(CliError::Invalid(reason));
     }
-    // The file that is written takes what the one that was read takes.
-    network.open_dimensions();
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
     let (graph, report) = calibration.quantize(&network)?;
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.name, error))?;
