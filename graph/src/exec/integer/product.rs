@@ -75,11 +75,11 @@ pub(super) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
 }
 
-/// `weights`, `zeros`, `bias` are indices of inputs.
+/// `weights`, `zeros_index`, `bias_input` are indices of inputs.
 fn planned_convolution(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros_index, bias]: [usize; 3],
+    [weights, zeros_index, bias_input]: [usize; 3],
     x_zero: i32,
     stage: &Stage,
 ) -> Result<bool, Error> {
@@ -91,10 +91,14 @@ fn planned_convolution(
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels;
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias, channels))
+        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
         return Ok(false);
     };
+    // A convolution has no other bias than one for each channel.
+    if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
+        return Ok(false);
+    }
     let x_type = builder.type_of(node.required_input(0)?)?.data_type;
     let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
     let taps = shape.kernel[0] * shape.kernel[1];
