@@ -8,7 +8,7 @@ use super::scratch::{Depth, ScratchMap, Strip, StripRows, depth_of};
 use super::small;
 use super::tiling::{choose, fitting, longest_strip};
 use super::{
-    GemmTable, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows, Tiling, TilingMemo,
+    Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Stage, Tile, TileRows, Tiling, TilingMemo, Variant,
 };
 use crate::{Backend, OutputElement, Scratch};
 
@@ -55,7 +55,7 @@ impl Border<'_> {
 /// the backend does not read them.
 #[must_use]
 pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
-    let gemm = panels.table(backend)?;
+    let gemm = panels.variant(backend)?;
     gemm.tiles.iter().try_fold(0, |most: usize, tile| {
         let strip = longest_strip(tile, panels.depth());
         let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels, tile.rows, strip)?;
@@ -70,7 +70,7 @@ pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
 /// If the operands' shapes do not fit each other, the panels are not in the backend's layout, `T` is not what the stage
 /// writes, or the block's first column is not on a panel's border.
 pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scratch: &mut Scratch) {
-    let gemm = call.panels.table(call.backend).expect("panels of a layout that the backend reads");
+    let gemm = call.panels.variant(call.backend).expect("panels of a layout that the backend reads");
     check(call, &out);
     if out.rows() == 0 || out.columns() == 0 {
         return;
@@ -83,14 +83,14 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
     }
     let panels = call.panels;
     let addressing = addressing(gemm, &call.lhs, panels);
-    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.group));
+    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.k_group));
     // Factors by row belong to consecutive rows, which those of a region are not.
     let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
     let (start, end) = (out.first_row(), out.first_row() + out.rows());
     let mut pass = |region: &Region, first: Cursor, rows: usize| {
         let panel_count = out.columns().div_ceil(PANEL);
         let depth = &depth_of(&call.lhs, panels, region);
-        let groups = depth.groups(gemm.layout.group);
+        let groups = depth.groups(gemm.layout.k_group);
         let tiling = match call.memo {
             Some(memo) if skip == Skip::Nothing => memo.choose(gemm, rows, panel_count, panels, groups),
             _ => choose(gemm, rows, panel_count, panels, groups).0,
@@ -114,7 +114,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, mut out: OutputBlock<'_, T>, scrat
 
 /// How rows are found.
 #[inline]
-pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
+pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
         LhsForm::Words { .. } => super::words::addressing(lhs, panels),
         LhsForm::Bytes { .. } => lhs.addressing(panels.segments(), panels.segment_len()),
@@ -151,7 +151,7 @@ fn check<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) {
 /// The computation of a region's rows in a block of the output.
 struct Pass<'a> {
     call: &'a Call<'a>,
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     addressing: Addressing,
     region: &'a Region,
     /// The region's first pixel in the block, and how many there are.

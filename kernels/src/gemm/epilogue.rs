@@ -56,7 +56,7 @@ pub(crate) unsafe trait Finish {
 ///
 /// # Safety
 ///
-/// As [`TileFn`](super::TileFn): the features of `S`, and the tile's pointers.
+/// As [`TileFn`](super::variant::TileFn): the features of `S`, and the tile's pointers.
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
     // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and as many scales and

@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use super::driver::{Call, Place, compute};
 use super::scratch::{Depth, Slots, Strip};
 use super::tiling::{STRIP_BYTES, fitting};
-use super::{ByteRows, GemmTable, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, TileRows};
+use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, OutputBlock, PANEL, PackedPanels, TileRows, Variant};
 use crate::{OutputElement, Scratch};
 
 /// Tiles one below the other, at most.
@@ -22,7 +22,7 @@ const MAX_WORDS: usize = STRIP_BYTES / 2;
 /// as equal as they can be.
 #[inline]
 pub(super) fn tile(
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
     panels: &PackedPanels,
@@ -60,7 +60,7 @@ fn word_row(depth: usize) -> usize {
 #[inline]
 pub(super) unsafe fn run<T: OutputElement>(
     call: &Call<'_>,
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     matrix: &MatrixRows<'_>,
     out: &mut OutputBlock<'_, T>,
     scratch: &mut Scratch,
@@ -105,7 +105,7 @@ pub(super) unsafe fn run<T: OutputElement>(
 #[inline]
 unsafe fn tiles<T: OutputElement>(
     call: &Call<'_>,
-    gemm: &GemmTable,
+    gemm: &Variant,
     tile_rows: &'static TileRows,
     matrix: &MatrixRows<'_>,
     first: usize,
