@@ -42,9 +42,11 @@ mod simd;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
 mod vector_ops;
+mod window;
 
 pub use backend::{BackendError, ENVIRONMENT_VARIABLE};
 pub use element::{Element, ElementType, Elements, OutputElement};
 pub use entry::Backend;
-pub use memory::{Bytes, Scratch};
+pub use memory::{Bytes, Owner, Scratch};
 pub use registered::{DepthwiseVariant, GemmVariant, Registered};
+pub use window::{PatchGeometry, Window2d};
