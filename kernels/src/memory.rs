@@ -138,8 +138,8 @@ impl Bytes {
     #[inline]
     pub fn within<'a>(&'a self, owner: Owner<'a>) -> Option<&'a [u8]> {
         match &self.0 {
-            // SAFETY: a Line is 64 initialized bytes without padding, and `len ≤ 64 · lines.len()` by construction.
             Repr::Owned { lines, len } => {
+                // SAFETY: a Line is 64 initialized bytes without padding, and `len ≤ 64 · lines.len()` by construction.
                 Some(unsafe { core::slice::from_raw_parts(lines.as_ptr().cast(), *len) })
             }
             // The sum was checked when they were shared.
