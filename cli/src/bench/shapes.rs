@@ -7,17 +7,10 @@ use eightbit::{Conv2dShape, Padding};
 
 use crate::error::CliError;
 
-/// A file of `benches/peers`.
-macro_rules! shape_file {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers/", $name))
-    };
-}
-
 /// The matrix multiplications that are measured when no file is given.
-pub(crate) const GEMM: &str = shape_file!("shapes_gemm.txt");
+pub(crate) const GEMM: &str = include_str!("shapes_gemm.txt");
 /// The convolutions that are measured when no file is given.
-pub(crate) const CONV: &str = shape_file!("shapes_conv.txt");
+pub(crate) const CONV: &str = include_str!("shapes_conv.txt");
 
 /// No matrix or image of a benchmark may have more elements.
 const ELEMENT_LIMIT: usize = 1 << 30;

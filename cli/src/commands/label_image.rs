@@ -29,7 +29,7 @@ struct Reply<'a> {
 pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     // What needs little time and may be wrong comes first.
     let (photo, photo_name) = match &args.image {
-        None => (Photo::builtin(builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
+        None => (Photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
         Some(path) => (Photo::read(path)?, path.display().to_string()),
     };
     let labels = args.labels.as_deref().map(Labels::read).transpose()?;
