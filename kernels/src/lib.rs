@@ -29,6 +29,7 @@ extern crate std;
 
 mod ahead;
 mod backend;
+mod byte_range;
 pub mod depthwise;
 mod element;
 pub mod elementwise;

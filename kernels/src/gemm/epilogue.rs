@@ -34,20 +34,6 @@ macro_rules! put_words {
     };
 }
 
-/// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
-///
-/// # Safety
-///
-/// [`finish_in_memory`](Self::finish_in_memory) is [`in_memory`], compiled for the ISA's features.
-pub(crate) unsafe trait Finish {
-    /// [`in_memory`]. It must not be inlined: it is compiled once, where [`finish`] is a part of every tile.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile);
-}
-
 /// Takes the accumulators of a tile (without the initial ones) through its stage and stores them. Those of a whole tile
 /// stay in registers; those of a partial one, and of fixed-point arithmetic, go through memory, in a loop that takes
 /// little code.

@@ -24,6 +24,7 @@ pub mod coverage;
 pub(crate) mod dot4;
 mod driver;
 mod epilogue;
+mod layout;
 mod output;
 mod panels;
 mod regions;
@@ -38,16 +39,16 @@ mod words;
 
 pub use call::{Border, Call};
 pub use driver::{run, scratch_bytes};
+pub use layout::{Layout, PANEL};
 pub use output::OutputBlock;
 pub use panels::{Activations, MAX_EMPTY_COLUMNS, PackedPanels, PanelError, Panels, WeightView};
 pub use regions::Skip;
 pub use rows::{Lhs, MatrixRows, PatchRows, Patches};
 pub use stage::Stage;
 pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
-pub use variant::{Layout, PANEL};
 
-pub(crate) use epilogue::{Finish, finish, for_each_row, in_memory};
+pub(crate) use epilogue::{finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;
-pub(crate) use tile::{LhsStep, OutStep, Tile, down};
+pub(crate) use tile::{Finish, LhsStep, OutStep, Tile, down};
 pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};

@@ -1,7 +1,7 @@
 //! A tile of work, as the driver describes it to a kernel.
 
+use super::layout::PANEL;
 use super::stage::RawStage;
-use super::variant::PANEL;
 
 /// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down a strip of them, which
 /// read the same panels: [`move_down`](Self::move_down).
@@ -145,4 +145,19 @@ pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)
         }
         tile.move_down::<R>();
     }
+}
+
+/// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
+///
+/// # Safety
+///
+/// [`finish_in_memory`](Self::finish_in_memory) is [`in_memory`](super::in_memory), compiled for the ISA's features.
+pub(crate) unsafe trait Finish {
+    /// [`in_memory`](super::in_memory). It must not be inlined: it is compiled once, where [`finish`](super::finish) is a part of
+    /// every tile.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile);
 }

@@ -1,9 +1,7 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::Tile;
-
-/// Columns of a packed panel: with eight bits a weight, 64 bytes hold a group of four depths of all of them.
-pub const PANEL: usize = 16;
+use super::layout::Layout;
+use super::tile::Tile;
 
 /// One way of a backend to multiply. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -19,38 +17,6 @@ pub(crate) struct Variant {
     pub(crate) tiles: &'static [TileRows],
     /// What they take: the choice among them rests on it.
     pub(crate) cost: TileCost,
-}
-
-/// The order of the bytes of a panel: `[segment][⌈length / k_group⌉][columns][k_group]`, padded with zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// The layout's name in saved weights: it never changes its meaning.
-    pub name: &'static str,
-    /// Consecutive depths kept together for one column: a power of two.
-    pub k_group: usize,
-    /// Columns of a panel.
-    pub columns: usize,
-    /// Bits of a weight.
-    pub bits: usize,
-}
-
-impl Layout {
-    /// Panels of [`PANEL`] columns of bytes.
-    pub(crate) const fn bytes(name: &'static str, k_group: usize) -> Layout {
-        Layout { name, k_group, columns: PANEL, bits: 8 }
-    }
-
-    /// Groups of two depths: what instructions want that add two products in a lane.
-    pub(crate) const GROUPS_OF_2: Layout = Layout::bytes("i8-group2", 2);
-
-    /// Groups of four depths: what instructions want that add four products in a lane.
-    pub(crate) const GROUPS_OF_4: Layout = Layout::bytes("i8-group4", 4);
-
-    /// Bytes that one group of depths takes in a panel.
-    #[inline]
-    pub(crate) const fn group_bytes(&self) -> usize {
-        self.columns * self.k_group * self.bits / 8
-    }
 }
 
 /// Something that is true of some weights only. Packing finds it out from the weights, and loading from the packed bytes, so

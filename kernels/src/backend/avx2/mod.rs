@@ -13,7 +13,6 @@ use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
 pub(crate) use lookup::LOOKUP;
-pub(crate) use ops::VECTOR_OPS;
 pub(crate) use simd::Avx2;
 
 /// The depthwise kernels, for this backend and those that add other instructions to AVX2.
@@ -26,7 +25,7 @@ pub(crate) const ENTRY: Entry = Entry {
     features: cpu_features!("avx2", "fma"),
     gemm: &[pair_safe::VARIANT, words::VARIANT],
     depthwise: DEPTHWISE,
-    ops: &VECTOR_OPS,
+    ops: &ops::VECTOR_OPS,
     peak: &[
         sequence!(
             ["vpmaddwd", "vpaddd"],

@@ -2,7 +2,8 @@
 
 use core::arch::x86_64::*;
 
-use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
+use crate::byte_range::ByteRange;
+use crate::simd::{ByteLimits, Simd, array_of, store_first_of};
 
 /// 2²³: the integers from it to twice it are the floats there.
 const EXACT: f32 = 8_388_608.0;

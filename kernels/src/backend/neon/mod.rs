@@ -12,7 +12,6 @@ use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
 pub(crate) use load::load_first;
-pub(crate) use ops::VECTOR_OPS;
 pub(crate) use simd::Neon;
 
 /// What the registry knows of the backend.

@@ -2,7 +2,8 @@
 
 use core::arch::aarch64::*;
 
-use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
+use crate::byte_range::ByteRange;
+use crate::simd::{ByteLimits, Simd, array_of, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]

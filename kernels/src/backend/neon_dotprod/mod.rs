@@ -4,7 +4,6 @@ mod depthwise;
 mod gemm;
 
 use crate::backend::neon;
-use crate::depthwise::DepthwiseKernel;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 
@@ -14,7 +13,7 @@ pub(crate) const ENTRY: Entry = Entry {
     purpose: "ARM since about 2018",
     features: cpu_features!("neon", "dotprod"),
     gemm: &[gemm::VARIANT],
-    depthwise: &DEPTHWISE,
+    depthwise: &[&depthwise::KERNEL, neon::DEPTHWISE[0], neon::DEPTHWISE[1]],
     peak: &[sequence!(
         ["sdot"],
         128,
@@ -25,7 +24,3 @@ pub(crate) const ENTRY: Entry = Entry {
     )],
     ..neon::ENTRY
 };
-
-/// The depthwise kernels, for the backend with matrix products, too.
-pub(crate) static DEPTHWISE: [&DepthwiseKernel; 3] =
-    [&depthwise::KERNEL, neon::DEPTHWISE[0], neon::DEPTHWISE[1]];

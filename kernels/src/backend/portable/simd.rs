@@ -2,7 +2,8 @@
 
 use wide::{f32x4, i32x4, u16x8};
 
-use crate::simd::{ByteLimits, ByteRange, Simd, array_of, store_first_of};
+use crate::byte_range::ByteRange;
+use crate::simd::{ByteLimits, Simd, array_of, store_first_of};
 
 /// The token.
 #[derive(Clone, Copy)]

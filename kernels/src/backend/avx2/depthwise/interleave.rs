@@ -3,8 +3,10 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
-use super::BLOCK;
 use crate::depthwise::Group;
+
+/// Channels of a block: the 32-bit lanes of a vector.
+pub(super) const BLOCK: usize = 8;
 
 /// Widens a pair of rows; of two blocks at a time where they are neighbours.
 #[target_feature(enable = "avx2")]

@@ -10,15 +10,12 @@ mod steps;
 
 use core::arch::x86_64::*;
 
-use self::interleave::{interleave, pair, single};
+use self::interleave::{BLOCK, interleave, pair, single};
 use self::steps::{Place, Sums, ToBytes, five_columns, three_columns};
 use super::Avx2;
 use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Row};
 use crate::gemm::{RawStage, finish};
 use crate::simd::{ByteLimits, Simd};
-
-/// Channels of a block: the 32-bit lanes of a vector.
-const BLOCK: usize = 8;
 
 pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i16x2-block8",
