@@ -9,7 +9,8 @@ export CARGO_PROFILE_DEV_DEBUG=0 # These builds are run once, by no debugger.
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 packages=$target/package
 rm -rf "$packages"
-cargo package --workspace --locked --allow-dirty
+# The crate that tests share is for this repository alone.
+cargo package --workspace --exclude eightbit-testing --locked --allow-dirty
 
 # The registry takes 10 MiB. The built-in network alone is more, so its crate needs the limit that is granted on request.
 for file in "$packages"/*.crate; do

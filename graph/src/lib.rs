@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod escape;
 mod exec;
 mod ir;
 mod names;
@@ -13,13 +14,16 @@ mod onnx;
 pub mod ops;
 pub mod passes;
 pub mod quantize;
+mod read;
 pub mod shapes;
 mod tensor;
 mod topology;
 
 pub use error::Error;
+pub use escape::{escaped, quoted};
 pub use exec::{Executor, ExecutorOptions, StepTime};
 pub use ir::{Attribute, Graph, Node, ValueInfo};
 pub use names::Names;
 pub use onnx::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
+pub use read::read_limited;
 pub use tensor::{DataType, Element, Tensor, TensorData, element_count};

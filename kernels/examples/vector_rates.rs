@@ -9,6 +9,7 @@ use eightbit_kernels::elementwise::{self, AddCall, MulCall, RequantizeCall, Targ
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
 use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::{Fill, Random};
 
 /// Bytes that a call reads and writes, for each level of memory.
 const SIZES: [(&str, usize); 4] = [("L1", 20 << 10), ("L2", 256 << 10), ("L3", 6 << 20), ("DRAM", 192 << 20)];
@@ -119,13 +120,7 @@ impl Case<'_> {
 }
 
 fn bytes(len: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as u8
-        })
-        .collect()
+    Random(1).bytes(Fill::Random, len)
 }
 
 const TARGET: Target = Target { zero_point: 3, low: 0, high: 255 };

@@ -1,11 +1,10 @@
 //! Depthwise kernels of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, in_bands, run, scratch_bytes};
 use eightbit_kernels::gemm::{OutputBlock, Stage};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
-use support::{Random, chosen, suite};
+use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::{Random, stage};
 
 struct Case {
     window: Window2d,
@@ -60,10 +59,10 @@ impl Case {
             .collect();
         Case {
             window,
-            input: random.bytes(window.input_len()),
+            input: random.any_bytes(window.input_len()),
             signed,
             input_zero: zero(random, signed),
-            weights: random.bytes(channels * kernel[0] * kernel[1]),
+            weights: random.any_bytes(channels * kernel[0] * kernel[1]),
             weights_signed,
             weight_zeros,
             bias: (random.below(3) > 0).then(|| (0..channels).map(|_| random.next() as i32 >> 8).collect()),
@@ -121,7 +120,7 @@ impl Case {
         packed: &PackedTaps,
         accumulators: &[i32],
         stage: Stage<'_>,
-        bits: fn(T) -> u32,
+        bits: fn(T) -> i32,
         random: &mut Random,
     ) {
         let g = self.window;
@@ -153,7 +152,7 @@ impl Case {
             for channel in 0..channels {
                 let acc = accumulators[pixel * channels + channel];
                 let before = if runs == 2 { acc } else { 0 };
-                let expected = support::stage(&stage, acc, channel, before);
+                let expected = stage::expected(&stage, acc, before, pixel, channel);
                 let found = bits(out[pixel * stride + channel]);
                 assert_eq!(
                     found,
@@ -189,7 +188,7 @@ impl Case {
         for packed in [&packed, &saved] {
             for accumulate in [false, true] {
                 let stage = Stage::Accumulators { accumulate };
-                self.check::<i32>(backend, packed, &accumulators, stage, i32::cast_unsigned, random);
+                self.check::<i32>(backend, packed, &accumulators, stage, |x| x, random);
                 count += 1;
             }
             for clamped in [false, true] {
@@ -197,7 +196,7 @@ impl Case {
                 let (low, high) = range((0, 255));
                 let (zero_point, output) = (random.zero_point::<u8>(), ElementType::U8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
                 let stage = Stage::RequantizeFixed {
                     multiplier: &multiplier,
                     shift: &shift,
@@ -206,22 +205,22 @@ impl Case {
                     high,
                     output,
                 };
-                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
                 let (low, high) = range((-128, 127));
                 let (zero_point, output) = (random.zero_point::<i8>(), ElementType::I8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<i8>(
+                self.check::<i8>(backend, packed, &accumulators, stage, i32::from, random);
+                let bias = clamped.then_some(&bias[..]);
+                let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
+                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
+                self.check::<f32>(
                     backend,
                     packed,
                     &accumulators,
                     stage,
-                    |x| u32::from(x.cast_unsigned()),
+                    |x| x.to_bits().cast_signed(),
                     random,
                 );
-                let bias = clamped.then_some(&bias[..]);
-                let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
-                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
-                self.check::<f32>(backend, packed, &accumulators, stage, f32::to_bits, random);
                 count += 4;
             }
         }
@@ -349,7 +348,7 @@ fn depthwise_far_taps() {
                 ..*case.window
             };
             case.window = Window2d::new(geometry).unwrap();
-            case.input = random.bytes(case.window.input_len());
+            case.input = random.any_bytes(case.window.input_len());
             count += case.check_all(backend, &mut random);
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
             assert!(scratch_bytes(&packed, &case.window).unwrap() <= 1 << 20);

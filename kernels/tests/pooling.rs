@@ -1,12 +1,11 @@
 //! Pooling of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{AverageCall, MaxCall, average, maximum};
 use eightbit_kernels::{Backend, Element, PatchGeometry, Scratch, Window2d};
-use support::{Random, chosen, suite};
+use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::{Random, stage};
 
 /// A geometry all of whose windows touch the image, and its padding at the end.
 fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (Window2d, [usize; 2]) {
@@ -59,7 +58,7 @@ fn check<I: Element, O: Element>(
     g: Window2d,
     end: [usize; 2],
 ) -> usize {
-    let input = random.elements::<I>(g.input_len());
+    let input = random.any_elements::<I>(g.input_len());
     let (rows, channels) = (g.rows(), g.channels);
     let mut scratch = Scratch::new();
     // Rows with gaps, which are left alone.
@@ -106,7 +105,7 @@ fn check<I: Element, O: Element>(
             let count = if count_padding.is_some() { padded } else { values.len() };
             let sum: i32 = values.iter().map(|value| value - zero).sum();
             let steps = sum as f32 * (input_scale / (output_scale * count as f32));
-            let expected = support::target(steps, target.zero_point, target.low, target.high);
+            let expected = stage::target(steps, target.zero_point, target.low, target.high);
             assert_eq!(mean[at], O::from_low_bits(expected), "{backend} average {pixel} {channel} {g:?}");
         }
     }

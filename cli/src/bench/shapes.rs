@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use eightbit::{Conv2dShape, Padding};
+use eightbit_graph::escaped;
 
 use crate::error::CliError;
 
@@ -83,7 +84,7 @@ fn parse<T, const N: usize>(
         let class = if words.len() == N + 1 { words.pop() } else { None };
         let numbers: Option<Vec<usize>> = words.iter().map(|word| word.parse().ok()).collect();
         // A comma would end the column of a CSV line.
-        let plain = |word: &str| word.replace(',', ";");
+        let plain = |word: &str| escaped(word).to_string().replace(',', ";");
         let shape = numbers
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
             .filter(|_| class.is_none_or(|class| class.parse::<usize>().is_err()))

@@ -9,7 +9,7 @@ use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
 use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, tensor, upgrade};
-use crate::{Attribute, Error, Graph, Names, Node, Tensor, ValueInfo};
+use crate::{Attribute, Error, Graph, Names, Node, Tensor, ValueInfo, quoted};
 
 /// Longer names than any exporter writes; keeps errors on one screen.
 const MAX_NAME: usize = 1024;
@@ -118,13 +118,13 @@ fn constant(proto: TensorProto) -> Result<(String, Tensor), Error> {
     if name.is_empty() {
         return Err(Error::model("initializer", "it has no name"));
     }
-    let tensor = tensor::from_proto(proto, &format!("initializer {name:?}"))?;
+    let tensor = tensor::from_proto(proto, &format!("initializer {}", quoted(&name)))?;
     Ok((name, tensor))
 }
 
 fn value(proto: ValueInfoProto) -> Result<ValueInfo, Error> {
     let name = checked(proto.name, "graph input or output")?;
-    let what = format!("value {name:?}");
+    let what = format!("value {}", quoted(&name));
     let Some(kind) = proto.kind else {
         return Err(Error::model(what, "an input or output of the graph needs a type"));
     };
@@ -192,11 +192,12 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
         String::from_utf8(bytes.into()).map_err(|_| Error::attribute(node, name.clone(), "is not UTF-8"))
     };
     Ok(match proto.kind {
-        attribute_type::FLOAT => Attribute::Float(proto.f),
-        attribute_type::INT => Attribute::Int(proto.i),
-        attribute_type::STRING => Attribute::String(text(proto.s)?),
+        // Writers that know the schema of proto3 alone leave out what is 0.
+        attribute_type::FLOAT => Attribute::Float(proto.f.unwrap_or_default()),
+        attribute_type::INT => Attribute::Int(proto.i.unwrap_or_default()),
+        attribute_type::STRING => Attribute::String(text(proto.s.unwrap_or_default())?),
         attribute_type::TENSOR => {
-            let what = format!("attribute {name:?} of node {:?}", node.name);
+            let what = format!("attribute {} of node {}", quoted(&name), quoted(&node.name));
             let proto = proto.t.ok_or_else(|| Error::model(what.as_str(), "its tensor is missing"))?;
             Attribute::Tensor(tensor::from_proto(proto, &what)?)
         }
@@ -209,12 +210,16 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
             return Err(Error::unsupported(
                 node,
                 format!(
-                    "attribute {name:?} is a subgraph; operators with subgraphs (If, Loop, Scan) do not run here"
+                    "attribute {} is a subgraph; operators with subgraphs (If, Loop, Scan) do not run here",
+                    quoted(&name)
                 ),
             ));
         }
         other => {
-            return Err(Error::unsupported(node, format!("attribute {name:?} is of type number {other}")));
+            return Err(Error::unsupported(
+                node,
+                format!("attribute {} is of type number {other}", quoted(&name)),
+            ));
         }
     })
 }

@@ -11,13 +11,11 @@ mod proto;
 mod tensor;
 mod upgrade;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::{DataType, Error, Graph};
+use crate::{DataType, Error, Graph, read_limited};
 
 /// The oldest operator set that can be read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -46,20 +44,9 @@ impl Graph {
         import::graph(Bytes::copy_from_slice(bytes))
     }
 
-    /// Reads an ONNX file; errors as [`Graph::from_onnx_bytes`], and [`Error::Io`].
+    /// Reads an ONNX file; errors as [`Graph::from_onnx_bytes`] and [`read_limited`].
     pub fn from_onnx_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::read(path, source))?;
-        let mut bytes = Vec::new();
-        // The limit also ends reading from a pipe or a device that never does.
-        file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(|source| Error::read(path, source))?;
-        if bytes.len() as u64 > MAX_FILE_SIZE {
-            return Err(Error::unsupported_model(
-                path.display().to_string(),
-                "a model file larger than 2 GiB",
-            ));
-        }
-        import::graph(bytes.into())
+        import::graph(read_limited(path, MAX_FILE_SIZE)?.into())
     }
 
     /// Writes a serialized ONNX model, its nodes in execution order and its constants by name, so that equal

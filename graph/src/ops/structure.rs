@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::indexing::{Offsets, strides};
-use crate::{Attribute, DataType, Element, Error, Tensor, TensorData};
+use crate::{Attribute, DataType, Element, Error, Tensor, TensorData, quoted};
 
 /// The identity, and a mask of what was kept: everything. Training, which drops elements at random, is not done here.
 pub(super) fn dropout(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
@@ -29,7 +29,7 @@ pub(super) fn constant(args: &Arguments<'_>) -> Result<Tensor, Error> {
         ("value_int", &Attribute::Int(value)) => Ok(Tensor::scalar(value)),
         ("value_floats", Attribute::Floats(values)) => Ok(Tensor::vector(values.as_slice())),
         ("value_ints", Attribute::Ints(values)) => Ok(Tensor::vector(values.as_slice())),
-        _ => Err(args.unsupported(format!("a constant given as {name:?}, {}", value.kind()))),
+        _ => Err(args.unsupported(format!("a constant given as {}, {}", quoted(name), value.kind()))),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::quantize::{
     Plan, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel, weight_axis,
 };
-use crate::{DataType, Error, Graph, Names, Node, Tensor};
+use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
 /// Replaces the weights and biases of the nodes that `plan` quantizes by integers, each read through a
 /// `DequantizeLinear`.
@@ -54,7 +54,9 @@ impl Writer {
         let input = node.required_input(0)?;
         let input_scale = plan
             .parameters(input)
-            .ok_or_else(|| Error::node(node, format!("the plan has no scale for its input {input:?}")))?
+            .ok_or_else(|| {
+                Error::node(node, format!("the plan has no scale for its input {}", quoted(input)))
+            })?
             .scale;
         let axis = weight_axis(node)?;
         let weights_name = node.required_input(1)?.to_owned();
@@ -124,7 +126,7 @@ impl Writer {
 }
 
 fn constant<'a>(node: &Node, graph: &'a Graph, name: &str) -> Result<&'a Tensor, Error> {
-    graph.constants.get(name).ok_or_else(|| Error::node(node, format!("{name:?} is not constant")))
+    graph.constants.get(name).ok_or_else(|| Error::node(node, format!("{} is not constant", quoted(name))))
 }
 
 fn scaled(tensor: &Tensor, factor: f32) -> Result<Cow<'_, Tensor>, Error> {
@@ -146,7 +148,7 @@ fn one_per_channel(bias: &Tensor, channels: usize, factor: f32) -> Result<Vec<f3
 
 /// `error` about a tensor, with the names of the node and the tensor.
 fn of_tensor(node: &Node, what: &str, name: &str, error: Error) -> Error {
-    Error::node(node, format!("{what} {name:?}: {error}"))
+    Error::node(node, format!("{what} {}: {error}", quoted(name)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::measure::Meter;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
-use crate::{Error, Graph, Tensor, passes};
+use crate::{Error, Graph, Tensor, passes, quoted};
 
 /// How [`quantize`] goes about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +114,8 @@ fn check_weights(graph: &Graph) -> Result<(), Error> {
                 return Err(Error::node(
                     node,
                     format!(
-                        "weights {name:?}: element {index} is {}: train or export the model again",
+                        "weights {}: element {index} is {}: train or export the model again",
+                        quoted(name),
                         values[index]
                     ),
                 ));

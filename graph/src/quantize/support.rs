@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{DataType, Error, Graph, Node};
+use crate::{DataType, Error, Graph, Node, escaped, quoted};
 
 /// How an operator takes part in an eight-bit graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,11 @@ fn stays<T>(reason: impl Into<String>) -> Result<Result<T, String>, Error> {
 /// How `node` takes part, or why it does not.
 pub(super) fn kind(node: &Node, values: &Values) -> Result<Result<Kind, String>, Error> {
     if !node.domain.is_empty() {
-        return stays(format!("no eight-bit kernel for {} of domain {:?}", node.op, node.domain));
+        return stays(format!(
+            "no eight-bit kernel for {} of domain {}",
+            escaped(&node.op),
+            quoted(&node.domain)
+        ));
     }
     let kind = match node.op.as_str() {
         "Conv" | "MatMul" | "Gemm" => match values.why_no_weights(node)? {
@@ -58,7 +62,7 @@ pub(super) fn kind(node: &Node, values: &Values) -> Result<Result<Kind, String>,
         match values.data_type(input) {
             Some(DataType::F32) => {}
             Some(other) => return stays(format!("it works on {other} values")),
-            None => return stays(format!("the type of {input:?} is not known")),
+            None => return stays(format!("the type of {} is not known", quoted(input))),
         }
         any |= !values.is_constant(input);
     }

@@ -14,7 +14,7 @@ pub(crate) use arrange::shape_value;
 pub use window::Window;
 pub(crate) use window::kernel_shape;
 
-use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, element_count};
+use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, element_count, quoted};
 
 /// What shape inference needs to know beyond the graph.
 #[derive(Clone, Debug)]
@@ -168,7 +168,10 @@ impl<'a> Inputs<'a> {
             }
             // An output that its node does not have: more names than the operator gives.
             types.get(name).map(Some).ok_or_else(|| {
-                Error::node(node, format!("reads {name:?}, an output that its operator does not give"))
+                Error::node(
+                    node,
+                    format!("reads {}, an output that its operator does not give", quoted(name)),
+                )
             })
         };
         let types = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
@@ -194,7 +197,7 @@ impl<'a> Inputs<'a> {
         let Some(tensor) = constant else {
             return Err(Error::unsupported(
                 self.node,
-                format!("input {index} ({name:?}) decides a shape and is not a constant"),
+                format!("input {index} ({}) decides a shape and is not a constant", quoted(name)),
             ));
         };
         tensor.as_i64().map(Some).map_err(|error| error.in_value(name))

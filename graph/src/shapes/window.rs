@@ -1,6 +1,6 @@
 //! Where the windows of convolutions and pools lie.
 
-use crate::{Error, Node};
+use crate::{Error, Node, quoted};
 
 /// The resolved attributes of a convolution or a pool; one entry per spatial axis, outermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Window {
                 return Err(Error::attribute(
                     node,
                     "auto_pad",
-                    format!("{other:?} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER"),
+                    format!("{} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER", quoted(other)),
                 ));
             }
         }
