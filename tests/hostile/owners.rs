@@ -42,7 +42,7 @@ impl Fickle {
 /// kernels.
 enum Plan {
     Gemm(Gemm),
-    Conv(Conv2d),
+    Conv(Box<Conv2d>),
 }
 
 const SHAPES: [Conv2dShape; 5] = [
@@ -78,7 +78,7 @@ impl Plan {
             None => Plan::Gemm(Gemm::new(packed, ElementType::U8, 2, None, &Stage::ACCUMULATORS)?),
             Some(shape) => {
                 let stage = &Stage::ACCUMULATORS;
-                Plan::Conv(Conv2d::new(*shape, packed, ElementType::U8, 2, None, stage)?)
+                Plan::Conv(Box::new(Conv2d::new(*shape, packed, ElementType::U8, 2, None, stage)?))
             }
         })
     }
