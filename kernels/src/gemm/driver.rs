@@ -9,16 +9,14 @@ use super::rows::Addressing;
 use super::scratch::{Depth, ScratchMap, Strip, StripRows, depth_of};
 use super::small;
 use super::tiling::{choose, fitting, longest_strip};
-use super::{
-    Call, GemmTable, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Patches, Tile, TileRows, Tiling,
-};
+use super::{Call, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Patches, Tile, TileRows, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
 #[must_use]
 pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
-    let gemm = panels.table(backend)?;
+    let gemm = panels.variant(backend)?;
     if panels.columns() == 0 {
         return Some(0);
     }
@@ -47,7 +45,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
     let addressing = addressing(gemm, &call.lhs, panels);
-    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.group));
+    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.k_group));
     // Factors by row belong to consecutive rows, which those of a region are not.
     let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
@@ -57,7 +55,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             Lhs::Matrix(_) => Depth::whole(panels),
             Lhs::Patches(patches) => depth_of(patches.patches(), panels, region),
         };
-        let groups = depth.groups(gemm.layout.group);
+        let groups = depth.groups(gemm.layout.k_group);
         let tiling = match call.memo {
             Some(memo) if skip == Skip::Nothing => memo.choose(gemm, rows, panel_count, panels, groups),
             _ => choose(gemm, rows, panel_count, panels, groups).0,
@@ -81,7 +79,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
 
 /// How rows are found.
 #[inline]
-pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
+pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match (gemm.lhs, lhs) {
         (LhsForm::Words { .. }, Lhs::Matrix(_)) => Addressing::Copied,
         (LhsForm::Words { .. }, Lhs::Patches(rows)) => super::words::addressing(rows.patches(), panels),
@@ -90,7 +88,7 @@ pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels)
 }
 
 /// How patches are found.
-pub(super) fn patch_addressing(gemm: &GemmTable, patches: &Patches, panels: &PackedPanels) -> Addressing {
+pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
         LhsForm::Words { .. } => super::words::addressing(patches, panels),
         LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
@@ -164,7 +162,7 @@ impl Pass<'_> {
 
     /// Writes the initial accumulators of `columns` with what the taps that the region leaves out would add to them, each
     /// activation being the zero point.
-    fn add_left_out(&self, call: &Call<'_>, gemm: &GemmTable, columns: Range<usize>, init: &mut [i32]) {
+    fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
         let Lhs::Patches(rows) = &call.lhs else { return };
         let &Region { ky, kx, .. } = self.region;
         let window = rows.window();

@@ -8,7 +8,7 @@ use super::driver::{Place, compute};
 use super::rows::point_rows;
 use super::scratch::{Depth, Slots, Strip};
 use super::tiling::{STRIP_BYTES, fitting};
-use super::{ByteRows, GemmTable, LhsForm, MAX_ROWS, MatrixRows, PANEL, PackedPanels, TileRows};
+use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, PANEL, PackedPanels, TileRows, Variant};
 use crate::{OutputElement, Scratch};
 
 /// Tiles one below the other, at most.
@@ -24,7 +24,7 @@ const MAX_WORDS: usize = STRIP_BYTES / 2;
 /// as equal as they can be.
 #[inline]
 pub(super) fn tile(
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
     panels: &PackedPanels,

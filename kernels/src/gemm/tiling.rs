@@ -8,7 +8,7 @@ use super::regions::Skip;
 use super::rows::Addressing;
 use super::scratch::depth_of;
 use super::small;
-use super::{GemmTable, PANEL, PackedPanels, Patches, TileRows};
+use super::{PackedPanels, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -39,12 +39,12 @@ pub struct Tiling {
 /// these weights; `None` if it does not read them.
 #[must_use]
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels) -> Option<Tiling> {
-    let gemm = panels.table(backend)?;
+    let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
     if matrix && let Some(tile) = small::tile(gemm, rows, panel_count, panels) {
         return Some(blocking(tile, rows, panel_count, panels));
     }
-    let groups = panels.panel_bytes() / (PANEL * gemm.layout.group);
+    let groups = panels.panel_bytes() / gemm.layout.group_bytes();
     Some(choose(gemm, rows, panel_count, panels, groups).0)
 }
 
@@ -52,13 +52,13 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels
 /// more regions, whose tiles are lower. [`Skip::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
 pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> Skip {
-    let Some(gemm) = panels.table(backend) else { return Skip::Nothing };
+    let Some(gemm) = panels.variant(backend) else { return Skip::Nothing };
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
         return Skip::Nothing;
     }
     let addressing = patch_addressing(gemm, patches, panels);
-    let most = patches.skippable(addressing, gemm.layout.group);
+    let most = patches.skippable(addressing, gemm.layout.k_group);
     let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
     let total = |skip: Skip| {
         let copied = match addressing {
@@ -71,7 +71,7 @@ pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> 
         window.regions(skip).fold(copies, |total, region| {
             let rows = region.pixels(window.output, 0, window.rows());
             let depth = depth_of(patches, panels, &region);
-            let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.group)).1;
+            let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.k_group)).1;
             let left_out = panels.depth() - depth.segments * depth.len;
             let initial =
                 if left_out > 0 { panels.padded_columns().saturating_mul(window.taps()) } else { 0 };
@@ -90,22 +90,6 @@ const INITIAL_RATE: usize = 4;
 const COPY_OVERHEAD: usize = 30;
 const COPY_RATE: usize = 16;
 
-/// What the inner loop of a backend's tiles takes for one group of depths, in eighths of a cycle.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TileCost {
-    /// The arithmetic of one row by one panel.
-    pub(crate) dot: usize,
-    /// Loading the activations of a row.
-    pub(crate) row: usize,
-    /// Loading the weights of a panel.
-    pub(crate) panel: usize,
-}
-
-impl TileCost {
-    /// One dot product or one load in a cycle.
-    pub(crate) const EVEN: TileCost = TileCost { dot: 8, row: 8, panel: 8 };
-}
-
 /// What a tile takes beside its loop, in cycles: the call, pointers, initial accumulators, the start of the epilogue. Taken
 /// from the length of that code; only its order of magnitude matters, and only where the depth is small.
 const TILE_OVERHEAD: usize = 24;
@@ -117,7 +101,7 @@ const TILE_OVERHEAD: usize = 24;
 /// with those that fill the cache. The tile with the least cost over the whole output is taken, partial tiles counted as
 /// they will be computed.
 pub(super) fn choose(
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
     panels: &PackedPanels,
@@ -171,7 +155,7 @@ impl TilingMemo {
     #[inline]
     pub(super) fn choose(
         &self,
-        gemm: &'static GemmTable,
+        gemm: &'static Variant,
         rows: usize,
         panel_count: usize,
         panels: &PackedPanels,

@@ -9,28 +9,7 @@ use core::slice;
 use super::regions::Cursor;
 use super::rows::Addressing;
 use super::scratch::{Parts, ScratchMap, Strip};
-use super::{Call, Lhs, PackedPanels, PatchRows, Patches};
-
-/// Widens rows.
-///
-/// # Safety
-///
-/// The CPU has the backend's features, the bytes can be read and the words written.
-pub(crate) type Widen = unsafe fn(&ByteRows);
-
-/// Rows of bytes, and where their words go.
-pub(crate) struct ByteRows {
-    /// Whether they are `i8`.
-    pub(crate) signed: bool,
-    pub(crate) rows: usize,
-    /// Bytes of a row.
-    pub(crate) len: usize,
-    pub(crate) bytes: *const u8,
-    /// From a row to the next one.
-    pub(crate) stride: usize,
-    pub(crate) words: *mut i16,
-    pub(crate) word_stride: usize,
-}
+use super::{ByteRows, Call, Lhs, PackedPanels, PatchRows, Patches, Widen};
 
 /// How rows of words are found: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
 pub(super) fn addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
