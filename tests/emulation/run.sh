@@ -19,7 +19,10 @@
 # any test failed, or a demanded backend did not run.
 #
 # EIGHTBIT_CASES: cases per suite; by default as many as the emulator manages in a minute or two.
-# JOBS: how many targets run at a time (default: the number of processors).
+# JOBS: how many targets run at a time (default: the number of processors). They start when they are built, and run while others
+# are.
+# NATIVE_LOG: what `cargo test --workspace` has printed, with RUST_TEST_NOCAPTURE=1 and a last line "STATUS 0" if it passed: then
+# `native` is read from there instead of running again.
 set -euo pipefail
 shopt -s inherit_errexit
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -144,6 +147,10 @@ execute() {
     export EIGHTBIT_CASES=${EIGHTBIT_CASES:-$cases} EIGHTBIT_REQUIRE_BACKENDS=$demanded
     export EIGHTBIT_ONLY_BACKENDS=$only
     local kind=${emulator% *} cpu=${emulator#* }
+    if [ "$1" = native ] && [ -n "${NATIVE_LOG:-}" ]; then
+        cat "$NATIVE_LOG"
+        return
+    fi
     mapfile -t programs <"$OUT/$triple.programs"
     case $kind in
     bochs) "$HERE/bochs.sh" "$cpu" "${programs[@]}" || status=1 ;;
@@ -188,27 +195,39 @@ targets=()
 for target in "${@:-all}"; do
     if [ "$target" = all ]; then targets+=("${EMULATED[@]}"); else targets+=("$target"); fi
 done
+# busy: whether as many targets run as may.
+busy() {
+    [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]
+}
+
+# launch TARGET: runs it in the background.
+launch() {
+    (
+        local start=$SECONDS
+        execute "$1" >"$OUT/$1.log" 2>&1 || true
+        echo "$1: $((SECONDS - start)) s" >&2
+    ) &
+}
+
 mkdir -p "$OUT"
-needs_bochs=
+echo "running ${targets[*]}" >&2
 declare -A built=()
+waiting=()
 for target in "${targets[@]}"; do
     describe "$target"
+    case $emulator in
     # The emulator of x86 levels comes with the cross compiler.
-    [[ $emulator != qemu-x86_64* ]] || "$HERE/cross.sh" aarch64
-    [[ $emulator != bochs* ]] || needs_bochs=1
+    qemu-x86_64*) "$HERE/cross.sh" aarch64 ;;
+    bochs*) "$HERE/bochs.sh" setup ;;
+    esac
     [ -n "${built[$triple]:-}" ] || build "$triple"
     built[$triple]=1
+    # The two under Bochs take longest and need the first build: they run beside the other builds.
+    if busy; then waiting+=("$target"); else launch "$target"; fi
 done
-[ -z "$needs_bochs" ] || "$HERE/bochs.sh" setup
-
-echo "running ${targets[*]}" >&2
-for target in "${targets[@]}"; do
-    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n || true; done
-    (
-        start=$SECONDS
-        execute "$target" >"$OUT/$target.log" 2>&1 || true
-        echo "$target: $((SECONDS - start)) s" >&2
-    ) &
+for target in "${waiting[@]}"; do
+    while busy; do wait -n || true; done
+    launch "$target"
 done
 wait
 
