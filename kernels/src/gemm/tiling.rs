@@ -1,14 +1,14 @@
 //! Which tile computes which part of the output.
 
 #[cfg(target_has_atomic = "64")]
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
-use super::driver::patch_addressing;
+use super::memo::TilingMemo;
 use super::regions::Skip;
 use super::rows::Addressing;
 use super::scratch::depth_of;
-use super::small;
-use super::{PackedPanels, Patches, TileCost, TileRows, Variant};
+use super::words::patch_addressing;
+use super::{LhsForm, MAX_ROWS, PackedPanels, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -17,7 +17,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Bytes of activations that a strip of tiles may take: they are read again for every panel, and stay in the first-level
 /// cache meanwhile, as do the panels that the strip is multiplied with.
-pub(super) const STRIP_BYTES: usize = 8 * 1024;
+const STRIP_BYTES: usize = 8 * 1024;
 
 /// The most tiles in a strip: what a tile costs beside its loop is spread over them.
 const MAX_STRIP: usize = 16;
@@ -41,7 +41,7 @@ pub struct Tiling {
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
-    if matrix && let Some(tile) = small::tile(gemm, rows, panel_count, panels) {
+    if matrix && let Some(tile) = small_tile(gemm, rows, panel_count, panels) {
         return Some(blocking(tile, rows, panel_count, panels));
     }
     let groups = panels.panel_bytes() / gemm.layout.group_bytes();
@@ -140,50 +140,74 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPan
     Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
 }
 
-/// The last choice that a plan made, so that a small call does not take longer to choose than to multiply.
-///
-/// Threads that share one may overwrite each other's choice; each finds its own or makes it anew.
-#[derive(Debug, Default)]
-pub struct TilingMemo {
-    /// Rows (32 bits), panels (16), the tile's number plus one (8); 0 before the first choice.
+/// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.
+#[inline]
+pub(super) fn choose_again(
+    memo: &TilingMemo,
+    gemm: &'static Variant,
+    rows: usize,
+    panel_count: usize,
+    panels: &PackedPanels,
+    groups: usize,
+) -> Tiling {
     #[cfg(target_has_atomic = "64")]
-    last: AtomicU64,
-}
-
-impl TilingMemo {
-    /// What [`choose`] gives for the whole depth of the panels.
-    #[inline]
-    pub(super) fn choose(
-        &self,
-        gemm: &'static Variant,
-        rows: usize,
-        panel_count: usize,
-        panels: &PackedPanels,
-        groups: usize,
-    ) -> Tiling {
-        #[cfg(target_has_atomic = "64")]
-        if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
-            let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
-            let last = self.last.load(Ordering::Relaxed);
-            if last & !0xffff == key
-                && let Some(tile) = gemm.tiles.get((last as usize & 0xff).wrapping_sub(1))
-            {
-                return blocking(tile, rows, panel_count, panels);
-            }
-            let (tiling, _) = choose(gemm, rows, panel_count, panels, groups);
-            let number = gemm.tiles.iter().position(|tile| tile.rows == tiling.tile_rows);
-            self.last.store(key | number.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
-            return tiling;
+    if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
+        let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
+        let last = memo.last.load(Ordering::Relaxed);
+        if last & !0xffff == key
+            && let Some(tile) = gemm.tiles.get((last as usize & 0xff).wrapping_sub(1))
+        {
+            return blocking(tile, rows, panel_count, panels);
         }
-        choose(gemm, rows, panel_count, panels, groups).0
+        let (tiling, _) = choose(gemm, rows, panel_count, panels, groups);
+        let number = gemm.tiles.iter().position(|tile| tile.rows == tiling.tile_rows);
+        memo.last.store(key | number.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
+        return tiling;
     }
+    choose(gemm, rows, panel_count, panels, groups).0
 }
 
-impl Clone for TilingMemo {
-    /// An empty one.
-    fn clone(&self) -> TilingMemo {
-        TilingMemo::default()
+/// Tiles one below the other in a small matrix, at most.
+pub(super) const MAX_SMALL_TILES: usize = 2;
+/// Bytes of weights of a small matrix at most, unless one tile covers the block: with them everything stays in the first-level cache, in any
+/// order.
+const MAX_SMALL_PANELS: usize = 8 << 10;
+/// Bytes of widened rows of a small matrix at most: half of what the longest strip of a tile may take as bytes, so that the rows of two of the
+/// tallest tiles have room in the scratch of every plan.
+const MAX_SMALL_WORDS: usize = STRIP_BYTES / 2;
+
+/// The tile that so many rows and panels of a matrix are computed with if they are small: one covers the rows, or two do,
+/// as equal as they can be.
+#[inline]
+pub(super) fn small_tile(
+    gemm: &'static Variant,
+    rows: usize,
+    panel_count: usize,
+    panels: &PackedPanels,
+) -> Option<&'static TileRows> {
+    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
+    assert!(tallest <= MAX_ROWS, "no tile is higher than its pointers have room for");
+    if panels.segments() != 1 || rows > MAX_SMALL_TILES * tallest {
+        return None;
     }
+    let (words, depth) = (matches!(gemm.lhs, LhsForm::Words { .. }), panels.depth());
+    if words && (depth == 0 || depth > MAX_SMALL_WORDS || rows * word_row(depth) > MAX_SMALL_WORDS) {
+        return None;
+    }
+    let tile = fitting(gemm.tiles, if rows > tallest { rows.div_ceil(MAX_SMALL_TILES) } else { rows });
+    if rows <= tallest && panel_count <= tile.max_panels() {
+        return Some(tile);
+    }
+    // With several tiles beside each other, lower and wider ones may be better.
+    let width = tile.max_panels();
+    let near = panel_count.saturating_mul(panels.panel_bytes()) <= MAX_SMALL_PANELS;
+    (near && (panel_count <= width || width == 1)).then_some(tile)
+}
+
+/// Bytes of a row of so many words: whole pairs, of which the last may have a word that meets weights of 0.
+#[inline]
+pub(super) fn word_row(depth: usize) -> usize {
+    depth.next_multiple_of(2) * 2
 }
 
 /// Tiles of the longest strip of rows of so many elements.
