@@ -7,12 +7,12 @@ use eightbit_graph::quantize::{
 };
 use eightbit_graph::{Graph, Tensor};
 
-use crate::args::RangeArgs;
+use crate::args::{InputArgs, RangeArgs};
 use crate::builtin;
 use crate::engine::{Engine, Settings};
 use crate::error::CliError;
 use crate::network::Network;
-use crate::photo::{self, Photo};
+use crate::photo::{self, Photo, PhotoOptions};
 use crate::report;
 
 /// What a network computes in.
@@ -94,13 +94,23 @@ impl Contest {
 /// How a float network becomes an eight-bit one.
 pub(crate) struct Calibration<'a> {
     /// Files and folders; the built-in photos if there are none.
-    pub(crate) photos: &'a [PathBuf],
-    pub(crate) range: &'a RangeArgs,
+    photos: &'a [PathBuf],
+    range: &'a RangeArgs,
+    options: PhotoOptions,
     /// On how many photos the error of each layer is measured.
-    pub(crate) measured: usize,
+    measured: usize,
 }
 
-impl Calibration<'_> {
+impl<'a> Calibration<'a> {
+    pub(crate) fn new(
+        photos: &'a [PathBuf],
+        range: &'a RangeArgs,
+        input: &InputArgs,
+        measured: usize,
+    ) -> Self {
+        Self { photos, range, options: input.photo_options(), measured }
+    }
+
     /// The eight-bit form of `network`, with a progress bar.
     pub(crate) fn quantize(&self, network: &Network) -> Result<(Graph, QuantizeReport), CliError> {
         type Reader<'a> = Box<dyn Fn() -> Result<Photo, CliError> + 'a>;
@@ -109,11 +119,10 @@ impl Calibration<'_> {
             builtin::PHOTOS.iter().map(|photo| Box::new(|| Photo::builtin(photo)) as Reader).collect()
         } else {
             paths = photo::find(self.photos)?;
-            paths.iter().map(|path| Box::new(|| Photo::read(path)) as Reader).collect()
+            paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
         if readers.is_empty() {
-            let places: Vec<String> =
-                self.photos.iter().take(4).map(|path| path.display().to_string()).collect();
+            let places: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
             return Err(CliError::NoCalibration(places.join(", ")));
         }
         let bar = report::progress(readers.len() + self.measured.min(readers.len()), "calibrating");

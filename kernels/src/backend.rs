@@ -92,6 +92,11 @@ pub enum BackendError {
         /// The names that can run here, best first.
         available: Vec<&'static str>,
     },
+    /// `EIGHTBIT_BACKEND` is set to something that is not UTF-8: no backend has such a name.
+    NotUnicode {
+        /// The names that can run here, best first.
+        available: Vec<&'static str>,
+    },
 }
 
 impl core::fmt::Display for BackendError {
@@ -104,6 +109,11 @@ impl core::fmt::Display for BackendError {
                 f,
                 "backend `{name}` needs the CPU features {}, which are not all here: those that can run are {}",
                 features.join(", "),
+                available.join(", ")
+            ),
+            BackendError::NotUnicode { available } => write!(
+                f,
+                "{ENVIRONMENT_VARIABLE} is not UTF-8: it names a backend, of which these can run here: {}",
                 available.join(", ")
             ),
         }
@@ -131,9 +141,9 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// If the variable is set (and not empty) to a name that is unknown or cannot run here.
+    /// If the variable is set (and not empty) to a name that is unknown or cannot run here, or is not UTF-8.
     pub fn best() -> Result<Backend, BackendError> {
-        match environment() {
+        match environment()? {
             Some(name) => Self::by_name(&name),
             None => Ok(Self::detected()),
         }
@@ -180,13 +190,19 @@ impl Backend {
 }
 
 #[cfg(feature = "std")]
-fn environment() -> Option<String> {
-    std::env::var(ENVIRONMENT_VARIABLE).ok().filter(|name| !name.is_empty())
+fn environment() -> Result<Option<String>, BackendError> {
+    match std::env::var(ENVIRONMENT_VARIABLE) {
+        Ok(name) => Ok(Some(name).filter(|name| !name.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(BackendError::NotUnicode { available: Backend::available().map(Backend::name).collect() })
+        }
+    }
 }
 
 #[cfg(not(feature = "std"))]
-fn environment() -> Option<String> {
-    None
+fn environment() -> Result<Option<String>, BackendError> {
+    Ok(None)
 }
 
 impl core::fmt::Debug for Backend {

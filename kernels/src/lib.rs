@@ -53,7 +53,9 @@ mod simd;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
 mod vector_ops;
+mod window;
 
 pub use backend::{Backend, BackendError, ENVIRONMENT_VARIABLE, Registered};
 pub use element::{Element, ElementType, Elements, OutputElement};
-pub use memory::{Bytes, Scratch};
+pub use memory::{Bytes, Owner, Scratch};
+pub use window::{PatchGeometry, Window2d};

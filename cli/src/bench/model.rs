@@ -8,6 +8,7 @@ use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, StepTime, Tenso
 use crate::bench::{Case, Setup, random};
 use crate::error::CliError;
 use crate::network::is_eight_bit;
+use crate::report;
 
 /// A network, with noise for its inputs.
 pub(crate) struct Model {
@@ -21,13 +22,9 @@ pub(crate) struct Model {
 impl Model {
     /// The network in the ONNX file `path`, float or eight-bit. It has run once.
     pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().replace(',', ";");
+        let name = report::path(path.file_name().unwrap_or(path.as_os_str()).as_ref()).replace(',', ";");
         let of_model = |error| CliError::model(&name, error);
-        let graph = Graph::from_onnx_file(path).map_err(|error| match error {
-            // It names the file already.
-            eightbit_graph::Error::Io { .. } => CliError::Invalid(error.to_string()),
-            error => of_model(error),
-        })?;
+        let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
         let mut options = ExecutorOptions::default();
         options.backend = Some(setup.backend);
         options.threads = setup.threads;

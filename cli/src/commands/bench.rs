@@ -8,14 +8,13 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use eightbit::Backend;
 use serde_json::json;
 
 use crate::args::{BenchArgs, BenchCommand, MeasureArgs};
 use crate::bench::peak::{self, Peak};
 use crate::bench::timing::{Clock, Stopwatch};
 use crate::bench::{Case, Setup};
-use crate::engine::Settings;
+use crate::engine::{Settings, by_name};
 use crate::error::CliError;
 use crate::report::{self, BOLD};
 use kernels::Kind;
@@ -38,9 +37,7 @@ struct Bench {
 impl Bench {
     fn new(args: &MeasureArgs, check: bool, settings: &Settings) -> Result<Self, CliError> {
         let backend = match &args.backend {
-            Some(name) => {
-                Backend::by_name(name).map_err(|error| CliError::Usage(format!("--backend: {error}")))?
-            }
+            Some(name) => by_name(name)?,
             None => settings.backend,
         };
         let threads = settings.threads;

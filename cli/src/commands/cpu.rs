@@ -12,6 +12,10 @@ use crate::report::{self, BOLD, DIM, GOOD};
 /// The environment variable that overrides the choice.
 const VARIABLE: &str = "EIGHTBIT_BACKEND";
 
+/// The commit that was checked out when the program was built; `None` outside a checkout of the repository. It does not
+/// see changes that were not committed.
+const COMMIT: Option<&str> = option_env!("EIGHTBIT_BUILD_COMMIT");
+
 pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let found = features();
     let chosen = Backend::best();
@@ -54,7 +58,7 @@ fn text(
         out,
         "\n{BOLD}Build{BOLD:#}     eightbit {} ({})",
         build.version,
-        build.commit.unwrap_or("no commit known")
+        COMMIT.unwrap_or("no commit known")
     )?;
     writeln!(out, "          {}, {}", build.rustc, build.target)?;
     writeln!(out, "          {}; features for all code: {}", build.profile, or_none(build.target_features))?;
@@ -113,7 +117,7 @@ fn json(
         "requested": requested(),
         "build": {
             "version": build.version,
-            "commit": build.commit,
+            "commit": COMMIT,
             "rustc": build.rustc,
             "target": build.target,
             "profile": build.profile,

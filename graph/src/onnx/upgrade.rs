@@ -155,11 +155,17 @@ fn pad(node: &mut Node, constants: &mut Constants<'_>) -> Result<(), Error> {
         return Err(Error::attribute(node, "pads", "is missing"));
     };
     let value = node.float("value", 0.0)?;
-    for (what, tensor) in [("pads", Tensor::vector(pads)), ("value", Tensor::scalar(value))] {
+    let mut inputs = vec![("pads", Tensor::vector(pads))];
+    // Other modes copy what is there, and ignore the value.
+    if node.string("mode", "constant")? == "constant" {
+        inputs.push(("value", Tensor::scalar(value)));
+    }
+    for (what, tensor) in inputs {
         let name = constants.add(node, what, tensor);
-        node.attributes.remove(what);
         node.inputs.push(name);
     }
+    node.attributes.remove("pads");
+    node.attributes.remove("value");
     Ok(())
 }
 

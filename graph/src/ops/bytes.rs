@@ -1,19 +1,24 @@
 //! Operators on bytes that ONNX does not define: those of ONNX Runtime's domain `com.microsoft`, and `LookupTable`.
 //!
-//! Their meaning is that of the float operator between a `DequantizeLinear` and a `QuantizeLinear`; the attributes
+//! Their meaning is that of the float operator between a `DequantizeLinear` and a `QuantizeLinear`, but for `QLinearAdd` and
+//! `QLinearMul`, whose numbers are those of ONNX Runtime; the attributes
 //! `clamp_low` and `clamp_high`, in steps of the output, narrow the last one's range
 //! (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
 
+use eightbit::reference::{add_elements, mul_elements};
+use eightbit::{ElementType, QuantizedType};
+
 use super::arguments::Arguments;
 use super::evaluate;
-use crate::{Error, Node, Tensor, TensorData};
+use super::indexing::{Offsets, broadcast, broadcast_strides};
+use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// The operator's result; `None` if it is none of those here.
 pub(super) fn evaluate_bytes(args: &Arguments<'_>) -> Result<Option<Tensor>, Error> {
     let node = args.node();
     let result = match (node.domain.as_str(), node.op.as_str()) {
-        ("com.microsoft", "QLinearAdd") => binary(args, "Add"),
-        ("com.microsoft", "QLinearMul") => binary(args, "Mul"),
+        ("com.microsoft", "QLinearAdd") => binary(args, add_elements),
+        ("com.microsoft", "QLinearMul") => binary(args, mul_elements),
         ("com.microsoft", "QLinearConcat") => concat(args),
         ("com.microsoft", "QLinearAveragePool") => pool(args, "AveragePool"),
         ("com.microsoft", "QLinearGlobalAveragePool") => pool(args, "GlobalAveragePool"),
@@ -89,10 +94,55 @@ fn only(outputs: Vec<Tensor>, args: &Arguments<'_>) -> Result<Tensor, Error> {
     outputs.into_iter().next().ok_or_else(|| args.error("has no output"))
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
-fn binary(args: &Arguments<'_>, op: &str) -> Result<Tensor, Error> {
-    let (a, b) = (real(args, 0, 1)?, real(args, 3, 1)?);
-    bytes(args, &float(args, op, &[Some(&a), Some(&b)])?, 6)
+/// A function of elements `a` and `b` and the types of both and of the result, clamped.
+type OnElements = fn(i32, &QuantizedType, i32, &QuantizedType, &QuantizedType, (i32, i32)) -> i32;
+
+/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The numbers are those of ONNX Runtime, as the crate
+/// `eightbit` defines them, not those of the float operator: the executor, constants and this agree in every bit.
+fn binary(args: &Arguments<'_>, on_elements: OnElements) -> Result<Tensor, Error> {
+    let to = quantized(args, args.tensor(7)?.data_type(), 6)?;
+    let (low, high) = to.element().integer_range();
+    let clamp = clamp(args, low, high)?;
+    let operand = |first: usize| -> Result<(&Tensor, Vec<i32>, QuantizedType), Error> {
+        let tensor = args.tensor(first)?;
+        let elements = match tensor.data() {
+            TensorData::U8(values) => values.iter().map(|&value| value.into()).collect(),
+            TensorData::I8(values) => values.iter().map(|&value| value.into()).collect(),
+            other => return Err(args.wrong_type(other.data_type())),
+        };
+        Ok((tensor, elements, quantized(args, tensor.data_type(), first + 1)?))
+    };
+    let ((a, left, a_type), (b, right, b_type)) = (operand(0)?, operand(3)?);
+    let shape = broadcast(a.shape(), b.shape())
+        .ok_or_else(|| args.error(format!("shapes {:?} and {:?} do not broadcast", a.shape(), b.shape())))?;
+    args.count(&shape)?;
+    let offsets = |tensor: &Tensor| Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
+    let results =
+        offsets(a).zip(offsets(b)).map(|(a, b)| on_elements(left[a], &a_type, right[b], &b_type, &to, clamp));
+    let data = match to.element() {
+        ElementType::I8 => TensorData::I8(results.map(|value| value as i8).collect()),
+        _ => TensorData::U8(results.map(|value| value as u8).collect()),
+    };
+    Tensor::new(shape, data)
+}
+
+/// What bytes of a type mean whose only scale and zero point are the inputs `index` and `index + 1`.
+fn quantized(args: &Arguments<'_>, data_type: DataType, index: usize) -> Result<QuantizedType, Error> {
+    let element = match data_type {
+        DataType::U8 => ElementType::U8,
+        DataType::I8 => ElementType::I8,
+        other => return Err(args.wrong_type(other)),
+    };
+    let zero = match args.optional(index + 1).map(Tensor::data) {
+        None => 0,
+        Some(TensorData::U8(zero)) if zero.len() == 1 => zero[0].into(),
+        Some(TensorData::I8(zero)) if zero.len() == 1 => zero[0].into(),
+        _ => return Err(args.error(format!("input {} must be a single zero point", index + 1))),
+    };
+    let &[scale] = args.values::<f32>(index)? else {
+        return Err(args.error(format!("input {index} must be a single scale")));
+    };
+    QuantizedType::new(element, scale, zero).map_err(|error| args.error(error.to_string()))
 }
 
 /// Inputs: scale and zero of the output, then x, scale, zero of each part.
@@ -118,17 +168,25 @@ fn pool(args: &Arguments<'_>, op: &str) -> Result<Tensor, Error> {
 
 /// Inputs: a, scale, zero, b, scale, zero, bias in steps of the accumulator, scale and zero of the output, without
 /// which it stays float.
+///
+/// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's own text gives C the scale
+/// `alpha · a_scale · b_scale` (it has no `beta`). onnxruntime.quantization writes C in steps of `a_scale · b_scale`, whatever
+/// `alpha` is; such files are read by the text, too, as ONNX Runtime reads them.
 fn gemm(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let columns = i64::from(!args.node().flag("transB", false)?);
-    let (a, b) = (real(args, 0, 1)?, real(args, 3, columns)?);
+    let transposed = args.node().flag("transB", false)?;
+    let (a, b) = (real(args, 0, 1)?, real(args, 3, i64::from(!transposed))?);
     let bias = match args.optional(6) {
         None => None,
         Some(bias) => {
-            let a_scale: f32 = args.tensor(1)?.to_scalar()?;
-            let scales: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| scale * a_scale).collect();
-            let scales = if scales.len() == 1 { Tensor::scalar(scales[0]) } else { Tensor::vector(scales) };
-            let node = Node::new("bias", "DequantizeLinear", &["x", "s"], &["y"]).with("axis", 0);
-            Some(only(evaluate(&node, &[Some(bias), Some(&scales)])?, args)?)
+            let step = args.node().float("alpha", 1.0)? * args.tensor(1)?.to_scalar::<f32>()?;
+            let steps: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| step * scale).collect();
+            let columns = b.shape().get(usize::from(!transposed)).copied().unwrap_or(0);
+            let columns = if steps.len() == 1 { vec![1] } else { vec![1, columns] };
+            // By their shape: C may be one for all, for each column, for each row, or for each element.
+            let float =
+                Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
+            let mul = Node::new("bias", "Mul", &["c", "s"], &["y"]);
+            Some(only(evaluate(&mul, &[Some(&float), Some(&Tensor::new(columns, steps)?)])?, args)?)
         }
     };
     let y = float(args, "Gemm", &[Some(&a), Some(&b), bias.as_ref()])?;

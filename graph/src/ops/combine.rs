@@ -57,12 +57,14 @@ pub(super) fn concat(args: &Arguments<'_>) -> Result<Tensor, Error> {
     by_element!(args, args.all()?[0], joined)
 }
 
-/// `pads` elements are added before and after each axis, or removed where it is negative.
+/// `pads` elements are added before and after each axis, or removed where it is negative. What is removed is removed
+/// first: it does not come back where the other end repeats elements (as ONNX Runtime has it; ONNX does not say).
 pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
     fn padded<T: Element>(args: &Arguments<'_>, x: &[T]) -> Result<Tensor, Error> {
         let dims = args.tensor(0)?.shape();
         let mode = args.node().string("mode", "constant")?;
-        let fill = args.optional_scalar::<T>(2)?.unwrap_or_default();
+        let fill = if mode == "constant" { args.optional_scalar::<T>(2)? } else { None };
+        let fill = fill.unwrap_or_default();
         let axes: Vec<usize> = match args.optional(3) {
             None => (0..dims.len()).collect(),
             Some(axes) => {
@@ -74,6 +76,8 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
             return Err(args.error(format!("{} pads for {} axes", pads.len(), axes.len())));
         }
         let mut before = vec![0i64; dims.len()];
+        // What is left of each axis: the first element and their number.
+        let mut kept: Vec<(i64, i64)> = dims.iter().map(|&size| (0, size as i64)).collect();
         let mut shape = dims.to_vec();
         for (position, &axis) in axes.iter().enumerate() {
             before[axis] = pads[position];
@@ -83,6 +87,8 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
                 .and_then(|size| size.checked_add(after))
                 .and_then(|size| usize::try_from(size).ok())
                 .ok_or_else(|| args.error(format!("pads {pads:?} do not fit shape {dims:?}")))?;
+            let (first, end) = (before[axis].saturating_neg().max(0), dims[axis] as i64 + after.min(0));
+            kept[axis] = (first, end.saturating_sub(first).max(0));
         }
         let count = args.count(&shape)?;
         if count == 0 {
@@ -91,12 +97,16 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
         // Where each coordinate of the output comes from, axis by axis; `None` is the fill value.
         let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(dims.len());
         for axis in 0..dims.len() {
-            if dims[axis] == 0 && shape[axis] > 0 && mode != "constant" {
+            let (first, size) = kept[axis];
+            if size == 0 && shape[axis] > 0 && mode != "constant" {
                 return Err(
                     args.error(format!("mode {} has nothing to repeat along axis {axis}", quoted(mode)))
                 );
             }
-            let source = |at: usize| source(mode, at as i64 - before[axis], dims[axis] as i64);
+            let source = |at: usize| {
+                let inside = source(mode, at as i64 - before[axis].max(0), size)?;
+                Ok(inside.map(|inside| inside + first as usize))
+            };
             let along: Result<Vec<_>, ()> = (0..shape[axis]).map(source).collect();
             sources.push(along.map_err(|()| args.unsupported(format!("mode {}", quoted(mode))))?);
         }

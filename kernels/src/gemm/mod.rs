@@ -17,6 +17,7 @@
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
+mod call;
 #[cfg(feature = "testing")]
 pub mod coverage;
 #[cfg(target_arch = "x86_64")]
@@ -33,11 +34,12 @@ mod stage;
 mod tiling;
 mod words;
 
-pub use driver::{Border, Call, run, scratch_bytes};
+pub use call::{Border, Call};
+pub use driver::{run, scratch_bytes};
 pub use output::OutputBlock;
-pub use panels::{Activations, PackedPanels, PanelError, WeightView};
+pub use panels::{Activations, MAX_EMPTY_COLUMNS, PackedPanels, PanelError, Panels, WeightView};
 pub use regions::Skip;
-pub use rows::{Lhs, MatrixRows, PatchGeometry, PatchRows};
+pub use rows::{Lhs, MatrixRows, PatchRows, Patches};
 pub use stage::Stage;
 pub use tiling::{Tiling, TilingMemo, best_skip, tiling};
 

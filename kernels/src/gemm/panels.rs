@@ -2,14 +2,18 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Deref;
 use core::ptr;
 
 use super::{GemmTable, Layout, PANEL};
-use crate::{Backend, Bytes};
+use crate::{Backend, Bytes, Owner};
 
 /// The fewest channels of a tap that are read in place one tap at a time. Fewer, and finding them takes longer than copying
 /// them.
 const SHORTEST_TAP: usize = 16;
+
+/// The most columns that saved panels may claim without depth: no byte holds that number to account.
+pub const MAX_EMPTY_COLUMNS: usize = 1 << 16;
 
 /// Weights before packing: `depth = segments · segment_len` by `columns`.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +24,7 @@ pub struct WeightView<'a> {
     pub signed: bool,
     /// Output columns (channels).
     pub columns: usize,
-    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix.
+    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
     pub segments: usize,
     /// Elements of depth in a segment.
     pub segment_len: usize,
@@ -57,6 +61,10 @@ pub enum PanelError {
     },
     /// The shape's size cannot be counted.
     TooLarge,
+    /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
+    Empty,
+    /// The buffer that the panels are shared with has become shorter.
+    Shrunk,
 }
 
 impl core::fmt::Display for PanelError {
@@ -67,6 +75,12 @@ impl core::fmt::Display for PanelError {
                 write!(f, "the shape needs {expected} bytes of panels, found {found}")
             }
             PanelError::TooLarge => f.write_str("the shape's size overflows"),
+            PanelError::Empty => {
+                write!(f, "without depth there is one segment, and at most {MAX_EMPTY_COLUMNS} columns")
+            }
+            PanelError::Shrunk => {
+                f.write_str("the buffer that the panels are shared with has become shorter")
+            }
         }
     }
 }
@@ -98,7 +112,7 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If the view reaches past its data.
+    /// If the view reaches past its data, or has no depth but several segments.
     #[must_use]
     pub fn pack(backend: Backend, weights: &WeightView<'_>) -> PackedPanels {
         Self::pack_groups(backend, core::slice::from_ref(weights)).remove(0)
@@ -108,7 +122,7 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If a view reaches past its data.
+    /// If a view reaches past its data, or has no depth but several segments.
     #[must_use]
     pub fn pack_groups(backend: Backend, groups: &[WeightView<'_>]) -> Vec<PackedPanels> {
         groups.iter().for_each(WeightView::check);
@@ -171,23 +185,29 @@ impl PackedPanels {
         segments: usize,
         segment_len: usize,
     ) -> Result<PackedPanels, PanelError> {
+        // The buffer is asked once: what is checked is what is summed.
+        let saved = bytes.get().ok_or(PanelError::Shrunk)?;
         let gemm = &backend.entry().gemm;
         // Bytes in the layout of narrow kernels may come from a backend that takes all weights in it: they prove themselves.
         let narrow = layout != gemm.layout.name;
         let expected = match gemm.narrow {
             _ if !narrow => gemm.layout,
-            Some(table) if layout == table.layout.name && bytes.chunks(2).all(fits_pair_sums) => table.layout,
+            Some(table) if layout == table.layout.name && saved.chunks(2).all(fits_pair_sums) => table.layout,
             _ => return Err(PanelError::Layout { expected: gemm.layout.name }),
         };
+        let empty = segments == 0 || segment_len == 0;
+        if empty && (segments != 1 || columns > MAX_EMPTY_COLUMNS) {
+            return Err(PanelError::Empty);
+        }
         let len = panels_len(expected.group, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
-        if bytes.len() != len {
-            return Err(PanelError::Length { expected: len, found: bytes.len() });
+        if saved.len() != len {
+            return Err(PanelError::Length { expected: len, found: saved.len() });
         }
         let mut sums = vec![0i32; padded(columns)];
         let group_bytes = PANEL * expected.group;
         let panel_bytes = if columns == 0 { 0 } else { len / columns.div_ceil(PANEL) };
         if panel_bytes > 0 {
-            for (panel, sums) in bytes.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+            for (panel, sums) in saved.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
                 for group in panel.chunks_exact(group_bytes) {
                     for (column, sum) in group.chunks_exact(expected.group).zip(sums.iter_mut()) {
                         for &byte in column {
@@ -290,42 +310,32 @@ impl PackedPanels {
         any
     }
 
-    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
-    /// one after the other in the depth, each of as many elements.
+    /// The panels with their bytes, for a call.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If the depth is not a multiple of the taps.
-    #[must_use]
-    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
-        let padded = self.padded_columns();
-        let mut sums = vec![0i32; taps * padded];
-        if self.depth() == 0 || padded == 0 {
-            return sums;
-        }
-        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
-        let tap_len = self.depth() / taps;
-        let groups = self.segment_len.div_ceil(self.group);
-        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
-            for (index, group) in bytes.chunks_exact(PANEL * self.group).enumerate() {
-                let (segment, first) = (index / groups, index % groups * self.group);
-                for (lane, column) in group.chunks_exact(self.group).enumerate() {
-                    for (k, &byte) in column.iter().enumerate().take(self.segment_len - first) {
-                        let tap = (segment * self.segment_len + first + k) / tap_len;
-                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
-                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
-                    }
-                }
-            }
-        }
-        sums
+    /// [`PanelError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
+    #[inline]
+    pub fn get(&self) -> Result<Panels<'_>, PanelError> {
+        self.within(self.owner())
     }
 
-    /// The packed bytes.
+    /// What the bytes are part of: asked once for the panels of several groups that are in one buffer.
     #[must_use]
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn owner(&self) -> Owner<'_> {
+        self.bytes.owner()
+    }
+
+    /// As [`get`](Self::get), where the buffer has been asked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    #[inline]
+    pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
+        let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
+        Ok(Panels { packed: self, bytes })
     }
 
     /// The layout's name.
@@ -398,10 +408,74 @@ impl PackedPanels {
     }
 }
 
+/// Panels and their bytes: `panels · panel_bytes` of them, so every panel that there is can be read. Of packed weights it is
+/// what calls take; it reads as its panels.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    packed: &'a PackedPanels,
+    bytes: &'a [u8],
+}
+
+impl<'a> Panels<'a> {
+    /// The packed bytes.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
+    /// one after the other in the depth, each of as many elements.
+    ///
+    /// # Panics
+    ///
+    /// If the depth is not a multiple of the taps.
+    #[must_use]
+    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
+        let padded = self.padded_columns();
+        let mut sums = vec![0i32; taps * padded];
+        if self.depth() == 0 || padded == 0 {
+            return sums;
+        }
+        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
+        let tap_len = self.depth() / taps;
+        let groups = self.segment_len().div_ceil(self.group);
+        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
+            for (index, group) in bytes.chunks_exact(PANEL * self.group).enumerate() {
+                let (segment, first) = (index / groups, index % groups * self.group);
+                for (lane, column) in group.chunks_exact(self.group).enumerate() {
+                    for (k, &byte) in column.iter().enumerate().take(self.segment_len() - first) {
+                        let tap = (segment * self.segment_len() + first + k) / tap_len;
+                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
+                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl Deref for Panels<'_> {
+    type Target = PackedPanels;
+
+    #[inline]
+    fn deref(&self) -> &PackedPanels {
+        self.packed
+    }
+}
+
+impl core::fmt::Debug for Panels<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.packed.fmt(f)
+    }
+}
+
 impl WeightView<'_> {
     /// Asserts that every element lies inside the data.
     fn check(&self) {
         let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
+        assert!(depth > 0 || self.segments == 1, "without depth there is one segment");
         if depth > 0 && self.columns > 0 {
             let last = (depth - 1).checked_mul(self.depth_stride).and_then(|down| {
                 (self.columns - 1).checked_mul(self.column_stride).and_then(|across| down.checked_add(across))
@@ -412,6 +486,9 @@ impl WeightView<'_> {
 
     /// Whether [`fits_pair_sums`] holds for every pair of depths of a segment.
     fn is_narrow(&self) -> bool {
+        if self.columns == 0 {
+            return true;
+        }
         let flip = if self.signed { 0 } else { 0x80 };
         (0..self.segments).all(|segment| {
             (0..self.segment_len).step_by(2).all(|k| {

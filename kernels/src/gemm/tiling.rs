@@ -3,12 +3,12 @@
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::driver::addressing;
+use super::driver::patch_addressing;
 use super::regions::Skip;
 use super::rows::Addressing;
 use super::scratch::depth_of;
 use super::small;
-use super::{GemmTable, Lhs, PANEL, PackedPanels, TileRows};
+use super::{GemmTable, PANEL, PackedPanels, Patches, TileRows};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -49,29 +49,32 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels
 }
 
 /// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
-/// more regions, whose tiles are lower. [`Skip::Nothing`] for a matrix.
+/// more regions, whose tiles are lower. [`Skip::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
-pub fn best_skip(backend: Backend, lhs: &Lhs<'_>, panels: &PackedPanels) -> Skip {
+pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> Skip {
     let Some(gemm) = panels.table(backend) else { return Skip::Nothing };
-    let Lhs::Patches(patches) = lhs else { return Skip::Nothing };
-    let geometry = &patches.geometry;
-    let addressing = addressing(gemm, lhs, panels);
-    let most = lhs.skippable(addressing, gemm.layout.group);
+    let window = patches.window();
+    if window.rows() == 0 || patches.depth() != panels.depth() {
+        return Skip::Nothing;
+    }
+    let addressing = patch_addressing(gemm, patches, panels);
+    let most = patches.skippable(addressing, gemm.layout.group);
     let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
     let total = |skip: Skip| {
         let copied = match addressing {
             Addressing::KernelRows { begin, end } if skip != Skip::All => {
-                geometry.rows() - geometry.batch * geometry.output[0] * (end.max(begin) - begin)
+                window.rows() - window.batch * window.output[0] * (end.max(begin) - begin)
             }
             _ => 0,
         };
         let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
-        geometry.regions(skip).fold(copies, |total, region| {
-            let rows = region.pixels(geometry.output, 0, geometry.rows());
-            let depth = depth_of(lhs, panels, &region);
+        window.regions(skip).fold(copies, |total, region| {
+            let rows = region.pixels(window.output, 0, window.rows());
+            let depth = depth_of(patches, panels, &region);
             let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.group)).1;
             let left_out = panels.depth() - depth.segments * depth.len;
-            let initial = if left_out > 0 { panels.padded_columns() * geometry.taps() } else { 0 };
+            let initial =
+                if left_out > 0 { panels.padded_columns().saturating_mul(window.taps()) } else { 0 };
             total + tiles + (64 * (REGION_OVERHEAD + initial / INITIAL_RATE)) as f64
         })
     };
@@ -201,7 +204,7 @@ impl Clone for TilingMemo {
 
 /// Tiles of the longest strip of rows of so many elements.
 pub(super) fn longest_strip(tile: &TileRows, depth: usize) -> usize {
-    (STRIP_BYTES / (tile.rows * depth.max(1))).clamp(1, MAX_STRIP)
+    (STRIP_BYTES / tile.rows.saturating_mul(depth.max(1))).clamp(1, MAX_STRIP)
 }
 
 /// The lowest tile that covers `rows` rows.

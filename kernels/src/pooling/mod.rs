@@ -7,8 +7,8 @@ pub(crate) mod generic;
 mod strips;
 
 use crate::elementwise::{ByteTarget, MAX_FACTOR, Target};
-use crate::gemm::{OutputBlock, PatchGeometry};
-use crate::{Backend, Element, OutputElement, Scratch};
+use crate::gemm::OutputBlock;
+use crate::{Backend, Element, OutputElement, Scratch, Window2d};
 
 use strips::{Pool, Steps};
 
@@ -20,7 +20,7 @@ pub struct MaxCall<'a, T> {
     /// The image, NHWC.
     pub input: &'a [T],
     /// Where the windows lie.
-    pub geometry: PatchGeometry,
+    pub window: Window2d,
 }
 
 /// An average over windows: `out = target(f32(Σ (input − zero)) · (input_scale / (output_scale · f32(count))))`, with
@@ -32,7 +32,7 @@ pub struct AverageCall<'a, T> {
     /// The image, NHWC.
     pub input: &'a [T],
     /// Where the windows lie.
-    pub geometry: PatchGeometry,
+    pub window: Window2d,
     /// If given, `count` is the number of taps on the image and its padding, which is so high below and so wide on the
     /// right; else `count` is the number of taps on the image.
     pub count_padding: Option<[usize; 2]>,
@@ -54,16 +54,12 @@ const MAX_WORD_TAPS: usize = 257;
 
 /// Bytes of scratch that a call needs; `None` if that overflows.
 #[must_use]
-pub fn scratch_bytes(geometry: &PatchGeometry) -> Option<usize> {
-    let bytes = if taps(geometry) <= MAX_WORD_TAPS { 2 } else { 4 };
-    strips::span(geometry)?
-        .checked_mul(geometry.channels)?
-        .checked_add(generic::MAX_BLOCK)?
-        .checked_mul(bytes)
-}
-
-fn taps(geometry: &PatchGeometry) -> usize {
-    geometry.kernel[0].saturating_mul(geometry.kernel[1])
+pub fn scratch_bytes(window: &Window2d) -> Option<usize> {
+    if window.rows() == 0 {
+        return Some(0);
+    }
+    let bytes = if window.taps() <= MAX_WORD_TAPS { 2 } else { 4 };
+    strips::span(window)?.checked_mul(window.channels)?.checked_add(generic::MAX_BLOCK)?.checked_mul(bytes)
 }
 
 /// Computes the maxima that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -81,7 +77,7 @@ pub fn maximum<I: Element, O: OutputElement>(
     // Nothing is scaled: any target will do.
     let target = Target { zero_point: 0, low: 0, high: 0 }.to_bytes::<O>();
     let steps = |_, _, _| Steps { offset: 0, scale: 1.0 };
-    Pool { geometry: &call.geometry, kernel, target }.run(call.input, out, scratch, steps);
+    Pool { window: &call.window, kernel, target }.run(call.input, out, scratch, steps);
 }
 
 /// Computes the averages that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -95,16 +91,16 @@ pub fn average<I: Element, O: OutputElement>(
     out: OutputBlock<'_, O>,
     scratch: &mut Scratch,
 ) {
-    let geometry = &call.geometry;
-    assert!(taps(geometry) <= MAX_TAPS, "window too large");
+    let window = &call.window;
+    assert!(window.taps() <= MAX_TAPS, "window too large");
     call.target.check::<O>();
     let (min, max) = I::TYPE.integer_range();
     assert!((min..=max).contains(&call.zero), "zero point within the input's range");
-    let many = taps(geometry) > MAX_WORD_TAPS;
+    let many = window.taps() > MAX_WORD_TAPS;
     let kernel = &call.backend.entry().ops.average[usize::from(many)][usize::from(I::SIGNED)];
     let target = call.target.to_bytes::<O>();
-    Pool { geometry, kernel, target }.run(call.input, out, scratch, |found, y, x| {
-        let count = call.count_padding.map_or(found, |pad_end| geometry.padded_taps(y, x, pad_end));
+    Pool { window, kernel, target }.run(call.input, out, scratch, |found, y, x| {
+        let count = call.count_padding.map_or(found, |pad_end| window.padded_taps(y, x, pad_end));
         let scale = average_factor(call.input_scale, call.output_scale, count);
         assert!((0.0..=MAX_FACTOR).contains(&scale), "scales within their range");
         Steps { offset: -(found as i32 * (call.zero + kernel.excess)), scale }

@@ -23,7 +23,8 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
     }
 }
 
-/// The greatest element of each window: the same for numbers and for what they are quantized to.
+/// The greatest element of each window: the same for numbers and for what they are quantized to. NaN is never the
+/// greatest.
 #[derive(Debug)]
 pub(in super::super) struct MaxPool {
     pub(in super::super) window: Window,

@@ -156,12 +156,17 @@ fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     }
 }
 
-/// Constant biases in input `index`, one for each channel; `Some(None)` if there are none.
+/// Constant biases in input `index`, one for each channel, which is the last axis; `Some(None)` if there are none.
 fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
     if node.input(index).is_none() {
         return Some(None);
     }
-    match builder.constant_input(node, index)?.as_i32().ok()? {
+    let bias = builder.constant_input(node, index)?;
+    // By shape: as many numbers may also be one for each row.
+    if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
+        return None;
+    }
+    match bias.as_i32().ok()? {
         &[bias] => Some(Some(vec![bias; channels])),
         bias if bias.len() == channels => Some(Some(bias.to_vec())),
         _ => None,
@@ -227,15 +232,17 @@ impl Kernel for Product {
 /// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
 pub(super) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
-    if node.flag("transA", false)? || node.float("alpha", 1.0)? != 1.0 {
+    // The bias is in steps that hold alpha, too.
+    let a_scale = node.float("alpha", 1.0)? * a.scale();
+    if node.flag("transA", false)? || !(a_scale.is_normal() && a_scale > 0.0) {
         return Ok(false);
     }
     let stage = if node.input(7).is_some() {
         let Some(to) = output(builder, node, 7)? else { return Ok(false) };
-        stage(builder, node, a.scale(), 4, &to)?
+        stage(builder, node, a_scale, 4, &to)?
     } else {
         scales(builder, node, 4).map(|scales| {
-            let factors: Vec<f32> = scales.iter().map(|scale| scale * a.scale()).collect();
+            let factors: Vec<f32> = scales.iter().map(|scale| scale * a_scale).collect();
             let factors =
                 if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
             Stage::Dequantize(eightbit::Dequantize::new(factors))

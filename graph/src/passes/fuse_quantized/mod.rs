@@ -1,5 +1,6 @@
 //! `fuse_quantized`: from QDQ form to operators on bytes.
 
+mod bias;
 mod bytes;
 mod chain;
 mod operators;
@@ -9,7 +10,8 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::{Attribute, Error, Graph, Names, Node, Tensor};
+use crate::ops::indexing;
+use crate::{Attribute, Error, Graph, Names, Node, Tensor, ops};
 
 use bytes::{Bytes, read_parameters};
 use chain::Chain;
@@ -21,6 +23,11 @@ pub const DOMAIN: &str = "eightbit";
 /// operators read and write bytes, so that running it is executing its nodes:
 ///
 /// * `Conv`, `MatMul`, `Gemm` become `QLinearConv`, `QLinearMatMul` and `QGemm` (domain `com.microsoft`, as the next);
+/// * their weights may be floats behind a `QuantizeLinear`, as training with quantization in mind leaves them: the bytes
+///   are made here, once, also where they are transposed before the product;
+/// * their biases may be floats or have steps of their own: they are rounded to whole steps of the accumulator
+///   (`alpha · a_scale · b_scale`) where that moves no result by more than 1/16 of an output step; other products stay
+///   float, as do those with a bias for each row;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
 ///   the output: rounding keeps the order, so that is exact;
@@ -93,6 +100,8 @@ impl<'a> Fuser<'a> {
             self.constants.contains_key(node.required_output(0)?)
         } else if node.is("DequantizeLinear") {
             self.dequantize(node)?
+        } else if node.is("QuantizeLinear") && self.reads_constants(node) {
+            self.evaluate(node, node.required_output(0)?)?
         } else if node.is("QuantizeLinear") {
             self.quantize(node)?
         } else if node.domain.is_empty() && MOVES.contains(&node.op.as_str()) {
@@ -127,20 +136,32 @@ impl<'a> Fuser<'a> {
             return Ok(false);
         }
         if from.same_steps(&to) {
-            if self.graph.is_output(output) {
-                self.nodes.push(Node::new(&node.name, "Identity", &[&from.value], &[output]));
-            } else {
-                self.renamed.insert(output.to_owned(), from.value);
-            }
+            self.same_bytes(node, &from.value)?;
             return Ok(true);
         }
         self.table(&node.name, &from, &[], &to)
     }
 
+    /// What `node` writes is `bytes` under a second name.
+    fn same_bytes(&mut self, node: &Node, bytes: &str) -> Result<(), Error> {
+        let output = node.required_output(0)?;
+        if self.graph.is_output(output) {
+            self.nodes.push(Node::new(&node.name, "Identity", &[bytes], &[output]));
+        } else {
+            self.renamed.insert(output.to_owned(), bytes.to_owned());
+        }
+        Ok(())
+    }
+
     /// An operator that only moves data, on bytes.
     fn moves(&mut self, node: &Node) -> Result<bool, Error> {
-        let Some(bytes) = self.bytes(node.required_input(0)?).filter(Bytes::per_tensor) else {
-            return Ok(false);
+        let bytes = match self.bytes(node.required_input(0)?) {
+            Some(bytes) if bytes.per_tensor() => bytes,
+            Some(bytes) if node.is("Transpose") => match self.transposed(node, bytes)? {
+                Some(bytes) => bytes,
+                None => return Ok(false),
+            },
+            _ => return Ok(false),
         };
         let mut moved = node.clone();
         moved.inputs[0].clone_from(&bytes.value);
@@ -153,14 +174,49 @@ impl<'a> Fuser<'a> {
         let output = node.required_output(0)?;
         let value = self.names.fresh(&format!("{output}_bytes"));
         moved.outputs = vec![value.clone()];
-        self.nodes.push(moved);
+        if self.reads_constants(&moved) {
+            self.evaluate(&moved, &value)?;
+        } else {
+            self.nodes.push(moved);
+        }
         self.lazy.insert(output.to_owned(), Bytes { value, ..bytes });
+        Ok(true)
+    }
+
+    /// What constant bytes with several scales are when a `Transpose` has moved the axis of the scales: weights that are
+    /// quantized as they were trained, and multiplied the other way round.
+    fn transposed(&self, node: &Node, bytes: Bytes) -> Result<Option<Bytes>, Error> {
+        let Some(rank) = self.constants.get(&bytes.value).map(Tensor::rank) else { return Ok(None) };
+        let Some(axis) = indexing::axis(bytes.axis, rank) else { return Ok(None) };
+        let moved = match node.ints("perm")? {
+            None => Some(rank - 1 - axis),
+            Some(perm) => perm.iter().position(|&from| indexing::axis(from, rank) == Some(axis)),
+        };
+        Ok(moved.map(|moved| Bytes { axis: moved as i64, ..bytes }))
+    }
+
+    /// Whether all that a node reads is constant.
+    fn reads_constants(&self, node: &Node) -> bool {
+        node.inputs.iter().all(|name| name.is_empty() || self.constants.contains_key(name))
+    }
+
+    /// Makes the constant `output` of a node that reads only constants and keeps their number of elements, or nearly:
+    /// weights that the file holds as floats, behind a `QuantizeLinear`, become bytes here.
+    fn evaluate(&mut self, node: &Node, output: &str) -> Result<bool, Error> {
+        let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|name| self.constants.get(name)).collect();
+        let tensor = ops::evaluate(node, &inputs)?.into_iter().next();
+        let tensor = tensor.ok_or_else(|| Error::node(node, "has no output"))?;
+        self.constants.insert(output.to_owned(), tensor);
         Ok(true)
     }
 
     /// Makes the value that a `Pad` fills with a byte.
     fn pad_with_bytes(&mut self, node: &mut Node, bytes: &Bytes) -> Result<bool, Error> {
         if node.string("mode", "constant")? != "constant" {
+            // Nothing is filled: the value is ignored, and must not stay behind as a float beside bytes.
+            if let Some(fill) = node.inputs.get_mut(2) {
+                fill.clear();
+            }
             return Ok(true);
         }
         let fill = match node.input(2) {
@@ -219,8 +275,11 @@ impl<'a> Fuser<'a> {
             }
         };
         if fused {
-            self.taken.extend(&chain.activations);
+            self.taken.extend(chain.activations.iter().chain(&chain.copies));
             self.taken.insert(chain.quantize);
+            for &copy in &chain.copies {
+                self.same_bytes(&self.graph.nodes[copy], &to.value)?;
+            }
         }
         Ok(fused)
     }

@@ -1,15 +1,16 @@
 //! The operators that have a form on bytes.
 
 use super::Fuser;
+use super::bias::Sums;
 use super::bytes::Bytes;
 use super::chain::Chain;
-use crate::{Attribute, DataType, Error, Node};
+use crate::{Attribute, Error, Node};
 
 const MICROSOFT: &str = "com.microsoft";
 
 impl Fuser<'_> {
     /// `node` on bytes, writing the bytes `to`; `None` if it has no such form.
-    pub(super) fn operator(&self, node: &Node, chain: &Chain, to: &Bytes) -> Result<Option<Node>, Error> {
+    pub(super) fn operator(&mut self, node: &Node, chain: &Chain, to: &Bytes) -> Result<Option<Node>, Error> {
         let fused = match node.op.as_str() {
             "Conv" => self.conv(node, to)?,
             "MatMul" => self.matmul(node, to)?,
@@ -36,7 +37,7 @@ impl Fuser<'_> {
         }))
     }
 
-    fn conv(&self, node: &Node, to: &Bytes) -> Result<Option<Node>, Error> {
+    fn conv(&mut self, node: &Node, to: &Bytes) -> Result<Option<Node>, Error> {
         let (Some(x), Some(w)) = (self.bytes(node.required_input(0)?), self.bytes(node.required_input(1)?))
         else {
             return Ok(None);
@@ -45,7 +46,16 @@ impl Fuser<'_> {
         if !x.per_tensor() || !w.eight_bits() || !by_channel || !self.constants.contains_key(&w.value) {
             return Ok(None);
         }
-        let Some(bias) = self.bias(node.input(2), &x, &w) else { return Ok(None) };
+        if !multipliers_exist(w.scales.iter().map(|scale| x.scales[0] * scale / to.scales[0])) {
+            return Ok(None);
+        }
+        let channels = self.constants[&w.value].shape().first().copied().unwrap_or(0);
+        let sums = Sums { step: x.scales[0], scales: &w.scales, factor: 1.0, channels, to };
+        // Of a convolution the standard knows only one bias for each channel.
+        if node.input(2).is_some_and(|name| self.shape_of(name).is_none_or(|shape| *shape != [channels])) {
+            return Ok(None);
+        }
+        let Some(bias) = self.bias(node.input(2), &sums)? else { return Ok(None) };
         let mut inputs = operand(&x);
         inputs.extend(operand(&w));
         inputs.extend([to.scale.clone(), to.zero_point.clone()]);
@@ -60,7 +70,11 @@ impl Fuser<'_> {
         };
         let rank = self.constants.get(&b.value).map(crate::Tensor::rank);
         let by_column = b.scales.len() == 1 || (rank == Some(2) && matches!(b.axis, 1 | -1));
-        if !a.per_tensor() || !b.eight_bits() || !by_column {
+        if !a.per_tensor()
+            || !b.eight_bits()
+            || !by_column
+            || !multipliers_exist(b.scales.iter().map(|scale| a.scales[0] * scale / to.scales[0]))
+        {
             return Ok(None);
         }
         let mut inputs = operand(&a);
@@ -69,23 +83,26 @@ impl Fuser<'_> {
         Ok(Some(Node { op: "QLinearMatMul".into(), inputs, ..node.clone() }))
     }
 
-    fn gemm(&self, node: &Node, to: &Bytes) -> Result<Option<Node>, Error> {
+    fn gemm(&mut self, node: &Node, to: &Bytes) -> Result<Option<Node>, Error> {
         let (Some(a), Some(b)) = (self.bytes(node.required_input(0)?), self.bytes(node.required_input(1)?))
         else {
             return Ok(None);
         };
         let columns = i64::from(!node.flag("transB", false)?);
         let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;
-        let plain = node.float("alpha", 1.0)? == 1.0 && node.float("beta", 1.0)? == 1.0;
+        let step = node.float("alpha", 1.0)? * a.scales[0];
         if !a.per_tensor()
             || !b.eight_bits()
             || !by_column
-            || !plain
-            || !self.constants.contains_key(&b.value)
+            || !(step.is_normal() && step > 0.0)
+            || !multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
         {
             return Ok(None);
         }
-        let Some(bias) = self.bias(node.input(2), &a, &b) else { return Ok(None) };
+        let Some(shape) = self.constants.get(&b.value).map(crate::Tensor::shape) else { return Ok(None) };
+        let Some(&channels) = shape.get(columns as usize) else { return Ok(None) };
+        let sums = Sums { step, scales: &b.scales, factor: node.float("beta", 1.0)?, channels, to };
+        let Some(bias) = self.bias(node.input(2), &sums)? else { return Ok(None) };
         let mut inputs = operand(&a);
         inputs.extend(operand(&b));
         inputs.push(bias.unwrap_or_default());
@@ -95,34 +112,21 @@ impl Fuser<'_> {
         Ok(Some(fused))
     }
 
-    /// `Some(name)` of a bias in steps of the accumulator, `Some(None)` if there is none, `None` if it is in other steps.
-    fn bias(&self, name: Option<&str>, x: &Bytes, w: &Bytes) -> Option<Option<String>> {
-        let Some(name) = name else { return Some(None) };
-        let bias = self.bytes(name)?;
-        let constant = self.constants.get(&bias.value)?;
-        let in_steps = |(channel, &scale): (usize, &f32)| {
-            let expected = x.scales[0] * w.scales[if w.scales.len() == 1 { 0 } else { channel }];
-            (scale - expected).abs() <= expected * 1e-4
-        };
-        let one_each = bias.scales.len() == w.scales.len() || bias.scales.len() == 1 || w.scales.len() == 1;
-        let fits = bias.data_type == DataType::I32
-            && bias.zeros.iter().all(|&zero| zero == 0)
-            && one_each
-            && (bias.scales.len() > 1 || w.scales.len() == 1 || constant.len() == 1)
-            && bias.scales.iter().enumerate().all(in_steps)
-            && constant.rank() <= 1;
-        fits.then_some(Some(bias.value))
-    }
-
     /// An operator of several equal operands.
     fn several(&self, node: &Node, op: &str, to: &Bytes, output_first: bool) -> Option<Node> {
         let mut inputs = Vec::new();
+        let mut scales = Vec::new();
         for input in &node.inputs {
             let bytes = self.bytes(input).filter(Bytes::per_tensor)?;
             if bytes.data_type != to.data_type {
                 return None;
             }
             inputs.extend(operand(&bytes));
+            scales.push(bytes.scales[0]);
+        }
+        let factors = if node.is("Mul") { vec![scales.iter().product()] } else { scales };
+        if !multipliers_exist(factors.iter().map(|factor: &f32| factor / to.scales[0])) {
+            return None;
         }
         let output = [to.scale.clone(), to.zero_point.clone()];
         let at = if output_first { 0 } else { inputs.len() };
@@ -133,6 +137,9 @@ impl Fuser<'_> {
     fn pool(&self, node: &Node, op: &str, to: &Bytes) -> Result<Option<Node>, Error> {
         let bytes = self.bytes(node.required_input(0)?).filter(Bytes::per_tensor);
         let Some(bytes) = bytes.filter(|bytes| bytes.data_type == to.data_type) else { return Ok(None) };
+        if !multipliers_exist([bytes.scales[0] / to.scales[0]].into_iter()) {
+            return Ok(None);
+        }
         let mut inputs = operand(&bytes);
         inputs.extend([to.scale.clone(), to.zero_point.clone()]);
         Ok(Some(Node { op: op.into(), domain: MICROSOFT.into(), inputs, ..node.clone() }))
@@ -152,6 +159,13 @@ impl Fuser<'_> {
         let pixels = matches!(axes[..], [2, 3] | [3, 2] | [-2, -1] | [-1, -2]);
         Ok(pixels && node.flag("keepdims", true)?)
     }
+}
+
+/// Whether kernels can multiply with these quotients of scales: scales at the ends of `f32` have none, and the operator
+/// between them stays float. `2¹⁰⁰` is what the crate `eightbit` allows.
+fn multipliers_exist(mut multipliers: impl Iterator<Item = f32>) -> bool {
+    let largest = 2f32.powi(100);
+    multipliers.all(|multiplier| multiplier > 0.0 && multiplier <= largest)
 }
 
 /// Bytes as operators take them: value, scale, zero point.
