@@ -91,6 +91,9 @@ impl Contest {
     }
 }
 
+/// Warnings must fit on a screen: no more are shown. The library gives all of them.
+const WARNINGS: usize = 8;
+
 /// How a float network becomes an eight-bit one.
 pub(crate) struct Calibration<'a> {
     /// Files and folders; the built-in photos if there are none.
@@ -135,13 +138,26 @@ impl<'a> Calibration<'a> {
             (false, None) => QuantizeOptions::default().method,
         };
         let weights = if self.range.narrow_weights { WeightRange::Narrow } else { WeightRange::Full };
-        let options = QuantizeOptions { method, weights, measured: self.measured };
-        let result = quantize::quantize(&network.graph, examples, &options, |progress| match progress {
-            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
-            Progress::Pass(pass) => bar.set_message(pass),
-            _ => {}
-        });
+        let options =
+            QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
+        // What the file leaves open, its eight-bit form leaves open.
+        let result =
+            quantize::quantize(&network.open_graph(), examples, &options, |progress| match progress {
+                Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+                Progress::Pass(pass) => bar.set_message(pass),
+                _ => {}
+            });
         bar.finish_and_clear();
-        result.map_err(|error| error.of_model(&network.name))
+        let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
+        // The built-in photos are few, and known to do.
+        if !self.photos.is_empty() {
+            for warning in report.warnings.iter().take(WARNINGS) {
+                report::warning(&warning.to_string());
+            }
+            if report.warnings.len() > WARNINGS {
+                report::warning(&format!("and {} more", report.warnings.len() - WARNINGS));
+            }
+        }
+        Ok((graph, report))
     }
 }
