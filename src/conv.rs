@@ -1,7 +1,11 @@
 //! Convolution: the plan that is made once and run often.
 
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use eightbit_kernels::gemm::{
     self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,

@@ -1,16 +1,18 @@
 //! A whole graph, node by node: the oracle of the executor.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::evaluate;
-use crate::{Error, Graph, Tensor};
+use crate::limits::bytes_of;
+use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
+use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 
 /// The outputs of `graph`, in its order, for the inputs given by name: every node by [`evaluate`], nothing fused,
 /// nothing reordered. Slow; the [`Executor`](crate::Executor) is tested against it.
 ///
 /// # Errors
 ///
-/// An input that is missing or unknown, and whatever a node runs into.
+/// An input that is missing or unknown, a graph that takes more than the default [`Limits`], and whatever a node runs into.
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
     let order = graph.topological_order()?;
     for (name, _) in inputs {
@@ -30,17 +32,31 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         }
         values.insert(&input.name, (*tensor).clone());
     }
-    for index in order {
+    let types = types(graph, &values)?;
+    let mut live = Live::new(graph, &order, &values);
+    if !types.is_empty() {
+        // Before anything is computed.
+        live.clone().rehearse(graph, &order, &types)?;
+    }
+    for (time, index) in order.into_iter().enumerate() {
         let node = &graph.nodes[index];
+        if node.outputs.iter().all(String::is_empty) {
+            continue;
+        }
         let read: Vec<Option<&Tensor>> = (0..node.inputs.len())
             .map(|index| node.input(index).and_then(|name| values.get(name).or(graph.constants.get(name))))
             .collect();
-        let results = evaluate(node, &read)?;
+        let results = match without_elements(node, &types) {
+            Some(results) => results?,
+            None => evaluate(node, &read)?,
+        };
         for (index, tensor) in results.into_iter().enumerate() {
             if let Some(name) = node.output(index) {
+                live.add(name, bytes_of(&TensorType::of(&tensor)), node)?;
                 values.insert(name, tensor);
             }
         }
+        live.drop_after(node, time, |name| drop(values.remove(name)));
     }
     let output = |name: &str| values.get(name).or(graph.constants.get(name)).cloned();
     graph
@@ -48,4 +64,90 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         .iter()
         .map(|info| output(&info.name).ok_or_else(|| Error::value(&info.name, "was not computed")))
         .collect()
+}
+
+/// The types of all values for these inputs, as far as they follow from shapes alone; nothing if one does not.
+fn types(graph: &Graph, inputs: &HashMap<&str, Tensor>) -> Result<BTreeMap<String, TensorType>, Error> {
+    let shape = |(name, tensor): (&&str, &Tensor)| ((*name).to_owned(), tensor.shape().to_vec());
+    let options = ShapeOptions { inputs: inputs.iter().map(shape).collect(), ..ShapeOptions::default() };
+    match infer_shapes(graph, &options) {
+        Ok(types) => Ok(types),
+        Err(error @ Error::OverLimit { .. }) => Err(error),
+        // The evaluation finds out, or runs what shapes alone do not decide.
+        Err(_) => Ok(BTreeMap::new()),
+    }
+}
+
+/// The outputs of a node if none of them has an element: there is nothing to compute, however large the other dimensions
+/// are.
+fn without_elements(node: &Node, types: &BTreeMap<String, TensorType>) -> Option<Result<Vec<Tensor>, Error>> {
+    let empty = |name: &String| types.get(name).filter(|of| bytes_of(of) == 0);
+    let types: Vec<&TensorType> = node.outputs.iter().map(empty).collect::<Option<_>>()?;
+    Some(types.into_iter().map(|of| Tensor::zeros(of.shape.as_slice(), of.data_type)).collect())
+}
+
+/// What the values that are still to be read take, and the graph's constants.
+#[derive(Clone)]
+struct Live<'g> {
+    limits: Limits,
+    bytes: u64,
+    values: HashMap<&'g str, u64>,
+    /// When each value is read for the last time, counted in nodes; the graph's outputs at the end.
+    last_reads: HashMap<&'g str, usize>,
+}
+
+impl<'g> Live<'g> {
+    fn new(graph: &'g Graph, order: &[usize], inputs: &HashMap<&'g str, Tensor>) -> Self {
+        let mut last_reads = HashMap::new();
+        for (time, &index) in order.iter().enumerate() {
+            last_reads.extend(graph.nodes[index].inputs.iter().map(|name| (name.as_str(), time)));
+        }
+        last_reads.extend(graph.outputs.iter().map(|output| (output.name.as_str(), usize::MAX)));
+        let bytes = |tensor: &Tensor| bytes_of(&TensorType::of(tensor));
+        let values: HashMap<&str, u64> = inputs.iter().map(|(name, tensor)| (*name, bytes(tensor))).collect();
+        let constants: u64 = graph.constants.values().map(bytes).sum();
+        Self {
+            limits: Limits::default(),
+            bytes: constants + values.values().sum::<u64>(),
+            values,
+            last_reads,
+        }
+    }
+
+    /// Finds out whether values of these types fit.
+    fn rehearse(
+        mut self,
+        graph: &'g Graph,
+        order: &[usize],
+        types: &BTreeMap<String, TensorType>,
+    ) -> Result<(), Error> {
+        for (time, &index) in order.iter().enumerate() {
+            let node = &graph.nodes[index];
+            for name in &node.outputs {
+                if let Some(of) = types.get(name) {
+                    self.add(name, bytes_of(of), node)?;
+                }
+            }
+            self.drop_after(node, time, |_| ());
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &'g str, bytes: u64, node: &Node) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.values.insert(name, bytes);
+        self.limits.check_bytes(self.bytes, || format!("the model up to node {}", quoted(&node.name)))
+    }
+
+    /// Calls `forget` with the values of the node number `time` that nobody reads any more.
+    fn drop_after(&mut self, node: &'g Node, time: usize, mut forget: impl FnMut(&'g str)) {
+        for name in node.inputs.iter().chain(&node.outputs).map(String::as_str) {
+            if self.last_reads.get(name).is_none_or(|&last| last <= time)
+                && let Some(bytes) = self.values.remove(name)
+            {
+                self.bytes -= bytes;
+                forget(name);
+            }
+        }
+    }
 }
