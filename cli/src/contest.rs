@@ -138,12 +138,15 @@ impl<'a> Calibration<'a> {
             (false, None) => QuantizeOptions::default().method,
         };
         let weights = if self.range.narrow_weights { WeightRange::Narrow } else { WeightRange::Full };
-        let options = QuantizeOptions { method, weights, measured: self.measured };
-        let result = quantize::quantize(&network.graph, examples, &options, |progress| match progress {
-            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
-            Progress::Pass(pass) => bar.set_message(pass),
-            _ => {}
-        });
+        let options =
+            QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
+        // What the file leaves open, its eight-bit form leaves open.
+        let result =
+            quantize::quantize(&network.open_graph(), examples, &options, |progress| match progress {
+                Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+                Progress::Pass(pass) => bar.set_message(pass),
+                _ => {}
+            });
         bar.finish_and_clear();
         let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
         // The built-in photos are few, and known to do.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
+use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
 
 use crate::args::InputArgs;
@@ -25,6 +25,8 @@ pub(crate) struct Network {
     pub(crate) bytes: usize,
     /// What the input takes.
     pub(crate) format: InputFormat,
+    /// The chosen input and outputs as the file has them, before the input took the shape of one photo.
+    declared: [Vec<ValueInfo>; 2],
 }
 
 /// Which outputs of a network are wanted where `--output-layer` says nothing.
@@ -67,6 +69,7 @@ impl Network {
         outputs: Outputs,
     ) -> Result<Self, CliError> {
         choose_layers(&mut graph, name, args, outputs)?;
+        let declared = [graph.inputs.clone(), graph.outputs.clone()];
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
         let of_model = |error| CliError::model(name, error);
@@ -84,7 +87,13 @@ impl Network {
                 return Err(wrong(format!("output {output} is {found}: scores must be floats")));
             }
         }
-        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format })
+        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format, declared })
+    }
+
+    /// The graph with the dimensions open that the file leaves open.
+    pub(crate) fn open_graph(&self) -> Graph {
+        let [inputs, outputs] = self.declared.clone();
+        Graph { inputs, outputs, ..self.graph.clone() }
     }
 
     /// How many scores the first output holds.
@@ -158,7 +167,12 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outp
             if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
                 return Err(missing("--output-layer", "value", name, &graph.outputs));
             }
-            graph.outputs.push(ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() });
+            let known = infer_open_shapes(graph, std::slice::from_ref(name)).ok().and_then(|mut it| it.pop());
+            graph.outputs.push(known.unwrap_or_else(|| ValueInfo {
+                name: name.clone(),
+                data_type: DataType::F32,
+                shape: Vec::new(),
+            }));
         }
         graph.outputs.retain(|output| output.name == *name);
     }

@@ -4,7 +4,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Run, command, folder, photos, run, run_capped, small_network, write};
+#[cfg(target_os = "linux")]
+use support::run_capped;
+use support::{Run, command, folder, photos, run, small_network, write};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name)

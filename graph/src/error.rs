@@ -175,6 +175,18 @@ pub enum Error {
         /// Which dimension, counted from 0, outermost first.
         axis: usize,
     },
+    /// The model takes more than [`Limits`](crate::Limits) allow.
+    #[error("{} takes {needs} {unit}, over the limit of {limit}", escape::reason(what))]
+    OverLimit {
+        /// What takes it: a value, the model as a whole.
+        what: String,
+        /// How much that is, at least.
+        needs: u64,
+        /// How much is allowed.
+        limit: u64,
+        /// Of what: `elements`, `bytes`.
+        unit: &'static str,
+    },
     /// Something that the caller gave cannot be used.
     #[error("{}: {}", escape::reason(argument), escape::reason(reason))]
     InvalidArgument {

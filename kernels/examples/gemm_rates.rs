@@ -68,9 +68,9 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
     let scale = vec![0.001; padded];
     let call = |stage| Call {
         backend,
-        lhs: Lhs::Matrix(MatrixRows { data: &lhs, rows: m, columns: k, row_stride: k, column_stride: 1 }),
+        lhs: Lhs::Matrix(MatrixRows::new(&lhs, m, k, k, 1).expect("rows without gaps")),
         lhs_signed: false,
-        panels: &panels,
+        panels: panels.get().expect("bytes that are owned"),
         init: &init,
         weight_zeros: None,
         border: Border::COMPUTED,

@@ -6,9 +6,9 @@
 #![cfg(unix)]
 
 use eightbit_kernels::elementwise::{self, AddCall, MulCall, RequantizeCall, Target};
-use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
+use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
-use eightbit_kernels::{Backend, Scratch};
+use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Fill, Random};
 
 /// Bytes that a call reads and writes, for each level of memory.
@@ -213,8 +213,9 @@ fn pool(case: &Case<'_>, average: bool, channels: usize, kernel: usize, stride: 
 
 fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
     let backend = case.backend;
-    let input = bytes(geometry.input_len().expect("a small image"));
-    let (rows, channels) = (geometry.rows(), geometry.channels);
+    let window = Window2d::new(geometry).expect("a small image");
+    let input = bytes(window.input_len());
+    let (rows, channels) = (window.rows(), window.channels);
     let mut out = vec![0u8; rows * channels];
     let mut scratch = Scratch::new();
     let total = input.len() + out.len();
@@ -224,7 +225,7 @@ fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
             let call = AverageCall {
                 backend,
                 input: &input,
-                geometry,
+                window,
                 count_padding: None,
                 zero: 3,
                 input_scale: 0.1,
@@ -233,7 +234,7 @@ fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
             };
             pooling::average(&call, block, &mut scratch);
         } else {
-            pooling::maximum(&MaxCall { backend, input: &input, geometry }, block, &mut scratch);
+            pooling::maximum(&MaxCall { backend, input: &input, window }, block, &mut scratch);
         }
     };
     match geometry.stride {

@@ -79,7 +79,9 @@ const RUN: f64 = 1e9;
 
 /// A tensor for an input: floats from −2 to 2, integers over the whole range of a byte.
 fn noise(info: &ValueInfo) -> Result<Tensor, eightbit_graph::Error> {
-    let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or(1)).collect();
+    let open = |axis| eightbit_graph::Error::UnknownDimension { value: info.name.clone(), axis };
+    let shape = info.shape.iter().enumerate().map(|(axis, dim)| dim.ok_or_else(|| open(axis)));
+    let shape = shape.collect::<Result<Vec<usize>, _>>()?;
     let mut tensor = Tensor::zeros(shape, info.data_type)?;
     let data: TensorData = match info.data_type {
         DataType::F32 => {

@@ -1,13 +1,16 @@
 //! From nodes to steps.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::memory::{Gaps, Layout, Place, Value};
+use super::shared::Shared;
 use super::shuffle::{Fallback, Shuffle, channels_last};
 use super::step::{Kernel, Links, Step};
 use super::{integer, select};
+use crate::limits::bytes_of;
 use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
-use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, ops};
+use crate::{DataType, Error, Graph, Limits, Node, Tensor, ValueInfo, ops};
 
 /// The steps and the values between them.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Lowered {
     pub(super) steps: Vec<Step>,
     /// The values that are the graph's outputs.
     pub(super) results: Vec<usize>,
+    /// Bytes of the constants: the graph's, and what was computed of them.
+    pub(super) constant_bytes: u64,
 }
 
 /// Turns `graph` into steps.
@@ -29,14 +34,21 @@ pub(super) fn lower(
     backend: eightbit::Backend,
     threads: usize,
     shapes: &ShapeOptions,
+    shared: &Shared,
 ) -> Result<Lowered, Error> {
     let types = infer_shapes(graph, shapes)?;
+    let constant_bytes = graph.constants.values().map(|tensor| bytes_of(&TensorType::of(tensor))).sum();
     let mut builder = Builder {
         graph,
         backend,
         threads,
+        limits: &shapes.limits,
+        shared,
+        constant_bytes,
+        places: RefCell::default(),
         types,
         consumers: graph.consumers(),
+        outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
         folded: BTreeMap::new(),
         by_name: HashMap::new(),
         fused: HashSet::new(),
@@ -81,6 +93,7 @@ pub(super) fn lower(
         buffers: builder.buffers,
         steps: builder.steps,
         results,
+        constant_bytes: builder.constant_bytes,
     })
 }
 
@@ -90,8 +103,16 @@ pub(super) struct Builder<'g> {
     pub(super) backend: eightbit::Backend,
     /// Into how many parts convolutions and eight-bit operators are split.
     pub(super) threads: usize,
+    limits: &'g Limits,
+    /// What the plans before this one have packed.
+    pub(super) shared: &'g Shared,
+    constant_bytes: u64,
+    /// By concatenation, the places of its inputs.
+    pub(super) places: RefCell<HashMap<usize, integer::Places<'g>>>,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,
+    /// The names of the graph's outputs.
+    outputs: HashSet<&'g str>,
     /// Values that nodes made of constants alone.
     folded: BTreeMap<String, Tensor>,
     by_name: HashMap<(String, Layout), usize>,
@@ -141,7 +162,7 @@ impl<'g> Builder<'g> {
     /// The only node that reads `value`, if there is exactly one and the value is not an output of the graph.
     pub(super) fn only_consumer(&self, value: &str) -> Option<(usize, &'g Node)> {
         match self.consumers.get(value)?.as_slice() {
-            &[index] if !self.graph.is_output(value) => Some((index, &self.graph.nodes[index])),
+            &[index] if !self.outputs.contains(value) => Some((index, &self.graph.nodes[index])),
             _ => None,
         }
     }
@@ -286,14 +307,25 @@ impl<'g> Builder<'g> {
         Ok(())
     }
 
-    /// Evaluates a node whose inputs are all constants; `false` if they are not.
+    /// Evaluates a node whose inputs are all constants, or whose outputs have no elements; `false` for others.
     fn fold(&mut self, node: &Node) -> Result<bool, Error> {
+        let outputs = node.outputs.iter().filter_map(|name| self.types.get_key_value(name));
+        let bytes = outputs.clone().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
+        if bytes == 0 {
+            // Whatever the inputs are, there is nothing to compute.
+            for (name, of) in outputs {
+                self.folded.insert(name.clone(), Tensor::zeros(of.shape.as_slice(), of.data_type)?);
+            }
+            return Ok(true);
+        }
         let shape_only = node.is("Shape");
         let all =
             (0..node.inputs.len()).all(|at| node.input(at).is_none_or(|name| self.constant(name).is_some()));
         if !all && !shape_only {
             return Ok(false);
         }
+        self.constant_bytes = self.constant_bytes.saturating_add(bytes);
+        self.limits.check_bytes(self.constant_bytes, || "what the model computes of constants".to_owned())?;
         let results = if shape_only && !all {
             // The shape is known, whatever the elements are; the operating system gives zeros that nobody reads.
             let stand_in = Tensor::zeros(self.shape(node, 0)?, DataType::Bool)?;

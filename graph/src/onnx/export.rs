@@ -1,6 +1,6 @@
 //! From [`Graph`] to `ModelProto`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
@@ -32,13 +32,14 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
             .map(|domain| OperatorSetIdProto { domain: domain.to_owned(), version: 1 }),
     );
     let order = graph.topological_order()?;
+    let names = &graph.dimension_names;
     let graph = GraphProto {
         node: order.into_iter().map(|index| node(&graph.nodes[index])).collect(),
         // The schema's checker wants a name.
         name: if graph.name.is_empty() { "main".to_owned() } else { graph.name.clone() },
         initializer: graph.constants.iter().map(|(name, tensor)| to_proto(tensor, name)).collect(),
-        input: graph.inputs.iter().map(value).collect(),
-        output: graph.outputs.iter().map(value).collect(),
+        input: graph.inputs.iter().map(|info| value(info, names)).collect(),
+        output: graph.outputs.iter().map(|info| value(info, names)).collect(),
         sparse_initializer: Vec::new(),
     };
     let model = ModelProto {
@@ -111,11 +112,16 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     proto
 }
 
-fn value(info: &ValueInfo) -> ValueInfoProto {
-    let dim = |dim: &Option<usize>| DimensionProto { value: dim.map(|size| Dimension::Value(size as i64)) };
+fn value(info: &ValueInfo, names: &BTreeMap<(String, usize), String>) -> ValueInfoProto {
+    let dim = |(axis, dim): (usize, &Option<usize>)| DimensionProto {
+        value: match dim {
+            Some(size) => Some(Dimension::Value(*size as i64)),
+            None => names.get(&(info.name.clone(), axis)).cloned().map(Dimension::Symbol),
+        },
+    };
     let tensor_type = TensorTypeProto {
         elem_type: type_number(info.data_type),
-        shape: Some(TensorShapeProto { dim: info.shape.iter().map(dim).collect() }),
+        shape: Some(TensorShapeProto { dim: info.shape.iter().enumerate().map(dim).collect() }),
     };
     ValueInfoProto { name: info.name.clone(), kind: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }
@@ -182,11 +188,10 @@ mod tests {
             opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 13 }],
             graph: Some(GraphProto {
                 node: vec![relu],
-                input: vec![value(&ValueInfo {
-                    name: "x".to_owned(),
-                    data_type: DataType::F32,
-                    shape: vec![Some(1)],
-                })],
+                input: vec![value(
+                    &ValueInfo { name: "x".to_owned(), data_type: DataType::F32, shape: vec![Some(1)] },
+                    &BTreeMap::new(),
+                )],
                 ..GraphProto::default()
             }),
             ..ModelProto::default()

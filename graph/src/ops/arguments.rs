@@ -1,5 +1,6 @@
 //! A node and the tensors that it reads, with the checks that every operator needs.
 
+use crate::tensor::extent;
 use crate::{DataType, Element, Error, Node, Tensor, element_count};
 
 use super::MAX_ELEMENTS;
@@ -94,9 +95,9 @@ impl<'a> Arguments<'a> {
 
     /// The number of elements of an output of `shape`, refused if it is unreasonable.
     pub(super) fn count(&self, shape: &[usize]) -> Result<usize, Error> {
-        match element_count(shape)? {
-            count if count <= MAX_ELEMENTS => Ok(count),
-            count => Err(self.error(format!("an output of {count} elements is too large"))),
+        match extent(shape) {
+            Some(extent) if extent <= MAX_ELEMENTS => element_count(shape),
+            _ => Err(self.error(format!("an output of shape {shape:?} is too large"))),
         }
     }
 }

@@ -40,7 +40,11 @@ pub(super) fn concat(args: &Arguments<'_>) -> Result<Tensor, Error> {
             }
             shape[axis] = shape[axis].saturating_add(dims[axis]);
         }
-        let mut result: Vec<T> = Vec::with_capacity(args.count(&shape)?);
+        let count = args.count(&shape)?;
+        if count == 0 {
+            return Tensor::new(shape, T::wrap(Vec::new()));
+        }
+        let mut result: Vec<T> = Vec::with_capacity(count);
         let runs = args.count(&shape[..axis])?;
         for run in 0..runs {
             for input in &inputs {
@@ -87,6 +91,9 @@ pub(super) fn pad(args: &Arguments<'_>) -> Result<Tensor, Error> {
             kept[axis] = (first, end.saturating_sub(first).max(0));
         }
         let count = args.count(&shape)?;
+        if count == 0 {
+            return Tensor::new(shape, T::wrap(Vec::new()));
+        }
         // Where each coordinate of the output comes from, axis by axis; `None` is the fill value.
         let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(dims.len());
         for axis in 0..dims.len() {
@@ -202,7 +209,11 @@ pub(super) fn gather(args: &Arguments<'_>) -> Result<Tensor, Error> {
             })
             .collect::<Result<_, _>>()?;
         let shape = [&dims[..axis], indices.shape(), &dims[axis + 1..]].concat();
-        let mut result = Vec::with_capacity(args.count(&shape)?);
+        let count = args.count(&shape)?;
+        if count == 0 {
+            return Tensor::new(shape, T::wrap(Vec::new()));
+        }
+        let mut result = Vec::with_capacity(count);
         let run = args.count(&dims[axis + 1..])?;
         for outer in 0..args.count(&dims[..axis])? {
             for &at in &at {

@@ -40,7 +40,7 @@ pub use interpret::evaluate_graph;
 
 /// No single tensor that an operator makes has more elements: hostile shapes end in an error, not in an attempt to
 /// allocate them.
-pub(crate) const MAX_ELEMENTS: usize = 1 << 30;
+pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 
 /// The outputs of `node` for `inputs`; `None` is an optional input left out.
 ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::runner::Runner;
 use super::warnings::is_flat;
 use super::{Histogram, Range, Roles};
-use crate::{Error, Graph, Tensor};
+use crate::{Error, Graph, Limits, Tensor};
 
 /// How a range is chosen from the values observed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,10 +80,15 @@ impl Calibrator {
     ///
     /// What [`Roles::new`] finds, and what keeps the graph from running.
     pub fn new(graph: &Graph) -> Result<Self, Error> {
+        Self::within(graph, &Limits::default())
+    }
+
+    /// As [`new`](Self::new), with other limits than the default.
+    pub fn within(graph: &Graph, limits: &Limits) -> Result<Self, Error> {
         let roles = Roles::new(graph)?;
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
-        let runner = Runner::new(graph, &names)?;
+        let runner = Runner::new(graph, &names, limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(&value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }

@@ -3,7 +3,7 @@
 use super::measure::Meter;
 use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
-use crate::{Error, Graph, Tensor, passes, quoted};
+use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
 /// How [`quantize`] goes about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +14,18 @@ pub struct QuantizeOptions {
     pub weights: WeightRange,
     /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
     pub measured: usize,
+    /// What the graphs may take that run on the examples.
+    pub limits: Limits,
 }
 
 impl Default for QuantizeOptions {
     fn default() -> Self {
-        Self { method: CalibrationMethod::Percentile(99.99), weights: WeightRange::default(), measured: 4 }
+        Self {
+            method: CalibrationMethod::Percentile(99.99),
+            weights: WeightRange::default(),
+            measured: 4,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -68,7 +75,7 @@ pub fn quantize<E: From<Error>>(
     let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 
     progress(Progress::Pass("calibrate"));
-    let mut calibrator = Calibrator::new(&float)?;
+    let mut calibrator = Calibrator::within(&float, &options.limits)?;
     let mut kept = Vec::new();
     for example in examples {
         let example = example?;
@@ -97,7 +104,7 @@ pub fn quantize<E: From<Error>>(
     let mut report = QuantizeReport::new(graph, &float, &eight_bit, plan.roles(), calibration);
     if !kept.is_empty() {
         progress(Progress::Pass("measure"));
-        let mut meter = Meter::new(&float, &eight_bit, &plan)?;
+        let mut meter = Meter::new(&float, &eight_bit, &plan, &options.limits)?;
         for (index, example) in kept.iter().enumerate() {
             meter.observe(&named(&float, example)?)?;
             progress(Progress::Measured(index + 1));

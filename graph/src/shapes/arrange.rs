@@ -117,14 +117,22 @@ pub(super) fn pad(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
 /// The axes of a list, none of them twice.
 fn resolve(inputs: &Inputs<'_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, Error> {
     let mut resolved = Vec::with_capacity(axes.len());
+    let mut seen = vec![false; rank];
     for &axis in axes {
         let axis = inputs.axis(axis, rank)?;
-        if resolved.contains(&axis) {
+        if std::mem::replace(&mut seen[axis], true) {
             return Err(inputs.error(format!("axis {axis} is there twice")));
         }
         resolved.push(axis);
     }
     Ok(resolved)
+}
+
+/// For each of `rank` axes, whether it is one of `axes`.
+fn marked(axes: &[usize], rank: usize) -> Vec<bool> {
+    let mut marked = vec![false; rank];
+    axes.iter().for_each(|&axis| marked[axis] = true);
+    marked
 }
 
 /// `Squeeze`: without axes, all of size 1.
@@ -137,7 +145,8 @@ pub(super) fn squeeze(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     if let Some(axis) = axes.iter().find(|&&axis| x.shape[axis] != 1) {
         return Err(inputs.error(format!("axis {axis} of shape {:?} is not 1", x.shape)));
     }
-    let keep = (0..x.shape.len()).filter(|axis| !axes.contains(axis)).map(|axis| x.shape[axis]);
+    let dropped = marked(&axes, x.shape.len());
+    let keep = x.shape.iter().zip(dropped).filter(|&(_, dropped)| !dropped).map(|(&size, _)| size);
     Ok(TensorType::new(x.data_type, keep.collect::<Vec<_>>()))
 }
 
@@ -149,7 +158,7 @@ pub(super) fn unsqueeze(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     let axes = resolve(inputs, axes, rank)?;
     let mut old = x.shape.iter().copied();
     let shape: Vec<usize> =
-        (0..rank).map(|axis| if axes.contains(&axis) { 1 } else { old.next().unwrap_or(1) }).collect();
+        marked(&axes, rank).into_iter().map(|new| if new { 1 } else { old.next().unwrap_or(1) }).collect();
     Ok(TensorType::new(x.data_type, shape))
 }
 
@@ -178,9 +187,10 @@ pub(super) fn arg(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
 
 fn reduced(inputs: &Inputs<'_>, shape: &[usize], axes: &[usize]) -> Result<Vec<usize>, Error> {
     let keep = inputs.node.flag("keepdims", true)?;
-    Ok((0..shape.len())
-        .filter(|axis| keep || !axes.contains(axis))
-        .map(|axis| if axes.contains(&axis) { 1 } else { shape[axis] })
+    let reduced = shape.iter().zip(marked(axes, shape.len()));
+    Ok(reduced
+        .filter(|&(_, reduced)| keep || !reduced)
+        .map(|(&size, reduced)| if reduced { 1 } else { size })
         .collect())
 }
 

@@ -5,16 +5,18 @@
 mod arrange;
 mod bytes;
 mod combine;
+mod open;
 mod rules;
 mod window;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub(crate) use arrange::shape_value;
+pub use open::infer_open_shapes;
 pub use window::Window;
 pub(crate) use window::kernel_shape;
 
-use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, element_count, quoted};
+use crate::{DataType, Error, Graph, Limits, Node, Tensor, ValueInfo, quoted};
 
 /// What shape inference needs to know beyond the graph.
 #[derive(Clone, Debug)]
@@ -23,14 +25,14 @@ pub struct ShapeOptions {
     pub batch: Option<usize>,
     /// Whole shapes for inputs of the graph, by name. Dimensions that the graph fixes must agree.
     pub inputs: BTreeMap<String, Vec<usize>>,
-    /// How many elements a value may have; the limit keeps a hostile file from asking for all memory.
-    pub max_elements: usize,
+    /// What the model may take.
+    pub limits: Limits,
 }
 
-/// An open batch is an error; values of up to 2²⁸ elements (a gibibyte of floats).
+/// An open batch is an error; the default limits.
 impl Default for ShapeOptions {
     fn default() -> Self {
-        Self { batch: None, inputs: BTreeMap::new(), max_elements: 1 << 28 }
+        Self { batch: None, inputs: BTreeMap::new(), limits: Limits::default() }
     }
 }
 
@@ -76,17 +78,20 @@ impl TensorType {
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::UnsupportedOp`] for
+/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::OverLimit`], [`Error::UnsupportedOp`] for
 /// operators without a rule, errors that name the node whose inputs do not fit, and whatever
 /// [`Graph::topological_order`] finds.
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
     let mut types = BTreeMap::new();
     for input in &graph.inputs {
         let shape = input_shape(input, options)?;
-        check_size(&shape, options).map_err(|error| error.in_value(&input.name))?;
+        options.limits.check_elements(&shape, || format!("value {}", quoted(&input.name)))?;
         types.insert(input.name.clone(), TensorType::new(input.data_type, shape));
     }
-    types.extend(graph.constants.iter().map(|(name, tensor)| (name.clone(), TensorType::of(tensor))));
+    for (name, tensor) in &graph.constants {
+        options.limits.check_elements(tensor.shape(), || format!("constant {}", quoted(name)))?;
+        types.insert(name.clone(), TensorType::of(tensor));
+    }
     // Values that only depend on shapes, such as `Shape`'s output, for the nodes that turn them into shapes.
     let mut computed: HashMap<&str, Tensor> = HashMap::new();
     for index in graph.topological_order()? {
@@ -96,9 +101,14 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
         if let (Some(tensor), Some(name)) = (rules::value(&inputs, &outputs)?, node.output(0)) {
             computed.insert(name, tensor);
         }
+        for output in &outputs {
+            // Whether it has a name or not: the operator computes it.
+            options
+                .limits
+                .check_elements(&output.shape, || format!("an output of node {}", quoted(&node.name)))?;
+        }
         for (name, output) in node.outputs.iter().zip(outputs) {
             if !name.is_empty() {
-                check_size(&output.shape, options).map_err(|error| error.in_node(node))?;
                 types.insert(name.clone(), output);
             }
         }
@@ -133,18 +143,11 @@ fn input_shape(input: &ValueInfo, options: &ShapeOptions) -> Result<Vec<usize>, 
     input.shape.iter().enumerate().map(bound).collect()
 }
 
-fn open_shape(shape: &[Option<usize>]) -> String {
+/// A shape for people, with `?` for open dimensions.
+pub(crate) fn open_shape(shape: &[Option<usize>]) -> String {
     let dims: Vec<String> =
         shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |size| size.to_string())).collect();
     format!("[{}]", dims.join(", "))
-}
-
-fn check_size(shape: &[usize], options: &ShapeOptions) -> Result<(), Error> {
-    let count = element_count(shape)?;
-    if count > options.max_elements {
-        return Err(Error::tensor(shape, format!("more than {} elements, the limit", options.max_elements)));
-    }
-    Ok(())
 }
 
 /// What a rule sees of a node.

@@ -19,6 +19,9 @@ pub struct Window {
     pub output: Vec<usize>,
 }
 
+/// The largest padded input along an axis.
+const MAX_PADDED: usize = usize::MAX / 8;
+
 impl Window {
     /// Reads `strides`, `dilations`, `pads`, `auto_pad` and `ceil_mode` of `node` for an input of spatial shape
     /// `input` and a window of shape `kernel`.
@@ -72,6 +75,7 @@ impl Window {
         let extent = (kernel - 1)
             .checked_mul(self.dilations[axis])
             .and_then(|extent| extent.checked_add(1))
+            .filter(|&extent| extent <= MAX_PADDED)
             .ok_or_else(too_large)?;
         match auto_pad {
             "NOTSET" => {}
@@ -95,9 +99,11 @@ impl Window {
             }
         }
         let begin = self.pads_begin[axis];
+        // So that positions in the padded input, and the end of a window that begins in it, can be counted.
         let padded = input
             .checked_add(begin)
             .and_then(|size| size.checked_add(self.pads_end[axis]))
+            .filter(|&padded| padded <= MAX_PADDED)
             .ok_or_else(too_large)?;
         let Some(room) = padded.checked_sub(extent) else {
             return Err(Error::node(

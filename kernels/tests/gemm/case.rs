@@ -1,15 +1,15 @@
 //! One multiplication: its operands, and what it must give.
 
 use eightbit_kernels::gemm::{
-    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
-    Stage, TilingMemo, WeightView, best_skip, run,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchRows, Patches, Skip, Stage,
+    TilingMemo, WeightView, best_skip, run,
 };
-use eightbit_kernels::{Backend, Element, ElementType, OutputElement, Scratch};
+use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
 
 enum Rows {
     Matrix { row_stride: usize, column_stride: usize },
-    Patches(PatchGeometry),
+    Patches(Window2d),
 }
 
 enum StageKind {
@@ -91,9 +91,9 @@ impl Case {
             pad: [rng.below(4), rng.below(4)],
             output: [1 + rng.below(4), 1 + rng.below(4)],
         };
-        let len = geometry.input_len().expect("a small image");
-        let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(40)];
-        let mut case = Case::new(rng, shape, Rows::Patches(geometry), len);
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 1 + rng.below(40)];
+        let mut case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
         if rng.flip() {
             case.halve_weights();
         }
@@ -361,30 +361,25 @@ impl Case {
             &mut zeros,
         );
         let lhs = Guarded::new(&self.lhs, self.guard);
+        let panels = panels.get().expect("bytes that are owned");
         let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.depth()], self.guard);
         let tap_sums = match &self.lhs_rows {
-            Rows::Patches(geometry) => panels.tap_sums(geometry.kernel[0] * geometry.kernel[1]),
+            Rows::Patches(window) => panels.tap_sums(window.taps()),
             Rows::Matrix { .. } => Vec::new(),
         };
         let memo = TilingMemo::default();
         let mut call = Call {
             backend,
-            lhs: match &self.lhs_rows {
-                &Rows::Matrix { row_stride, column_stride } => Lhs::Matrix(MatrixRows {
-                    data: &lhs,
-                    rows: self.rows,
-                    columns: self.segment_len,
-                    row_stride,
-                    column_stride,
-                }),
-                Rows::Patches(geometry) => Lhs::Patches(PatchRows {
-                    data: &lhs,
-                    geometry: *geometry,
-                    first_channel: 0,
-                    group_channels: self.segment_len,
-                    padding: &padding,
-                }),
-            },
+            lhs: match self.lhs_rows {
+                Rows::Matrix { row_stride, column_stride } => {
+                    let columns = self.segment_len;
+                    MatrixRows::new(&lhs, self.rows, columns, row_stride, column_stride).map(Lhs::Matrix)
+                }
+                Rows::Patches(window) => Patches::new(window, 0, self.segment_len)
+                    .and_then(|patches| PatchRows::new(patches, &lhs, &padding))
+                    .map(Lhs::Patches),
+            }
+            .expect("rows inside their slice"),
             lhs_signed: self.lhs_signed,
             panels,
             init: &init,
@@ -393,7 +388,13 @@ impl Case {
             stage: self.stage(),
             memo: self.memo.then_some(&memo),
         };
-        call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, panels));
+        call.border.skip = match self.lhs_rows {
+            Rows::Matrix { .. } => Skip::Nothing,
+            Rows::Patches(window) => self.skip.unwrap_or_else(|| {
+                let patches = Patches::new(window, 0, self.segment_len).expect("a group of all channels");
+                best_skip(backend, &patches, &panels)
+            }),
+        };
         let before = from_bits(self.before);
         let len = (self.rows - 1) * self.out_stride + self.columns;
         let mut out = Guarded::new(&vec![before; len], self.guard);

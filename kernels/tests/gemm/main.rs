@@ -128,7 +128,7 @@ fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, Panel
     PackedPanels::from_bytes(
         backend,
         panels.layout(),
-        Bytes::copy_from(panels.bytes()),
+        Bytes::copy_from(panels.get()?.bytes()),
         panels.signed(),
         panels.columns(),
         panels.segments(),

@@ -1,5 +1,7 @@
 //! Products with a constant matrix.
 
+use std::sync::Arc;
+
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -13,7 +15,7 @@ pub(in super::super) struct MatMul {
     pub(in super::super) k: usize,
     pub(in super::super) n: usize,
     /// `k × n`, row-major.
-    pub(in super::super) weights: Vec<f32>,
+    pub(in super::super) weights: Arc<Vec<f32>>,
     /// `n`, or nothing.
     pub(in super::super) bias: Vec<f32>,
     pub(in super::super) clamp: Clamp,

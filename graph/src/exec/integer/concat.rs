@@ -1,5 +1,7 @@
 //! Joining: every part is written to its place, at best by the step that makes it.
 
+use std::collections::HashMap;
+
 use eightbit::Element;
 use eightbit::elementwise::Requantize;
 
@@ -20,6 +22,9 @@ struct Part {
     same: bool,
     gaps: Gaps,
 }
+
+/// Places in the output of a concatenation, by input.
+pub(in super::super) type Places<'g> = HashMap<&'g str, Option<Gaps>>;
 
 /// The parts that a `QLinearConcat` joins, its output's layout, and whether it joins channels of pixels; `None` if it has
 /// no eight-bit step.
@@ -58,15 +63,33 @@ pub(in super::super) fn place_in_concat<'g>(
     builder: &Builder<'g>,
     name: &str,
 ) -> Result<Option<(&'g str, Gaps)>, Error> {
-    let Some((_, node)) = builder.only_consumer(name).filter(|(_, node)| node.op == "QLinearConcat") else {
+    let Some((index, node)) = builder.only_consumer(name).filter(|(_, node)| node.op == "QLinearConcat")
+    else {
         return Ok(None);
     };
-    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(None) };
-    let mut found = parts.iter().filter(|part| node.input(part.index) == Some(name));
-    match (found.next(), found.next()) {
-        (Some(part), None) if of_channels && part.same => Ok(Some((node.required_output(0)?, part.gaps))),
-        _ => Ok(None),
+    // Once for all parts: there may be many.
+    if !builder.places.borrow().contains_key(&index) {
+        let places = places(builder, node)?;
+        builder.places.borrow_mut().insert(index, places);
     }
+    match builder.places.borrow()[&index].get(name).copied().flatten() {
+        Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
+        None => Ok(None),
+    }
+}
+
+/// The places in the output of a concatenation of its inputs that stay as they are there; `None` for others, and those
+/// that it reads twice.
+fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
+    let mut places = Places::new();
+    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(places) };
+    for part in &parts {
+        if let Some(name) = node.input(part.index) {
+            let place = Some(part.gaps).filter(|_| of_channels && part.same);
+            places.entry(name).and_modify(|place| *place = None).or_insert(place);
+        }
+    }
+    Ok(places)
 }
 
 pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {

@@ -9,7 +9,7 @@ use eightbit::{ElementType, QuantizedType};
 
 use super::lower::Builder;
 use crate::{DataType, Error, Node, Tensor, TensorData};
-pub(super) use concat::place_in_concat;
+pub(super) use concat::{Places, place_in_concat};
 
 /// Calls a function that is generic over the byte types of the first input and of the output.
 macro_rules! by_bytes {

@@ -75,11 +75,11 @@ pub(super) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
 }
 
-/// `weights`, `zeros`, `bias_input` are indices of inputs.
+/// `weights`, `zeros_index`, `bias_input` are indices of inputs.
 fn planned_convolution(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros, bias_input]: [usize; 3],
+    [weights, zeros_index, bias_input]: [usize; 3],
     x_zero: i32,
     stage: &Stage,
 ) -> Result<bool, Error> {
@@ -91,7 +91,7 @@ fn planned_convolution(
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels;
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros), channels), biases(builder, node, bias_input, channels))
+        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
         return Ok(false);
     };
@@ -102,13 +102,15 @@ fn planned_convolution(
     let x_type = builder.type_of(node.required_input(0)?)?.data_type;
     let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
     let taps = shape.kernel[0] * shape.kernel[1];
-    let packed = match w.data() {
-        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
-        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
-        _ => return Ok(false),
+    let pack = || match w.data() {
+        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
+        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
+        _ => Ok(None),
     };
-    let plan = packed
-        .and_then(|packed| Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage))
+    let packed =
+        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
+    let Some(packed) = packed else { return Ok(false) };
+    let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage)
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
@@ -274,7 +276,7 @@ pub(super) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<b
 fn product(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros, bias]: [usize; 3],
+    [weights, zeros_index, bias]: [usize; 3],
     transposed: bool,
     a_zero: i32,
     stage: &Stage,
@@ -289,15 +291,16 @@ fn product(
     let (Some(lhs), Some(&width)) = (element_type(a.data_type), a.shape.last()) else { return Ok(false) };
     let rows = a.shape[..a.shape.len() - 1].iter().product();
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros), columns), biases(builder, node, bias, columns))
+        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns))
     else {
         return Ok(false);
     };
     if width != depth {
         return Ok(false);
     }
+    let pack = || pack(builder, b, transposed, [depth, columns], zeros);
     let packed =
-        pack(builder, b, transposed, [depth, columns], zeros).map_err(|error| failed(node, &error))?;
+        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
     let Some(packed) = packed else { return Ok(false) };
     let plan =
         Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;

@@ -16,6 +16,10 @@ pub(super) struct Chain {
     pub(super) bounds: (f32, f32),
 }
 
+/// More activations than any network has between an operator and its `QuantizeLinear`. Without a limit, every node of
+/// a long chain of activations would look to its end.
+const MAX_ACTIVATIONS: usize = 8;
+
 impl Chain {
     /// The chain that begins with the readers of `value`, if there is one.
     pub(super) fn after(
@@ -53,6 +57,9 @@ impl Chain {
             let Some((low, high)) = bounds(node, constants)? else { return Ok(None) };
             chain.bounds = (chain.bounds.0.clamp(low, high), chain.bounds.1.clamp(low, high));
             chain.activations.push(reader);
+            if chain.activations.len() > MAX_ACTIVATIONS {
+                return Ok(None);
+            }
             value = node.required_output(0)?;
         }
     }
