@@ -1,7 +1,11 @@
 //! Convolution: the plan that is made once and run often.
 
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use eightbit_kernels::gemm::{
     self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
@@ -93,16 +97,6 @@ impl Conv2d {
         check_activations(input, input_zero)?;
         let group_channels = shape.in_channels / shape.groups;
         let taps = shape.kernel[0] * shape.kernel[1];
-        if let Packed::Taps(packed) = weights.packed()
-            && !(shape.is_depthwise() && packed.kernel_size() == shape.kernel)
-        {
-            let [[height, width], channels] = [packed.kernel_size(), [packed.channels(); 2]];
-            let why = format!(
-                "the weights were packed for {height}×{width} taps of {} channels, each on its own: pack them for this shape",
-                channels[0]
-            );
-            return Err(Error::Shape { what: "convolution", why });
-        }
         check_size("output channels of the weights", shape.out_channels, weights.columns())?;
         check_size("depth of the weights", taps * group_channels, weights.depth())?;
         match weights.packed() {
@@ -114,7 +108,15 @@ impl Conv2d {
                     check_size("taps of the weights", taps, segments)?;
                 }
             }
+            // The kernel's sizes decide where these weights lie, and each channel has its own.
             Packed::Taps(packed) => {
+                let [height, width] = packed.kernel_size();
+                if !shape.is_depthwise() || shape.kernel != [height, width] {
+                    let why = format!(
+                        "the weights were packed for a depthwise kernel of {height}×{width}: pack them for this shape"
+                    );
+                    return Err(Error::Shape { what: "convolution", why });
+                }
                 check_size("channel groups of the weights", shape.groups, packed.channels())?;
             }
         }

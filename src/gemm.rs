@@ -1,6 +1,10 @@
 //! Matrix multiplication: the plan that is made once and run often.
 
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
     self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,

@@ -51,13 +51,20 @@
 //! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often; so are those of [`elementwise`] and [`pool`].
 //! The method `tasks` of every plan gives independent tasks to any threads; the feature `rayon` does it for you. [`Backend`] tells what this CPU can run
 //! and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
 
 mod build_info;
 mod conv;
 pub mod elementwise;
 mod epilogue;
 mod error;
+#[cfg(not(any(feature = "std", test)))]
+mod float;
 mod gemm;
 mod job;
 mod matrix;
@@ -73,7 +80,9 @@ mod workspace;
 
 pub use build_info::{BuildInfo, build_info};
 pub use conv::Conv2d;
-pub use eightbit_kernels::{Backend, BackendError, Element, ElementType, OutputElement, Registered};
+pub use eightbit_kernels::{
+    Backend, BackendError, DepthwiseVariant, Element, ElementType, GemmVariant, OutputElement, Registered,
+};
 pub use error::{Error, PackedError};
 pub use gemm::Gemm;
 pub use matrix::{MatMut, MatRef};

@@ -1,6 +1,7 @@
 //! Matrix views: shape and strides, checked once.
 
 use crate::{Element, Error, OutputElement};
+use alloc::format;
 
 /// A matrix that is read: `rows × columns` elements of a slice, any strides (a transposed matrix is one with its
 /// strides exchanged; a stride may be 0 to repeat elements).
@@ -179,7 +180,7 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
     /// The rows `part` as a block of the matrix.
     pub(crate) fn part(
         self,
-        part: std::ops::Range<usize>,
+        part: core::ops::Range<usize>,
     ) -> Result<eightbit_kernels::gemm::OutputBlock<'a, T>, Error> {
         if part.start > part.end || part.end > self.rows {
             let why = format!("of {} rows there is no part {}..{}", self.rows, part.start, part.end);

@@ -1,8 +1,12 @@
 //! Packed weights: made once, self-describing, saved and loaded.
 
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
 mod format;
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
 use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};

@@ -28,6 +28,8 @@ fn cpu_names_the_backend_and_why() {
     assert!(json["build"]["rustc"].as_str().is_some_and(|rustc| rustc.starts_with("rustc")));
     let last = json["backends"].as_array().and_then(|backends| backends.last()).expect("backends");
     assert_eq!((&last["name"], &last["available"]), (&"portable".into(), &true.into()));
+    assert_eq!(last["gemm"][0]["layout"]["name"], "i8-group2");
+    assert!(last["gemm"][0]["tiles"][0][0] == 1 && last["depthwise"][0]["channels"] == 16, "{last}");
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! Hostile structs and owners: sizes and strides that cannot be, slices without elements, buffers that answer differently from
 //! one question to the next, headers that lie. What is not refused must run, and stay inside its slices.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
@@ -11,6 +8,7 @@ use eightbit::{
 };
 use eightbit_kernels::gemm::{MatrixRows, OutputBlock, Patches};
 use eightbit_kernels::{PatchGeometry, Window2d};
+use eightbit_testing::hostile::{Fickle, few};
 
 use crate::input::Input;
 use crate::packed::crc32;
@@ -48,12 +46,6 @@ fn size(input: &mut Input<'_>) -> usize {
 
 fn sizes<const N: usize>(input: &mut Input<'_>) -> [usize; N] {
     std::array::from_fn(|_| size(input))
-}
-
-/// The product of the sizes, if so many elements can be made.
-fn few(most: usize, sizes: &[usize]) -> Option<usize> {
-    let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-    (product <= most).then_some(product)
 }
 
 fn backend(input: &mut Input<'_>) -> Backend {
@@ -190,21 +182,6 @@ fn window(mut input: Input<'_>) {
     }
 }
 
-/// A buffer that answers with another slice from some question on.
-struct Fickle {
-    whole: Vec<u8>,
-    later: Vec<u8>,
-    faithful: usize,
-    asked: AtomicUsize,
-}
-
-impl AsRef<[u8]> for Fickle {
-    fn as_ref(&self) -> &[u8] {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if asked < self.faithful { &self.whole } else { &self.later }
-    }
-}
-
 fn owner(mut input: Input<'_>) {
     let backend = backend(&mut input);
     let depthwise = input.bool();
@@ -224,7 +201,7 @@ fn owner(mut input: Input<'_>) {
     let mut later = whole.clone();
     later.truncate(kept);
     later.reverse();
-    let owner = Arc::new(Fickle { whole, later, faithful, asked: AtomicUsize::new(0) });
+    let owner = Fickle::new(whole, later, faithful);
     let Ok(packed) = PackedWeights::from_shared(backend, owner) else { return };
     let conv = match Conv2d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS) {
         Ok(conv) => conv,

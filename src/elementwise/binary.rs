@@ -5,6 +5,8 @@ use eightbit_kernels::elementwise::{self, AddCall, MulCall, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
 use super::{by_type, check_factor, clamped, row, whole};
+#[cfg(not(any(feature = "std", test)))]
+use crate::float::F32 as _;
 use crate::gemm::{check_size, check_type};
 use crate::job::Job;
 use crate::{Backend, Element, Error, OutputElement, QuantizedType, Tasks, Workspace};

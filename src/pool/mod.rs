@@ -9,7 +9,7 @@ mod shape;
 
 pub use shape::Pool2dShape;
 
-use std::ops::Range;
+use core::ops::Range;
 
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;

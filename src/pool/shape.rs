@@ -1,6 +1,8 @@
 //! Where the windows of a pooling lie.
 
-use std::ops::Range;
+use alloc::format;
+use alloc::string::String;
+use core::ops::Range;
 
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::MAX_TAPS;

@@ -130,6 +130,7 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
             let Stage::Dequantize(dequantize) = run.stage else { unreachable!("the stage dequantizes") };
             reference::dequantize(acc, dequantize, None, n)
         }),
+        other => panic!("an output of {other} has no test"),
     }
 }
 

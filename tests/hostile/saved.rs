@@ -4,9 +4,10 @@ use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
     Stage, Workspace,
 };
-use eightbit_kernels::testing::backends;
+use eightbit_testing::backends;
+use eightbit_testing::hostile::{SIZES, pairs};
 
-use crate::{SIZES, bytes, pairs};
+use crate::bytes;
 
 /// Elements that a case may be given.
 const LARGEST: usize = 1 << 16;

@@ -4,9 +4,10 @@ use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Padding, QuantizedType, Stage, Workspace, reference,
 };
-use eightbit_kernels::testing::backends;
+use eightbit_testing::backends;
+use eightbit_testing::hostile::{SIZES, pairs};
 
-use crate::{SIZES, bytes, pairs};
+use crate::bytes;
 
 /// Elements that an operand may have to be made here.
 const LARGEST: usize = 1 << 16;

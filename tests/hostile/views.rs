@@ -3,9 +3,10 @@
 use eightbit::{
     Backend, ElementType, Error, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace, reference,
 };
-use eightbit_kernels::testing::backends;
+use eightbit_testing::backends;
+use eightbit_testing::hostile::{SIZES, pairs};
 
-use crate::{SIZES, bytes, pairs};
+use crate::bytes;
 
 /// Rows and columns that a product may have to be run here.
 const LARGEST: usize = 64;
