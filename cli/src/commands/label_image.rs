@@ -71,7 +71,6 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
             report::count(calibrated, "photo")
         )?;
     }
-    report::quantization_warnings(out, &contest.warnings)?;
     writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
     writeln!(out)?;
     columns(out, &replies, &labels)?;
@@ -139,7 +138,6 @@ fn json(
         "photo": photo,
         "network": contest.network.file,
         "calibration_photos": contest.calibrated,
-        "warnings": report::json_warnings(&contest.warnings),
         "backend": settings.backend.name(),
         "threads": settings.threads,
         "networks": networks,
