@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use eightbit_graph::quantize::{
-    self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, WeightRange,
+    self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Warning, WeightRange,
 };
 use eightbit_graph::{Graph, Tensor};
 
@@ -47,6 +47,8 @@ pub(crate) struct Contest {
     pub(crate) contenders: Vec<Contender>,
     /// With how many photos the eight-bit network was calibrated, if that happened here.
     pub(crate) calibrated: Option<usize>,
+    /// What to know before relying on that network.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Contest {
@@ -68,26 +70,36 @@ impl Contest {
                 return Err(CliError::Usage(reason));
             }
             let alone = contender(Kind::EightBit, network.bytes, &network.name, &network.graph)?;
-            return Ok(Self { network, contenders: vec![alone], calibrated: None });
+            return Ok(Self { network, contenders: vec![alone], calibrated: None, warnings: Vec::new() });
         }
         let float = contender(Kind::Float, network.bytes, &network.name, &network.graph)?;
-        let (eight_bit, calibrated) = match quantized {
+        let (eight_bit, calibrated, warnings) = match quantized {
             Some(quantized) => {
                 if quantized.format != network.format {
                     let reason =
                         format!("{} does not take the same input as {}", quantized.name, network.name);
                     return Err(CliError::Invalid(reason));
                 }
-                (contender(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?, None)
+                (
+                    contender(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?,
+                    None,
+                    Vec::new(),
+                )
             }
             None => {
                 let (graph, report) = calibration.quantize(&network)?;
                 let name = format!("{} in eight bits", network.name);
                 let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
-                (contender(Kind::EightBit, bytes, &name, &graph)?, Some(report.calibration.inputs))
+                let mut warnings = report.warnings;
+                if calibration.photos.is_empty() {
+                    // The few photos that are built in were chosen to do.
+                    warnings.retain(|warning| !matches!(warning, Warning::FewExamples { .. }));
+                }
+                let eight_bit = contender(Kind::EightBit, bytes, &name, &graph)?;
+                (eight_bit, Some(report.calibration.inputs), warnings)
             }
         };
-        Ok(Self { network, contenders: vec![float, eight_bit], calibrated })
+        Ok(Self { network, contenders: vec![float, eight_bit], calibrated, warnings })
     }
 }
 

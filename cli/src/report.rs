@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use eightbit_graph::quantize::Warning;
 use eightbit_graph::{escaped, quoted};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -27,6 +28,16 @@ pub(crate) fn error(error: &CliError) {
 /// Tells the user of something that is no error, on stderr.
 pub(crate) fn warning(message: &str) {
     let _ = writeln!(anstream::stderr(), "{DOUBTFUL}warning:{DOUBTFUL:#} {}", shortened(message));
+}
+
+/// What to know before relying on an eight-bit network, as lines of a summary.
+pub(crate) fn quantization_warnings(out: &mut dyn Write, warnings: &[Warning]) -> io::Result<()> {
+    warnings.iter().try_for_each(|warning| writeln!(out, "{DOUBTFUL}warning{DOUBTFUL:#}  {warning}"))
+}
+
+/// The same for JSON.
+pub(crate) fn json_warnings(warnings: &[Warning]) -> serde_json::Value {
+    warnings.iter().map(Warning::to_string).collect::<Vec<_>>().into()
 }
 
 /// A path for people, fit for a terminal. The end of a long one tells it from others.

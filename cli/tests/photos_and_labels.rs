@@ -169,3 +169,22 @@ fn folders_that_are_named_like_photos_are_skipped() {
     command.args(["quantize", "--json"]).arg(case.join("model.onnx")).arg("-o").arg(&out);
     assert_eq!(run(command.arg("--calibrate").arg(case.join("p"))).json()["calibration_photos"], 1);
 }
+
+/// One black photo teaches nothing; the report says so, and what to do.
+#[test]
+fn photos_that_teach_nothing_are_warned_of() {
+    let folder = folder("photos-black");
+    let model = write(&folder, &small_network());
+    let (black, out) = (folder.join("black.png"), folder.join("out.onnx"));
+    image::RgbImage::new(20, 20).save(&black).expect("a photo");
+    let quantize = |flags: &[&str]| {
+        let mut command = command();
+        command.arg("quantize").arg(&model).arg("-o").arg(&out).args(flags);
+        run(command.arg("--calibrate").arg(&black))
+    };
+    let text = quantize(&[]).ok();
+    assert!(text.contains("warning  ") && text.contains("calibration examples are flat"), "{text}");
+    let json = quantize(&["--json"]).json();
+    let warnings = json["warnings"].as_array().expect("warnings");
+    assert!(warnings.iter().any(|text| text.as_str().is_some_and(|text| text.contains("flat"))), "{json}");
+}

@@ -81,6 +81,7 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         let photos = report::count(calibrated, "photo");
         writeln!(out, "         turned into eight bits in memory, calibrated with {photos}")?;
     }
+    report::quantization_warnings(out, &contest.warnings)?;
     writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
     writeln!(out, "{DIM}photos{DIM:#}   {}\n", truth.len())?;
     let mut table = Table::new(&["", "top-1", "top-5", "ms/photo", "size"], 1);
@@ -181,6 +182,7 @@ fn json(
         "network": contest.network.file,
         "photos": photos,
         "calibration_photos": contest.calibrated,
+        "warnings": report::json_warnings(&contest.warnings),
         "backend": settings.backend.name(),
         "threads": settings.threads,
         "networks": networks,

@@ -71,6 +71,7 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
             report::count(calibrated, "photo")
         )?;
     }
+    report::quantization_warnings(out, &contest.warnings)?;
     writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
     writeln!(out)?;
     columns(out, &replies, &labels)?;
@@ -138,6 +139,7 @@ fn json(
         "photo": photo,
         "network": contest.network.file,
         "calibration_photos": contest.calibrated,
+        "warnings": report::json_warnings(&contest.warnings),
         "backend": settings.backend.name(),
         "threads": settings.threads,
         "networks": networks,

@@ -72,6 +72,7 @@ fn text(
     if reasons.len() > REASONS {
         writeln!(out, "  and {} more reasons: see --json", reasons.len() - REASONS)?;
     }
+    report::quantization_warnings(out, &report.warnings)?;
     let worst = report.worst_layers(WORST);
     if !worst.is_empty() {
         writeln!(
@@ -119,6 +120,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "narrow_weights": args.range.narrow_weights,
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
+        "warnings": report::json_warnings(&report.warnings),
         "layers": layers,
         "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
