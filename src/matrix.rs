@@ -1,7 +1,6 @@
 //! Matrix views: shape and strides, checked once.
 
 use crate::{Element, Error, OutputElement};
-use alloc::format;
 
 /// A matrix that is read: `rows × columns` elements of a slice, any strides (a transposed matrix is one with its
 /// strides exchanged; a stride may be 0 to repeat elements).
@@ -175,19 +174,6 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
     #[inline]
     pub(crate) fn block(self) -> eightbit_kernels::gemm::OutputBlock<'a, T> {
         eightbit_kernels::gemm::OutputBlock::new(self.data, self.rows, self.columns, self.row_stride)
-    }
-
-    /// The rows `part` as a block of the matrix.
-    pub(crate) fn part(
-        self,
-        part: core::ops::Range<usize>,
-    ) -> Result<eightbit_kernels::gemm::OutputBlock<'a, T>, Error> {
-        if part.start > part.end || part.end > self.rows {
-            let why = format!("of {} rows there is no part {}..{}", self.rows, part.start, part.end);
-            return Err(Error::Shape { what: "output", why });
-        }
-        let (upper, _) = self.block().split_rows(part.end);
-        Ok(upper.split_rows(part.start).1)
     }
 }
 

@@ -66,7 +66,7 @@ fn load_and_multiply(backend: Backend, file: &[u8]) -> Result<(), Error> {
         let Some(elements) = k.checked_mul(rows).filter(|&elements| elements <= LARGEST) else { continue };
         let lhs = bytes(elements);
         let mut out = vec![0; rows * n];
-        gemm.run(MatRef::new(&lhs, rows, k)?, MatMut::new(&mut out, rows, n)?, &mut workspace)?;
+        gemm.call(MatRef::new(&lhs, rows, k)?, MatMut::new(&mut out, rows, n)?)?.run(&mut workspace);
     }
     assert!(workspace.capacity() <= 1 << 22, "{} bytes of workspace", workspace.capacity());
     Ok(())

@@ -70,7 +70,7 @@ fn convolve(backend: Backend, shape: Conv2dShape) -> Result<bool, Error> {
         return Ok(false);
     }
     let (input, mut out) = (bytes(input), vec![0; outputs]);
-    conv.run(&input, &mut out, &mut Workspace::with_capacity(conv.workspace_bytes()))?;
+    conv.call(&input, &mut out)?.run(&mut Workspace::with_capacity(conv.workspace_bytes()));
     assert!(out == reference::conv2d(&shape, &input, 3, &weights, &0.into(), None), "{backend} {shape:?}");
     Ok(true)
 }
@@ -197,7 +197,7 @@ fn weights_of_another_kernel_are_refused_or_run() {
                 };
                 let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
                 let mut out = vec![0; shape.output().iter().product::<usize>() * shape.out_channels];
-                conv.run(&input, &mut out, &mut Workspace::new()).unwrap();
+                conv.call(&input, &mut out).unwrap().run(&mut Workspace::new());
                 let expected = reference::conv2d(shape, &input, 0, &weights, &0.into(), None);
                 assert!(out == expected, "{backend} {packed_for:?} {shape:?}");
             }
@@ -234,7 +234,7 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
     }
     let (input, mut out) = (bytes(input), vec![0u8; outputs]);
     let mut workspace = Workspace::with_capacity(greatest.workspace_bytes().max(average.workspace_bytes()));
-    greatest.run(&input, &mut out, &mut workspace)?;
+    greatest.call(&input, &mut out)?.run(&mut workspace);
     // The reference walks over all taps, the pools over those on the image.
     let expected = if product(&[outputs, shape.kernel[0], shape.kernel[1]]) <= MOST {
         reference::max_pool2d(&shape, &input)
@@ -242,7 +242,7 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
         out.iter().map(|&x| x.into()).collect()
     };
     assert!(out.iter().map(|&x| i32::from(x)).eq(expected), "{backend} {shape:?}");
-    average.run(&input, &mut out, &mut workspace)?;
+    average.call(&input, &mut out)?.run(&mut workspace);
     Ok(true)
 }
 
