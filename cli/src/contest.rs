@@ -91,6 +91,9 @@ impl Contest {
     }
 }
 
+/// Warnings must fit on a screen: no more are shown. The library gives all of them.
+const WARNINGS: usize = 8;
+
 /// How a float network becomes an eight-bit one.
 pub(crate) struct Calibration<'a> {
     /// Files and folders; the built-in photos if there are none.
@@ -145,6 +148,16 @@ impl<'a> Calibration<'a> {
                 _ => {}
             });
         bar.finish_and_clear();
-        result.map_err(|error| error.of_model(&network.name))
+        let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
+        // The built-in photos are few, and known to do.
+        if !self.photos.is_empty() {
+            for warning in report.warnings.iter().take(WARNINGS) {
+                report::warning(&warning.to_string());
+            }
+            if report.warnings.len() > WARNINGS {
+                report::warning(&format!("and {} more", report.warnings.len() - WARNINGS));
+            }
+        }
+        Ok((graph, report))
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Network {
     pub(crate) bytes: usize,
     /// What the input takes.
     pub(crate) format: InputFormat,
-    /// The chosen input and output as the file has them, before the input took the shape of one photo.
+    /// The chosen input and outputs as the file has them, before the input took the shape of one photo.
     declared: [Vec<ValueInfo>; 2],
 }
 
@@ -69,8 +69,8 @@ impl Network {
         outputs: Outputs,
     ) -> Result<Self, CliError> {
         choose_layers(&mut graph, name, args, outputs)?;
-        let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let declared = [graph.inputs.clone(), graph.outputs.clone()];
+        let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
         let of_model = |error| CliError::model(name, error);
         let mut graph = passes::strip_unused_nodes(graph).map_err(of_model)?;

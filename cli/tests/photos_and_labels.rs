@@ -4,7 +4,9 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Run, command, folder, photos, run, run_capped, small_network, write};
+#[cfg(target_os = "linux")]
+use support::run_capped;
+use support::{Run, command, folder, photos, run, small_network, write};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name)
@@ -166,4 +168,18 @@ fn folders_that_are_named_like_photos_are_skipped() {
     let mut command = command();
     command.args(["quantize", "--json"]).arg(case.join("model.onnx")).arg("-o").arg(&out);
     assert_eq!(run(command.arg("--calibrate").arg(case.join("p"))).json()["calibration_photos"], 1);
+}
+
+/// One black photo teaches nothing; the program says so.
+#[test]
+fn photos_that_teach_nothing_are_warned_of() {
+    let folder = folder("photos-black");
+    let model = write(&folder, &small_network());
+    let black = folder.join("black.png");
+    image::RgbImage::new(20, 20).save(&black).expect("a photo");
+    let mut command = command();
+    command.arg("quantize").arg(&model).arg("-o").arg(folder.join("out.onnx")).arg("--calibrate").arg(&black);
+    let run = run(&mut command);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: ") && run.stderr.contains("are flat"), "{}", run.stderr);
 }

@@ -1,9 +1,6 @@
 //! Hostile structs and owners: sizes and strides that cannot be, slices without elements, buffers that answer differently from
 //! one question to the next, headers that lie. What is not refused must run, and stay inside its slices.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
@@ -11,6 +8,7 @@ use eightbit::{
 };
 use eightbit_kernels::gemm::{MatrixRows, OutputBlock, Patches};
 use eightbit_kernels::{PatchGeometry, Window2d};
+use eightbit_testing::hostile::{Fickle, few};
 
 use crate::input::Input;
 use crate::packed::crc32;
@@ -48,12 +46,6 @@ fn size(input: &mut Input<'_>) -> usize {
 
 fn sizes<const N: usize>(input: &mut Input<'_>) -> [usize; N] {
     std::array::from_fn(|_| size(input))
-}
-
-/// The product of the sizes, if so many elements can be made.
-fn few(most: usize, sizes: &[usize]) -> Option<usize> {
-    let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-    (product <= most).then_some(product)
 }
 
 fn backend(input: &mut Input<'_>) -> Backend {
@@ -97,7 +89,7 @@ fn convolution(mut input: Input<'_>) {
         return;
     }
     let (pixels, mut out) = (input.elements::<u8>(pixels), vec![0i32; outputs]);
-    conv.run(&pixels, &mut out, &mut Workspace::new()).expect("operands of the plan's sizes");
+    conv.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut Workspace::new());
 }
 
 fn pool(mut input: Input<'_>) {
@@ -119,8 +111,8 @@ fn pool(mut input: Input<'_>) {
     let (Some(pixels), Some(outputs)) = (pixels, outputs) else { return };
     let (pixels, mut out) = (input.elements::<u8>(pixels), vec![0u8; outputs]);
     let mut workspace = Workspace::new();
-    greatest.run(&pixels, &mut out, &mut workspace).expect("operands of the plan's sizes");
-    average.run(&pixels, &mut out, &mut workspace).expect("operands of the plan's sizes");
+    greatest.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut workspace);
+    average.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut workspace);
 }
 
 /// A product of views of any strides into slices of any length.
@@ -140,7 +132,7 @@ fn matrices(mut input: Input<'_>) {
     let _ = plan.explain(m);
     let Ok(lhs) = MatRef::with_strides(&lhs, m, k, down, across) else { return };
     let Ok(out) = MatMut::with_row_stride(&mut out, m, n, stride) else { return };
-    plan.run(lhs, out, &mut Workspace::new()).expect("views of the plan's sizes");
+    plan.call(lhs, out).expect("views of the plan's sizes").run(&mut Workspace::new());
 }
 
 /// Blocks of an output: every row of every part lies in the slice.
@@ -190,21 +182,6 @@ fn window(mut input: Input<'_>) {
     }
 }
 
-/// A buffer that answers with another slice from some question on.
-struct Fickle {
-    whole: Vec<u8>,
-    later: Vec<u8>,
-    faithful: usize,
-    asked: AtomicUsize,
-}
-
-impl AsRef<[u8]> for Fickle {
-    fn as_ref(&self) -> &[u8] {
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if asked < self.faithful { &self.whole } else { &self.later }
-    }
-}
-
 fn owner(mut input: Input<'_>) {
     let backend = backend(&mut input);
     let depthwise = input.bool();
@@ -224,7 +201,7 @@ fn owner(mut input: Input<'_>) {
     let mut later = whole.clone();
     later.truncate(kept);
     later.reverse();
-    let owner = Arc::new(Fickle { whole, later, faithful, asked: AtomicUsize::new(0) });
+    let owner = Fickle::new(whole, later, faithful);
     let Ok(packed) = PackedWeights::from_shared(backend, owner) else { return };
     let conv = match Conv2d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS) {
         Ok(conv) => conv,
@@ -232,7 +209,7 @@ fn owner(mut input: Input<'_>) {
     };
     let pixels = input.elements::<u8>(7 * 4 * channels);
     let mut out = vec![0i32; shape.output().iter().product::<usize>() * shape.out_channels];
-    match conv.tasks(&pixels, &mut out, tasks) {
+    match conv.call(&pixels, &mut out).map(|call| call.tasks(tasks)) {
         Ok(tasks) => tasks.for_each(|task| task.run(&mut Workspace::new())),
         Err(error) => assert_eq!(error, Error::Packed(PackedError::Shrunk)),
     }
@@ -263,6 +240,7 @@ fn header(mut input: Input<'_>) {
     let (lhs, mut out) = (input.elements::<u8>(elements), vec![0i32; outputs]);
     let lhs = MatRef::new(&lhs, 3, k).expect("the rows fit");
     let out = MatMut::new(&mut out, 3, n).expect("the rows fit");
-    plan.run(lhs, out, &mut Workspace::with_capacity(plan.workspace_bytes()))
-        .expect("views of the plan's sizes");
+    plan.call(lhs, out)
+        .expect("views of the plan's sizes")
+        .run(&mut Workspace::with_capacity(plan.workspace_bytes()));
 }

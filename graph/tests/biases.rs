@@ -180,8 +180,8 @@ fn qgemm_adds_c_to_the_sums_before_alpha_scales_them() {
     // Sums of products: rows [14, 32], [32, 77].
     let sums = [[14, 32], [32, 77]];
     for alpha in [1.0f32, 2.0, 0.25] {
-        let cases: [(&[usize], Vec<i32>, [[i32; 2]; 2], bool); 6] = [
-            (&[], vec![10], [[10, 10], [10, 10]], true),
+        let cases = [
+            (&[][..], vec![10], [[10, 10], [10, 10]], true),
             (&[1], vec![10], [[10, 10], [10, 10]], true),
             (&[2], vec![10, 20], [[10, 20], [10, 20]], true),
             (&[1, 2], vec![10, 20], [[10, 20], [10, 20]], true),
@@ -248,6 +248,19 @@ fn a_convolution_takes_one_bias_for_each_channel() {
     let mut executor = Executor::new(&with_floats, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", &x)]).expect("a run"), expected);
     assert!(executor.explain().contains("eight-bit convolution"), "{}", executor.explain());
+    // On bytes, too.
+    let inputs = ["x", "one", "zero", "w8", "w_scale", "w_zero", "one", "zero", "b32"];
+    let mut bytes = graph(Tensor::vector(vec![5.0f32]));
+    bytes.inputs = vec![value("x", DataType::U8, &[1, 1, 2, 2])];
+    bytes.outputs = vec![value("y", DataType::U8, &[1, 2, 2, 2])];
+    bytes.nodes = vec![Node::new("conv", "QLinearConv", &inputs, &["y"])];
+    bytes.constants.insert("w_zero".to_owned(), Tensor::vector(vec![0i8, 0]));
+    bytes.constants.insert("b32".to_owned(), Tensor::vector(vec![5i32]));
+    let pixels = Tensor::new([1, 1, 2, 2], vec![1u8, 2, 3, 4]).expect("four");
+    assert!(ops::evaluate_graph(&bytes, &[("x", &pixels)]).is_err());
+    let run =
+        Executor::new(&bytes, &ExecutorOptions::default()).and_then(|mut one| one.run(&[("x", &pixels)]));
+    run.expect_err("one bias for two channels");
     let one = graph(Tensor::vector(vec![5.0f32]));
     assert!(ops::evaluate_graph(&one, &[("x", &x)]).is_err());
     let run = Executor::new(&one, &ExecutorOptions::default()).and_then(|mut one| one.run(&[("x", &x)]));

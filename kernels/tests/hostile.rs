@@ -8,26 +8,13 @@ use eightbit_kernels::gemm::{
     WeightView, best_skip,
 };
 use eightbit_kernels::pooling::{self, MaxCall};
-use eightbit_kernels::testing::backends;
 use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::backends;
+use eightbit_testing::hostile::{few, pairs};
+use eightbit_testing::suite::is_thorough;
 
-/// The numbers that fields are set to.
-const SIZES: [usize; 5] = [0, 1, 1 << 20, 1 << (usize::BITS * 5 / 8), 1 << (usize::BITS - 2)];
 /// Elements that a case may have.
 const LARGEST: usize = 1 << 14;
-
-/// Calls `case` with every pair of `fields` fields and every pair of values that they are set to.
-fn pairs(fields: usize, mut case: impl FnMut([(usize, usize); 2])) {
-    for first in 0..fields {
-        for second in first + 1..fields {
-            for one in SIZES {
-                for other in SIZES {
-                    case([(first, one), (second, other)]);
-                }
-            }
-        }
-    }
-}
 
 const FIELDS: usize = 14;
 
@@ -39,8 +26,7 @@ fn set(geometry: &mut PatchGeometry, (field, value): (usize, usize)) {
 }
 
 fn small(sizes: &[usize]) -> Option<usize> {
-    let product = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-    (product <= LARGEST).then_some(product)
+    few(LARGEST, sizes)
 }
 
 /// Runs what can be run of a window: a convolution, a depthwise one and a pool. Says how many ran.
@@ -158,7 +144,10 @@ fn every_pair_of_sizes_of_a_window_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 500 && refused > 500, "{backend}: {ran} ran, {refused} were refused");
+        assert!(
+            !is_thorough() || (ran > 500 && refused > 500),
+            "{backend}: {ran} ran, {refused} were refused"
+        );
     }
 }
 
@@ -229,7 +218,7 @@ fn every_pair_of_sizes_of_an_output_that_fits_has_its_rows() {
             made += 1;
         });
     }
-    assert!(made > 20, "{made}");
+    assert!(!is_thorough() || made > 20, "{made}");
 }
 
 #[test]
@@ -254,6 +243,6 @@ fn every_pair_of_sizes_of_a_matrix_is_refused_or_has_its_elements() {
                 made += 1;
             }
         });
-        assert!(made > 20, "{made} in {len}");
+        assert!(!is_thorough() || made > 20, "{made} in {len}");
     }
 }

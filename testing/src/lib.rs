@@ -3,9 +3,11 @@
 //! * [`Random`] and [`Fill`]: reproducible numbers, and bytes that break wrong kernels.
 //! * [`suite`](mod@suite): runs cases on every backend under test and reports them, so that a suite that compared nothing fails.
 //! * [`stage`]: random stages for plans, and the [oracle](stage::expected) of what a kernel's stage makes of an accumulator.
+//! * [`hostile`]: sizes that cannot be, and owners that answer differently.
 //! * [`Guarded`]: buffers that end at a protected page.
 
 mod fill;
+pub mod hostile;
 mod random;
 pub mod stage;
 pub mod suite;

@@ -1,48 +1,21 @@
 //! Buffers of shared weights that answer differently from one question to the next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
     Padding, Stage, Workspace,
 };
-use eightbit_kernels::testing::backends;
+use eightbit_testing::backends;
+use eightbit_testing::hostile::Fickle;
 
 use crate::bytes;
-
-/// Answers with all of its bytes for a while, and then with others.
-struct Fickle {
-    whole: Vec<u8>,
-    later: Vec<u8>,
-    asked: AtomicUsize,
-    /// How often it answers with all.
-    faithful: AtomicUsize,
-}
-
-impl AsRef<[u8]> for Fickle {
-    fn as_ref(&self) -> &[u8] {
-        if self.asked.fetch_add(1, SeqCst) < self.faithful.load(SeqCst) { &self.whole } else { &self.later }
-    }
-}
-
-impl Fickle {
-    fn new(whole: &[u8], later: Vec<u8>) -> Arc<Fickle> {
-        let (asked, faithful) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-        Arc::new(Fickle { whole: whole.to_vec(), later, asked, faithful })
-    }
-
-    /// Answers with all of its bytes so many times more.
-    fn turn_after(&self, answers: usize) {
-        self.faithful.store(self.asked.load(SeqCst) + answers, SeqCst);
-    }
-}
 
 /// A plan and its activations: a product, patches with their border, channel groups, a depthwise convolution of low and high
 /// kernels.
 enum Plan {
     Gemm(Gemm),
-    Conv(Conv2d),
+    Conv(Box<Conv2d>),
 }
 
 const SHAPES: [Conv2dShape; 5] = [
@@ -78,7 +51,7 @@ impl Plan {
             None => Plan::Gemm(Gemm::new(packed, ElementType::U8, 2, None, &Stage::ACCUMULATORS)?),
             Some(shape) => {
                 let stage = &Stage::ACCUMULATORS;
-                Plan::Conv(Conv2d::new(*shape, packed, ElementType::U8, 2, None, stage)?)
+                Plan::Conv(Box::new(Conv2d::new(*shape, packed, ElementType::U8, 2, None, stage)?))
             }
         })
     }
@@ -92,10 +65,11 @@ impl Plan {
                 let lhs = MatRef::new(&lhs, 50, 64).unwrap();
                 let view = MatMut::new(&mut out, 50, 40).unwrap();
                 let result = match tasks {
-                    0 => gemm.run(lhs, view, &mut workspace),
-                    _ => {
-                        gemm.tasks(lhs, view, tasks).map(|all| all.for_each(|task| task.run(&mut workspace)))
-                    }
+                    0 => gemm.call(lhs, view).map(|call| call.run(&mut workspace)),
+                    _ => gemm
+                        .call(lhs, view)
+                        .map(|call| call.tasks(tasks))
+                        .map(|all| all.for_each(|task| task.run(&mut workspace))),
                 };
                 (out, result)
             }
@@ -104,9 +78,10 @@ impl Plan {
                 let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
                 let mut out = vec![9; shape.output().iter().product::<usize>() * shape.out_channels];
                 let result = match tasks {
-                    0 => conv.run(&input, &mut out, &mut workspace),
+                    0 => conv.call(&input, &mut out).map(|call| call.run(&mut workspace)),
                     _ => conv
-                        .tasks(&input, &mut out, tasks)
+                        .call(&input, &mut out)
+                        .map(|call| call.tasks(tasks))
                         .map(|all| all.for_each(|task| task.run(&mut workspace))),
                 };
                 (out, result)
@@ -126,16 +101,16 @@ fn each_plan(mut check: impl FnMut(Backend, Option<&Conv2dShape>)) {
 fn a_call_asks_the_owner_once() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
-        let owner = Fickle::new(&whole, Vec::new());
+        let owner = Fickle::new(whole.clone(), Vec::new(), usize::MAX);
         let plan = Plan::new(backend, shape, owner.clone()).unwrap();
         let (expected, result) = plan.run(0);
         result.unwrap();
         for tasks in [0, 3] {
             owner.turn_after(1);
-            let before = owner.asked.load(SeqCst);
+            let before = owner.asked();
             let (out, result) = plan.run(tasks);
             result.unwrap();
-            assert_eq!(owner.asked.load(SeqCst) - before, 1, "{backend} {shape:?}");
+            assert_eq!(owner.asked() - before, 1, "{backend} {shape:?}");
             assert!(out == expected, "{backend} {shape:?}: another answer");
         }
     });
@@ -146,7 +121,7 @@ fn an_owner_that_has_shrunk_is_a_typed_error() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
         for len in [0, 1, whole.len() / 2, whole.len() - 70] {
-            let owner = Fickle::new(&whole, whole[..len].to_vec());
+            let owner = Fickle::new(whole.clone(), whole[..len].to_vec(), usize::MAX);
             let plan = Plan::new(backend, shape, owner.clone()).unwrap();
             owner.turn_after(0);
             for tasks in [0, 3] {
@@ -166,7 +141,7 @@ fn no_owner_makes_a_call_panic() {
         let longer = [&whole[..], &[7; 100]].concat();
         for later in [Vec::new(), whole[..whole.len() - 5].to_vec(), vec![0x80; whole.len()], longer] {
             for faithful in 0..8 {
-                let owner = Fickle::new(&whole, later.clone());
+                let owner = Fickle::new(whole.clone(), later.clone(), usize::MAX);
                 owner.turn_after(faithful);
                 let Ok(plan) = Plan::new(backend, shape, owner.clone()) else { continue };
                 for tasks in [0, 2] {
@@ -184,7 +159,7 @@ fn no_owner_makes_a_call_panic() {
 fn shrunk_weights_save_as_nothing() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
-        let owner = Fickle::new(&whole, Vec::new());
+        let owner = Fickle::new(whole.clone(), Vec::new(), usize::MAX);
         let packed = PackedWeights::from_shared(backend, owner.clone()).unwrap();
         assert!(packed.to_bytes() == whole);
         owner.turn_after(0);

@@ -120,5 +120,6 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,
+        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

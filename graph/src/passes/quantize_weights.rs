@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::quantize::{
-    Plan, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel, weight_axis,
+    Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias, quantize_within,
+    weight_axis,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
@@ -22,17 +23,28 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 /// # Errors
 ///
 /// Weights or biases that are not finite, with the names of the node and the tensor.
-pub fn quantize_weights(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+pub fn quantize_weights(graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+    quantize_weights_and_warn(graph, plan).map(|(graph, _)| graph)
+}
+
+/// As [`quantize_weights`]; also tells which weights and biases have no sensible eight-bit form.
+pub(crate) fn quantize_weights_and_warn(
+    mut graph: Graph,
+    plan: &Plan,
+) -> Result<(Graph, Vec<Warning>), Error> {
     let names = Names::of(&graph);
     let nodes = std::mem::take(&mut graph.nodes);
-    let mut writer = Writer { graph, names, shared: HashMap::new() };
+    let fused = nodes.iter().filter(|node| plan.roles().node(&node.name) == Some(&Role::Fused));
+    let fused = fused.filter_map(|node| Some((node.input(0)?.to_owned(), node.output(0)?.to_owned())));
+    let fused = fused.collect();
+    let mut writer = Writer { graph, names, shared: HashMap::new(), fused, warnings: Vec::new() };
     for mut node in nodes {
         if plan.roles().is_quantized(&node.name) && ["Conv", "Gemm", "MatMul"].iter().any(|op| node.is(op)) {
             writer.quantize(&mut node, plan)?;
         }
         writer.graph.nodes.push(node);
     }
-    Ok(writer.graph)
+    Ok((writer.graph, writer.warnings))
 }
 
 /// A value that stands for quantized weights.
@@ -46,6 +58,9 @@ struct Writer {
     names: Names,
     /// By the name of the float weights, the axis of the channels, and the factor (its bits) on them.
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
+    /// From what an activation reads that runs inside another node to what it writes.
+    fused: HashMap<String, String>,
+    warnings: Vec<Warning>,
 }
 
 impl Writer {
@@ -78,8 +93,13 @@ impl Writer {
         let depthwise = node.is("Conv") && group > 1 && weights.shape().starts_with(&[group, 1]);
         let range = if depthwise { WeightRange::Full } else { plan.weights() };
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
-        let quantized = quantize_per_channel(&weights, axis, for_bias, range)
+        let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
+        let quantized = quantize_within(&weights, axis, for_bias, range, limits)
             .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
+        if let Some((largest, cut)) = quantized.lost(&weights, axis)? {
+            let (node, value) = (node.name.clone(), weights_name.clone());
+            self.warnings.push(Warning::Scale { node, value, largest, cut });
+        }
 
         let key = (weights_name, axis, alpha.to_bits());
         let same =
@@ -94,14 +114,29 @@ impl Writer {
                 value
             }
         };
-        if let (Some(name), Some(bias)) = (bias_name, bias) {
-            let bias = quantize_bias(&bias, input_scale, &quantized.scales)
+        if let (Some(name), Some(floats)) = (bias_name, bias) {
+            let bias = quantize_bias(&floats, input_scale, &quantized.scales)
                 .map_err(|error| of_tensor(node, "bias", &name, error))?;
+            if let Some(largest) = bias.lost(&floats) {
+                let (node, value) = (node.name.clone(), name.clone());
+                self.warnings.push(Warning::Scale { node, value, largest, cut: true });
+            }
             node.inputs[2] = self.dequantized(&name, 0, Tensor::vector(bias.values), bias.scales);
         }
         node.attributes.remove("alpha");
         node.attributes.remove("beta");
         Ok(())
+    }
+
+    /// The scale of what `node` becomes after the activations that run inside it.
+    fn output_scale(&self, node: &Node, plan: &Plan) -> Option<f32> {
+        let mut value = node.output(0)?;
+        loop {
+            if let Some(affine) = plan.parameters(value) {
+                return Some(affine.scale);
+            }
+            value = self.fused.get(value)?;
+        }
     }
 
     /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; gives the

@@ -1,6 +1,7 @@
 //! All of it: the passes in their order, with the calibration between them.
 
 use super::measure::Meter;
+use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
 use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
@@ -85,11 +86,14 @@ pub fn quantize<E: From<Error>>(
         }
     }
     let calibration = calibrator.calibration(options.method)?;
-    drop(calibrator);
     let plan = Plan::new(&float, &calibration)?.with_weights(options.weights);
+    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
+    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
+    drop(calibrator);
 
     progress(Progress::Pass("quantize_weights"));
-    let eight_bit = passes::quantize_weights(float.clone(), &plan)?;
+    let (eight_bit, cut) = passes::quantize_weights_and_warn(float.clone(), &plan)?;
+    warnings.extend(cut);
     progress(Progress::Pass("quantize_nodes"));
     let eight_bit = passes::quantize_nodes(eight_bit, &plan)?;
     progress(Progress::Pass("strip_unused_nodes"));
@@ -106,7 +110,9 @@ pub fn quantize<E: From<Error>>(
             progress(Progress::Measured(index + 1));
         }
         report.layers = meter.finish();
+        warnings.extend(warnings::of_layers(&float, &report.layers)?);
     }
+    report.warnings = warnings;
     Ok((eight_bit, report))
 }
 

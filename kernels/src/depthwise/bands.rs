@@ -14,7 +14,7 @@ use core::ops::Range;
 use core::slice;
 
 use super::call::Checked;
-use super::driver::{RowCode, call_row, source, work};
+use super::work::{RowCode, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
 use crate::gemm::RawStage;
 use crate::{OutputElement, Scratch, Window2d};

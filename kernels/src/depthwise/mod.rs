@@ -26,6 +26,7 @@ mod quad_bands;
 #[cfg(target_arch = "x86_64")]
 mod quads;
 mod weights;
+mod work;
 
 pub use call::Call;
 pub use driver::{in_bands, run, scratch_bytes};

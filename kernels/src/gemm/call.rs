@@ -1,7 +1,7 @@
 //! A multiplication: what it reads, and the proof that all of it is there.
 
 use super::output::OutputBlock;
-use super::{GemmTable, Lhs, PANEL, Panels, Skip, Stage, TilingMemo};
+use super::{Lhs, PANEL, Panels, Skip, Stage, TilingMemo, Variant};
 use crate::{Backend, OutputElement};
 
 /// Everything a multiplication reads.
@@ -57,7 +57,7 @@ impl Border<'_> {
 /// * The block's elements are of the type that the stage writes.
 pub(super) struct Checked<'a, 'out, T> {
     call: &'a Call<'a>,
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     out: OutputBlock<'out, T>,
 }
 
@@ -68,7 +68,7 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     #[inline]
     pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
         let panels = &call.panels;
-        let gemm = panels.table(call.backend).expect("panels of a layout that the backend reads");
+        let gemm = panels.variant(call.backend).expect("panels of a layout that the backend reads");
         let padded = panels.padded_columns();
         assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
         assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
@@ -103,7 +103,7 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
 
     /// The kernels that read its panels.
     #[inline]
-    pub(super) fn gemm(&self) -> &'static GemmTable {
+    pub(super) fn gemm(&self) -> &'static Variant {
         self.gemm
     }
 

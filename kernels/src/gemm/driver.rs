@@ -6,19 +6,19 @@ use core::slice;
 use super::call::Checked;
 use super::regions::{Cursor, Region, Skip};
 use super::rows::Addressing;
-use super::scratch::{Depth, ScratchMap, Strip, StripRows, depth_of};
+use super::scratch::{Depth, ScratchMap, Strip, depth_of};
 use super::small;
-use super::tiling::{choose, fitting, longest_strip};
-use super::{
-    Call, GemmTable, Lhs, LhsForm, OutputBlock, PANEL, PackedPanels, Patches, Tile, TileRows, Tiling,
-};
+use super::strip::{Place, compute};
+use super::tiling::{choose, choose_again, fitting, longest_strip};
+use super::words::addressing;
+use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
 #[must_use]
 pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
-    let gemm = panels.table(backend)?;
+    let gemm = panels.variant(backend)?;
     if panels.columns() == 0 {
         return Some(0);
     }
@@ -47,7 +47,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
     let addressing = addressing(gemm, &call.lhs, panels);
-    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.group));
+    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.k_group));
     // Factors by row belong to consecutive rows, which those of a region are not.
     let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
@@ -57,9 +57,11 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             Lhs::Matrix(_) => Depth::whole(panels),
             Lhs::Patches(patches) => depth_of(patches.patches(), panels, region),
         };
-        let groups = depth.groups(gemm.layout.group);
+        let groups = depth.groups(gemm.layout.k_group);
         let tiling = match call.memo {
-            Some(memo) if skip == Skip::Nothing => memo.choose(gemm, rows, panel_count, panels, groups),
+            Some(memo) if skip == Skip::Nothing => {
+                choose_again(memo, gemm, rows, panel_count, panels, groups)
+            }
             _ => choose(gemm, rows, panel_count, panels, groups).0,
         };
         let tiling = &tiling;
@@ -76,24 +78,6 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
                 }
             }
         }
-    }
-}
-
-/// How rows are found.
-#[inline]
-pub(super) fn addressing(gemm: &GemmTable, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
-    match (gemm.lhs, lhs) {
-        (LhsForm::Words { .. }, Lhs::Matrix(_)) => Addressing::Copied,
-        (LhsForm::Words { .. }, Lhs::Patches(rows)) => super::words::addressing(rows.patches(), panels),
-        (LhsForm::Bytes { .. }, _) => lhs.addressing(panels.segments(), panels.segment_len()),
-    }
-}
-
-/// How patches are found.
-pub(super) fn patch_addressing(gemm: &GemmTable, patches: &Patches, panels: &PackedPanels) -> Addressing {
-    match gemm.lhs {
-        LhsForm::Words { .. } => super::words::addressing(patches, panels),
-        LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
     }
 }
 
@@ -164,7 +148,7 @@ impl Pass<'_> {
 
     /// Writes the initial accumulators of `columns` with what the taps that the region leaves out would add to them, each
     /// activation being the zero point.
-    fn add_left_out(&self, call: &Call<'_>, gemm: &GemmTable, columns: Range<usize>, init: &mut [i32]) {
+    fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
         let Lhs::Patches(rows) = &call.lhs else { return };
         let &Region { ky, kx, .. } = self.region;
         let window = rows.window();
@@ -195,82 +179,4 @@ impl Pass<'_> {
     fn leaves_out(&self, panels: &PackedPanels) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
-}
-
-/// Bytes of weights from which on the first rows have them from memory. Later rows find them in a cache.
-const FAR_BYTES: usize = 6 << 20;
-
-/// Runs a strip of tiles.
-///
-/// # Safety
-///
-/// `found` are the rows of the strip, prepared for these tiles, which are the call's; the place lies inside the block, and
-/// its initial accumulators are those of all columns, padding included.
-#[inline]
-pub(super) unsafe fn compute<T: OutputElement>(
-    checked: &mut Checked<'_, '_, T>,
-    depth: &Depth,
-    tile_rows: &TileRows,
-    found: &StripRows,
-    place: Place,
-) {
-    let call = checked.call();
-    let panels = &call.panels;
-    let panel = place.first_panel + place.panel;
-    let column = panel * PANEL;
-    let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
-    let segment_bytes = panels.segment_bytes(panels.segment_len());
-    // SAFETY: panel `panel` and column `column` exist, and so do the region's segments of it; zero points and what the stage
-    // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
-    unsafe {
-        let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
-        let start = panel * panels.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
-        let mut tile = Tile {
-            count: place.count,
-            lhs: found.lhs,
-            lhs_offset: 0,
-            lhs_step: found.lhs_step,
-            segments: depth.segments,
-            segment_len: depth.len,
-            panels: panels.bytes().as_ptr().add(start),
-            panel_stride: panels.panel_bytes(),
-            panel_skip: segment_bytes - panels.segment_bytes(depth.len),
-            far: place.row == 0 && panels.bytes().len() > FAR_BYTES,
-            rows: place.rows.min(tile_rows.rows),
-            columns: place.columns,
-            init: place.init.add(column),
-            weight_zeros: zeros.unwrap_or(core::ptr::null()),
-            row_sums: found.sums,
-            stage: call.stage.at(checked.out().first_row() + place.row, column),
-            out: checked.address(found.first_row, place.panel * PANEL),
-            out_rows: found.out_rows,
-            out_step: found.out_step,
-        };
-        #[cfg(feature = "testing")]
-        super::coverage::record(super::coverage::TileUse {
-            layout: panels.layout(),
-            rows: tile_rows.rows,
-            panels: place.width,
-            signed: call.lhs_signed,
-            half: tile.is_half(),
-            whole: tile.rows == tile_rows.rows
-                && tile.columns == if tile.is_half() { PANEL / 2 } else { place.width * PANEL },
-        });
-        kernels[place.width - 1](&mut tile);
-    }
-}
-
-/// A strip's place in the block.
-pub(super) struct Place {
-    /// The strip's first row in the block, for factors by row.
-    pub(super) row: usize,
-    pub(super) rows: usize,
-    /// Tiles of the strip.
-    pub(super) count: usize,
-    pub(super) panel: usize,
-    pub(super) width: usize,
-    pub(super) columns: usize,
-    pub(super) first_panel: usize,
-    /// Initial accumulators of all columns.
-    pub(super) init: *const i32,
 }

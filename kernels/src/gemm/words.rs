@@ -9,31 +9,28 @@ use core::slice;
 use super::regions::Cursor;
 use super::rows::Addressing;
 use super::scratch::{Parts, ScratchMap, Strip};
-use super::{Call, Lhs, PackedPanels, PatchRows, Patches};
+use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
-/// Widens rows.
-///
-/// # Safety
-///
-/// The CPU has the backend's features, the bytes can be read and the words written.
-pub(crate) type Widen = unsafe fn(&ByteRows);
+/// How rows are found.
+#[inline]
+pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
+    match (gemm.lhs, lhs) {
+        (LhsForm::Words { .. }, Lhs::Matrix(_)) => Addressing::Copied,
+        (LhsForm::Words { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
+        (LhsForm::Bytes { .. }, _) => lhs.addressing(panels.segments(), panels.segment_len()),
+    }
+}
 
-/// Rows of bytes, and where their words go.
-pub(crate) struct ByteRows {
-    /// Whether they are `i8`.
-    pub(crate) signed: bool,
-    pub(crate) rows: usize,
-    /// Bytes of a row.
-    pub(crate) len: usize,
-    pub(crate) bytes: *const u8,
-    /// From a row to the next one.
-    pub(crate) stride: usize,
-    pub(crate) words: *mut i16,
-    pub(crate) word_stride: usize,
+/// How patches are found.
+pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
+    match gemm.lhs {
+        LhsForm::Words { .. } => span_addressing(patches, panels),
+        LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
+    }
 }
 
 /// How rows of words are found: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
-pub(super) fn addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
+fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
     let window = patches.window();
     let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
     if window.dilation[1] == 1 && rows {

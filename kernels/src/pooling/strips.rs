@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::{Across, Columns, MAX_ROWS, PoolKernel};
+use super::contract::{Across, Columns, MAX_ROWS, PoolKernel};
 use crate::ahead::FAR;
 use crate::elementwise::ByteTarget;
 use crate::gemm::{OutputBlock, Span};

@@ -311,6 +311,7 @@ impl Case {
                 |x| f32::from_bits(x.cast_unsigned()),
                 |x| x.to_bits().cast_signed(),
             ),
+            other => panic!("an output of {other} has no test"),
         }
     }
 
@@ -370,12 +371,12 @@ impl Case {
         let memo = TilingMemo::default();
         let mut call = Call {
             backend,
-            lhs: match &self.lhs_rows {
-                &Rows::Matrix { row_stride, column_stride } => {
+            lhs: match self.lhs_rows {
+                Rows::Matrix { row_stride, column_stride } => {
                     let columns = self.segment_len;
                     MatrixRows::new(&lhs, self.rows, columns, row_stride, column_stride).map(Lhs::Matrix)
                 }
-                &Rows::Patches(window) => Patches::new(window, 0, self.segment_len)
+                Rows::Patches(window) => Patches::new(window, 0, self.segment_len)
                     .and_then(|patches| PatchRows::new(patches, &lhs, &padding))
                     .map(Lhs::Patches),
             }

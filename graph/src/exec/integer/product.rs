@@ -7,7 +7,7 @@ use eightbit::{
 
 use super::super::lower::Builder;
 use super::super::memory::Layout;
-use super::super::parallel::{Threads, on_threads};
+use super::super::parallel::Threads;
 use super::super::step::{Io, Kernel};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::ops::conv::Geometry;
@@ -43,12 +43,7 @@ impl Kernel for Convolution {
         {
             let x = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
-            let all = 0..out.rows();
-            let result = on_threads!(
-                step.threads,
-                workspace => step.plan.run_part(x, out, all, workspace),
-                workspaces => step.plan.run_part_rayon(x, out, all, workspaces)
-            );
+            let result = step.plan.call_rows(x, out).and_then(|call| step.threads.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         by_types!(io, run(self, io))
@@ -75,11 +70,11 @@ pub(super) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
 }
 
-/// `weights`, `zeros`, `bias` are indices of inputs.
+/// `weights`, `zeros_index`, `bias_input` are indices of inputs.
 fn planned_convolution(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros_index, bias]: [usize; 3],
+    [weights, zeros_index, bias_input]: [usize; 3],
     x_zero: i32,
     stage: &Stage,
 ) -> Result<bool, Error> {
@@ -91,10 +86,14 @@ fn planned_convolution(
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels;
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias, channels))
+        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
         return Ok(false);
     };
+    // A convolution has no other bias than one for each channel.
+    if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
+        return Ok(false);
+    }
     let x_type = builder.type_of(node.required_input(0)?)?.data_type;
     let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
     let taps = shape.kernel[0] * shape.kernel[1];
@@ -209,11 +208,7 @@ impl Kernel for Product {
             let out = io.output::<O>(0)?;
             let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
                 let out = MatMut::new(out, step.rows, step.columns)?;
-                on_threads!(
-                    step.threads,
-                    workspace => step.plan.run(x, out, workspace),
-                    workspaces => step.plan.run_rayon(x, out, workspaces)
-                )
+                step.plan.call(x, out).and_then(|call| step.threads.run(call))
             });
             result.map_err(|error| io.error(error.to_string()))
         }

@@ -94,7 +94,7 @@ impl Fuser<'_> {
         if !a.per_tensor()
             || !b.eight_bits()
             || !by_column
-            || !(step.is_normal() && step > 0.0)
+            || step < f32::MIN_POSITIVE
             || !multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
         {
             return Ok(None);
