@@ -1,10 +1,14 @@
 //! `fold_constants`: what does not depend on the graph's inputs is computed once.
 
+use crate::limits::bytes_of;
 use crate::shapes::{ShapeOptions, constant_types, infer_shapes, shape_value};
-use crate::{Error, Graph, Node, Tensor, element_count, ops};
+use crate::tensor::extent;
+use crate::{Error, Graph, Node, Tensor, ops};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
+/// What all results together may take: many nodes may each make a large one of the same constant.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes what it gives.
 ///
@@ -19,12 +23,13 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     // Open dimensions and unknown operators only mean that nothing is known about shapes.
     let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
     let mut folded = vec![false; graph.nodes.len()];
+    let mut bytes_left = MAX_BYTES;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
         let shape = node.input(0).and_then(|input| types.get(input)).filter(|_| node.is("Shape"));
         let results = match shape {
             Some(known) => Some(vec![Tensor::vector(shape_value(node, &known.shape)?)]),
-            None => evaluate(&graph, node)?,
+            None => evaluate(&graph, node, &mut bytes_left)?,
         };
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
@@ -38,7 +43,7 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
 }
 
 /// The outputs of a node that reads only constants; `None` for all others, and those that stay.
-fn evaluate(graph: &Graph, node: &Node) -> Result<Option<Vec<Tensor>>, Error> {
+fn evaluate(graph: &Graph, node: &Node, bytes_left: &mut u64) -> Result<Option<Vec<Tensor>>, Error> {
     if node.is("DequantizeLinear") {
         return Ok(None);
     }
@@ -53,11 +58,11 @@ fn evaluate(graph: &Graph, node: &Node) -> Result<Option<Vec<Tensor>>, Error> {
     }
     // Sizes first: a small file may describe a huge result.
     let Some(types) = supported(constant_types(graph, node))? else { return Ok(None) };
-    for output in &types {
-        if element_count(&output.shape).map_or(true, |count| count > MAX_ELEMENTS) {
-            return Ok(None);
-        }
+    if types.iter().any(|output| extent(&output.shape).is_none_or(|extent| extent > MAX_ELEMENTS)) {
+        return Ok(None);
     }
+    let Some(left) = bytes_left.checked_sub(types.iter().map(bytes_of).sum()) else { return Ok(None) };
+    *bytes_left = left;
     supported(ops::evaluate(node, &inputs))
 }
 
