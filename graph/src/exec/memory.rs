@@ -1,96 +1,14 @@
 //! Where values live: a static plan in which buffers are reused as soon as their values are no longer read.
 
-use super::lower::Lowered;
-use super::shuffle::by_type;
-use crate::{DataType, Element, TensorData};
-
-/// In which order the elements of a value lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Layout {
-    /// As ONNX says: the last axis is the fastest. The shape of images is NCHW.
-    Plain,
-    /// Images with their channels innermost: NHWC.
-    ChannelsLast,
-}
-
-/// Where the elements are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the caller's tensor.
-    Input(usize),
-    /// In a constant.
-    Constant(usize),
-    /// In a buffer of the plan, before it is mapped to memory.
-    Buffer(usize),
-    /// In memory of the executor.
-    Slot(usize),
-}
-
-/// A value of the plan: a tensor in one layout. Two values may share a place.
-#[derive(Clone, Debug)]
-pub(super) struct Value {
-    pub(super) place: Place,
-    pub(super) data_type: DataType,
-    /// The shape as ONNX says, whatever the layout.
-    pub(super) shape: Vec<usize>,
-    pub(super) len: usize,
-    /// Where the elements are in their place, if there are others between them. Such values are only written.
-    pub(super) gaps: Option<Gaps>,
-}
-
-/// Elements that are some columns of a matrix: a part of the tensor that a concatenation makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gaps {
-    /// The first column.
-    pub(super) first: usize,
-    /// How many there are.
-    pub(super) columns: usize,
-    /// Columns of the whole matrix.
-    pub(super) stride: usize,
-}
+use super::plan::Lowered;
+use super::slot::Slot;
+use super::value::Place;
+use crate::DataType;
 
 /// The executor's memory.
 #[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) slots: Vec<Slot>,
-}
-
-/// Memory for one value at a time. Its elements begin on a cache line, as rows of them often do then, too.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    data: Option<TensorData>,
-    /// Elements before the first cache line.
-    first: usize,
-}
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-impl Slot {
-    fn new(data_type: DataType, len: usize) -> Slot {
-        /// How far the first cache line is.
-        fn first<T: Element>(data: &TensorData) -> usize {
-            T::slice(data)
-                .map_or(0, |elements| elements.as_ptr().align_offset(LINE).min(LINE / size_of::<T>()))
-        }
-        let data = TensorData::zeros(data_type, len + LINE / data_type.size());
-        let first = by_type!(data_type, first(&data));
-        Slot { data: Some(data), first }
-    }
-
-    /// The elements; `None` if they are of another type, or not here for the time of a step.
-    pub(super) fn elements<T: Element>(&self) -> Option<&[T]> {
-        T::slice(self.data.as_ref()?)?.get(self.first..)
-    }
-
-    /// The elements, for writing.
-    pub(super) fn elements_mut<T: Element>(&mut self) -> Option<&mut [T]> {
-        T::slice_mut(self.data.as_mut()?)?.get_mut(self.first..)
-    }
-
-    fn bytes(&self) -> usize {
-        self.data.as_ref().map_or(0, |data| data.len() * data.data_type().size())
-    }
+pub(crate) struct Memory {
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// A buffer's type, size and life: from the first step that writes it to the last step that reads it.
@@ -104,7 +22,7 @@ struct Buffer {
 impl Memory {
     /// Gives every buffer a slot, in the order of their births: the smallest free one that is large enough, else the
     /// largest free one, which grows, else a new one.
-    pub(super) fn plan(plan: &mut Lowered) -> Self {
+    pub(crate) fn plan(plan: &mut Lowered) -> Self {
         let buffers = lives(plan);
         let mut slots: Vec<(DataType, usize)> = Vec::new();
         let mut free_from: Vec<usize> = Vec::new();
@@ -134,7 +52,7 @@ impl Memory {
         Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() }
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.slots.iter().map(Slot::bytes).sum()
     }
 }

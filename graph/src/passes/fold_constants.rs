@@ -1,7 +1,11 @@
 //! `fold_constants`: what does not depend on the graph's inputs is computed once.
 
-use crate::shapes::{ShapeOptions, constant_types, infer_shapes, shape_value};
-use crate::{Error, Graph, Node, Tensor, element_count, ops};
+use std::collections::BTreeMap;
+
+use crate::ops::dequantize_linear;
+use crate::ops::shared::inputs::Inputs;
+use crate::shapes::{ShapeOptions, infer_shapes, output_types};
+use crate::{Error, Graph, Node, Tensor, TensorType, element_count, ops};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
@@ -21,11 +25,7 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     let mut folded = vec![false; graph.nodes.len()];
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let shape = node.input(0).and_then(|input| types.get(input)).filter(|_| node.is("Shape"));
-        let results = match shape {
-            Some(known) => Some(vec![Tensor::vector(shape_value(node, &known.shape)?)]),
-            None => evaluate(&graph, node)?,
-        };
+        let results = evaluate(&graph, node, &types)?;
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
         let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
@@ -37,28 +37,36 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// The outputs of a node that reads only constants; `None` for all others, and those that stay.
-fn evaluate(graph: &Graph, node: &Node) -> Result<Option<Vec<Tensor>>, Error> {
-    if node.is("DequantizeLinear") {
+/// The outputs of a node that reads only constants, or nothing but shapes that are in `types`; `None` for all others, and those
+/// that stay.
+fn evaluate(
+    graph: &Graph,
+    node: &Node,
+    types: &BTreeMap<String, TensorType>,
+) -> Result<Option<Vec<Tensor>>, Error> {
+    let needs_values = node.operator().is_none_or(|operator| operator.from_types.is_none());
+    let names = || (0..node.inputs.len()).filter_map(|index| node.input(index));
+    if node.is(&dequantize_linear::OP)
+        || needs_values && names().any(|name| !graph.constants.contains_key(name))
+    {
         return Ok(None);
     }
-    let mut inputs = Vec::with_capacity(node.inputs.len());
-    for name in &node.inputs {
-        if name.is_empty() {
-            inputs.push(None);
-            continue;
-        }
-        let Some(constant) = graph.constants.get(name) else { return Ok(None) };
-        inputs.push(Some(constant));
+    // Constants that were made just now have no type from before.
+    let of_constant = |name| Some((name, TensorType::of(graph.constants.get(name)?)));
+    let constants: BTreeMap<&str, TensorType> = names().filter_map(of_constant).collect();
+    let type_of = |name: &str| constants.get(name).or_else(|| types.get(name));
+    if names().any(|name| type_of(name).is_none()) {
+        return Ok(None);
     }
+    let inputs = Inputs::new(node, type_of, |name| graph.constants.get(name))?;
     // Sizes first: a small file may describe a huge result.
-    let Some(types) = supported(constant_types(graph, node))? else { return Ok(None) };
-    for output in &types {
+    let Some(outputs) = supported(output_types(&inputs))? else { return Ok(None) };
+    for output in &outputs {
         if element_count(&output.shape).map_or(true, |count| count > MAX_ELEMENTS) {
             return Ok(None);
         }
     }
-    supported(ops::evaluate(node, &inputs))
+    Ok(supported(ops::evaluate_known(&inputs))?.flatten())
 }
 
 /// `None` for what is not supported: the node stays, and whoever runs the graph decides.
@@ -101,7 +109,7 @@ mod tests {
             ]
         };
         let mut fixed = graph(nodes());
-        fixed.nodes[2].op = "Reshape".to_owned();
+        fixed.nodes[2].op = "Reshape".into();
         fixed.constants.insert("two".to_owned(), Tensor::vector([2i64, -1]));
         fixed.inputs[0].shape = vec![Some(2), Some(1)];
         let error = infer_shapes(&fixed, &ShapeOptions::default()).expect_err("2 elements are not 4 rows");

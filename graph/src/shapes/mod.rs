@@ -1,20 +1,11 @@
-//! Shape inference: the type and the fixed shape of every value in a graph.
-//!
-//! The rules are those of ONNX's operator specification (github.com/onnx/onnx, docs/Operators.md).
-
-mod arrange;
-mod bytes;
-mod combine;
-mod rules;
-mod window;
+//! Shape inference: the type and the fixed shape of every value in a graph, by the rules of its operators.
 
 use std::collections::{BTreeMap, HashMap};
 
-pub(crate) use arrange::shape_value;
-pub use window::Window;
-pub(crate) use window::kernel_shape;
-
-use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, element_count};
+use crate::ops;
+use crate::ops::shared::inputs::Inputs;
+pub use crate::tensor::TensorType;
+use crate::{Error, Graph, Tensor, ValueInfo, element_count};
 
 /// What shape inference needs to know beyond the graph.
 #[derive(Clone, Debug)]
@@ -41,27 +32,6 @@ impl ShapeOptions {
     }
 }
 
-/// A value's element type and fixed shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorType {
-    /// The element type.
-    pub data_type: DataType,
-    /// The dimensions, outermost first.
-    pub shape: Vec<usize>,
-}
-
-impl TensorType {
-    /// A type of its parts.
-    pub fn new(data_type: DataType, shape: impl Into<Vec<usize>>) -> Self {
-        Self { data_type, shape: shape.into() }
-    }
-
-    /// The type of `tensor`.
-    pub fn of(tensor: &Tensor) -> Self {
-        Self::new(tensor.data_type(), tensor.shape())
-    }
-}
-
 /// The types of all values of `graph` by name: inputs, constants and the outputs of nodes.
 ///
 /// ```
@@ -76,10 +46,11 @@ impl TensorType {
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::UnsupportedOp`] for
-/// operators without a rule, errors that name the node whose inputs do not fit, and whatever
+/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::MissingOperators`] for
+/// operators that are not implemented, errors that name the node whose inputs do not fit, and whatever
 /// [`Graph::topological_order`] finds.
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
+    ops::check(graph)?;
     let mut types = BTreeMap::new();
     for input in &graph.inputs {
         let shape = input_shape(input, options)?;
@@ -87,31 +58,50 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
         types.insert(input.name.clone(), TensorType::new(input.data_type, shape));
     }
     types.extend(graph.constants.iter().map(|(name, tensor)| (name.clone(), TensorType::of(tensor))));
-    // Values that only depend on shapes, such as `Shape`'s output, for the nodes that turn them into shapes.
+    // Values that are known before the graph runs, for the nodes that turn them into shapes.
     let mut computed: HashMap<&str, Tensor> = HashMap::new();
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let inputs = Inputs::new(graph, node, &types, &computed)?;
-        let outputs = rules::outputs(&inputs).map_err(|error| error.in_node(node))?;
-        if let (Some(tensor), Some(name)) = (rules::value(&inputs, &outputs)?, node.output(0)) {
-            computed.insert(name, tensor);
-        }
-        for (name, output) in node.outputs.iter().zip(outputs) {
-            if !name.is_empty() {
+        let value_of = |name: &str| graph.constants.get(name).or_else(|| computed.get(name));
+        let inputs = Inputs::new(node, |name| types.get(name), value_of)?;
+        let outputs = output_types(&inputs)?;
+        let values = known_values(&inputs, &outputs)?;
+        for (index, output) in outputs.into_iter().enumerate() {
+            if let Some(name) = node.output(index) {
                 check_size(&output.shape, options).map_err(|error| error.in_node(node))?;
-                types.insert(name.clone(), output);
+                types.insert(name.to_owned(), output);
+            }
+        }
+        for (index, value) in values.into_iter().flatten().enumerate() {
+            if let Some(name) = node.output(index) {
+                computed.insert(name, value);
             }
         }
     }
     Ok(types)
 }
 
-/// The types of the outputs of a node that reads only constants of `graph`.
-pub(crate) fn constant_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>, Error> {
-    let constants = node.inputs.iter().filter_map(|name| graph.constants.get_key_value(name));
-    let types = constants.map(|(name, tensor)| (name.clone(), TensorType::of(tensor))).collect();
-    let computed = HashMap::new();
-    rules::outputs(&Inputs::new(graph, node, &types, &computed)?).map_err(|error| error.in_node(node))
+/// The types of the outputs of a node, by the rule of its operator.
+pub(crate) fn output_types(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    let node = inputs.node;
+    let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
+    (operator.infer)(inputs).map_err(|error| error.in_node(node))
+}
+
+/// Larger values than any that decides a shape; they are not computed here.
+const MAX_VALUE: usize = 1 << 12;
+
+/// The outputs of a node, of these types, if they are known before the graph runs, and small.
+fn known_values(inputs: &Inputs<'_>, outputs: &[TensorType]) -> Result<Option<Vec<Tensor>>, Error> {
+    let is_small = |of: &TensorType| element_count(&of.shape).is_ok_and(|count| count <= MAX_VALUE);
+    let mut read = (0..inputs.len()).filter_map(|index| inputs.value_of(index));
+    if read.any(|value| value.len() > MAX_VALUE) || !outputs.iter().all(is_small) {
+        return Ok(None);
+    }
+    match ops::evaluate_known(inputs) {
+        Err(Error::UnsupportedOp { .. }) => Ok(None),
+        result => result,
+    }
 }
 
 fn input_shape(input: &ValueInfo, options: &ShapeOptions) -> Result<Vec<usize>, Error> {
@@ -145,77 +135,6 @@ fn check_size(shape: &[usize], options: &ShapeOptions) -> Result<(), Error> {
         return Err(Error::tensor(shape, format!("more than {} elements, the limit", options.max_elements)));
     }
     Ok(())
-}
-
-/// What a rule sees of a node.
-struct Inputs<'a> {
-    node: &'a Node,
-    graph: &'a Graph,
-    types: Vec<Option<&'a TensorType>>,
-    computed: &'a HashMap<&'a str, Tensor>,
-}
-
-impl<'a> Inputs<'a> {
-    fn new(
-        graph: &'a Graph,
-        node: &'a Node,
-        types: &'a BTreeMap<String, TensorType>,
-        computed: &'a HashMap<&'a str, Tensor>,
-    ) -> Result<Self, Error> {
-        let find = |name: &'a String| -> Result<Option<&'a TensorType>, Error> {
-            if name.is_empty() {
-                return Ok(None);
-            }
-            // An output that its node does not have: more names than the operator gives.
-            types.get(name).map(Some).ok_or_else(|| {
-                Error::node(node, format!("reads {name:?}, an output that its operator does not give"))
-            })
-        };
-        let types = node.inputs.iter().map(find).collect::<Result<_, _>>()?;
-        Ok(Self { node, graph, types, computed })
-    }
-
-    fn optional(&self, index: usize) -> Option<&'a TensorType> {
-        self.types.get(index).copied().flatten()
-    }
-
-    fn get(&self, index: usize) -> Result<&'a TensorType, Error> {
-        self.optional(index).ok_or_else(|| self.error(format!("input {index} is missing")))
-    }
-
-    fn shape(&self, index: usize) -> Result<&'a [usize], Error> {
-        Ok(&self.get(index)?.shape)
-    }
-
-    /// The integers of input `index`, which must not depend on what the graph is run with; `None` if left out.
-    fn integers(&self, index: usize) -> Result<Option<&'a [i64]>, Error> {
-        let Some(name) = self.node.input(index) else { return Ok(None) };
-        let constant = self.graph.constants.get(name).or_else(|| self.computed.get(name));
-        let Some(tensor) = constant else {
-            return Err(Error::unsupported(
-                self.node,
-                format!("input {index} ({name:?}) decides a shape and is not a constant"),
-            ));
-        };
-        tensor.as_i64().map(Some).map_err(|error| error.in_value(name))
-    }
-
-    fn error(&self, reason: impl Into<String>) -> Error {
-        Error::node(self.node, reason)
-    }
-
-    fn axis(&self, axis: i64, rank: usize) -> Result<usize, Error> {
-        resolve_axis(self.node, axis, rank)
-    }
-}
-
-/// `axis`, counted from the end if negative, as an index below `rank`; an error that names `node` otherwise.
-pub fn resolve_axis(node: &Node, axis: i64, rank: usize) -> Result<usize, Error> {
-    let from_start = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    from_start
-        .and_then(|axis| usize::try_from(axis).ok())
-        .filter(|&axis| axis < rank)
-        .ok_or_else(|| Error::node(node, format!("axis {axis} of a tensor of rank {rank}")))
 }
 
 #[cfg(test)]

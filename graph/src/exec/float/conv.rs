@@ -1,18 +1,18 @@
 //! Convolutions of NHWC images.
 
-use super::super::parallel::by_rows;
-use super::super::step::{Io, Kernel};
 use super::Clamp;
 use super::matmul::multiply;
 use crate::Error;
-use crate::ops::conv::Geometry;
+use crate::exec::parallel::by_rows;
+use crate::exec::step::{Io, Kernel};
+use crate::ops::shared::convolution::Geometry;
 
 /// Elements of patches that are laid out at a time: they stay in the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
 /// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
 #[derive(Debug)]
-pub(in super::super) struct Convolution {
+pub(crate) struct Convolution {
     geometry: Geometry,
     /// For each group, `[kh · kw · channels of the group][outputs of the group]`.
     weights: Vec<f32>,
@@ -24,7 +24,7 @@ pub(in super::super) struct Convolution {
 
 impl Convolution {
     /// From weights as ONNX stores them, OIHW.
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         geometry: Geometry,
         oihw: &[f32],
         bias: Vec<f32>,
@@ -134,7 +134,7 @@ impl Kernel for Convolution {
 
 /// A convolution in which every channel is filtered on its own.
 #[derive(Debug)]
-pub(in super::super) struct Depthwise {
+pub(crate) struct Depthwise {
     geometry: Geometry,
     /// `[kh · kw][channels]`
     weights: Vec<f32>,
@@ -145,7 +145,7 @@ pub(in super::super) struct Depthwise {
 
 impl Depthwise {
     /// From weights as ONNX stores them, `[channels][1][kh][kw]`.
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         geometry: Geometry,
         weights: &[f32],
         bias: Vec<f32>,

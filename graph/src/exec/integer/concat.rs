@@ -3,12 +3,12 @@
 use eightbit::Element;
 use eightbit::elementwise::Requantize;
 
-use super::super::lower::Builder;
-use super::super::memory::{Gaps, Layout};
-use super::super::parallel::{Threads, on_threads};
-use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, failed, input, output};
-use crate::ops::indexing;
+use crate::exec::builder::Builder;
+use crate::exec::parallel::{Threads, on_threads};
+use crate::exec::step::{Io, Kernel};
+use crate::exec::value::{Gaps, Layout};
+use crate::ops::shared::indexing;
 use crate::{DataType, Error, Node};
 
 /// What a concatenation does with one of its inputs.
@@ -53,14 +53,12 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
     Ok(Some((parts, layout, images && axis == 3)))
 }
 
-/// The concatenation that is all that reads the bytes `name`, and their place in its output, if they stay as they are there.
-pub(in super::super) fn place_in_concat<'g>(
+/// The output of the concatenation `node`, and the place of the bytes `name` in it, if they stay as they are there.
+pub(crate) fn place<'g>(
     builder: &Builder<'g>,
+    node: &'g Node,
     name: &str,
 ) -> Result<Option<(&'g str, Gaps)>, Error> {
-    let Some((_, node)) = builder.only_consumer(name).filter(|(_, node)| node.op == "QLinearConcat") else {
-        return Ok(None);
-    };
     let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(None) };
     let mut found = parts.iter().filter(|part| node.input(part.index) == Some(name));
     match (found.next(), found.next()) {
@@ -69,7 +67,8 @@ pub(in super::super) fn place_in_concat<'g>(
     }
 }
 
-pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+/// Inputs: scale and zero of the output, then x, scale, zero of each part.
+pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some((parts, layout, _)) = parts(builder, node)? else { return Ok(false) };
     let name = node.required_output(0)?;
     let whole = match builder.found(name, layout) {
