@@ -4,6 +4,7 @@ mod bench;
 mod cpu;
 mod evaluate;
 mod label_image;
+mod operators;
 mod quantize;
 
 use std::io::Write;
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Quantize(args) => quantize::run(args, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads)?, out),
         Command::Cpu(args) => cpu::run(args, out),
+        Command::Operators(args) => operators::run(args, out),
         Command::Bench(args) => bench::run(args, &Settings::new(cli.threads)?, out),
     }
 }

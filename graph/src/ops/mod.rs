@@ -7,6 +7,7 @@
 //!
 //! Source of every formula: the operator's page in ONNX's operator reference, <https://onnx.ai/onnx/operators/>.
 
+mod documentation;
 pub(crate) mod eight_bit;
 mod example;
 mod interpret;
@@ -92,6 +93,7 @@ operators! {
     sigmoid
     slice
     softmax
+    softplus
     split
     sqrt
     squeeze
@@ -106,6 +108,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::{Error, Node, Tensor};
+pub use documentation::documentation;
 pub use example::{Example, Sample};
 pub use interpret::evaluate_graph;
 pub(crate) use missing::check;
@@ -152,3 +155,6 @@ pub(crate) fn evaluate_known(inputs: &Inputs<'_>) -> Result<Option<Vec<Tensor>>,
     }
     inputs.known().map(|known| evaluate(inputs.node, known)).transpose()
 }
+
+#[cfg(test)]
+mod tests;

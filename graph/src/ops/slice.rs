@@ -6,7 +6,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::axes;
 use super::shared::by_element::by_element;
-use super::shared::indexing::{Offsets, axis_of, strides};
+use super::shared::indexing::{axis_of, for_each_index, strides};
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::Constants;
 use crate::{Element, Error, Node, Tensor, TensorData, TensorType};
@@ -32,7 +32,7 @@ pub(crate) static OP: Operator = Operator {
 
 /// What is taken of a tensor.
 struct Ranges {
-    first: Vec<usize>,
+    first: Vec<i64>,
     step: Vec<i64>,
     shape: Vec<usize>,
 }
@@ -67,7 +67,7 @@ impl Ranges {
             let start = wrapped(starts[index]).clamp(low.max(0), high.max(0));
             let end = wrapped(ends[index]).clamp(low, high);
             let distance = if by > 0 { end - start } else { start - end };
-            (ranges.first[axis], ranges.step[axis]) = (start as usize, by);
+            (ranges.first[axis], ranges.step[axis]) = (start, by);
             let taken = (distance.max(0) as u64).div_ceil(by.unsigned_abs());
             ranges.shape[axis] = if size == 0 { 0 } else { taken as usize };
         }
@@ -94,13 +94,12 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let from = args.tensor(0)?.shape();
         let given = [1, 2, 3, 4].map(|index| args.optional(index));
         let Ranges { first, step, shape } = Ranges::new(args.node(), from, given)?;
-        let own = strides(from);
-        let begin: usize = first.iter().zip(&own).map(|(first, stride)| first * stride).sum();
-        // Steps backwards wrap around to the same offsets.
-        let strides: Vec<usize> =
-            step.iter().zip(&own).map(|(&step, &stride)| stride.wrapping_mul(step as usize)).collect();
-        args.count(&shape)?;
-        let taken = Offsets::new(&shape, &strides).map(|at| x[begin.wrapping_add(at)]).collect();
+        let strides = strides(from);
+        let mut taken = Vec::with_capacity(args.count(&shape)?);
+        for_each_index(&shape, |index| {
+            let at = |axis: usize| (first[axis] + index[axis] as i64 * step[axis]) as usize;
+            taken.push(x[(0..index.len()).map(|axis| at(axis) * strides[axis]).sum::<usize>()]);
+        });
         Ok(vec![Tensor::new(shape, T::wrap(taken))?])
     }
     by_element!(args, args.tensor(0)?, sliced)
