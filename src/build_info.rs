@@ -1,7 +1,7 @@
 //! Which build this is: what the build script saw.
 
-/// How this crate was built. Two builds with the same values were made by the same compiler for the same target; only
-/// the commit says from which sources, and it does not see changes that were not committed.
+/// How this crate was built. Two builds of one version with the same values were made by the same compiler, for the same
+/// target, with the same optimization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildInfo {
@@ -16,8 +16,6 @@ pub struct BuildInfo {
     /// The CPU features that the compiler was allowed to use everywhere, with commas between them. The kernels need
     /// none of them: they find out at run time.
     pub target_features: &'static str,
-    /// The commit that was checked out when the crate was built; `None` outside a checkout of the repository.
-    pub commit: Option<&'static str>,
 }
 
 /// How this crate was built.
@@ -27,13 +25,11 @@ pub struct BuildInfo {
 /// ```
 #[must_use]
 pub const fn build_info() -> BuildInfo {
-    let commit = env!("EIGHTBIT_BUILD_COMMIT");
     BuildInfo {
         version: env!("CARGO_PKG_VERSION"),
         rustc: env!("EIGHTBIT_BUILD_RUSTC"),
         target: env!("EIGHTBIT_BUILD_TARGET"),
         profile: env!("EIGHTBIT_BUILD_PROFILE"),
         target_features: env!("EIGHTBIT_BUILD_TARGET_FEATURES"),
-        commit: if commit.is_empty() { None } else { Some(commit) },
     }
 }

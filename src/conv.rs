@@ -3,21 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use eightbit_kernels::depthwise;
 use eightbit_kernels::gemm::{
-    self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
+    self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
     TilingMemo,
 };
+use eightbit_kernels::{Window2d, depthwise};
 
 use crate::epilogue::Epilogue;
 use crate::gemm::{
     ColumnTerms, check_activations, check_bias, check_size, check_type, columns, explain_gemm,
 };
 use crate::job::Job;
-use crate::packed::Packed;
+use crate::packed::{Fetched, Packed};
 use crate::{
-    Backend, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedWeights, Per, Stage,
-    Tasks, Workspace,
+    Backend, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError, PackedWeights,
+    Per, Stage, Tasks, Workspace,
 };
 
 /// A two-dimensional convolution with everything that is known before the activations.
@@ -39,6 +39,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Conv2d {
     shape: Conv2dShape,
+    window: Window2d,
     weights: Arc<PackedWeights>,
     input: ElementType,
     bias: Option<Vec<i32>>,
@@ -88,7 +89,7 @@ impl Conv2d {
         stage: &Stage,
     ) -> Result<Conv2d, Error> {
         let weights = weights.into();
-        shape.check()?;
+        let window = shape.window()?;
         check_activations(input, input_zero)?;
         let group_channels = shape.in_channels / shape.groups;
         let taps = shape.kernel[0] * shape.kernel[1];
@@ -103,9 +104,16 @@ impl Conv2d {
                     check_size("taps of the weights", taps, segments)?;
                 }
             }
+            // The kernel's sizes decide where these weights lie, and each channel has its own.
             Packed::Taps(packed) => {
+                let [height, width] = packed.kernel_size();
+                if !shape.is_depthwise() || shape.kernel != [height, width] {
+                    let why = format!(
+                        "the weights were packed for a depthwise kernel of {height}×{width}: pack them for this shape"
+                    );
+                    return Err(Error::Shape { what: "convolution", why });
+                }
                 check_size("channel groups of the weights", shape.groups, packed.channels())?;
-                check_size("height of the weights' kernel", shape.kernel[0], packed.kernel_size()[0])?;
             }
         }
         check_bias(bias, shape.out_channels)?;
@@ -119,6 +127,7 @@ impl Conv2d {
         };
         let mut conv = Conv2d {
             shape,
+            window,
             weights,
             input,
             bias: bias.map(<[i32]>::to_vec),
@@ -130,19 +139,25 @@ impl Conv2d {
             input_zero,
             memo: TilingMemo::default(),
         };
-        conv.plan_border();
+        conv.plan_border()?;
         Ok(conv)
     }
 
     /// Decides what is left out of the products with the padding.
-    fn plan_border(&mut self) {
-        let Packed::Panels(groups) = self.weights.packed() else { return };
-        // Where patches lie does not depend on the pixels.
-        self.skip = gemm::best_skip(self.weights.backend(), &self.lhs(&[], 0), &groups[0]);
-        if self.skip != Skip::Nothing {
-            let taps = self.shape.kernel[0] * self.shape.kernel[1];
-            self.tap_sums = groups.iter().flat_map(|panels| panels.tap_sums(taps)).collect();
+    fn plan_border(&mut self) -> Result<(), Error> {
+        let Fetched::Panels { groups, owner } = self.weights.fetch()? else { return Ok(()) };
+        if self.is_matrix() {
+            return Ok(());
         }
+        let patches = self.patches(0).ok_or_else(uncountable)?;
+        self.skip = gemm::best_skip(self.weights.backend(), &patches, &groups[0]);
+        if self.skip != Skip::Nothing {
+            let taps = self.window.taps();
+            let sums = |panels: &PackedPanels| Ok(panels.within(owner)?.tap_sums(taps));
+            let sums: Result<Vec<_>, PanelError> = groups.iter().map(sums).collect();
+            self.tap_sums = sums.map_err(|_| PackedError::Shrunk)?.concat();
+        }
+        Ok(())
     }
 
     /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing.
@@ -175,7 +190,7 @@ impl Conv2d {
     pub fn workspace_bytes(&self) -> usize {
         let scratch = match self.weights.packed() {
             Packed::Panels(groups) => gemm::scratch_bytes(self.weights.backend(), &groups[0]),
-            Packed::Taps(taps) => depthwise::scratch_bytes(taps, &self.geometry()),
+            Packed::Taps(taps) => depthwise::scratch_bytes(taps, &self.window),
         };
         scratch.unwrap_or(usize::MAX)
     }
@@ -189,7 +204,7 @@ impl Conv2d {
             Packed::Taps(taps) => {
                 let [height, width] = self.shape.kernel;
                 let (channels, layout) = (taps.channels(), taps.layout());
-                let in_bands = depthwise::in_bands(taps, &self.geometry());
+                let in_bands = depthwise::in_bands(taps, &self.window);
                 let rows = if in_bands { "interleaved once, in bands" } else { "read in place" };
                 return format!(
                     "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}, rows {rows}",
@@ -225,7 +240,8 @@ impl Conv2d {
     ///
     /// # Errors
     ///
-    /// If lengths or element types are not those of the plan. Nothing is written then.
+    /// If lengths or element types are not those of the plan, or the weights are [shared](PackedWeights::from_shared) with a
+    /// buffer that has become shorter. Nothing is written then.
     pub fn run<A: Element, T: OutputElement>(
         &self,
         input: &[A],
@@ -343,7 +359,7 @@ impl Conv2d {
         check_size("number of activations", self.shape.input_len(), input.len())?;
         check_size("rows of the output", self.shape.output_rows(), out.rows())?;
         check_size("columns of the output", self.shape.out_channels, out.columns())?;
-        let job = ConvJob { conv: self, input: A::as_bytes(input) };
+        let job = ConvJob { conv: self, weights: self.weights.fetch()?, input: A::as_bytes(input) };
         Ok((Job::Conv(job), out.part(pixels)?))
     }
 
@@ -356,55 +372,28 @@ impl Conv2d {
             && shape.groups == 1
     }
 
-    fn lhs<'a>(&'a self, input: &'a [u8], group: usize) -> Lhs<'a> {
+    /// The rows that a channel group multiplies; `None` if the input is shorter than the shape says.
+    fn lhs<'a>(&'a self, input: &'a [u8], group: usize) -> Option<Lhs<'a>> {
         if self.is_matrix() {
-            let channels = self.shape.in_channels;
-            return Lhs::Matrix(MatrixRows {
-                data: input,
-                rows: self.shape.output_rows(),
-                columns: channels,
-                row_stride: channels,
-                column_stride: 1,
-            });
+            let (rows, channels) = (self.shape.output_rows(), self.shape.in_channels);
+            return MatrixRows::new(input, rows, channels, channels, 1).map(Lhs::Matrix);
         }
-        Lhs::Patches(self.patches(input, group))
+        PatchRows::new(self.patches(group)?, input, &self.padding).map(Lhs::Patches)
     }
 
-    fn geometry(&self) -> PatchGeometry {
-        let shape = &self.shape;
-        PatchGeometry {
-            batch: shape.batch,
-            input: shape.input,
-            channels: shape.in_channels,
-            kernel: shape.kernel,
-            stride: shape.stride,
-            dilation: shape.dilation,
-            pad: [shape.pad.top, shape.pad.left],
-            output: shape.output(),
-        }
-    }
-
-    /// The patches of a channel group; of a depthwise convolution, of all channels.
-    fn patches<'a>(&'a self, input: &'a [u8], group: usize) -> PatchRows<'a> {
-        let shape = &self.shape;
-        let group_channels = match self.weights.packed() {
-            Packed::Panels(_) => shape.in_channels / shape.groups,
-            Packed::Taps(_) => shape.in_channels,
-        };
-        PatchRows {
-            data: input,
-            geometry: self.geometry(),
-            first_channel: group * group_channels,
-            group_channels,
-            padding: &self.padding,
-        }
+    /// The patches of a channel group, if there is such a group.
+    fn patches(&self, group: usize) -> Option<Patches> {
+        let channels = self.shape.in_channels / self.shape.groups;
+        Patches::new(self.window, group.checked_mul(channels)?, channels)
     }
 }
 
-/// A convolution and its input.
+/// A convolution, its weights and its input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConvJob<'a> {
     conv: &'a Conv2d,
+    weights: Fetched<'a>,
+    /// As long as the shape says.
     input: &'a [u8],
 }
 
@@ -413,12 +402,12 @@ impl ConvJob<'_> {
     pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
         let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);
-        let groups = match conv.weights.packed() {
-            Packed::Panels(groups) => groups,
-            Packed::Taps(weights) => {
+        let (groups, owner) = match self.weights {
+            Fetched::Panels { groups, owner } => (groups, owner),
+            Fetched::Taps(weights) => {
                 let (init, stage) = (conv.columns.init(0), conv.epilogue.stage(0, None));
-                let patches = conv.patches(self.input, 0);
-                let call = depthwise::Call { backend, patches, signed, weights, init, stage };
+                let (window, input, padding) = (conv.window, self.input, &conv.padding);
+                let call = depthwise::Call { backend, window, input, padding, signed, weights, init, stage };
                 depthwise::run(&call, out, &mut workspace.0);
                 return;
             }
@@ -433,9 +422,9 @@ impl ConvJob<'_> {
                 Border { skip: conv.skip, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: conv.input_zero };
             let call = Call {
                 backend,
-                lhs: conv.lhs(self.input, group),
+                lhs: conv.lhs(self.input, group).expect("an input of the length that was checked"),
                 lhs_signed: signed,
-                panels,
+                panels: panels.within(owner).expect("weights that were fetched"),
                 init: conv.columns.init(first),
                 weight_zeros: conv.columns.weight_zeros(first),
                 border,
@@ -445,4 +434,8 @@ impl ConvJob<'_> {
             gemm::run(&call, block.from_first_column(), &mut workspace.0);
         }
     }
+}
+
+fn uncountable() -> Error {
+    Error::Shape { what: "convolution", why: "the elements of a patch cannot be counted".into() }
 }

@@ -138,6 +138,11 @@ pub enum PackedError {
     /// A field of the header makes no sense.
     #[error("damaged header: {0}")]
     Header(&'static str),
+    /// The buffer that weights are shared with (a mapped file, say) is shorter than when they were loaded.
+    #[error(
+        "the buffer that they are shared with has become shorter since they were loaded: load them again"
+    )]
+    Shrunk,
     /// The checksum of the contents is not the one saved.
     #[error("damaged: checksum {found:08x} where {expected:08x} was saved")]
     Checksum {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, TilingMemo,
+    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
 };
 
 use crate::epilogue::{Columns, Epilogue, in_range};
 use crate::job::Job;
 use crate::packed::Packed;
 use crate::{
-    Backend, Element, ElementType, Error, MatMut, MatRef, OutputElement, PackedWeights, Stage, Tasks,
-    Workspace,
+    Backend, Element, ElementType, Error, MatMut, MatRef, OutputElement, PackedError, PackedWeights, Stage,
+    Tasks, Workspace,
 };
 
 /// A matrix multiplication with everything that is known before the activations: weights, zero points, bias, and what
@@ -177,7 +177,8 @@ impl Gemm {
     ///
     /// # Errors
     ///
-    /// If shapes or element types are not those of the plan. Nothing is written then.
+    /// If shapes or element types are not those of the plan, or the weights are [shared](PackedWeights::from_shared) with a
+    /// buffer that has become shorter. Nothing is written then.
     pub fn run<A: Element, T: OutputElement>(
         &self,
         lhs: MatRef<'_, A>,
@@ -185,7 +186,7 @@ impl Gemm {
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
         self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        self.job(&lhs, None).run(out.block(), workspace);
+        self.job(&lhs, None)?.run(out.block(), workspace);
         Ok(())
     }
 
@@ -204,7 +205,7 @@ impl Gemm {
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
         self.check(&lhs, Some(row_scale), out.rows(), out.columns(), T::TYPE)?;
-        self.job(&lhs, Some(row_scale)).run(out.block(), workspace);
+        self.job(&lhs, Some(row_scale))?.run(out.block(), workspace);
         Ok(())
     }
 
@@ -221,7 +222,7 @@ impl Gemm {
         count: usize,
     ) -> Result<Tasks<'a, T>, Error> {
         self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        Ok(Tasks::new(Job::Gemm(self.job(&lhs, None)), out.block(), count))
+        Ok(Tasks::new(Job::Gemm(self.job(&lhs, None)?), out.block(), count))
     }
 
     /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
@@ -238,7 +239,7 @@ impl Gemm {
     ) -> Result<(), Error> {
         check_workspaces(workspaces)?;
         self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        crate::tasks::run_rayon(Job::Gemm(self.job(&lhs, None)), out.block(), workspaces);
+        crate::tasks::run_rayon(Job::Gemm(self.job(&lhs, None)?), out.block(), workspaces);
         Ok(())
     }
 
@@ -275,8 +276,13 @@ impl Gemm {
     }
 
     #[inline]
-    fn job<'a, A: Element>(&'a self, lhs: &MatRef<'a, A>, row_scale: Option<&'a [f32]>) -> GemmJob<'a> {
-        GemmJob { gemm: self, lhs: lhs.lhs(), row_scale }
+    fn job<'a, A: Element>(
+        &'a self,
+        lhs: &MatRef<'a, A>,
+        row_scale: Option<&'a [f32]>,
+    ) -> Result<GemmJob<'a>, Error> {
+        let panels = self.panels().get().map_err(|_| PackedError::Shrunk)?;
+        Ok(GemmJob { gemm: self, panels, lhs: lhs.lhs()?, row_scale })
     }
 }
 
@@ -284,6 +290,7 @@ impl Gemm {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GemmJob<'a> {
     gemm: &'a Gemm,
+    panels: Panels<'a>,
     lhs: MatrixRows<'a>,
     row_scale: Option<&'a [f32]>,
 }
@@ -296,7 +303,7 @@ impl GemmJob<'_> {
             backend: plan.weights.backend(),
             lhs: Lhs::Matrix(self.lhs),
             lhs_signed: plan.lhs == ElementType::I8,
-            panels: plan.panels(),
+            panels: self.panels,
             init: plan.columns.init(0),
             weight_zeros: plan.columns.weight_zeros(0),
             border: Border::COMPUTED,

@@ -73,7 +73,9 @@ mod workspace;
 
 pub use build_info::{BuildInfo, build_info};
 pub use conv::Conv2d;
-pub use eightbit_kernels::{Backend, BackendError, Element, ElementType, OutputElement, Registered};
+pub use eightbit_kernels::{
+    Backend, BackendError, DepthwiseVariant, Element, ElementType, GemmVariant, OutputElement, Registered,
+};
 pub use error::{Error, PackedError};
 pub use gemm::Gemm;
 pub use matrix::{MatMut, MatRef};

@@ -88,14 +88,18 @@ impl<'a, T> MatRef<'a, T> {
 }
 
 impl<'a, T: Element> MatRef<'a, T> {
-    pub(crate) fn lhs(&self) -> eightbit_kernels::gemm::MatrixRows<'a> {
-        eightbit_kernels::gemm::MatrixRows {
-            data: T::as_bytes(self.data),
-            rows: self.rows,
-            columns: self.columns,
-            row_stride: self.row_stride,
-            column_stride: self.column_stride,
-        }
+    /// The matrix as kernels take it.
+    #[inline]
+    pub(crate) fn lhs(&self) -> Result<eightbit_kernels::gemm::MatrixRows<'a>, Error> {
+        let data = T::as_bytes(self.data);
+        let Self { rows, columns, row_stride, column_stride, .. } = *self;
+        let matrix = eightbit_kernels::gemm::MatrixRows::new(data, rows, columns, row_stride, column_stride);
+        matrix.ok_or_else(|| overflow("matrix"))
+    }
+
+    /// Whether it has more elements than its slice, which are repeated then.
+    pub(crate) fn repeats(&self) -> bool {
+        self.rows * self.columns > self.data.len()
     }
 
     pub(crate) fn weights(
@@ -190,7 +194,7 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
 #[inline]
 fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
     // The count itself must not overflow either: callers multiply it by element sizes.
-    rows.checked_mul(columns).filter(|&count| count <= isize::MAX as usize)?;
+    isize::try_from(rows.checked_mul(columns)?).ok()?;
     if rows == 0 || columns == 0 {
         return Some(0);
     }

@@ -4,12 +4,12 @@ mod format;
 
 use std::sync::Arc;
 
-use eightbit_kernels::Bytes;
-use eightbit_kernels::depthwise::{PackedTaps, TapsView};
-use eightbit_kernels::gemm::PackedPanels;
+use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
+use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
+use eightbit_kernels::{Bytes, Owner};
 
 use crate::epilogue::in_range;
-use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, Per};
+use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedError, Per};
 
 /// Weights in the order that a backend's kernels read them, with their zero points.
 ///
@@ -33,13 +33,29 @@ pub(crate) enum Packed {
     Taps(PackedTaps),
 }
 
+/// Packed weights whose buffer was asked for its bytes: what all tasks of a call read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fetched<'a> {
+    /// The groups, all of which are [within](PackedPanels::within) the answer.
+    Panels {
+        groups: &'a [PackedPanels],
+        owner: Owner<'a>,
+    },
+    Taps(Taps<'a>),
+}
+
+/// The most elements of a matrix that repeats some.
+const MAX_REPEATED: usize = 1 << 24;
+
 impl PackedWeights {
     /// Packs a `k × n` matrix for a backend. A matrix kept as `n × k` is packed as its
     /// [`transposed`](MatRef::transposed) view, without copying.
     ///
     /// # Errors
     ///
-    /// If there is not one zero point per column (or one for all), or one is outside the weights' type.
+    /// If there is not one zero point per column (or one for all), one is outside the weights' type, or the matrix has many
+    /// columns that no element stands for: more than 2¹⁶ without depth, or more than 2²⁴ elements some of which are one in
+    /// its slice.
     ///
     /// ```
     /// use eightbit::{Backend, MatRef, PackedWeights};
@@ -55,6 +71,11 @@ impl PackedWeights {
     ) -> Result<PackedWeights, Error> {
         let zero_points = zero_points.into();
         check_zero_points(&zero_points, weights.columns(), W::TYPE)?;
+        let (k, n) = (weights.rows(), weights.columns());
+        if (k == 0 && n > MAX_EMPTY_COLUMNS) || (weights.repeats() && k * n > MAX_REPEATED) {
+            let why = format!("{k} × {n} weights are more than their slice has elements for");
+            return Err(Error::Shape { what: "weights", why });
+        }
         let panels = PackedPanels::pack(backend, &weights.weights(1, weights.rows()));
         Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(vec![panels]) })
     }
@@ -145,9 +166,11 @@ impl PackedWeights {
 
     /// The packed weights as bytes that [`from_bytes`](Self::from_bytes) reads: a header, the panels (64-byte aligned
     /// from the start), a CRC-32 of everything before it. The same on every machine, whatever its byte order.
+    ///
+    /// Of [shared](Self::from_shared) weights whose buffer has become shorter there is nothing to save: the result is empty.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        format::write(self)
+        self.fetch().map(|fetched| format::write(self, fetched)).unwrap_or_default()
     }
 
     /// Loads weights that were saved, copying them.
@@ -163,6 +186,13 @@ impl PackedWeights {
     /// Loads weights that were saved and uses the panels where they are: a file that is mapped into memory, say. The
     /// whole buffer is read once, for its checksum.
     ///
+    /// Every call asks the buffer for its bytes again, once, and all tasks of the call read that answer. The bytes should not
+    /// change as long as there are such weights; nothing checks them after they were loaded. If they change, results are of
+    /// other weights. If the buffer answers with fewer bytes, calls give [`PackedError::Shrunk`]. Neither reads memory that is
+    /// not the buffer's. But a mapped file that someone truncates keeps its length in memory, and to read the pages that it
+    /// lost ends the program (`SIGBUS`), whoever reads them: map files that nobody changes, or use
+    /// [`from_bytes`](Self::from_bytes).
+    ///
     /// # Errors
     ///
     /// As [`from_bytes`](Self::from_bytes).
@@ -172,6 +202,19 @@ impl PackedWeights {
     ) -> Result<PackedWeights, Error> {
         let bytes = (*buffer).as_ref();
         format::read(backend, bytes, |range| Bytes::shared(Arc::clone(&buffer), range.start, range.len()))
+    }
+
+    /// Asks for the bytes: once for all groups, which lie in one buffer.
+    pub(crate) fn fetch(&self) -> Result<Fetched<'_>, Error> {
+        let fetched = match &self.packed {
+            Packed::Panels(groups) => {
+                let owner = groups[0].owner();
+                let all = groups.iter().all(|panels| panels.within(owner).is_ok());
+                all.then_some(Fetched::Panels { groups, owner })
+            }
+            Packed::Taps(taps) => taps.get().ok().map(Fetched::Taps),
+        };
+        Ok(fetched.ok_or(PackedError::Shrunk)?)
     }
 
     #[inline]

@@ -1,5 +1,7 @@
 //! The shape of a convolution.
 
+use eightbit_kernels::{PatchGeometry, Window2d};
+
 use crate::Error;
 
 /// Rows and columns around an image that a convolution sees as zero points.
@@ -77,12 +79,18 @@ impl Conv2dShape {
     }
 
     /// Checks that the shape makes sense: strides, dilations, kernel, channels and groups of at least 1, channels divisible by
-    /// the groups, a kernel that fits into the padded input, sizes that can be counted.
+    /// the groups, a kernel that fits into the padded input, sizes and positions that can be counted (an extent of 0 hides
+    /// no other).
     ///
     /// # Errors
     ///
     /// [`Error::Shape`], saying what is wrong.
     pub fn check(&self) -> Result<(), Error> {
+        self.window().map(|_| ())
+    }
+
+    /// Where the windows lie, if the shape makes sense.
+    pub(crate) fn window(&self) -> Result<Window2d, Error> {
         let wrong = |why: String| Err(Error::Shape { what: "convolution", why });
         if self.stride.contains(&0)
             || self.dilation.contains(&0)
@@ -114,19 +122,28 @@ impl Conv2dShape {
         let count = |sizes: &[usize]| {
             sizes
                 .iter()
-                .try_fold(1usize, |product, &size| product.checked_mul(size))
+                .try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))
                 .filter(|&n| n <= isize::MAX as usize / 8)
         };
         let sizes = [
             count(&[self.batch, self.input[0], self.input[1], self.in_channels]),
             count(&[self.batch, height, width, self.out_channels]),
-            count(&[self.batch, height, width]),
             count(&[self.out_channels, self.kernel[0], self.kernel[1], self.in_channels]),
         ];
         if sizes.contains(&None) {
             return wrong("the number of elements overflows".into());
         }
-        Ok(())
+        let window = Window2d::new(PatchGeometry {
+            batch: self.batch,
+            input: self.input,
+            channels: self.in_channels,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: [self.pad.top, self.pad.left],
+            output: [height, width],
+        });
+        window.map_or_else(|| wrong("strides, dilations or padding are too large to count with".into()), Ok)
     }
 
     /// Height and width of the output: `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1`; 0 × 0 for a shape

@@ -11,9 +11,9 @@ class Core:
     # Instructions that go from the front to the ports in a cycle. LLVM's own figure is that of its instruction scheduler,
     # which is better off with less than the core has.
     dispatch: int
-    # Backends, and how many of the products that their tiles are made of begin in a cycle. It stands in the table beside
-    # what a probe finds of LLVM's model, which the limit is taken from.
-    backends: dict[str, int]
+    # Products of bytes, on x86 with their vectors, and how many of them begin in a cycle. It stands in the table beside what a
+    # probe finds of LLVM's model, which the limit is taken from. The backends whose tiles are made of these are analysed.
+    products: dict[str, int]
 
 
 # Dispatch widths and pipelines are what we know of Arm's software optimization guides ("Dispatch constraints", MOPs per
@@ -28,18 +28,20 @@ class Core:
 #
 # Intel's optimization reference manual: Sunny Cove allocates 5 µops in a cycle, Golden Cove 6. `vpdpbusd ymm` goes to
 # ports 0 and 1, `zmm` to ports 0 and 5 of server parts. LLVM's model of Sapphire Rapids is that of a client core, whose
-# port 5 does not multiply: there it takes one `zmm` in a cycle, and three loads where the core has two of 512 bits.
+# port 5 does not multiply: there it takes one `zmm` in a cycle, and three loads where the core has two of 512 bits. LLVM has
+# no model of Lion Cove: Arrow Lake is scheduled as Alder Lake, and its width is that of Golden Cove here.
 CORES = {
     "aarch64": (
-        Core("cortex-a76", 4, {"neon": 1, "neon_dotprod": 2}),
-        Core("neoverse-n1", 4, {"neon": 1, "neon_dotprod": 2}),
-        Core("neoverse-n2", 5, {"neon_dotprod": 2, "neon_i8mm": 2}),
-        Core("neoverse-v1", 8, {"neon_dotprod": 4, "neon_i8mm": 4}),
-        Core("neoverse-v2", 8, {"neon_dotprod": 4, "neon_i8mm": 4}),
+        Core("cortex-a76", 4, {"smull": 1, "sdot": 2}),
+        Core("neoverse-n1", 4, {"smull": 1, "sdot": 2}),
+        Core("neoverse-n2", 5, {"sdot": 2, "smmla": 2, "usmmla": 2}),
+        Core("neoverse-v1", 8, {"sdot": 4, "smmla": 4, "usmmla": 4}),
+        Core("neoverse-v2", 8, {"sdot": 4, "smmla": 4, "usmmla": 4}),
     ),
     "x86_64": (
-        Core("icelake-server", 5, {"avx512_vnni": 2}),
-        Core("sapphirerapids", 6, {"avx512_vnni": 2, "avx_vnni": 2}),
-        Core("alderlake", 6, {"avx_vnni": 2}),
+        Core("icelake-server", 5, {"vpdpbusd zmm": 2}),
+        Core("sapphirerapids", 6, {"vpdpbusd zmm": 2, "vpdpbusd ymm": 2}),
+        Core("alderlake", 6, {"vpdpbusd ymm": 2}),
+        Core("arrowlake-s", 6, {"vpdpbusd ymm": 2, "vpdpbssd ymm": 2}),
     ),
 }

@@ -19,18 +19,6 @@ from dataclasses import dataclass
 
 from cores import CORES, Core
 
-# What counts as a dot product, for every backend, and a probe of it: independent ones.
-DOTS = {
-    "neon": (r"smull2?", "smull v{}.8h, v30.8b, v31.8b", 24),
-    "neon_dotprod": (r"sdot|udot", "sdot v{}.4s, v30.16b, v31.4b[1]", 24),
-    "neon_i8mm": (r"smmla|usmmla", "smmla v{}.4s, v30.16b, v31.16b", 24),
-    "avx_vnni": (r"vpdpbusd", "{{vex}} vpdpbusd %ymm14, %ymm15, %ymm{}", 12),
-    "avx512_vnni": (r"vpdpbusd", "vpdpbusd %zmm30, %zmm31, %zmm{}", 24),
-}
-# Where a tile's constants have its vectors, and the columns of one.
-COLUMNS = {"neon": (1, 4), "neon_dotprod": (1, 4), "neon_i8mm": (2, 4), "avx_vnni": (1, 8), "avx512_vnni": (1, 16)}
-# Channels of a block of depthwise convolution in bands, where it is made of dot products.
-DEPTHWISE = {"avx_vnni": 32, "avx512_vnni": 64}
 COMMENT = {"aarch64": "//", "x86_64": "#"}
 BRANCH = {"aarch64": r"(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)$", "x86_64": r"j\w+\s+(\.L\w+)$"}
 # `rbp` is no frame pointer here: where one is set up, the stack is aligned too, and locals are found by `rsp`.
@@ -41,9 +29,65 @@ VECTORS = r"Unit(V\d*|W|X)$|Port(00|0|01|1|05|5)$"
 ITERATIONS = 200
 
 
+@dataclass(frozen=True)
+class Backend:
+    """What the registry says of a backend."""
+
+    name: str
+    # The instructions that multiply bytes, and the bits of their vectors.
+    products: tuple[str, ...]
+    bits: int
+    # Channels of a block of depthwise convolution in bands; 0 if there is none.
+    channels: int
+
+    @property
+    def pattern(self) -> str:
+        """What counts as a dot product. Arm's long multiplications have a second form, for the upper half of a vector."""
+        return "|".join(rf"{product}2?" for product in self.products)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a vector of accumulators."""
+        return self.bits // 32
+
+    @property
+    def vectors(self) -> int:
+        """Where a tile's constants have its vectors: after the rows, of tiles of matrix products after their pairs, too."""
+        return 2 if any("mmla" in product for product in self.products) else 1
+
+    def keys(self) -> list[str]:
+        """The products by the names that cores have for them."""
+        registers = {256: " ymm", 512: " zmm"}.get(self.bits, "")
+        return [product + registers for product in self.products]
+
+    def probe(self) -> list[str]:
+        """Independent products, as many as registers can hold beside their operands."""
+        product = self.products[0]
+        if self.bits == 512:
+            return [f"{product} %zmm30, %zmm31, %zmm{i}" for i in range(24)]
+        if self.bits == 256:
+            return [f"{{vex}} {product} %ymm14, %ymm15, %ymm{i}" for i in range(12)]
+        if product == "smull":
+            return [f"smull v{i}.8h, v30.8b, v31.8b" for i in range(24)]
+        operand = "v31.4b[1]" if product == "sdot" else "v31.16b"
+        return [f"{product} v{i}.4s, v30.16b, {operand}" for i in range(24)]
+
+
+def read_registry(path: str) -> dict[str, Backend]:
+    """The backends that have products of their own, by name; a line of JSON each."""
+    backends = (json.loads(line) for line in open(path))
+    return {
+        backend["name"]: Backend(
+            backend["name"], tuple(backend["products"]), backend["bits"], backend["depthwise_channels"]
+        )
+        for backend in backends
+        if backend["products"]
+    }
+
+
 @dataclass
 class Loop:
-    backend: str
+    backend: Backend
     operator: str
     rows: int
     columns: int
@@ -83,12 +127,12 @@ def inner_loops(code: list[str], architecture: str) -> list[list[str]]:
     return [[line for line in code[a : b + 1] if not line.endswith(":")] for a, b in inner]
 
 
-def count_dots(body: list[str], backend: str) -> int:
+def count_dots(body: list[str], backend: Backend) -> int:
     """How many of the instructions are dot products."""
-    return sum(bool(re.match(rf"(\{{\w+\}} )?({DOTS[backend][0]})\b", line)) for line in body)
+    return sum(bool(re.match(rf"(\{{\w+\}} )?({backend.pattern})\b", line)) for line in body)
 
 
-def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
+def inner_loop(code: list[str], architecture: str, backend: Backend) -> list[str]:
     """Of the loops without a loop in them the one with the most dot products among its instructions.
 
     The others are over the segments of rows that are shorter than an iteration. If there are several that do as much, as
@@ -104,32 +148,32 @@ def inner_loop(code: list[str], architecture: str, backend: str) -> list[str]:
     return max(alike, key=len, default=[])
 
 
-def depthwise_loops(code: list[str], architecture: str, backend: str) -> list[Loop]:
+def depthwise_loops(code: list[str], architecture: str, backend: Backend) -> list[Loop]:
     """The inner loops of a depthwise convolution: one for each size that the kernel knows, and one for the others."""
     counted = [(count_dots(body, backend), body) for body in inner_loops(code, architecture)]
-    return [Loop(backend, "depthwise ", dots // 4, DEPTHWISE[backend], False, body) for dots, body in counted if dots]
+    return [Loop(backend, "depthwise ", dots // 4, backend.channels, False, body) for dots, body in counted if dots]
 
 
-def all_loops(path: str, architecture: str, llvm: str) -> list[Loop]:
+def all_loops(path: str, architecture: str, llvm: str, backends: dict[str, Backend]) -> list[Loop]:
     """The inner loop of every tile, and those of depthwise convolution."""
     found = []
     for name, code in functions(path, architecture, llvm):
-        match = re.match(r"eightbit_kernels::(\w+)::depthwise::multiply$", name)
-        if match and match[1] in DEPTHWISE:
-            found += depthwise_loops(code, architecture, match[1])
-        match = re.match(r"eightbit_kernels::(\w+)::gemm::(?:tile|one)::<(\d[\w, ]*)>$", name)
-        if not match or match[1] not in DOTS:
+        match = re.match(r"eightbit_kernels::backend::(\w+)::depthwise::multiply$", name)
+        if match and match[1] in backends:
+            found += depthwise_loops(code, architecture, backends[match[1]])
+        match = re.match(r"eightbit_kernels::backend::(\w+)(?:::gemm)?::(?:tile|one)::<(\d[\w, ]*)>$", name)
+        if not match or match[1] not in backends:
             continue
-        backend, constants = match[1], match[2].split(", ")
-        position, vector = COLUMNS[backend]
-        rows, columns, signed = int(constants[0]), int(constants[position]) * vector, constants[-1] in ("true", "0")
+        backend, constants = backends[match[1]], match[2].split(", ")
+        rows, columns = int(constants[0]), int(constants[backend.vectors]) * backend.columns
+        signed = constants[-1] in ("true", "0")
         # One that has no loop calls another, which has.
         loop = Loop(backend, "", rows, columns, signed, inner_loop(code, architecture, backend))
         if loop.dots:
             found.append(loop)
     if not found:
         sys.exit(f"error: no loop with dot products in {path}")
-    return sorted(found, key=lambda loop: (loop.operator, loop.backend, loop.signed, loop.columns, loop.rows))
+    return sorted(found, key=lambda loop: (loop.operator, loop.backend.name, loop.signed, loop.columns, loop.rows))
 
 
 def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, dispatch: int | None) -> list[dict]:
@@ -189,12 +233,12 @@ def bound(vector: float, loads: float, dispatch: float, other: float) -> str:
 
 def rows_of(architecture: str, core: Core, loops: list[Loop], llvm: str):
     """The table's rows for a core."""
-    loops = [loop for loop in loops if loop.backend in core.backends]
+    loops = [loop for loop in loops if all(key in core.products for key in loop.backend.keys())]
     probes = {}
-    for backend in core.backends:
-        _, template, count = DOTS[backend]
-        probe = analyse(architecture, core.name, [[template.format(i) for i in range(count)]], llvm, core.dispatch)
-        probes[backend] = round(count / probe[0]["cycles"], 1)
+    for backend in {loop.backend for loop in loops}:
+        body = backend.probe()
+        probe = analyse(architecture, core.name, [body], llvm, core.dispatch)
+        probes[backend] = round(len(body) / probe[0]["cycles"], 1)
     bodies = [loop.body for loop in loops]
     widest = analyse(architecture, core.name, bodies, llvm, core.dispatch)
     modelled = analyse(architecture, core.name, bodies, llvm, None)
@@ -205,12 +249,12 @@ def rows_of(architecture: str, core: Core, loops: list[Loop], llvm: str):
         other = busiest(result, rf"^(?!.*(?:{LOADS}|{VECTORS}))")
         dispatch = result["uops"] / result["width"] / result["cycles"]
         yield {
-            "backend": loop.backend,
+            "backend": loop.backend.name,
             "tile": f"{loop.operator}{loop.rows}×{loop.columns}",
             "activations": "i8" if loop.signed else "u8",
             "core": core.name,
             "dots": loop.dots,
-            "per cycle: maker": core.backends[loop.backend],
+            "per cycle: maker": core.products[loop.backend.keys()[0]],
             "model": rate,
             "limit": f"{limit:.1f}",
             "cycles": f"{result['cycles']:.1f}",
@@ -228,10 +272,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("architecture", choices=CORES)
     parser.add_argument("assembly")
+    parser.add_argument("--registry", required=True, help="what the kernels' example `registry` printed for the architecture")
     parser.add_argument("--llvm", required=True, help="version of LLVM's tools")
     parser.add_argument("--csv", required=True, help="where to write the table as CSV")
     arguments = parser.parse_args()
-    loops = all_loops(arguments.assembly, arguments.architecture, arguments.llvm)
+    loops = all_loops(arguments.assembly, arguments.architecture, arguments.llvm, read_registry(arguments.registry))
     rows = [
         row
         for core in CORES[arguments.architecture]

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 . tests/emulation/common.sh
 LLVM=22
 
-# assembly ARCHITECTURE: compiles the kernels, one unit so that one file has them all, and prints the path.
+# assembly ARCHITECTURE: compiles the kernels, one unit so that one file has them all, and prints the path. Writes the registry.
 assembly() (
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/mca
     if [ "$1" != "$(uname -m)" ]; then
@@ -21,6 +21,7 @@ assembly() (
     # Of these names a demangler gives the constants that a tile was made for.
     cargo rustc -q --release -p eightbit-kernels --lib --target "$1-unknown-linux-gnu" -- \
         --emit asm -C codegen-units=1 -C debuginfo=0 -C symbol-mangling-version=v0 >&2
+    cargo run -q --release -p eightbit-kernels --example registry --target "$1-unknown-linux-gnu" >"$out/$1.registry"
     ls -t "$CARGO_TARGET_DIR/$1-unknown-linux-gnu/release/deps"/eightbit_kernels-*.s | head -n 1
 )
 
@@ -35,5 +36,6 @@ for architecture in "${architectures[@]}"; do
     *) die "unknown architecture $architecture: there are aarch64 and x86_64" ;;
     esac
     file=$(assembly "$architecture")
-    python3 -B benches/mca/loops.py "$architecture" "$file" --llvm "$LLVM" --csv "$out/$architecture.csv"
+    python3 -B benches/mca/loops.py "$architecture" "$file" --registry "$out/$architecture.registry" --llvm "$LLVM" \
+        --csv "$out/$architecture.csv"
 done

@@ -4,6 +4,7 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Error, Per, Requantize, Stage, Workspace};
+use eightbit_testing::{Fill, Random};
 
 /// Runs a file of benchmarks with the command line that cargo gives: `cargo bench --bench NAME [FILTER]`.
 pub(crate) fn run(benches: impl FnOnce(&mut Criterion) -> Result<(), Error>) -> Result<(), Error> {
@@ -31,15 +32,9 @@ pub(crate) fn operations(products: usize) -> Throughput {
     Throughput::Elements(2 * products as u64)
 }
 
-/// Reproducible bytes (Knuth's MMIX generator).
+/// Reproducible bytes.
 pub(crate) fn bytes(len: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        })
-        .collect()
+    Random(1).bytes(Fill::Random, len)
 }
 
 /// Weights over the whole range of `i8`, and such of seven bits, for which some backends have faster kernels.

@@ -1,13 +1,16 @@
 //! What the user can say.
 
 mod bench;
+mod run;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::photo::PhotoOptions;
 pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
+pub(crate) use run::RunArgs;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
 #[derive(Parser)]
@@ -28,6 +31,7 @@ pub(crate) enum Command {
     LabelImage(LabelImageArgs),
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
+    Run(RunArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),
     Operators(OperatorsArgs),
@@ -47,7 +51,7 @@ pub(crate) enum Command {
 Answers have the form `label (index): score`. If the network ends in logits, their softmax is the score.
 Spellings with underscores (--input_mean) are understood, too.")]
 pub(crate) struct LabelImageArgs {
-    /// The photo: PNG or JPEG. Default: Grace Hopper, built in.
+    /// The photo: PNG or JPEG, up to 178 megapixels in colour (512 MiB when decoded). Default: Grace Hopper, built in.
     #[arg(long, value_name = "PHOTO")]
     pub(crate) image: Option<PathBuf>,
 
@@ -55,7 +59,7 @@ pub(crate) struct LabelImageArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) graph: Option<PathBuf>,
 
-    /// The names of the classes, one a line. Default: ImageNet's, if the network has 1000 classes, or 1001 with the
+    /// The names of the classes, a line for each. Default: ImageNet's, if the network has 1000 classes, or 1001 with the
     /// background first.
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
@@ -204,9 +208,24 @@ pub(crate) struct InputArgs {
     #[arg(long, alias = "input_layer", value_name = "NAME")]
     pub(crate) input_layer: Option<String>,
 
-    /// The value that holds the scores. Default: the network's only output.
+    /// The value that holds the scores. Default: the network's only output; for `quantize`, all of them.
     #[arg(long, alias = "output_layer", value_name = "NAME")]
     pub(crate) output_layer: Option<String>,
+
+    /// Take pixels as a photo's file has them, as TensorFlow does. Without it a photo is turned as viewers turn it, if its EXIF
+    /// data say so.
+    #[arg(long, alias = "ignore_orientation")]
+    pub(crate) ignore_orientation: bool,
+
+    /// Take JPEG photos that end early or are damaged inside, with a warning; what is missing is grey.
+    #[arg(long)]
+    pub(crate) lenient: bool,
+}
+
+impl InputArgs {
+    pub(crate) fn photo_options(&self) -> PhotoOptions {
+        PhotoOptions { lenient: self.lenient, ignore_orientation: self.ignore_orientation }
+    }
 }
 
 /// Which values an activation's and a weight's eight bits cover.

@@ -7,12 +7,12 @@ use eightbit_graph::quantize::{
 };
 use eightbit_graph::{Graph, Tensor};
 
-use crate::args::RangeArgs;
+use crate::args::{InputArgs, RangeArgs};
 use crate::builtin;
 use crate::engine::{Engine, Settings};
 use crate::error::CliError;
 use crate::network::Network;
-use crate::photo::{self, Photo};
+use crate::photo::{self, Photo, PhotoOptions};
 use crate::report;
 
 /// What a network computes in.
@@ -91,16 +91,29 @@ impl Contest {
     }
 }
 
+/// Warnings must fit on a screen: no more are shown. The library gives all of them.
+const WARNINGS: usize = 8;
+
 /// How a float network becomes an eight-bit one.
 pub(crate) struct Calibration<'a> {
     /// Files and folders; the built-in photos if there are none.
-    pub(crate) photos: &'a [PathBuf],
-    pub(crate) range: &'a RangeArgs,
+    photos: &'a [PathBuf],
+    range: &'a RangeArgs,
+    options: PhotoOptions,
     /// On how many photos the error of each layer is measured.
-    pub(crate) measured: usize,
+    measured: usize,
 }
 
-impl Calibration<'_> {
+impl<'a> Calibration<'a> {
+    pub(crate) fn new(
+        photos: &'a [PathBuf],
+        range: &'a RangeArgs,
+        input: &InputArgs,
+        measured: usize,
+    ) -> Self {
+        Self { photos, range, options: input.photo_options(), measured }
+    }
+
     /// The eight-bit form of `network`, with a progress bar.
     pub(crate) fn quantize(&self, network: &Network) -> Result<(Graph, QuantizeReport), CliError> {
         type Reader<'a> = Box<dyn Fn() -> Result<Photo, CliError> + 'a>;
@@ -109,11 +122,10 @@ impl Calibration<'_> {
             builtin::PHOTOS.iter().map(|photo| Box::new(|| Photo::builtin(photo)) as Reader).collect()
         } else {
             paths = photo::find(self.photos)?;
-            paths.iter().map(|path| Box::new(|| Photo::read(path)) as Reader).collect()
+            paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
         if readers.is_empty() {
-            let places: Vec<String> =
-                self.photos.iter().take(4).map(|path| path.display().to_string()).collect();
+            let places: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
             return Err(CliError::NoCalibration(places.join(", ")));
         }
         let bar = report::progress(readers.len() + self.measured.min(readers.len()), "calibrating");
@@ -126,13 +138,26 @@ impl Calibration<'_> {
             (false, None) => QuantizeOptions::default().method,
         };
         let weights = if self.range.narrow_weights { WeightRange::Narrow } else { WeightRange::Full };
-        let options = QuantizeOptions { method, weights, measured: self.measured };
-        let result = quantize::quantize(&network.graph, examples, &options, |progress| match progress {
-            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
-            Progress::Pass(pass) => bar.set_message(pass),
-            _ => {}
-        });
+        let options =
+            QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
+        // What the file leaves open, its eight-bit form leaves open.
+        let result =
+            quantize::quantize(&network.open_graph(), examples, &options, |progress| match progress {
+                Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+                Progress::Pass(pass) => bar.set_message(pass),
+                _ => {}
+            });
         bar.finish_and_clear();
-        result.map_err(|error| error.of_model(&network.name))
+        let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
+        // The built-in photos are few, and known to do.
+        if !self.photos.is_empty() {
+            for warning in report.warnings.iter().take(WARNINGS) {
+                report::warning(&warning.to_string());
+            }
+            if report.warnings.len() > WARNINGS {
+                report::warning(&format!("and {} more", report.warnings.len() - WARNINGS));
+            }
+        }
+        Ok((graph, report))
     }
 }

@@ -14,11 +14,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The best backend, or the one that `EIGHTBIT_BACKEND` names, on so many threads.
-    pub(crate) fn new(threads: u16) -> Result<Self, CliError> {
+    /// The backend of that name, or the one that `EIGHTBIT_BACKEND` names, or the best, on so many threads.
+    pub(crate) fn new(threads: u16, backend: Option<&str>) -> Result<Self, CliError> {
         let threads = usize::from(threads);
+        let backend = match backend {
+            Some(name) => by_name(name)?,
+            None => Backend::best()?,
+        };
         start_threads(threads)?;
-        Ok(Self { backend: Backend::best()?, threads })
+        Ok(Self { backend, threads })
     }
 
     /// For people.
@@ -26,6 +30,11 @@ impl Settings {
         let threads = crate::report::count(self.threads, "thread");
         format!("backend {}, {threads}", self.backend)
     }
+}
+
+/// The backend that `--backend` names.
+pub(crate) fn by_name(name: &str) -> Result<Backend, CliError> {
+    Backend::by_name(name).map_err(|error| CliError::Usage(format!("--backend: {error}")))
 }
 
 #[cfg(feature = "rayon")]

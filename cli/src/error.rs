@@ -2,19 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use eightbit_graph::escaped;
+
+use crate::report;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// Arguments that are each well-formed but do not go together, or do not fit the model.
     #[error("{0}")]
     Usage(String),
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", report::path(path))]
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("{}: not a PNG or JPEG photo, or a damaged one: {reason}", path.display())]
+    /// A file that cannot be read: the error names it.
+    #[error(transparent)]
+    File(Box<eightbit_graph::Error>),
+    #[error("{}: not a PNG or JPEG photo, or a damaged one: {}", report::path(path), escaped(reason))]
     Photo { path: PathBuf, reason: String },
-    #[error("{}{}: {reason}", path.display(), line(*number))]
+    #[error("{}: not a whole photo: {}: --lenient takes what is there", report::path(path), escaped(reason))]
+    IncompletePhoto { path: PathBuf, reason: String },
+    #[error("{}: the photo is too large: {reason}", report::path(path))]
+    LargePhoto { path: PathBuf, reason: String },
+    #[error("{}: not an array that can be used: {}", report::path(path), escaped(reason))]
+    Array { path: PathBuf, reason: String },
+    #[error("{}{}: {reason}", report::path(path), line(*number))]
     TextFile { path: PathBuf, number: Option<usize>, reason: String },
-    #[error("{model}: {source}")]
+    #[error("{}: {source}", escaped(model))]
     Model { model: String, source: Box<eightbit_graph::Error> },
     /// What a graph is not happy with, before it is known whose graph it is.
     #[error(transparent)]
@@ -52,6 +65,21 @@ impl CliError {
 
     pub(crate) fn model(model: &str, source: eightbit_graph::Error) -> Self {
         Self::Model { model: model.to_owned(), source: Box::new(source) }
+    }
+
+    /// What reading a file ended in.
+    pub(crate) fn file(source: eightbit_graph::Error) -> Self {
+        Self::File(Box::new(source))
+    }
+
+    /// What reading a model from a file ended in.
+    pub(crate) fn model_file(model: &str, source: eightbit_graph::Error) -> Self {
+        use eightbit_graph::Error;
+        match source {
+            // They name the file already.
+            Error::Io { .. } | Error::FileTooLarge { .. } | Error::NotAFile { .. } => Self::file(source),
+            source => Self::model(model, source),
+        }
     }
 
     /// The same error, with the name of the model if it is about a graph.

@@ -2,8 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use eightbit_graph::read_limited;
+
 use crate::builtin;
 use crate::error::CliError;
+use crate::report;
+
+/// No text file that the program reads is larger: a million lines of names.
+const TEXT_LIMIT: u64 = 64 << 20;
 
 /// The names of a model's classes; the line number, counted from 0, is the class.
 pub(crate) struct Labels(Vec<String>);
@@ -11,13 +17,12 @@ pub(crate) struct Labels(Vec<String>);
 impl Labels {
     /// One name a line.
     pub(crate) fn parse(text: &str) -> Self {
-        // A name must not be able to steer the terminal.
-        Self(text.lines().map(|line| line.trim().replace(char::is_control, " ")).collect())
+        Self(text.lines().map(|line| line.trim().to_owned()).collect())
     }
 
     pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
         let labels = Self::parse(&read_text(path)?);
-        if labels.0.iter().all(String::is_empty) {
+        if labels.named() == 0 {
             return Err(CliError::text(
                 path,
                 None,
@@ -25,6 +30,34 @@ impl Labels {
             ));
         }
         Ok(labels)
+    }
+
+    /// How many lines there are, without empty ones at the end.
+    fn named(&self) -> usize {
+        self.0.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
+    }
+
+    /// Whether there is a line for each of so many classes. Classes may be without a name, also the last ones.
+    ///
+    /// More names than classes, and one name too few, are an error: the names are those of another network, with a
+    /// background class or without, and every answer would get its neighbour's. A list that breaks off earlier is a
+    /// warning: what has no name is shown by its number.
+    pub(crate) fn check(&self, classes: usize, path: &Path) -> Result<(), CliError> {
+        let named = self.named();
+        if (named..=self.0.len()).contains(&classes) {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} in the file, but the network has {}: a line is needed for each class, counted from 0",
+            report::count(named, "name"),
+            report::count_as(classes, "class", "classes")
+        );
+        let error = CliError::text(path, None, reason);
+        if named + 1 < classes {
+            report::warning(&error.to_string());
+            return Ok(());
+        }
+        Err(error)
     }
 
     /// The names for a network of so many classes that comes without any: ImageNet's, if their number fits.
@@ -88,10 +121,18 @@ fn parse_truth(path: &Path, text: &str) -> Result<Vec<Truth>, CliError> {
     Ok(truth)
 }
 
-/// A text file, whole.
+/// A text file, whole, without the byte-order mark that some editors put at its start.
 pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
-    let bytes = std::fs::read(path).map_err(|source| CliError::read(path, source))?;
-    String::from_utf8(bytes).map_err(|_| CliError::text(path, None, "not a text file in UTF-8"))
+    let bytes = read_limited(path, TEXT_LIMIT).map_err(CliError::file)?;
+    parse_text(bytes).ok_or_else(|| CliError::text(path, None, "not a text file in UTF-8"))
+}
+
+fn parse_text(mut bytes: Vec<u8>) -> Option<String> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -100,11 +141,29 @@ mod tests {
 
     #[test]
     fn names_by_line_number() {
-        let labels = Labels::parse("tench, Tinca tinca\r\n\u{1b}[31mgoldfish\n\n");
+        let labels = Labels::parse("tench, Tinca tinca\r\n goldfish\n\n");
         assert_eq!(labels.name(0), "tench, Tinca tinca");
-        assert_eq!(labels.name(1), " [31mgoldfish");
+        assert_eq!(labels.name(1), "goldfish");
         assert_eq!(labels.name(2), "class 2");
         assert_eq!(labels.name(99), "class 99");
+    }
+
+    #[test]
+    fn a_line_is_needed_for_each_class() {
+        let fits = |text, classes| Labels::parse(text).check(classes, Path::new("l.txt"));
+        assert!(fits("a\nb\n", 2).is_ok() && fits("a\nb\n\n", 2).is_ok() && fits("a\n\n\n", 3).is_ok());
+        assert!(fits("a\nb\n", 4).is_ok());
+        for classes in [1, 3] {
+            let error = fits("a\nb\n", classes).expect_err("another number").to_string();
+            assert!(error.contains("2 names") && error.contains(&format!("{classes} class")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_byte_order_mark_is_skipped() {
+        assert_eq!(parse_text("\u{feff}top\n".into()).as_deref(), Some("top\n"));
+        assert_eq!(parse_text("\u{feff}".into()).as_deref(), Some(""));
+        assert_eq!(parse_text(b"\xff\xfet\0".into()), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod array;
 mod bench;
 mod builtin;
 mod commands;
@@ -12,6 +13,7 @@ mod engine;
 mod error;
 mod labels;
 mod network;
+mod output;
 mod photo;
 mod report;
 mod scores;
@@ -25,10 +27,18 @@ use crate::args::Cli;
 use crate::error::CliError;
 
 fn main() -> ExitCode {
-    // A usage error is told by clap, with exit code 2.
-    let cli = Cli::parse();
-    let mut out = anstream::stdout().lock();
-    let result = commands::run(&cli, &mut out).and_then(|()| Ok(out.flush()?));
+    let result = match Cli::try_parse() {
+        Ok(cli) => {
+            let mut out = anstream::stdout().lock();
+            commands::dispatch(&cli, &mut out).and_then(|()| Ok(out.flush()?))
+        }
+        // Help and the version go to stdout; a usage error is told by clap on stderr, with exit code 2.
+        Err(error) => match error.print().and_then(|()| std::io::stdout().flush()) {
+            Ok(()) => return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+            Err(_) if error.use_stderr() => return ExitCode::from(2),
+            Err(error) => Err(CliError::Output(error)),
+        },
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Who reads the output has seen enough (`eightbit … | head`): that is no failure of ours.

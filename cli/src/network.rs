@@ -3,76 +3,104 @@
 use std::path::Path;
 
 use eightbit_graph::ops::Operator;
-use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
-use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, passes};
+use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
+use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
 
 use crate::args::InputArgs;
 use crate::builtin;
 use crate::error::CliError;
 use crate::photo::{InputFormat, Layout, Photo};
+use crate::report;
 
 /// The side of a photo for networks that do not say: what ImageNet classifiers take.
 const DEFAULT_SIDE: usize = 224;
 
-/// A graph with one input for a photo and one output for scores.
+/// A graph with one input for a photo, and one output for scores or several.
 pub(crate) struct Network {
-    /// The file's name, for people.
+    /// The file's name for people, escaped.
     pub(crate) name: String,
+    /// The file's name as it is, for programs.
+    pub(crate) file: String,
     pub(crate) graph: Graph,
     /// The size of the file.
     pub(crate) bytes: usize,
     /// What the input takes.
     pub(crate) format: InputFormat,
+    /// The chosen input and outputs as the file has them, before the input took the shape of one photo.
+    declared: [Vec<ValueInfo>; 2],
+}
+
+/// Which outputs of a network are wanted where `--output-layer` says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outputs {
+    /// The only one, which holds the scores.
+    Scores,
+    /// All.
+    All,
 }
 
 impl Network {
-    /// The network in the ONNX file `path`, or the built-in one; with its input and output chosen by `args`.
-    pub(crate) fn open(path: Option<&Path>, args: &InputArgs) -> Result<Self, CliError> {
-        match path {
-            None => {
-                let name = builtin::MODEL_NAME.to_owned();
-                let graph = Graph::from_onnx_bytes(builtin::MODEL);
-                Self::new(name, graph, builtin::MODEL.len(), args)
-            }
-            Some(path) => {
-                let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
-                let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-                Self::new(path.display().to_string(), Graph::from_onnx_file(path), bytes, args)
-            }
-        }
+    /// The network in the ONNX file `path`, or the built-in one; with its input and outputs chosen by `args`.
+    pub(crate) fn open(path: Option<&Path>, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
+        let Some(path) = path else {
+            let graph = Graph::from_onnx_bytes(builtin::MODEL);
+            let graph = graph.map_err(|error| CliError::model(builtin::MODEL_NAME, error))?;
+            return Self::new(
+                builtin::MODEL_NAME,
+                builtin::MODEL_NAME,
+                graph,
+                builtin::MODEL.len(),
+                args,
+                outputs,
+            );
+        };
+        let name = report::path(path);
+        let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
+        let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
+        let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        Self::new(&name, &path.to_string_lossy(), graph, bytes, args, outputs)
     }
 
     fn new(
-        name: String,
-        graph: Result<Graph, eightbit_graph::Error>,
+        name: &str,
+        file: &str,
+        mut graph: Graph,
         bytes: usize,
         args: &InputArgs,
+        outputs: Outputs,
     ) -> Result<Self, CliError> {
-        let mut graph = match graph {
-            // It names the file already.
-            Err(error @ eightbit_graph::Error::Io { .. }) => {
-                return Err(CliError::Invalid(error.to_string()));
-            }
-            graph => graph.map_err(|error| CliError::model(&name, error))?,
-        };
-        choose_layers(&mut graph, &name, args)?;
+        choose_layers(&mut graph, name, args, outputs)?;
+        let declared = [graph.inputs.clone(), graph.outputs.clone()];
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
-        let of_model = |error| CliError::model(&name, error);
+        let of_model = |error| CliError::model(name, error);
         let mut graph = passes::strip_unused_nodes(graph).map_err(of_model)?;
         check_numbers(&graph).map_err(wrong)?;
         // Finds operators that are not supported and shapes that do not fit, before anything is computed.
         let types = infer_shapes(&graph, &ShapeOptions::default()).map_err(of_model)?;
-        let output = &mut graph.outputs[0];
-        if let Some(found) = types.get(&output.name) {
-            output.data_type = found.data_type;
-            output.shape = found.shape.iter().copied().map(Some).collect();
+        for output in &mut graph.outputs {
+            if let Some(found) = types.get(&output.name) {
+                output.data_type = found.data_type;
+                output.shape = found.shape.iter().copied().map(Some).collect();
+            }
+            if outputs == Outputs::Scores && output.data_type != DataType::F32 {
+                let (output, found) = (quoted(&output.name), output.data_type);
+                return Err(wrong(format!("output {output} is {found}: scores must be floats")));
+            }
         }
-        if output.data_type != DataType::F32 {
-            let (output, found) = (&output.name, output.data_type);
-            return Err(wrong(format!("output {output:?} is {found}: scores must be floats")));
-        }
-        Ok(Self { name, graph, bytes, format })
+        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format, declared })
+    }
+
+    /// The graph with the dimensions open that the file leaves open.
+    pub(crate) fn open_graph(&self) -> Graph {
+        let [inputs, outputs] = self.declared.clone();
+        Graph { inputs, outputs, ..self.graph.clone() }
+    }
+
+    /// How many scores the first output holds.
+    pub(crate) fn classes(&self) -> usize {
+        let shape = self.graph.outputs.first().map_or(&[][..], |output| &output.shape);
+        shape.iter().map(|dim| dim.unwrap_or(1)).product()
     }
 
     /// `photo` as the network's input.
@@ -98,23 +126,23 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
         if let Some(index) = values.iter().position(|value| value.is_nan()) {
             let reads = |node: &&Node| node.inputs.contains(name);
             let reader = graph.nodes.iter().find(reads);
-            let reader = reader
-                .map_or_else(String::new, |node| format!(", which node {:?} ({}) reads", node.name, node.op));
-            return Err(format!("constant {name:?}{reader}: element {index} is not a number (NaN)"));
+            let reader = reader.map_or_else(String::new, |node| {
+                format!(", which node {} ({}) reads", quoted(&node.name), escaped(&node.op))
+            });
+            let name = quoted(name);
+            return Err(format!("constant {name}{reader}: element {index} is not a number (NaN)"));
         }
     }
     Ok(())
 }
 
-/// Leaves the graph with the one input and the one output that are wanted.
-fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(), CliError> {
-    let list = |values: &[ValueInfo]| {
-        let names: Vec<String> = values.iter().take(8).map(|value| format!("{:?}", value.name)).collect();
-        names.join(", ") + if values.len() > 8 { ", …" } else { "" }
-    };
+/// Leaves the graph with the one input and the outputs that are wanted.
+fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outputs) -> Result<(), CliError> {
+    let list = |values: &[ValueInfo]| report::names(values.iter().map(|value| value.name.as_str()));
     let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
         CliError::Invalid(format!(
-            "{model}: {flag} {name:?} is no {kind} of the network, which has {}",
+            "{model}: {flag} {} is no {kind} of the network, which has {}",
+            quoted(name),
             list(values)
         ))
     };
@@ -122,7 +150,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(),
         CliError::Invalid(format!(
             "{model}: the network has {} {kind}s, one is needed: choose with {flag} among {}",
             values.len(),
-            if values.is_empty() { "none".to_owned() } else { list(values) }
+            list(values)
         ))
     };
     if let Some(name) = &args.output_layer {
@@ -131,7 +159,12 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(),
             if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
                 return Err(missing("--output-layer", "value", name, &graph.outputs));
             }
-            graph.outputs.push(ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() });
+            let known = infer_open_shapes(graph, std::slice::from_ref(name)).ok().and_then(|mut it| it.pop());
+            graph.outputs.push(known.unwrap_or_else(|| ValueInfo {
+                name: name.clone(),
+                data_type: DataType::F32,
+                shape: Vec::new(),
+            }));
         }
         graph.outputs.retain(|output| output.name == *name);
     }
@@ -143,7 +176,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs) -> Result<(),
     if graph.inputs.len() != 1 {
         return Err(several("--input-layer", "input", &graph.inputs));
     }
-    if graph.outputs.len() != 1 {
+    if graph.outputs.is_empty() || outputs == Outputs::Scores && graph.outputs.len() != 1 {
         return Err(several("--output-layer", "output", &graph.outputs));
     }
     Ok(())
@@ -159,8 +192,9 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
         .join("×");
     let refused = |reason: &str| {
         format!(
-            "input {:?} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32",
-            input.name, input.data_type
+            "input {} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32",
+            quoted(&input.name),
+            input.data_type
         )
     };
     if input.data_type != DataType::F32 {
@@ -178,7 +212,8 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
     }
     let side = |own: Option<usize>, asked: Option<u16>, flag: &str| match (own, asked.map(usize::from)) {
         (Some(own), Some(asked)) if own != asked => {
-            Err(format!("input {:?} has the fixed shape {shape}: {flag} {asked} does not fit", input.name))
+            let name = quoted(&input.name);
+            Err(format!("input {name} has the fixed shape {shape}: {flag} {asked} does not fit"))
         }
         (Some(0), _) => Err(refused("has no pixels")),
         (own, asked) => Ok(own.or(asked).unwrap_or(DEFAULT_SIDE)),
@@ -207,6 +242,8 @@ mod tests {
             input_std: Channels([128.0; 3]),
             input_layer: None,
             output_layer: None,
+            lenient: false,
+            ignore_orientation: false,
         }
     }
 

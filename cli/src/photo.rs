@@ -1,57 +1,74 @@
 //! From a PNG or JPEG file to a model's input, as TensorFlow's `label_image` does it.
 
-use std::io::Cursor;
+mod decode;
+mod jpeg;
+mod view;
+
 use std::path::{Path, PathBuf};
 
-use eightbit_graph::Tensor;
-use image::{ImageReader, Limits};
+use eightbit_graph::{Tensor, read_limited};
 
 use crate::builtin::BuiltinPhoto;
 use crate::error::CliError;
+use crate::report;
+use decode::{Decoded, Refusal};
+use view::View;
 
-/// Photos beyond this many pixels a side are refused: a file of some bytes may claim any size.
-const SIDE_LIMIT: u32 = 1 << 15;
-/// What decoding one photo may allocate.
-const ALLOCATION_LIMIT: u64 = 512 << 20;
+/// No photo that decodes within its own limit has a larger file.
+const FILE_LIMIT: u64 = decode::MEMORY_LIMIT;
 
-/// A decoded photo: 3 bytes (red, green, blue) a pixel, row by row, top row first.
+/// How photos are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PhotoOptions {
+    /// Take JPEG photos that are damaged or end early, with a warning.
+    pub(crate) lenient: bool,
+    /// Take pixels as the file has them, however a viewer would turn them.
+    pub(crate) ignore_orientation: bool,
+}
+
+/// A decoded photo, as a viewer shows it.
 pub(crate) struct Photo {
     pub(crate) width: usize,
     pub(crate) height: usize,
+    /// Rows and columns as the file has them.
+    stored: [usize; 2],
+    view: View,
+    /// 3 bytes (red, green, blue) a pixel, as the file has them.
     pixels: Vec<u8>,
 }
 
 impl Photo {
-    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        let bytes = std::fs::read(path).map_err(|source| CliError::read(path, source))?;
-        Self::decode(&bytes, path)
+    pub(crate) fn read(path: &Path, options: PhotoOptions) -> Result<Self, CliError> {
+        let bytes = read_limited(path, FILE_LIMIT).map_err(CliError::file)?;
+        Self::decode(&bytes, path, options)
     }
 
     pub(crate) fn builtin(photo: &BuiltinPhoto) -> Result<Self, CliError> {
-        Self::decode(photo.bytes, Path::new(photo.name))
+        Self::decode(photo.bytes, Path::new(photo.name), PhotoOptions::default())
     }
 
-    /// Decodes PNG or JPEG, told apart by their first bytes. Grey becomes three equal channels, transparency is dropped.
-    fn decode(bytes: &[u8], path: &Path) -> Result<Self, CliError> {
-        let photo = |reason: String| CliError::Photo { path: path.to_owned(), reason };
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(SIDE_LIMIT);
-        limits.max_image_height = Some(SIDE_LIMIT);
-        limits.max_alloc = Some(ALLOCATION_LIMIT);
-        let mut reader = ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .map_err(|error| photo(error.to_string()))?;
-        reader.limits(limits);
-        let image = reader.decode().map_err(|error| photo(error.to_string()))?.into_rgb8();
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        if width == 0 || height == 0 {
-            return Err(photo("it has no pixels".to_owned()));
+    fn decode(bytes: &[u8], path: &Path, options: PhotoOptions) -> Result<Self, CliError> {
+        let file = decode::decode(bytes, options.lenient).map_err(|refusal| match refusal {
+            Refusal::Damaged(reason) => CliError::Photo { path: path.to_owned(), reason },
+            Refusal::Incomplete(reason) => CliError::IncompletePhoto { path: path.to_owned(), reason },
+            Refusal::Large(reason) => CliError::LargePhoto { path: path.to_owned(), reason },
+        })?;
+        if let Some(damage) = &file.damage {
+            report::warning(&format!("{}: {damage}; what is left of it is taken", report::path(path)));
         }
-        Ok(Self { width, height, pixels: image.into_raw() })
+        Ok(Self::new(file, options.ignore_orientation))
+    }
+
+    fn new(file: Decoded, ignore_orientation: bool) -> Self {
+        let view = if ignore_orientation { View::default() } else { View::new(file.orientation) };
+        let [rows, columns] = file.size;
+        let [height, width] = if view.transposed { [columns, rows] } else { [rows, columns] };
+        Self { width, height, stored: file.size, view, pixels: file.pixels }
     }
 
     fn pixel(&self, y: usize, x: usize) -> [f32; 3] {
-        let start = (y * self.width + x) * 3;
+        let [row, column] = self.view.stored(self.stored, y, x);
+        let start = (row * self.stored[1] + column) * 3;
         [0, 1, 2].map(|channel| f32::from(self.pixels[start + channel]))
     }
 }
@@ -137,8 +154,8 @@ fn lerp(from: [f32; 3], to: [f32; 3], part: f32) -> [f32; 3] {
     [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
 }
 
-/// The photos that `paths` name: files as they are, of folders every `.png`, `.jpg` and `.jpeg` in them (not in
-/// folders below), by name.
+/// The photos that `paths` name: files as they are, of folders every file `.png`, `.jpg` or `.jpeg` in them (not in
+/// folders below, whatever these are called), by name.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut photos = Vec::new();
     for path in paths {
@@ -151,7 +168,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         let mut found = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|source| CliError::read(path, source))?.path();
-            if has_photo_name(&entry) {
+            if has_photo_name(&entry) && may_be_a_file(&entry) {
                 found.push(entry);
             }
         }
@@ -167,17 +184,28 @@ fn has_photo_name(path: &Path) -> bool {
     })
 }
 
+/// Whether something is a file, or cannot be told from one: a link that leads nowhere is told when it is read.
+fn may_be_a_file(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |metadata| metadata.is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::builtin;
+    use image::metadata::Orientation;
 
     fn format(height: usize, width: usize, layout: Layout) -> InputFormat {
         InputFormat { height, width, layout, mean: [0.0; 3], std: [1.0; 3] }
     }
 
+    fn photo(size: [usize; 2], pixels: Vec<u8>) -> Photo {
+        let file = Decoded { size, pixels, orientation: Orientation::NoTransforms, damage: None };
+        Photo::new(file, false)
+    }
+
     fn grey(height: usize, width: usize, values: &[u8]) -> Photo {
-        Photo { width, height, pixels: values.iter().flat_map(|&value| [value; 3]).collect() }
+        photo([height, width], values.iter().flat_map(|&value| [value; 3]).collect())
     }
 
     fn first_channel(format: &InputFormat, photo: &Photo) -> Vec<f32> {
@@ -202,7 +230,7 @@ mod tests {
 
     #[test]
     fn layouts_hold_the_same_values() {
-        let photo = Photo { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
+        let photo = photo([1, 2], vec![1, 2, 3, 4, 5, 6]);
         let mut wanted = format(1, 2, Layout::Nchw);
         wanted.mean = [1.0, 0.0, 0.0];
         wanted.std = [2.0, 1.0, 1.0];
@@ -227,12 +255,30 @@ mod tests {
         }
     }
 
+    fn decode(bytes: &[u8], lenient: bool) -> Result<Photo, CliError> {
+        Photo::decode(bytes, Path::new("p.jpg"), PhotoOptions { lenient, ..PhotoOptions::default() })
+    }
+
     #[test]
     fn damaged_photos_are_errors() {
         let whole = builtin::PHOTO.bytes;
-        let path = Path::new("p.jpg");
         for bytes in [&b""[..], b"hello", &whole[..100], &builtin::PHOTOS[1].bytes[..5000]] {
-            assert!(matches!(Photo::decode(bytes, path), Err(CliError::Photo { .. })));
+            for lenient in [false, true] {
+                assert!(matches!(decode(bytes, lenient), Err(CliError::Photo { .. })));
+            }
+        }
+    }
+
+    #[test]
+    fn jpeg_photos_that_end_early_or_are_damaged_inside_are_taken_on_request() {
+        let whole = builtin::PHOTO.bytes;
+        let half = &whole[..whole.len() / 2];
+        // No code consists of ones alone.
+        let inside = [half, &[0xff, 0].repeat(64), &whole[half.len()..]].concat();
+        for bytes in [half, &whole[..whole.len() - 2], &inside] {
+            assert!(matches!(decode(bytes, false), Err(CliError::IncompletePhoto { .. })));
+            let photo = decode(bytes, true).expect("a part of it");
+            assert_eq!(photo.pixels.len(), photo.width * photo.height * 3);
         }
     }
 }

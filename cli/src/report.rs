@@ -1,8 +1,10 @@
 //! How things are said: errors, tables, sizes, times.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use eightbit_graph::{escaped, quoted};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::CliError;
@@ -11,6 +13,7 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 
 /// An error must fit on a screen, whatever a file made it say.
 const MESSAGE_LIMIT: usize = 1200;
@@ -19,6 +22,34 @@ const MESSAGE_LIMIT: usize = 1200;
 pub(crate) fn error(error: &CliError) {
     // If stderr is closed, too, nobody is left to tell.
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", shortened(&error.to_string()));
+}
+
+/// Tells the user of something that is no error, on stderr.
+pub(crate) fn warning(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{DOUBTFUL}warning:{DOUBTFUL:#} {}", shortened(message));
+}
+
+/// A path for people, fit for a terminal. The end of a long one tells it from others.
+pub(crate) fn path(path: &Path) -> String {
+    const LIMIT: usize = 200;
+    let path = path.to_string_lossy();
+    match path.char_indices().rev().nth(LIMIT) {
+        Some((cut, character)) => format!("…{}", escaped(&path[cut + character.len_utf8()..])),
+        None => escaped(&path).to_string(),
+    }
+}
+
+/// The first few of many names, quoted; `none` if there are none.
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 8;
+    let mut names = names.into_iter();
+    let mut list: Vec<String> = names.by_ref().take(SHOWN).map(|name| quoted(name).to_string()).collect();
+    match names.count() {
+        0 if list.is_empty() => return "none".to_owned(),
+        0 => {}
+        more => list.push(format!("and {more} more")),
+    }
+    list.join(", ")
 }
 
 fn shortened(message: &str) -> String {
@@ -40,7 +71,12 @@ pub(crate) fn bytes(count: usize) -> String {
 
 /// A number with its noun: `1 photo`, `7 photos`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    count_as(number, noun, &format!("{noun}s"))
+}
+
+/// A number with its noun, where more than one thing has a name of its own: `1 class`, `7 classes`.
+pub(crate) fn count_as(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// A part of a whole in percent; `–` if there is no whole.
@@ -136,6 +172,14 @@ mod tests {
         let text = anstream::adapter::strip_bytes(&out).into_vec();
         let text = String::from_utf8(text).expect("UTF-8");
         assert_eq!(text, "model       top-1\nfloat      89.5 %\neight-bit   9.0 %\n");
+    }
+
+    #[test]
+    fn paths_cannot_steer_the_terminal() {
+        assert_eq!(path(Path::new("a/\u{1b}[2J\u{202e}.png")), "a/\\u{1b}[2J\\u{202e}.png");
+        let long = format!("{}/photo.png", "é".repeat(500));
+        let shown = path(Path::new(&long));
+        assert!(shown.starts_with("…é") && shown.ends_with("é/photo.png") && shown.chars().count() == 201);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use eightbit_graph::Graph;
 use support::{command, eightbit, folder, photos, run, run_with_input, small_network, write};
 
 #[test]
@@ -27,6 +28,8 @@ fn cpu_names_the_backend_and_why() {
     assert!(json["build"]["rustc"].as_str().is_some_and(|rustc| rustc.starts_with("rustc")));
     let last = json["backends"].as_array().and_then(|backends| backends.last()).expect("backends");
     assert_eq!((&last["name"], &last["available"]), (&"portable".into(), &true.into()));
+    assert_eq!(last["gemm"][0]["layout"]["name"], "i8-group2");
+    assert!(last["gemm"][0]["tiles"][0][0] == 1 && last["depthwise"][0]["channels"] == 16, "{last}");
 }
 
 #[test]
@@ -196,6 +199,33 @@ fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
     assert!(0.0 < difference && difference < 0.5, "{json}");
 }
 
+/// The eight-bit network takes the sizes that the float one takes, and gives all that it gives.
+#[test]
+fn quantize_keeps_open_dimensions_and_all_outputs() {
+    let folder = folder("open");
+    let mut graph = small_network();
+    graph.inputs[0].shape = vec![None, Some(3), None, None];
+    let mut info = graph.outputs[0].clone();
+    info.shape = vec![None, Some(10)];
+    graph.outputs[0] = info.clone();
+    (info.name, info.shape) = ("r".to_owned(), vec![None, Some(8), None, None]);
+    graph.outputs.push(info);
+    let model = write(&folder, &graph);
+    let eight_bit = folder.join("out.onnx");
+    let photo = photos().join("chelsea.png");
+    let mut command = command();
+    command.arg("quantize").arg(&model).arg("-o").arg(&eight_bit).arg("--calibrate").arg(&photo);
+    run(command.args(["--input-width", "20", "--input-height", "24"])).ok();
+    let quantized = Graph::from_onnx_file(&eight_bit).expect("a network");
+    assert_eq!((&quantized.inputs, &quantized.outputs), (&graph.inputs, &graph.outputs));
+    let x = folder.join("x.npy");
+    support::npy::write(&x, &[2, 3, 9, 11], &vec![0.25f32; 2 * 3 * 9 * 11]);
+    let mut command = support::command();
+    let json = run(command.arg("run").arg(&eight_bit).arg("--input").arg(&x).arg("--json")).json();
+    assert_eq!(json["outputs"][0]["shape"], serde_json::json!([2, 10]));
+    assert_eq!(json["outputs"][1]["shape"], serde_json::json!([2, 8, 5, 6]));
+}
+
 #[test]
 fn answers_do_not_depend_on_backend_or_threads() {
     let folder = folder("same");
@@ -232,4 +262,25 @@ fn a_closed_pipe_is_no_error() {
         let output = child.wait_with_output().expect("the program ends");
         assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_quantized_network_leaves_open_what_the_float_one_does() {
+    let folder = folder("open");
+    let mut float = small_network();
+    float.inputs[0].shape = vec![None, Some(3), None, None];
+    float.outputs[0].shape[0] = None;
+    for (value, axis, name) in [("photo", 0, "N"), ("photo", 2, "H"), ("photo", 3, "W"), ("logits", 0, "N")] {
+        float.dimension_names.insert((value.to_owned(), axis), name.to_owned());
+    }
+    let model = write(&folder, &float);
+    let eight_bit = folder.join("model.int8.onnx");
+    let photos = photos();
+    let [model, eight_bit, photos] = [&model, &eight_bit, &photos].map(|path| path.to_str().expect("UTF-8"));
+    eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--input-width", "32"]).ok();
+    let written = Graph::from_onnx_file(eight_bit).expect("a model");
+    assert_eq!((&written.inputs, &written.outputs), (&float.inputs, &float.outputs));
+    assert_eq!(written.dimension_names, float.dimension_names);
+    let answer = eightbit(&["label-image", "--graph", eight_bit, "--input-width", "48", "--top", "1"]).ok();
+    assert!(answer.contains("eight-bit"), "{answer}");
 }

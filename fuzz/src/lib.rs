@@ -5,12 +5,14 @@
 
 mod conv;
 mod gemm;
+mod hostile;
 mod input;
 mod model;
 mod packed;
 
 pub use conv::{conv, depthwise};
 pub use gemm::gemm;
+pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use packed::packed_weights;
 
@@ -23,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("conv", conv),
     ("depthwise", depthwise),
     ("packed_weights", packed_weights),
+    ("hostile", hostile),
     ("onnx", onnx),
     ("executor", executor),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eightbit::Backend;
 use eightbit_graph::ops::evaluate_graph;
 use eightbit_graph::shapes::{ShapeOptions, TensorType, infer_shapes};
-use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Tensor, TensorData, passes};
+use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Limits, Tensor, TensorData, passes};
 
 /// The ONNX reader, the writer and shape inference.
 pub fn onnx(data: &[u8]) {
@@ -93,5 +93,6 @@ fn fill<T: Copy>(values: &mut [T], pattern: &[T]) {
 
 /// Small limits: the fuzzer looks for panics, not for how much memory a machine has.
 fn options(max_elements: usize) -> ShapeOptions {
-    ShapeOptions { batch: Some(1), max_elements, ..ShapeOptions::default() }
+    let limits = Limits { max_elements, ..Limits::default() };
+    ShapeOptions { batch: Some(1), limits, ..ShapeOptions::default() }
 }

@@ -71,7 +71,7 @@ fn round_trip<W: Element>(mut input: Input<'_>) {
 }
 
 /// CRC-32 as in zip and PNG (polynomial 0xedb88320, reflected), the checksum of saved weights.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
     })

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::escape::{self, escaped, quoted};
 use crate::{DataType, Node};
 
 /// An error of this crate.
@@ -9,7 +10,7 @@ use crate::{DataType, Node};
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", escape::path(path))]
     Io {
         /// `read` or `write`.
         action: &'static str,
@@ -18,8 +19,24 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A file has more bytes than are read.
+    #[error("{} has more than {limit} bytes, the limit for a file of this kind", escape::path(path))]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes are read.
+        limit: u64,
+    },
+    /// A path leads to something that has no end or no bytes.
+    #[error("{} is {kind}: give a file", escape::path(path))]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there: `a folder`, `a device`.
+        kind: &'static str,
+    },
     /// The bytes are not the model format that was asked for, or end before the model does.
-    #[error("not {format} file, or truncated or damaged: {reason}")]
+    #[error("not {format} file, or truncated or damaged: {}", escape::reason(reason))]
     NotAModel {
         /// The format with its article: `an ONNX`.
         format: &'static str,
@@ -27,7 +44,7 @@ pub enum Error {
         reason: String,
     },
     /// The file decodes, but what it says contradicts itself.
-    #[error("invalid model: {what}: {reason}")]
+    #[error("invalid model: {}: {}", escape::reason(what), escape::reason(reason))]
     InvalidModel {
         /// The part of the model: `tensor "w"`, `graph "main"`.
         what: String,
@@ -35,7 +52,7 @@ pub enum Error {
         reason: String,
     },
     /// The model uses a part of its format that this crate does not handle.
-    #[error("unsupported: {what}: {reason}")]
+    #[error("unsupported: {}: {}", escape::reason(what), escape::reason(reason))]
     UnsupportedModel {
         /// The part of the model.
         what: String,
@@ -44,8 +61,9 @@ pub enum Error {
     },
     /// The operator set is older or newer than the ones understood.
     #[error(
-        "unsupported operator set: the model imports version {version} of domain {domain:?}; \
-         versions {oldest} to {newest} are understood: convert the model with onnx.version_converter"
+        "unsupported operator set: the model imports version {version} of domain {}; \
+         versions {oldest} to {newest} are understood: convert the model with onnx.version_converter",
+        quoted(domain)
     )]
     UnsupportedOpset {
         /// The domain, `ai.onnx` for ONNX's own.
@@ -58,7 +76,12 @@ pub enum Error {
         newest: i64,
     },
     /// An operator, or one of its variants, is not implemented.
-    #[error("unsupported operator {} in node {node:?}: {reason}", qualified(domain, op))]
+    #[error(
+        "unsupported operator {} in node {}: {}",
+        qualified(domain, op),
+        quoted(node),
+        escape::reason(reason)
+    )]
     UnsupportedOp {
         /// The node's name.
         node: String,
@@ -73,7 +96,13 @@ pub enum Error {
     #[error("unsupported operators: {}", listed(.0))]
     MissingOperators(Vec<MissingOperator>),
     /// An attribute is missing, of another type than the operator defines, or out of range.
-    #[error("node {node:?} ({op}): attribute {attribute:?}: {reason}")]
+    #[error(
+        "node {} ({}): attribute {}: {}",
+        quoted(node),
+        escaped(op),
+        quoted(attribute),
+        escape::reason(reason)
+    )]
     InvalidAttribute {
         /// The node's name.
         node: String,
@@ -85,7 +114,7 @@ pub enum Error {
         reason: String,
     },
     /// A node's inputs, outputs or shapes do not fit its operator.
-    #[error("node {node:?} ({op}): {reason}")]
+    #[error("node {} ({}): {}", quoted(node), escaped(op), escape::reason(reason))]
     InvalidNode {
         /// The node's name.
         node: String,
@@ -95,7 +124,7 @@ pub enum Error {
         reason: String,
     },
     /// A value (an input, a constant, a node's output) is missing or not what is needed.
-    #[error("value {value:?}: {reason}")]
+    #[error("value {}: {}", quoted(value), escape::reason(reason))]
     InvalidValue {
         /// The value's name.
         value: String,
@@ -103,7 +132,7 @@ pub enum Error {
         reason: String,
     },
     /// Two things of one kind share a name.
-    #[error("duplicate {kind} name {name:?}: names must be unique in the graph")]
+    #[error("duplicate {kind} name {}: names must be unique in the graph", quoted(name))]
     DuplicateName {
         /// `node`, `value`, `input`, …
         kind: &'static str,
@@ -111,7 +140,11 @@ pub enum Error {
         name: String,
     },
     /// The nodes depend on each other in a circle.
-    #[error("the graph has a cycle through node {node:?} ({op}): no execution order exists")]
+    #[error(
+        "the graph has a cycle through node {} ({}): no execution order exists",
+        quoted(node),
+        escaped(op)
+    )]
     Cycle {
         /// A node that waits for its own output.
         node: String,
@@ -119,7 +152,7 @@ pub enum Error {
         op: String,
     },
     /// A tensor's shape does not fit its number of elements, or is too large to count.
-    #[error("tensor of shape {shape:?}: {reason}")]
+    #[error("tensor of shape {}: {}", escape::reason(&format!("{shape:?}")), escape::reason(reason))]
     InvalidTensor {
         /// The shape.
         shape: Vec<usize>,
@@ -136,7 +169,8 @@ pub enum Error {
     },
     /// A dimension is not known and nothing binds it.
     #[error(
-        "value {value:?}: dimension {axis} is not fixed: bind it (a batch of 1, say) or give the input's shape"
+        "value {}: dimension {axis} is not fixed: bind it (a batch of 1, say) or give the input's shape",
+        quoted(value)
     )]
     UnknownDimension {
         /// The value's name.
@@ -144,8 +178,20 @@ pub enum Error {
         /// Which dimension, counted from 0, outermost first.
         axis: usize,
     },
+    /// The model takes more than [`Limits`](crate::Limits) allow.
+    #[error("{} takes {needs} {unit}, over the limit of {limit}", escape::reason(what))]
+    OverLimit {
+        /// What takes it: a value, the model as a whole.
+        what: String,
+        /// How much that is, at least.
+        needs: u64,
+        /// How much is allowed.
+        limit: u64,
+        /// Of what: `elements`, `bytes`.
+        unit: &'static str,
+    },
     /// Something that the caller gave cannot be used.
-    #[error("{argument}: {reason}")]
+    #[error("{}: {}", escape::reason(argument), escape::reason(reason))]
     InvalidArgument {
         /// What was given: `percentile`, `calibration set`.
         argument: String,
@@ -250,7 +296,8 @@ const LISTED: usize = 4;
 
 fn listed(missing: &[MissingOperator]) -> String {
     let one = |missing: &MissingOperator| {
-        let names: Vec<String> = missing.nodes.iter().take(LISTED).map(|name| format!("{name:?}")).collect();
+        let names: Vec<String> =
+            missing.nodes.iter().take(LISTED).map(|name| quoted(name).to_string()).collect();
         let more = match missing.nodes.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -263,12 +310,32 @@ fn listed(missing: &[MissingOperator]) -> String {
 
 fn qualified(domain: &str, op: &str) -> String {
     let domain = if domain.is_empty() { "ai.onnx" } else { domain };
-    format!("{domain}.{op}")
+    format!("{}.{}", escaped(domain), escaped(op))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_escaped_and_cut() {
+        let long = "x".repeat(1000);
+        let node = Node::new(&format!("\u{1b}[2J{long}"), "\u{202e}Relu", &["x"], &["y"]);
+        for error in [
+            Error::unsupported(&node, "\u{1b}"),
+            Error::node(&node, "\u{1b}"),
+            Error::attribute(&node, "\u{7}", "\u{1b}"),
+            Error::value(&node.name, "\u{1b}"),
+            Error::model(format!("tensor {}", quoted(&node.name)), "\u{202e}"),
+            Error::Cycle { node: node.name.clone(), op: node.op.to_string() },
+            Error::DuplicateName { kind: "node", name: node.name.clone() },
+            Error::read("\u{1b}[2J", std::io::Error::other("no")),
+        ] {
+            let message = error.to_string();
+            assert!(message.chars().count() < 400, "{message}");
+            assert!(!message.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{message:?}");
+        }
+    }
 
     #[test]
     fn messages_name_the_thing() {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::{DataType, Op, Tensor};
 
-/// A value's name, type and shape. `None` in the shape is a dimension that is not known (a symbolic batch, say).
+/// A value's name, type and shape. `None` in the shape is an open dimension: it may differ from run to run (a batch, say).
+/// [`Graph::dimension_names`] may name it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueInfo {
     /// The value's name.
@@ -68,4 +69,7 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// Constants by name (ONNX calls them initializers).
     pub constants: BTreeMap<String, Tensor>,
+    /// Names of open dimensions of inputs and outputs, by value and axis: `("x", 0)` is `N`. They are for people, and for
+    /// programs that read the file; nothing here depends on them.
+    pub dimension_names: BTreeMap<(String, usize), String>,
 }

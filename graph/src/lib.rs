@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod escape;
 mod exec;
 mod ir;
+mod limits;
 mod names;
 mod node;
 mod onnx;
@@ -14,14 +16,18 @@ mod op;
 pub mod ops;
 pub mod passes;
 pub mod quantize;
+mod read;
 pub mod shapes;
 mod tensor;
 mod topology;
 
 pub use error::{Error, MissingOperator};
+pub use escape::{escaped, quoted};
 pub use exec::{Executor, ExecutorOptions, StepTime};
 pub use ir::{Attribute, Graph, Node, ValueInfo};
+pub use limits::Limits;
 pub use names::Names;
 pub use onnx::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 pub use op::Op;
+pub use read::read_limited;
 pub use tensor::{DataType, Element, Tensor, TensorData, TensorType, element_count};

@@ -202,6 +202,12 @@ pub fn element_count(shape: &[usize]) -> Result<usize, Error> {
         .ok_or_else(|| Error::tensor(shape, "more elements than can be counted"))
 }
 
+/// The number of elements of a tensor of shape `shape` if its dimensions of 0 were 1; `None` if `usize` cannot count
+/// them. It bounds every loop over some of the dimensions, which the number of elements does not.
+pub(crate) fn extent(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)))
+}
+
 impl Tensor {
     /// A tensor of `shape` with `data`; an error unless there are exactly as many elements as the shape says.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<TensorData>) -> Result<Self, Error> {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
-use crate::{Error, Graph, Node, ValueInfo};
+use crate::{Error, Graph, Node, ValueInfo, quoted};
 
 impl Graph {
     /// The index of the node that writes each value; an error if two nodes write one value.
@@ -128,7 +128,7 @@ fn named(values: &[String]) -> impl Iterator<Item = &str> {
 }
 
 fn dangling(node: &Node, input: &str) -> Error {
-    Error::node(node, format!("reads {input:?}, which no node, input or constant gives"))
+    Error::node(node, format!("reads {}, which no node, input or constant gives", quoted(input)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The executor against the plain meaning of every operator.
 
-use std::path::{Path, PathBuf};
+mod support;
 
 use eightbit_graph::{
     DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
@@ -209,31 +209,23 @@ fn a_profile_has_every_step() {
     assert!(executor.profile(&[], 1).is_err());
 }
 
-fn model(name: &str) -> Option<Graph> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/models").join(name);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
-    }
-    Some(Graph::from_onnx_file(path).expect("a model"))
+fn model(below_root: &str) -> Graph {
+    Graph::from_onnx_file(support::path(below_root)).expect("a model")
 }
 
 #[test]
 fn a_small_network_in_float() {
-    if let Some(graph) = model("mnist_cnn.onnx") {
-        check(&graph, 5, 2, 1e-4);
-    }
+    check(&model("tests/vectors/networks/mnist_cnn.onnx"), 5, 2, 1e-4);
 }
 
 #[test]
 fn an_image_network_in_float() {
-    if let Some(graph) = model("efficientnet_lite0.onnx") {
-        let executor = check(&graph, 5, 1, 1e-4);
-        // Buffers are reused: all intermediate values together would take thirty times as much.
-        let graph = passes::fold_batch_norms(graph).expect("folds");
-        let types = infer_shapes(&graph, &ShapeOptions::with_batch(1)).expect("shapes");
-        let written = |node: &Node| types[&node.outputs[0]].shape.iter().product::<usize>() * 4;
-        let all: usize = graph.nodes.iter().map(written).sum();
-        assert!(executor.memory_bytes() * 5 < all, "{} of {all} bytes", executor.memory_bytes());
-    }
+    let graph = model("models/efficientnet_lite0.onnx");
+    let executor = check(&graph, 5, 1, 1e-4);
+    // Buffers are reused: all intermediate values together would take thirty times the memory.
+    let graph = passes::fold_batch_norms(graph).expect("folds");
+    let types = infer_shapes(&graph, &ShapeOptions::with_batch(1)).expect("shapes");
+    let written = |node: &Node| types[&node.outputs[0]].shape.iter().product::<usize>() * 4;
+    let all: usize = graph.nodes.iter().map(written).sum();
+    assert!(executor.memory_bytes() * 5 < all, "{} of {all} bytes", executor.memory_bytes());
 }

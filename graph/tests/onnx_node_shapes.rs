@@ -1,55 +1,44 @@
 //! Shape inference on ONNX's own operator test cases: what the cases say comes out is what is inferred.
 
-use std::path::Path;
+mod support;
 
 use eightbit_graph::shapes::{ShapeOptions, TensorType, infer_shapes};
 use eightbit_graph::{Error, Graph, Tensor};
+use support::node_cases::NodeCases;
 
-fn supported<T>(result: Result<T, Error>, case: &Path) -> Option<T> {
+fn supported<T>(result: Result<T, Error>, case: &str) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(Error::UnsupportedModel { .. }) => None,
-        Err(other) => panic!("{}: {other}", case.display()),
+        Err(other) => panic!("{case}: {other}"),
     }
 }
 
 /// Reads a case; `None` if it uses a type or a part of ONNX that is not supported.
-fn read(case: &Path) -> Option<(Graph, Vec<Tensor>)> {
-    let bytes = std::fs::read(case.join("model.onnx")).expect("every case has a model");
-    let mut graph = supported(Graph::from_onnx_bytes(&bytes), case)?;
-    let tensor = |kind: &str, index: usize| {
-        let bytes = std::fs::read(case.join(format!("test_data_set_0/{kind}_{index}.pb"))).expect("data");
-        supported(Tensor::from_onnx_bytes(&bytes), case)
+fn read(cases: &mut NodeCases, case: &str) -> Option<(Graph, Vec<Tensor>)> {
+    let mut graph = supported(Graph::from_onnx_bytes(&cases.model(case)), case)?;
+    let mut tensors = |kind: &str| -> Option<Vec<Tensor>> {
+        let files = cases.tensors(case, kind);
+        files.iter().map(|bytes| supported(Tensor::from_onnx_bytes(bytes), case)).collect()
     };
     // Inputs that decide shapes (axes, pads) must be constants; the cases give them as inputs.
-    let inputs = std::mem::take(&mut graph.inputs);
-    for (index, input) in inputs.into_iter().enumerate() {
-        if index == 0 {
-            graph.inputs.push(input);
-        } else {
-            graph.constants.insert(input.name, tensor("input", index)?);
-        }
+    let mut inputs = std::mem::take(&mut graph.inputs).into_iter();
+    graph.inputs.extend(inputs.next());
+    for (input, tensor) in inputs.zip(tensors("input")?.into_iter().skip(1)) {
+        graph.constants.insert(input.name, tensor);
     }
-    let outputs: Option<Vec<Tensor>> =
-        (0..graph.outputs.len()).map(|index| tensor("output", index)).collect();
-    Some((graph, outputs?))
+    let outputs = tensors("output")?;
+    assert_eq!(outputs.len(), graph.outputs.len(), "{case}");
+    Some((graph, outputs))
 }
 
 #[test]
 fn node_cases() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors/onnx_node_cases");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: {} is not there", folder.display());
-        return;
-    };
+    let mut cases = NodeCases::open();
     let (mut passed, mut unsupported) = (0, Vec::new());
-    for entry in entries {
-        let case = entry.expect("readable").path();
-        if !case.is_dir() {
-            continue;
-        }
-        let name = case.file_name().expect("named").to_string_lossy().into_owned();
-        let Some((graph, outputs)) = read(&case) else {
+    for case in cases.index() {
+        let name = case.name;
+        let Some((graph, outputs)) = read(&mut cases, &name) else {
             unsupported.push(name);
             continue;
         };

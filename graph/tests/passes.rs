@@ -1,6 +1,6 @@
 //! The passes together on real models: fewer nodes, the same answers.
 
-use std::path::Path;
+mod support;
 
 use eightbit_graph::passes::{
     fold_batch_norms, fold_constants, remove_nodes, sort_by_execution_order, strip_unused_nodes,
@@ -13,12 +13,7 @@ fn simplify(graph: Graph) -> Result<Graph, Error> {
 }
 
 fn check(path: &str) {
-    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    if !full.exists() {
-        eprintln!("SKIPPED: {} is not there", full.display());
-        return;
-    }
-    let graph = Graph::from_onnx_file(&full).expect(path);
+    let graph = Graph::from_onnx_file(support::path(path)).expect(path);
     let simple = simplify(graph.clone()).expect(path);
     simple.validate().expect(path);
     assert!(simple.nodes.iter().all(|node| node.op != "BatchNormalization"), "{path}");
@@ -41,7 +36,7 @@ fn check(path: &str) {
 
 #[test]
 fn a_classifier_of_digits() {
-    check("../shared/models/mnist_cnn.onnx");
+    check("tests/vectors/networks/mnist_cnn.onnx");
 }
 
 #[test]

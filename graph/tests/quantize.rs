@@ -67,6 +67,7 @@ fn network() -> Graph {
             Node::new("softmax", "Softmax", &["logits"], &["shares"]),
         ],
         constants: constants.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+        ..Graph::default()
     }
 }
 

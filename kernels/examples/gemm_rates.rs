@@ -9,6 +9,7 @@ use eightbit_kernels::gemm::{
     Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, Stage, WeightView, run, tiling,
 };
 use eightbit_kernels::{Backend, ElementType, Scratch};
+use eightbit_testing::{Fill, Random};
 
 const SHAPES: &str = "64x64x64 64 64 64\n256x256x256 256 256 256\n512x512x512 512 512 512\n1x1024x1024 1 1024 1024\n\
     3136x64x64 3136 64 64\n12544x32x16 12544 32 16\n196x256x1024 196 256 1024\n49x512x2048 49 512 2048\n\
@@ -45,14 +46,9 @@ fn measure(operations: f64, mut call: impl FnMut()) -> (f64, f64) {
 }
 
 fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool) {
-    let mut state = 1u64;
-    let mut random = |mask: u8, low: i8| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (((state >> 40) as u8 & mask) as i8).wrapping_add(low) as u8
-    };
-    let lhs: Vec<u8> = (0..m * k).map(|_| random(255, 0)).collect();
-    let (mask, low) = if narrow { (127, -64) } else { (255, 0) };
-    let weights: Vec<u8> = (0..k * n).map(|_| random(mask, low)).collect();
+    let mut random = Random(1);
+    let lhs = random.bytes(Fill::Random, m * k);
+    let weights = random.bytes(if narrow { Fill::Small } else { Fill::Random }, k * n);
     let panels = PackedPanels::pack(
         backend,
         &WeightView {
@@ -72,9 +68,9 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
     let scale = vec![0.001; padded];
     let call = |stage| Call {
         backend,
-        lhs: Lhs::Matrix(MatrixRows { data: &lhs, rows: m, columns: k, row_stride: k, column_stride: 1 }),
+        lhs: Lhs::Matrix(MatrixRows::new(&lhs, m, k, k, 1).expect("rows without gaps")),
         lhs_signed: false,
-        panels: &panels,
+        panels: panels.get().expect("bytes that are owned"),
         init: &init,
         weight_zeros: None,
         border: Border::COMPUTED,

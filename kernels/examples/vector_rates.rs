@@ -6,9 +6,10 @@
 #![cfg(unix)]
 
 use eightbit_kernels::elementwise::{self, AddCall, MulCall, RequantizeCall, Target};
-use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
+use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
-use eightbit_kernels::{Backend, Scratch};
+use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::{Fill, Random};
 
 /// Bytes that a call reads and writes, for each level of memory.
 const SIZES: [(&str, usize); 4] = [("L1", 20 << 10), ("L2", 256 << 10), ("L3", 6 << 20), ("DRAM", 192 << 20)];
@@ -119,13 +120,7 @@ impl Case<'_> {
 }
 
 fn bytes(len: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as u8
-        })
-        .collect()
+    Random(1).bytes(Fill::Random, len)
 }
 
 const TARGET: Target = Target { zero_point: 3, low: 0, high: 255 };
@@ -218,8 +213,9 @@ fn pool(case: &Case<'_>, average: bool, channels: usize, kernel: usize, stride: 
 
 fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
     let backend = case.backend;
-    let input = bytes(geometry.input_len().expect("a small image"));
-    let (rows, channels) = (geometry.rows(), geometry.channels);
+    let window = Window2d::new(geometry).expect("a small image");
+    let input = bytes(window.input_len());
+    let (rows, channels) = (window.rows(), window.channels);
     let mut out = vec![0u8; rows * channels];
     let mut scratch = Scratch::new();
     let total = input.len() + out.len();
@@ -229,7 +225,7 @@ fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
             let call = AverageCall {
                 backend,
                 input: &input,
-                geometry,
+                window,
                 count_padding: None,
                 zero: 3,
                 input_scale: 0.1,
@@ -238,7 +234,7 @@ fn windows(case: &Case<'_>, average: bool, geometry: PatchGeometry) {
             };
             pooling::average(&call, block, &mut scratch);
         } else {
-            pooling::maximum(&MaxCall { backend, input: &input, geometry }, block, &mut scratch);
+            pooling::maximum(&MaxCall { backend, input: &input, window }, block, &mut scratch);
         }
     };
     match geometry.stride {

@@ -11,7 +11,7 @@
 //! * [`gemm`]: the contract of the matrix kernels: packed panels, rows of activations, tiles, epilogue.
 //! * [`depthwise`], [`pooling`], [`elementwise`]: what is no matrix multiplication.
 //! * `simd`: the vector primitives that epilogues and element-by-element operators are written in, once.
-//! * one folder per ISA: `portable`, …
+//! * `backend`: the registry, and a folder for each ISA: `portable`, …
 #![no_std]
 #![cfg_attr(
     not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))),
@@ -28,32 +28,26 @@ extern crate alloc;
 extern crate std;
 
 mod ahead;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512_vnni;
-#[cfg(target_arch = "x86_64")]
-mod avx_vnni;
 mod backend;
+mod byte_range;
 pub mod depthwise;
 mod element;
 pub mod elementwise;
+mod entry;
 pub mod gemm;
 mod memory;
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-mod neon;
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-mod neon_dotprod;
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-mod neon_i8mm;
 pub mod peak;
 pub mod pooling;
-mod portable;
+mod registered;
 mod simd;
 #[cfg(all(feature = "testing", unix))]
 pub mod testing;
 mod vector_ops;
+mod window;
 
-pub use backend::{Backend, BackendError, ENVIRONMENT_VARIABLE, Registered};
+pub use backend::{BackendError, ENVIRONMENT_VARIABLE};
 pub use element::{Element, ElementType, Elements, OutputElement};
-pub use memory::{Bytes, Scratch};
+pub use entry::Backend;
+pub use memory::{Bytes, Owner, Scratch};
+pub use registered::{DepthwiseVariant, GemmVariant, Registered};
+pub use window::{PatchGeometry, Window2d};

@@ -2,7 +2,6 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Deref;
 
 /// One cache line.
 #[derive(Clone, Copy)]
@@ -49,13 +48,14 @@ impl Scratch {
         self.lines.len() * LINE
     }
 
-    /// The memory, 64-byte aligned and initialized; at least `bytes` long.
+    /// The memory: 64-byte aligned and initialized, at least `bytes` long, the caller's as long as it borrows the scratch.
+    ///
+    /// A call asks once and derives every address in it from this one: a second borrow of the whole would end what was
+    /// derived from the first.
     #[inline]
-    pub(crate) fn bytes(&mut self, bytes: usize) -> &mut [u8] {
+    pub(crate) fn raw(&mut self, bytes: usize) -> *mut u8 {
         self.reserve(bytes);
-        // SAFETY: a Line is 64 initialized bytes without padding, so `len` lines are `64 · len` of them; the
-        // exclusive borrow of the vector carries over.
-        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE) }
+        self.lines.as_mut_ptr().cast()
     }
 }
 
@@ -90,8 +90,8 @@ impl Bytes {
 
     /// `len` bytes of `buffer` from `start` on, without copying; `None` if the buffer is shorter.
     ///
-    /// The buffer must give the same bytes at every [`as_ref`](AsRef::as_ref); if it does not, results are wrong but
-    /// nothing is read out of bounds.
+    /// Any buffer is sound, one that answers differently from call to call too: it is asked each time that the bytes are
+    /// needed, once, and an answer that is too short is seen then. Other bytes give other results, nothing worse.
     #[must_use]
     pub fn shared(buffer: Arc<dyn AsRef<[u8]> + Send + Sync>, start: usize, len: usize) -> Option<Bytes> {
         let end = start.checked_add(len)?;
@@ -100,23 +100,57 @@ impl Bytes {
         }
         Some(Bytes(Repr::Shared { buffer, start, len }))
     }
-}
 
-impl Deref for Bytes {
-    type Target = [u8];
+    /// How many there are, or were when they were shared.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Repr::Owned { len, .. } | Repr::Shared { len, .. } => len,
+        }
+    }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes; `None` if the buffer that they are shared with has become too short to have them. Asks that buffer once.
+    #[must_use]
     #[inline]
-    fn deref(&self) -> &[u8] {
+    pub fn get(&self) -> Option<&[u8]> {
+        self.within(self.owner())
+    }
+
+    /// What the bytes are part of, asked once: for several `Bytes` of one buffer, see [`within`](Self::within).
+    #[must_use]
+    #[inline]
+    pub fn owner(&self) -> Owner<'_> {
         match &self.0 {
-            // SAFETY: a Line is 64 initialized bytes without padding, and `len ≤ 64 · lines.len()` by construction.
-            Repr::Owned { lines, len } => unsafe { core::slice::from_raw_parts(lines.as_ptr().cast(), *len) },
-            // A buffer that has shrunk since gives an empty slice, which the callers' length checks refuse.
-            Repr::Shared { buffer, start, len } => {
-                (**buffer).as_ref().get(*start..*start + *len).unwrap_or_default()
+            Repr::Owned { .. } => Owner(&[]),
+            Repr::Shared { buffer, .. } => Owner((**buffer).as_ref()),
+        }
+    }
+
+    /// As [`get`](Self::get), where the buffer has been asked already. With the answer of another buffer they are other bytes,
+    /// as many.
+    #[must_use]
+    #[inline]
+    pub fn within<'a>(&'a self, owner: Owner<'a>) -> Option<&'a [u8]> {
+        match &self.0 {
+            Repr::Owned { lines, len } => {
+                // SAFETY: a Line is 64 initialized bytes without padding, and `len ≤ 64 · lines.len()` by construction.
+                Some(unsafe { core::slice::from_raw_parts(lines.as_ptr().cast(), *len) })
             }
+            // The sum was checked when they were shared.
+            Repr::Shared { start, len, .. } => owner.0.get(*start..*start + *len),
         }
     }
 }
+
+/// What the buffer of shared [`Bytes`] answered when it was asked; nothing for bytes that are owned.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a>(&'a [u8]);
 
 impl core::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

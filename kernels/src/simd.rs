@@ -4,7 +4,7 @@
 //! they must be inlined into a function that carries the matching `#[target_feature]`: that function is the kernel's
 //! entry, and the reason why nothing here is called through a pointer.
 
-use crate::ElementType;
+use crate::byte_range::ByteRange;
 use crate::gemm::Finish;
 
 /// The most lanes of any vector.
@@ -172,25 +172,6 @@ macro_rules! array_of {
     };
 }
 pub(crate) use array_of;
-
-/// How integers become bytes: `max(u8(x + zero_point), low) ^ flip`. An `i8` is the `u8` that is greater by 128 with its top
-/// bit flipped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ByteRange {
-    pub(crate) zero_point: i16,
-    pub(crate) low: u8,
-    pub(crate) flip: u8,
-}
-
-impl ByteRange {
-    /// For values of the given type (`U8` or `I8`), of at least `low`.
-    pub(crate) fn new(zero_point: i32, low: i32, output: ElementType) -> ByteRange {
-        let flip = if output == ElementType::I8 { 0x80 } else { 0 };
-        let offset = i32::from(flip);
-        // Both lie in the type's range, which the offset moves to 0..=255.
-        ByteRange { zero_point: (zero_point + offset) as i16, low: (low + offset) as u8, flip }
-    }
-}
 
 /// A [`ByteRange`] in vectors: the zero point in every 16-bit lane.
 #[derive(Clone, Copy)]

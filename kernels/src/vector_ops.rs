@@ -1,20 +1,21 @@
 //! What every backend gets from its [`Simd`](crate::simd::Simd) token alone: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
-use crate::{elementwise, pooling};
+use crate::elementwise::contract::{AddFn, DequantizeFn, LookupKernel, MulFn, QuantizeFn, RequantizeFn};
+use crate::pooling::contract::PoolKernel;
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
 pub(crate) struct VectorOps {
-    pub(crate) add: [[elementwise::AddFn; 2]; 2],
-    pub(crate) mul: [[elementwise::MulFn; 2]; 2],
-    pub(crate) requantize: [elementwise::RequantizeFn; 2],
-    pub(crate) quantize: elementwise::QuantizeFn,
-    pub(crate) dequantize: [elementwise::DequantizeFn; 2],
+    pub(crate) add: [[AddFn; 2]; 2],
+    pub(crate) mul: [[MulFn; 2]; 2],
+    pub(crate) requantize: [RequantizeFn; 2],
+    pub(crate) quantize: QuantizeFn,
+    pub(crate) dequantize: [DequantizeFn; 2],
     /// Best first; the last one needs no more than the backend's features.
-    pub(crate) lookup: &'static [&'static elementwise::lookup::LookupKernel],
-    pub(crate) maximum: [pooling::PoolKernel; 2],
+    pub(crate) lookup: &'static [&'static LookupKernel],
+    pub(crate) maximum: [PoolKernel; 2],
     /// Of few taps, of many.
-    pub(crate) average: [[pooling::PoolKernel; 2]; 2],
+    pub(crate) average: [[PoolKernel; 2]; 2],
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).

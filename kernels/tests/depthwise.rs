@@ -1,14 +1,13 @@
 //! Depthwise kernels of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, in_bands, run, scratch_bytes};
-use eightbit_kernels::gemm::{OutputBlock, PatchGeometry, PatchRows, Stage};
-use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, Scratch};
-use support::{Random, chosen, suite};
+use eightbit_kernels::gemm::{OutputBlock, Stage};
+use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::{Random, stage};
 
 struct Case {
-    geometry: PatchGeometry,
+    window: Window2d,
     input: Vec<u8>,
     signed: bool,
     input_zero: i32,
@@ -45,6 +44,7 @@ impl Case {
         }
         let batch = 1 + random.below(2);
         let geometry = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
+        let window = Window2d::new(geometry).unwrap();
         let (signed, weights_signed) = (random.below(2) == 1, random.below(2) == 1);
         let zero = |random: &mut Random, signed: bool| {
             if signed { random.zero_point::<i8>() } else { random.zero_point::<u8>() }
@@ -58,11 +58,11 @@ impl Case {
             })
             .collect();
         Case {
-            geometry,
-            input: random.bytes(geometry.input_len().unwrap()),
+            window,
+            input: random.any_bytes(window.input_len()),
             signed,
             input_zero: zero(random, signed),
-            weights: random.bytes(channels * kernel[0] * kernel[1]),
+            weights: random.any_bytes(channels * kernel[0] * kernel[1]),
             weights_signed,
             weight_zeros,
             bias: (random.below(3) > 0).then(|| (0..channels).map(|_| random.next() as i32 >> 8).collect()),
@@ -76,13 +76,13 @@ impl Case {
 
     /// `[pixel][channel]`.
     fn accumulators(&self) -> Vec<i32> {
-        let pixels = 0..self.geometry.rows();
-        let channels = self.geometry.channels;
+        let pixels = 0..self.window.rows();
+        let channels = self.window.channels;
         pixels.flat_map(|pixel| (0..channels).map(move |channel| self.accumulator(pixel, channel))).collect()
     }
 
     fn accumulator(&self, pixel: usize, channel: usize) -> i32 {
-        let g = &self.geometry;
+        let g = &self.window;
         let (x, y) = (pixel % g.output[1], pixel / g.output[1] % g.output[0]);
         let image = pixel / g.output[1] / g.output[0];
         let mut acc = self.bias.as_ref().map_or(0, |bias| i64::from(bias[channel]));
@@ -107,9 +107,9 @@ impl Case {
         TapsView {
             data: &self.weights,
             signed: self.weights_signed,
-            channels: self.geometry.channels,
-            kernel: self.geometry.kernel,
-            tap_stride: self.geometry.channels,
+            channels: self.window.channels,
+            kernel: self.window.kernel,
+            tap_stride: self.window.channels,
             channel_stride: 1,
         }
     }
@@ -120,24 +120,26 @@ impl Case {
         packed: &PackedTaps,
         accumulators: &[i32],
         stage: Stage<'_>,
-        bits: fn(T) -> u32,
+        bits: fn(T) -> i32,
         random: &mut Random,
     ) {
-        let g = self.geometry;
+        let g = self.window;
         let (rows, channels) = (g.rows(), g.channels);
         let stride = channels + random.below(3);
         let mut out = vec![T::default(); (rows - 1) * stride + channels];
         let mut init = vec![0; packed.padded_channels()];
         packed.initial_accumulators(self.bias.as_deref(), self.input_zero, self.signed, &mut init);
         let padding = vec![self.input_zero as u8; channels];
-        let patches = PatchRows {
-            data: &self.input,
-            geometry: g,
-            first_channel: 0,
-            group_channels: channels,
+        let call = Call {
+            backend,
+            window: g,
+            input: &self.input,
             padding: &padding,
+            signed: self.signed,
+            weights: packed.get().unwrap(),
+            init: &init,
+            stage,
         };
-        let call = Call { backend, patches, signed: self.signed, weights: packed, init: &init, stage };
         let mut scratch = Scratch::new();
         let runs = 1 + usize::from(matches!(stage, Stage::Accumulators { accumulate: true }));
         for _ in 0..runs {
@@ -150,7 +152,7 @@ impl Case {
             for channel in 0..channels {
                 let acc = accumulators[pixel * channels + channel];
                 let before = if runs == 2 { acc } else { 0 };
-                let expected = support::stage(&stage, acc, channel, before);
+                let expected = stage::expected(&stage, acc, before, pixel, channel);
                 let found = bits(out[pixel * stride + channel]);
                 assert_eq!(
                     found,
@@ -164,15 +166,15 @@ impl Case {
 
     /// Compares all stages; returns how many there were.
     fn check_all(&self, backend: Backend, random: &mut Random) -> usize {
-        let channels = self.geometry.channels;
+        let channels = self.window.channels;
         let accumulators = self.accumulators();
         let packed = PackedTaps::pack(backend, &self.view(), |channel| self.weight_zeros[channel]);
         let saved = PackedTaps::from_bytes(
             backend,
             packed.layout(),
-            Bytes::copy_from(packed.bytes()),
+            Bytes::copy_from(packed.get().unwrap().bytes()),
             channels,
-            self.geometry.kernel,
+            self.window.kernel,
         )
         .unwrap();
         let n = packed.padded_channels();
@@ -186,7 +188,7 @@ impl Case {
         for packed in [&packed, &saved] {
             for accumulate in [false, true] {
                 let stage = Stage::Accumulators { accumulate };
-                self.check::<i32>(backend, packed, &accumulators, stage, i32::cast_unsigned, random);
+                self.check::<i32>(backend, packed, &accumulators, stage, |x| x, random);
                 count += 1;
             }
             for clamped in [false, true] {
@@ -194,7 +196,7 @@ impl Case {
                 let (low, high) = range((0, 255));
                 let (zero_point, output) = (random.zero_point::<u8>(), ElementType::U8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
                 let stage = Stage::RequantizeFixed {
                     multiplier: &multiplier,
                     shift: &shift,
@@ -203,22 +205,22 @@ impl Case {
                     high,
                     output,
                 };
-                self.check::<u8>(backend, packed, &accumulators, stage, u32::from, random);
+                self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
                 let (low, high) = range((-128, 127));
                 let (zero_point, output) = (random.zero_point::<i8>(), ElementType::I8);
                 let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
-                self.check::<i8>(
+                self.check::<i8>(backend, packed, &accumulators, stage, i32::from, random);
+                let bias = clamped.then_some(&bias[..]);
+                let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
+                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
+                self.check::<f32>(
                     backend,
                     packed,
                     &accumulators,
                     stage,
-                    |x| u32::from(x.cast_unsigned()),
+                    |x| x.to_bits().cast_signed(),
                     random,
                 );
-                let bias = clamped.then_some(&bias[..]);
-                let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
-                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
-                self.check::<f32>(backend, packed, &accumulators, stage, f32::to_bits, random);
                 count += 4;
             }
         }
@@ -282,7 +284,7 @@ fn kernels_in_bands() {
     for backend in Backend::available() {
         for (height, dilation) in [(1, 1), (3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (5, 2)] {
             let mut case = Case::draw(&mut random, 64, [height, 5], [1, 1]);
-            case.geometry.dilation = [dilation, 1];
+            case.window = Window2d::new(PatchGeometry { dilation: [dilation, 1], ..*case.window }).unwrap();
             case.weights_signed = true;
             case.weight_zeros.fill(0);
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
@@ -292,7 +294,7 @@ fn kernels_in_bands() {
                 _ => false,
             };
             assert_eq!(
-                in_bands(&packed, &case.geometry),
+                in_bands(&packed, &case.window),
                 expected,
                 "{backend}: {height} rows, {dilation} apart"
             );
@@ -337,18 +339,19 @@ fn depthwise_far_taps() {
                 continue;
             }
             let mut case = Case::draw(&mut random, 40, [3, 3], [1, 1]);
-            case.geometry = PatchGeometry {
+            let geometry = PatchGeometry {
                 input: [2, 3],
                 stride: [1, stride],
                 dilation: [1, far],
                 pad: [1, far],
                 output: [2, output],
-                ..case.geometry
+                ..*case.window
             };
-            case.input = random.bytes(case.geometry.input_len().unwrap());
+            case.window = Window2d::new(geometry).unwrap();
+            case.input = random.any_bytes(case.window.input_len());
             count += case.check_all(backend, &mut random);
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
-            assert!(scratch_bytes(&packed, &case.geometry).unwrap() <= 1 << 20);
+            assert!(scratch_bytes(&packed, &case.window).unwrap() <= 1 << 20);
         }
         count
     });

@@ -1,13 +1,13 @@
 //! Element-by-element operators of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::elementwise::{
     AddCall, MAX_FACTOR, MulCall, RequantizeCall, Target, add, dequantize, lookup, mul, quantize, requantize,
 };
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::{Backend, Element};
-use support::{Random, chosen, suite};
+use eightbit_testing::{Random, stage};
+
+use eightbit_testing::suite::{chosen, suite};
 
 /// Every tail of every block, and lengths of many blocks.
 fn lengths() -> impl Iterator<Item = usize> {
@@ -26,7 +26,7 @@ fn draw_target<O: Element>(random: &mut Random) -> Target {
 }
 
 fn expect<O: Element>(x: f32, target: Target) -> O {
-    O::from_low_bits(support::target(x, target.zero_point, target.low, target.high))
+    O::from_low_bits(stage::target(x, target.zero_point, target.low, target.high))
 }
 
 fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
@@ -36,7 +36,7 @@ fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Ran
             continue;
         }
         count += 2;
-        let (a, b) = (random.elements::<A>(len), random.elements::<B>(len));
+        let (a, b) = (random.any_elements::<A>(len), random.any_elements::<B>(len));
         let zeros = [random.zero_point::<A>(), random.zero_point::<B>()];
         let factors = [random.pick(&FACTORS), random.pick(&FACTORS)];
         let target = draw_target::<O>(random);
@@ -90,7 +90,7 @@ fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usi
             continue;
         }
         count += 2;
-        let input = random.elements::<I>(len);
+        let input = random.any_elements::<I>(len);
         let (zero, factor) = (random.zero_point::<I>(), random.pick(&FACTORS));
         let target = draw_target::<O>(random);
         let mut out = vec![O::default(); len];
@@ -128,7 +128,7 @@ fn rows<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize 
         count += 1;
         let rows = [0, 1, 2, 3, 2050 / columns, 2049 / columns + 3][random.below(6)];
         let stride = columns + random.pick(&[0, 0, 1, 13]);
-        let input = random.elements::<I>(rows * columns);
+        let input = random.any_elements::<I>(rows * columns);
         let (min, max) = O::TYPE.integer_range();
         let (zero, factor, target) = if I::TYPE == O::TYPE && random.below(2) == 0 {
             let zero_point = random.zero_point::<O>();
@@ -184,8 +184,8 @@ fn tables() {
         let mut random = Random(6);
         let mut count = 0;
         for len in lengths() {
-            let table: [u8; 256] = random.bytes(256).try_into().unwrap();
-            let input = random.elements::<i8>(len);
+            let table: [u8; 256] = random.any_bytes(256).try_into().unwrap();
+            let input = random.any_elements::<i8>(len);
             let mut out = vec![0u8; len];
             lookup(backend, &table, &input, &mut out);
             for (&x, &found) in input.iter().zip(&out) {

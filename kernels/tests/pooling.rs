@@ -1,15 +1,14 @@
 //! Pooling of every available backend against plain loops.
 
-mod support;
-
 use eightbit_kernels::elementwise::Target;
-use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
+use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{AverageCall, MaxCall, average, maximum};
-use eightbit_kernels::{Backend, Element, Scratch};
-use support::{Random, chosen, suite};
+use eightbit_kernels::{Backend, Element, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::{Random, stage};
 
 /// A geometry all of whose windows touch the image, and its padding at the end.
-fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (PatchGeometry, [usize; 2]) {
+fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (Window2d, [usize; 2]) {
     let (stride, dilation) = ([1 + random.below(3), 1 + random.below(3)], [1, 1 + random.below(2)]);
     let (mut input, mut pad, mut end, mut output) = ([0; 2], [0; 2], [0; 2], [0; 2]);
     for axis in 0..2 {
@@ -19,15 +18,14 @@ fn draw(random: &mut Random, channels: usize, kernel: [usize; 2]) -> (PatchGeome
         input[axis] = extent + random.below(6);
         output[axis] = (pad[axis] + input[axis] + end[axis] - extent) / stride[axis] + 1;
     }
-    (
-        PatchGeometry { batch: 1 + random.below(2), input, channels, kernel, stride, dilation, pad, output },
-        end,
-    )
+    let batch = 1 + random.below(2);
+    let geometry = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
+    (Window2d::new(geometry).unwrap(), end)
 }
 
 /// The elements of a window, and how many of its taps lie on the padded image.
 fn window<T: Element>(
-    g: &PatchGeometry,
+    g: &Window2d,
     end: [usize; 2],
     input: &[T],
     pixel: usize,
@@ -57,10 +55,10 @@ const GAP: i32 = 0x55;
 fn check<I: Element, O: Element>(
     backend: Backend,
     random: &mut Random,
-    g: PatchGeometry,
+    g: Window2d,
     end: [usize; 2],
 ) -> usize {
-    let input = random.elements::<I>(g.input_len().unwrap());
+    let input = random.any_elements::<I>(g.input_len());
     let (rows, channels) = (g.rows(), g.channels);
     let mut scratch = Scratch::new();
     // Rows with gaps, which are left alone.
@@ -68,7 +66,7 @@ fn check<I: Element, O: Element>(
     let mut greatest = vec![I::from_low_bits(GAP); rows * stride];
     let split = random.below(rows + 1);
     let (upper, lower) = OutputBlock::new(&mut greatest, rows, channels, stride).split_rows(split);
-    let call = MaxCall { backend, input: &input, geometry: g };
+    let call = MaxCall { backend, input: &input, window: g };
     maximum(&call, lower, &mut scratch);
     maximum(&call, upper, &mut scratch);
 
@@ -84,7 +82,7 @@ fn check<I: Element, O: Element>(
         &AverageCall {
             backend,
             input: &input,
-            geometry: g,
+            window: g,
             count_padding,
             zero,
             input_scale,
@@ -107,7 +105,7 @@ fn check<I: Element, O: Element>(
             let count = if count_padding.is_some() { padded } else { values.len() };
             let sum: i32 = values.iter().map(|value| value - zero).sum();
             let steps = sum as f32 * (input_scale / (output_scale * count as f32));
-            let expected = support::target(steps, target.zero_point, target.low, target.high);
+            let expected = stage::target(steps, target.zero_point, target.low, target.high);
             assert_eq!(mean[at], O::from_low_bits(expected), "{backend} average {pixel} {channel} {g:?}");
         }
     }
@@ -161,6 +159,7 @@ fn images_in_memory() {
             });
             let batch = 1 + index % 2;
             let g = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
+            let g = Window2d::new(g).unwrap();
             count += check::<u8, i8>(backend, &mut random, g, end);
             count += check::<i8, u8>(backend, &mut random, g, end);
         }

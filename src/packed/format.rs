@@ -15,15 +15,14 @@ use eightbit_kernels::Bytes;
 use eightbit_kernels::depthwise::{PackedTaps, TapsError};
 use eightbit_kernels::gemm::{PackedPanels, PanelError};
 
-use super::{Packed, PackedWeights, check_zero_points};
+use super::{Fetched, Packed, PackedWeights, check_zero_points};
 use crate::{Backend, ElementType, Error, PackedError, Per};
 
 const MAGIC: &[u8; 8] = b"8bitpack";
 const VERSION: u32 = 1;
 const ALIGNMENT: usize = 64;
-const MAX_EMPTY_COLUMNS: usize = 1 << 20;
 
-pub(super) fn write(weights: &PackedWeights) -> Vec<u8> {
+pub(super) fn write(weights: &PackedWeights, fetched: Fetched<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
@@ -52,9 +51,12 @@ pub(super) fn write(weights: &PackedWeights) -> Vec<u8> {
         out.extend_from_slice(&zero_point.to_le_bytes());
     }
     out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
-    match &weights.packed {
-        Packed::Panels(groups) => groups.iter().for_each(|group| out.extend_from_slice(group.bytes())),
-        Packed::Taps(taps) => out.extend_from_slice(taps.bytes()),
+    match fetched {
+        Fetched::Panels { groups, owner } => {
+            let panels = groups.iter().filter_map(|group| group.within(owner).ok());
+            panels.for_each(|panels| out.extend_from_slice(panels.bytes()));
+        }
+        Fetched::Taps(taps) => out.extend_from_slice(taps.bytes()),
     }
     let checksum = crc32fast::hash(&out);
     out.extend_from_slice(&checksum.to_le_bytes());
@@ -109,10 +111,6 @@ pub(super) fn read(
     if groups == 0 || payload % groups != 0 || (payload == 0 && groups > 1) {
         return Err(PackedError::Header("number of groups").into());
     }
-    // Without depth there are no bytes to hold the number of columns to account.
-    if payload == 0 && columns > MAX_EMPTY_COLUMNS {
-        return Err(PackedError::Header("columns without weights").into());
-    }
     let group_len = payload / groups;
     let bytes_of = |group: usize| {
         let begin = start + group * group_len;
@@ -131,6 +129,8 @@ pub(super) fn read(
                 PackedPanels::from_bytes(backend, &layout, bytes, signed, columns, segments, segment_len)
                     .map_err(|error| match error {
                         PanelError::Layout { expected } => wrong_layout(expected),
+                        PanelError::Shrunk => PackedError::Shrunk,
+                        PanelError::Empty => PackedError::Header("segments or columns without weights"),
                         _ => PackedError::Header("the shape does not fit the number of bytes"),
                     })
             };
@@ -141,6 +141,7 @@ pub(super) fn read(
                 PackedTaps::from_bytes(backend, &layout, bytes_of(0)?, columns, [segments, segment_len]);
             Packed::Taps(taps.map_err(|error| match error {
                 TapsError::Layout { best } => wrong_layout(best),
+                TapsError::Shrunk => PackedError::Shrunk,
                 _ => PackedError::Header("the shape does not fit the number of bytes"),
             })?)
         }

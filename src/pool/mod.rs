@@ -11,10 +11,10 @@ pub use shape::Pool2dShape;
 
 use std::ops::Range;
 
-use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
+use eightbit_kernels::{Elements, Window2d};
 
 use crate::elementwise::{by_type, check_factor, clamped, whole};
 use crate::gemm::check_type;
@@ -35,6 +35,7 @@ use crate::{Backend, Element, Error, MatMut, OutputElement, QuantizedType, Tasks
 pub struct MaxPool2d {
     backend: Backend,
     shape: Pool2dShape,
+    window: Window2d,
 }
 
 impl MaxPool2d {
@@ -44,8 +45,7 @@ impl MaxPool2d {
     ///
     /// If the shape makes no sense.
     pub fn new(backend: Backend, shape: Pool2dShape) -> Result<MaxPool2d, Error> {
-        shape.check()?;
-        Ok(MaxPool2d { backend, shape })
+        Ok(MaxPool2d { backend, shape, window: shape.window()? })
     }
 
     /// The shape.
@@ -57,7 +57,7 @@ impl MaxPool2d {
     /// Bytes of workspace with which a call allocates nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
-        self.shape.workspace_bytes()
+        pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
     }
 
     /// Pools `input`, NHWC, into `out`, NHWC.
@@ -163,14 +163,14 @@ pub(crate) struct MaxPoolJob<'a> {
 impl MaxPoolJob<'_> {
     /// Pixels of a row of the output.
     pub(crate) fn width(&self) -> usize {
-        self.plan.shape.output()[1]
+        self.plan.window.output[1]
     }
 
     /// Fills a block of the output.
     pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
-        let (backend, geometry) = (self.plan.backend, self.plan.shape.geometry());
+        let (backend, window) = (self.plan.backend, self.plan.window);
         by_type!(self.input, |input| {
-            pooling::maximum(&MaxCall { backend, input, geometry }, out, &mut workspace.0);
+            pooling::maximum(&MaxCall { backend, input, window }, out, &mut workspace.0);
         });
     }
 }
@@ -190,6 +190,7 @@ impl MaxPoolJob<'_> {
 pub struct AveragePool2d {
     backend: Backend,
     shape: Pool2dShape,
+    window: Window2d,
     input: QuantizedType,
     output: QuantizedType,
     target: Target,
@@ -208,10 +209,10 @@ impl AveragePool2d {
         input: QuantizedType,
         output: QuantizedType,
     ) -> Result<AveragePool2d, Error> {
-        shape.check()?;
+        let window = shape.window()?;
         check_factor("in_scale / out_scale", input.scale() / output.scale())?;
         let target = whole(&output);
-        Ok(AveragePool2d { backend, shape, input, output, target, count_padding: false })
+        Ok(AveragePool2d { backend, shape, window, input, output, target, count_padding: false })
     }
 
     /// Plans the average over whole images of `size` (height and width).
@@ -257,7 +258,7 @@ impl AveragePool2d {
     /// Bytes of workspace with which a call allocates nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
-        self.shape.workspace_bytes()
+        pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
     }
 
     /// Pools `input`, NHWC, into `out`, NHWC.
@@ -373,7 +374,7 @@ pub(crate) struct AveragePoolJob<'a> {
 impl AveragePoolJob<'_> {
     /// Pixels of a row of the output.
     pub(crate) fn width(&self) -> usize {
-        self.plan.shape.output()[1]
+        self.plan.window.output[1]
     }
 
     /// Fills a block of the output.
@@ -384,7 +385,7 @@ impl AveragePoolJob<'_> {
             let call = AverageCall {
                 backend: plan.backend,
                 input,
-                geometry: plan.shape.geometry(),
+                window: plan.window,
                 count_padding: plan.count_padding.then_some([pad.bottom, pad.right]),
                 zero: plan.input.zero_point(),
                 input_scale: plan.input.scale(),

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use eightbit_kernels::gemm::{OutputBlock, PatchGeometry};
-use eightbit_kernels::pooling::{self, MAX_TAPS};
+use eightbit_kernels::gemm::OutputBlock;
+use eightbit_kernels::pooling::MAX_TAPS;
+use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::gemm::check_size;
 use crate::{Element, Error, MatMut, Padding};
@@ -52,6 +53,11 @@ impl Pool2dShape {
     ///
     /// [`Error::Shape`], saying what is wrong.
     pub fn check(&self) -> Result<(), Error> {
+        self.window().map(|_| ())
+    }
+
+    /// Where the windows lie, if the shape makes sense.
+    pub(super) fn window(&self) -> Result<Window2d, Error> {
         let wrong = |why: String| Err(Error::Shape { what: "pooling", why });
         if self.stride.contains(&0)
             || self.dilation.contains(&0)
@@ -84,13 +90,23 @@ impl Pool2dShape {
             }
         }
         let count = |height: usize, width: usize| {
-            let pixels = self.batch.checked_mul(height)?.checked_mul(width)?;
+            let pixels = self.batch.max(1).checked_mul(height)?.checked_mul(width)?;
             pixels.checked_mul(self.channels).filter(|&n| n <= isize::MAX as usize / 8)
         };
         if count(height, width).is_none() || count(self.input[0], self.input[1]).is_none() {
             return wrong("the number of elements overflows".into());
         }
-        Ok(())
+        let window = Window2d::new(PatchGeometry {
+            batch: self.batch,
+            input: self.input,
+            channels: self.channels,
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: [self.pad.top, self.pad.left],
+            output: [height, width],
+        });
+        window.map_or_else(|| wrong("strides, dilations or padding are too large to count with".into()), Ok)
     }
 
     /// Height and width of the output; 0 × 0 for a shape that [`check`](Self::check) refuses for its size.
@@ -118,19 +134,6 @@ impl Pool2dShape {
         Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
     }
 
-    pub(super) fn geometry(&self) -> PatchGeometry {
-        PatchGeometry {
-            batch: self.batch,
-            input: self.input,
-            channels: self.channels,
-            kernel: self.kernel,
-            stride: self.stride,
-            dilation: self.dilation,
-            pad: [self.pad.top, self.pad.left],
-            output: self.output(),
-        }
-    }
-
     /// The pixels `part` of the output as the kernels see them, for a checked shape.
     pub(super) fn part<'a, I: Element, O: Element>(
         &self,
@@ -155,9 +158,5 @@ impl Pool2dShape {
     pub(super) fn output_pixels(&self) -> usize {
         let [height, width] = self.output();
         self.batch * height * width
-    }
-
-    pub(super) fn workspace_bytes(&self) -> usize {
-        pooling::scratch_bytes(&self.geometry()).unwrap_or(usize::MAX)
     }
 }

@@ -4,7 +4,7 @@
 #   bochs.sh setup
 #   bochs.sh CPU TESTBIN…
 #
-# CPU is one of Bochs's models: arrow_lake has AVX-VNNI, sapphire_rapids AVX-512 VNNI as well. TESTBIN are statically
+# CPU is one of Bochs's models: arrow_lake has AVX-VNNI and AVX-VNNI-INT8, sapphire_rapids AVX-VNNI and AVX-512 VNNI. TESTBIN are statically
 # linked (RUSTFLAGS=-Ctarget-feature=+crt-static). A small Linux boots with them in its initial file system and runs one
 # after another. Of the checkout it has tests/vectors alone, where it lies here, and of the environment the EIGHTBIT_*
 # variables.

@@ -8,53 +8,86 @@
 #   aarch64-neon      QEMU, Cortex-A53: neither
 #   x86-avx2          QEMU, Haswell: AVX2 and no more
 #   x86-sse2          QEMU, the first 64-bit x86: neither AVX2 nor SSE4
-#   avx-vnni          Bochs, Arrow Lake: AVX-VNNI, no AVX-512
+#   avx-vnni          Bochs, Arrow Lake: AVX-VNNI and AVX-VNNI-INT8, no AVX-512
 #   avx512-vnni       Bochs, Sapphire Rapids: AVX-512 VNNI
 #   big-endian        QEMU, s390x
 #   32-bit            i686 on the processor itself
 #
-# Suites compare all backends that can run natively, and elsewhere those that no lesser target has. The result is a table,
+# A target demands the backends of the registry that its CPU has the features for. Suites compare all of them natively, and
+# elsewhere those that no lesser target has. The result is a table,
 # and the file target/emulation/results.tsv: target, suite, backend, cases, verdict. Exits with 1 if any case differed,
 # any test failed, or a demanded backend did not run.
 #
 # EIGHTBIT_CASES: cases per suite; by default as many as the emulator manages in a minute or two.
-# JOBS: how many targets run at a time (default: the number of processors).
+# JOBS: how many targets run at a time (default: the number of processors). They start when they are built, and run while others
+# are.
+# NATIVE_LOG: what `cargo test --workspace` has printed, with RUST_TEST_NOCAPTURE=1 and a last line "STATUS 0" if it passed: then
+# `native` is read from there instead of running again.
 set -euo pipefail
 shopt -s inherit_errexit
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/common.sh"
 cd "$HERE/../.."
 OUT=${CARGO_TARGET_DIR:-$PWD/target}/emulation
-PACKAGES=(-p eightbit -p eightbit-kernels --tests)
+PACKAGES=(-p eightbit -p eightbit-kernels --tests --example registry)
+# Those of a triple from the greatest CPU to the least.
 EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
 
-# describe TARGET: sets triple, emulator (with its argument), default number of cases, the backends that are demanded, and
-# those alone that suites compare.
+# describe TARGET: sets triple, emulator (with its argument), default number of cases, and the features of the CPU, by Rust's names.
 describe() {
+    local vnni="avx2 fma avxvnni"
     case $1 in
-    native) triple=native emulator=native cases=10000 demanded=portable ;;
-    aarch64-i8mm) triple=aarch64 emulator="qemu max" cases=1000 demanded=neon_i8mm ;;
-    aarch64-dotprod) triple=aarch64 emulator="qemu neoverse-n1" cases=1000 demanded=neon_dotprod ;;
-    aarch64-neon) triple=aarch64 emulator="qemu cortex-a53" cases=1000 demanded=portable,neon ;;
-    x86-avx2) triple=x86_64 emulator="qemu-x86_64 Haswell" cases=1000 demanded=avx2 ;;
-    x86-sse2) triple=x86_64 emulator="qemu-x86_64 qemu64" cases=1000 demanded=portable ;;
-    avx-vnni) triple=x86_64 emulator="bochs arrow_lake" cases=60 demanded=avx_vnni ;;
-    avx512-vnni) triple=x86_64 emulator="bochs sapphire_rapids" cases=60 demanded=avx512_vnni ;;
-    big-endian) triple=s390x emulator="qemu qemu" cases=1000 demanded=portable ;;
-    32-bit) triple=i686 emulator="qemu host" cases=1000 demanded=portable ;;
+    native) triple=native emulator=native cases=10000 features=$(native_features) ;;
+    aarch64-i8mm) triple=aarch64 emulator="qemu max" cases=1000 features="neon dotprod i8mm" ;;
+    aarch64-dotprod) triple=aarch64 emulator="qemu neoverse-n1" cases=1000 features="neon dotprod" ;;
+    aarch64-neon) triple=aarch64 emulator="qemu cortex-a53" cases=1000 features=neon ;;
+    x86-avx2) triple=x86_64 emulator="qemu-x86_64 Haswell" cases=1000 features="avx2 fma" ;;
+    x86-sse2) triple=x86_64 emulator="qemu-x86_64 qemu64" cases=1000 features= ;;
+    avx-vnni) triple=x86_64 emulator="bochs arrow_lake" cases=60 features="$vnni avxvnniint8" ;;
+    avx512-vnni)
+        triple=x86_64 emulator="bochs sapphire_rapids" cases=60
+        features="$vnni avx512f avx512bw avx512vl avx512vnni"
+        ;;
+    big-endian) triple=s390x emulator="qemu qemu" cases=1000 features= ;;
+    32-bit) triple=i686 emulator="qemu host" cases=1000 features= ;;
     *) die "unknown target $1: there are native, all, ${EMULATED[*]}" ;;
     esac
-    only=$demanded
-    if [ "$1" = native ]; then
-        only=
-        local flag
-        for flag in avx2 avx_vnni avx512_vnni; do
-            if grep -qwm 1 "$flag" /proc/cpuinfo; then demanded+=,$flag; fi
-        done
-    fi
 }
 
-# build TRIPLE: the test programs, their paths in $OUT/TRIPLE.programs.
+# The features that the kernel reports of this CPU, by Rust's names as far as they differ by more than underscores.
+native_features() {
+    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr -d _ | sed 's/\<asimddp\>/dotprod/; s/\<asimd\>/neon/'
+}
+
+# runnable TRIPLE FEATURES: the backends of the registry that a CPU with these features runs, best first.
+runnable() {
+    awk -v features=" $2 " '{
+        for (i = 2; i <= NF; i++) if (!index(features, " " $i " ")) next
+        print $1 }' "$OUT/$1.registry"
+}
+
+# demand TARGET: describes it and sets the backends that are demanded, and those alone that suites compare; separated by commas.
+demand() {
+    local target lesser=
+    describe "$1"
+    demanded=$(runnable "$triple" "$features")
+    only=
+    if [ "$1" != native ]; then
+        for target in $(sed "s/.*\<$1\>//" <<<"${EMULATED[*]}"); do
+            lesser+=$(
+                own=$triple
+                describe "$target"
+                [ "$triple" != "$own" ] || runnable "$triple" "$features"
+            )$'\n'
+        done
+        demanded=$(grep -vxFf <(grep . <<<"$lesser") <<<"$demanded" || true)
+        only=$(paste -sd, <<<"$demanded")
+    fi
+    demanded=$(paste -sd, <<<"$demanded")
+}
+
+# build TRIPLE: the test programs, their paths in $OUT/TRIPLE.programs, and the registry, a backend with its features a line of
+# $OUT/TRIPLE.registry.
 build() {
     local triple=$1 log=$OUT/$1.build selection=("${PACKAGES[@]}")
     (
@@ -86,31 +119,49 @@ build() {
     grep -E '"package_id":"[^"]*#eightbit(-kernels)?@.*"test":true\}' "$log.json" |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$OUT/$triple.programs"
     [ -s "$OUT/$triple.programs" ] || die "no test programs were built for $triple"
+    local registry
+    registry=$(grep -E '"package_id":"[^"]*#eightbit-kernels@.*"kind":\["example"\].*"name":"registry"' "$log.json" |
+        sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    emulate "$triple" "$registry" |
+        sed -n 's/^{"name": "\([^"]*\)", "features": \[\([^]]*\)\].*/\1 \2/p' | tr -d '",' >"$OUT/$triple.registry"
+    [ -s "$OUT/$triple.registry" ] || die "the registry of $triple has no backends"
 }
+
+# emulate TRIPLE PROGRAM ARGUMENTS…: runs a program of another architecture, on the CPU that QEMU_CPU names.
+emulate() (
+    triple=$1
+    shift
+    case $triple in
+    native | x86_64) exec "$@" ;;
+    esac
+    . "$EMULATION_DIR/env"
+    variable=CARGO_TARGET_${triple^^}_UNKNOWN_LINUX_GNU_RUNNER
+    read -ra runner <<<"${!variable}"
+    exec "${runner[@]}" "$@"
+)
 
 # execute TARGET: runs its programs; the output goes to $OUT/TARGET.log, and its last line tells the exit status.
 execute() {
-    local triple emulator cases demanded only status=0 program runner=()
-    describe "$1"
+    local triple emulator cases features demanded only status=0 program
+    demand "$1"
     export EIGHTBIT_CASES=${EIGHTBIT_CASES:-$cases} EIGHTBIT_REQUIRE_BACKENDS=$demanded
     export EIGHTBIT_ONLY_BACKENDS=$only
     local kind=${emulator% *} cpu=${emulator#* }
+    if [ "$1" = native ] && [ -n "${NATIVE_LOG:-}" ]; then
+        cat "$NATIVE_LOG"
+        return
+    fi
     mapfile -t programs <"$OUT/$triple.programs"
     case $kind in
     bochs) "$HERE/bochs.sh" "$cpu" "${programs[@]}" || status=1 ;;
     *)
-        case $triple in
-        native) ;;
-        x86_64) runner=("$EMULATION_DIR/usr/bin/qemu-x86_64") ;;
-        *)
-            . "$EMULATION_DIR/env"
-            local variable=CARGO_TARGET_${triple^^}_UNKNOWN_LINUX_GNU_RUNNER
-            read -ra runner <<<"${!variable}"
-            ;;
-        esac
+        local arguments=(--test-threads=1 --nocapture)
         for program in "${programs[@]}"; do
             echo "RUN $program"
-            QEMU_CPU=$cpu "${runner[@]}" "$program" --test-threads=1 --nocapture </dev/null || status=1
+            case $kind in
+            qemu-x86_64) QEMU_CPU=$cpu "$EMULATION_DIR/usr/bin/qemu-x86_64" "$program" "${arguments[@]}" ;;
+            *) QEMU_CPU=$cpu emulate "$triple" "$program" "${arguments[@]}" ;;
+            esac </dev/null || status=1
         done
         ;;
     esac
@@ -119,8 +170,8 @@ execute() {
 
 # summarize TARGET: its rows of the table, from the log. A demanded backend without a row is a row of its own.
 summarize() {
-    local triple emulator cases demanded only
-    describe "$1"
+    local triple emulator cases features demanded only
+    demand "$1"
     awk -v target="$1" -v demanded="$demanded" -v OFS='\t' '
         match($0, /SUITE [^ ]+ backend [^ ]+ cases [0-9]+ bit-equal/) {
             split(substr($0, RSTART, RLENGTH), field, " ")
@@ -144,27 +195,39 @@ targets=()
 for target in "${@:-all}"; do
     if [ "$target" = all ]; then targets+=("${EMULATED[@]}"); else targets+=("$target"); fi
 done
+# busy: whether as many targets run as may.
+busy() {
+    [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]
+}
+
+# launch TARGET: runs it in the background.
+launch() {
+    (
+        local start=$SECONDS
+        execute "$1" >"$OUT/$1.log" 2>&1 || true
+        echo "$1: $((SECONDS - start)) s" >&2
+    ) &
+}
+
 mkdir -p "$OUT"
-needs_bochs=
+echo "running ${targets[*]}" >&2
 declare -A built=()
+waiting=()
 for target in "${targets[@]}"; do
     describe "$target"
+    case $emulator in
     # The emulator of x86 levels comes with the cross compiler.
-    [[ $emulator != qemu-x86_64* ]] || "$HERE/cross.sh" aarch64
-    [[ $emulator != bochs* ]] || needs_bochs=1
+    qemu-x86_64*) "$HERE/cross.sh" aarch64 ;;
+    bochs*) "$HERE/bochs.sh" setup ;;
+    esac
     [ -n "${built[$triple]:-}" ] || build "$triple"
     built[$triple]=1
+    # The two under Bochs take longest and need the first build: they run beside the other builds.
+    if busy; then waiting+=("$target"); else launch "$target"; fi
 done
-[ -z "$needs_bochs" ] || "$HERE/bochs.sh" setup
-
-echo "running ${targets[*]}" >&2
-for target in "${targets[@]}"; do
-    while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n || true; done
-    (
-        start=$SECONDS
-        execute "$target" >"$OUT/$target.log" 2>&1 || true
-        echo "$target: $((SECONDS - start)) s" >&2
-    ) &
+for target in "${waiting[@]}"; do
+    while busy; do wait -n || true; done
+    launch "$target"
 done
 wait
 

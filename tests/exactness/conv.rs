@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::gemm::Drawn;
-use crate::support::{Fill, Random, StageKind, biases, fill, guard, stage_kind, suite, weight_zeros};
+use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
+use eightbit_testing::suite::property_suite;
+use eightbit_testing::{Fill, Random, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -72,12 +74,12 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
 
 #[test]
 fn conv() {
-    suite("conv", 1.0, cases(false), check);
+    property_suite("conv", 1.0, cases(false), check);
 }
 
 #[test]
 fn depthwise() {
-    suite("depthwise", 1.0, cases(true), check);
+    property_suite("depthwise", 1.0, cases(true), check);
 }
 
 fn check(backend: Backend, case: &Case) -> Result<(), TestCaseError> {

@@ -8,7 +8,8 @@ use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::support::{Fill, Random, fill, guard, suite};
+use eightbit_testing::suite::property_suite;
+use eightbit_testing::{Fill, Random, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -59,10 +60,6 @@ pub(crate) fn draw_clamp(random: &mut Random, of: &QuantizedType, clamped: bool)
     (low, random.between(low, max))
 }
 
-pub(crate) fn elements<T: Element>(random: &mut Random, fill: Fill, len: usize) -> Vec<T> {
-    random.bytes(fill, len).into_iter().map(|byte| T::from_low_bits(byte.into())).collect()
-}
-
 /// Factors too large are refused; everything else must succeed.
 fn planned<P>(plan: Result<P, Error>) -> Result<Option<P>, TestCaseError> {
     match plan {
@@ -78,8 +75,8 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
     let b_type = draw_type(&mut random, B::SIGNED);
     let output = draw_type(&mut random, O::SIGNED);
     let clamp = draw_clamp(&mut random, &output, case.clamped);
-    let a = Guarded::new(&elements::<A>(&mut random, case.fills[0], case.len * case.repeats), case.guard);
-    let b = Guarded::new(&elements::<B>(&mut random, case.fills[1], case.len), case.guard);
+    let a = Guarded::new(&random.elements::<A>(case.fills[0], case.len * case.repeats), case.guard);
+    let b = Guarded::new(&random.elements::<B>(case.fills[1], case.len), case.guard);
     let mut out = Guarded::new(&vec![O::default(); a.len()], case.guard);
     let fail = |error: Error| TestCaseError::fail(error.to_string());
 
@@ -132,7 +129,7 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
 
 #[test]
 fn elementwise() {
-    suite("elementwise", 1.0, cases(), |backend, case| match case.signed {
+    property_suite("elementwise", 1.0, cases(), |backend, case| match case.signed {
         [false, false, false] => check::<u8, u8, u8>(backend, case),
         [false, false, true] => check::<u8, u8, i8>(backend, case),
         [false, true, false] => check::<u8, i8, u8>(backend, case),
@@ -186,8 +183,8 @@ fn check_split<T: Element>(backend: Backend, case: &Split) -> Result<(), TestCas
     let halves = QuantizedType::new(T::TYPE, 0.5, 7).map_err(fail)?;
     let output = QuantizedType::new(T::TYPE, 0.7, 3).map_err(fail)?;
     let len = case.len / case.columns * case.columns;
-    let a = Guarded::new(&elements::<T>(&mut random, case.fill, len), case.guard);
-    let b = Guarded::new(&elements::<T>(&mut random, case.fill, case.columns), case.guard);
+    let a = Guarded::new(&random.elements::<T>(case.fill, len), case.guard);
+    let b = Guarded::new(&random.elements::<T>(case.fill, case.columns), case.guard);
     let mut whole = vec![T::default(); len];
     let mut split = Guarded::new(&whole, case.guard);
 
@@ -231,7 +228,7 @@ fn check_split<T: Element>(backend: Backend, case: &Split) -> Result<(), TestCas
 
 #[test]
 fn tasks() {
-    suite("elementwise_tasks", 0.05, splits(), |backend, case| {
+    property_suite("elementwise_tasks", 0.05, splits(), |backend, case| {
         if case.signed { check_split::<i8>(backend, case) } else { check_split::<u8>(backend, case) }
     });
 }

@@ -9,7 +9,9 @@ use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::support::{Fill, Random, StageKind, biases, fill, guard, stage_kind, suite, weight_zeros};
+use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
+use eightbit_testing::suite::property_suite;
+use eightbit_testing::{Fill, Random, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -63,7 +65,7 @@ fn cases() -> impl Strategy<Value = Case> {
 
 #[test]
 fn gemm() {
-    suite("gemm", 1.0, cases(), check);
+    property_suite("gemm", 1.0, cases(), check);
 }
 
 /// Depths of thousands, where sums leave the range of 24-bit floats and of saturating instructions.
@@ -75,7 +77,7 @@ fn gemm_deep() {
         n: case.n.min(20),
         ..case
     });
-    suite("gemm-deep", 0.02, deep, check);
+    property_suite("gemm-deep", 0.02, deep, check);
 }
 
 fn check(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
@@ -87,21 +89,17 @@ fn check(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
     }
 }
 
-fn elements<T: Element>(random: &mut Random, fill: Fill, len: usize) -> Vec<T> {
-    random.bytes(fill, len).into_iter().map(|byte| T::from_low_bits(byte.into())).collect()
-}
-
 fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
     let Case { m, n, k, .. } = *case;
     let mut random = Random(case.seed);
     let (lhs_rows, lhs_columns) = if case.lhs_transposed { (k, m) } else { (m, k) };
     let lhs_stride = lhs_columns + case.lhs_gap;
     let lhs_len = if lhs_rows == 0 { 0 } else { (lhs_rows - 1) * lhs_stride + lhs_columns };
-    let lhs = Guarded::new(&elements::<A>(&mut random, case.lhs_fill, lhs_len), case.guard);
+    let lhs = Guarded::new(&random.elements::<A>(case.lhs_fill, lhs_len), case.guard);
     let lhs = MatRef::with_strides(&lhs, lhs_rows, lhs_columns, lhs_stride, 1).expect("lhs");
     let lhs = if case.lhs_transposed { lhs.transposed() } else { lhs };
 
-    let weights = elements::<W>(&mut random, case.weights_fill, k * n);
+    let weights = random.elements::<W>(case.weights_fill, k * n);
     let weights = if case.weights_transposed {
         MatRef::new(&weights, n, k).expect("weights").transposed()
     } else {
@@ -221,16 +219,16 @@ impl Drawn for f32 {
 #[test]
 fn packed_weights_round_trip() {
     let case = (1usize..40, 0usize..50, any::<u64>(), any::<prop::sample::Index>());
-    suite("packed-weights", 0.02, case, |backend, (n, k, seed, index)| {
+    property_suite("packed-weights", 0.02, case, |backend, (n, k, seed, index)| {
         let mut random = Random(*seed);
-        let weights = elements::<i8>(&mut random, Fill::Random, n * k);
+        let weights = random.elements::<i8>(Fill::Random, n * k);
         let weights = MatRef::new(&weights, *k, *n).expect("weights");
         let zeros = Per::Channel((0..*n).map(|_| random.between(-128, 127)).collect());
         let packed = PackedWeights::pack(backend, &weights, zeros).expect("pack");
         let bytes = packed.to_bytes();
         let shared: std::sync::Arc<dyn AsRef<[u8]> + Send + Sync> = std::sync::Arc::new(bytes.clone());
         let loaded = PackedWeights::from_shared(backend, shared).expect("load");
-        let lhs = elements::<u8>(&mut random, Fill::Random, 3 * k);
+        let lhs = random.elements::<u8>(Fill::Random, 3 * k);
         let lhs = MatRef::new(&lhs, 3, *k).expect("lhs");
         let multiply = |weights: PackedWeights| {
             let gemm = Gemm::new(weights, ElementType::U8, 7, None, &Stage::ACCUMULATORS).expect("plan");

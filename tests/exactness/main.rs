@@ -9,4 +9,3 @@ mod conv;
 mod elementwise;
 mod gemm;
 mod pool;
-mod support;

@@ -6,8 +6,9 @@ use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use crate::elementwise::{draw_clamp, draw_type, elements};
-use crate::support::{Fill, Random, fill, guard, suite};
+use crate::elementwise::{draw_clamp, draw_type};
+use eightbit_testing::suite::property_suite;
+use eightbit_testing::{Fill, Random, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -66,7 +67,7 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     let [height, width] = shape.output();
     let inputs = shape.batch * shape.input[0] * shape.input[1] * shape.channels;
     let outputs = shape.batch * height * width * shape.channels;
-    let input = Guarded::new(&elements::<I>(&mut random, case.fill, inputs), case.guard);
+    let input = Guarded::new(&random.elements::<I>(case.fill, inputs), case.guard);
     let mut workspace = Workspace::new();
 
     // In two parts of a matrix whose rows may lie apart.
@@ -118,7 +119,7 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
 
 #[test]
 fn pool() {
-    suite("pool", 1.0, cases(), |backend, case| match case.signed {
+    property_suite("pool", 1.0, cases(), |backend, case| match case.signed {
         [false, false] => check::<u8, u8>(backend, case),
         [false, true] => check::<u8, i8>(backend, case),
         [true, false] => check::<i8, u8>(backend, case),

@@ -155,8 +155,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("target/interop"))
     parser.add_argument("--model", type=pathlib.Path, default=pathlib.Path("models/efficientnet_lite0.onnx"))
-    parser.add_argument("--photos", type=pathlib.Path, default=pathlib.Path("../shared/images/nips17/images"))
-    parser.add_argument("--labels", type=pathlib.Path, default=pathlib.Path("../shared/images/nips17/labels.tsv"))
+    parser.add_argument("--photos", type=pathlib.Path, default=pathlib.Path("models/photos"))
+    parser.add_argument("--labels", type=pathlib.Path, help="lines of file name and class, for top-1")
     parser.add_argument("--calibrate", type=pathlib.Path, default=pathlib.Path("models/photos"))
     arguments = parser.parse_args()
     if not arguments.photos.is_dir():
@@ -165,7 +165,7 @@ def main():
     paths = photos(arguments.photos)
     inputs = [tensor(path) for path in paths]
     labels = None
-    if arguments.labels.is_file():
+    if arguments.labels:
         rows = [line.split("\t") for line in arguments.labels.read_text().splitlines()]
         classes = {row[0]: row[1] for row in rows if len(row) > 1}
         labels = np.array([int(classes[path.name]) for path in paths])

@@ -2,6 +2,7 @@
 # Compares this project with ONNX Runtime, photo by photo and number by number: see interop.py.
 #
 # usage: tests/interop/run.sh [--photos DIR] [--calibrate DIR] [--model MODEL.onnx] [--labels TSV]
+#   default: the photos of models/photos, both to calibrate and to compare
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=target/interop

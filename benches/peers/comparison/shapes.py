@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent.parent
+# The program brings these files with it, so they lie in its package.
+SHAPES = FOLDER.parent.parent / "cli" / "src" / "bench"
 SIZES = {"gemm": 3, "conv": 7}
 
 
@@ -25,7 +27,7 @@ class Shape:
 def read(op, path=None):
     count = SIZES[op]
     shapes = []
-    for line in (path or FOLDER / f"shapes_{op}.txt").read_text().splitlines():
+    for line in (path or SHAPES / f"shapes_{op}.txt").read_text().splitlines():
         line = line.partition("#")[0].strip()
         if line:
             name, *words = line.split()

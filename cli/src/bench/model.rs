@@ -8,6 +8,7 @@ use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, StepTime, Tenso
 use crate::bench::{Case, Setup, random};
 use crate::error::CliError;
 use crate::network::is_eight_bit;
+use crate::report;
 
 /// A network, with noise for its inputs.
 pub(crate) struct Model {
@@ -21,13 +22,9 @@ pub(crate) struct Model {
 impl Model {
     /// The network in the ONNX file `path`, float or eight-bit. It has run once.
     pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().replace(',', ";");
+        let name = report::path(path.file_name().unwrap_or(path.as_os_str()).as_ref()).replace(',', ";");
         let of_model = |error| CliError::model(&name, error);
-        let graph = Graph::from_onnx_file(path).map_err(|error| match error {
-            // It names the file already.
-            eightbit_graph::Error::Io { .. } => CliError::Invalid(error.to_string()),
-            error => of_model(error),
-        })?;
+        let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
         let mut options = ExecutorOptions::default();
         options.backend = Some(setup.backend);
         options.threads = setup.threads;
@@ -82,7 +79,9 @@ const RUN: f64 = 1e9;
 
 /// A tensor for an input: floats from −2 to 2, integers over the whole range of a byte.
 fn noise(info: &ValueInfo) -> Result<Tensor, eightbit_graph::Error> {
-    let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or(1)).collect();
+    let open = |axis| eightbit_graph::Error::UnknownDimension { value: info.name.clone(), axis };
+    let shape = info.shape.iter().enumerate().map(|(axis, dim)| dim.ok_or_else(|| open(axis)));
+    let shape = shape.collect::<Result<Vec<usize>, _>>()?;
     let mut tensor = Tensor::zeros(shape, info.data_type)?;
     let data: TensorData = match info.data_type {
         DataType::F32 => {

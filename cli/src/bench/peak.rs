@@ -1,7 +1,6 @@
 //! What this machine can do at best: the measure for every other rate.
 
 use eightbit::{Backend, Error};
-use eightbit_kernels::peak;
 
 use crate::bench::shapes::GemmShape;
 use crate::bench::timing::{Rates, Stopwatch};
@@ -37,7 +36,7 @@ pub(crate) fn measure(backend: Backend, stopwatch: &Stopwatch) -> Result<Peak, E
 /// data in the first-level cache.
 pub(crate) fn all(backend: Backend, stopwatch: &Stopwatch) -> Result<Vec<Peak>, Error> {
     let mut peaks = Vec::new();
-    for sequence in peak::sequences(backend) {
+    for sequence in backend.peak() {
         let operations = (sequence.operations() * PASSES) as f64;
         let rates = stopwatch.measure(operations, || sequence.run(PASSES));
         peaks.push(Peak { rates, what: format!("{}, on registers only", sequence.instructions()) });

@@ -4,20 +4,14 @@
 use std::path::Path;
 
 use eightbit::{Conv2dShape, Padding};
+use eightbit_graph::escaped;
 
 use crate::error::CliError;
 
-/// A file of `benches/peers`.
-macro_rules! shape_file {
-    ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/peers/", $name))
-    };
-}
-
 /// The matrix multiplications that are measured when no file is given.
-pub(crate) const GEMM: &str = shape_file!("shapes_gemm.txt");
+pub(crate) const GEMM: &str = include_str!("shapes_gemm.txt");
 /// The convolutions that are measured when no file is given.
-pub(crate) const CONV: &str = shape_file!("shapes_conv.txt");
+pub(crate) const CONV: &str = include_str!("shapes_conv.txt");
 
 /// No matrix or image of a benchmark may have more elements.
 const ELEMENT_LIMIT: usize = 1 << 30;
@@ -90,7 +84,7 @@ fn parse<T, const N: usize>(
         let class = if words.len() == N + 1 { words.pop() } else { None };
         let numbers: Option<Vec<usize>> = words.iter().map(|word| word.parse().ok()).collect();
         // A comma would end the column of a CSV line.
-        let plain = |word: &str| word.replace(',', ";");
+        let plain = |word: &str| escaped(word).to_string().replace(',', ";");
         let shape = numbers
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
             .filter(|_| class.is_none_or(|class| class.parse::<usize>().is_err()))

@@ -4,18 +4,17 @@ mod kernels;
 mod models;
 mod print;
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use eightbit::Backend;
 use serde_json::json;
 
 use crate::args::{BenchArgs, BenchCommand, MeasureArgs};
 use crate::bench::peak::{self, Peak};
 use crate::bench::timing::{Clock, Stopwatch};
 use crate::bench::{Case, Setup};
-use crate::engine::Settings;
+use crate::engine::{Settings, by_name};
 use crate::error::CliError;
 use crate::report::{self, BOLD};
 use kernels::Kind;
@@ -38,9 +37,7 @@ struct Bench {
 impl Bench {
     fn new(args: &MeasureArgs, check: bool, settings: &Settings) -> Result<Self, CliError> {
         let backend = match &args.backend {
-            Some(name) => {
-                Backend::by_name(name).map_err(|error| CliError::Usage(format!("--backend: {error}")))?
-            }
+            Some(name) => by_name(name)?,
             None => settings.backend,
         };
         let threads = settings.threads;
@@ -110,12 +107,49 @@ fn on_demand(
     mut answer: impl FnMut(&str, bool, &mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut last = String::new();
-    for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(|source| CliError::read(Path::new("standard input"), source))?;
+    let mut input = std::io::stdin().lock();
+    while let Some(line) = next_line(&mut input)? {
         answer(&line, line == last, out)?;
         writeln!(out)?;
         out.flush()?;
         last = line;
     }
     Ok(())
+}
+
+/// A line of a shape, or of a path, is not longer than so many bytes; what has no end has no lines either.
+const LINE_LIMIT: u64 = 1 << 16;
+
+/// The next line without its end; `None` after the last.
+fn next_line(input: &mut impl BufRead) -> Result<Option<String>, CliError> {
+    let name = Path::new("standard input");
+    let mut line = Vec::new();
+    let read = input.take(LINE_LIMIT).read_until(b'\n', &mut line);
+    read.map_err(|source| CliError::read(name, source))?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.pop_if(|last| *last == b'\n').is_some() {
+        line.pop_if(|last| *last == b'\r');
+    } else if line.len() as u64 == LINE_LIMIT {
+        return Err(CliError::text(name, None, format!("a line of more than {LINE_LIMIT} bytes")));
+    }
+    let line = String::from_utf8(line).map_err(|_| CliError::text(name, None, "not a text in UTF-8"))?;
+    Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_one_by_one_and_have_an_end() {
+        let mut input = &b"one\r\n\ntwo"[..];
+        let mut next = || next_line(&mut input).expect("lines");
+        assert_eq!(
+            [next(), next(), next(), next()],
+            [Some("one".into()), Some(String::new()), Some("two".into()), None]
+        );
+        assert!(next_line(&mut &vec![0; 1 << 17][..]).is_err() && next_line(&mut &b"\xff\n"[..]).is_err());
+    }
 }

@@ -12,6 +12,10 @@ use crate::report::{self, BOLD, DIM, GOOD};
 /// The environment variable that overrides the choice.
 const VARIABLE: &str = "EIGHTBIT_BACKEND";
 
+/// The commit that was checked out when the program was built; `None` outside a checkout of the repository. It does not
+/// see changes that were not committed.
+const COMMIT: Option<&str> = option_env!("EIGHTBIT_BUILD_COMMIT");
+
 pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let found = features();
     let chosen = Backend::best();
@@ -41,7 +45,7 @@ fn text(
     writeln!(out, "\n{BOLD}Backends{BOLD:#}  best first")?;
     for registered in Backend::registered() {
         let style = if registered.backend.is_some() { anstyle::Style::new() } else { DIM };
-        writeln!(out, "  {style}{:<12}  {}{style:#}", registered.name, state(&registered, found))?;
+        writeln!(out, "  {style}{:<13}  {}{style:#}", registered.name, state(&registered))?;
     }
     match chosen {
         Ok(backend) => writeln!(out, "\n{BOLD}Chosen{BOLD:#}    {GOOD}{backend}{GOOD:#}: {}", reason())?,
@@ -54,22 +58,18 @@ fn text(
         out,
         "\n{BOLD}Build{BOLD:#}     eightbit {} ({})",
         build.version,
-        build.commit.unwrap_or("no commit known")
+        COMMIT.unwrap_or("no commit known")
     )?;
     writeln!(out, "          {}, {}", build.rustc, build.target)?;
     writeln!(out, "          {}; features for all code: {}", build.profile, or_none(build.target_features))?;
     Ok(())
 }
 
-fn state(registered: &Registered, found: &[(&'static str, bool)]) -> String {
+fn state(registered: &Registered) -> String {
     match (registered.backend, registered.features) {
         (Some(_), []) => "can run everywhere".to_owned(),
         (Some(_), features) => format!("can run: {}", features.join(" ")),
-        (None, features) => {
-            let absent: Vec<&str> =
-                features.iter().filter(|name| !found.contains(&(name, true))).copied().collect();
-            format!("cannot run: needs {}", if absent.is_empty() { features } else { &absent }.join(" "))
-        }
+        (None, _) => format!("cannot run: needs {}", registered.missing().collect::<Vec<_>>().join(" ")),
     }
 }
 
@@ -95,10 +95,44 @@ fn json(
 ) -> Result<(), CliError> {
     let backends: Vec<_> = Backend::registered()
         .map(|registered| {
+            let gemm: Vec<_> = registered
+                .gemm()
+                .map(|variant| {
+                    let layout = variant.layout;
+                    json!({
+                        "name": variant.name,
+                        "layout": {
+                            "name": layout.name,
+                            "k_group": layout.k_group,
+                            "columns": layout.columns,
+                            "bits": layout.bits,
+                        },
+                        "activations": variant.activations,
+                        "proves": variant.proves,
+                        "tiles": variant.tiles,
+                    })
+                })
+                .collect();
+            let depthwise: Vec<_> = registered
+                .depthwise()
+                .map(|variant| {
+                    json!({
+                        "layout": variant.layout,
+                        "channels": variant.channels,
+                        "taps": variant.taps,
+                        "bands_from": variant.bands_from,
+                    })
+                })
+                .collect();
+            let peak: Vec<_> = registered.peak().map(ToString::to_string).collect();
             json!({
                 "name": registered.name,
+                "purpose": registered.purpose,
                 "available": registered.backend.is_some(),
                 "features": registered.features,
+                "gemm": gemm,
+                "depthwise": depthwise,
+                "peak": peak,
             })
         })
         .collect();
@@ -113,7 +147,7 @@ fn json(
         "requested": requested(),
         "build": {
             "version": build.version,
-            "commit": build.commit,
+            "commit": COMMIT,
             "rustc": build.rustc,
             "target": build.target,
             "profile": build.profile,
@@ -123,35 +157,33 @@ fn json(
     Ok(report::json(out, &value)?)
 }
 
-/// The CPU features that matter to eight-bit arithmetic, and whether they are here.
+/// The CPU features that matter to eight-bit arithmetic, and whether they are here: those that backends need, and others.
 fn features() -> Vec<(&'static str, bool)> {
+    let mut features = other_features();
+    for registered in Backend::registered() {
+        let missing: Vec<&str> = registered.missing().collect();
+        features.extend(registered.features.iter().map(|&feature| (feature, !missing.contains(&feature))));
+    }
+    features.sort_unstable();
+    features.dedup();
+    features
+}
+
+/// Features that kernels use where they are, and others that tell what kind of CPU it is.
+fn other_features() -> Vec<(&'static str, bool)> {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
         macro_rules! detect {
             ($($name:tt),*) => { vec![$(($name, std::arch::is_x86_feature_detected!($name))),*] };
         }
-        detect!(
-            "sse2",
-            "ssse3",
-            "sse4.1",
-            "avx",
-            "avx2",
-            "fma",
-            "avxvnni",
-            "avxvnniint8",
-            "avx512f",
-            "avx512bw",
-            "avx512vl",
-            "avx512vnni",
-            "avx512vbmi"
-        )
+        detect!("sse2", "ssse3", "sse4.1", "avx", "avx512vbmi")
     }
     #[cfg(target_arch = "aarch64")]
     {
         macro_rules! detect {
             ($($name:tt),*) => { vec![$(($name, std::arch::is_aarch64_feature_detected!($name))),*] };
         }
-        detect!("neon", "dotprod", "i8mm", "sve", "sve2", "sme")
+        detect!("sve", "sve2", "sme")
     }
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
     Vec::new()

@@ -10,7 +10,7 @@ use crate::contest::{Calibration, Contest};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::{self, Truth};
-use crate::network::Network;
+use crate::network::{Network, Outputs};
 use crate::photo::Photo;
 use crate::report::{self, DIM, Table};
 use crate::scores;
@@ -40,17 +40,20 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         let path = args.images.join(file);
         std::fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
     }
-    let network = Network::open(args.graph.as_deref(), &args.input)?;
-    let quantized =
-        args.quantized.as_deref().map(|path| Network::open(Some(path), &args.input)).transpose()?;
-    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: 0 };
+    let open = |path| Network::open(path, &args.input, Outputs::Scores);
+    let network = open(args.graph.as_deref())?;
+    for &Truth { class, .. } in &truth {
+        check_class(class.saturating_add(args.label_offset), network.classes(), &args.labels)?;
+    }
+    let quantized = args.quantized.as_deref().map(|path| open(Some(path))).transpose()?;
+    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
     let mut contest = Contest::new(network, quantized, &calibration, settings)?;
 
     let mut tally: Vec<Score> = contest.contenders.iter().map(|_| Score::default()).collect();
     let mut difference = Difference::default();
     let bar = report::progress(truth.len(), "photos");
     for Truth { file, class } in &truth {
-        let photo = Photo::read(&args.images.join(file))?;
+        let photo = Photo::read(&args.images.join(file), args.input.photo_options())?;
         let input = contest.network.tensor(&photo)?;
         let mut outputs = Vec::new();
         for (contender, score) in contest.contenders.iter_mut().zip(&mut tally) {
@@ -103,15 +106,20 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     Ok(())
 }
 
+/// An error if the network has no such class.
+fn check_class(class: usize, classes: usize, labels: &std::path::Path) -> Result<(), CliError> {
+    if class < classes {
+        return Ok(());
+    }
+    let reason = format!(
+        "class {class} (with --label-offset) does not exist: the network has {classes} classes, counted from 0"
+    );
+    Err(CliError::text(labels, None, reason))
+}
+
 impl Score {
     fn count(&mut self, output: &[f32], class: usize, labels: &std::path::Path) -> Result<(), CliError> {
-        if class >= output.len() {
-            let reason = format!(
-                "class {class} (with --label-offset) does not exist: the network has {} classes, counted from 0",
-                output.len()
-            );
-            return Err(CliError::text(labels, None, reason));
-        }
+        check_class(class, output.len(), labels)?;
         let best = scores::top(output, 5);
         self.top1 += usize::from(best[0].class == class);
         self.top5 += usize::from(best.iter().any(|answer| answer.class == class));
@@ -170,7 +178,7 @@ fn json(
         })
         .collect();
     json!({
-        "network": contest.network.name,
+        "network": contest.network.file,
         "photos": photos,
         "calibration_photos": contest.calibrated,
         "backend": settings.backend.name(),

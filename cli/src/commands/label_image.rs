@@ -1,7 +1,9 @@
 //! `eightbit label-image`: what a photo shows, by the float network and by the eight-bit one.
 
 use std::io::Write;
+use std::path::Path;
 
+use eightbit_graph::escaped;
 use serde_json::json;
 
 use crate::args::LabelImageArgs;
@@ -10,7 +12,7 @@ use crate::contest::{Calibration, Contender, Contest};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::Labels;
-use crate::network::Network;
+use crate::network::{Network, Outputs};
 use crate::photo::Photo;
 use crate::report::{self, BOLD, DIM};
 use crate::scores::{self, Answer};
@@ -29,12 +31,15 @@ struct Reply<'a> {
 pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     // What needs little time and may be wrong comes first.
     let (photo, photo_name) = match &args.image {
-        None => (Photo::builtin(builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
-        Some(path) => (Photo::read(path)?, path.display().to_string()),
+        None => (Photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
+        Some(path) => (Photo::read(path, args.input.photo_options())?, report::path(path)),
     };
     let labels = args.labels.as_deref().map(Labels::read).transpose()?;
-    let network = Network::open(args.graph.as_deref(), &args.input)?;
-    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: 0 };
+    let network = Network::open(args.graph.as_deref(), &args.input, Outputs::Scores)?;
+    if let (Some(labels), Some(path)) = (&labels, &args.labels) {
+        labels.check(network.classes(), path)?;
+    }
+    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
     let mut contest = Contest::new(network, None, &calibration, settings)?;
     let input = contest.network.tensor(&photo)?;
     let mut outputs = Vec::new();
@@ -53,7 +58,8 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
         replies.push(Reply { contender, answers, softmax, milliseconds });
     }
     if args.json {
-        return Ok(report::json(out, &json(&contest, &photo_name, settings, &replies, &labels))?);
+        let photo = args.image.as_deref().map_or(photo_name.into(), Path::to_string_lossy);
+        return Ok(report::json(out, &json(&contest, &photo, settings, &replies, &labels))?);
     }
     let Photo { width, height, .. } = photo;
     writeln!(out, "{DIM}photo{DIM:#}    {photo_name}, {width}×{height}")?;
@@ -82,7 +88,7 @@ fn columns(out: &mut dyn Write, replies: &[Reply], labels: &Labels) -> Result<()
     for reply in replies {
         let answers = reply.answers.iter().map(|&Answer { class, score }| {
             let tail = format!(" ({class}): {score:.6}");
-            let name = labels.name(class);
+            let name = escaped(&labels.name(class)).to_string();
             report::fit(&name, column.saturating_sub(tail.chars().count())) + &tail
         });
         let size = report::bytes(reply.contender.bytes);
@@ -130,7 +136,7 @@ fn json(
         .collect();
     json!({
         "photo": photo,
-        "network": contest.network.name,
+        "network": contest.network.file,
         "calibration_photos": contest.calibrated,
         "backend": settings.backend.name(),
         "threads": settings.threads,

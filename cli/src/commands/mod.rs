@@ -6,6 +6,7 @@ mod evaluate;
 mod label_image;
 mod operators;
 mod quantize;
+mod run;
 
 use std::io::Write;
 
@@ -13,13 +14,14 @@ use crate::args::{Cli, Command};
 use crate::engine::Settings;
 use crate::error::CliError;
 
-pub(crate) fn run(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
+pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
     match &cli.command {
-        Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads)?, out),
+        Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Quantize(args) => quantize::run(args, out),
-        Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads)?, out),
+        Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
+        Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.as_deref())?, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),
-        Command::Bench(args) => bench::run(args, &Settings::new(cli.threads)?, out),
+        Command::Bench(args) => bench::run(args, &Settings::new(cli.threads, None)?, out),
     }
 }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
+use eightbit_graph::escaped;
 use eightbit_graph::quantize::QuantizeReport;
 use serde_json::json;
 
 use crate::args::QuantizeArgs;
 use crate::contest::Calibration;
 use crate::error::CliError;
-use crate::network::Network;
+use crate::network::{Network, Outputs};
+use crate::output::OutputFile;
+use crate::photo;
 use crate::report::{self, BOLD, DIM, Table};
 
 /// On how many of the calibration photos the error of each layer is measured.
@@ -21,36 +24,23 @@ const WORST: usize = 5;
 const REASONS: usize = 8;
 
 pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    check_output(&args.model, &args.output)?;
-    let network = Network::open(Some(&args.model), &args.input)?;
+    let photos = photo::find(&args.calibrate)?;
+    // Minutes of work come later.
+    let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
+    let output = OutputFile::prepare(&args.output, sources)?;
+    let network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
     if network.is_eight_bit() {
         let reason = format!("{}: the network is eight-bit already: give the float one", network.name);
         return Err(CliError::Invalid(reason));
     }
-    let calibration = Calibration { photos: &args.calibrate, range: &args.range, measured: MEASURED };
+    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
     let (graph, report) = calibration.quantize(&network)?;
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.name, error))?;
-    std::fs::write(&args.output, &bytes).map_err(|source| CliError::write(&args.output, source))?;
+    output.write(&bytes)?;
     if args.json {
         return Ok(report::json(out, &json(args, &network, &report, bytes.len()))?);
     }
     text(out, args, &network, &report, bytes.len())
-}
-
-/// Finds out before minutes of work whether the result can be written, and refuses to write over the float network.
-fn check_output(model: &Path, output: &Path) -> Result<(), CliError> {
-    if let (Ok(model), Ok(target)) = (model.canonicalize(), output.canonicalize())
-        && model == target
-    {
-        let reason = "the output would replace the float network: give another file with -o".to_owned();
-        return Err(CliError::Usage(reason));
-    }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::metadata(folder).map_err(|source| CliError::write(output, source))?;
-    if output.is_dir() {
-        return Err(CliError::Usage(format!("{} is a folder: give a file with -o", output.display())));
-    }
-    Ok(())
 }
 
 fn text(
@@ -60,7 +50,7 @@ fn text(
     report: &QuantizeReport,
     bytes: usize,
 ) -> Result<(), CliError> {
-    writeln!(out, "{BOLD}{}{BOLD:#}", args.output.display())?;
+    writeln!(out, "{BOLD}{}{BOLD:#}", report::path(&args.output))?;
     let part = 100.0 * bytes as f64 / network.bytes.max(1) as f64;
     writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(network.bytes), report::bytes(bytes))?;
     writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
@@ -74,9 +64,10 @@ fn text(
         reasons.entry((&node.op, reason)).or_default().push(&node.name);
     }
     for ((op, reason), nodes) in reasons.iter().take(REASONS) {
-        let first = report::fit(nodes.first().copied().unwrap_or_default(), 40);
+        let first = nodes.first().map_or_else(String::new, |name| escaped(name).to_string());
+        let (first, op, reason) = (report::fit(&first, 40), escaped(op), escaped(reason));
         let others = if nodes.len() > 1 { format!(" and {} more", nodes.len() - 1) } else { String::new() };
-        writeln!(out, "  {op} {first:?}{others}: {DIM}{reason}{DIM:#}")?;
+        writeln!(out, "  {op} \"{first}\"{others}: {DIM}{reason}{DIM:#}")?;
     }
     if reasons.len() > REASONS {
         writeln!(out, "  and {} more reasons: see --json", reasons.len() - REASONS)?;
@@ -90,8 +81,8 @@ fn text(
         let mut table = Table::new(&["node", "operator", "alone", "up to here"], 2);
         for layer in worst {
             table.row([
-                report::fit(&layer.node, 60),
-                layer.op.clone(),
+                report::fit(&escaped(&layer.node).to_string(), 60),
+                escaped(&layer.op).to_string(),
                 format!("{:.1}", layer.sqnr_db),
                 format!("{:.1}", layer.accumulated_sqnr_db),
             ]);
@@ -129,5 +120,6 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,
+        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

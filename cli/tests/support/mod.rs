@@ -120,3 +120,83 @@ pub(crate) fn small_network() -> Graph {
     constant("d", &[10], 1.0);
     graph
 }
+
+/// Files of NumPy.
+pub(crate) mod npy {
+    use std::path::Path;
+
+    use npyz::{AutoSerialize, NpyFile, Serialize, WriterBuilder};
+
+    /// The shape and the elements, whatever their type.
+    pub(crate) fn read(path: &Path) -> (Vec<usize>, Vec<f64>) {
+        let bytes = std::fs::read(path).expect("a file");
+        let file = NpyFile::new(&bytes[..]).expect("an array");
+        let shape = file.shape().iter().map(|&dim| usize::try_from(dim).expect("a size")).collect();
+        let kind = match file.dtype() {
+            npyz::DType::Plain(kind) => kind.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let values = match &kind[1..] {
+            "f4" => file.into_vec::<f32>().expect("floats").into_iter().map(f64::from).collect(),
+            "f8" => file.into_vec::<f64>().expect("floats"),
+            "u1" => file.into_vec::<u8>().expect("bytes").into_iter().map(f64::from).collect(),
+            "i1" => file.into_vec::<i8>().expect("bytes").into_iter().map(f64::from).collect(),
+            "i4" => file.into_vec::<i32>().expect("integers").into_iter().map(f64::from).collect(),
+            "i8" => file.into_vec::<i64>().expect("integers").into_iter().map(|value| value as f64).collect(),
+            "b1" => file
+                .into_vec::<bool>()
+                .expect("flags")
+                .into_iter()
+                .map(|flag| f64::from(u8::from(flag)))
+                .collect(),
+            other => panic!("{other}"),
+        };
+        (shape, values)
+    }
+
+    pub(crate) fn write<T: Serialize + AutoSerialize>(path: &Path, shape: &[u64], values: &[T]) {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().shape(shape);
+        let mut writer = options.writer(&mut bytes).begin_nd().expect("memory takes everything");
+        writer.extend(values).expect("memory takes everything");
+        writer.finish().expect("as many as the shape says");
+        std::fs::write(path, bytes).expect("a file");
+    }
+}
+
+/// Runs the program with so many MiB of address space and for so long at most. `None` for a run that took longer.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_capped(program: &mut Command, mebibytes: usize, limit: std::time::Duration) -> Option<Run> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [out, err] = ["out", "err"].map(|name| folder.path().join(name));
+    let file = |path| std::fs::File::create(path).expect("a file");
+    let mut capped = Command::new("sh");
+    capped.arg("-c").arg(format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes << 10));
+    capped.arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => capped.env(name, value),
+            None => capped.env_remove(name),
+        };
+    }
+    let mut child = capped
+        .stdin(Stdio::null())
+        .stdout(file(&out))
+        .stderr(file(&err))
+        .spawn()
+        .expect("the program starts");
+    let start = std::time::Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if start.elapsed() > limit {
+            child.kill().expect("a child");
+            child.wait().expect("a child");
+            return None;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    let text = |path: &Path| String::from_utf8(std::fs::read(path).expect("a file")).expect("UTF-8");
+    Some(Run { stdout: text(&out), stderr: text(&err), code: status.code() })
+}

@@ -1,14 +1,20 @@
 //! The execution plan while it is made.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use eightbit::PackedWeights;
 
 use super::plan::Lowered;
+use super::shared::Shared;
 use super::shuffle::{Shuffle, channels_last};
 use super::step::{Kernel, Links, Step};
-pub(crate) use super::value::Gaps;
-use super::value::{Layout, Place, Value};
+pub(crate) use super::value::Places;
+use super::value::{Gaps, Layout, Place, Value};
+use crate::limits::bytes_of;
 use crate::ops::shared::inputs::Inputs;
-use crate::{DataType, Error, Graph, Node, Tensor, TensorType, ValueInfo};
+use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
 
 /// Builder of the execution plan. It knows no operator: those add their steps to it.
 pub(crate) struct Builder<'g> {
@@ -16,8 +22,16 @@ pub(crate) struct Builder<'g> {
     pub(crate) backend: eightbit::Backend,
     /// Into how many parts convolutions and eight-bit operators are split.
     pub(crate) threads: usize,
+    limits: &'g Limits,
+    /// What the plans before this one have packed.
+    shared: &'g Shared,
+    constant_bytes: u64,
+    /// By node, the places of its inputs in its output.
+    places: RefCell<HashMap<usize, Places<'g>>>,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,
+    /// The names of the graph's outputs.
+    outputs: HashSet<&'g str>,
     /// Values that nodes made of constants alone.
     folded: BTreeMap<String, Tensor>,
     by_name: HashMap<(String, Layout), usize>,
@@ -36,13 +50,20 @@ impl<'g> Builder<'g> {
         backend: eightbit::Backend,
         threads: usize,
         types: BTreeMap<String, TensorType>,
+        limits: &'g Limits,
+        shared: &'g Shared,
     ) -> Result<Self, Error> {
         let mut builder = Self {
             graph,
             backend,
             threads,
+            limits,
+            shared,
+            constant_bytes: graph.constants.values().map(|tensor| bytes_of(&TensorType::of(tensor))).sum(),
+            places: RefCell::default(),
             types,
             consumers: graph.consumers(),
+            outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
             folded: BTreeMap::new(),
             by_name: HashMap::new(),
             fused: HashSet::new(),
@@ -75,6 +96,7 @@ impl<'g> Builder<'g> {
             buffers: self.buffers,
             steps: self.steps,
             results,
+            constant_bytes: self.constant_bytes,
         }
     }
 
@@ -87,6 +109,59 @@ impl<'g> Builder<'g> {
     pub(crate) fn fold(&mut self, name: &str, tensor: Tensor) {
         self.types.insert(name.to_owned(), TensorType::of(&tensor));
         self.folded.insert(name.to_owned(), tensor);
+    }
+
+    /// An error if what is computed of constants, with `bytes` more, takes more than the limits allow.
+    pub(crate) fn count_constants(&mut self, bytes: u64) -> Result<(), Error> {
+        self.constant_bytes = self.constant_bytes.saturating_add(bytes);
+        self.limits.check_bytes(self.constant_bytes, || "what the model computes of constants".to_owned())
+    }
+
+    /// The names and types of the outputs of `node`.
+    pub(crate) fn output_types(&self, node: &'g Node) -> Vec<(&'g str, TensorType)> {
+        let of_type = |name: &'g String| Some((name.as_str(), self.types.get(name)?.clone()));
+        node.outputs.iter().filter_map(of_type).collect()
+    }
+
+    /// The packed bytes of `node`, which `pack` makes of its inputs `sources` if no plan has done so; `None` if it makes
+    /// none.
+    pub(crate) fn packed_bytes<E>(
+        &self,
+        node: &Node,
+        sources: &[usize],
+        pack: impl FnOnce() -> Result<Option<PackedWeights>, E>,
+    ) -> Result<Option<Arc<PackedWeights>>, E> {
+        if let Some(packed) = self.shared.bytes.borrow().get(&node.name) {
+            return Ok(Some(Arc::clone(packed)));
+        }
+        let packed = pack()?.map(Arc::new);
+        if let Some(packed) = packed.as_ref().filter(|_| self.are_own(node, sources)) {
+            self.shared.bytes.borrow_mut().insert(node.name.clone(), Arc::clone(packed));
+        }
+        Ok(packed)
+    }
+
+    /// As [`packed_bytes`](Self::packed_bytes), for floats.
+    pub(crate) fn packed_floats(
+        &self,
+        node: &Node,
+        sources: &[usize],
+        pack: impl FnOnce() -> Vec<f32>,
+    ) -> Arc<Vec<f32>> {
+        if let Some(packed) = self.shared.floats.borrow().get(&node.name) {
+            return Arc::clone(packed);
+        }
+        let packed = Arc::new(pack());
+        if self.are_own(node, sources) {
+            self.shared.floats.borrow_mut().insert(node.name.clone(), Arc::clone(&packed));
+        }
+        packed
+    }
+
+    /// Whether the inputs `sources` of a node are constants of the graph, or left out.
+    fn are_own(&self, node: &Node, sources: &[usize]) -> bool {
+        let is_own = |name: &str| self.graph.constants.contains_key(name);
+        sources.iter().all(|&index| node.input(index).is_none_or(is_own))
     }
 
     /// What is known of the inputs of `node`.
@@ -131,7 +206,7 @@ impl<'g> Builder<'g> {
     /// The only node that reads `value`, if there is exactly one and the value is not an output of the graph.
     pub(crate) fn only_consumer(&self, value: &str) -> Option<(usize, &'g Node)> {
         match self.consumers.get(value)?.as_slice() {
-            &[index] if !self.graph.is_output(value) => Some((index, &self.graph.nodes[index])),
+            &[index] if !self.outputs.contains(value) => Some((index, &self.graph.nodes[index])),
             _ => None,
         }
     }
@@ -184,14 +259,9 @@ impl<'g> Builder<'g> {
     }
 
     /// As [`define`](Self::define), for steps that can leave gaps between their pixels: where all that reads the value keeps it as
-    /// it is in its own output ([`Operator::place`](crate::ops::Operator)), it is written there.
+    /// it is in its own output (`Operator::places`), it is written there.
     pub(crate) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {
-        let place = self
-            .only_consumer(name)
-            .and_then(|(_, node)| Some((node, node.operator()?.place?)))
-            .map(|(node, place)| place(self, node, name))
-            .transpose()?;
-        let Some((whole, gaps)) = place.flatten() else { return self.define(name, Layout::ChannelsLast) };
+        let Some((whole, gaps)) = self.place(name)? else { return self.define(name, Layout::ChannelsLast) };
         let whole = match self.found(whole, Layout::ChannelsLast) {
             Some((id, _)) => id,
             None => self.define(whole, Layout::ChannelsLast)?,
@@ -199,6 +269,21 @@ impl<'g> Builder<'g> {
         let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].place)?;
         self.values[id].gaps = Some(gaps);
         Ok(id)
+    }
+
+    /// The output of the only node that reads `name`, and the place of `name` in it, if it is kept there as it is.
+    fn place(&self, name: &str) -> Result<Option<(&'g str, Gaps)>, Error> {
+        let Some((index, node)) = self.only_consumer(name) else { return Ok(None) };
+        let Some(find) = node.operator().and_then(|operator| operator.places) else { return Ok(None) };
+        // Once for all inputs: there may be many.
+        if !self.places.borrow().contains_key(&index) {
+            let places = find(self, node)?;
+            self.places.borrow_mut().insert(index, places);
+        }
+        match self.places.borrow()[&index].get(name).copied().flatten() {
+            Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
+            None => Ok(None),
+        }
     }
 
     /// The value called `name` in `layout`, if a step has been made that writes it, or a part of it.

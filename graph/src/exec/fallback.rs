@@ -3,11 +3,26 @@
 use super::builder::Builder;
 use super::step::{Io, Kernel};
 use super::value::Layout;
+use crate::limits::bytes_of;
 use crate::{Error, Node, Tensor, ops};
 
-/// Evaluates a node whose inputs are all constants, or that looks at nothing but their types; `false` for all others.
-pub(crate) fn fold(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let Some(results) = ops::evaluate_known(&builder.inputs(node)?)? else { return Ok(false) };
+/// Evaluates a node whose inputs are all constants, that looks at nothing but their types, or whose outputs have no elements;
+/// `false` for all others.
+pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
+    let outputs = builder.output_types(node);
+    let bytes = outputs.iter().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
+    if bytes == 0 {
+        // Whatever the inputs are, there is nothing to compute.
+        for (name, of) in outputs {
+            builder.fold(name, Tensor::zeros(of.shape, of.data_type)?);
+        }
+        return Ok(true);
+    }
+    if !ops::is_known(&builder.inputs(node)?) {
+        return Ok(false);
+    }
+    builder.count_constants(bytes)?;
+    let results = ops::evaluate_known(&builder.inputs(node)?)?.unwrap_or_default();
     for (index, tensor) in results.into_iter().enumerate() {
         if let Some(name) = node.output(index) {
             builder.fold(name, tensor);

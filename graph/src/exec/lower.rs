@@ -3,6 +3,7 @@
 use super::builder::Builder;
 use super::fallback::{self, fold};
 use super::plan::Lowered;
+use super::shared::Shared;
 use super::value::Layout;
 use crate::shapes::{ShapeOptions, infer_shapes};
 use crate::{Error, Graph};
@@ -14,9 +15,10 @@ pub(crate) fn lower(
     backend: eightbit::Backend,
     threads: usize,
     shapes: &ShapeOptions,
+    shared: &Shared,
 ) -> Result<Lowered, Error> {
     let types = infer_shapes(graph, shapes)?;
-    let mut builder = Builder::new(graph, backend, threads, types)?;
+    let mut builder = Builder::new(graph, backend, threads, types, &shapes.limits, shared)?;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
         if builder.is_fused(index) || fold(&mut builder, node)? {

@@ -1,9 +1,12 @@
 //! Where values live: a static plan in which buffers are reused as soon as their values are no longer read.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+
 use super::plan::Lowered;
 use super::slot::Slot;
 use super::value::Place;
-use crate::DataType;
+use crate::{DataType, Error, Limits};
 
 /// The executor's memory.
 #[derive(Debug)]
@@ -22,34 +25,57 @@ struct Buffer {
 impl Memory {
     /// Gives every buffer a slot, in the order of their births: the smallest free one that is large enough, else the
     /// largest free one, which grows, else a new one.
-    pub(crate) fn plan(plan: &mut Lowered) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OverLimit`] if the slots, and `taken` bytes that are taken already, are more than `limits` allow. Nothing
+    /// is allocated then.
+    pub(crate) fn plan(plan: &mut Lowered, limits: &Limits, taken: u64) -> Result<Self, Error> {
         let buffers = lives(plan);
         let mut slots: Vec<(DataType, usize)> = Vec::new();
-        let mut free_from: Vec<usize> = Vec::new();
+        // Per type, by length; the others by the time at which they become free.
+        let mut free: HashMap<DataType, BTreeSet<(usize, usize)>> = HashMap::new();
+        let mut busy: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
         let mut chosen = vec![0; buffers.len()];
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_by_key(|&index| buffers[index].first);
         for index in order {
             let buffer = &buffers[index];
-            let free = (0..slots.len())
-                .filter(|&slot| slots[slot].0 == buffer.data_type && free_from[slot] <= buffer.first);
-            let fitting = free.clone().filter(|&slot| slots[slot].1 >= buffer.len);
-            let best = fitting.min_by_key(|&slot| slots[slot].1).or(free.max_by_key(|&slot| slots[slot].1));
-            let slot = best.unwrap_or_else(|| {
-                slots.push((buffer.data_type, 0));
-                free_from.push(0);
-                slots.len() - 1
-            });
+            while let Some(&Reverse((time, slot))) = busy.peek()
+                && time <= buffer.first
+            {
+                busy.pop();
+                let (data_type, len) = slots[slot];
+                free.entry(data_type).or_default().insert((len, slot));
+            }
+            let free = free.entry(buffer.data_type).or_default();
+            let best = free.range((buffer.len, 0)..).next().or_else(|| free.last()).copied();
+            let slot = match best {
+                Some(found) => {
+                    free.remove(&found);
+                    found.1
+                }
+                None => {
+                    slots.push((buffer.data_type, 0));
+                    slots.len() - 1
+                }
+            };
             slots[slot].1 = slots[slot].1.max(buffer.len);
-            free_from[slot] = buffer.last + 1;
+            busy.push(Reverse((buffer.last.saturating_add(1), slot)));
             chosen[index] = slot;
         }
+        let needs = slots
+            .iter()
+            .fold(taken, |sum, &(data_type, len)| sum.saturating_add(Slot::needs(data_type, len)));
+        limits.check_bytes(needs, || {
+            "the model, with its constants and the values between its nodes,".to_owned()
+        })?;
         for value in &mut plan.values {
             if let Place::Buffer(buffer) = value.place {
                 value.place = Place::Slot(chosen[buffer]);
             }
         }
-        Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() }
+        Ok(Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() })
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The executor: a graph made ready once, then run often.
 //!
-//! [`Executor::new`] infers all shapes, folds what is constant, lays 4-D tensors out as NHWC, fuses activations
+//! For the shapes that it runs on, an [`Executor`] makes a plan, once: it infers all shapes, folds what is constant, lays 4-D tensors out as NHWC, fuses activations
 //! into the operators before them, packs weights, and gives every intermediate value a place in memory. Running
 //! then walks through the steps and allocates nothing but the outputs, as long as no step falls back on
 //! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] tells what the time goes into.
@@ -18,6 +18,7 @@ mod memory;
 mod parallel;
 mod plan;
 mod profile;
+mod shared;
 mod shuffle;
 mod slot;
 mod step;
@@ -25,11 +26,12 @@ mod value;
 
 use std::fmt::Write as _;
 
-use crate::shapes::ShapeOptions;
-use crate::{Error, Graph, Tensor, ValueInfo, passes};
+use crate::shapes::{ShapeOptions, open_shape};
+use crate::{Error, Graph, Tensor, ValueInfo, escaped, passes};
 use memory::Memory;
 use plan::Lowered;
 pub use profile::StepTime;
+use shared::Shared;
 use slot::Slot;
 use step::{Given, Io};
 use value::Place;
@@ -43,7 +45,8 @@ pub struct ExecutorOptions {
     /// Into how many parts convolutions and eight-bit operators are split, for as many threads of the current rayon pool.
     /// More than 1 needs the feature `rayon`. The answers do not depend on it.
     pub threads: usize,
-    /// Sizes that the graph leaves open; by default a batch of 1.
+    /// Sizes that the graph leaves open, for the plan that is made at once; by default a batch of 1. Runs on other sizes
+    /// make plans of their own. The limits hold for all.
     pub shapes: ShapeOptions,
 }
 
@@ -56,11 +59,17 @@ impl Default for ExecutorOptions {
 /// More threads than any machine has that this runs on; each takes scratch memory.
 const MAX_THREADS: usize = 1024;
 
+/// Plans that are kept for different shapes of the inputs.
+const MAX_PLANS: usize = 4;
+
 /// A graph that is ready to run, float or eight-bit.
+///
+/// Dimensions that the graph leaves open may differ from run to run: the first run on new shapes makes a plan for them,
+/// and the plans used last, four at most, are kept. They share the packed weights.
 ///
 /// ```
 /// use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
-/// let value = |name: &str| ValueInfo { name: name.into(), data_type: DataType::F32, shape: vec![Some(3)] };
+/// let value = |name: &str| ValueInfo { name: name.into(), data_type: DataType::F32, shape: vec![None] };
 /// let graph = Graph {
 ///     inputs: vec![value("x")],
 ///     outputs: vec![value("y")],
@@ -70,26 +79,65 @@ const MAX_THREADS: usize = 1024;
 /// let mut executor = Executor::new(&graph, &ExecutorOptions::default())?;
 /// let outputs = executor.run(&[("x", &Tensor::vector([-1.0f32, 0.5, 2.0]))])?;
 /// assert_eq!(outputs, [Tensor::vector([0.0f32, 0.5, 2.0])]);
+/// let outputs = executor.run(&[("x", &Tensor::vector([7.0f32, -7.0]))])?;
+/// assert_eq!(outputs, [Tensor::vector([7.0f32, 0.0])]);
 /// # Ok::<(), eightbit_graph::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Executor {
+    /// As the graph says, some dimensions open.
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
-    plan: Lowered,
-    memory: Memory,
+    /// What plans are made of; `None` if the graph leaves nothing open and its only plan is made.
+    source: Option<Source>,
+    /// The one used last comes first.
+    plans: Vec<Plan>,
     /// The outputs of the step that is running.
     taken: Vec<Slot>,
     /// Where in the call each input of the graph is.
     order: Vec<usize>,
 }
 
+/// Everything that a plan is made of but the shapes.
+#[derive(Debug)]
+struct Source {
+    graph: Graph,
+    backend: eightbit::Backend,
+    threads: usize,
+    shapes: ShapeOptions,
+    shared: Shared,
+}
+
+/// What runs on inputs of certain shapes.
+#[derive(Debug)]
+struct Plan {
+    lowered: Lowered,
+    memory: Memory,
+}
+
+impl Source {
+    /// The plan for `shapes`, beside the plans `kept`: those that leave it too little memory go.
+    fn plan(&self, shapes: &ShapeOptions, kept: &mut Vec<Plan>) -> Result<Plan, Error> {
+        let mut lowered = lower::lower(&self.graph, self.backend, self.threads, shapes, &self.shared)?;
+        loop {
+            let others: u64 = kept.iter().map(|plan| plan.memory.bytes() as u64).sum();
+            let taken = lowered.constant_bytes.saturating_add(others);
+            match Memory::plan(&mut lowered, &shapes.limits, taken) {
+                Err(Error::OverLimit { .. }) if kept.pop().is_some() => {}
+                memory => return Ok(Plan { memory: memory?, lowered }),
+            }
+        }
+    }
+}
+
 impl Executor {
-    /// Makes `graph` ready: everything that does not depend on the inputs' elements is done here.
+    /// Makes `graph` ready: everything that does not depend on the inputs' elements is done here, and for the inputs'
+    /// shapes that `options` give. Where they leave a dimension open, the first run makes the first plan.
     ///
     /// # Errors
     ///
-    /// Shapes that are open or do not fit, operators that are not implemented, a backend that this CPU cannot run.
+    /// Shapes that do not fit, operators that are not implemented, a backend that this CPU cannot run, a model that takes
+    /// more than its limits.
     pub fn new(graph: &Graph, options: &ExecutorOptions) -> Result<Self, Error> {
         graph.validate()?;
         let backend = match options.backend {
@@ -109,74 +157,108 @@ impl Executor {
             ));
         }
         let graph = passes::fuse_quantized(&passes::fold_batch_norms(graph.clone())?)?;
-        let mut plan = lower::lower(&graph, backend, options.threads, &options.shapes)?;
-        let memory = Memory::plan(&mut plan);
-        Ok(Self {
-            inputs: plan.inputs.clone(),
-            outputs: plan.outputs.clone(),
-            plan,
-            memory,
-            taken: Vec::new(),
-            order: Vec::new(),
-        })
+        let is_open = graph.inputs.iter().any(|input| input.shape.contains(&None));
+        let (inputs, outputs) = (graph.inputs.clone(), graph.outputs.clone());
+        let shapes = options.shapes.clone();
+        let source = Source { graph, backend, threads: options.threads, shapes, shared: Shared::default() };
+        let mut plans = Vec::with_capacity(MAX_PLANS);
+        match source.plan(&source.shapes, &mut plans) {
+            Ok(plan) => plans.push(plan),
+            Err(Error::UnknownDimension { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let source = Some(source).filter(|_| is_open);
+        Ok(Self { inputs, outputs, source, plans, taken: Vec::new(), order: Vec::new() })
     }
 
-    /// The inputs, with every dimension known.
+    /// The inputs, as the last run found them; before the first run, with the sizes of
+    /// [`ExecutorOptions::shapes`], and open where these leave it open.
     pub fn inputs(&self) -> &[ValueInfo] {
-        &self.inputs
+        self.plans.first().map_or(&self.inputs, |plan| &plan.lowered.inputs)
     }
 
-    /// The outputs, with every dimension known.
+    /// The outputs, for inputs such as [`inputs`](Self::inputs) says.
     pub fn outputs(&self) -> &[ValueInfo] {
-        &self.outputs
+        self.plans.first().map_or(&self.outputs, |plan| &plan.lowered.outputs)
     }
 
-    /// Bytes that intermediate values take.
+    /// Bytes that intermediate values take, those of all plans.
     pub fn memory_bytes(&self) -> usize {
-        self.memory.bytes()
+        self.plans.iter().map(|plan| plan.memory.bytes()).sum()
     }
 
     /// The graph's outputs, in its order, for the inputs given by name in any order.
     ///
     /// # Errors
     ///
-    /// An input that is missing, unknown, or of another type or shape than [`inputs`](Self::inputs) says.
+    /// An input that is missing, unknown, or of another type or shape than the graph says. On shapes that are new, all
+    /// that [`new`](Self::new) finds.
     pub fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
-        let blank = |&id: &usize| {
-            let value = &self.plan.values[id];
-            Tensor::zeros(value.shape.as_slice(), value.data_type)
-        };
-        let mut outputs = self.plan.results.iter().map(blank).collect::<Result<Vec<_>, _>>()?;
-        self.run_into(inputs, &mut outputs)?;
+        self.prepare(inputs)?;
+        let Lowered { values, results, .. } = &self.plans[0].lowered;
+        let blank = |&id: &usize| Tensor::zeros(values[id].shape.as_slice(), values[id].data_type);
+        let mut outputs = results.iter().map(blank).collect::<Result<Vec<_>, _>>()?;
+        self.run_prepared(inputs, &mut outputs)?;
         Ok(outputs)
     }
 
     /// As [`run`](Self::run), into tensors that are there already: those of an earlier run, say. Allocates nothing, as
-    /// long as no step falls back on [`ops::evaluate`](crate::ops::evaluate).
+    /// long as the shapes are known from an earlier run and no step falls back on
+    /// [`ops::evaluate`](crate::ops::evaluate).
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run), and if there are not as many outputs as [`outputs`](Self::outputs) says, each of its type
     /// and shape.
     pub fn run_into(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
+        self.prepare(inputs)?;
         self.check_outputs(outputs)?;
+        self.run_prepared(inputs, outputs)
+    }
+
+    fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
-        let Lowered { values, constants, results, .. } = &self.plan;
+        let Plan { lowered: Lowered { values, constants, results, .. }, memory } = &self.plans[0];
         let given = Given { tensors: inputs, order: &self.order };
         let mut each = results.iter().zip(outputs);
         each.try_for_each(|(&id, output)| {
-            step::copy_to(&values[id], constants, &given, &self.memory.slots, output)
+            step::copy_to(&values[id], constants, &given, &memory.slots, output)
         })
     }
 
-    /// Runs all steps, and calls `after` with the index of each when it is done.
-    fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
+    /// Finds the inputs, and makes the plan for their shapes the first one.
+    fn prepare(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         self.find(inputs)?;
+        let order = &self.order;
+        let fits = |plan: &Plan| {
+            let mut each = plan.lowered.inputs.iter().zip(order);
+            each.all(|(info, &at)| has_shape(info, inputs[at].1))
+        };
+        if let Some(index) = self.plans.iter().position(fits) {
+            self.plans[..=index].rotate_right(1);
+            return Ok(());
+        }
+        // A graph that leaves nothing open has the one plan that all its inputs fit.
+        let Some(source) = &self.source else { return Err(Error::argument("inputs", "fit no plan")) };
+        let shape = |(info, &at): (&ValueInfo, &usize)| (info.name.clone(), inputs[at].1.shape().to_vec());
+        let shapes = ShapeOptions {
+            batch: None,
+            inputs: self.inputs.iter().zip(order).map(shape).collect(),
+            limits: source.shapes.limits.clone(),
+        };
+        self.plans.truncate(MAX_PLANS - 1);
+        let plan = source.plan(&shapes, &mut self.plans)?;
+        self.plans.insert(0, plan);
+        Ok(())
+    }
+
+    /// Runs all steps of the first plan, and calls `after` with the index of each when it is done.
+    fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
         let given = Given { tensors: inputs, order: &self.order };
-        let Lowered { values, constants, steps, .. } = &mut self.plan;
+        let Plan { lowered: Lowered { values, constants, steps, .. }, memory } = &mut self.plans[0];
         for (index, step) in steps.iter_mut().enumerate() {
             // The outputs' memory is taken out for the time of the step: inputs are read next to it.
-            let slots = &mut self.memory.slots;
+            let slots = &mut memory.slots;
             self.taken.clear();
             for &output in &step.links.outputs {
                 if let Place::Slot(slot) = values[output].place {
@@ -187,7 +269,7 @@ impl Executor {
             let result = step.kernel.run(&mut io);
             for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
                 if let Place::Slot(slot) = values[output].place {
-                    self.memory.slots[slot] = data;
+                    memory.slots[slot] = data;
                 }
             }
             result?;
@@ -196,14 +278,16 @@ impl Executor {
         Ok(())
     }
 
-    /// What runs, one line per step: the nodes that became it, the kernel, and why where a step is not the obvious.
+    /// What the plan used last runs, one line per step: the nodes that became it, the kernel, and why where a step is not
+    /// the obvious. Nothing before there is a plan.
     pub fn explain(&self) -> String {
         let mut text = String::new();
-        for (index, step) in self.plan.steps.iter().enumerate() {
-            let _ = writeln!(text, "{index:>4}  {:<40} {}", step.links.name, step.kernel.describe());
+        let Some(Plan { lowered, memory }) = self.plans.first() else { return text };
+        for (index, step) in lowered.steps.iter().enumerate() {
+            let _ =
+                writeln!(text, "{index:>4}  {:<40} {}", escaped(&step.links.name), step.kernel.describe());
         }
-        let _ =
-            writeln!(text, "memory: {} bytes in {} buffers", self.memory.bytes(), self.memory.slots.len());
+        let _ = writeln!(text, "memory: {} bytes in {} buffers", memory.bytes(), memory.slots.len());
         text
     }
 
@@ -226,29 +310,34 @@ impl Executor {
     }
 
     fn check_outputs(&self, outputs: &[Tensor]) -> Result<(), Error> {
-        if outputs.len() != self.outputs.len() {
-            let reason = format!("must be {}, {} were given", self.outputs.len(), outputs.len());
+        let infos = self.outputs();
+        if outputs.len() != infos.len() {
+            let reason = format!("must be {}, {} were given", infos.len(), outputs.len());
             return Err(Error::argument("outputs", reason));
         }
-        self.outputs.iter().zip(outputs).try_for_each(|(info, output)| check_type(info, output))
+        infos.iter().zip(outputs).try_for_each(|(info, output)| check_type(info, output))
     }
 }
 
-/// Whether `tensor` is of the type and shape that `info` says.
+/// An error unless `tensor` is of the type that `info` says, and of a shape that fits it.
 fn check_type(info: &ValueInfo, tensor: &Tensor) -> Result<(), Error> {
-    let fits = tensor.data_type() == info.data_type
-        && tensor.shape().iter().map(|&dim| Some(dim)).eq(info.shape.iter().copied());
-    if fits {
+    if tensor.data_type() == info.data_type && has_shape(info, tensor) {
         return Ok(());
     }
-    let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or_default()).collect();
     Err(Error::value(
         &info.name,
         format!(
-            "must be {} of shape {shape:?}, is {} of shape {:?}",
+            "must be {} of shape {}, is {} of shape {:?}",
             info.data_type,
+            open_shape(&info.shape),
             tensor.data_type(),
             tensor.shape()
         ),
     ))
+}
+
+/// Whether the dimensions of `tensor` are those that `info` says, where it says one.
+fn has_shape(info: &ValueInfo, tensor: &Tensor) -> bool {
+    let (dims, shape) = (&info.shape, tensor.shape());
+    dims.len() == shape.len() && dims.iter().zip(shape).all(|(dim, size)| dim.is_none_or(|dim| dim == *size))
 }

@@ -16,4 +16,6 @@ pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
     /// The values that are the graph's outputs.
     pub(crate) results: Vec<usize>,
+    /// Bytes of the constants: the graph's, and what was computed of them.
+    pub(crate) constant_bytes: u64,
 }

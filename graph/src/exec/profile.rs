@@ -28,7 +28,8 @@ impl Executor {
     /// As [`run`](Self::run).
     pub fn profile(&mut self, inputs: &[(&str, &Tensor)], runs: usize) -> Result<Vec<StepTime>, Error> {
         let runs = runs.max(1);
-        let mut times = vec![Vec::with_capacity(runs); self.plan.steps.len()];
+        self.prepare(inputs)?;
+        let mut times = vec![Vec::with_capacity(runs); self.plans[0].lowered.steps.len()];
         for _ in 0..runs {
             let mut last = Instant::now();
             self.walk(inputs, |step| {
@@ -37,7 +38,7 @@ impl Executor {
                 last = now;
             })?;
         }
-        let steps = self.plan.steps.iter().zip(times);
+        let steps = self.plans[0].lowered.steps.iter().zip(times);
         let time = |(step, mut times): (&super::step::Step, Vec<Duration>)| {
             times.sort_unstable();
             StepTime {

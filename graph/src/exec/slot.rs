@@ -40,4 +40,9 @@ impl Slot {
     pub(crate) fn bytes(&self) -> usize {
         self.data.as_ref().map_or(0, |data| data.len() * data.data_type().size())
     }
+
+    /// The bytes that a slot for `len` elements will take.
+    pub(crate) fn needs(data_type: DataType, len: usize) -> u64 {
+        (len as u64).saturating_mul(data_type.size() as u64) + LINE as u64
+    }
 }

@@ -1,5 +1,7 @@
 //! Values of the plan, and where they are.
 
+use std::collections::HashMap;
+
 use crate::DataType;
 
 /// In which order the elements of a value lie.
@@ -46,3 +48,6 @@ pub(crate) struct Gaps {
     /// Columns of the whole matrix.
     pub(crate) stride: usize,
 }
+
+/// Places in the output of a node, by the name of its inputs; `None` for those that have no place of their own there.
+pub(crate) type Places<'g> = HashMap<&'g str, Option<Gaps>>;

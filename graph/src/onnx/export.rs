@@ -1,6 +1,6 @@
 //! From [`Graph`] to `ModelProto`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
@@ -32,13 +32,14 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
             .map(|domain| OperatorSetIdProto { domain: domain.to_owned(), version: 1 }),
     );
     let order = graph.topological_order()?;
+    let names = &graph.dimension_names;
     let graph = GraphProto {
         node: order.into_iter().map(|index| node(&graph.nodes[index])).collect(),
         // The schema's checker wants a name.
         name: if graph.name.is_empty() { "main".to_owned() } else { graph.name.clone() },
         initializer: graph.constants.iter().map(|(name, tensor)| to_proto(tensor, name)).collect(),
-        input: graph.inputs.iter().map(value).collect(),
-        output: graph.outputs.iter().map(value).collect(),
+        input: graph.inputs.iter().map(|info| value(info, names)).collect(),
+        output: graph.outputs.iter().map(|info| value(info, names)).collect(),
         sparse_initializer: Vec::new(),
     };
     let model = ModelProto {
@@ -80,15 +81,15 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     let mut proto = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
     proto.kind = match value {
         Attribute::Int(value) => {
-            proto.i = *value;
+            proto.i = Some(*value);
             kind::INT
         }
         Attribute::Float(value) => {
-            proto.f = *value;
+            proto.f = Some(*value);
             kind::FLOAT
         }
         Attribute::String(value) => {
-            proto.s = value.clone().into();
+            proto.s = Some(value.clone().into());
             kind::STRING
         }
         Attribute::Tensor(value) => {
@@ -111,11 +112,91 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     proto
 }
 
-fn value(info: &ValueInfo) -> ValueInfoProto {
-    let dim = |dim: &Option<usize>| DimensionProto { value: dim.map(|size| Dimension::Value(size as i64)) };
+fn value(info: &ValueInfo, names: &BTreeMap<(String, usize), String>) -> ValueInfoProto {
+    let dim = |(axis, dim): (usize, &Option<usize>)| DimensionProto {
+        value: match dim {
+            Some(size) => Some(Dimension::Value(*size as i64)),
+            None => names.get(&(info.name.clone(), axis)).cloned().map(Dimension::Symbol),
+        },
+    };
     let tensor_type = TensorTypeProto {
         elem_type: type_number(info.data_type),
-        shape: Some(TensorShapeProto { dim: info.shape.iter().map(dim).collect() }),
+        shape: Some(TensorShapeProto { dim: info.shape.iter().enumerate().map(dim).collect() }),
     };
     ValueInfoProto { name: info.name.clone(), kind: Some(TypeProto { tensor_type: Some(tensor_type) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataType, Tensor};
+
+    #[test]
+    fn attributes_that_are_zero_have_their_field() {
+        let written = [
+            ("axis", Attribute::Int(0)),
+            ("alpha", Attribute::Float(0.0)),
+            ("negative", Attribute::Float(-0.0)),
+            ("mode", Attribute::String(String::new())),
+            ("group", Attribute::Int(2)),
+            ("value", Attribute::Tensor(Tensor::zeros([0], DataType::F32).expect("empty"))),
+            ("pads", Attribute::Ints(Vec::new())),
+            ("scales", Attribute::Floats(Vec::new())),
+            ("keys", Attribute::Strings(Vec::new())),
+        ];
+        let mut relu = Node::new("n", "Relu", &["x"], &["y"]);
+        relu.attributes = written.map(|(name, value)| (name.to_owned(), value)).into();
+        let value =
+            |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(0)] };
+        let graph = Graph {
+            inputs: vec![value("x")],
+            outputs: vec![value("y")],
+            nodes: vec![relu],
+            ..Graph::default()
+        };
+        let bytes = graph.to_onnx_bytes().expect("a valid graph");
+        let model = ModelProto::decode(bytes.as_slice()).expect("own bytes");
+        let attributes = &model.graph.as_ref().expect("a graph").node[0].attribute;
+        assert_eq!(attributes.len(), 9);
+        for attribute in attributes {
+            // What a reader of proto2 asks for: the type, and then the field that goes with it.
+            let has_field = match attribute.kind {
+                kind::INT => attribute.i.is_some(),
+                kind::FLOAT => attribute.f.is_some(),
+                kind::STRING => attribute.s.is_some(),
+                kind::TENSOR => attribute.t.is_some(),
+                kind::INTS | kind::FLOATS | kind::STRINGS => true,
+                other => panic!("{}: type number {other}", attribute.name),
+            };
+            assert!(has_field, "{}", attribute.name);
+        }
+        assert_eq!(Graph::from_onnx_bytes(&bytes).expect("own bytes").nodes, graph.nodes);
+    }
+
+    #[test]
+    fn a_zero_that_was_left_out_is_read() {
+        let bare = AttributeProto { name: "axis".to_owned(), kind: kind::INT, ..AttributeProto::default() };
+        let relu = NodeProto {
+            input: vec!["x".to_owned()],
+            output: vec!["y".to_owned()],
+            op_type: "Relu".to_owned(),
+            attribute: vec![bare],
+            ..NodeProto::default()
+        };
+        let model = ModelProto {
+            ir_version: 8,
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 13 }],
+            graph: Some(GraphProto {
+                node: vec![relu],
+                input: vec![value(
+                    &ValueInfo { name: "x".to_owned(), data_type: DataType::F32, shape: vec![Some(1)] },
+                    &BTreeMap::new(),
+                )],
+                ..GraphProto::default()
+            }),
+            ..ModelProto::default()
+        };
+        let graph = Graph::from_onnx_bytes(&model.encode_to_vec()).expect("a valid model");
+        assert_eq!(graph.nodes[0].attributes["axis"], Attribute::Int(0));
+    }
 }

@@ -1,6 +1,6 @@
 //! From `ModelProto` to [`Graph`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use prost::Message;
@@ -8,19 +8,21 @@ use prost::Message;
 use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
-use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, tensor, upgrade};
+use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, budget, tensor, upgrade};
 use crate::ops::constant;
-use crate::{Attribute, Error, Graph, Names, Node, Op, Tensor, ValueInfo};
+use crate::shapes::infer_open_shapes;
+use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Op, Tensor, ValueInfo, quoted};
 
 /// Longer names than any exporter writes; keeps errors on one screen.
 const MAX_NAME: usize = 1024;
 
-pub(super) fn graph(bytes: Bytes) -> Result<Graph, Error> {
+pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
     let size = bytes.len();
     let not_a_model = |reason: String| Error::NotAModel { format: "an ONNX", reason };
     if size == 0 {
         return Err(not_a_model("there are no bytes".to_owned()));
     }
+    budget::check(&bytes, limits)?;
     let model = ModelProto::decode(bytes)
         .map_err(|error| not_a_model(format!("of the {size} bytes read, not all decode: {error}")))?;
     // Bytes that happen to decode, or a file that ends between two fields.
@@ -48,7 +50,7 @@ pub(super) fn graph(bytes: Bytes) -> Result<Graph, Error> {
             newest: NEWEST_OPSET,
         });
     }
-    let mut graph = contents(proto)?;
+    let (mut graph, unknown) = contents(proto)?;
     match opset {
         Some(version) => upgrade::upgrade(&mut graph, version)?,
         None => {
@@ -59,6 +61,7 @@ pub(super) fn graph(bytes: Bytes) -> Result<Graph, Error> {
     }
     graph.opset = opset.unwrap_or(DEFAULT_OPSET).max(DEFAULT_OPSET);
     graph.validate()?;
+    infer_outputs(&mut graph, &unknown)?;
     Ok(graph)
 }
 
@@ -66,7 +69,8 @@ fn is_standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-fn contents(proto: GraphProto) -> Result<Graph, Error> {
+/// The graph as the file has it, and its outputs that have no shape.
+fn contents(proto: GraphProto) -> Result<(Graph, Vec<String>), Error> {
     if !proto.sparse_initializer.is_empty() {
         return Err(Error::unsupported_model("sparse initializers", "store them as dense tensors"));
     }
@@ -78,10 +82,23 @@ fn contents(proto: GraphProto) -> Result<Graph, Error> {
     for input in proto.input {
         // Files of version 3 and older list constants among the inputs as well.
         if !graph.constants.contains_key(&input.name) {
-            graph.inputs.push(value(input)?);
+            let input = value(input)?;
+            if input.dims.is_none() {
+                return Err(unknown_rank(&input.name));
+            }
+            let input = input.of(&mut graph);
+            graph.inputs.push(input);
         }
     }
-    graph.outputs = proto.output.into_iter().map(value).collect::<Result<_, _>>()?;
+    let mut unknown = Vec::new();
+    for output in proto.output {
+        let output = value(output)?;
+        if output.dims.is_none() {
+            unknown.push(output.name.clone());
+        }
+        let output = output.of(&mut graph);
+        graph.outputs.push(output);
+    }
     let mut names = Names::default();
     for (index, node_proto) in proto.node.into_iter().enumerate() {
         let node = node(node_proto, index, &mut names)?;
@@ -93,7 +110,7 @@ fn contents(proto: GraphProto) -> Result<Graph, Error> {
             graph.nodes.push(node);
         }
     }
-    Ok(graph)
+    Ok((graph, unknown))
 }
 
 fn insert_constant(
@@ -119,13 +136,22 @@ fn constant(proto: TensorProto) -> Result<(String, Tensor), Error> {
     if name.is_empty() {
         return Err(Error::model("initializer", "it has no name"));
     }
-    let tensor = tensor::from_proto(proto, &format!("initializer {name:?}"))?;
+    let tensor = tensor::from_proto(proto, &format!("initializer {}", quoted(&name)))?;
     Ok((name, tensor))
 }
 
-fn value(proto: ValueInfoProto) -> Result<ValueInfo, Error> {
+/// An input or output of the graph, and the names of its open dimensions.
+struct Described {
+    name: String,
+    data_type: DataType,
+    /// `None` if not even the rank is known.
+    dims: Option<Vec<Option<usize>>>,
+    names: Vec<(usize, String)>,
+}
+
+fn value(proto: ValueInfoProto) -> Result<Described, Error> {
     let name = checked(proto.name, "graph input or output")?;
-    let what = format!("value {name:?}");
+    let what = format!("value {}", quoted(&name));
     let Some(kind) = proto.kind else {
         return Err(Error::model(what, "an input or output of the graph needs a type"));
     };
@@ -133,24 +159,63 @@ fn value(proto: ValueInfoProto) -> Result<ValueInfo, Error> {
         return Err(Error::unsupported_model(what, "sequences, maps, optionals and sparse tensors"));
     };
     let data_type = tensor::data_type(kind.elem_type, &what)?;
-    let Some(shape) = kind.shape else {
-        return Err(Error::unsupported_model(
-            what,
-            "an input or output of unknown rank: give it a shape (onnx.shape_inference)",
-        ));
+    let mut names = Vec::new();
+    let mut dims = None;
+    if let Some(shape) = kind.shape {
+        let mut fixed = Vec::with_capacity(shape.dim.len());
+        let mut open = Vec::with_capacity(shape.dim.len());
+        for (axis, dim) in shape.dim.into_iter().enumerate() {
+            let size = match dim.value {
+                // Some exporters write −1 for a dimension that is open.
+                Some(Dimension::Value(-1)) | None => None,
+                Some(Dimension::Value(size)) => Some(size),
+                Some(Dimension::Symbol(symbol)) => {
+                    if !symbol.is_empty() {
+                        names.push((axis, checked(symbol, &what)?));
+                    }
+                    None
+                }
+            };
+            fixed.push(size.unwrap_or(0));
+            open.push(size.is_none());
+        }
+        let sizes = tensor::shape(&fixed, &what)?;
+        dims = Some(sizes.into_iter().zip(open).map(|(size, open)| (!open).then_some(size)).collect());
+    }
+    Ok(Described { name, data_type, dims, names })
+}
+
+impl Described {
+    /// Hands the names of dimensions to the graph.
+    fn of(self, graph: &mut Graph) -> ValueInfo {
+        let Self { name, data_type, dims, names } = self;
+        graph.dimension_names.extend(names.into_iter().map(|(axis, symbol)| ((name.clone(), axis), symbol)));
+        ValueInfo { name, data_type, shape: dims.unwrap_or_default() }
+    }
+}
+
+fn unknown_rank(name: &str) -> Error {
+    Error::unsupported_model(
+        format!("value {}", quoted(name)),
+        "an input or output of unknown rank: give it a shape (onnx.shape_inference)",
+    )
+}
+
+/// Gives outputs without a shape the one that the nodes make.
+fn infer_outputs(graph: &mut Graph, unknown: &[String]) -> Result<(), Error> {
+    let Some(first) = unknown.first() else { return Ok(()) };
+    let found = match infer_open_shapes(graph, unknown) {
+        Ok(found) => found,
+        Err(error @ Error::OverLimit { .. }) => return Err(error),
+        Err(_) => return Err(unknown_rank(first)),
     };
-    let fixed: Vec<i64> = shape
-        .dim
-        .iter()
-        .map(|dim| match dim.value {
-            Some(Dimension::Value(size)) => size,
-            _ => 0,
-        })
-        .collect();
-    let sizes = tensor::shape(&fixed, &what)?;
-    let is_fixed = |dim: &super::proto::DimensionProto| matches!(dim.value, Some(Dimension::Value(_)));
-    let shape = shape.dim.iter().zip(sizes).map(|(dim, size)| is_fixed(dim).then_some(size)).collect();
-    Ok(ValueInfo { name, data_type, shape })
+    let shapes: HashMap<String, _> = found.into_iter().map(|info| (info.name, info.shape)).collect();
+    for output in &mut graph.outputs {
+        if let Some(shape) = shapes.get(&output.name) {
+            output.shape.clone_from(shape);
+        }
+    }
+    Ok(())
 }
 
 fn node(proto: NodeProto, index: usize, names: &mut Names) -> Result<Node, Error> {
@@ -192,11 +257,12 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
         String::from_utf8(bytes.into()).map_err(|_| Error::attribute(node, name.clone(), "is not UTF-8"))
     };
     Ok(match proto.kind {
-        attribute_type::FLOAT => Attribute::Float(proto.f),
-        attribute_type::INT => Attribute::Int(proto.i),
-        attribute_type::STRING => Attribute::String(text(proto.s)?),
+        // Writers that know the schema of proto3 alone leave out what is 0.
+        attribute_type::FLOAT => Attribute::Float(proto.f.unwrap_or_default()),
+        attribute_type::INT => Attribute::Int(proto.i.unwrap_or_default()),
+        attribute_type::STRING => Attribute::String(text(proto.s.unwrap_or_default())?),
         attribute_type::TENSOR => {
-            let what = format!("attribute {name:?} of node {:?}", node.name);
+            let what = format!("attribute {} of node {}", quoted(&name), quoted(&node.name));
             let proto = proto.t.ok_or_else(|| Error::model(what.as_str(), "its tensor is missing"))?;
             Attribute::Tensor(tensor::from_proto(proto, &what)?)
         }
@@ -209,12 +275,16 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
             return Err(Error::unsupported(
                 node,
                 format!(
-                    "attribute {name:?} is a subgraph; operators with subgraphs (If, Loop, Scan) do not run here"
+                    "attribute {} is a subgraph; operators with subgraphs (If, Loop, Scan) do not run here",
+                    quoted(&name)
                 ),
             ));
         }
         other => {
-            return Err(Error::unsupported(node, format!("attribute {name:?} is of type number {other}")));
+            return Err(Error::unsupported(
+                node,
+                format!("attribute {} is of type number {other}", quoted(&name)),
+            ));
         }
     })
 }

@@ -3,21 +3,21 @@
 //! A graph in memory follows the conventions of operator set 13 or later: [`Graph::opset`] is what the file
 //! imports, raised to 13 for older files, whose nodes are rewritten accordingly (attributes that became inputs,
 //! `Softmax` over trailing axes). `Constant` nodes become entries of [`Graph::constants`], `ai.onnx` becomes the
-//! empty domain, nodes without a name get one, symbolic dimensions become unknown ones.
+//! empty domain, nodes without a name get one, symbolic dimensions become open ones, whose names are in
+//! [`Graph::dimension_names`].
 
+mod budget;
 mod export;
 mod import;
 mod proto;
 mod tensor;
 mod upgrade;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::{DataType, Error, Graph, Node};
+use crate::{DataType, Error, Graph, Limits, Node, read_limited};
 
 /// The oldest operator set that can be read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -51,25 +51,27 @@ impl Graph {
     ///
     /// [`Error::NotAModel`] for bytes that are no ONNX model or only a part of one, [`Error::UnsupportedOpset`],
     /// [`Error::UnsupportedModel`] for parts of ONNX beyond plain tensors (external data, subgraphs, functions,
-    /// sparse tensors, sequences), and whatever [`Graph::validate`] finds.
+    /// sparse tensors, sequences), [`Error::OverLimit`] for one that takes more than the default [`Limits`], and whatever
+    /// [`Graph::validate`] finds.
     pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        import::graph(Bytes::copy_from_slice(bytes))
+        Self::from_onnx_bytes_within(bytes, &Limits::default())
     }
 
-    /// Reads an ONNX file; errors as [`Graph::from_onnx_bytes`], and [`Error::Io`].
+    /// As [`from_onnx_bytes`](Self::from_onnx_bytes), with other limits than the default.
+    pub fn from_onnx_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        // The elements of tensors are ranges of a copy until they are converted.
+        limits.check_bytes(bytes.len() as u64, || "the model".to_owned())?;
+        import::graph(Bytes::copy_from_slice(bytes), limits)
+    }
+
+    /// Reads an ONNX file; errors as [`Graph::from_onnx_bytes`] and [`read_limited`].
     pub fn from_onnx_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::read(path, source))?;
-        let mut bytes = Vec::new();
-        // The limit also ends reading from a pipe or a device that never does.
-        file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(|source| Error::read(path, source))?;
-        if bytes.len() as u64 > MAX_FILE_SIZE {
-            return Err(Error::unsupported_model(
-                path.display().to_string(),
-                "a model file larger than 2 GiB",
-            ));
-        }
-        import::graph(bytes.into())
+        Self::from_onnx_file_within(path, &Limits::default())
+    }
+
+    /// As [`from_onnx_file`](Self::from_onnx_file), with other limits than the default.
+    pub fn from_onnx_file_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
+        import::graph(read_limited(path, MAX_FILE_SIZE.min(limits.max_bytes))?.into(), limits)
     }
 
     /// Writes a serialized ONNX model, its nodes in execution order and its constants by name, so that equal

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::proto::{EXTERNAL, TensorProto, element_type as code};
-use crate::{DataType, Error, Tensor, TensorData, element_count};
+use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
 
 /// More dimensions than any real tensor has; keeps hostile shapes out of messages and loops.
 const MAX_RANK: usize = 64;
@@ -14,7 +14,7 @@ impl Tensor {
     pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let proto = TensorProto::decode(Bytes::copy_from_slice(bytes))
             .map_err(|error| Error::NotAModel { format: "an ONNX tensor", reason: error.to_string() })?;
-        let what = format!("tensor {:?}", proto.name);
+        let what = format!("tensor {}", quoted(&proto.name));
         from_proto(proto, &what)
     }
 
@@ -108,7 +108,7 @@ pub(super) fn from_proto(proto: TensorProto, what: &str) -> Result<Tensor, Error
         let file = file.map_or("another file", |entry| entry.value.as_str());
         return Err(Error::unsupported_model(
             what,
-            format!("its elements are in {file:?}: save the model with its weights in one file"),
+            format!("its elements are in {}: save the model with its weights in one file", quoted(file)),
         ));
     }
     let data_type = data_type(proto.data_type, what)?;

@@ -10,7 +10,7 @@ use crate::exec::float::{self, Binary};
 pub(crate) static OP: Operator = Operator {
     examples: binary::EXAMPLES,
     eight_bit: EightBit::Compute(qlinear::compute(2, |node, operands, to| {
-        Ok(qlinear::operands(node, operands, to).map(|mut inputs| {
+        Ok(qlinear::operands(node, operands, to, |scales| scales).map(|mut inputs| {
             inputs.extend(qlinear::output(to));
             qlinear::node(&qlinear_add::OP, inputs, node)
         }))

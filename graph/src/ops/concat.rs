@@ -21,7 +21,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Bytes(&[2, 3]), Input::Bytes(&[2, 4])], &[("axis", Value::Int(-1))]),
     ],
     eight_bit: EightBit::Compute(qlinear::compute(usize::MAX, |node, operands, to| {
-        Ok(qlinear::operands(node, operands, to).map(|parts| {
+        Ok(qlinear::operands(node, operands, to, |scales| scales).map(|parts| {
             let inputs = qlinear::output(to).into_iter().chain(parts).collect();
             qlinear::node(&qlinear_concat::OP, inputs, node)
         }))
@@ -50,7 +50,11 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let axis = axis(args.node(), inputs[0].rank())?;
         let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape()).collect();
         let shape = joined(args.node(), &shapes, axis)?;
-        let mut result: Vec<T> = Vec::with_capacity(args.count(&shape)?);
+        let count = args.count(&shape)?;
+        if count == 0 {
+            return Ok(vec![Tensor::new(shape, T::wrap(Vec::new()))?]);
+        }
+        let mut result: Vec<T> = Vec::with_capacity(count);
         let runs = args.count(&shape[..axis])?;
         for run in 0..runs {
             for input in &inputs {

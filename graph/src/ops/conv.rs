@@ -5,6 +5,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::qlinear_conv;
 use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
 use super::shared::convolution::{self, Geometry, check_bias};
 use super::shared::inputs::Inputs;
 use super::shared::operands::Operands;
@@ -54,17 +55,27 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(shape, y)?])
 }
 
-fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
     let (Some(x), Some(w)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
         return Ok(None);
     };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
-    if !x.per_tensor() || !w.eight_bits() || !by_channel || operands.constant(&w.value).is_none() {
+    let Some(&[channels, ..]) = operands.constant(&w.value).map(Tensor::shape) else { return Ok(None) };
+    if !x.per_tensor()
+        || !w.eight_bits()
+        || !by_channel
+        || !qlinear::multipliers_exist(w.scales.iter().map(|scale| x.scales[0] * scale / to.scales[0]))
+    {
         return Ok(None);
     }
-    let Some(bias) = weights::bias_in_steps(operands, node.input(2), &x, &w) else { return Ok(None) };
-    let inputs = [x, w].iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
+    // Of a convolution the standard knows only one bias for each channel.
+    if node.input(2).is_some_and(|name| operands.shape_of(name).is_none_or(|shape| *shape != [channels])) {
+        return Ok(None);
+    }
+    let sums = Sums { step: x.scales[0], scales: &w.scales, factor: 1.0, channels, to };
+    let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
+    let inputs = [&x, &w].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
     Ok(Some(qlinear::node(&qlinear_conv::OP, inputs, node)))
 }

@@ -33,6 +33,10 @@ pub(crate) type WeightAxis = fn(&Node) -> Result<usize, Error>;
 /// are not constant single floats, the lower one first.
 pub(crate) type Bounds = for<'t> fn(&Node, &dyn Fn(&str) -> Option<&'t Tensor>) -> Option<(f32, f32)>;
 
+/// Makes of a node one on bytes, which writes the bytes given: its operator, inputs and attributes. `None` if it has no such
+/// form.
+pub(crate) type OnBytes = fn(&Node, &mut Operands, &QuantizedValue) -> Result<Option<Node>, Error>;
+
 /// See [`EightBit::Compute`].
 #[derive(Clone, Copy)]
 pub(crate) struct Compute {
@@ -41,8 +45,7 @@ pub(crate) struct Compute {
     /// For operators whose input 1 is weights.
     pub(crate) weight_axis: Option<WeightAxis>,
     pub(crate) why_float: WhyFloat,
-    /// The node on bytes, writing the bytes `to`: operator, inputs and attributes. `None` if it has no such form.
-    pub(crate) on_bytes: fn(&Node, &Operands, &QuantizedValue) -> Result<Option<Node>, Error>,
+    pub(crate) on_bytes: OnBytes,
 }
 
 /// See [`EightBit::Move`].

@@ -40,7 +40,11 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             })
             .collect::<Result<_, _>>()?;
         let shape = [&dims[..axis], indices.shape(), &dims[axis + 1..]].concat();
-        let mut result = Vec::with_capacity(args.count(&shape)?);
+        let count = args.count(&shape)?;
+        if count == 0 {
+            return Ok(vec![Tensor::new(shape, T::wrap(Vec::new()))?]);
+        }
+        let mut result = Vec::with_capacity(count);
         let run = args.count(&dims[axis + 1..])?;
         for outer in 0..args.count(&dims[..axis])? {
             for &at in &at {

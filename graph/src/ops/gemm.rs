@@ -5,6 +5,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::qgemm;
 use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
 use super::shared::indexing::{Offsets, broadcast, broadcast_strides};
 use super::shared::inputs::Inputs;
 use super::shared::operands::Operands;
@@ -97,7 +98,7 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     weights::why_float(node, values, weight_axis(node)?, true)
 }
 
-fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
     let (Some(a), Some(b)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
@@ -105,17 +106,20 @@ fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Opt
     };
     let columns = i64::from(!node.flag("transB", false)?);
     let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;
-    let plain = node.float("alpha", 1.0)? == 1.0 && node.float("beta", 1.0)? == 1.0;
+    let step = node.float("alpha", 1.0)? * a.scales[0];
     if !a.per_tensor()
         || !b.eight_bits()
         || !by_column
-        || !plain
-        || operands.constant(&b.value).is_none()
+        || step < f32::MIN_POSITIVE
+        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
     {
         return Ok(None);
     }
-    let Some(bias) = weights::bias_in_steps(operands, node.input(2), &a, &b) else { return Ok(None) };
-    let mut inputs: Vec<String> = [a, b].iter().flat_map(qlinear::operand).collect();
+    let Some(shape) = operands.constant(&b.value).map(Tensor::shape) else { return Ok(None) };
+    let Some(&channels) = shape.get(columns as usize) else { return Ok(None) };
+    let sums = Sums { step, scales: &b.scales, factor: node.float("beta", 1.0)?, channels, to };
+    let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
+    let mut inputs: Vec<String> = [&a, &b].into_iter().flat_map(qlinear::operand).collect();
     inputs.push(bias.unwrap_or_default());
     inputs.extend(qlinear::output(to));
     let mut fused = qlinear::node(&qgemm::OP, inputs, node);

@@ -44,7 +44,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(product.shape, result)?])
 }
 
-fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
     let (Some(a), Some(b)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
@@ -52,7 +52,11 @@ fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Opt
     };
     let rank = operands.constant(&b.value).map(Tensor::rank);
     let by_column = b.scales.len() == 1 || (rank == Some(2) && matches!(b.axis, 1 | -1));
-    if !a.per_tensor() || !b.eight_bits() || !by_column {
+    if !a.per_tensor()
+        || !b.eight_bits()
+        || !by_column
+        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| a.scales[0] * scale / to.scales[0]))
+    {
         return Ok(None);
     }
     let inputs = [a, b].iter().flat_map(qlinear::operand).chain(qlinear::output(to)).collect();

@@ -32,6 +32,9 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![output, indices])
 }
 
+/// ONNX does not say what becomes of NaN. Here it is never the greatest, wherever in the window it stands: a window of
+/// nothing but NaN gives what a window in the padding gives, the least number (−∞ for floats), and its first element's
+/// place. `GlobalMaxPool` does the same.
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn pooled<T: Element + PartialOrd>(
         args: &Arguments<'_>,
@@ -47,14 +50,12 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         for first in (0..planes).map(|index| index * plane) {
             for_each_index(&window.sizes.output, |index| {
                 window.taps(index, &mut taps);
-                let mut best: Option<(T, usize)> = None;
-                for &(_, at) in &taps {
-                    let value = x[first + at];
-                    if best.is_none_or(|(best, _)| value > best) {
-                        best = Some((value, at));
+                let (mut value, mut at) = (lowest, taps.first().map_or(0, |&(_, at)| at));
+                for &(_, tap) in &taps {
+                    if x[first + tap] > value {
+                        (value, at) = (x[first + tap], tap);
                     }
                 }
-                let (value, at) = best.unwrap_or((lowest, 0));
                 let at = if column_major { column_major_offset(at, &window.input) } else { at };
                 greatest.push(value);
                 places.push((first + at) as i64);

@@ -5,6 +5,17 @@
 //! out (NCHW). Float sums run in `f64` and are rounded once, so that the result does not depend on an order of addition; the
 //! numerics of the integer operators are those of the crate `eightbit`, bit for bit.
 //!
+//! Where the standard leaves room, or runtimes differ, the executor and this agree:
+//!
+//! * `MaxPool`, `GlobalMaxPool`: NaN is never the greatest; a window of nothing but NaN gives −∞.
+//! * `Pad`: negative amounts remove elements first, then the other end repeats what is left; a constant value is ignored
+//!   in modes that copy.
+//! * `QLinearAdd`, `QLinearMul` of `com.microsoft`: the numbers of ONNX Runtime, by the formulas of [`eightbit::elementwise`],
+//!   not those of the float operators between `DequantizeLinear` and `QuantizeLinear`.
+//! * `QGemm` of `com.microsoft`: C is broadcast by its shape, and its steps are `alpha · a_scale · b_scale`, as the operator's
+//!   text says. Files of onnxruntime.quantization, which leaves `alpha` out of them, are read by the text, too, as ONNX Runtime
+//!   reads them.
+//!
 //! Source of every formula: the operator's page in ONNX's operator reference, <https://onnx.ai/onnx/operators/>.
 
 mod documentation;
@@ -146,6 +157,12 @@ pub fn find(domain: &str, name: &str) -> Option<&'static Operator> {
 pub fn evaluate(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Error> {
     let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
     (operator.evaluate)(&Arguments::new(node, inputs)).map_err(|error| error.in_node(node))
+}
+
+/// Whether the inputs of a node are all known, or it looks at nothing but their types.
+pub(crate) fn is_known(inputs: &Inputs<'_>) -> bool {
+    let operator = inputs.node.operator();
+    operator.is_some_and(|operator| operator.from_types.is_some()) || inputs.known().is_some()
 }
 
 /// The outputs of a node whose inputs are all known, or that looks at nothing but their types; `None` for all others.

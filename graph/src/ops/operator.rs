@@ -7,7 +7,7 @@ use super::example::Example;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::{Constants, Upgrade};
-use crate::exec::builder::{Builder, Gaps};
+use crate::exec::builder::{Builder, Places};
 use crate::{DataType, Error, Node, Tensor, TensorType};
 
 /// An operator: its names, what it means, how it is quantized and how it is run.
@@ -42,9 +42,8 @@ pub struct Operator {
     pub(crate) output_type: fn(&Node, &[Option<DataType>]) -> Option<DataType>,
     /// The outputs of an operator that looks at nothing but the types of its inputs.
     pub(crate) from_types: Option<FromTypes>,
-    /// Where in the output the value called by the name is kept as it is, for the step that makes the value to write it
-    /// there.
-    pub(crate) place: Option<Place>,
+    /// Where in the output the inputs are kept as they are, for the steps that make them to write them there.
+    pub(crate) places: Option<FindPlaces>,
 }
 
 /// See [`Operator::infer`].
@@ -56,8 +55,8 @@ pub(crate) type Evaluate = fn(&Arguments<'_>) -> Result<Vec<Tensor>, Error>;
 /// See [`Operator::from_types`].
 pub(crate) type FromTypes = fn(&Inputs<'_>) -> Result<Vec<Tensor>, Error>;
 
-/// See [`Operator::place`]: the output's name, and the value's columns in it.
-pub(crate) type Place = for<'g> fn(&Builder<'g>, &'g Node, &str) -> Result<Option<(&'g str, Gaps)>, Error>;
+/// See [`Operator::places`].
+pub(crate) type FindPlaces = for<'g> fn(&Builder<'g>, &'g Node) -> Result<Places<'g>, Error>;
 
 impl Operator {
     /// An operator of ONNX's own domain that stays float in eight-bit graphs, runs by its plain meaning, and has meant the
@@ -82,7 +81,7 @@ impl Operator {
             elementwise: false,
             output_type: |_, inputs| inputs.first().copied().flatten(),
             from_types: None,
-            place: None,
+            places: None,
         }
     }
 

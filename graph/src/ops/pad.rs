@@ -1,4 +1,6 @@
-//! `Pad`: elements are added before and after each axis (or each of `axes`), or removed where the amount is negative.
+//! `Pad`: elements are added before and after each axis (or each of `axes`), or removed where the amount is negative. What is
+//! removed is removed first: it does not come back where the other end repeats elements (as ONNX Runtime has it; ONNX does
+//! not say).
 
 use super::eight_bit::{EightBit, Move};
 use super::example::{Example, Input, Value};
@@ -12,7 +14,7 @@ use super::shared::operands::Operands;
 use super::shared::quantized_value::QuantizedValue;
 use super::shared::upgrade::Constants;
 use super::shared::values::Values;
-use crate::{Element, Error, Node, Tensor, TensorType};
+use crate::{Element, Error, Node, Tensor, TensorType, quoted};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -34,9 +36,10 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(x.data_type, amounts.shape)])
 }
 
-/// What is added before each axis, and the shape of the result.
+/// What is added before each axis, what is left of it (the first element and their number), and the shape of the result.
 struct Amounts {
     before: Vec<i64>,
+    kept: Vec<(i64, i64)>,
     shape: Vec<usize>,
 }
 
@@ -53,18 +56,23 @@ impl Amounts {
         if pads.len() != 2 * axes.len() {
             return Err(Error::node(node, format!("{} amounts for {} axes", pads.len(), axes.len())));
         }
-        let (mut before, mut shape) = (vec![0; rank], from.to_vec());
+        let (mut before, mut shape) = (vec![0i64; rank], from.to_vec());
+        let mut kept: Vec<(i64, i64)> = from.iter().map(|&size| (0, size as i64)).collect();
         for (index, &axis) in axes.iter().enumerate() {
+            let after = pads[index + axes.len()];
             before[axis] = pads[index];
             let padded = pads[index]
-                .checked_add(pads[index + axes.len()])
+                .checked_add(after)
                 .and_then(|amount| isize::try_from(amount).ok())
                 .and_then(|amount| shape[axis].checked_add_signed(amount));
             shape[axis] = padded.ok_or_else(|| {
                 Error::node(node, format!("amounts {pads:?} for a tensor of shape {from:?}"))
             })?;
+            let (first, end) =
+                (before[axis].saturating_neg().max(0), (from[axis] as i64).saturating_add(after.min(0)));
+            kept[axis] = (first, end.saturating_sub(first).max(0));
         }
-        Ok(Self { before, shape })
+        Ok(Self { before, kept, shape })
     }
 }
 
@@ -72,19 +80,29 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn padded<T: Element>(args: &Arguments<'_>, x: &[T]) -> Result<Vec<Tensor>, Error> {
         let dims = args.tensor(0)?.shape();
         let mode = args.node().string("mode", "constant")?;
-        let fill = args.optional_scalar::<T>(2)?.unwrap_or_default();
+        let fill = if mode == "constant" { args.optional_scalar::<T>(2)? } else { None };
+        let fill = fill.unwrap_or_default();
         let axes = args.optional(3).map(Tensor::as_i64).transpose()?;
-        let Amounts { before, shape } = Amounts::new(args.node(), dims, args.values::<i64>(1)?, axes)?;
+        let amounts = Amounts::new(args.node(), dims, args.values::<i64>(1)?, axes)?;
+        let Amounts { before, kept, shape } = amounts;
         let count = args.count(&shape)?;
+        if count == 0 {
+            return Ok(vec![Tensor::new(shape, T::wrap(Vec::new()))?]);
+        }
         // Where each coordinate of the output comes from, axis by axis; `None` is the fill value.
         let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(dims.len());
         for axis in 0..dims.len() {
-            if dims[axis] == 0 && shape[axis] > 0 && mode != "constant" {
-                return Err(args.error(format!("mode {mode:?} has nothing to repeat along axis {axis}")));
+            let (first, size) = kept[axis];
+            if size == 0 && shape[axis] > 0 && mode != "constant" {
+                let reason = format!("mode {} has nothing to repeat along axis {axis}", quoted(mode));
+                return Err(args.error(reason));
             }
-            let source = |at: usize| source(mode, at as i64 - before[axis], dims[axis] as i64);
+            let source = |at: usize| {
+                let inside = source(mode, at as i64 - before[axis].max(0), size)?;
+                Ok(inside.map(|inside| inside + first as usize))
+            };
             let along: Result<Vec<_>, ()> = (0..shape[axis]).map(source).collect();
-            sources.push(along.map_err(|()| args.unsupported(format!("mode {mode:?}")))?);
+            sources.push(along.map_err(|()| args.unsupported(format!("mode {}", quoted(mode))))?);
         }
         let strides = strides(dims);
         let mut result = Vec::with_capacity(count);
@@ -132,6 +150,10 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 /// Makes the value that is filled in a byte.
 fn on_bytes(node: &mut Node, bytes: &QuantizedValue, operands: &mut Operands) -> Result<bool, Error> {
     if node.string("mode", "constant")? != "constant" {
+        // Nothing is filled: the value is ignored, and must not stay behind as a float beside bytes.
+        if let Some(fill) = node.inputs.get_mut(2) {
+            fill.clear();
+        }
         return Ok(true);
     }
     let fill = match node.input(2) {
@@ -161,10 +183,16 @@ fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Resul
         return Err(Error::attribute(&node, "pads", "is missing"));
     };
     let value = node.float("value", 0.0)?;
-    for (what, tensor) in [("pads", Tensor::vector(pads)), ("value", Tensor::scalar(value))] {
+    let mut inputs = vec![("pads", Tensor::vector(pads))];
+    // Other modes copy what is there, and ignore the value.
+    if node.string("mode", "constant")? == "constant" {
+        inputs.push(("value", Tensor::scalar(value)));
+    }
+    for (what, tensor) in inputs {
         let name = constants.add(&node, what, tensor);
-        node.attributes.remove(what);
         node.inputs.push(name);
     }
+    node.attributes.remove("pads");
+    node.attributes.remove("value");
     Ok(vec![node])
 }

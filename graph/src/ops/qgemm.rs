@@ -4,13 +4,14 @@
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::gemm;
+use super::mul;
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::domains::MICROSOFT;
 use super::shared::inputs::Inputs;
-use super::shared::{product, qlinear, scales};
+use super::shared::{product, qlinear};
 use crate::exec::integer;
-use crate::{DataType, Error, Node, Tensor, TensorType};
+use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     domains: &[MICROSOFT],
@@ -40,17 +41,24 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(data_type, [m, n])])
 }
 
+/// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's own text gives C the scale
+/// `alpha · a_scale · b_scale` (it has no `beta`). onnxruntime.quantization writes C in steps of `a_scale · b_scale`, whatever
+/// `alpha` is; such files are read by the text, too, as ONNX Runtime reads them.
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let columns = i64::from(!args.node().flag("transB", false)?);
-    let (a, b) = (qlinear::real(args, 0, 1)?, qlinear::real(args, 3, columns)?);
+    let transposed = args.node().flag("transB", false)?;
+    let (a, b) = (qlinear::real(args, 0, 1)?, qlinear::real(args, 3, i64::from(!transposed))?);
     let bias = match args.optional(6) {
         None => None,
         Some(bias) => {
-            let a_scale: f32 = args.tensor(1)?.to_scalar()?;
-            let scales: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| scale * a_scale).collect();
-            let scales = if scales.len() == 1 { Tensor::scalar(scales[0]) } else { Tensor::vector(scales) };
-            let node = Node::new("bias", "DequantizeLinear", &["x", "s"], &["y"]).with("axis", 0);
-            Some(scales::dequantize(&Arguments::new(&node, &[Some(bias), Some(&scales)]))?)
+            let step = args.node().float("alpha", 1.0)? * args.tensor(1)?.to_scalar::<f32>()?;
+            let steps: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| step * scale).collect();
+            let columns = b.shape().get(usize::from(!transposed)).copied().unwrap_or(0);
+            let columns = if steps.len() == 1 { vec![1] } else { vec![1, columns] };
+            // By their shape: C may be one for all, for each column, for each row, or for each element.
+            let float =
+                Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
+            let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];
+            Some(qlinear::float(args, &mul::OP, &inputs)?)
         }
     };
     let y = qlinear::float(args, &gemm::OP, &[Some(&a), Some(&b), bias.as_ref()])?;

@@ -29,7 +29,7 @@ pub(crate) static OP: Operator = Operator {
     )],
     eight_bit: EightBit::Bytes,
     lower: integer::concat::concat,
-    place: Some(integer::concat::place),
+    places: Some(integer::concat::places),
     output_type: |_, inputs| inputs.get(1).copied().flatten(),
     ..Operator::new("QLinearConcat", "Concat on bytes", infer, evaluate)
 };

@@ -64,7 +64,7 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 }
 
 /// As an operator that has axes, too: the tensor may turn out to be no image.
-fn on_bytes(node: &Node, operands: &Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
     let Some(axes) = axes(node, |name| operands.constant(name))?.filter(|axes| over_pixels(axes)) else {
         return Ok(None);
     };

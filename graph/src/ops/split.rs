@@ -47,7 +47,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         for size in sizes(args.node(), from[axis], wanted)? {
             let mut shape = from.to_vec();
             shape[axis] = size;
-            let mut part = Vec::with_capacity(args.count(&shape)?);
+            let count = args.count(&shape)?;
+            let mut part = Vec::with_capacity(count);
             for run in x.chunks_exact((from[axis] * inner).max(1)) {
                 part.extend_from_slice(&run[first * inner..][..size * inner]);
             }

@@ -17,6 +17,7 @@ pub use fold_constants::fold_constants;
 pub use fuse_quantized::fuse_quantized;
 pub use quantize_nodes::quantize_nodes;
 pub use quantize_weights::quantize_weights;
+pub(crate) use quantize_weights::quantize_weights_and_warn;
 pub use remove_nodes::remove_nodes;
 pub use sort_by_execution_order::sort_by_execution_order;
 pub use strip_unused_nodes::strip_unused_nodes;

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{conv, gemm};
-use crate::quantize::{Plan, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};
-use crate::{DataType, Error, Graph, Names, Node, Tensor};
+use crate::quantize::{
+    Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias, quantize_within,
+};
+use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
 /// Replaces the weights and biases of the nodes that `plan` quantizes by integers, each read through a
 /// `DequantizeLinear`.
@@ -22,10 +24,21 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor};
 /// # Errors
 ///
 /// Weights or biases that are not finite, with the names of the node and the tensor.
-pub fn quantize_weights(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+pub fn quantize_weights(graph: Graph, plan: &Plan) -> Result<Graph, Error> {
+    quantize_weights_and_warn(graph, plan).map(|(graph, _)| graph)
+}
+
+/// As [`quantize_weights`]; also tells which weights and biases have no sensible eight-bit form.
+pub(crate) fn quantize_weights_and_warn(
+    mut graph: Graph,
+    plan: &Plan,
+) -> Result<(Graph, Vec<Warning>), Error> {
     let names = Names::of(&graph);
     let nodes = std::mem::take(&mut graph.nodes);
-    let mut writer = Writer { graph, names, shared: HashMap::new() };
+    let fused = nodes.iter().filter(|node| plan.roles().node(&node.name) == Some(&Role::Fused));
+    let fused = fused.filter_map(|node| Some((node.input(0)?.to_owned(), node.output(0)?.to_owned())));
+    let fused = fused.collect();
+    let mut writer = Writer { graph, names, shared: HashMap::new(), fused, warnings: Vec::new() };
     for mut node in nodes {
         if plan.roles().is_quantized(&node.name)
             && let Some(axis) = weight_axis(&node)?
@@ -34,7 +47,7 @@ pub fn quantize_weights(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
         }
         writer.graph.nodes.push(node);
     }
-    Ok(writer.graph)
+    Ok((writer.graph, writer.warnings))
 }
 
 /// A value that stands for quantized weights.
@@ -48,6 +61,9 @@ struct Writer {
     names: Names,
     /// By the name of the float weights, the axis of the channels, and the factor (its bits) on them.
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
+    /// From what an activation reads that runs inside another node to what it writes.
+    fused: HashMap<String, String>,
+    warnings: Vec<Warning>,
 }
 
 impl Writer {
@@ -56,7 +72,9 @@ impl Writer {
         let input = node.required_input(0)?;
         let input_scale = plan
             .parameters(input)
-            .ok_or_else(|| Error::node(node, format!("the plan has no scale for its input {input:?}")))?
+            .ok_or_else(|| {
+                Error::node(node, format!("the plan has no scale for its input {}", quoted(input)))
+            })?
             .scale;
         let weights_name = node.required_input(1)?.to_owned();
         let (alpha, beta) = if node.is(&gemm::OP) {
@@ -80,8 +98,13 @@ impl Writer {
         let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
         let range = if depthwise { WeightRange::Full } else { plan.weights() };
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
-        let quantized = quantize_per_channel(&weights, axis, for_bias, range)
+        let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
+        let quantized = quantize_within(&weights, axis, for_bias, range, limits)
             .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
+        if let Some((largest, cut)) = quantized.lost(&weights, axis)? {
+            let (node, value) = (node.name.clone(), weights_name.clone());
+            self.warnings.push(Warning::Scale { node, value, largest, cut });
+        }
 
         let key = (weights_name, axis, alpha.to_bits());
         let same =
@@ -96,14 +119,29 @@ impl Writer {
                 value
             }
         };
-        if let (Some(name), Some(bias)) = (bias_name, bias) {
-            let bias = quantize_bias(&bias, input_scale, &quantized.scales)
+        if let (Some(name), Some(floats)) = (bias_name, bias) {
+            let bias = quantize_bias(&floats, input_scale, &quantized.scales)
                 .map_err(|error| of_tensor(node, "bias", &name, error))?;
+            if let Some(largest) = bias.lost(&floats) {
+                let (node, value) = (node.name.clone(), name.clone());
+                self.warnings.push(Warning::Scale { node, value, largest, cut: true });
+            }
             node.inputs[2] = self.dequantized(&name, 0, Tensor::vector(bias.values), bias.scales);
         }
         node.attributes.remove("alpha");
         node.attributes.remove("beta");
         Ok(())
+    }
+
+    /// The scale of what `node` becomes after the activations that run inside it.
+    fn output_scale(&self, node: &Node, plan: &Plan) -> Option<f32> {
+        let mut value = node.output(0)?;
+        loop {
+            if let Some(affine) = plan.parameters(value) {
+                return Some(affine.scale);
+            }
+            value = self.fused.get(value)?;
+        }
     }
 
     /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; gives the
@@ -128,7 +166,7 @@ impl Writer {
 }
 
 fn constant<'a>(node: &Node, graph: &'a Graph, name: &str) -> Result<&'a Tensor, Error> {
-    graph.constants.get(name).ok_or_else(|| Error::node(node, format!("{name:?} is not constant")))
+    graph.constants.get(name).ok_or_else(|| Error::node(node, format!("{} is not constant", quoted(name))))
 }
 
 fn scaled(tensor: &Tensor, factor: f32) -> Result<Cow<'_, Tensor>, Error> {
@@ -150,7 +188,7 @@ fn one_per_channel(bias: &Tensor, channels: usize, factor: f32) -> Result<Vec<f3
 
 /// `error` about a tensor, with the names of the node and the tensor.
 fn of_tensor(node: &Node, what: &str, name: &str, error: Error) -> Error {
-    Error::node(node, format!("{what} {name:?}: {error}"))
+    Error::node(node, format!("{what} {}: {error}", quoted(name)))
 }
 
 #[cfg(test)]

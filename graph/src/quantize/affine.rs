@@ -33,15 +33,18 @@ impl Range {
     }
 }
 
-/// The smallest scale that is given out. A range narrower than 255 of these steps is as good as zero.
+/// The smallest scale that an activation gets. A range that needs a smaller one gets this one, and the report warns
+/// ([`Warning::Scale`](super::Warning::Scale)).
 ///
-/// With this and [`MAX_SCALE`], `input · weight / output`, the multiplier of a requantization, is an ordinary `f32`
-/// whatever the three scales are: neither infinite nor one of the subnormal numbers that some hardware flushes to
-/// zero.
-pub const MIN_SCALE: f32 = f32::from_bits((127 - 40) << 23);
+/// The scales of weights are kept between limits that depend on those of the activations before and after them
+/// ([`quantize_per_channel`](super::quantize_per_channel)), so that the scale of a bias and the multiplier of a
+/// requantization, `input · weight` and `input · weight / output`, are ordinary `f32`: neither infinite nor among the
+/// subnormal numbers that some hardware flushes to zero.
+pub const MIN_SCALE: f32 = f32::from_bits((127 - 100) << 23);
 
-/// The largest scale that is given out.
-pub const MAX_SCALE: f32 = f32::from_bits((127 + 40) << 23);
+/// The largest scale that an activation gets. A range that needs a larger one gets this one: its ends saturate, and the
+/// report warns.
+pub const MAX_SCALE: f32 = f32::from_bits((127 + 100) << 23);
 
 /// Scale and zero point of a tensor of unsigned bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,9 +59,8 @@ impl Affine {
     /// The parameters that spread 256 values evenly over `range`, which is widened to hold zero: padding and
     /// activations need a byte that is exactly zero (Jacob et al. 2018, section 2.1).
     ///
-    /// `scale = (max − min) / 255`, `zero_point = rne(−min / scale)`. A range of zeros only, or one too narrow for
-    /// a scale of [`MIN_SCALE`], gets the scale 1 (all of it is the zero point). A range too wide is cut to
-    /// [`MAX_SCALE`].
+    /// `scale = (max − min) / 255`, between [`MIN_SCALE`] and [`MAX_SCALE`]; `zero_point = rne(−min / scale)`. A range of
+    /// zeros only gets the scale 1 (all of it is the zero point).
     ///
     /// ```
     /// # use eightbit_graph::quantize::{Affine, Range};
@@ -69,7 +71,7 @@ impl Affine {
         // In f64: the difference of two f32 may exceed every f32.
         let (min, max) = (f64::from(range.min.min(0.0)), f64::from(range.max.max(0.0)));
         let step = (max - min) / 255.0;
-        let step = if step < f64::from(MIN_SCALE) { 1.0 } else { step.min(f64::from(MAX_SCALE)) };
+        let step = if step == 0.0 { 1.0 } else { step.clamp(f64::from(MIN_SCALE), f64::from(MAX_SCALE)) };
         let zero_point = (-min / step).round_ties_even().clamp(0.0, 255.0) as u8;
         Self { scale: step as f32, zero_point }
     }
@@ -123,15 +125,13 @@ mod tests {
     #[test]
     fn degenerate_ranges_are_harmless() {
         assert_eq!(covering(0.0, 0.0), Affine { scale: 1.0, zero_point: 0 });
-        assert_eq!(covering(-f32::MIN_POSITIVE, f32::MIN_POSITIVE).scale, 1.0);
+        assert_eq!(covering(-f32::MIN_POSITIVE, f32::MIN_POSITIVE).scale, MIN_SCALE);
         let constant = covering(3.0, 3.0);
         assert_eq!((constant.quantize(3.0), constant.dequantize(255)), (255, 3.0));
         let widest = covering(f32::MIN, f32::MAX);
         assert_eq!(widest.scale, MAX_SCALE);
         assert_eq!((widest.quantize(f32::INFINITY), widest.quantize(f32::NEG_INFINITY)), (255, 0));
         assert_eq!(widest.quantize(f32::NAN), widest.zero_point);
-        assert!((MIN_SCALE * MIN_SCALE / MAX_SCALE).is_normal());
-        assert!((MAX_SCALE * MAX_SCALE / MIN_SCALE).is_finite());
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::runner::Runner;
+use super::warnings::is_flat;
 use super::{Histogram, Range, Roles};
-use crate::{Error, Graph, Tensor};
+use crate::{Error, Graph, Limits, Tensor};
 
 /// How a range is chosen from the values observed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +61,8 @@ pub struct Calibrator {
     runner: Runner,
     observed: Vec<Observed>,
     inputs: usize,
+    /// For each input of the graph, how many examples were flat.
+    flat: Vec<(String, usize)>,
 }
 
 #[derive(Debug)]
@@ -77,15 +80,21 @@ impl Calibrator {
     ///
     /// What [`Roles::new`] finds, and what keeps the graph from running.
     pub fn new(graph: &Graph) -> Result<Self, Error> {
+        Self::within(graph, &Limits::default())
+    }
+
+    /// As [`new`](Self::new), with other limits than the default.
+    pub fn within(graph: &Graph, limits: &Limits) -> Result<Self, Error> {
         let roles = Roles::new(graph)?;
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
-        let runner = Runner::new(graph, &names)?;
+        let runner = Runner::new(graph, &names, limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(&value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }
         };
-        Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0 })
+        let flat = graph.inputs.iter().map(|input| (input.name.clone(), 0)).collect();
+        Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0, flat })
     }
 
     /// Runs the graph on one example, a tensor for each input of the graph by name, and counts what it computes.
@@ -99,6 +108,9 @@ impl Calibrator {
             if let Ok(values) = input.as_f32() {
                 Range::of(name, values)?;
             }
+            if let Some((_, flat)) = self.flat.iter_mut().find(|(input, _)| input == name) {
+                *flat += usize::from(is_flat(input));
+            }
         }
         let values = self.runner.run(inputs)?;
         for (observed, value) in self.observed.iter_mut().zip(&values) {
@@ -107,6 +119,20 @@ impl Calibrator {
         }
         self.inputs += 1;
         Ok(())
+    }
+
+    /// Each input of the graph, and how many of the examples were flat there.
+    pub(super) fn flat_inputs(&self) -> &[(String, usize)] {
+        &self.flat
+    }
+
+    /// The least and greatest value of each activation.
+    pub(super) fn extremes(&self) -> Vec<(String, Range)> {
+        let range = |observed: &Observed| {
+            let (min, max) = observed.histogram.extremes()?;
+            Some((observed.value.clone(), Range { min, max }))
+        };
+        self.observed.iter().filter_map(range).collect()
     }
 
     /// How many examples were observed.

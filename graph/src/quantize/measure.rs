@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::runner::Runner;
 use super::{Plan, Role};
 use crate::ops::{dequantize_linear, quantize_linear};
-use crate::{Error, Graph, Names, Node, Tensor};
+use crate::{Error, Graph, Limits, Names, Node, Tensor};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
 /// `10 · log10(Σ float² / Σ (float − eight-bit)²)`, infinite where there is no difference.
@@ -65,7 +65,7 @@ struct Layer {
 
 impl Meter {
     /// Compares `float` with `eight_bit`, which the passes made of it after `plan`.
-    pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan) -> Result<Self, Error> {
+    pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan, limits: &Limits) -> Result<Self, Error> {
         let mut layers = Vec::new();
         // The nodes whose outputs are float inside, on the way to an activation.
         let mut heads: HashMap<&str, &Node> = HashMap::new();
@@ -94,7 +94,9 @@ impl Meter {
         let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
         let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
         let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
-        Ok(Self { layers, alone: Runner::new(&beside, &both)?, together: Runner::new(eight_bit, &values)? })
+        let (alone, together) =
+            (Runner::new(&beside, &both, limits)?, Runner::new(eight_bit, &values, limits)?);
+        Ok(Self { layers, alone, together })
     }
 
     /// Compares on one example.

@@ -15,6 +15,7 @@ mod report;
 mod roles;
 mod runner;
 mod support;
+mod warnings;
 mod weights;
 
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
@@ -26,4 +27,6 @@ pub use plan::Plan;
 pub use report::{NodeReport, QuantizeReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
+pub use warnings::Warning;
 pub use weights::{QuantizedBias, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};
+pub(crate) use weights::{ScaleLimits, quantize_within};

@@ -1,10 +1,11 @@
 //! All of it: the passes in their order, with the calibration between them.
 
 use super::measure::Meter;
+use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
 use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
-use crate::{Error, Graph, Tensor, passes};
+use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
 /// How [`quantize`] goes about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,11 +16,18 @@ pub struct QuantizeOptions {
     pub weights: WeightRange,
     /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
     pub measured: usize,
+    /// What the graphs may take that run on the examples.
+    pub limits: Limits,
 }
 
 impl Default for QuantizeOptions {
     fn default() -> Self {
-        Self { method: CalibrationMethod::Percentile(99.99), weights: WeightRange::default(), measured: 4 }
+        Self {
+            method: CalibrationMethod::Percentile(99.99),
+            weights: WeightRange::default(),
+            measured: 4,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -69,7 +77,7 @@ pub fn quantize<E: From<Error>>(
     let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 
     progress(Progress::Pass("calibrate"));
-    let mut calibrator = Calibrator::new(&float)?;
+    let mut calibrator = Calibrator::within(&float, &options.limits)?;
     let mut kept = Vec::new();
     for example in examples {
         let example = example?;
@@ -80,11 +88,14 @@ pub fn quantize<E: From<Error>>(
         }
     }
     let calibration = calibrator.calibration(options.method)?;
-    drop(calibrator);
     let plan = Plan::new(&float, &calibration)?.with_weights(options.weights);
+    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
+    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
+    drop(calibrator);
 
     progress(Progress::Pass("quantize_weights"));
-    let eight_bit = passes::quantize_weights(float.clone(), &plan)?;
+    let (eight_bit, cut) = passes::quantize_weights_and_warn(float.clone(), &plan)?;
+    warnings.extend(cut);
     progress(Progress::Pass("quantize_nodes"));
     let eight_bit = passes::quantize_nodes(eight_bit, &plan)?;
     progress(Progress::Pass("strip_unused_nodes"));
@@ -95,13 +106,15 @@ pub fn quantize<E: From<Error>>(
     let mut report = QuantizeReport::new(graph, &float, &eight_bit, plan.roles(), calibration);
     if !kept.is_empty() {
         progress(Progress::Pass("measure"));
-        let mut meter = Meter::new(&float, &eight_bit, &plan)?;
+        let mut meter = Meter::new(&float, &eight_bit, &plan, &options.limits)?;
         for (index, example) in kept.iter().enumerate() {
             meter.observe(&named(&float, example)?)?;
             progress(Progress::Measured(index + 1));
         }
         report.layers = meter.finish();
+        warnings.extend(warnings::of_layers(&float, &report.layers)?);
     }
+    report.warnings = warnings;
     Ok((eight_bit, report))
 }
 
@@ -118,7 +131,8 @@ fn check_weights(graph: &Graph) -> Result<(), Error> {
                 return Err(Error::node(
                     node,
                     format!(
-                        "weights {name:?}: element {index} is {}: train or export the model again",
+                        "weights {}: element {index} is {}: train or export the model again",
+                        quoted(name),
                         values[index]
                     ),
                 ));

@@ -1,6 +1,6 @@
 //! What quantizing did, in numbers.
 
-use super::{Calibration, LayerError, Role, Roles};
+use super::{Calibration, LayerError, Role, Roles, Warning};
 use crate::Graph;
 
 /// What became of one node.
@@ -27,6 +27,8 @@ pub struct QuantizeReport {
     pub calibration: Calibration,
     /// The error of each eight-bit node, in execution order; empty if nothing was measured.
     pub layers: Vec<LayerError>,
+    /// Reasons to distrust the result; empty if nothing was found.
+    pub warnings: Vec<Warning>,
 }
 
 impl QuantizeReport {
@@ -47,6 +49,7 @@ impl QuantizeReport {
             bytes_after: bytes(after),
             calibration,
             layers: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 

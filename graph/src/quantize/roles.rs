@@ -8,7 +8,23 @@ use super::support::{data_inputs, kind};
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::values::Values;
 use crate::ops::{Operator, concat};
-use crate::{Error, Graph, Node};
+use crate::{Error, Graph, Node, escaped};
+
+/// What `node` writes after the activations that run inside it: its own output never becomes bytes if there are some.
+fn after_activations<'g>(
+    node: &'g Node,
+    graph: &'g Graph,
+    consumers: &HashMap<&str, Vec<usize>>,
+    roles: &[Option<Role>],
+) -> Option<&'g str> {
+    let mut output = node.output(0)?;
+    while let Some(&[reader]) = consumers.get(output).map(Vec::as_slice)
+        && roles[reader] == Some(Role::Fused)
+    {
+        output = graph.nodes[reader].output(0)?;
+    }
+    Some(output)
+}
 
 /// What becomes of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +83,7 @@ impl Roles {
             roles[index] = match &kinds[index] {
                 Err(reason) => Some(Role::Float(reason.clone())),
                 Ok(EightBit::Float | EightBit::Bytes) => {
-                    Some(Role::Float(format!("no eight-bit kernel for {}", node.op)))
+                    Some(Role::Float(format!("no eight-bit kernel for {}", escaped(node.op.as_str()))))
                 }
                 Ok(EightBit::Table) => {
                     Some(Role::Float("it runs as a table of bytes between eight-bit nodes alone".to_owned()))
@@ -143,7 +159,8 @@ impl Roles {
                 result.roots.remove(node.required_input(0)?);
             }
             if role == Role::Quantized && node.is(&concat::OP) {
-                result.join(node, graph, &consumers);
+                let written = after_activations(node, graph, &consumers, &roles);
+                result.join(node, written, graph, &consumers);
             }
             result.nodes.insert(node.name.clone(), role);
         }
@@ -198,10 +215,16 @@ impl Roles {
         Ok(())
     }
 
-    /// Gives what a `Concat` alone reads the scale and zero point of its output: the bytes are written to their place at
-    /// once, rounded once.
-    fn join(&mut self, node: &Node, graph: &Graph, consumers: &HashMap<&str, Vec<usize>>) {
-        let Some(output) = node.output(0) else { return };
+    /// Gives what a `Concat` alone reads the scale and zero point of `output`, which it writes after the activations that
+    /// run inside it: the bytes are written to their place at once, rounded once.
+    fn join(
+        &mut self,
+        node: &Node,
+        output: Option<&str>,
+        graph: &Graph,
+        consumers: &HashMap<&str, Vec<usize>>,
+    ) {
+        let Some(output) = output else { return };
         for input in &node.inputs {
             let alone =
                 !graph.is_output(input) && consumers.get(input.as_str()).is_some_and(|all| all.len() == 1);

@@ -1,6 +1,6 @@
 //! Running a graph for the values inside it.
 
-use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Tensor, ValueInfo};
+use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo};
 
 /// A graph that runs for chosen values, float ones.
 #[derive(Debug)]
@@ -10,11 +10,13 @@ pub(super) struct Runner {
 
 impl Runner {
     /// Prepares to run `graph` for `values`, each of which is there once.
-    pub(super) fn new(graph: &Graph, values: &[String]) -> Result<Self, Error> {
+    pub(super) fn new(graph: &Graph, values: &[String], limits: &Limits) -> Result<Self, Error> {
         let output =
             |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
         let graph = Graph { outputs: values.iter().map(output).collect(), ..graph.clone() };
-        Ok(Self { executor: Executor::new(&graph, &ExecutorOptions::default())? })
+        let mut options = ExecutorOptions::default();
+        options.shapes.limits = limits.clone();
+        Ok(Self { executor: Executor::new(&graph, &options)? })
     }
 
     /// The chosen values for `inputs`, in the order in which they were chosen.

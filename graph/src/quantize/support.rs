@@ -2,7 +2,7 @@
 
 use crate::ops::eight_bit::{EightBit, WhyFloat};
 use crate::ops::shared::values::Values;
-use crate::{DataType, Error, Graph, Node};
+use crate::{DataType, Error, Graph, Node, escaped, quoted};
 
 /// How `node` takes part, or why it stays float.
 pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static EightBit, String>, Error> {
@@ -10,7 +10,11 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         Ok(Err(reason))
     }
     let Some(operator) = node.operator() else {
-        return stays(format!("no eight-bit kernel for {} of domain {:?}", node.op, node.op.domain()));
+        return stays(format!(
+            "no eight-bit kernel for {} of domain {}",
+            escaped(node.op.as_str()),
+            quoted(node.op.domain())
+        ));
     };
     const ALL: WhyFloat = |_, _| Ok(None);
     let why_float = match &operator.eight_bit {
@@ -35,7 +39,7 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         match values.data_type(input) {
             Some(DataType::F32) => {}
             Some(other) => return stays(format!("it works on {other} values")),
-            None => return stays(format!("the type of {input:?} is not known")),
+            None => return stays(format!("the type of {} is not known", quoted(input))),
         }
         any |= !values.is_constant(input);
     }

@@ -1,11 +1,46 @@
 //! Weights as signed bytes, one scale per output channel, and the int32 bias that goes with them.
 
-use super::{MAX_SCALE, MIN_SCALE};
 use crate::{Error, Tensor};
 
 /// The largest bias in steps of its scale. The int32 accumulator has 2³¹; half of it is left to the products,
 /// which need less than that up to a depth of 33 154 (`2³⁰ / (255 · 127)`).
 const MAX_BIAS: f64 = (1u64 << 30) as f64;
+
+/// The largest bias that leaves room for `depth` products of a byte and a weight, each as large as it can be; where no
+/// room is left, the products may wrap by themselves, and a bias of 2²⁰ steps is as precise as any.
+fn largest_bias(depth: usize) -> f64 {
+    (f64::from(i32::MAX) - depth as f64 * (255.0 * 127.0)).clamp((1u64 << 20) as f64, MAX_BIAS)
+}
+
+/// The least and greatest scale of weights and of biases, as powers of two: numbers of a few bits in these steps are
+/// ordinary `f32`, too.
+const SCALES: (i32, i32) = (-120, 120);
+/// The least and greatest multiplier of a requantization.
+const MULTIPLIERS: (i32, i32) = (-100, 100);
+
+/// Between which scales those of a layer's weights lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ScaleLimits {
+    least: f64,
+    greatest: f64,
+}
+
+impl ScaleLimits {
+    /// The limits for a layer whose input has the scale `input` and whose output has the scale `output`, if it is bytes: the
+    /// scale of the bias, `input · weight`, and the multiplier `input · weight / output` are ordinary numbers, too. There are
+    /// such scales whatever those of activations are, as these lie between 2⁻¹⁰⁰ and 2¹⁰⁰.
+    pub(crate) fn new(input: f32, output: Option<f32>) -> Self {
+        let (input, power) = (f64::from(input), |exponent: i32| 2f64.powi(exponent));
+        let mut least = power(SCALES.0).max(power(SCALES.0) / input);
+        let mut greatest = power(SCALES.1).min(power(SCALES.1) / input);
+        if let Some(output) = output {
+            let per_multiplier = f64::from(output) / input;
+            least = least.max(power(MULTIPLIERS.0) * per_multiplier);
+            greatest = greatest.min(power(MULTIPLIERS.1) * per_multiplier);
+        }
+        Self { least, greatest }
+    }
+}
 
 /// Which bytes weights may become.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +54,7 @@ pub enum WeightRange {
     /// weight: 1 to 2, 1.25 on average in EfficientNet-Lite0.
     ///
     /// Neighbours are every two input channels of a tap, or, where their number is odd and there are several taps, all weights
-    /// that are beside each other in the order (row, column, input channel). Weights above 10¹⁴, whose scale is cut, may still
+    /// that are beside each other in the order (row, column, input channel). Weights above 10³⁸, whose scale is cut, may still
     /// be larger.
     Narrow,
 }
@@ -33,6 +68,22 @@ pub struct QuantizedWeights {
     pub scales: Vec<f32>,
 }
 
+impl QuantizedWeights {
+    /// The largest of `weights`, the floats that these bytes stand for, and `true` if some channel was cut off by more than
+    /// a tenth, `false` if nothing is left of any channel; `None` if neither is so.
+    pub(crate) fn lost(&self, weights: &Tensor, axis: usize) -> Result<Option<(f32, bool)>, Error> {
+        let (values, bytes) = (weights.as_f32()?, self.bytes.as_i8()?);
+        let run: usize = weights.shape()[axis + 1..].iter().product();
+        let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        let cut = values.chunks(run.max(1)).enumerate().any(|(index, run)| {
+            let limit = 1.1 * 127.0 * f64::from(self.scales[index % self.scales.len()]);
+            run.iter().any(|&value| f64::from(value.abs()) > limit)
+        });
+        let nothing = largest > 0.0 && bytes.iter().all(|&byte| byte == 0);
+        Ok((cut || nothing).then_some((largest, cut)))
+    }
+}
+
 /// A bias that became int32 in the units of the accumulator: `b[c] ≈ scales[c] · values[c]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedBias {
@@ -40,6 +91,15 @@ pub struct QuantizedBias {
     pub values: Vec<i32>,
     /// `input_scale · weight_scales[c]`, one product in `f32`: what an executor multiplies, too.
     pub scales: Vec<f32>,
+}
+
+impl QuantizedBias {
+    /// The largest of `bias`, the floats that these integers stand for, if it was cut off by more than a tenth.
+    pub(crate) fn lost(&self, bias: &[f32]) -> Option<f32> {
+        let limits = self.scales.iter().map(|&scale| 1.1 * MAX_BIAS * f64::from(scale));
+        let cut = bias.iter().zip(limits).any(|(&bias, limit)| f64::from(bias.abs()) > limit);
+        cut.then(|| bias.iter().fold(0.0f32, |largest, value| largest.max(value.abs())))
+    }
 }
 
 /// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`, for
@@ -51,9 +111,13 @@ pub struct QuantizedBias {
 ///
 /// `bias` gives the scale of the layer's input and the float bias that will be added to the accumulator. A channel
 /// whose weights are small beside its bias (a dead filter with an offset, common after folding a batch norm) would
-/// need a bias of more than 2³⁰ steps, which the accumulator cannot hold; its scale is enlarged to
-/// `|b| / (2³⁰ · input_scale)`, since losing bits of weights that hardly matter beats a bias that saturates. A
+/// need a bias of more than 2³⁰ steps (fewer, if more than 33 154 products are added up), which the accumulator cannot hold;
+/// its scale is enlarged to `|b| / (2³⁰ · input_scale)`, since losing bits of weights that hardly matter beats a bias that saturates. A
 /// channel of zeros takes that scale, too, so that its bias is as exact as any; without a bias its scale is 1.
+///
+/// Scales lie between 2⁻¹²⁰ and 2¹²⁰, their products with the input's scale as well: weights that need another scale become
+/// zeros or are cut off. [`quantize`](super::quantize()) also bounds the multiplier of the requantization after the layer, and
+/// warns of what was lost ([`Warning::Scale`](super::Warning::Scale)).
 ///
 /// # Errors
 ///
@@ -64,6 +128,18 @@ pub fn quantize_per_channel(
     axis: usize,
     bias: Option<(f32, &[f32])>,
     range: WeightRange,
+) -> Result<QuantizedWeights, Error> {
+    let limits = ScaleLimits::new(bias.map_or(1.0, |(input_scale, _)| input_scale), None);
+    quantize_within(weights, axis, bias, range, limits)
+}
+
+/// As [`quantize_per_channel`], with scales between other limits.
+pub(crate) fn quantize_within(
+    weights: &Tensor,
+    axis: usize,
+    bias: Option<(f32, &[f32])>,
+    range: WeightRange,
+    limits: ScaleLimits,
 ) -> Result<QuantizedWeights, Error> {
     let shape = weights.shape();
     let Some(&channels) = shape.get(axis) else {
@@ -88,15 +164,18 @@ pub fn quantize_per_channel(
             *largest = largest.max(largest_sum(values, shape, axis, channel));
         }
     }
+    let largest_bias = largest_bias(values.len() / channels.max(1));
     let scales: Vec<f32> = largest
         .iter()
         .enumerate()
         .map(|(channel, &largest)| {
             let needed = bias.map_or(0.0, |(input_scale, bias)| {
-                f64::from(bias[channel].abs()) / (MAX_BIAS * f64::from(input_scale))
+                f64::from(bias[channel].abs()) / (largest_bias * f64::from(input_scale))
             });
             let scale = (f64::from(largest) / 127.0).max(needed);
-            if scale == 0.0 { 1.0 } else { (scale as f32).clamp(MIN_SCALE, MAX_SCALE) }
+            // Zeros are zeros in any step.
+            let scale = if scale == 0.0 { 1.0 } else { scale };
+            scale.clamp(limits.least, limits.greatest) as f32
         })
         .collect();
     let mut bytes = Vec::with_capacity(values.len());
@@ -167,6 +246,7 @@ fn not_finite(index: usize, value: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantize::{MAX_SCALE, MIN_SCALE};
 
     #[test]
     fn each_channel_has_its_scale() {
@@ -283,6 +363,34 @@ mod tests {
                 "{channel}: {back} for {bias}"
             );
         }
+    }
+
+    #[test]
+    fn whatever_the_activations_weights_have_scales() {
+        for input in [MIN_SCALE, 1e-9, 1.0, 1e9, MAX_SCALE] {
+            for output in [MIN_SCALE, 1e-9, 1.0, 1e9, MAX_SCALE] {
+                let limits = ScaleLimits::new(input, Some(output));
+                assert!(limits.least <= limits.greatest, "{input} {output}: {limits:?}");
+                for scale in [limits.least as f32, limits.greatest as f32] {
+                    let products = [scale, input * scale, input * scale / output];
+                    assert!(
+                        products.iter().all(|product| product.is_normal()),
+                        "{input} {output}: {products:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bias_leaves_room_for_deep_sums() {
+        let depth = 60_000;
+        let weights = Tensor::new([1, depth], vec![1e-9f32; depth]).expect("as many");
+        let quantized =
+            quantize_per_channel(&weights, 0, Some((1.0, &[1.0])), WeightRange::Full).expect("finite");
+        let bias = quantize_bias(&[1.0], 1.0, &quantized.scales).expect("finite");
+        assert!(i64::from(bias.values[0]) + depth as i64 * 255 * 127 <= i64::from(i32::MAX) + 1);
+        assert!((bias.values[0] as f32 * bias.scales[0] - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Shape inference: the type and the fixed shape of every value in a graph, by the rules of its operators.
 
+mod open;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ops;
 use crate::ops::shared::inputs::Inputs;
 pub use crate::tensor::TensorType;
-use crate::{Error, Graph, Tensor, ValueInfo, element_count};
+use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count, quoted};
+pub use open::infer_open_shapes;
 
 /// What shape inference needs to know beyond the graph.
 #[derive(Clone, Debug)]
@@ -14,14 +17,14 @@ pub struct ShapeOptions {
     pub batch: Option<usize>,
     /// Whole shapes for inputs of the graph, by name. Dimensions that the graph fixes must agree.
     pub inputs: BTreeMap<String, Vec<usize>>,
-    /// How many elements a value may have; the limit keeps a hostile file from asking for all memory.
-    pub max_elements: usize,
+    /// What the model may take.
+    pub limits: Limits,
 }
 
-/// An open batch is an error; values of up to 2²⁸ elements (a gibibyte of floats).
+/// An open batch is an error; the default limits.
 impl Default for ShapeOptions {
     fn default() -> Self {
-        Self { batch: None, inputs: BTreeMap::new(), max_elements: 1 << 28 }
+        Self { batch: None, inputs: BTreeMap::new(), limits: Limits::default() }
     }
 }
 
@@ -46,7 +49,7 @@ impl ShapeOptions {
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::MissingOperators`] for
+/// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::OverLimit`], [`Error::MissingOperators`] for
 /// operators that are not implemented, errors that name the node whose inputs do not fit, and whatever
 /// [`Graph::topological_order`] finds.
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
@@ -54,10 +57,13 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
     let mut types = BTreeMap::new();
     for input in &graph.inputs {
         let shape = input_shape(input, options)?;
-        check_size(&shape, options).map_err(|error| error.in_value(&input.name))?;
+        options.limits.check_elements(&shape, || format!("value {}", quoted(&input.name)))?;
         types.insert(input.name.clone(), TensorType::new(input.data_type, shape));
     }
-    types.extend(graph.constants.iter().map(|(name, tensor)| (name.clone(), TensorType::of(tensor))));
+    for (name, tensor) in &graph.constants {
+        options.limits.check_elements(tensor.shape(), || format!("constant {}", quoted(name)))?;
+        types.insert(name.clone(), TensorType::of(tensor));
+    }
     // Values that are known before the graph runs, for the nodes that turn them into shapes.
     let mut computed: HashMap<&str, Tensor> = HashMap::new();
     for index in graph.topological_order()? {
@@ -65,10 +71,14 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
         let value_of = |name: &str| graph.constants.get(name).or_else(|| computed.get(name));
         let inputs = Inputs::new(node, |name| types.get(name), value_of)?;
         let outputs = output_types(&inputs)?;
+        for output in &outputs {
+            // Whether it has a name or not: the operator computes it.
+            let what = || format!("an output of node {}", quoted(&node.name));
+            options.limits.check_elements(&output.shape, what)?;
+        }
         let values = known_values(&inputs, &outputs)?;
         for (index, output) in outputs.into_iter().enumerate() {
             if let Some(name) = node.output(index) {
-                check_size(&output.shape, options).map_err(|error| error.in_node(node))?;
                 types.insert(name.to_owned(), output);
             }
         }
@@ -123,18 +133,11 @@ fn input_shape(input: &ValueInfo, options: &ShapeOptions) -> Result<Vec<usize>, 
     input.shape.iter().enumerate().map(bound).collect()
 }
 
-fn open_shape(shape: &[Option<usize>]) -> String {
+/// A shape for people, with `?` for open dimensions.
+pub(crate) fn open_shape(shape: &[Option<usize>]) -> String {
     let dims: Vec<String> =
         shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |size| size.to_string())).collect();
     format!("[{}]", dims.join(", "))
-}
-
-fn check_size(shape: &[usize], options: &ShapeOptions) -> Result<(), Error> {
-    let count = element_count(shape)?;
-    if count > options.max_elements {
-        return Err(Error::tensor(shape, format!("more than {} elements, the limit", options.max_elements)));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The rows of the image are taken in groups of [`DepthwiseKernel::group`], which begin at multiples of it. Each group is
 //! interleaved once, into a ring in scratch that holds as many groups as an output row sees; outside the image it gets the
-//! zero point. An output row begins somewhere in a group, which one its weights are shifted by ([`PackedTaps::shifted`]); the
+//! zero point. An output row begins somewhere in a group, which one its weights are shifted by ([`Taps::shifted`](super::Taps::shifted)); the
 //! taps that the shift leaves empty are zero. So interleaving costs the same whatever the kernel's size, and the second pass
 //! reads whole vectors in place and knows no border.
 //!
@@ -13,10 +13,11 @@ use core::mem::MaybeUninit;
 use core::ops::Range;
 use core::slice;
 
-use super::driver::{Call, call_row, source, work};
+use super::call::Checked;
+use super::work::{RowCode, call_row, source, work};
 use super::{DepthwiseKernel, PackedTaps, Row, Source};
-use crate::gemm::{OutputBlock, PatchGeometry, RawStage};
-use crate::{OutputElement, Scratch};
+use crate::gemm::RawStage;
+use crate::{OutputElement, Scratch, Window2d};
 
 /// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
 const LEAST_CHANNELS: usize = 32;
@@ -119,15 +120,15 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<Cut> {
+    fn new(weights: &PackedTaps, window: &Window2d) -> Option<Cut> {
         let kernel = weights.kernel();
-        let slots = geometry.kernel[0].checked_add(kernel.group - 1)?.div_ceil(kernel.group);
-        let (width, stride) = (geometry.output[1].max(1), geometry.stride[1]);
-        let halo = (geometry.kernel[1] - 1).checked_mul(geometry.dilation[1])?.checked_add(1)?;
+        let slots = window.kernel[0].checked_add(kernel.group - 1)?.div_ceil(kernel.group);
+        let (width, stride) = (window.output[1].max(1), window.stride[1]);
+        let halo = (window.kernel[1] - 1).checked_mul(window.dilation[1])?.checked_add(1)?;
         let column = slots.checked_mul(lane_bytes(kernel))?;
         let whole = (width - 1).checked_mul(stride)?.checked_add(halo)?.checked_mul(column)?;
         let least = (LEAST_CHANNELS / kernel.block).clamp(1, MAX_BLOCKS);
-        let blocks = (RING / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(geometry.channels));
+        let blocks = (RING / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(window.channels));
         let fit = (RING / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
         let outputs = width.div_ceil(width.div_ceil(fit.max(LEAST_OUTPUTS)));
         let columns = (outputs - 1).checked_mul(stride)?.checked_add(halo)?;
@@ -143,11 +144,11 @@ impl Cut {
 
 /// The passes and how they cut a convolution, if it is computed in bands: kernels that are too low are not, nor rows that are
 /// dilated, nor those whose taps reach so far that a ring would be of no use.
-pub(super) fn plan(weights: &PackedTaps, geometry: &PatchGeometry) -> Option<Plan> {
-    let passes = weights.kernel().bands(geometry.kernel[0])?;
-    let cut = Cut::new(weights, geometry)?;
+pub(super) fn plan(weights: &PackedTaps, window: &Window2d) -> Option<Plan> {
+    let passes = weights.kernel().bands(window.kernel[0])?;
+    let cut = Cut::new(weights, window)?;
     let bytes = cut.bytes(weights.kernel())?;
-    (geometry.dilation[0] == 1 && bytes <= LARGEST).then_some(Plan { passes, cut, bytes })
+    (window.dilation[0] == 1 && bytes <= LARGEST).then_some(Plan { passes, cut, bytes })
 }
 
 /// See [`plan`].
@@ -166,24 +167,18 @@ struct Area {
     columns: [usize; 2],
 }
 
-/// Computes the rows of the output that `out` covers.
+/// Computes the block, which is not empty.
 ///
-/// # Safety
-///
-/// `check` has passed, the block is not empty, and the plan is the call's.
-pub(super) unsafe fn run<T: OutputElement>(
-    call: &Call<'_>,
-    plan: &Plan,
-    out: &mut OutputBlock<'_, T>,
-    scratch: &mut Scratch,
-) {
-    let geometry = &call.patches.geometry;
-    let (cut, blocks) = (&plan.cut, call.weights.kernel().blocks(geometry.channels));
-    let scratch = scratch.bytes(plan.bytes).as_mut_ptr();
-    let [height, width] = geometry.output;
-    let pixel_bytes = geometry.channels.saturating_mul(1 + size_of::<T>());
+/// The plan is that of [`plan`] for the call's weights and window.
+pub(super) fn run<T: OutputElement>(checked: &mut Checked<'_, '_, T>, plan: &Plan, scratch: &mut Scratch) {
+    let call = checked.call();
+    let window = &call.window;
+    let (cut, blocks) = (&plan.cut, call.weights.kernel().blocks(window.channels));
+    let scratch = scratch.raw(plan.bytes);
+    let [height, width] = window.output;
+    let pixel_bytes = window.channels.saturating_mul(1 + size_of::<T>());
     let band = (BAND / width.saturating_mul(pixel_bytes).max(1)).max(LEAST_ROWS);
-    let (mut pixel, end) = (out.first_row(), out.first_row() + out.rows());
+    let (mut pixel, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     while pixel < end {
         let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
         // The rest of a row, or as many whole rows as there are.
@@ -197,7 +192,7 @@ pub(super) unsafe fn run<T: OutputElement>(
             let area = Area { image, rows: [y, y + rows], columns: [first, last] };
             for block in (0..blocks).step_by(cut.blocks) {
                 // SAFETY: the area is inside the block, at most `cut.outputs` wide; scratch is as large as the plan asks for.
-                unsafe { run_area(call, plan, &area, block, out, scratch) };
+                unsafe { run_area(checked, plan, &area, block, scratch) };
             }
         }
         pixel += (rows - 1) * width + columns;
@@ -208,39 +203,39 @@ pub(super) unsafe fn run<T: OutputElement>(
 ///
 /// # Safety
 ///
-/// As [`run`]; the area's pixels are in `out`; `scratch` is aligned to 64 bytes and as large as the plan says.
+/// The plan is the one of the call's weights and windows; the area's pixels are in the block, no wider than `cut.outputs`;
+/// `scratch` is aligned to 64 bytes, as large as the plan says and nobody else's.
 unsafe fn run_area<T: OutputElement>(
-    call: &Call<'_>,
+    checked: &mut Checked<'_, '_, T>,
     Plan { passes, cut, .. }: &Plan,
     area: &Area,
     first_block: usize,
-    out: &mut OutputBlock<'_, T>,
     scratch: *mut u8,
 ) {
-    let geometry = &call.patches.geometry;
-    let weights = call.weights;
+    let call = checked.call();
+    let (window, weights) = (&call.window, &call.weights);
     let kernel = weights.kernel();
-    let blocks = cut.blocks.min(kernel.blocks(geometry.channels) - first_block);
+    let blocks = cut.blocks.min(kernel.blocks(window.channels) - first_block);
     let (group, group_bits) = (kernel.group.cast_signed(), kernel.group.trailing_zeros());
     // SAFETY: the sources lie behind the ring, whose size is a multiple of their alignment.
     let (rows, sources) = unsafe {
         let rows = scratch.add(cut.slots * cut.stride * cut.blocks).cast::<Source>();
         (rows, rows.add(kernel.group))
     };
-    let row_in_image = area.image * geometry.output[0] + area.rows[0];
-    let pixel = row_in_image * geometry.output[1] + area.columns[0] - out.first_row();
+    let row_in_image = area.image * window.output[0] + area.rows[0];
+    let pixel = row_in_image * window.output[1] + area.columns[0] - checked.out().first_row();
     let outputs = area.columns[1] - area.columns[0];
     // Columns of the input: where the area's begin, and how many of them lie left of the image and inside it.
-    let first = (area.columns[0] * geometry.stride[1]).cast_signed() - geometry.pad[1].cast_signed();
-    let columns = (outputs - 1) * geometry.stride[1] + (geometry.kernel[1] - 1) * geometry.dilation[1] + 1;
+    let first = (area.columns[0] * window.stride[1]).cast_signed() - window.pad[1].cast_signed();
+    let columns = (outputs - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1;
     let left = first.min(0).unsigned_abs().min(columns);
     let start = first.max(0).cast_unsigned();
-    let inside = geometry.input[1].saturating_sub(start).min(columns - left);
+    let inside = window.input[1].saturating_sub(start).min(columns - left);
 
     let mut works = [const { MaybeUninit::<Row>::uninit() }; MAX_BLOCKS];
     for (index, slot) in works[..blocks].iter_mut().enumerate() {
         // SAFETY: the caller's promises; the block exists.
-        let row = slot.write(unsafe { work(call, first_block + index, sources, outputs, pixel, out) });
+        let row = slot.write(unsafe { work(checked, first_block + index, sources, outputs, pixel) });
         row.width = columns;
         row.source_offset = index * cut.slots * cut.stride;
     }
@@ -250,9 +245,9 @@ unsafe fn run_area<T: OutputElement>(
     let mut next = isize::MIN;
     for y in area.rows[0]..area.rows[1] {
         // The row of the input under the first taps: the row `shift` of group `first_group`.
-        let top = (y * geometry.stride[0]).cast_signed() - geometry.pad[0].cast_signed();
+        let top = (y * window.stride[0]).cast_signed() - window.pad[0].cast_signed();
         let (first_group, shift) = (top >> group_bits, (top & (group - 1)).cast_unsigned());
-        let groups = kernel.groups(geometry.kernel[0] + shift);
+        let groups = kernel.groups(window.kernel[0] + shift);
         // One division a row: the other groups of the row are less than `slots` away.
         let first_slot = first_group.rem_euclid(cut.slots.cast_signed()).cast_unsigned();
         let slot = |index: isize| {
@@ -270,10 +265,10 @@ unsafe fn run_area<T: OutputElement>(
             let group = Group {
                 kernel,
                 rows,
-                channels: geometry.channels,
+                channels: window.channels,
                 blocks: first_block..first_block + blocks,
                 columns: [left, inside, columns - left - inside],
-                padding: call.patches.padding.as_ptr(),
+                padding: call.padding.as_ptr(),
                 to: scratch.wrapping_add(slot(next) * cut.stride),
                 to_stride: cut.slots * cut.stride,
             };
@@ -293,10 +288,18 @@ unsafe fn run_area<T: OutputElement>(
             row.weights = taps.as_ptr();
         }
         // SAFETY: the groups are in the ring, and no two of them in one slot; the output row is in the block.
-        unsafe { call_rows(passes.multiply, works, kernel, first_block, geometry.channels) };
+        unsafe { call_rows(passes.multiply, works, kernel, first_block, window.channels) };
         for row in works.iter_mut() {
-            row.out = row.out.wrapping_add(geometry.output[1] * row.out_stride);
+            row.out = row.out.wrapping_add(window.output[1] * row.out_stride);
         }
+    }
+}
+
+impl RowCode for MultiplyFn {
+    #[inline]
+    unsafe fn compute(self, row: &Row) {
+        // SAFETY: the caller's promises, handed on.
+        unsafe { self(slice::from_ref(row)) }
     }
 }
 
@@ -317,7 +320,6 @@ unsafe fn call_rows(
         // Only then is a block that steps back not computed like the others.
         if let Some(RawStage::Accumulators { accumulate: true }) = rows.first().map(|row| row.stage) {
             for (index, row) in rows.iter().enumerate() {
-                let multiply = |row: &Row| multiply(slice::from_ref(row));
                 call_row(multiply, row, kernel, first_block + index, channels);
             }
         } else {

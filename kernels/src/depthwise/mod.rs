@@ -18,6 +18,7 @@
 //! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
 
 mod bands;
+mod call;
 mod driver;
 mod generic;
 #[cfg(target_arch = "x86_64")]
@@ -25,9 +26,11 @@ mod quad_bands;
 #[cfg(target_arch = "x86_64")]
 mod quads;
 mod weights;
+mod work;
 
-pub use driver::{Call, in_bands, run, scratch_bytes};
-pub use weights::{PackedTaps, TapsError, TapsView};
+pub use call::Call;
+pub use driver::{in_bands, run, scratch_bytes};
+pub use weights::{PackedTaps, Taps, TapsError, TapsView};
 
 pub(crate) use bands::Bands;
 #[cfg(target_arch = "x86_64")]

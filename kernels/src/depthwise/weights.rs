@@ -3,6 +3,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use core::ops::Deref;
+
 use super::DepthwiseKernel;
 use crate::{Backend, Bytes};
 
@@ -44,8 +46,10 @@ pub enum TapsError {
         /// The least number that it can hold.
         least: usize,
     },
-    /// The shape's size cannot be counted.
+    /// The shape's size cannot be counted, or there are no taps.
     TooLarge,
+    /// The buffer that the weights are shared with has become shorter.
+    Shrunk,
 }
 
 impl core::fmt::Display for TapsError {
@@ -58,7 +62,10 @@ impl core::fmt::Display for TapsError {
                 write!(f, "the shape needs {expected} bytes of depthwise weights, found {found}")
             }
             TapsError::Channels { least } => write!(f, "the layout needs at least {least} channels"),
-            TapsError::TooLarge => f.write_str("the shape's size overflows"),
+            TapsError::TooLarge => f.write_str("the shape's size overflows, or it has no taps"),
+            TapsError::Shrunk => {
+                f.write_str("the buffer that the weights are shared with has become shorter")
+            }
         }
     }
 }
@@ -150,12 +157,18 @@ impl PackedTaps {
         let Some(&kernel) = kernels.iter().find(|kernel| kernel.layout == layout) else {
             return Err(TapsError::Layout { best: kernels[0].layout });
         };
+        // Without channels no byte holds the kernel's size to account.
+        if channels == 0 {
+            return Err(TapsError::Channels { least: 1 });
+        }
         if !kernel.accepts(channels, true) {
             return Err(TapsError::Channels { least: kernel.block });
         }
         let shape = Shape::new(kernel, channels, size).ok_or(TapsError::TooLarge)?;
-        if bytes.len() != shape.bytes {
-            return Err(TapsError::Length { expected: shape.bytes, found: bytes.len() });
+        // The buffer is asked once: what is checked is what is summed.
+        let saved = bytes.get().ok_or(TapsError::Shrunk)?;
+        if saved.len() != shape.bytes {
+            return Err(TapsError::Length { expected: shape.bytes, found: saved.len() });
         }
         let mut sums = vec![0i32; channels];
         for block in 0..kernel.blocks(channels) {
@@ -165,13 +178,13 @@ impl PackedTaps {
                 for ky in 0..size[0] {
                     for kx in 0..size[1] {
                         let at = shape.offset(kernel, block, channel, ky, kx);
-                        sum = sum.wrapping_add(get(&bytes[at..at + 4 / kernel.group]));
+                        sum = sum.wrapping_add(get(&saved[at..at + 4 / kernel.group]));
                     }
                 }
                 sums[first + channel] = sum;
             }
         }
-        let shifted = shift(kernel, channels, size, &bytes).ok_or(TapsError::TooLarge)?;
+        let shifted = shift(kernel, channels, size, saved).ok_or(TapsError::TooLarge)?;
         Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted })
     }
 
@@ -193,10 +206,14 @@ impl PackedTaps {
         }
     }
 
-    /// The packed bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The weights with their bytes, for a call.
+    ///
+    /// # Errors
+    ///
+    /// [`TapsError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
+    pub fn get(&self) -> Result<Taps<'_>, TapsError> {
+        let bytes = self.bytes.get().ok_or(TapsError::Shrunk)?;
+        Ok(Taps { packed: self, bytes })
     }
 
     /// The layout's name, which depends on the backend, the number of channels and the weights' range.
@@ -229,16 +246,46 @@ impl PackedTaps {
     fn shifted_block_bytes(&self, shift: usize) -> usize {
         self.size[1] * self.kernel.groups(self.size[0] + shift) * self.kernel.block * 4
     }
+}
+
+/// Packed taps and their bytes, as many as all of their blocks have: what a call takes. It reads as its taps.
+#[derive(Clone, Copy, Debug)]
+pub struct Taps<'a> {
+    packed: &'a PackedTaps,
+    bytes: &'a [u8],
+}
+
+impl<'a> Taps<'a> {
+    /// The packed bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
 
     /// The weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel works
     /// in bands, 0; and the bytes of a block.
-    pub(super) fn shifted(&self, shift: usize) -> (&[u8], usize) {
-        let bytes = if shift == 0 { &self.bytes } else { &self.shifted[shift - 1] };
-        (bytes, self.shifted_block_bytes(shift))
+    ///
+    /// # Panics
+    ///
+    /// If there are no such weights.
+    pub(super) fn shifted(&self, shift: usize) -> (&'a [u8], usize) {
+        let bytes = match shift {
+            0 => self.bytes,
+            _ => self.packed.shifted[shift - 1].get().expect("bytes that are owned"),
+        };
+        (bytes, self.packed.shifted_block_bytes(shift))
     }
 }
 
-/// See [`PackedTaps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands at this height.
+impl Deref for Taps<'_> {
+    type Target = PackedTaps;
+
+    fn deref(&self) -> &PackedTaps {
+        self.packed
+    }
+}
+
+/// See [`Taps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands at this height.
 fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u8]) -> Option<Vec<Bytes>> {
     if kernel.bands(size[0]).is_none() {
         return Some(Vec::new());
@@ -281,6 +328,7 @@ struct Shape {
 
 impl Shape {
     fn new(kernel: &DepthwiseKernel, channels: usize, [height, width]: [usize; 2]) -> Option<Shape> {
+        height.checked_mul(width)?;
         let groups = kernel.groups(height);
         let lanes = kernel.blocks(channels).checked_mul(kernel.block)?;
         let bytes = lanes.checked_mul(4)?.checked_mul(groups.checked_mul(width)?)?;

@@ -1,18 +1,9 @@
 //! Any function of one byte, by a table of its 256 values.
 
-use super::check_bytes;
+use super::contract::check_bytes;
 use crate::{Backend, Element, OutputElement};
 
-/// A way to look bytes up. A backend has a list of them, best first, of which the last needs no more than the backend's
-/// features.
-#[derive(Debug)]
-pub(crate) struct LookupKernel {
-    /// Whether the CPU has what this way needs beyond the backend's features.
-    pub(crate) detect: fn() -> bool,
-    pub(crate) code: LookupFn,
-    /// Whether it takes less time than rescaling does.
-    pub(crate) beats_rescaling: bool,
-}
+pub(crate) use super::contract::{Lookup, LookupKernel};
 
 /// `out[i] = table[input[i]]`, byte for byte: elements index by their bits.
 ///
@@ -33,21 +24,6 @@ pub(crate) fn kernel(backend: Backend) -> &'static LookupKernel {
     kernels.iter().find(|kernel| (kernel.detect)()).unwrap_or(&kernels[kernels.len() - 1])
 }
 
-/// `len` bytes to as many.
-pub(crate) struct Lookup<'a> {
-    pub(crate) table: &'a [u8; 256],
-    pub(crate) input: *const u8,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
-}
-
-/// Looks bytes up.
-///
-/// # Safety
-///
-/// The CPU has the kernel's features; pointers are valid for `len` bytes; the output does not overlap the input.
-pub(crate) type LookupFn = unsafe fn(&Lookup<'_>);
-
 /// One by one, for instruction sets without shuffles of bytes.
 pub(crate) static SCALAR: LookupKernel =
     LookupKernel { detect: || true, code: scalar, beats_rescaling: true };
@@ -56,7 +32,7 @@ pub(crate) static SCALAR: LookupKernel =
 ///
 /// # Safety
 ///
-/// As [`LookupFn`].
+/// As [`LookupFn`](super::contract::LookupFn).
 unsafe fn scalar(call: &Lookup<'_>) {
     // SAFETY: groups and single bytes lie inside the `len` bytes.
     unsafe {

@@ -4,52 +4,21 @@
 //! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
 //! operation on `f32` is rounded on its own, to nearest, ties to even; a fused multiply-add occurs in [`add`] alone.
 
+pub(crate) mod contract;
 pub(crate) mod generic;
 pub(crate) mod lookup;
 pub(crate) mod quantize;
 mod rows;
 
+pub use contract::{MAX_FACTOR, Target};
 pub use lookup::lookup;
 pub use rows::{RequantizeCall, requantize};
 
-use crate::simd::ByteRange;
+pub(crate) use contract::{Add, Binary, ByteTarget, Dequantize, Mul, Quantize, Requantize, RequantizeFn};
+
+use contract::{check_factor, check_zero};
+
 use crate::{Backend, Element, ElementType, OutputElement};
-
-/// The range that results are clamped to, and the output's zero point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The output's zero point, within its type's range.
-    pub zero_point: i32,
-    /// Least output value.
-    pub low: i32,
-    /// Greatest output value.
-    pub high: i32,
-}
-
-impl Target {
-    /// What the kernels make of it, for an output of type `T`.
-    pub(crate) fn to_bytes<T: OutputElement>(self) -> ByteTarget {
-        let (_, max) = T::TYPE.integer_range();
-        ByteTarget {
-            high: (self.high - self.zero_point) as f32,
-            is_highest: self.high == max,
-            range: ByteRange::new(self.zero_point, self.low, T::TYPE),
-        }
-    }
-
-    pub(crate) fn check<T: OutputElement>(&self) {
-        check_bytes::<T>();
-        let (min, max) = T::TYPE.integer_range();
-        assert!((min..=max).contains(&self.zero_point), "zero point within the output's range");
-        assert!(
-            min <= self.low && self.low <= self.high && self.high <= max,
-            "clamp within the output's range"
-        );
-    }
-}
-
-/// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
-pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
 
 /// An addition: `out = rne(clamp(fma(f32(a), factors[0], fma(f32(b), factors[1], offset)), low, high))`, where `fma(x, y, z)`
 /// is `x · y + z` rounded once. Zero points are in the offset.
@@ -134,20 +103,6 @@ fn check_binary<O: OutputElement>(a: usize, b: usize, out: usize, target: Target
     target.check::<O>();
 }
 
-/// Outputs are bytes. They come as any type that a kernel can write, because that is what blocks of outputs are made of.
-fn check_bytes<T: OutputElement>() {
-    assert!(matches!(T::TYPE, ElementType::U8 | ElementType::I8), "an output of bytes");
-}
-
-fn check_zero<T: Element>(zero: i32) {
-    let (min, max) = T::TYPE.integer_range();
-    assert!((min..=max).contains(&zero), "zero point within the operand's range");
-}
-
-fn check_factor(factor: f32) {
-    assert!((0.0..=MAX_FACTOR).contains(&factor), "factor within its range");
-}
-
 fn binary<A: Element, B: Element, O: OutputElement>(a: &[A], b: &[B], out: &mut [O]) -> Binary {
     Binary { a: a.as_ptr().cast(), b: b.as_ptr().cast(), out: out.as_mut_ptr().cast(), len: out.len() }
 }
@@ -194,112 +149,3 @@ pub fn dequantize<I: Element, O: OutputElement>(
     // SAFETY: input and output of the same length; the backend exists, so its features do.
     unsafe { code(&Dequantize { input, out: out.as_mut_ptr().cast(), len, zero, scale }) };
 }
-
-/// [`Target`] for bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ByteTarget {
-    /// Greatest output value, less the zero point.
-    high: f32,
-    /// Whether that is the greatest byte.
-    is_highest: bool,
-    range: ByteRange,
-}
-
-impl ByteTarget {
-    /// Whether it is all bytes, `i8` if `signed`, with zero point 0.
-    pub(crate) fn is_whole(&self, signed: bool) -> bool {
-        let offset = if signed { 128 } else { 0 };
-        let ByteRange { zero_point, low, flip } = self.range;
-        self.is_highest && low == 0 && i32::from(zero_point) == offset && i32::from(flip) == offset
-    }
-
-    /// Whether values of magnitude `reach` and less need no upper limit, because packing them saturates. Both it and
-    /// [`Simd::round`](crate::simd::Simd::round) take up to 2²².
-    pub(crate) fn saturates(&self, reach: f32) -> bool {
-        self.is_highest && reach <= (1u32 << 22) as f32
-    }
-}
-
-/// Two operands of `len` bytes and as many bytes of output.
-pub(crate) struct Binary {
-    pub(crate) a: *const u8,
-    pub(crate) b: *const u8,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
-}
-
-/// An addition.
-pub(crate) struct Add {
-    pub(crate) bytes: Binary,
-    pub(crate) factors: [f32; 2],
-    pub(crate) offset: f32,
-    /// Its zero point is 0: the offset has it.
-    pub(crate) target: ByteTarget,
-}
-
-/// A multiplication.
-pub(crate) struct Mul {
-    pub(crate) bytes: Binary,
-    pub(crate) zeros: [i32; 2],
-    pub(crate) factor: f32,
-    pub(crate) target: ByteTarget,
-}
-
-/// `len` bytes to as many.
-pub(crate) struct Requantize {
-    pub(crate) input: *const u8,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
-    pub(crate) zero: i32,
-    pub(crate) scale: f32,
-    pub(crate) target: ByteTarget,
-}
-
-/// `len` floats to as many bytes.
-pub(crate) struct Quantize {
-    pub(crate) input: *const f32,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
-    pub(crate) scale: f32,
-    pub(crate) target: ByteTarget,
-}
-
-/// `len` bytes to as many floats.
-pub(crate) struct Dequantize {
-    pub(crate) input: *const u8,
-    pub(crate) out: *mut f32,
-    pub(crate) len: usize,
-    pub(crate) zero: i32,
-    pub(crate) scale: f32,
-}
-
-/// Adds.
-///
-/// # Safety
-///
-/// The CPU has the backend's features; pointers are valid for `len` elements; the output overlaps no operand.
-pub(crate) type AddFn = unsafe fn(&Add);
-/// Multiplies.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type MulFn = unsafe fn(&Mul);
-/// Rescales.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type RequantizeFn = unsafe fn(&Requantize);
-/// Quantizes.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type QuantizeFn = unsafe fn(&Quantize);
-/// Dequantizes.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type DequantizeFn = unsafe fn(&Dequantize);

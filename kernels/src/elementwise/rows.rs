@@ -4,8 +4,9 @@ use core::ptr;
 
 #[cfg(doc)]
 use super::MAX_FACTOR;
+use super::contract::{check_factor, check_zero};
 use super::lookup::{self, Lookup};
-use super::{ByteTarget, Requantize, RequantizeFn, Target, check_factor, check_zero};
+use super::{ByteTarget, Requantize, RequantizeFn, Target};
 use crate::ahead::{FAR, ask_ahead};
 use crate::gemm::OutputBlock;
 use crate::{Backend, Element, OutputElement};

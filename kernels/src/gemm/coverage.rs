@@ -46,14 +46,13 @@ pub fn tiles_used_by(work: impl FnOnce()) -> Vec<TileUse> {
 /// Every tile of a backend, whole and partial.
 #[must_use]
 pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
-    let gemm = &backend.entry().gemm;
     let mut all = Vec::new();
-    for table in [Some(gemm), gemm.narrow].into_iter().flatten() {
-        for tile in table.tiles {
+    for variant in backend.entry().gemm {
+        for tile in variant.tiles {
             for panels in 1..=tile.max_panels() {
                 for (signed, whole) in [(false, false), (false, true), (true, false), (true, true)] {
                     let of = TileUse {
-                        layout: table.layout.name,
+                        layout: variant.layout.name,
                         rows: tile.rows,
                         panels,
                         signed,

@@ -3,15 +3,30 @@
 
 use core::hint::black_box;
 
-use super::{LhsForm, PANEL, Tile, finish, for_each_row};
+use super::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
 use crate::ahead::ask_for_panels;
 use crate::simd::Simd;
 
-/// Activations are read in place and, if signed, get their top bits flipped on the way.
-pub(crate) const LHS: LhsForm = LhsForm::Bytes { flip_signed: 128, flip_unsigned: 0 };
+/// Activations are read in place and, if signed, get their top bits flipped on the way where the instruction wants that.
+pub(crate) const fn lhs<D: Dot4>() -> LhsForm {
+    LhsForm::Bytes { flip_signed: if D::FLIPS { 128 } else { 0 }, flip_unsigned: 0 }
+}
 
 /// Depths in a group.
-pub(crate) const GROUP: usize = 4;
+const GROUP: usize = Layout::GROUPS_OF_4.k_group;
+
+/// The tiles of an ISA's function `$tile::<ROWS, VECTORS, SIGNED>`: for each number of rows all numbers of vectors, by
+/// ascending panels.
+macro_rules! tiles {
+    ($tile:ident; $($rows:literal: $($vectors:literal)+);+) => {
+        &[$($crate::gemm::TileRows {
+            rows: $rows,
+            unsigned: &[$($tile::<$rows, $vectors, false>),+],
+            signed: &[$($tile::<$rows, $vectors, true>),+],
+        }),+]
+    };
+}
+pub(crate) use tiles;
 
 /// An instruction (or a few) that multiplies groups of four.
 ///
@@ -22,8 +37,12 @@ pub(crate) unsafe trait Dot4 {
     /// The vectors.
     type S: Simd;
 
-    /// `acc + Σ activations[k] · weights[k]` by lane over its four bytes, activations unsigned, weights signed, mod 2³².
-    unsafe fn dot(
+    /// Whether signed activations get their top bits flipped, because the instruction multiplies unsigned ones only.
+    const FLIPS: bool;
+
+    /// `acc + Σ activations[k] · weights[k]` by lane over its four bytes, mod 2³². Weights are signed; activations are if
+    /// `SIGNED` says so and the implementation does not flip them.
+    unsafe fn dot<const SIGNED: bool>(
         acc: <Self::S as Simd>::I,
         activations: <Self::S as Simd>::I,
         weights: <Self::S as Simd>::I,
@@ -44,9 +63,12 @@ pub(crate) unsafe trait Dot4 {
         false
     }
 
-    /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128. `top_bits` is valid for
-    /// a vector of those bits.
-    unsafe fn flip(a: <Self::S as Simd>::I, top_bits: *const i32) -> <Self::S as Simd>::I;
+    /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128: called only if
+    /// [`FLIPS`](Self::FLIPS). `top_bits` is valid for a vector of those bits.
+    #[inline(always)]
+    unsafe fn flip(a: <Self::S as Simd>::I, _top_bits: *const i32) -> <Self::S as Simd>::I {
+        a
+    }
 }
 
 /// The top bits of the bytes of the widest vector.
@@ -60,7 +82,7 @@ pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 ///
 /// # Safety
 ///
-/// As [`TileFn`](super::TileFn), with the features of `D`, for a layout of groups of four.
+/// As [`TileFn`](super::variant::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
 pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     // SAFETY: the caller's promises.
@@ -105,7 +127,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
         let mut acc = [init; R];
         // Hidden from the optimizer, which would flip a word before it is broadcast, at the price of a shuffle for every word.
         let top_bits = TOP_BITS.0.as_ptr().cast();
-        let top_bits = if SIGNED { black_box(top_bits) } else { top_bits };
+        let top_bits = if SIGNED && D::FLIPS { black_box(top_bits) } else { top_bits };
         let full = tile.segment_len / GROUP;
         let mut panel = tile.panels;
         for segment in 0..tile.segments {
@@ -174,9 +196,9 @@ unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     // SAFETY: the caller promises the features and the top bits.
     unsafe {
         let activations = D::S::splat(word);
-        let activations = if SIGNED { D::flip(activations, top_bits) } else { activations };
+        let activations = if SIGNED && D::FLIPS { D::flip(activations, top_bits) } else { activations };
         for v in 0..V {
-            acc[v] = D::dot(acc[v], activations, weights[v]);
+            acc[v] = D::dot::<SIGNED>(acc[v], activations, weights[v]);
         }
     }
 }

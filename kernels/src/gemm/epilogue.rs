@@ -10,7 +10,7 @@ macro_rules! for_each_row {
         for_each_row!(@ $rows, $r, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
     };
     (@ $rows:expr, $r:ident, $body:block, $($n:literal)*) => {
-        $( if $n < $rows { const $r: usize = $n; $body } )*
+        $( if const { $n < $rows } { const $r: usize = $n; $body } )*
     };
 }
 pub(crate) use for_each_row;
@@ -34,20 +34,6 @@ macro_rules! put_words {
     };
 }
 
-/// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
-///
-/// # Safety
-///
-/// [`finish_in_memory`](Self::finish_in_memory) is [`in_memory`], compiled for the ISA's features.
-pub(crate) unsafe trait Finish {
-    /// [`in_memory`]. It must not be inlined: it is compiled once, where [`finish`] is a part of every tile.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile);
-}
-
 /// Takes the accumulators of a tile (without the initial ones) through its stage and stores them. Those of a whole tile
 /// stay in registers; those of a partial one, and of fixed-point arithmetic, go through memory, in a loop that takes
 /// little code.
@@ -56,7 +42,7 @@ pub(crate) unsafe trait Finish {
 ///
 /// # Safety
 ///
-/// As [`TileFn`](super::TileFn): the features of `S`, and the tile's pointers.
+/// As [`TileFn`](super::variant::TileFn): the features of `S`, and the tile's pointers.
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
     // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and as many scales and

@@ -6,6 +6,9 @@ use crate::OutputElement;
 
 /// A rectangle of a row-major output matrix, exclusively borrowed. It knows where in the matrix it lies, and it can be
 /// split into disjoint rectangles, so that tasks on any threads can fill one matrix.
+///
+/// If it has elements, those of row `r` begin at `data + r · row_stride`, and all of them, from the first row to the last,
+/// lie in one slice that is borrowed; so no such product wraps, nor does one in bytes. If it has none, `row_stride` may be 0.
 #[derive(Debug)]
 pub struct OutputBlock<'a, T> {
     data: *mut T,
@@ -32,13 +35,29 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     #[must_use]
     #[inline]
     pub fn new(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> OutputBlock<'a, T> {
+        // Where there is no next row, or nothing in it, the distance to it means nothing and may be anything: with one that
+        // fits, no product of rows and it can wrap.
+        let mut stride = row_stride;
         if rows > 0 && columns > 0 {
-            assert!(rows == 1 || row_stride >= columns, "rows of the output overlap");
-            let needed = (rows - 1).checked_mul(row_stride).and_then(|start| start.checked_add(columns));
+            if rows == 1 {
+                stride = columns;
+            }
+            assert!(stride >= columns, "rows of the output overlap");
+            let needed = (rows - 1).checked_mul(stride).and_then(|start| start.checked_add(columns));
             assert!(needed.is_some_and(|needed| needed <= data.len()), "output too short");
+        } else {
+            stride = 0;
         }
         let data = data.as_mut_ptr();
-        OutputBlock { data, first_row: 0, first_column: 0, rows, columns, row_stride, borrow: PhantomData }
+        OutputBlock {
+            data,
+            first_row: 0,
+            first_column: 0,
+            rows,
+            columns,
+            row_stride: stride,
+            borrow: PhantomData,
+        }
     }
 
     /// The block's place in the matrix: its first row.
@@ -122,7 +141,11 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     #[must_use]
     pub fn row_mut(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows, "row past the last one");
-        // SAFETY: the elements of a row of the rectangle are exclusively borrowed, here for as long as the block.
+        if self.columns == 0 {
+            return &mut [];
+        }
+        // SAFETY: the block has elements, and those of its rows lie where the type says; they are exclusively borrowed, here
+        // for as long as the block.
         unsafe {
             core::slice::from_raw_parts_mut(self.data.wrapping_add(row * self.row_stride), self.columns)
         }

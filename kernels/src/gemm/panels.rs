@@ -2,14 +2,18 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Deref;
 use core::ptr;
 
-use super::{GemmTable, Layout, PANEL};
-use crate::{Backend, Bytes};
+use super::{Layout, PANEL, Property, Variant};
+use crate::{Backend, Bytes, Owner};
 
 /// The fewest channels of a tap that are read in place one tap at a time. Fewer, and finding them takes longer than copying
 /// them.
 const SHORTEST_TAP: usize = 16;
+
+/// The most columns that saved panels may claim without depth: no byte holds that number to account.
+pub const MAX_EMPTY_COLUMNS: usize = 1 << 16;
 
 /// Weights before packing: `depth = segments · segment_len` by `columns`.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +24,7 @@ pub struct WeightView<'a> {
     pub signed: bool,
     /// Output columns (channels).
     pub columns: usize,
-    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix.
+    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
     pub segments: usize,
     /// Elements of depth in a segment.
     pub segment_len: usize,
@@ -57,6 +61,10 @@ pub enum PanelError {
     },
     /// The shape's size cannot be counted.
     TooLarge,
+    /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
+    Empty,
+    /// The buffer that the panels are shared with has become shorter.
+    Shrunk,
 }
 
 impl core::fmt::Display for PanelError {
@@ -67,6 +75,12 @@ impl core::fmt::Display for PanelError {
                 write!(f, "the shape needs {expected} bytes of panels, found {found}")
             }
             PanelError::TooLarge => f.write_str("the shape's size overflows"),
+            PanelError::Empty => {
+                write!(f, "without depth there is one segment, and at most {MAX_EMPTY_COLUMNS} columns")
+            }
+            PanelError::Shrunk => {
+                f.write_str("the buffer that the panels are shared with has become shorter")
+            }
         }
     }
 }
@@ -78,27 +92,26 @@ impl core::error::Error for PanelError {}
 #[derive(Clone, Debug)]
 pub struct PackedPanels {
     bytes: Bytes,
-    layout: &'static str,
-    group: usize,
+    layout: Layout,
+    /// What is known of the weights: see [`Variant::proves`].
+    proved: Option<&'static Property>,
     signed: bool,
     columns: usize,
     segments: usize,
     segment_len: usize,
     /// Sum of each column's canonical weights, mod 2³², padding included.
     sums: Vec<i32>,
-    /// Whether every pair of depths is known to hold [`fits_pair_sums`]: what a backend's narrow kernels ask for.
-    narrow: bool,
 }
 
 impl PackedPanels {
-    /// Packs weights for a backend, in the layout of its narrow kernels if it has such and the weights allow them.
+    /// Packs weights for a backend, in the layout of the best of its variants that is exact for them.
     ///
     /// Backends that copy rows anyway see the whole depth as one segment: see
     /// [`convolution_segments`](Self::convolution_segments).
     ///
     /// # Panics
     ///
-    /// If the view reaches past its data.
+    /// If the view reaches past its data, or has no depth but several segments.
     #[must_use]
     pub fn pack(backend: Backend, weights: &WeightView<'_>) -> PackedPanels {
         Self::pack_groups(backend, core::slice::from_ref(weights)).remove(0)
@@ -108,25 +121,21 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If a view reaches past its data.
+    /// If a view reaches past its data, or has no depth but several segments.
     #[must_use]
     pub fn pack_groups(backend: Backend, groups: &[WeightView<'_>]) -> Vec<PackedPanels> {
         groups.iter().for_each(WeightView::check);
-        let gemm = &backend.entry().gemm;
-        match gemm.narrow {
-            Some(narrow) if groups.iter().all(WeightView::is_narrow) => {
-                groups.iter().map(|weights| Self::pack_as(narrow.layout, weights, true)).collect()
-            }
-            _ => groups.iter().map(|weights| Self::pack_as(gemm.layout, weights, false)).collect(),
-        }
+        let holds = |property: &Property| groups.iter().all(|weights| weights.has(property));
+        let variant = backend.entry().variant(|variant| variant.proves.is_none_or(holds));
+        groups.iter().map(|weights| Self::pack_as(variant, weights)).collect()
     }
 
     /// Packs checked weights.
-    fn pack_as(layout: Layout, weights: &WeightView<'_>, narrow: bool) -> PackedPanels {
+    fn pack_as(variant: &Variant, weights: &WeightView<'_>) -> PackedPanels {
+        let (layout, k_group) = (variant.layout, variant.layout.k_group);
         let (segments, segment_len) = (weights.segments, weights.segment_len);
-        let groups = segment_len.div_ceil(layout.group);
-        let len =
-            panels_len(layout.group, weights.columns, segments, segment_len).expect("packed size overflows");
+        let groups = segment_len.div_ceil(k_group);
+        let len = panels_len(&layout, weights.columns, segments, segment_len).expect("packed size overflows");
         let mut bytes = vec![0u8; len];
         let mut sums = vec![0i32; padded(weights.columns)];
         let flip = if weights.signed { 0 } else { 0x80 };
@@ -137,22 +146,21 @@ impl PackedPanels {
                     let source =
                         (segment * segment_len + k) * weights.depth_stride + column * weights.column_stride;
                     let canonical = weights.data[source] ^ flip;
-                    let group = (panel * segments + segment) * groups + k / layout.group;
-                    bytes[(group * PANEL + lane) * layout.group + k % layout.group] = canonical;
+                    let group = (panel * segments + segment) * groups + k / k_group;
+                    bytes[(group * PANEL + lane) * k_group + k % k_group] = canonical;
                     *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
                 }
             }
         }
         PackedPanels {
             bytes: Bytes::copy_from(&bytes),
-            layout: layout.name,
-            group: layout.group,
+            layout,
+            proved: variant.proves,
             signed: weights.signed,
             columns: weights.columns,
             segments,
             segment_len,
             sums,
-            narrow,
         }
     }
 
@@ -171,25 +179,29 @@ impl PackedPanels {
         segments: usize,
         segment_len: usize,
     ) -> Result<PackedPanels, PanelError> {
-        let gemm = &backend.entry().gemm;
-        // Bytes in the layout of narrow kernels may come from a backend that takes all weights in it: they prove themselves.
-        let narrow = layout != gemm.layout.name;
-        let expected = match gemm.narrow {
-            _ if !narrow => gemm.layout,
-            Some(table) if layout == table.layout.name && bytes.chunks(2).all(fits_pair_sums) => table.layout,
-            _ => return Err(PanelError::Layout { expected: gemm.layout.name }),
+        // The buffer is asked once: what is checked is what is summed.
+        let saved = bytes.get().ok_or(PanelError::Shrunk)?;
+        // They may come from a backend that takes all weights in this layout: what a variant asks for is proved anew.
+        let variant = backend.entry().gemm.iter().find(|variant| {
+            variant.layout.name == layout && variant.proves.is_none_or(|property| (property.holds)(saved))
+        });
+        let Some(&Variant { layout, proves, .. }) = variant else {
+            return Err(PanelError::Layout { expected: backend.entry().variant(|_| false).layout.name });
         };
-        let len = panels_len(expected.group, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
-        if bytes.len() != len {
-            return Err(PanelError::Length { expected: len, found: bytes.len() });
+        let empty = segments == 0 || segment_len == 0;
+        if empty && (segments != 1 || columns > MAX_EMPTY_COLUMNS) {
+            return Err(PanelError::Empty);
+        }
+        let len = panels_len(&layout, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
+        if saved.len() != len {
+            return Err(PanelError::Length { expected: len, found: saved.len() });
         }
         let mut sums = vec![0i32; padded(columns)];
-        let group_bytes = PANEL * expected.group;
         let panel_bytes = if columns == 0 { 0 } else { len / columns.div_ceil(PANEL) };
         if panel_bytes > 0 {
-            for (panel, sums) in bytes.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
-                for group in panel.chunks_exact(group_bytes) {
-                    for (column, sum) in group.chunks_exact(expected.group).zip(sums.iter_mut()) {
+            for (panel, sums) in saved.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+                for group in panel.chunks_exact(layout.group_bytes()) {
+                    for (column, sum) in group.chunks_exact(layout.k_group).zip(sums.iter_mut()) {
                         for &byte in column {
                             *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
                         }
@@ -197,17 +209,7 @@ impl PackedPanels {
                 }
             }
         }
-        Ok(PackedPanels {
-            bytes,
-            layout: expected.name,
-            group: expected.group,
-            signed,
-            columns,
-            segments,
-            segment_len,
-            sums,
-            narrow,
-        })
+        Ok(PackedPanels { bytes, layout, proved: proves, signed, columns, segments, segment_len, sums })
     }
 
     /// The number and length of the segments that a convolution's weights are best packed as, for a kernel of `[height,
@@ -223,12 +225,11 @@ impl PackedPanels {
         channels: usize,
         contiguous: bool,
     ) -> (usize, usize) {
-        let gemm = &backend.entry().gemm;
         let (taps, row) = (kernel[0] * kernel[1], kernel[1] * channels);
         let whole = (1, taps * channels);
-        // Whether the narrow kernels will do is not known yet.
-        let group = gemm.narrow.map_or(gemm.layout.group, |narrow| narrow.layout.group);
-        let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(group);
+        // Whether the best variant will do is not known yet.
+        let k_group = backend.entry().variant(|_| true).layout.k_group;
+        let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(k_group);
         let rows = (kernel[0], row);
         if contiguous && 2 * padded(rows) < 3 * padded(whole) {
             rows
@@ -239,17 +240,18 @@ impl PackedPanels {
         }
     }
 
-    /// The kernels of `backend` that read these panels, if it has such.
+    /// The best variant of `backend` that reads these panels and is exact for them, if it has such.
     #[inline]
-    pub(super) fn table(&self, backend: Backend) -> Option<&'static GemmTable> {
-        let gemm = &backend.entry().gemm;
+    pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
         // Comparing names takes a small call's time: mostly it is the same one.
         let same = |a: &'static str, b: &'static str| ptr::eq(a, b) || a == b;
-        let reads = |layout: &Layout| self.group == layout.group && same(self.layout, layout.name);
-        if reads(&gemm.layout) {
-            return Some(gemm);
-        }
-        gemm.narrow.filter(|narrow| self.narrow && reads(&narrow.layout))
+        backend.entry().gemm.iter().find(|variant| {
+            self.layout.k_group == variant.layout.k_group
+                && same(self.layout.name, variant.layout.name)
+                && variant
+                    .proves
+                    .is_none_or(|property| self.proved.is_some_and(|proved| same(proved.name, property.name)))
+        })
     }
 
     /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
@@ -271,7 +273,7 @@ impl PackedPanels {
         init: &mut [i32],
         weight_zeros: &mut [i32],
     ) -> bool {
-        let lhs = self.table(backend).expect("panels of a layout that the backend reads").lhs;
+        let lhs = self.variant(backend).expect("panels of a layout that the backend reads").lhs;
         let za = activations.zero_point.wrapping_add(lhs.offset(activations.signed));
         let flip = if self.signed { 0 } else { 128 };
         let depth = self.depth() as i32;
@@ -290,48 +292,38 @@ impl PackedPanels {
         any
     }
 
-    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
-    /// one after the other in the depth, each of as many elements.
+    /// The panels with their bytes, for a call.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If the depth is not a multiple of the taps.
-    #[must_use]
-    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
-        let padded = self.padded_columns();
-        let mut sums = vec![0i32; taps * padded];
-        if self.depth() == 0 || padded == 0 {
-            return sums;
-        }
-        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
-        let tap_len = self.depth() / taps;
-        let groups = self.segment_len.div_ceil(self.group);
-        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
-            for (index, group) in bytes.chunks_exact(PANEL * self.group).enumerate() {
-                let (segment, first) = (index / groups, index % groups * self.group);
-                for (lane, column) in group.chunks_exact(self.group).enumerate() {
-                    for (k, &byte) in column.iter().enumerate().take(self.segment_len - first) {
-                        let tap = (segment * self.segment_len + first + k) / tap_len;
-                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
-                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
-                    }
-                }
-            }
-        }
-        sums
+    /// [`PanelError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
+    #[inline]
+    pub fn get(&self) -> Result<Panels<'_>, PanelError> {
+        self.within(self.owner())
     }
 
-    /// The packed bytes.
+    /// What the bytes are part of: asked once for the panels of several groups that are in one buffer.
     #[must_use]
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn owner(&self) -> Owner<'_> {
+        self.bytes.owner()
+    }
+
+    /// As [`get`](Self::get), where the buffer has been asked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    #[inline]
+    pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
+        let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
+        Ok(Panels { packed: self, bytes })
     }
 
     /// The layout's name.
     #[must_use]
     pub fn layout(&self) -> &'static str {
-        self.layout
+        self.layout.name
     }
 
     /// Whether the weights were `i8`.
@@ -394,7 +386,72 @@ impl PackedPanels {
     pub(super) fn segment_bytes(&self, len: usize) -> usize {
         // Groups are powers of two, and a division takes long beside a small tile. The size was checked when it was packed;
         // without columns or segments there are no bytes, and any length may be said.
-        (len.wrapping_add(self.group - 1) & !(self.group - 1)).wrapping_mul(PANEL)
+        let k_group = self.layout.k_group;
+        (len.wrapping_add(k_group - 1) & !(k_group - 1)).wrapping_mul(PANEL)
+    }
+}
+
+/// Panels and their bytes: `panels · panel_bytes` of them, so every panel that there is can be read. Of packed weights it is
+/// what calls take; it reads as its panels.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    packed: &'a PackedPanels,
+    bytes: &'a [u8],
+}
+
+impl<'a> Panels<'a> {
+    /// The packed bytes.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
+    /// one after the other in the depth, each of as many elements.
+    ///
+    /// # Panics
+    ///
+    /// If the depth is not a multiple of the taps.
+    #[must_use]
+    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
+        let padded = self.padded_columns();
+        let mut sums = vec![0i32; taps * padded];
+        if self.depth() == 0 || padded == 0 {
+            return sums;
+        }
+        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
+        let tap_len = self.depth() / taps;
+        let k_group = self.layout.k_group;
+        let groups = self.segment_len().div_ceil(k_group);
+        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
+            for (index, group) in bytes.chunks_exact(self.layout.group_bytes()).enumerate() {
+                let (segment, first) = (index / groups, index % groups * k_group);
+                for (lane, column) in group.chunks_exact(k_group).enumerate() {
+                    for (k, &byte) in column.iter().enumerate().take(self.segment_len() - first) {
+                        let tap = (segment * self.segment_len() + first + k) / tap_len;
+                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
+                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl Deref for Panels<'_> {
+    type Target = PackedPanels;
+
+    #[inline]
+    fn deref(&self) -> &PackedPanels {
+        self.packed
+    }
+}
+
+impl core::fmt::Debug for Panels<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.packed.fmt(f)
     }
 }
 
@@ -402,6 +459,7 @@ impl WeightView<'_> {
     /// Asserts that every element lies inside the data.
     fn check(&self) {
         let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
+        assert!(depth > 0 || self.segments == 1, "without depth there is one segment");
         if depth > 0 && self.columns > 0 {
             let last = (depth - 1).checked_mul(self.depth_stride).and_then(|down| {
                 (self.columns - 1).checked_mul(self.column_stride).and_then(|across| down.checked_add(across))
@@ -410,40 +468,37 @@ impl WeightView<'_> {
         }
     }
 
-    /// Whether [`fits_pair_sums`] holds for every pair of depths of a segment.
-    fn is_narrow(&self) -> bool {
+    /// Whether all of the weights have a property.
+    fn has(&self, property: &Property) -> bool {
+        if self.segment_len == 0 || self.columns == 0 {
+            return true;
+        }
         let flip = if self.signed { 0 } else { 0x80 };
+        let mut group = vec![0u8; self.columns * property.depths];
         (0..self.segments).all(|segment| {
-            (0..self.segment_len).step_by(2).all(|k| {
-                let depths = [k, (k + 1).min(self.segment_len - 1)].map(|k| segment * self.segment_len + k);
-                (0..self.columns).all(|column| {
-                    let [first, second] = depths.map(|depth| {
-                        self.data[depth * self.depth_stride + column * self.column_stride] ^ flip
-                    });
-                    let second = if k + 1 < self.segment_len { second } else { 0 };
-                    fits_pair_sums(&[first, second])
-                })
+            (0..self.segment_len).step_by(property.depths).all(|first| {
+                for (column, weights) in group.chunks_exact_mut(property.depths).enumerate() {
+                    for (k, weight) in (first..).zip(weights) {
+                        let depth = segment * self.segment_len + k;
+                        let inside = k < self.segment_len;
+                        *weight = if inside {
+                            self.data[depth * self.depth_stride + column * self.column_stride] ^ flip
+                        } else {
+                            0
+                        };
+                    }
+                }
+                (property.holds)(&group)
             })
         })
     }
-}
-
-/// Whether a sum of products of unsigned bytes with these weights fits an `i16`, whatever the bytes: the positive weights
-/// add up to 128 at most and the negative ones to −128 at least, and 255 · 128 = 32 640.
-pub(super) fn fits_pair_sums(canonical: &[u8]) -> bool {
-    let (mut positive, mut negative) = (0, 0);
-    for weight in canonical.iter().map(|w| i32::from(w.cast_signed())) {
-        positive += weight.max(0);
-        negative += weight.min(0);
-    }
-    positive <= 128 && negative >= -128
 }
 
 fn padded(columns: usize) -> usize {
     columns.div_ceil(PANEL) * PANEL
 }
 
-fn panels_len(group: usize, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
-    let depth = segments.checked_mul(segment_len.div_ceil(group))?.checked_mul(group)?;
-    columns.div_ceil(PANEL).checked_mul(PANEL)?.checked_mul(depth)
+fn panels_len(layout: &Layout, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
+    let groups = segments.checked_mul(segment_len.div_ceil(layout.k_group))?;
+    columns.div_ceil(layout.columns).checked_mul(layout.group_bytes())?.checked_mul(groups)
 }

@@ -4,7 +4,7 @@
 //! patches are multiplied with the taps that it has inside, and the rest is part of its initial accumulators: at 7×7 pixels
 //! a 3×3 kernel with a border of one has 18 % of its products there.
 
-use super::PatchGeometry;
+use crate::Window2d;
 
 /// A range of indices that can be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +51,10 @@ pub enum Skip {
     All,
 }
 
-impl PatchGeometry {
+impl Window2d {
     /// The regions that `skip` tells apart: together, all pixels.
     pub(super) fn regions(&self, skip: Skip) -> impl Iterator<Item = Region> + '_ {
-        let bands = |axis: usize, split: bool| Bands { geometry: self, axis, split, next: 0 };
+        let bands = |axis: usize, split: bool| Bands { window: self, axis, split, next: 0 };
         bands(0, skip != Skip::Nothing)
             .flat_map(move |(y, ky)| bands(1, skip == Skip::All).map(move |(x, kx)| Region { y, x, ky, kx }))
     }
@@ -74,11 +74,27 @@ impl PatchGeometry {
         let end = (self.input[axis] + self.pad[axis]).saturating_sub(last + 1) / self.stride[axis] + 1;
         end.clamp(output + 1, self.output[axis])
     }
+
+    /// The first output after `output`, which has `taps` inside, that has others. From one output to the next neither the first
+    /// tap inside nor the end of them grows, so those that have the same follow one another.
+    fn end_of_band(&self, axis: usize, output: usize, taps: Span) -> usize {
+        let (mut same, mut other) = (output, self.output[axis]);
+        while other - same > 1 {
+            let middle = same + (other - same) / 2;
+            if self.taps_inside(axis, middle) == taps {
+                same = middle;
+            } else {
+                other = middle;
+            }
+        }
+        other
+    }
 }
 
-/// Runs of outputs along an axis that have the same taps inside the image.
+/// Runs of outputs along an axis that have the same taps inside the image: no more of them than twice the taps, however
+/// large the padding is.
 struct Bands<'a> {
-    geometry: &'a PatchGeometry,
+    window: &'a Window2d,
     axis: usize,
     split: bool,
     next: usize,
@@ -88,19 +104,18 @@ impl Iterator for Bands<'_> {
     type Item = (Span, Span);
 
     fn next(&mut self) -> Option<(Span, Span)> {
-        let (start, outputs) = (self.next, self.geometry.output[self.axis]);
+        let (window, start, outputs) = (self.window, self.next, self.window.output[self.axis]);
         if start >= outputs {
             return None;
         }
-        let all = Span { start: 0, end: self.geometry.kernel[self.axis] };
-        let taps = if self.split { self.geometry.taps_inside(self.axis, start) } else { all };
+        let all = Span { start: 0, end: window.kernel[self.axis] };
+        let taps = if self.split { window.taps_inside(self.axis, start) } else { all };
         self.next = if !self.split {
             outputs
         } else if taps == all {
-            self.geometry.end_of_inner(self.axis, start)
+            window.end_of_inner(self.axis, start)
         } else {
-            let same = |&at: &usize| at < outputs && self.geometry.taps_inside(self.axis, at) == taps;
-            (start + 1..).find(|at| !same(at)).unwrap_or(outputs)
+            window.end_of_band(self.axis, start, taps)
         };
         Some((Span { start, end: self.next }, taps))
     }
@@ -153,17 +168,22 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PatchGeometry;
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn geometries() -> Vec<PatchGeometry> {
+    fn window(geometry: PatchGeometry) -> Window2d {
+        Window2d::new(geometry).unwrap()
+    }
+
+    fn windows() -> Vec<Window2d> {
         let mut all = Vec::new();
         for (input, kernel) in [(1, 1), (1, 3), (2, 5), (5, 3), (9, 3), (7, 4), (3, 7)] {
             for stride in 1..4 {
                 for dilation in 1..3 {
                     for pad in 0..4 {
                         for output in [1, 2, 7] {
-                            all.push(PatchGeometry {
+                            all.push(window(PatchGeometry {
                                 batch: 2,
                                 input: [input, input + 1],
                                 channels: 1,
@@ -172,7 +192,7 @@ mod tests {
                                 dilation: [dilation, 1],
                                 pad: [pad, 1],
                                 output: [output, 5],
-                            });
+                            }));
                         }
                     }
                 }
@@ -184,7 +204,7 @@ mod tests {
     /// Every pixel is in one region, and that region's taps are those inside the image.
     #[test]
     fn regions_cover_the_output() {
-        for geometry in geometries() {
+        for geometry in windows() {
             for skip in [Skip::Nothing, Skip::Rows, Skip::All] {
                 let mut seen = vec![0; geometry.rows()];
                 for region in geometry.regions(skip) {
@@ -213,7 +233,7 @@ mod tests {
     /// Blocks of rows share a region's pixels between them.
     #[test]
     fn parts_begin_where_the_others_end() {
-        for geometry in geometries() {
+        for geometry in windows() {
             for region in geometry.regions(Skip::All) {
                 let mut cursor = region.first_pixel(geometry.output, 0);
                 for row in 0..geometry.rows() {
@@ -231,6 +251,30 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Padding without end costs no more than the taps that it moves.
+    #[test]
+    fn regions_of_huge_padding_are_few() {
+        let far = usize::MAX / 64;
+        let geometry = PatchGeometry {
+            batch: 1,
+            input: [4, 1],
+            channels: 1,
+            kernel: [3, 1],
+            stride: [1, 1],
+            dilation: [2, 1],
+            pad: [far, 0],
+            output: [far + 9, 1],
+        };
+        let window = window(geometry);
+        let regions: Vec<Region> = window.regions(Skip::All).collect();
+        assert!(regions.len() <= 7, "{regions:?}");
+        assert_eq!(regions.iter().map(|region| region.y.len()).sum::<usize>(), far + 9);
+        for pair in regions.windows(2) {
+            assert_eq!(pair[0].y.end, pair[1].y.start);
+            assert_ne!(pair[0].ky, pair[1].ky);
         }
     }
 }

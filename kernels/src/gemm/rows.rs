@@ -1,6 +1,7 @@
 //! Rows of activations: how a kernel finds the bytes of row `m`.
 
 use super::regions::{Cursor, Region, Skip, Span};
+use crate::Window2d;
 
 /// The left operand: a matrix, or the patches of an image.
 #[derive(Clone, Copy, Debug)]
@@ -11,56 +12,32 @@ pub enum Lhs<'a> {
     Patches(PatchRows<'a>),
 }
 
-/// A strided matrix of bytes.
+/// A strided matrix of bytes, all of whose elements lie inside its data.
 #[derive(Clone, Copy, Debug)]
 pub struct MatrixRows<'a> {
-    /// The elements' bytes.
-    pub data: &'a [u8],
-    /// Number of rows.
-    pub rows: usize,
-    /// Elements of a row.
-    pub columns: usize,
-    /// Elements from one row to the next.
-    pub row_stride: usize,
-    /// Elements from one column to the next.
-    pub column_stride: usize,
+    data: &'a [u8],
+    rows: usize,
+    columns: usize,
+    /// 0 if there are no two rows or nothing in them.
+    row_stride: usize,
+    /// 1 if there are no two columns.
+    column_stride: usize,
 }
 
-/// Where a convolution's patches lie in an NHWC image.
+/// The patches that a convolution sees of one channel group of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PatchGeometry {
-    /// Images.
-    pub batch: usize,
-    /// Height and width of the input.
-    pub input: [usize; 2],
-    /// Channels of a pixel, all groups together.
-    pub channels: usize,
-    /// Height and width of the kernel.
-    pub kernel: [usize; 2],
-    /// Vertical and horizontal stride.
-    pub stride: [usize; 2],
-    /// Vertical and horizontal dilation.
-    pub dilation: [usize; 2],
-    /// Padding above and to the left.
-    pub pad: [usize; 2],
-    /// Height and width of the output.
-    pub output: [usize; 2],
+pub struct Patches {
+    window: Window2d,
+    first_channel: usize,
+    channels: usize,
 }
 
-/// The patches of one channel group of an image.
+/// [`Patches`] and the pixels that they see.
 #[derive(Clone, Copy, Debug)]
 pub struct PatchRows<'a> {
-    /// The image, NHWC, as bytes.
-    pub data: &'a [u8],
-    /// Where the patches lie.
-    pub geometry: PatchGeometry,
-    /// First channel of the group.
-    pub first_channel: usize,
-    /// Channels of the group.
-    pub group_channels: usize,
-    /// The input's zero point, what a patch sees outside the image: at least `group_channels` bytes, and for a row of the
-    /// kernel at a time `kernel[1] · group_channels`.
-    pub padding: &'a [u8],
+    patches: Patches,
+    data: &'a [u8],
+    padding: &'a [u8],
 }
 
 /// How a kernel finds the segments of a row.
@@ -75,51 +52,204 @@ pub(crate) enum Addressing {
     Copied,
 }
 
-impl PatchGeometry {
-    /// Elements of the input image; `None` if they cannot be counted.
+impl<'a> MatrixRows<'a> {
+    /// The matrix of `rows × columns` whose element (`r`, `c`) is `data[r · row_stride + c · column_stride]`; `None` if one of
+    /// them is not in `data`. A stride between rows or columns of which there are not two may be anything.
     #[must_use]
-    pub fn input_len(&self) -> Option<usize> {
-        let pixels = self.batch.checked_mul(self.input[0])?.checked_mul(self.input[1])?;
-        pixels.checked_mul(self.channels)
+    #[inline]
+    pub fn new(
+        data: &'a [u8],
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Option<MatrixRows<'a>> {
+        let row_stride = if rows <= 1 || columns == 0 { 0 } else { row_stride };
+        let column_stride = if columns <= 1 || rows == 0 { 1 } else { column_stride };
+        if rows > 0 && columns > 0 {
+            let down = (rows - 1).checked_mul(row_stride)?;
+            let last = (columns - 1).checked_mul(column_stride)?.checked_add(down)?;
+            if last >= data.len() {
+                return None;
+            }
+        }
+        Some(MatrixRows { data, rows, columns, row_stride, column_stride })
     }
 
-    /// Taps of the kernel.
-    #[must_use]
-    pub fn taps(&self) -> usize {
-        self.kernel[0] * self.kernel[1]
-    }
-
-    /// Output pixels.
+    /// Number of rows.
     #[must_use]
     #[inline]
     pub fn rows(&self) -> usize {
-        self.batch * self.output[0] * self.output[1]
+        self.rows
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Elements from one row to the next.
+    #[inline]
+    pub(super) fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// Elements from one column to the next.
+    #[inline]
+    pub(super) fn column_stride(&self) -> usize {
+        self.column_stride
+    }
+
+    /// The rows as the one region of an output of one line.
+    #[inline]
+    pub(super) fn region(&self) -> Region {
+        let one = Span { start: 0, end: 1 };
+        Region { y: one, x: Span { start: 0, end: self.rows }, ky: one, kx: one }
+    }
+
+    /// Address of a row's first element. Of rows without elements, which may be any number, all begin at one.
+    #[inline]
+    pub(super) fn row(&self, row: usize) -> *const u8 {
+        // In the data if the row exists and has elements; else nothing is read there.
+        self.data.as_ptr().wrapping_add(row.wrapping_mul(self.row_stride))
+    }
+}
+
+/// Writes the addresses of `slots` rows, the first of which begins at `row`, `stride` bytes before the next; those past the
+/// first `rows` repeat the last one.
+///
+/// # Safety
+///
+/// There is one row at least, and `pointers` is valid for `slots` writes.
+#[inline]
+pub(super) unsafe fn point_rows(
+    row: *const u8,
+    stride: usize,
+    rows: usize,
+    slots: usize,
+    pointers: *mut *const u8,
+) {
+    for slot in 0..slots {
+        // SAFETY: as the caller promises.
+        unsafe { *pointers.add(slot) = row.wrapping_add(slot.min(rows - 1).wrapping_mul(stride)) };
+    }
+}
+
+impl Patches {
+    /// The patches of `channels` channels from `first_channel` on; `None` if the image has no such channels, there are none, or
+    /// a patch's elements cannot be counted.
+    #[must_use]
+    #[inline]
+    pub fn new(window: Window2d, first_channel: usize, channels: usize) -> Option<Patches> {
+        let end = first_channel.checked_add(channels)?;
+        window.taps().checked_mul(channels)?;
+        (channels > 0 && end <= window.channels).then_some(Patches { window, first_channel, channels })
+    }
+
+    /// Where the patches lie.
+    #[must_use]
+    #[inline]
+    pub fn window(&self) -> &Window2d {
+        &self.window
+    }
+
+    /// Channels of the group.
+    #[inline]
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Elements of a row of the kernel.
+    #[inline]
+    pub(super) fn kernel_row(&self) -> usize {
+        self.window.kernel[1] * self.channels
+    }
+
+    /// Elements of a patch.
+    #[inline]
+    pub(super) fn depth(&self) -> usize {
+        self.window.taps() * self.channels
+    }
+
+    /// How the segments of these patches are found where kernels read bytes.
+    #[inline]
+    pub(super) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
+        let [height, width] = self.window.kernel;
+        let contiguous = self.window.dilation[1] == 1 && self.channels == self.window.channels;
+        if segment_len == self.channels && segments == height * width {
+            Addressing::InPlace
+        } else if segment_len == self.kernel_row() && segments == height && contiguous {
+            self.kernel_rows()
+        } else {
+            Addressing::Copied
+        }
     }
 
     /// [`Addressing::KernelRows`] of these patches.
     fn kernel_rows(&self) -> Addressing {
-        let (stride, pad, kernel) = (self.stride[1], self.pad[1], self.kernel[1]);
+        let window = &self.window;
+        let (stride, pad, kernel) = (window.stride[1], window.pad[1], window.kernel[1]);
         let begin = pad.div_ceil(stride);
         // The last patch that lies inside begins at `input − kernel`.
-        let end = (self.input[1] + pad).checked_sub(kernel).map_or(0, |last| last / stride + 1);
-        Addressing::KernelRows { begin, end: end.min(self.output[1]) }
+        let end = (window.input[1] + pad).checked_sub(kernel).map_or(0, |last| last / stride + 1);
+        Addressing::KernelRows { begin, end: end.min(window.output[1]) }
     }
 
-    /// Input row and column that tap (`ky`, `kx`) of output pixel (`y`, `x`) falls on, if it is inside.
+    /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
+    /// are rows of the kernel.
+    pub(super) fn skippable(&self, addressing: Addressing, group: usize) -> Skip {
+        match addressing {
+            Addressing::KernelRows { .. } if self.channels.is_multiple_of(group) => Skip::All,
+            Addressing::KernelRows { .. } | Addressing::InPlace => Skip::Rows,
+            Addressing::Copied => Skip::Nothing,
+        }
+    }
+}
+
+impl<'a> PatchRows<'a> {
+    /// The patches of an image, NHWC, as bytes. `padding` is what a patch sees outside of it, the input's zero point: a row of
+    /// the kernel, `kernel[1] · channels` bytes at least. `None` if a slice is too short.
+    #[must_use]
     #[inline]
-    pub(crate) fn tap(&self, y: usize, x: usize, ky: usize, kx: usize) -> Option<(usize, usize)> {
-        let iy = (y * self.stride[0] + ky * self.dilation[0]).wrapping_sub(self.pad[0]);
-        let ix = (x * self.stride[1] + kx * self.dilation[1]).wrapping_sub(self.pad[1]);
-        (iy < self.input[0] && ix < self.input[1]).then_some((iy, ix))
+    pub fn new(patches: Patches, data: &'a [u8], padding: &'a [u8]) -> Option<PatchRows<'a>> {
+        let enough = data.len() >= patches.window.input_len() && padding.len() >= patches.kernel_row();
+        enough.then_some(PatchRows { patches, data, padding })
+    }
+
+    /// Which patches.
+    #[inline]
+    pub(super) fn patches(&self) -> &Patches {
+        &self.patches
+    }
+
+    /// Where they lie.
+    #[inline]
+    pub(super) fn window(&self) -> &Window2d {
+        &self.patches.window
+    }
+
+    /// The image.
+    #[inline]
+    pub(super) fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// What a row of the kernel sees outside of it, at least.
+    #[inline]
+    pub(super) fn padding(&self) -> &'a [u8] {
+        self.padding
     }
 }
 
 impl Lhs<'_> {
     /// Number of rows.
+    #[inline]
     pub(crate) fn rows(&self) -> usize {
         match self {
             Lhs::Matrix(matrix) => matrix.rows,
-            Lhs::Patches(patches) => patches.geometry.rows(),
+            Lhs::Patches(rows) => rows.window().rows(),
         }
     }
 
@@ -128,35 +258,17 @@ impl Lhs<'_> {
     pub(crate) fn depth(&self) -> usize {
         match self {
             Lhs::Matrix(matrix) => matrix.columns,
-            Lhs::Patches(patches) => patches.geometry.taps() * patches.group_channels,
+            Lhs::Patches(rows) => rows.patches.depth(),
         }
     }
 
-    /// How the segments of these rows are found.
+    /// How the segments of these rows are found where kernels read bytes.
     #[inline]
     pub(crate) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
         match self {
-            Lhs::Matrix(matrix) if segments == 1 && (matrix.column_stride == 1 || matrix.columns <= 1) => {
-                Addressing::InPlace
-            }
+            Lhs::Matrix(matrix) if segments == 1 && matrix.column_stride == 1 => Addressing::InPlace,
             Lhs::Matrix(_) => Addressing::Copied,
-            Lhs::Patches(patches) => {
-                let [height, width] = patches.geometry.kernel;
-                let row = width * patches.group_channels;
-                let contiguous =
-                    patches.geometry.dilation[1] == 1 && patches.group_channels == patches.geometry.channels;
-                if segment_len == patches.group_channels && segments == height * width {
-                    Addressing::InPlace
-                } else if segment_len == row
-                    && segments == height
-                    && contiguous
-                    && patches.padding.len() >= row
-                {
-                    patches.geometry.kernel_rows()
-                } else {
-                    Addressing::Copied
-                }
-            }
+            Lhs::Patches(rows) => rows.patches.addressing(segments, segment_len),
         }
     }
 
@@ -165,48 +277,15 @@ impl Lhs<'_> {
     pub(super) fn output(&self) -> [usize; 2] {
         match self {
             Lhs::Matrix(matrix) => [1, matrix.rows],
-            Lhs::Patches(patches) => patches.geometry.output,
+            Lhs::Patches(rows) => rows.window().output,
         }
     }
 
-    /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
-    /// are rows of the kernel.
+    /// See [`Patches::skippable`].
     pub(super) fn skippable(&self, addressing: Addressing, group: usize) -> Skip {
-        match (self, addressing) {
-            (Lhs::Patches(patches), Addressing::KernelRows { .. })
-                if patches.group_channels.is_multiple_of(group) =>
-            {
-                Skip::All
-            }
-            (Lhs::Patches(_), Addressing::KernelRows { .. } | Addressing::InPlace) => Skip::Rows,
-            _ => Skip::Nothing,
-        }
-    }
-
-    /// Asserts that every element of every row lies inside the data.
-    pub(crate) fn check(&self) {
         match self {
-            Lhs::Matrix(matrix) => {
-                if matrix.rows == 0 || matrix.columns == 0 {
-                    return;
-                }
-                let last = (matrix.rows - 1).checked_mul(matrix.row_stride).and_then(|row| {
-                    (matrix.columns - 1)
-                        .checked_mul(matrix.column_stride)
-                        .and_then(|column| row.checked_add(column))
-                });
-                assert!(last.is_some_and(|last| last < matrix.data.len()), "lhs too short");
-            }
-            Lhs::Patches(patches) => {
-                let geometry = &patches.geometry;
-                assert!(geometry.input_len().is_some_and(|len| len <= patches.data.len()), "image too short");
-                let end = patches.first_channel.checked_add(patches.group_channels);
-                assert!(end.is_some_and(|end| end <= geometry.channels), "channel group outside the image");
-                assert!(
-                    patches.padding.len() >= patches.group_channels,
-                    "padding shorter than the channel group"
-                );
-            }
+            Lhs::Matrix(_) => Skip::Nothing,
+            Lhs::Patches(rows) => rows.patches.skippable(addressing, group),
         }
     }
 
@@ -230,31 +309,7 @@ impl Lhs<'_> {
                     }
                 }
             }
-            Lhs::Patches(patches) => patches.for_each_run(cursor, each),
-        }
-    }
-}
-
-impl MatrixRows<'_> {
-    /// The rows as the one region of an output of one line.
-    #[inline]
-    pub(super) fn region(&self) -> Region {
-        let one = Span { start: 0, end: 1 };
-        Region { y: one, x: Span { start: 0, end: self.rows }, ky: one, kx: one }
-    }
-
-    /// Writes the addresses of `slots` rows from `first` on, of which those past the first `rows` repeat the last one.
-    ///
-    /// # Safety
-    ///
-    /// The rows exist, there is one at least, and `pointers` is valid for `slots` writes.
-    #[inline]
-    pub(crate) unsafe fn point(&self, first: usize, rows: usize, slots: usize, pointers: *mut *const u8) {
-        // `wrapping_add`, because rows without elements may begin anywhere.
-        let row = self.data.as_ptr().wrapping_add(first * self.row_stride);
-        for slot in 0..slots {
-            // SAFETY: as the caller promises.
-            unsafe { *pointers.add(slot) = row.wrapping_add(slot.min(rows - 1) * self.row_stride) };
+            Lhs::Patches(rows) => rows.for_each_run(cursor, each),
         }
     }
 }
@@ -263,15 +318,16 @@ impl PatchRows<'_> {
     /// Index of the group's first channel of an input pixel.
     #[inline]
     pub(super) fn element(&self, image: usize, y: usize, x: usize) -> usize {
-        let [height, width] = self.geometry.input;
-        ((image * height + y) * width + x) * self.geometry.channels + self.first_channel
+        let window = self.window();
+        let [height, width] = window.input;
+        ((image * height + y) * width + x) * window.channels + self.patches.first_channel
     }
 
     /// Writes the address of every tap of some rows of the kernel in a patch: tap `t` to `pointers[t · step]`.
     ///
     /// # Safety
     ///
-    /// [`check`](Lhs::check) has passed, the cursor is at a pixel that exists, and `pointers` is valid for these writes.
+    /// The cursor is at a pixel that exists, and `pointers` is valid for these writes.
     #[inline]
     pub(crate) unsafe fn point_taps(
         &self,
@@ -280,12 +336,12 @@ impl PatchRows<'_> {
         pointers: *mut *const u8,
         step: usize,
     ) {
-        let geometry = &self.geometry;
+        let window = self.window();
         let mut segment = 0;
         for ky in rows.start..rows.end {
-            for kx in 0..geometry.kernel[1] {
-                let address = match geometry.tap(cursor.y, cursor.x, ky, kx) {
-                    // SAFETY: inside the image, whose length `check` has verified.
+            for kx in 0..window.kernel[1] {
+                let address = match window.tap(cursor.y, cursor.x, ky, kx) {
+                    // SAFETY: a pixel of the image, all of which `PatchRows::new` has found in the data.
                     Some((iy, ix)) => unsafe { self.data.as_ptr().add(self.element(cursor.image, iy, ix)) },
                     None => self.padding.as_ptr(),
                 };
@@ -301,8 +357,8 @@ impl PatchRows<'_> {
     ///
     /// # Safety
     ///
-    /// [`check`](Lhs::check) has passed; the patches from the cursor on exist and are in one line of the output; their taps
-    /// `kx` lie inside the image's columns; and `pointers` is valid for these writes.
+    /// The patches from the cursor on exist and are in one line of the output; their taps `kx` lie inside the image's columns;
+    /// and `pointers` is valid for these writes.
     #[inline]
     pub(crate) unsafe fn point_kernel_rows(
         &self,
@@ -312,14 +368,14 @@ impl PatchRows<'_> {
         pointers: *mut *const u8,
         step: usize,
     ) {
-        let geometry = &self.geometry;
-        let left = cursor.x * geometry.stride[1] + region.kx.start * geometry.dilation[1] - geometry.pad[1];
+        let window = self.window();
+        let left = cursor.x * window.stride[1] + region.kx.start * window.dilation[1] - window.pad[1];
         for (segment, ky) in (region.ky.start..region.ky.end).enumerate() {
-            let iy =
-                (cursor.y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
-            let (mut address, stride) = if iy < geometry.input[0] {
+            let iy = (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0]);
+            let (mut address, stride) = if iy < window.input[0] {
                 let start = self.element(cursor.image, iy, left);
-                (self.data.as_ptr().wrapping_add(start), geometry.stride[1] * geometry.channels)
+                // Of the next patch, if there is one: its taps lie inside the image, too.
+                (self.data.as_ptr().wrapping_add(start), window.stride[1].wrapping_mul(window.channels))
             } else {
                 (self.padding.as_ptr(), 0)
             };
@@ -333,23 +389,23 @@ impl PatchRows<'_> {
 
     #[inline]
     fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
-        let geometry = &self.geometry;
+        let window = self.window();
         let &Cursor { image, y, x, .. } = cursor;
-        let length = self.group_channels;
-        let left = (x * geometry.stride[1]).wrapping_sub(geometry.pad[1]);
+        let length = self.patches.channels;
+        let left = (x * window.stride[1]).wrapping_sub(window.pad[1]);
         // A row of taps that lies side by side inside the image is one run: what makes stems with 3 channels cheap.
-        let contiguous = geometry.dilation[1] == 1
-            && length == geometry.channels
-            && left < geometry.input[1]
-            && left + geometry.kernel[1] <= geometry.input[1];
-        for ky in 0..geometry.kernel[0] {
-            if contiguous && let Some((iy, ix)) = geometry.tap(y, x, ky, 0) {
+        let contiguous = window.dilation[1] == 1
+            && length == window.channels
+            && left < window.input[1]
+            && left + window.kernel[1] <= window.input[1];
+        for ky in 0..window.kernel[0] {
+            if contiguous && let Some((iy, ix)) = window.tap(y, x, ky, 0) {
                 let start = self.element(image, iy, ix);
-                each(&self.data[start..start + geometry.kernel[1] * length]);
+                each(&self.data[start..start + window.kernel[1] * length]);
                 continue;
             }
-            for kx in 0..geometry.kernel[1] {
-                each(match geometry.tap(y, x, ky, kx) {
+            for kx in 0..window.kernel[1] {
+                each(match window.tap(y, x, ky, kx) {
                     Some((iy, ix)) => {
                         let start = self.element(image, iy, ix);
                         &self.data[start..start + length]

@@ -1,9 +1,11 @@
 //! What a strip of tiles reads beside weights: where its rows lie, where they go, their sums, and copies of those that a
 //! kernel can't read in place.
 
+use core::slice;
+
 use super::regions::{Cursor, Region};
-use super::rows::Addressing;
-use super::{Call, Lhs, LhsForm, LhsStep, MatrixRows, OutStep, PackedPanels};
+use super::rows::{Addressing, point_rows};
+use super::{Call, Lhs, LhsForm, LhsStep, OutStep, PackedPanels, Patches};
 
 const POINTER: usize = size_of::<*const u8>();
 
@@ -58,28 +60,36 @@ pub(super) struct Slots {
     pub(super) sums: *mut i32,
 }
 
-/// The parts of a scratch that a map tells apart.
-pub(super) struct Parts<'a> {
+/// The parts of a scratch that a map tells apart: addresses that all come from one, so that writing to one part leaves what
+/// points into the others valid.
+pub(super) struct Parts {
     pub(super) slots: Slots,
-    pub(super) init: &'a mut [i32],
-    pub(super) copies: &'a mut [u8],
+    /// Initial accumulators, one for each padded column.
+    pub(super) init: *mut i32,
+    /// As many rows of `row_bytes` as the strip has slots; on a 64-byte border.
+    pub(super) copies: *mut u8,
+    /// Bytes of them.
+    pub(super) copies_len: usize,
 }
 
 impl ScratchMap {
-    /// The parts of `memory`, which begins on a 64-byte border and has `total` bytes.
-    pub(super) fn parts<'a>(&self, memory: &'a mut [u8]) -> Parts<'a> {
-        let (head, copies) = memory.split_at_mut(self.rows);
-        let (head, init) = head.split_at_mut(self.init);
-        // SAFETY: initialized bytes, any of which make an i32.
-        let (before, init, _) = unsafe { init.align_to_mut::<i32>() };
-        assert!(before.is_empty(), "scratch is aligned");
-        let start = head.as_mut_ptr();
-        let slots = Slots {
-            pointers: start.cast(),
-            places: start.wrapping_add(self.places).cast(),
-            sums: start.wrapping_add(self.sums).cast(),
-        };
-        Parts { slots, init, copies }
+    /// The parts of `memory`.
+    ///
+    /// # Safety
+    ///
+    /// `memory` is aligned to 64 bytes, and `total` initialized bytes there are nobody else's while the parts are used.
+    #[inline]
+    pub(super) unsafe fn parts(&self, memory: *mut u8) -> Parts {
+        // SAFETY: every offset is at most `total`.
+        unsafe {
+            let slots = Slots {
+                pointers: memory.cast(),
+                places: memory.add(self.places).cast(),
+                sums: memory.add(self.sums).cast(),
+            };
+            let (copies, copies_len) = (memory.add(self.rows), self.total - self.rows);
+            Parts { slots, init: memory.add(self.init).cast(), copies, copies_len }
+        }
     }
 }
 
@@ -107,29 +117,6 @@ pub(super) struct Strip<'a> {
 }
 
 impl Slots {
-    /// Writes what a strip of tiles reads of a matrix's rows in place, from row `first` on.
-    ///
-    /// # Safety
-    ///
-    /// [`check`](Lhs::check) has passed, the strip's rows exist, and there is room for the pointers and places of a tile and
-    /// the sums of the strip.
-    #[inline]
-    pub(super) unsafe fn point_matrix(
-        &self,
-        call: &Call<'_>,
-        form: LhsForm,
-        matrix: &MatrixRows<'_>,
-        first: usize,
-        tile_rows: usize,
-        strip: &Strip<'_>,
-    ) -> StripRows {
-        // SAFETY: as the caller promises. The other tiles of the strip find their rows from the first one's.
-        unsafe {
-            matrix.point(first, strip.rows.min(tile_rows), tile_rows, self.pointers);
-            self.equal_steps(call, form, first, matrix.row_stride, tile_rows, strip)
-        }
-    }
-
     /// The rest of what a strip reads whose rows lie `row_bytes` apart, after the pointers of its first tile, from row `first`
     /// of a matrix on.
     ///
@@ -149,14 +136,14 @@ impl Slots {
         // SAFETY: as the caller promises.
         unsafe {
             for slot in 0..tile_rows {
-                *self.places.add(slot) = slot * strip.out_stride;
+                *self.places.add(slot) = slot.wrapping_mul(strip.out_stride);
             }
             let found = StripRows {
                 lhs: self.pointers,
-                lhs_step: LhsStep { pointers: 0, bytes: tile_rows * row_bytes },
+                lhs_step: LhsStep { pointers: 0, bytes: tile_rows.wrapping_mul(row_bytes) },
                 first_row: first - strip.first_row,
                 out_rows: self.places,
-                out_step: OutStep { places: 0, bytes: tile_rows * strip.out_stride },
+                out_step: OutStep { places: 0, bytes: tile_rows.wrapping_mul(strip.out_stride) },
                 sums: self.sums,
             };
             self.add_up(call, form, tile_rows, strip, found.lhs_step);
@@ -187,17 +174,23 @@ impl Slots {
             unsafe {
                 let pointers = self.pointers.add(tile * step.pointers + slot);
                 *self.sums.add(row) =
-                    sum_row(call, form, strip.depth, pointers, tile_rows, tile * step.bytes);
+                    sum_row(call, form, strip.depth, pointers, tile_rows, tile.wrapping_mul(step.bytes));
             }
         }
     }
 }
 
-impl Parts<'_> {
+impl Parts {
     /// Writes what a strip of tiles reads from the cursor on, and moves it past the strip.
+    ///
+    /// # Safety
+    ///
+    /// The call is that of a [`Checked`](super::call::Checked), the parts and the addressing are the map's, which has room for
+    /// the strip in tiles of `tile_rows` rows. The strip's rows, of which there is one at least, exist from the cursor on.
+    /// Nothing that was found for an earlier strip is read again.
     #[inline]
-    pub(super) fn prepare(
-        &mut self,
+    pub(super) unsafe fn prepare(
+        &self,
         call: &Call<'_>,
         map: &ScratchMap,
         tile_rows: usize,
@@ -208,26 +201,35 @@ impl Parts<'_> {
         if let Lhs::Matrix(matrix) = &call.lhs
             && map.addressing == Addressing::InPlace
         {
-            let first = cursor.x;
+            let (first, stride) = (cursor.x, matrix.row_stride());
             cursor.x += strip.rows;
-            // SAFETY: `check` has passed, the rows exist, and the map has room for them.
-            return unsafe { slots.point_matrix(call, map.form, matrix, first, tile_rows, strip) };
+            // SAFETY: the rows exist, and the map has room for the pointers and places of a tile and the sums of the strip. The
+            // other tiles of the strip find their rows from the first one's.
+            return unsafe {
+                let row = matrix.row(first);
+                point_rows(row, stride, strip.rows.min(tile_rows), tile_rows, slots.pointers);
+                slots.equal_steps(call, map.form, first, stride, tile_rows, strip)
+            };
         }
         match (&call.lhs, map.form) {
             (Lhs::Matrix(_), LhsForm::Words { widen }) => {
                 let first = cursor.x;
                 cursor.x += strip.rows;
-                self.widen_matrix(call, widen, map, first, strip.rows, tile_rows);
-                // SAFETY: the pointers were written, and the map has room for the rest.
-                return unsafe { slots.equal_steps(call, map.form, first, map.row_bytes, tile_rows, strip) };
+                // SAFETY: the rows exist, and the map has room for them and their pointers, which are written first.
+                return unsafe {
+                    self.widen_matrix(call, widen, map, first, strip.rows, tile_rows);
+                    slots.equal_steps(call, map.form, first, map.row_bytes, tile_rows, strip)
+                };
             }
             (Lhs::Patches(_), LhsForm::Words { widen }) => {
-                self.widen_patches(call, widen, map, tile_rows, cursor, strip);
+                // SAFETY: the patches exist, and the map has room for them.
+                unsafe { self.widen_patches(call, widen, map, tile_rows, cursor, strip) };
             }
             (_, LhsForm::Bytes { .. }) => {
                 for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
                     let rows = tile_rows.min(strip.rows - start);
-                    self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]);
+                    // SAFETY: the rows exist, and the map has room for them.
+                    unsafe { self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]) };
                 }
             }
         }
@@ -245,9 +247,13 @@ impl Parts<'_> {
     }
 
     /// Writes the places of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the strip.
+    ///
+    /// # Safety
+    ///
+    /// The strip has these rows, and the parts have room for its places.
     #[inline]
-    pub(super) fn place(
-        &mut self,
+    pub(super) unsafe fn place(
+        &self,
         call: &Call<'_>,
         cursor: &Cursor,
         strip: &Strip<'_>,
@@ -264,8 +270,12 @@ impl Parts<'_> {
 
     /// Writes the pointers, places and copies of tile `tile` of a strip, `rows` of `tile_rows`, which are patches or copies, and
     /// moves the cursor past them.
-    fn find_rows(
-        &mut self,
+    ///
+    /// # Safety
+    ///
+    /// As [`prepare`](Self::prepare); the strip has the tile.
+    unsafe fn find_rows(
+        &self,
         call: &Call<'_>,
         map: &ScratchMap,
         cursor: &mut Cursor,
@@ -274,7 +284,7 @@ impl Parts<'_> {
         [rows, tile_rows]: [usize; 2],
     ) {
         let Strip { region, depth, .. } = *strip;
-        let panels = call.panels;
+        let panels = &call.panels;
         // SAFETY: there is room for the pointers and places of so many tiles.
         let (pointers, places) = unsafe {
             (self.slots.pointers.add(tile * map.tile_pointers), self.slots.places.add(tile * tile_rows))
@@ -291,16 +301,19 @@ impl Parts<'_> {
                     // A region that leaves out taps has the others inside the image in all of its patches.
                     let end = if depth.len < panels.segment_len() { region.x.end } else { end };
                     count = (end.min(region.x.end) - cursor.x).min(rows - slot);
-                    // SAFETY: `check` has passed, the patches exist and lie inside, and so do their pointers.
+                    // SAFETY: the patches exist and lie inside, and there is a pointer per row of the kernel.
                     unsafe { patches.point_kernel_rows(cursor, count, region, at, tile_rows) };
                 }
                 (Lhs::Patches(patches), Addressing::InPlace) => {
-                    // SAFETY: `check` has passed, the patch exists, and there is a pointer per tap.
+                    // SAFETY: the patch exists, and there is a pointer per tap.
                     unsafe { patches.point_taps(cursor, region.ky, at, tile_rows) };
                 }
                 _ => {
-                    let start = (tile * tile_rows + slot) * map.row_bytes;
-                    let copy = &mut self.copies[start..start + map.row_bytes];
+                    debug_assert!((tile * tile_rows + slot + 1) * map.row_bytes <= self.copies_len);
+                    // SAFETY: a row of bytes for every slot of the strip, which nothing that is still read points into.
+                    let row = unsafe { self.copies.add((tile * tile_rows + slot) * map.row_bytes) };
+                    // SAFETY: as above.
+                    let copy = unsafe { slice::from_raw_parts_mut(row, map.row_bytes) };
                     let mut end = 0;
                     call.lhs.for_each_run(cursor, |run| {
                         copy[end..end + run.len()].copy_from_slice(run);
@@ -309,11 +322,12 @@ impl Parts<'_> {
                     for segment in 0..depth.segments {
                         let start = (depth.first_segment + segment) * panels.segment_len();
                         // SAFETY: a pointer per segment; the copy has all segments.
-                        unsafe { *at.add(segment * tile_rows) = copy.as_ptr().add(start) };
+                        unsafe { *at.add(segment * tile_rows) = row.add(start).cast_const() };
                     }
                 }
             }
-            self.place(call, cursor, strip, tile * tile_rows + slot, count);
+            // SAFETY: rows of the strip.
+            unsafe { self.place(call, cursor, strip, tile * tile_rows + slot, count) };
             slot += count;
             region.advance(cursor, count);
         }
@@ -353,29 +367,24 @@ impl Depth {
     }
 }
 
-/// What of the depth a region takes.
+/// What of the depth a region of patches takes.
 #[inline]
-pub(super) fn depth_of(lhs: &Lhs<'_>, panels: &PackedPanels, region: &Region) -> Depth {
+pub(super) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region) -> Depth {
     let (segments, segment_len) = (panels.segments(), panels.segment_len());
-    match lhs {
-        Lhs::Matrix(_) => Depth::whole(panels),
-        Lhs::Patches(patches) => {
-            let [height, width] = patches.geometry.kernel;
-            // The segments of a row of the kernel: its taps, the whole row, or all rows at once.
-            let per_row = segments / height.max(1);
-            if region.kx.len() == 0 || region.ky.len() == 0 {
-                Depth { first_segment: 0, segments: 0, first: 0, len: segment_len }
-            } else if region.ky.len() == height && region.kx.len() == width {
-                Depth::whole(panels)
-            } else if region.kx.len() == width {
-                let (first_segment, segments) = (region.ky.start * per_row, region.ky.len() * per_row);
-                Depth { first_segment, segments, first: 0, len: segment_len }
-            } else {
-                let channels = patches.group_channels;
-                let (first, len) = (region.kx.start * channels, region.kx.len() * channels);
-                Depth { first_segment: region.ky.start, segments: region.ky.len(), first, len }
-            }
-        }
+    let [height, width] = patches.window().kernel;
+    // The segments of a row of the kernel: its taps, the whole row, or all rows at once.
+    let per_row = segments / height;
+    if region.kx.len() == 0 || region.ky.len() == 0 {
+        Depth { first_segment: 0, segments: 0, first: 0, len: segment_len }
+    } else if region.ky.len() == height && region.kx.len() == width {
+        Depth::whole(panels)
+    } else if region.kx.len() == width {
+        let (first_segment, segments) = (region.ky.start * per_row, region.ky.len() * per_row);
+        Depth { first_segment, segments, first: 0, len: segment_len }
+    } else {
+        let channels = patches.channels();
+        let (first, len) = (region.kx.start * channels, region.kx.len() * channels);
+        Depth { first_segment: region.ky.start, segments: region.ky.len(), first, len }
     }
 }
 
@@ -413,11 +422,11 @@ unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) ->
     // SAFETY: as promised by the caller.
     unsafe {
         match form {
-            LhsForm::Words { .. } => core::slice::from_raw_parts(at.cast::<i16>(), len)
+            LhsForm::Words { .. } => slice::from_raw_parts(at.cast::<i16>(), len)
                 .iter()
                 .fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x))),
             LhsForm::Bytes { .. } => {
-                let bytes = core::slice::from_raw_parts(at, len);
+                let bytes = slice::from_raw_parts(at, len);
                 if signed {
                     bytes.iter().fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x.cast_signed())))
                 } else {

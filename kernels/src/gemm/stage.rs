@@ -3,7 +3,7 @@
 use core::ptr;
 
 use crate::ElementType;
-use crate::simd::ByteRange;
+use crate::byte_range::ByteRange;
 
 /// What becomes of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
 /// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).

@@ -1,14 +1,14 @@
 //! Which tile computes which part of the output.
 
 #[cfg(target_has_atomic = "64")]
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
-use super::driver::addressing;
+use super::memo::TilingMemo;
 use super::regions::Skip;
 use super::rows::Addressing;
 use super::scratch::depth_of;
-use super::small;
-use super::{GemmTable, Lhs, PANEL, PackedPanels, TileRows};
+use super::words::patch_addressing;
+use super::{LhsForm, MAX_ROWS, PackedPanels, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -17,7 +17,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Bytes of activations that a strip of tiles may take: they are read again for every panel, and stay in the first-level
 /// cache meanwhile, as do the panels that the strip is multiplied with.
-pub(super) const STRIP_BYTES: usize = 8 * 1024;
+const STRIP_BYTES: usize = 8 * 1024;
 
 /// The most tiles in a strip: what a tile costs beside its loop is spread over them.
 const MAX_STRIP: usize = 16;
@@ -39,39 +39,42 @@ pub struct Tiling {
 /// these weights; `None` if it does not read them.
 #[must_use]
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels) -> Option<Tiling> {
-    let gemm = panels.table(backend)?;
+    let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
-    if matrix && let Some(tile) = small::tile(gemm, rows, panel_count, panels) {
+    if matrix && let Some(tile) = small_tile(gemm, rows, panel_count, panels) {
         return Some(blocking(tile, rows, panel_count, panels));
     }
-    let groups = panels.panel_bytes() / (PANEL * gemm.layout.group);
+    let groups = panels.panel_bytes() / gemm.layout.group_bytes();
     Some(choose(gemm, rows, panel_count, panels, groups).0)
 }
 
 /// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
-/// more regions, whose tiles are lower. [`Skip::Nothing`] for a matrix.
+/// more regions, whose tiles are lower. [`Skip::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
-pub fn best_skip(backend: Backend, lhs: &Lhs<'_>, panels: &PackedPanels) -> Skip {
-    let Some(gemm) = panels.table(backend) else { return Skip::Nothing };
-    let Lhs::Patches(patches) = lhs else { return Skip::Nothing };
-    let geometry = &patches.geometry;
-    let addressing = addressing(gemm, lhs, panels);
-    let most = lhs.skippable(addressing, gemm.layout.group);
+pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> Skip {
+    let Some(gemm) = panels.variant(backend) else { return Skip::Nothing };
+    let window = patches.window();
+    if window.rows() == 0 || patches.depth() != panels.depth() {
+        return Skip::Nothing;
+    }
+    let addressing = patch_addressing(gemm, patches, panels);
+    let most = patches.skippable(addressing, gemm.layout.k_group);
     let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
     let total = |skip: Skip| {
         let copied = match addressing {
             Addressing::KernelRows { begin, end } if skip != Skip::All => {
-                geometry.rows() - geometry.batch * geometry.output[0] * (end.max(begin) - begin)
+                window.rows() - window.batch * window.output[0] * (end.max(begin) - begin)
             }
             _ => 0,
         };
         let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
-        geometry.regions(skip).fold(copies, |total, region| {
-            let rows = region.pixels(geometry.output, 0, geometry.rows());
-            let depth = depth_of(lhs, panels, &region);
-            let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.group)).1;
+        window.regions(skip).fold(copies, |total, region| {
+            let rows = region.pixels(window.output, 0, window.rows());
+            let depth = depth_of(patches, panels, &region);
+            let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.k_group)).1;
             let left_out = panels.depth() - depth.segments * depth.len;
-            let initial = if left_out > 0 { panels.padded_columns() * geometry.taps() } else { 0 };
+            let initial =
+                if left_out > 0 { panels.padded_columns().saturating_mul(window.taps()) } else { 0 };
             total + tiles + (64 * (REGION_OVERHEAD + initial / INITIAL_RATE)) as f64
         })
     };
@@ -87,22 +90,6 @@ const INITIAL_RATE: usize = 4;
 const COPY_OVERHEAD: usize = 30;
 const COPY_RATE: usize = 16;
 
-/// What the inner loop of a backend's tiles takes for one group of depths, in eighths of a cycle.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TileCost {
-    /// The arithmetic of one row by one panel.
-    pub(crate) dot: usize,
-    /// Loading the activations of a row.
-    pub(crate) row: usize,
-    /// Loading the weights of a panel.
-    pub(crate) panel: usize,
-}
-
-impl TileCost {
-    /// One dot product or one load in a cycle.
-    pub(crate) const EVEN: TileCost = TileCost { dot: 8, row: 8, panel: 8 };
-}
-
 /// What a tile takes beside its loop, in cycles: the call, pointers, initial accumulators, the start of the epilogue. Taken
 /// from the length of that code; only its order of magnitude matters, and only where the depth is small.
 const TILE_OVERHEAD: usize = 24;
@@ -114,7 +101,7 @@ const TILE_OVERHEAD: usize = 24;
 /// with those that fill the cache. The tile with the least cost over the whole output is taken, partial tiles counted as
 /// they will be computed.
 pub(super) fn choose(
-    gemm: &'static GemmTable,
+    gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
     panels: &PackedPanels,
@@ -153,55 +140,79 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPan
     Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
 }
 
-/// The last choice that a plan made, so that a small call does not take longer to choose than to multiply.
-///
-/// Threads that share one may overwrite each other's choice; each finds its own or makes it anew.
-#[derive(Debug, Default)]
-pub struct TilingMemo {
-    /// Rows (32 bits), panels (16), the tile's number plus one (8); 0 before the first choice.
+/// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.
+#[inline]
+pub(super) fn choose_again(
+    memo: &TilingMemo,
+    gemm: &'static Variant,
+    rows: usize,
+    panel_count: usize,
+    panels: &PackedPanels,
+    groups: usize,
+) -> Tiling {
     #[cfg(target_has_atomic = "64")]
-    last: AtomicU64,
-}
-
-impl TilingMemo {
-    /// What [`choose`] gives for the whole depth of the panels.
-    #[inline]
-    pub(super) fn choose(
-        &self,
-        gemm: &'static GemmTable,
-        rows: usize,
-        panel_count: usize,
-        panels: &PackedPanels,
-        groups: usize,
-    ) -> Tiling {
-        #[cfg(target_has_atomic = "64")]
-        if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
-            let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
-            let last = self.last.load(Ordering::Relaxed);
-            if last & !0xffff == key
-                && let Some(tile) = gemm.tiles.get((last as usize & 0xff).wrapping_sub(1))
-            {
-                return blocking(tile, rows, panel_count, panels);
-            }
-            let (tiling, _) = choose(gemm, rows, panel_count, panels, groups);
-            let number = gemm.tiles.iter().position(|tile| tile.rows == tiling.tile_rows);
-            self.last.store(key | number.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
-            return tiling;
+    if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
+        let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
+        let last = memo.last.load(Ordering::Relaxed);
+        if last & !0xffff == key
+            && let Some(tile) = gemm.tiles.get((last as usize & 0xff).wrapping_sub(1))
+        {
+            return blocking(tile, rows, panel_count, panels);
         }
-        choose(gemm, rows, panel_count, panels, groups).0
+        let (tiling, _) = choose(gemm, rows, panel_count, panels, groups);
+        let number = gemm.tiles.iter().position(|tile| tile.rows == tiling.tile_rows);
+        memo.last.store(key | number.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
+        return tiling;
     }
+    choose(gemm, rows, panel_count, panels, groups).0
 }
 
-impl Clone for TilingMemo {
-    /// An empty one.
-    fn clone(&self) -> TilingMemo {
-        TilingMemo::default()
+/// Tiles one below the other in a small matrix, at most.
+pub(super) const MAX_SMALL_TILES: usize = 2;
+/// Bytes of weights of a small matrix at most, unless one tile covers the block: with them everything stays in the first-level cache, in any
+/// order.
+const MAX_SMALL_PANELS: usize = 8 << 10;
+/// Bytes of widened rows of a small matrix at most: half of what the longest strip of a tile may take as bytes, so that the rows of two of the
+/// tallest tiles have room in the scratch of every plan.
+const MAX_SMALL_WORDS: usize = STRIP_BYTES / 2;
+
+/// The tile that so many rows and panels of a matrix are computed with if they are small: one covers the rows, or two do,
+/// as equal as they can be.
+#[inline]
+pub(super) fn small_tile(
+    gemm: &'static Variant,
+    rows: usize,
+    panel_count: usize,
+    panels: &PackedPanels,
+) -> Option<&'static TileRows> {
+    let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
+    assert!(tallest <= MAX_ROWS, "no tile is higher than its pointers have room for");
+    if panels.segments() != 1 || rows > MAX_SMALL_TILES * tallest {
+        return None;
     }
+    let (words, depth) = (matches!(gemm.lhs, LhsForm::Words { .. }), panels.depth());
+    if words && (depth == 0 || depth > MAX_SMALL_WORDS || rows * word_row(depth) > MAX_SMALL_WORDS) {
+        return None;
+    }
+    let tile = fitting(gemm.tiles, if rows > tallest { rows.div_ceil(MAX_SMALL_TILES) } else { rows });
+    if rows <= tallest && panel_count <= tile.max_panels() {
+        return Some(tile);
+    }
+    // With several tiles beside each other, lower and wider ones may be better.
+    let width = tile.max_panels();
+    let near = panel_count.saturating_mul(panels.panel_bytes()) <= MAX_SMALL_PANELS;
+    (near && (panel_count <= width || width == 1)).then_some(tile)
+}
+
+/// Bytes of a row of so many words: whole pairs, of which the last may have a word that meets weights of 0.
+#[inline]
+pub(super) fn word_row(depth: usize) -> usize {
+    depth.next_multiple_of(2) * 2
 }
 
 /// Tiles of the longest strip of rows of so many elements.
 pub(super) fn longest_strip(tile: &TileRows, depth: usize) -> usize {
-    (STRIP_BYTES / (tile.rows * depth.max(1))).clamp(1, MAX_STRIP)
+    (STRIP_BYTES / tile.rows.saturating_mul(depth.max(1))).clamp(1, MAX_STRIP)
 }
 
 /// The lowest tile that covers `rows` rows.

@@ -4,43 +4,40 @@
 //! included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more than k times,
 //! not k² times.
 
+use core::slice;
+
 use super::regions::Cursor;
 use super::rows::Addressing;
 use super::scratch::{Parts, ScratchMap, Strip};
-use super::{Call, Lhs, PackedPanels, PatchRows};
+use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
-/// Widens rows.
-///
-/// # Safety
-///
-/// The CPU has the backend's features, the bytes can be read and the words written.
-pub(crate) type Widen = unsafe fn(&ByteRows);
+/// How rows are found.
+#[inline]
+pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
+    match (gemm.lhs, lhs) {
+        (LhsForm::Words { .. }, Lhs::Matrix(_)) => Addressing::Copied,
+        (LhsForm::Words { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
+        (LhsForm::Bytes { .. }, _) => lhs.addressing(panels.segments(), panels.segment_len()),
+    }
+}
 
-/// Rows of bytes, and where their words go.
-pub(crate) struct ByteRows {
-    /// Whether they are `i8`.
-    pub(crate) signed: bool,
-    pub(crate) rows: usize,
-    /// Bytes of a row.
-    pub(crate) len: usize,
-    pub(crate) bytes: *const u8,
-    /// From a row to the next one.
-    pub(crate) stride: usize,
-    pub(crate) words: *mut i16,
-    pub(crate) word_stride: usize,
+/// How patches are found.
+pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
+    match gemm.lhs {
+        LhsForm::Words { .. } => span_addressing(patches, panels),
+        LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
+    }
 }
 
 /// How rows of words are found: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
-pub(super) fn addressing(lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
-    if let Lhs::Patches(patches) = lhs {
-        let geometry = &patches.geometry;
-        let [height, width] = geometry.kernel;
-        let row = width * patches.group_channels;
-        if geometry.dilation[1] == 1 && panels.segments() == height && panels.segment_len() == row {
-            return Addressing::KernelRows { begin: 0, end: geometry.output[1] };
-        }
+fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
+    let window = patches.window();
+    let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
+    if window.dilation[1] == 1 && rows {
+        Addressing::KernelRows { begin: 0, end: window.output[1] }
+    } else {
+        Addressing::Copied
     }
-    Addressing::Copied
 }
 
 /// Where the pointers of a row go, for its first segment.
@@ -62,19 +59,28 @@ impl Slot {
     }
 }
 
-impl Parts<'_> {
-    fn words(copies: &mut [u8]) -> &mut [i16] {
-        // SAFETY: initialized bytes, any of which make an i16.
-        let (before, words, _) = unsafe { copies.align_to_mut::<i16>() };
-        assert!(before.is_empty(), "copies are aligned");
-        words
+impl Parts {
+    /// Words `start..start + len` of the copies.
+    ///
+    /// # Safety
+    ///
+    /// The copies have so many, and nothing that is still read points there.
+    #[inline]
+    unsafe fn words<'a>(&self, start: usize, len: usize) -> &'a mut [i16] {
+        debug_assert!(2 * (start + len) <= self.copies_len, "words past the copies");
+        // SAFETY: initialized bytes, on a border of two, any of which make an i16.
+        unsafe { slice::from_raw_parts_mut(self.copies.cast::<i16>().add(start), len) }
     }
 
     /// Widens `rows` rows of a matrix from `first` on, and writes the pointers of the first `tile_rows`, of which those past
     /// the last row repeat it.
+    ///
+    /// # Safety
+    ///
+    /// As [`prepare`](Self::prepare): the rows exist, and the map has room for them.
     #[inline]
-    pub(super) fn widen_matrix(
-        &mut self,
+    pub(super) unsafe fn widen_matrix(
+        &self,
         call: &Call<'_>,
         widen: Widen,
         map: &ScratchMap,
@@ -82,49 +88,52 @@ impl Parts<'_> {
         rows: usize,
         tile_rows: usize,
     ) {
-        let words = Self::words(self.copies);
+        let words = self.copies.cast::<i16>();
         let row_words = map.row_bytes / 2;
         if let Lhs::Matrix(matrix) = &call.lhs
-            && matrix.column_stride == 1
-            && matrix.columns > 0
+            && matrix.column_stride() == 1
+            && matrix.columns() > 0
         {
-            let (start, last) = (first * matrix.row_stride, (rows - 1) * matrix.row_stride);
-            let bytes = &matrix.data[start..start + last + matrix.columns];
-            assert!((rows - 1) * row_words + matrix.columns <= words.len(), "room for the rows");
-            // SAFETY: the rows lie inside the data and the scratch; the backend's features are here.
+            // SAFETY: the rows lie inside the data, by `MatrixRows`, and there is a row of words for each, as long as the panels
+            // are deep; the backend's features are here.
             unsafe {
                 widen(&ByteRows {
                     signed: call.lhs_signed,
                     rows,
-                    len: matrix.columns,
-                    bytes: bytes.as_ptr(),
-                    stride: matrix.row_stride,
-                    words: words.as_mut_ptr(),
+                    len: matrix.columns(),
+                    bytes: matrix.row(first),
+                    stride: matrix.row_stride(),
+                    words,
                     word_stride: row_words,
                 });
             }
         } else {
             let mut cursor = Cursor { image: 0, y: 0, x: first };
-            for words in words.chunks_exact_mut(row_words).take(rows) {
-                widen_row(call, widen, &cursor, words);
+            for row in 0..rows {
+                // SAFETY: there is a row of words for each.
+                widen_row(call, widen, &cursor, unsafe { self.words(row * row_words, row_words) });
                 cursor.x += 1;
             }
         }
+        let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
         for slot in 0..tile_rows {
-            let row = &words[slot.min(rows - 1) * row_words..];
-            for segment in 0..call.panels.segments() {
-                let at = &row[segment * call.panels.segment_len()..];
+            for segment in 0..segments {
+                let at = words.wrapping_add(slot.min(rows - 1) * row_words + segment * segment_len);
                 // SAFETY: `tile_rows` pointers per segment.
-                unsafe { *self.slots.pointers.add(segment * tile_rows + slot) = at.as_ptr().cast() };
+                unsafe { *self.slots.pointers.add(segment * tile_rows + slot) = at.cast_const().cast() };
             }
         }
     }
 
     /// Widens what the patches of a strip see from the cursor on, which is moved past them, and writes their pointers and
     /// places. One span holds what the strip's patches in one line of the output see of a row of the image.
+    ///
+    /// # Safety
+    ///
+    /// As [`prepare`](Self::prepare): the patches exist, and the map has room for them.
     #[inline]
-    pub(super) fn widen_patches(
-        &mut self,
+    pub(super) unsafe fn widen_patches(
+        &self,
         call: &Call<'_>,
         widen: Widen,
         map: &ScratchMap,
@@ -134,23 +143,26 @@ impl Parts<'_> {
     ) {
         let Lhs::Patches(patches) = &call.lhs else { return };
         let (region, pointers) = (strip.region, self.slots.pointers);
-        let (channels, stride) = (patches.group_channels, patches.geometry.stride[1]);
+        let (channels, stride) = (patches.patches().channels(), patches.window().stride[1]);
+        let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
+        let copies = self.copies.cast::<i16>();
         let mut slot = Slot { at: 0, left: tile_rows };
-        let point = |slot: Slot, segment: usize, words: &[i16]| {
+        let point = |slot: Slot, segment: usize, word: usize| {
+            let at = copies.wrapping_add(word).cast_const();
             // SAFETY: there are `tile_rows` pointers per segment of every tile.
-            unsafe { *pointers.add(slot.at + segment * tile_rows) = words.as_ptr().cast() };
+            unsafe { *pointers.add(slot.at + segment * tile_rows) = at.cast() };
         };
         let (mut row, mut start) = (0, 0);
         while row < strip.rows {
-            let words = &mut Self::words(self.copies)[start..];
             let (mut run, mut below) = (1, slot.below(tile_rows, map.tile_pointers));
             if map.addressing == Addressing::Copied {
-                let words = &mut words[..map.row_bytes / 2];
-                widen_row(call, widen, cursor, words);
-                for segment in 0..call.panels.segments() {
-                    point(slot, segment, &words[segment * call.panels.segment_len()..]);
+                let len = map.row_bytes / 2;
+                // SAFETY: there is a row of words for each row of the strip.
+                widen_row(call, widen, cursor, unsafe { self.words(start, len) });
+                for segment in 0..segments {
+                    point(slot, segment, start + segment * segment_len);
                 }
-                start += words.len();
+                start += len;
             } else {
                 // With gaps between the patches a span would be longer than they are together.
                 if stride <= region.kx.len() {
@@ -159,25 +171,27 @@ impl Parts<'_> {
                 let pixels = (run - 1) * stride + region.kx.len();
                 let len = pixels * channels;
                 for segment in 0..region.ky.len() {
-                    let span = &mut words[segment * len..(segment + 1) * len];
+                    // SAFETY: a run's spans are no longer than the rows of words that its patches would take; there are no more
+                    // of them than segments, which are the rows of the kernel.
+                    let span = unsafe { self.words(start, len) };
                     let first_tap = [region.ky.start + segment, region.kx.start];
                     patches.for_each_part(cursor, first_tap, pixels, |part, at| {
                         widen_run(call, widen, part, &mut span[at..]);
                     });
                     below = slot;
                     for patch in 0..run {
-                        point(below, segment, &span[patch * stride * channels..]);
+                        point(below, segment, start + patch * stride * channels);
                         below = below.below(tile_rows, map.tile_pointers);
                     }
+                    start += len;
                 }
-                start += len * region.ky.len();
             }
-            self.place(call, cursor, strip, row, run);
+            // SAFETY: rows of the strip.
+            unsafe { self.place(call, cursor, strip, row, run) };
             region.advance(cursor, run);
             (row, slot) = (row + run, below);
         }
         // Slots past the last row repeat it.
-        let segments = call.panels.segments();
         for row in strip.rows..strip.rows.next_multiple_of(tile_rows) {
             // SAFETY: `tile_rows` pointers per segment and as many places, of which the row above's were written before.
             unsafe {
@@ -222,29 +236,29 @@ impl PatchRows<'_> {
         pixels: usize,
         mut each: impl FnMut(&[u8], usize),
     ) {
-        let (geometry, length) = (&self.geometry, self.group_channels);
-        let (left, pad) = (cursor.x * geometry.stride[1] + kx, geometry.pad[1]);
-        let iy = (cursor.y * geometry.stride[0] + ky * geometry.dilation[0]).wrapping_sub(geometry.pad[0]);
+        let (window, length) = (self.window(), self.patches().channels());
+        let (left, pad) = (cursor.x * window.stride[1] + kx, window.pad[1]);
+        let iy = (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0]);
         // The pixels `begin..end` are inside.
-        let (begin, end) = if iy < geometry.input[0] {
+        let (begin, end) = if iy < window.input[0] {
             let begin = pad.saturating_sub(left).min(pixels);
-            (begin, (geometry.input[1] + pad).saturating_sub(left).clamp(begin, pixels))
+            (begin, (window.input[1] + pad).saturating_sub(left).clamp(begin, pixels))
         } else {
             (0, 0)
         };
         for pixel in (0..begin).chain(end..pixels) {
-            each(&self.padding[..length], pixel * length);
+            each(&self.padding()[..length], pixel * length);
         }
         if begin == end {
             return;
         }
         let first = self.element(cursor.image, iy, left + begin - pad);
-        if length == geometry.channels {
-            each(&self.data[first..first + (end - begin) * length], begin * length);
+        if length == window.channels {
+            each(&self.data()[first..first + (end - begin) * length], begin * length);
         } else {
             for pixel in begin..end {
-                let first = first + (pixel - begin) * geometry.channels;
-                each(&self.data[first..first + length], pixel * length);
+                let first = first + (pixel - begin) * window.channels;
+                each(&self.data()[first..first + length], pixel * length);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use core::ptr;
 
-use super::{Across, Columns, MAX_ROWS};
+use super::contract::{Across, Columns, MAX_ROWS};
 use crate::ahead::ask_ahead;
 use crate::elementwise::generic::{TargetVectors, ToBytes};
 use crate::simd::{Simd, array_of};

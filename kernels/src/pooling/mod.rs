@@ -3,12 +3,15 @@
 //! What lies outside the image is no part of a maximum, and of an average only in number, if at all. So nothing is padded:
 //! windows over the border have fewer rows and columns.
 
+pub(crate) mod contract;
 pub(crate) mod generic;
 mod strips;
 
-use crate::elementwise::{ByteTarget, MAX_FACTOR, Target};
-use crate::gemm::{OutputBlock, PatchGeometry};
-use crate::{Backend, Element, OutputElement, Scratch};
+pub(crate) use contract::{Across, Columns, PoolKernel};
+
+use crate::elementwise::{MAX_FACTOR, Target};
+use crate::gemm::OutputBlock;
+use crate::{Backend, Element, OutputElement, Scratch, Window2d};
 
 use strips::{Pool, Steps};
 
@@ -20,7 +23,7 @@ pub struct MaxCall<'a, T> {
     /// The image, NHWC.
     pub input: &'a [T],
     /// Where the windows lie.
-    pub geometry: PatchGeometry,
+    pub window: Window2d,
 }
 
 /// An average over windows: `out = target(f32(Σ (input − zero)) · (input_scale / (output_scale · f32(count))))`, with
@@ -32,7 +35,7 @@ pub struct AverageCall<'a, T> {
     /// The image, NHWC.
     pub input: &'a [T],
     /// Where the windows lie.
-    pub geometry: PatchGeometry,
+    pub window: Window2d,
     /// If given, `count` is the number of taps on the image and its padding, which is so high below and so wide on the
     /// right; else `count` is the number of taps on the image.
     pub count_padding: Option<[usize; 2]>,
@@ -54,16 +57,12 @@ const MAX_WORD_TAPS: usize = 257;
 
 /// Bytes of scratch that a call needs; `None` if that overflows.
 #[must_use]
-pub fn scratch_bytes(geometry: &PatchGeometry) -> Option<usize> {
-    let bytes = if taps(geometry) <= MAX_WORD_TAPS { 2 } else { 4 };
-    strips::span(geometry)?
-        .checked_mul(geometry.channels)?
-        .checked_add(generic::MAX_BLOCK)?
-        .checked_mul(bytes)
-}
-
-fn taps(geometry: &PatchGeometry) -> usize {
-    geometry.kernel[0].saturating_mul(geometry.kernel[1])
+pub fn scratch_bytes(window: &Window2d) -> Option<usize> {
+    if window.rows() == 0 {
+        return Some(0);
+    }
+    let bytes = if window.taps() <= MAX_WORD_TAPS { 2 } else { 4 };
+    strips::span(window)?.checked_mul(window.channels)?.checked_add(generic::MAX_BLOCK)?.checked_mul(bytes)
 }
 
 /// Computes the maxima that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -81,7 +80,7 @@ pub fn maximum<I: Element, O: OutputElement>(
     // Nothing is scaled: any target will do.
     let target = Target { zero_point: 0, low: 0, high: 0 }.to_bytes::<O>();
     let steps = |_, _, _| Steps { offset: 0, scale: 1.0 };
-    Pool { geometry: &call.geometry, kernel, target }.run(call.input, out, scratch, steps);
+    Pool { window: &call.window, kernel, target }.run(call.input, out, scratch, steps);
 }
 
 /// Computes the averages that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -95,16 +94,16 @@ pub fn average<I: Element, O: OutputElement>(
     out: OutputBlock<'_, O>,
     scratch: &mut Scratch,
 ) {
-    let geometry = &call.geometry;
-    assert!(taps(geometry) <= MAX_TAPS, "window too large");
+    let window = &call.window;
+    assert!(window.taps() <= MAX_TAPS, "window too large");
     call.target.check::<O>();
     let (min, max) = I::TYPE.integer_range();
     assert!((min..=max).contains(&call.zero), "zero point within the input's range");
-    let many = taps(geometry) > MAX_WORD_TAPS;
+    let many = window.taps() > MAX_WORD_TAPS;
     let kernel = &call.backend.entry().ops.average[usize::from(many)][usize::from(I::SIGNED)];
     let target = call.target.to_bytes::<O>();
-    Pool { geometry, kernel, target }.run(call.input, out, scratch, |found, y, x| {
-        let count = call.count_padding.map_or(found, |pad_end| geometry.padded_taps(y, x, pad_end));
+    Pool { window, kernel, target }.run(call.input, out, scratch, |found, y, x| {
+        let count = call.count_padding.map_or(found, |pad_end| window.padded_taps(y, x, pad_end));
         let scale = average_factor(call.input_scale, call.output_scale, count);
         assert!((0.0..=MAX_FACTOR).contains(&scale), "scales within their range");
         Steps { offset: -(found as i32 * (call.zero + kernel.excess)), scale }
@@ -116,69 +115,3 @@ pub fn average<I: Element, O: OutputElement>(
 pub fn average_factor(input_scale: f32, output_scale: f32, count: usize) -> f32 {
     input_scale / (output_scale * count as f32)
 }
-
-/// How a backend pools.
-pub(crate) struct PoolKernel {
-    pub(crate) columns: ColumnsFn,
-    pub(crate) across: AcrossFn,
-    /// Bytes of an element between the two.
-    pub(crate) bytes: usize,
-    /// What sums have too much for every tap.
-    pub(crate) excess: i32,
-}
-
-/// The most rows of a [`Columns`].
-pub(crate) const MAX_ROWS: usize = 8;
-
-/// Rows of the image to combine, element by element.
-pub(crate) struct Columns {
-    pub(crate) rows: [*const u8; MAX_ROWS],
-    /// Rows, at least one.
-    pub(crate) count: usize,
-    /// Bytes of a row, at least one.
-    pub(crate) len: usize,
-    /// Room for `len` elements and [`generic::MAX_BLOCK`] more.
-    pub(crate) out: *mut u8,
-    /// Whether to combine with what is there, too.
-    pub(crate) accumulate: bool,
-    /// Whether to ask memory for rows ahead.
-    pub(crate) far: bool,
-}
-
-/// Windows of one row to finish.
-pub(crate) struct Across {
-    /// The first tap of the first window: `len` elements and room for [`generic::MAX_BLOCK`] more, as the other taps have.
-    pub(crate) from: *const u8,
-    /// Taps, at least one, and elements from one to the next.
-    pub(crate) taps: usize,
-    pub(crate) step: usize,
-    /// Windows, and elements from the first tap of one to that of the next.
-    pub(crate) pixels: usize,
-    pub(crate) advance: usize,
-    /// Elements of a window, at least one.
-    pub(crate) len: usize,
-    /// `len` bytes for every window, and bytes from one to the next.
-    pub(crate) out: *mut u8,
-    pub(crate) out_advance: usize,
-    /// Whether to ask memory for the output ahead.
-    pub(crate) far: bool,
-    /// Added to every sum.
-    pub(crate) offset: i32,
-    pub(crate) scale: f32,
-    pub(crate) target: ByteTarget,
-    /// Whether the target [`saturates`](ByteTarget::saturates) whatever the sums.
-    pub(crate) saturates: bool,
-}
-
-/// Combines rows.
-///
-/// # Safety
-///
-/// The CPU has the backend's features; every pointer is valid as described; the output overlaps no row.
-pub(crate) type ColumnsFn = unsafe fn(&Columns);
-/// Finishes windows.
-///
-/// # Safety
-///
-/// As [`ColumnsFn`].
-pub(crate) type AcrossFn = unsafe fn(&Across);

@@ -2,12 +2,12 @@
 
 use core::ops::Range;
 
-use super::{Across, Columns, MAX_ROWS, PoolKernel};
+use super::contract::{Across, Columns, MAX_ROWS, PoolKernel};
 use crate::ahead::FAR;
 use crate::elementwise::ByteTarget;
-use crate::gemm::{OutputBlock, PatchGeometry, Span};
+use crate::gemm::{OutputBlock, Span};
 use crate::pooling::generic::MAX_BLOCK;
-use crate::{Element, OutputElement, Scratch};
+use crate::{Element, OutputElement, Scratch, Window2d};
 
 /// Elements between the two steps that a strip aims at: what the first-level cache holds beside the rows.
 const STRIP: usize = 4096;
@@ -20,21 +20,21 @@ const IN_MEMORY: usize = 8 << 20;
 const PART: usize = 1024;
 
 /// Columns of the image that the windows of a strip see at most; `None` if they cannot be counted.
-pub(super) fn span(geometry: &PatchGeometry) -> Option<usize> {
-    let last = pixels(geometry).checked_sub(1)?.checked_mul(geometry.stride[1])?;
-    Some(last.checked_add(reach(geometry)?)?.min(geometry.input[1]))
+pub(super) fn span(window: &Window2d) -> Option<usize> {
+    let last = pixels(window).checked_sub(1)?.checked_mul(window.stride[1])?;
+    Some(last.checked_add(reach(window)?)?.min(window.input[1]))
 }
 
 /// Columns from the first tap of a window to its last.
-fn reach(geometry: &PatchGeometry) -> Option<usize> {
-    geometry.kernel[1].checked_sub(1)?.checked_mul(geometry.dilation[1])?.checked_add(1)
+fn reach(window: &Window2d) -> Option<usize> {
+    window.kernel[1].checked_sub(1)?.checked_mul(window.dilation[1])?.checked_add(1)
 }
 
 /// Output pixels of a strip: so many that its windows share most of their columns, if they overlap.
-fn pixels(geometry: &PatchGeometry) -> usize {
-    let reach = reach(geometry).unwrap_or(usize::MAX);
-    let columns = (STRIP / geometry.channels.max(1)).max(reach.saturating_mul(4));
-    ((columns - reach.min(columns)) / geometry.stride[1].max(1) + 1).min(geometry.output[1].max(1))
+fn pixels(window: &Window2d) -> usize {
+    let reach = reach(window).unwrap_or(usize::MAX);
+    let columns = (STRIP / window.channels.max(1)).max(reach.saturating_mul(4));
+    ((columns - reach.min(columns)) / window.stride[1].max(1) + 1).min(window.output[1].max(1))
 }
 
 /// What sums become: the offset is added to them, then they are scaled.
@@ -45,7 +45,7 @@ pub(super) struct Steps {
 
 /// A pooling with its kernel.
 pub(super) struct Pool<'a> {
-    pub(super) geometry: &'a PatchGeometry,
+    pub(super) window: &'a Window2d,
     pub(super) kernel: &'a PoolKernel,
     pub(super) target: ByteTarget,
 }
@@ -67,23 +67,19 @@ impl Pool<'_> {
         scratch: &mut Scratch,
         steps: impl Fn(usize, usize, usize) -> Steps,
     ) {
-        let geometry = self.geometry;
-        assert!(geometry.input_len().is_some_and(|len| len <= input.len()), "image too short");
-        assert_eq!(
-            (out.first_column(), out.columns()),
-            (0, geometry.channels),
-            "a block covers all channels"
-        );
-        assert!(out.first_row() + out.rows() <= geometry.rows(), "block past the last pixel");
+        let window = self.window;
+        assert!(window.input_len() <= input.len(), "image too short");
+        assert_eq!((out.first_column(), out.columns()), (0, window.channels), "a block covers all channels");
+        assert!(out.first_row() + out.rows() <= window.rows(), "block past the last pixel");
         if out.rows() == 0 || out.columns() == 0 {
             return;
         }
         let (to, stride) = (out.address(0, 0), out.row_bytes());
-        let elements = span(geometry).and_then(|span| span.checked_mul(geometry.channels));
+        let elements = span(window).and_then(|span| span.checked_mul(window.channels));
         let bytes = elements.and_then(|n| n.checked_add(MAX_BLOCK)?.checked_mul(self.kernel.bytes));
-        let sums = scratch.bytes(bytes.expect("window too large")).as_mut_ptr();
-        let [height, width] = geometry.output;
-        let (step, end) = (pixels(geometry), out.first_row() + out.rows());
+        let sums = scratch.raw(bytes.expect("window too large"));
+        let [height, width] = window.output;
+        let (step, end) = (pixels(window), out.first_row() + out.rows());
         let mut pixel = out.first_row();
         while pixel < end {
             let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
@@ -100,7 +96,7 @@ impl Pool<'_> {
 
     /// Elements of all images.
     fn elements(&self) -> usize {
-        self.geometry.input_len().unwrap_or(usize::MAX)
+        self.window.input_len()
     }
 
     /// # Safety
@@ -116,28 +112,28 @@ impl Pool<'_> {
         out_stride: usize,
         steps: &impl Fn(usize, usize, usize) -> Steps,
     ) {
-        let geometry = self.geometry;
-        let (channels, stride, bytes) = (geometry.channels, geometry.stride[1], self.kernel.bytes);
-        let rows = geometry.taps_inside(0, strip.y);
+        let window = self.window;
+        let (channels, stride, bytes) = (window.channels, window.stride[1], self.kernel.bytes);
+        let rows = window.taps_inside(0, strip.y);
         // The columns that the strip sees, and perhaps some between them.
-        let first = (strip.x.start * stride).saturating_sub(geometry.pad[1]);
-        let last = (strip.x.end - 1) * stride + (geometry.kernel[1] - 1) * geometry.dilation[1];
-        let columns = first..(last + 1).saturating_sub(geometry.pad[1]).min(geometry.input[1]);
+        let first = (strip.x.start * stride).saturating_sub(window.pad[1]);
+        let last = (strip.x.end - 1) * stride + (window.kernel[1] - 1) * window.dilation[1];
+        let columns = first..(last + 1).saturating_sub(window.pad[1]).min(window.input[1]);
         assert!(rows.len() > 0 && !columns.is_empty(), "a window lies outside the image");
         let parts = self.elements() >= IN_MEMORY;
         let at_once = if parts { (PART / channels.saturating_mul(stride)).max(1) } else { usize::MAX };
-        let inside = geometry.windows_inside();
+        let inside = window.windows_inside();
         let mut combined = columns.start;
         let mut x = strip.x.start;
         while x < strip.x.end {
-            let taps = geometry.taps_inside(1, x);
+            let taps = window.taps_inside(1, x);
             assert!(taps.len() > 0, "a window lies outside the image");
             // Windows inside the image are alike, others are alone.
             let pixels = if inside.contains(&x) { (inside.end.min(strip.x.end) - x).min(at_once) } else { 1 };
-            let end = (x + pixels - 1) * stride + (taps.end - 1) * geometry.dilation[1] + 1 - geometry.pad[1];
+            let end = (x + pixels - 1) * stride + (taps.end - 1) * window.dilation[1] + 1 - window.pad[1];
             if combined < end {
                 let end = if parts { end } else { columns.end };
-                // SAFETY: rows and columns are inside the image, whose length was checked; the scratch has room for all the columns
+                // SAFETY: rows and columns are inside the image, which the input has all of; the scratch has room for all the columns
                 // that the strip sees.
                 unsafe {
                     let sums = sums.add((combined - columns.start) * channels * bytes);
@@ -147,7 +143,7 @@ impl Pool<'_> {
             }
             let found = rows.len() * taps.len();
             let Steps { offset, scale } = steps(found, strip.y, x);
-            let column = x * stride + taps.start * geometry.dilation[1] - geometry.pad[1] - columns.start;
+            let column = x * stride + taps.start * window.dilation[1] - window.pad[1] - columns.start;
             // Side by side and of stride 1 they are one long window.
             let merged = stride == 1 && out_stride == channels;
             let (pixels_at_once, windows) = if merged { (pixels, 1) } else { (1, pixels) };
@@ -156,7 +152,8 @@ impl Pool<'_> {
                 (self.kernel.across)(&Across {
                     from: sums.add(column * channels * bytes),
                     taps: taps.len(),
-                    step: geometry.dilation[1] * channels,
+                    // Of the next tap, if there is one.
+                    step: window.dilation[1].wrapping_mul(channels),
                     pixels: windows,
                     advance: stride.saturating_mul(channels),
                     len: pixels_at_once * channels,
@@ -179,21 +176,21 @@ impl Pool<'_> {
     ///
     /// As [`strip`](Self::strip); the rows of taps and the columns are inside the image, and some.
     unsafe fn rows(&self, strip: &Strip, taps: Span, columns: Range<usize>, input: *const u8, sums: *mut u8) {
-        let geometry = self.geometry;
+        let window = self.window;
         let mut call = Columns {
             rows: [input; MAX_ROWS],
             count: 0,
-            len: columns.len() * geometry.channels,
+            len: columns.len() * window.channels,
             out: sums,
             accumulate: false,
             far: self.elements() >= FAR,
         };
         for tap in taps.start..taps.end {
-            let row = strip.y * geometry.stride[0] + tap * geometry.dilation[0] - geometry.pad[0];
-            let pixel = (strip.image * geometry.input[0] + row) * geometry.input[1] + columns.start;
+            let row = strip.y * window.stride[0] + tap * window.dilation[0] - window.pad[0];
+            let pixel = (strip.image * window.input[0] + row) * window.input[1] + columns.start;
             // SAFETY: the pixel is inside the batch; the kernel gets as many rows as have been found.
             unsafe {
-                call.rows[call.count] = input.add(pixel * geometry.channels);
+                call.rows[call.count] = input.add(pixel * window.channels);
                 call.count += 1;
                 if call.count == MAX_ROWS || tap + 1 == taps.end {
                     (self.kernel.columns)(&call);
@@ -205,14 +202,14 @@ impl Pool<'_> {
     }
 }
 
-impl PatchGeometry {
+impl Window2d {
     /// How many taps of output pixel (`y`, `x`) lie on the image or its padding, which is `pad` at the beginning and
     /// `pad_end` at the end of each axis.
     pub(super) fn padded_taps(&self, y: usize, x: usize, pad_end: [usize; 2]) -> usize {
         let along = |axis: usize, at: usize| {
-            let end = self.pad[axis] + self.input[axis] + pad_end[axis];
+            let end = (self.pad[axis] + self.input[axis]).saturating_add(pad_end[axis]);
             let start = at * self.stride[axis];
-            (0..self.kernel[axis]).take_while(|k| start + k * self.dilation[axis] < end).count()
+            end.saturating_sub(start).div_ceil(self.dilation[axis]).min(self.kernel[axis])
         };
         along(0, y) * along(1, x)
     }

@@ -1,18 +1,15 @@
 //! One multiplication: its operands, and what it must give.
 
 use eightbit_kernels::gemm::{
-    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchGeometry, PatchRows, Skip,
-    Stage, TilingMemo, WeightView, best_skip, run,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchRows, Patches, Skip, Stage,
+    TilingMemo, WeightView, best_skip, run,
 };
-use eightbit_kernels::testing::{Guard, Guarded};
-use eightbit_kernels::{Backend, Element, ElementType, OutputElement, Scratch};
-
-use crate::reference;
-use crate::rng::Rng;
+use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
+use eightbit_testing::{Guard, Guarded, Random, stage};
 
 enum Rows {
     Matrix { row_stride: usize, column_stride: usize },
-    Patches(PatchGeometry),
+    Patches(Window2d),
 }
 
 enum StageKind {
@@ -68,20 +65,20 @@ fn value(byte: u8, signed: bool) -> i32 {
     if signed { i32::from(byte.cast_signed()) } else { i32::from(byte) }
 }
 
-fn zero_point(rng: &mut Rng, signed: bool) -> i32 {
+fn zero_point(rng: &mut Random, signed: bool) -> i32 {
     let byte = if rng.flip() { rng.below(256) as u8 } else { [0x80, 0xff, 0x7f, 0][rng.below(4)] };
     value(byte, signed)
 }
 
 impl Case {
-    pub(crate) fn random(rng: &mut Rng, rows: usize, depth: usize, columns: usize) -> Case {
+    pub(crate) fn random(rng: &mut Random, rows: usize, depth: usize, columns: usize) -> Case {
         let column_stride = if rng.below(8) == 0 { 2 + rng.below(2) } else { 1 };
         let row_stride = depth * column_stride + if rng.flip() { rng.below(5) } else { 0 };
         let len = if depth == 0 { 0 } else { (rows - 1) * row_stride + (depth - 1) * column_stride + 1 };
         Case::new(rng, [rows, 1, depth, columns], Rows::Matrix { row_stride, column_stride }, len)
     }
 
-    pub(crate) fn patches(rng: &mut Rng) -> Case {
+    pub(crate) fn patches(rng: &mut Random) -> Case {
         let kernel = [1 + rng.below(4), 1 + rng.below(4)];
         let channels = [1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 24, 32, 35][rng.below(13)];
         let geometry = PatchGeometry {
@@ -94,9 +91,9 @@ impl Case {
             pad: [rng.below(4), rng.below(4)],
             output: [1 + rng.below(4), 1 + rng.below(4)],
         };
-        let len = geometry.input_len().expect("a small image");
-        let shape = [geometry.rows(), kernel[0] * kernel[1], channels, 1 + rng.below(40)];
-        let mut case = Case::new(rng, shape, Rows::Patches(geometry), len);
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 1 + rng.below(40)];
+        let mut case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
         if rng.flip() {
             case.halve_weights();
         }
@@ -105,7 +102,7 @@ impl Case {
 
     /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `narrow`.
     pub(crate) fn plain(
-        rng: &mut Rng,
+        rng: &mut Random,
         [rows, depth, columns]: [usize; 3],
         signed: bool,
         narrow: bool,
@@ -130,7 +127,7 @@ impl Case {
 
     /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
     /// pair of one column adds up to 1 more.
-    pub(crate) fn narrow(rng: &mut Rng, over: bool) -> Case {
+    pub(crate) fn narrow(rng: &mut Random, over: bool) -> Case {
         const WITHIN: [[i8; 2]; 10] = [
             [127, 1],
             [1, 127],
@@ -170,7 +167,7 @@ impl Case {
         }
     }
 
-    fn new(rng: &mut Rng, shape: [usize; 4], lhs_rows: Rows, lhs_len: usize) -> Case {
+    fn new(rng: &mut Random, shape: [usize; 4], lhs_rows: Rows, lhs_len: usize) -> Case {
         let [rows, segments, segment_len, columns] = shape;
         let (lhs_signed, weights_signed) = (rng.flip(), rng.flip());
         let depth = segments * segment_len;
@@ -181,7 +178,7 @@ impl Case {
         };
         let stage = random_stage(rng);
         let magnitude = 1.0 / (1.0 + depth as f32 * 50.0);
-        let scales = |rng: &mut Rng, len: usize| -> Vec<f32> {
+        let scales = |rng: &mut Random, len: usize| -> Vec<f32> {
             (0..len).map(|_| magnitude * (1.0 + rng.below(4000) as f32) / 300.0).collect()
         };
         let padded = columns.next_multiple_of(16);
@@ -190,11 +187,11 @@ impl Case {
             columns,
             segments,
             segment_len,
-            lhs: rng.bytes(lhs_len),
+            lhs: rng.any_bytes(lhs_len),
             lhs_rows,
             lhs_signed,
             lhs_zero: if rng.flip() { 0 } else { zero_point(rng, lhs_signed) },
-            weights: rng.bytes(depth * columns),
+            weights: rng.any_bytes(depth * columns),
             weights_signed,
             weights_transposed: rng.flip(),
             weight_zeros,
@@ -284,7 +281,7 @@ impl Case {
                     let weight = value(self.weights[k * down + n * across], self.weights_signed);
                     acc += a * i64::from(weight - self.weight_zeros[n]);
                 }
-                expected.push(reference::apply(&stage, acc as i32, self.before, m, n));
+                expected.push(stage::expected(&stage, acc as i32, self.before, m, n));
             }
         }
         expected
@@ -364,30 +361,25 @@ impl Case {
             &mut zeros,
         );
         let lhs = Guarded::new(&self.lhs, self.guard);
+        let panels = panels.get().expect("bytes that are owned");
         let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.depth()], self.guard);
         let tap_sums = match &self.lhs_rows {
-            Rows::Patches(geometry) => panels.tap_sums(geometry.kernel[0] * geometry.kernel[1]),
+            Rows::Patches(window) => panels.tap_sums(window.taps()),
             Rows::Matrix { .. } => Vec::new(),
         };
         let memo = TilingMemo::default();
         let mut call = Call {
             backend,
-            lhs: match &self.lhs_rows {
-                &Rows::Matrix { row_stride, column_stride } => Lhs::Matrix(MatrixRows {
-                    data: &lhs,
-                    rows: self.rows,
-                    columns: self.segment_len,
-                    row_stride,
-                    column_stride,
-                }),
-                Rows::Patches(geometry) => Lhs::Patches(PatchRows {
-                    data: &lhs,
-                    geometry: *geometry,
-                    first_channel: 0,
-                    group_channels: self.segment_len,
-                    padding: &padding,
-                }),
-            },
+            lhs: match self.lhs_rows {
+                Rows::Matrix { row_stride, column_stride } => {
+                    let columns = self.segment_len;
+                    MatrixRows::new(&lhs, self.rows, columns, row_stride, column_stride).map(Lhs::Matrix)
+                }
+                Rows::Patches(window) => Patches::new(window, 0, self.segment_len)
+                    .and_then(|patches| PatchRows::new(patches, &lhs, &padding))
+                    .map(Lhs::Patches),
+            }
+            .expect("rows inside their slice"),
             lhs_signed: self.lhs_signed,
             panels,
             init: &init,
@@ -396,7 +388,13 @@ impl Case {
             stage: self.stage(),
             memo: self.memo.then_some(&memo),
         };
-        call.border.skip = self.skip.unwrap_or_else(|| best_skip(backend, &call.lhs, panels));
+        call.border.skip = match self.lhs_rows {
+            Rows::Matrix { .. } => Skip::Nothing,
+            Rows::Patches(window) => self.skip.unwrap_or_else(|| {
+                let patches = Patches::new(window, 0, self.segment_len).expect("a group of all channels");
+                best_skip(backend, &patches, &panels)
+            }),
+        };
         let before = from_bits(self.before);
         let len = (self.rows - 1) * self.out_stride + self.columns;
         let mut out = Guarded::new(&vec![before; len], self.guard);
@@ -433,7 +431,7 @@ impl Case {
     }
 }
 
-fn random_stage(rng: &mut Rng) -> StageKind {
+fn random_stage(rng: &mut Random) -> StageKind {
     let output = if rng.flip() { ElementType::U8 } else { ElementType::I8 };
     let (min, max) = output.integer_range();
     let zero_point = zero_point(rng, output == ElementType::I8);

@@ -6,35 +6,28 @@
 #![cfg(unix)]
 
 mod case;
-mod reference;
-mod rng;
 
 use case::Case;
 use eightbit_kernels::gemm::{PackedPanels, PanelError, coverage};
-use eightbit_kernels::testing::backends;
 use eightbit_kernels::{Backend, Bytes, Scratch};
-use rng::Rng;
+use eightbit_testing::{Random, backends, suite};
 
-/// Runs `cases` on every backend under test and says so.
+/// Runs `cases` on every backend under test.
 fn suite(name: &str, cases: &[Case]) {
-    let required = std::env::var("EIGHTBIT_REQUIRE_BACKENDS").unwrap_or_default();
-    let mut missing: Vec<&str> = required.split(',').map(str::trim).filter(|r| !r.is_empty()).collect();
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
-    for backend in backends() {
+    suite::suite(name, |backend| {
         let mut scratch = Scratch::new();
         for (case, expected) in cases.iter().zip(&expected) {
             case.check(backend, expected, &mut scratch);
         }
-        missing.retain(|required| *required != backend.name());
-        println!("SUITE {name} backend {} cases {} bit-equal", backend.name(), cases.len());
-    }
-    assert!(missing.is_empty(), "backends that were required but cannot run here: {missing:?}");
+        cases.len()
+    });
 }
 
 /// Every number of rows up to more than the tallest tile, every tail of depth and columns.
 #[test]
 fn tails() {
-    let mut rng = Rng::new(1);
+    let mut rng = Random(1);
     let mut cases = Vec::new();
     for rows in 1..=17 {
         for depth in [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 67] {
@@ -53,7 +46,7 @@ fn tails() {
 /// Every tile of every backend runs, whole and with tails: the choices of plans are enumerated until each was made.
 #[test]
 fn every_tile() {
-    let mut rng = Rng::new(6);
+    let mut rng = Random(6);
     let mut cases = Vec::new();
     for rows in (1..=17).chain([24, 36]) {
         for columns in [1, 8, 11, 13, 15, 16, 17, 24, 32, 33, 48, 49, 64, 65, 72, 128, 129] {
@@ -82,7 +75,7 @@ fn every_tile() {
 /// Shapes, values, zero points, stages, strides and splits at random.
 #[test]
 fn gemm() {
-    let mut rng = Rng::new(2);
+    let mut rng = Random(2);
     let mut cases = Vec::new();
     for _ in 0..3000 {
         let (rows, depth, columns) = (1 + rng.below(30), rng.below(90), 1 + rng.below(90));
@@ -94,7 +87,7 @@ fn gemm() {
 /// The patches of a convolution: taps are read where they lie, or copied; those outside the image are left out, or not.
 #[test]
 fn patches() {
-    let mut rng = Rng::new(3);
+    let mut rng = Random(3);
     let cases: Vec<Case> = (0..900).map(|_| Case::patches(&mut rng)).collect();
     suite("gemm/patches", &cases);
 }
@@ -102,7 +95,7 @@ fn patches() {
 /// Weights at the border up to which `vpmaddubsw` cannot saturate, and one past it: where packing must tell them apart.
 #[test]
 fn narrow() {
-    let mut rng = Rng::new(5);
+    let mut rng = Random(5);
     let within: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, false)).collect();
     let over: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, true)).collect();
     suite("gemm/narrow", &within);
@@ -135,7 +128,7 @@ fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, Panel
     PackedPanels::from_bytes(
         backend,
         panels.layout(),
-        Bytes::copy_from(panels.bytes()),
+        Bytes::copy_from(panels.get()?.bytes()),
         panels.signed(),
         panels.columns(),
         panels.segments(),
@@ -146,7 +139,7 @@ fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, Panel
 /// Weights without depth in every layout that a backend reads: where there is nothing to read of rows that may begin anywhere.
 #[test]
 fn no_depth() {
-    let mut rng = Rng::new(8);
+    let mut rng = Random(8);
     let cases: Vec<Case> = (0..40).map(|n| Case::random(&mut rng, 1 + n % 20, 0, 1 + n % 33)).collect();
     let backends: Vec<Backend> = Backend::available().collect();
     for backend in &backends {
@@ -165,7 +158,7 @@ fn no_depth() {
 /// Depths at which sums wrap, and blocks of columns that outgrow the cache's share.
 #[test]
 fn deep() {
-    let mut rng = Rng::new(4);
+    let mut rng = Random(4);
     let cases: Vec<Case> =
         [(1, 70_001, 17), (7, 5_003, 100), (2, 33_026, 16), (13, 1_024, 300), (1, 2_050, 530)]
             .into_iter()
@@ -179,7 +172,7 @@ fn deep() {
 /// in wide ones of fewer. Emulators, to which packing so many is minutes, get the first.
 #[test]
 fn far() {
-    let mut rng = Rng::new(9);
+    let mut rng = Random(9);
     let cases = std::env::var("EIGHTBIT_CASES").ok().and_then(|cases| cases.parse::<usize>().ok());
     let emulated = cases.is_some_and(|cases| cases < 10_000);
     let sizes = [(6, true, true), (6, false, true), (1, false, true), (6, false, false), (2, true, false)];

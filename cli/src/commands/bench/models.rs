@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use eightbit_graph::StepTime;
+use eightbit_graph::{StepTime, escaped};
 use serde_json::json;
 
 use super::{Bench, on_demand, print};
@@ -99,16 +99,19 @@ fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), Cli
             models.push(json!({ "model": model.name, "total_us": total * 1e6, "steps": lines }));
         } else if args.measure.csv {
             for step in &steps {
-                let [name, kernel] = [&step.name, &step.description].map(|text| text.replace(',', ";"));
+                let [name, op, kernel] = [&step.name, &step.op, &step.description]
+                    .map(|text| escaped(text).to_string().replace(',', ";"));
                 let (us, share) = (us(step), share(step));
-                writeln!(out, "{},{name},{},{us:.1},{share:.4},{kernel}", model.name, step.op)?;
+                writeln!(out, "{},{name},{op},{us:.1},{share:.4},{kernel}", model.name)?;
             }
         } else {
             writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", model.name, bench.setup.backend)?;
             writeln!(out, "{BOLD}{:>9}  {:>6}  {:<40}  kernel{BOLD:#}", "µs", "share", "step")?;
             for step in &steps {
-                let (us, share, name) = (us(step), 100.0 * share(step), report::fit(&step.name, 40));
-                writeln!(out, "{us:>9.1}  {share:>4.1} %  {name:<40}  {DIM}{}{DIM:#}", step.description)?;
+                let (us, share) = (us(step), 100.0 * share(step));
+                let (name, kernel) = (escaped(&step.name).to_string(), escaped(&step.description));
+                let name = report::fit(&name, 40);
+                writeln!(out, "{us:>9.1}  {share:>4.1} %  {name:<40}  {DIM}{kernel}{DIM:#}")?;
             }
             writeln!(out, "{:.2} ms in {}\n", total * 1e3, report::count(steps.len(), "step"))?;
         }

@@ -1,5 +1,7 @@
 //! Convolutions of NHWC images.
 
+use std::sync::Arc;
+
 use super::Clamp;
 use super::matmul::multiply;
 use crate::Error;
@@ -15,7 +17,7 @@ const PATCH_ELEMENTS: usize = 1 << 15;
 pub(crate) struct Convolution {
     geometry: Geometry,
     /// For each group, `[kh · kw · channels of the group][outputs of the group]`.
-    weights: Vec<f32>,
+    weights: Arc<Vec<f32>>,
     bias: Vec<f32>,
     clamp: Clamp,
     /// Laid out, for each thread.
@@ -23,14 +25,8 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    /// From weights as ONNX stores them, OIHW.
-    pub(crate) fn new(
-        geometry: Geometry,
-        oihw: &[f32],
-        bias: Vec<f32>,
-        clamp: Clamp,
-        threads: usize,
-    ) -> Self {
+    /// The weights in the order of [`new`](Self::new), from those that ONNX stores, OIHW.
+    pub(crate) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         let mut weights = Vec::with_capacity(oihw.len());
@@ -43,6 +39,17 @@ impl Convolution {
                 }
             }
         }
+        weights
+    }
+
+    /// With weights for each group, `[kh · kw · channels of the group][outputs of the group]`.
+    pub(crate) fn new(
+        geometry: Geometry,
+        weights: Arc<Vec<f32>>,
+        bias: Vec<f32>,
+        clamp: Clamp,
+        threads: usize,
+    ) -> Self {
         Self { geometry, weights, bias, clamp, patches: vec![Vec::new(); threads] }
     }
 
@@ -68,6 +75,9 @@ impl Convolution {
         let [in_h, in_w] = [window.input[0], window.input[1]];
         let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
         patches.resize(rows * kernel_h * kernel_w * channels, 0.0);
+        if channels == 0 {
+            return;
+        }
         let mut patches = patches.chunks_exact_mut(channels);
         for pixel in first..first + rows {
             let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
@@ -137,24 +147,29 @@ impl Kernel for Convolution {
 pub(crate) struct Depthwise {
     geometry: Geometry,
     /// `[kh · kw][channels]`
-    weights: Vec<f32>,
+    weights: Arc<Vec<f32>>,
     bias: Vec<f32>,
     clamp: Clamp,
     threads: Vec<()>,
 }
 
 impl Depthwise {
-    /// From weights as ONNX stores them, `[channels][1][kh][kw]`.
+    /// The weights in the order of [`new`](Self::new), from those that ONNX stores, `[channels][1][kh][kw]`.
+    pub(crate) fn pack(geometry: &Geometry, weights: &[f32]) -> Vec<f32> {
+        let channels = geometry.out_channels;
+        let taps: usize = geometry.window.sizes.kernel.iter().product();
+        (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect()
+    }
+
+    /// With weights `[kh · kw][channels]`.
     pub(crate) fn new(
         geometry: Geometry,
-        weights: &[f32],
+        weights: Arc<Vec<f32>>,
         bias: Vec<f32>,
         clamp: Clamp,
         threads: usize,
     ) -> Self {
         let channels = geometry.out_channels;
-        let taps: usize = geometry.window.sizes.kernel.iter().product();
-        let weights = (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect();
         let bias = if bias.is_empty() { vec![0.0; channels] } else { bias };
         Self { geometry, weights, bias, clamp, threads: vec![(); threads] }
     }
@@ -164,14 +179,14 @@ impl Depthwise {
         let window = &self.geometry.window;
         let channels = self.geometry.out_channels;
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
-        let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
+        let kernel_w = window.sizes.kernel[1];
         for (index, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
             let pixel = first + index;
             let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
             out.copy_from_slice(&self.bias);
-            for ky in 0..kernel_h {
+            for ky in window.taps_inside(0, y) {
                 let Some(row) = window.position(0, y, ky) else { continue };
-                for kx in 0..kernel_w {
+                for kx in window.taps_inside(1, x_at) {
                     let Some(column) = window.position(1, x_at, kx) else { continue };
                     let at = ((image * window.input[0] + row) * window.input[1] + column) * channels;
                     let weights = &self.weights[(ky * kernel_w + kx) * channels..][..channels];

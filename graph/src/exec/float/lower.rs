@@ -1,5 +1,7 @@
 //! From float nodes to float steps, fused with the activations behind them.
 
+use std::sync::Arc;
+
 use super::{
     AveragePool, Binary, Clamp, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
 };
@@ -55,10 +57,12 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
     if geometry.is_depthwise() {
-        let kernel = Depthwise::new(geometry, oihw, bias, clamp, builder.threads);
+        let weights = builder.packed_floats(node, &[1], || Depthwise::pack(&geometry, oihw));
+        let kernel = Depthwise::new(geometry, weights, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     } else {
-        let kernel = Convolution::new(geometry, oihw, bias, clamp, builder.threads);
+        let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
+        let kernel = Convolution::new(geometry, weights, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     }
     Ok(true)
@@ -86,7 +90,9 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     bias.iter_mut().for_each(|bias| *bias *= beta);
     let b = weights.as_f32()?;
     let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
-    let weights = (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect();
+    let weights = builder.packed_floats(node, &[1], || {
+        (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
+    });
     product(builder, node, k, n, weights, bias)
 }
 
@@ -98,7 +104,8 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         return Ok(false);
     }
     let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
-    let weights = weights.as_f32()?.to_vec();
+    let floats = weights.as_f32()?;
+    let weights = builder.packed_floats(node, &[1], || floats.to_vec());
     product(builder, node, k, n, weights, Vec::new())
 }
 
@@ -107,7 +114,7 @@ fn product(
     node: &Node,
     k: usize,
     n: usize,
-    weights: Vec<f32>,
+    weights: Arc<Vec<f32>>,
     bias: Vec<f32>,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;

@@ -1,5 +1,7 @@
 //! Products with a constant matrix.
 
+use std::sync::Arc;
+
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -13,7 +15,7 @@ pub(crate) struct MatMul {
     pub(crate) k: usize,
     pub(crate) n: usize,
     /// `k × n`, row-major.
-    pub(crate) weights: Vec<f32>,
+    pub(crate) weights: Arc<Vec<f32>>,
     /// `n`, or nothing.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,

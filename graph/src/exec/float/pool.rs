@@ -11,8 +11,9 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
     for image in 0..images {
         for y in 0..sizes.output[0] {
             for x in 0..sizes.output[1] {
-                for row in (0..sizes.kernel[0]).filter_map(|ky| window.position(0, y, ky)) {
-                    for column in (0..sizes.kernel[1]).filter_map(|kx| window.position(1, x, kx)) {
+                let columns = window.taps_inside(1, x);
+                for row in window.taps_inside(0, y).filter_map(|ky| window.position(0, y, ky)) {
+                    for column in columns.clone().filter_map(|kx| window.position(1, x, kx)) {
                         visit(pixel, (image * window.input[0] + row) * window.input[1] + column);
                     }
                 }
@@ -22,7 +23,8 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
     }
 }
 
-/// The greatest element of each window: the same for numbers and for what they are quantized to.
+/// The greatest element of each window: the same for numbers and for what they are quantized to. NaN is never the
+/// greatest.
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     pub(crate) window: Window,

@@ -7,7 +7,7 @@ use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::{Threads, on_threads};
 use crate::exec::step::{Io, Kernel};
-use crate::exec::value::{Gaps, Layout};
+use crate::exec::value::{Gaps, Layout, Places};
 use crate::ops::shared::indexing;
 use crate::{DataType, Error, Node};
 
@@ -53,18 +53,18 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
     Ok(Some((parts, layout, images && axis == 3)))
 }
 
-/// The output of the concatenation `node`, and the place of the bytes `name` in it, if they stay as they are there.
-pub(crate) fn place<'g>(
-    builder: &Builder<'g>,
-    node: &'g Node,
-    name: &str,
-) -> Result<Option<(&'g str, Gaps)>, Error> {
-    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(None) };
-    let mut found = parts.iter().filter(|part| node.input(part.index) == Some(name));
-    match (found.next(), found.next()) {
-        (Some(part), None) if of_channels && part.same => Ok(Some((node.required_output(0)?, part.gaps))),
-        _ => Ok(None),
+/// The places in the output of a concatenation of its inputs that stay as they are there; `None` for others, and those
+/// that it reads twice.
+pub(crate) fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
+    let mut places = Places::new();
+    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(places) };
+    for part in &parts {
+        if let Some(name) = node.input(part.index) {
+            let place = Some(part.gaps).filter(|_| of_channels && part.same);
+            places.entry(name).and_modify(|place| *place = None).or_insert(place);
+        }
     }
+    Ok(places)
 }
 
 /// Inputs: scale and zero of the output, then x, scale, zero of each part.

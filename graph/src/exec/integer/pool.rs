@@ -11,6 +11,9 @@ use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
 
+/// Taps along an axis of a window that the kernels take however small the image is.
+const MAX_WINDOW: usize = 32;
+
 /// The shape of a pool; `None` if the input is no image. The windows are counted already: what `ceil_mode` adds is
 /// found again by rounding up.
 fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
@@ -32,8 +35,11 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
         pad,
         round_up: node.flag("ceil_mode", false)?,
     };
+    // The kernels look at every tap; plain loops at those on the image alone.
+    let is_huge = (0..2).any(|axis| shape.kernel[axis] > MAX_WINDOW.max(4 * shape.input[axis]));
     // Windows without a tap on the image, which only this crate's plain loops give a meaning.
-    Ok(Some(shape).filter(|shape| shape.check().is_ok() && shape.output()[..] == sizes.output[..]))
+    let fits = !is_huge && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
+    Ok(fits.then_some(shape))
 }
 
 #[derive(Debug)]

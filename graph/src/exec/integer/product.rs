@@ -75,11 +75,11 @@ pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
 }
 
-/// `weights`, `zeros`, `bias` are indices of inputs.
+/// `weights`, `zeros_index`, `bias_input` are indices of inputs.
 fn planned_convolution(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros, bias]: [usize; 3],
+    [weights, zeros_index, bias_input]: [usize; 3],
     x_zero: i32,
     stage: &Stage,
 ) -> Result<bool, Error> {
@@ -91,20 +91,26 @@ fn planned_convolution(
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels;
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros), channels), biases(builder, node, bias, channels))
+        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
         return Ok(false);
     };
+    // A convolution has no other bias than one for each channel.
+    if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
+        return Ok(false);
+    }
     let x_type = builder.type_of(node.required_input(0)?)?.data_type;
     let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
     let taps = shape.kernel[0] * shape.kernel[1];
-    let packed = match w.data() {
-        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
-        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros),
-        _ => return Ok(false),
+    let pack = || match w.data() {
+        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
+        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
+        _ => Ok(None),
     };
-    let plan = packed
-        .and_then(|packed| Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage))
+    let packed =
+        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
+    let Some(packed) = packed else { return Ok(false) };
+    let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage)
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
@@ -154,12 +160,17 @@ fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     }
 }
 
-/// Constant biases in input `index`, one for each channel; `Some(None)` if there are none.
+/// Constant biases in input `index`, one for each channel, which is the last axis; `Some(None)` if there are none.
 fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
     if node.input(index).is_none() {
         return Some(None);
     }
-    match builder.constant_input(node, index)?.as_i32().ok()? {
+    let bias = builder.constant_input(node, index)?;
+    // By shape: as many numbers may also be one for each row.
+    if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
+        return None;
+    }
+    match bias.as_i32().ok()? {
         &[bias] => Some(Some(vec![bias; channels])),
         bias if bias.len() == channels => Some(Some(bias.to_vec())),
         _ => None,
@@ -225,15 +236,17 @@ impl Kernel for Product {
 /// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
 pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
-    if node.flag("transA", false)? || node.float("alpha", 1.0)? != 1.0 {
+    // The bias is in steps that hold alpha, too.
+    let a_scale = node.float("alpha", 1.0)? * a.scale();
+    if node.flag("transA", false)? || !(a_scale.is_normal() && a_scale > 0.0) {
         return Ok(false);
     }
     let stage = if node.input(7).is_some() {
         let Some(to) = output(builder, node, 7)? else { return Ok(false) };
-        stage(builder, node, a.scale(), 4, &to)?
+        stage(builder, node, a_scale, 4, &to)?
     } else {
         scales(builder, node, 4).map(|scales| {
-            let factors: Vec<f32> = scales.iter().map(|scale| scale * a.scale()).collect();
+            let factors: Vec<f32> = scales.iter().map(|scale| scale * a_scale).collect();
             let factors =
                 if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
             Stage::Dequantize(eightbit::Dequantize::new(factors))
@@ -263,7 +276,7 @@ pub(crate) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<b
 fn product(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros, bias]: [usize; 3],
+    [weights, zeros_index, bias]: [usize; 3],
     transposed: bool,
     a_zero: i32,
     stage: &Stage,
@@ -278,15 +291,16 @@ fn product(
     let (Some(lhs), Some(&width)) = (element_type(a.data_type), a.shape.last()) else { return Ok(false) };
     let rows = a.shape[..a.shape.len() - 1].iter().product();
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros), columns), biases(builder, node, bias, columns))
+        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns))
     else {
         return Ok(false);
     };
     if width != depth {
         return Ok(false);
     }
+    let pack = || pack(builder, b, transposed, [depth, columns], zeros);
     let packed =
-        pack(builder, b, transposed, [depth, columns], zeros).map_err(|error| failed(node, &error))?;
+        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
     let Some(packed) = packed else { return Ok(false) };
     let plan =
         Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;

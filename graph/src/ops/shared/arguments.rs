@@ -3,10 +3,11 @@
 use crate::{DataType, Element, Error, Node, Tensor, element_count};
 
 use super::indexing::axis_of;
+use crate::tensor::extent;
 
 /// No single tensor that an operator makes has more elements: hostile shapes end in an error, not in an attempt to
 /// allocate them.
-const MAX_ELEMENTS: usize = 1 << 30;
+const MAX_ELEMENTS: usize = 1 << 28;
 
 /// What an operator is evaluated on.
 pub(crate) struct Arguments<'a> {
@@ -87,9 +88,9 @@ impl<'a> Arguments<'a> {
 
     /// The number of elements of an output of `shape`, refused if it is unreasonable.
     pub(crate) fn count(&self, shape: &[usize]) -> Result<usize, Error> {
-        match element_count(shape)? {
-            count if count <= MAX_ELEMENTS => Ok(count),
-            count => Err(self.error(format!("an output of {count} elements is too large"))),
+        match extent(shape) {
+            Some(extent) if extent <= MAX_ELEMENTS => element_count(shape),
+            _ => Err(self.error(format!("an output of shape {shape:?} is too large"))),
         }
     }
 }

@@ -65,6 +65,9 @@ impl Geometry {
             [&window.input, &window.sizes.output, &window.sizes.kernel].map(|sizes| sizes.iter().product());
         let (group_in, group_out) = self.group_channels();
         let mut taps = Vec::new();
+        if self.out_channels == 0 {
+            return;
+        }
         for image in 0..self.batch {
             let mut pixel = 0;
             for_each_index(&window.sizes.output, |index| {

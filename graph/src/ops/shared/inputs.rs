@@ -1,7 +1,7 @@
 //! What a rule for types and shapes sees of a node.
 
 use super::indexing;
-use crate::{Error, Node, Tensor, TensorType};
+use crate::{Error, Node, Tensor, TensorType, quoted};
 
 /// A node, the types of its inputs, and the values of those that are known before the graph runs.
 pub(crate) struct Inputs<'a> {
@@ -24,7 +24,10 @@ impl<'a> Inputs<'a> {
         let find = |index: usize| -> Result<Option<&'a TensorType>, Error> {
             let Some(name) = node.input(index) else { return Ok(None) };
             type_of(name).map(Some).ok_or_else(|| {
-                Error::node(node, format!("reads {name:?}, an output that its operator does not give"))
+                Error::node(
+                    node,
+                    format!("reads {}, an output that its operator does not give", quoted(name)),
+                )
             })
         };
         let types = (0..node.inputs.len()).map(find).collect::<Result<_, _>>()?;
@@ -70,7 +73,7 @@ impl<'a> Inputs<'a> {
         self.value_of(index).map(Some).ok_or_else(|| {
             Error::unsupported(
                 self.node,
-                format!("input {index} ({name:?}) decides a shape and is not a constant"),
+                format!("input {index} ({}) decides a shape and is not a constant", quoted(name)),
             )
         })
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod axes;
+pub(crate) mod bias;
 pub(crate) mod binary;
 pub(crate) mod by_element;
 pub(crate) mod convolution;

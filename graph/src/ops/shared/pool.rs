@@ -1,6 +1,6 @@
 //! What pools over spatial axes share: activations NCHW.
 
-use super::super::eight_bit::EightBit;
+use super::super::eight_bit::{EightBit, OnBytes};
 use super::super::operator::Operator;
 use super::arguments::Arguments;
 use super::inputs::Inputs;
@@ -65,9 +65,7 @@ pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Resul
 }
 
 /// What becomes of a pool that has a form on bytes.
-pub(crate) const fn eight_bit(
-    on_bytes: fn(&Node, &Operands, &QuantizedValue) -> Result<Option<Node>, Error>,
-) -> EightBit {
+pub(crate) const fn eight_bit(on_bytes: OnBytes) -> EightBit {
     EightBit::Compute(qlinear::compute(1, on_bytes))
 }
 
@@ -80,6 +78,9 @@ pub(crate) fn on_bytes(
 ) -> Result<Option<Node>, Error> {
     let bytes = operands.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor);
     let Some(bytes) = bytes.filter(|bytes| bytes.data_type == to.data_type) else { return Ok(None) };
+    if !qlinear::multipliers_exist([bytes.scales[0] / to.scales[0]].into_iter()) {
+        return Ok(None);
+    }
     let inputs = qlinear::operand(&bytes).into_iter().chain(qlinear::output(to)).collect();
     Ok(Some(qlinear::node(operator, inputs, node)))
 }

@@ -126,18 +126,16 @@ impl Requantizer {
 }
 
 /// Which of the scales holds for an element: one for all, one per index of `axis`, or one per block along it.
-struct Grid {
-    inner: usize,
-    size: usize,
-    block: usize,
-    blocks: usize,
+enum Grid {
+    Tensor,
+    Axis { inner: usize, size: usize },
+    Blocks { inner: usize, size: usize, block: usize },
 }
 
 impl Grid {
     fn new(args: &Arguments<'_>, x: &Tensor, scale: &Tensor) -> Result<Self, Error> {
         if scale.len() == 1 && scale.rank() <= 1 {
-            let size = x.len().max(1);
-            return Ok(Self { inner: size, size: 1, block: 1, blocks: 1 });
+            return Ok(Self::Tensor);
         }
         let axis = args.axis(args.node().int("axis", 1)?, x.rank())?;
         let size = x.shape()[axis];
@@ -161,20 +159,19 @@ impl Grid {
                 x.shape()
             )));
         }
-        Ok(Self { inner, size, block, blocks: if block == 0 { 0 } else { size.div_ceil(block) } })
+        Ok(if block == 0 { Self::Axis { inner, size } } else { Self::Blocks { inner, size, block } })
     }
 
     /// The index of the scale of element `at`.
     fn index(&self, at: usize) -> usize {
-        let along = at / self.inner % self.size;
-        if self.block == 0 {
-            return along;
+        match *self {
+            Self::Tensor => 0,
+            Self::Axis { inner, size } => at / inner % size,
+            Self::Blocks { inner, size, block } => {
+                let (outer, along) = (at / inner / size, at / inner % size);
+                (outer * size.div_ceil(block) + along / block) * inner + at % inner
+            }
         }
-        if self.blocks == 1 && self.size == 1 {
-            return 0;
-        }
-        let outer = at / self.inner / self.size;
-        (outer * self.blocks + along / self.block) * self.inner + at % self.inner
     }
 }
 

@@ -1,7 +1,5 @@
 //! What products with constant weights share: which of them can be quantized.
 
-use super::operands::Operands;
-use super::quantized_value::QuantizedValue;
 use super::values::Values;
 use crate::{DataType, Error, Node};
 
@@ -32,28 +30,4 @@ pub(crate) fn why_float(
         }
         Some(bias) => Some(format!("its bias of shape {:?} is not one number per channel", bias.shape())),
     })
-}
-
-/// `Some(name)` of a bias in steps of the accumulator, `Some(None)` if there is none, `None` if it is in other steps.
-pub(crate) fn bias_in_steps(
-    operands: &Operands,
-    name: Option<&str>,
-    x: &QuantizedValue,
-    w: &QuantizedValue,
-) -> Option<Option<String>> {
-    let Some(name) = name else { return Some(None) };
-    let bias = operands.bytes(name)?;
-    let constant = operands.constant(&bias.value)?;
-    let in_steps = |(channel, &scale): (usize, &f32)| {
-        let expected = x.scales[0] * w.scales[if w.scales.len() == 1 { 0 } else { channel }];
-        (scale - expected).abs() <= expected * 1e-4
-    };
-    let one_each = bias.scales.len() == w.scales.len() || bias.scales.len() == 1 || w.scales.len() == 1;
-    let fits = bias.data_type == DataType::I32
-        && bias.zeros.iter().all(|&zero| zero == 0)
-        && one_each
-        && (bias.scales.len() > 1 || w.scales.len() == 1 || constant.len() == 1)
-        && bias.scales.iter().enumerate().all(in_steps)
-        && constant.rank() <= 1;
-    fits.then_some(Some(bias.value))
 }

@@ -1,5 +1,7 @@
 //! The windows of convolutions and pools: attributes to sizes, output positions to input positions.
 
+use std::ops::Range;
+
 use super::window_sizes::{WindowSizes, kernel_shape};
 use crate::{Error, Node};
 
@@ -41,6 +43,20 @@ impl Window {
             .filter(|&position| position < self.input[axis])
     }
 
+    /// The taps of the window `window` on `axis` that lie before `end`, which counts from the first element of the
+    /// padding.
+    fn taps_before(&self, axis: usize, window: usize, end: usize) -> usize {
+        let reach = end.saturating_sub(window * self.sizes.strides[axis]);
+        reach.div_ceil(self.sizes.dilations[axis]).min(self.sizes.kernel[axis])
+    }
+
+    /// The taps of the window `window` on `axis` that lie inside the input. A window may be far larger than the input:
+    /// whoever walks over these taps alone does not notice.
+    pub(crate) fn taps_inside(&self, axis: usize, window: usize) -> Range<usize> {
+        let begin = self.sizes.pads_begin[axis];
+        self.taps_before(axis, window, begin)..self.taps_before(axis, window, begin + self.input[axis])
+    }
+
     /// The taps of the window at `window` that lie inside the input: offsets in the kernel and in the input's
     /// spatial axes, both row-major.
     pub(crate) fn taps(&self, window: &[usize], taps: &mut Vec<(usize, usize)>) {
@@ -50,7 +66,7 @@ impl Window {
         for (axis, &window) in window.iter().enumerate() {
             next.clear();
             for &(in_kernel, in_input) in taps.iter() {
-                for tap in 0..self.sizes.kernel[axis] {
+                for tap in self.taps_inside(axis, window) {
                     if let Some(position) = self.position(axis, window, tap) {
                         let in_kernel = in_kernel * self.sizes.kernel[axis] + tap;
                         next.push((in_kernel, in_input * self.input[axis] + position));
@@ -65,11 +81,10 @@ impl Window {
     pub(crate) fn padded_taps(&self, window: &[usize]) -> usize {
         let along = |axis: usize, window: usize| {
             let end = self.sizes.pads_begin[axis] + self.input[axis] + self.sizes.pads_end[axis];
-            (0..self.sizes.kernel[axis])
-                .filter(|tap| window * self.sizes.strides[axis] + tap * self.sizes.dilations[axis] < end)
-                .count()
+            self.taps_before(axis, window, end)
         };
-        window.iter().enumerate().map(|(axis, &window)| along(axis, window)).product()
+        let axes = window.iter().enumerate();
+        axes.fold(1, |taps, (axis, &window)| taps.saturating_mul(along(axis, window)))
     }
 }
 
@@ -102,6 +117,42 @@ mod tests {
         padded.taps(&[0, 0], &mut taps);
         assert_eq!(taps, [(4, 0), (5, 1), (7, 2), (8, 3)]);
         assert_eq!(padded.padded_taps(&[0, 0]), 9);
+    }
+
+    #[test]
+    fn huge_windows_cost_what_lies_inside() {
+        let huge = 1i64 << 40;
+        for dilation in [1, 3] {
+            let node = pool()
+                .with("kernel_shape", vec![huge, 3])
+                .with("pads", vec![dilation * (huge - 1), 1, dilation * (huge - 1), 1])
+                .with("strides", vec![1i64 << 39, 1])
+                .with("dilations", vec![dilation, 1]);
+            let huge = window(node, &[4, 4]);
+            let mut taps = Vec::new();
+            huge.taps(&[1, 0], &mut taps);
+            assert!(taps.len() <= 8 && taps.iter().all(|&(_, at)| at < 16), "{taps:?}");
+            assert_eq!(huge.taps_inside(1, 0), 1..3);
+            assert_eq!(huge.padded_taps(&[0, 0]), 3 << 40);
+        }
+    }
+
+    #[test]
+    fn taps_are_those_that_have_a_position() {
+        for (stride, dilation, kernel, pads) in [(1, 1, 3, [1, 1]), (2, 3, 4, [5, 2]), (3, 2, 5, [9, 9])] {
+            let node = pool()
+                .with("kernel_shape", vec![kernel])
+                .with("strides", vec![stride])
+                .with("dilations", vec![dilation])
+                .with("pads", pads.to_vec())
+                .with("ceil_mode", 1);
+            let window = window(node, &[7]);
+            for at in 0..window.sizes.output[0] {
+                let inside: Vec<usize> =
+                    (0..kernel as usize).filter(|&tap| window.position(0, at, tap).is_some()).collect();
+                assert_eq!(window.taps_inside(0, at).collect::<Vec<_>>(), inside, "window {at}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where the windows of convolutions and pools lie.
 
-use crate::{Error, Node};
+use crate::{Error, Node, quoted};
 
 /// The resolved attributes of a convolution or a pool; one entry per spatial axis, outermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub(crate) struct WindowSizes {
     /// How many windows there are: the output's spatial shape.
     pub(crate) output: Vec<usize>,
 }
+
+/// The largest padded input along an axis.
+const MAX_PADDED: usize = usize::MAX / 8;
 
 impl WindowSizes {
     /// Reads `strides`, `dilations`, `pads`, `auto_pad` and `ceil_mode` of `node` for an input of spatial shape
@@ -72,6 +75,7 @@ impl WindowSizes {
         let extent = (kernel - 1)
             .checked_mul(self.dilations[axis])
             .and_then(|extent| extent.checked_add(1))
+            .filter(|&extent| extent <= MAX_PADDED)
             .ok_or_else(too_large)?;
         match auto_pad {
             "NOTSET" => {}
@@ -90,14 +94,16 @@ impl WindowSizes {
                 return Err(Error::attribute(
                     node,
                     "auto_pad",
-                    format!("{other:?} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER"),
+                    format!("{} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER", quoted(other)),
                 ));
             }
         }
         let begin = self.pads_begin[axis];
+        // So that positions in the padded input, and the end of a window that begins in it, can be counted.
         let padded = input
             .checked_add(begin)
             .and_then(|size| size.checked_add(self.pads_end[axis]))
+            .filter(|&padded| padded <= MAX_PADDED)
             .ok_or_else(too_large)?;
         let Some(room) = padded.checked_sub(extent) else {
             return Err(Error::node(

@@ -12,9 +12,15 @@ pub(super) struct Chain {
     pub(super) activations: Vec<usize>,
     /// Index of the `QuantizeLinear`.
     pub(super) quantize: usize,
+    /// Others that make the same bytes of the same value: exporters write one for each reader.
+    pub(super) copies: Vec<usize>,
     /// What the activations together clamp to.
     pub(super) bounds: (f32, f32),
 }
+
+/// More activations than any network has between an operator and its `QuantizeLinear`. Without a limit, every node of
+/// a long chain of activations would look to its end.
+const MAX_ACTIVATIONS: usize = 8;
 
 impl Chain {
     /// The chain that begins with the readers of `value`, if there is one.
@@ -24,25 +30,55 @@ impl Chain {
         constants: &BTreeMap<String, Tensor>,
         value: &str,
     ) -> Result<Option<Chain>, Error> {
-        let mut chain =
-            Chain { activations: Vec::new(), quantize: 0, bounds: (f32::NEG_INFINITY, f32::INFINITY) };
+        let mut chain = Chain {
+            activations: Vec::new(),
+            quantize: 0,
+            copies: Vec::new(),
+            bounds: (f32::NEG_INFINITY, f32::INFINITY),
+        };
         let mut value = value;
         loop {
-            let Some(&[reader]) = consumers.get(value).map(Vec::as_slice) else { return Ok(None) };
+            let Some((&reader, others)) = consumers.get(value).and_then(|all| all.split_first()) else {
+                return Ok(None);
+            };
             if graph.is_output(value) {
                 return Ok(None);
             }
             let node = &graph.nodes[reader];
             if node.is(&quantize_linear::OP) && node.input(0) == Some(value) {
-                chain.quantize = reader;
+                let same = |&other: &usize| makes_the_same(node, &graph.nodes[other], constants);
+                if !others.iter().all(same) {
+                    return Ok(None);
+                }
+                (chain.quantize, chain.copies) = (reader, others.to_vec());
                 return Ok(Some(chain));
+            }
+            if !others.is_empty() {
+                return Ok(None);
             }
             let Some((low, high)) = bounds(node, constants) else { return Ok(None) };
             chain.bounds = (chain.bounds.0.clamp(low, high), chain.bounds.1.clamp(low, high));
             chain.activations.push(reader);
+            if chain.activations.len() > MAX_ACTIVATIONS {
+                return Ok(None);
+            }
             value = node.required_output(0)?;
         }
     }
+}
+
+/// Whether `other` makes the same bytes as the `QuantizeLinear` called `node`.
+fn makes_the_same(node: &Node, other: &Node, constants: &BTreeMap<String, Tensor>) -> bool {
+    let same_constant = |index: usize| match (node.input(index), other.input(index)) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a == b || constants.get(a).is_some_and(|a| constants.get(b) == Some(a)),
+        _ => false,
+    };
+    other.op == node.op
+        && other.input(0) == node.input(0)
+        && same_constant(1)
+        && same_constant(2)
+        && other.attributes == node.attributes
 }
 
 /// What a node clamps to, if that is all it does.

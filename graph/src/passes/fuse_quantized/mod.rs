@@ -9,10 +9,11 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use crate::ops::eight_bit::{Compute, EightBit, Move};
+use crate::ops::shared::indexing;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
-use crate::ops::{constant, dequantize_linear, quantize_linear};
-use crate::{Attribute, Error, Graph, Names, Node};
+use crate::ops::{self, constant, dequantize_linear, quantize_linear, transpose};
+use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 
 use chain::Chain;
 use parameters::read_parameters;
@@ -21,6 +22,11 @@ use parameters::read_parameters;
 /// operators read and write bytes, so that running it is executing its nodes:
 ///
 /// * `Conv`, `MatMul`, `Gemm` become `QLinearConv`, `QLinearMatMul` and `QGemm` (domain `com.microsoft`, as the next);
+/// * their weights may be floats behind a `QuantizeLinear`, as training with quantization in mind leaves them: the bytes
+///   are made here, once, also where they are transposed before the product;
+/// * their biases may be floats or have steps of their own: they are rounded to whole steps of the accumulator
+///   (`alpha · a_scale · b_scale`) where that moves no result by more than 1/16 of an output step; other products stay
+///   float, as do those with a bias for each row;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
 ///   the output: rounding keeps the order, so that is exact;
@@ -85,6 +91,8 @@ impl<'a> Fuser<'a> {
             self.operands.constants.contains_key(node.required_output(0)?)
         } else if node.is(&dequantize_linear::OP) {
             self.dequantize(node)?
+        } else if node.is(&quantize_linear::OP) && self.reads_constants(node) {
+            self.evaluate(node, node.required_output(0)?)?
         } else if node.is(&quantize_linear::OP) {
             self.quantize(node)?
         } else {
@@ -122,20 +130,32 @@ impl<'a> Fuser<'a> {
             return Ok(false);
         }
         if from.same_steps(&to) {
-            if self.graph.is_output(output) {
-                self.nodes.push(Node::new(&node.name, "Identity", &[&from.value], &[output]));
-            } else {
-                self.renamed.insert(output.to_owned(), from.value);
-            }
+            self.same_bytes(node, &from.value)?;
             return Ok(true);
         }
         self.table(&node.name, &from, &[], &to)
     }
 
+    /// What `node` writes is `bytes` under a second name.
+    fn same_bytes(&mut self, node: &Node, bytes: &str) -> Result<(), Error> {
+        let output = node.required_output(0)?;
+        if self.graph.is_output(output) {
+            self.nodes.push(Node::new(&node.name, "Identity", &[bytes], &[output]));
+        } else {
+            self.renamed.insert(output.to_owned(), bytes.to_owned());
+        }
+        Ok(())
+    }
+
     /// An operator that only moves data, on bytes.
     fn moves(&mut self, node: &Node, how: &Move) -> Result<bool, Error> {
-        let Some(bytes) = self.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor) else {
-            return Ok(false);
+        let bytes = match self.bytes(node.required_input(0)?) {
+            Some(bytes) if bytes.per_tensor() => bytes,
+            Some(bytes) if node.is(&transpose::OP) => match self.transposed(node, bytes)? {
+                Some(bytes) => bytes,
+                None => return Ok(false),
+            },
+            _ => return Ok(false),
         };
         if node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
             return Ok(false);
@@ -148,8 +168,40 @@ impl<'a> Fuser<'a> {
         let output = node.required_output(0)?;
         let value = self.operands.names.fresh(&format!("{output}_bytes"));
         moved.outputs = vec![value.clone()];
-        self.nodes.push(moved);
+        if self.reads_constants(&moved) {
+            self.evaluate(&moved, &value)?;
+        } else {
+            self.nodes.push(moved);
+        }
         self.operands.bytes.insert(output.to_owned(), QuantizedValue { value, ..bytes });
+        Ok(true)
+    }
+
+    /// What constant bytes with several scales are when a `Transpose` has moved the axis of the scales: weights that are
+    /// quantized as they were trained, and multiplied the other way round.
+    fn transposed(&self, node: &Node, bytes: QuantizedValue) -> Result<Option<QuantizedValue>, Error> {
+        let Some(rank) = self.operands.constant(&bytes.value).map(Tensor::rank) else { return Ok(None) };
+        let Some(axis) = indexing::axis(bytes.axis, rank) else { return Ok(None) };
+        let moved = match node.ints("perm")? {
+            None => Some(rank - 1 - axis),
+            Some(perm) => perm.iter().position(|&from| indexing::axis(from, rank) == Some(axis)),
+        };
+        Ok(moved.map(|moved| QuantizedValue { axis: moved as i64, ..bytes }))
+    }
+
+    /// Whether all that a node reads is constant.
+    fn reads_constants(&self, node: &Node) -> bool {
+        node.inputs.iter().all(|name| name.is_empty() || self.operands.constant(name).is_some())
+    }
+
+    /// Makes the constant `output` of a node that reads only constants and keeps their number of elements, or nearly:
+    /// weights that the file holds as floats, behind a `QuantizeLinear`, become bytes here.
+    fn evaluate(&mut self, node: &Node, output: &str) -> Result<bool, Error> {
+        let inputs: Vec<Option<&Tensor>> =
+            node.inputs.iter().map(|name| self.operands.constant(name)).collect();
+        let tensor = ops::evaluate(node, &inputs)?.into_iter().next();
+        let tensor = tensor.ok_or_else(|| Error::node(node, "has no output"))?;
+        self.operands.constants.insert(output.to_owned(), tensor);
         Ok(true)
     }
 
@@ -169,11 +221,11 @@ impl<'a> Fuser<'a> {
     /// An operator that computes, if its inputs are bytes and its output becomes bytes.
     fn compute(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
         let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
-        let Some(mut fused) = (compute.on_bytes)(node, &self.operands, &to)? else { return Ok(false) };
+        let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, &to)? else { return Ok(false) };
         fused.outputs = vec![to.value.clone()];
         clamp(&mut fused, &chain, &to);
         self.nodes.push(fused);
-        self.take(&chain);
+        self.take(&chain, &to)?;
         Ok(true)
     }
 
@@ -187,15 +239,17 @@ impl<'a> Fuser<'a> {
         let nodes: Vec<&Node> = [node].into_iter().chain(activations).collect();
         let fused = self.table(&node.name, &from, &nodes, &to)?;
         if fused {
-            self.take(&chain);
+            self.take(&chain, &to)?;
         }
         Ok(fused)
     }
 
-    /// Marks the nodes of a chain as part of another.
-    fn take(&mut self, chain: &Chain) {
-        self.taken.extend(&chain.activations);
+    /// Marks the nodes of a chain as part of the one that writes the bytes `to`.
+    fn take(&mut self, chain: &Chain, to: &QuantizedValue) -> Result<(), Error> {
+        self.taken.extend(chain.activations.iter().chain(&chain.copies));
         self.taken.insert(chain.quantize);
+        let graph = self.graph;
+        chain.copies.iter().try_for_each(|&copy| self.same_bytes(&graph.nodes[copy], &to.value))
     }
 
     /// Keeps a node as it is, with the floats that it reads.

@@ -1,0 +1,41 @@
+//! What the user can say to `eightbit run`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Run a network on arrays: NumPy files in, NumPy files out.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  eightbit run model.onnx --input x=x.npy --output-dir out
+  eightbit run model.onnx --input ids=ids.npy mask=mask.npy --output-dir out --json
+  eightbit run model.int8.onnx --input photo.npy
+  eightbit run model.onnx --input x=x.npy --output-dir out --reference
+  eightbit run model.int8.onnx --input x=x.npy --output-dir out --backend portable
+
+Dimensions that the network leaves open take the sizes of the arrays.
+An output becomes NAME.npy; characters that do not belong into a file name are written as %XX, as in URLs.")]
+pub(crate) struct RunArgs {
+    /// The network: an ONNX file, float or eight-bit.
+    pub(crate) model: PathBuf,
+
+    /// An array for each input: the input's name, =, and a NumPy file. The name may be left out if there is one input.
+    #[arg(short, long = "input", value_name = "NAME=FILE.npy", num_args = 1..)]
+    pub(crate) inputs: Vec<String>,
+
+    /// The folder that the outputs are written to; it is made if it is not there. Without it they are only summed up.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+
+    /// Evaluate node by node with the plain interpreter, which everything else is tested against.
+    #[arg(long, conflicts_with = "backend")]
+    pub(crate) reference: bool,
+
+    /// The backend to run on, instead of the best one: see `eightbit cpu`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

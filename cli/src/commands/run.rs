@@ -1,0 +1,348 @@
+//! `eightbit run`: a network on arrays from files.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use eightbit_graph::{
+    DataType, Executor, ExecutorOptions, Graph, Tensor, TensorData, ValueInfo, escaped, ops, quoted,
+};
+use serde_json::json;
+
+use crate::args::RunArgs;
+use crate::array;
+use crate::engine::Settings;
+use crate::error::CliError;
+use crate::output::OutputFile;
+use crate::report::{self, BOLD, DIM, Table};
+
+/// A name in a file name is no longer: systems take 255 bytes.
+const NAME_LIMIT: usize = 180;
+
+pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    let model = report::path(&args.model);
+    let of_model = |error| CliError::model(&model, error);
+    let mut graph =
+        Graph::from_onnx_file(&args.model).map_err(|error| CliError::model_file(&model, error))?;
+    let wrong = |reason: String| CliError::Invalid(format!("{model}: {reason}"));
+    let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
+    // What needs little time and may be wrong comes first.
+    let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
+    let places = prepare(args, &outputs, &files)?;
+    let mut tensors = Vec::new();
+    for (input, file) in graph.inputs.iter_mut().zip(&files) {
+        let tensor = array::read(file)?;
+        bind(input, &tensor)
+            .map_err(|reason| wrong(format!("{reason}, as {} has it", report::path(file))))?;
+        tensors.push(tensor);
+    }
+    let named: Vec<(&str, &Tensor)> =
+        graph.inputs.iter().map(|input| input.name.as_str()).zip(&tensors).collect();
+    let results = if args.reference {
+        ops::evaluate_graph(&graph, &named).map_err(of_model)?
+    } else {
+        let mut options = ExecutorOptions::default();
+        options.backend = Some(settings.backend);
+        options.threads = settings.threads;
+        Executor::new(&graph, &options).and_then(|mut executor| executor.run(&named)).map_err(of_model)?
+    };
+    for ((_, place), result) in places.iter().zip(&results) {
+        place.write(&array::to_bytes(result)?)?;
+    }
+    let files = places.iter().map(|(path, _)| Some(path.as_path())).chain(std::iter::repeat(None));
+    let lines: Vec<Line> = graph.outputs.iter().zip(&results).zip(files).map(Line::new).collect();
+    let run_by = if args.reference { "the plain interpreter".to_owned() } else { settings.describe() };
+    if args.json {
+        let value = json!({
+            "model": args.model.to_string_lossy(),
+            "reference": args.reference,
+            "backend": (!args.reference).then(|| settings.backend.name()),
+            "threads": (!args.reference).then_some(settings.threads),
+            "outputs": lines.iter().map(Line::json).collect::<Vec<_>>(),
+        });
+        return Ok(report::json(out, &value)?);
+    }
+    writeln!(out, "{DIM}network{DIM:#}  {model}")?;
+    writeln!(out, "{DIM}run by{DIM:#}   {run_by}\n")?;
+    let mut table = Table::new(&["output", "type", "shape", "min", "max"], 3);
+    lines.iter().for_each(|line| table.row(line.cells()));
+    table.write(out)?;
+    for line in lines.iter().filter(|line| line.nans > 0) {
+        let count = report::count(line.nans, "element");
+        writeln!(out, "{BOLD}{}{BOLD:#}: {count} not a number (NaN)", escaped(line.name))?;
+    }
+    if let Some(folder) = &args.output_dir {
+        writeln!(out, "\nwritten to {}", report::path(folder))?;
+    }
+    Ok(())
+}
+
+/// The file of each input, in the network's order; the reason if arguments and inputs do not match.
+fn assign(arguments: &[String], inputs: &[ValueInfo]) -> Result<Vec<PathBuf>, String> {
+    let list = || report::names(inputs.iter().map(|input| input.name.as_str()));
+    let mut files: Vec<Option<PathBuf>> = vec![None; inputs.len()];
+    for argument in arguments {
+        let (index, file) = find(argument, inputs).ok_or_else(|| match argument.split_once('=') {
+            Some((name, _)) => {
+                format!("--input: {} is no input of the network, which has {}", quoted(name), list())
+            }
+            None => format!(
+                "--input {}: whose array is it? Write NAME=FILE; the network's inputs are {}",
+                escaped(argument),
+                list()
+            ),
+        })?;
+        if files[index].replace(file).is_some() {
+            return Err(format!("--input: {} is given twice", quoted(&inputs[index].name)));
+        }
+    }
+    let missing = inputs.iter().zip(&files).filter(|(_, file)| file.is_none());
+    let missing: Vec<&str> = missing.map(|(input, _)| input.name.as_str()).collect();
+    match files.into_iter().collect() {
+        Some(files) => Ok(files),
+        None => Err(format!(
+            "--input is missing for {}: give NAME=FILE.npy for each of the inputs {}",
+            report::names(missing),
+            list()
+        )),
+    }
+}
+
+/// Which input an argument is for, and its file. Names and files may both contain `=`.
+fn find(argument: &str, inputs: &[ValueInfo]) -> Option<(usize, PathBuf)> {
+    let named = argument.match_indices('=').rev().find_map(|(at, _)| {
+        let index = inputs.iter().position(|input| input.name == argument[..at])?;
+        Some((index, PathBuf::from(&argument[at + 1..])))
+    });
+    let unnamed = || match inputs {
+        [_] if !argument.contains('=') || Path::new(argument).exists() => Some((0, PathBuf::from(argument))),
+        _ => None,
+    };
+    named.or_else(unnamed)
+}
+
+/// Gives open dimensions of `input` the sizes of `tensor`; the reason if the two do not fit.
+fn bind(input: &mut ValueInfo, tensor: &Tensor) -> Result<(), String> {
+    let fits = input.data_type == tensor.data_type()
+        && input.shape.len() == tensor.rank()
+        && input.shape.iter().zip(tensor.shape()).all(|(own, dim)| own.is_none_or(|own| own == *dim));
+    if !fits {
+        let open = input.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()));
+        return Err(format!(
+            "input {} takes {} of shape {}, not {} of shape {}",
+            quoted(&input.name),
+            input.data_type,
+            shape(open),
+            tensor.data_type(),
+            shape(tensor.shape().iter().map(usize::to_string))
+        ));
+    }
+    input.shape = tensor.shape().iter().copied().map(Some).collect();
+    Ok(())
+}
+
+fn shape(dims: impl Iterator<Item = String>) -> String {
+    format!("[{}]", dims.collect::<Vec<_>>().join(", "))
+}
+
+/// The files that the outputs go to; none if no folder is named.
+fn prepare(
+    args: &RunArgs,
+    outputs: &[&str],
+    inputs: &[PathBuf],
+) -> Result<Vec<(PathBuf, OutputFile)>, CliError> {
+    let Some(folder) = &args.output_dir else { return Ok(Vec::new()) };
+    std::fs::create_dir_all(folder).map_err(|source| CliError::write(folder, source))?;
+    let sources = || inputs.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
+    let place = |name: String| {
+        let path = folder.join(name);
+        let file = OutputFile::prepare(&path, sources())?;
+        Ok((path, file))
+    };
+    file_names(outputs).into_iter().map(place).collect()
+}
+
+/// A file name for each output: no two alike, also where case does not count, and none that leaves its folder.
+fn file_names(outputs: &[&str]) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut name = |(index, output): (usize, &&str)| {
+        let mut name = file_name(output);
+        if name.is_empty() || name.len() > NAME_LIMIT || taken.contains(&name.to_lowercase()) {
+            let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
+            let cut = ends.take_while(|&end| end <= NAME_LIMIT).last().unwrap_or(0);
+            // No name has this sign: it is escaped.
+            name = format!("{}~{index}", &name[..cut]);
+        }
+        taken.insert(name.to_lowercase());
+        name + ".npy"
+    };
+    outputs.iter().enumerate().map(&mut name).collect()
+}
+
+/// Letters, digits and harmless signs stay; the bytes of everything else, and a dot in front, become `%XX`.
+fn file_name(output: &str) -> String {
+    let mut name = String::new();
+    for (index, character) in output.chars().enumerate() {
+        match character {
+            '.' if index > 0 => name.push('.'),
+            '_' | '-' | '+' | '=' | ',' | '@' => name.push(character),
+            _ if character.is_alphanumeric() => name.push(character),
+            _ => {
+                let mut bytes = [0; 4];
+                name.extend(character.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")));
+            }
+        }
+    }
+    name
+}
+
+/// An output, summed up.
+struct Line<'a> {
+    name: &'a str,
+    data_type: DataType,
+    shape: &'a [usize],
+    /// The least and the greatest element, for people and for JSON.
+    range: Option<[(String, serde_json::Value); 2]>,
+    nans: usize,
+    file: Option<&'a Path>,
+}
+
+impl<'a> Line<'a> {
+    fn new(((info, tensor), file): ((&'a ValueInfo, &'a Tensor), Option<&'a Path>)) -> Self {
+        let (range, nans) = range(tensor.data());
+        Self { name: &info.name, data_type: tensor.data_type(), shape: tensor.shape(), range, nans, file }
+    }
+
+    fn cells(&self) -> [String; 5] {
+        let [min, max] = match &self.range {
+            Some(range) => range.each_ref().map(|(text, _)| text.clone()),
+            None => ["–".to_owned(), "–".to_owned()],
+        };
+        let shape = shape(self.shape.iter().map(usize::to_string));
+        [escaped(self.name).to_string(), self.data_type.to_string(), shape, min, max]
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let bound = |index: usize| self.range.as_ref().map(|range| range[index].1.clone());
+        json!({
+            "name": self.name,
+            "type": self.data_type.to_string(),
+            "shape": self.shape,
+            // JSON has no infinity: it is null, as the bound of nothing is.
+            "min": bound(0),
+            "max": bound(1),
+            "nans": self.nans,
+            "file": self.file.map(Path::to_string_lossy),
+        })
+    }
+}
+
+/// The least and the greatest element that are numbers, and how many are not.
+fn range(data: &TensorData) -> (Option<[(String, serde_json::Value); 2]>, usize) {
+    macro_rules! range_of {
+        ($values:expr) => {{
+            // What does not equal itself is not a number.
+            #[allow(clippy::eq_op, reason = "integers and floats share the words")]
+            let numbers = || $values.iter().copied().filter(|value| value == value);
+            let min = numbers().reduce(|a, b| if b < a { b } else { a });
+            let max = numbers().reduce(|a, b| if b > a { b } else { a });
+            let range =
+                min.zip(max).map(|(min, max)| [min, max].map(|value| (format!("{value:?}"), json!(value))));
+            (range, $values.len() - numbers().count())
+        }};
+    }
+    match data {
+        TensorData::F32(values) => range_of!(values),
+        TensorData::F64(values) => range_of!(values),
+        TensorData::U8(values) => range_of!(values),
+        TensorData::I8(values) => range_of!(values),
+        TensorData::I32(values) => range_of!(values),
+        TensorData::I64(values) => range_of!(values),
+        TensorData::Bool(values) => range_of!(values),
+        _ => (None, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(name: &str, shape: &[Option<usize>]) -> ValueInfo {
+        ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: shape.to_vec() }
+    }
+
+    fn assigned(arguments: &[&str], inputs: &[&str]) -> Result<Vec<PathBuf>, String> {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let inputs: Vec<ValueInfo> = inputs.iter().map(|name| input(name, &[])).collect();
+        assign(&arguments, &inputs)
+    }
+
+    #[test]
+    fn arguments_find_their_inputs() {
+        assert_eq!(assigned(&["b=2.npy", "a=1.npy"], &["a", "b"]), Ok(vec!["1.npy".into(), "2.npy".into()]));
+        assert_eq!(assigned(&["x.npy"], &["x"]), Ok(vec!["x.npy".into()]));
+        assert_eq!(assigned(&["a=b=c.npy"], &["a=b"]), Ok(vec!["c.npy".into()]));
+        assert_eq!(assigned(&["a=b=c.npy"], &["a"]), Ok(vec!["b=c.npy".into()]));
+        for (arguments, inputs, part) in [
+            (&["c=1.npy"][..], &["a", "b"][..], "\"c\" is no input of the network, which has \"a\", \"b\""),
+            (&["1.npy"], &["a", "b"], "whose array"),
+            (&["a=1.npy"], &["a", "b"], "missing for \"b\""),
+            (&["a=1.npy", "a=2.npy"], &["a", "b"], "\"a\" is given twice"),
+            (&["a=1.npy"], &[], "which has none"),
+            (&[], &["a"], "missing for \"a\""),
+        ] {
+            let error = assigned(arguments, inputs).expect_err("no match");
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn open_dimensions_take_the_arrays_sizes() {
+        let tensor = Tensor::new([2, 3], vec![0f32; 6]).expect("six");
+        let mut open = input("x", &[None, Some(3)]);
+        assert_eq!(bind(&mut open, &tensor), Ok(()));
+        assert_eq!(open.shape, [Some(2), Some(3)]);
+        for shape in [&[None, Some(4)][..], &[None], &[]] {
+            let error = bind(&mut input("x", shape), &tensor).expect_err("another shape");
+            assert!(
+                error.contains("input \"x\" takes f32 of shape [") && error.contains("[2, 3]"),
+                "{error}"
+            );
+        }
+        let mut other = ValueInfo { data_type: DataType::I64, ..input("x", &[None, None]) };
+        assert!(bind(&mut other, &tensor).expect_err("another type").contains("takes i64"));
+    }
+
+    #[test]
+    fn file_names_stay_in_their_folder() {
+        assert_eq!(
+            file_names(&["logits:0", "a/b", "../../etc", "a\\b", "größe", "A%2Fb", ""]),
+            [
+                "logits%3A0.npy",
+                "a%2Fb.npy",
+                "%2E.%2F..%2Fetc.npy",
+                "a%5Cb.npy",
+                "größe.npy",
+                "A%252Fb.npy",
+                "~6.npy"
+            ]
+        );
+        assert_eq!(file_names(&["y", "Y", "y"]), ["y.npy", "Y~1.npy", "y~2.npy"]);
+        let long = "é".repeat(500);
+        let names = file_names(&[&long, &long]);
+        assert!(names[0] != names[1] && names.iter().all(|name| name.len() < 200), "{names:?}");
+    }
+
+    #[test]
+    fn ranges_leave_out_what_is_no_number() {
+        let (range_of, nans) = range(&TensorData::F32(vec![f32::NAN, 2.5, -1.0]));
+        assert_eq!(
+            (range_of.map(|range| range.map(|(text, _)| text)), nans),
+            (Some(["-1.0".into(), "2.5".into()]), 1)
+        );
+        assert_eq!(range(&TensorData::F32(vec![f32::NAN])), (None, 1));
+        assert_eq!(range(&TensorData::U8(Vec::new())), (None, 0));
+        let (range_of, _) = range(&TensorData::I64(vec![i64::MIN, i64::MAX]));
+        assert_eq!(range_of.expect("two").map(|(_, json)| json), [json!(i64::MIN), json!(i64::MAX)]);
+    }
+}

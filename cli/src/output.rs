@@ -1,0 +1,212 @@
+//! Files that the program writes: each is there whole, or what was there before stays.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use same_file::Handle;
+use tempfile::{Builder, NamedTempFile};
+
+use crate::error::CliError;
+use crate::report;
+
+/// Symbolic links that lead to each other further than this lead nowhere.
+const MAX_LINKS: usize = 40;
+
+/// A file that can be written when the work is done.
+pub(crate) struct OutputFile {
+    /// As the user named it.
+    path: PathBuf,
+    place: Place,
+}
+
+enum Place {
+    /// A file, or nothing yet: written beside it and renamed. Its permissions, if it is there, are kept.
+    File { target: PathBuf, permissions: Option<Permissions> },
+    /// A device or a pipe, which cannot be replaced.
+    Stream,
+}
+
+impl OutputFile {
+    /// Finds out, before the work, whether `path` can be written. `sources` are the files that the work reads: none of
+    /// them may be lost, under whatever name.
+    pub(crate) fn prepare<'a>(
+        path: &Path,
+        sources: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<Self, CliError> {
+        let failed = |source| CliError::write(path, source);
+        let target = follow_links(path).map_err(failed)?;
+        let permissions = match fs::metadata(&target) {
+            Ok(metadata) if metadata.is_dir() => {
+                let path = report::path(path);
+                return Err(CliError::Usage(format!("{path} is a folder: give a file")));
+            }
+            Ok(metadata) if metadata.is_file() => {
+                if let Some(source) = find_same(&target, sources) {
+                    let (path, source) = (report::path(path), report::path(source));
+                    let reason =
+                        format!("the output {path} would replace {source}, which is read: give another file");
+                    return Err(CliError::Usage(reason));
+                }
+                // Renaming needs no permission to write the file that is replaced. Its owner meant one to be needed.
+                OpenOptions::new().write(true).open(&target).map_err(failed)?;
+                Some(metadata.permissions())
+            }
+            Ok(_) => return Ok(Self { path: path.to_owned(), place: Place::Stream }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        // What will be done in the end is tried now; an interrupted work leaves nothing behind.
+        drop(beside(&target).map_err(failed)?);
+        Ok(Self { path: path.to_owned(), place: Place::File { target, permissions } })
+    }
+
+    /// Writes the file, to the disk.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let result = match &self.place {
+            Place::File { target, permissions } => replace(target, permissions.clone(), bytes),
+            Place::Stream => {
+                OpenOptions::new().write(true).open(&self.path).and_then(|mut file| file.write_all(bytes))
+            }
+        };
+        result.map_err(|source| CliError::write(&self.path, source))
+    }
+}
+
+/// Where symbolic links lead, also if nothing is there.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::symlink_metadata(&target) {
+            Ok(metadata) if metadata.is_symlink() => {
+                target = folder_of(&target).join(fs::read_link(&target)?);
+            }
+            Ok(_) => return Ok(target),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(target),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The first of `sources` that is the file `target`, by another name or the same.
+fn find_same<'a>(target: &Path, sources: impl IntoIterator<Item = &'a Path>) -> Option<&'a Path> {
+    let target = Handle::from_path(target).ok()?;
+    // One at a time: thousands of photos would be more files than a process may hold open. Pipes are not opened, which
+    // would wait for their writers.
+    sources.into_iter().find(|source| {
+        fs::metadata(source).is_ok_and(|metadata| metadata.is_file())
+            && Handle::from_path(source).is_ok_and(|source| source == target)
+    })
+}
+
+/// A new file in the folder of `target`, which goes away unless it is kept.
+fn beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(".eightbit-").suffix(".tmp");
+    // What a file gets that a program makes in the plain way; the user's mask is taken off.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder_of(target))
+}
+
+fn replace(target: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(target)?;
+    file.write_all(bytes)?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
+    // Without this a crash of the machine could leave the new name with nothing behind it.
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    sync_folder(folder_of(target));
+    Ok(())
+}
+
+/// Brings a renaming to the disk, where that can be asked for. The file is whole, whether it succeeds or not.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn prepare(path: &Path, sources: &[&Path]) -> Result<OutputFile, CliError> {
+        OutputFile::prepare(path, sources.iter().copied())
+    }
+
+    #[test]
+    fn nothing_is_left_beside_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        let output = prepare(&path, &[]).expect("can be written");
+        assert!(files(folder.path()).is_empty());
+        output.write(b"one").expect("written");
+        prepare(&path, &[]).expect("can be written").write(b"two").expect("written");
+        assert_eq!(fs::read(&path).expect("the file"), b"two");
+        assert_eq!(files(folder.path()), ["out"]);
+    }
+
+    #[test]
+    fn sources_are_not_replaced_under_any_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [source, hard, copy] = ["source", "hard", "copy"].map(|name| folder.path().join(name));
+        fs::write(&source, b"x").expect("a file");
+        fs::write(&copy, b"x").expect("a file");
+        fs::hard_link(&source, &hard).expect("a link");
+        for path in [&source, &hard, &folder.path().join(".").join("source")] {
+            assert!(
+                matches!(prepare(path, &[&copy, &source]), Err(CliError::Usage(_))),
+                "{}",
+                path.display()
+            );
+        }
+        assert!(prepare(&copy, &[&source]).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let [file, link, dangling, missing] =
+            ["file", "link", "dangling", "missing"].map(|name| folder.path().join(name));
+        fs::write(&file, b"old").expect("a file");
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("an own file");
+        symlink("file", &link).expect("a link");
+        symlink("missing", &dangling).expect("a link");
+        prepare(&link, &[]).expect("can be written").write(b"new").expect("written");
+        assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+        assert_eq!(fs::read(&file).expect("the file"), b"new");
+        assert_eq!(fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o640);
+        prepare(&dangling, &[]).expect("can be written").write(b"new").expect("written");
+        assert_eq!(fs::read(&missing).expect("the file"), b"new");
+        assert!(matches!(prepare(&link, &[&file]), Err(CliError::Usage(_))));
+        symlink("round", folder.path().join("round")).expect("a link");
+        assert!(prepare(&folder.path().join("round"), &[]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_written_and_stay_devices() {
+        let null = Path::new("/dev/null");
+        prepare(null, &[]).expect("can be written").write(b"x").expect("written");
+        assert!(!fs::metadata(null).expect("the device").is_file());
+    }
+}

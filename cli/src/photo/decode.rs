@@ -1,0 +1,177 @@
+//! From the bytes of a PNG or JPEG file to pixels.
+
+use std::io::Cursor;
+
+use image::codecs::png::PngDecoder;
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, Limits};
+
+use super::jpeg;
+
+/// Photos beyond this many pixels a side are refused: a file of some bytes may claim any size.
+const SIDE_LIMIT: usize = 1 << 15;
+/// What decoding one photo may take, pixels in all forms that they go through added up. A photo of 178 megapixels in
+/// three colours takes as much.
+pub(crate) const MEMORY_LIMIT: u64 = 512 << 20;
+
+/// A decoded file.
+pub(super) struct Decoded {
+    /// Rows and columns, as the file has them.
+    pub(super) size: [usize; 2],
+    /// 3 bytes (red, green, blue) a pixel.
+    pub(super) pixels: Vec<u8>,
+    /// How a viewer turns it.
+    pub(super) orientation: Orientation,
+    /// What was wrong with it, if it was taken all the same.
+    pub(super) damage: Option<String>,
+}
+
+/// Why a file is not taken.
+pub(super) enum Refusal {
+    /// It is no photo, or a damaged one.
+    Damaged(String),
+    /// As much as [`Refusal::Damaged`], but something is left that `--lenient` takes.
+    Incomplete(String),
+    /// Decoding it would take too much.
+    Large(String),
+}
+
+/// Decodes PNG or JPEG, told apart by their first bytes. Grey becomes three equal channels, transparency is dropped.
+/// `lenient` takes JPEG files that end early or are damaged in the middle, as far as they go.
+pub(super) fn decode(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => png(bytes),
+        Ok(ImageFormat::Jpeg) => jpeg(bytes, lenient),
+        Ok(other) => Err(Refusal::Damaged(format!("it is of the format {other:?}"))),
+        Err(_) => Err(Refusal::Damaged("it does not begin as one".to_owned())),
+    }
+}
+
+fn png(bytes: &[u8]) -> Result<Decoded, Refusal> {
+    let damaged = |error: image::ImageError| Refusal::Damaged(error.to_string());
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MEMORY_LIMIT);
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    let size = check_sides(width as usize, height as usize)?;
+    let converted = if decoder.color_type() == ColorType::Rgb8 { 0 } else { 3 * count(size) };
+    check_memory(size, decoder.total_bytes() + converted)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let orientation = png_exif(bytes).and_then(Orientation::from_exif_chunk);
+    Ok(Decoded {
+        size,
+        pixels: image.into_rgb8().into_raw(),
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+        damage: None,
+    })
+}
+
+/// The chunk `eXIf` of a PNG file, which may stand before the pixels or after them.
+fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
+    const SIGNATURE: usize = 8;
+    let mut rest = bytes.get(SIGNATURE..)?;
+    loop {
+        // A chunk is the length of its data, its kind, the data and a checksum.
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (kind, after) = after.split_first_chunk::<4>()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        if kind == b"eXIf" {
+            return after.get(..length);
+        }
+        rest = after.get(length.checked_add(4)?..)?;
+    }
+}
+
+fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
+    let jpeg::Head { width, height, channels, orientation } = jpeg::head(bytes).map_err(Refusal::Damaged)?;
+    let size = check_sides(width, height)?;
+    let markers = jpeg::markers(bytes);
+    let mut needed = count(size) * channels as u64;
+    if channels == 1 {
+        needed += count(size) * 3;
+    }
+    if markers.several_scans {
+        // Coefficients of two bytes, of whole blocks, for three or four components.
+        let blocks = [width, height].map(|side| side.next_multiple_of(16));
+        needed += count(blocks) * 2 * 4;
+    }
+    check_memory(size, needed)?;
+    let strict = if markers.complete {
+        jpeg::pixels(bytes, true).map_err(|reason| format!("it is damaged: {reason}"))
+    } else {
+        Err("it ends early".to_owned())
+    };
+    let (pixels, damage) = match strict {
+        Ok(pixels) => (pixels, None),
+        Err(reason) => {
+            let pixels = jpeg::pixels(bytes, false).map_err(Refusal::Damaged)?;
+            if !lenient {
+                return Err(Refusal::Incomplete(reason));
+            }
+            (pixels, Some(reason))
+        }
+    };
+    let pixels = match channels {
+        1 => pixels.into_iter().flat_map(|grey| [grey; 3]).collect(),
+        _ => pixels,
+    };
+    if pixels.len() as u64 != 3 * count(size) {
+        return Err(Refusal::Damaged("its pixels do not fit its size".to_owned()));
+    }
+    Ok(Decoded { size, pixels, orientation, damage })
+}
+
+/// Rows and columns, if they are neither none nor too many.
+fn check_sides(width: usize, height: usize) -> Result<[usize; 2], Refusal> {
+    if width == 0 || height == 0 {
+        return Err(Refusal::Damaged("it has no pixels".to_owned()));
+    }
+    if width > SIDE_LIMIT || height > SIDE_LIMIT {
+        return Err(Refusal::Large(format!("{width}×{height} pixels, {SIDE_LIMIT} a side is the limit")));
+    }
+    Ok([height, width])
+}
+
+fn count([rows, columns]: [usize; 2]) -> u64 {
+    rows as u64 * columns as u64
+}
+
+fn check_memory([height, width]: [usize; 2], needed: u64) -> Result<(), Refusal> {
+    if needed <= MEMORY_LIMIT {
+        return Ok(());
+    }
+    Err(Refusal::Large(format!(
+        "decoding {width}×{height} pixels takes {} MiB of memory, {} MiB is the limit",
+        needed.div_ceil(1 << 20),
+        MEMORY_LIMIT >> 20
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orientation_is_found_before_and_after_the_pixels() {
+        let chunk =
+            |kind: &[u8], data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat();
+        let [head, exif, pixels] = [chunk(b"IHDR", &[1; 13]), chunk(b"eXIf", b"MM"), chunk(b"IDAT", &[7; 5])];
+        for order in [[&head, &exif, &pixels], [&head, &pixels, &exif]] {
+            let file = [&[0; 8][..], order[0], order[1], order[2]].concat();
+            assert_eq!(png_exif(&file), Some(&b"MM"[..]));
+        }
+        for file in
+            [&b""[..], &[0xff; 30], &[&[0; 8][..], &head].concat(), &[&[0; 8][..], &exif[..9]].concat()]
+        {
+            assert_eq!(png_exif(file), None);
+        }
+    }
+
+    #[test]
+    fn the_limits_are_exact() {
+        assert!(check_sides(SIDE_LIMIT, 1).is_ok() && check_sides(1, SIDE_LIMIT + 1).is_err());
+        assert!(
+            check_memory([1, 1], MEMORY_LIMIT).is_ok() && check_memory([1, 1], MEMORY_LIMIT + 1).is_err()
+        );
+    }
+}

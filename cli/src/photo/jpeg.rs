@@ -1,0 +1,138 @@
+//! JPEG files: decoding them, and finding out whether all of them is there.
+
+use image::metadata::Orientation;
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+
+/// What a JPEG file says of itself.
+pub(super) struct Head {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Channels of the decoded image: 1 for grey, otherwise 3.
+    pub(super) channels: usize,
+    pub(super) orientation: Orientation,
+}
+
+type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
+
+/// A decoder that has read the head. A strict one stops where a lenient one makes up what is missing.
+fn decoder(bytes: &[u8], strict: bool) -> Result<(Decoder<'_>, ColorSpace), DecodeErrors> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(strict)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers()?;
+    // Everything that is not grey becomes red, green, blue.
+    let color = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => ColorSpace::Luma,
+        _ => ColorSpace::RGB,
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(color));
+    Ok((decoder, color))
+}
+
+pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
+    let (decoder, color) = decoder(bytes, false).map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions().ok_or("it has no size")?;
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    Ok(Head {
+        width,
+        height,
+        channels: color.num_components(),
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+    })
+}
+
+/// The pixels, row by row, of 1 or 3 bytes.
+pub(super) fn pixels(bytes: &[u8], strict: bool) -> Result<Vec<u8>, String> {
+    let decode = || decoder(bytes, strict)?.0.decode();
+    decode().map_err(|error| error.to_string())
+}
+
+/// How a file is built: what its markers say, without the pixels between them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Markers {
+    /// Whether the file goes on to the marker that ends an image.
+    pub(super) complete: bool,
+    /// Whether pixels are spread over several scans, so that the coefficients of all are held until the last one.
+    pub(super) several_scans: bool,
+}
+
+/// Walks from marker to marker.
+pub(super) fn markers(bytes: &[u8]) -> Markers {
+    let mut found = Markers::default();
+    let mut components = 0;
+    let mut at = 0;
+    while let Some(offset) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) {
+        let (marker, segment) = (bytes[at + offset + 1], at + offset + 2);
+        at = segment;
+        match marker {
+            // The start of the image, and a marker without a meaning, have no segment.
+            0xd8 | 0x01 => continue,
+            0xd9 => {
+                found.complete = true;
+                break;
+            }
+            _ => {}
+        }
+        let byte = |index: usize| bytes.get(segment + index).copied().map_or(0, usize::from);
+        match marker {
+            // The start of a frame: length, precision, height, width, components. Frames 2, 6, 10 and 14 are progressive.
+            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
+                components = byte(7);
+                found.several_scans |= marker & 3 == 2;
+            }
+            // The start of a scan: length, components.
+            0xda => found.several_scans |= byte(2) < components,
+            _ => {}
+        }
+        at += byte(0) << 8 | byte(1);
+    }
+    found
+}
+
+/// Whether two bytes are a marker where one may stand: 0xff that is neither filling, nor a byte of pixels (followed by
+/// 0), nor the restart of a scan.
+fn is_marker(pair: &[u8]) -> bool {
+    pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff | 0xd0..=0xd7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin;
+
+    #[test]
+    fn a_file_is_complete_with_its_last_marker_only() {
+        let whole = builtin::PHOTO.bytes;
+        assert_eq!(markers(whole), Markers { complete: true, several_scans: false });
+        let end = whole.len() - whole.iter().rev().position(|&byte| byte == 0xd9).expect("an end");
+        for length in (0..end).step_by(97).chain([end - 1]) {
+            assert!(!markers(&whole[..length]).complete, "{length}");
+        }
+    }
+
+    /// The end of a thumbnail is not the end of the photo.
+    #[test]
+    fn markers_inside_segments_do_not_count() {
+        let thumbnail = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9];
+        assert!(!markers(&thumbnail).complete);
+        assert!(markers(&[&thumbnail[..], &[0xff, 0xff, 0xd9]].concat()).complete);
+    }
+
+    #[test]
+    fn scans_of_single_components_and_progressive_frames_are_several_scans() {
+        let frame = |kind| [0xff, kind, 0, 8, 8, 0, 1, 0, 1, 3];
+        let scan = |components| [0xff, 0xda, 0, 3, components];
+        for (kind, components, several) in
+            [(0xc0, 3, false), (0xc0, 1, true), (0xc2, 3, true), (0xc1, 3, false)]
+        {
+            let bytes = [&frame(kind)[..], &scan(components)].concat();
+            assert_eq!(markers(&bytes).several_scans, several, "{kind:x} {components}");
+        }
+    }
+}

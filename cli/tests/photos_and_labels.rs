@@ -1,0 +1,171 @@
+//! Photos that are damaged, turned, huge or none; label files with marks, gaps and no end.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+use support::run_capped;
+use support::{Run, command, folder, photos, run, small_network, write};
+
+fn case(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name)
+}
+
+/// What the model of a case says of a photo, with the case's labels.
+fn label(case: &Path, photo: &str, flags: &[&str]) -> Run {
+    let mut command = command();
+    command.args(["label-image", "--top", "1", "--json"]).args(flags);
+    command.arg("--graph").arg(case.join("model.onnx")).arg("--labels").arg(case.join("labels.txt"));
+    run(command.arg("--image").arg(case.join(photo)).arg("--calibrate").arg(photos().join("chelsea.png")))
+}
+
+fn answers(run: &Run) -> Vec<String> {
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let networks = json["networks"].as_array().expect("networks");
+    networks
+        .iter()
+        .map(|network| network["answers"][0]["label"].as_str().expect("a label").to_owned())
+        .collect()
+}
+
+#[test]
+fn jpeg_files_that_end_early_are_errors_or_warnings() {
+    let case = case("bugs/D1_truncated_jpeg");
+    assert_eq!(answers(&label(&case, "part100.jpg", &[])), ["bottom"; 2]);
+    for part in ["part90.jpg", "part50.jpg", "part10.jpg"] {
+        label(&case, part, &[]).fails(1, &[part, "not a whole photo: it ends early", "--lenient"]);
+        let lenient = label(&case, part, &["--lenient"]);
+        assert_eq!((lenient.code, answers(&lenient).len()), (Some(0), 2), "{}", lenient.stderr);
+        assert!(
+            lenient.stderr.starts_with("warning: ") && lenient.stderr.contains(part),
+            "{}",
+            lenient.stderr
+        );
+        let out = folder("photos-part").join("out.onnx");
+        let quantize = |flags: &[&str]| {
+            let mut command = command();
+            command.arg("quantize").arg(case.join("model.onnx")).arg("-o").arg(&out).args(flags);
+            run(command.arg("--calibrate").arg(case.join(part)))
+        };
+        quantize(&[]).fails(1, &[part, "ends early"]);
+        assert!(!out.exists());
+        assert_eq!(quantize(&["--lenient"]).code, Some(0));
+    }
+    // Nothing can be made of it.
+    label(&case, "part3.jpg", &["--lenient"]).fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
+}
+
+#[test]
+fn photos_are_turned_as_viewers_turn_them() {
+    let case = case("bugs/E1_exif_orientation");
+    assert_eq!(answers(&label(&case, "upright.png", &[])), ["top"; 2]);
+    for (orientation, stored) in [(1, "top"), (3, "bottom"), (4, "bottom"), (6, "left"), (8, "right")] {
+        for format in ["jpg", "png"] {
+            let photo = format!("orientation{orientation}.{format}");
+            let seen = label(&case, &photo, &[]);
+            assert_eq!(answers(&seen), ["top"; 2], "{photo}: {}", seen.stderr);
+            assert_eq!(answers(&label(&case, &photo, &["--ignore-orientation"])), [stored; 2], "{photo}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn photos_that_would_fill_the_memory_are_refused_before_they_are_decoded() {
+    let model = write(&folder("photos-large"), &small_network());
+    let mut command = command();
+    command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/bombg8.png"));
+    let run = run_capped(&mut command, 512, std::time::Duration::from_secs(10)).expect("an end");
+    run.fails(1, &["bombg8.png", "too large", "22000×22000", "1847 MiB", "512 MiB is the limit"]);
+}
+
+#[test]
+fn half_a_photo_is_told() {
+    let model = write(&folder("photos-half"), &small_network());
+    let mut command = command();
+    command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/trunc.jpg"));
+    run(&mut command).fails(1, &["trunc.jpg", "ends early"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_and_pipes_without_an_end_or_a_word_are_errors() {
+    let folder = folder("photos-endless");
+    let model = write(&folder, &small_network());
+    let silent = folder.join("silent.png");
+    assert!(std::process::Command::new("mkfifo").arg(&silent).status().expect("mkfifo").success());
+    for path in [Path::new("/dev/zero"), &silent] {
+        let [name, out] = [path.display().to_string(), folder.join("out.onnx").display().to_string()];
+        let model = model.to_str().expect("UTF-8");
+        for arguments in [
+            &["label-image", "--graph", model, "--image", &name][..],
+            &["label-image", "--graph", model, "--labels", &name],
+            &["label-image", "--graph", &name],
+            &["evaluate", "--images", ".", "--labels", &name],
+            &["quantize", model, "-o", &out, "--calibrate", &name],
+            &["run", model, "--input", &name],
+        ] {
+            let mut command = command();
+            let run = run_capped(command.args(arguments), 512, std::time::Duration::from_secs(15));
+            run.unwrap_or_else(|| panic!("{arguments:?} does not end")).fails(1, &[&name]);
+        }
+    }
+}
+
+#[test]
+fn the_byte_order_mark_of_label_files_is_skipped() {
+    let case = case("bugs/G1_labels_bom");
+    let mut label = command();
+    label.args(["label-image", "--json", "--graph"]).arg(case.join("model.onnx"));
+    label.arg("--labels").arg(case.join("names.txt")).arg("--image").arg(case.join("a.png"));
+    let labelled = run(label.arg("--calibrate").arg(case.join("a.png")));
+    assert_eq!(
+        (labelled.code, answers(&labelled)),
+        (Some(0), vec!["top".to_owned(); 2]),
+        "{}",
+        labelled.stderr
+    );
+    // It names two of four classes.
+    assert!(
+        labelled.stderr.starts_with("warning: ") && labelled.stderr.contains("2 names"),
+        "{}",
+        labelled.stderr
+    );
+    let mut evaluate = command();
+    evaluate.args(["evaluate", "--json", "--graph"]).arg(case.join("model.onnx")).arg("--images").arg(&case);
+    let json = run(evaluate.arg("--labels").arg(case.join("labels.tsv"))).json();
+    assert_eq!(json["photos"], 2);
+}
+
+#[test]
+fn a_label_file_has_a_line_for_each_class() {
+    let folder = folder("labels-length");
+    let model = write(&folder, &small_network());
+    let labels = folder.join("labels.txt");
+    let label = |count: usize| {
+        std::fs::write(&labels, "name\n".repeat(count)).expect("a file");
+        run(command().arg("label-image").arg("--graph").arg(&model).arg("--labels").arg(&labels))
+    };
+    label(10).ok();
+    // One too few or too many are another network's, by its background class.
+    for count in [9, 11, 1001] {
+        label(count).fails(1, &["labels.txt", &format!("{count} names"), "10 classes"]);
+    }
+    let short = label(3);
+    assert_eq!(short.code, Some(0));
+    assert!(
+        short.stderr.contains("warning: ") && short.stderr.contains("3 names in the file"),
+        "{}",
+        short.stderr
+    );
+}
+
+#[test]
+fn folders_that_are_named_like_photos_are_skipped() {
+    let case = case("bugs/G2_calibrate_folder_entries");
+    let out = folder("labels-folders").join("out.onnx");
+    let mut command = command();
+    command.args(["quantize", "--json"]).arg(case.join("model.onnx")).arg("-o").arg(&out);
+    assert_eq!(run(command.arg("--calibrate").arg(case.join("p"))).json()["calibration_photos"], 1);
+}

@@ -1,0 +1,141 @@
+//! Files that the program writes: whole, or what was there before; never in place of what was read.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{command, folder, photos, run, small_network, write};
+
+fn quantize(model: &Path, photo: &Path, output: &Path) -> Command {
+    let mut command = command();
+    command.arg("quantize").arg(model).arg("--calibrate").arg(photo).arg("-o").arg(output);
+    command
+}
+
+fn photo() -> PathBuf {
+    photos().join("chelsea.png")
+}
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("a folder").count()
+}
+
+#[test]
+fn what_is_read_is_not_replaced_under_any_name() {
+    let folder = folder("written-links");
+    let model = write(&folder, &small_network());
+    let own = folder.join("photo.png");
+    std::fs::copy(photo(), &own).expect("a copy");
+    let [hard, hard_photo] = ["hard.onnx", "hard.png"].map(|name| folder.join(name));
+    std::fs::hard_link(&model, &hard).expect("a link");
+    std::fs::hard_link(&own, &hard_photo).expect("a link");
+    let before = [&model, &own].map(|path| std::fs::read(path).expect("a file"));
+    let mut names = vec![model.clone(), hard, own.clone(), hard_photo];
+    #[cfg(unix)]
+    for (name, target) in [("soft.onnx", "model.onnx"), ("soft.png", "hard.png")] {
+        std::os::unix::fs::symlink(target, folder.join(name)).expect("a link");
+        names.push(folder.join(name));
+    }
+    for name in &names {
+        run(&mut quantize(&model, &own, name)).fails(2, &["would replace"]);
+    }
+    let after = [&model, &own].map(|path| std::fs::read(path).expect("a file"));
+    assert!(before == after);
+    assert_eq!(count(&folder), names.len());
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
+    let folder = folder("written-again");
+    let model = write(&folder, &small_network());
+    let output = folder.join("out.onnx");
+    run(&mut quantize(&model, &photo(), &output)).ok();
+    let first = std::fs::read(&output).expect("a file");
+    std::fs::write(&output, "an older one").expect("a file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        std::fs::set_permissions(&output, std::fs::Permissions::from_mode(0o640)).expect("an own file");
+        let link = folder.join("link.onnx");
+        symlink("out.onnx", &link).expect("a link");
+        run(&mut quantize(&model, &photo(), &link)).ok();
+        assert!(std::fs::symlink_metadata(&link).expect("the link").is_symlink());
+        assert_eq!(std::fs::metadata(&output).expect("the file").permissions().mode() & 0o777, 0o640);
+        std::fs::remove_file(&link).expect("the link");
+    }
+    #[cfg(not(unix))]
+    run(&mut quantize(&model, &photo(), &output)).ok();
+    assert!(std::fs::read(&output).expect("a file") == first);
+    assert_eq!(count(&folder), 2);
+}
+
+/// The limit of a file's size stands for a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_the_file_that_was_there() {
+    let folder = folder("written-full");
+    let model = write(&folder, &small_network());
+    let output = folder.join("out.onnx");
+    std::fs::write(&output, "an older one").expect("a file");
+    let work = quantize(&model, &photo(), &output);
+    let mut limited = Command::new("sh");
+    // One block of 512 bytes, and the signal that tells of it ignored, so that writing fails as on a full disk.
+    limited.arg("-c").arg("trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"");
+    limited.arg(work.get_program()).args(work.get_args()).env_remove("EIGHTBIT_BACKEND");
+    run(&mut limited).fails(1, &["cannot write", "out.onnx"]);
+    assert_eq!(std::fs::read(&output).expect("the file"), b"an older one");
+    assert_eq!(count(&folder), 2);
+}
+
+#[test]
+fn two_writers_leave_a_whole_file() {
+    let folder = folder("written-twice");
+    let model = write(&folder, &small_network());
+    let output = folder.join("out.onnx");
+    let start = || quantize(&model, &photo(), &output).spawn().expect("the program starts");
+    for mut child in [start(), start(), start()] {
+        assert!(child.wait().expect("a child").success());
+    }
+    eightbit_graph::Graph::from_onnx_file(&output).expect("a whole network");
+    assert_eq!(count(&folder), 2);
+}
+
+/// Calibration would fail, too: that the output comes first shows that it is tried before the work.
+#[test]
+fn places_that_cannot_be_written_are_told_before_the_work() {
+    let folder = folder("written-before");
+    let model = write(&folder, &small_network());
+    let broken = folder.join("broken.png");
+    std::fs::write(&broken, "no photo").expect("a file");
+    run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")))
+        .fails(1, &["cannot write", "out.onnx"]);
+    run(&mut quantize(&model, &broken, &folder)).fails(2, &["is a folder"]);
+    // Whoever may write everything learns nothing from permissions.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let closed = folder.join("closed");
+        std::fs::create_dir(&closed).expect("a folder");
+        let fixed = folder.join("fixed.onnx");
+        std::fs::write(&fixed, "x").expect("a file");
+        for (path, mode) in [(&closed, 0o555), (&fixed, 0o444)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("an own file");
+        }
+        let everything = std::fs::write(closed.join("probe"), "x").is_ok();
+        if !everything {
+            for output in [&closed.join("out.onnx"), &fixed] {
+                run(&mut quantize(&model, &broken, output)).fails(1, &["cannot write", "ermission"]);
+            }
+        }
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).expect("an own folder");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_written_and_stays_one() {
+    let model = write(&folder("written-device"), &small_network());
+    run(&mut quantize(&model, &photo(), Path::new("/dev/null"))).ok();
+    assert!(!std::fs::metadata("/dev/null").expect("the device").is_file());
+}

@@ -1,0 +1,15 @@
+//! What the plans of one executor share: weights are packed once, for whatever shapes it runs.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use eightbit::PackedWeights;
+
+/// Packed weights by node. Only those that are made of the graph's own constants: what is computed of constants and
+/// shapes may differ between plans.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) bytes: RefCell<HashMap<String, Arc<PackedWeights>>>,
+    pub(crate) floats: RefCell<HashMap<String, Arc<Vec<f32>>>>,
+}

@@ -1,0 +1,58 @@
+//! How much of a machine a model may take.
+
+use crate::tensor::extent;
+use crate::{Error, TensorType};
+
+/// What a model may take. A small file can describe huge tensors: it ends in [`Error::OverLimit`], before memory is
+/// allocated or time is spent.
+///
+/// ```
+/// # use eightbit_graph::{ExecutorOptions, Limits};
+/// let mut options = ExecutorOptions::default();
+/// options.shapes.limits = Limits { max_bytes: 64 << 20, ..Limits::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Elements of one value. Dimensions of 0 count as 1: a tensor without elements must not have huge dimensions
+    /// either.
+    pub max_elements: usize,
+    /// Bytes that a model takes in all: its constants, what is computed of constants alone, and the values that live at
+    /// the same time in a run. While a file is read, what the reader makes of it beside the elements of tensors may take
+    /// a quarter of them.
+    pub max_bytes: u64,
+}
+
+/// Values of up to 2²⁸ elements (a gibibyte of floats), 4 GiB in all.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_elements: 1 << 28, max_bytes: 4 << 30 }
+    }
+}
+
+impl Limits {
+    /// An error if a tensor of `shape` has too many elements; `what` names it.
+    pub(crate) fn check_elements(&self, shape: &[usize], what: impl FnOnce() -> String) -> Result<(), Error> {
+        match extent(shape) {
+            Some(extent) if extent <= self.max_elements => Ok(()),
+            extent => Err(Error::OverLimit {
+                what: what(),
+                needs: extent.map_or(u64::MAX, |extent| extent as u64),
+                limit: self.max_elements as u64,
+                unit: "elements",
+            }),
+        }
+    }
+
+    /// An error if `bytes` are too many; `what` takes them.
+    pub(crate) fn check_bytes(&self, bytes: u64, what: impl FnOnce() -> String) -> Result<(), Error> {
+        if bytes <= self.max_bytes {
+            return Ok(());
+        }
+        Err(Error::OverLimit { what: what(), needs: bytes, limit: self.max_bytes, unit: "bytes" })
+    }
+}
+
+/// The bytes of a tensor of a type whose elements can be counted.
+pub(crate) fn bytes_of(of: &TensorType) -> u64 {
+    of.shape.iter().product::<usize>() as u64 * of.data_type.size() as u64
+}

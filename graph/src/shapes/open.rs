@@ -1,0 +1,33 @@
+//! Shapes of values whose dimensions depend on what the graph's inputs leave open.
+
+use super::{ShapeOptions, infer_shapes};
+use crate::{Error, Graph, ValueInfo};
+
+/// Two sets of sizes for what inputs leave open: the first dimension, a batch, and the others, the sides of an image.
+/// Networks that shrink an image by 32 take both.
+const SIZES: [[usize; 2]; 2] = [[1, 224], [2, 256]];
+
+/// The types of `values` of `graph`. A dimension is open if it differs between two sets of sizes for the dimensions that
+/// the graph's inputs leave open.
+///
+/// # Errors
+///
+/// As [`infer_shapes`], and a value that the graph does not have or whose rank is not the same for all sizes.
+pub fn infer_open_shapes(graph: &Graph, values: &[String]) -> Result<Vec<ValueInfo>, Error> {
+    let bound = |[batch, side]: [usize; 2]| {
+        let size = |(axis, dim): (usize, &Option<usize>)| dim.unwrap_or(if axis == 0 { batch } else { side });
+        let shape = |info: &ValueInfo| info.shape.iter().enumerate().map(size).collect();
+        let inputs = graph.inputs.iter().map(|info| (info.name.clone(), shape(info))).collect();
+        infer_shapes(graph, &ShapeOptions { inputs, ..ShapeOptions::default() })
+    };
+    let [small, large] = [bound(SIZES[0])?, bound(SIZES[1])?];
+    let value = |name: &String| match (small.get(name), large.get(name)) {
+        (Some(small), Some(large)) if small.shape.len() == large.shape.len() => Ok(ValueInfo {
+            name: name.clone(),
+            data_type: small.data_type,
+            shape: small.shape.iter().zip(&large.shape).map(|(a, b)| (a == b).then_some(*a)).collect(),
+        }),
+        _ => Err(Error::value(name, "has no shape that is known before the graph runs")),
+    };
+    values.iter().map(value).collect()
+}

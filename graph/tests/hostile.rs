@@ -1,0 +1,257 @@
+//! Small files that describe much: an answer or a typed error, at once, and without the memory that they ask for.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use eightbit_graph::{
+    DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
+};
+
+/// Far more than any of this takes, and far less than what it would take without limits.
+const SOON: Duration = Duration::from_secs(60);
+
+fn file(name: &str) -> Graph {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/hostile").join(name);
+    Graph::from_onnx_file(path).expect("a small model")
+}
+
+/// Both ways to run a graph, on ones.
+fn both(graph: &Graph) -> [Result<Vec<Tensor>, Error>; 2] {
+    let start = Instant::now();
+    let ones = |info: &ValueInfo| {
+        let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or(1)).collect();
+        // Huge dimensions beside one of 0 are part of the game.
+        let len = if shape.contains(&0) { 0 } else { shape.iter().product() };
+        Tensor::new(shape, vec![1.0f32; len]).expect("as many as the shape says")
+    };
+    let inputs: Vec<(&str, Tensor)> =
+        graph.inputs.iter().map(|info| (info.name.as_str(), ones(info))).collect();
+    let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
+    let executor = Executor::new(graph, &ExecutorOptions::default());
+    let results = [executor.and_then(|mut it| it.run(&inputs)), ops::evaluate_graph(graph, &inputs)];
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+    results
+}
+
+fn is_over_limit(result: &Result<Vec<Tensor>, Error>) -> bool {
+    matches!(result, Err(Error::OverLimit { .. }))
+}
+
+fn value(name: &str, shape: &[usize]) -> ValueInfo {
+    let shape = shape.iter().map(|&dim| Some(dim)).collect();
+    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
+}
+
+fn graph(x: &[usize], nodes: Vec<Node>) -> Graph {
+    Graph { inputs: vec![value("x", x)], outputs: vec![value("y", &[])], nodes, ..Graph::default() }
+}
+
+#[test]
+fn zero_dimensions_hide_no_huge_ones() {
+    for name in ["zmax.onnx", "zrelu.onnx", "zavg.onnx", "hang_zero_channels.onnx"] {
+        for result in both(&file(name)) {
+            assert!(is_over_limit(&result), "{name}: {result:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_to_do_is_done_at_once() {
+    let mut none = file("zero_batch_channels_2p24.onnx");
+    let empty = none.outputs.iter().position(|output| output.name == "y").expect("y");
+    none.outputs = vec![none.outputs.swap_remove(empty)];
+    for result in both(&none) {
+        assert!(result.as_ref().is_ok_and(|outputs| outputs[0].is_empty()) || is_over_limit(&result));
+    }
+    // No channels, as many pixels as the limits allow.
+    let size = [1, 0, 1 << 14, 1 << 14];
+    let pads = [0i64, 0, 1, 1, 0, 0, -1, -1];
+    let nodes = vec![
+        Node::new("relu", "Relu", &["x"], &["a"]),
+        Node::new("pool", "MaxPool", &["a"], &["b"])
+            .with("kernel_shape", vec![3, 3])
+            .with("pads", vec![1; 4]),
+        Node::new("mean", "AveragePool", &["b"], &["c"])
+            .with("kernel_shape", vec![3, 3])
+            .with("pads", vec![1; 4]),
+        Node::new("conv", "Conv", &["c", "w"], &["d"]),
+        Node::new("pad", "Pad", &["d", "pads"], &["e"]),
+        Node::new("concat", "Concat", &["e", "d"], &["f"]).with("axis", 1),
+        Node::new("shuffle", "Transpose", &["f"], &["y"]).with("perm", vec![0, 2, 3, 1]),
+    ];
+    let mut graph = graph(&size, nodes);
+    graph.constants.insert("w".to_owned(), Tensor::zeros([0, 0, 1, 1], DataType::F32).expect("empty"));
+    graph.constants.insert("pads".to_owned(), Tensor::vector(pads));
+    for result in both(&graph) {
+        let outputs = result.expect("nothing to do");
+        assert_eq!(outputs[0].shape(), [1, 1 << 14, 1 << 14, 0]);
+    }
+}
+
+#[test]
+fn channels_that_are_not_there_sum_to_the_bias() {
+    let nodes = vec![Node::new("conv", "Conv", &["x", "w", "b"], &["y"])];
+    let mut graph = graph(&[1, 0, 3, 3], nodes);
+    graph.constants.insert("w".to_owned(), Tensor::zeros([2, 0, 2, 2], DataType::F32).expect("empty"));
+    graph.constants.insert("b".to_owned(), Tensor::vector([0.5f32, -1.0]));
+    for result in both(&graph) {
+        let outputs = result.expect("a bias for each pixel");
+        assert_eq!(outputs[0].as_f32().expect("f32"), [0.5, 0.5, 0.5, 0.5, -1.0, -1.0, -1.0, -1.0]);
+    }
+}
+
+#[test]
+fn windows_cost_what_lies_on_the_image() {
+    let size = 1i64 << 30;
+    let pool = |op: &str| {
+        Node::new("n", op, &["x"], &["y"])
+            .with("kernel_shape", vec![size, size])
+            .with("pads", vec![size - 1; 4])
+            .with("strides", vec![size / 4; 2])
+    };
+    let float = |op: &str| graph(&[1, 2, 8, 8], vec![pool(op)]);
+    let padded = graph(&[1, 2, 8, 8], vec![pool("AveragePool").with("count_include_pad", 1)]);
+    for (name, graph) in [
+        ("a kernel of 2^28", file("avgpool_kernel_2p28.onnx")),
+        ("mean", float("AveragePool")),
+        ("mean with padding", padded),
+        ("maximum", float("MaxPool")),
+    ] {
+        let [executor, plain] = both(&graph).map(|result| result.expect("an answer"));
+        for (a, b) in executor.iter().zip(&plain) {
+            for (a, b) in a.as_f32().expect("f32").iter().zip(b.as_f32().expect("f32")) {
+                assert!((a - b).abs() <= 1e-5 * b.abs(), "{name}: {a}, by the operators' meaning {b}");
+            }
+        }
+    }
+    // On bytes, too, where the kernels look at every tap.
+    let mut bytes = graph(&[1, 1, 2, 2], vec![pool("MaxPool")]);
+    bytes.inputs[0].data_type = DataType::U8;
+    let x = Tensor::new([1, 1, 2, 2], vec![3u8, 9, 4, 1]).expect("four");
+    let start = Instant::now();
+    let mut executor = Executor::new(&bytes, &ExecutorOptions::default()).expect("a graph that runs");
+    let found = executor.run(&[("x", &x)]).expect("an answer");
+    assert_eq!(found, ops::evaluate_graph(&bytes, &[("x", &x)]).expect("an answer"));
+    assert_eq!(found[0].as_u8().expect("u8")[0], 3);
+    assert!(start.elapsed() < SOON);
+}
+
+#[test]
+fn strides_and_pads_of_2_to_the_62_are_refused() {
+    for result in both(&file("fdw0.onnx")) {
+        assert!(result.is_err(), "{result:?}");
+    }
+}
+
+#[test]
+fn values_count_together_and_without_a_name() {
+    for result in both(&file("mem20.onnx")) {
+        assert!(matches!(result, Err(Error::OverLimit { unit: "bytes", .. })), "{result:?}");
+    }
+    // Nobody asks for it: it is not computed either.
+    for result in both(&file("unnamed_output_limit.onnx")) {
+        assert!(result.is_ok(), "{result:?}");
+    }
+    let mut unnamed = graph(&[1, 8], vec![Node::new("pad", "Pad", &["x", "p"], &[""])]);
+    unnamed.outputs = vec![value("x", &[1, 8])];
+    unnamed.constants.insert("p".to_owned(), Tensor::vector([1i64 << 20, 1 << 20, 0, 0]));
+    for result in both(&unnamed) {
+        assert!(is_over_limit(&result), "{result:?}");
+    }
+}
+
+#[test]
+fn limits_are_options() {
+    let nodes = vec![Node::new("a", "Exp", &["x"], &["h"]), Node::new("b", "Relu", &["h"], &["y"])];
+    let graph = graph(&[1 << 10], nodes);
+    let run = |limits: Limits| {
+        let mut options = ExecutorOptions::default();
+        options.shapes.limits = limits;
+        Executor::new(&graph, &options)
+    };
+    run(Limits::default()).expect("small");
+    let elements = run(Limits { max_elements: 1000, ..Limits::default() }).expect_err("1,024 elements");
+    assert!(matches!(elements, Error::OverLimit { needs: 1024, limit: 1000, unit: "elements", .. }));
+    let bytes = run(Limits { max_bytes: 4000, ..Limits::default() }).expect_err("4,096 bytes");
+    assert!(matches!(bytes, Error::OverLimit { limit: 4000, unit: "bytes", .. }), "{bytes}");
+    assert!(bytes.to_string().contains("over the limit of 4000"), "{bytes}");
+}
+
+#[test]
+fn constants_that_become_huge_are_not_computed() {
+    // Sixty-four tensors of 64 MiB, none of which depends on the input.
+    let pads: Vec<Node> = (0..64)
+        .map(|index| Node::new(&format!("pad{index}"), "Pad", &["c", "p"], &[&format!("v{index}")]))
+        .collect();
+    let names: Vec<String> = (0..64).map(|index| format!("v{index}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut graph = graph(&[1], pads);
+    graph.nodes.push(Node::new("sum", "Sum", &names, &["y"]));
+    graph.constants.insert("c".to_owned(), Tensor::vector([1.0f32]));
+    graph.constants.insert("p".to_owned(), Tensor::vector([0i64, (1 << 24) - 1]));
+    let mut options = ExecutorOptions::default();
+    options.shapes.limits.max_bytes = 100 << 20;
+    let error = Executor::new(&graph, &options).expect_err("4 GiB");
+    assert!(matches!(error, Error::OverLimit { unit: "bytes", .. }), "{error}");
+}
+
+#[test]
+fn chains_take_linear_time() {
+    const LENGTH: usize = 100_000;
+    let nodes = (0..LENGTH).map(|index| {
+        let name = |at: usize| match at {
+            0 => "x".to_owned(),
+            LENGTH => "y".to_owned(),
+            at => format!("v{at}"),
+        };
+        Node::new(&format!("n{index}"), "Relu", &[&name(index)], &[&name(index + 1)])
+    });
+    let graph = graph(&[1, 2, 2, 2], nodes.collect());
+    let bytes = graph.to_onnx_bytes().expect("a valid graph");
+    let start = Instant::now();
+    let graph = Graph::from_onnx_bytes(&bytes).expect("own bytes");
+    let x = Tensor::new([1, 2, 2, 2], vec![-1.0f32; 8]).expect("eight");
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    assert_eq!(executor.run(&[("x", &x)]).expect("a run")[0].as_f32().expect("f32"), [0.0; 8]);
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+}
+
+#[test]
+fn lists_of_axes_and_joins_of_many_take_linear_time() {
+    const MANY: usize = 20_000;
+    let start = Instant::now();
+    let mut axes = graph(
+        &[1, 3],
+        vec![
+            Node::new("u", "Unsqueeze", &["x", "axes"], &["h"]),
+            Node::new("r", "ReduceMean", &["h", "axes"], &["r"]),
+            Node::new("s", "Squeeze", &["r", "axes"], &["y"]),
+        ],
+    );
+    axes.constants.insert("axes".to_owned(), Tensor::vector((0..MANY as i64).collect::<Vec<_>>()));
+    for result in both(&axes) {
+        assert_eq!(result.expect("an answer")[0].as_f32().expect("f32"), [1.0; 3]);
+    }
+    let parts: Vec<Node> = (0..MANY)
+        .map(|index| Node::new(&format!("n{index}"), "Relu", &["x"], &[&format!("v{index}")]))
+        .collect();
+    let names: Vec<String> = (0..MANY).map(|index| format!("v{index}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut join = graph(&[1, 1, 1, 1], parts);
+    join.nodes.push(Node::new("join", "Concat", &names, &["y"]).with("axis", 1));
+    for result in both(&join) {
+        assert_eq!(result.expect("an answer")[0].shape(), [1, MANY, 1, 1]);
+    }
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+}
+
+#[test]
+fn names_in_errors_cannot_steer_a_terminal() {
+    let mut graph = file("esc.onnx");
+    for node in &mut graph.nodes {
+        node.op = Op::new("", &format!("{}\u{202e}{}", node.op, "x".repeat(500)));
+    }
+    let message = Executor::new(&graph, &ExecutorOptions::default()).expect_err("no operator").to_string();
+    assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");
+    assert!(message.contains("\\u{1b}") && message.chars().count() < 1000, "{message}");
+}

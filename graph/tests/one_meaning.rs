@@ -1,0 +1,228 @@
+//! Where the standard leaves room or runtimes differ, the executor and the plain meaning agree, on stated numbers.
+
+use eightbit_graph::{
+    DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorData, ValueInfo, ops,
+};
+
+fn value(name: &str, data_type: DataType, shape: &[usize]) -> ValueInfo {
+    ValueInfo { name: name.to_owned(), data_type, shape: shape.iter().map(|&dim| Some(dim)).collect() }
+}
+
+fn tensor(shape: &[usize], values: impl Into<Vec<f32>>) -> Tensor {
+    Tensor::new(shape, values.into()).expect("as many as the shape says")
+}
+
+/// A graph from `x` to `y`.
+fn graph(x: &Tensor, y: (DataType, &[usize]), nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph {
+    Graph {
+        opset: 13,
+        inputs: vec![value("x", x.data_type(), x.shape())],
+        outputs: vec![value("y", y.0, y.1)],
+        nodes,
+        constants: constants.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect(),
+        ..Graph::default()
+    }
+}
+
+/// Both must give `expected`; returns how the executor does it.
+fn both_give(graph: &Graph, x: &Tensor, expected: &[f32]) -> String {
+    let bits = |tensor: &Tensor| match tensor.data() {
+        TensorData::F32(values) => values.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+        TensorData::U8(values) => values.iter().map(|&value| f32::from(value).to_bits()).collect(),
+        TensorData::I8(values) => values.iter().map(|&value| f32::from(value).to_bits()).collect(),
+        other => panic!("{other:?}"),
+    };
+    let expected: Vec<u32> = expected.iter().map(|value| value.to_bits()).collect();
+    let plain = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
+    assert_eq!(bits(&plain[0]), expected, "evaluated: {:?}", plain[0]);
+    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let found = executor.run(&[("x", x)]).expect("a run");
+    assert_eq!(bits(&found[0]), expected, "executed: {:?}\n{}", found[0], executor.explain());
+    executor.explain()
+}
+
+/// `node` between bytes: from `x` through `xf` to `yf`, all with scale 1 and zero point 0.
+fn on_bytes(node: Node) -> Vec<Node> {
+    vec![
+        Node::new("q", "QuantizeLinear", &["x", "one", "zero"], &["x8"]),
+        Node::new("dq", "DequantizeLinear", &["x8", "one", "zero"], &["xf"]),
+        node,
+        Node::new("qy", "QuantizeLinear", &["yf", "one", "zero"], &["y8"]),
+        Node::new("dqy", "DequantizeLinear", &["y8", "one", "zero"], &["y"]),
+    ]
+}
+
+fn steps() -> Vec<(&'static str, Tensor)> {
+    vec![("one", Tensor::scalar(1.0f32)), ("zero", Tensor::scalar(0u8))]
+}
+
+#[test]
+fn a_value_that_a_pad_ignores_changes_nothing() {
+    let x = tensor(&[1, 1, 1, 3], [1.0, 2.0, 3.0]);
+    for (mode, expected) in [
+        ("edge", [1.0, 1.0, 2.0, 3.0, 3.0]),
+        ("reflect", [2.0, 1.0, 2.0, 3.0, 2.0]),
+        ("wrap", [3.0, 1.0, 2.0, 3.0, 1.0]),
+        ("constant", [7.0, 1.0, 2.0, 3.0, 7.0]),
+    ] {
+        for inputs in [vec!["xf", "pads", "fill"], vec!["xf", "some_pads", "fill", "axes"]] {
+            let pad = Node::new("pad", "Pad", &inputs, &["yf"]).with("mode", mode);
+            let mut constants = steps();
+            constants.extend([
+                ("pads", Tensor::vector(vec![0i64, 0, 0, 1, 0, 0, 0, 1])),
+                ("some_pads", Tensor::vector(vec![1i64, 1])),
+                ("axes", Tensor::vector(vec![-1i64])),
+                ("fill", Tensor::scalar(7.0f32)),
+            ]);
+            let bytes = graph(&x, (DataType::F32, &[1, 1, 1, 5]), on_bytes(pad.clone()), constants.clone());
+            both_give(&bytes, &x, &expected);
+            let float = Node {
+                inputs: [vec!["x"], inputs[1..].to_vec()]
+                    .concat()
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect(),
+                outputs: vec!["y".to_owned()],
+                ..pad
+            };
+            both_give(&graph(&x, (DataType::F32, &[1, 1, 1, 5]), vec![float], constants), &x, &expected);
+        }
+    }
+}
+
+/// As ONNX Runtime has it.
+#[test]
+fn a_pad_crops_before_it_repeats() {
+    let x = tensor(&[4], [0.0, 1.0, 2.0, 3.0]);
+    for (mode, pads, expected) in [
+        ("wrap", [-1i64, 2], vec![1.0f32, 2.0, 3.0, 1.0, 2.0]),
+        ("wrap", [3, -2], vec![1.0, 0.0, 1.0, 0.0, 1.0]),
+        ("reflect", [-1, 2], vec![1.0, 2.0, 3.0, 2.0, 1.0]),
+        ("reflect", [1, -2], vec![1.0, 0.0, 1.0]),
+        ("edge", [2, -3], vec![0.0, 0.0, 0.0]),
+        ("wrap", [-1, -1], vec![1.0, 2.0]),
+        ("constant", [-1, 2], vec![1.0, 2.0, 3.0, 0.0, 0.0]),
+    ] {
+        let node = Node::new("pad", "Pad", &["x", "pads"], &["y"]).with("mode", mode);
+        let constants = vec![("pads", Tensor::vector(pads.to_vec()))];
+        both_give(&graph(&x, (DataType::F32, &[expected.len()]), vec![node], constants), &x, &expected);
+    }
+}
+
+#[test]
+fn amounts_at_the_ends_of_their_type_are_no_panic() {
+    let x = tensor(&[4], [0.0, 1.0, 2.0, 3.0]);
+    for mode in ["constant", "edge", "reflect", "wrap"] {
+        for pads in [[i64::MIN, i64::MAX], [i64::MAX, i64::MIN + 2], [-9, 9], [i64::MIN, 0]] {
+            let node = Node::new("pad", "Pad", &["x", "pads"], &["y"]).with("mode", mode);
+            let pads = Tensor::vector(pads.to_vec());
+            let _ = ops::evaluate(&node, &[Some(&x), Some(&pads)]);
+        }
+    }
+}
+
+#[test]
+fn nan_is_never_the_greatest_of_a_window() {
+    let nan = f32::NAN;
+    let x = tensor(&[1, 1, 2, 4], [nan, -0.0, -3.0, nan, nan, nan, nan, nan]);
+    let pool = |height: i64| {
+        Node::new("pool", "MaxPool", &["x"], &["y"])
+            .with("kernel_shape", vec![height, 2])
+            .with("strides", vec![1i64, 2])
+    };
+    let infinity = f32::NEG_INFINITY;
+    both_give(&graph(&x, (DataType::F32, &[1, 1, 1, 2]), vec![pool(2)], vec![]), &x, &[-0.0, -3.0]);
+    let expected = [-0.0, -3.0, infinity, infinity];
+    both_give(&graph(&x, (DataType::F32, &[1, 1, 2, 2]), vec![pool(1)], vec![]), &x, &expected);
+    // With the places asked for, too, which the executor leaves to the plain meaning.
+    let mut places = graph(&x, (DataType::F32, &[1, 1, 2, 2]), vec![pool(1)], vec![]);
+    places.nodes[0].outputs.push("at".to_owned());
+    places.outputs.push(value("at", DataType::I64, &[1, 1, 2, 2]));
+    both_give(&places, &x, &expected);
+    let found = ops::evaluate_graph(&places, &[("x", &x)]).expect("a graph with a meaning");
+    assert_eq!(found[1].as_i64().expect("places"), [1, 2, 4, 6]);
+}
+
+#[test]
+fn an_axis_of_one_element_is_quantized_in_blocks() {
+    let scales = tensor(&[2, 1], [1.0, 2.0]);
+    let blocks = |node: Node, axis: i64, block: i64| node.with("axis", axis).with("block_size", block);
+    // A block is as large as its axis, or larger.
+    for block in [1, 16] {
+        let dq = blocks(Node::new("dq", "DequantizeLinear", &["x", "s"], &["y"]), 1, block);
+        let x = Tensor::new([2, 1], vec![1u8, 1]).expect("two");
+        both_give(
+            &graph(&x, (DataType::F32, &[2, 1]), vec![dq], vec![("s", scales.clone())]),
+            &x,
+            &[1.0, 2.0],
+        );
+        let q = blocks(Node::new("q", "QuantizeLinear", &["x", "s", "z"], &["y"]), -1, block);
+        let x = tensor(&[2, 1], [4.0, 4.0]);
+        let zeros = Tensor::new([2, 1], vec![0u8, 10]).expect("two");
+        let constants = vec![("s", scales.clone()), ("z", zeros)];
+        both_give(&graph(&x, (DataType::U8, &[2, 1]), vec![q], constants), &x, &[4.0, 12.0]);
+    }
+    // The first of three axes, whose only block each element has to itself.
+    let dq = blocks(Node::new("dq", "DequantizeLinear", &["x", "s"], &["y"]), 0, 1);
+    let x = Tensor::new([1, 2, 2], vec![1i8, 1, 1, 1]).expect("four");
+    let scales = tensor(&[1, 2, 2], [1.0, 2.0, 3.0, 4.0]);
+    let expected = [1.0, 2.0, 3.0, 4.0];
+    both_give(&graph(&x, (DataType::F32, &[1, 2, 2]), vec![dq], vec![("s", scales)]), &x, &expected);
+}
+
+/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The same on the executor, broadcast by plain loops,
+/// and as a constant that is folded.
+#[test]
+fn sums_and_products_of_bytes_have_one_meaning() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let others: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(11)).collect();
+    let scales = [(0.013_7f32, 0.009_1f32, 0.017_3f32), (0.05, 0.05, 0.1), (1.0, 3.0, 0.3)];
+    for (op, (a, b, y)) in ["QLinearAdd", "QLinearMul"].into_iter().flat_map(|op| scales.map(|one| (op, one)))
+    {
+        let inputs = ["x", "sa", "za", "b", "sb", "zb", "sy", "zy"];
+        let mut node =
+            Node::new("op", op, &inputs, &["y"]).with("clamp_low", 3i64).with("clamp_high", 250i64);
+        node.op = Op::new("com.microsoft", node.op.as_str());
+        let x = Tensor::new([1, 1, 256, 1], bytes.clone()).expect("bytes");
+        let mut constants = vec![
+            ("sa", Tensor::scalar(a)),
+            ("za", Tensor::scalar(117u8)),
+            ("b", Tensor::new([1, 1, 256, 1], others.clone()).expect("bytes")),
+            ("sb", Tensor::scalar(b)),
+            ("zb", Tensor::vector(vec![9u8])),
+            ("sy", Tensor::scalar(y)),
+            ("zy", Tensor::scalar(31u8)),
+        ];
+        let of = |scale, zero| eightbit::QuantizedType::u8(scale, zero).expect("a type");
+        let (a, b, y) = (of(a, 117), of(b, 9), of(y, 31));
+        let element = |a_byte: u8, b_byte: u8| {
+            let (left, right) = (a_byte.into(), b_byte.into());
+            let value = match op {
+                "QLinearAdd" => eightbit::reference::add_elements(left, &a, right, &b, &y, (3, 250)),
+                _ => eightbit::reference::mul_elements(left, &a, right, &b, &y, (3, 250)),
+            };
+            value as f32
+        };
+        let expected: Vec<f32> = bytes.iter().zip(&others).map(|(&a, &b)| element(a, b)).collect();
+        let shape: &[usize] = &[1, 1, 256, 1];
+        let how = both_give(
+            &graph(&x, (DataType::U8, shape), vec![node.clone()], constants.clone()),
+            &x,
+            &expected,
+        );
+        assert!(how.contains("eight-bit"), "{how}");
+        constants[2].1 = Tensor::scalar(200u8);
+        let expected: Vec<f32> = bytes.iter().map(|&a| element(a, 200)).collect();
+        both_give(&graph(&x, (DataType::U8, shape), vec![node.clone()], constants.clone()), &x, &expected);
+        // All of it constant, beside what is asked for.
+        constants.push(("c", x.clone()));
+        node.inputs[0] = "c".to_owned();
+        node.outputs[0] = "folded".to_owned();
+        let mut folds = graph(&x, (DataType::U8, shape), vec![node], constants);
+        folds.outputs[0].name = "folded".to_owned();
+        both_give(&folds, &x, &expected);
+        let folded = eightbit_graph::passes::fold_constants(folds).expect("folds");
+        let values = folded.constants["folded"].as_u8().expect("bytes");
+        assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
+    }
+}

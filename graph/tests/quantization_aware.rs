@@ -1,0 +1,178 @@
+//! Networks as training with quantization in mind exports them: float weights behind QuantizeLinear and DequantizeLinear,
+//! int8 weights with a float bias. They run in eight bits.
+
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
+
+/// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
+struct Numbers(u64);
+
+impl Numbers {
+    fn floats(&mut self, shape: &[usize], factor: f32) -> Tensor {
+        let mut next = || {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
+        };
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
+        Tensor::new(shape, values).expect("as many as the shape says")
+    }
+}
+
+fn value(name: &str, shape: &[usize]) -> ValueInfo {
+    let shape = shape.iter().map(|&dim| Some(dim)).collect();
+    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
+}
+
+/// Builds networks with a quantizer after every layer.
+struct Network(Graph);
+
+impl Network {
+    fn constant(&mut self, name: &str, tensor: Tensor) {
+        self.0.constants.insert(name.to_owned(), tensor);
+    }
+
+    fn node(&mut self, node: Node) {
+        self.0.nodes.push(node);
+    }
+
+    /// `value` through bytes, as the name of what comes out.
+    fn fake_quantized(&mut self, value: &str, scale: Tensor, zero: Tensor, axis: i64) -> String {
+        let [s, z, q, d] = ["scale", "zero", "q", "dq"].map(|what| format!("{value}_{what}"));
+        self.constant(&s, scale);
+        self.constant(&z, zero);
+        let node =
+            |op: &str, from: &str, to: &str| Node::new(to, op, &[from, &s, &z], &[to]).with("axis", axis);
+        let nodes = [node("QuantizeLinear", value, &q), node("DequantizeLinear", &q, &d)];
+        self.0.nodes.extend(nodes);
+        d
+    }
+
+    fn activation(&mut self, value: &str, scale: f32, zero: u8) -> String {
+        self.fake_quantized(value, Tensor::scalar(scale), Tensor::scalar(zero), 1)
+    }
+
+    fn weights(&mut self, name: &str, tensor: Tensor, axis: usize) -> String {
+        let channels = tensor.shape()[axis];
+        let scales: Vec<f32> = (0..channels).map(|channel| 0.004 + 0.0002 * channel as f32).collect();
+        self.constant(name, tensor);
+        self.fake_quantized(name, Tensor::vector(scales), Tensor::vector(vec![0i8; channels]), axis as i64)
+    }
+}
+
+/// A convolution, a depthwise one, and two products whose weights are transposed on the way, all with float biases.
+fn network(per_channel: bool) -> Graph {
+    let mut numbers = Numbers(3);
+    let mut net = Network(Graph { opset: 13, ..Graph::default() });
+    net.0.inputs = vec![value("x", &[2, 3, 7, 6])];
+    net.0.outputs = vec![value("z_dq", &[2, 5])];
+    let x = net.activation("x", 1.0 / 127.0, 128);
+    let mut weights = |net: &mut Network, name: &str, shape: &[usize], axis: usize| {
+        let tensor = numbers.floats(shape, 0.5);
+        if per_channel {
+            return net.weights(name, tensor, axis);
+        }
+        net.constant(name, tensor);
+        net.fake_quantized(name, Tensor::scalar(0.004f32), Tensor::scalar(0i8), 1)
+    };
+    let w = weights(&mut net, "w1", &[8, 3, 3, 3], 0);
+    net.node(Node::new("conv", "Conv", &[&x, &w, "b1"], &["c"]).with("pads", vec![1i64, 1, 1, 1]));
+    net.node(Node::new("relu", "Relu", &["c"], &["r"]));
+    let r = net.activation("r", 0.02, 0);
+    let w = weights(&mut net, "w2", &[8, 1, 3, 3], 0);
+    net.node(Node::new("depthwise", "Conv", &[&r, &w, "b1"], &["d"]).with("group", 8i64));
+    let d = net.activation("d", 0.03, 128);
+    net.node(Node::new("gap", "GlobalAveragePool", &[&d], &["g"]));
+    let g = net.activation("g", 0.03, 128);
+    net.node(Node::new("flat", "Flatten", &[&g], &["f"]));
+    let f = net.activation("f", 0.03, 128);
+    // PyTorch's linear layers: weights of [outputs, inputs], transposed for MatMul or by Gemm.
+    let w = weights(&mut net, "w3", &[8, 8], 0);
+    net.node(Node::new("transpose", "Transpose", &[&w], &["w3t"]).with("perm", vec![1i64, 0]));
+    net.node(Node::new("matmul", "MatMul", &[&f, "w3t"], &["m"]));
+    let m = net.activation("m", 0.02, 128);
+    let w = weights(&mut net, "w4", &[5, 8], 0);
+    net.node(Node::new("fc", "Gemm", &[&m, &w, "b2"], &["z"]).with("transB", 1i64));
+    net.activation("z", 0.01, 128);
+    net.constant("b1", numbers.floats(&[8], 0.3));
+    net.constant("b2", numbers.floats(&[5], 0.3));
+    net.0
+}
+
+/// The share of results that are equal; others may be a step or two apart, where a tie was rounded the other way.
+fn agreement(graph: &Graph, x: &Tensor, step: f32) -> (f64, String) {
+    let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
+    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let found = executor.run(&[("x", x)]).expect("a run");
+    let (found, expected) = (found[0].as_f32().expect("floats"), expected[0].as_f32().expect("floats"));
+    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2.5 * step), "{found:?} {expected:?}");
+    let range = expected.iter().fold((f32::MAX, f32::MIN), |(low, high), &y| (low.min(y), high.max(y)));
+    assert!(range.1 - range.0 > 10.0 * step, "the results differ from each other: {expected:?}");
+    let equal = found.iter().zip(expected).filter(|(a, b)| (*a - *b).abs() < step / 2.0).count();
+    (equal as f64 / found.len() as f64, executor.explain())
+}
+
+#[test]
+fn float_weights_behind_a_quantizer_become_bytes_once() {
+    for per_channel in [false, true] {
+        let (equal, how) = agreement(&network(per_channel), &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
+        assert!(equal > 0.7, "{equal}\n{how}");
+        assert_eq!(how.matches("eight-bit convolution").count(), 2, "{how}");
+        assert_eq!(how.matches("eight-bit matrix product").count(), 2, "{how}");
+        assert!(!how.contains("f32"), "{how}");
+        assert!(!how.contains("plain loops"), "{how}");
+    }
+}
+
+/// The weights are bytes in the file, the bias is not.
+#[test]
+fn bytes_with_a_float_bias_run_in_eight_bits() {
+    let mut graph = network(true);
+    for name in ["w1", "w2", "w4"] {
+        let at = graph.nodes.iter().position(|node| node.outputs[0] == format!("{name}_q")).expect("there");
+        let node = graph.nodes.remove(at);
+        let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|name| graph.constants.get(name)).collect();
+        let bytes = ops::evaluate(&node, &inputs).expect("bytes").remove(0);
+        graph.constants.insert(node.outputs[0].clone(), bytes);
+        graph.constants.remove(name);
+    }
+    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
+    assert!(equal > 0.7, "{equal}\n{how}");
+    assert!(!how.contains("f32"), "{how}");
+}
+
+/// Weights by a Constant node, as exporters write them.
+#[test]
+fn weights_of_constant_nodes_are_constants() {
+    let mut graph = network(true);
+    for name in ["w1", "w3", "b1", "b2", "w1_scale"] {
+        let tensor = graph.constants.remove(name).expect("there");
+        graph
+            .nodes
+            .insert(0, Node::new(&format!("{name}_node"), "Constant", &[], &[name]).with("value", tensor));
+    }
+    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
+    assert!(equal > 0.7, "{equal}\n{how}");
+    assert!(!how.contains("f32"), "{how}");
+}
+
+/// Exporters write a quantizer for each reader of a value.
+#[test]
+fn a_value_quantized_for_each_of_its_readers_is_made_once() {
+    let mut graph = network(true);
+    let depthwise = graph.nodes.iter().position(|node| node.name == "depthwise").expect("there");
+    // A second reader of the first activation, by a quantizer of its own with constants of its own.
+    graph.constants.insert("own_scale".to_owned(), graph.constants["r_scale"].clone());
+    graph.constants.insert("own_zero".to_owned(), graph.constants["r_zero"].clone());
+    graph.nodes[depthwise].inputs[0] = "own_dq".to_owned();
+    let own = |op: &str, from: &str, to: &str| {
+        Node::new(to, op, &[from, "own_scale", "own_zero"], &[to]).with("axis", 1i64)
+    };
+    graph.nodes.splice(
+        depthwise..depthwise,
+        [own("QuantizeLinear", "r", "own_q"), own("DequantizeLinear", "own_q", "own_dq")],
+    );
+    graph.outputs.push(value("r_dq", &[2, 8, 7, 6]));
+    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
+    assert!(equal > 0.7, "{equal}\n{how}");
+    assert!(!how.contains("f32"), "{how}");
+    assert_eq!(how.matches(" quantize\n").count(), 1, "{how}");
+}

@@ -1,0 +1,20 @@
+//! The files that tests read. All of them are part of the repository, so one that is missing is a failure.
+
+#![allow(dead_code, reason = "every test takes what it needs")]
+
+pub(crate) mod node_cases;
+
+use std::path::PathBuf;
+
+/// A file of the repository, by its path below the root.
+pub(crate) fn path(below_root: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(below_root);
+    assert!(path.is_file(), "{} is missing; it is part of the repository", path.display());
+    path
+}
+
+/// The bytes of a file of the repository.
+pub(crate) fn read(below_root: &str) -> Vec<u8> {
+    let path = path(below_root);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,48 @@
+//! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
+
+mod depthwise;
+mod lookup;
+mod loops;
+mod pair_safe;
+pub(crate) mod simd;
+mod words;
+
+use crate::depthwise::DepthwiseKernel;
+use crate::entry::{Entry, cpu_features};
+use crate::peak::sequence;
+use crate::vector_ops::vector_ops;
+
+pub(crate) use lookup::LOOKUP;
+pub(crate) use simd::Avx2;
+
+/// The depthwise kernels, for this backend and those that add other instructions to AVX2.
+pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DEPTHWISE];
+
+/// What the registry knows of the backend.
+pub(crate) const ENTRY: Entry = Entry {
+    name: "avx2",
+    purpose: "x86-64 since about 2013",
+    features: cpu_features!("avx2", "fma"),
+    gemm: &[pair_safe::VARIANT, words::VARIANT],
+    depthwise: DEPTHWISE,
+    ops: &ops::VECTOR_OPS,
+    peak: &[
+        sequence!(
+            ["vpmaddwd", "vpaddd"],
+            256,
+            16,
+            "vpmaddwd ymm12, ymm14, ymm15",
+            "vpaddd ymm\\acc, ymm\\acc, ymm12"
+        ),
+        sequence!(
+            ["vpmaddubsw", "vpmaddwd", "vpaddd"],
+            256,
+            32,
+            "vpmaddubsw ymm12, ymm14, ymm15",
+            "vpmaddwd ymm13, ymm12, ymm15",
+            "vpaddd ymm\\acc, ymm\\acc, ymm13"
+        ),
+    ],
+};
+
+vector_ops!(Avx2, 2, [LOOKUP], #[target_feature(enable = "avx2,fma")]);

@@ -1,0 +1,31 @@
+//! 512-bit vectors with `vpdpbusd`: Intel servers since Cascade Lake, AMD since Zen 4.
+
+mod depthwise;
+mod gemm;
+mod lookup;
+mod simd;
+
+use crate::backend::avx2;
+use crate::entry::{Entry, cpu_features};
+use crate::peak::sequence;
+use crate::vector_ops::vector_ops;
+
+use simd::Avx512;
+
+/// What the registry knows of the backend.
+pub(crate) const ENTRY: Entry = Entry {
+    name: "avx512_vnni",
+    purpose: "servers and newer desktops",
+    features: cpu_features!("avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni"),
+    gemm: &[gemm::VARIANT],
+    depthwise: &[&depthwise::QUADS, avx2::DEPTHWISE[0], &ops::DEPTHWISE],
+    ops: &ops::VECTOR_OPS,
+    peak: &[sequence!(["vpdpbusd"], 512, 64, "vpdpbusd zmm\\acc, zmm14, zmm15")],
+};
+
+vector_ops!(
+    Avx512,
+    1,
+    [lookup::LOOKUP, avx2::LOOKUP],
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+);

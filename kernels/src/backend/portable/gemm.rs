@@ -1,0 +1,96 @@
+//! Tiles on `i16` pairs: one `i16x8::dot` multiplies four columns by two depths, and cannot overflow.
+
+use wide::{i16x8, i32x4};
+
+use super::Portable;
+use crate::gemm::{
+    ByteRows, Finish, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, in_memory,
+};
+
+pub(super) static VARIANTS: &[Variant] = &[Variant {
+    name: "i16 pairs",
+    layout: Layout::GROUPS_OF_2,
+    lhs: LhsForm::Words { widen },
+    proves: None,
+    tiles: &[
+        TileRows { rows: 1, unsigned: &[tile::<1>], signed: &[tile::<1>] },
+        TileRows { rows: 2, unsigned: &[tile::<2>], signed: &[tile::<2>] },
+        TileRows { rows: 4, unsigned: &[tile::<4>], signed: &[tile::<4>] },
+    ],
+    cost: TileCost::EVEN,
+}];
+
+/// # Safety
+///
+/// As [`Widen`](crate::gemm::Widen).
+unsafe fn widen(rows: &ByteRows) {
+    for row in 0..rows.rows {
+        for at in 0..rows.len {
+            // SAFETY: as the caller promises.
+            unsafe {
+                let byte = *rows.bytes.add(row * rows.stride + at);
+                let word = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
+                *rows.words.add(row * rows.word_stride + at) = word;
+            }
+        }
+    }
+}
+
+// SAFETY: the function is `in_memory`; no features are needed.
+unsafe impl Finish for Portable {
+    #[inline(never)]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Portable>(acc, vectors, tile) }
+    }
+}
+
+/// Vectors of four columns in a panel.
+const V: usize = PANEL / 4;
+
+/// `R` rows by one panel.
+///
+/// # Safety
+///
+/// As [`TileFn`](crate::gemm::variant::TileFn); no CPU features are needed.
+unsafe fn tile<const R: usize>(first: &mut Tile) {
+    // SAFETY: the caller's promises, for every tile of the strip.
+    unsafe { down::<R>(first, one::<R>) }
+}
+
+/// # Safety
+///
+/// As [`tile`].
+unsafe fn one<const R: usize>(tile: &Tile) {
+    // SAFETY: after a segment of odd length there is another word, which meets weights of 0: panels are padded to whole groups
+    // of two.
+    unsafe {
+        let mut acc = [[i32x4::splat(0); V]; R];
+        for row in &mut acc {
+            for (v, x) in row.iter_mut().enumerate() {
+                *x = <Portable as crate::simd::Simd>::load(tile.init.add(4 * v));
+            }
+        }
+        let mut panel = tile.panels.cast::<[i8; 8]>();
+        for segment in 0..tile.segments {
+            for pair in 0..tile.segment_len.div_ceil(2) {
+                let mut weights = [i16x8::splat(0); V];
+                for w in &mut weights {
+                    *w = i16x8::new(panel.read().map(i16::from));
+                    panel = panel.add(1);
+                }
+                for (row, acc) in acc.iter_mut().enumerate() {
+                    let words = tile.row::<R>(segment, row).cast::<[i16; 2]>().add(pair).read();
+                    let activations = i16x8::new([
+                        words[0], words[1], words[0], words[1], words[0], words[1], words[0], words[1],
+                    ]);
+                    for (x, &w) in acc.iter_mut().zip(&weights) {
+                        *x += activations.dot(w);
+                    }
+                }
+            }
+            panel = panel.wrapping_byte_add(tile.panel_skip);
+        }
+        finish::<Portable, R, V>(acc, tile);
+    }
+}

@@ -1,0 +1,23 @@
+//! The backend that runs everywhere: `wide` vectors, chosen when the crate is compiled (SSE2 on x86-64, NEON on
+//! aarch64, plain integers elsewhere).
+
+mod gemm;
+mod simd;
+
+use crate::entry::{Entry, Features};
+use crate::vector_ops::vector_ops;
+
+pub(crate) use simd::Portable;
+
+vector_ops!(Portable, 4, [crate::elementwise::lookup::SCALAR]);
+
+/// What the registry knows of the backend.
+pub(crate) const ENTRY: Entry = Entry {
+    name: "portable",
+    purpose: "everything that Rust compiles for",
+    features: Features { names: &[], detect: || true, has: |_| false },
+    gemm: gemm::VARIANTS,
+    depthwise: &[&ops::DEPTHWISE],
+    ops: &ops::VECTOR_OPS,
+    peak: &[],
+};

@@ -1,0 +1,189 @@
+//! What backends implement of the operators that treat every element on its own, and where results go.
+
+use crate::byte_range::ByteRange;
+use crate::{Element, ElementType, OutputElement};
+
+/// The range that results are clamped to, and the output's zero point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The output's zero point, within its type's range.
+    pub zero_point: i32,
+    /// Least output value.
+    pub low: i32,
+    /// Greatest output value.
+    pub high: i32,
+}
+
+impl Target {
+    /// What the kernels make of it, for an output of type `T`.
+    pub(crate) fn to_bytes<T: OutputElement>(self) -> ByteTarget {
+        let (_, max) = T::TYPE.integer_range();
+        ByteTarget {
+            high: (self.high - self.zero_point) as f32,
+            is_highest: self.high == max,
+            range: ByteRange::new(self.zero_point, self.low, T::TYPE),
+        }
+    }
+
+    pub(crate) fn check<T: OutputElement>(&self) {
+        check_bytes::<T>();
+        let (min, max) = T::TYPE.integer_range();
+        assert!((min..=max).contains(&self.zero_point), "zero point within the output's range");
+        assert!(
+            min <= self.low && self.low <= self.high && self.high <= max,
+            "clamp within the output's range"
+        );
+    }
+}
+
+/// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
+pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
+
+/// Outputs are bytes. They come as any type that a kernel can write, because that is what blocks of outputs are made of.
+pub(super) fn check_bytes<T: OutputElement>() {
+    assert!(matches!(T::TYPE, ElementType::U8 | ElementType::I8), "an output of bytes");
+}
+
+pub(super) fn check_zero<T: Element>(zero: i32) {
+    let (min, max) = T::TYPE.integer_range();
+    assert!((min..=max).contains(&zero), "zero point within the operand's range");
+}
+
+pub(super) fn check_factor(factor: f32) {
+    assert!((0.0..=MAX_FACTOR).contains(&factor), "factor within its range");
+}
+
+/// [`Target`] for bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByteTarget {
+    /// Greatest output value, less the zero point.
+    pub(super) high: f32,
+    /// Whether that is the greatest byte.
+    is_highest: bool,
+    pub(super) range: ByteRange,
+}
+
+impl ByteTarget {
+    /// Whether it is all bytes, `i8` if `signed`, with zero point 0.
+    pub(crate) fn is_whole(&self, signed: bool) -> bool {
+        let offset = if signed { 128 } else { 0 };
+        let ByteRange { zero_point, low, flip } = self.range;
+        self.is_highest && low == 0 && i32::from(zero_point) == offset && i32::from(flip) == offset
+    }
+
+    /// Whether values of magnitude `reach` and less need no upper limit, because packing them saturates. Both it and
+    /// [`Simd::round`](crate::simd::Simd::round) take up to 2²².
+    pub(crate) fn saturates(&self, reach: f32) -> bool {
+        self.is_highest && reach <= (1u32 << 22) as f32
+    }
+}
+
+/// Two operands of `len` bytes and as many bytes of output.
+pub(crate) struct Binary {
+    pub(crate) a: *const u8,
+    pub(crate) b: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+}
+
+/// An addition.
+pub(crate) struct Add {
+    pub(crate) bytes: Binary,
+    pub(crate) factors: [f32; 2],
+    pub(crate) offset: f32,
+    /// Its zero point is 0: the offset has it.
+    pub(crate) target: ByteTarget,
+}
+
+/// A multiplication.
+pub(crate) struct Mul {
+    pub(crate) bytes: Binary,
+    pub(crate) zeros: [i32; 2],
+    pub(crate) factor: f32,
+    pub(crate) target: ByteTarget,
+}
+
+/// `len` bytes to as many.
+pub(crate) struct Requantize {
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) zero: i32,
+    pub(crate) scale: f32,
+    pub(crate) target: ByteTarget,
+}
+
+/// `len` floats to as many bytes.
+pub(crate) struct Quantize {
+    pub(crate) input: *const f32,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+    pub(crate) scale: f32,
+    pub(crate) target: ByteTarget,
+}
+
+/// `len` bytes to as many floats.
+pub(crate) struct Dequantize {
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut f32,
+    pub(crate) len: usize,
+    pub(crate) zero: i32,
+    pub(crate) scale: f32,
+}
+
+/// Adds.
+///
+/// # Safety
+///
+/// The CPU has the backend's features; pointers are valid for `len` elements; the output overlaps no operand.
+pub(crate) type AddFn = unsafe fn(&Add);
+/// Multiplies.
+///
+/// # Safety
+///
+/// As [`AddFn`].
+pub(crate) type MulFn = unsafe fn(&Mul);
+/// Rescales.
+///
+/// # Safety
+///
+/// As [`AddFn`].
+pub(crate) type RequantizeFn = unsafe fn(&Requantize);
+/// Quantizes.
+///
+/// # Safety
+///
+/// As [`AddFn`].
+pub(crate) type QuantizeFn = unsafe fn(&Quantize);
+/// Dequantizes.
+///
+/// # Safety
+///
+/// As [`AddFn`].
+pub(crate) type DequantizeFn = unsafe fn(&Dequantize);
+
+/// `len` bytes to as many.
+pub(crate) struct Lookup<'a> {
+    pub(crate) table: &'a [u8; 256],
+    pub(crate) input: *const u8,
+    pub(crate) out: *mut u8,
+    pub(crate) len: usize,
+}
+
+/// Looks bytes up.
+///
+/// # Safety
+///
+/// The CPU has the kernel's features; pointers are valid for `len` bytes; the output does not overlap the input.
+pub(crate) type LookupFn = unsafe fn(&Lookup<'_>);
+
+/// A way to look bytes up. A backend has a list of them, best first, of which the last needs no more than the backend's
+/// features.
+#[derive(Debug)]
+pub(crate) struct LookupKernel {
+    /// Whether the CPU has what this way needs beyond the backend's features.
+    pub(crate) detect: fn() -> bool,
+    pub(crate) code: LookupFn,
+    /// Whether it takes less time than rescaling does.
+    pub(crate) beats_rescaling: bool,
+}

@@ -1,0 +1,132 @@
+//! What a backend is: a set of kernels, and the proof that this CPU can run them.
+
+use crate::depthwise::DepthwiseKernel;
+use crate::gemm::variant::Variant;
+use crate::peak::Sequence;
+use crate::vector_ops::VectorOps;
+
+/// Everything that dispatch, tests, fuzzing, benches and documentation need to know of a backend. One whose CPUs can run
+/// another one takes from there what it does not do better: `..avx2::ENTRY`.
+pub(crate) struct Entry {
+    /// The name that [`Backend::by_name`] takes.
+    pub(crate) name: &'static str,
+    /// Which machines it is for: a cell of the README's table.
+    pub(crate) purpose: &'static str,
+    /// What its kernels are compiled for: all of it is checked.
+    pub(crate) features: Features,
+    /// The ways to multiply matrices, best first; the last one takes all weights.
+    pub(crate) gemm: &'static [Variant],
+    /// Depthwise kernels, best first; the last one takes all weights.
+    pub(crate) depthwise: &'static [&'static DepthwiseKernel],
+    /// What the backend's [`Simd`](crate::simd::Simd) token gives: see [`vector_ops!`](crate::vector_ops).
+    pub(crate) ops: &'static VectorOps,
+    /// What the multipliers can do at best: a sequence for each product that tiles are made of.
+    pub(crate) peak: &'static [Sequence],
+}
+
+impl Entry {
+    /// The best variant that `accepts`, or else the last one, which takes all weights.
+    pub(crate) fn variant(&self, accepts: impl Fn(&Variant) -> bool) -> &'static Variant {
+        let (last, others) = self.gemm.split_last().expect("a backend multiplies");
+        others.iter().find(|variant| accepts(variant)).unwrap_or(last)
+    }
+
+    /// The proof that this CPU can run the backend, if it can.
+    pub(crate) fn detect(&'static self) -> Option<Backend> {
+        (self.features.detect)().then_some(Backend(self))
+    }
+}
+
+/// Features of a CPU: what [`cpu_features!`] makes of their names.
+#[derive(Clone, Copy)]
+pub(crate) struct Features {
+    /// Their names, as Rust has them.
+    pub(crate) names: &'static [&'static str],
+    /// Whether this CPU has all of them.
+    pub(crate) detect: fn() -> bool,
+    /// Whether this CPU has the one of them that is asked for.
+    pub(crate) has: fn(&str) -> bool,
+}
+
+/// Whether the CPU has every one of the features: asked at run time with `std`, which caches the answer, and otherwise
+/// what the compilation target guarantees.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! detect_features {
+    ($($feature:tt),+) => {{
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
+        let all = $(std::arch::is_x86_feature_detected!($feature))&&+;
+        #[cfg(all(feature = "std", target_arch = "aarch64"))]
+        let all = $(std::arch::is_aarch64_feature_detected!($feature))&&+;
+        #[cfg(not(feature = "std"))]
+        let all = $(cfg!(target_feature = $feature))&&+;
+        all
+    }};
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use detect_features;
+
+/// The [`Features`] of these names.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! cpu_features {
+    ($($feature:tt),+) => {
+        $crate::entry::Features {
+            names: &[$($feature),+],
+            detect: || $crate::entry::detect_features!($($feature),+),
+            has: |name| match name {
+                $($feature => $crate::entry::detect_features!($feature),)+
+                _ => false,
+            },
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use cpu_features;
+
+/// A set of kernels that this CPU can run. That a value exists proves it: no call needs to check again.
+#[derive(Clone, Copy)]
+pub struct Backend(&'static Entry);
+
+impl Backend {
+    /// The backend's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// The CPU features that it uses.
+    #[must_use]
+    pub fn features(self) -> &'static [&'static str] {
+        self.0.features.names
+    }
+
+    /// Loops of the products that its tiles are made of: none where no single sequence of instructions is its limit.
+    #[must_use]
+    pub fn peak(self) -> &'static [Sequence] {
+        self.0.peak
+    }
+
+    #[inline]
+    pub(crate) fn entry(self) -> &'static Entry {
+        self.0
+    }
+}
+
+impl core::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Backend({})", self.name())
+    }
+}
+
+impl core::fmt::Display for Backend {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl PartialEq for Backend {
+    fn eq(&self, other: &Backend) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Backend {}

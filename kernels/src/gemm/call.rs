@@ -1,0 +1,121 @@
+//! A multiplication: what it reads, and the proof that all of it is there.
+
+use super::output::OutputBlock;
+use super::{Lhs, PANEL, Panels, Skip, Stage, TilingMemo, Variant};
+use crate::{Backend, OutputElement};
+
+/// Everything a multiplication reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Whose kernels run; the panels must be in its layout.
+    pub backend: Backend,
+    /// The activations.
+    pub lhs: Lhs<'a>,
+    /// Whether they are `i8`.
+    pub lhs_signed: bool,
+    /// The weights.
+    pub panels: Panels<'a>,
+    /// See [`PackedPanels::initial_accumulators`](super::PackedPanels::initial_accumulators).
+    pub init: &'a [i32],
+    /// The canonical weights' zero points; `None` if all are 0.
+    pub weight_zeros: Option<&'a [i32]>,
+    /// What of a convolution's products with its padding is left out.
+    pub border: Border<'a>,
+    /// What becomes of the accumulators.
+    pub stage: Stage<'a>,
+    /// Where the choice of tile is kept from call to call, for the same panels and backend only.
+    pub memo: Option<&'a TilingMemo>,
+}
+
+/// How a convolution treats the taps of its patches that lie outside the image.
+#[derive(Clone, Copy, Debug)]
+pub struct Border<'a> {
+    /// Which products are left out; more than the packed weights' segments allow never are.
+    pub skip: Skip,
+    /// See [`Panels::tap_sums`]; may be empty if nothing is left out.
+    pub tap_sums: &'a [i32],
+    /// The activations' zero point.
+    pub lhs_zero: i32,
+}
+
+impl Border<'_> {
+    /// Every product is computed: the only way for a matrix.
+    pub const COMPUTED: Border<'static> = Border { skip: Skip::Nothing, tap_sums: &[], lhs_zero: 0 };
+}
+
+/// A [`Call`] and the block of the output that it computes, which fit each other: what the driver and all unsafe code behind
+/// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while there is one the slices of the call are
+/// borrowed, so what was proved stays true:
+///
+/// * The table is the backend's and reads the panels' layout. The panels are `panels · panel_bytes` bytes long, by
+///   [`Panels`].
+/// * Every element of the activations lies in their slice, by [`MatrixRows`](super::MatrixRows) and
+///   [`PatchRows`](super::PatchRows); their rows are as long as the panels are deep.
+/// * The block's rows are rows of the activations, its columns columns of the panels, and it begins on a panel's border.
+/// * Initial accumulators, zero points and what the stage has by column cover all columns, padding included; what it has by
+///   row all rows. There are sums for every tap that may be left out.
+/// * The block's elements are of the type that the stage writes.
+pub(super) struct Checked<'a, 'out, T> {
+    call: &'a Call<'a>,
+    gemm: &'static Variant,
+    out: OutputBlock<'out, T>,
+}
+
+impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
+    /// # Panics
+    ///
+    /// If one of these things does not hold.
+    #[inline]
+    pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
+        let panels = &call.panels;
+        let gemm = panels.variant(call.backend).expect("panels of a layout that the backend reads");
+        let padded = panels.padded_columns();
+        assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
+        assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
+        assert_eq!(out.first_column() % PANEL, 0, "a block begins on a panel's border");
+        // Neither sum wraps: they are at most the rows and columns of the matrix that the block was split from.
+        assert!(out.first_column() + out.columns() <= panels.columns(), "block past the last column");
+        let rows = call.lhs.rows();
+        assert!(out.first_row() + out.rows() <= rows, "block past the last row");
+        assert!(call.init.len() >= padded, "one initial accumulator per column, padding included");
+        assert!(
+            call.weight_zeros.is_none_or(|zeros| zeros.len() >= padded),
+            "one weight zero point per column, padding included"
+        );
+        if let Lhs::Patches(patches) = &call.lhs
+            && call.border.skip != Skip::Nothing
+        {
+            let sums = patches.window().taps().checked_mul(padded);
+            assert!(
+                sums.is_some_and(|sums| call.border.tap_sums.len() >= sums),
+                "a sum per tap and column, padding included"
+            );
+        }
+        call.stage.check(padded, rows);
+        Checked { call, gemm, out }
+    }
+
+    /// The call.
+    #[inline]
+    pub(super) fn call(&self) -> &'a Call<'a> {
+        self.call
+    }
+
+    /// The kernels that read its panels.
+    #[inline]
+    pub(super) fn gemm(&self) -> &'static Variant {
+        self.gemm
+    }
+
+    /// The block.
+    #[inline]
+    pub(super) fn out(&self) -> &OutputBlock<'out, T> {
+        &self.out
+    }
+
+    /// Address of the block's element at `row`, `column`.
+    #[inline]
+    pub(super) fn address(&mut self, row: usize, column: usize) -> *mut u8 {
+        self.out.address(row, column)
+    }
+}

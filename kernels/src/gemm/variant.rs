@@ -1,0 +1,125 @@
+//! What a backend gives to the GEMM driver: a list of variants, best first.
+
+use super::layout::Layout;
+use super::tile::Tile;
+
+/// One way of a backend to multiply. Its list of variants ends with one that takes all weights.
+pub(crate) struct Variant {
+    /// The name, for people.
+    pub(crate) name: &'static str,
+    /// The order of the packed weights: variants of equal layout, of any backend, read each other's panels.
+    pub(crate) layout: Layout,
+    /// How rows of activations reach the kernels.
+    pub(crate) lhs: LhsForm,
+    /// What must be known of the weights for the sums to be exact; `None` if they are for all weights.
+    pub(crate) proves: Option<&'static Property>,
+    /// The tiles, by ascending number of rows.
+    pub(crate) tiles: &'static [TileRows],
+    /// What they take: the choice among them rests on it.
+    pub(crate) cost: TileCost,
+}
+
+/// Something that is true of some weights only. Packing finds it out from the weights, and loading from the packed bytes, so
+/// that saved panels need not be believed.
+#[derive(Debug)]
+pub(crate) struct Property {
+    /// The name, for people.
+    pub(crate) name: &'static str,
+    /// Consecutive depths that are looked at together; divides the layout's `k_group`.
+    pub(crate) depths: usize,
+    /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
+    /// are padded with zeros.
+    pub(crate) holds: fn(&[u8]) -> bool,
+}
+
+/// How rows of activations reach a kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LhsForm {
+    /// Bytes, read in place: a pointer per row and segment. A kernel may read exactly the segment's bytes. Its
+    /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
+    Bytes { flip_signed: i32, flip_unsigned: i32 },
+    /// Rows widened to `i16` by the driver. After a segment of odd length there is another word, of any value.
+    Words { widen: Widen },
+}
+
+impl LhsForm {
+    /// What the kernel adds to every activation, mod 2³².
+    pub(crate) fn offset(self, signed: bool) -> i32 {
+        match self {
+            LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,
+            LhsForm::Bytes { flip_unsigned, .. } => flip_unsigned,
+            LhsForm::Words { .. } => 0,
+        }
+    }
+
+    /// The form in words.
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            LhsForm::Bytes { .. } => "bytes in place",
+            LhsForm::Words { .. } => "widened to i16",
+        }
+    }
+}
+
+/// Widens rows.
+///
+/// # Safety
+///
+/// The CPU has the backend's features, the bytes can be read and the words written.
+pub(crate) type Widen = unsafe fn(&ByteRows);
+
+/// Rows of bytes, and where their words go.
+pub(crate) struct ByteRows {
+    /// Whether they are `i8`.
+    pub(crate) signed: bool,
+    pub(crate) rows: usize,
+    /// Bytes of a row.
+    pub(crate) len: usize,
+    pub(crate) bytes: *const u8,
+    /// From a row to the next one.
+    pub(crate) stride: usize,
+    pub(crate) words: *mut i16,
+    pub(crate) word_stride: usize,
+}
+
+/// The kernels for tiles of one number of rows: index `p − 1` computes `p` panels at a time.
+pub(crate) struct TileRows {
+    pub(crate) rows: usize,
+    /// For `u8` activations (for `Words`: for both).
+    pub(crate) unsigned: &'static [TileFn],
+    /// For `i8` activations.
+    pub(crate) signed: &'static [TileFn],
+}
+
+/// The most rows of a tile.
+pub(crate) const MAX_ROWS: usize = 16;
+
+impl TileRows {
+    /// The most panels that a tile of this height computes at once.
+    pub(crate) fn max_panels(&self) -> usize {
+        self.unsigned.len()
+    }
+}
+
+/// A kernel: computes a [`Tile`] and those below it, and may move the tile to the last of them.
+///
+/// # Safety
+///
+/// The CPU has the backend's features, and every pointer of the tile is valid as its description says.
+pub(crate) type TileFn = unsafe fn(&mut Tile);
+
+/// What the inner loop of a variant's tiles takes for one group of depths, in eighths of a cycle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TileCost {
+    /// The arithmetic of one row by one panel.
+    pub(crate) dot: usize,
+    /// Loading the activations of a row.
+    pub(crate) row: usize,
+    /// Loading the weights of a panel.
+    pub(crate) panel: usize,
+}
+
+impl TileCost {
+    /// One dot product or one load in a cycle.
+    pub(crate) const EVEN: TileCost = TileCost { dot: 8, row: 8, panel: 8 };
+}

@@ -1,0 +1,69 @@
+//! Suites: cases that run on every backend under test. What ran is printed, as lines that begin with `SUITE`, of which
+//! `tests/emulation/run.sh` makes a table.
+//!
+//! `EIGHTBIT_CASES` is the number of cases (by default 10 000), `EIGHTBIT_REQUIRE_BACKENDS` names backends that must have run.
+
+use eightbit_kernels::Backend;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+use crate::{Random, backends};
+
+/// Cases of a suite if nobody says otherwise.
+const CASES: u32 = 10_000;
+
+/// Runs `cases` on every backend under test and reports how many it says it has compared.
+///
+/// # Panics
+///
+/// If it compared none, or a backend that must run did not.
+pub fn suite(name: &str, mut cases: impl FnMut(Backend) -> usize) {
+    let mut executed = Vec::new();
+    for backend in backends() {
+        let count = cases(backend);
+        assert!(count > 0, "SUITE {name} backend {backend} compared nothing");
+        println!("SUITE {name} backend {backend} cases {count} bit-equal");
+        executed.push(backend.name());
+    }
+    let required = std::env::var("EIGHTBIT_REQUIRE_BACKENDS").unwrap_or_default();
+    for required in required.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        assert!(executed.contains(&required), "backend {required} was required, but only {executed:?} ran");
+    }
+}
+
+/// Runs `check` on every backend under test with cases of `strategy`: `scale` times [the number of cases](self), at least one.
+///
+/// # Panics
+///
+/// If a case fails, with the smallest one that does; else as [`suite`].
+pub fn property_suite<S: Strategy>(
+    name: &str,
+    scale: f64,
+    strategy: S,
+    check: impl Fn(Backend, &S::Value) -> Result<(), TestCaseError>,
+) where
+    S::Value: Clone,
+{
+    let count = ((f64::from(cases()) * scale) as u32).max(1);
+    suite(name, |backend| {
+        let config = Config { cases: count, failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        if let Err(error) = runner.run(&strategy, |case| check(backend, &case)) {
+            panic!("SUITE {name} backend {backend}: {error}");
+        }
+        count as usize
+    });
+}
+
+/// Whether to run a case of a suite that enumerates `of` of them: always, unless fewer than 10 000 are asked for; then that
+/// share of them, drawn at random, but eight on average at least. For emulators.
+pub fn chosen(random: &mut Random, of: usize) -> bool {
+    random.below(CASES as usize) < (cases() as usize).max(8 * CASES as usize / of)
+}
+
+fn cases() -> u32 {
+    match std::env::var("EIGHTBIT_CASES") {
+        Ok(cases) => cases.parse().expect("EIGHTBIT_CASES is a number"),
+        Err(_) => CASES,
+    }
+}

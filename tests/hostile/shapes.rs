@@ -1,0 +1,269 @@
+//! Shapes whose sizes cannot be, or are much larger than what there is to do.
+
+use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
+use eightbit::{
+    Backend, Conv2d, Conv2dShape, ElementType, Error, Padding, QuantizedType, Stage, Workspace, reference,
+};
+use eightbit_testing::backends;
+use eightbit_testing::hostile::{SIZES, pairs};
+
+use crate::bytes;
+
+/// Elements that an operand may have to be made here.
+const LARGEST: usize = 1 << 16;
+/// Products that a call may take.
+const MOST: usize = 1 << 20;
+
+fn product(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
+}
+
+fn set(shape: &mut Conv2dShape, (field, value): (usize, usize)) {
+    let Conv2dShape { batch, input, in_channels, out_channels, kernel, stride, dilation, pad, groups } =
+        shape;
+    let [input_h, input_w] = input;
+    let [kernel_h, kernel_w] = kernel;
+    let [stride_h, stride_w] = stride;
+    let [dilation_h, dilation_w] = dilation;
+    let Padding { top, left, bottom, right } = pad;
+    let fields: [&mut usize; CONV_FIELDS] = [
+        batch,
+        input_h,
+        input_w,
+        in_channels,
+        out_channels,
+        kernel_h,
+        kernel_w,
+        stride_h,
+        stride_w,
+        dilation_h,
+        dilation_w,
+        top,
+        left,
+        bottom,
+        right,
+        groups,
+    ];
+    *fields.into_iter().nth(field).unwrap() = value;
+}
+
+const CONV_FIELDS: usize = 16;
+
+/// Plans and runs a convolution if its operands are small; says whether it ran.
+fn convolve(backend: Backend, shape: Conv2dShape) -> Result<bool, Error> {
+    shape.check()?;
+    let [height, width] = shape.output();
+    let taps = product(&[shape.kernel[0], shape.kernel[1], shape.in_channels / shape.groups]);
+    let weights = product(&[shape.out_channels, taps]);
+    if weights > LARGEST {
+        return Ok(false);
+    }
+    let weights: Vec<i8> = bytes(weights).iter().map(|&byte| byte.cast_signed()).collect();
+    let packed = Conv2d::pack(backend, &shape, &weights, 0)?;
+    let conv = Conv2d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS)?;
+    assert!(!conv.explain().is_empty());
+    let input = product(&[shape.batch, shape.input[0], shape.input[1], shape.in_channels]);
+    let pixels = product(&[shape.batch, height, width]);
+    let outputs = product(&[pixels, shape.out_channels]);
+    if input > LARGEST || outputs > LARGEST || product(&[outputs, taps]) > MOST {
+        return Ok(false);
+    }
+    let (input, mut out) = (bytes(input), vec![0; outputs]);
+    conv.run(&input, &mut out, &mut Workspace::with_capacity(conv.workspace_bytes()))?;
+    assert!(out == reference::conv2d(&shape, &input, 3, &weights, &0.into(), None), "{backend} {shape:?}");
+    Ok(true)
+}
+
+#[test]
+fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
+    let dense = Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([5, 4], 4, 6, [3, 2]) };
+    let depthwise = Conv2dShape { groups: 40, ..Conv2dShape::new([7, 6], 40, 40, [5, 2]) };
+    let point = Conv2dShape::new([3, 4], 20, 18, [1, 1]);
+    for backend in backends() {
+        let (mut ran, mut planned, mut refused) = (0, 0, 0);
+        for base in [dense, depthwise, point] {
+            pairs(CONV_FIELDS, |fields| {
+                let mut shape = base;
+                fields.into_iter().for_each(|field| set(&mut shape, field));
+                match convolve(backend, shape) {
+                    Ok(true) => ran += 1,
+                    Ok(false) => planned += 1,
+                    Err(Error::Shape { .. }) => refused += 1,
+                    Err(error) => panic!("{backend} {shape:?}: {error}"),
+                }
+            });
+        }
+        assert!(ran > 100 && planned > 100 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+    }
+}
+
+#[test]
+fn padding_and_strides_that_cannot_be_counted_are_typed_errors() {
+    let huge = SIZES[4];
+    for backend in backends() {
+        for groups in [16, 1] {
+            let shape = Conv2dShape {
+                stride: [1, huge],
+                pad: Padding { top: 1, left: huge, bottom: 1, right: 0 },
+                groups,
+                ..Conv2dShape::new([4, 4], 16, 16, [3, 3])
+            };
+            assert!(matches!(convolve(backend, shape), Err(Error::Shape { .. })));
+        }
+    }
+}
+
+/// No image, and more padding than could be walked over.
+#[test]
+fn a_batch_of_none_is_done_at_once() {
+    for backend in backends() {
+        for (channels, groups) in [(64, 1), (64, 64), (3, 1)] {
+            for top in [1 << 28, SIZES[3]] {
+                let shape = Conv2dShape {
+                    batch: 0,
+                    pad: Padding { top, left: 1, bottom: 1, right: 0 },
+                    groups,
+                    ..Conv2dShape::new([4, 4], channels, channels, [3, 3])
+                };
+                assert_eq!(convolve(backend, shape), Ok(true));
+            }
+        }
+    }
+}
+
+/// The plan for one image, which is all that can be made: its regions are as many as taps, not as rows.
+#[test]
+fn planning_does_not_walk_over_padding() {
+    for backend in backends() {
+        let shape = Conv2dShape {
+            pad: Padding { top: SIZES[3], left: 1, bottom: 1, right: 0 },
+            ..Conv2dShape::new([4, 4], 64, 64, [3, 3])
+        };
+        assert_eq!(convolve(backend, shape), Ok(false));
+    }
+}
+
+#[test]
+fn depthwise_weights_of_another_shape_are_refused() {
+    let depthwise = Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [3, 3]) };
+    let others = [
+        // As deep, and as many groups and output channels; but not one input channel for each.
+        Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 6, 2, [3, 1]) },
+        Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [9, 1]) },
+        Conv2dShape { groups: 2, ..Conv2dShape::new([9, 9], 2, 2, [1, 9]) },
+        Conv2dShape { groups: 1, ..Conv2dShape::new([8, 8], 1, 2, [3, 3]) },
+        Conv2dShape { groups: 3, ..Conv2dShape::new([8, 8], 3, 3, [3, 3]) },
+    ];
+    for backend in backends() {
+        let packed = std::sync::Arc::new(Conv2d::pack(backend, &depthwise, &[1i8; 18], 0).unwrap());
+        let plan = |shape| Conv2d::new(shape, packed.clone(), ElementType::U8, 0, None, &Stage::ACCUMULATORS);
+        assert!(plan(Conv2dShape { input: [20, 20], ..depthwise }).is_ok());
+        for other in others.into_iter().filter(|other| other.check().is_ok()) {
+            assert!(
+                matches!(plan(other), Err(Error::Shape { .. } | Error::Mismatch { .. })),
+                "{backend} {other:?}"
+            );
+        }
+    }
+}
+
+/// Weights of a convolution for another one of the same depth, groups and output channels: an answer or a typed error.
+#[test]
+fn weights_of_another_kernel_are_refused_or_run() {
+    let shapes: Vec<Conv2dShape> =
+        [[1, 1, 36], [2, 2, 9], [3, 2, 6], [2, 3, 6], [6, 1, 6], [1, 6, 6], [3, 3, 4], [6, 6, 1], [36, 1, 1]]
+            .into_iter()
+            .flat_map(|[height, width, channels]| {
+                [1, 2, 3].map(|groups| Conv2dShape {
+                    pad: Padding { top: height / 2, left: width / 2, bottom: height / 2, right: width / 2 },
+                    groups,
+                    ..Conv2dShape::new([40, 7], groups * channels, groups * 4, [height, width])
+                })
+            })
+            .collect();
+    for backend in backends() {
+        for packed_for in &shapes {
+            let weights = vec![1i8; packed_for.out_channels * 36];
+            let packed = std::sync::Arc::new(Conv2d::pack(backend, packed_for, &weights, 0).unwrap());
+            for shape in &shapes {
+                let stage = &Stage::ACCUMULATORS;
+                let Ok(conv) = Conv2d::new(*shape, packed.clone(), ElementType::U8, 0, None, stage) else {
+                    assert_ne!(shape, packed_for);
+                    continue;
+                };
+                let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
+                let mut out = vec![0; shape.output().iter().product::<usize>() * shape.out_channels];
+                conv.run(&input, &mut out, &mut Workspace::new()).unwrap();
+                let expected = reference::conv2d(shape, &input, 0, &weights, &0.into(), None);
+                assert!(out == expected, "{backend} {packed_for:?} {shape:?}");
+            }
+        }
+    }
+}
+
+fn set_pool(shape: &mut Pool2dShape, (field, value): (usize, usize)) {
+    let Pool2dShape { batch, input, channels, kernel, stride, dilation, pad, .. } = shape;
+    let [input_h, input_w] = input;
+    let [kernel_h, kernel_w] = kernel;
+    let [stride_h, stride_w] = stride;
+    let [dilation_h, dilation_w] = dilation;
+    let Padding { top, left, bottom, right } = pad;
+    let fields: [&mut usize; POOL_FIELDS] = [
+        batch, input_h, input_w, channels, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w,
+        top, left, bottom, right,
+    ];
+    *fields.into_iter().nth(field).unwrap() = value;
+}
+
+const POOL_FIELDS: usize = 14;
+
+/// Plans and runs both pools if their operands are small; says whether they ran.
+fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
+    let of = QuantizedType::u8(0.5, 3)?;
+    let greatest = MaxPool2d::new(backend, shape)?;
+    let average = AveragePool2d::new(backend, shape, of, of)?.count_padding(true);
+    let [height, width] = shape.output();
+    let input = product(&[shape.batch, shape.input[0], shape.input[1], shape.channels]);
+    let outputs = product(&[shape.batch, height, width, shape.channels]);
+    if input > LARGEST || outputs > LARGEST {
+        return Ok(false);
+    }
+    let (input, mut out) = (bytes(input), vec![0u8; outputs]);
+    let mut workspace = Workspace::with_capacity(greatest.workspace_bytes().max(average.workspace_bytes()));
+    greatest.run(&input, &mut out, &mut workspace)?;
+    // The reference walks over all taps, the pools over those on the image.
+    let expected = if product(&[outputs, shape.kernel[0], shape.kernel[1]]) <= MOST {
+        reference::max_pool2d(&shape, &input)
+    } else {
+        out.iter().map(|&x| x.into()).collect()
+    };
+    assert!(out.iter().map(|&x| i32::from(x)).eq(expected), "{backend} {shape:?}");
+    average.run(&input, &mut out, &mut workspace)?;
+    Ok(true)
+}
+
+#[test]
+fn every_pair_of_sizes_of_a_pool_is_refused_or_runs() {
+    for backend in backends() {
+        let (mut ran, mut planned, mut refused) = (0, 0, 0);
+        for round_up in [false, true] {
+            let base = Pool2dShape {
+                pad: Padding { top: 1, left: 1, bottom: 0, right: 1 },
+                stride: [1, 2],
+                round_up,
+                ..Pool2dShape::new([5, 6], 3, [2, 3])
+            };
+            pairs(POOL_FIELDS, |fields| {
+                let mut shape = base;
+                fields.into_iter().for_each(|field| set_pool(&mut shape, field));
+                match pool(backend, shape) {
+                    Ok(true) => ran += 1,
+                    Ok(false) => planned += 1,
+                    Err(Error::Shape { .. }) => refused += 1,
+                    Err(error) => panic!("{backend} {shape:?}: {error}"),
+                }
+            });
+        }
+        assert!(ran > 100 && planned > 50 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+    }
+}
