@@ -4,7 +4,7 @@ mod support;
 
 use criterion::{Criterion, Throughput};
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
-use eightbit::{Backend, Error, QuantizedType};
+use eightbit::{Backend, Error, QuantizedType, Workspace};
 
 /// In the first-level cache, in the second, and beyond both.
 const LENGTHS: [usize; 3] = [4096, 65_536, 4 << 20];
@@ -24,17 +24,29 @@ fn operators(criterion: &mut Criterion) -> Result<(), Error> {
                 group.finish();
             };
             let add = Add::new(backend, a, b, output)?;
-            bench("add", 3, &mut || add.run(&one, &other, &mut out));
+            bench("add", 3, &mut || {
+                add.call(&one, &other, &mut out).map(|call| call.run(&mut Workspace::new()))
+            });
             let mul = Mul::new(backend, a, b, output)?;
-            bench("mul", 3, &mut || mul.run(&one, &other, &mut out));
+            bench("mul", 3, &mut || {
+                mul.call(&one, &other, &mut out).map(|call| call.run(&mut Workspace::new()))
+            });
             let requantize = Requantize::new(backend, a, output)?;
-            bench("requantize", 2, &mut || requantize.run(&one, &mut out));
+            bench("requantize", 2, &mut || {
+                requantize.call(&one, &mut out).map(|call| call.run(&mut Workspace::new()))
+            });
             let quantize = Quantize::new(backend, output);
-            bench("quantize", 5, &mut || quantize.run(&floats, &mut out));
+            bench("quantize", 5, &mut || {
+                quantize.call(&floats, &mut out).map(|call| call.run(&mut Workspace::new()))
+            });
             let dequantize = Dequantize::new(backend, a);
-            bench("dequantize", 5, &mut || dequantize.run(&one, &mut float_out));
+            bench("dequantize", 5, &mut || {
+                dequantize.call(&one, &mut float_out).map(|call| call.run(&mut Workspace::new()))
+            });
             let table = LookupTable::new(backend, a, output, |x| x / (1.0 + (-x).exp()));
-            bench("lookup", 2, &mut || table.run(&one, &mut out));
+            bench("lookup", 2, &mut || {
+                table.call(&one, &mut out).map(|call| call.run(&mut Workspace::new()))
+            });
         }
     }
     Ok(())

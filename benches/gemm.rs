@@ -34,7 +34,8 @@ fn shapes(criterion: &mut Criterion) -> Result<(), Error> {
                 let mut workspace = Workspace::with_capacity(gemm.workspace_bytes());
                 group.bench_function(kind, |bencher| {
                     bencher.iter(|| {
-                        gemm.run(MatRef::new(&lhs, m, k)?, MatMut::new(&mut out, m, n)?, &mut workspace)
+                        gemm.call(MatRef::new(&lhs, m, k)?, MatMut::new(&mut out, m, n)?)
+                            .map(|call| call.run(&mut workspace))
                     });
                 });
             }

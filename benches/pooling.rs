@@ -35,12 +35,12 @@ fn windows(criterion: &mut Criterion) -> Result<(), Error> {
                 Workspace::with_capacity(max.workspace_bytes().max(average.workspace_bytes()));
             let mut group = support::group(criterion, "max_pool", name, backend, seen.clone());
             group.bench_function("u8", |bencher| {
-                bencher.iter(|| max.run(&input, &mut out, &mut workspace));
+                bencher.iter(|| max.call(&input, &mut out).map(|call| call.run(&mut workspace)));
             });
             group.finish();
             let mut group = support::group(criterion, "average_pool", name, backend, seen.clone());
             group.bench_function("u8", |bencher| {
-                bencher.iter(|| average.run(&input, &mut out, &mut workspace));
+                bencher.iter(|| average.call(&input, &mut out).map(|call| call.run(&mut workspace)));
             });
             group.finish();
         }

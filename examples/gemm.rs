@@ -25,7 +25,7 @@ fn main() -> Result<(), eightbit::Error> {
     let gemm =
         Gemm::new(packed, ElementType::U8, zero_point, None, &Stage::Dequantize(Dequantize::new(real)))?;
     let mut out = [0f32; 3];
-    gemm.run(MatRef::new(&steps, 1, 4)?, MatMut::new(&mut out, 1, 3)?, &mut Workspace::new())?;
+    gemm.call(MatRef::new(&steps, 1, 4)?, MatMut::new(&mut out, 1, 3)?)?.run(&mut Workspace::new());
 
     println!("{}", gemm.explain(1));
     for n in 0..3 {

@@ -14,10 +14,10 @@ fn main() -> Result<(), eightbit::Error> {
     println!("{}", conv.explain());
 
     let mut alone = vec![0u8; 56 * 56 * 64];
-    conv.run(&input, &mut alone, &mut Workspace::new())?;
+    conv.call(&input, &mut alone)?.run(&mut Workspace::new());
 
     let mut together = vec![0u8; 56 * 56 * 64];
-    let tasks = conv.tasks(&input, &mut together, 4)?;
+    let tasks = conv.call(&input, &mut together)?.tasks(4);
     std::thread::scope(|scope| {
         for task in tasks {
             scope.spawn(move || task.run(&mut Workspace::new()));

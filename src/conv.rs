@@ -1,23 +1,25 @@
 //! Convolution: the plan that is made once and run often.
 
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
+    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
     TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
 
+use crate::check::{check_size, check_type};
 use crate::epilogue::Epilogue;
-use crate::gemm::{
-    ColumnTerms, check_activations, check_bias, check_size, check_type, columns, explain_gemm,
-};
-use crate::job::Job;
+use crate::fill::{Fill, Grain, TILE_ROWS};
+use crate::gemm::{ColumnTerms, check_activations, check_bias, columns, explain_gemm};
 use crate::packed::{Fetched, Packed};
 use crate::{
-    Backend, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError, PackedWeights,
-    Per, Stage, Tasks, Workspace,
+    Backend, Call, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError,
+    PackedWeights, Per, Stage, Workspace,
 };
 
 /// A two-dimensional convolution with everything that is known before the activations.
@@ -32,7 +34,7 @@ use crate::{
 /// let weights = Conv2d::pack(Backend::best()?, &shape, &[1i8; 9], 0)?;
 /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
 /// let mut out = [0i32; 16];
-/// conv.run(&[1u8; 16], &mut out, &mut Workspace::new())?;
+/// conv.call(&[1u8; 16], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out[..4], [4, 6, 6, 4]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -236,131 +238,42 @@ impl Conv2d {
         }
     }
 
-    /// Convolves `input`, NHWC `[batch][h][w][in_channels]`, into `out`, NHWC `[batch][out_h][out_w][out_channels]`.
+    /// The convolution of `input`, NHWC `[batch][h][w][in_channels]`, into `out`, NHWC `[batch][out_h][out_w][out_channels]`.
     ///
     /// # Errors
     ///
     /// If lengths or element types are not those of the plan, or the weights are [shared](PackedWeights::from_shared) with a
-    /// buffer that has become shorter. Nothing is written then.
-    pub fn run<A: Element, T: OutputElement>(
-        &self,
-        input: &[A],
-        out: &mut [T],
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        let (job, out) = self.job(input, out)?;
-        job.run(out, workspace);
-        Ok(())
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<A: Element, T: OutputElement>(
-        &self,
-        input: &[A],
-        out: &mut [T],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        let (job, out) = self.job(input, out)?;
-        crate::tasks::run_rayon(job, out, workspaces);
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks that any threads can run in any order; each takes a workspace of
-    /// its own. The result does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, A: Element, T: OutputElement>(
+    /// buffer that has become shorter.
+    #[inline]
+    pub fn call<'a, A: Element, T: OutputElement>(
         &'a self,
         input: &'a [A],
         out: &'a mut [T],
-        count: usize,
-    ) -> Result<Tasks<'a, T>, Error> {
-        let (job, out) = self.job(input, out)?;
-        Ok(Tasks::new(job, out, count))
-    }
-
-    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
-    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image. Of the input only
-    /// what these pixels see is read, so a convolution can follow what makes its input, block by block.
-    ///
-    /// ```
-    /// # use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, MatMut, Stage, Workspace};
-    /// let shape = Conv2dShape::new([2, 2], 1, 1, [1, 1]);
-    /// let weights = Conv2d::pack(Backend::best()?, &shape, &[3i8], 0)?;
-    /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
-    /// // The second of two channels, of the last two pixels.
-    /// let mut out = [0i32; 8];
-    /// let channel = MatMut::with_row_stride(&mut out[1..], 4, 1, 2)?;
-    /// conv.run_part(&[1u8, 2, 3, 4], channel, 2..4, &mut Workspace::new())?;
-    /// assert_eq!(out, [0, 0, 0, 0, 0, 9, 0, 12]);
-    /// # Ok::<(), eightbit::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there are no such pixels.
-    pub fn run_part<A: Element, T: OutputElement>(
-        &self,
-        input: &[A],
-        out: MatMut<'_, T>,
-        pixels: Range<usize>,
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        let (job, out) = self.part(input, out, pixels)?;
-        job.run(out, workspace);
-        Ok(())
-    }
-
-    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_part`](Self::run_part), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_part_rayon<A: Element, T: OutputElement>(
-        &self,
-        input: &[A],
-        out: MatMut<'_, T>,
-        pixels: Range<usize>,
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        let (job, out) = self.part(input, out, pixels)?;
-        crate::tasks::run_rayon(job, out, workspaces);
-        Ok(())
-    }
-
-    fn job<'a, A: Element, T: OutputElement>(
-        &'a self,
-        input: &'a [A],
-        out: &'a mut [T],
-    ) -> Result<(Job<'a>, OutputBlock<'a, T>), Error> {
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
         let (rows, channels) = (self.shape.output_rows(), self.shape.out_channels);
         check_size("number of outputs", rows * channels, out.len())?;
-        self.part(input, MatMut::new(out, rows, channels)?, 0..rows)
+        self.call_rows(input, MatMut::new(out, rows, channels)?)
     }
 
-    fn part<'a, A: Element, T: OutputElement>(
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
+    /// of a larger image.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    #[inline]
+    pub fn call_rows<'a, A: Element, T: OutputElement>(
         &'a self,
         input: &'a [A],
         out: MatMut<'a, T>,
-        pixels: Range<usize>,
-    ) -> Result<(Job<'a>, OutputBlock<'a, T>), Error> {
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
         check_type("the activations", self.input, A::TYPE)?;
         check_type("the output", self.epilogue.output(), T::TYPE)?;
         check_size("number of activations", self.shape.input_len(), input.len())?;
         check_size("rows of the output", self.shape.output_rows(), out.rows())?;
         check_size("columns of the output", self.shape.out_channels, out.columns())?;
-        let job = ConvJob { conv: self, weights: self.weights.fetch()?, input: A::as_bytes(input) };
-        Ok((Job::Conv(job), out.part(pixels)?))
+        let fill = Convolution { conv: self, weights: self.weights.fetch()?, input: A::as_bytes(input) };
+        Ok(Call::new(fill, out.block()))
     }
 
     /// Whether output pixel `m` reads input pixel `m` alone.
@@ -388,18 +301,23 @@ impl Conv2d {
     }
 }
 
-/// A convolution, its weights and its input.
+/// A plan, its weights and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ConvJob<'a> {
+struct Convolution<'a> {
     conv: &'a Conv2d,
     weights: Fetched<'a>,
     /// As long as the shape says.
     input: &'a [u8],
 }
 
-impl ConvJob<'_> {
-    /// Fills rows of the output, one channel group after the other.
-    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+impl<T: OutputElement> Fill<T> for Convolution<'_> {
+    fn grain(&self) -> Grain {
+        Grain { rows: TILE_ROWS, columns: None }
+    }
+
+    /// One channel group after the other.
+    #[inline]
+    fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
         let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);
         let (groups, owner) = match self.weights {
@@ -420,7 +338,7 @@ impl ConvJob<'_> {
             let tap_sums = conv.tap_sums.len() / groups.len() * group;
             let border =
                 Border { skip: conv.skip, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: conv.input_zero };
-            let call = Call {
+            let call = gemm::Call {
                 backend,
                 lhs: conv.lhs(self.input, group).expect("an input of the length that was checked"),
                 lhs_signed: signed,

@@ -1,5 +1,8 @@
 //! A [`Stage`] made ready for kernels: checked, and laid out by column with padding to whole panels.
 
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
 use eightbit_kernels::gemm;
 
 use crate::{Dequantize, ElementType, Error, Multiplier, Per, Requantize, Stage};

@@ -1,6 +1,8 @@
 //! What can be wrong with a call, named so that the caller knows what to change.
 
 use crate::{BackendError, ElementType};
+use alloc::format;
+use alloc::string::String;
 
 /// Why a plan could not be made or a call could not run.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

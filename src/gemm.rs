@@ -1,17 +1,22 @@
 //! Matrix multiplication: the plan that is made once and run often.
 
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
+    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
 };
 
+use crate::check::{check_size, check_type};
 use crate::epilogue::{Columns, Epilogue, in_range};
-use crate::job::Job;
+use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Packed;
 use crate::{
-    Backend, Element, ElementType, Error, MatMut, MatRef, OutputElement, PackedError, PackedWeights, Stage,
-    Tasks, Workspace,
+    Backend, Call, Element, ElementType, Error, MatMut, MatRef, OutputElement, PackedError, PackedWeights,
+    Stage, Workspace,
 };
 
 /// A matrix multiplication with everything that is known before the activations: weights, zero points, bias, and what
@@ -27,7 +32,8 @@ use crate::{
 /// let packed = PackedWeights::pack(Backend::best()?, &weights, 0)?;
 /// let gemm = Gemm::new(packed, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
 /// let mut out = [0i32; 4];
-/// gemm.run(MatRef::new(&[1u8, 2, 3, 4], 2, 2)?, MatMut::new(&mut out, 2, 2)?, &mut Workspace::new())?;
+/// let lhs = MatRef::new(&[1u8, 2, 3, 4], 2, 2)?;
+/// gemm.call(lhs, MatMut::new(&mut out, 2, 2)?)?.run(&mut Workspace::new());
 /// assert_eq!(out, [1, 3, 3, 5]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -173,74 +179,40 @@ impl Gemm {
         explain_gemm(self.weights.backend(), self.panels(), rows, true, self.output(), zeros)
     }
 
-    /// Computes `out`: `lhs.rows() × weights.columns()`.
+    /// The multiplication that computes `out`: `lhs.rows() × weights.columns()`.
     ///
     /// # Errors
     ///
     /// If shapes or element types are not those of the plan, or the weights are [shared](PackedWeights::from_shared) with a
-    /// buffer that has become shorter. Nothing is written then.
-    pub fn run<A: Element, T: OutputElement>(
-        &self,
-        lhs: MatRef<'_, A>,
-        out: MatMut<'_, T>,
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        self.job(&lhs, None)?.run(out.block(), workspace);
-        Ok(())
+    /// buffer that has become shorter.
+    #[inline]
+    pub fn call<'a, A: Element, T: OutputElement>(
+        &'a self,
+        lhs: MatRef<'a, A>,
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        self.checked(&lhs, None, out)
     }
 
-    /// As [`run`](Self::run), for activations that were quantized row by row: a [`Stage::Dequantize`] multiplies row
+    /// As [`call`](Self::call), for activations that were quantized row by row: a [`Stage::Dequantize`] multiplies row
     /// `m` by `row_scale[m]` too.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if the plan does not dequantize, there is not one factor per row, or one is not
+    /// As [`call`](Self::call), and if the plan does not dequantize, there is not one factor per row, or one is not
     /// finite and positive.
-    pub fn run_scaled<A: Element, T: OutputElement>(
-        &self,
-        lhs: MatRef<'_, A>,
-        row_scale: &[f32],
-        out: MatMut<'_, T>,
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        self.check(&lhs, Some(row_scale), out.rows(), out.columns(), T::TYPE)?;
-        self.job(&lhs, Some(row_scale))?.run(out.block(), workspace);
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
-    /// takes a workspace of its own. The result does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, A: Element, T: OutputElement>(
+    pub fn call_scaled<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: MatRef<'a, A>,
+        row_scale: &'a [f32],
         out: MatMut<'a, T>,
-        count: usize,
-    ) -> Result<Tasks<'a, T>, Error> {
-        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        Ok(Tasks::new(Job::Gemm(self.job(&lhs, None)?), out.block(), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<A: Element, T: OutputElement>(
-        &self,
-        lhs: MatRef<'_, A>,
-        out: MatMut<'_, T>,
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        check_workspaces(workspaces)?;
-        self.check(&lhs, None, out.rows(), out.columns(), T::TYPE)?;
-        crate::tasks::run_rayon(Job::Gemm(self.job(&lhs, None)?), out.block(), workspaces);
-        Ok(())
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        check_type("the output of a call with row scales", ElementType::F32, T::TYPE)?;
+        check_size("number of row scales", lhs.rows(), row_scale.len())?;
+        if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
+            return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
+        }
+        self.checked(&lhs, Some(row_scale), out)
     }
 
     #[inline]
@@ -252,54 +224,40 @@ impl Gemm {
     }
 
     #[inline]
-    fn check<A: Element>(
-        &self,
-        lhs: &MatRef<'_, A>,
-        row_scale: Option<&[f32]>,
-        rows: usize,
-        columns: usize,
-        output: ElementType,
-    ) -> Result<(), Error> {
-        check_type("the activations", self.lhs, A::TYPE)?;
-        check_type("the output", self.epilogue.output(), output)?;
-        check_size("columns of the activations", self.weights.depth(), lhs.columns())?;
-        check_size("rows of the output", lhs.rows(), rows)?;
-        check_size("columns of the output", self.weights.columns(), columns)?;
-        if let Some(row_scale) = row_scale {
-            check_type("the output of a call with row scales", ElementType::F32, output)?;
-            check_size("number of row scales", lhs.rows(), row_scale.len())?;
-            if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
-                return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn job<'a, A: Element>(
+    fn checked<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: &MatRef<'a, A>,
         row_scale: Option<&'a [f32]>,
-    ) -> Result<GemmJob<'a>, Error> {
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, Multiplication<'a>>, Error> {
+        check_type("the activations", self.lhs, A::TYPE)?;
+        check_type("the output", self.epilogue.output(), T::TYPE)?;
+        check_size("columns of the activations", self.weights.depth(), lhs.columns())?;
+        check_size("rows of the output", lhs.rows(), out.rows())?;
+        check_size("columns of the output", self.weights.columns(), out.columns())?;
         let panels = self.panels().get().map_err(|_| PackedError::Shrunk)?;
-        Ok(GemmJob { gemm: self, panels, lhs: lhs.lhs()?, row_scale })
+        Ok(Call::new(Multiplication { gemm: self, panels, lhs: lhs.lhs()?, row_scale }, out.block()))
     }
 }
 
-/// A multiplication and its activations.
+/// A plan, its weights and its activations.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct GemmJob<'a> {
+struct Multiplication<'a> {
     gemm: &'a Gemm,
     panels: Panels<'a>,
     lhs: MatrixRows<'a>,
     row_scale: Option<&'a [f32]>,
 }
 
-impl GemmJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+impl<T: OutputElement> Fill<T> for Multiplication<'_> {
+    fn grain(&self) -> Grain {
+        Grain { rows: TILE_ROWS, columns: Some(PANEL) }
+    }
+
+    #[inline]
+    fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let plan = self.gemm;
-        let call = Call {
+        let call = gemm::Call {
             backend: plan.weights.backend(),
             lhs: Lhs::Matrix(self.lhs),
             lhs_signed: plan.lhs == ElementType::I8,
@@ -356,25 +314,6 @@ pub(crate) fn check_activations(element: ElementType, zero_point: i32) -> Result
     in_range("activation zero point", zero_point, low, high)
 }
 
-#[cfg(feature = "rayon")]
-pub(crate) fn check_workspaces(workspaces: &[Workspace]) -> Result<(), Error> {
-    if workspaces.is_empty() {
-        let why = "at least one workspace is needed, one for each part that may run at a time".into();
-        return Err(Error::Shape { what: "parallel call", why });
-    }
-    Ok(())
-}
-
 pub(crate) fn check_bias(bias: Option<&[i32]>, channels: usize) -> Result<(), Error> {
     bias.map_or(Ok(()), |bias| check_size("number of biases", channels, bias.len()))
-}
-
-#[inline]
-pub(crate) fn check_type(what: &'static str, expected: ElementType, found: ElementType) -> Result<(), Error> {
-    if expected == found { Ok(()) } else { Err(Error::ElementType { what, expected, found }) }
-}
-
-#[inline]
-pub(crate) fn check_size(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
-    if expected == found { Ok(()) } else { Err(Error::Mismatch { what, expected, found }) }
 }

@@ -20,7 +20,7 @@
 //!
 //! let mut out = [0u8; 4];
 //! let mut workspace = Workspace::with_capacity(gemm.workspace_bytes()); // then no call allocates
-//! gemm.run(activations, MatMut::new(&mut out, 2, 2)?, &mut workspace)?;
+//! gemm.call(activations, MatMut::new(&mut out, 2, 2)?)?.run(&mut workspace);
 //! assert_eq!(out, [121, 130, 113, 140]);
 //! # Ok::<(), eightbit::Error>(())
 //! ```
@@ -51,15 +51,24 @@
 //! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often; so are those of [`elementwise`] and [`pool`].
 //! The method `tasks` of every plan gives independent tasks to any threads; the feature `rayon` does it for you. [`Backend`] tells what this CPU can run
 //! and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
+#![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
 mod build_info;
+mod call;
+mod check;
 mod conv;
 pub mod elementwise;
 mod epilogue;
 mod error;
+mod fill;
+#[cfg(not(any(feature = "std", test)))]
+mod float;
 mod gemm;
-mod job;
 mod matrix;
 mod packed;
 mod per;
@@ -68,15 +77,16 @@ mod quantized_type;
 pub mod reference;
 mod shape;
 mod stage;
-mod tasks;
 mod workspace;
 
 pub use build_info::{BuildInfo, build_info};
+pub use call::{Call, Tasks};
 pub use conv::Conv2d;
 pub use eightbit_kernels::{
     Backend, BackendError, DepthwiseVariant, Element, ElementType, GemmVariant, OutputElement, Registered,
 };
 pub use error::{Error, PackedError};
+pub use fill::Fill;
 pub use gemm::Gemm;
 pub use matrix::{MatMut, MatRef};
 pub use packed::PackedWeights;
@@ -84,5 +94,4 @@ pub use per::Per;
 pub use quantized_type::QuantizedType;
 pub use shape::{Conv2dShape, Padding};
 pub use stage::{Dequantize, FixedPoint, Multiplier, Requantize, Stage};
-pub use tasks::{Task, Tasks};
 pub use workspace::Workspace;

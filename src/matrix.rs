@@ -175,19 +175,6 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
     pub(crate) fn block(self) -> eightbit_kernels::gemm::OutputBlock<'a, T> {
         eightbit_kernels::gemm::OutputBlock::new(self.data, self.rows, self.columns, self.row_stride)
     }
-
-    /// The rows `part` as a block of the matrix.
-    pub(crate) fn part(
-        self,
-        part: std::ops::Range<usize>,
-    ) -> Result<eightbit_kernels::gemm::OutputBlock<'a, T>, Error> {
-        if part.start > part.end || part.end > self.rows {
-            let why = format!("of {} rows there is no part {}..{}", self.rows, part.start, part.end);
-            return Err(Error::Shape { what: "output", why });
-        }
-        let (upper, _) = self.block().split_rows(part.end);
-        Ok(upper.split_rows(part.start).1)
-    }
 }
 
 /// Elements that a strided matrix spans; `None` on overflow.

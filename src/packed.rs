@@ -1,8 +1,12 @@
 //! Packed weights: made once, self-describing, saved and loaded.
 
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
 mod format;
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
 use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
@@ -44,6 +48,9 @@ pub(crate) enum Fetched<'a> {
     Taps(Taps<'a>),
 }
 
+/// The deepest that weights without columns may be: padded to whole groups it can still be counted.
+const MAX_EMPTY_DEPTH: usize = isize::MAX as usize;
+
 /// The most elements of a matrix that repeats some.
 const MAX_REPEATED: usize = 1 << 24;
 
@@ -72,7 +79,8 @@ impl PackedWeights {
         let zero_points = zero_points.into();
         check_zero_points(&zero_points, weights.columns(), W::TYPE)?;
         let (k, n) = (weights.rows(), weights.columns());
-        if (k == 0 && n > MAX_EMPTY_COLUMNS) || (weights.repeats() && k * n > MAX_REPEATED) {
+        let empty = (k == 0 && n > MAX_EMPTY_COLUMNS) || (n == 0 && k > MAX_EMPTY_DEPTH);
+        if empty || (weights.repeats() && k * n > MAX_REPEATED) {
             let why = format!("{k} × {n} weights are more than their slice has elements for");
             return Err(Error::Shape { what: "weights", why });
         }

@@ -1,9 +1,11 @@
 //! Parameters that hold for a whole tensor or channel by channel.
 
 use crate::Error;
+use alloc::vec::Vec;
 
 /// One value for the whole tensor, or one for each output channel.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Per<T> {
     /// One value.
     Tensor(T),

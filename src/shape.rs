@@ -1,5 +1,7 @@
 //! The shape of a convolution.
 
+use alloc::format;
+use alloc::string::String;
 use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::Error;

@@ -1,6 +1,9 @@
 //! What becomes of the accumulators: the last stage of a GEMM or convolution.
 
+#[cfg(not(any(feature = "std", test)))]
+use crate::float::F64 as _;
 use crate::{ElementType, Error, Per};
+use alloc::vec::Vec;
 
 /// What becomes of the accumulators `acc[m][n]` before they are stored.
 ///
@@ -63,6 +66,7 @@ impl Requantize {
 
 /// How accumulators are scaled to output steps.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Multiplier {
     /// One `f32` multiplication, rounded to nearest, ties to even: what ONNX Runtime does.
     F32(Per<f32>),

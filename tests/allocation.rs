@@ -65,21 +65,22 @@ fn steady_state_calls_allocate_nothing() {
             for zero in [5, 6] {
                 gemm.set_lhs_zero_point(zero).expect("zero point");
                 let lhs = MatRef::new(&lhs, m, k).expect("lhs");
-                gemm.run(lhs, MatMut::new(&mut out, m, n).expect("out"), &mut workspace).expect("run");
-                for task in gemm.tasks(lhs, MatMut::new(&mut out, m, n).expect("out"), 3).expect("tasks") {
+                gemm.call(lhs, MatMut::new(&mut out, m, n).expect("out")).expect("run").run(&mut workspace);
+                for task in gemm.call(lhs, MatMut::new(&mut out, m, n).expect("out")).expect("tasks").tasks(3)
+                {
                     task.run(&mut workspace);
                 }
-                add.run(&image, &image[..24], &mut image_out).expect("run");
-                for task in add.tasks(&image, &image, &mut image_out, 3).expect("tasks") {
+                add.call(&image, &image[..24], &mut image_out).expect("run").run(&mut Workspace::new());
+                for task in add.call(&image, &image, &mut image_out).expect("tasks").tasks(3) {
                     task.run(&mut pool_workspace);
                 }
                 let rows = MatMut::with_row_stride(&mut image_out, 300, 24, 30).expect("rows");
-                joined.run_rows(&image[..300 * 24], rows).expect("run");
+                joined.call_rows(&image[..300 * 24], rows).expect("run").run(&mut Workspace::new());
                 let pooled = &mut image_out[..10 * 10 * 24];
-                greatest.run(&image, pooled, &mut pool_workspace).expect("run");
-                average.run(&image, pooled, &mut pool_workspace).expect("run");
+                greatest.call(&image, pooled).expect("run").run(&mut pool_workspace);
+                average.call(&image, pooled).expect("run").run(&mut pool_workspace);
                 for (conv, input, out, workspace) in &mut convolutions {
-                    conv.run(input, out, workspace).expect("run");
+                    conv.call(input, out).expect("run").run(workspace);
                 }
             }
         });

@@ -62,7 +62,7 @@ fn run(loaded: PackedWeights, full_range: bool, depthwise: bool) -> (Vec<i32>, V
         let plan =
             Conv2d::new(SHAPE, loaded, ElementType::U8, 7, None, &Stage::ACCUMULATORS).expect("a plan");
         let mut out = vec![0i32; 4 * 8 * CHANNELS];
-        plan.run(&input, &mut out, &mut workspace).expect("run");
+        plan.call(&input, &mut out).expect("run").run(&mut workspace);
         let expected = reference::conv2d(&SHAPE, &input, 7, &weights[..CHANNELS * 5], &zero_points, None);
         (out, expected)
     } else {
@@ -72,7 +72,9 @@ fn run(loaded: PackedWeights, full_range: bool, depthwise: bool) -> (Vec<i32>, V
         let rhs = MatRef::new(&weights, DEPTH, COLUMNS).expect("a matrix");
         let plan = Gemm::new(loaded, ElementType::U8, 7, None, &Stage::ACCUMULATORS).expect("a plan");
         let mut out = vec![0i32; rows * COLUMNS];
-        plan.run(lhs, MatMut::new(&mut out, rows, COLUMNS).expect("a matrix"), &mut workspace).expect("run");
+        plan.call(lhs, MatMut::new(&mut out, rows, COLUMNS).expect("a matrix"))
+            .expect("run")
+            .run(&mut workspace);
         (out, reference::gemm(&lhs, 7, &rhs, &zero_points, None))
     }
 }

@@ -48,24 +48,48 @@ fn element_by_element() {
     let real: Vec<f32> = a.iter().map(|&x| f32::from(x) * 0.37 - 20.0).collect();
 
     let add = Add::new(backend, a_type, b_type, to).expect("plan");
-    same(LEN, |out: &mut [u8]| add.run(&a, &b, out), |out, all| add.run_rayon(&a, &b, out, all));
+    same(
+        LEN,
+        |out: &mut [u8]| add.call(&a, &b, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| add.call(&a, &b, out).and_then(|call| call.run_rayon(all)),
+    );
     let mul = Mul::new(backend, a_type, b_type, to).expect("plan");
-    same(LEN, |out: &mut [u8]| mul.run(&a, &b, out), |out, all| mul.run_rayon(&a, &b, out, all));
+    same(
+        LEN,
+        |out: &mut [u8]| mul.call(&a, &b, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| mul.call(&a, &b, out).and_then(|call| call.run_rayon(all)),
+    );
     let table = LookupTable::new(backend, a_type, to, f32::sqrt);
-    same(LEN, |out: &mut [u8]| table.run(&a, out), |out, all| table.run_rayon(&a, out, all));
+    same(
+        LEN,
+        |out: &mut [u8]| table.call(&a, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| table.call(&a, out).and_then(|call| call.run_rayon(all)),
+    );
     let quantize = Quantize::new(backend, to);
-    same(LEN, |out: &mut [u8]| quantize.run(&real, out), |out, all| quantize.run_rayon(&real, out, all));
+    same(
+        LEN,
+        |out: &mut [u8]| quantize.call(&real, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| quantize.call(&real, out).and_then(|call| call.run_rayon(all)),
+    );
     let dequantize = Dequantize::new(backend, a_type);
-    same(LEN, |out: &mut [f32]| dequantize.run(&a, out), |out, all| dequantize.run_rayon(&a, out, all));
+    same(
+        LEN,
+        |out: &mut [f32]| dequantize.call(&a, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| dequantize.call(&a, out).and_then(|call| call.run_rayon(all)),
+    );
     let requantize = Requantize::new(backend, a_type, to).expect("plan");
-    same(LEN, |out: &mut [u8]| requantize.run(&a, out), |out, all| requantize.run_rayon(&a, out, all));
+    same(
+        LEN,
+        |out: &mut [u8]| requantize.call(&a, out).map(|call| call.run(&mut Workspace::new())),
+        |out, all| requantize.call(&a, out).and_then(|call| call.run_rayon(all)),
+    );
 
     let rows = LEN / 40;
     let a = &a[..rows * 24];
     same(
         rows * 40,
-        |out: &mut [u8]| requantize.run_rows(a, matrix(out)?),
-        |out, all| requantize.run_rows_rayon(a, matrix(out)?, all),
+        |out: &mut [u8]| requantize.call_rows(a, matrix(out)?).map(|call| call.run(&mut Workspace::new())),
+        |out, all| requantize.call_rows(a, matrix(out)?).and_then(|call| call.run_rayon(all)),
     );
 }
 
@@ -81,18 +105,46 @@ fn pools() {
 
     let len = pixels * 24;
     let mut one = Workspace::new();
-    same(len, |out: &mut [u8]| greatest.run(&x, out, &mut one), |out, all| greatest.run_rayon(&x, out, all));
-    same(len, |out: &mut [u8]| average.run(&x, out, &mut one), |out, all| average.run_rayon(&x, out, all));
+    same(
+        len,
+        |out: &mut [u8]| greatest.call(&x, out).map(|call| call.run(&mut one)),
+        |out, all| greatest.call(&x, out).and_then(|call| call.run_rayon(all)),
+    );
+    same(
+        len,
+        |out: &mut [u8]| average.call(&x, out).map(|call| call.run(&mut one)),
+        |out, all| average.call(&x, out).and_then(|call| call.run_rayon(all)),
+    );
     // A part that begins and ends within rows of the output.
     let part = 7..pixels - 5;
     same(
         pixels * 40,
-        |out: &mut [u8]| greatest.run_part(&x, matrix(out)?, part.clone(), &mut one),
-        |out, all| greatest.run_part_rayon(&x, matrix(out)?, part.clone(), all),
+        |out: &mut [u8]| {
+            greatest
+                .call_rows(&x, matrix(out)?)
+                .and_then(|call| call.part(part.clone()))
+                .map(|call| call.run(&mut one))
+        },
+        |out, all| {
+            greatest
+                .call_rows(&x, matrix(out)?)
+                .and_then(|call| call.part(part.clone()))
+                .and_then(|call| call.run_rayon(all))
+        },
     );
     same(
         pixels * 40,
-        |out: &mut [u8]| average.run_part(&x, matrix(out)?, part.clone(), &mut one),
-        |out, all| average.run_part_rayon(&x, matrix(out)?, part.clone(), all),
+        |out: &mut [u8]| {
+            average
+                .call_rows(&x, matrix(out)?)
+                .and_then(|call| call.part(part.clone()))
+                .map(|call| call.run(&mut one))
+        },
+        |out, all| {
+            average
+                .call_rows(&x, matrix(out)?)
+                .and_then(|call| call.part(part.clone()))
+                .and_then(|call| call.run_rayon(all))
+        },
     );
 }

@@ -68,7 +68,7 @@ pub(crate) fn convolutions(
                 let plan = Conv2d::new(shape, packed, ElementType::U8, 5, None, &stage)?;
                 let mut workspace = Workspace::with_capacity(plan.workspace_bytes());
                 group.bench_function(kind, |bencher| {
-                    bencher.iter(|| plan.run(&input, &mut out, &mut workspace));
+                    bencher.iter(|| plan.call(&input, &mut out).map(|call| call.run(&mut workspace)));
                 });
             }
             group.finish();

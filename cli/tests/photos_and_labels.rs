@@ -169,3 +169,17 @@ fn folders_that_are_named_like_photos_are_skipped() {
     command.args(["quantize", "--json"]).arg(case.join("model.onnx")).arg("-o").arg(&out);
     assert_eq!(run(command.arg("--calibrate").arg(case.join("p"))).json()["calibration_photos"], 1);
 }
+
+/// One black photo teaches nothing; the program says so.
+#[test]
+fn photos_that_teach_nothing_are_warned_of() {
+    let folder = folder("photos-black");
+    let model = write(&folder, &small_network());
+    let black = folder.join("black.png");
+    image::RgbImage::new(20, 20).save(&black).expect("a photo");
+    let mut command = command();
+    command.arg("quantize").arg(&model).arg("-o").arg(folder.join("out.onnx")).arg("--calibrate").arg(&black);
+    let run = run(&mut command);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: ") && run.stderr.contains("are flat"), "{}", run.stderr);
+}

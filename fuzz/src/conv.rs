@@ -95,7 +95,7 @@ fn check<A: Element, T: OutputElement + PartialEq + std::fmt::Debug>(
 ) {
     let mut out = vec![T::default(); len];
     let mut workspace = Workspace::with_capacity(conv.workspace_bytes());
-    for task in conv.tasks(pixels, &mut out, tasks).expect("the shapes agree") {
+    for task in conv.call(pixels, &mut out).expect("the shapes agree").tasks(tasks) {
         task.run(&mut workspace);
     }
     for (index, found) in out.iter().enumerate() {

@@ -63,7 +63,7 @@ impl<A: Element> Run<'_, A> {
         let mut out = vec![T::default(); (self.m - 1) * self.stride + self.n];
         let mut workspace = Workspace::with_capacity(self.gemm.workspace_bytes());
         let view = MatMut::with_row_stride(&mut out, self.m, self.n, self.stride).expect("the rows fit");
-        for task in self.gemm.tasks(self.lhs, view, self.tasks).expect("the shapes agree") {
+        for task in self.gemm.call(self.lhs, view).expect("the shapes agree").tasks(self.tasks) {
             task.run(&mut workspace);
         }
         for (row, found) in out.chunks(self.stride).enumerate() {

@@ -89,7 +89,7 @@ fn convolution(mut input: Input<'_>) {
         return;
     }
     let (pixels, mut out) = (input.elements::<u8>(pixels), vec![0i32; outputs]);
-    conv.run(&pixels, &mut out, &mut Workspace::new()).expect("operands of the plan's sizes");
+    conv.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut Workspace::new());
 }
 
 fn pool(mut input: Input<'_>) {
@@ -111,8 +111,8 @@ fn pool(mut input: Input<'_>) {
     let (Some(pixels), Some(outputs)) = (pixels, outputs) else { return };
     let (pixels, mut out) = (input.elements::<u8>(pixels), vec![0u8; outputs]);
     let mut workspace = Workspace::new();
-    greatest.run(&pixels, &mut out, &mut workspace).expect("operands of the plan's sizes");
-    average.run(&pixels, &mut out, &mut workspace).expect("operands of the plan's sizes");
+    greatest.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut workspace);
+    average.call(&pixels, &mut out).expect("operands of the plan's sizes").run(&mut workspace);
 }
 
 /// A product of views of any strides into slices of any length.
@@ -132,7 +132,7 @@ fn matrices(mut input: Input<'_>) {
     let _ = plan.explain(m);
     let Ok(lhs) = MatRef::with_strides(&lhs, m, k, down, across) else { return };
     let Ok(out) = MatMut::with_row_stride(&mut out, m, n, stride) else { return };
-    plan.run(lhs, out, &mut Workspace::new()).expect("views of the plan's sizes");
+    plan.call(lhs, out).expect("views of the plan's sizes").run(&mut Workspace::new());
 }
 
 /// Blocks of an output: every row of every part lies in the slice.
@@ -209,7 +209,7 @@ fn owner(mut input: Input<'_>) {
     };
     let pixels = input.elements::<u8>(7 * 4 * channels);
     let mut out = vec![0i32; shape.output().iter().product::<usize>() * shape.out_channels];
-    match conv.tasks(&pixels, &mut out, tasks) {
+    match conv.call(&pixels, &mut out).map(|call| call.tasks(tasks)) {
         Ok(tasks) => tasks.for_each(|task| task.run(&mut Workspace::new())),
         Err(error) => assert_eq!(error, Error::Packed(PackedError::Shrunk)),
     }
@@ -240,6 +240,7 @@ fn header(mut input: Input<'_>) {
     let (lhs, mut out) = (input.elements::<u8>(elements), vec![0i32; outputs]);
     let lhs = MatRef::new(&lhs, 3, k).expect("the rows fit");
     let out = MatMut::new(&mut out, 3, n).expect("the rows fit");
-    plan.run(lhs, out, &mut Workspace::with_capacity(plan.workspace_bytes()))
-        .expect("views of the plan's sizes");
+    plan.call(lhs, out)
+        .expect("views of the plan's sizes")
+        .run(&mut Workspace::with_capacity(plan.workspace_bytes()));
 }

@@ -41,7 +41,7 @@ fn multiply(gemm: &Gemm, k: usize, n: usize) -> Vec<i32> {
     let lhs = MatRef::new(&lhs, 3, k).expect("the rows fit");
     let mut out = vec![0; 3 * n];
     let view = MatMut::new(&mut out, 3, n).expect("the rows fit");
-    gemm.run(lhs, view, &mut Workspace::new()).expect("the shapes agree");
+    gemm.call(lhs, view).expect("the shapes agree").run(&mut Workspace::new());
     out
 }
 

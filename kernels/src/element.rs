@@ -2,6 +2,7 @@
 
 /// Name of an element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ElementType {
     /// Unsigned byte.
     U8,

@@ -11,6 +11,7 @@ use eightbit_kernels::pooling::{self, MaxCall};
 use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{few, pairs};
+use eightbit_testing::suite::is_thorough;
 
 /// Elements that a case may have.
 const LARGEST: usize = 1 << 14;
@@ -143,7 +144,10 @@ fn every_pair_of_sizes_of_a_window_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 500 && refused > 500, "{backend}: {ran} ran, {refused} were refused");
+        assert!(
+            !is_thorough() || (ran > 500 && refused > 500),
+            "{backend}: {ran} ran, {refused} were refused"
+        );
     }
 }
 
@@ -214,7 +218,7 @@ fn every_pair_of_sizes_of_an_output_that_fits_has_its_rows() {
             made += 1;
         });
     }
-    assert!(made > 20, "{made}");
+    assert!(!is_thorough() || made > 20, "{made}");
 }
 
 #[test]
@@ -239,6 +243,6 @@ fn every_pair_of_sizes_of_a_matrix_is_refused_or_has_its_elements() {
                 made += 1;
             }
         });
-        assert!(made > 20, "{made} in {len}");
+        assert!(!is_thorough() || made > 20, "{made} in {len}");
     }
 }

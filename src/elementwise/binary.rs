@@ -5,14 +5,16 @@ use eightbit_kernels::elementwise::{self, AddCall, MulCall, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
 use super::{by_type, check_factor, clamped, row, whole};
-use crate::gemm::{check_size, check_type};
-use crate::job::Job;
-use crate::{Backend, Element, Error, OutputElement, QuantizedType, Tasks, Workspace};
+use crate::check::{check_size, check_type};
+use crate::fill::{Fill, Grain};
+#[cfg(not(any(feature = "std", test)))]
+use crate::float::F32 as _;
+use crate::{Backend, Call, Element, Error, OutputElement, QuantizedType, Workspace};
 
 /// Sum of two tensors of any scales.
 ///
 /// ```
-/// use eightbit::{Backend, QuantizedType, elementwise::Add};
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Add};
 /// let add = Add::new(
 ///     Backend::best()?,
 ///     QuantizedType::u8(0.5, 0)?,
@@ -20,7 +22,7 @@ use crate::{Backend, Element, Error, OutputElement, QuantizedType, Tasks, Worksp
 ///     QuantizedType::u8(1.0, 10)?,
 /// )?;
 /// let mut out = [0u8; 2];
-/// add.run(&[4u8, 100], &[8i8, -8], &mut out)?;
+/// add.call(&[4u8, 100], &[8i8, -8], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out, [14, 58]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -36,11 +38,11 @@ pub struct Add {
 /// Product of two tensors, element by element.
 ///
 /// ```
-/// use eightbit::{Backend, QuantizedType, elementwise::Mul};
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Mul};
 /// let halves = QuantizedType::u8(0.5, 0)?;
 /// let mul = Mul::new(Backend::best()?, halves, halves, QuantizedType::i8(1.0, 0)?)?;
 /// let mut out = [0i8; 3];
-/// mul.run(&[4u8, 3, 200], &[8u8], &mut out)?; // one factor for all
+/// mul.call(&[4u8, 3, 200], &[8u8], &mut out)?.run(&mut Workspace::new()); // one factor for all
 /// assert_eq!(out, [8, 6, 127]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -86,6 +88,14 @@ impl Operands {
         }
         Ok(())
     }
+}
+
+/// A plan and its operands.
+#[derive(Clone, Copy, Debug)]
+struct Binary<'a, P> {
+    plan: &'a P,
+    a: Elements<'a>,
+    b: Elements<'a>,
 }
 
 /// Calls `part` for pieces of the operands of the same length: what a block of the output covers, and `b` from where it is in
@@ -149,74 +159,28 @@ impl Add {
         Ok(self)
     }
 
-    /// Adds. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    /// The sum of `a` and `b`. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
     ///
     /// # Errors
     ///
-    /// If element types are not those of the plan, or lengths do not fit. Nothing is written then.
-    pub fn run<A: Element, B: Element, O: Element>(
-        &self,
-        a: &[A],
-        b: &[B],
-        out: &mut [O],
-    ) -> Result<(), Error> {
-        self.operands.check(a, b, out)?;
-        self.job(a, b).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, A: Element, B: Element, O: Element>(
+    /// If element types are not those of the plan, or lengths do not fit.
+    pub fn call<'a, A: Element, B: Element, O: Element>(
         &'a self,
         a: &'a [A],
         b: &'a [B],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         self.operands.check(a, b, out)?;
-        Ok(Tasks::new(self.job(a, b), row(out), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<A: Element, B: Element, O: Element>(
-        &self,
-        a: &[A],
-        b: &[B],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.operands.check(a, b, out)?;
-        crate::tasks::run_rayon(self.job(a, b), row(out), workspaces);
-        Ok(())
-    }
-
-    fn job<'a, A: Element, B: Element>(&'a self, a: &'a [A], b: &'a [B]) -> Job<'a> {
-        Job::Add(AddJob { plan: self, a: A::view(a), b: B::view(b) })
+        Ok(Call::new(Binary { plan: self, a: A::view(a), b: B::view(b) }, row(out)))
     }
 }
 
-/// An addition and its operands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AddJob<'a> {
-    plan: &'a Add,
-    a: Elements<'a>,
-    b: Elements<'a>,
-}
+impl<O: OutputElement> Fill<O> for Binary<'_, Add> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
 
-impl AddJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, out: OutputBlock<'_, O>) {
+    fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Add { backend, operands, factors, offset } = *self.plan;
         let Target { low, high, .. } = operands.target;
         by_type!(self.a, |a| by_type!(self.b, |b| in_pieces(a, b, out, |a, b, out| {
@@ -251,74 +215,28 @@ impl Mul {
         Ok(self)
     }
 
-    /// Multiplies. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    /// The product of `a` and `b`. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
     ///
     /// # Errors
     ///
-    /// If element types are not those of the plan, or lengths do not fit. Nothing is written then.
-    pub fn run<A: Element, B: Element, O: Element>(
-        &self,
-        a: &[A],
-        b: &[B],
-        out: &mut [O],
-    ) -> Result<(), Error> {
-        self.operands.check(a, b, out)?;
-        self.job(a, b).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, A: Element, B: Element, O: Element>(
+    /// If element types are not those of the plan, or lengths do not fit.
+    pub fn call<'a, A: Element, B: Element, O: Element>(
         &'a self,
         a: &'a [A],
         b: &'a [B],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         self.operands.check(a, b, out)?;
-        Ok(Tasks::new(self.job(a, b), row(out), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<A: Element, B: Element, O: Element>(
-        &self,
-        a: &[A],
-        b: &[B],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.operands.check(a, b, out)?;
-        crate::tasks::run_rayon(self.job(a, b), row(out), workspaces);
-        Ok(())
-    }
-
-    fn job<'a, A: Element, B: Element>(&'a self, a: &'a [A], b: &'a [B]) -> Job<'a> {
-        Job::Mul(MulJob { plan: self, a: A::view(a), b: B::view(b) })
+        Ok(Call::new(Binary { plan: self, a: A::view(a), b: B::view(b) }, row(out)))
     }
 }
 
-/// A multiplication and its operands.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MulJob<'a> {
-    plan: &'a Mul,
-    a: Elements<'a>,
-    b: Elements<'a>,
-}
+impl<O: OutputElement> Fill<O> for Binary<'_, Mul> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
 
-impl MulJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, out: OutputBlock<'_, O>) {
+    fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Mul { backend, operands, factor } = *self.plan;
         let (zeros, target) = (operands.zeros(), operands.target);
         by_type!(self.a, |a| by_type!(self.b, |b| in_pieces(a, b, out, |a, b, out| {

@@ -5,19 +5,20 @@ use eightbit_kernels::elementwise::{self, RequantizeCall, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
 use super::{by_type, check_factor, clamped, row, whole};
-use crate::gemm::{check_size, check_type};
-use crate::job::Job;
-use crate::{Backend, Element, Error, MatMut, OutputElement, QuantizedType, Tasks, Workspace};
+use crate::check::{check_size, check_type};
+use crate::fill::{Fill, Grain};
+use crate::{Backend, Call, Element, Error, MatMut, OutputElement, QuantizedType, Workspace};
 
 /// A copy in another scale, zero point or element type: what a concatenation does to each of its inputs.
 ///
 /// ```
-/// use eightbit::{Backend, MatMut, QuantizedType, elementwise::Requantize};
+/// use eightbit::{Backend, MatMut, QuantizedType, Workspace, elementwise::Requantize};
 /// let halves = QuantizedType::u8(0.5, 0)?;
 /// let copy = Requantize::new(Backend::best()?, halves, QuantizedType::i8(1.0, 0)?)?;
 /// // Two pixels of two channels become the last two of three.
 /// let mut out = [0i8; 6];
-/// copy.run_rows(&[2u8, 4, 6, 8], MatMut::with_row_stride(&mut out[1..], 2, 2, 3)?)?;
+/// let last = MatMut::with_row_stride(&mut out[1..], 2, 2, 3)?;
+/// copy.call_rows(&[2u8, 4, 6, 8], last)?.run(&mut Workspace::new());
 /// assert_eq!(out, [0, 1, 2, 0, 3, 4]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -51,128 +52,61 @@ impl Requantize {
         Ok(self)
     }
 
-    /// Converts `input` to `out`, of the same length.
+    /// The conversion of `input` to `out`, of the same length.
     ///
     /// # Errors
     ///
-    /// If element types are not those of the plan, or lengths differ. Nothing is written then.
-    pub fn run<I: Element, O: Element>(&self, input: &[I], out: &mut [O]) -> Result<(), Error> {
-        self.check(input, out)?;
-        self.job(input).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, I: Element, O: Element>(
+    /// If element types are not those of the plan, or lengths differ.
+    pub fn call<'a, I: Element, O: Element>(
         &'a self,
         input: &'a [I],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
-        self.check(input, out)?;
-        Ok(Tasks::new(self.job(input), row(out), count))
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
+        check_size("length of the output", input.len(), out.len())?;
+        self.call_block(input, row(out))
     }
 
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    /// The conversion of `input`, rows without gaps, to the rows of `out`.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.check(input, out)?;
-        crate::tasks::run_rayon(self.job(input), row(out), workspaces);
-        Ok(())
-    }
-
-    /// Converts `input`, rows without gaps, to the rows of `out`.
-    ///
-    /// # Errors
-    ///
-    /// If element types are not those of the plan, or `input` has not as many elements as `out`. Nothing is written then.
-    pub fn run_rows<I: Element, O: Element>(&self, input: &[I], out: MatMut<'_, O>) -> Result<(), Error> {
-        self.check_rows(input, &out)?;
-        self.rows_job(input, out.columns()).run(out.block(), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// As [`run_rows`](Self::run_rows), in tasks like those of [`tasks`](Self::tasks).
-    ///
-    /// # Errors
-    ///
-    /// As [`run_rows`](Self::run_rows).
-    pub fn row_tasks<'a, I: Element, O: Element>(
+    /// If element types are not those of the plan, or `input` has not as many elements as `out`.
+    pub fn call_rows<'a, I: Element, O: Element>(
         &'a self,
         input: &'a [I],
         out: MatMut<'a, O>,
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
-        self.check_rows(input, &out)?;
-        Ok(Tasks::new(self.rows_job(input, out.columns()), out.block(), count))
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
+        check_size("length of the input", out.rows().saturating_mul(out.columns()), input.len())?;
+        self.call_block(input, out.block())
     }
 
-    /// As [`run_rows`](Self::run_rows) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_rows`](Self::run_rows), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rows_rayon<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: MatMut<'_, O>,
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.check_rows(input, &out)?;
-        crate::tasks::run_rayon(self.rows_job(input, out.columns()), out.block(), workspaces);
-        Ok(())
-    }
-
-    fn check<I: Element, O: Element>(&self, input: &[I], out: &[O]) -> Result<(), Error> {
+    fn call_block<'a, I: Element, O: Element>(
+        &'a self,
+        input: &'a [I],
+        out: OutputBlock<'a, O>,
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         check_type("the input", self.input.element(), I::TYPE)?;
         check_type("the output", self.output.element(), O::TYPE)?;
-        check_size("length of the output", input.len(), out.len())
-    }
-
-    fn check_rows<I: Element, O: Element>(&self, input: &[I], out: &MatMut<'_, O>) -> Result<(), Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_type("the output", self.output.element(), O::TYPE)?;
-        check_size("length of the input", out.rows().saturating_mul(out.columns()), input.len())
-    }
-
-    fn job<'a, I: Element>(&'a self, input: &'a [I]) -> Job<'a> {
-        self.rows_job(input, input.len())
-    }
-
-    fn rows_job<'a, I: Element>(&'a self, input: &'a [I], columns: usize) -> Job<'a> {
-        Job::Requantize(RequantizeJob { plan: self, input: I::view(input), columns })
+        let columns = out.columns();
+        Ok(Call::new(Rescaling { plan: self, input: I::view(input), columns }, out))
     }
 }
 
-/// A rescaling and its input.
+/// A plan and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RequantizeJob<'a> {
+struct Rescaling<'a> {
     plan: &'a Requantize,
     input: Elements<'a>,
     /// Elements of a row.
     columns: usize,
 }
 
-impl RequantizeJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, out: OutputBlock<'_, O>) {
+impl<O: OutputElement> Fill<O> for Rescaling<'_> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
+
+    fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Requantize { backend, input, factor, target, .. } = *self.plan;
         let (zero, columns) = (input.zero_point(), self.columns);
         by_type!(self.input, |input| {
@@ -184,10 +118,10 @@ impl RequantizeJob<'_> {
 /// From `f32` to eight bits.
 ///
 /// ```
-/// use eightbit::{Backend, QuantizedType, elementwise::Quantize};
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Quantize};
 /// let quantize = Quantize::new(Backend::best()?, QuantizedType::u8(0.5, 100)?);
 /// let mut out = [0u8; 4];
-/// quantize.run(&[1.0, -0.25, f32::NAN, f32::INFINITY], &mut out)?;
+/// quantize.call(&[1.0, -0.25, f32::NAN, f32::INFINITY], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out, [102, 100, 100, 255]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -215,71 +149,35 @@ impl Quantize {
         Ok(self)
     }
 
-    /// Quantizes `input` to `out`, of the same length.
+    /// The quantization of `input` to `out`, of the same length.
     ///
     /// # Errors
     ///
-    /// If the element type is not that of the plan, or lengths differ. Nothing is written then.
-    pub fn run<O: Element>(&self, input: &[f32], out: &mut [O]) -> Result<(), Error> {
-        self.check(input, out)?;
-        self.job(input).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, O: Element>(
+    /// If the element type is not that of the plan, or lengths differ.
+    pub fn call<'a, O: Element>(
         &'a self,
         input: &'a [f32],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
-        self.check(input, out)?;
-        Ok(Tasks::new(self.job(input), row(out), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<O: Element>(
-        &self,
-        input: &[f32],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.check(input, out)?;
-        crate::tasks::run_rayon(self.job(input), row(out), workspaces);
-        Ok(())
-    }
-
-    fn check<O: Element>(&self, input: &[f32], out: &[O]) -> Result<(), Error> {
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         check_type("the output", self.output.element(), O::TYPE)?;
-        check_size("length of the output", input.len(), out.len())
-    }
-
-    fn job<'a>(&'a self, input: &'a [f32]) -> Job<'a> {
-        Job::Quantize(QuantizeJob { plan: self, input })
+        check_size("length of the output", input.len(), out.len())?;
+        Ok(Call::new(Quantization { plan: self, input }, row(out)))
     }
 }
 
-/// A quantization and its input.
+/// A plan and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct QuantizeJob<'a> {
+struct Quantization<'a> {
     plan: &'a Quantize,
     input: &'a [f32],
 }
 
-impl QuantizeJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, mut out: OutputBlock<'_, O>) {
+impl<O: OutputElement> Fill<O> for Quantization<'_> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
+
+    fn fill(&self, mut out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Quantize { backend, output, target } = *self.plan;
         let input = &self.input[out.first_column()..][..out.columns()];
         elementwise::quantize(backend, input, output.scale(), target, out.row_mut(0));
@@ -289,10 +187,10 @@ impl QuantizeJob<'_> {
 /// From eight bits to `f32`.
 ///
 /// ```
-/// use eightbit::{Backend, QuantizedType, elementwise::Dequantize};
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Dequantize};
 /// let dequantize = Dequantize::new(Backend::best()?, QuantizedType::i8(0.5, -1)?);
 /// let mut out = [0.0; 2];
-/// dequantize.run(&[-1i8, 3], &mut out)?;
+/// dequantize.call(&[-1i8, 3], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out, [0.0, 2.0]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -309,71 +207,35 @@ impl Dequantize {
         Dequantize { backend, input }
     }
 
-    /// Converts `input` to `out`, of the same length.
+    /// The conversion of `input` to `out`, of the same length.
     ///
     /// # Errors
     ///
-    /// If the element type is not that of the plan, or lengths differ. Nothing is written then.
-    pub fn run<I: Element>(&self, input: &[I], out: &mut [f32]) -> Result<(), Error> {
-        self.check(input, out)?;
-        self.job(input).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, I: Element>(
+    /// If the element type is not that of the plan, or lengths differ.
+    pub fn call<'a, I: Element>(
         &'a self,
         input: &'a [I],
         out: &'a mut [f32],
-        count: usize,
-    ) -> Result<Tasks<'a, f32>, Error> {
-        self.check(input, out)?;
-        Ok(Tasks::new(self.job(input), row(out), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<I: Element>(
-        &self,
-        input: &[I],
-        out: &mut [f32],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.check(input, out)?;
-        crate::tasks::run_rayon(self.job(input), row(out), workspaces);
-        Ok(())
-    }
-
-    fn check<I: Element>(&self, input: &[I], out: &[f32]) -> Result<(), Error> {
+    ) -> Result<Call<'a, f32, impl Fill<f32>>, Error> {
         check_type("the input", self.input.element(), I::TYPE)?;
-        check_size("length of the output", input.len(), out.len())
-    }
-
-    fn job<'a, I: Element>(&'a self, input: &'a [I]) -> Job<'a> {
-        Job::Dequantize(DequantizeJob { plan: self, input: I::view(input) })
+        check_size("length of the output", input.len(), out.len())?;
+        Ok(Call::new(Dequantization { plan: self, input: I::view(input) }, row(out)))
     }
 }
 
-/// A conversion and its input.
+/// A plan and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DequantizeJob<'a> {
+struct Dequantization<'a> {
     plan: &'a Dequantize,
     input: Elements<'a>,
 }
 
-impl DequantizeJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, mut out: OutputBlock<'_, O>) {
+impl Fill<f32> for Dequantization<'_> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
+
+    fn fill(&self, mut out: OutputBlock<'_, f32>, _: &mut Workspace) {
         let Dequantize { backend, input } = *self.plan;
         let (first, len) = (out.first_column(), out.columns());
         by_type!(self.input, |x| {

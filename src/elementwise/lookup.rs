@@ -4,21 +4,19 @@ use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::{Elements, elementwise};
 
 use super::{by_type, row};
-use crate::gemm::{check_size, check_type};
-use crate::job::Job;
-use crate::{
-    Backend, Element, ElementType, Error, OutputElement, QuantizedType, Tasks, Workspace, reference,
-};
+use crate::check::{check_size, check_type};
+use crate::fill::{Fill, Grain};
+use crate::{Backend, Call, Element, ElementType, Error, OutputElement, QuantizedType, Workspace, reference};
 
 /// A function of one variable between quantized types: sigmoid, tanh, hard swish, whatever there is.
 ///
 /// ```
-/// use eightbit::{Backend, QuantizedType, elementwise::LookupTable};
+/// use eightbit::{Backend, QuantizedType, Workspace, elementwise::LookupTable};
 /// let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
 /// let (input, output) = (QuantizedType::i8(0.1, 0)?, QuantizedType::u8(1.0 / 256.0, 0)?);
 /// let table = LookupTable::new(Backend::best()?, input, output, sigmoid);
 /// let mut out = [0u8; 3];
-/// table.run(&[-128i8, 0, 127], &mut out)?;
+/// table.call(&[-128i8, 0, 127], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out, [0, 128, 255]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -73,75 +71,39 @@ impl LookupTable {
         Ok(LookupTable { backend, input, output, bytes })
     }
 
-    /// Looks every element of `input` up.
+    /// The function of every element of `input`.
     ///
     /// # Errors
     ///
-    /// If element types are not those of the table, or lengths differ. Nothing is written then.
-    pub fn run<I: Element, O: Element>(&self, input: &[I], out: &mut [O]) -> Result<(), Error> {
-        self.check(input, out)?;
-        self.job(input).run(row(out), &mut Workspace::new());
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order. The result
-    /// does not depend on the split.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, I: Element, O: Element>(
+    /// If element types are not those of the table, or lengths differ.
+    pub fn call<'a, I: Element, O: Element>(
         &'a self,
         input: &'a [I],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
-        self.check(input, out)?;
-        Ok(Tasks::new(self.job(input), row(out), count))
-    }
-
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        self.check(input, out)?;
-        crate::tasks::run_rayon(self.job(input), row(out), workspaces);
-        Ok(())
-    }
-
-    fn check<I: Element, O: Element>(&self, input: &[I], out: &[O]) -> Result<(), Error> {
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         check_type("the input", self.input, I::TYPE)?;
         check_type("the output", self.output, O::TYPE)?;
-        check_size("length of the output", input.len(), out.len())
-    }
-
-    fn job<'a, I: Element>(&'a self, input: &'a [I]) -> Job<'a> {
-        Job::Lookup(LookupJob { plan: self, input: I::view(input) })
+        check_size("length of the output", input.len(), out.len())?;
+        Ok(Call::new(Lookup { table: self, input: I::view(input) }, row(out)))
     }
 }
 
 /// A table and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LookupJob<'a> {
-    plan: &'a LookupTable,
+struct Lookup<'a> {
+    table: &'a LookupTable,
     input: Elements<'a>,
 }
 
-impl LookupJob<'_> {
-    /// Fills a block of the output.
-    pub(crate) fn run<O: OutputElement>(&self, mut out: OutputBlock<'_, O>) {
+impl<O: OutputElement> Fill<O> for Lookup<'_> {
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
+
+    fn fill(&self, mut out: OutputBlock<'_, O>, _: &mut Workspace) {
         let (first, len) = (out.first_column(), out.columns());
         by_type!(self.input, |x| {
-            elementwise::lookup(self.plan.backend, &self.plan.bytes, &x[first..][..len], out.row_mut(0));
+            elementwise::lookup(self.table.backend, &self.table.bytes, &x[first..][..len], out.row_mut(0));
         });
     }
 }

@@ -25,10 +25,7 @@ mod convert;
 mod lookup;
 
 pub use binary::{Add, Mul};
-pub(crate) use binary::{AddJob, MulJob};
 pub use convert::{Dequantize, Quantize, Requantize};
-pub(crate) use convert::{DequantizeJob, QuantizeJob, RequantizeJob};
-pub(crate) use lookup::LookupJob;
 pub use lookup::LookupTable;
 
 use eightbit_kernels::elementwise::{MAX_FACTOR, Target};

@@ -9,7 +9,9 @@
 //! · packed bytes of each group · CRC-32 (IEEE) of everything before it
 //! ```
 
-use std::ops::Range;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use eightbit_kernels::Bytes;
 use eightbit_kernels::depthwise::{PackedTaps, TapsError};

@@ -9,17 +9,15 @@ mod shape;
 
 pub use shape::Pool2dShape;
 
-use std::ops::Range;
-
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
 use eightbit_kernels::{Elements, Window2d};
 
+use crate::check::check_type;
 use crate::elementwise::{by_type, check_factor, clamped, whole};
-use crate::gemm::check_type;
-use crate::job::Job;
-use crate::{Backend, Element, Error, MatMut, OutputElement, QuantizedType, Tasks, Workspace};
+use crate::fill::{Fill, Grain};
+use crate::{Backend, Call, Element, Error, MatMut, OutputElement, QuantizedType, Workspace};
 
 /// The greatest element of every window. Scale and zero point are those of the input.
 ///
@@ -27,7 +25,7 @@ use crate::{Backend, Element, Error, MatMut, OutputElement, QuantizedType, Tasks
 /// use eightbit::{Backend, Workspace, pool::{MaxPool2d, Pool2dShape}};
 /// let pool = MaxPool2d::new(Backend::best()?, Pool2dShape::new([2, 4], 1, [2, 2]))?;
 /// let mut out = [0u8; 2];
-/// pool.run(&[1u8, 2, 3, 4, 5, 6, 7, 8], &mut out, &mut Workspace::new())?;
+/// pool.call(&[1u8, 2, 3, 4, 5, 6, 7, 8], &mut out)?.run(&mut Workspace::new());
 /// assert_eq!(out, [6, 8]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -60,114 +58,48 @@ impl MaxPool2d {
         pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
     }
 
-    /// Pools `input`, NHWC, into `out`, NHWC.
+    /// The pooling of `input`, NHWC, into `out`, NHWC.
     ///
     /// # Errors
     ///
-    /// If lengths are not those of the shape. Nothing is written then.
-    pub fn run<T: Element>(
-        &self,
-        input: &[T],
-        out: &mut [T],
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        let out = self.block(input, out)?;
-        self.job(input).run(out, workspace);
-        Ok(())
-    }
-
-    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
-    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there are no such pixels.
-    pub fn run_part<T: Element>(
-        &self,
-        input: &[T],
-        out: MatMut<'_, T>,
-        pixels: Range<usize>,
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        let out = self.shape.part(input, out, pixels)?;
-        self.job(input).run(out, workspace);
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
-    /// takes a workspace of its own. The result does not depend on the split, which is between rows of the output.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, T: Element>(
+    /// If lengths are not those of the shape.
+    pub fn call<'a, T: Element>(
         &'a self,
         input: &'a [T],
         out: &'a mut [T],
-        count: usize,
-    ) -> Result<Tasks<'a, T>, Error> {
-        let out = self.block(input, out)?;
-        Ok(Tasks::new(self.job(input), out, count))
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        self.call_rows(input, self.shape.matrix(out)?)
     }
 
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
+    /// of a larger image.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<T: Element>(
-        &self,
-        input: &[T],
-        out: &mut [T],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        self.run_part_rayon(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspaces)
-    }
-
-    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_part`](Self::run_part), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_part_rayon<T: Element>(
-        &self,
-        input: &[T],
-        out: MatMut<'_, T>,
-        pixels: Range<usize>,
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
-        let out = self.shape.part(input, out, pixels)?;
-        crate::tasks::run_rayon(self.job(input), out, workspaces);
-        Ok(())
-    }
-
-    fn block<'a, T: Element>(&self, input: &[T], out: &'a mut [T]) -> Result<OutputBlock<'a, T>, Error> {
-        self.shape.part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels())
-    }
-
-    fn job<'a, T: Element>(&'a self, input: &'a [T]) -> Job<'a> {
-        Job::MaxPool(MaxPoolJob { plan: self, input: T::view(input) })
+    /// As [`call`](Self::call).
+    pub fn call_rows<'a, T: Element>(
+        &'a self,
+        input: &'a [T],
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        self.shape.check_call(input, &out)?;
+        Ok(Call::new(Pooling { plan: self, input: T::view(input) }, out.block()))
     }
 }
 
-/// A pooling and its input.
+/// A plan and its input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MaxPoolJob<'a> {
-    plan: &'a MaxPool2d,
+struct Pooling<'a, P> {
+    plan: &'a P,
     input: Elements<'a>,
 }
 
-impl MaxPoolJob<'_> {
-    /// Pixels of a row of the output.
-    pub(crate) fn width(&self) -> usize {
-        self.plan.window.output[1]
+impl<T: OutputElement> Fill<T> for Pooling<'_, MaxPool2d> {
+    fn grain(&self) -> Grain {
+        Grain { rows: self.plan.window.output[1], columns: None }
     }
 
-    /// Fills a block of the output.
-    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+    fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let (backend, window) = (self.plan.backend, self.plan.window);
         by_type!(self.input, |input| {
             pooling::maximum(&MaxCall { backend, input, window }, out, &mut workspace.0);
@@ -182,7 +114,7 @@ impl MaxPoolJob<'_> {
 /// let (input, output) = (QuantizedType::u8(0.5, 10)?, QuantizedType::u8(0.25, 0)?);
 /// let pool = AveragePool2d::new(Backend::best()?, Pool2dShape::new([2, 2], 1, [2, 2]), input, output)?;
 /// let mut out = [0u8; 1];
-/// pool.run(&[12u8, 14, 16, 18], &mut out, &mut Workspace::new())?; // 1, 2, 3, 4 on average 2.5
+/// pool.call(&[12u8, 14, 16, 18], &mut out)?.run(&mut Workspace::new()); // 1, 2, 3, 4 on average 2.5
 /// assert_eq!(out, [10]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -261,124 +193,43 @@ impl AveragePool2d {
         pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
     }
 
-    /// Pools `input`, NHWC, into `out`, NHWC.
+    /// The pooling of `input`, NHWC, into `out`, NHWC.
     ///
     /// # Errors
     ///
-    /// If lengths or element types are not those of the plan. Nothing is written then.
-    pub fn run<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: &mut [O],
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        let out = self.block(input, out)?;
-        self.job(input).run(out, workspace);
-        Ok(())
-    }
-
-    /// As [`run`](Self::run) for a part of the output alone: `pixels` of it, counted through the batch. `out` is the whole
-    /// output, a row for each pixel; its rows may lie apart, such as in the channels of a larger image.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and if there are no such pixels.
-    pub fn run_part<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: MatMut<'_, O>,
-        pixels: Range<usize>,
-        workspace: &mut Workspace,
-    ) -> Result<(), Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_type("the output", self.output.element(), O::TYPE)?;
-        let out = self.shape.part(input, out, pixels)?;
-        self.job(input).run(out, workspace);
-        Ok(())
-    }
-
-    /// The call as at most `count` independent tasks, of about equal work, that any threads can run in any order; each
-    /// takes a workspace of its own. The result does not depend on the split, which is between rows of the output.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn tasks<'a, I: Element, O: Element>(
+    /// If lengths or element types are not those of the plan.
+    pub fn call<'a, I: Element, O: Element>(
         &'a self,
         input: &'a [I],
         out: &'a mut [O],
-        count: usize,
-    ) -> Result<Tasks<'a, O>, Error> {
-        let out = self.block(input, out)?;
-        Ok(Tasks::new(self.job(input), out, count))
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
+        self.call_rows(input, self.shape.matrix(out)?)
     }
 
-    /// As [`run`](Self::run) on the current rayon pool: the output is split into a part for each workspace.
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
+    /// of a larger image.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_rayon<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: &mut [O],
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        self.run_part_rayon(input, self.shape.matrix(out)?, 0..self.shape.output_pixels(), workspaces)
-    }
-
-    /// As [`run_part`](Self::run_part) on the current rayon pool: the pixels are split into a part for each workspace.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_part`](Self::run_part), and if there is no workspace.
-    #[cfg(feature = "rayon")]
-    pub fn run_part_rayon<I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: MatMut<'_, O>,
-        pixels: Range<usize>,
-        workspaces: &mut [Workspace],
-    ) -> Result<(), Error> {
-        crate::gemm::check_workspaces(workspaces)?;
+    /// As [`call`](Self::call).
+    pub fn call_rows<'a, I: Element, O: Element>(
+        &'a self,
+        input: &'a [I],
+        out: MatMut<'a, O>,
+    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         check_type("the input", self.input.element(), I::TYPE)?;
         check_type("the output", self.output.element(), O::TYPE)?;
-        let out = self.shape.part(input, out, pixels)?;
-        crate::tasks::run_rayon(self.job(input), out, workspaces);
-        Ok(())
-    }
-
-    fn block<'a, I: Element, O: Element>(
-        &self,
-        input: &[I],
-        out: &'a mut [O],
-    ) -> Result<OutputBlock<'a, O>, Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_type("the output", self.output.element(), O::TYPE)?;
-        self.shape.part(input, self.shape.matrix(out)?, 0..self.shape.output_pixels())
-    }
-
-    fn job<'a, I: Element>(&'a self, input: &'a [I]) -> Job<'a> {
-        Job::AveragePool(AveragePoolJob { plan: self, input: I::view(input) })
+        self.shape.check_call(input, &out)?;
+        Ok(Call::new(Pooling { plan: self, input: I::view(input) }, out.block()))
     }
 }
 
-/// A pooling and its input.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AveragePoolJob<'a> {
-    plan: &'a AveragePool2d,
-    input: Elements<'a>,
-}
-
-impl AveragePoolJob<'_> {
-    /// Pixels of a row of the output.
-    pub(crate) fn width(&self) -> usize {
-        self.plan.window.output[1]
+impl<T: OutputElement> Fill<T> for Pooling<'_, AveragePool2d> {
+    fn grain(&self) -> Grain {
+        Grain { rows: self.plan.window.output[1], columns: None }
     }
 
-    /// Fills a block of the output.
-    pub(crate) fn run<T: OutputElement>(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
+    fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let plan = self.plan;
         let pad = plan.shape.pad;
         by_type!(self.input, |input| {

@@ -1,12 +1,12 @@
 //! Where the windows of a pooling lie.
 
-use std::ops::Range;
+use alloc::format;
+use alloc::string::String;
 
-use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::MAX_TAPS;
 use eightbit_kernels::{PatchGeometry, Window2d};
 
-use crate::gemm::check_size;
+use crate::check::check_size;
 use crate::{Element, Error, MatMut, Padding};
 
 /// The shape of a two-dimensional pooling, NHWC.
@@ -134,18 +134,16 @@ impl Pool2dShape {
         Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
     }
 
-    /// The pixels `part` of the output as the kernels see them, for a checked shape.
-    pub(super) fn part<'a, I: Element, O: Element>(
+    /// That operands have the sizes of a checked shape.
+    pub(super) fn check_call<I: Element, O: Element>(
         &self,
         input: &[I],
-        out: MatMut<'a, O>,
-        part: Range<usize>,
-    ) -> Result<OutputBlock<'a, O>, Error> {
+        out: &MatMut<'_, O>,
+    ) -> Result<(), Error> {
         let inputs = self.batch * self.input[0] * self.input[1] * self.channels;
         check_size("length of the input", inputs, input.len())?;
         check_size("rows of the output", self.output_pixels(), out.rows())?;
-        check_size("columns of the output", self.channels, out.columns())?;
-        out.part(part)
+        check_size("columns of the output", self.channels, out.columns())
     }
 
     /// The whole output as a matrix, for a checked shape.

@@ -1,6 +1,7 @@
 //! Two-dimensional convolution.
 
 use crate::{Conv2dShape, Element, Per};
+use alloc::vec::Vec;
 
 /// The accumulators of a convolution: NHWC `[batch][out_h][out_w][out_channels]`.
 ///

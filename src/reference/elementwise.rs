@@ -1,6 +1,8 @@
 //! Operators that treat every element on its own; see [`elementwise`](crate::elementwise) for the formulas.
 
 use crate::QuantizedType;
+#[cfg(not(any(feature = "std", test)))]
+use crate::float::F32 as _;
 
 /// `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point`, NaN as 0.
 fn target(x: f32, output: &QuantizedType, (low, high): (i32, i32)) -> i32 {

@@ -1,6 +1,7 @@
 //! Matrix multiplication.
 
 use crate::{Element, MatRef, Per};
+use alloc::vec::Vec;
 
 /// The accumulators of `lhs · weights`: row-major `[lhs.rows()][weights.columns()]`,
 ///

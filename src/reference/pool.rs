@@ -3,6 +3,7 @@
 use super::average_elements;
 use crate::pool::Pool2dShape;
 use crate::{Element, QuantizedType};
+use alloc::vec::Vec;
 
 /// The maxima of the windows of `input`, NHWC, in the same order.
 ///

@@ -1,5 +1,7 @@
 //! From accumulators to outputs.
 
+#[cfg(not(any(feature = "std", test)))]
+use crate::float::F32 as _;
 use crate::{Dequantize, FixedPoint, Multiplier, Requantize};
 
 /// The output for accumulator `acc` of channel `n`.

@@ -61,6 +61,12 @@ pub fn chosen(random: &mut Random, of: usize) -> bool {
     random.below(CASES as usize) < (cases() as usize).max(8 * CASES as usize / of)
 }
 
+/// Whether at least 100 cases are asked for: emulators of whole machines, for which seconds are minutes, get fewer.
+#[must_use]
+pub fn is_thorough() -> bool {
+    cases() >= 100
+}
+
 fn cases() -> u32 {
     match std::env::var("EIGHTBIT_CASES") {
         Ok(cases) => cases.parse().expect("EIGHTBIT_CASES is a number"),

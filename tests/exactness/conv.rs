@@ -130,6 +130,7 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
             let Stage::Dequantize(dequantize) = run.stage else { unreachable!("the stage dequantizes") };
             reference::dequantize(acc, dequantize, None, n)
         }),
+        other => panic!("an output of {other} has no test"),
     }
 }
 
@@ -165,12 +166,17 @@ impl<A: Element> Run<'_, A> {
             let middle = random.below(rows + 1);
             for part in [0..middle, middle..rows] {
                 let matrix = MatMut::with_row_stride(&mut out, rows, channels, stride).expect("matrix");
-                self.conv.run_part(self.input, matrix, part, &mut workspace).expect("run");
+                self.conv
+                    .call_rows(self.input, matrix)
+                    .expect("run")
+                    .part(part)
+                    .expect("run")
+                    .run(&mut workspace);
             }
         } else if self.case.tasks == 1 {
-            self.conv.run(self.input, &mut out, &mut workspace).expect("run");
+            self.conv.call(self.input, &mut out).expect("run").run(&mut workspace);
         } else {
-            for task in self.conv.tasks(self.input, &mut out, self.case.tasks).expect("tasks") {
+            for task in self.conv.call(self.input, &mut out).expect("tasks").tasks(self.case.tasks) {
                 task.run(&mut workspace);
             }
         }

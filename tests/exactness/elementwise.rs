@@ -2,7 +2,7 @@
 
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
 use eightbit::{
-    Backend, Element, ElementType, Error, MatMut, OutputElement, QuantizedType, Tasks, Workspace, reference,
+    Backend, Call, Element, ElementType, Error, MatMut, OutputElement, QuantizedType, Workspace, reference,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
 
     if let Some(add) = planned(Add::new(backend, a_type, b_type, output))? {
         let add = add.clamped(clamp.0, clamp.1).map_err(fail)?;
-        add.run(&a, &b, &mut out).map_err(fail)?;
+        add.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
         for (index, &found) in out.iter().enumerate() {
             let (a, b) = (a[index].into(), b[index % case.len].into());
             prop_assert_eq!(found.into(), reference::add_elements(a, &a_type, b, &b_type, &output, clamp));
@@ -90,20 +90,24 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
     }
     if let Some(mul) = planned(Mul::new(backend, a_type, b_type, output))? {
         let mul = mul.clamped(clamp.0, clamp.1).map_err(fail)?;
-        mul.run(&a, &b, &mut out).map_err(fail)?;
+        mul.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
         for (index, &found) in out.iter().enumerate() {
             let (a, b) = (a[index].into(), b[index % case.len].into());
             prop_assert_eq!(found.into(), reference::mul_elements(a, &a_type, b, &b_type, &output, clamp));
         }
     }
     if let Some(copy) = planned(Requantize::new(backend, a_type, output))? {
-        copy.clamped(clamp.0, clamp.1).map_err(fail)?.run(&a, &mut out).map_err(fail)?;
+        copy.clamped(clamp.0, clamp.1)
+            .map_err(fail)?
+            .call(&a, &mut out)
+            .map_err(fail)?
+            .run(&mut Workspace::new());
         for (&x, &found) in a.iter().zip(out.iter()) {
             prop_assert_eq!(found.into(), reference::requantize_element(x.into(), &a_type, &output, clamp));
         }
     }
     let mut real = Guarded::new(&vec![0f32; a.len()], case.guard);
-    Dequantize::new(backend, a_type).run(&a, &mut real).map_err(fail)?;
+    Dequantize::new(backend, a_type).call(&a, &mut real).map_err(fail)?.run(&mut Workspace::new());
     for (&x, &found) in a.iter().zip(real.iter()) {
         prop_assert_eq!(found.to_bits(), reference::dequantize_element(x.into(), &a_type).to_bits());
     }
@@ -113,12 +117,12 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
         }
     }
     let quantize = Quantize::new(backend, output).clamped(clamp.0, clamp.1).map_err(fail)?;
-    quantize.run(&real, &mut out).map_err(fail)?;
+    quantize.call(&real, &mut out).map_err(fail)?.run(&mut Workspace::new());
     for (&x, &found) in real.iter().zip(out.iter()) {
         prop_assert_eq!(found.into(), reference::quantize_element(x, &output, clamp), "{} {:?}", x, output);
     }
     let square_root = LookupTable::new(backend, a_type, output, f32::sqrt);
-    square_root.run(&a, &mut out).map_err(fail)?;
+    square_root.call(&a, &mut out).map_err(fail)?.run(&mut Workspace::new());
     for (&x, &found) in a.iter().zip(out.iter()) {
         let real = reference::dequantize_element(x.into(), &a_type).sqrt();
         let expected = reference::quantize_element(real, &output, output.element().integer_range());
@@ -170,9 +174,13 @@ fn splits() -> impl Strategy<Value = Split> {
     )
 }
 
-/// Runs tasks, last first.
-fn run_tasks<T: OutputElement>(tasks: Result<Tasks<'_, T>, Error>) -> Result<(), TestCaseError> {
-    let tasks: Vec<_> = tasks.map_err(|error| TestCaseError::fail(error.to_string()))?.collect();
+/// Runs a call in tasks, last first.
+fn in_tasks<'a, T: OutputElement, F: eightbit::Fill<T>>(
+    call: Result<Call<'a, T, F>, Error>,
+    count: usize,
+) -> Result<(), TestCaseError> {
+    let call = call.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let tasks: Vec<_> = call.tasks(count).collect();
     tasks.into_iter().rev().for_each(|task| task.run(&mut Workspace::new()));
     Ok(())
 }
@@ -189,39 +197,39 @@ fn check_split<T: Element>(backend: Backend, case: &Split) -> Result<(), TestCas
     let mut split = Guarded::new(&whole, case.guard);
 
     let add = Add::new(backend, halves, halves, output).map_err(fail)?;
-    add.run(&a, &b, &mut whole).map_err(fail)?;
-    run_tasks(add.tasks(&a, &b, &mut split, case.tasks))?;
+    add.call(&a, &b, &mut whole).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(add.call(&a, &b, &mut split), case.tasks)?;
     prop_assert!(whole == split[..], "add");
     let mul = Mul::new(backend, halves, halves, output).map_err(fail)?;
-    mul.run(&a, &b, &mut whole).map_err(fail)?;
-    run_tasks(mul.tasks(&a, &b, &mut split, case.tasks))?;
+    mul.call(&a, &b, &mut whole).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(mul.call(&a, &b, &mut split), case.tasks)?;
     prop_assert!(whole == split[..], "mul");
     let requantize = Requantize::new(backend, halves, output).map_err(fail)?;
-    requantize.run(&a, &mut whole).map_err(fail)?;
-    run_tasks(requantize.tasks(&a, &mut split, case.tasks))?;
+    requantize.call(&a, &mut whole).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(requantize.call(&a, &mut split), case.tasks)?;
     prop_assert!(whole == split[..], "requantize");
     let (rows, stride) = (len / case.columns, case.columns + case.gap);
     let mut gaps =
         Guarded::new(&vec![T::from_low_bits(77); (rows * stride).saturating_sub(case.gap)], case.guard);
     let matrix = MatMut::with_row_stride(&mut gaps, rows, case.columns, stride).map_err(fail)?;
-    run_tasks(requantize.row_tasks(&a, matrix, case.tasks))?;
+    in_tasks(requantize.call_rows(&a, matrix), case.tasks)?;
     for (found, expected) in gaps.chunks(stride).zip(whole.chunks(case.columns)) {
         prop_assert!(found[..case.columns] == *expected, "rows");
         prop_assert!(found[case.columns..].iter().all(|&x| x == T::from_low_bits(77)), "between rows");
     }
     let table = LookupTable::new(backend, halves, output, f32::abs);
-    table.run(&a, &mut whole).map_err(fail)?;
-    run_tasks(table.tasks(&a, &mut split, case.tasks))?;
+    table.call(&a, &mut whole).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(table.call(&a, &mut split), case.tasks)?;
     prop_assert!(whole == split[..], "table");
     let mut real = vec![0f32; len];
     let mut real_split = Guarded::new(&real, case.guard);
     let dequantize = Dequantize::new(backend, halves);
-    dequantize.run(&a, &mut real).map_err(fail)?;
-    run_tasks(dequantize.tasks(&a, &mut real_split, case.tasks))?;
+    dequantize.call(&a, &mut real).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(dequantize.call(&a, &mut real_split), case.tasks)?;
     prop_assert!(real == real_split[..], "dequantize");
     let quantize = Quantize::new(backend, output);
-    quantize.run(&real, &mut whole).map_err(fail)?;
-    run_tasks(quantize.tasks(&real_split, &mut split, case.tasks))?;
+    quantize.call(&real, &mut whole).map_err(fail)?.run(&mut Workspace::new());
+    in_tasks(quantize.call(&real_split, &mut split), case.tasks)?;
     prop_assert!(whole == split[..], "quantize");
     Ok(())
 }
@@ -239,7 +247,7 @@ fn tables_are_made_of_bytes() {
     let halves: [u8; 256] = std::array::from_fn(|x| x as u8 / 2);
     let table = LookupTable::from_bytes(backend, ElementType::I8, ElementType::U8, halves).unwrap();
     let mut out = [0u8; 2];
-    table.run(&[-2i8, 6], &mut out).unwrap();
+    table.call(&[-2i8, 6], &mut out).unwrap().run(&mut Workspace::new());
     assert_eq!(out, [127, 3]);
     let wrong = LookupTable::from_bytes(backend, ElementType::F32, ElementType::U8, halves);
     assert!(matches!(wrong, Err(Error::ElementType { .. })));
@@ -251,10 +259,10 @@ fn what_does_not_fit_is_refused() {
     let (u, i) = (QuantizedType::u8(0.5, 0).unwrap(), QuantizedType::i8(0.5, 0).unwrap());
     let add = Add::new(backend, u, i, u).unwrap();
     let mut out = [0u8; 6];
-    assert!(matches!(add.run(&[0i8; 6], &[0i8; 6], &mut out), Err(Error::ElementType { .. })));
-    assert!(matches!(add.run(&[0u8; 6], &[0i8; 4], &mut out), Err(Error::Mismatch { .. })));
-    assert!(matches!(add.run(&[0u8; 6], &[0i8; 0], &mut out), Err(Error::Mismatch { .. })));
-    assert!(matches!(add.run(&[0u8; 7], &[0i8; 7], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.call(&[0i8; 6], &[0i8; 6], &mut out), Err(Error::ElementType { .. })));
+    assert!(matches!(add.call(&[0u8; 6], &[0i8; 4], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.call(&[0u8; 6], &[0i8; 0], &mut out), Err(Error::Mismatch { .. })));
+    assert!(matches!(add.call(&[0u8; 7], &[0i8; 7], &mut out), Err(Error::Mismatch { .. })));
     assert!(matches!(add.clamped(9, 8), Err(Error::OutOfRange { .. })));
     assert!(matches!(add.clamped(-1, 8), Err(Error::OutOfRange { .. })));
     let (tiny, huge) = (QuantizedType::u8(1e-30, 0).unwrap(), QuantizedType::u8(1e30, 0).unwrap());

@@ -122,6 +122,7 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
         ElementType::I8 => run.check::<i8>(&mut random, |acc, m, n| run.requantized(acc, m, n) as i8),
         ElementType::I32 => run.check::<i32>(&mut random, |acc, _, _| acc),
         ElementType::F32 => run.check::<f32>(&mut random, |acc, m, n| run.dequantized(acc, m, n)),
+        other => panic!("an output of {other} has no test"),
     }
 }
 
@@ -158,10 +159,12 @@ impl<A: Element> Run<'_, A> {
         let mut workspace = Workspace::with_capacity(self.gemm.workspace_bytes());
         let capacity = workspace.capacity();
         match self.row_scale {
-            Some(row_scale) => self.gemm.run_scaled(self.lhs, row_scale, view, &mut workspace).expect("run"),
-            None if tasks == 1 => self.gemm.run(self.lhs, view, &mut workspace).expect("run"),
+            Some(row_scale) => {
+                self.gemm.call_scaled(self.lhs, row_scale, view).expect("run").run(&mut workspace)
+            }
+            None if tasks == 1 => self.gemm.call(self.lhs, view).expect("run").run(&mut workspace),
             None => {
-                for task in self.gemm.tasks(self.lhs, view, tasks).expect("tasks") {
+                for task in self.gemm.call(self.lhs, view).expect("tasks").tasks(tasks) {
                     task.run(&mut workspace);
                 }
             }
@@ -233,7 +236,9 @@ fn packed_weights_round_trip() {
         let multiply = |weights: PackedWeights| {
             let gemm = Gemm::new(weights, ElementType::U8, 7, None, &Stage::ACCUMULATORS).expect("plan");
             let mut out = vec![0i32; 3 * n];
-            gemm.run(lhs, MatMut::new(&mut out, 3, *n).expect("out"), &mut Workspace::new()).expect("run");
+            gemm.call(lhs, MatMut::new(&mut out, 3, *n).expect("out"))
+                .expect("run")
+                .run(&mut Workspace::new());
             out
         };
         prop_assert_eq!(multiply(packed), multiply(loaded));

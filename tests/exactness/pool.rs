@@ -78,12 +78,12 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     let mut greatest = Guarded::new(&vec![I::default(); pixels * stride], case.guard);
     let pool = MaxPool2d::new(backend, shape).map_err(fail)?;
     if case.tasks > 1 && stride == channels {
-        let tasks = pool.tasks(&input, &mut greatest, case.tasks).map_err(fail)?;
+        let tasks = pool.call(&input, &mut greatest).map_err(fail)?.tasks(case.tasks);
         tasks.for_each(|task| task.run(&mut workspace));
     } else {
         for part in parts.clone() {
             let out = MatMut::with_row_stride(&mut greatest, pixels, channels, stride).map_err(fail)?;
-            pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+            pool.call_rows(&input, out).map_err(fail)?.part(part).map_err(fail)?.run(&mut workspace);
         }
     }
     prop_assert!(greatest.chunks(stride).all(|row| row[channels..].iter().all(|&gap| gap == I::default())));
@@ -101,14 +101,17 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     };
     let mut mean = Guarded::new(&vec![O::default(); outputs], case.guard);
     if case.tasks == 1 {
-        pool.run(&input, &mut mean, &mut workspace).map_err(fail)?;
+        pool.call(&input, &mut mean).map_err(fail)?.run(&mut workspace);
     } else {
-        pool.tasks(&input, &mut mean, case.tasks).map_err(fail)?.for_each(|task| task.run(&mut workspace));
+        pool.call(&input, &mut mean)
+            .map_err(fail)?
+            .tasks(case.tasks)
+            .for_each(|task| task.run(&mut workspace));
     }
     let whole = mean.to_vec();
     for part in parts {
         let out = MatMut::new(&mut mean, pixels, channels).map_err(fail)?;
-        pool.run_part(&input, out, part, &mut workspace).map_err(fail)?;
+        pool.call_rows(&input, out).map_err(fail)?.part(part).map_err(fail)?.run(&mut workspace);
     }
     prop_assert_eq!(&whole[..], &mean[..]);
     let found: Vec<i32> = mean.iter().map(|&x| x.into()).collect();
@@ -134,7 +137,7 @@ fn global_average() {
     let pool = AveragePool2d::global(backend, 2, [7, 5], 3, input, output).unwrap();
     let image: Vec<u8> = (0..2 * 7 * 5 * 3).map(|i| (i * 37 % 256) as u8).collect();
     let mut out = [0i8; 6];
-    pool.run(&image, &mut out, &mut Workspace::new()).unwrap();
+    pool.call(&image, &mut out).unwrap().run(&mut Workspace::new());
     for (index, &found) in out.iter().enumerate() {
         let (channel, batch) = (index % 3, index / 3);
         let sum: i32 = (0..35).map(|pixel| i32::from(image[(batch * 35 + pixel) * 3 + channel]) - 3).sum();
@@ -164,8 +167,5 @@ fn shapes_that_make_no_sense_are_refused() {
         assert!(matches!(shape.check(), Err(Error::Shape { .. })), "{shape:?}");
     }
     let pool = MaxPool2d::new(Backend::detected(), good).unwrap();
-    assert!(matches!(
-        pool.run(&[0u8; 8], &mut [0u8; 16], &mut Workspace::new()),
-        Err(Error::Mismatch { .. })
-    ));
+    assert!(matches!(pool.call(&[0u8; 8], &mut [0u8; 16]), Err(Error::Mismatch { .. })));
 }

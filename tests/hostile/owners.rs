@@ -65,10 +65,11 @@ impl Plan {
                 let lhs = MatRef::new(&lhs, 50, 64).unwrap();
                 let view = MatMut::new(&mut out, 50, 40).unwrap();
                 let result = match tasks {
-                    0 => gemm.run(lhs, view, &mut workspace),
-                    _ => {
-                        gemm.tasks(lhs, view, tasks).map(|all| all.for_each(|task| task.run(&mut workspace)))
-                    }
+                    0 => gemm.call(lhs, view).map(|call| call.run(&mut workspace)),
+                    _ => gemm
+                        .call(lhs, view)
+                        .map(|call| call.tasks(tasks))
+                        .map(|all| all.for_each(|task| task.run(&mut workspace))),
                 };
                 (out, result)
             }
@@ -77,9 +78,10 @@ impl Plan {
                 let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
                 let mut out = vec![9; shape.output().iter().product::<usize>() * shape.out_channels];
                 let result = match tasks {
-                    0 => conv.run(&input, &mut out, &mut workspace),
+                    0 => conv.call(&input, &mut out).map(|call| call.run(&mut workspace)),
                     _ => conv
-                        .tasks(&input, &mut out, tasks)
+                        .call(&input, &mut out)
+                        .map(|call| call.tasks(tasks))
                         .map(|all| all.for_each(|task| task.run(&mut workspace))),
                 };
                 (out, result)

@@ -6,6 +6,7 @@ use eightbit::{
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
+use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
@@ -69,7 +70,7 @@ fn convolve(backend: Backend, shape: Conv2dShape) -> Result<bool, Error> {
         return Ok(false);
     }
     let (input, mut out) = (bytes(input), vec![0; outputs]);
-    conv.run(&input, &mut out, &mut Workspace::with_capacity(conv.workspace_bytes()))?;
+    conv.call(&input, &mut out)?.run(&mut Workspace::with_capacity(conv.workspace_bytes()));
     assert!(out == reference::conv2d(&shape, &input, 3, &weights, &0.into(), None), "{backend} {shape:?}");
     Ok(true)
 }
@@ -93,7 +94,10 @@ fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 100 && planned > 100 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+        assert!(
+            !is_thorough() || (ran > 100 && planned > 100 && refused > 1000),
+            "{backend}: {ran} {planned} {refused}"
+        );
     }
 }
 
@@ -177,7 +181,7 @@ fn weights_of_another_kernel_are_refused_or_run() {
                 [1, 2, 3].map(|groups| Conv2dShape {
                     pad: Padding { top: height / 2, left: width / 2, bottom: height / 2, right: width / 2 },
                     groups,
-                    ..Conv2dShape::new([40, 7], groups * channels, groups * 4, [height, width])
+                    ..Conv2dShape::new([6, 7], groups * channels, groups * 4, [height, width])
                 })
             })
             .collect();
@@ -193,7 +197,7 @@ fn weights_of_another_kernel_are_refused_or_run() {
                 };
                 let input = bytes(shape.input[0] * shape.input[1] * shape.in_channels);
                 let mut out = vec![0; shape.output().iter().product::<usize>() * shape.out_channels];
-                conv.run(&input, &mut out, &mut Workspace::new()).unwrap();
+                conv.call(&input, &mut out).unwrap().run(&mut Workspace::new());
                 let expected = reference::conv2d(shape, &input, 0, &weights, &0.into(), None);
                 assert!(out == expected, "{backend} {packed_for:?} {shape:?}");
             }
@@ -230,7 +234,7 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
     }
     let (input, mut out) = (bytes(input), vec![0u8; outputs]);
     let mut workspace = Workspace::with_capacity(greatest.workspace_bytes().max(average.workspace_bytes()));
-    greatest.run(&input, &mut out, &mut workspace)?;
+    greatest.call(&input, &mut out)?.run(&mut workspace);
     // The reference walks over all taps, the pools over those on the image.
     let expected = if product(&[outputs, shape.kernel[0], shape.kernel[1]]) <= MOST {
         reference::max_pool2d(&shape, &input)
@@ -238,7 +242,7 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
         out.iter().map(|&x| x.into()).collect()
     };
     assert!(out.iter().map(|&x| i32::from(x)).eq(expected), "{backend} {shape:?}");
-    average.run(&input, &mut out, &mut workspace)?;
+    average.call(&input, &mut out)?.run(&mut workspace);
     Ok(true)
 }
 
@@ -264,6 +268,9 @@ fn every_pair_of_sizes_of_a_pool_is_refused_or_runs() {
                 }
             });
         }
-        assert!(ran > 100 && planned > 50 && refused > 1000, "{backend}: {ran} {planned} {refused}");
+        assert!(
+            !is_thorough() || (ran > 100 && planned > 50 && refused > 1000),
+            "{backend}: {ran} {planned} {refused}"
+        );
     }
 }

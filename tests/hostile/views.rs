@@ -5,6 +5,7 @@ use eightbit::{
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
+use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
@@ -25,7 +26,7 @@ fn multiply(backend: Backend, lhs: MatRef<'_, u8>) -> bool {
     let weights = MatRef::new(&weights, depth, 5).unwrap();
     let mut out = vec![0; rows * 5];
     let view = MatMut::new(&mut out, rows, 5).unwrap();
-    plan(backend, &weights).unwrap().run(lhs, view, &mut Workspace::new()).unwrap();
+    plan(backend, &weights).unwrap().call(lhs, view).unwrap().run(&mut Workspace::new());
     assert!(out == reference::gemm(&lhs, 1, &weights, &3.into(), None), "{backend} {lhs:?}");
     true
 }
@@ -49,7 +50,7 @@ fn every_pair_of_sizes_of_a_matrix_is_refused_or_multiplies() {
                 });
             }
         }
-        assert!(ran > 100, "{backend}: {ran}");
+        assert!(!is_thorough() || ran > 100, "{backend}: {ran}");
     }
 }
 
@@ -69,7 +70,7 @@ fn every_pair_of_sizes_of_weights_is_refused_or_packed() {
                 match plan(backend, &weights) {
                     Ok(gemm) => {
                         assert!(gemm.workspace_bytes() < 1 << 28, "{weights:?}");
-                        assert!(!gemm.explain(2).is_empty());
+                        assert!(!gemm.explain(2).is_empty() && !gemm.explain(usize::MAX).is_empty());
                     }
                     Err(error) => assert!(matches!(error, Error::Shape { .. }), "{error}"),
                 }
@@ -97,14 +98,14 @@ fn every_pair_of_sizes_of_an_output_is_refused_or_written() {
                     let gemm = plan(backend, &MatRef::new(&weights, 1, columns).unwrap()).unwrap();
                     // Rows of the same element, however many.
                     let lhs = MatRef::with_strides(&[5u8], rows, 1, 0, 1).unwrap();
-                    gemm.run(lhs, view, &mut Workspace::new()).unwrap();
+                    gemm.call(lhs, view).unwrap().run(&mut Workspace::new());
                     let written = out.iter().filter(|&&x| x != 9).count();
                     assert_eq!(written, rows.saturating_mul(columns).min(len));
                     ran += 1;
                 });
             }
         }
-        assert!(ran > 20, "{backend}: {ran}");
+        assert!(!is_thorough() || ran > 20, "{backend}: {ran}");
     }
 }
 
@@ -118,10 +119,10 @@ fn one_row_may_be_any_distance_from_the_next() {
             let lhs = MatRef::with_strides(&[1u8, 2, 3, 4], 1, 4, stride, 1).unwrap();
             let mut out = [0; 4];
             let view = MatMut::with_row_stride(&mut out, 1, 4, stride).unwrap();
-            gemm.run(lhs, view, &mut Workspace::new()).unwrap();
+            gemm.call(lhs, view).unwrap().run(&mut Workspace::new());
             let mut in_tasks = [0; 4];
             let view = MatMut::with_row_stride(&mut in_tasks, 1, 4, stride).unwrap();
-            gemm.tasks(lhs, view, 3).unwrap().for_each(|task| task.run(&mut Workspace::new()));
+            gemm.call(lhs, view).unwrap().tasks(3).for_each(|task| task.run(&mut Workspace::new()));
             let expected = reference::gemm(&lhs, 1, &weights, &3.into(), None);
             assert_eq!((&out[..], &in_tasks[..]), (&expected[..], &expected[..]), "{backend}");
         }
@@ -134,11 +135,13 @@ fn rows_without_elements_may_be_any_distance_apart() {
         let gemm = plan(backend, &MatRef::new(&[] as &[i8], 0, 4).unwrap()).unwrap();
         let lhs = MatRef::with_strides(&[] as &[u8], 2, 0, usize::MAX, 1).unwrap();
         let mut out = [9; 8];
-        gemm.run(lhs, MatMut::new(&mut out, 2, 4).unwrap(), &mut Workspace::new()).unwrap();
+        gemm.call(lhs, MatMut::new(&mut out, 2, 4).unwrap()).unwrap().run(&mut Workspace::new());
         assert_eq!(out, [0; 8], "{backend}");
         let gemm = plan(backend, &MatRef::new(&[] as &[i8], 4, 0).unwrap()).unwrap();
+        let bottomless = MatRef::new(&[] as &[i8], usize::MAX, 0).unwrap();
+        assert!(matches!(plan(backend, &bottomless), Err(Error::Shape { .. })));
         let lhs = MatRef::new(&[1u8; 8], 2, 4).unwrap();
         let view = MatMut::with_row_stride(&mut [] as &mut [i32], 2, 0, usize::MAX).unwrap();
-        gemm.run(lhs, view, &mut Workspace::new()).unwrap();
+        gemm.call(lhs, view).unwrap().run(&mut Workspace::new());
     }
 }

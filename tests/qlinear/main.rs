@@ -83,17 +83,17 @@ fn multiply_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<
     match gemm.output() {
         ElementType::I32 => {
             let mut out = vec![0i32; m * n];
-            gemm.run(lhs, MatMut::new(&mut out, m, n).expect("out"), &mut workspace).expect("run");
+            gemm.call(lhs, MatMut::new(&mut out, m, n).expect("out")).expect("run").run(&mut workspace);
             out
         }
         ElementType::U8 => {
             let mut out = vec![0u8; m * n];
-            gemm.run(lhs, MatMut::new(&mut out, m, n).expect("out"), &mut workspace).expect("run");
+            gemm.call(lhs, MatMut::new(&mut out, m, n).expect("out")).expect("run").run(&mut workspace);
             out.into_iter().map(i32::from).collect()
         }
         _ => {
             let mut out = vec![0i8; m * n];
-            gemm.run(lhs, MatMut::new(&mut out, m, n).expect("out"), &mut workspace).expect("run");
+            gemm.call(lhs, MatMut::new(&mut out, m, n).expect("out")).expect("run").run(&mut workspace);
             out.into_iter().map(i32::from).collect()
         }
     }
@@ -139,11 +139,11 @@ fn convolve_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<
     let len = shape.batch * height * width * shape.out_channels;
     let out: Vec<i32> = if conv.output() == ElementType::U8 {
         let mut out = vec![0u8; len];
-        conv.run(&input, &mut out, &mut Workspace::new()).expect("run");
+        conv.call(&input, &mut out).expect("run").run(&mut Workspace::new());
         out.into_iter().map(i32::from).collect()
     } else {
         let mut out = vec![0i8; len];
-        conv.run(&input, &mut out, &mut Workspace::new()).expect("run");
+        conv.call(&input, &mut out).expect("run").run(&mut Workspace::new());
         out.into_iter().map(i32::from).collect()
     };
     // Back to NCHW: the same exchange with channels and pixels in each other's place.

@@ -75,9 +75,9 @@ fn convolve<A: Element, T: OutputElement>(
     workspaces: &mut [Workspace],
 ) -> Result<(), Error> {
     match workspaces {
-        [workspace] => plan.run(input, out, workspace),
+        [workspace] => plan.call(input, out).map(|call| call.run(workspace)),
         #[cfg(feature = "rayon")]
-        _ => plan.run_rayon(input, out, workspaces),
+        _ => plan.call(input, out).and_then(|call| call.run_rayon(workspaces)),
         #[cfg(not(feature = "rayon"))]
         _ => unreachable!("without the feature rayon there is one thread"),
     }

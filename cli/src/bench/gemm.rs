@@ -73,9 +73,9 @@ fn multiply<A: Element, T: OutputElement>(
 ) -> Result<(), Error> {
     let (lhs, out) = (MatRef::new(lhs, m, k)?, MatMut::new(out, m, n)?);
     match workspaces {
-        [workspace] => gemm.run(lhs, out, workspace),
+        [workspace] => gemm.call(lhs, out).map(|call| call.run(workspace)),
         #[cfg(feature = "rayon")]
-        _ => gemm.run_rayon(lhs, out, workspaces),
+        _ => gemm.call(lhs, out).and_then(|call| call.run_rayon(workspaces)),
         #[cfg(not(feature = "rayon"))]
         _ => unreachable!("without the feature rayon there is one thread"),
     }

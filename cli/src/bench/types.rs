@@ -166,6 +166,7 @@ mod tests {
             let zeros = match types.weight_zeros(100) {
                 Per::Tensor(zero) => vec![zero],
                 Per::Channel(zeros) => zeros,
+                other => panic!("{name}: {other:?}"),
             };
             assert!(
                 zeros.iter().all(|zero| (low..=high).contains(zero) && *zero != 0 || *zero == low),

@@ -1,6 +1,6 @@
 //! A step's output in parts, on the threads of the rayon pool that the run is in: the only one there is.
 
-use eightbit::Workspace;
+use eightbit::{Call, Fill, OutputElement, Workspace};
 
 /// Scratch memory for each of the threads that a step of the crate `eightbit` is split for.
 #[derive(Debug)]
@@ -12,28 +12,26 @@ impl Threads {
         Self((0..count).map(|_| Workspace::with_capacity(bytes)).collect())
     }
 
-    /// The memory. See [`on_threads`].
-    pub(crate) fn workspaces(&mut self) -> &mut [Workspace] {
-        &mut self.0
-    }
-}
-
-/// Calls a plan with the memory of the only thread, or its call for the rayon pool with that of all.
-macro_rules! on_threads {
-    ($threads:expr, $one:ident => $alone:expr, $all:ident => $together:expr) => {
-        match $threads.workspaces() {
-            [$one] => $alone,
+    /// Computes a call of the crate `eightbit`: on this thread if it is the only one, else on the rayon pool.
+    pub(crate) fn run<T: OutputElement, F: Fill<T>>(
+        &mut self,
+        call: Call<'_, T, F>,
+    ) -> Result<(), eightbit::Error> {
+        match &mut self.0[..] {
+            [workspace] => {
+                call.run(workspace);
+                Ok(())
+            }
             #[cfg(feature = "rayon")]
-            $all => $together,
+            workspaces => call.run_rayon(workspaces),
             #[cfg(not(feature = "rayon"))]
             _ => {
-                let $one = &mut eightbit::Workspace::new();
-                $alone
+                call.run(&mut Workspace::new());
+                Ok(())
             }
         }
-    };
+    }
 }
-pub(crate) use on_threads;
 
 /// Splits `out`, rows of `row` elements, into a part for each of `states`, and calls `work` with every part's first row,
 /// the part, and its state, at the same time if there are threads.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::evaluate;
 use crate::limits::bytes_of;
 use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
-use crate::{Error, Graph, Limits, Tensor, quoted};
+use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 
 /// The outputs of `graph`, in its order, for the inputs given by name: every node by [`evaluate`], nothing fused,
 /// nothing reordered. Slow; the [`Executor`](crate::Executor) is tested against it.
@@ -16,7 +16,6 @@ use crate::{Error, Graph, Limits, Tensor, quoted};
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
     super::check(graph)?;
     let order = graph.topological_order()?;
-    let limits = Limits::default();
     for (name, _) in inputs {
         if graph.input_info(name).is_none() {
             return Err(Error::value(*name, "is not an input of the graph"));
@@ -35,9 +34,11 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         values.insert(&input.name, (*tensor).clone());
     }
     let types = types(graph, &values)?;
-    let last_reads = last_reads(graph, &order);
-    let bytes = |tensor: &Tensor| bytes_of(&TensorType::of(tensor));
-    let mut live: u64 = graph.constants.values().chain(values.values()).map(bytes).sum();
+    let mut live = Live::new(graph, &order, &values);
+    if !types.is_empty() {
+        // Before anything is computed.
+        live.clone().rehearse(graph, &order, &types)?;
+    }
     for (time, index) in order.into_iter().enumerate() {
         let node = &graph.nodes[index];
         if node.outputs.iter().all(String::is_empty) {
@@ -46,32 +47,17 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         let read: Vec<Option<&Tensor>> = (0..node.inputs.len())
             .map(|index| node.input(index).and_then(|name| values.get(name).or(graph.constants.get(name))))
             .collect();
-        let known: Option<Vec<&TensorType>> = node.outputs.iter().map(|name| types.get(name)).collect();
-        let made = known.as_ref().map_or(0, |known| known.iter().map(|of| bytes_of(of)).sum::<u64>());
-        limits.check_bytes(live.saturating_add(made), || {
-            format!("the model up to node {}", quoted(&node.name))
-        })?;
-        let results = match known.filter(|_| made == 0) {
-            // There is nothing to compute, however large the other dimensions are.
-            Some(known) => known
-                .into_iter()
-                .map(|of| Tensor::zeros(of.shape.as_slice(), of.data_type))
-                .collect::<Result<_, _>>()?,
+        let results = match without_elements(node, &types) {
+            Some(results) => results?,
             None => evaluate(node, &read)?,
         };
         for (index, tensor) in results.into_iter().enumerate() {
             if let Some(name) = node.output(index) {
-                live += bytes(&tensor);
+                live.add(name, bytes_of(&TensorType::of(&tensor)), node)?;
                 values.insert(name, tensor);
             }
         }
-        for name in node.inputs.iter().chain(&node.outputs) {
-            if last_reads.get(name.as_str()).is_none_or(|&last| last <= time)
-                && let Some(tensor) = values.remove(name.as_str())
-            {
-                live -= bytes(&tensor);
-            }
-        }
+        live.drop_after(node, time, |name| drop(values.remove(name)));
     }
     let output = |name: &str| values.get(name).or(graph.constants.get(name)).cloned();
     graph
@@ -93,12 +79,76 @@ fn types(graph: &Graph, inputs: &HashMap<&str, Tensor>) -> Result<BTreeMap<Strin
     }
 }
 
-/// When each value is read for the last time, counted in nodes of `order`; the graph's outputs at the end.
-fn last_reads<'g>(graph: &'g Graph, order: &[usize]) -> HashMap<&'g str, usize> {
-    let mut last = HashMap::new();
-    for (time, &index) in order.iter().enumerate() {
-        last.extend(graph.nodes[index].inputs.iter().map(|name| (name.as_str(), time)));
+/// The outputs of a node if none of them has an element: there is nothing to compute, however large the other dimensions
+/// are.
+fn without_elements(node: &Node, types: &BTreeMap<String, TensorType>) -> Option<Result<Vec<Tensor>, Error>> {
+    let empty = |name: &String| types.get(name).filter(|of| bytes_of(of) == 0);
+    let types: Vec<&TensorType> = node.outputs.iter().map(empty).collect::<Option<_>>()?;
+    Some(types.into_iter().map(|of| Tensor::zeros(of.shape.as_slice(), of.data_type)).collect())
+}
+
+/// What the values that are still to be read take, and the graph's constants.
+#[derive(Clone)]
+struct Live<'g> {
+    limits: Limits,
+    bytes: u64,
+    values: HashMap<&'g str, u64>,
+    /// When each value is read for the last time, counted in nodes; the graph's outputs at the end.
+    last_reads: HashMap<&'g str, usize>,
+}
+
+impl<'g> Live<'g> {
+    fn new(graph: &'g Graph, order: &[usize], inputs: &HashMap<&'g str, Tensor>) -> Self {
+        let mut last_reads = HashMap::new();
+        for (time, &index) in order.iter().enumerate() {
+            last_reads.extend(graph.nodes[index].inputs.iter().map(|name| (name.as_str(), time)));
+        }
+        last_reads.extend(graph.outputs.iter().map(|output| (output.name.as_str(), usize::MAX)));
+        let bytes = |tensor: &Tensor| bytes_of(&TensorType::of(tensor));
+        let values: HashMap<&str, u64> = inputs.iter().map(|(name, tensor)| (*name, bytes(tensor))).collect();
+        let constants: u64 = graph.constants.values().map(bytes).sum();
+        Self {
+            limits: Limits::default(),
+            bytes: constants + values.values().sum::<u64>(),
+            values,
+            last_reads,
+        }
     }
-    last.extend(graph.outputs.iter().map(|output| (output.name.as_str(), usize::MAX)));
-    last
+
+    /// Finds out whether values of these types fit.
+    fn rehearse(
+        mut self,
+        graph: &'g Graph,
+        order: &[usize],
+        types: &BTreeMap<String, TensorType>,
+    ) -> Result<(), Error> {
+        for (time, &index) in order.iter().enumerate() {
+            let node = &graph.nodes[index];
+            for name in &node.outputs {
+                if let Some(of) = types.get(name) {
+                    self.add(name, bytes_of(of), node)?;
+                }
+            }
+            self.drop_after(node, time, |_| ());
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &'g str, bytes: u64, node: &Node) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.values.insert(name, bytes);
+        self.limits.check_bytes(self.bytes, || format!("the model up to node {}", quoted(&node.name)))
+    }
+
+    /// Calls `forget` with the values of the node number `time` that nobody reads any more.
+    fn drop_after(&mut self, node: &'g Node, time: usize, mut forget: impl FnMut(&'g str)) {
+        for name in node.inputs.iter().chain(&node.outputs).map(String::as_str) {
+            if self.last_reads.get(name).is_none_or(|&last| last <= time)
+                && let Some(bytes) = self.values.remove(name)
+            {
+                self.bytes -= bytes;
+                forget(name);
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use eightbit::elementwise::Requantize;
 
 use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, on_threads};
+use crate::exec::parallel::Threads;
 use crate::exec::step::{Io, Kernel};
 use crate::exec::value::{Gaps, Layout, Places};
 use crate::ops::shared::indexing;
@@ -108,11 +108,7 @@ impl Kernel for Copy {
         {
             let from = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.columns)?;
-            let result = on_threads!(
-                step.threads,
-                _workspace => step.plan.run_rows(from, out),
-                workspaces => step.plan.run_rows_rayon(from, out, workspaces)
-            );
+            let result = step.plan.call_rows(from, out).and_then(|call| step.threads.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))

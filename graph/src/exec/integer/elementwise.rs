@@ -5,21 +5,10 @@ use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
 
 use super::{by_bytes, clamp, element_type, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, on_threads};
+use crate::exec::parallel::Threads;
 use crate::exec::step::{Io, Kernel};
 use crate::exec::value::Layout;
 use crate::{DataType, Error, Node, TensorData};
-
-/// Calls a plan that needs no scratch memory, on as many threads as there are.
-macro_rules! run_plan {
-    ($plan:expr, $threads:expr, $($argument:expr),+) => {
-        on_threads!(
-            $threads,
-            _workspace => $plan.run($($argument),+),
-            workspaces => $plan.run_rayon($($argument),+, workspaces)
-        )
-    };
-}
 
 /// Two tensors of one type of bytes, of one shape and layout.
 #[derive(Debug)]
@@ -41,8 +30,8 @@ impl Kernel for Binary {
             let (a, b) = (io.input::<I>(0)?, io.input::<I>(1)?);
             let out = io.output::<O>(0)?;
             let result = match &step.0 {
-                Operation::Add(plan) => run_plan!(plan, step.1, a, b, out),
-                Operation::Mul(plan) => run_plan!(plan, step.1, a, b, out),
+                Operation::Add(plan) => plan.call(a, b, out).and_then(|call| step.1.run(call)),
+                Operation::Mul(plan) => plan.call(a, b, out).and_then(|call| step.1.run(call)),
             };
             result.map_err(|error| io.error(error.to_string()))
         }
@@ -111,7 +100,7 @@ impl Kernel for Quantization {
         {
             let x = io.input::<f32>(0)?;
             let out = io.output::<O>(0)?;
-            let result = run_plan!(step.0, step.1, x, out);
+            let result = step.0.call(x, out).and_then(|call| step.1.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.output_type(0) {
@@ -145,7 +134,7 @@ impl Kernel for Dequantization {
         {
             let x = io.input::<I>(0)?;
             let out = io.output::<f32>(0)?;
-            let result = run_plan!(step.0, step.1, x, out);
+            let result = step.0.call(x, out).and_then(|call| step.1.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.input_type(0)? {
@@ -178,7 +167,7 @@ impl Kernel for Table {
         {
             let x = io.input::<I>(0)?;
             let out = io.output::<O>(0)?;
-            let result = run_plan!(step.0, step.1, x, out);
+            let result = step.0.call(x, out).and_then(|call| step.1.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))

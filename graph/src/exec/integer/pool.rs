@@ -5,7 +5,7 @@ use eightbit::{Element, Padding};
 
 use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, on_threads};
+use crate::exec::parallel::Threads;
 use crate::exec::step::{Io, Kernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
@@ -53,12 +53,7 @@ impl Kernel for Maximum {
         {
             let x = io.input::<T>(0)?;
             let out = io.output_matrix::<T>(0, step.0.shape().channels)?;
-            let all = 0..out.rows();
-            let result = on_threads!(
-                step.1,
-                workspace => step.0.run_part(x, out, all, workspace),
-                workspaces => step.0.run_part_rayon(x, out, all, workspaces)
-            );
+            let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         match io.output_type(0) {
@@ -95,12 +90,7 @@ impl Kernel for Average {
         {
             let x = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.0.shape().channels)?;
-            let all = 0..out.rows();
-            let result = on_threads!(
-                step.1,
-                workspace => step.0.run_part(x, out, all, workspace),
-                workspaces => step.0.run_part_rayon(x, out, all, workspaces)
-            );
+            let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         by_bytes!(io, run(self, io))

@@ -7,7 +7,7 @@ use eightbit::{
 
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, on_threads};
+use crate::exec::parallel::Threads;
 use crate::exec::step::{Io, Kernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
@@ -43,12 +43,7 @@ impl Kernel for Convolution {
         {
             let x = io.input::<I>(0)?;
             let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
-            let all = 0..out.rows();
-            let result = on_threads!(
-                step.threads,
-                workspace => step.plan.run_part(x, out, all, workspace),
-                workspaces => step.plan.run_part_rayon(x, out, all, workspaces)
-            );
+            let result = step.plan.call_rows(x, out).and_then(|call| step.threads.run(call));
             result.map_err(|error| io.error(error.to_string()))
         }
         by_types!(io, run(self, io))
@@ -213,11 +208,7 @@ impl Kernel for Product {
             let out = io.output::<O>(0)?;
             let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
                 let out = MatMut::new(out, step.rows, step.columns)?;
-                on_threads!(
-                    step.threads,
-                    workspace => step.plan.run(x, out, workspace),
-                    workspaces => step.plan.run_rayon(x, out, workspaces)
-                )
+                step.plan.call(x, out).and_then(|call| step.threads.run(call))
             });
             result.map_err(|error| io.error(error.to_string()))
         }

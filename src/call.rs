@@ -1,0 +1,169 @@
+//! A call of a plan: run at once, split into tasks for any threads, or on the rayon pool.
+
+use core::ops::Range;
+
+use alloc::format;
+use eightbit_kernels::gemm::OutputBlock;
+
+use crate::fill::Fill;
+use crate::{Error, OutputElement, Workspace};
+
+/// A plan with operands and an output that fit it: everything is checked, and nothing has been written yet. Every plan makes
+/// calls: products, convolutions, pools and element-by-element operators.
+///
+/// `F` is what computes the output, a type without a name.
+///
+/// ```
+/// # use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
+/// # let weights = [1i8; 64 * 32];
+/// # let packed = PackedWeights::pack(Backend::best()?, &MatRef::new(&weights, 64, 32)?, 0)?;
+/// # let gemm = Gemm::new(packed, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+/// let (lhs, mut out) = ([1u8; 100 * 64], [0i32; 100 * 32]);
+/// let call = gemm.call(MatRef::new(&lhs, 100, 64)?, MatMut::new(&mut out, 100, 32)?)?;
+/// call.run(&mut Workspace::new());
+/// assert_eq!(out, [64; 100 * 32]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a call computes nothing until it is run"]
+pub struct Call<'a, T, F> {
+    fill: F,
+    out: OutputBlock<'a, T>,
+}
+
+impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
+    pub(crate) fn new(fill: F, out: OutputBlock<'a, T>) -> Call<'a, T, F> {
+        Call { fill, out }
+    }
+
+    /// Computes the output on this thread. Given a workspace as large as the plan says, it allocates nothing; plans that say
+    /// nothing of a workspace need none.
+    #[inline]
+    pub fn run(self, workspace: &mut Workspace) {
+        self.fill.fill(self.out, workspace);
+    }
+
+    /// The call for some rows of its output alone: the rest is not written. A row is one of a matrix, or a pixel, counted through
+    /// the batch; a tensor of an element-by-element operator is one row. Of a convolution's input only what these pixels see is
+    /// read, so it can follow what makes its input, block by block.
+    ///
+    /// ```
+    /// # use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, MatMut, Stage, Workspace};
+    /// let shape = Conv2dShape::new([2, 2], 1, 1, [1, 1]);
+    /// let weights = Conv2d::pack(Backend::best()?, &shape, &[3i8], 0)?;
+    /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+    /// // The second of two channels, of the last two pixels.
+    /// let mut out = [0i32; 8];
+    /// let channel = MatMut::with_row_stride(&mut out[1..], 4, 1, 2)?;
+    /// conv.call_rows(&[1u8, 2, 3, 4], channel)?.part(2..4)?.run(&mut Workspace::new());
+    /// assert_eq!(out, [0, 0, 0, 0, 0, 9, 0, 12]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are no such rows.
+    pub fn part(self, rows: Range<usize>) -> Result<Call<'a, T, F>, Error> {
+        if rows.start > rows.end || rows.end > self.out.rows() {
+            let why = format!("of {} rows there is no part {}..{}", self.out.rows(), rows.start, rows.end);
+            return Err(Error::Shape { what: "output", why });
+        }
+        let (upper, _) = self.out.split_rows(rows.end);
+        Ok(Call { fill: self.fill, out: upper.split_rows(rows.start).1 })
+    }
+
+    /// The call as at most `count` calls, of about equal work, that any threads can run in any order; each takes a workspace of
+    /// its own. The result does not depend on the split. Allocates nothing.
+    ///
+    /// ```
+    /// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Add};
+    /// let halves = QuantizedType::u8(0.5, 0)?;
+    /// let add = Add::new(Backend::best()?, halves, halves, QuantizedType::u8(1.0, 0)?)?;
+    /// let (a, b, mut out) = (vec![4u8; 100_000], vec![8u8; 100_000], vec![0u8; 100_000]);
+    /// let call = add.call(&a, &b, &mut out)?;
+    /// std::thread::scope(|scope| {
+    ///     for task in call.tasks(4) {
+    ///         scope.spawn(move || task.run(&mut Workspace::new()));
+    ///     }
+    /// });
+    /// assert_eq!(out, [6; 100_000]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    pub fn tasks(self, count: usize) -> Tasks<'a, T, F> {
+        Tasks { rest: Some(self), left: count.max(1) }
+    }
+
+    /// Computes the output on the current rayon pool, split into a part for each workspace. Allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no workspace. Nothing is written then.
+    #[cfg(feature = "rayon")]
+    pub fn run_rayon(self, workspaces: &mut [Workspace]) -> Result<(), Error> {
+        if workspaces.is_empty() {
+            let why = "at least one workspace is needed, one for each part that may run at a time".into();
+            return Err(Error::Shape { what: "parallel call", why });
+        }
+        self.join(workspaces);
+        Ok(())
+    }
+
+    #[cfg(feature = "rayon")]
+    fn join(self, workspaces: &mut [Workspace]) {
+        let parts = workspaces.len();
+        match self.split(parts / 2, parts) {
+            (whole, None) => {
+                if let Some(workspace) = workspaces.first_mut() {
+                    whole.run(workspace);
+                }
+            }
+            (first, Some(rest)) => {
+                let (one, other) = workspaces.split_at_mut(parts / 2);
+                rayon::join(|| first.join(one), || rest.join(other));
+            }
+        }
+    }
+
+    /// Splits off `share / parts` of the call, if that leaves something on both sides.
+    fn split(self, share: usize, parts: usize) -> (Call<'a, T, F>, Option<Call<'a, T, F>>) {
+        // Rows are split while every part gets enough of them: of a product each then reads all weights, which a shared cache
+        // holds. Few rows are split by columns, where each part reads weights of its own.
+        let Call { fill, out } = self;
+        let grain = fill.grain();
+        let few = out.rows().div_ceil(grain.rows) < parts && out.rows() <= out.columns();
+        let (by_rows, size, step) = match grain.columns {
+            Some(columns) if few => (false, out.columns(), columns),
+            _ => (true, out.rows(), grain.rows),
+        };
+        let steps = size.div_ceil(step);
+        // In 128 bits, so that no size overflows.
+        let part = (steps as u128 * share as u128).div_ceil(parts.max(1) as u128) as usize;
+        if parts <= 1 || part == 0 || part * step >= size {
+            return (Call { fill, out }, None);
+        }
+        let (first, rest) =
+            if by_rows { out.split_rows(part * step) } else { out.split_columns(part * step) };
+        (Call { fill, out: first }, Some(Call { fill, out: rest }))
+    }
+}
+
+/// A call in parts: an iterator of calls. See [`Call::tasks`].
+#[derive(Debug)]
+#[must_use = "tasks compute nothing until they are run"]
+pub struct Tasks<'a, T, F> {
+    rest: Option<Call<'a, T, F>>,
+    left: usize,
+}
+
+impl<'a, T: OutputElement, F: Fill<T>> Iterator for Tasks<'a, T, F> {
+    type Item = Call<'a, T, F>;
+
+    fn next(&mut self) -> Option<Call<'a, T, F>> {
+        let (first, rest) = self.rest.take()?.split(1, self.left);
+        if rest.is_some() {
+            self.left -= 1;
+        }
+        self.rest = rest;
+        Some(first)
+    }
+}
