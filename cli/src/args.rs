@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),
+    Operators(OperatorsArgs),
 }
 
 /// Say what a photo shows: by the float network and by the eight-bit one, side by side.
@@ -114,6 +115,18 @@ pub(crate) struct QuantizeArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// List the operators that networks may use, and what becomes of each in eight bits.
+#[derive(Args)]
+pub(crate) struct OperatorsArgs {
+    /// Print JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub(crate) json: bool,
+
+    /// Print the page docs/operators.md.
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// Count how often the float network and the eight-bit one are right, and how often they agree.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use eightbit_graph::ops::Operator;
 use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
 
@@ -115,16 +116,7 @@ impl Network {
 
 /// Whether a node of the graph computes in eight bits.
 pub(crate) fn is_eight_bit(graph: &Graph) -> bool {
-    const OPERATORS: [&str; 7] = [
-        "QuantizeLinear",
-        "DequantizeLinear",
-        "QLinearConv",
-        "QLinearMatMul",
-        "ConvInteger",
-        "MatMulInteger",
-        "DynamicQuantizeLinear",
-    ];
-    graph.nodes.iter().any(|node| OPERATORS.iter().any(|op| node.is(op)))
+    graph.nodes.iter().filter_map(Node::operator).any(Operator::is_eight_bit)
 }
 
 /// The reason if a constant holds a value that is not a number: whatever is computed with it is not one either.
@@ -135,7 +127,7 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
             let reads = |node: &&Node| node.inputs.contains(name);
             let reader = graph.nodes.iter().find(reads);
             let reader = reader.map_or_else(String::new, |node| {
-                format!(", which node {} ({}) reads", quoted(&node.name), escaped(&node.op))
+                format!(", which node {} ({}) reads", quoted(&node.name), escaped(node.op.as_str()))
             });
             let name = quoted(name);
             return Err(format!("constant {name}{reader}: element {index} is not a number (NaN)"));

@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use eightbit_graph::{Node, Tensor};
+use eightbit_graph::{Node, Op, Tensor};
 use support::{command, eightbit, folder, photos, run, small_network, write};
 
 /// Labels the built-in photo with the network in `model`.
@@ -87,8 +87,7 @@ fn files_that_are_no_models() {
 fn an_unsupported_operator_is_named_with_its_domain() {
     let folder = folder("operator");
     let mut graph = small_network();
-    graph.nodes[1] =
-        Node { domain: "com.example".to_owned(), ..Node::new("odd_one", "Frobnicate", &["c"], &["r"]) };
+    graph.nodes[1] = Node::of(Op::new("com.example", "Frobnicate"), "odd_one", &["c"], &["r"]);
     let model = write(&folder, &graph);
     label(&model).fails(1, &["odd_one", "Frobnicate", "com.example"]);
     quantize(&model, &photos()).fails(1, &["odd_one", "Frobnicate", "com.example"]);

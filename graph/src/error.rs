@@ -92,6 +92,9 @@ pub enum Error {
         /// Which part of it is not supported.
         reason: String,
     },
+    /// Operators of the model are not implemented: all of them, each with its nodes.
+    #[error("unsupported operators: {}", listed(.0))]
+    MissingOperators(Vec<MissingOperator>),
     /// An attribute is missing, of another type than the operator defines, or out of range.
     #[error(
         "node {} ({}): attribute {}: {}",
@@ -200,15 +203,15 @@ pub enum Error {
 impl Error {
     /// An [`Error::InvalidNode`] about `node`.
     pub fn node(node: &Node, reason: impl Into<String>) -> Self {
-        Self::InvalidNode { node: node.name.clone(), op: node.op.clone(), reason: reason.into() }
+        Self::InvalidNode { node: node.name.clone(), op: node.op.to_string(), reason: reason.into() }
     }
 
     /// An [`Error::UnsupportedOp`] about `node`.
     pub fn unsupported(node: &Node, reason: impl Into<String>) -> Self {
         Self::UnsupportedOp {
             node: node.name.clone(),
-            op: node.op.clone(),
-            domain: node.domain.clone(),
+            op: node.op.to_string(),
+            domain: node.op.domain().to_owned(),
             reason: reason.into(),
         }
     }
@@ -217,7 +220,7 @@ impl Error {
     pub fn attribute(node: &Node, attribute: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::InvalidAttribute {
             node: node.name.clone(),
-            op: node.op.clone(),
+            op: node.op.to_string(),
             attribute: attribute.into(),
             reason: reason.into(),
         }
@@ -277,6 +280,34 @@ impl Error {
     }
 }
 
+/// An operator that a model uses and this crate does not implement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingOperator {
+    /// The operator.
+    pub op: String,
+    /// The operator's domain; empty for ONNX's own.
+    pub domain: String,
+    /// The names of its nodes, in the model's order.
+    pub nodes: Vec<String>,
+}
+
+/// Names of nodes of one operator that a message lists; of the others it gives the number.
+const LISTED: usize = 4;
+
+fn listed(missing: &[MissingOperator]) -> String {
+    let one = |missing: &MissingOperator| {
+        let names: Vec<String> =
+            missing.nodes.iter().take(LISTED).map(|name| quoted(name).to_string()).collect();
+        let more = match missing.nodes.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let nodes = if missing.nodes.len() == 1 { "node" } else { "nodes" };
+        format!("{} ({nodes} {}{more})", qualified(&missing.domain, &missing.op), names.join(", "))
+    };
+    missing.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
 fn qualified(domain: &str, op: &str) -> String {
     let domain = if domain.is_empty() { "ai.onnx" } else { domain };
     format!("{}.{}", escaped(domain), escaped(op))
@@ -296,7 +327,7 @@ mod tests {
             Error::attribute(&node, "\u{7}", "\u{1b}"),
             Error::value(&node.name, "\u{1b}"),
             Error::model(format!("tensor {}", quoted(&node.name)), "\u{202e}"),
-            Error::Cycle { node: node.name.clone(), op: node.op.clone() },
+            Error::Cycle { node: node.name.clone(), op: node.op.to_string() },
             Error::DuplicateName { kind: "node", name: node.name.clone() },
             Error::read("\u{1b}[2J", std::io::Error::other("no")),
         ] {

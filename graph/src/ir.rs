@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{DataType, Tensor};
+use crate::{DataType, Op, Tensor};
 
 /// A value's name, type and shape. `None` in the shape is an open dimension: it may differ from run to run (a batch, say).
 /// [`Graph::dimension_names`] may name it.
@@ -44,10 +44,8 @@ pub enum Attribute {
 pub struct Node {
     /// The node's name; unique in the graph, made up by the importer where the file has none.
     pub name: String,
-    /// The operator, by ONNX's name: `Conv`, `QuantizeLinear`, …
-    pub op: String,
-    /// The operator's domain; empty for ONNX's own.
-    pub domain: String,
+    /// The operator: its name (`Conv`, `QuantizeLinear`, …), its domain, and what is known of it.
+    pub op: Op,
     /// Names of the values read, in the operator's order.
     pub inputs: Vec<String>,
     /// Names of the values written, in the operator's order.

@@ -1,8 +1,7 @@
 //! How much of a machine a model may take.
 
-use crate::Error;
-use crate::shapes::TensorType;
 use crate::tensor::extent;
+use crate::{Error, TensorType};
 
 /// What a model may take. A small file can describe huge tensors: it ends in [`Error::OverLimit`], before memory is
 /// allocated or time is spent.

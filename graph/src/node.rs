@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Attribute, Error, Node, Tensor};
+use crate::ops::Operator;
+use crate::{Attribute, Error, Node, Op, Tensor};
 
 macro_rules! attribute_from {
     ($($type:ty => $variant:ident),*) => {$(
@@ -68,11 +69,15 @@ impl Node {
     /// # Ok::<(), eightbit_graph::Error>(())
     /// ```
     pub fn new(name: &str, op: &str, inputs: &[&str], outputs: &[&str]) -> Self {
+        Self::of(op, name, inputs, outputs)
+    }
+
+    /// As [`new`](Self::new), of an [`Operator`], an [`Op`] of any domain, or a name in ONNX's own.
+    pub fn of(op: impl Into<Op>, name: &str, inputs: &[&str], outputs: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
             name: name.to_owned(),
-            op: op.to_owned(),
-            domain: String::new(),
+            op: op.into(),
             inputs: owned(inputs),
             outputs: owned(outputs),
             attributes: BTreeMap::new(),
@@ -86,9 +91,14 @@ impl Node {
         self
     }
 
-    /// Whether this is the operator `op` of ONNX's own domain.
-    pub fn is(&self, op: &str) -> bool {
-        self.domain.is_empty() && self.op == op
+    /// What is known of the node's operator; `None` if this crate does not implement it.
+    pub fn operator(&self) -> Option<&'static Operator> {
+        self.op.operator()
+    }
+
+    /// Whether this is a node of `operator`.
+    pub fn is(&self, operator: &'static Operator) -> bool {
+        self.operator().is_some_and(|own| std::ptr::eq(own, operator))
     }
 
     /// The name of input `index`; `None` if it is left out.

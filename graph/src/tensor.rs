@@ -343,6 +343,27 @@ impl Tensor {
     }
 }
 
+/// A value's element type and fixed shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorType {
+    /// The element type.
+    pub data_type: DataType,
+    /// The dimensions, outermost first.
+    pub shape: Vec<usize>,
+}
+
+impl TensorType {
+    /// A type of its parts.
+    pub fn new(data_type: DataType, shape: impl Into<Vec<usize>>) -> Self {
+        Self { data_type, shape: shape.into() }
+    }
+
+    /// The type of `tensor`.
+    pub fn of(tensor: &Tensor) -> Self {
+        Self::new(tensor.data_type(), tensor.shape())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

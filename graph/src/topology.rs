@@ -117,7 +117,7 @@ impl Graph {
             None => Ok(order),
             Some(index) => {
                 let node = &self.nodes[index];
-                Err(Error::Cycle { node: node.name.clone(), op: node.op.clone() })
+                Err(Error::Cycle { node: node.name.clone(), op: node.op.to_string() })
             }
         }
     }

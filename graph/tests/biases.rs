@@ -1,6 +1,6 @@
 //! Biases of products of bytes are broadcast by their shape, in the steps that the operator's text gives them.
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
 
 fn floats(shape: &[usize], values: impl Into<Vec<f32>>) -> Tensor {
     Tensor::new(shape, values.into()).expect("as many as the shape says")
@@ -152,7 +152,7 @@ fn qgemm(c: Tensor, alpha: f32, with_output: bool) -> Graph {
         inputs.extend(["sy", "zy"]);
     }
     let mut node = Node::new("gemm", "QGemm", &inputs, &["y"]).with("alpha", alpha).with("transB", 1i64);
-    node.domain = "com.microsoft".to_owned();
+    node.op = Op::new("com.microsoft", node.op.as_str());
     let output = if with_output { DataType::U8 } else { DataType::F32 };
     let constants = [
         ("sa", Tensor::scalar(0.5f32)),

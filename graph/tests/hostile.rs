@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
 use eightbit_graph::{
-    DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Tensor, ValueInfo, ops,
+    DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
 
 /// Far more than any of this takes, and far less than what it would take without limits.
@@ -250,7 +250,7 @@ fn lists_of_axes_and_joins_of_many_take_linear_time() {
 fn names_in_errors_cannot_steer_a_terminal() {
     let mut graph = file("esc.onnx");
     for node in &mut graph.nodes {
-        node.op = format!("{}\u{202e}{}", node.op, "x".repeat(500));
+        node.op = Op::new("", &format!("{}\u{202e}{}", node.op, "x".repeat(500)));
     }
     let message = Executor::new(&graph, &ExecutorOptions::default()).expect_err("no operator").to_string();
     assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");

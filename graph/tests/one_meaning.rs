@@ -1,6 +1,8 @@
 //! Where the standard leaves room or runtimes differ, the executor and the plain meaning agree, on stated numbers.
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops};
+use eightbit_graph::{
+    DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorData, ValueInfo, ops,
+};
 
 fn value(name: &str, data_type: DataType, shape: &[usize]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type, shape: shape.iter().map(|&dim| Some(dim)).collect() }
@@ -180,7 +182,7 @@ fn sums_and_products_of_bytes_have_one_meaning() {
         let inputs = ["x", "sa", "za", "b", "sb", "zb", "sy", "zy"];
         let mut node =
             Node::new("op", op, &inputs, &["y"]).with("clamp_low", 3i64).with("clamp_high", 250i64);
-        node.domain = "com.microsoft".to_owned();
+        node.op = Op::new("com.microsoft", node.op.as_str());
         let x = Tensor::new([1, 1, 256, 1], bytes.clone()).expect("bytes");
         let mut constants = vec![
             ("sa", Tensor::scalar(a)),

@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::LazyLock;
 
-use eightbit_graph::{DataType, Error, Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType, Error, Graph, Node, Op, Tensor, ValueInfo};
 use proptest::prelude::*;
 
 const MODELS: [&str; 2] = ["models/efficientnet_lite0.onnx", "tests/vectors/networks/mnist_cnn.onnx"];
@@ -59,7 +59,7 @@ fn small() -> Graph {
         shape: shape.to_vec(),
     };
     let tensor = Tensor::new([2, 2], vec![1u8, 2, 3, 255]).expect("four elements");
-    let mut custom = Node::new("custom", "Thing", &["h", "", "w"], &["y"])
+    let custom = Node::of(Op::new("com.example", "Thing"), "custom", &["h", "", "w"], &["y"])
         .with("int", -3)
         .with("float", 0.25f32)
         .with("string", "text")
@@ -67,7 +67,6 @@ fn small() -> Graph {
         .with("ints", vec![1, -1, i64::MAX])
         .with("floats", vec![1.0f32, -2.5])
         .with("strings", vec!["a".to_owned(), String::new()]);
-    custom.domain = "com.example".to_owned();
     Graph {
         name: "small".to_owned(),
         opset: 13,

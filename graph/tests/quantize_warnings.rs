@@ -107,8 +107,10 @@ fn activations_that_never_change() {
 
 /// What runtimes need: scales that are ordinary numbers, and biases that leave room for the products.
 fn assert_sound(graph: &Graph) {
-    for node in
-        graph.nodes.iter().filter(|node| node.op.ends_with("QuantizeLinear") || node.op == "DequantizeLinear")
+    for node in graph
+        .nodes
+        .iter()
+        .filter(|node| node.op.as_str().ends_with("QuantizeLinear") || node.op == "DequantizeLinear")
     {
         let scales = graph.constants[&node.inputs[1]].as_f32().expect("scales");
         assert!(scales.iter().all(|scale| scale.is_normal() && *scale > 0.0), "{}: {scales:?}", node.name);

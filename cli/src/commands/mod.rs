@@ -4,6 +4,7 @@ mod bench;
 mod cpu;
 mod evaluate;
 mod label_image;
+mod operators;
 mod quantize;
 mod run;
 
@@ -20,6 +21,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.as_deref())?, out),
         Command::Cpu(args) => cpu::run(args, out),
+        Command::Operators(args) => operators::run(args, out),
         Command::Bench(args) => bench::run(args, &Settings::new(cli.threads, None)?, out),
     }
 }

@@ -5,29 +5,36 @@
 //! then walks through the steps and allocates nothing but the outputs, as long as no step falls back on
 //! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] tells what the time goes into.
 //!
-//! Where to start reading: `lower` turns nodes into steps, `memory` places values, `step` says what a step sees;
-//! every kind of step has a file of its own.
+//! Where to start reading: `lower` asks every node's operator for its steps, `builder` is what they add them to, `memory` places
+//! values, `step` says what a step sees; every kind of step has a file of its own.
 
-mod float;
-mod integer;
+pub(crate) mod builder;
+mod by_type;
+mod fallback;
+pub(crate) mod float;
+pub(crate) mod integer;
 mod lower;
 mod memory;
 mod parallel;
+mod plan;
 mod profile;
-mod select;
 mod shared;
 mod shuffle;
+mod slot;
 mod step;
+mod value;
 
 use std::fmt::Write as _;
 
 use crate::shapes::{ShapeOptions, open_shape};
 use crate::{Error, Graph, Tensor, ValueInfo, escaped, passes};
-use lower::Lowered;
-use memory::{Memory, Place, Slot};
+use memory::Memory;
+use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
+use slot::Slot;
 use step::{Given, Io};
+use value::Place;
 
 /// How an [`Executor`] is made.
 #[derive(Clone, Debug)]

@@ -4,16 +4,16 @@ use eightbit::{Call, Fill, OutputElement, Workspace};
 
 /// Scratch memory for each of the threads that a step of the crate `eightbit` is split for.
 #[derive(Debug)]
-pub(super) struct Threads(Vec<Workspace>);
+pub(crate) struct Threads(Vec<Workspace>);
 
 impl Threads {
     /// So many, one at least, whose plan asks for so many bytes.
-    pub(super) fn new(count: usize, bytes: usize) -> Self {
+    pub(crate) fn new(count: usize, bytes: usize) -> Self {
         Self((0..count).map(|_| Workspace::with_capacity(bytes)).collect())
     }
 
     /// Computes a call of the crate `eightbit`: on this thread if it is the only one, else on the rayon pool.
-    pub(super) fn run<T: OutputElement, F: Fill<T>>(
+    pub(crate) fn run<T: OutputElement, F: Fill<T>>(
         &mut self,
         call: Call<'_, T, F>,
     ) -> Result<(), eightbit::Error> {
@@ -35,7 +35,7 @@ impl Threads {
 
 /// Splits `out`, rows of `row` elements, into a part for each of `states`, and calls `work` with every part's first row,
 /// the part, and its state, at the same time if there are threads.
-pub(super) fn by_rows<T: Send, S: Send>(
+pub(crate) fn by_rows<T: Send, S: Send>(
     out: &mut [T],
     row: usize,
     states: &mut [S],

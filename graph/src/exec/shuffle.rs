@@ -1,28 +1,13 @@
-//! Steps that only move elements, and the one that falls back on the plain meaning of an operator.
+//! Steps that only move elements.
 
-use super::memory::Layout;
+use super::by_type::by_type;
 use super::step::{Io, Kernel};
-use crate::{DataType, Element, Error, Node, Tensor, ops};
-
-/// Calls a generic function for an element type.
-macro_rules! by_type {
-    ($data_type:expr, $function:ident($($argument:expr),*)) => {
-        match $data_type {
-            DataType::F32 => $function::<f32>($($argument),*),
-            DataType::F64 => $function::<f64>($($argument),*),
-            DataType::U8 => $function::<u8>($($argument),*),
-            DataType::I8 => $function::<i8>($($argument),*),
-            DataType::I32 => $function::<i32>($($argument),*),
-            DataType::I64 => $function::<i64>($($argument),*),
-            DataType::Bool => $function::<bool>($($argument),*),
-        }
-    };
-}
-pub(super) use by_type;
+use super::value::Layout;
+use crate::{Element, Error, Tensor};
 
 /// Between NCHW and NHWC: for each image, a matrix is transposed.
 #[derive(Debug)]
-pub(super) struct Shuffle {
+pub(crate) struct Shuffle {
     rows: usize,
     columns: usize,
     to: Layout,
@@ -30,7 +15,7 @@ pub(super) struct Shuffle {
 
 impl Shuffle {
     /// Reorders an image of shape `shape` (as ONNX says) to `to`.
-    pub(super) fn new(shape: &[usize], to: Layout) -> Self {
+    pub(crate) fn new(shape: &[usize], to: Layout) -> Self {
         let (channels, pixels) = (shape[1], shape[2] * shape[3]);
         match to {
             Layout::ChannelsLast => Self { rows: channels, columns: pixels, to },
@@ -96,7 +81,7 @@ fn transpose_one<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize)
 }
 
 /// A constant image with its channels innermost, its shape unchanged.
-pub(super) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
+pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
     fn reordered<T: Element>(tensor: &Tensor) -> Result<Tensor, Error> {
         let from = tensor.values::<T>()?;
         let mut to = from.to_vec();
@@ -112,13 +97,13 @@ pub(super) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
 
 /// Joins tensors: each contributes a run of `lengths[i]` elements, again and again.
 #[derive(Debug)]
-pub(super) struct Join {
+pub(crate) struct Join {
     lengths: Vec<usize>,
 }
 
 impl Join {
     /// Joins tensors of these shapes (in the order in which the elements lie) along `axis`.
-    pub(super) fn new(shapes: &[Vec<usize>], axis: usize) -> Self {
+    pub(crate) fn new(shapes: &[Vec<usize>], axis: usize) -> Self {
         Self { lengths: shapes.iter().map(|shape| shape[axis..].iter().product()).collect() }
     }
 }
@@ -145,34 +130,6 @@ impl Kernel for Join {
 
     fn describe(&self) -> String {
         format!("join {} tensors by copying", self.lengths.len())
-    }
-}
-
-/// The plain meaning of a node, by [`ops::evaluate`]. Allocates.
-#[derive(Debug)]
-pub(super) struct Fallback {
-    pub(super) node: Node,
-    /// The node's outputs that have names.
-    pub(super) written: Vec<usize>,
-    pub(super) why: &'static str,
-}
-
-impl Kernel for Fallback {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let inputs = io.tensors()?;
-        let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
-        let results = ops::evaluate(&self.node, &inputs)?;
-        for (index, &output) in self.written.iter().enumerate() {
-            let Some(tensor) = results.get(output) else {
-                return Err(io.error(format!("has no output {output}")));
-            };
-            io.store(index, tensor)?;
-        }
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        format!("{}: plain loops: {}", self.node.op, self.why)
     }
 }
 

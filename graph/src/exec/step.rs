@@ -4,12 +4,13 @@ use std::fmt::Debug;
 
 use eightbit::{MatMut, OutputElement};
 
-use super::memory::{Place, Slot, Value};
-use super::shuffle::by_type;
+use super::by_type::by_type;
+use super::slot::Slot;
+use super::value::{Place, Value};
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
 /// The work of a step. Everything that can be decided beforehand was decided when it was made.
-pub(super) trait Kernel: Debug + Send + Sync {
+pub(crate) trait Kernel: Debug + Send + Sync {
     /// Reads the inputs and fills the outputs.
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error>;
 
@@ -19,22 +20,22 @@ pub(super) trait Kernel: Debug + Send + Sync {
 
 /// One step of the plan.
 #[derive(Debug)]
-pub(super) struct Step {
-    pub(super) links: Links,
-    pub(super) kernel: Box<dyn Kernel>,
+pub(crate) struct Step {
+    pub(crate) links: Links,
+    pub(crate) kernel: Box<dyn Kernel>,
 }
 
 /// Which values a step reads and writes.
 #[derive(Debug)]
-pub(super) struct Links {
+pub(crate) struct Links {
     /// The node's name, and those of the nodes fused with it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The node's operator.
-    pub(super) op: String,
+    pub(crate) op: String,
     /// Values read; `None` is an optional input left out.
-    pub(super) inputs: Vec<Option<usize>>,
+    pub(crate) inputs: Vec<Option<usize>>,
     /// Values written.
-    pub(super) outputs: Vec<usize>,
+    pub(crate) outputs: Vec<usize>,
 }
 
 impl Links {
@@ -45,9 +46,9 @@ impl Links {
 
 /// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) tensors: &'a [(&'a str, &'a Tensor)],
-    pub(super) order: &'a [usize],
+pub(crate) struct Given<'a> {
+    pub(crate) tensors: &'a [(&'a str, &'a Tensor)],
+    pub(crate) order: &'a [usize],
 }
 
 impl<'a> Given<'a> {
@@ -58,13 +59,13 @@ impl<'a> Given<'a> {
 }
 
 /// A step's view of memory.
-pub(super) struct Io<'a> {
-    pub(super) links: &'a Links,
-    pub(super) values: &'a [Value],
-    pub(super) constants: &'a [Tensor],
-    pub(super) given: Given<'a>,
-    pub(super) slots: &'a [Slot],
-    pub(super) outputs: &'a mut Vec<Slot>,
+pub(crate) struct Io<'a> {
+    pub(crate) links: &'a Links,
+    pub(crate) values: &'a [Value],
+    pub(crate) constants: &'a [Tensor],
+    pub(crate) given: Given<'a>,
+    pub(crate) slots: &'a [Slot],
+    pub(crate) outputs: &'a mut Vec<Slot>,
 }
 
 impl<'a> Io<'a> {
@@ -74,18 +75,18 @@ impl<'a> Io<'a> {
     }
 
     /// The elements of input `index`, in the layout that the step was planned for.
-    pub(super) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
+    pub(crate) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
         let value = self.value(index)?;
         elements(value, self.constants, &self.given, self.slots)
     }
 
     /// The element type of input `index`.
-    pub(super) fn input_type(&self, index: usize) -> Result<DataType, Error> {
+    pub(crate) fn input_type(&self, index: usize) -> Result<DataType, Error> {
         Ok(self.value(index)?.data_type)
     }
 
     /// The memory of output `index`, which has no gaps.
-    pub(super) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
+    pub(crate) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];
         if value.gaps.is_some() {
             return Err(self.error("was not planned for an output with gaps"));
@@ -95,7 +96,7 @@ impl<'a> Io<'a> {
     }
 
     /// Output `index` as a matrix of so many columns.
-    pub(super) fn output_matrix<T>(&mut self, index: usize, columns: usize) -> Result<MatMut<'_, T>, Error>
+    pub(crate) fn output_matrix<T>(&mut self, index: usize, columns: usize) -> Result<MatMut<'_, T>, Error>
     where
         T: Element + OutputElement,
     {
@@ -109,18 +110,18 @@ impl<'a> Io<'a> {
     }
 
     /// The element type of output `index`.
-    pub(super) fn output_type(&self, index: usize) -> DataType {
+    pub(crate) fn output_type(&self, index: usize) -> DataType {
         self.values[self.links.outputs[index]].data_type
     }
 
     /// Copies of the inputs, as operators by their plain meaning want them.
-    pub(super) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
+    pub(crate) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
         let read = |id: usize| tensor(&self.values[id], self.constants, &self.given, self.slots);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
     }
 
     /// Stores `tensor` as output `index`.
-    pub(super) fn store(&mut self, index: usize, tensor: &Tensor) -> Result<(), Error> {
+    pub(crate) fn store(&mut self, index: usize, tensor: &Tensor) -> Result<(), Error> {
         fn copy<T: Element>(io: &mut Io<'_>, index: usize, from: &[T]) -> Result<(), Error> {
             let to = io.output::<T>(index)?;
             if to.len() == from.len() {
@@ -142,7 +143,7 @@ impl<'a> Io<'a> {
     }
 
     /// An error about the step's node.
-    pub(super) fn error(&self, reason: impl Into<String>) -> Error {
+    pub(crate) fn error(&self, reason: impl Into<String>) -> Error {
         self.links.error(reason)
     }
 }
@@ -164,7 +165,7 @@ fn elements<'a, T: Element>(
 }
 
 /// A copy of a value as a tensor of its shape.
-pub(super) fn tensor(
+pub(crate) fn tensor(
     value: &Value,
     constants: &[Tensor],
     given: &Given<'_>,
@@ -176,7 +177,7 @@ pub(super) fn tensor(
 }
 
 /// Copies the elements of a value to a tensor of its type and shape.
-pub(super) fn copy_to(
+pub(crate) fn copy_to(
     value: &Value,
     constants: &[Tensor],
     given: &Given<'_>,

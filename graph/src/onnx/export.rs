@@ -24,7 +24,7 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
         });
     }
     let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
-    let others: BTreeSet<&str> = graph.nodes.iter().map(|node| node.domain.as_str()).collect();
+    let others: BTreeSet<&str> = graph.nodes.iter().map(|node| node.op.domain()).collect();
     opset_import.extend(
         others
             .into_iter()
@@ -71,9 +71,9 @@ fn node(node: &Node) -> NodeProto {
         input: node.inputs.clone(),
         output: node.outputs.clone(),
         name: node.name.clone(),
-        op_type: node.op.clone(),
+        op_type: node.op.to_string(),
         attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
-        domain: node.domain.clone(),
+        domain: node.op.domain().to_owned(),
     }
 }
 

@@ -9,8 +9,9 @@ use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
 use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, budget, tensor, upgrade};
+use crate::ops::constant;
 use crate::shapes::infer_open_shapes;
-use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Tensor, ValueInfo, quoted};
+use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Op, Tensor, ValueInfo, quoted};
 
 /// Longer names than any exporter writes; keeps errors on one screen.
 const MAX_NAME: usize = 1024;
@@ -53,7 +54,7 @@ pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
     match opset {
         Some(version) => upgrade::upgrade(&mut graph, version)?,
         None => {
-            if let Some(node) = graph.nodes.iter().find(|node| node.domain.is_empty()) {
+            if let Some(node) = graph.nodes.iter().find(|node| node.op.domain().is_empty()) {
                 return Err(Error::unsupported(node, "the model does not import the operator set ai.onnx"));
             }
         }
@@ -101,9 +102,9 @@ fn contents(proto: GraphProto) -> Result<(Graph, Vec<String>), Error> {
     let mut names = Names::default();
     for (index, node_proto) in proto.node.into_iter().enumerate() {
         let node = node(node_proto, index, &mut names)?;
-        if node.is("Constant") {
+        if node.is(&constant::OP) {
             let name = node.required_output(0)?.to_owned();
-            let tensor = constant_value(node)?;
+            let tensor = constant::value(&node)?;
             insert_constant(&mut graph.constants, name, tensor)?;
         } else {
             graph.nodes.push(node);
@@ -232,8 +233,7 @@ fn node(proto: NodeProto, index: usize, names: &mut Names) -> Result<Node, Error
     };
     let mut node = Node {
         name,
-        op,
-        domain: if is_standard(&domain) { String::new() } else { domain },
+        op: Op::new(if is_standard(&domain) { "" } else { &domain }, &op),
         inputs: values(proto.input)?,
         outputs: values(proto.output)?,
         attributes: BTreeMap::new(),
@@ -284,28 +284,6 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
             return Err(Error::unsupported(
                 node,
                 format!("attribute {} is of type number {other}", quoted(&name)),
-            ));
-        }
-    })
-}
-
-/// The tensor that a `Constant` node stands for.
-fn constant_value(mut node: Node) -> Result<Tensor, Error> {
-    let mut attributes = std::mem::take(&mut node.attributes);
-    let (Some((name, value)), true) = (attributes.pop_first(), attributes.is_empty()) else {
-        return Err(Error::node(&node, "needs exactly one attribute, the value"));
-    };
-    Ok(match (name.as_str(), value) {
-        ("value", Attribute::Tensor(tensor)) => tensor,
-        ("value_float", Attribute::Float(value)) => Tensor::scalar(value),
-        ("value_floats", Attribute::Floats(values)) => Tensor::vector(values),
-        ("value_int", Attribute::Int(value)) => Tensor::scalar(value),
-        ("value_ints", Attribute::Ints(values)) => Tensor::vector(values),
-        (_, value) => {
-            return Err(Error::attribute(
-                &node,
-                name,
-                format!("{} is not a constant's value here", value.kind()),
             ));
         }
     })

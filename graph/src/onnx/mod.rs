@@ -17,7 +17,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::{DataType, Error, Graph, Limits, read_limited};
+use crate::{DataType, Error, Graph, Limits, Node, read_limited};
 
 /// The oldest operator set that can be read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -30,8 +30,18 @@ pub const DEFAULT_OPSET: i64 = 13;
 const MAX_FILE_SIZE: u64 = 1 << 31;
 
 /// The type behind an element type's number in ONNX's schema (as `Cast` has it in `to`), if it is supported.
-pub(crate) fn data_type_of_number(number: i64) -> Option<DataType> {
+fn data_type_of_number(number: i64) -> Option<DataType> {
     tensor::data_type(i32::try_from(number).ok()?, "").ok()
+}
+
+/// The element type whose number is the attribute `name` of `node`; `None` for 0 and where it is absent.
+pub(crate) fn type_attribute(node: &Node, name: &str) -> Result<Option<DataType>, Error> {
+    match node.int(name, 0)? {
+        0 => Ok(None),
+        number => data_type_of_number(number)
+            .map(Some)
+            .ok_or_else(|| Error::unsupported(node, format!("elements of type number {number} ({name})"))),
+    }
 }
 
 impl Graph {

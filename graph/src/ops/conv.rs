@@ -1,89 +1,47 @@
-//! Convolutions, float and integer: activations NCHW, weights OIHW, any number of spatial axes.
+//! `Conv`: activations NCHW, weights OIHW, any number of spatial axes.
 
-use super::arguments::Arguments;
-use super::indexing::for_each_index;
-use super::quantize::{Requantizer, Scales, ZeroPoints};
-use super::window::Window;
-use crate::{Error, Node, Tensor, TensorData};
+use super::eight_bit::{Compute, EightBit};
+use super::example::{Example, Input, Value};
+use super::operator::Operator;
+use super::qlinear_conv;
+use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
+use super::shared::convolution::{self, Geometry, check_bias};
+use super::shared::inputs::Inputs;
+use super::shared::operands::Operands;
+use super::shared::qlinear;
+use super::shared::quantized_value::QuantizedValue;
+use super::shared::weights;
+use crate::exec::float;
+use crate::{Error, Node, Tensor, TensorType};
 
-/// The sizes of a convolution.
-#[derive(Clone, Debug)]
-pub(crate) struct Geometry {
-    pub(crate) batch: usize,
-    pub(crate) in_channels: usize,
-    pub(crate) out_channels: usize,
-    pub(crate) groups: usize,
-    pub(crate) window: Window,
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(
+            &[Input::Floats(&[1, 3, 7, 6]), Input::Weights(&[4, 3, 3, 2]), Input::Weights(&[4])],
+            &[("pads", Value::Ints(&[1, 0, 1, 1])), ("strides", Value::Ints(&[2, 1]))],
+        ),
+        Example::new(
+            &[Input::Floats(&[1, 4, 5, 5]), Input::Weights(&[4, 1, 3, 3])],
+            &[("group", Value::Int(4))],
+        ),
+        Example::new(&[Input::Floats(&[1, 2, 9]), Input::Weights(&[3, 2, 4])], &[]),
+    ],
+    eight_bit: EightBit::Compute(Compute {
+        data_inputs: 1,
+        weight_axis: Some(|_| Ok(0)),
+        why_float: |node, values| weights::why_float(node, values, 0, false),
+        on_bytes,
+    }),
+    lower: float::lower::convolution,
+    ..Operator::new("Conv", "a convolution, with groups and dilations", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    Ok(vec![TensorType::new(inputs.get(0)?.data_type, convolution::infer(inputs, 0, 1, 2)?)])
 }
 
-impl Geometry {
-    /// The sizes of the convolution `node` of activations of shape `x` with weights of shape `w`.
-    pub(crate) fn new(node: &Node, x: &[usize], w: &[usize]) -> Result<Self, Error> {
-        if x.len() < 3 || w.len() != x.len() {
-            return Err(Error::node(
-                node,
-                format!("activations of shape {x:?} and weights of shape {w:?} do not convolve"),
-            ));
-        }
-        let window = Window::new(node, &x[2..], Some(&w[2..]))?;
-        let groups = node.int("group", 1)?;
-        let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0);
-        let groups = groups.ok_or_else(|| Error::attribute(node, "group", "must be at least 1"))?;
-        let fits = w[1].checked_mul(groups) == Some(x[1]) && w[0].is_multiple_of(groups);
-        if !fits {
-            return Err(Error::node(
-                node,
-                format!("activations of shape {x:?}, weights of shape {w:?} and {groups} groups do not fit"),
-            ));
-        }
-        Ok(Self { batch: x[0], in_channels: x[1], out_channels: w[0], groups, window })
-    }
-
-    /// Input and output channels of a group.
-    pub(crate) fn group_channels(&self) -> (usize, usize) {
-        (self.in_channels / self.groups, self.out_channels / self.groups)
-    }
-
-    /// Whether every channel is filtered on its own.
-    pub(crate) fn is_depthwise(&self) -> bool {
-        self.groups == self.in_channels && self.groups == self.out_channels
-    }
-
-    /// The output's shape.
-    pub(crate) fn output(&self) -> Vec<usize> {
-        [&[self.batch, self.out_channels], self.window.sizes.output.as_slice()].concat()
-    }
-
-    /// Calls `visit(output offset, output channel, pairs of (activation, weight) offsets)` for every output.
-    fn visit(&self, mut visit: impl FnMut(usize, usize, &mut dyn Iterator<Item = (usize, usize)>)) {
-        let window = &self.window;
-        let [inputs, outputs, kernel]: [usize; 3] =
-            [&window.input, &window.sizes.output, &window.sizes.kernel].map(|sizes| sizes.iter().product());
-        let (group_in, group_out) = self.group_channels();
-        let mut taps = Vec::new();
-        if self.out_channels == 0 {
-            return;
-        }
-        for image in 0..self.batch {
-            let mut pixel = 0;
-            for_each_index(&window.sizes.output, |index| {
-                window.taps(index, &mut taps);
-                for channel in 0..self.out_channels {
-                    let first = image * self.in_channels + channel / group_out * group_in;
-                    let mut pairs = (0..group_in).flat_map(|c| {
-                        taps.iter().map(move |&(in_kernel, in_input)| {
-                            ((first + c) * inputs + in_input, (channel * group_in + c) * kernel + in_kernel)
-                        })
-                    });
-                    visit((image * self.out_channels + channel) * outputs + pixel, channel, &mut pairs);
-                }
-                pixel += 1;
-            });
-        }
-    }
-}
-
-pub(super) fn conv(args: &Arguments<'_>) -> Result<Tensor, Error> {
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let geometry = Geometry::new(args.node(), args.tensor(0)?.shape(), args.tensor(1)?.shape())?;
     let (x, w) = (args.values::<f32>(0)?, args.values::<f32>(1)?);
     let bias = args.optional(2).map(Tensor::as_f32).transpose()?;
@@ -94,82 +52,30 @@ pub(super) fn conv(args: &Arguments<'_>) -> Result<Tensor, Error> {
         let bias = bias.map_or(0.0, |bias| f64::from(bias[channel]));
         y[at] = pairs.fold(bias, |sum, (i, j)| sum + f64::from(x[i]) * f64::from(w[j])) as f32;
     });
-    Tensor::new(shape, y)
+    Ok(vec![Tensor::new(shape, y)?])
 }
 
-/// `Σ (x − x_zero)·(w − w_zero)` mod 2³²; what lies outside the image counts as the zero point.
-fn accumulate(
-    args: &Arguments<'_>,
-    x: (&Tensor, &ZeroPoints),
-    w: (&Tensor, &ZeroPoints),
-) -> Result<(Tensor, Geometry), Error> {
-    fn sums<X, W>(
-        args: &Arguments<'_>,
-        geometry: &Geometry,
-        x: (&[X], i32),
-        w: (&[W], &ZeroPoints),
-    ) -> Result<Tensor, Error>
-    where
-        X: Copy + Into<i32>,
-        W: Copy + Into<i32>,
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+    let (Some(x), Some(w)) =
+        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
+    else {
+        return Ok(None);
+    };
+    let by_channel = w.scales.len() == 1 || w.axis == 0;
+    let Some(&[channels, ..]) = operands.constant(&w.value).map(Tensor::shape) else { return Ok(None) };
+    if !x.per_tensor()
+        || !w.eight_bits()
+        || !by_channel
+        || !qlinear::multipliers_exist(w.scales.iter().map(|scale| x.scales[0] * scale / to.scales[0]))
     {
-        let shape = geometry.output();
-        let mut y = vec![0i32; args.count(&shape)?];
-        geometry.visit(|at, channel, pairs| {
-            let w_zero = w.1.of(channel);
-            y[at] = pairs.fold(0i32, |sum, (i, j)| {
-                let (x, w): (i32, i32) = (x.0[i].into() - x.1, w.0[j].into() - w_zero);
-                sum.wrapping_add(x * w)
-            });
-        });
-        Tensor::new(shape, y)
+        return Ok(None);
     }
-    let geometry = Geometry::new(args.node(), x.0.shape(), w.0.shape())?;
-    let x_zero = x.1.scalar().ok_or_else(|| args.error("the activations need a single zero point"))?;
-    if !w.1.fits(geometry.out_channels) {
-        return Err(args.error("the weights need one zero point, or one per output channel"));
+    // Of a convolution the standard knows only one bias for each channel.
+    if node.input(2).is_some_and(|name| operands.shape_of(name).is_none_or(|shape| *shape != [channels])) {
+        return Ok(None);
     }
-    let sums = match (x.0.data(), w.0.data()) {
-        (TensorData::U8(x), TensorData::U8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
-        (TensorData::U8(x), TensorData::I8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
-        (TensorData::I8(x), TensorData::U8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
-        (TensorData::I8(x), TensorData::I8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
-        (TensorData::U8(_) | TensorData::I8(_), other) | (other, _) => {
-            Err(args.wrong_type(other.data_type()))
-        }
-    }?;
-    Ok((sums, geometry))
-}
-
-pub(super) fn conv_integer(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let x_zero = ZeroPoints::new(args, 2)?;
-    let w_zero = ZeroPoints::new(args, 3)?;
-    accumulate(args, (args.tensor(0)?, &x_zero), (args.tensor(1)?, &w_zero)).map(|(sums, _)| sums)
-}
-
-/// Inputs: x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias.
-pub(super) fn qlinear_conv(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let x_zero = ZeroPoints::new(args, 2)?;
-    let w_zero = ZeroPoints::new(args, 5)?;
-    let (sums, geometry) = accumulate(args, (args.tensor(0)?, &x_zero), (args.tensor(3)?, &w_zero))?;
-    let channels = geometry.out_channels;
-    let bias = args.optional(8).map(Tensor::as_i32).transpose()?;
-    check_bias(args, bias.map(<[i32]>::len), channels)?;
-    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, channels)?, Scales::new(args, 6, 1)?];
-    let output = Requantizer::new(args, scales, 7)?;
-    let pixels: usize = geometry.window.sizes.output.iter().product::<usize>().max(1);
-    let sums = sums.as_i32()?.iter().enumerate().map(|(at, &sum)| {
-        let channel = at / pixels % channels;
-        (bias.map_or(sum, |bias| sum.wrapping_add(bias[channel])), channel)
-    });
-    Tensor::new(geometry.output(), output.apply(sums))
-}
-
-fn check_bias(args: &Arguments<'_>, len: Option<usize>, channels: usize) -> Result<(), Error> {
-    match len {
-        Some(len) if len != channels => {
-            Err(args.error(format!("{len} biases for {channels} output channels")))
-        }
-        _ => Ok(()),
-    }
+    let sums = Sums { step: x.scales[0], scales: &w.scales, factor: 1.0, channels, to };
+    let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
+    let inputs = [&x, &w].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
+    Ok(Some(qlinear::node(&qlinear_conv::OP, inputs, node)))
 }

@@ -1,179 +1,64 @@
-//! Matrix products, float and integer, also of stacks of matrices.
+//! `MatMul`: also of stacks of matrices, and of vectors.
 
-use super::arguments::Arguments;
-use super::indexing::{Offsets, broadcast, broadcast_strides};
-use super::quantize::{Requantizer, Scales, ZeroPoints};
-use crate::{Error, Tensor, TensorData};
+use super::eight_bit::{Compute, EightBit};
+use super::example::{Example, Input};
+use super::operator::Operator;
+use super::qlinear_matmul;
+use super::shared::arguments::Arguments;
+use super::shared::inputs::Inputs;
+use super::shared::operands::Operands;
+use super::shared::product::{self, Product};
+use super::shared::qlinear;
+use super::shared::quantized_value::QuantizedValue;
+use super::shared::weights;
+use crate::exec::float;
+use crate::{Error, Node, Tensor, TensorType};
 
-/// The sizes of a product of (stacks of) matrices: what NumPy's `matmul` does with shapes.
-pub(crate) struct Product {
-    /// Rows, depth and columns.
-    pub(crate) m: usize,
-    pub(crate) k: usize,
-    pub(crate) n: usize,
-    /// Offsets of the factors of each product.
-    pub(crate) pairs: Vec<(usize, usize)>,
-    /// The output's shape.
-    pub(crate) shape: Vec<usize>,
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(&[Input::Floats(&[2, 3, 4]), Input::Weights(&[4, 5])], &[]),
+        Example::new(&[Input::Floats(&[2, 3, 4]), Input::Floats(&[2, 4, 5])], &[]),
+        Example::new(&[Input::Floats(&[4]), Input::Floats(&[4])], &[]),
+    ],
+    eight_bit: EightBit::Compute(Compute {
+        data_inputs: 1,
+        weight_axis: Some(|_| Ok(1)),
+        why_float: |node, values| weights::why_float(node, values, 1, true),
+        on_bytes,
+    }),
+    lower: float::lower::matmul,
+    ..Operator::new("MatMul", "a matrix product", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    Ok(vec![TensorType::new(inputs.get(0)?.data_type, product::infer(inputs, 0, 1)?)])
 }
 
-impl Product {
-    /// `None` if the shapes do not fit.
-    pub(crate) fn new(a: &[usize], b: &[usize]) -> Option<Self> {
-        let (a_vector, b_vector) = (a.len() == 1, b.len() == 1);
-        let a = if a_vector { vec![1, a[0]] } else { a.to_vec() };
-        let b = if b_vector { vec![b[0], 1] } else { b.to_vec() };
-        let (a_stack, &[m, k]) = a.split_last_chunk()?;
-        let (b_stack, &[b_rows, n]) = b.split_last_chunk()?;
-        if k != b_rows {
-            return None;
-        }
-        let stack = broadcast(a_stack, b_stack)?;
-        let offsets = |own: &[usize], size: usize| {
-            Offsets::new(&stack, &broadcast_strides(own, &stack)).map(move |at| at * size)
-        };
-        let pairs = offsets(a_stack, m * k).zip(offsets(b_stack, k * n)).collect();
-        let mut shape = stack.clone();
-        shape.extend((!a_vector).then_some(m));
-        shape.extend((!b_vector).then_some(n));
-        Some(Self { m, k, n, pairs, shape })
-    }
-
-    fn of(args: &Arguments<'_>, a: &Tensor, b: &Tensor) -> Result<Self, Error> {
-        let product = Self::new(a.shape(), b.shape()).ok_or_else(|| {
-            args.error(format!("shapes {:?} and {:?} cannot be multiplied", a.shape(), b.shape()))
-        })?;
-        args.count(&product.shape)?;
-        Ok(product)
-    }
-
-    /// The elements, row by row: `element(row, column, pairs of offsets)`.
-    fn elements<T>(
-        &self,
-        mut element: impl FnMut(usize, usize, &mut dyn Iterator<Item = (usize, usize)>) -> T,
-    ) -> Vec<T> {
-        let mut result = Vec::new();
-        for &(a, b) in &self.pairs {
-            for row in 0..self.m {
-                for column in 0..self.n {
-                    let mut pairs = (0..self.k).map(|k| (a + row * self.k + k, b + k * self.n + column));
-                    result.push(element(row, column, &mut pairs));
-                }
-            }
-        }
-        result
-    }
-}
-
-pub(super) fn matmul(args: &Arguments<'_>) -> Result<Tensor, Error> {
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let (left, right) = (args.tensor(0)?, args.tensor(1)?);
     let product = Product::of(args, left, right)?;
     let (a, b) = (left.as_f32()?, right.as_f32()?);
     let result = product.elements(|_, _, pairs| {
         pairs.fold(0.0, |sum, (i, j)| sum + f64::from(a[i]) * f64::from(b[j])) as f32
     });
-    Tensor::new(product.shape, result)
+    Ok(vec![Tensor::new(product.shape, result)?])
 }
 
-/// `alpha · A·B + beta · C`, the factors transposed if asked, C broadcast.
-pub(super) fn gemm(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let node = args.node();
-    let (left, right) = (args.tensor(0)?, args.tensor(1)?);
-    let (a, b) = (left.as_f32()?, right.as_f32()?);
-    let (&[a0, a1], &[b0, b1]) = (left.shape(), right.shape()) else {
-        return Err(args.error("needs two matrices"));
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+    let (Some(a), Some(b)) =
+        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
+    else {
+        return Ok(None);
     };
-    let (transpose_a, transpose_b) = (node.flag("transA", false)?, node.flag("transB", false)?);
-    let (m, k) = if transpose_a { (a1, a0) } else { (a0, a1) };
-    let (depth, n) = if transpose_b { (b1, b0) } else { (b0, b1) };
-    if k != depth {
-        return Err(args.error(format!(
-            "shapes {:?} and {:?} cannot be multiplied",
-            left.shape(),
-            right.shape()
-        )));
-    }
-    let (alpha, beta) = (f64::from(node.float("alpha", 1.0)?), f64::from(node.float("beta", 1.0)?));
-    let shape = [m, n];
-    let mut result = Vec::with_capacity(args.count(&shape)?);
-    for row in 0..m {
-        for column in 0..n {
-            let sum: f64 = (0..k)
-                .map(|k| {
-                    let i = if transpose_a { k * m + row } else { row * depth + k };
-                    let j = if transpose_b { column * depth + k } else { k * n + column };
-                    f64::from(a[i]) * f64::from(b[j])
-                })
-                .sum();
-            result.push(alpha * sum);
-        }
-    }
-    if let Some(tensor) = args.optional(2) {
-        let c = tensor.as_f32()?;
-        if broadcast(&shape, tensor.shape()).as_deref() != Some(&shape) {
-            return Err(
-                args.error(format!("C of shape {:?} cannot be broadcast to {shape:?}", tensor.shape()))
-            );
-        }
-        let offsets = Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
-        for (result, at) in result.iter_mut().zip(offsets) {
-            *result += beta * f64::from(c[at]);
-        }
-    }
-    Tensor::new(shape, result.into_iter().map(|x| x as f32).collect::<Vec<_>>())
-}
-
-/// `Σ (a − a_zero)·(b − b_zero)` mod 2³²; zero points per row of A and per column of B.
-fn accumulate(
-    args: &Arguments<'_>,
-    product: &Product,
-    a: (&Tensor, &ZeroPoints),
-    b: (&Tensor, &ZeroPoints),
-) -> Result<Vec<i32>, Error> {
-    fn sums<A, B>(product: &Product, a: (&[A], &ZeroPoints), b: (&[B], &ZeroPoints)) -> Vec<i32>
-    where
-        A: Copy + Into<i32>,
-        B: Copy + Into<i32>,
+    let rank = operands.constant(&b.value).map(Tensor::rank);
+    let by_column = b.scales.len() == 1 || (rank == Some(2) && matches!(b.axis, 1 | -1));
+    if !a.per_tensor()
+        || !b.eight_bits()
+        || !by_column
+        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| a.scales[0] * scale / to.scales[0]))
     {
-        product.elements(|row, column, pairs| {
-            let (a_zero, b_zero) = (a.1.of(row), b.1.of(column));
-            pairs.fold(0i32, |sum, (i, j)| {
-                let (a, b): (i32, i32) = (a.0[i].into() - a_zero, b.0[j].into() - b_zero);
-                sum.wrapping_add(a * b)
-            })
-        })
+        return Ok(None);
     }
-    if !a.1.fits(product.m) || !b.1.fits(product.n) {
-        return Err(args.error("needs one zero point per matrix, per row of A or per column of B"));
-    }
-    match (a.0.data(), b.0.data()) {
-        (TensorData::U8(x), TensorData::U8(y)) => Ok(sums(product, (x, a.1), (y, b.1))),
-        (TensorData::U8(x), TensorData::I8(y)) => Ok(sums(product, (x, a.1), (y, b.1))),
-        (TensorData::I8(x), TensorData::U8(y)) => Ok(sums(product, (x, a.1), (y, b.1))),
-        (TensorData::I8(x), TensorData::I8(y)) => Ok(sums(product, (x, a.1), (y, b.1))),
-        (TensorData::U8(_) | TensorData::I8(_), other) | (other, _) => {
-            Err(args.wrong_type(other.data_type()))
-        }
-    }
-}
-
-pub(super) fn matmul_integer(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let (a, b) = (args.tensor(0)?, args.tensor(1)?);
-    let product = Product::of(args, a, b)?;
-    let (a_zero, b_zero) = (ZeroPoints::new(args, 2)?, ZeroPoints::new(args, 3)?);
-    let sums = accumulate(args, &product, (a, &a_zero), (b, &b_zero))?;
-    Tensor::new(product.shape, sums)
-}
-
-/// Inputs: a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero.
-pub(super) fn qlinear_matmul(args: &Arguments<'_>) -> Result<Tensor, Error> {
-    let (a, b) = (args.tensor(0)?, args.tensor(3)?);
-    let product = Product::of(args, a, b)?;
-    let (a_zero, b_zero) = (ZeroPoints::new(args, 2)?, ZeroPoints::new(args, 5)?);
-    let sums = accumulate(args, &product, (a, &a_zero), (b, &b_zero))?;
-    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, product.n)?, Scales::new(args, 6, 1)?];
-    let output = Requantizer::new(args, scales, 7)?;
-    let columns = product.n.max(1);
-    let result = output.apply(sums.into_iter().enumerate().map(|(at, sum)| (sum, at % columns)));
-    Tensor::new(product.shape, result)
+    let inputs = [a, b].iter().flat_map(qlinear::operand).chain(qlinear::output(to)).collect();
+    Ok(Some(qlinear::node(&qlinear_matmul::OP, inputs, node)))
 }

@@ -1,9 +1,9 @@
-//! The plain meaning of every operator: ONNX's words as loops, one file per family, to be read and not to be fast.
+//! Operators: everything about each in a file of its own, and [`OPERATORS`], which lists them.
 //!
-//! Constants are folded with it, the executor is tested against it, and falls back on it for operators that have
-//! no faster form. Tensors are as ONNX lays them out (NCHW). Float sums run in `f64` and are rounded once, so that
-//! the result does not depend on an order of addition; the numerics of the integer operators are those of the
-//! crate `eightbit`, bit for bit.
+//! [`evaluate`] is their plain meaning: ONNX's words as loops, to be read and not to be fast. Constants are folded with it, the
+//! executor is tested against it, and falls back on it for operators that have no faster form. Tensors are as ONNX lays them
+//! out (NCHW). Float sums run in `f64` and are rounded once, so that the result does not depend on an order of addition; the
+//! numerics of the integer operators are those of the crate `eightbit`, bit for bit.
 //!
 //! Where the standard leaves room, or runtimes differ, the executor and this agree:
 //!
@@ -18,29 +18,126 @@
 //!
 //! Source of every formula: the operator's page in ONNX's operator reference, <https://onnx.ai/onnx/operators/>.
 
-mod activation;
-mod arguments;
-pub(crate) mod bytes;
-mod combine;
-pub(crate) mod conv;
-mod elementwise;
-pub(crate) mod indexing;
+mod documentation;
+pub(crate) mod eight_bit;
+mod example;
 mod interpret;
-mod matmul;
-mod normalize;
-mod pool;
-mod quantize;
-mod reduce;
-mod structure;
-pub(crate) mod window;
+mod missing;
+mod operator;
+pub(crate) mod shared;
+
+macro_rules! operators {
+    ($($file:ident)*) => {
+        $(pub(crate) mod $file;)*
+
+        /// All operators that this crate implements, in the order of their files' names.
+        pub static OPERATORS: &[&Operator] = &[$(&$file::OP),*];
+    };
+}
+
+operators! {
+    abs
+    add
+    arg_max
+    arg_min
+    average_pool
+    batch_normalization
+    cast
+    ceil
+    clip
+    concat
+    constant
+    constant_of_shape
+    conv
+    conv_integer
+    dequantize_linear
+    div
+    dropout
+    dynamic_quantize_linear
+    elu
+    erf
+    exp
+    expand
+    flatten
+    floor
+    gather
+    gemm
+    global_average_pool
+    global_max_pool
+    hard_sigmoid
+    hard_swish
+    identity
+    leaky_relu
+    log
+    log_softmax
+    lookup_table
+    lrn
+    matmul
+    matmul_integer
+    max
+    max_pool
+    min
+    mul
+    neg
+    pad
+    pow
+    prelu
+    qgemm
+    qlinear_add
+    qlinear_average_pool
+    qlinear_concat
+    qlinear_conv
+    qlinear_global_average_pool
+    qlinear_matmul
+    qlinear_mul
+    qlinear_reduce_mean
+    quantize_linear
+    reciprocal
+    reduce_max
+    reduce_mean
+    reduce_min
+    reduce_sum
+    relu
+    reshape
+    round
+    shape
+    sigmoid
+    slice
+    softmax
+    softplus
+    split
+    sqrt
+    squeeze
+    sub
+    sum
+    tanh
+    transpose
+    unsqueeze
+}
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::{Error, Node, Tensor};
-use arguments::Arguments;
+pub use documentation::documentation;
+pub use example::{Example, Sample};
 pub use interpret::evaluate_graph;
+pub(crate) use missing::check;
+pub use operator::Operator;
+use shared::arguments::Arguments;
+use shared::inputs::Inputs;
 
-/// No single tensor that an operator makes has more elements: hostile shapes end in an error, not in an attempt to
-/// allocate them.
-pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
+static BY_NAME: LazyLock<HashMap<(&str, &str), &'static Operator>> = LazyLock::new(|| {
+    let names = |operator: &'static Operator| {
+        operator.domains.iter().map(move |&domain| ((domain, operator.name), operator))
+    };
+    OPERATORS.iter().copied().flat_map(names).collect()
+});
+
+/// The operator called `name` in `domain`, which is empty for ONNX's own; `None` if this crate does not implement it.
+pub fn find(domain: &str, name: &str) -> Option<&'static Operator> {
+    BY_NAME.get(&(domain, name)).copied()
+}
 
 /// The outputs of `node` for `inputs`; `None` is an optional input left out.
 ///
@@ -58,57 +155,23 @@ pub(crate) const MAX_ELEMENTS: usize = 1 << 28;
 ///
 /// An operator that is not implemented ([`Error::UnsupportedOp`]), inputs or attributes that do not fit it.
 pub fn evaluate(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Error> {
-    let args = Arguments::new(node, inputs);
-    dispatch(&args).map_err(|error| error.in_node(node))
+    let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
+    (operator.evaluate)(&Arguments::new(node, inputs)).map_err(|error| error.in_node(node))
 }
 
-fn dispatch(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let node = args.node();
-    let one = |tensor: Result<Tensor, Error>| tensor.map(|tensor| vec![tensor]);
-    if let Some(tensor) = bytes::evaluate_bytes(args)? {
-        return Ok(vec![tensor]);
-    }
-    if !args.is_known_domain() {
-        return Err(Error::unsupported(node, "operators of this domain are not implemented"));
-    }
-    match node.op.as_str() {
-        "Relu" | "Clip" | "LeakyRelu" | "PRelu" | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Elu"
-        | "Tanh" | "Abs" | "Neg" | "Exp" | "Log" | "Sqrt" | "Reciprocal" | "Floor" | "Ceil" | "Round" => {
-            one(activation::evaluate(args))
-        }
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Sum" | "Min" | "Max" => one(elementwise::evaluate(args)),
-        "Conv" => one(conv::conv(args)),
-        "ConvInteger" => one(conv::conv_integer(args)),
-        "QLinearConv" => one(conv::qlinear_conv(args)),
-        "MaxPool" => pool::max_pool(args),
-        "AveragePool" => one(pool::average_pool(args)),
-        "GlobalAveragePool" | "GlobalMaxPool" => one(pool::global_pool(args)),
-        "MatMul" => one(matmul::matmul(args)),
-        "Gemm" => one(matmul::gemm(args)),
-        "MatMulInteger" => one(matmul::matmul_integer(args)),
-        "QLinearMatMul" => one(matmul::qlinear_matmul(args)),
-        "ReduceMean" | "ReduceSum" | "ReduceMin" | "ReduceMax" => one(reduce::reduce(args)),
-        "ArgMax" => one(reduce::arg_max(args)),
-        "BatchNormalization" => one(normalize::batch_normalization(args)),
-        "LRN" => one(normalize::local_response_normalization(args)),
-        "Softmax" => one(normalize::softmax(args)),
-        "Identity" => one(args.tensor(0).cloned()),
-        "Dropout" => structure::dropout(args),
-        "Constant" => one(structure::constant(args)),
-        "Reshape" => one(structure::reshape(args)),
-        "Flatten" => one(structure::flatten(args)),
-        "Squeeze" => one(structure::squeeze(args)),
-        "Unsqueeze" => one(structure::unsqueeze(args)),
-        "Transpose" => one(structure::transpose(args)),
-        "Shape" => one(structure::shape(args)),
-        "Cast" => one(structure::cast(args)),
-        "Concat" => one(combine::concat(args)),
-        "Pad" => one(combine::pad(args)),
-        "Slice" => one(combine::slice(args)),
-        "Gather" => one(combine::gather(args)),
-        "QuantizeLinear" => one(quantize::quantize_linear(args)),
-        "DequantizeLinear" => one(quantize::dequantize_linear(args)),
-        "DynamicQuantizeLinear" => quantize::dynamic_quantize_linear(args),
-        _ => Err(Error::unsupported(node, "not implemented")),
-    }
+/// Whether the inputs of a node are all known, or it looks at nothing but their types.
+pub(crate) fn is_known(inputs: &Inputs<'_>) -> bool {
+    let operator = inputs.node.operator();
+    operator.is_some_and(|operator| operator.from_types.is_some()) || inputs.known().is_some()
 }
+
+/// The outputs of a node whose inputs are all known, or that looks at nothing but their types; `None` for all others.
+pub(crate) fn evaluate_known(inputs: &Inputs<'_>) -> Result<Option<Vec<Tensor>>, Error> {
+    if let Some(from_types) = inputs.node.operator().and_then(|operator| operator.from_types) {
+        return from_types(inputs).map(Some).map_err(|error| error.in_node(inputs.node));
+    }
+    inputs.known().map(|known| evaluate(inputs.node, known)).transpose()
+}
+
+#[cfg(test)]
+mod tests;

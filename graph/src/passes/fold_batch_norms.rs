@@ -1,5 +1,7 @@
 //! `fold_batch_norms`: batch normalization becomes part of the weights before it.
 
+use crate::ops::eight_bit::weight_axis;
+use crate::ops::{batch_normalization, conv, gemm, matmul};
 use crate::shapes::{ShapeOptions, infer_shapes};
 use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 
@@ -30,8 +32,8 @@ pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
         node.inputs.truncate(1);
         node.inputs.extend([weights_name.clone(), bias_name.clone()]);
         node.outputs[0] = output;
-        if node.is("MatMul") {
-            node.op = "Gemm".to_owned();
+        if node.is(&matmul::OP) {
+            node.op = (&gemm::OP).into();
         }
         // It is in the bias now.
         if node.attributes.contains_key("beta") {
@@ -53,7 +55,10 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
     let mut types = None;
     let mut pairs = Vec::new();
     for (norm_index, norm) in graph.nodes.iter().enumerate() {
-        if !norm.is("BatchNormalization") || norm.flag("training_mode", false)? || norm.output(1).is_some() {
+        if !norm.is(&batch_normalization::OP)
+            || norm.flag("training_mode", false)?
+            || norm.output(1).is_some()
+        {
             continue;
         }
         let value = norm.required_input(0)?;
@@ -62,18 +67,17 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
             continue;
         }
         let product = &graph.nodes[product_index];
-        let fits = match product.op.as_str() {
-            _ if !product.domain.is_empty() => false,
-            "Conv" | "Gemm" => true,
-            // Channels are axis 1, which is the product's column only for matrices. The batch does not
-            // change the rank.
-            "MatMul" => types
+        // Channels are axis 1, which is the product's column only for matrices. The batch does not change the rank.
+        let mut multiplies_matrices = || {
+            types
                 .get_or_insert_with(|| infer_shapes(graph, &ShapeOptions::with_batch(1)).ok())
                 .as_ref()
                 .and_then(|types| types.get(product.input(0)?))
-                .is_some_and(|left| left.shape.len() == 2),
-            _ => false,
+                .is_some_and(|left| left.shape.len() == 2)
         };
+        let fits = product.is(&conv::OP)
+            || product.is(&gemm::OP)
+            || product.is(&matmul::OP) && multiplies_matrices();
         if fits {
             pairs.push((product_index, norm_index));
         }
@@ -99,11 +103,7 @@ impl<'a> Fold<'a> {
         let Some(weights) = constant(product, 1).filter(|weights| weights.as_f32().is_ok()) else {
             return Ok(None);
         };
-        let axis = match product.op.as_str() {
-            "Conv" => 0,
-            "Gemm" if product.flag("transB", false)? => 0,
-            _ => 1,
-        };
+        let Some(axis) = weight_axis(product)? else { return Ok(None) };
         if weights.rank() < 2 || (axis == 1 && weights.rank() != 2) {
             return Ok(None);
         }
@@ -126,7 +126,7 @@ impl<'a> Fold<'a> {
                 None => return Ok(None),
             },
         };
-        let beta = if product.is("Gemm") { f64::from(product.float("beta", 1.0)?) } else { 1.0 };
+        let beta = if product.is(&gemm::OP) { f64::from(product.float("beta", 1.0)?) } else { 1.0 };
         let epsilon = f64::from(norm.float("epsilon", 1e-5)?);
         let [scale, shift, mean, variance] = statistics;
         let mut factors = Vec::with_capacity(channels);

@@ -1,9 +1,13 @@
 //! `fold_constants`: what does not depend on the graph's inputs is computed once.
 
+use std::collections::BTreeMap;
+
 use crate::limits::bytes_of;
-use crate::shapes::{ShapeOptions, constant_types, infer_shapes, shape_value};
+use crate::ops::dequantize_linear;
+use crate::ops::shared::inputs::Inputs;
+use crate::shapes::{ShapeOptions, infer_shapes, output_types};
 use crate::tensor::extent;
-use crate::{Error, Graph, Node, Tensor, ops};
+use crate::{Error, Graph, Node, Tensor, TensorType, ops};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
@@ -26,11 +30,7 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     let mut bytes_left = MAX_BYTES;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let shape = node.input(0).and_then(|input| types.get(input)).filter(|_| node.is("Shape"));
-        let results = match shape {
-            Some(known) => Some(vec![Tensor::vector(shape_value(node, &known.shape)?)]),
-            None => evaluate(&graph, node, &mut bytes_left)?,
-        };
+        let results = evaluate(&graph, node, &types, &mut bytes_left)?;
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
         let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
@@ -42,28 +42,37 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// The outputs of a node that reads only constants; `None` for all others, and those that stay.
-fn evaluate(graph: &Graph, node: &Node, bytes_left: &mut u64) -> Result<Option<Vec<Tensor>>, Error> {
-    if node.is("DequantizeLinear") {
+/// The outputs of a node that reads only constants, or nothing but shapes that are in `types`; `None` for all others, and those
+/// that stay.
+fn evaluate(
+    graph: &Graph,
+    node: &Node,
+    types: &BTreeMap<String, TensorType>,
+    bytes_left: &mut u64,
+) -> Result<Option<Vec<Tensor>>, Error> {
+    let needs_values = node.operator().is_none_or(|operator| operator.from_types.is_none());
+    let names = || (0..node.inputs.len()).filter_map(|index| node.input(index));
+    if node.is(&dequantize_linear::OP)
+        || needs_values && names().any(|name| !graph.constants.contains_key(name))
+    {
         return Ok(None);
     }
-    let mut inputs = Vec::with_capacity(node.inputs.len());
-    for name in &node.inputs {
-        if name.is_empty() {
-            inputs.push(None);
-            continue;
-        }
-        let Some(constant) = graph.constants.get(name) else { return Ok(None) };
-        inputs.push(Some(constant));
+    // Constants that were made just now have no type from before.
+    let of_constant = |name| Some((name, TensorType::of(graph.constants.get(name)?)));
+    let constants: BTreeMap<&str, TensorType> = names().filter_map(of_constant).collect();
+    let type_of = |name: &str| constants.get(name).or_else(|| types.get(name));
+    if names().any(|name| type_of(name).is_none()) {
+        return Ok(None);
     }
+    let inputs = Inputs::new(node, type_of, |name| graph.constants.get(name))?;
     // Sizes first: a small file may describe a huge result.
-    let Some(types) = supported(constant_types(graph, node))? else { return Ok(None) };
-    if types.iter().any(|output| extent(&output.shape).is_none_or(|extent| extent > MAX_ELEMENTS)) {
+    let Some(outputs) = supported(output_types(&inputs))? else { return Ok(None) };
+    if outputs.iter().any(|output| extent(&output.shape).is_none_or(|extent| extent > MAX_ELEMENTS)) {
         return Ok(None);
     }
-    let Some(left) = bytes_left.checked_sub(types.iter().map(bytes_of).sum()) else { return Ok(None) };
+    let Some(left) = bytes_left.checked_sub(outputs.iter().map(bytes_of).sum()) else { return Ok(None) };
     *bytes_left = left;
-    supported(ops::evaluate(node, &inputs))
+    Ok(supported(ops::evaluate_known(&inputs))?.flatten())
 }
 
 /// `None` for what is not supported: the node stays, and whoever runs the graph decides.
@@ -106,7 +115,7 @@ mod tests {
             ]
         };
         let mut fixed = graph(nodes());
-        fixed.nodes[2].op = "Reshape".to_owned();
+        fixed.nodes[2].op = "Reshape".into();
         fixed.constants.insert("two".to_owned(), Tensor::vector([2i64, -1]));
         fixed.inputs[0].shape = vec![Some(2), Some(1)];
         let error = infer_shapes(&fixed, &ShapeOptions::default()).expect_err("2 elements are not 4 rows");

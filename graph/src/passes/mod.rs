@@ -11,9 +11,10 @@ mod strip_unused_nodes;
 #[cfg(test)]
 mod testing;
 
+pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
-pub use fuse_quantized::{DOMAIN, fuse_quantized};
+pub use fuse_quantized::fuse_quantized;
 pub use quantize_nodes::quantize_nodes;
 pub use quantize_weights::quantize_weights;
 pub(crate) use quantize_weights::quantize_weights_and_warn;

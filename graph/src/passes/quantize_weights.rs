@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::ops::eight_bit::weight_axis;
+use crate::ops::{conv, gemm};
 use crate::quantize::{
     Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias, quantize_within,
-    weight_axis,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
@@ -39,8 +40,10 @@ pub(crate) fn quantize_weights_and_warn(
     let fused = fused.collect();
     let mut writer = Writer { graph, names, shared: HashMap::new(), fused, warnings: Vec::new() };
     for mut node in nodes {
-        if plan.roles().is_quantized(&node.name) && ["Conv", "Gemm", "MatMul"].iter().any(|op| node.is(op)) {
-            writer.quantize(&mut node, plan)?;
+        if plan.roles().is_quantized(&node.name)
+            && let Some(axis) = weight_axis(&node)?
+        {
+            writer.quantize(&mut node, axis, plan)?;
         }
         writer.graph.nodes.push(node);
     }
@@ -64,8 +67,8 @@ struct Writer {
 }
 
 impl Writer {
-    /// Makes `node` read integer weights and an integer bias.
-    fn quantize(&mut self, node: &mut Node, plan: &Plan) -> Result<(), Error> {
+    /// Makes `node` read integer weights, whose channels are `axis`, and an integer bias.
+    fn quantize(&mut self, node: &mut Node, axis: usize, plan: &Plan) -> Result<(), Error> {
         let input = node.required_input(0)?;
         let input_scale = plan
             .parameters(input)
@@ -73,10 +76,12 @@ impl Writer {
                 Error::node(node, format!("the plan has no scale for its input {}", quoted(input)))
             })?
             .scale;
-        let axis = weight_axis(node)?;
         let weights_name = node.required_input(1)?.to_owned();
-        let (alpha, beta) =
-            if node.is("Gemm") { (node.float("alpha", 1.0)?, node.float("beta", 1.0)?) } else { (1.0, 1.0) };
+        let (alpha, beta) = if node.is(&gemm::OP) {
+            (node.float("alpha", 1.0)?, node.float("beta", 1.0)?)
+        } else {
+            (1.0, 1.0)
+        };
         let weights = scaled(constant(node, &self.graph, &weights_name)?, alpha)
             .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
         let channels = weights.shape().get(axis).copied().unwrap_or(0);
@@ -90,7 +95,7 @@ impl Writer {
         };
         // A depthwise filter has no neighbours: its kernels multiply pixels that were widened.
         let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
-        let depthwise = node.is("Conv") && group > 1 && weights.shape().starts_with(&[group, 1]);
+        let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
         let range = if depthwise { WeightRange::Full } else { plan.weights() };
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::ops::{dropout, identity};
 use crate::{Error, Graph, Node};
 
 /// Removes `Identity`, and `Dropout` as it is in inference; their readers read what they read.
@@ -58,10 +59,10 @@ fn resolve<'a>(renamed: &'a HashMap<String, String>, value: &'a str) -> &'a str 
 }
 
 fn gives_back(node: &Node, graph: &Graph) -> Result<bool, Error> {
-    if node.is("Identity") {
+    if node.is(&identity::OP) {
         return Ok(true);
     }
-    if !node.is("Dropout") {
+    if !node.is(&dropout::OP) {
         return Ok(false);
     }
     // Operator set 12 brought `training_mode`; a mode that is only known at run time keeps the node.

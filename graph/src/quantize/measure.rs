@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::runner::Runner;
 use super::{Plan, Role};
+use crate::ops::{dequantize_linear, quantize_linear};
 use crate::{Error, Graph, Limits, Names, Node, Tensor};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
@@ -83,7 +84,7 @@ impl Meter {
             }
             layers.push(Layer {
                 node: head.name.clone(),
-                op: head.op.clone(),
+                op: head.op.to_string(),
                 value: value.to_owned(),
                 alone: Energy::default(),
                 together: Energy::default(),
@@ -134,17 +135,18 @@ fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<Stri
         float.nodes.iter().flat_map(|node| &node.outputs).map(String::as_str).collect();
     let mut graph = float.clone();
     graph.constants.extend(eight_bit.constants.iter().map(|(name, tensor)| (name.clone(), tensor.clone())));
-    let is_float = |node: &Node| matches!(plan.roles().node(&node.name), Some(Role::Float(_)));
+    let is_float = |node: &Node| matches!(plan.roles().node(&node.name), Some(Role::Float(_) | Role::Table));
     let mut renamed: HashMap<String, String> = HashMap::new();
     let mut read: HashMap<String, String> = HashMap::new();
     for node in eight_bit.nodes.iter().filter(|node| !is_float(node)) {
         let Some(output) = node.output(0).filter(|output| in_float.contains(output)) else { continue };
         let other = names.fresh(&format!("{output}_eight_bit"));
         // A layer's output is read as the float graph has it, in bytes; a value on the way to an activation is not.
-        let reading = if node.is("DequantizeLinear") {
+        let reading = if node.is(&dequantize_linear::OP) {
             let bytes = names.fresh(&format!("{output}_eight_bit_bytes"));
             let again = names.fresh(&format!("{output}_eight_bit_input"));
-            let mut quantize = Node { name: bytes.clone(), op: "QuantizeLinear".to_owned(), ..node.clone() };
+            let mut quantize =
+                Node { name: bytes.clone(), op: (&quantize_linear::OP).into(), ..node.clone() };
             output.clone_into(&mut quantize.inputs[0]);
             quantize.outputs = vec![bytes.clone()];
             let mut dequantize = Node { name: again.clone(), ..node.clone() };

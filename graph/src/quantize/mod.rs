@@ -26,7 +26,7 @@ pub use pipeline::{Progress, QuantizeOptions, quantize};
 pub use plan::Plan;
 pub use report::{NodeReport, QuantizeReport};
 pub use roles::{Role, Roles};
-pub(crate) use support::{bounds, weight_axis};
+pub(crate) use support::bounds;
 pub use warnings::Warning;
 pub use weights::{QuantizedBias, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};
 pub(crate) use weights::{ScaleLimits, quantize_within};

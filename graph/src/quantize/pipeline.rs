@@ -3,6 +3,8 @@
 use super::measure::Meter;
 use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
+use crate::ops::batch_normalization;
+use crate::ops::eight_bit::weight_axis;
 use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
 /// How [`quantize`] goes about it.
@@ -119,8 +121,10 @@ pub fn quantize<E: From<Error>>(
 /// An error if the weights of a node are not finite: now, while they have the names that the caller knows, and before
 /// anything is computed with them.
 fn check_weights(graph: &Graph) -> Result<(), Error> {
-    let weighted = ["Conv", "Gemm", "MatMul", "BatchNormalization"];
-    for node in graph.nodes.iter().filter(|node| weighted.iter().any(|op| node.is(op))) {
+    for node in &graph.nodes {
+        if weight_axis(node)?.is_none() && !node.is(&batch_normalization::OP) {
+            continue;
+        }
         for (name, tensor) in node.inputs.iter().filter_map(|name| Some((name, graph.constants.get(name)?))) {
             let Ok(values) = tensor.as_f32() else { continue };
             if let Some(index) = values.iter().position(|value| !value.is_finite()) {

@@ -41,7 +41,7 @@ impl QuantizeReport {
     ) -> Self {
         let nodes = folded.nodes.iter().filter_map(|node| {
             let role = roles.node(&node.name)?.clone();
-            Some(NodeReport { name: node.name.clone(), op: node.op.clone(), role })
+            Some(NodeReport { name: node.name.clone(), op: node.op.to_string(), role })
         });
         Self {
             nodes: nodes.collect(),
@@ -53,7 +53,7 @@ impl QuantizeReport {
         }
     }
 
-    /// The nodes that became eight-bit, activations that run inside them included.
+    /// The nodes that run in eight bits, activations inside them and tables included.
     pub fn quantized(&self) -> impl Iterator<Item = &NodeReport> {
         self.nodes.iter().filter(|node| !matches!(node.role, Role::Float(_)))
     }

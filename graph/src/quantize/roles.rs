@@ -4,8 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::support::{Kind, Values, kind};
-use crate::{Error, Graph, Node};
+use super::support::{data_inputs, kind};
+use crate::ops::eight_bit::EightBit;
+use crate::ops::shared::values::Values;
+use crate::ops::{Operator, concat};
+use crate::{Error, Graph, Node, escaped};
 
 /// What `node` writes after the activations that run inside it: its own output never becomes bytes if there are some.
 fn after_activations<'g>(
@@ -30,6 +33,9 @@ pub enum Role {
     Quantized,
     /// A `Relu` or `Clip` that runs inside the node before it: the range of its output is what the bytes span.
     Fused,
+    /// It stays a float operator in the graph, and runs as a table of 256 bytes: it looks at one element at a time, bytes come
+    /// in, and nothing but bytes goes out.
+    Table,
     /// It stays float, for this reason.
     Float(String),
 }
@@ -60,11 +66,9 @@ impl Roles {
         let producers = graph.producers()?;
         let consumers = graph.consumers();
         let producer = |value: &str| producers.get(value).copied();
-        let mut kinds: Vec<Result<Kind, String>> = Vec::with_capacity(graph.nodes.len());
+        let mut kinds: Vec<Result<&EightBit, String>> = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
-            if ["QuantizeLinear", "DequantizeLinear"].iter().any(|op| node.is(op))
-                || node.op.starts_with("QLinear")
-            {
+            if node.operator().is_some_and(Operator::is_eight_bit) {
                 return Err(Error::node(node, "the graph is quantized already: give the float model"));
             }
             kinds.push(kind(node, &values)?);
@@ -78,15 +82,21 @@ impl Roles {
             let node = &graph.nodes[index];
             roles[index] = match &kinds[index] {
                 Err(reason) => Some(Role::Float(reason.clone())),
-                Ok(Kind::Compute) => Some(Role::Quantized),
-                Ok(Kind::Activation) => {
+                Ok(EightBit::Float | EightBit::Bytes) => {
+                    Some(Role::Float(format!("no eight-bit kernel for {}", escaped(node.op.as_str()))))
+                }
+                Ok(EightBit::Table) => {
+                    Some(Role::Float("it runs as a table of bytes between eight-bit nodes alone".to_owned()))
+                }
+                Ok(EightBit::Compute(_)) => Some(Role::Quantized),
+                Ok(EightBit::Clamp(_)) => {
                     let input = node.required_input(0)?;
                     let alone =
                         !graph.is_output(input) && consumers.get(input).is_some_and(|all| all.len() == 1);
                     let fuses = alone
                         && producer(input).is_some_and(|before| match roles[before] {
                             Some(Role::Fused) => true,
-                            Some(Role::Quantized) => matches!(kinds[before], Ok(Kind::Compute)),
+                            Some(Role::Quantized) => matches!(kinds[before], Ok(EightBit::Compute(_))),
                             _ => false,
                         });
                     Some(if fuses {
@@ -100,7 +110,9 @@ impl Roles {
                     })
                 }
                 // Moving bytes pays only where bytes are: before it (now) or after it (below).
-                Ok(Kind::Move) => is_quantized(&roles, node.required_input(0)?).then_some(Role::Quantized),
+                Ok(EightBit::Move(_)) => {
+                    is_quantized(&roles, node.required_input(0)?).then_some(Role::Quantized)
+                }
             };
         }
         for &index in order.iter().rev() {
@@ -124,7 +136,7 @@ impl Roles {
             let role = roles[index].take().unwrap_or(Role::Quantized);
             let output = node.output(0);
             if role == Role::Quantized {
-                for input in values.data_inputs(node) {
+                for input in data_inputs(node) {
                     if !result.roots.contains_key(input) {
                         result.roots.insert(input.to_owned(), input.to_owned());
                         if graph.constants.contains_key(input) {
@@ -134,7 +146,7 @@ impl Roles {
                 }
             }
             if let (Role::Quantized | Role::Fused, Some(output)) = (&role, output) {
-                let moved = matches!(kinds[index], Ok(Kind::Move));
+                let moved = matches!(kinds[index], Ok(EightBit::Move(_)));
                 let root = node.input(0).filter(|_| moved).and_then(|input| result.roots.get(input));
                 if moved {
                     result.moved.insert(output.to_owned());
@@ -146,14 +158,61 @@ impl Roles {
                 // Its input never leaves the accumulator.
                 result.roots.remove(node.required_input(0)?);
             }
-            if role == Role::Quantized && node.is("Concat") {
+            if role == Role::Quantized && node.is(&concat::OP) {
                 let written = after_activations(node, graph, &consumers, &roles);
                 result.join(node, written, graph, &consumers);
             }
             result.nodes.insert(node.name.clone(), role);
         }
         result.resolve();
+        result.find_tables(graph, &order, &kinds, &consumers)?;
         Ok(result)
+    }
+
+    /// Finds the float nodes that run as tables: what is between bytes and bytes, with the activations behind it.
+    fn find_tables(
+        &mut self,
+        graph: &Graph,
+        order: &[usize],
+        kinds: &[Result<&EightBit, String>],
+        consumers: &HashMap<&str, Vec<usize>>,
+    ) -> Result<(), Error> {
+        let producers = graph.producers()?;
+        let role = |index: usize| self.node(&graph.nodes[index].name);
+        let is_float = |index: usize| matches!(role(index), Some(Role::Float(_)));
+        let clamps = |index: usize| matches!(kinds[index], Ok(EightBit::Clamp(_)));
+        // Whether nothing but bytes becomes of the output, at most after activations.
+        let mut bytes_follow = vec![false; graph.nodes.len()];
+        for &index in order.iter().rev() {
+            let Some(output) = graph.nodes[index].output(0) else { continue };
+            let readers = consumers.get(output).map_or(&[][..], Vec::as_slice);
+            bytes_follow[index] = !graph.is_output(output)
+                && match readers {
+                    &[reader] if is_float(reader) => clamps(reader) && bytes_follow[reader],
+                    [] => false,
+                    _ => {
+                        self.root(output).is_some()
+                            && readers.iter().all(|&reader| role(reader) == Some(&Role::Quantized))
+                    }
+                };
+        }
+        let mut is_table = vec![false; graph.nodes.len()];
+        for &index in order {
+            let Some(input) = graph.nodes[index].input(0) else { continue };
+            let Some(&before) = producers.get(input) else { continue };
+            let follows = match kinds[index] {
+                Ok(EightBit::Table) => {
+                    self.is_quantized(&graph.nodes[before].name) && self.root(input).is_some()
+                }
+                Ok(EightBit::Clamp(_)) => is_table[before],
+                _ => false,
+            };
+            is_table[index] = follows && is_float(index) && bytes_follow[index];
+        }
+        for (node, _) in graph.nodes.iter().zip(is_table).filter(|(_, is_table)| *is_table) {
+            self.nodes.insert(node.name.clone(), Role::Table);
+        }
+        Ok(())
     }
 
     /// Gives what a `Concat` alone reads the scale and zero point of `output`, which it writes after the activations that

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Attribute;
+use crate::{Attribute, DataType, Node};
 
 fn input(name: &str, shape: &[Option<usize>]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: shape.to_vec() }

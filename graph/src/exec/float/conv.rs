@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::super::parallel::by_rows;
-use super::super::step::{Io, Kernel};
 use super::Clamp;
 use super::matmul::multiply;
 use crate::Error;
-use crate::ops::conv::Geometry;
+use crate::exec::parallel::by_rows;
+use crate::exec::step::{Io, Kernel};
+use crate::ops::shared::convolution::Geometry;
 
 /// Elements of patches that are laid out at a time: they stay in the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
 /// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
 #[derive(Debug)]
-pub(in super::super) struct Convolution {
+pub(crate) struct Convolution {
     geometry: Geometry,
     /// For each group, `[kh · kw · channels of the group][outputs of the group]`.
     weights: Arc<Vec<f32>>,
@@ -26,7 +26,7 @@ pub(in super::super) struct Convolution {
 
 impl Convolution {
     /// The weights in the order of [`new`](Self::new), from those that ONNX stores, OIHW.
-    pub(in super::super) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
+    pub(crate) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         let mut weights = Vec::with_capacity(oihw.len());
@@ -43,7 +43,7 @@ impl Convolution {
     }
 
     /// With weights for each group, `[kh · kw · channels of the group][outputs of the group]`.
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         geometry: Geometry,
         weights: Arc<Vec<f32>>,
         bias: Vec<f32>,
@@ -144,7 +144,7 @@ impl Kernel for Convolution {
 
 /// A convolution in which every channel is filtered on its own.
 #[derive(Debug)]
-pub(in super::super) struct Depthwise {
+pub(crate) struct Depthwise {
     geometry: Geometry,
     /// `[kh · kw][channels]`
     weights: Arc<Vec<f32>>,
@@ -155,14 +155,14 @@ pub(in super::super) struct Depthwise {
 
 impl Depthwise {
     /// The weights in the order of [`new`](Self::new), from those that ONNX stores, `[channels][1][kh][kw]`.
-    pub(in super::super) fn pack(geometry: &Geometry, weights: &[f32]) -> Vec<f32> {
+    pub(crate) fn pack(geometry: &Geometry, weights: &[f32]) -> Vec<f32> {
         let channels = geometry.out_channels;
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect()
     }
 
     /// With weights `[kh · kw][channels]`.
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         geometry: Geometry,
         weights: Arc<Vec<f32>>,
         bias: Vec<f32>,

@@ -1,21 +1,21 @@
 //! Element by element, on tensors of one shape.
 
-use super::super::step::{Io, Kernel};
 use crate::Error;
+use crate::exec::step::{Io, Kernel};
 
 /// The bounds of a fused activation: ReLU is 0 to ∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) struct Clamp {
-    pub(in super::super) low: f32,
-    pub(in super::super) high: f32,
+pub(crate) struct Clamp {
+    pub(crate) low: f32,
+    pub(crate) high: f32,
 }
 
 impl Clamp {
     /// No bounds.
-    pub(in super::super) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+    pub(crate) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
 
     /// Applies the bounds; NaN stays NaN.
-    pub(super) fn apply(self, elements: &mut [f32]) {
+    pub(crate) fn apply(self, elements: &mut [f32]) {
         if self != Self::NONE {
             for x in elements {
                 *x = x.clamp(self.low, self.high);
@@ -24,7 +24,7 @@ impl Clamp {
     }
 
     /// For descriptions: empty without bounds.
-    pub(super) fn describe(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match (self.low, self.high) {
             _ if self == Self::NONE => String::new(),
             (0.0, f32::INFINITY) => " + relu".to_owned(),
@@ -35,7 +35,7 @@ impl Clamp {
 
 /// What is done with two elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Binary {
+pub(crate) enum Binary {
     /// `a + b`
     Add,
     /// `a · b`
@@ -44,9 +44,9 @@ pub(in super::super) enum Binary {
 
 /// One or two tensors of one shape and layout, then a clamp.
 #[derive(Debug)]
-pub(in super::super) struct Elementwise {
-    pub(in super::super) op: Option<Binary>,
-    pub(in super::super) clamp: Clamp,
+pub(crate) struct Elementwise {
+    pub(crate) op: Option<Binary>,
+    pub(crate) clamp: Clamp,
 }
 
 impl Kernel for Elementwise {

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::super::step::{Io, Kernel};
 use super::Clamp;
 use crate::Error;
+use crate::exec::step::{Io, Kernel};
 
 /// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
 #[derive(Debug)]
-pub(in super::super) struct MatMul {
-    pub(in super::super) k: usize,
-    pub(in super::super) n: usize,
+pub(crate) struct MatMul {
+    pub(crate) k: usize,
+    pub(crate) n: usize,
     /// `k × n`, row-major.
-    pub(in super::super) weights: Arc<Vec<f32>>,
+    pub(crate) weights: Arc<Vec<f32>>,
     /// `n`, or nothing.
-    pub(in super::super) bias: Vec<f32>,
-    pub(in super::super) clamp: Clamp,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) clamp: Clamp,
 }
 
 impl Kernel for MatMul {
@@ -36,7 +36,7 @@ impl Kernel for MatMul {
 }
 
 /// `out = a · b + bias`, where `a` has as many rows as its length tells and `out` rows of `stride` elements.
-pub(super) fn multiply(
+pub(crate) fn multiply(
     a: &[f32],
     b: &[f32],
     k: usize,

@@ -2,10 +2,11 @@
 
 mod conv;
 mod elementwise;
+pub(crate) mod lower;
 mod matmul;
 mod pool;
 
-pub(super) use conv::{Convolution, Depthwise};
-pub(super) use elementwise::{Binary, Clamp, Elementwise};
-pub(super) use matmul::MatMul;
-pub(super) use pool::{AveragePool, GlobalAverage, MaxPool};
+pub(crate) use conv::{Convolution, Depthwise};
+pub(crate) use elementwise::{Binary, Clamp, Elementwise};
+pub(crate) use matmul::MatMul;
+pub(crate) use pool::{AveragePool, GlobalAverage, MaxPool};

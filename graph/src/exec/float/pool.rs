@@ -1,7 +1,7 @@
 //! Pools of NHWC images.
 
-use super::super::step::{Io, Kernel};
-use crate::ops::window::Window;
+use crate::exec::step::{Io, Kernel};
+use crate::ops::shared::window::Window;
 use crate::{DataType, Element, Error};
 
 /// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels count through all images.
@@ -26,10 +26,10 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
 /// The greatest element of each window: the same for numbers and for what they are quantized to. NaN is never the
 /// greatest.
 #[derive(Debug)]
-pub(in super::super) struct MaxPool {
-    pub(in super::super) window: Window,
-    pub(in super::super) images: usize,
-    pub(in super::super) channels: usize,
+pub(crate) struct MaxPool {
+    pub(crate) window: Window,
+    pub(crate) images: usize,
+    pub(crate) channels: usize,
 }
 
 impl Kernel for MaxPool {
@@ -65,19 +65,19 @@ impl MaxPool {
 
 /// The mean of each window.
 #[derive(Debug)]
-pub(in super::super) struct AveragePool {
-    pub(in super::super) window: Window,
-    pub(in super::super) images: usize,
-    pub(in super::super) channels: usize,
+pub(crate) struct AveragePool {
+    pub(crate) window: Window,
+    pub(crate) images: usize,
+    pub(crate) channels: usize,
     /// How many elements each window of an image counts.
     counts: Vec<f32>,
 }
 
 impl AveragePool {
-    pub(in super::super) fn new(window: Window, images: usize, channels: usize, count_padding: bool) -> Self {
+    pub(crate) fn new(window: Window, images: usize, channels: usize, count_padding: bool) -> Self {
         let mut counts = Vec::new();
         let mut taps = Vec::new();
-        crate::ops::indexing::for_each_index(&window.sizes.output, |index| {
+        crate::ops::shared::indexing::for_each_index(&window.sizes.output, |index| {
             window.taps(index, &mut taps);
             let count = if count_padding { window.padded_taps(index) } else { taps.len() };
             counts.push(count.max(1) as f32);
@@ -111,9 +111,9 @@ impl Kernel for AveragePool {
 
 /// The mean of each channel of an image.
 #[derive(Debug)]
-pub(in super::super) struct GlobalAverage {
-    pub(in super::super) pixels: usize,
-    pub(in super::super) channels: usize,
+pub(crate) struct GlobalAverage {
+    pub(crate) pixels: usize,
+    pub(crate) channels: usize,
 }
 
 impl Kernel for GlobalAverage {

@@ -1,16 +1,14 @@
 //! Joining: every part is written to its place, at best by the step that makes it.
 
-use std::collections::HashMap;
-
 use eightbit::Element;
 use eightbit::elementwise::Requantize;
 
-use super::super::lower::Builder;
-use super::super::memory::{Gaps, Layout};
-use super::super::parallel::Threads;
-use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, failed, input, output};
-use crate::ops::indexing;
+use crate::exec::builder::Builder;
+use crate::exec::parallel::Threads;
+use crate::exec::step::{Io, Kernel};
+use crate::exec::value::{Gaps, Layout, Places};
+use crate::ops::shared::indexing;
 use crate::{DataType, Error, Node};
 
 /// What a concatenation does with one of its inputs.
@@ -22,9 +20,6 @@ struct Part {
     same: bool,
     gaps: Gaps,
 }
-
-/// Places in the output of a concatenation, by input.
-pub(in super::super) type Places<'g> = HashMap<&'g str, Option<Gaps>>;
 
 /// The parts that a `QLinearConcat` joins, its output's layout, and whether it joins channels of pixels; `None` if it has
 /// no eight-bit step.
@@ -58,29 +53,9 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
     Ok(Some((parts, layout, images && axis == 3)))
 }
 
-/// The concatenation that is all that reads the bytes `name`, and their place in its output, if they stay as they are there.
-pub(in super::super) fn place_in_concat<'g>(
-    builder: &Builder<'g>,
-    name: &str,
-) -> Result<Option<(&'g str, Gaps)>, Error> {
-    let Some((index, node)) = builder.only_consumer(name).filter(|(_, node)| node.op == "QLinearConcat")
-    else {
-        return Ok(None);
-    };
-    // Once for all parts: there may be many.
-    if !builder.places.borrow().contains_key(&index) {
-        let places = places(builder, node)?;
-        builder.places.borrow_mut().insert(index, places);
-    }
-    match builder.places.borrow()[&index].get(name).copied().flatten() {
-        Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
-        None => Ok(None),
-    }
-}
-
 /// The places in the output of a concatenation of its inputs that stay as they are there; `None` for others, and those
 /// that it reads twice.
-fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
+pub(crate) fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
     let mut places = Places::new();
     let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(places) };
     for part in &parts {
@@ -92,7 +67,8 @@ fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error
     Ok(places)
 }
 
-pub(super) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+/// Inputs: scale and zero of the output, then x, scale, zero of each part.
+pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some((parts, layout, _)) = parts(builder, node)? else { return Ok(false) };
     let name = node.required_output(0)?;
     let whole = match builder.found(name, layout) {

@@ -3,11 +3,11 @@
 use eightbit::Element;
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
 
-use super::super::lower::Builder;
-use super::super::memory::Layout;
-use super::super::parallel::Threads;
-use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, element_type, failed, input, output};
+use crate::exec::builder::Builder;
+use crate::exec::parallel::Threads;
+use crate::exec::step::{Io, Kernel};
+use crate::exec::value::Layout;
 use crate::{DataType, Error, Node, TensorData};
 
 /// Two tensors of one type of bytes, of one shape and layout.
@@ -46,7 +46,7 @@ impl Kernel for Binary {
     }
 }
 
-pub(super) fn add(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn add(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     binary(builder, node, |builder, a, b, to| {
         let (low, high) = clamp(node, &to)?;
         let plan = Add::new(builder.backend, a, b, to).and_then(|plan| plan.clamped(low, high));
@@ -54,7 +54,7 @@ pub(super) fn add(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error>
     })
 }
 
-pub(super) fn mul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn mul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     binary(builder, node, |builder, a, b, to| {
         let (low, high) = clamp(node, &to)?;
         let plan = Mul::new(builder.backend, a, b, to).and_then(|plan| plan.clamped(low, high));
@@ -114,7 +114,7 @@ impl Kernel for Quantization {
     }
 }
 
-pub(super) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let name = node.required_input(0)?;
     let Some(to) = output(builder, node, 1)?.filter(|_| is(builder, name, DataType::F32)) else {
         return Ok(false);
@@ -148,7 +148,7 @@ impl Kernel for Dequantization {
     }
 }
 
-pub(super) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(from) = input(builder, node, 0)? else { return Ok(false) };
     let kernel = Dequantization(Dequantize::new(builder.backend, from), Threads::new(builder.threads, 0));
     same_layout(builder, node, kernel)
@@ -178,7 +178,7 @@ impl Kernel for Table {
     }
 }
 
-pub(super) fn table(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn table(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let bytes: Option<Vec<u8>> = match builder.constant_input(node, 1).map(crate::Tensor::data) {
         Some(TensorData::U8(table)) => Some(table.clone()),
         Some(TensorData::I8(table)) => Some(table.iter().map(|&byte| byte as u8).collect()),

@@ -1,15 +1,14 @@
 //! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
 
-mod concat;
-mod elementwise;
-mod pool;
-mod product;
+pub(crate) mod concat;
+pub(crate) mod elementwise;
+pub(crate) mod pool;
+pub(crate) mod product;
 
 use eightbit::{ElementType, QuantizedType};
 
-use super::lower::Builder;
+use super::builder::Builder;
 use crate::{DataType, Error, Node, Tensor, TensorData};
-pub(super) use concat::{Places, place_in_concat};
 
 /// Calls a function that is generic over the byte types of the first input and of the output.
 macro_rules! by_bytes {
@@ -24,27 +23,6 @@ macro_rules! by_bytes {
     };
 }
 use by_bytes;
-
-/// Adds the eight-bit step for `node`; `false` if it has none.
-pub(super) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    match (node.domain.as_str(), node.op.as_str()) {
-        ("", "QLinearConv") => product::convolution(builder, node),
-        ("", "ConvInteger") => product::conv_integer(builder, node),
-        ("", "QLinearMatMul") => product::matmul(builder, node),
-        ("", "MatMulInteger") => product::matmul_integer(builder, node),
-        ("com.microsoft", "QGemm") => product::gemm(builder, node),
-        ("com.microsoft", "QLinearAdd") => elementwise::add(builder, node),
-        ("com.microsoft", "QLinearMul") => elementwise::mul(builder, node),
-        ("com.microsoft", "QLinearConcat") => concat::concat(builder, node),
-        ("" | "com.microsoft", "QuantizeLinear") => elementwise::quantize(builder, node),
-        ("" | "com.microsoft", "DequantizeLinear") => elementwise::dequantize(builder, node),
-        (crate::passes::DOMAIN, "LookupTable") => elementwise::table(builder, node),
-        ("", "MaxPool") => pool::max_pool(builder, node),
-        ("com.microsoft", "QLinearAveragePool") => pool::average_pool(builder, node),
-        ("com.microsoft", "QLinearGlobalAveragePool") => pool::global_average(builder, node),
-        _ => Ok(false),
-    }
-}
 
 /// The crate's name of a type of bytes.
 fn element_type(data_type: DataType) -> Option<ElementType> {
@@ -107,7 +85,7 @@ fn input(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<Quan
 /// The output's range, narrowed by fused activations.
 fn clamp(node: &Node, output: &QuantizedType) -> Result<(i32, i32), Error> {
     let (low, high) = output.element().integer_range();
-    crate::ops::bytes::clamp_of(node, low, high)
+    crate::ops::shared::qlinear::clamp(node, low, high)
 }
 
 /// An error of the crate `eightbit` as one about `node`.

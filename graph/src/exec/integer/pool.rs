@@ -3,12 +3,12 @@
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{Element, Padding};
 
-use super::super::lower::Builder;
-use super::super::memory::Layout;
-use super::super::parallel::Threads;
-use super::super::step::{Io, Kernel};
 use super::{by_bytes, clamp, failed, input, output};
-use crate::ops::window::Window;
+use crate::exec::builder::Builder;
+use crate::exec::parallel::Threads;
+use crate::exec::step::{Io, Kernel};
+use crate::exec::value::Layout;
+use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
 
 /// Taps along an axis of a window that the kernels take however small the image is.
@@ -67,7 +67,7 @@ impl Kernel for Maximum {
     }
 }
 
-pub(super) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let data_type = builder.type_of(node.required_input(0)?)?.data_type;
     if !matches!(data_type, DataType::U8 | DataType::I8) || node.output(1).is_some() {
         return Ok(false);
@@ -101,7 +101,7 @@ impl Kernel for Average {
     }
 }
 
-pub(super) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     if node.flag("channels_last", false)? {
         return Ok(false);
     }
@@ -109,17 +109,38 @@ pub(super) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     average(builder, node, shape, node.flag("count_include_pad", false)?)
 }
 
-pub(super) fn global_average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn global_average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     if node.flag("channels_last", false)? {
         return Ok(false);
     }
-    let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
+    match whole_image(builder, node)? {
+        Some(shape) => average(builder, node, shape, false),
+        None => Ok(false),
+    }
+}
+
+/// A mean over the axes 2 and 3, which are the pixels of an image: that of a global pool.
+pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some(shape) = whole_image(builder, node)? else { return Ok(false) };
+    let Some(kernel) = average_kernel(builder, node, shape, false)? else { return Ok(false) };
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    // One pixel per image: both layouts are the same.
+    let name = node.required_output(0)?;
+    let output = if builder.is_image(name) {
+        builder.define_pixels(name)?
+    } else {
+        builder.define(name, Layout::Plain)?
+    };
+    builder.push(node, vec![Some(input)], vec![output], kernel);
+    Ok(true)
+}
+
+/// One window, the whole image.
+fn whole_image(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
+    let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let size = [height, width];
     let shape = Pool2dShape { batch, ..Pool2dShape::new(size, channels, size) };
-    if shape.check().is_err() {
-        return Ok(false);
-    }
-    average(builder, node, shape, false)
+    Ok(Some(shape).filter(|shape| shape.check().is_ok()))
 }
 
 fn average(
@@ -128,15 +149,27 @@ fn average(
     shape: Pool2dShape,
     count_padding: bool,
 ) -> Result<bool, Error> {
+    match average_kernel(builder, node, shape, count_padding)? {
+        Some(kernel) => image_to_image(builder, node, kernel),
+        None => Ok(false),
+    }
+}
+
+fn average_kernel(
+    builder: &Builder<'_>,
+    node: &Node,
+    shape: Pool2dShape,
+    count_padding: bool,
+) -> Result<Option<Average>, Error> {
     let (Some(from), Some(to)) = (input(builder, node, 0)?, output(builder, node, 3)?) else {
-        return Ok(false);
+        return Ok(None);
     };
     let (low, high) = clamp(node, &to)?;
     let plan = AveragePool2d::new(builder.backend, shape, from, to)
         .and_then(|plan| plan.count_padding(count_padding).clamped(low, high))
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
-    image_to_image(builder, node, Average(plan, threads))
+    Ok(Some(Average(plan, threads)))
 }
 
 fn image_to_image(

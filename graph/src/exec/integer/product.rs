@@ -5,12 +5,12 @@ use eightbit::{
     Requantize, Stage,
 };
 
-use super::super::lower::Builder;
-use super::super::memory::Layout;
-use super::super::parallel::Threads;
-use super::super::step::{Io, Kernel};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
-use crate::ops::conv::Geometry;
+use crate::exec::builder::Builder;
+use crate::exec::parallel::Threads;
+use crate::exec::step::{Io, Kernel};
+use crate::exec::value::Layout;
+use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// Calls a function for the byte type of the input and the type of the output.
@@ -56,7 +56,7 @@ impl Kernel for Convolution {
 }
 
 /// Inputs: x, scale, zero, w, scale, zero, scale and zero of the output, bias.
-pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(x), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
     };
@@ -65,7 +65,7 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
 }
 
 /// Inputs: x, w, zero of x, zero of w.
-pub(super) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
 }
@@ -225,7 +225,7 @@ impl Kernel for Product {
 }
 
 /// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
-pub(super) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
     // The bias is in steps that hold alpha, too.
     let a_scale = node.float("alpha", 1.0)? * a.scale();
@@ -249,7 +249,7 @@ pub(super) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
 }
 
 /// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
-pub(super) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(a), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
     };
@@ -258,7 +258,7 @@ pub(super) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
 }
 
 /// Inputs: a, b, zero of a, zero of b.
-pub(super) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+pub(crate) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     product(builder, node, [1, 3, usize::MAX], false, zero, &Stage::ACCUMULATORS)
 }

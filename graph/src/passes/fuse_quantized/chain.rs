@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::ops::eight_bit::EightBit;
+use crate::ops::quantize_linear;
 use crate::{Error, Graph, Node, Tensor};
 
 /// Activations that only clamp, each the only reader of what precedes it, and the `QuantizeLinear` after them.
 pub(super) struct Chain {
-    /// Indices of the `Relu` and `Clip` nodes, in order.
+    /// Indices of the nodes that clamp, in order.
     pub(super) activations: Vec<usize>,
     /// Index of the `QuantizeLinear`.
     pub(super) quantize: usize,
@@ -43,7 +45,7 @@ impl Chain {
                 return Ok(None);
             }
             let node = &graph.nodes[reader];
-            if node.is("QuantizeLinear") && node.input(0) == Some(value) {
+            if node.is(&quantize_linear::OP) && node.input(0) == Some(value) {
                 let same = |&other: &usize| makes_the_same(node, &graph.nodes[other], constants);
                 if !others.iter().all(same) {
                     return Ok(None);
@@ -54,7 +56,7 @@ impl Chain {
             if !others.is_empty() {
                 return Ok(None);
             }
-            let Some((low, high)) = bounds(node, constants)? else { return Ok(None) };
+            let Some((low, high)) = bounds(node, constants) else { return Ok(None) };
             chain.bounds = (chain.bounds.0.clamp(low, high), chain.bounds.1.clamp(low, high));
             chain.activations.push(reader);
             if chain.activations.len() > MAX_ACTIVATIONS {
@@ -72,7 +74,7 @@ fn makes_the_same(node: &Node, other: &Node, constants: &BTreeMap<String, Tensor
         (Some(a), Some(b)) => a == b || constants.get(a).is_some_and(|a| constants.get(b) == Some(a)),
         _ => false,
     };
-    other.is(&node.op)
+    other.op == node.op
         && other.input(0) == node.input(0)
         && same_constant(1)
         && same_constant(2)
@@ -80,19 +82,7 @@ fn makes_the_same(node: &Node, other: &Node, constants: &BTreeMap<String, Tensor
 }
 
 /// What a node clamps to, if that is all it does.
-fn bounds(node: &Node, constants: &BTreeMap<String, Tensor>) -> Result<Option<(f32, f32)>, Error> {
-    if node.is("Relu") {
-        return Ok(Some((0.0, f32::INFINITY)));
-    }
-    if !node.is("Clip") {
-        return Ok(None);
-    }
-    let bound = |index: usize, default: f32| match node.input(index) {
-        None => Some(default),
-        Some(name) => constants.get(name)?.to_scalar::<f32>().ok(),
-    };
-    Ok(match (bound(1, f32::NEG_INFINITY), bound(2, f32::INFINITY)) {
-        (Some(low), Some(high)) if low <= high => Some((low, high)),
-        _ => None,
-    })
+fn bounds(node: &Node, constants: &BTreeMap<String, Tensor>) -> Option<(f32, f32)> {
+    let EightBit::Clamp(bounds) = node.operator()?.eight_bit else { return None };
+    bounds(node, &|name| constants.get(name))
 }

@@ -1,42 +1,19 @@
 //! Unary functions of bytes.
 
-use super::bytes::Bytes;
-use super::{DOMAIN, Fuser};
+use super::Fuser;
+use crate::ops::lookup_table;
+use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::{DataType, Error, Node, Tensor, TensorData, ops};
-
-/// Operators that map each element by itself, their other inputs being constants.
-const UNARY: [&str; 16] = [
-    "Relu",
-    "Clip",
-    "LeakyRelu",
-    "Sigmoid",
-    "HardSigmoid",
-    "HardSwish",
-    "Elu",
-    "Tanh",
-    "Abs",
-    "Neg",
-    "Exp",
-    "Log",
-    "Sqrt",
-    "Reciprocal",
-    "Floor",
-    "Ceil",
-];
-
-pub(super) fn is_unary(node: &Node) -> bool {
-    node.domain.is_empty() && UNARY.contains(&node.op.as_str())
-}
 
 impl Fuser<'_> {
     /// Adds a `LookupTable` named `name` for `nodes`, one after the other, between two kinds of bytes. `false`, and
-    /// nothing added, if they read what is no constant.
+    /// nothing added, if an input of theirs is not constant.
     pub(super) fn table(
         &mut self,
         name: &str,
-        from: &Bytes,
+        from: &QuantizedValue,
         nodes: &[&Node],
-        to: &Bytes,
+        to: &QuantizedValue,
     ) -> Result<bool, Error> {
         // Index 0 … 255 is the byte; an i8's sign bit makes the upper half negative.
         let steps = (0..256)
@@ -45,7 +22,7 @@ impl Fuser<'_> {
         for node in nodes {
             let mut inputs = vec![Some(&values)];
             for input in &node.inputs[1..] {
-                let constant = self.constants.get(input);
+                let constant = self.operands.constant(input);
                 if constant.is_none() && !input.is_empty() {
                     return Ok(false);
                 }
@@ -58,11 +35,8 @@ impl Fuser<'_> {
         let inputs = [Some(&values), Some(&scale), Some(&zero_point)];
         let table = one(ops::evaluate(&quantize, &inputs)?, &quantize)?;
         debug_assert!(matches!(table.data(), TensorData::U8(_) | TensorData::I8(_)));
-        let constant = self.names.fresh(&format!("{name}_table"));
-        self.constants.insert(constant.clone(), table);
-        let mut node = Node::new(name, "LookupTable", &[&from.value, &constant], &[&to.value]);
-        DOMAIN.clone_into(&mut node.domain);
-        self.nodes.push(node);
+        let constant = self.operands.add_constant(&format!("{name}_table"), table);
+        self.nodes.push(Node::of(&lookup_table::OP, name, &[&from.value, &constant], &[&to.value]));
         Ok(true)
     }
 }

@@ -1,6 +1,7 @@
 //! Tiny graphs in QDQ form, and what becomes of them.
 
-use super::{DOMAIN, fuse_quantized};
+use super::super::DOMAIN;
+use super::fuse_quantized;
 use crate::{DataType, Graph, Node, Tensor, ValueInfo, ops};
 
 fn value(name: &str, shape: &[usize]) -> ValueInfo {
@@ -106,7 +107,7 @@ fn unary_operators_become_tables_that_compute_what_they_did() {
     ]);
     let fused = fuse_quantized(&graph).expect("fuse");
     assert_eq!(ops_of(&fused), ["QuantizeLinear", "LookupTable", "DequantizeLinear"]);
-    assert_eq!(fused.nodes[1].domain, DOMAIN);
+    assert_eq!(fused.nodes[1].op.domain(), DOMAIN);
     let table = fused.constants[&fused.nodes[1].inputs[1]].as_u8().expect("u8").to_vec();
     let bytes: Vec<u8> = (0..=255).collect();
     let mut alone = graph.clone();

@@ -1,0 +1,344 @@
+//! The execution plan while it is made.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use eightbit::PackedWeights;
+
+use super::plan::Lowered;
+use super::shared::Shared;
+use super::shuffle::{Shuffle, channels_last};
+use super::step::{Kernel, Links, Step};
+pub(crate) use super::value::Places;
+use super::value::{Gaps, Layout, Place, Value};
+use crate::limits::bytes_of;
+use crate::ops::shared::inputs::Inputs;
+use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
+
+/// Builder of the execution plan. It knows no operator: those add their steps to it.
+pub(crate) struct Builder<'g> {
+    pub(crate) graph: &'g Graph,
+    pub(crate) backend: eightbit::Backend,
+    /// Into how many parts convolutions and eight-bit operators are split.
+    pub(crate) threads: usize,
+    limits: &'g Limits,
+    /// What the plans before this one have packed.
+    shared: &'g Shared,
+    constant_bytes: u64,
+    /// By node, the places of its inputs in its output.
+    places: RefCell<HashMap<usize, Places<'g>>>,
+    types: BTreeMap<String, TensorType>,
+    consumers: HashMap<&'g str, Vec<usize>>,
+    /// The names of the graph's outputs.
+    outputs: HashSet<&'g str>,
+    /// Values that nodes made of constants alone.
+    folded: BTreeMap<String, Tensor>,
+    by_name: HashMap<(String, Layout), usize>,
+    /// Nodes that became part of an earlier step.
+    fused: HashSet<usize>,
+    values: Vec<Value>,
+    constants: Vec<Tensor>,
+    buffers: Vec<(DataType, usize)>,
+    steps: Vec<Step>,
+}
+
+impl<'g> Builder<'g> {
+    /// An empty plan for `graph`, whose values are of these types.
+    pub(crate) fn new(
+        graph: &'g Graph,
+        backend: eightbit::Backend,
+        threads: usize,
+        types: BTreeMap<String, TensorType>,
+        limits: &'g Limits,
+        shared: &'g Shared,
+    ) -> Result<Self, Error> {
+        let mut builder = Self {
+            graph,
+            backend,
+            threads,
+            limits,
+            shared,
+            constant_bytes: graph.constants.values().map(|tensor| bytes_of(&TensorType::of(tensor))).sum(),
+            places: RefCell::default(),
+            types,
+            consumers: graph.consumers(),
+            outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
+            folded: BTreeMap::new(),
+            by_name: HashMap::new(),
+            fused: HashSet::new(),
+            values: Vec::new(),
+            constants: Vec::new(),
+            buffers: Vec::new(),
+            steps: Vec::new(),
+        };
+        for (index, input) in graph.inputs.iter().enumerate() {
+            builder.add_value(&input.name, Layout::Plain, Place::Input(index))?;
+        }
+        Ok(builder)
+    }
+
+    /// The plan, whose results are the values `results`.
+    pub(crate) fn finish(self, results: Vec<usize>) -> Lowered {
+        let of_type = |info: &ValueInfo| match self.types.get(&info.name) {
+            None => info.clone(),
+            Some(found) => ValueInfo {
+                name: info.name.clone(),
+                data_type: found.data_type,
+                shape: found.shape.iter().map(|&dim| Some(dim)).collect(),
+            },
+        };
+        Lowered {
+            inputs: self.graph.inputs.iter().map(of_type).collect(),
+            outputs: self.graph.outputs.iter().map(of_type).collect(),
+            values: self.values,
+            constants: self.constants,
+            buffers: self.buffers,
+            steps: self.steps,
+            results,
+            constant_bytes: self.constant_bytes,
+        }
+    }
+
+    /// Whether a node became part of an earlier step.
+    pub(crate) fn is_fused(&self, index: usize) -> bool {
+        self.fused.contains(&index)
+    }
+
+    /// Makes the value `name`, which depends on constants alone, a constant.
+    pub(crate) fn fold(&mut self, name: &str, tensor: Tensor) {
+        self.types.insert(name.to_owned(), TensorType::of(&tensor));
+        self.folded.insert(name.to_owned(), tensor);
+    }
+
+    /// An error if what is computed of constants, with `bytes` more, takes more than the limits allow.
+    pub(crate) fn count_constants(&mut self, bytes: u64) -> Result<(), Error> {
+        self.constant_bytes = self.constant_bytes.saturating_add(bytes);
+        self.limits.check_bytes(self.constant_bytes, || "what the model computes of constants".to_owned())
+    }
+
+    /// The names and types of the outputs of `node`.
+    pub(crate) fn output_types(&self, node: &'g Node) -> Vec<(&'g str, TensorType)> {
+        let of_type = |name: &'g String| Some((name.as_str(), self.types.get(name)?.clone()));
+        node.outputs.iter().filter_map(of_type).collect()
+    }
+
+    /// The packed bytes of `node`, which `pack` makes of its inputs `sources` if no plan has done so; `None` if it makes
+    /// none.
+    pub(crate) fn packed_bytes<E>(
+        &self,
+        node: &Node,
+        sources: &[usize],
+        pack: impl FnOnce() -> Result<Option<PackedWeights>, E>,
+    ) -> Result<Option<Arc<PackedWeights>>, E> {
+        if let Some(packed) = self.shared.bytes.borrow().get(&node.name) {
+            return Ok(Some(Arc::clone(packed)));
+        }
+        let packed = pack()?.map(Arc::new);
+        if let Some(packed) = packed.as_ref().filter(|_| self.are_own(node, sources)) {
+            self.shared.bytes.borrow_mut().insert(node.name.clone(), Arc::clone(packed));
+        }
+        Ok(packed)
+    }
+
+    /// As [`packed_bytes`](Self::packed_bytes), for floats.
+    pub(crate) fn packed_floats(
+        &self,
+        node: &Node,
+        sources: &[usize],
+        pack: impl FnOnce() -> Vec<f32>,
+    ) -> Arc<Vec<f32>> {
+        if let Some(packed) = self.shared.floats.borrow().get(&node.name) {
+            return Arc::clone(packed);
+        }
+        let packed = Arc::new(pack());
+        if self.are_own(node, sources) {
+            self.shared.floats.borrow_mut().insert(node.name.clone(), Arc::clone(&packed));
+        }
+        packed
+    }
+
+    /// Whether the inputs `sources` of a node are constants of the graph, or left out.
+    fn are_own(&self, node: &Node, sources: &[usize]) -> bool {
+        let is_own = |name: &str| self.graph.constants.contains_key(name);
+        sources.iter().all(|&index| node.input(index).is_none_or(is_own))
+    }
+
+    /// What is known of the inputs of `node`.
+    pub(crate) fn inputs<'a>(&'a self, node: &'a Node) -> Result<Inputs<'a>, Error> {
+        Inputs::new(node, |name| self.types.get(name), |name| self.constant(name))
+    }
+
+    /// The type and shape of a value.
+    pub(crate) fn type_of(&self, name: &str) -> Result<&TensorType, Error> {
+        self.types.get(name).ok_or_else(|| Error::value(name, "has no known type"))
+    }
+
+    /// The shape of input `index` of a node.
+    pub(crate) fn shape(&self, node: &Node, index: usize) -> Result<Vec<usize>, Error> {
+        Ok(self.type_of(node.required_input(index)?)?.shape.clone())
+    }
+
+    /// The tensor behind a name, if it does not depend on the graph's inputs.
+    pub(crate) fn constant(&self, name: &str) -> Option<&Tensor> {
+        self.folded.get(name).or_else(|| self.graph.constants.get(name))
+    }
+
+    /// Input `index` of a node, if it is a constant.
+    pub(crate) fn constant_input(&self, node: &Node, index: usize) -> Option<&Tensor> {
+        self.constant(node.input(index)?)
+    }
+
+    /// Whether `value` is an image, a 4-D tensor, which steps keep channels-last where they can.
+    pub(crate) fn is_image(&self, value: &str) -> bool {
+        self.types.get(value).is_some_and(|found| found.shape.len() == 4)
+    }
+
+    /// The layout that a value already has: channels-last where both are there.
+    pub(crate) fn layout_of(&self, name: &str) -> Layout {
+        if self.by_name.contains_key(&(name.to_owned(), Layout::ChannelsLast)) {
+            Layout::ChannelsLast
+        } else {
+            Layout::Plain
+        }
+    }
+
+    /// The only node that reads `value`, if there is exactly one and the value is not an output of the graph.
+    pub(crate) fn only_consumer(&self, value: &str) -> Option<(usize, &'g Node)> {
+        match self.consumers.get(value)?.as_slice() {
+            &[index] if !self.outputs.contains(value) => Some((index, &self.graph.nodes[index])),
+            _ => None,
+        }
+    }
+
+    /// Marks a node as part of the step that is being made.
+    pub(crate) fn fuse(&mut self, index: usize) {
+        self.fused.insert(index);
+    }
+
+    /// The value called `name` in `layout`; a step that reorders it is added where it is needed for the first time.
+    pub(crate) fn read(&mut self, name: &str, layout: Layout) -> Result<usize, Error> {
+        if let Some(&id) = self.by_name.get(&(name.to_owned(), layout)) {
+            return Ok(id);
+        }
+        if let Some(tensor) = self.constant(name) {
+            let tensor = if layout == Layout::ChannelsLast { channels_last(tensor)? } else { tensor.clone() };
+            self.constants.push(tensor);
+            return self.add_value(name, layout, Place::Constant(self.constants.len() - 1));
+        }
+        let other = match layout {
+            Layout::Plain => Layout::ChannelsLast,
+            Layout::ChannelsLast => Layout::Plain,
+        };
+        let Some(&from) = self.by_name.get(&(name.to_owned(), other)) else {
+            return Err(Error::value(name, "is read before it is written"));
+        };
+        let shape = self.values[from].shape.clone();
+        if is_same_in_both(&shape) {
+            let place = self.values[from].place;
+            return self.add_value(name, layout, place);
+        }
+        let to = self.define(name, layout)?;
+        let kernel = Shuffle::new(&shape, layout);
+        let links = Links {
+            name: name.to_owned(),
+            op: "Transpose".to_owned(),
+            inputs: vec![Some(from)],
+            outputs: vec![to],
+        };
+        self.steps.push(Step { links, kernel: Box::new(kernel) });
+        Ok(to)
+    }
+
+    /// A new value called `name`, which the next step writes.
+    pub(crate) fn define(&mut self, name: &str, layout: Layout) -> Result<usize, Error> {
+        let found = self.type_of(name)?;
+        let buffer = (found.data_type, found.shape.iter().product());
+        self.buffers.push(buffer);
+        self.add_value(name, layout, Place::Buffer(self.buffers.len() - 1))
+    }
+
+    /// As [`define`](Self::define), for steps that can leave gaps between their pixels: where all that reads the value keeps it as
+    /// it is in its own output (`Operator::places`), it is written there.
+    pub(crate) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {
+        let Some((whole, gaps)) = self.place(name)? else { return self.define(name, Layout::ChannelsLast) };
+        let whole = match self.found(whole, Layout::ChannelsLast) {
+            Some((id, _)) => id,
+            None => self.define(whole, Layout::ChannelsLast)?,
+        };
+        let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].place)?;
+        self.values[id].gaps = Some(gaps);
+        Ok(id)
+    }
+
+    /// The output of the only node that reads `name`, and the place of `name` in it, if it is kept there as it is.
+    fn place(&self, name: &str) -> Result<Option<(&'g str, Gaps)>, Error> {
+        let Some((index, node)) = self.only_consumer(name) else { return Ok(None) };
+        let Some(find) = node.operator().and_then(|operator| operator.places) else { return Ok(None) };
+        // Once for all inputs: there may be many.
+        if !self.places.borrow().contains_key(&index) {
+            let places = find(self, node)?;
+            self.places.borrow_mut().insert(index, places);
+        }
+        match self.places.borrow()[&index].get(name).copied().flatten() {
+            Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
+            None => Ok(None),
+        }
+    }
+
+    /// The value called `name` in `layout`, if a step has been made that writes it, or a part of it.
+    pub(crate) fn found(&self, name: &str, layout: Layout) -> Option<(usize, &Value)> {
+        let id = *self.by_name.get(&(name.to_owned(), layout))?;
+        Some((id, &self.values[id]))
+    }
+
+    /// A part of the value `whole` that the next step writes: it has no name, as nothing reads it.
+    pub(crate) fn define_part(&mut self, whole: usize, gaps: Gaps) -> usize {
+        let stride = gaps.stride.max(1);
+        let whole = &self.values[whole];
+        let len = whole.len / stride * gaps.columns;
+        let part = Value { shape: vec![len], len, gaps: Some(gaps), ..whole.clone() };
+        self.values.push(part);
+        self.values.len() - 1
+    }
+
+    /// Makes `to` another name and shape for the elements of `from`.
+    pub(crate) fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
+        let same_shape = self.type_of(from)?.shape == self.type_of(to)?.shape;
+        // A value that only changes its name keeps its layout; one that changes its shape must be plain.
+        let layout = if same_shape { self.layout_of(from) } else { Layout::Plain };
+        let id = self.read(from, layout)?;
+        self.add_value(to, layout, self.values[id].place).map(|_| ())
+    }
+
+    fn add_value(&mut self, name: &str, layout: Layout, place: Place) -> Result<usize, Error> {
+        let found = self.type_of(name)?;
+        let value = Value {
+            place,
+            data_type: found.data_type,
+            shape: found.shape.clone(),
+            len: found.shape.iter().product(),
+            gaps: None,
+        };
+        self.values.push(value);
+        self.by_name.insert((name.to_owned(), layout), self.values.len() - 1);
+        Ok(self.values.len() - 1)
+    }
+
+    /// Adds a step for `node` that reads `inputs` and writes `outputs`.
+    pub(crate) fn push(
+        &mut self,
+        node: &Node,
+        inputs: Vec<Option<usize>>,
+        outputs: Vec<usize>,
+        kernel: impl Kernel + 'static,
+    ) {
+        let links = Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs };
+        self.steps.push(Step { links, kernel: Box::new(kernel) });
+    }
+}
+
+/// Whether NCHW and NHWC order the elements of an image of this shape the same way.
+fn is_same_in_both(shape: &[usize]) -> bool {
+    shape.len() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1
+}

@@ -1,0 +1,87 @@
+//! Nodes that are evaluated by their plain meaning: those that read constants alone, now; those without a kernel, in a step.
+
+use super::builder::Builder;
+use super::step::{Io, Kernel};
+use super::value::Layout;
+use crate::limits::bytes_of;
+use crate::{Error, Node, Tensor, ops};
+
+/// Evaluates a node whose inputs are all constants, that looks at nothing but their types, or whose outputs have no elements;
+/// `false` for all others.
+pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
+    let outputs = builder.output_types(node);
+    let bytes = outputs.iter().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
+    if bytes == 0 {
+        // Whatever the inputs are, there is nothing to compute.
+        for (name, of) in outputs {
+            builder.fold(name, Tensor::zeros(of.shape, of.data_type)?);
+        }
+        return Ok(true);
+    }
+    if !ops::is_known(&builder.inputs(node)?) {
+        return Ok(false);
+    }
+    builder.count_constants(bytes)?;
+    let results = ops::evaluate_known(&builder.inputs(node)?)?.unwrap_or_default();
+    for (index, tensor) in results.into_iter().enumerate() {
+        if let Some(name) = node.output(index) {
+            builder.fold(name, tensor);
+        }
+    }
+    Ok(true)
+}
+
+/// Adds a step that evaluates `node` by its plain meaning, and says why. With `any_layout`, which is for operators that look at
+/// one element at a time, the elements stay in the order in which they are.
+pub(crate) fn push(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    why: &'static str,
+    any_layout: bool,
+) -> Result<(), Error> {
+    let layout = match node.input(0) {
+        Some(input) if any_layout => builder.layout_of(input),
+        _ => Layout::Plain,
+    };
+    let mut inputs = Vec::with_capacity(node.inputs.len());
+    for index in 0..node.inputs.len() {
+        let layout = if index == 0 { layout } else { Layout::Plain };
+        inputs.push(node.input(index).map(|name| builder.read(name, layout)).transpose()?);
+    }
+    let written: Vec<usize> = (0..node.outputs.len()).filter(|&at| node.output(at).is_some()).collect();
+    let mut outputs = Vec::with_capacity(written.len());
+    for &index in &written {
+        outputs.push(builder.define(&node.outputs[index], layout)?);
+    }
+    let kernel = Fallback { node: node.clone(), written, why };
+    builder.push(node, inputs, outputs, kernel);
+    Ok(())
+}
+
+/// The plain meaning of a node, by [`ops::evaluate`]. Allocates.
+#[derive(Debug)]
+pub(crate) struct Fallback {
+    pub(crate) node: Node,
+    /// The node's outputs that have names.
+    pub(crate) written: Vec<usize>,
+    pub(crate) why: &'static str,
+}
+
+impl Kernel for Fallback {
+    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
+        let inputs = io.tensors()?;
+        let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
+        let results = ops::evaluate(&self.node, &inputs)?;
+        for (index, &output) in self.written.iter().enumerate() {
+            let Some(tensor) = results.get(output) else {
+                return Err(io.error(format!("has no output {output}")));
+            };
+            io.store(index, tensor)?;
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("{}: plain loops: {}", self.node.op, self.why)
+    }
+}

@@ -1,0 +1,251 @@
+//! From float nodes to float steps, fused with the activations behind them.
+
+use std::sync::Arc;
+
+use super::{
+    AveragePool, Binary, Clamp, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
+};
+use crate::exec::builder::Builder;
+use crate::exec::shuffle::Join;
+use crate::exec::step::Kernel;
+use crate::exec::value::Layout;
+use crate::ops::eight_bit::EightBit;
+use crate::ops::shared::convolution::Geometry;
+use crate::ops::shared::indexing;
+use crate::ops::shared::window::Window;
+use crate::{DataType, Error, Node, Tensor};
+
+/// The bounds of a node that clamps, if they are constant.
+fn bounds(builder: &Builder<'_>, node: &Node) -> Option<Clamp> {
+    let EightBit::Clamp(bounds) = node.operator()?.eight_bit else { return None };
+    bounds(node, &|name| builder.constant(name)).map(|(low, high)| Clamp { low, high })
+}
+
+/// Fuses the activation that alone reads the node's output, if there is one; gives it and the name of the result.
+fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, String), Error> {
+    let output = node.required_output(0)?;
+    if let Some((index, next)) = builder.only_consumer(output)
+        && next.input(0) == Some(output)
+        && let Some(clamp) = bounds(builder, next)
+        && let Some(result) = next.output(0)
+    {
+        builder.fuse(index);
+        return Ok((clamp, result.to_owned()));
+    }
+    Ok((Clamp::NONE, output.to_owned()))
+}
+
+/// A constant vector of `len` floats in input `index`; empty if it is left out, `None` if it is anything else.
+fn bias(builder: &Builder<'_>, node: &Node, index: usize, len: usize) -> Option<Vec<f32>> {
+    let Some(name) = node.input(index) else { return Some(Vec::new()) };
+    let values = builder.constant(name)?.as_f32().ok()?;
+    (values.len() == len).then(|| values.to_vec())
+}
+
+/// `Conv` with constant weights.
+pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let Some(weights) =
+        builder.constant_input(node, 1).filter(|w| shape.len() == 4 && w.rank() == 4).cloned()
+    else {
+        return Ok(false);
+    };
+    let geometry = Geometry::new(node, &shape, weights.shape())?;
+    let Some(bias) = bias(builder, node, 2, geometry.out_channels) else { return Ok(false) };
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    let (clamp, result) = fuse_activation(builder, node)?;
+    let output = builder.define(&result, Layout::ChannelsLast)?;
+    let oihw = weights.as_f32()?;
+    if geometry.is_depthwise() {
+        let weights = builder.packed_floats(node, &[1], || Depthwise::pack(&geometry, oihw));
+        let kernel = Depthwise::new(geometry, weights, bias, clamp, builder.threads);
+        builder.push(node, vec![Some(input)], vec![output], kernel);
+    } else {
+        let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
+        let kernel = Convolution::new(geometry, weights, bias, clamp, builder.threads);
+        builder.push(node, vec![Some(input)], vec![output], kernel);
+    }
+    Ok(true)
+}
+
+/// `Gemm` with constant weights.
+pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let Some(weights) = builder.constant_input(node, 1).cloned() else { return Ok(false) };
+    if node.flag("transA", false)? || shape.len() != 2 || weights.rank() != 2 {
+        return Ok(false);
+    }
+    let transposed = node.flag("transB", false)?;
+    let (k, n) = match *weights.shape() {
+        [n, k] if transposed => (k, n),
+        [k, n] => (k, n),
+        _ => return Ok(false),
+    };
+    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
+    let Some(mut bias) = bias(builder, node, 2, n) else { return Ok(false) };
+    // A bias of `n` elements might also be a column; as one per row it is not fused.
+    if builder.constant_input(node, 2).is_some_and(|c| c.shape().last() != Some(&n)) || shape[1] != k {
+        return Ok(false);
+    }
+    bias.iter_mut().for_each(|bias| *bias *= beta);
+    let b = weights.as_f32()?;
+    let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
+    let weights = builder.packed_floats(node, &[1], || {
+        (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
+    });
+    product(builder, node, k, n, weights, bias)
+}
+
+/// `MatMul` with constant weights.
+pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let Some(&[k, n]) = builder.constant_input(node, 1).map(Tensor::shape) else { return Ok(false) };
+    if shape.last() != Some(&k) {
+        return Ok(false);
+    }
+    let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
+    let floats = weights.as_f32()?;
+    let weights = builder.packed_floats(node, &[1], || floats.to_vec());
+    product(builder, node, k, n, weights, Vec::new())
+}
+
+fn product(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    k: usize,
+    n: usize,
+    weights: Arc<Vec<f32>>,
+    bias: Vec<f32>,
+) -> Result<bool, Error> {
+    let input = builder.read(node.required_input(0)?, Layout::Plain)?;
+    let (clamp, result) = fuse_activation(builder, node)?;
+    let output = builder.define(&result, Layout::Plain)?;
+    builder.push(node, vec![Some(input)], vec![output], MatMul { k, n, weights, bias, clamp });
+    Ok(true)
+}
+
+fn is_float(builder: &Builder<'_>, node: &Node) -> Result<bool, Error> {
+    Ok(builder.type_of(node.required_input(0)?)?.data_type == DataType::F32)
+}
+
+/// An activation that clamps.
+pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some(clamp) = bounds(builder, node).filter(|_| is_float(builder, node).unwrap_or(false)) else {
+        return Ok(false);
+    };
+    let name = node.required_input(0)?;
+    let layout = builder.layout_of(name);
+    let input = builder.read(name, layout)?;
+    let output = builder.define(node.required_output(0)?, layout)?;
+    builder.push(node, vec![Some(input)], vec![output], Elementwise { op: None, clamp });
+    Ok(true)
+}
+
+/// Two tensors of one shape.
+pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Result<bool, Error> {
+    if !is_float(builder, node)? || builder.shape(node, 0)? != builder.shape(node, 1)? {
+        return Ok(false);
+    }
+    let (a, b) = (node.required_input(0)?, node.required_input(1)?);
+    let layout = if builder.layout_of(b) == Layout::ChannelsLast {
+        Layout::ChannelsLast
+    } else {
+        builder.layout_of(a)
+    };
+    let inputs = vec![Some(builder.read(a, layout)?), Some(builder.read(b, layout)?)];
+    let (clamp, result) = fuse_activation(builder, node)?;
+    let output = builder.define(&result, layout)?;
+    builder.push(node, inputs, vec![output], Elementwise { op: Some(op), clamp });
+    Ok(true)
+}
+
+/// Images and channels of an image, and its window.
+fn pool(builder: &Builder<'_>, node: &Node) -> Result<Option<(usize, usize, Window)>, Error> {
+    match builder.shape(node, 0)?[..] {
+        [images, channels, height, width] => {
+            Ok(Some((images, channels, Window::new(node, &[height, width], None)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// `MaxPool` of images.
+pub(crate) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let data_type = builder.type_of(node.required_input(0)?)?.data_type;
+    let supported = matches!(data_type, DataType::F32 | DataType::U8 | DataType::I8);
+    let Some((images, channels, window)) =
+        pool(builder, node)?.filter(|_| supported && node.output(1).is_none())
+    else {
+        return Ok(false);
+    };
+    image_to_image(builder, node, MaxPool { window, images, channels })
+}
+
+/// `AveragePool` of images.
+pub(crate) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some((images, channels, window)) = pool(builder, node)? else { return Ok(false) };
+    let count_padding = node.flag("count_include_pad", false)?;
+    image_to_image(builder, node, AveragePool::new(window, images, channels, count_padding))
+}
+
+/// A step that reads one image and writes one.
+fn image_to_image(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    kernel: impl Kernel + 'static,
+) -> Result<bool, Error> {
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
+    builder.push(node, vec![Some(input)], vec![output], kernel);
+    Ok(true)
+}
+
+/// `GlobalAveragePool` of images.
+pub(crate) fn global_average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let [_, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
+    image_to_image(builder, node, GlobalAverage { pixels: height * width, channels })
+}
+
+/// A mean over the axes 2 and 3, which are the pixels of an image: that of a global pool.
+pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let [_, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
+    if !is_float(builder, node)? {
+        return Ok(false);
+    }
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    // One pixel per image: both layouts are the same.
+    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
+    let kernel = GlobalAverage { pixels: height * width, channels };
+    builder.push(node, vec![Some(input)], vec![output], kernel);
+    Ok(true)
+}
+
+/// `Concat`.
+pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let output = node.required_output(0)?;
+    let images = builder.is_image(output);
+    let layout = if images { Layout::ChannelsLast } else { Layout::Plain };
+    let (mut inputs, mut shapes) = (Vec::new(), Vec::new());
+    for index in 0..node.inputs.len() {
+        let mut shape = builder.shape(node, index)?;
+        if images {
+            shape[1..].rotate_left(1);
+        }
+        shapes.push(shape);
+        inputs.push(Some(builder.read(node.required_input(index)?, layout)?));
+    }
+    let axis = node.int("axis", 0)?;
+    let Some(axis) = shapes.first().and_then(|shape| indexing::axis(axis, shape.len())) else {
+        return Ok(false);
+    };
+    let axis = if images { [0, 3, 1, 2][axis] } else { axis };
+    let output = builder.define(output, layout)?;
+    builder.push(node, inputs, vec![output], Join::new(&shapes, axis));
+    Ok(true)
+}
+
+/// Operators after which the same elements have another name or shape: no step at all.
+pub(crate) fn rename(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    builder.alias(node.required_input(0)?, node.required_output(0)?)?;
+    Ok(true)
+}

@@ -1,0 +1,77 @@
+//! `BatchNormalization` as in inference: each channel with numbers of its own, which are constants.
+
+use super::example::{Example, Input};
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::inputs::Inputs;
+use super::shared::upgrade::Constants;
+use crate::{Error, Node, Tensor, TensorType};
+
+pub(crate) static OP: Operator = Operator {
+    examples: &[Example::new(
+        &[
+            Input::Floats(&[1, 3, 4, 5]),
+            Input::Weights(&[3]),
+            Input::Weights(&[3]),
+            Input::Weights(&[3]),
+            Input::FloatVector(&[0.5, 1.0, 2.0]),
+        ],
+        &[],
+    )],
+    upgrade,
+    ..Operator::new(
+        "BatchNormalization",
+        "scale · (x − mean) / √(variance + epsilon) + bias by channel",
+        infer,
+        evaluate,
+    )
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    if inputs.node.flag("training_mode", false)? || inputs.node.output(1).is_some() {
+        return Err(Error::unsupported(inputs.node, "training mode: export the model for inference"));
+    }
+    let x = inputs.get(0)?;
+    let channels = x.shape.get(1).copied().unwrap_or(1);
+    for index in 1..5 {
+        let shape = inputs.shape(index)?;
+        if shape != [channels] {
+            return Err(inputs.error(format!("input {index} of shape {shape:?} for {channels} channels")));
+        }
+    }
+    Ok(vec![x.clone()])
+}
+
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let input = args.tensor(0)?;
+    let node = args.node();
+    if node.flag("training_mode", false)? {
+        return Err(args.unsupported("training mode"));
+    }
+    let Some(&channels) = input.shape().get(1) else {
+        return Err(args.error(format!("an input of shape {:?} has no channels", input.shape())));
+    };
+    let epsilon = f64::from(node.float("epsilon", 1e-5)?);
+    let parameters: Vec<&[f32]> = (1..5).map(|index| args.values::<f32>(index)).collect::<Result<_, _>>()?;
+    if parameters.iter().any(|values| values.len() != channels) {
+        return Err(args.error(format!("scale, bias, mean and variance must have {channels} elements")));
+    }
+    let plane: usize = input.shape()[2..].iter().product::<usize>().max(1);
+    let normalized = input.as_f32()?.iter().enumerate().map(|(at, &x)| {
+        let [scale, bias, mean, variance] =
+            [0, 1, 2, 3].map(|i| f64::from(parameters[i][at / plane % channels]));
+        (scale * (f64::from(x) - mean) / (variance + epsilon).sqrt() + bias) as f32
+    });
+    Ok(vec![Tensor::new(input.shape(), normalized.collect::<Vec<_>>())?])
+}
+
+/// `spatial` went with operator set 9; it said whether the statistics are per channel (1) or per element.
+fn upgrade(mut node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 9 {
+        if !node.flag("spatial", true)? {
+            return Err(Error::unsupported(&node, "statistics per element (spatial = 0)"));
+        }
+        node.attributes.remove("spatial");
+    }
+    Ok(vec![node])
+}

@@ -1,0 +1,57 @@
+//! `Cast`: floats are cut to integers towards zero and saturate; integers wrap; everything but 0 is true.
+
+use super::example::{Example, Input, Value};
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::inputs::Inputs;
+use crate::{DataType, Error, Node, Tensor, TensorData, TensorType, onnx};
+
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[("to", Value::Int(7))]),
+        Example::new(&[Input::Bytes(&[7])], &[("to", Value::Int(1))]),
+        Example::new(&[Input::Booleans(&[7])], &[("to", Value::Int(6))]),
+    ],
+    elementwise: true,
+    output_type: |node, _| to(node).ok(),
+    ..Operator::new("Cast", "the elements as another type", infer, evaluate)
+};
+
+fn to(node: &Node) -> Result<DataType, Error> {
+    onnx::type_attribute(node, "to")?.ok_or_else(|| Error::attribute(node, "to", "is missing"))
+}
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    Ok(vec![TensorType::new(to(inputs.node)?, inputs.shape(0)?)])
+}
+
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let input = args.tensor(0)?;
+    let to = to(args.node())?;
+    macro_rules! converted {
+        ($x:expr, $zero:expr) => {
+            match to {
+                DataType::F32 => TensorData::F32($x.iter().map(|&x| x as f32).collect()),
+                DataType::F64 => TensorData::F64($x.iter().map(|&x| x as f64).collect()),
+                DataType::U8 => TensorData::U8($x.iter().map(|&x| x as u8).collect()),
+                DataType::I8 => TensorData::I8($x.iter().map(|&x| x as i8).collect()),
+                DataType::I32 => TensorData::I32($x.iter().map(|&x| x as i32).collect()),
+                DataType::I64 => TensorData::I64($x.iter().map(|&x| x as i64).collect()),
+                DataType::Bool => TensorData::Bool($x.iter().map(|&x| x != $zero).collect()),
+            }
+        };
+    }
+    let data = match input.data() {
+        TensorData::F32(x) => converted!(x, 0.0),
+        TensorData::F64(x) => converted!(x, 0.0),
+        TensorData::U8(x) => converted!(x, 0),
+        TensorData::I8(x) => converted!(x, 0),
+        TensorData::I32(x) => converted!(x, 0),
+        TensorData::I64(x) => converted!(x, 0),
+        TensorData::Bool(x) => {
+            let x: Vec<u8> = x.iter().map(|&x| u8::from(x)).collect();
+            converted!(x, 0)
+        }
+    };
+    Ok(vec![Tensor::new(input.shape(), data)?])
+}

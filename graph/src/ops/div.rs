@@ -1,0 +1,21 @@
+//! `Div`.
+
+use super::operator::Operator;
+use super::shared::binary::{self, Number, Operation};
+
+pub(crate) static OP: Operator = Operator {
+    examples: binary::EXAMPLES,
+    ..Operator::new("Div", "a / b", binary::infer_two, binary::two::<Div>)
+};
+
+struct Div;
+
+impl Operation for Div {
+    fn apply<T: Number>(a: T, b: T) -> T {
+        a.div(b)
+    }
+
+    fn is_defined<T: Number>(b: &[T]) -> bool {
+        !T::IS_INTEGER || b.iter().all(|&b| b != T::default())
+    }
+}

@@ -1,0 +1,51 @@
+//! `Dropout` as in inference: the identity, and a mask of what was kept, which is everything.
+
+use super::eight_bit::EightBit;
+use super::example::{Example, Input};
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::inputs::Inputs;
+use super::shared::upgrade::Constants;
+use crate::exec::float;
+use crate::{DataType, Error, Node, Tensor, TensorType};
+
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Float(0.5)], &[]),
+        Example::new(&[Input::Floats(&[7])], &[]).outputs(2),
+    ],
+    eight_bit: EightBit::MOVE,
+    lower: |builder, node| Ok(node.output(1).is_none() && float::lower::rename(builder, node)?),
+    upgrade,
+    ..Operator::new("Dropout", "the input itself, and a mask of ones: inference alone", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    let x = inputs.get(0)?;
+    Ok(vec![x.clone(), TensorType::new(DataType::Bool, x.shape.as_slice())])
+}
+
+/// Training, which drops elements at random, is not done here.
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let input = args.tensor(0)?;
+    let ratio = args.optional_scalar::<f32>(1)?.unwrap_or(0.5);
+    if args.optional_scalar::<bool>(2)?.unwrap_or(false) && ratio != 0.0 {
+        return Err(args.unsupported("training mode drops elements at random"));
+    }
+    let mut outputs = vec![input.clone()];
+    if args.node().output(1).is_some() {
+        outputs.push(Tensor::new(input.shape(), vec![true; input.len()])?);
+    }
+    Ok(outputs)
+}
+
+/// `ratio` became an input with operator set 12.
+fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 12 {
+        let ratio = node.float("ratio", 0.5)?;
+        node.attributes.remove("ratio");
+        let name = constants.add(&node, "ratio", Tensor::scalar(ratio));
+        node.inputs.push(name);
+    }
+    Ok(vec![node])
+}

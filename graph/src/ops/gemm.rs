@@ -1,0 +1,128 @@
+//! `Gemm`: `alpha · A·B + beta · C`, the factors transposed if asked, C broadcast.
+
+use super::eight_bit::{Compute, EightBit};
+use super::example::{Example, Input, Value};
+use super::operator::Operator;
+use super::qgemm;
+use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
+use super::shared::indexing::{Offsets, broadcast, broadcast_strides};
+use super::shared::inputs::Inputs;
+use super::shared::operands::Operands;
+use super::shared::product;
+use super::shared::qlinear;
+use super::shared::quantized_value::QuantizedValue;
+use super::shared::values::Values;
+use super::shared::weights;
+use crate::exec::float;
+use crate::{Error, Node, Tensor, TensorType};
+
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(
+            &[Input::Floats(&[3, 4]), Input::Weights(&[5, 4]), Input::Weights(&[5])],
+            &[("transB", Value::Int(1)), ("alpha", Value::Float(0.5)), ("beta", Value::Float(2.0))],
+        ),
+        Example::new(
+            &[Input::Floats(&[4, 3]), Input::Weights(&[4, 5]), Input::Weights(&[3, 1])],
+            &[("transA", Value::Int(1))],
+        ),
+    ],
+    eight_bit: EightBit::Compute(Compute {
+        data_inputs: 1,
+        weight_axis: Some(weight_axis),
+        why_float,
+        on_bytes,
+    }),
+    lower: float::lower::gemm,
+    ..Operator::new("Gemm", "alpha · A·B + beta · C", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    let a = inputs.get(0)?;
+    let [m, _, n] = product::matrices(inputs.node, &a.shape, inputs.shape(1)?)?;
+    if let Some(c) = inputs.optional(2) {
+        check_bias(inputs.node, &c.shape, [m, n])?;
+    }
+    Ok(vec![TensorType::new(a.data_type, [m, n])])
+}
+
+/// Whether C, of the shape `bias`, is broadcast to the output.
+fn check_bias(node: &Node, bias: &[usize], [m, n]: [usize; 2]) -> Result<(), Error> {
+    if broadcast(&[m, n], bias).as_deref() == Some(&[m, n]) {
+        return Ok(());
+    }
+    Err(Error::node(node, format!("a bias of shape {bias:?} for an output of {m}×{n}")))
+}
+
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let node = args.node();
+    let (left, right) = (args.tensor(0)?, args.tensor(1)?);
+    let (a, b) = (left.as_f32()?, right.as_f32()?);
+    let [m, depth, n] = product::matrices(node, left.shape(), right.shape())?;
+    let (transpose_a, transpose_b) = (node.flag("transA", false)?, node.flag("transB", false)?);
+    let (alpha, beta) = (f64::from(node.float("alpha", 1.0)?), f64::from(node.float("beta", 1.0)?));
+    let shape = [m, n];
+    let mut result = Vec::with_capacity(args.count(&shape)?);
+    for row in 0..m {
+        for column in 0..n {
+            let sum: f64 = (0..depth)
+                .map(|k| {
+                    let i = if transpose_a { k * m + row } else { row * depth + k };
+                    let j = if transpose_b { column * depth + k } else { k * n + column };
+                    f64::from(a[i]) * f64::from(b[j])
+                })
+                .sum();
+            result.push(alpha * sum);
+        }
+    }
+    if let Some(tensor) = args.optional(2) {
+        let c = tensor.as_f32()?;
+        check_bias(node, tensor.shape(), shape)?;
+        let offsets = Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
+        for (result, at) in result.iter_mut().zip(offsets) {
+            *result += beta * f64::from(c[at]);
+        }
+    }
+    Ok(vec![Tensor::new(shape, result.into_iter().map(|x| x as f32).collect::<Vec<_>>())?])
+}
+
+fn weight_axis(node: &Node) -> Result<usize, Error> {
+    Ok(if node.flag("transB", false)? { 0 } else { 1 })
+}
+
+fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {
+    if node.flag("transA", false)? {
+        return Ok(Some("transA is set: the depth of its input is not contiguous".to_owned()));
+    }
+    weights::why_float(node, values, weight_axis(node)?, true)
+}
+
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+    let (Some(a), Some(b)) =
+        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
+    else {
+        return Ok(None);
+    };
+    let columns = i64::from(!node.flag("transB", false)?);
+    let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;
+    let step = node.float("alpha", 1.0)? * a.scales[0];
+    if !a.per_tensor()
+        || !b.eight_bits()
+        || !by_column
+        || step < f32::MIN_POSITIVE
+        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
+    {
+        return Ok(None);
+    }
+    let Some(shape) = operands.constant(&b.value).map(Tensor::shape) else { return Ok(None) };
+    let Some(&channels) = shape.get(columns as usize) else { return Ok(None) };
+    let sums = Sums { step, scales: &b.scales, factor: node.float("beta", 1.0)?, channels, to };
+    let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
+    let mut inputs: Vec<String> = [&a, &b].into_iter().flat_map(qlinear::operand).collect();
+    inputs.push(bias.unwrap_or_default());
+    inputs.extend(qlinear::output(to));
+    let mut fused = qlinear::node(&qgemm::OP, inputs, node);
+    fused.attributes.remove("beta");
+    Ok(Some(fused))
+}

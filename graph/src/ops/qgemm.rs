@@ -1,0 +1,66 @@
+//! `QGemm`. Inputs: a, scale, zero, b, scale, zero, bias in steps of the accumulator, scale and zero of the output, without
+//! which it stays float.
+
+use super::eight_bit::EightBit;
+use super::example::{Example, Input, Value};
+use super::gemm;
+use super::mul;
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::domains::MICROSOFT;
+use super::shared::inputs::Inputs;
+use super::shared::{product, qlinear};
+use crate::exec::integer;
+use crate::{DataType, Error, Tensor, TensorType};
+
+pub(crate) static OP: Operator = Operator {
+    domains: &[MICROSOFT],
+    examples: &[Example::new(
+        &[
+            Input::Bytes(&[3, 4]),
+            Input::Float(0.05),
+            Input::Byte(100),
+            Input::SignedWeights(&[5, 4]),
+            Input::Float(0.01),
+            Input::SignedByte(0),
+            Input::Bias(&[5]),
+            Input::Float(0.2),
+            Input::Byte(120),
+        ],
+        &[("transB", Value::Int(1))],
+    )],
+    eight_bit: EightBit::Bytes,
+    lower: integer::product::gemm,
+    output_type: |_, inputs| Some(inputs.get(8).copied().flatten().unwrap_or(DataType::F32)),
+    ..Operator::new("QGemm", "Gemm on bytes", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    let [m, _, n] = product::matrices(inputs.node, inputs.shape(0)?, inputs.shape(3)?)?;
+    let data_type = inputs.optional(8).map_or(DataType::F32, |zero| zero.data_type);
+    Ok(vec![TensorType::new(data_type, [m, n])])
+}
+
+/// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's own text gives C the scale
+/// `alpha · a_scale · b_scale` (it has no `beta`). onnxruntime.quantization writes C in steps of `a_scale · b_scale`, whatever
+/// `alpha` is; such files are read by the text, too, as ONNX Runtime reads them.
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let transposed = args.node().flag("transB", false)?;
+    let (a, b) = (qlinear::real(args, 0, 1)?, qlinear::real(args, 3, i64::from(!transposed))?);
+    let bias = match args.optional(6) {
+        None => None,
+        Some(bias) => {
+            let step = args.node().float("alpha", 1.0)? * args.tensor(1)?.to_scalar::<f32>()?;
+            let steps: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| step * scale).collect();
+            let columns = b.shape().get(usize::from(!transposed)).copied().unwrap_or(0);
+            let columns = if steps.len() == 1 { vec![1] } else { vec![1, columns] };
+            // By their shape: C may be one for all, for each column, for each row, or for each element.
+            let float =
+                Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
+            let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];
+            Some(qlinear::float(args, &mul::OP, &inputs)?)
+        }
+    };
+    let y = qlinear::float(args, &gemm::OP, &[Some(&a), Some(&b), bias.as_ref()])?;
+    Ok(vec![if args.optional(7).is_none() { y } else { qlinear::bytes(args, &y, 7)? }])
+}

@@ -1,0 +1,48 @@
+//! `QLinearMatMul`. Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
+
+use super::eight_bit::EightBit;
+use super::example::{Example, Input};
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::inputs::Inputs;
+use super::shared::product::{self, Product, accumulate};
+use super::shared::scales::{Requantizer, Scales, ZeroPoints};
+use crate::exec::integer;
+use crate::{Error, Tensor, TensorType};
+
+pub(crate) static OP: Operator = Operator {
+    since: 10,
+    examples: &[Example::new(
+        &[
+            Input::Bytes(&[3, 4]),
+            Input::Float(0.05),
+            Input::Byte(100),
+            Input::SignedWeights(&[4, 5]),
+            Input::Float(0.01),
+            Input::SignedByte(0),
+            Input::Float(0.2),
+            Input::Byte(120),
+        ],
+        &[],
+    )],
+    eight_bit: EightBit::Bytes,
+    lower: integer::product::matmul,
+    output_type: |_, inputs| inputs.get(7).copied().flatten(),
+    ..Operator::new("QLinearMatMul", "a matrix product of bytes to bytes", infer, evaluate)
+};
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    Ok(vec![TensorType::new(inputs.get(7)?.data_type, product::infer(inputs, 0, 3)?)])
+}
+
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let (a, b) = (args.tensor(0)?, args.tensor(3)?);
+    let product = Product::of(args, a, b)?;
+    let (a_zero, b_zero) = (ZeroPoints::new(args, 2)?, ZeroPoints::new(args, 5)?);
+    let sums = accumulate(args, &product, (a, &a_zero), (b, &b_zero))?;
+    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, product.n)?, Scales::new(args, 6, 1)?];
+    let output = Requantizer::new(args, scales, 7)?;
+    let columns = product.n.max(1);
+    let result = output.apply(sums.into_iter().enumerate().map(|(at, sum)| (sum, at % columns)));
+    Ok(vec![Tensor::new(product.shape, result)?])
+}

@@ -1,0 +1,76 @@
+//! `ReduceMean`.
+
+use super::eight_bit::{Compute, EightBit};
+use super::example::{Example, Input, Value};
+use super::operator::Operator;
+use super::qlinear_reduce_mean;
+use super::shared::operands::Operands;
+use super::shared::pool;
+use super::shared::quantized_value::QuantizedValue;
+use super::shared::reduction;
+use super::shared::values::Values;
+use crate::exec::float;
+use crate::{Attribute, Error, Node, Tensor};
+
+pub(crate) static OP: Operator = Operator {
+    examples: &[
+        Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Integers(&[-1, 2])], &[]),
+        Example::new(
+            &[Input::Floats(&[1, 3, 4, 5])],
+            &[("axes", Value::Ints(&[2, 3])), ("keepdims", Value::Int(0))],
+        ),
+        Example::new(&[Input::Floats(&[2, 3, 4]), Input::Integers(&[0])], &[]),
+    ],
+    eight_bit: EightBit::Compute(Compute {
+        data_inputs: 1,
+        weight_axis: None,
+        why_float,
+        on_bytes,
+    }),
+    lower: |builder, node| {
+        let axes = axes(node, |name| builder.constant(name))?;
+        if !axes.as_deref().is_some_and(over_pixels) {
+            return Ok(false);
+        }
+        float::lower::mean_over_pixels(builder, node)
+    },
+    ..Operator::new("ReduceMean", "the mean along axes", reduction::infer, |args| {
+        reduction::sums(args, |sum, count| sum / count)
+    })
+};
+
+/// The axes of a node, an attribute or a constant; `None` if they are neither.
+pub(crate) fn axes<'t>(
+    node: &Node,
+    constant: impl Fn(&str) -> Option<&'t Tensor>,
+) -> Result<Option<Vec<i64>>, Error> {
+    if let Some(axes) = node.ints("axes")? {
+        return Ok(Some(axes.to_vec()));
+    }
+    let axes = node.input(1).and_then(constant);
+    axes.map(|axes| axes.as_i64().map(<[i64]>::to_vec)).transpose().map_err(|error| error.in_node(node))
+}
+
+/// Whether a mean along `axes` is one over the pixels of an image, which is an NCHW tensor. For a tensor of another rank
+/// the answer means nothing.
+pub(crate) fn over_pixels(axes: &[i64]) -> bool {
+    matches!(axes, [2, 3] | [3, 2] | [-2, -1] | [-1, -2] | [2, -1] | [-1, 2] | [3, -2] | [-2, 3])
+}
+
+fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {
+    let axes = axes(node, |name| values.constant(name))?;
+    let fits = axes.as_deref().is_some_and(over_pixels);
+    Ok((!fits).then(|| "it reduces other axes than the spatial ones of an NCHW tensor".to_owned()))
+}
+
+/// As an operator that has axes, too: the tensor may turn out to be no image.
+fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+    let Some(axes) = axes(node, |name| operands.constant(name))?.filter(|axes| over_pixels(axes)) else {
+        return Ok(None);
+    };
+    let fused = pool::on_bytes(&qlinear_reduce_mean::OP, node, operands, to)?;
+    Ok(fused.map(|mut fused| {
+        fused.attributes.insert("axes".to_owned(), Attribute::Ints(axes));
+        fused
+    }))
+}

@@ -1,0 +1,154 @@
+//! What convolutions share, float and integer ones: activations NCHW, weights OIHW, any number of spatial axes.
+
+use super::arguments::Arguments;
+use super::indexing::for_each_index;
+use super::inputs::Inputs;
+use super::scales::ZeroPoints;
+use super::window::Window;
+use crate::{Error, Node, Tensor, TensorData};
+
+/// The sizes of a convolution.
+#[derive(Clone, Debug)]
+pub(crate) struct Geometry {
+    pub(crate) batch: usize,
+    pub(crate) in_channels: usize,
+    pub(crate) out_channels: usize,
+    pub(crate) groups: usize,
+    pub(crate) window: Window,
+}
+
+impl Geometry {
+    /// The sizes of the convolution `node` of activations of shape `x` with weights of shape `w`.
+    pub(crate) fn new(node: &Node, x: &[usize], w: &[usize]) -> Result<Self, Error> {
+        if x.len() < 3 || w.len() != x.len() {
+            return Err(Error::node(
+                node,
+                format!("activations of shape {x:?} and weights of shape {w:?} do not convolve"),
+            ));
+        }
+        let window = Window::new(node, &x[2..], Some(&w[2..]))?;
+        let groups = node.int("group", 1)?;
+        let groups = usize::try_from(groups).ok().filter(|&groups| groups > 0);
+        let groups = groups.ok_or_else(|| Error::attribute(node, "group", "must be at least 1"))?;
+        let fits = w[1].checked_mul(groups) == Some(x[1]) && w[0].is_multiple_of(groups);
+        if !fits {
+            return Err(Error::node(
+                node,
+                format!("activations of shape {x:?}, weights of shape {w:?} and {groups} groups do not fit"),
+            ));
+        }
+        Ok(Self { batch: x[0], in_channels: x[1], out_channels: w[0], groups, window })
+    }
+
+    /// Input and output channels of a group.
+    pub(crate) fn group_channels(&self) -> (usize, usize) {
+        (self.in_channels / self.groups, self.out_channels / self.groups)
+    }
+
+    /// Whether every channel is filtered on its own.
+    pub(crate) fn is_depthwise(&self) -> bool {
+        self.groups == self.in_channels && self.groups == self.out_channels
+    }
+
+    /// The output's shape.
+    pub(crate) fn output(&self) -> Vec<usize> {
+        [&[self.batch, self.out_channels], self.window.sizes.output.as_slice()].concat()
+    }
+
+    /// Calls `visit(output offset, output channel, pairs of (activation, weight) offsets)` for every output.
+    pub(crate) fn visit(
+        &self,
+        mut visit: impl FnMut(usize, usize, &mut dyn Iterator<Item = (usize, usize)>),
+    ) {
+        let window = &self.window;
+        let [inputs, outputs, kernel]: [usize; 3] =
+            [&window.input, &window.sizes.output, &window.sizes.kernel].map(|sizes| sizes.iter().product());
+        let (group_in, group_out) = self.group_channels();
+        let mut taps = Vec::new();
+        if self.out_channels == 0 {
+            return;
+        }
+        for image in 0..self.batch {
+            let mut pixel = 0;
+            for_each_index(&window.sizes.output, |index| {
+                window.taps(index, &mut taps);
+                for channel in 0..self.out_channels {
+                    let first = image * self.in_channels + channel / group_out * group_in;
+                    let mut pairs = (0..group_in).flat_map(|c| {
+                        taps.iter().map(move |&(in_kernel, in_input)| {
+                            ((first + c) * inputs + in_input, (channel * group_in + c) * kernel + in_kernel)
+                        })
+                    });
+                    visit((image * self.out_channels + channel) * outputs + pixel, channel, &mut pairs);
+                }
+                pixel += 1;
+            });
+        }
+    }
+}
+
+/// The shape of a convolution of input `x` with the weights that are input `w`; input `bias` fits if it is there.
+pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
+    let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
+    if let Some(bias) = inputs.optional(bias)
+        && bias.shape != [geometry.out_channels]
+    {
+        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels);
+        return Err(inputs.error(reason));
+    }
+    Ok(geometry.output())
+}
+
+/// `Σ (x − x_zero)·(w − w_zero)` mod 2³²; what lies outside the image counts as the zero point.
+pub(crate) fn accumulate(
+    args: &Arguments<'_>,
+    x: (&Tensor, &ZeroPoints),
+    w: (&Tensor, &ZeroPoints),
+) -> Result<(Tensor, Geometry), Error> {
+    fn sums<X, W>(
+        args: &Arguments<'_>,
+        geometry: &Geometry,
+        x: (&[X], i32),
+        w: (&[W], &ZeroPoints),
+    ) -> Result<Tensor, Error>
+    where
+        X: Copy + Into<i32>,
+        W: Copy + Into<i32>,
+    {
+        let shape = geometry.output();
+        let mut y = vec![0i32; args.count(&shape)?];
+        geometry.visit(|at, channel, pairs| {
+            let w_zero = w.1.of(channel);
+            y[at] = pairs.fold(0i32, |sum, (i, j)| {
+                let (x, w): (i32, i32) = (x.0[i].into() - x.1, w.0[j].into() - w_zero);
+                sum.wrapping_add(x * w)
+            });
+        });
+        Tensor::new(shape, y)
+    }
+    let geometry = Geometry::new(args.node(), x.0.shape(), w.0.shape())?;
+    let x_zero = x.1.scalar().ok_or_else(|| args.error("the activations need a single zero point"))?;
+    if !w.1.fits(geometry.out_channels) {
+        return Err(args.error("the weights need one zero point, or one per output channel"));
+    }
+    let sums = match (x.0.data(), w.0.data()) {
+        (TensorData::U8(x), TensorData::U8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
+        (TensorData::U8(x), TensorData::I8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
+        (TensorData::I8(x), TensorData::U8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
+        (TensorData::I8(x), TensorData::I8(v)) => sums(args, &geometry, (x, x_zero), (v, w.1)),
+        (TensorData::U8(_) | TensorData::I8(_), other) | (other, _) => {
+            Err(args.wrong_type(other.data_type()))
+        }
+    }?;
+    Ok((sums, geometry))
+}
+
+/// Whether there is no bias, or one for each channel.
+pub(crate) fn check_bias(args: &Arguments<'_>, len: Option<usize>, channels: usize) -> Result<(), Error> {
+    match len {
+        Some(len) if len != channels => {
+            Err(args.error(format!("{len} biases for {channels} output channels")))
+        }
+        _ => Ok(()),
+    }
+}

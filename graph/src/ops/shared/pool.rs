@@ -1,0 +1,96 @@
+//! What pools over spatial axes share: activations NCHW.
+
+use super::super::eight_bit::{EightBit, OnBytes};
+use super::super::operator::Operator;
+use super::arguments::Arguments;
+use super::inputs::Inputs;
+use super::operands::Operands;
+use super::qlinear;
+use super::quantized_value::QuantizedValue;
+use super::window::Window;
+use super::window_sizes::{WindowSizes, kernel_shape};
+use crate::{Error, Node, Tensor, TensorType};
+
+/// The shape of a pool's output, and the number of planes (images × channels).
+pub(crate) fn output(args: &Arguments<'_>, window: &Window) -> Result<(Vec<usize>, usize), Error> {
+    let shape = [&args.tensor(0)?.shape()[..2], window.sizes.output.as_slice()].concat();
+    args.count(&shape)?;
+    let planes = shape[0] * shape[1];
+    Ok((shape, planes))
+}
+
+/// The window of a pool.
+pub(crate) fn window(args: &Arguments<'_>) -> Result<Window, Error> {
+    let shape = args.tensor(0)?.shape();
+    if shape.len() < 3 {
+        return Err(args.error(format!("an input of shape {shape:?} has no spatial dimensions")));
+    }
+    Window::new(args.node(), &shape[2..], None)
+}
+
+/// The type of what a pool gives.
+pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
+    let x = inputs.get(0)?;
+    let [batch, channels, spatial @ ..] = x.shape.as_slice() else {
+        return Err(inputs.error(format!("an input of shape {:?}", x.shape)));
+    };
+    let kernel = kernel_shape(inputs.node)?
+        .ok_or_else(|| Error::attribute(inputs.node, "kernel_shape", "is missing"))?;
+    let window = WindowSizes::resolve(inputs.node, spatial, &kernel)?;
+    Ok(TensorType::new(x.data_type, [&[*batch, *channels], window.output.as_slice()].concat()))
+}
+
+/// The type of what a pool over whole planes gives: the spatial axes stay, of size 1.
+pub(crate) fn infer_global(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
+    let x = inputs.get(0)?;
+    if x.shape.len() < 3 {
+        return Err(inputs.error(format!("an input of shape {:?}", x.shape)));
+    }
+    let keep = |(axis, &size): (usize, &usize)| if axis < 2 { size } else { 1 };
+    Ok(TensorType::new(x.data_type, x.shape.iter().enumerate().map(keep).collect::<Vec<_>>()))
+}
+
+/// A function of each plane of the first input; the spatial axes stay, of size 1.
+pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Result<Vec<Tensor>, Error> {
+    let input = args.tensor(0)?;
+    if input.rank() < 2 {
+        return Err(args.error(format!("an input of shape {:?} has no channels", input.shape())));
+    }
+    let mut shape = input.shape().to_vec();
+    shape[2..].fill(1);
+    let (x, plane) = (input.as_f32()?, input.shape()[2..].iter().product::<usize>());
+    let planes = args.count(&shape)?;
+    let pooled: Vec<f32> = (0..planes).map(|index| of_plane(&x[index * plane..][..plane])).collect();
+    Ok(vec![Tensor::new(shape, pooled)?])
+}
+
+/// What becomes of a pool that has a form on bytes.
+pub(crate) const fn eight_bit(on_bytes: OnBytes) -> EightBit {
+    EightBit::Compute(qlinear::compute(1, on_bytes))
+}
+
+/// A pool on bytes: `operator`, with the attributes of `node`.
+pub(crate) fn on_bytes(
+    operator: &'static Operator,
+    node: &Node,
+    operands: &Operands,
+    to: &QuantizedValue,
+) -> Result<Option<Node>, Error> {
+    let bytes = operands.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor);
+    let Some(bytes) = bytes.filter(|bytes| bytes.data_type == to.data_type) else { return Ok(None) };
+    if !qlinear::multipliers_exist([bytes.scales[0] / to.scales[0]].into_iter()) {
+        return Ok(None);
+    }
+    let inputs = qlinear::operand(&bytes).into_iter().chain(qlinear::output(to)).collect();
+    Ok(Some(qlinear::node(operator, inputs, node)))
+}
+
+/// A pool of bytes, by the float operator. Inputs: x, scale, zero, scale and zero of the output.
+pub(crate) fn of_bytes(args: &Arguments<'_>, float: &'static Operator) -> Result<Vec<Tensor>, Error> {
+    if args.node().flag("channels_last", false)? {
+        return Err(args.unsupported("channels_last"));
+    }
+    let x = qlinear::real(args, 0, 1)?;
+    let y = qlinear::float(args, float, &[Some(&x)])?;
+    Ok(vec![qlinear::bytes(args, &y, 3)?])
+}

@@ -1,0 +1,172 @@
+//! What the operators on bytes share: those of ONNX Runtime's domain `com.microsoft`, and those of ONNX.
+//!
+//! Their meaning is that of the float operator between a `DequantizeLinear` and a `QuantizeLinear`, but for `QLinearAdd` and
+//! `QLinearMul`, whose numbers are those of ONNX Runtime; the attributes
+//! `clamp_low` and `clamp_high`, in steps of the output, narrow the last one's range
+//! (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
+
+use eightbit::{ElementType, QuantizedType};
+
+use super::super::eight_bit::{Compute, OnBytes, WhyFloat};
+use super::super::operator::Operator;
+use super::arguments::Arguments;
+use super::binary::broadcast_of;
+use super::indexing::{Offsets, broadcast_strides};
+use super::operands::Operands;
+use super::quantized_value::QuantizedValue;
+use super::scales;
+use crate::{DataType, Error, Node, Tensor, TensorData};
+
+/// See [`Compute`]: an operator without weights, of so many activations, all of whose nodes take part.
+pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
+    const ALL: WhyFloat = |_, _| Ok(None);
+    Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes }
+}
+
+/// A node of `operator` with the attributes of `node`, which reads `inputs`.
+pub(crate) fn node(operator: &'static Operator, inputs: Vec<String>, node: &Node) -> Node {
+    Node { op: operator.into(), inputs, ..node.clone() }
+}
+
+/// All inputs of `node` as operators on bytes take them, if they are bytes of the type of `to` with one scale each, and kernels
+/// can multiply with the quotients of the scales of `to`, which `factors` makes of theirs.
+pub(crate) fn operands(
+    node: &Node,
+    operands: &Operands,
+    to: &QuantizedValue,
+    factors: fn(Vec<f32>) -> Vec<f32>,
+) -> Option<Vec<String>> {
+    let mut inputs = Vec::with_capacity(3 * node.inputs.len() + 2);
+    let mut scales = Vec::with_capacity(node.inputs.len());
+    for input in &node.inputs {
+        let bytes =
+            operands.bytes(input).filter(|bytes| bytes.per_tensor() && bytes.data_type == to.data_type)?;
+        inputs.extend(operand(&bytes));
+        scales.push(bytes.scales[0]);
+    }
+    multipliers_exist(factors(scales).iter().map(|factor| factor / to.scales[0])).then_some(inputs)
+}
+
+/// Bytes as operators take them: value, scale, zero point.
+pub(crate) fn operand(bytes: &QuantizedValue) -> [String; 3] {
+    [bytes.value.clone(), bytes.scale.clone(), bytes.zero_point.clone()]
+}
+
+/// What operators take of their output: scale, zero point.
+pub(crate) fn output(to: &QuantizedValue) -> [String; 2] {
+    [to.scale.clone(), to.zero_point.clone()]
+}
+
+/// Bytes, scale and zero point from input `first` on, as floats; several scales lie along `axis`.
+pub(crate) fn real(args: &Arguments<'_>, first: usize, axis: i64) -> Result<Tensor, Error> {
+    let node = Node::new(&args.node().name, "DequantizeLinear", &["x", "s", "z"], &["y"]).with("axis", axis);
+    let inputs = [Some(args.tensor(first)?), Some(args.tensor(first + 1)?), args.optional(first + 2)];
+    scales::dequantize(&Arguments::new(&node, &inputs))
+}
+
+/// The only output of a float operator, with the attributes of the node.
+pub(crate) fn float(
+    args: &Arguments<'_>,
+    operator: &'static Operator,
+    inputs: &[Option<&Tensor>],
+) -> Result<Tensor, Error> {
+    let node = Node { op: operator.into(), ..args.node().clone() };
+    let outputs = (operator.evaluate)(&Arguments::new(&node, inputs))?;
+    outputs.into_iter().next().ok_or_else(|| args.error("has no output"))
+}
+
+/// Floats to bytes, scale and zero point from input `first` on, clamped.
+pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Tensor, Error> {
+    let node = Node::new(&args.node().name, "QuantizeLinear", &["x", "s", "z"], &["y"]);
+    let inputs = [Some(x), Some(args.tensor(first)?), Some(args.tensor(first + 1)?)];
+    let y = scales::quantize(&Arguments::new(&node, &inputs))?;
+    let shape = y.shape().to_vec();
+    let data = match y.into_data() {
+        TensorData::U8(mut y) => {
+            let (low, high) = clamp(args.node(), 0, 255)?;
+            y.iter_mut().for_each(|y| *y = i32::from(*y).clamp(low, high) as u8);
+            TensorData::U8(y)
+        }
+        TensorData::I8(mut y) => {
+            let (low, high) = clamp(args.node(), -128, 127)?;
+            y.iter_mut().for_each(|y| *y = i32::from(*y).clamp(low, high) as i8);
+            TensorData::I8(y)
+        }
+        other => return Err(args.wrong_type(other.data_type())),
+    };
+    Tensor::new(shape, data)
+}
+
+/// The range of a node's attributes `clamp_low` and `clamp_high`: that of the type where they are absent.
+pub(crate) fn clamp(node: &Node, low: i32, high: i32) -> Result<(i32, i32), Error> {
+    let bound = |name: &str, default: i32| -> Result<i32, Error> {
+        let value = node.int(name, default.into())?;
+        match i32::try_from(value) {
+            Ok(value) if (low..=high).contains(&value) => Ok(value),
+            _ => Err(Error::attribute(node, name, format!("{value} is outside of {low} to {high}"))),
+        }
+    };
+    let (from, to) = (bound("clamp_low", low)?, bound("clamp_high", high)?);
+    if from > to {
+        return Err(Error::attribute(node, "clamp_low", "is greater than clamp_high"));
+    }
+    Ok((from, to))
+}
+
+/// A function of elements `a` and `b` and the types of both and of the result, clamped.
+pub(crate) type OnElements = fn(i32, &QuantizedType, i32, &QuantizedType, &QuantizedType, (i32, i32)) -> i32;
+
+/// `QLinearAdd` and `QLinearMul`. Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The numbers are those of
+/// ONNX Runtime, as the crate `eightbit` defines them, not those of the float operator: the executor, constants and this agree
+/// in every bit.
+pub(crate) fn binary(args: &Arguments<'_>, on_elements: OnElements) -> Result<Vec<Tensor>, Error> {
+    let to = quantized(args, args.tensor(7)?.data_type(), 6)?;
+    let (low, high) = to.element().integer_range();
+    let clamp = clamp(args.node(), low, high)?;
+    let operand = |first: usize| -> Result<(&Tensor, Vec<i32>, QuantizedType), Error> {
+        let tensor = args.tensor(first)?;
+        let elements = match tensor.data() {
+            TensorData::U8(values) => values.iter().map(|&value| value.into()).collect(),
+            TensorData::I8(values) => values.iter().map(|&value| value.into()).collect(),
+            other => return Err(args.wrong_type(other.data_type())),
+        };
+        Ok((tensor, elements, quantized(args, tensor.data_type(), first + 1)?))
+    };
+    let ((a, left, a_type), (b, right, b_type)) = (operand(0)?, operand(3)?);
+    let shape = broadcast_of(args.node(), a.shape(), b.shape())?;
+    args.count(&shape)?;
+    let offsets = |tensor: &Tensor| Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
+    let results =
+        offsets(a).zip(offsets(b)).map(|(a, b)| on_elements(left[a], &a_type, right[b], &b_type, &to, clamp));
+    let data = match to.element() {
+        ElementType::I8 => TensorData::I8(results.map(|value| value as i8).collect()),
+        _ => TensorData::U8(results.map(|value| value as u8).collect()),
+    };
+    Ok(vec![Tensor::new(shape, data)?])
+}
+
+/// What bytes of a type mean whose only scale and zero point are the inputs `index` and `index + 1`.
+fn quantized(args: &Arguments<'_>, data_type: DataType, index: usize) -> Result<QuantizedType, Error> {
+    let element = match data_type {
+        DataType::U8 => ElementType::U8,
+        DataType::I8 => ElementType::I8,
+        other => return Err(args.wrong_type(other)),
+    };
+    let zero = match args.optional(index + 1).map(Tensor::data) {
+        None => 0,
+        Some(TensorData::U8(zero)) if zero.len() == 1 => zero[0].into(),
+        Some(TensorData::I8(zero)) if zero.len() == 1 => zero[0].into(),
+        _ => return Err(args.error(format!("input {} must be a single zero point", index + 1))),
+    };
+    let &[scale] = args.values::<f32>(index)? else {
+        return Err(args.error(format!("input {index} must be a single scale")));
+    };
+    QuantizedType::new(element, scale, zero).map_err(|error| args.error(error.to_string()))
+}
+
+/// Whether kernels can multiply with these quotients of scales: scales at the ends of `f32` have none, and the operator
+/// between them stays float. `2¹⁰⁰` is what the crate `eightbit` allows.
+pub(crate) fn multipliers_exist(mut multipliers: impl Iterator<Item = f32>) -> bool {
+    let largest = 2f32.powi(100);
+    multipliers.all(|multiplier| multiplier > 0.0 && multiplier <= largest)
+}

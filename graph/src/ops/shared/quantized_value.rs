@@ -1,0 +1,62 @@
+//! A float value that is bytes, dequantized: where the bytes are and what they mean.
+
+use crate::{DataType, Tensor};
+
+/// QuantizedValue (or the `i32` of a bias) with their scale and zero point.
+#[derive(Clone, Debug)]
+pub(crate) struct QuantizedValue {
+    /// Name of the bytes.
+    pub(crate) value: String,
+    /// Name of the constant scale.
+    pub(crate) scale: String,
+    /// Name of the constant zero point.
+    pub(crate) zero_point: String,
+    /// Type of the bytes.
+    pub(crate) data_type: DataType,
+    /// The axis along which there are several scales.
+    pub(crate) axis: i64,
+    /// The scales: one, or one for each index of the axis.
+    pub(crate) scales: Vec<f32>,
+    /// The zero points, as many.
+    pub(crate) zeros: Vec<i32>,
+}
+
+impl QuantizedValue {
+    /// Whether one scale and zero point hold for the whole tensor, and the type has eight bits.
+    pub(crate) fn per_tensor(&self) -> bool {
+        self.scales.len() == 1 && self.eight_bits()
+    }
+
+    /// Whether the type has eight bits.
+    pub(crate) fn eight_bits(&self) -> bool {
+        matches!(self.data_type, DataType::U8 | DataType::I8)
+    }
+
+    /// Whether a byte means the same number here and there.
+    pub(crate) fn same_steps(&self, other: &QuantizedValue) -> bool {
+        self.data_type == other.data_type && self.scales == other.scales && self.zeros == other.zeros
+    }
+
+    /// Least and greatest step.
+    pub(crate) fn range(&self) -> (i32, i32) {
+        if self.data_type == DataType::I8 { (-128, 127) } else { (0, 255) }
+    }
+
+    /// The step nearest to a number that is not NaN, as `QuantizeLinear` chooses it.
+    pub(crate) fn step(&self, x: f32) -> i32 {
+        let (low, high) = self.range();
+        let zero = self.zeros[0];
+        let steps = (x / self.scales[0]).clamp((low - zero) as f32, (high - zero) as f32);
+        steps.round_ties_even() as i32 + zero
+    }
+
+    /// The number that a step means.
+    pub(crate) fn real(&self, step: i32) -> f32 {
+        (step - self.zeros[0]) as f32 * self.scales[0]
+    }
+
+    /// A step as a scalar of the bytes' type.
+    pub(crate) fn scalar(&self, step: i32) -> Tensor {
+        if self.data_type == DataType::I8 { Tensor::scalar(step as i8) } else { Tensor::scalar(step as u8) }
+    }
+}

@@ -1,0 +1,228 @@
+//! Between real numbers and eight bits.
+//!
+//! `q = clamp(rne(x / scale) + zero)`, `x = (q − zero) · scale`: a division and a multiplication in `f32`, rounded
+//! to nearest, ties to even, as the crate `eightbit` defines them.
+
+use super::arguments::Arguments;
+use crate::{DataType, Error, Tensor, TensorData};
+
+/// Zero points: 0 if left out, one, or several.
+pub(crate) struct ZeroPoints(Vec<i32>);
+
+impl ZeroPoints {
+    /// Those in input `index`.
+    pub(crate) fn new(args: &Arguments<'_>, index: usize) -> Result<Self, Error> {
+        let values = match args.optional(index).map(Tensor::data) {
+            None => vec![0],
+            Some(TensorData::U8(values)) => values.iter().map(|&zero| zero.into()).collect(),
+            Some(TensorData::I8(values)) => values.iter().map(|&zero| zero.into()).collect(),
+            Some(TensorData::I32(values)) => values.clone(),
+            Some(other) => return Err(args.wrong_type(other.data_type())),
+        };
+        Ok(Self(values))
+    }
+
+    /// The zero point for everything, if there is only one.
+    pub(crate) fn scalar(&self) -> Option<i32> {
+        if let [zero] = self.0[..] { Some(zero) } else { None }
+    }
+
+    /// Whether there is one, or one per channel.
+    pub(crate) fn fits(&self, channels: usize) -> bool {
+        self.0.len() == 1 || self.0.len() == channels
+    }
+
+    /// The zero point of a channel.
+    pub(crate) fn of(&self, channel: usize) -> i32 {
+        self.0[if self.0.len() == 1 { 0 } else { channel }]
+    }
+}
+
+/// Scales: one, or one per channel; finite and greater than 0.
+pub(crate) struct Scales<'a>(&'a [f32]);
+
+impl<'a> Scales<'a> {
+    /// Those in input `index`, for `channels` channels.
+    pub(crate) fn new(args: &Arguments<'a>, index: usize, channels: usize) -> Result<Self, Error> {
+        let scales = args.values::<f32>(index)?;
+        if scales.len() != 1 && scales.len() != channels {
+            return Err(
+                args.error(format!("input {index} has {} scales, 1 or {channels} are needed", scales.len()))
+            );
+        }
+        check_scales(args, scales)?;
+        Ok(Self(scales))
+    }
+
+    fn of(&self, channel: usize) -> f32 {
+        self.0[if self.0.len() == 1 { 0 } else { channel }]
+    }
+}
+
+fn check_scales(args: &Arguments<'_>, scales: &[f32]) -> Result<(), Error> {
+    match scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+        Some(scale) => Err(args.error(format!("scale {scale} is not a finite number greater than 0"))),
+        None => Ok(()),
+    }
+}
+
+/// The range of an eight-bit type.
+fn range(args: &Arguments<'_>, data_type: DataType) -> Result<(i32, i32), Error> {
+    match data_type {
+        DataType::U8 => Ok((0, 255)),
+        DataType::I8 => Ok((-128, 127)),
+        other => Err(args.wrong_type(other)),
+    }
+}
+
+/// `clamp(rne(x) + zero)`; NaN gives `zero`.
+pub(crate) fn rounded(x: f32, zero: i32, (low, high): (i32, i32)) -> i32 {
+    if x.is_nan() {
+        return zero.clamp(low, high);
+    }
+    // Clamped first, so that the conversion is exact whatever `x` is.
+    x.clamp((low - zero) as f32, (high - zero) as f32).round_ties_even() as i32 + zero
+}
+
+fn narrow(data_type: DataType, values: impl Iterator<Item = i32>) -> TensorData {
+    match data_type {
+        DataType::I8 => TensorData::I8(values.map(|value| value as i8).collect()),
+        _ => TensorData::U8(values.map(|value| value as u8).collect()),
+    }
+}
+
+/// From accumulators to eight bits.
+pub(crate) struct Requantizer {
+    multipliers: Vec<f32>,
+    zero: i32,
+    data_type: DataType,
+    range: (i32, i32),
+}
+
+impl Requantizer {
+    /// From the scales of both factors and of the result (`x_scale · w_scale[c] / y_scale`, each step rounded to
+    /// `f32`, as ONNX Runtime computes it) and the result's zero point in input `zero`, which also gives its type.
+    pub(crate) fn new(args: &Arguments<'_>, scales: [Scales<'_>; 3], zero: usize) -> Result<Self, Error> {
+        let [x, w, y] = scales;
+        let count = x.0.len().max(w.0.len());
+        let multipliers: Vec<f32> = (0..count).map(|c| x.of(c) * w.of(c) / y.of(0)).collect();
+        check_scales(args, &multipliers)?;
+        let zeros = ZeroPoints::new(args, zero)?;
+        let data_type = args.tensor(zero)?.data_type();
+        let (low, high) = range(args, data_type)?;
+        let range = super::qlinear::clamp(args.node(), low, high)?;
+        let zero = zeros.scalar().ok_or_else(|| args.error("the output needs a single zero point"))?;
+        Ok(Self { multipliers, zero, data_type, range })
+    }
+
+    /// The eight-bit numbers for accumulators and their channels.
+    pub(crate) fn apply(&self, sums: impl Iterator<Item = (i32, usize)>) -> TensorData {
+        let values = sums.map(|(sum, channel)| {
+            let multiplier = self.multipliers[if self.multipliers.len() == 1 { 0 } else { channel }];
+            rounded(sum as f32 * multiplier, self.zero, self.range)
+        });
+        narrow(self.data_type, values)
+    }
+}
+
+/// Which of the scales holds for an element: one for all, one per index of `axis`, or one per block along it.
+enum Grid {
+    Tensor,
+    Axis { inner: usize, size: usize },
+    Blocks { inner: usize, size: usize, block: usize },
+}
+
+impl Grid {
+    fn new(args: &Arguments<'_>, x: &Tensor, scale: &Tensor) -> Result<Self, Error> {
+        if scale.len() == 1 && scale.rank() <= 1 {
+            return Ok(Self::Tensor);
+        }
+        let axis = args.axis(args.node().int("axis", 1)?, x.rank())?;
+        let size = x.shape()[axis];
+        let inner = x.shape()[axis + 1..].iter().product::<usize>().max(1);
+        let block = args.node().int("block_size", 0)?;
+        let block = usize::try_from(block)
+            .map_err(|_| Error::attribute(args.node(), "block_size", "must not be negative"))?;
+        let fits = if block == 0 {
+            scale.rank() == 1 && scale.len() == size
+        } else {
+            scale.rank() == x.rank()
+                && (0..x.rank()).all(|i| {
+                    let wanted = if i == axis { size.div_ceil(block) } else { x.shape()[i] };
+                    scale.shape()[i] == wanted
+                })
+        };
+        if !fits {
+            return Err(args.error(format!(
+                "scales of shape {:?} do not fit axis {axis} of shape {:?}",
+                scale.shape(),
+                x.shape()
+            )));
+        }
+        Ok(if block == 0 { Self::Axis { inner, size } } else { Self::Blocks { inner, size, block } })
+    }
+
+    /// The index of the scale of element `at`.
+    fn index(&self, at: usize) -> usize {
+        match *self {
+            Self::Tensor => 0,
+            Self::Axis { inner, size } => at / inner % size,
+            Self::Blocks { inner, size, block } => {
+                let (outer, along) = (at / inner / size, at / inner % size);
+                (outer * size.div_ceil(block) + along / block) * inner + at % inner
+            }
+        }
+    }
+}
+
+/// `QuantizeLinear`.
+pub(crate) fn quantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
+    let (x, scale) = (args.tensor(0)?, args.tensor(1)?);
+    let data_type = match args.optional(2) {
+        Some(zero) => zero.data_type(),
+        None => match args.node().int("output_dtype", 0)? {
+            // TensorProto.DataType of onnx.proto3.
+            0 | 2 => DataType::U8,
+            3 => DataType::I8,
+            other => return Err(args.unsupported(format!("output type number {other}"))),
+        },
+    };
+    let range = range(args, data_type)?;
+    let (grid, scales) = (Grid::new(args, x, scale)?, scale.as_f32()?);
+    check_scales(args, scales)?;
+    let zeros = ZeroPoints::new(args, 2)?;
+    if !zeros.fits(scales.len()) {
+        return Err(args.error("there are not as many zero points as scales"));
+    }
+    let to_bytes = |(at, x): (usize, f32)| {
+        let index = grid.index(at);
+        rounded(x / scales[index], zeros.of(index), range)
+    };
+    let data = match x.data() {
+        TensorData::F32(x) => narrow(data_type, x.iter().copied().enumerate().map(to_bytes)),
+        TensorData::I32(x) => narrow(data_type, x.iter().map(|&x| x as f32).enumerate().map(to_bytes)),
+        other => return Err(args.wrong_type(other.data_type())),
+    };
+    Tensor::new(x.shape(), data)
+}
+
+/// `DequantizeLinear`.
+pub(crate) fn dequantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
+    let (x, scale) = (args.tensor(0)?, args.tensor(1)?);
+    let (grid, scales) = (Grid::new(args, x, scale)?, scale.as_f32()?);
+    let zeros = ZeroPoints::new(args, 2)?;
+    if !zeros.fits(scales.len()) {
+        return Err(args.error("there are not as many zero points as scales"));
+    }
+    let to_float = |(at, x): (usize, i32)| {
+        let index = grid.index(at);
+        x.wrapping_sub(zeros.of(index)) as f32 * scales[index]
+    };
+    let result: Vec<f32> = match x.data() {
+        TensorData::U8(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
+        TensorData::I8(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
+        TensorData::I32(x) => x.iter().copied().enumerate().map(to_float).collect(),
+        other => return Err(args.wrong_type(other.data_type())),
+    };
+    Tensor::new(x.shape(), result)
+}
