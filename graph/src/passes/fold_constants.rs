@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::ops::dequantize_linear;
+use crate::ops::evaluate::evaluate_known;
 use crate::ops::shared::inputs::Inputs;
 use crate::shapes::{ShapeOptions, infer_shapes, output_types};
-use crate::{Error, Graph, Node, Tensor, TensorType, element_count, ops};
+use crate::{Error, Graph, Node, Tensor, TensorType, element_count};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
@@ -66,7 +67,7 @@ fn evaluate(
             return Ok(None);
         }
     }
-    Ok(supported(ops::evaluate_known(&inputs))?.flatten())
+    Ok(supported(evaluate_known(&inputs))?.flatten())
 }
 
 /// `None` for what is not supported: the node stays, and whoever runs the graph decides.
