@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use eightbit_graph::quantize::{QuantizeOptions, quantize};
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
@@ -254,4 +255,28 @@ fn names_in_errors_cannot_steer_a_terminal() {
     let message = Executor::new(&graph, &ExecutorOptions::default()).expect_err("no operator").to_string();
     assert!(!message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{message:?}");
     assert!(message.contains("\\u{1b}") && message.chars().count() < 1000, "{message}");
+}
+
+#[test]
+fn quantizing_a_chain_takes_linear_time() {
+    const LENGTH: usize = 5_000;
+    let name = |at: usize| match at {
+        0 => "x".to_owned(),
+        LENGTH => "y".to_owned(),
+        at => format!("v{at}"),
+    };
+    let nodes = (0..LENGTH).map(|index| {
+        let op = if index % 100 == 0 { "Add" } else { "Relu" };
+        let (from, to) = (name(index), name(index + 1));
+        let inputs = if op == "Add" { vec![from.as_str(), "x"] } else { vec![from.as_str()] };
+        Node::new(&format!("n{index}"), op, &inputs, &[&to])
+    });
+    let mut float = graph(&[1, 2, 2, 2], nodes.collect());
+    float.outputs[0].shape = [1, 2, 2, 2].map(Some).to_vec();
+    let start = Instant::now();
+    let example = || Ok::<_, Error>(vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")]);
+    let options = QuantizeOptions::default();
+    let (eight_bit, _) = quantize(&float, [example(), example()], &options, |_| {}).expect("quantizes");
+    Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
 }

@@ -140,6 +140,20 @@ fn what_is_fixed_stays_fixed() {
 }
 
 #[test]
+fn a_batch_that_the_graph_has_in_a_constant_is_found_by_running() {
+    let mut graph = network();
+    graph.nodes[4] = Node::new("reshape", "Reshape", &["d", "shape"], &["e"]);
+    graph.constants.insert("shape".to_owned(), Tensor::vector([4i64, 8]));
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("open");
+    assert_eq!(executor.run(&[("x", &tensor(&[4, 3, 8, 8], 0))]).expect("a run")[0].shape(), [4, 4]);
+    let message = executor.run(&[("x", &tensor(&[1, 3, 8, 8], 0))]).expect_err("another batch").to_string();
+    assert!(message.contains("\"reshape\""), "{message}");
+    graph.inputs[0].shape = vec![None, Some(3), Some(8), Some(8)];
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("open");
+    assert_eq!(executor.run(&[("x", &tensor(&[4, 3, 8, 8], 0))]).expect("a run")[0].shape(), [4, 4]);
+}
+
+#[test]
 fn plans_that_need_the_memory_of_others_replace_them() {
     let mut options = ExecutorOptions::default();
     let mut executor = Executor::new(&network(), &options).expect("open");

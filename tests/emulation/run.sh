@@ -116,7 +116,7 @@ build() {
         tail -n 40 "$log" >&2
         die "the tests do not build for $triple"
     }
-    grep -E '"package_id":"[^"]*#eightbit(-kernels)?@.*"test":true\}' "$log.json" |
+    grep -E '"package_id":"[^"]*#eightbit(-kernels)?@.*"test":true\}' "$log.json" | grep -v '"kind":\["example"\]' |
         sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' >"$OUT/$triple.programs"
     [ -s "$OUT/$triple.programs" ] || die "no test programs were built for $triple"
     local registry

@@ -132,7 +132,8 @@ impl Source {
 
 impl Executor {
     /// Makes `graph` ready: everything that does not depend on the inputs' elements is done here, and for the inputs'
-    /// shapes that `options` give. Where they leave a dimension open, the first run makes the first plan.
+    /// shapes that `options` give. Where they leave a dimension open, or a batch does not fit, the first run makes the
+    /// first plan.
     ///
     /// # Errors
     ///
@@ -165,6 +166,8 @@ impl Executor {
         match source.plan(&source.shapes, &mut plans) {
             Ok(plan) => plans.push(plan),
             Err(Error::UnknownDimension { .. }) => {}
+            // A batch of 1 was a guess: a node may want another.
+            Err(Error::InvalidNode { .. }) if is_open && source.shapes.inputs.is_empty() => {}
             Err(error) => return Err(error),
         }
         let source = Some(source).filter(|_| is_open);

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::bytes_of;
 use crate::ops::dequantize_linear;
 use crate::ops::evaluate::evaluate_known;
 use crate::ops::shared::inputs::Inputs;
 use crate::shapes::{ShapeOptions, infer_shapes, output_types};
-use crate::{Error, Graph, Node, Tensor, TensorType, element_count};
+use crate::tensor::extent;
+use crate::{Error, Graph, Node, Tensor, TensorType};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
+/// What all results together may take: many nodes may each make a large one of the same constant.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes what it gives.
 ///
@@ -24,9 +28,10 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     // Open dimensions and unknown operators only mean that nothing is known about shapes.
     let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
     let mut folded = vec![false; graph.nodes.len()];
+    let mut bytes_left = MAX_BYTES;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let results = evaluate(&graph, node, &types)?;
+        let results = evaluate(&graph, node, &types, &mut bytes_left)?;
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
         let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
@@ -44,6 +49,7 @@ fn evaluate(
     graph: &Graph,
     node: &Node,
     types: &BTreeMap<String, TensorType>,
+    bytes_left: &mut u64,
 ) -> Result<Option<Vec<Tensor>>, Error> {
     let needs_values = node.operator().is_none_or(|operator| operator.from_types.is_none());
     let names = || (0..node.inputs.len()).filter_map(|index| node.input(index));
@@ -62,11 +68,11 @@ fn evaluate(
     let inputs = Inputs::new(node, type_of, |name| graph.constants.get(name))?;
     // Sizes first: a small file may describe a huge result.
     let Some(outputs) = supported(output_types(&inputs))? else { return Ok(None) };
-    for output in &outputs {
-        if element_count(&output.shape).map_or(true, |count| count > MAX_ELEMENTS) {
-            return Ok(None);
-        }
+    if outputs.iter().any(|output| extent(&output.shape).is_none_or(|extent| extent > MAX_ELEMENTS)) {
+        return Ok(None);
     }
+    let Some(left) = bytes_left.checked_sub(outputs.iter().map(bytes_of).sum()) else { return Ok(None) };
+    *bytes_left = left;
     Ok(supported(evaluate_known(&inputs))?.flatten())
 }
 

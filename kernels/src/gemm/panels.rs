@@ -498,7 +498,11 @@ fn padded(columns: usize) -> usize {
     columns.div_ceil(PANEL) * PANEL
 }
 
+/// Bytes of packed panels; `None` if they or the depth, padded to whole groups, cannot be counted. Without columns there are no
+/// bytes, but there is a depth.
 fn panels_len(layout: &Layout, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
-    let groups = segments.checked_mul(segment_len.div_ceil(layout.k_group))?;
+    let padded_len = segment_len.checked_next_multiple_of(layout.k_group)?;
+    segments.checked_mul(padded_len)?;
+    let groups = segments * (padded_len / layout.k_group);
     columns.div_ceil(layout.columns).checked_mul(layout.group_bytes())?.checked_mul(groups)
 }
