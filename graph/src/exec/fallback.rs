@@ -4,7 +4,8 @@ use super::builder::Builder;
 use super::step::{Io, Kernel};
 use super::value::Layout;
 use crate::limits::bytes_of;
-use crate::{Error, Node, Tensor, ops};
+use crate::ops::evaluate::{evaluate, evaluate_known, is_known};
+use crate::{Error, Node, Tensor};
 
 /// Evaluates a node whose inputs are all constants, that looks at nothing but their types, or whose outputs have no elements;
 /// `false` for all others.
@@ -18,11 +19,11 @@ pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool
         }
         return Ok(true);
     }
-    if !ops::is_known(&builder.inputs(node)?) {
+    if !is_known(&builder.inputs(node)?) {
         return Ok(false);
     }
     builder.count_constants(bytes)?;
-    let results = ops::evaluate_known(&builder.inputs(node)?)?.unwrap_or_default();
+    let results = evaluate_known(&builder.inputs(node)?)?.unwrap_or_default();
     for (index, tensor) in results.into_iter().enumerate() {
         if let Some(name) = node.output(index) {
             builder.fold(name, tensor);
@@ -71,7 +72,7 @@ impl Kernel for Fallback {
     fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
         let inputs = io.tensors()?;
         let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
-        let results = ops::evaluate(&self.node, &inputs)?;
+        let results = evaluate(&self.node, &inputs)?;
         for (index, &output) in self.written.iter().enumerate() {
             let Some(tensor) = results.get(output) else {
                 return Err(io.error(format!("has no output {output}")));

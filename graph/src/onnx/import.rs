@@ -206,7 +206,7 @@ fn infer_outputs(graph: &mut Graph, unknown: &[String]) -> Result<(), Error> {
     let Some(first) = unknown.first() else { return Ok(()) };
     let found = match infer_open_shapes(graph, unknown) {
         Ok(found) => found,
-        Err(error @ Error::OverLimit { .. }) => return Err(error),
+        Err(error @ (Error::OverLimit { .. } | Error::MissingOperators(_))) => return Err(error),
         Err(_) => return Err(unknown_rank(first)),
     };
     let shapes: HashMap<String, _> = found.into_iter().map(|info| (info.name, info.shape)).collect();

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::OPERATORS;
+use super::operator::Operator;
 
-/// The operators as the page `docs/operators.md`, in Markdown.
-pub fn documentation() -> String {
+/// These operators as the page `docs/operators.md`.
+pub(super) fn markdown(operators: &[&Operator]) -> String {
     let mut text = "\
 # Operators
 
@@ -20,7 +20,7 @@ bytes without changing them, is a *table* of 256 bytes between bytes, stays *flo
 |---|---|---|---|---|
 "
     .to_owned();
-    for operator in OPERATORS {
+    for operator in operators {
         let domains: Vec<&str> = operator
             .domains
             .iter()

@@ -19,10 +19,6 @@ pub(crate) static OP: Operator = Operator {
         "GlobalAveragePool",
         "the mean of each channel",
         |inputs| Ok(vec![pool::infer_global(inputs)?]),
-        |args| pool::global(args, mean),
+        pool::global_average,
     )
 };
-
-fn mean(plane: &[f32]) -> f32 {
-    (plane.iter().map(|&x| f64::from(x)).sum::<f64>() / plane.len() as f64) as f32
-}

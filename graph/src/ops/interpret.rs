@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::evaluate;
+use super::evaluate::evaluate;
+use super::missing;
 use crate::limits::bytes_of;
 use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
 use crate::{Error, Graph, Limits, Node, Tensor, quoted};
@@ -14,7 +15,7 @@ use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 ///
 /// An input that is missing or unknown, a graph that takes more than the default [`Limits`], and whatever a node runs into.
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
-    super::check(graph)?;
+    missing::check(graph)?;
     let order = graph.topological_order()?;
     for (name, _) in inputs {
         if graph.input_info(name).is_none() {

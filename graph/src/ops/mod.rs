@@ -20,10 +20,12 @@
 
 mod documentation;
 pub(crate) mod eight_bit;
+pub(crate) mod evaluate;
 mod example;
 mod interpret;
-mod missing;
+pub(crate) mod missing;
 mod operator;
+mod sample;
 pub(crate) mod shared;
 
 macro_rules! operators {
@@ -118,14 +120,11 @@ operators! {
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::{Error, Node, Tensor};
-pub use documentation::documentation;
-pub use example::{Example, Sample};
+pub use evaluate::evaluate;
+pub use example::Example;
 pub use interpret::evaluate_graph;
-pub(crate) use missing::check;
 pub use operator::Operator;
-use shared::arguments::Arguments;
-use shared::inputs::Inputs;
+pub use sample::Sample;
 
 static BY_NAME: LazyLock<HashMap<(&str, &str), &'static Operator>> = LazyLock::new(|| {
     let names = |operator: &'static Operator| {
@@ -139,38 +138,9 @@ pub fn find(domain: &str, name: &str) -> Option<&'static Operator> {
     BY_NAME.get(&(domain, name)).copied()
 }
 
-/// The outputs of `node` for `inputs`; `None` is an optional input left out.
-///
-/// Operators mean what operator set 13 and later say (the ONNX importer rewrites older nodes).
-///
-/// ```
-/// use eightbit_graph::{Node, Tensor, ops};
-/// let node = Node::new("relu", "Relu", &["x"], &["y"]);
-/// let outputs = ops::evaluate(&node, &[Some(&Tensor::vector([-1.0f32, 2.0]))])?;
-/// assert_eq!(outputs, [Tensor::vector([0.0f32, 2.0])]);
-/// # Ok::<(), eightbit_graph::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// An operator that is not implemented ([`Error::UnsupportedOp`]), inputs or attributes that do not fit it.
-pub fn evaluate(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Error> {
-    let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
-    (operator.evaluate)(&Arguments::new(node, inputs)).map_err(|error| error.in_node(node))
-}
-
-/// Whether the inputs of a node are all known, or it looks at nothing but their types.
-pub(crate) fn is_known(inputs: &Inputs<'_>) -> bool {
-    let operator = inputs.node.operator();
-    operator.is_some_and(|operator| operator.from_types.is_some()) || inputs.known().is_some()
-}
-
-/// The outputs of a node whose inputs are all known, or that looks at nothing but their types; `None` for all others.
-pub(crate) fn evaluate_known(inputs: &Inputs<'_>) -> Result<Option<Vec<Tensor>>, Error> {
-    if let Some(from_types) = inputs.node.operator().and_then(|operator| operator.from_types) {
-        return from_types(inputs).map(Some).map_err(|error| error.in_node(inputs.node));
-    }
-    inputs.known().map(|known| evaluate(inputs.node, known)).transpose()
+/// The operators as the page `docs/operators.md`, in Markdown.
+pub fn documentation() -> String {
+    documentation::markdown(OPERATORS)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
-use super::gemm;
 use super::mul;
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
@@ -58,9 +57,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             let float =
                 Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
             let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];
-            Some(qlinear::float(args, &mul::OP, &inputs)?)
+            Some(qlinear::float(args, mul::OP.evaluate, &inputs)?)
         }
     };
-    let y = qlinear::float(args, &gemm::OP, &[Some(&a), Some(&b), bias.as_ref()])?;
+    let y = qlinear::float(args, product::gemm, &[Some(&a), Some(&b), bias.as_ref()])?;
     Ok(vec![if args.optional(7).is_none() { y } else { qlinear::bytes(args, &y, 7)? }])
 }

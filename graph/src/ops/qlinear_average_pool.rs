@@ -1,7 +1,6 @@
 //! `QLinearAveragePool`. Inputs: x, scale, zero, scale and zero of the output.
 
 use super::eight_bit::EightBit;
-use super::average_pool;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::domains::MICROSOFT;
@@ -25,7 +24,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: EightBit::Bytes,
     lower: integer::pool::average_pool,
     ..Operator::new("QLinearAveragePool", "AveragePool on bytes", infer, |args| {
-        pool::of_bytes(args, &average_pool::OP)
+        pool::of_bytes(args, pool::average)
     })
 };
 

@@ -1,14 +1,13 @@
 //! `QLinearConcat`. Inputs: scale and zero of the output, then x, scale, zero of each part.
 
 use super::eight_bit::EightBit;
-use super::concat;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::domains::MICROSOFT;
 use super::shared::indexing::axis_of;
 use super::shared::inputs::Inputs;
-use super::shared::qlinear;
+use super::shared::{concat, qlinear};
 use crate::exec::integer;
 use crate::{Error, Node, Tensor, TensorType};
 
@@ -54,6 +53,6 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let parts: Vec<Tensor> =
         parts(args.node())?.map(|part| qlinear::real(args, part, 1)).collect::<Result<_, _>>()?;
     let parts: Vec<Option<&Tensor>> = parts.iter().map(Some).collect();
-    let y = qlinear::float(args, &concat::OP, &parts)?;
+    let y = qlinear::float(args, concat::evaluate, &parts)?;
     Ok(vec![qlinear::bytes(args, &y, 0)?])
 }

@@ -1,7 +1,6 @@
 //! `QLinearGlobalAveragePool`. Inputs: x, scale, zero, scale and zero of the output.
 
 use super::eight_bit::EightBit;
-use super::global_average_pool;
 use super::example::{Example, Input};
 use super::operator::Operator;
 use super::shared::domains::MICROSOFT;
@@ -25,7 +24,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: EightBit::Bytes,
     lower: integer::pool::global_average,
     ..Operator::new("QLinearGlobalAveragePool", "GlobalAveragePool on bytes", infer, |args| {
-        pool::of_bytes(args, &global_average_pool::OP)
+        pool::of_bytes(args, pool::global_average)
     })
 };
 

@@ -3,7 +3,6 @@
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
-use super::reduce_mean;
 use super::shared::domains::MICROSOFT;
 use super::shared::inputs::Inputs;
 use super::shared::{pool, reduction};
@@ -27,13 +26,13 @@ pub(crate) static OP: Operator = Operator {
     ],
     eight_bit: EightBit::Bytes,
     lower: |builder, node| {
-        if !node.ints("axes")?.is_some_and(reduce_mean::over_pixels) {
+        if !node.ints("axes")?.is_some_and(reduction::over_pixels) {
             return Ok(false);
         }
         integer::pool::mean_over_pixels(builder, node)
     },
     ..Operator::new("QLinearReduceMean", "ReduceMean on bytes", infer, |args| {
-        pool::of_bytes(args, &reduce_mean::OP)
+        pool::of_bytes(args, reduction::mean)
     })
 };
 

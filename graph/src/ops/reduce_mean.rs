@@ -7,7 +7,7 @@ use super::qlinear_reduce_mean;
 use super::shared::operands::Operands;
 use super::shared::pool;
 use super::shared::quantized_value::QuantizedValue;
-use super::shared::reduction;
+use super::shared::reduction::{self, over_pixels};
 use super::shared::values::Values;
 use crate::exec::float;
 use crate::{Attribute, Error, Node, Tensor};
@@ -34,13 +34,11 @@ pub(crate) static OP: Operator = Operator {
         }
         float::lower::mean_over_pixels(builder, node)
     },
-    ..Operator::new("ReduceMean", "the mean along axes", reduction::infer, |args| {
-        reduction::sums(args, |sum, count| sum / count)
-    })
+    ..Operator::new("ReduceMean", "the mean along axes", reduction::infer, reduction::mean)
 };
 
 /// The axes of a node, an attribute or a constant; `None` if they are neither.
-pub(crate) fn axes<'t>(
+fn axes<'t>(
     node: &Node,
     constant: impl Fn(&str) -> Option<&'t Tensor>,
 ) -> Result<Option<Vec<i64>>, Error> {
@@ -49,12 +47,6 @@ pub(crate) fn axes<'t>(
     }
     let axes = node.input(1).and_then(constant);
     axes.map(|axes| axes.as_i64().map(<[i64]>::to_vec)).transpose().map_err(|error| error.in_node(node))
-}
-
-/// Whether a mean along `axes` is one over the pixels of an image, which is an NCHW tensor. For a tensor of another rank
-/// the answer means nothing.
-pub(crate) fn over_pixels(axes: &[i64]) -> bool {
-    matches!(axes, [2, 3] | [3, 2] | [-2, -1] | [-1, -2] | [2, -1] | [-1, 2] | [3, -2] | [-2, 3])
 }
 
 fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {

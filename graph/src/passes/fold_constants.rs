@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::limits::bytes_of;
 use crate::ops::dequantize_linear;
+use crate::ops::evaluate::evaluate_known;
 use crate::ops::shared::inputs::Inputs;
 use crate::shapes::{ShapeOptions, infer_shapes, output_types};
 use crate::tensor::extent;
-use crate::{Error, Graph, Node, Tensor, TensorType, ops};
+use crate::{Error, Graph, Node, Tensor, TensorType};
 
 /// Larger results are left to run time: a constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
@@ -72,7 +73,7 @@ fn evaluate(
     }
     let Some(left) = bytes_left.checked_sub(outputs.iter().map(bytes_of).sum()) else { return Ok(None) };
     *bytes_left = left;
-    Ok(supported(ops::evaluate_known(&inputs))?.flatten())
+    Ok(supported(evaluate_known(&inputs))?.flatten())
 }
 
 /// `None` for what is not supported: the node stays, and whoever runs the graph decides.

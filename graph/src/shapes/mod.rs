@@ -4,7 +4,8 @@ mod open;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::ops;
+use crate::ops::evaluate::evaluate_known;
+use crate::ops::missing;
 use crate::ops::shared::inputs::Inputs;
 pub use crate::tensor::TensorType;
 use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count, quoted};
@@ -53,7 +54,7 @@ impl ShapeOptions {
 /// operators that are not implemented, errors that name the node whose inputs do not fit, and whatever
 /// [`Graph::topological_order`] finds.
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
-    ops::check(graph)?;
+    missing::check(graph)?;
     let mut types = BTreeMap::new();
     for input in &graph.inputs {
         let shape = input_shape(input, options)?;
@@ -108,7 +109,7 @@ fn known_values(inputs: &Inputs<'_>, outputs: &[TensorType]) -> Result<Option<Ve
     if read.any(|value| value.len() > MAX_VALUE) || !outputs.iter().all(is_small) {
         return Ok(None);
     }
-    match ops::evaluate_known(inputs) {
+    match evaluate_known(inputs) {
         Err(Error::UnsupportedOp { .. }) => Ok(None),
         result => result,
     }

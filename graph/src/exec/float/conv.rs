@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Clamp;
+use super::elementwise::Clamp;
 use super::matmul::multiply;
 use crate::Error;
 use crate::exec::parallel::by_rows;

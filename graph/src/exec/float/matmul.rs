@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::Clamp;
+use super::elementwise::Clamp;
 use crate::Error;
 use crate::exec::step::{Io, Kernel};
 

@@ -85,7 +85,7 @@ fn input(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<Quan
 /// The output's range, narrowed by fused activations.
 fn clamp(node: &Node, output: &QuantizedType) -> Result<(i32, i32), Error> {
     let (low, high) = output.element().integer_range();
-    crate::ops::shared::qlinear::clamp(node, low, high)
+    crate::ops::shared::clamp::clamp(node, low, high)
 }
 
 /// An error of the crate `eightbit` as one about `node`.

@@ -5,6 +5,8 @@ pub(crate) mod axes;
 pub(crate) mod bias;
 pub(crate) mod binary;
 pub(crate) mod by_element;
+pub(crate) mod clamp;
+pub(crate) mod concat;
 pub(crate) mod convolution;
 pub(crate) mod domains;
 pub(crate) mod indexing;

@@ -1,8 +1,9 @@
 //! What pools over spatial axes share: activations NCHW.
 
 use super::super::eight_bit::{EightBit, OnBytes};
-use super::super::operator::Operator;
+use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
+use super::indexing::for_each_index;
 use super::inputs::Inputs;
 use super::operands::Operands;
 use super::qlinear;
@@ -64,6 +65,31 @@ pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Resul
     Ok(vec![Tensor::new(shape, pooled)?])
 }
 
+/// The mean of each window; `count_include_pad` counts the padding as zeros.
+pub(crate) fn average(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let x = args.values::<f32>(0)?;
+    let window = window(args)?;
+    let (shape, planes) = output(args, &window)?;
+    let plane: usize = window.input.iter().product();
+    let count_padding = args.node().flag("count_include_pad", false)?;
+    let mut means = Vec::new();
+    let mut taps = Vec::new();
+    for plane in (0..planes).map(|index| &x[index * plane..][..plane]) {
+        for_each_index(&window.sizes.output, |index| {
+            window.taps(index, &mut taps);
+            let count = if count_padding { window.padded_taps(index) } else { taps.len() };
+            let sum: f64 = taps.iter().map(|&(_, at)| f64::from(plane[at])).sum();
+            means.push((sum / count.max(1) as f64) as f32);
+        });
+    }
+    Ok(vec![Tensor::new(shape, means)?])
+}
+
+/// The mean of each plane.
+pub(crate) fn global_average(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    global(args, |plane| (plane.iter().map(|&x| f64::from(x)).sum::<f64>() / plane.len() as f64) as f32)
+}
+
 /// What becomes of a pool that has a form on bytes.
 pub(crate) const fn eight_bit(on_bytes: OnBytes) -> EightBit {
     EightBit::Compute(qlinear::compute(1, on_bytes))
@@ -85,8 +111,8 @@ pub(crate) fn on_bytes(
     Ok(Some(qlinear::node(operator, inputs, node)))
 }
 
-/// A pool of bytes, by the float operator. Inputs: x, scale, zero, scale and zero of the output.
-pub(crate) fn of_bytes(args: &Arguments<'_>, float: &'static Operator) -> Result<Vec<Tensor>, Error> {
+/// A pool of bytes, by the plain meaning of the float one. Inputs: x, scale, zero, scale and zero of the output.
+pub(crate) fn of_bytes(args: &Arguments<'_>, float: Evaluate) -> Result<Vec<Tensor>, Error> {
     if args.node().flag("channels_last", false)? {
         return Err(args.unsupported("channels_last"));
     }

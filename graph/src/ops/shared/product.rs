@@ -135,3 +135,44 @@ pub(crate) fn accumulate(
         }
     }
 }
+
+/// `alpha · A·B + beta · C`, the factors transposed if asked, C broadcast.
+pub(crate) fn gemm(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let node = args.node();
+    let (left, right) = (args.tensor(0)?, args.tensor(1)?);
+    let (a, b) = (left.as_f32()?, right.as_f32()?);
+    let [m, depth, n] = matrices(node, left.shape(), right.shape())?;
+    let (transpose_a, transpose_b) = (node.flag("transA", false)?, node.flag("transB", false)?);
+    let (alpha, beta) = (f64::from(node.float("alpha", 1.0)?), f64::from(node.float("beta", 1.0)?));
+    let shape = [m, n];
+    let mut result = Vec::with_capacity(args.count(&shape)?);
+    for row in 0..m {
+        for column in 0..n {
+            let sum: f64 = (0..depth)
+                .map(|k| {
+                    let i = if transpose_a { k * m + row } else { row * depth + k };
+                    let j = if transpose_b { column * depth + k } else { k * n + column };
+                    f64::from(a[i]) * f64::from(b[j])
+                })
+                .sum();
+            result.push(alpha * sum);
+        }
+    }
+    if let Some(tensor) = args.optional(2) {
+        let c = tensor.as_f32()?;
+        check_bias(node, tensor.shape(), shape)?;
+        let offsets = Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
+        for (result, at) in result.iter_mut().zip(offsets) {
+            *result += beta * f64::from(c[at]);
+        }
+    }
+    Ok(vec![Tensor::new(shape, result.into_iter().map(|x| x as f32).collect::<Vec<_>>())?])
+}
+
+/// Whether C, of the shape `bias`, is broadcast to the output.
+pub(crate) fn check_bias(node: &Node, bias: &[usize], [m, n]: [usize; 2]) -> Result<(), Error> {
+    if broadcast(&[m, n], bias).as_deref() == Some(&[m, n]) {
+        return Ok(());
+    }
+    Err(Error::node(node, format!("a bias of shape {bias:?} for an output of {m}×{n}")))
+}

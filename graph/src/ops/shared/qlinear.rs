@@ -8,9 +8,10 @@
 use eightbit::{ElementType, QuantizedType};
 
 use super::super::eight_bit::{Compute, OnBytes, WhyFloat};
-use super::super::operator::Operator;
+use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
 use super::binary::broadcast_of;
+use super::clamp::clamp;
 use super::indexing::{Offsets, broadcast_strides};
 use super::operands::Operands;
 use super::quantized_value::QuantizedValue;
@@ -64,14 +65,13 @@ pub(crate) fn real(args: &Arguments<'_>, first: usize, axis: i64) -> Result<Tens
     scales::dequantize(&Arguments::new(&node, &inputs))
 }
 
-/// The only output of a float operator, with the attributes of the node.
+/// The only output of a float operator of this plain meaning, with the attributes of the node.
 pub(crate) fn float(
     args: &Arguments<'_>,
-    operator: &'static Operator,
+    evaluate: Evaluate,
     inputs: &[Option<&Tensor>],
 ) -> Result<Tensor, Error> {
-    let node = Node { op: operator.into(), ..args.node().clone() };
-    let outputs = (operator.evaluate)(&Arguments::new(&node, inputs))?;
+    let outputs = evaluate(&Arguments::new(args.node(), inputs))?;
     outputs.into_iter().next().ok_or_else(|| args.error("has no output"))
 }
 
@@ -95,22 +95,6 @@ pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Te
         other => return Err(args.wrong_type(other.data_type())),
     };
     Tensor::new(shape, data)
-}
-
-/// The range of a node's attributes `clamp_low` and `clamp_high`: that of the type where they are absent.
-pub(crate) fn clamp(node: &Node, low: i32, high: i32) -> Result<(i32, i32), Error> {
-    let bound = |name: &str, default: i32| -> Result<i32, Error> {
-        let value = node.int(name, default.into())?;
-        match i32::try_from(value) {
-            Ok(value) if (low..=high).contains(&value) => Ok(value),
-            _ => Err(Error::attribute(node, name, format!("{value} is outside of {low} to {high}"))),
-        }
-    };
-    let (from, to) = (bound("clamp_low", low)?, bound("clamp_high", high)?);
-    if from > to {
-        return Err(Error::attribute(node, "clamp_low", "is greater than clamp_high"));
-    }
-    Ok((from, to))
 }
 
 /// A function of elements `a` and `b` and the types of both and of the result, clamped.

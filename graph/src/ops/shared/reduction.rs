@@ -94,6 +94,17 @@ pub(crate) fn sums(args: &Arguments<'_>, finish: fn(f64, f64) -> f64) -> Result<
     Ok(vec![Tensor::new(reduction.shape, result)?])
 }
 
+/// Means of floats.
+pub(crate) fn mean(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    sums(args, |sum, count| sum / count)
+}
+
+/// Whether a mean along `axes` is one over the pixels of an image, which is an NCHW tensor. For a tensor of another rank
+/// the answer means nothing.
+pub(crate) fn over_pixels(axes: &[i64]) -> bool {
+    matches!(axes, [2, 3] | [3, 2] | [-2, -1] | [-1, -2] | [2, -1] | [-1, 2] | [3, -2] | [-2, 3])
+}
+
 /// Of each set of elements the greatest, or the least.
 pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
     fn typed<T: Element + PartialOrd>(

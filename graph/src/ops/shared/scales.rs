@@ -110,7 +110,7 @@ impl Requantizer {
         let zeros = ZeroPoints::new(args, zero)?;
         let data_type = args.tensor(zero)?.data_type();
         let (low, high) = range(args, data_type)?;
-        let range = super::qlinear::clamp(args.node(), low, high)?;
+        let range = super::clamp::clamp(args.node(), low, high)?;
         let zero = zeros.scalar().ok_or_else(|| args.error("the output needs a single zero point"))?;
         Ok(Self { multipliers, zero, data_type, range })
     }
