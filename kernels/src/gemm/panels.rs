@@ -499,6 +499,8 @@ fn padded(columns: usize) -> usize {
 }
 
 fn panels_len(layout: &Layout, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
+    // The depth can be counted even if there are no columns.
     let groups = segments.checked_mul(segment_len.div_ceil(layout.k_group))?;
+    groups.checked_mul(layout.k_group)?;
     columns.div_ceil(layout.columns).checked_mul(layout.group_bytes())?.checked_mul(groups)
 }
