@@ -71,9 +71,13 @@ macro_rules! cpu_features {
     ($($feature:tt),+) => {
         $crate::entry::Features {
             names: &[$($feature),+],
-            detect: || $crate::entry::detect_features!($($feature),+),
+            detect: || {
+                $(($crate::entry::detect_features!($feature) || $crate::assumed::is_assumed($feature)))&&+
+            },
             has: |name| match name {
-                $($feature => $crate::entry::detect_features!($feature),)+
+                $($feature => {
+                    $crate::entry::detect_features!($feature) || $crate::assumed::is_assumed($feature)
+                })+
                 _ => false,
             },
         }

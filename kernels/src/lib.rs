@@ -28,6 +28,8 @@ extern crate alloc;
 extern crate std;
 
 mod ahead;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod assumed;
 mod backend;
 mod byte_range;
 pub mod depthwise;

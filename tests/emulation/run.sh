@@ -33,9 +33,11 @@ PACKAGES=(-p eightbit -p eightbit-kernels --tests --example registry)
 # Those of a triple from the greatest CPU to the least.
 EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
 
-# describe TARGET: sets triple, emulator (with its argument), default number of cases, and the features of the CPU, by Rust's names.
+# describe TARGET: sets triple, emulator (with its argument), default number of cases, and the features of the CPU, by Rust's names;
+# those of them that the emulator executes and does not report are `assumed`.
 describe() {
     local vnni="avx2 fma avxvnni"
+    assumed=
     case $1 in
     native) triple=native emulator=native cases=10000 features=$(native_features) ;;
     aarch64-i8mm) triple=aarch64 emulator="qemu max" cases=1000 features="neon dotprod i8mm" ;;
@@ -43,7 +45,10 @@ describe() {
     aarch64-neon) triple=aarch64 emulator="qemu cortex-a53" cases=1000 features=neon ;;
     x86-avx2) triple=x86_64 emulator="qemu-x86_64 Haswell" cases=1000 features="avx2 fma" ;;
     x86-sse2) triple=x86_64 emulator="qemu-x86_64 qemu64" cases=1000 features= ;;
-    avx-vnni) triple=x86_64 emulator="bochs arrow_lake" cases=60 features="$vnni avxvnniint8" ;;
+    avx-vnni)
+        triple=x86_64 emulator="bochs arrow_lake" cases=60
+        features="$vnni avxvnniint8" assumed=avxvnniint8
+        ;;
     avx512-vnni)
         triple=x86_64 emulator="bochs sapphire_rapids" cases=60
         features="$vnni avx512f avx512bw avx512vl avx512vnni"
@@ -142,10 +147,10 @@ emulate() (
 
 # execute TARGET: runs its programs; the output goes to $OUT/TARGET.log, and its last line tells the exit status.
 execute() {
-    local triple emulator cases features demanded only status=0 program
+    local triple emulator cases features assumed demanded only status=0 program
     demand "$1"
     export EIGHTBIT_CASES=${EIGHTBIT_CASES:-$cases} EIGHTBIT_REQUIRE_BACKENDS=$demanded
-    export EIGHTBIT_ONLY_BACKENDS=$only
+    export EIGHTBIT_ONLY_BACKENDS=$only EIGHTBIT_ASSUME_FEATURES=$assumed
     local kind=${emulator% *} cpu=${emulator#* }
     if [ "$1" = native ] && [ -n "${NATIVE_LOG:-}" ]; then
         cat "$NATIVE_LOG"
@@ -170,7 +175,7 @@ execute() {
 
 # summarize TARGET: its rows of the table, from the log. A demanded backend without a row is a row of its own.
 summarize() {
-    local triple emulator cases features demanded only
+    local triple emulator cases features assumed demanded only
     demand "$1"
     awk -v target="$1" -v demanded="$demanded" -v OFS='\t' '
         match($0, /SUITE [^ ]+ backend [^ ]+ cases [0-9]+ bit-equal/) {

@@ -143,6 +143,10 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPan
 /// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.
 #[inline]
 pub(super) fn choose_again(
+    #[cfg_attr(
+        not(target_has_atomic = "64"),
+        expect(unused_variables, reason = "the memo is empty where there are no atomics for it")
+    )]
     memo: &TilingMemo,
     gemm: &'static Variant,
     rows: usize,
