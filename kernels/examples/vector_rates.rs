@@ -1,6 +1,6 @@
 //! Rates of the element-by-element operators and of pooling by backend and size, in 10⁹ bytes read and written per second of
 //! this thread's CPU time (medians), and as a fraction of what the machine moves at most: the rate of a loop that reads and
-//! writes as many bytes in the same proportion and computes next to nothing, measured in turn with the operator.
+//! writes the same number of bytes in the same proportion and computes next to nothing, measured in turn with the operator.
 //!
 //! `cargo run --release -p eightbit-kernels --features testing --example vector_rates [BACKEND|all] [OPERATOR…]`
 #![cfg(unix)]

@@ -5,8 +5,8 @@ use crate::gemm::variant::Variant;
 use crate::peak::Sequence;
 use crate::vector_ops::VectorOps;
 
-/// Everything that dispatch, tests, fuzzing, benches and documentation need to know of a backend. One whose CPUs can run
-/// another one takes from there what it does not do better: `..avx2::ENTRY`.
+/// Everything that dispatch, tests, fuzzing, benches and documentation need to know of a backend. A backend whose
+/// CPUs can run another one takes from there what it does not do better: `..avx2::ENTRY`.
 pub(crate) struct Entry {
     /// The name that [`Backend::by_name`] takes.
     pub(crate) name: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct Entry {
     pub(crate) depthwise: &'static [&'static DepthwiseKernel],
     /// What the backend's [`Simd`](crate::simd::Simd) token gives: see [`vector_ops!`](crate::vector_ops).
     pub(crate) ops: &'static VectorOps,
-    /// What the multipliers can do at best: a sequence for each product that tiles are made of.
+    /// The peak rate of the multipliers: a sequence for each product that tiles are made of.
     pub(crate) peak: &'static [Sequence],
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Features {
     pub(crate) names: &'static [&'static str],
     /// Whether this CPU has all of them.
     pub(crate) detect: fn() -> bool,
-    /// Whether this CPU has the one of them that is asked for.
+    /// Whether this CPU has the feature of that name, one of them.
     pub(crate) has: fn(&str) -> bool,
 }
 
@@ -103,7 +103,7 @@ impl Backend {
         self.0.features.names
     }
 
-    /// Loops of the products that its tiles are made of: none where no single sequence of instructions is its limit.
+    /// Loops of the products that its tiles are made of; empty if no single sequence of instructions limits them.
     #[must_use]
     pub fn peak(self) -> &'static [Sequence] {
         self.0.peak

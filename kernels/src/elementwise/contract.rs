@@ -15,7 +15,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// What the kernels make of it, for an output of type `T`.
+    /// The form that kernels take, for an output of type `T`.
     pub(crate) fn to_bytes<T: OutputElement>(self) -> ByteTarget {
         let (_, max) = T::TYPE.integer_range();
         ByteTarget {
@@ -78,7 +78,7 @@ impl ByteTarget {
     }
 }
 
-/// Two operands of `len` bytes and as many bytes of output.
+/// Two operands of `len` bytes and an output of `len` bytes.
 pub(crate) struct Binary {
     pub(crate) a: *const u8,
     pub(crate) b: *const u8,
@@ -103,7 +103,7 @@ pub(crate) struct Mul {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to as many.
+/// `len` bytes to `len` bytes.
 pub(crate) struct Requantize {
     pub(crate) input: *const u8,
     pub(crate) out: *mut u8,
@@ -113,7 +113,7 @@ pub(crate) struct Requantize {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` floats to as many bytes.
+/// `len` floats to `len` bytes.
 pub(crate) struct Quantize {
     pub(crate) input: *const f32,
     pub(crate) out: *mut u8,
@@ -122,7 +122,7 @@ pub(crate) struct Quantize {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to as many floats.
+/// `len` bytes to `len` floats.
 pub(crate) struct Dequantize {
     pub(crate) input: *const u8,
     pub(crate) out: *mut f32,
@@ -162,7 +162,7 @@ pub(crate) type QuantizeFn = unsafe fn(&Quantize);
 /// As [`AddFn`].
 pub(crate) type DequantizeFn = unsafe fn(&Dequantize);
 
-/// `len` bytes to as many.
+/// `len` bytes to `len` bytes.
 pub(crate) struct Lookup<'a> {
     pub(crate) table: &'a [u8; 256],
     pub(crate) input: *const u8,
@@ -181,7 +181,7 @@ pub(crate) type LookupFn = unsafe fn(&Lookup<'_>);
 /// features.
 #[derive(Debug)]
 pub(crate) struct LookupKernel {
-    /// Whether the CPU has what this way needs beyond the backend's features.
+    /// Whether the CPU has the features that this way needs beyond the backend's features.
     pub(crate) detect: fn() -> bool,
     pub(crate) code: LookupFn,
     /// Whether it takes less time than rescaling does.

@@ -9,7 +9,7 @@ use crate::simd::{Simd, array_of};
 /// Scales for which [`Reciprocal`] neither overflows nor underflows where it matters.
 const ORDINARY: core::ops::RangeInclusive<f32> = 1.0 / (1u64 << 60) as f32..=(1u64 << 60) as f32;
 
-/// What quotients are clamped to beforehand: more than any byte less its zero point.
+/// Quotients are clamped to this magnitude beforehand: more than any byte less its zero point.
 const REACH: f32 = 1024.0;
 
 /// Floats of a cache line.
@@ -64,7 +64,7 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, d
     }
 }
 
-/// What can be divided by.
+/// A divisor.
 trait Divisor<S: Simd> {
     /// # Safety
     ///

@@ -8,8 +8,8 @@ use core::ptr;
 use super::{Layout, PANEL, Property, Variant};
 use crate::{Backend, Bytes, Owner};
 
-/// The fewest channels of a tap that are read in place one tap at a time. Fewer, and finding them takes longer than copying
-/// them.
+/// The fewest channels of a tap that are read in place one tap at a time. With fewer, finding the taps takes longer than
+/// copying them.
 const SHORTEST_TAP: usize = 16;
 
 /// The most columns that saved panels may claim without depth: no byte holds that number to account.
@@ -52,14 +52,14 @@ pub enum PanelError {
         /// The layout that the backend reads.
         expected: &'static str,
     },
-    /// The bytes are not as many as the shape says.
+    /// The number of bytes does not fit the shape.
     Length {
         /// Bytes that the shape needs.
         expected: usize,
         /// Bytes found.
         found: usize,
     },
-    /// The shape's size cannot be counted.
+    /// The shape's size overflows.
     TooLarge,
     /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
     Empty,
@@ -93,7 +93,7 @@ impl core::error::Error for PanelError {}
 pub struct PackedPanels {
     bytes: Bytes,
     layout: Layout,
-    /// What is known of the weights: see [`Variant::proves`].
+    /// What has been proved of the weights: see [`Variant::proves`].
     proved: Option<&'static Property>,
     signed: bool,
     columns: usize,
@@ -164,7 +164,7 @@ impl PackedPanels {
         }
     }
 
-    /// Panels that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
+    /// Panels that were saved: the bytes that [`bytes`](Self::bytes) returned, for the same shape and layout.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl PackedPanels {
         segments: usize,
         segment_len: usize,
     ) -> Result<PackedPanels, PanelError> {
-        // The buffer is asked once: what is checked is what is summed.
+        // The buffer is asked once: the bytes that are checked are the bytes that are summed.
         let saved = bytes.get().ok_or(PanelError::Shrunk)?;
         // They may come from a backend that takes all weights in this layout: what a variant asks for is proved anew.
         let variant = backend.entry().gemm.iter().find(|variant| {
@@ -243,7 +243,7 @@ impl PackedPanels {
     /// The best variant of `backend` that reads these panels and is exact for them, if it has such.
     #[inline]
     pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
-        // Comparing names takes a small call's time: mostly it is the same one.
+        // Comparing names takes as long as a small call; mostly the layout is the same one.
         let same = |a: &'static str, b: &'static str| ptr::eq(a, b) || a == b;
         backend.entry().gemm.iter().find(|variant| {
             self.layout.k_group == variant.layout.k_group
@@ -384,15 +384,15 @@ impl PackedPanels {
     /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
     #[inline]
     pub(super) fn segment_bytes(&self, len: usize) -> usize {
-        // Groups are powers of two, and a division takes long beside a small tile. The size was checked when it was packed;
-        // without columns or segments there are no bytes, and any length may be said.
+        // Groups are powers of two, and a division would take long compared with a small tile. The size was checked when it was
+        // packed; without columns or segments there are no bytes, and any length is allowed.
         let k_group = self.layout.k_group;
         (len.wrapping_add(k_group - 1) & !(k_group - 1)).wrapping_mul(PANEL)
     }
 }
 
-/// Panels and their bytes: `panels · panel_bytes` of them, so every panel that there is can be read. Of packed weights it is
-/// what calls take; it reads as its panels.
+/// Panels and their bytes: `panels · panel_bytes` of them, so every panel can be read. Calls take this form of packed
+/// weights; it dereferences to its panels.
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
     packed: &'a PackedPanels,
@@ -407,8 +407,8 @@ impl<'a> Panels<'a> {
         self.bytes
     }
 
-    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
-    /// one after the other in the depth, each of as many elements.
+    /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie
+    /// one after the other in the depth and have equal lengths.
     ///
     /// # Panics
     ///
@@ -498,7 +498,7 @@ fn padded(columns: usize) -> usize {
     columns.div_ceil(PANEL) * PANEL
 }
 
-/// Bytes of packed panels; `None` if they or the depth, padded to whole groups, cannot be counted. Without columns there are no
+/// Bytes of packed panels; `None` if they or the depth, padded to whole groups, overflow. Without columns there are no
 /// bytes, but there is a depth.
 fn panels_len(layout: &Layout, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
     let padded_len = segment_len.checked_next_multiple_of(layout.k_group)?;

@@ -6,9 +6,9 @@ use crate::elementwise::ByteTarget;
 pub(crate) struct PoolKernel {
     pub(crate) columns: ColumnsFn,
     pub(crate) across: AcrossFn,
-    /// Bytes of an element between the two.
+    /// Bytes of an element between the two steps.
     pub(crate) bytes: usize,
-    /// What sums have too much for every tap.
+    /// The excess of sums for every tap.
     pub(crate) excess: i32,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Columns {
     pub(crate) out: *mut u8,
     /// Whether to combine with what is there, too.
     pub(crate) accumulate: bool,
-    /// Whether to ask memory for rows ahead.
+    /// Whether to prefetch rows.
     pub(crate) prefetch: bool,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Across {
     /// `len` bytes for every window, and bytes from one to the next.
     pub(crate) out: *mut u8,
     pub(crate) out_advance: usize,
-    /// Whether to ask memory for the output ahead.
+    /// Whether to prefetch the output.
     pub(crate) prefetch: bool,
     /// Added to every sum.
     pub(crate) offset: i32,

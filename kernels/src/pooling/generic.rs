@@ -2,7 +2,7 @@
 //!
 //! A window is combined in two steps. First its rows: the bytes of a row of the image, all pixels and channels alike, with
 //! those of the rows below. Then its columns: neighbours are a pixel apart in what the first step made. So every byte is
-//! extended once for all windows of a row, and few channels take as long as many.
+//! extended once for all windows of a row, and images of few channels take no longer than images of many.
 
 use core::ptr;
 
@@ -25,7 +25,7 @@ pub(crate) unsafe trait Combine<S: Simd> {
     type Finish: Copy;
     /// Bytes of an element of a block in memory.
     const BYTES: usize;
-    /// What an extended byte is more than its value.
+    /// The excess of an extended byte over its value.
     const EXCESS: i32 = 0;
 
     /// Bytes of the image.
@@ -37,11 +37,11 @@ pub(crate) unsafe trait Combine<S: Simd> {
     unsafe fn load(p: *const u8) -> Self::Block;
     unsafe fn combine(a: Self::Block, b: Self::Block) -> Self::Block;
     unsafe fn prepare(call: &Across) -> Self::Finish;
-    /// What bytes become of whole windows.
+    /// Turns combined windows into bytes of output.
     unsafe fn finish(block: Self::Block, with: &Self::Finish) -> S::B;
 }
 
-/// The greatest.
+/// The maximum.
 pub(crate) struct Greatest<const SIGNED: bool>;
 
 // SAFETY: reads and writes a vector of bytes.
@@ -89,10 +89,10 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
     }
 }
 
-/// The sum of few: in 16 bits without a sign.
+/// The sum of few taps: in 16 bits, unsigned.
 pub(crate) struct U16Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes as many words.
+// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES `u16`s.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     type Block = [S::W; 2];
     type Finish = Scaling<S>;
@@ -139,7 +139,7 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     unsafe fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
         // SAFETY: the caller's promise.
         unsafe {
-            // Lanes past the window hold anything, and become bytes that nobody keeps.
+            // Lanes past the window hold arbitrary values; their bytes are discarded.
             let sums = S::u16x_distances(block, with.origin);
             let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
             if with.saturates { with.free.u16x_bytes(scaled) } else { with.target.u16x_bytes(scaled) }
@@ -147,10 +147,10 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     }
 }
 
-/// The sum of many: in 32 bits.
+/// The sum of many taps: in 32 bits.
 pub(crate) struct I32Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes as many integers.
+// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES integers.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for I32Sums<SIGNED> {
     type Block = [S::I; 4];
     type Finish = Scaling<S>;

@@ -27,7 +27,7 @@ enum Segmentation {
     Taps,
 }
 
-/// The layout of kernels that want rows of words, in one segment.
+/// The layout of kernels that want rows of `i16`, in one segment.
 const I16_PAIRS: &str = "i8-group2";
 
 pub(crate) struct Case {
@@ -53,7 +53,7 @@ pub(crate) struct Case {
     out_stride: usize,
     before: i32,
     split: Option<(usize, usize)>,
-    /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
+    /// Padding elision of a convolution; the backend's own choice if `None`.
     elision: Option<PaddingElision>,
     segmentation: Segmentation,
     /// Whether the choice of tile is remembered from part to part.

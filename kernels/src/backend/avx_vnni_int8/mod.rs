@@ -23,8 +23,8 @@ pub(crate) const ENTRY: Entry = Entry {
     ..avx_vnni::ENTRY
 };
 
-/// The tiles of AVX-VNNI, which signed activations pass as they are. Weights are signed in every pack, so there is no use for
-/// `vpdpbuud`.
+/// The tiles of AVX-VNNI, but signed activations are not flipped. Weights are signed in every pack, so `vpdpbuud` is not
+/// needed.
 const VARIANT: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
     lhs: dot4::lhs::<DotInt8>(),
@@ -53,7 +53,7 @@ unsafe impl Dot4 for DotInt8 {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel.
+/// `R` rows by `V / 2` panels, or half-width.
 ///
 /// # Safety
 ///

@@ -4,7 +4,7 @@
 //! −128·−128 + −128·−128 = 2¹⁵. Widening every product costs one more `SADALP` in four instructions, but that one runs
 //! beside the multiplications: Cortex-A57 and A72 multiply in one of their two vector pipelines and do pairwise sums
 //! in the other. Against `SMLAL` by lane on 16-bit activations, which keeps only the multiplying pipeline busy, this
-//! does twice the products per cycle there, about as many on an in-order Cortex-A53, and reads rows in place.
+//! does twice the products per cycle there, about the same number on an in-order Cortex-A53, and reads rows in place.
 //!
 //! A vector of packed weights holds four columns of four depths. Two 32-bit lanes gather the even and the odd pairs of
 //! depths of a column; they meet at the end of the depth.
@@ -117,7 +117,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
-/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same place of the next panels.
+/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same offset in the next panels.
 ///
 /// # Safety
 ///

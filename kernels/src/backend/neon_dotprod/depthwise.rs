@@ -87,7 +87,7 @@ unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.places()));
+        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.output_offsets()));
     }
 }
 
@@ -120,7 +120,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
                 }
             });
         });
-        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.places()));
+        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.output_offsets()));
     }
 }
 

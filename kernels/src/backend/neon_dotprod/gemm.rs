@@ -111,7 +111,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
-/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same place of the next panels.
+/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same offset in the next panels.
 ///
 /// # Safety
 ///
