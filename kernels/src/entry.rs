@@ -1,4 +1,4 @@
-//! What a backend is: a set of kernels, and the proof that this CPU can run them.
+//! A backend: a set of kernels, and the proof that this CPU can run them.
 
 use crate::depthwise::DepthwiseKernel;
 use crate::gemm::variant::Variant;
@@ -12,7 +12,7 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     /// Which machines it is for: a cell of the README's table.
     pub(crate) purpose: &'static str,
-    /// What its kernels are compiled for: all of it is checked.
+    /// The features that its kernels are compiled for; detection checks all of them.
     pub(crate) features: Features,
     /// The ways to multiply matrices, best first; the last one takes all weights.
     pub(crate) gemm: &'static [Variant],
@@ -86,7 +86,7 @@ macro_rules! cpu_features {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use cpu_features;
 
-/// A set of kernels that this CPU can run. That a value exists proves it: no call needs to check again.
+/// A set of kernels that this CPU can run. The existence of a value is the proof: no call needs to check again.
 #[derive(Clone, Copy)]
 pub struct Backend(&'static Entry);
 

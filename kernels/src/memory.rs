@@ -50,8 +50,8 @@ impl Scratch {
 
     /// The memory: 64-byte aligned and initialized, at least `bytes` long, the caller's as long as it borrows the scratch.
     ///
-    /// A call asks once and derives every address in it from this one: a second borrow of the whole would end what was
-    /// derived from the first.
+    /// A call asks once and derives every address in it from this one: a second borrow of the whole would invalidate what
+    /// was derived from the first.
     #[inline]
     pub(crate) fn raw(&mut self, bytes: usize) -> *mut u8 {
         self.reserve(bytes);
@@ -122,7 +122,7 @@ impl Bytes {
         self.within(self.owner())
     }
 
-    /// What the bytes are part of, asked once: for several `Bytes` of one buffer, see [`within`](Self::within).
+    /// The buffer that the bytes are part of, asked once: for several `Bytes` of one buffer, see [`within`](Self::within).
     #[must_use]
     #[inline]
     pub fn owner(&self) -> Owner<'_> {
@@ -148,7 +148,7 @@ impl Bytes {
     }
 }
 
-/// What the buffer of shared [`Bytes`] answered when it was asked; nothing for bytes that are owned.
+/// The answer of the buffer of shared [`Bytes`]; nothing for bytes that are owned.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a>(&'a [u8]);
 

@@ -1,4 +1,4 @@
-//! What the registry says of a backend, whether or not this CPU can run it: for `eightbit cpu`, scripts and documentation.
+//! Descriptions of backends, whether or not this CPU can run them: for `eightbit cpu`, scripts and documentation.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What tests of this crate and those above it share: the backends that they compare, and buffers that lie against protected
+//! Support for the tests of this crate and those above it: the backends that they compare, and buffers that lie against protected
 //! pages, so that an access one byte past either end ends the process.
 
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! What every backend gets from its [`Simd`](crate::simd::Simd) token alone: element-by-element operators, pooling, and
+//! The kernels that every backend derives from its [`Simd`](crate::simd::Simd) token: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
 use crate::elementwise::contract::{AddFn, DequantizeFn, LookupKernel, MulFn, QuantizeFn, RequantizeFn};

@@ -279,7 +279,8 @@ fn depthwise_tall_kernels() {
     });
 }
 
-/// Which convolutions x86 computes with a line buffer: kernels on pairs of taps: all; on groups of four: those that need more than one group for a column.
+/// Which convolutions x86 computes with a line buffer: with kernels on pairs of taps all, with kernels on groups of four taps
+/// those that need more than one group for a column.
 #[test]
 fn kernels_with_a_line_buffer() {
     let mut random = Random(12);

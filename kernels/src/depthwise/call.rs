@@ -1,4 +1,4 @@
-//! A depthwise convolution: what it reads, and the proof that all of it is there.
+//! The arguments of a depthwise convolution, and the proof that they fit each other.
 
 use super::weights::Taps;
 use crate::gemm::{OutputBlock, Stage};

@@ -4,8 +4,9 @@
 //! The rows of the image are taken in groups of [`DepthwiseKernel::group`], which begin at multiples of it. Each group is
 //! interleaved once, into a line buffer in scratch that holds the groups that an output row sees; outside the image it gets the
 //! zero point. An output row begins at some row of a group, and its weights are shifted by that number of rows
-//! ([`Taps::shifted`](super::Taps::shifted)); the taps that the shift leaves empty are zero. So interleaving costs the same whatever the kernel's size, and the second pass
-//! reads whole vectors in place and has no special case at borders.
+//! ([`Taps::shifted`](super::Taps::shifted)); the taps that the shift leaves empty are zero. So the cost of
+//! interleaving does not depend on the kernel's size, and the second pass reads whole vectors in place, without special cases
+//! at borders.
 //!
 //! Everything happens for [`MIN_CHANNELS`] channels or more, and a tile of columns at a time, so that the line buffer stays in the
 //! first-level cache, and for a block of rows, so that the cache lines that other channels share are still in a cache.
@@ -37,9 +38,9 @@ const MIN_ROWS: usize = 8;
 
 /// The two passes of a kernel.
 pub(crate) struct LineBufferPasses {
-    /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may interleave columns that
-    /// begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an output that begins
-    /// within a group sees two groups, and half of its products are with zero weights.
+    /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may instead interleave
+    /// columns that begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an
+    /// output that begins within a group sees two groups, and half of its products are with zero weights.
     pub(crate) min_height: usize,
     /// Interleaves a group of unsigned or signed rows.
     pub(crate) interleave: [InterleaveFn; 2],

@@ -179,8 +179,8 @@ impl<const H: usize> Columns<H> {
 /// The CPU has the backend's features, and every pointer of the row is valid as its description says.
 pub(crate) type RowFn = unsafe fn(&Row);
 
-/// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that is needed
-/// and channel 0 on, or the first block's interleaved group.
+/// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that
+/// is needed and channel 0 on, or the first block's interleaved group.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Source {

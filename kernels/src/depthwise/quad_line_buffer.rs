@@ -14,8 +14,8 @@ use crate::simd::array_of;
 ///
 /// # Safety
 ///
-/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole unless `S`
-/// masks.
+/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole
+/// unless `S` masks.
 #[inline(always)]
 pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group<'_>) {
     let [left, inside, right] = group.columns;

@@ -82,7 +82,8 @@ pub struct PackedTaps {
     size: [usize; 2],
     /// Sum of each channel's differences.
     sums: Vec<i32>,
-    /// The packed bytes with their rows moved down by one, two … within the groups; none unless the kernel works with a line buffer.
+    /// The packed bytes with their rows moved down by one, two … within the groups; empty unless the kernel works with a line
+    /// buffer.
     shifted: Vec<Bytes>,
 }
 
@@ -157,7 +158,7 @@ impl PackedTaps {
         let Some(&kernel) = kernels.iter().find(|kernel| kernel.layout == layout) else {
             return Err(TapsError::Layout { best: kernels[0].layout });
         };
-        // Without channels no byte holds the kernel's size to account.
+        // Without channels there are no bytes to check the kernel's size against.
         if channels == 0 {
             return Err(TapsError::Channels { least: 1 });
         }

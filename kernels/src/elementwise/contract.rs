@@ -1,4 +1,4 @@
-//! What backends implement of the operators that treat every element on its own, and where results go.
+//! The element-by-element operators that backends implement, and the target of their results.
 
 use crate::byte_range::ByteRange;
 use crate::{Element, ElementType, OutputElement};
@@ -39,7 +39,7 @@ impl Target {
 /// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
 pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
 
-/// Outputs are bytes. They come as any type that a kernel can write, because that is what blocks of outputs are made of.
+/// Outputs are bytes. Their type is any that kernels can write, because output blocks are generic over those.
 pub(super) fn check_bytes<T: OutputElement>() {
     assert!(matches!(T::TYPE, ElementType::U8 | ElementType::I8), "an output of bytes");
 }
@@ -64,7 +64,7 @@ pub(crate) struct ByteTarget {
 }
 
 impl ByteTarget {
-    /// Whether it is all bytes, `i8` if `signed`, with zero point 0.
+    /// Whether its range is all bytes, `i8` if `signed`, with zero point 0.
     pub(crate) fn is_whole(&self, signed: bool) -> bool {
         let offset = if signed { 128 } else { 0 };
         let ByteRange { zero_point, low, flip } = self.range;
@@ -91,7 +91,7 @@ pub(crate) struct Add {
     pub(crate) bytes: Binary,
     pub(crate) factors: [f32; 2],
     pub(crate) offset: f32,
-    /// Its zero point is 0: the offset has it.
+    /// Its zero point is 0: the zero point is part of the offset.
     pub(crate) target: ByteTarget,
 }
 

@@ -267,7 +267,7 @@ pub(crate) trait ToBytes<S: Simd>: Copy {
     ///
     /// # Safety
     ///
-    /// The features of `S`; no `x` is NaN, nor more than the implementation takes.
+    /// The features of `S`; no `x` is NaN or greater than the implementation allows.
     unsafe fn bytes(&self, x: [S::F; 4]) -> S::B;
 }
 

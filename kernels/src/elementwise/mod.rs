@@ -1,4 +1,4 @@
-//! Operators that treat every element on its own: addition and multiplication of two tensors, rescaling, conversion
+//! Element-by-element operators: addition and multiplication of two tensors, rescaling, conversion
 //! from and to `f32`.
 //!
 //! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every

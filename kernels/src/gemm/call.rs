@@ -1,4 +1,4 @@
-//! A multiplication: what it reads, and the proof that all of it is there.
+//! The arguments of a multiplication, and the proof that they fit each other.
 
 use super::output::OutputBlock;
 use super::{Lhs, PANEL, PaddingElision, Panels, Stage, TilingMemo, Variant};
@@ -23,7 +23,7 @@ pub struct Call<'a> {
     pub border: Border<'a>,
     /// The epilogue.
     pub stage: Stage<'a>,
-    /// Where the choice of tile is kept from call to call, for the same panels and backend only.
+    /// The choice of tile, kept from call to call for the same panels and backend.
     pub memo: Option<&'a TilingMemo>,
 }
 

@@ -297,7 +297,7 @@ unsafe fn requantize<S: Simd>(x: S::I, scale: S::F, high: S::F) -> S::I {
     unsafe { S::round(S::min_f(S::mul_f(S::to_f32(x), scale), high)) }
 }
 
-/// Stores the bytes of four vectors of a whole tile, from vector `first` in the order of its rows on.
+/// Stores the bytes of four vectors of a whole tile, starting with vector `first` in the order of its rows.
 ///
 /// # Safety
 ///

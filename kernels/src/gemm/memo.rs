@@ -1,4 +1,4 @@
-//! Where a plan keeps its choice of tile.
+//! The choice of tile that a plan keeps.
 
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::AtomicU64;

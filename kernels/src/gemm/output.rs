@@ -88,7 +88,7 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         self.columns
     }
 
-    /// The same elements as a matrix's columns from the first on: a channel group has weights of its own.
+    /// The same elements as the first columns of a matrix: a channel group has weights of its own.
     #[must_use]
     pub fn from_first_column(self) -> Self {
         OutputBlock { first_column: 0, borrow: PhantomData, ..self }

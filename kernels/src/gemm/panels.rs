@@ -12,7 +12,7 @@ use crate::{Backend, Bytes, Owner};
 /// copying them.
 const SHORTEST_TAP: usize = 16;
 
-/// The most columns that saved panels may claim without depth: no byte holds that number to account.
+/// The most columns that saved panels without depth may claim: they have no bytes to check the number against.
 pub const MAX_EMPTY_COLUMNS: usize = 1 << 16;
 
 /// Weights before packing: `depth = segments · segment_len` by `columns`.
@@ -24,9 +24,9 @@ pub struct WeightView<'a> {
     pub signed: bool,
     /// Output columns (channels).
     pub columns: usize,
-    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
+    /// K-segments, which lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
     pub segments: usize,
-    /// Elements of depth in a segment.
+    /// Elements of depth in a k-segment.
     pub segment_len: usize,
     /// Elements from one depth to the next.
     pub depth_stride: usize,
@@ -34,7 +34,7 @@ pub struct WeightView<'a> {
     pub column_stride: usize,
 }
 
-/// What a plan knows of the activations.
+/// The properties of the activations that a plan knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activations {
     /// Whether they are `i8`.
@@ -181,7 +181,7 @@ impl PackedPanels {
     ) -> Result<PackedPanels, PanelError> {
         // The buffer is asked once: the bytes that are checked are the bytes that are summed.
         let saved = bytes.get().ok_or(PanelError::Shrunk)?;
-        // They may come from a backend that takes all weights in this layout: what a variant asks for is proved anew.
+        // They may come from a backend that takes all weights in this layout: what a variant requires is proved again.
         let variant = backend.entry().gemm.iter().find(|variant| {
             variant.layout.name == layout && variant.proves.is_none_or(|property| (property.holds)(saved))
         });
@@ -212,7 +212,7 @@ impl PackedPanels {
         Ok(PackedPanels { bytes, layout, proved: proves, signed, columns, segments, segment_len, sums })
     }
 
-    /// The number and length of the segments that a convolution's weights are best packed as, for a kernel of `[height,
+    /// The number and length of the k-segments to pack a convolution's weights as, for a kernel of `[height,
     /// width]` taps of `channels` elements. `contiguous` says that a row of taps lies side by side in the image: horizontal
     /// dilation 1 and one channel group.
     ///
@@ -227,7 +227,7 @@ impl PackedPanels {
     ) -> (usize, usize) {
         let (taps, row) = (kernel[0] * kernel[1], kernel[1] * channels);
         let whole = (1, taps * channels);
-        // Whether the best variant will do is not known yet.
+        // Whether the weights suit the best variant is not known yet.
         let k_group = backend.entry().variant(|_| true).layout.k_group;
         let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(k_group);
         let rows = (kernel[0], row);
@@ -240,7 +240,7 @@ impl PackedPanels {
         }
     }
 
-    /// The best variant of `backend` that reads these panels and is exact for them, if it has such.
+    /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
     #[inline]
     pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
         // Comparing names takes as long as a small call; mostly the layout is the same one.
@@ -302,7 +302,7 @@ impl PackedPanels {
         self.within(self.owner())
     }
 
-    /// What the bytes are part of: asked once for the panels of several groups that are in one buffer.
+    /// The buffer that the bytes are part of, asked once for the panels of several groups in one buffer.
     #[must_use]
     #[inline]
     pub fn owner(&self) -> Owner<'_> {
@@ -346,14 +346,14 @@ impl PackedPanels {
         padded(self.columns)
     }
 
-    /// Parts of the depth.
+    /// K-segments: contiguous parts of the depth.
     #[must_use]
     #[inline]
     pub fn segments(&self) -> usize {
         self.segments
     }
 
-    /// Elements of depth in a segment.
+    /// Elements of depth in a k-segment.
     #[must_use]
     #[inline]
     pub fn segment_len(&self) -> usize {

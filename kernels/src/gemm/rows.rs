@@ -1,4 +1,4 @@
-//! Rows of activations: how a kernel finds the bytes of row `m`.
+//! Rows of activations: how a kernel addresses the bytes of row `m`.
 
 use super::regions::{Cursor, PaddingElision, Region, Span};
 use crate::Window2d;
@@ -40,7 +40,7 @@ pub struct PatchRows<'a> {
     padding: &'a [u8],
 }
 
-/// How a kernel finds the segments of a row.
+/// How a kernel addresses the k-segments of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Addressing {
     /// In place: a matrix's row, or the taps of a patch.
@@ -122,7 +122,7 @@ impl<'a> MatrixRows<'a> {
 ///
 /// # Safety
 ///
-/// There is one row at least, and `pointers` is valid for `slots` writes.
+/// There is at least one row, and `pointers` is valid for `slots` writes.
 #[inline]
 pub(super) unsafe fn point_rows(
     row: *const u8,
@@ -208,8 +208,8 @@ impl Patches {
 }
 
 impl<'a> PatchRows<'a> {
-    /// The patches of an image, NHWC, as bytes. `padding` is what a patch sees outside of it, the input's zero point: a row of
-    /// the kernel, `kernel[1] · channels` bytes at least. `None` if a slice is too short.
+    /// The patches of an image, NHWC, as bytes. `padding` is what a patch sees outside the image, the input's zero point: a row of
+    /// the kernel, at least `kernel[1] · channels` bytes. `None` if a slice is too short.
     #[must_use]
     #[inline]
     pub fn new(patches: Patches, data: &'a [u8], padding: &'a [u8]) -> Option<PatchRows<'a>> {
@@ -217,7 +217,7 @@ impl<'a> PatchRows<'a> {
         enough.then_some(PatchRows { patches, data, padding })
     }
 
-    /// Which patches.
+    /// The patches.
     #[inline]
     pub(super) fn patches(&self) -> &Patches {
         &self.patches
@@ -235,7 +235,7 @@ impl<'a> PatchRows<'a> {
         self.data
     }
 
-    /// What a row of the kernel sees outside of it, at least.
+    /// The padding: at least a row of the kernel.
     #[inline]
     pub(super) fn padding(&self) -> &'a [u8] {
         self.padding
@@ -292,7 +292,7 @@ impl Lhs<'_> {
     ///
     /// # Panics
     ///
-    /// If the row is past the last (in which case nothing unsafe happens).
+    /// If the row is past the last one.
     #[inline]
     pub(crate) fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
         match self {

@@ -186,8 +186,8 @@ impl Parts {
     /// # Safety
     ///
     /// The call is that of a [`Checked`](super::call::Checked), the parts and the addressing are the map's, which has room for
-    /// the m-block in tiles of `tile_rows` rows. The m-block's rows, of which there is one at least, exist from the cursor on.
-    /// Nothing that was found for an earlier m-block is read again.
+    /// the m-block in tiles of `tile_rows` rows. The m-block has at least one row, and its rows exist from the cursor on.
+    /// Nothing that was written for an earlier m-block is read again.
     #[inline]
     pub(super) unsafe fn prepare(
         &self,
@@ -203,8 +203,8 @@ impl Parts {
         {
             let (first, stride) = (cursor.x, matrix.row_stride());
             cursor.x += m_block.rows;
-            // SAFETY: the rows exist, and the map has room for the pointers and output offsets of a tile and the sums of the m-block. The
-            // other tiles of the m-block find their rows from the first one's.
+            // SAFETY: the rows exist, and the map has room for the pointers and output offsets of a tile and the sums of the
+            // m-block. The other tiles of the m-block find their rows from the first one's.
             return unsafe {
                 let row = matrix.row(first);
                 point_rows(row, stride, m_block.rows.min(tile_rows), tile_rows, row_pointers.pointers);
@@ -268,8 +268,8 @@ impl Parts {
         }
     }
 
-    /// Writes the pointers, output offsets and copies of tile `tile` of an m-block, `rows` of `tile_rows`, which are patches or copies, and
-    /// moves the cursor past them.
+    /// Writes the pointers, output offsets and copies of tile `tile` of an m-block: `rows` rows of `tile_rows`, which are patches
+    /// or copies. Moves the cursor past them.
     ///
     /// # Safety
     ///
@@ -358,7 +358,7 @@ pub(super) struct Depth {
 }
 
 impl Depth {
-    /// All of it.
+    /// The whole depth.
     #[inline]
     pub(super) fn whole(panels: &PackedPanels) -> Depth {
         Depth { first_segment: 0, segments: panels.segments(), first: 0, len: panels.segment_len() }

@@ -35,8 +35,8 @@ pub(super) fn run<T: OutputElement>(
         LhsForm::I16 { widen } => {
             let row = i16_row_bytes(matrix.columns());
             let widened = scratch.raw(rows * row);
-            // SAFETY: the block's rows are in the matrix, and they have elements, by `small_tile`; scratch is aligned and holds `rows`
-            // rows of `i16`s; the backend's features are here.
+            // SAFETY: the block's rows are in the matrix, and they have elements, by `small_tile`; scratch is aligned and holds
+            // `rows` rows of `i16`s; the backend's features are here.
             unsafe {
                 widen(&ByteRows {
                     signed: call.lhs_signed,
@@ -68,7 +68,7 @@ struct FoundRows {
 ///
 /// # Safety
 ///
-/// The block is not empty, and [`small_tile`] gave the tile for it. `found` are its rows, in the form that the kernels read.
+/// The block is not empty, and [`small_tile`] chose the tile for it. `found` are its rows, in the form that the kernels read.
 #[inline]
 unsafe fn tiles<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,

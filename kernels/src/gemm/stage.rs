@@ -9,7 +9,7 @@ use crate::byte_range::ByteRange;
 /// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
 #[derive(Clone, Copy, Debug)]
 pub enum Stage<'a> {
-    /// Stored as `i32`; added (mod 2³²) to what is there if `accumulate`.
+    /// Stored as `i32`; added (mod 2³²) to the output if `accumulate`.
     Accumulators {
         /// Whether to add to the output instead of replacing it.
         accumulate: bool,
@@ -160,7 +160,7 @@ pub(crate) enum RawStage {
         high: f32,
         range: ByteRange,
     },
-    /// Likewise.
+    /// As in `Requantize`: less the zero point, which `range` adds.
     RequantizeFixed {
         multiplier: *const i32,
         shift: *const i32,

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::tile::Tile;
 
-/// One way of a backend to multiply. Its list of variants ends with one that takes all weights.
+/// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
     /// The human-readable name.
     pub(crate) name: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Variant {
 pub(crate) struct Property {
     /// The human-readable name.
     pub(crate) name: &'static str,
-    /// Consecutive depths that are looked at together; divides the layout's `k_group`.
+    /// Consecutive depths that are tested together; divides the layout's `k_group`.
     pub(crate) depths: usize,
     /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
     /// are padded with zeros.
@@ -35,7 +35,7 @@ pub(crate) struct Property {
 /// How rows of activations reach a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LhsForm {
-    /// Bytes, read in place: a pointer per row and segment. A kernel may read exactly the segment's bytes. Its
+    /// Bytes, read in place: a pointer per row and k-segment. A kernel may read the segment's bytes and no others. Its
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
     Bytes { flip_signed: i32, flip_unsigned: i32 },
     /// Rows widened to `i16` by the driver. A segment of odd length is followed by one more `i16`, of any value.
@@ -43,7 +43,7 @@ pub(crate) enum LhsForm {
 }
 
 impl LhsForm {
-    /// What the kernel adds to every activation, mod 2³².
+    /// The offset that the kernel adds to every activation, mod 2³².
     pub(crate) fn offset(self, signed: bool) -> i32 {
         match self {
             LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,

@@ -1,8 +1,8 @@
 //! Rows of activations widened to `i16`, for kernels that multiply pairs of `i16`s.
 //!
-//! Neighbouring patches overlap. What those of an m-block see of a row of the image is widened once, a *span*, padding
-//! included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more than k times,
-//! not k² times.
+//! Neighbouring patches overlap. The part of a row of the image that the patches of an m-block see, a *span*, is widened
+//! once, padding included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more
+//! than k times, not k² times.
 
 use core::slice;
 
@@ -11,7 +11,7 @@ use super::rows::Addressing;
 use super::scratch::{MBlock, Parts, ScratchMap};
 use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
-/// How rows are found.
+/// How rows are addressed.
 #[inline]
 pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match (gemm.lhs, lhs) {
@@ -21,7 +21,7 @@ pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -
     }
 }
 
-/// How patches are found.
+/// How patches are addressed.
 pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
         LhsForm::I16 { .. } => span_addressing(patches, panels),
@@ -29,7 +29,7 @@ pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &Packe
     }
 }
 
-/// How widened rows are found: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
+/// How widened rows are addressed: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
 fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
     let window = patches.window();
     let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
@@ -166,7 +166,7 @@ impl Parts {
                 }
                 start += len;
             } else {
-                // With gaps between the patches a span would be longer than they are together.
+                // With gaps between the patches a span would be longer than the patches together.
                 if stride <= region.kx.len() {
                     run = (region.x.end - cursor.x).min(m_block.rows - row);
                 }
@@ -193,7 +193,7 @@ impl Parts {
             region.advance(cursor, run);
             (row, slot) = (row + run, below);
         }
-        // Slots past the last row repeat it.
+        // Slots past the last row repeat the last row.
         for row in m_block.rows..m_block.rows.next_multiple_of(tile_rows) {
             // SAFETY: `tile_rows` pointers per segment and output offsets, of which the previous row's were written before.
             unsafe {
@@ -228,8 +228,8 @@ fn widen_run(call: &Call<'_>, widen: Widen, bytes: &[u8], widened: &mut [i16]) {
 }
 
 impl PatchRows<'_> {
-    /// Calls `each` with the elements of `pixels` neighbouring pixels of one row of the image, and with where they begin
-    /// among all of them: from tap (`ky`, `kx`) of the cursor's patch on, what is outside the image being padding.
+    /// Calls `each` with the elements of `pixels` neighbouring pixels of one row of the image, and with the position of
+    /// these elements among all of them, from tap (`ky`, `kx`) of the cursor's patch on. Pixels outside the image are padding.
     #[inline]
     fn for_each_part(
         &self,

@@ -1,4 +1,4 @@
-//! What backends implement of pooling.
+//! The pooling kernels that backends implement.
 
 use crate::elementwise::ByteTarget;
 
@@ -24,7 +24,7 @@ pub(crate) struct Columns {
     pub(crate) len: usize,
     /// Room for `len` elements and [`MAX_BLOCK`](super::generic::MAX_BLOCK) more.
     pub(crate) out: *mut u8,
-    /// Whether to combine with what is there, too.
+    /// Whether to combine with the previous contents of `out`, too.
     pub(crate) accumulate: bool,
     /// Whether to prefetch rows.
     pub(crate) prefetch: bool,
@@ -32,7 +32,8 @@ pub(crate) struct Columns {
 
 /// Windows of one row to finish.
 pub(crate) struct Across {
-    /// The first tap of the first window: `len` elements and room for [`MAX_BLOCK`](super::generic::MAX_BLOCK) more, as the other taps have.
+    /// The first tap of the first window: `len` elements and room for [`MAX_BLOCK`](super::generic::MAX_BLOCK) more, like the
+    /// other taps.
     pub(crate) from: *const u8,
     /// Taps, at least one, and elements from one to the next.
     pub(crate) taps: usize,

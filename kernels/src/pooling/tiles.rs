@@ -37,7 +37,7 @@ fn pixels(window: &Window2d) -> usize {
     ((columns - reach.min(columns)) / window.stride[1].max(1) + 1).min(window.output[1].max(1))
 }
 
-/// What sums become: the offset is added to them, then they are scaled.
+/// From sums to steps of the output: the offset is added, then the sum is scaled.
 pub(super) struct Steps {
     pub(super) offset: i32,
     pub(super) scale: f32,
@@ -133,7 +133,7 @@ impl Pool<'_> {
             let end = (x + pixels - 1) * stride + (taps.end - 1) * window.dilation[1] + 1 - window.pad[1];
             if combined < end {
                 let end = if parts { end } else { columns.end };
-                // SAFETY: rows and columns are inside the image, which the input has all of; the scratch has room for all the columns
+                // SAFETY: rows and columns are inside the image, which lies in the input; the scratch has room for the columns
                 // that the tile sees.
                 unsafe {
                     let sums = sums.add((combined - columns.start) * channels * bytes);

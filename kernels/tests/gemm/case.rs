@@ -125,7 +125,7 @@ impl Case {
         self.weights.iter_mut().for_each(|weight| *weight = halve(*weight));
     }
 
-    /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
+    /// Weights whose pairs of depths add up to the limit of an `i16` when they are multiplied by activations of 255; with `over`, one
     /// pair of one column adds up to 1 more.
     pub(crate) fn pair_safe(rng: &mut Random, over: bool) -> Case {
         const WITHIN: [[i8; 2]; 10] = [

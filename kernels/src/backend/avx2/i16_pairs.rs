@@ -63,8 +63,8 @@ unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
 /// As [`tile`].
 #[target_feature(enable = "avx2")]
 unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
-    // SAFETY: after a segment of odd length there is one more `i16`, which is multiplied by weights of 0: panels are padded to whole groups
-    // of two. A prefetched address may lie anywhere.
+    // SAFETY: after a segment of odd length there is one more `i16`, which is multiplied by weights of 0: panels are padded
+    // to whole groups of two. A prefetched address may lie anywhere.
     unsafe {
         let mut init = [_mm256_setzero_si256(); V];
         for (v, x) in init.iter_mut().enumerate() {
@@ -113,7 +113,8 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
     }
 }
 
-/// Hides the pointer from the optimizer, which would otherwise use one loop index for rows and weights, and a `vpmovsxbw` from an indexed address costs Zen 3 a tenth of the tile's speed.
+/// Hides the pointer from the optimizer, which would otherwise use one loop index for rows and weights: a `vpmovsxbw` from an
+/// indexed address costs Zen 3 a tenth of the tile's speed.
 #[inline(always)]
 fn opaque(mut pointer: *const u8) -> *const u8 {
     // SAFETY: no instruction.

@@ -398,8 +398,8 @@ unsafe impl Simd for Avx512 {
     }
 }
 
-/// `_mm512_permutexvar_epi32`, which the compiler would take apart into one permutation for every part of its result that
-/// is stored on its own.
+/// `_mm512_permutexvar_epi32`, which the compiler would split into one permutation for every part of its result that is
+/// stored on its own.
 ///
 /// # Safety
 ///

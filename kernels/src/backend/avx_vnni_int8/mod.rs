@@ -9,7 +9,7 @@ use crate::gemm::dot4::{self, Dot4};
 use crate::gemm::{Tile, Variant};
 use crate::peak::sequence;
 
-/// What the registry knows of the backend. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
+/// The backend's entry in the registry. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
 /// for many products, so that native signs would save next to nothing.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx_vnni_int8",

@@ -198,8 +198,8 @@ unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>
     let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
     let mut rows = rows.iter();
     let Some(mut row) = rows.next() else { return };
-    // SAFETY: the caller's promises: what is taken from the first row holds for all. Outputs `x` to `x + 3` are the row's, so their
-    // bytes are, and the columns that they see are in the groups.
+    // SAFETY: the caller's promises: what is taken from the first row holds for all. Outputs `x` to `x + 3` are the row's, so
+    // are their bytes, and the columns that they see are in the groups.
     unsafe {
         let Some(sink) = Requantized::new(row) else { return };
         let mut to_bytes = ToBytes { scale: sink.scale, high: sink.high, limits: &sink.limits };

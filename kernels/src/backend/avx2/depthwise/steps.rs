@@ -2,8 +2,8 @@
 //! bytes of the four before.
 //!
 //! Neither waits for the other, while bytes that follow their own products wait for some forty cycles of latency, more than
-//! the out-of-order window of the processor covers. The compiler, given the same order, undoes it, and loads activations into registers
-//! before it multiplies.
+//! the out-of-order window of the processor covers. The compiler, given the same order, undoes it, and loads activations into
+//! registers before it multiplies.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -147,8 +147,8 @@ macro_rules! tap {
     };
 }
 
-/// Defines a step for the given number of groups, whose rows have these names and numbers: stores the bytes of the sums `before` at `position`, and
-/// returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
+/// Defines a step for the given number of groups, whose rows have these names and numbers: stores the bytes of the sums
+/// `before` at `position`, and returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
 macro_rules! step {
     (
         $(#[$attribute:meta])*
