@@ -127,7 +127,7 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
             let reads = |node: &&Node| node.inputs.contains(name);
             let reader = graph.nodes.iter().find(reads);
             let reader = reader.map_or_else(String::new, |node| {
-                format!(", which node {} ({}) reads", quoted(&node.name), escaped(&node.op))
+                format!(", which node {} ({}) reads", quoted(&node.name), escaped(node.op.as_str()))
             });
             let name = quoted(name);
             return Err(format!("constant {name}{reader}: element {index} is not a number (NaN)"));
