@@ -9,9 +9,9 @@ use eightbit::PackedWeights;
 use super::plan::Lowered;
 use super::shared::Shared;
 use super::shuffle::{Shuffle, channels_last};
-use super::step::{Kernel, Links, Step};
+use super::step::{Links, Step, StepKernel};
 pub(crate) use super::value::Places;
-use super::value::{Gaps, Layout, Place, Value};
+use super::value::{ColumnSlice, Layout, Place, Value};
 use crate::limits::bytes_of;
 use crate::ops::shared::inputs::Inputs;
 use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
@@ -261,18 +261,18 @@ impl<'g> Builder<'g> {
     /// As [`define`](Self::define), for steps that can leave gaps between their pixels: where all that reads the value keeps it as
     /// it is in its own output (`Operator::places`), it is written there.
     pub(crate) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {
-        let Some((whole, gaps)) = self.place(name)? else { return self.define(name, Layout::ChannelsLast) };
+        let Some((whole, slice)) = self.place(name)? else { return self.define(name, Layout::ChannelsLast) };
         let whole = match self.found(whole, Layout::ChannelsLast) {
             Some((id, _)) => id,
             None => self.define(whole, Layout::ChannelsLast)?,
         };
         let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].place)?;
-        self.values[id].gaps = Some(gaps);
+        self.values[id].slice = Some(slice);
         Ok(id)
     }
 
     /// The output of the only node that reads `name`, and the place of `name` in it, if it is kept there as it is.
-    fn place(&self, name: &str) -> Result<Option<(&'g str, Gaps)>, Error> {
+    fn place(&self, name: &str) -> Result<Option<(&'g str, ColumnSlice)>, Error> {
         let Some((index, node)) = self.only_consumer(name) else { return Ok(None) };
         let Some(find) = node.operator().and_then(|operator| operator.places) else { return Ok(None) };
         // Once for all inputs: there may be many.
@@ -281,7 +281,7 @@ impl<'g> Builder<'g> {
             self.places.borrow_mut().insert(index, places);
         }
         match self.places.borrow()[&index].get(name).copied().flatten() {
-            Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
+            Some(slice) => Ok(Some((node.required_output(0)?, slice))),
             None => Ok(None),
         }
     }
@@ -293,11 +293,11 @@ impl<'g> Builder<'g> {
     }
 
     /// A part of the value `whole` that the next step writes: it has no name, as nothing reads it.
-    pub(crate) fn define_part(&mut self, whole: usize, gaps: Gaps) -> usize {
-        let stride = gaps.stride.max(1);
+    pub(crate) fn define_part(&mut self, whole: usize, slice: ColumnSlice) -> usize {
+        let stride = slice.stride.max(1);
         let whole = &self.values[whole];
-        let len = whole.len / stride * gaps.columns;
-        let part = Value { shape: vec![len], len, gaps: Some(gaps), ..whole.clone() };
+        let len = whole.len / stride * slice.columns;
+        let part = Value { shape: vec![len], len, slice: Some(slice), ..whole.clone() };
         self.values.push(part);
         self.values.len() - 1
     }
@@ -318,7 +318,7 @@ impl<'g> Builder<'g> {
             data_type: found.data_type,
             shape: found.shape.clone(),
             len: found.shape.iter().product(),
-            gaps: None,
+            slice: None,
         };
         self.values.push(value);
         self.by_name.insert((name.to_owned(), layout), self.values.len() - 1);
@@ -331,7 +331,7 @@ impl<'g> Builder<'g> {
         node: &Node,
         inputs: Vec<Option<usize>>,
         outputs: Vec<usize>,
-        kernel: impl Kernel + 'static,
+        kernel: impl StepKernel + 'static,
     ) {
         let links = Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs };
         self.steps.push(Step { links, kernel: Box::new(kernel) });

@@ -1,7 +1,7 @@
 //! Nodes that are evaluated by their plain meaning: those that read constants alone, now; those without a kernel, in a step.
 
 use super::builder::Builder;
-use super::step::{Io, Kernel};
+use super::step::{StepContext, StepKernel};
 use super::value::Layout;
 use crate::limits::bytes_of;
 use crate::ops::evaluate::{evaluate, evaluate_known, is_known};
@@ -68,16 +68,16 @@ pub(crate) struct Fallback {
     pub(crate) why: &'static str,
 }
 
-impl Kernel for Fallback {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let inputs = io.tensors()?;
+impl StepKernel for Fallback {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let inputs = context.tensors()?;
         let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
         let results = evaluate(&self.node, &inputs)?;
         for (index, &output) in self.written.iter().enumerate() {
             let Some(tensor) = results.get(output) else {
-                return Err(io.error(format!("has no output {output}")));
+                return Err(context.error(format!("has no output {output}")));
             };
-            io.store(index, tensor)?;
+            context.store(index, tensor)?;
         }
         Ok(())
     }

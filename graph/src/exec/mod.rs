@@ -33,7 +33,7 @@ use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
 use slot::Slot;
-use step::{Given, Io};
+use step::{RunInputs, StepContext};
 use value::Place;
 
 /// How an [`Executor`] is made.
@@ -222,10 +222,10 @@ impl Executor {
     fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
         let Plan { lowered: Lowered { values, constants, results, .. }, memory } = &self.plans[0];
-        let given = Given { tensors: inputs, order: &self.order };
+        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
         let mut each = results.iter().zip(outputs);
         each.try_for_each(|(&id, output)| {
-            step::copy_to(&values[id], constants, &given, &memory.slots, output)
+            step::copy_to(&values[id], constants, &run_inputs, &memory.slots, output)
         })
     }
 
@@ -257,7 +257,7 @@ impl Executor {
 
     /// Runs all steps of the first plan, and calls `after` with the index of each when it is done.
     fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
-        let given = Given { tensors: inputs, order: &self.order };
+        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
         let Plan { lowered: Lowered { values, constants, steps, .. }, memory } = &mut self.plans[0];
         for (index, step) in steps.iter_mut().enumerate() {
             // The outputs' memory is taken out for the time of the step: inputs are read next to it.
@@ -268,8 +268,15 @@ impl Executor {
                     self.taken.push(std::mem::take(&mut slots[slot]));
                 }
             }
-            let mut io = Io { links: &step.links, values, constants, given, slots, outputs: &mut self.taken };
-            let result = step.kernel.run(&mut io);
+            let mut context = StepContext {
+                links: &step.links,
+                values,
+                constants,
+                inputs: run_inputs,
+                slots,
+                outputs: &mut self.taken,
+            };
+            let result = step.kernel.run(&mut context);
             for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
                 if let Place::Slot(slot) = values[output].place {
                     memory.slots[slot] = data;

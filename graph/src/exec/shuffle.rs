@@ -1,7 +1,7 @@
 //! Steps that only move elements.
 
 use super::by_type::by_type;
-use super::step::{Io, Kernel};
+use super::step::{StepContext, StepKernel};
 use super::value::Layout;
 use crate::{Element, Error, Tensor};
 
@@ -24,14 +24,14 @@ impl Shuffle {
     }
 }
 
-impl Kernel for Shuffle {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T: Element>(io: &mut Io<'_>, rows: usize, columns: usize) -> Result<(), Error> {
-            let from = io.input::<T>(0)?;
-            transpose(from, io.output::<T>(0)?, rows, columns);
+impl StepKernel for Shuffle {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T: Element>(context: &mut StepContext<'_>, rows: usize, columns: usize) -> Result<(), Error> {
+            let from = context.input::<T>(0)?;
+            transpose(from, context.output::<T>(0)?, rows, columns);
             Ok(())
         }
-        by_type!(io.output_type(0), run(io, self.rows, self.columns))
+        by_type!(context.output_type(0), run(context, self.rows, self.columns))
     }
 
     fn describe(&self) -> String {
@@ -108,24 +108,25 @@ impl Join {
     }
 }
 
-impl Kernel for Join {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T: Element>(io: &mut Io<'_>, lengths: &[usize]) -> Result<(), Error> {
+impl StepKernel for Join {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T: Element>(context: &mut StepContext<'_>, lengths: &[usize]) -> Result<(), Error> {
             let total: usize = lengths.iter().sum();
             let mut first = 0;
             for (index, &len) in lengths.iter().enumerate() {
                 if len == 0 {
                     continue;
                 }
-                let from = io.input::<T>(index)?;
-                for (from, to) in from.chunks_exact(len).zip(io.output::<T>(0)?.chunks_exact_mut(total)) {
+                let from = context.input::<T>(index)?;
+                for (from, to) in from.chunks_exact(len).zip(context.output::<T>(0)?.chunks_exact_mut(total))
+                {
                     to[first..first + len].copy_from_slice(from);
                 }
                 first += len;
             }
             Ok(())
         }
-        by_type!(io.output_type(0), run(io, &self.lengths))
+        by_type!(context.output_type(0), run(context, &self.lengths))
     }
 
     fn describe(&self) -> String {

@@ -10,9 +10,9 @@ use super::value::{Place, Value};
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
 /// The work of a step. Everything that can be decided beforehand was decided when it was made.
-pub(crate) trait Kernel: Debug + Send + Sync {
+pub(crate) trait StepKernel: Debug + Send + Sync {
     /// Reads the inputs and fills the outputs.
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error>;
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error>;
 
     /// What it does, for people.
     fn describe(&self) -> String;
@@ -22,7 +22,7 @@ pub(crate) trait Kernel: Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) links: Links,
-    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) kernel: Box<dyn StepKernel>,
 }
 
 /// Which values a step reads and writes.
@@ -46,12 +46,12 @@ impl Links {
 
 /// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<'a> {
+pub(crate) struct RunInputs<'a> {
     pub(crate) tensors: &'a [(&'a str, &'a Tensor)],
     pub(crate) order: &'a [usize],
 }
 
-impl<'a> Given<'a> {
+impl<'a> RunInputs<'a> {
     /// The elements of the graph's input `index`.
     fn data(&self, index: usize) -> &'a TensorData {
         self.tensors[self.order[index]].1.data()
@@ -59,16 +59,16 @@ impl<'a> Given<'a> {
 }
 
 /// A step's view of memory.
-pub(crate) struct Io<'a> {
+pub(crate) struct StepContext<'a> {
     pub(crate) links: &'a Links,
     pub(crate) values: &'a [Value],
     pub(crate) constants: &'a [Tensor],
-    pub(crate) given: Given<'a>,
+    pub(crate) inputs: RunInputs<'a>,
     pub(crate) slots: &'a [Slot],
     pub(crate) outputs: &'a mut Vec<Slot>,
 }
 
-impl<'a> Io<'a> {
+impl<'a> StepContext<'a> {
     fn value(&self, index: usize) -> Result<&'a Value, Error> {
         let id = self.links.inputs.get(index).copied().flatten();
         id.map(|id| &self.values[id]).ok_or_else(|| self.error(format!("input {index} is missing")))
@@ -77,7 +77,7 @@ impl<'a> Io<'a> {
     /// The elements of input `index`, in the layout that the step was planned for.
     pub(crate) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
         let value = self.value(index)?;
-        elements(value, self.constants, &self.given, self.slots)
+        elements(value, self.constants, &self.inputs, self.slots)
     }
 
     /// The element type of input `index`.
@@ -88,7 +88,7 @@ impl<'a> Io<'a> {
     /// The memory of output `index`, which has no gaps.
     pub(crate) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];
-        if value.gaps.is_some() {
+        if value.slice.is_some() {
             return Err(self.error("was not planned for an output with gaps"));
         }
         let elements = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(..value.len));
@@ -101,7 +101,7 @@ impl<'a> Io<'a> {
         T: Element + OutputElement,
     {
         let value = &self.values[self.links.outputs[index]];
-        let (first, stride) = value.gaps.map_or((0, columns), |gaps| (gaps.first, gaps.stride));
+        let (first, stride) = value.slice.map_or((0, columns), |slice| (slice.first, slice.stride));
         let rows = value.len.checked_div(columns).unwrap_or(0);
         let memory = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(first..));
         let memory = memory.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })?;
@@ -116,20 +116,20 @@ impl<'a> Io<'a> {
 
     /// Copies of the inputs, as operators by their plain meaning want them.
     pub(crate) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
-        let read = |id: usize| tensor(&self.values[id], self.constants, &self.given, self.slots);
+        let read = |id: usize| tensor(&self.values[id], self.constants, &self.inputs, self.slots);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
     }
 
     /// Stores `tensor` as output `index`.
     pub(crate) fn store(&mut self, index: usize, tensor: &Tensor) -> Result<(), Error> {
-        fn copy<T: Element>(io: &mut Io<'_>, index: usize, from: &[T]) -> Result<(), Error> {
-            let to = io.output::<T>(index)?;
+        fn copy<T: Element>(context: &mut StepContext<'_>, index: usize, from: &[T]) -> Result<(), Error> {
+            let to = context.output::<T>(index)?;
             if to.len() == from.len() {
                 to.copy_from_slice(from);
                 return Ok(());
             }
             let (expected, found) = (to.len(), from.len());
-            Err(io.error(format!("made {found} elements where {expected} were planned")))
+            Err(context.error(format!("made {found} elements where {expected} were planned")))
         }
         match tensor.data() {
             TensorData::F32(x) => copy(self, index, x),
@@ -152,11 +152,11 @@ impl<'a> Io<'a> {
 fn elements<'a, T: Element>(
     value: &Value,
     constants: &'a [Tensor],
-    given: &Given<'a>,
+    inputs: &RunInputs<'a>,
     slots: &'a [Slot],
 ) -> Result<&'a [T], Error> {
     let elements = match value.place {
-        Place::Input(input) => T::slice(given.data(input)),
+        Place::Input(input) => T::slice(inputs.data(input)),
         Place::Constant(constant) => T::slice(constants[constant].data()),
         Place::Buffer(slot) | Place::Slot(slot) => slots[slot].elements(),
     };
@@ -168,11 +168,11 @@ fn elements<'a, T: Element>(
 pub(crate) fn tensor(
     value: &Value,
     constants: &[Tensor],
-    given: &Given<'_>,
+    inputs: &RunInputs<'_>,
     slots: &[Slot],
 ) -> Result<Tensor, Error> {
     let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
-    copy_to(value, constants, given, slots, &mut copy)?;
+    copy_to(value, constants, inputs, slots, &mut copy)?;
     Ok(copy)
 }
 
@@ -180,19 +180,19 @@ pub(crate) fn tensor(
 pub(crate) fn copy_to(
     value: &Value,
     constants: &[Tensor],
-    given: &Given<'_>,
+    inputs: &RunInputs<'_>,
     slots: &[Slot],
     to: &mut Tensor,
 ) -> Result<(), Error> {
     fn copy<T: Element>(
         value: &Value,
         constants: &[Tensor],
-        given: &Given<'_>,
+        inputs: &RunInputs<'_>,
         slots: &[Slot],
         to: &mut Tensor,
     ) -> Result<(), Error> {
-        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, given, slots)?);
+        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, inputs, slots)?);
         Ok(())
     }
-    by_type!(value.data_type, copy(value, constants, given, slots, to))
+    by_type!(value.data_type, copy(value, constants, inputs, slots, to))
 }

@@ -35,12 +35,12 @@ pub(crate) struct Value {
     pub(crate) shape: Vec<usize>,
     pub(crate) len: usize,
     /// Where the elements are in their place, if there are others between them. Such values are only written.
-    pub(crate) gaps: Option<Gaps>,
+    pub(crate) slice: Option<ColumnSlice>,
 }
 
 /// Elements that are some columns of a matrix: a part of the tensor that a concatenation makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gaps {
+pub(crate) struct ColumnSlice {
     /// The first column.
     pub(crate) first: usize,
     /// How many there are.
@@ -50,4 +50,4 @@ pub(crate) struct Gaps {
 }
 
 /// Places in the output of a node, by the name of its inputs; `None` for those that have no place of their own there.
-pub(crate) type Places<'g> = HashMap<&'g str, Option<Gaps>>;
+pub(crate) type Places<'g> = HashMap<&'g str, Option<ColumnSlice>>;

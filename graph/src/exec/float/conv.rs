@@ -6,7 +6,7 @@ use super::elementwise::Clamp;
 use super::matmul::multiply;
 use crate::Error;
 use crate::exec::parallel::by_rows;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of patches that are laid out at a time: they stay in the second-level cache.
@@ -123,10 +123,10 @@ impl Convolution {
     }
 }
 
-impl Kernel for Convolution {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for Convolution {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         let mut patches = std::mem::take(&mut self.patches);
         by_rows(out, self.geometry.out_channels, &mut patches, |first, out, patches| {
             self.fill(x, first, out, patches);
@@ -200,10 +200,10 @@ impl Depthwise {
     }
 }
 
-impl Kernel for Depthwise {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for Depthwise {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         let mut threads = std::mem::take(&mut self.threads);
         by_rows(out, self.geometry.out_channels, &mut threads, |first, out, ()| self.fill(x, first, out));
         self.threads = threads;

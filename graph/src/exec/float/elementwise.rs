@@ -1,7 +1,7 @@
 //! Element by element, on tensors of one shape.
 
 use crate::Error;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 
 /// The bounds of a fused activation: ReLU is 0 to ∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,11 +49,11 @@ pub(crate) struct Elementwise {
     pub(crate) clamp: Clamp,
 }
 
-impl Kernel for Elementwise {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let a = io.input::<f32>(0)?;
-        let b = if self.op.is_some() { io.input::<f32>(1)? } else { a };
-        let y = io.output::<f32>(0)?;
+impl StepKernel for Elementwise {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let a = context.input::<f32>(0)?;
+        let b = if self.op.is_some() { context.input::<f32>(1)? } else { a };
+        let y = context.output::<f32>(0)?;
         let pairs = y.iter_mut().zip(a.iter().zip(b));
         match self.op {
             None => pairs.for_each(|(y, (a, _))| *y = *a),

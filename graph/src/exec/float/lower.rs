@@ -7,7 +7,7 @@ use super::{
 };
 use crate::exec::builder::Builder;
 use crate::exec::shuffle::Join;
-use crate::exec::step::Kernel;
+use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
@@ -192,7 +192,7 @@ pub(crate) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<boo
 fn image_to_image(
     builder: &mut Builder<'_>,
     node: &Node,
-    kernel: impl Kernel + 'static,
+    kernel: impl StepKernel + 'static,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;

@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 
 /// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
 #[derive(Debug)]
@@ -21,10 +21,10 @@ pub(crate) struct MatMul {
     pub(crate) clamp: Clamp,
 }
 
-impl Kernel for MatMul {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let a = io.input::<f32>(0)?;
-        let y = io.output::<f32>(0)?;
+impl StepKernel for MatMul {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let a = context.input::<f32>(0)?;
+        let y = context.output::<f32>(0)?;
         multiply(a, &self.weights, self.k, self.n, &self.bias, y, self.n);
         self.clamp.apply(y);
         Ok(())

@@ -12,13 +12,13 @@ use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// Calls a function that is generic over the byte types of the first input and of the output.
 macro_rules! by_bytes {
-    ($io:expr, $function:ident($($argument:expr),*)) => {
-        match ($io.input_type(0)?, $io.output_type(0)) {
+    ($context:expr, $function:ident($($argument:expr),*)) => {
+        match ($context.input_type(0)?, $context.output_type(0)) {
             (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
             (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
             (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
             (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
-            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
         }
     };
 }

@@ -6,7 +6,7 @@ use eightbit::{Element, Padding};
 use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
@@ -45,20 +45,20 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
 #[derive(Debug)]
 struct Maximum(MaxPool2d, Threads);
 
-impl Kernel for Maximum {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T>(step: &mut Maximum, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Maximum {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T>(step: &mut Maximum, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             T: Element + crate::Element,
         {
-            let x = io.input::<T>(0)?;
-            let out = io.output_matrix::<T>(0, step.0.shape().channels)?;
+            let x = context.input::<T>(0)?;
+            let out = context.output_matrix::<T>(0, step.0.shape().channels)?;
             let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match io.output_type(0) {
-            DataType::I8 => run::<i8>(self, io),
-            _ => run::<u8>(self, io),
+        match context.output_type(0) {
+            DataType::I8 => run::<i8>(self, context),
+            _ => run::<u8>(self, context),
         }
     }
 
@@ -81,19 +81,19 @@ pub(crate) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
 #[derive(Debug)]
 struct Average(AveragePool2d, Threads);
 
-impl Kernel for Average {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Average, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Average {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Average, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output_matrix::<O>(0, step.0.shape().channels)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output_matrix::<O>(0, step.0.shape().channels)?;
             let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_bytes!(io, run(self, io))
+        by_bytes!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -175,7 +175,7 @@ fn average_kernel(
 fn image_to_image(
     builder: &mut Builder<'_>,
     node: &Node,
-    kernel: impl Kernel + 'static,
+    kernel: impl StepKernel + 'static,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let output = builder.define_pixels(node.required_output(0)?)?;

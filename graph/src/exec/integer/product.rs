@@ -8,22 +8,22 @@ use eightbit::{
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// Calls a function for the byte type of the input and the type of the output.
 macro_rules! by_types {
-    ($io:expr, $function:ident($($argument:expr),*)) => {
-        match ($io.input_type(0)?, $io.output_type(0)) {
+    ($context:expr, $function:ident($($argument:expr),*)) => {
+        match ($context.input_type(0)?, $context.output_type(0)) {
             (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
             (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
             (DataType::U8, DataType::I32) => $function::<u8, i32>($($argument),*),
             (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
             (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
             (DataType::I8, DataType::I32) => $function::<i8, i32>($($argument),*),
-            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
         }
     };
 }
@@ -34,19 +34,19 @@ struct Convolution {
     threads: Threads,
 }
 
-impl Kernel for Convolution {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Convolution, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Convolution {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Convolution, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: OutputElement + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output_matrix::<O>(0, step.plan.shape().out_channels)?;
             let result = step.plan.call_rows(x, out).and_then(|call| step.threads.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_types!(io, run(self, io))
+        by_types!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -197,25 +197,25 @@ struct Product {
     threads: Threads,
 }
 
-impl Kernel for Product {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Product, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Product {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Product, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: OutputElement + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output::<O>(0)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output::<O>(0)?;
             let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
                 let out = MatMut::new(out, step.rows, step.columns)?;
                 step.plan.call(x, out).and_then(|call| step.threads.run(call))
             });
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match (io.input_type(0)?, io.output_type(0)) {
-            (DataType::U8, DataType::F32) => run::<u8, f32>(self, io),
-            (DataType::I8, DataType::F32) => run::<i8, f32>(self, io),
-            _ => by_types!(io, run(self, io)),
+        match (context.input_type(0)?, context.output_type(0)) {
+            (DataType::U8, DataType::F32) => run::<u8, f32>(self, context),
+            (DataType::I8, DataType::F32) => run::<i8, f32>(self, context),
+            _ => by_types!(context, run(self, context)),
         }
     }
 
