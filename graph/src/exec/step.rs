@@ -1,4 +1,4 @@
-//! What a step is, and what it sees when it runs.
+//! Steps of a plan, and their access to memory.
 
 use std::fmt::Debug;
 
@@ -6,15 +6,15 @@ use eightbit::{MatMut, OutputElement};
 
 use super::by_type::by_type;
 use super::slot::Slot;
-use super::value::{Place, Value};
+use super::value::{Storage, Value};
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
-/// The work of a step. Everything that can be decided beforehand was decided when it was made.
+/// The computation of a step. Everything that does not depend on elements is decided when it is built.
 pub(crate) trait StepKernel: Debug + Send + Sync {
     /// Reads the inputs and fills the outputs.
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error>;
 
-    /// What it does, for people.
+    /// A human-readable description.
     fn describe(&self) -> String;
 }
 
@@ -44,7 +44,7 @@ impl Links {
     }
 }
 
-/// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
+/// The inputs of a run in the order of the call, and the position of each of the graph's inputs among them.
 #[derive(Clone, Copy)]
 pub(crate) struct RunInputs<'a> {
     pub(crate) tensors: &'a [(&'a str, &'a Tensor)],
@@ -58,7 +58,7 @@ impl<'a> RunInputs<'a> {
     }
 }
 
-/// A step's view of memory.
+/// What a running step can access: its inputs, constants and outputs.
 pub(crate) struct StepContext<'a> {
     pub(crate) links: &'a Links,
     pub(crate) values: &'a [Value],
@@ -85,17 +85,17 @@ impl<'a> StepContext<'a> {
         Ok(self.value(index)?.data_type)
     }
 
-    /// The memory of output `index`, which has no gaps.
+    /// The memory of output `index`, which must be contiguous.
     pub(crate) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];
         if value.slice.is_some() {
-            return Err(self.error("was not planned for an output with gaps"));
+            return Err(self.error("was not planned for an output with a row stride"));
         }
         let elements = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(..value.len));
         elements.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })
     }
 
-    /// Output `index` as a matrix of so many columns.
+    /// Output `index` as a matrix of `columns` columns.
     pub(crate) fn output_matrix<T>(&mut self, index: usize, columns: usize) -> Result<MatMut<'_, T>, Error>
     where
         T: Element + OutputElement,
@@ -114,7 +114,7 @@ impl<'a> StepContext<'a> {
         self.values[self.links.outputs[index]].data_type
     }
 
-    /// Copies of the inputs, as operators by their plain meaning want them.
+    /// Copies of the inputs, as the plain evaluator takes them.
     pub(crate) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
         let read = |id: usize| tensor(&self.values[id], self.constants, &self.inputs, self.slots);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
@@ -155,10 +155,10 @@ fn elements<'a, T: Element>(
     inputs: &RunInputs<'a>,
     slots: &'a [Slot],
 ) -> Result<&'a [T], Error> {
-    let elements = match value.place {
-        Place::Input(input) => T::slice(inputs.data(input)),
-        Place::Constant(constant) => T::slice(constants[constant].data()),
-        Place::Buffer(slot) | Place::Slot(slot) => slots[slot].elements(),
+    let elements = match value.storage {
+        Storage::Input(input) => T::slice(inputs.data(input)),
+        Storage::Constant(constant) => T::slice(constants[constant].data()),
+        Storage::Buffer(slot) | Storage::Slot(slot) => slots[slot].elements(),
     };
     let wrong = Error::WrongType { expected: T::DATA_TYPE, found: value.data_type };
     elements.and_then(|elements| elements.get(..value.len)).ok_or(wrong)

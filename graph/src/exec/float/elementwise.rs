@@ -1,4 +1,4 @@
-//! Element by element, on tensors of one shape.
+//! Elementwise operators on tensors of equal shape.
 
 use crate::Error;
 use crate::exec::step::{StepContext, StepKernel};
@@ -23,7 +23,7 @@ impl Clamp {
         }
     }
 
-    /// For descriptions: empty without bounds.
+    /// Text for descriptions; empty without bounds.
     pub(crate) fn describe(self) -> String {
         match (self.low, self.high) {
             _ if self == Self::NONE => String::new(),
@@ -33,7 +33,7 @@ impl Clamp {
     }
 }
 
-/// What is done with two elements.
+/// A binary operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binary {
     /// `a + b`
@@ -42,7 +42,7 @@ pub(crate) enum Binary {
     Mul,
 }
 
-/// One or two tensors of one shape and layout, then a clamp.
+/// An operation on one or two tensors of equal shape and layout, followed by a clamp.
 #[derive(Debug)]
 pub(crate) struct Elementwise {
     pub(crate) op: Option<Binary>,

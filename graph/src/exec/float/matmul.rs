@@ -16,7 +16,7 @@ pub(crate) struct MatMul {
     pub(crate) n: usize,
     /// `k × n`, row-major.
     pub(crate) weights: Arc<Vec<f32>>,
-    /// `n`, or nothing.
+    /// `n` elements, or empty.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
 }
@@ -35,7 +35,7 @@ impl StepKernel for MatMul {
     }
 }
 
-/// `out = a · b + bias`, where `a` has as many rows as its length tells and `out` rows of `stride` elements.
+/// `out = a · b + bias`. The number of rows of `a` follows from its length; rows of `out` are `stride` elements apart.
 pub(crate) fn multiply(
     a: &[f32],
     b: &[f32],
@@ -52,7 +52,7 @@ pub(crate) fn multiply(
     if k == 0 || n == 0 || rows == 0 {
         return;
     }
-    // The lengths are those of the plan; a mismatch would leave the bias alone rather than panic.
+    // The plan fixes the lengths; a mismatch would leave only the bias rather than panic.
     if let (Ok(a), Ok(b), Some(mut y)) =
         (ArrayView2::from_shape((rows, k), a), ArrayView2::from_shape((k, n), b), view(out, rows, n, stride))
     {

@@ -4,7 +4,7 @@ use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::window::Window;
 use crate::{DataType, Element, Error};
 
-/// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels count through all images.
+/// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels are numbered across all images.
 fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usize)) {
     let sizes = &window.sizes;
     let mut pixel = 0;
@@ -23,8 +23,7 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
     }
 }
 
-/// The greatest element of each window: the same for numbers and for what they are quantized to. NaN is never the
-/// greatest.
+/// The maximum of each window; it is the same for floats and for their quantized values. NaN is never the maximum.
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     pub(crate) window: Window,
@@ -69,7 +68,7 @@ pub(crate) struct AveragePool {
     pub(crate) window: Window,
     pub(crate) images: usize,
     pub(crate) channels: usize,
-    /// How many elements each window of an image counts.
+    /// The number of elements that each window of an image averages.
     counts: Vec<f32>,
 }
 

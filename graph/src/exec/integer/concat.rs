@@ -1,4 +1,4 @@
-//! Joining: every part is written to its place, at best by the step that makes it.
+//! Concatenation: every part is written to its column slice of the output, if possible by the step that computes it.
 
 use eightbit::Element;
 use eightbit::elementwise::Requantize;
@@ -7,22 +7,22 @@ use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
 use crate::exec::step::{StepContext, StepKernel};
-use crate::exec::value::{ColumnSlice, Layout, Places};
+use crate::exec::value::{ColumnSlice, ColumnSlices, Layout};
 use crate::ops::shared::indexing;
 use crate::{DataType, Error, Node};
 
-/// What a concatenation does with one of its inputs.
+/// One input of a concatenation.
 struct Part {
     /// The input's index in the node.
     index: usize,
     plan: Requantize,
-    /// Whether bytes stay as they are.
+    /// Whether the bytes are copied unchanged.
     same: bool,
     slice: ColumnSlice,
 }
 
-/// The parts that a `QLinearConcat` joins, its output's layout, and whether it joins channels of pixels; `None` if it has
-/// no eight-bit step.
+/// The parts that a `QLinearConcat` joins, the layout of its output, and whether it joins channels of pixels; `None` if
+/// it has no eight-bit step.
 fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout, bool)>, Error> {
     let Some(to) = output(builder, node, 0)? else { return Ok(None) };
     let name = node.required_output(0)?;
@@ -53,18 +53,18 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
     Ok(Some((parts, layout, images && axis == 3)))
 }
 
-/// The places in the output of a concatenation of its inputs that stay as they are there; `None` for others, and those
-/// that it reads twice.
-pub(crate) fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
-    let mut places = Places::new();
-    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(places) };
+/// The column slices of the output of a concatenation that equal its inputs; `None` for inputs that are rescaled or read
+/// twice.
+pub(crate) fn column_slices<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<ColumnSlices<'g>, Error> {
+    let mut slices = ColumnSlices::new();
+    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(slices) };
     for part in &parts {
         if let Some(name) = node.input(part.index) {
-            let place = Some(part.slice).filter(|_| of_channels && part.same);
-            places.entry(name).and_modify(|place| *place = None).or_insert(place);
+            let slice = Some(part.slice).filter(|_| of_channels && part.same);
+            slices.entry(name).and_modify(|slice| *slice = None).or_insert(slice);
         }
     }
-    Ok(places)
+    Ok(slices)
 }
 
 /// Inputs: scale and zero of the output, then x, scale, zero of each part.
@@ -90,7 +90,7 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     Ok(true)
 }
 
-/// Copies a part to its place, rescaled to the steps of the whole.
+/// Copies a part to its column slice, rescaled to the scale of the output.
 #[derive(Debug)]
 struct Copy {
     plan: Requantize,

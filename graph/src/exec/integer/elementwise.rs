@@ -1,4 +1,4 @@
-//! Element by element.
+//! Elementwise operators on bytes.
 
 use eightbit::Element;
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
@@ -10,7 +10,7 @@ use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::{DataType, Error, Node, TensorData};
 
-/// Two tensors of one type of bytes, of one shape and layout.
+/// An operation on two tensors of equal byte type, shape and layout.
 #[derive(Debug)]
 struct Binary(Operation, Threads);
 
@@ -154,7 +154,7 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool,
     same_layout(builder, node, kernel)
 }
 
-/// A function of one byte.
+/// A function of one byte, as a table.
 #[derive(Debug)]
 struct Table(LookupTable, Threads);
 
@@ -198,7 +198,7 @@ fn is(builder: &Builder<'_>, name: &str, data_type: DataType) -> bool {
     builder.type_of(name).is_ok_and(|found| found.data_type == data_type)
 }
 
-/// A step that writes what it reads, element by element, in the order in which they are.
+/// An elementwise step, which keeps the layout of what it reads.
 fn same_layout(
     builder: &mut Builder<'_>,
     node: &Node,

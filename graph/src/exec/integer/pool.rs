@@ -1,4 +1,4 @@
-//! Pools of bytes.
+//! Pools on bytes.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{Element, Padding};
@@ -11,11 +11,11 @@ use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
 
-/// Taps along an axis of a window that the kernels take however small the image is.
+/// The longest window side that the kernels accept however small the image is, in taps.
 const MAX_WINDOW: usize = 32;
 
-/// The shape of a pool; `None` if the input is no image. The windows are counted already: what `ceil_mode` adds is
-/// found again by rounding up.
+/// The shape of a pool; `None` if the input is not an image. Shape inference has counted the windows already; rounding up
+/// finds those that `ceil_mode` adds.
 fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let sizes = Window::new(node, &[height, width], None)?.sizes;
@@ -35,9 +35,9 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
         pad,
         round_up: node.flag("ceil_mode", false)?,
     };
-    // The kernels look at every tap; plain loops at those on the image alone.
+    // The kernels visit every tap; plain loops visit only those inside the image.
     let is_huge = (0..2).any(|axis| shape.kernel[axis] > MAX_WINDOW.max(4 * shape.input[axis]));
-    // Windows without a tap on the image, which only this crate's plain loops give a meaning.
+    // Windows without a tap inside the image: only this crate's plain loops define their result.
     let fits = !is_huge && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
     Ok(fits.then_some(shape))
 }
@@ -119,12 +119,12 @@ pub(crate) fn global_average(builder: &mut Builder<'_>, node: &Node) -> Result<b
     }
 }
 
-/// A mean over the axes 2 and 3, which are the pixels of an image: that of a global pool.
+/// A mean over the axes 2 and 3, the pixels of an image: a global pool.
 pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(shape) = whole_image(builder, node)? else { return Ok(false) };
     let Some(kernel) = average_kernel(builder, node, shape, false)? else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    // One pixel per image: both layouts are the same.
+    // With one pixel per image both layouts are the same.
     let name = node.required_output(0)?;
     let output = if builder.is_image(name) {
         builder.define_pixels(name)?
@@ -135,7 +135,7 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
     Ok(true)
 }
 
-/// One window, the whole image.
+/// One window that covers the whole image.
 fn whole_image(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let size = [height, width];

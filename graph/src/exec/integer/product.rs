@@ -55,7 +55,7 @@ impl StepKernel for Convolution {
     }
 }
 
-/// Inputs: x, scale, zero, w, scale, zero, scale and zero of the output, bias.
+/// Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, bias.
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(x), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
@@ -64,7 +64,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
 }
 
-/// Inputs: x, w, zero of x, zero of w.
+/// Inputs: x, w, zero point of x, zero point of w.
 pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
@@ -90,7 +90,7 @@ fn planned_convolution(
     else {
         return Ok(false);
     };
-    // A convolution has no other bias than one for each channel.
+    // The bias of a convolution is always one number per channel.
     if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
         return Ok(false);
     }
@@ -134,7 +134,7 @@ fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     }
 }
 
-/// Weights OIHW as OHWI.
+/// Converts weights from OIHW to OHWI.
 fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
     let inputs = oihw.len().checked_div(taps * outputs).unwrap_or(0);
     let mut result = Vec::with_capacity(oihw.len());
@@ -146,7 +146,7 @@ fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
     result
 }
 
-/// One for all, or one for each of `channels`.
+/// One value for all channels, or one for each of `channels`.
 fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     match values?.as_slice() {
         &[value] => Some(Per::Tensor(value)),
@@ -155,13 +155,13 @@ fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     }
 }
 
-/// Constant biases in input `index`, one for each channel, which is the last axis; `Some(None)` if there are none.
+/// Constant biases in input `index`, one per channel, which is the last axis; `Some(None)` if there are none.
 fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
     if node.input(index).is_none() {
         return Some(None);
     }
     let bias = builder.constant_input(node, index)?;
-    // By shape: as many numbers may also be one for each row.
+    // Decided by shape: the same count could also be one bias per row.
     if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
         return None;
     }
@@ -172,7 +172,7 @@ fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> 
     }
 }
 
-/// Requantization from `x_scale · w_scale[c] / y_scale`, every step in `f32`, as ONNX Runtime computes it.
+/// Requantization from `x_scale · w_scale[c] / y_scale`, every operation in `f32`, as ONNX Runtime computes it.
 fn stage(
     builder: &Builder<'_>,
     node: &Node,
@@ -224,10 +224,11 @@ impl StepKernel for Product {
     }
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
+/// Inputs: a, scale, zero point, b, scale, zero point, bias, scale and zero point of the output; without the last two the
+/// output is float.
 pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
-    // The bias is in steps that hold alpha, too.
+    // The scale of the bias includes alpha, too.
     let a_scale = node.float("alpha", 1.0)? * a.scale();
     if node.flag("transA", false)? || !(a_scale.is_normal() && a_scale > 0.0) {
         return Ok(false);
@@ -248,7 +249,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     product(builder, node, [3, 5, 6], transposed, a.zero_point(), &stage)
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
+/// Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(a), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
@@ -257,7 +258,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     product(builder, node, [3, 5, usize::MAX], false, a.zero_point(), &stage)
 }
 
-/// Inputs: a, b, zero of a, zero of b.
+/// Inputs: a, b, zero point of a, zero point of b.
 pub(crate) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     product(builder, node, [1, 3, usize::MAX], false, zero, &Stage::ACCUMULATORS)
