@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
+    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PanelError, PatchRows, Patches,
     TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
@@ -50,7 +50,7 @@ pub struct Conv2d {
     /// Zero points that replace a row of taps outside the image, for a group's channels; for depthwise, those of one tap.
     padding: Vec<u8>,
     /// What is left out of the products with the padding, and sums of weights for it: `[group][tap][padded column]`.
-    skip: Skip,
+    elision: PaddingElision,
     tap_sums: Vec<i32>,
     input_zero: i32,
     memo: TilingMemo,
@@ -136,7 +136,7 @@ impl Conv2d {
             columns: terms,
             epilogue,
             padding,
-            skip: Skip::Nothing,
+            elision: PaddingElision::Nothing,
             tap_sums: Vec::new(),
             input_zero,
             memo: TilingMemo::default(),
@@ -152,8 +152,8 @@ impl Conv2d {
             return Ok(());
         }
         let patches = self.patches(0).ok_or_else(uncountable)?;
-        self.skip = gemm::best_skip(self.weights.backend(), &patches, &groups[0]);
-        if self.skip != Skip::Nothing {
+        self.elision = gemm::best_elision(self.weights.backend(), &patches, &groups[0]);
+        if self.elision != PaddingElision::Nothing {
             let taps = self.window.taps();
             let sums = |panels: &PackedPanels| Ok(panels.within(owner)?.tap_sums(taps));
             let sums: Result<Vec<_>, PanelError> = groups.iter().map(sums).collect();
@@ -206,8 +206,8 @@ impl Conv2d {
             Packed::Taps(taps) => {
                 let [height, width] = self.shape.kernel;
                 let (channels, layout) = (taps.channels(), taps.layout());
-                let in_bands = depthwise::in_bands(taps, &self.window);
-                let rows = if in_bands { "interleaved once, into line buffers" } else { "read in place" };
+                let line_buffer = depthwise::uses_line_buffer(taps, &self.window);
+                let rows = if line_buffer { "interleaved once, into line buffers" } else { "read in place" };
                 return format!(
                     "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}, rows {rows}",
                     self.output()
@@ -224,10 +224,10 @@ impl Conv2d {
         } else {
             "patches copied tile by tile"
         };
-        let border = match self.skip {
-            Skip::Nothing => "",
-            Skip::Rows => ", without rows of taps outside the image",
-            Skip::All => ", without taps outside the image",
+        let border = match self.elision {
+            PaddingElision::Nothing => "",
+            PaddingElision::Rows => ", without rows of taps outside the image",
+            PaddingElision::All => ", without taps outside the image",
         };
         let zeros = self.columns.weight_zeros(0).is_some();
         let (rows, matrix) = (self.shape.output_rows(), self.is_matrix());
@@ -336,8 +336,11 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
             rest = others;
             let first = group * panels.padded_columns();
             let tap_sums = conv.tap_sums.len() / groups.len() * group;
-            let border =
-                Border { skip: conv.skip, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: conv.input_zero };
+            let border = Border {
+                elision: conv.elision,
+                tap_sums: &conv.tap_sums[tap_sums..],
+                lhs_zero: conv.input_zero,
+            };
             let call = gemm::Call {
                 backend,
                 lhs: conv.lhs(self.input, group).expect("the length was checked"),

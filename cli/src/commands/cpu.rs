@@ -120,7 +120,7 @@ fn json(
                         "layout": variant.layout,
                         "channels": variant.channels,
                         "taps": variant.taps,
-                        "bands_from": variant.bands_from,
+                        "bands_from": variant.line_buffer_from,
                     })
                 })
                 .collect();
