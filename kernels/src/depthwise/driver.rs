@@ -32,7 +32,7 @@ pub fn uses_line_buffer(weights: &PackedTaps, window: &Window2d) -> bool {
 /// # Panics
 ///
 /// If the operands' shapes do not fit each other, the weights are not in the backend's layout, `T` is not what the stage
-/// writes, the stage is one that is not supported, or the block does not cover all channels.
+/// writes, the stage is not supported, or the block does not cover all channels.
 pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: &mut Scratch) {
     let mut checked = Checked::new(call, out);
     let rows = checked.out().rows();

@@ -21,7 +21,7 @@ use super::{DepthwiseKernel, PackedTaps, Row, Source};
 use crate::gemm::RawStage;
 use crate::{OutputElement, Scratch, Window2d};
 
-/// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
+/// The fewest channels that are interleaved before any is multiplied: half a cache line of bytes, or a block.
 const MIN_CHANNELS: usize = 32;
 /// The most blocks that share a line buffer, where rows are short.
 const MAX_BLOCKS: usize = 16;
@@ -29,11 +29,11 @@ const MAX_BLOCKS: usize = 16;
 const LINE_BUFFER_BYTES: usize = 16 << 10;
 /// Bytes of scratch at most: with [`MIN_OUTPUTS`], taps or outputs that lie far apart need more than a line buffer should take.
 const MAX_BYTES: usize = 4 * LINE_BUFFER_BYTES;
-/// Outputs that a tile has at least, whatever the line buffer takes.
+/// The fewest outputs of a tile, whatever the line buffer takes.
 const MIN_OUTPUTS: usize = 8;
 /// Bytes of input and output that a block of rows may take, of a second-level cache of 512 KiB.
 const ROW_BLOCK_BYTES: usize = 160 << 10;
-/// Output rows that a block of rows has at least: the rows above its first are interleaved again.
+/// The fewest output rows of a block of rows: the rows above its first one are interleaved again.
 const MIN_ROWS: usize = 8;
 
 /// The two passes of a kernel.
@@ -96,7 +96,7 @@ pub(crate) struct GroupBlock {
     /// the block before.
     pub(crate) channel: usize,
     pub(crate) channels: usize,
-    /// Where its columns go.
+    /// The destination of its columns.
     pub(crate) to: *mut u8,
 }
 
@@ -154,8 +154,8 @@ impl Cut {
     }
 }
 
-/// The passes and how they cut a convolution, if it is computed with a line buffer: not for kernels that are too
-/// low, nor with vertical dilation, nor where taps reach too far for a line buffer to pay.
+/// The passes and how they split a convolution. `None` for kernels that are too low, for vertical dilation, and where taps reach
+/// too far for a line buffer to pay.
 pub(super) fn plan(weights: &PackedTaps, window: &Window2d) -> Option<Plan> {
     let passes = weights.kernel().line_buffer(window.kernel[0])?;
     let cut = Cut::new(weights, window)?;

@@ -10,10 +10,10 @@
 //! (`DepthwiseKernel::group`).
 //!
 //! 1. **Weights** are packed once ([`PackedTaps`]), with their zero points already subtracted: the differences fit
-//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So no sum of activations
-//!    is ever needed.
+//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So sums of activations
+//!    are not needed.
 //! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
-//!    address for each row of taps; what lies outside the image reads a row of the zero point, so nothing is copied.
+//!    address for each row of taps; rows outside the image read a row of zero points, so nothing is copied.
 //!    Or, on some backends, rows are first interleaved into a line buffer, once for all outputs that see them (`line_buffer`).
 //! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
 
@@ -52,7 +52,7 @@ use crate::gemm::{LhsStep, OutStep, RawStage, Tile};
 /// The most channels that a kernel computes at once.
 const MAX_BLOCK: usize = 64;
 
-/// A depthwise kernel: how it wants the weights, and the code. A backend lists its kernels, best first; the last one
+/// A depthwise kernel: its order of weights, and its code. A backend lists its kernels, best first; the last one
 /// accepts every weight.
 pub(crate) struct DepthwiseKernel {
     /// The packed layout's name in saved weights: kernels of equal name read each other's weights.

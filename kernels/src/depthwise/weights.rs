@@ -141,7 +141,7 @@ impl PackedTaps {
         PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums, shifted }
     }
 
-    /// Taps that were saved: the bytes that [`bytes`](Self::bytes) returned, for the same shape and layout.
+    /// Taps that were saved: the bytes that [`Taps::bytes`] returned, for the same shape and layout.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ const MAX_BLOCK: usize = 64;
 ///
 /// # Safety
 ///
-/// As [`AddFn`](super::AddFn): the features of `S`, and the call's pointers.
+/// As [`AddFn`](super::contract::AddFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
     // SAFETY: the features are the caller's promise, as are the pointers.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
 ///
 /// # Safety
 ///
-/// As [`MulFn`](super::MulFn).
+/// As [`MulFn`](super::contract::MulFn).
 #[inline(always)]
 pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
     // SAFETY: as in `add`.
@@ -130,7 +130,7 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
 ///
 /// # Safety
 ///
-/// As [`RequantizeFn`](super::RequantizeFn).
+/// As [`RequantizeFn`](super::contract::RequantizeFn).
 #[inline(always)]
 pub(crate) unsafe fn requantize<S: Simd, const SIGNED: bool>(call: &Requantize) {
     // SAFETY: the caller's promises, handed on.
@@ -168,7 +168,7 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requa
 ///
 /// # Safety
 ///
-/// As [`DequantizeFn`](super::DequantizeFn).
+/// As [`DequantizeFn`](super::contract::DequantizeFn).
 #[inline(always)]
 pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(call: &Dequantize) {
     // SAFETY: as in `binary`.

@@ -19,7 +19,7 @@ const LINE_FLOATS: usize = 16;
 ///
 /// # Safety
 ///
-/// As [`QuantizeFn`](super::QuantizeFn): the features of `S`, and the call's pointers.
+/// As [`QuantizeFn`](super::contract::QuantizeFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn quantize<S: Simd>(call: &Quantize) {
     // SAFETY: the features are the caller's promise.

@@ -164,7 +164,7 @@ impl PackedPanels {
         }
     }
 
-    /// Panels that were saved: the bytes that [`bytes`](Self::bytes) returned, for the same shape and layout.
+    /// Panels that were saved: the bytes that [`Panels::bytes`] returned, for the same shape and layout.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ const TILE: usize = 4096;
 /// part of a tile at a time, so that reads do not wait for writes.
 const IN_MEMORY: usize = 8 << 20;
 
-/// Elements of such a part.
+/// Elements of such a part of a tile.
 const PART: usize = 1024;
 
 /// Columns of the image that the windows of a tile see at most; `None` if the number overflows.
@@ -144,7 +144,7 @@ impl Pool<'_> {
             let found = rows.len() * taps.len();
             let Steps { offset, scale } = steps(found, tile.y, x);
             let column = x * stride + taps.start * window.dilation[1] - window.pad[1] - columns.start;
-            // Side by side and of stride 1 they are one long window.
+            // Windows of stride 1 whose outputs lie side by side are one long window.
             let merged = stride == 1 && out_stride == channels;
             let (pixels_at_once, windows) = if merged { (pixels, 1) } else { (1, pixels) };
             // SAFETY: the windows' taps are among the columns, and their pixels in the tile.
@@ -174,7 +174,7 @@ impl Pool<'_> {
     ///
     /// # Safety
     ///
-    /// As [`tile`](Self::tile); the rows of taps and the columns are inside the image, and some.
+    /// As [`tile`](Self::tile); the rows of taps and the columns are inside the image, and there is at least one of each.
     unsafe fn rows(
         &self,
         tile: &PoolTile,

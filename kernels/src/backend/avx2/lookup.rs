@@ -14,7 +14,7 @@ const BLOCK: usize = 64;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "avx2")]
 unsafe fn lookup(call: &Lookup<'_>) {
     // SAFETY: AVX2 is enabled here; blocks lie inside the `len` bytes, or in the buffers.

@@ -15,7 +15,7 @@ const BLOCK: usize = 64;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 unsafe fn lookup(call: &Lookup<'_>) {
     // SAFETY: the features are enabled here; the table has four vectors; blocks lie inside the `len` bytes, and the masks of a

@@ -13,7 +13,7 @@ const BLOCK: usize = 32;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "neon")]
 unsafe fn lookup(call: &Lookup<'_>) {
     // SAFETY: NEON is enabled here; the table has four times 64 bytes; blocks lie inside the `len` bytes, or in the buffers.
