@@ -1,7 +1,7 @@
 //! CPU features that tests take for granted.
 
 /// Whether `EIGHTBIT_ASSUME_FEATURES` names the feature, separated by commas from others: for emulators that execute
-/// instructions and do not report them. A CPU that does not execute them stops the tests as an illegal instruction.
+/// instructions and do not report them. On a CPU that does not execute them, the tests end with an illegal instruction.
 #[cfg(feature = "testing")]
 pub(crate) fn is_assumed(feature: &str) -> bool {
     use std::string::String;

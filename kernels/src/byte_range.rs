@@ -2,8 +2,8 @@
 
 use crate::ElementType;
 
-/// How integers become bytes: `max(u8(x + zero_point), low) ^ flip`. An `i8` is the `u8` that is greater by 128 with its top
-/// bit flipped.
+/// How integers become bytes: `max(u8(x + zero_point), low) ^ flip`. An `i8` `x` is the `u8` `x + 128` with its top bit
+/// flipped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ByteRange {
     pub(crate) zero_point: i16,

@@ -1,6 +1,6 @@
 //! The peak rate of a CPU's multipliers: loops of the instructions that a backend's tiles are made of, on registers only.
 //!
-//! A kernel also loads, unpacks and stores; how near it comes to these rates is what `eightbit bench` prints. The caller
+//! A kernel also loads, unpacks and stores; `eightbit bench` prints how near it comes to these rates. The caller
 //! brings the clock:
 //!
 //! ```

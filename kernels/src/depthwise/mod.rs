@@ -77,7 +77,7 @@ pub(crate) struct DepthwiseKernel {
 /// The order in which the 32-bit lanes of a block hold its channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChannelOrder {
-    /// As they are.
+    /// In the order of the image.
     Natural,
     /// As two levels of x86's `unpack` leave them: in units of four channels, the transpose of sixteens × quarters.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels unpack"))]

@@ -63,7 +63,7 @@ pub(super) trait Sink<S: Interleave>: Copy {
     unsafe fn put(&self, acc: [S::I; 4], x: usize, out: *mut u8);
 }
 
-/// [`RawStage::Requantize`], its vectors reordered once for the row.
+/// [`RawStage::Requantize`], with its vectors reordered once for the row.
 #[derive(Clone, Copy)]
 pub(super) struct ToBytes<'a, S: Interleave> {
     scale: [S::F; 4],

@@ -271,7 +271,7 @@ pub(crate) trait ToBytes<S: Simd>: Copy {
     unsafe fn bytes(&self, x: [S::F; 4]) -> S::B;
 }
 
-/// [`ByteTarget`] in vectors. Without `LIMITED`, the target [`saturates`](ByteTarget::saturates) at what it gets.
+/// [`ByteTarget`] in vectors. Without `LIMITED`, the target [`saturates`](ByteTarget::saturates) for its inputs.
 #[derive(Clone, Copy)]
 pub(crate) struct TargetVectors<S: Simd, const LIMITED: bool> {
     high: S::F,
@@ -293,7 +293,7 @@ impl<S: Simd, const LIMITED: bool> ToBytes<S> for TargetVectors<S, LIMITED> {
 }
 
 impl<S: Simd, const LIMITED: bool> TargetVectors<S, LIMITED> {
-    /// What [`bytes`](ToBytes::bytes) does, with `x` and the bytes in order.
+    /// As [`bytes`](ToBytes::bytes), with `x` and the bytes in order.
     ///
     /// # Safety
     ///
@@ -304,7 +304,7 @@ impl<S: Simd, const LIMITED: bool> TargetVectors<S, LIMITED> {
         unsafe { S::narrow(self.round(x), &self.limits) }
     }
 
-    /// What [`bytes`](ToBytes::bytes) does, with `x` in the order of [`Simd::u16x_distances`] and the bytes in order.
+    /// As [`bytes`](ToBytes::bytes), with `x` in the order of [`Simd::u16x_distances`] and the bytes in order.
     ///
     /// # Safety
     ///

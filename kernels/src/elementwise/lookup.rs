@@ -1,4 +1,4 @@
-//! Any function of one byte, by a table of its 256 values.
+//! Functions of one byte, by a table of their 256 values.
 
 use super::contract::check_bytes;
 use crate::{Backend, Element, OutputElement};

@@ -1,4 +1,4 @@
-//! Rescaling from rows without gaps to rows that may have some: what a concatenation does to each of its inputs.
+//! Rescaling from rows without gaps to rows that may have gaps: a concatenation rescales each of its inputs this way.
 
 use core::ptr;
 

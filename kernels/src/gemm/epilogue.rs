@@ -15,7 +15,7 @@ macro_rules! for_each_row {
 }
 pub(crate) use for_each_row;
 
-/// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit lanes.
+/// Stores the result of a block for the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit lanes.
 macro_rules! put_lanes {
     (
         $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
@@ -247,7 +247,7 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
     // SAFETY: the caller's promises; every position is that of a vector in the tile's rows.
     unsafe {
         if vectors == 1 || vectors * S::LANES == PANEL && vectors < 4 {
-            // The four are of several rows, of which those past the last repeat it.
+            // The four vectors belong to several rows; rows past the last one repeat it.
             let mut bytes = [0u8; 4 * PANEL];
             let row_bytes = vectors * S::LANES;
             for first in (0..tile.rows).step_by(4 / vectors) {
@@ -329,7 +329,7 @@ unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile
     }
 }
 
-/// Stores the first `count` lanes, or adds them to what is there.
+/// Stores the first `count` lanes, or adds them to the output.
 ///
 /// # Safety
 ///

@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = 6;
 /// Accumulators of six rows by the two vectors of a panel.
 pub(super) type Accumulators = [[__m256i; 2]; ROWS];
 
-/// Repeats the assembly of a row for all of them: with the register of its address, and the numbers of its accumulators.
+/// Repeats the assembly of a row for all rows, with the register of its address and the numbers of its accumulators.
 macro_rules! six_rows {
     ($row:ident $(, $more:expr)*) => {
         concat!(
@@ -138,8 +138,8 @@ pub(super) unsafe fn i16_pairs<const PREFETCH: bool>(
     }
 }
 
-/// Four bytes of a row by a group of four depths of a panel. The second vector of weights is read again for every row:
-/// there is no register left for it.
+/// Four bytes of a row by a group of four depths of a panel. The second vector of weights is read again for every row,
+/// because no register is left for it.
 macro_rules! byte_row {
     ($row:literal, $left:literal, $right:literal, $flip:expr) => {
         concat!(

@@ -114,7 +114,7 @@ unsafe impl Simd for Avx2 {
             if SIGNED {
                 return Avx2::distances::<true>(bytes, Avx2::origin::<true>(0));
             }
-            // The least byte of a lane, and three times none.
+            // The lowest byte of a lane, and three zero bytes.
             let first = _mm256_setr_epi32(-256, -255, -254, -253, -256, -255, -254, -253);
             array_of!(4, v => {
                 let order = _mm256_add_epi32(first, _mm256_set1_epi32(4 * v as i32));

@@ -8,8 +8,8 @@ use crate::gemm::{Finish, Layout, Tile, TileCost, Variant, in_memory};
 use crate::simd::Simd;
 
 /// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
-/// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles load least for what they
-/// multiply; the high ones are for outputs of one or two panels.
+/// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles need the fewest loads per
+/// product; the high ones are for outputs of one or two panels.
 pub(super) const VARIANT: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,

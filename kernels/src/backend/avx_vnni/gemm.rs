@@ -45,7 +45,7 @@ unsafe impl Dot4 for DotYmm {
     #[target_feature(enable = "avx2")]
     unsafe fn flip(mut a: __m256i, top_bits: *const i32) -> __m256i {
         // SAFETY: the caller promises AVX2 and the top bits. From memory, because the tallest tile has no register for
-        // them: given one, the compiler moves accumulators about in the loop.
+        // them: given one, the compiler moves accumulators between registers in the loop.
         unsafe {
             asm!(
                 "vpxor {a}, {a}, ymmword ptr [{top_bits}]",

@@ -298,7 +298,7 @@ unsafe impl Simd for Neon {
     unsafe fn rounding_shift_right(a: int32x4_t, n: int32x4_t) -> int32x4_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe {
-            // SRSHL rounds ties up. One less makes a negative tie round down and changes no other quotient, except for
+            // SRSHL rounds ties up. Subtracting one makes a negative tie round down and changes no other quotient, except for
             // n = 0, where there is nothing to round: the sign bit of `a & −n` is that of `a` where n > 0. Saturating,
             // because i32::MIN is never a tie.
             let right = vnegq_s32(n);

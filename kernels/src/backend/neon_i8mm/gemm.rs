@@ -193,7 +193,7 @@ unsafe fn zip<const R: usize, const H: usize>(lhs: [uint8x16_t; R]) -> [[uint8x1
             let mut upper = lhs[2 * PAIR];
             let lower = lhs[if 2 * PAIR + 1 < R { 2 * PAIR + 1 } else { 2 * PAIR }];
             let first;
-            // Both at once: apart from each other the rows would be kept beside the pairs, in registers that are not
+            // Both at once: otherwise the rows would be kept beside the pairs, in registers that are not
             // available.
             asm!(
                 "zip1 {first:v}.2d, {upper:v}.2d, {lower:v}.2d",

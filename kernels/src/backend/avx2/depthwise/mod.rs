@@ -68,7 +68,7 @@ unsafe fn each_row(rows: &[Row]) {
     }
 }
 
-/// The rarer stages, apart: their code is large, and would cost the others registers and a frame.
+/// The rarer stages, in a function of their own: their code is large, and would cost the others registers and a stack frame.
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 unsafe fn multiply_any_stage(call: &Row) {
@@ -88,7 +88,7 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
     }
 }
 
-/// Where accumulators go.
+/// The destination of accumulators.
 trait Sink: Copy {
     /// Whether outputs may be written twice.
     const REPEATABLE: bool;
@@ -134,7 +134,7 @@ impl Sink for Requantized<'_> {
         let OutputPosition { out, stride } = output_position(call, x);
         // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
         unsafe {
-            // Of a single output four times the same vector: the compiler computes it once.
+            // A single output is four times the same vector, which the compiler computes once.
             let mut rounded = [_mm256_setzero_si256(); 4];
             for (i, rounded) in rounded.iter_mut().enumerate() {
                 let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i % X]), scale);
