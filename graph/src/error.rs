@@ -1,4 +1,4 @@
-//! What can go wrong between a file and an answer. Every message names the thing and says what to do.
+//! Errors of this crate. Every message names the thing and says what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -16,26 +16,26 @@ pub enum Error {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file has more bytes than are read.
+    /// A file has more bytes than the limit for its kind.
     #[error("{} has more than {limit} bytes, the limit for a file of this kind", escape::path(path))]
     FileTooLarge {
         /// The file.
         path: PathBuf,
-        /// How many bytes are read.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// A path leads to something that has no end or no bytes.
+    /// A path names something that is not a file.
     #[error("{} is {kind}: give a file", escape::path(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
-        /// What is there: `a folder`, `a device`.
+        /// What it is: `a folder`, `a device`.
         kind: &'static str,
     },
-    /// The bytes are not the model format that was asked for, or end before the model does.
+    /// The bytes are not of the expected model format, or end before the model does.
     #[error("not {format} file, or truncated or damaged: {}", escape::reason(reason))]
     NotAModel {
         /// The format with its article: `an ONNX`.
@@ -43,7 +43,7 @@ pub enum Error {
         /// Where reading stopped and why.
         reason: String,
     },
-    /// The file decodes, but what it says contradicts itself.
+    /// The file decodes, but is inconsistent.
     #[error("invalid model: {}: {}", escape::reason(what), escape::reason(reason))]
     InvalidModel {
         /// The part of the model: `tensor "w"`, `graph "main"`.
@@ -51,7 +51,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The model uses a part of its format that this crate does not handle.
+    /// The model uses a part of its format that this crate does not support.
     #[error("unsupported: {}: {}", escape::reason(what), escape::reason(reason))]
     UnsupportedModel {
         /// The part of the model.
@@ -59,10 +59,10 @@ pub enum Error {
         /// What is not supported and what to do instead.
         reason: String,
     },
-    /// The operator set is older or newer than the ones understood.
+    /// The operator set is older or newer than the supported ones.
     #[error(
         "unsupported operator set: the model imports version {version} of domain {}; \
-         versions {oldest} to {newest} are understood: convert the model with onnx.version_converter",
+         versions {oldest} to {newest} are supported: convert the model with onnx.version_converter",
         quoted(domain)
     )]
     UnsupportedOpset {
@@ -70,9 +70,9 @@ pub enum Error {
         domain: String,
         /// The version that the model imports.
         version: i64,
-        /// The oldest version understood.
+        /// The oldest supported version.
         oldest: i64,
-        /// The newest version understood.
+        /// The newest supported version.
         newest: i64,
     },
     /// An operator, or one of its variants, is not implemented.
@@ -123,7 +123,7 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
-    /// A value (an input, a constant, a node's output) is missing or not what is needed.
+    /// A value (an input, a constant, a node's output) is missing or invalid.
     #[error("value {}: {}", quoted(value), escape::reason(reason))]
     InvalidValue {
         /// The value's name.
@@ -131,7 +131,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Two things of one kind share a name.
+    /// Two items of one kind share a name.
     #[error("duplicate {kind} name {}: names must be unique in the graph", quoted(name))]
     DuplicateName {
         /// `node`, `value`, `input`, …
@@ -139,14 +139,14 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// The nodes depend on each other in a circle.
+    /// The nodes depend on each other in a cycle.
     #[error(
         "the graph has a cycle through node {} ({}): no execution order exists",
         quoted(node),
         escaped(op)
     )]
     Cycle {
-        /// A node that waits for its own output.
+        /// A node of the cycle.
         node: String,
         /// Its operator.
         op: String,
@@ -159,15 +159,15 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A tensor holds other elements than are needed.
+    /// A tensor's elements are of another type than required.
     #[error("expected elements of type {expected}, found {found}")]
     WrongType {
-        /// The type that is needed.
+        /// The required type.
         expected: DataType,
         /// The type that the tensor has.
         found: DataType,
     },
-    /// A dimension is not known and nothing binds it.
+    /// An open dimension has no size.
     #[error(
         "value {}: dimension {axis} is not fixed: bind it (a batch of 1, say) or give the input's shape",
         quoted(value)
@@ -175,25 +175,25 @@ pub enum Error {
     UnknownDimension {
         /// The value's name.
         value: String,
-        /// Which dimension, counted from 0, outermost first.
+        /// The dimension's index, outermost first, from 0.
         axis: usize,
     },
-    /// The model takes more than [`Limits`](crate::Limits) allow.
+    /// The model exceeds [`Limits`](crate::Limits).
     #[error("{} takes {needs} {unit}, over the limit of {limit}", escape::reason(what))]
     OverLimit {
-        /// What takes it: a value, the model as a whole.
+        /// What exceeds the limit: a value, the model as a whole.
         what: String,
-        /// How much that is, at least.
+        /// The amount needed, at least.
         needs: u64,
-        /// How much is allowed.
+        /// The amount allowed.
         limit: u64,
-        /// Of what: `elements`, `bytes`.
+        /// The unit: `elements`, `bytes`.
         unit: &'static str,
     },
-    /// Something that the caller gave cannot be used.
+    /// An argument of a call is invalid.
     #[error("{}: {}", escape::reason(argument), escape::reason(reason))]
     InvalidArgument {
-        /// What was given: `percentile`, `calibration set`.
+        /// The argument: `percentile`, `calibration set`.
         argument: String,
         /// What is wrong with it and what is accepted.
         reason: String,
@@ -261,8 +261,7 @@ impl Error {
         Self::Io { action: "write", path: path.as_ref().to_path_buf(), source }
     }
 
-    /// This error as one about `node`: errors that name no node (a tensor's type or shape) gain its name,
-    /// the others stay as they are.
+    /// Adds the name of `node` to errors that name nothing (a tensor's type or shape); others are unchanged.
     pub fn in_node(self, node: &Node) -> Self {
         match self {
             Self::InvalidTensor { .. } | Self::WrongType { .. } => Self::node(node, self.to_string()),
@@ -270,8 +269,7 @@ impl Error {
         }
     }
 
-    /// This error as one about the value `value`: errors that name nothing (a tensor's type or shape) gain
-    /// its name, the others stay as they are.
+    /// Adds the name of the value `value` to errors that name nothing (a tensor's type or shape); others are unchanged.
     pub fn in_value(self, value: &str) -> Self {
         match self {
             Self::InvalidTensor { .. } | Self::WrongType { .. } => Self::value(value, self.to_string()),
@@ -291,7 +289,7 @@ pub struct MissingOperator {
     pub nodes: Vec<String>,
 }
 
-/// Names of nodes of one operator that a message lists; of the others it gives the number.
+/// The most node names of one operator that a message lists; the others are counted.
 const LISTED: usize = 4;
 /// Characters of a list of operators. A longer one names one node of each, and gives the number of the operators that it has no
 /// room for.

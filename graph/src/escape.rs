@@ -1,14 +1,14 @@
-//! Names and other text out of a file, made fit for a terminal.
+//! Escapes names and other text from files for display on a terminal.
 
 use std::fmt::{self, Display, Write as _};
 
-/// Characters of a name that are shown.
+/// The most characters of a name that are shown.
 const MAX_NAME: usize = 200;
-/// Characters of a whole reason that are shown.
+/// The most characters of a reason that are shown.
 const MAX_REASON: usize = 1000;
 
-/// `text` for people to read: control characters, line separators, invisible ones and those that turn the direction of
-/// writing are written as Rust escapes them (`\u{202e}`), and after 200 characters it ends with `…`.
+/// `text` in a form that is safe to print: control characters, line separators, invisible characters and those that
+/// change the direction of writing appear as Rust escapes (`\u{202e}`), and after 200 characters it ends with `…`.
 ///
 /// ```
 /// # use eightbit_graph::escaped;
@@ -28,12 +28,12 @@ pub fn quoted(text: &str) -> impl Display + '_ {
     Escaped { text, max: MAX_NAME, quoted: true }
 }
 
-/// A reason in an error: own words with quoted names between them, and what other crates say of a file.
+/// A reason in an error: this crate's text with quoted names, or another crate's message about a file.
 pub(crate) fn reason(text: &str) -> impl Display + '_ {
     Escaped { text, max: MAX_REASON, quoted: false }
 }
 
-/// A path: the operating system limits its length, and its end is what tells it from others.
+/// A path, uncut: the operating system limits its length, and its end distinguishes it from others.
 pub(crate) fn path(path: &std::path::Path) -> String {
     Escaped { text: &path.to_string_lossy(), max: usize::MAX, quoted: false }.to_string()
 }
@@ -64,7 +64,7 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// Characters that steer a terminal, break a line, cannot be seen, or turn the direction of what follows.
+/// Characters that control a terminal, break a line, are invisible, or change the direction of writing.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(

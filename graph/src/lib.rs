@@ -1,7 +1,6 @@
-//! Float models in, eight-bit models out, and the executor that runs either.
+//! Converts float models to eight-bit models, and runs either.
 //!
-//! The data's way: file → [`Graph`] → passes → calibrated graph → eight-bit graph → file; and
-//! graph → execution plan → run, run, run.
+//! Data flow: file → [`Graph`] → passes → calibrated graph → eight-bit graph → file; and graph → execution plan → runs.
 #![forbid(unsafe_code)]
 
 mod error;

@@ -1,9 +1,9 @@
-//! How much of a machine a model may take.
+//! Limits of the memory that a model may take.
 
 use crate::tensor::extent;
 use crate::{Error, TensorType};
 
-/// What a model may take. A small file can describe huge tensors: it ends in [`Error::OverLimit`], before memory is
+/// Limits of a model. A small file can describe huge tensors: it is refused with [`Error::OverLimit`] before memory is
 /// allocated or time is spent.
 ///
 /// ```
@@ -13,16 +13,16 @@ use crate::{Error, TensorType};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Elements of one value. Dimensions of 0 count as 1: a tensor without elements must not have huge dimensions
-    /// either.
+    /// The most elements of one value. Dimensions of 0 count as 1, so that a tensor without elements cannot have huge
+    /// dimensions either.
     pub max_elements: usize,
-    /// Bytes that a model takes in all: its constants, what is computed of constants alone, and the values that live at
-    /// the same time in a run. While a file is read, what the reader makes of it beside the elements of tensors may take
-    /// a quarter of them.
+    /// The most bytes that a model takes in total: its constants, what is computed from constants alone, and the values that
+    /// are live at the same time in a run. While a file is read, the decoded structure without the elements of tensors may
+    /// take a quarter of this.
     pub max_bytes: u64,
 }
 
-/// Values of up to 2²⁸ elements (a gibibyte of floats), 4 GiB in all.
+/// Values of up to 2²⁸ elements (1 GiB of floats), 4 GiB in total.
 impl Default for Limits {
     fn default() -> Self {
         Self { max_elements: 1 << 28, max_bytes: 4 << 30 }
@@ -43,7 +43,7 @@ impl Limits {
         }
     }
 
-    /// An error if `bytes` are too many; `what` takes them.
+    /// An error if `bytes` exceed the limit; `what` names what takes them.
     pub(crate) fn check_bytes(&self, bytes: u64, what: impl FnOnce() -> String) -> Result<(), Error> {
         if bytes <= self.max_bytes {
             return Ok(());
@@ -52,7 +52,7 @@ impl Limits {
     }
 }
 
-/// The bytes of a tensor of a type whose elements can be counted.
+/// The bytes of a tensor of this type, whose number of elements must not overflow.
 pub(crate) fn bytes_of(of: &TensorType) -> u64 {
     of.shape.iter().product::<usize>() as u64 * of.data_type.size() as u64
 }

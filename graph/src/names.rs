@@ -1,19 +1,19 @@
-//! Names for the nodes and values that importers and passes add.
+//! Unique names for the nodes and values that importers and passes add.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::Graph;
 
-/// Gives out names that no node and no value of a graph has.
+/// Generates names that no node and no value of a graph has.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     taken: HashSet<String>,
-    /// The last number tried after each stem, so that many names of one stem take no quadratic time.
+    /// The last number tried for each stem, so that many names with one stem do not take quadratic time.
     last: HashMap<String, u64>,
 }
 
 impl Names {
-    /// The names that `graph` leaves free.
+    /// Names that are free in `graph`.
     pub fn of(graph: &Graph) -> Self {
         let mut taken: HashSet<String> = graph.constants.keys().cloned().collect();
         taken.extend(graph.inputs.iter().chain(&graph.outputs).map(|value| value.name.clone()));
@@ -24,7 +24,7 @@ impl Names {
         Self { taken, last: HashMap::new() }
     }
 
-    /// Marks `name` as taken; `false` if it was.
+    /// Marks `name` as taken; `false` if it was taken already.
     pub fn take(&mut self, name: &str) -> bool {
         self.taken.insert(name.to_owned())
     }

@@ -1,4 +1,4 @@
-//! Building a node and reading its attributes with the defaults of the operator's specification.
+//! Builds nodes and reads their attributes with the defaults of the operator's specification.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Attribute {
     }
 }
 
-/// Defines an accessor that gives the attribute if it is there, and an error if it is of another type.
+/// Defines an accessor that returns the attribute if it is present, and an error if it is of another type.
 macro_rules! accessor {
     ($(#[$doc:meta])* $name:ident -> $type:ty, $kind:literal, $pattern:pat => $result:expr) => {
         $(#[$doc])*
@@ -72,7 +72,7 @@ impl Node {
         Self::of(op, name, inputs, outputs)
     }
 
-    /// As [`new`](Self::new), of an [`Operator`], an [`Op`] of any domain, or a name in ONNX's own.
+    /// As [`new`](Self::new), for an [`Operator`], an [`Op`] of any domain, or a name in ONNX's own.
     pub fn of(op: impl Into<Op>, name: &str, inputs: &[&str], outputs: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Self {
@@ -84,14 +84,14 @@ impl Node {
         }
     }
 
-    /// This node with one more attribute.
+    /// Adds an attribute.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Attribute>) -> Self {
         self.attributes.insert(name.to_owned(), value.into());
         self
     }
 
-    /// What is known of the node's operator; `None` if this crate does not implement it.
+    /// The definition of the node's operator; `None` if this crate does not implement it.
     pub fn operator(&self) -> Option<&'static Operator> {
         self.op.operator()
     }
@@ -122,35 +122,35 @@ impl Node {
     }
 
     accessor!(
-        /// The integer attribute `name`, if it is there.
+        /// The integer attribute `name`, if present.
         optional_int -> i64, "an integer", Attribute::Int(value) => *value
     );
     accessor!(
-        /// The float attribute `name`, if it is there.
+        /// The float attribute `name`, if present.
         optional_float -> f32, "a float", Attribute::Float(value) => *value
     );
     accessor!(
-        /// The string attribute `name`, if it is there.
+        /// The string attribute `name`, if present.
         optional_string -> &str, "a string", Attribute::String(value) => value.as_str()
     );
     accessor!(
-        /// The tensor attribute `name`, if it is there.
+        /// The tensor attribute `name`, if present.
         tensor -> &Tensor, "a tensor", Attribute::Tensor(value) => value
     );
     accessor!(
-        /// The attribute `name`, a list of integers, if it is there.
+        /// The attribute `name`, a list of integers, if present.
         ints -> &[i64], "a list of integers", Attribute::Ints(value) => value.as_slice()
     );
     accessor!(
-        /// The attribute `name`, a list of floats, if it is there.
+        /// The attribute `name`, a list of floats, if present.
         floats -> &[f32], "a list of floats", Attribute::Floats(value) => value.as_slice()
     );
     accessor!(
-        /// The attribute `name`, a list of strings, if it is there.
+        /// The attribute `name`, a list of strings, if present.
         strings -> &[String], "a list of strings", Attribute::Strings(value) => value.as_slice()
     );
 
-    /// The integer attribute `name`, `default` if it is not there.
+    /// The integer attribute `name`, `default` if absent.
     pub fn int(&self, name: &str, default: i64) -> Result<i64, Error> {
         Ok(self.optional_int(name)?.unwrap_or(default))
     }
@@ -160,12 +160,12 @@ impl Node {
         Ok(self.optional_int(name)?.map_or(default, |value| value != 0))
     }
 
-    /// The float attribute `name`, `default` if it is not there.
+    /// The float attribute `name`, `default` if absent.
     pub fn float(&self, name: &str, default: f32) -> Result<f32, Error> {
         Ok(self.optional_float(name)?.unwrap_or(default))
     }
 
-    /// The string attribute `name`, `default` if it is not there.
+    /// The string attribute `name`, `default` if absent.
     pub fn string<'a>(&'a self, name: &str, default: &'a str) -> Result<&'a str, Error> {
         Ok(self.optional_string(name)?.unwrap_or(default))
     }

@@ -1,13 +1,13 @@
-//! Which operator a node is.
+//! The operator of a node.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::ops::{self, Operator};
 
-/// The operator of a node: the name that its file has for it, and the [`Operator`] behind the name, found once.
+/// The operator of a node: its name in the file, and the [`Operator`] of that name, which is looked up once.
 ///
-/// An operator that this crate does not know keeps its name, so that its node can be named in errors and written again.
+/// An unknown operator keeps its name, so that errors can name its node and the node can be written again.
 #[derive(Clone)]
 pub struct Op {
     name: Cow<'static, str>,
@@ -39,7 +39,7 @@ impl Op {
         &self.domain
     }
 
-    /// What is known of it; `None` for operators that this crate does not implement.
+    /// Its definition; `None` for operators that this crate does not implement.
     pub fn operator(&self) -> Option<&'static Operator> {
         self.operator
     }

@@ -1,4 +1,4 @@
-//! Reading a file that may be anything: endless, silent, a folder.
+//! Reads files that may be endless, silent or folders.
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use crate::Error;
 
-/// How long a pipe may be silent.
+/// The longest time that a pipe may deliver no bytes.
 const SILENCE: Duration = Duration::from_secs(5);
-/// Bytes that are read from a pipe at once.
+/// Bytes read from a pipe at a time.
 const CHUNK: usize = 1 << 16;
 
-/// The bytes of the file `path`, at most `limit` of them. Pipes are read, too, as long as they say something every five
-/// seconds. Memory is taken for what is read, not for what a file claims.
+/// Reads the file `path` of at most `limit` bytes. Pipes are read, too, as long as they deliver bytes at least every five
+/// seconds. Memory is allocated for the bytes read, not for the size that a file claims.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ const CHUNK: usize = 1 << 16;
 pub fn read_limited(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
     let failed = |source| Error::read(path, source);
-    // Before it is opened: opening a pipe waits for whoever writes to it.
+    // Checked before opening: opening a pipe blocks until a writer opens it.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     let too_large = || Error::FileTooLarge { path: path.to_path_buf(), limit };
     let bytes = if metadata.is_file() {
@@ -32,7 +32,7 @@ pub fn read_limited(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>, Error
             return Err(too_large());
         }
         let mut bytes = Vec::new();
-        // The size may have been wrong, as it is in /proc, or may have changed.
+        // The size may be wrong, as in /proc, or may have changed.
         let mut file = File::open(path).map_err(failed)?.take(limit.saturating_add(1));
         file.read_to_end(&mut bytes).map_err(failed)?;
         bytes
@@ -55,8 +55,8 @@ fn is_pipe(_: FileType) -> bool {
     false
 }
 
-/// Up to `limit` bytes of a pipe and at least one more if there are more. Another thread reads, because neither opening
-/// nor reading a pipe ends before somebody writes; it stays behind if nobody ever does.
+/// Up to `limit` bytes of a pipe and at least one more if there are more. Another thread reads, because opening and reading
+/// a pipe block until a writer writes; the thread stays blocked if none ever does.
 fn pipe(path: &Path, limit: u64, silence: Duration) -> io::Result<Vec<u8>> {
     let (send, receive) = sync_channel::<io::Result<Vec<u8>>>(1);
     let path = path.to_path_buf();
@@ -73,7 +73,7 @@ fn pipe(path: &Path, limit: u64, silence: Duration) -> io::Result<Vec<u8>> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => Err(error),
             };
-            // Nobody listens any more once the limit is passed.
+            // The receiver is gone once the limit is exceeded.
             if part.is_err() | send.send(part).is_err() {
                 return;
             }
@@ -86,7 +86,7 @@ fn pipe(path: &Path, limit: u64, silence: Duration) -> io::Result<Vec<u8>> {
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 let reason =
-                    format!("the pipe said nothing for {} seconds: give a file", silence.as_secs_f32());
+                    format!("the pipe delivered nothing for {} seconds: give a file", silence.as_secs_f32());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
             }
         }
@@ -133,9 +133,9 @@ mod tests {
         let writer = write(b"eight");
         assert!(matches!(read_limited(&path, 4), Err(Error::FileTooLarge { .. })));
         writer.join().expect("no panic").expect("written");
-        let silent = pipe(&path, 5, Duration::from_millis(50)).expect_err("nobody writes");
+        let silent = pipe(&path, 5, Duration::from_millis(50)).expect_err("no writer");
         assert_eq!(silent.kind(), io::ErrorKind::TimedOut);
-        // The thread that was left behind waits for this.
+        // Unblocks the reader thread.
         std::fs::write(&path, b"").expect("a reader");
         std::fs::remove_file(&path).expect("own file");
     }

@@ -86,7 +86,7 @@ macro_rules! with_elements {
 }
 
 impl TensorData {
-    /// How many elements there are.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         with_elements!(self, elements => elements.len())
     }
@@ -131,7 +131,7 @@ mod sealed {
 pub trait Element: Copy + Default + PartialEq + fmt::Debug + sealed::Sealed + 'static {
     /// The type's tag.
     const DATA_TYPE: DataType;
-    /// Wraps elements.
+    /// Elements of this type as [`TensorData`].
     fn wrap(elements: Vec<Self>) -> TensorData;
     /// The elements, if they are of this type.
     fn slice(data: &TensorData) -> Option<&[Self]>;
@@ -175,7 +175,7 @@ macro_rules! element {
 
 element!(f32 => F32, f64 => F64, u8 => U8, i8 => I8, i32 => I32, i64 => I64, bool => Bool);
 
-/// A dense tensor: a shape and as many elements as the shape says, row-major. A scalar has an empty shape.
+/// A dense tensor: a shape and its elements, row-major. A scalar has an empty shape.
 ///
 /// ```
 /// # use eightbit_graph::Tensor;
@@ -209,12 +209,12 @@ pub(crate) fn extent(shape: &[usize]) -> Option<usize> {
 }
 
 impl Tensor {
-    /// A tensor of `shape` with `data`; an error unless there are exactly as many elements as the shape says.
+    /// A tensor of `shape` with `data`; an error unless their numbers of elements are equal.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<TensorData>) -> Result<Self, Error> {
         let (shape, data) = (shape.into(), data.into());
         let count = element_count(&shape)?;
         if count != data.len() {
-            return Err(Error::tensor(&shape, format!("needs {count} elements, {} were given", data.len())));
+            return Err(Error::tensor(&shape, format!("needs {count} elements, has {}", data.len())));
         }
         Ok(Self { shape, data })
     }
@@ -243,12 +243,12 @@ impl Tensor {
         &self.shape
     }
 
-    /// How many dimensions there are.
+    /// The number of dimensions.
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.data.len()
     }
@@ -329,11 +329,11 @@ impl Tensor {
     pub fn to_scalar<T: Element>(&self) -> Result<T, Error> {
         match self.values::<T>()? {
             [value] => Ok(*value),
-            _ => Err(Error::tensor(&self.shape, "a single element is needed here")),
+            _ => Err(Error::tensor(&self.shape, "a single element is required")),
         }
     }
 
-    /// The same elements in another shape of as many elements.
+    /// The same elements in another shape with the same number of elements.
     pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self, Error> {
         Self::new(shape, self.data)
     }

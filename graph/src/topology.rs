@@ -1,4 +1,4 @@
-//! Who writes a value, who reads it, and in which order nodes can run.
+//! Producers and consumers of values, validation, and topological order.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -19,7 +19,7 @@ impl Graph {
         Ok(producers)
     }
 
-    /// The indices of the nodes that read each value, ascending; a node that reads a value twice is there twice.
+    /// The indices of the nodes that read each value, ascending; a node that reads a value twice is listed twice.
     pub fn consumers(&self) -> HashMap<&str, Vec<usize>> {
         let mut consumers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, node) in self.nodes.iter().enumerate() {
@@ -40,7 +40,7 @@ impl Graph {
         self.inputs.iter().find(|input| input.name == name)
     }
 
-    /// Checks that the names hold together: node names are unique, each value has exactly one source (an input,
+    /// Checks that the names are consistent: node names are unique, each value has exactly one source (an input,
     /// a constant or a node), every value read and every output of the graph has one, and there is no cycle.
     pub fn validate(&self) -> Result<(), Error> {
         let mut names = HashSet::new();
@@ -72,7 +72,7 @@ impl Graph {
             if !sources.contains(output.name.as_str()) {
                 return Err(Error::value(
                     &output.name,
-                    "is an output of the graph, but no node, input or constant gives it",
+                    "is an output of the graph, but no node, input or constant has this name",
                 ));
             }
         }
@@ -84,7 +84,7 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// A node that reads a value which nothing gives, two nodes that write one value, a cycle.
+    /// A node that reads an unknown value, two nodes that write one value, a cycle.
     pub fn topological_order(&self) -> Result<Vec<usize>, Error> {
         // Kahn's algorithm (CACM 5(11), 1962): no recursion, so a chain of any length is safe.
         let producers = self.producers()?;
@@ -128,7 +128,13 @@ fn named(values: &[String]) -> impl Iterator<Item = &str> {
 }
 
 fn dangling(node: &Node, input: &str) -> Error {
-    Error::node(node, format!("reads {}, which no node, input or constant gives", quoted(input)))
+    Error::node(
+        node,
+        format!(
+            "reads {}, which is not the name of an input, a constant or an output of a node",
+            quoted(input)
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The execution plan while it is made.
+//! Builds the execution plan.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,33 +9,33 @@ use eightbit::PackedWeights;
 use super::plan::Lowered;
 use super::shared::Shared;
 use super::shuffle::{Shuffle, channels_last};
-use super::step::{Kernel, Links, Step};
-pub(crate) use super::value::Places;
-use super::value::{Gaps, Layout, Place, Value};
+use super::step::{Links, Step, StepKernel};
+pub(crate) use super::value::ColumnSlices;
+use super::value::{ColumnSlice, Layout, Storage, Value};
 use crate::limits::bytes_of;
 use crate::ops::shared::inputs::Inputs;
 use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
 
-/// Builder of the execution plan. It knows no operator: those add their steps to it.
+/// Builder of the execution plan. It knows no operators: operators add their steps to it.
 pub(crate) struct Builder<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) backend: eightbit::Backend,
-    /// Into how many parts convolutions and eight-bit operators are split.
+    /// The number of parts into which convolutions and eight-bit operators are split.
     pub(crate) threads: usize,
     limits: &'g Limits,
-    /// What the plans before this one have packed.
+    /// Weights packed by earlier plans of the same executor.
     shared: &'g Shared,
     constant_bytes: u64,
-    /// By node, the places of its inputs in its output.
-    places: RefCell<HashMap<usize, Places<'g>>>,
+    /// By node, the column slices of its output that its inputs are.
+    slices: RefCell<HashMap<usize, ColumnSlices<'g>>>,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,
     /// The names of the graph's outputs.
     outputs: HashSet<&'g str>,
-    /// Values that nodes made of constants alone.
+    /// Values computed from constants alone.
     folded: BTreeMap<String, Tensor>,
     by_name: HashMap<(String, Layout), usize>,
-    /// Nodes that became part of an earlier step.
+    /// Nodes fused into an earlier step.
     fused: HashSet<usize>,
     values: Vec<Value>,
     constants: Vec<Tensor>,
@@ -60,7 +60,7 @@ impl<'g> Builder<'g> {
             limits,
             shared,
             constant_bytes: graph.constants.values().map(|tensor| bytes_of(&TensorType::of(tensor))).sum(),
-            places: RefCell::default(),
+            slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
             outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
@@ -73,7 +73,7 @@ impl<'g> Builder<'g> {
             steps: Vec::new(),
         };
         for (index, input) in graph.inputs.iter().enumerate() {
-            builder.add_value(&input.name, Layout::Plain, Place::Input(index))?;
+            builder.add_value(&input.name, Layout::Plain, Storage::Input(index))?;
         }
         Ok(builder)
     }
@@ -100,7 +100,7 @@ impl<'g> Builder<'g> {
         }
     }
 
-    /// Whether a node became part of an earlier step.
+    /// Whether a node is fused into an earlier step.
     pub(crate) fn is_fused(&self, index: usize) -> bool {
         self.fused.contains(&index)
     }
@@ -111,10 +111,10 @@ impl<'g> Builder<'g> {
         self.folded.insert(name.to_owned(), tensor);
     }
 
-    /// An error if what is computed of constants, with `bytes` more, takes more than the limits allow.
+    /// Adds `bytes` to what is computed from constants; an error if the sum exceeds the limits.
     pub(crate) fn count_constants(&mut self, bytes: u64) -> Result<(), Error> {
         self.constant_bytes = self.constant_bytes.saturating_add(bytes);
-        self.limits.check_bytes(self.constant_bytes, || "what the model computes of constants".to_owned())
+        self.limits.check_bytes(self.constant_bytes, || "what the model computes from constants".to_owned())
     }
 
     /// The names and types of the outputs of `node`.
@@ -123,8 +123,8 @@ impl<'g> Builder<'g> {
         node.outputs.iter().filter_map(of_type).collect()
     }
 
-    /// The packed bytes of `node`, which `pack` makes of its inputs `sources` if no plan has done so; `None` if it makes
-    /// none.
+    /// The packed bytes of `node`, which `pack` makes from its inputs `sources` if no plan has done so; `None` if `pack`
+    /// makes none.
     pub(crate) fn packed_bytes<E>(
         &self,
         node: &Node,
@@ -158,7 +158,7 @@ impl<'g> Builder<'g> {
         packed
     }
 
-    /// Whether the inputs `sources` of a node are constants of the graph, or left out.
+    /// Whether the inputs `sources` of a node are constants of the graph or left out.
     fn are_own(&self, node: &Node, sources: &[usize]) -> bool {
         let is_own = |name: &str| self.graph.constants.contains_key(name);
         sources.iter().all(|&index| node.input(index).is_none_or(is_own))
@@ -194,7 +194,7 @@ impl<'g> Builder<'g> {
         self.types.get(value).is_some_and(|found| found.shape.len() == 4)
     }
 
-    /// The layout that a value already has: channels-last where both are there.
+    /// The layout that a value already has: channels-last where it has both.
     pub(crate) fn layout_of(&self, name: &str) -> Layout {
         if self.by_name.contains_key(&(name.to_owned(), Layout::ChannelsLast)) {
             Layout::ChannelsLast
@@ -211,12 +211,12 @@ impl<'g> Builder<'g> {
         }
     }
 
-    /// Marks a node as part of the step that is being made.
+    /// Marks a node as fused into the current step.
     pub(crate) fn fuse(&mut self, index: usize) {
         self.fused.insert(index);
     }
 
-    /// The value called `name` in `layout`; a step that reorders it is added where it is needed for the first time.
+    /// The value called `name` in `layout`; adds a step that reorders it when it is first needed.
     pub(crate) fn read(&mut self, name: &str, layout: Layout) -> Result<usize, Error> {
         if let Some(&id) = self.by_name.get(&(name.to_owned(), layout)) {
             return Ok(id);
@@ -224,7 +224,7 @@ impl<'g> Builder<'g> {
         if let Some(tensor) = self.constant(name) {
             let tensor = if layout == Layout::ChannelsLast { channels_last(tensor)? } else { tensor.clone() };
             self.constants.push(tensor);
-            return self.add_value(name, layout, Place::Constant(self.constants.len() - 1));
+            return self.add_value(name, layout, Storage::Constant(self.constants.len() - 1));
         }
         let other = match layout {
             Layout::Plain => Layout::ChannelsLast,
@@ -235,8 +235,8 @@ impl<'g> Builder<'g> {
         };
         let shape = self.values[from].shape.clone();
         if is_same_in_both(&shape) {
-            let place = self.values[from].place;
-            return self.add_value(name, layout, place);
+            let storage = self.values[from].storage;
+            return self.add_value(name, layout, storage);
         }
         let to = self.define(name, layout)?;
         let kernel = Shuffle::new(&shape, layout);
@@ -255,70 +255,73 @@ impl<'g> Builder<'g> {
         let found = self.type_of(name)?;
         let buffer = (found.data_type, found.shape.iter().product());
         self.buffers.push(buffer);
-        self.add_value(name, layout, Place::Buffer(self.buffers.len() - 1))
+        self.add_value(name, layout, Storage::Buffer(self.buffers.len() - 1))
     }
 
-    /// As [`define`](Self::define), for steps that can leave gaps between their pixels: where all that reads the value keeps it as
-    /// it is in its own output (`Operator::places`), it is written there.
+    /// As [`define`](Self::define), for steps that can write rows with a stride: if the only reader of the value copies it
+    /// unchanged to a column slice of its own output (`Operator::column_slices`), the step writes there directly.
     pub(crate) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {
-        let Some((whole, gaps)) = self.place(name)? else { return self.define(name, Layout::ChannelsLast) };
+        let Some((whole, slice)) = self.slice_in_reader(name)? else {
+            return self.define(name, Layout::ChannelsLast);
+        };
         let whole = match self.found(whole, Layout::ChannelsLast) {
             Some((id, _)) => id,
             None => self.define(whole, Layout::ChannelsLast)?,
         };
-        let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].place)?;
-        self.values[id].gaps = Some(gaps);
+        let id = self.add_value(name, Layout::ChannelsLast, self.values[whole].storage)?;
+        self.values[id].slice = Some(slice);
         Ok(id)
     }
 
-    /// The output of the only node that reads `name`, and the place of `name` in it, if it is kept there as it is.
-    fn place(&self, name: &str) -> Result<Option<(&'g str, Gaps)>, Error> {
+    /// The output of the only node that reads `name`, and the column slice of that output that equals `name`, if there is
+    /// one.
+    fn slice_in_reader(&self, name: &str) -> Result<Option<(&'g str, ColumnSlice)>, Error> {
         let Some((index, node)) = self.only_consumer(name) else { return Ok(None) };
-        let Some(find) = node.operator().and_then(|operator| operator.places) else { return Ok(None) };
-        // Once for all inputs: there may be many.
-        if !self.places.borrow().contains_key(&index) {
-            let places = find(self, node)?;
-            self.places.borrow_mut().insert(index, places);
+        let Some(find) = node.operator().and_then(|operator| operator.column_slices) else { return Ok(None) };
+        // Computed once for all inputs: there may be many.
+        if !self.slices.borrow().contains_key(&index) {
+            let slices = find(self, node)?;
+            self.slices.borrow_mut().insert(index, slices);
         }
-        match self.places.borrow()[&index].get(name).copied().flatten() {
-            Some(gaps) => Ok(Some((node.required_output(0)?, gaps))),
+        match self.slices.borrow()[&index].get(name).copied().flatten() {
+            Some(slice) => Ok(Some((node.required_output(0)?, slice))),
             None => Ok(None),
         }
     }
 
-    /// The value called `name` in `layout`, if a step has been made that writes it, or a part of it.
+    /// The value called `name` in `layout`, if an existing step writes it or a part of it.
     pub(crate) fn found(&self, name: &str, layout: Layout) -> Option<(usize, &Value)> {
         let id = *self.by_name.get(&(name.to_owned(), layout))?;
         Some((id, &self.values[id]))
     }
 
-    /// A part of the value `whole` that the next step writes: it has no name, as nothing reads it.
-    pub(crate) fn define_part(&mut self, whole: usize, gaps: Gaps) -> usize {
-        let stride = gaps.stride.max(1);
+    /// A part of the value `whole`, which the next step writes. It has no name because no step reads it.
+    pub(crate) fn define_part(&mut self, whole: usize, slice: ColumnSlice) -> usize {
+        let stride = slice.stride.max(1);
         let whole = &self.values[whole];
-        let len = whole.len / stride * gaps.columns;
-        let part = Value { shape: vec![len], len, gaps: Some(gaps), ..whole.clone() };
+        let len = whole.len / stride * slice.columns;
+        let part = Value { shape: vec![len], len, slice: Some(slice), ..whole.clone() };
         self.values.push(part);
         self.values.len() - 1
     }
 
-    /// Makes `to` another name and shape for the elements of `from`.
+    /// Makes `to` an alias of `from`: the same elements under another name and shape.
     pub(crate) fn alias(&mut self, from: &str, to: &str) -> Result<(), Error> {
         let same_shape = self.type_of(from)?.shape == self.type_of(to)?.shape;
-        // A value that only changes its name keeps its layout; one that changes its shape must be plain.
+        // An alias of the same shape keeps the layout; one of another shape must be plain.
         let layout = if same_shape { self.layout_of(from) } else { Layout::Plain };
         let id = self.read(from, layout)?;
-        self.add_value(to, layout, self.values[id].place).map(|_| ())
+        self.add_value(to, layout, self.values[id].storage).map(|_| ())
     }
 
-    fn add_value(&mut self, name: &str, layout: Layout, place: Place) -> Result<usize, Error> {
+    fn add_value(&mut self, name: &str, layout: Layout, storage: Storage) -> Result<usize, Error> {
         let found = self.type_of(name)?;
         let value = Value {
-            place,
+            storage,
             data_type: found.data_type,
             shape: found.shape.clone(),
             len: found.shape.iter().product(),
-            gaps: None,
+            slice: None,
         };
         self.values.push(value);
         self.by_name.insert((name.to_owned(), layout), self.values.len() - 1);
@@ -331,7 +334,7 @@ impl<'g> Builder<'g> {
         node: &Node,
         inputs: Vec<Option<usize>>,
         outputs: Vec<usize>,
-        kernel: impl Kernel + 'static,
+        kernel: impl StepKernel + 'static,
     ) {
         let links = Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs };
         self.steps.push(Step { links, kernel: Box::new(kernel) });

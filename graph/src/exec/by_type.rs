@@ -1,4 +1,4 @@
-//! From an element type, known when a step runs, to a generic function.
+//! Dispatch from an element type known at run time to a generic function.
 
 /// Calls a generic function for an element type.
 macro_rules! by_type {

@@ -1,19 +1,19 @@
-//! Nodes that are evaluated by their plain meaning: those that read constants alone, now; those without a kernel, in a step.
+//! Nodes run by the plain evaluator: those that read constants alone, at once; those without a kernel, in a step.
 
 use super::builder::Builder;
-use super::step::{Io, Kernel};
+use super::step::{StepContext, StepKernel};
 use super::value::Layout;
 use crate::limits::bytes_of;
 use crate::ops::evaluate::{evaluate, evaluate_known, is_known};
 use crate::{Error, Node, Tensor};
 
-/// Evaluates a node whose inputs are all constants, that looks at nothing but their types, or whose outputs have no elements;
+/// Evaluates a node whose inputs are all constants, that depends on their types alone, or whose outputs have no elements;
 /// `false` for all others.
 pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
     let outputs = builder.output_types(node);
     let bytes = outputs.iter().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
     if bytes == 0 {
-        // Whatever the inputs are, there is nothing to compute.
+        // No element has to be computed, whatever the inputs are.
         for (name, of) in outputs {
             builder.fold(name, Tensor::zeros(of.shape, of.data_type)?);
         }
@@ -32,8 +32,8 @@ pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool
     Ok(true)
 }
 
-/// Adds a step that evaluates `node` by its plain meaning, and says why. With `any_layout`, which is for operators that look at
-/// one element at a time, the elements stay in the order in which they are.
+/// Adds a step that runs `node` by the plain evaluator, and records why. With `any_layout`, which is for elementwise
+/// operators, the elements keep their present layout.
 pub(crate) fn push(
     builder: &mut Builder<'_>,
     node: &Node,
@@ -59,7 +59,7 @@ pub(crate) fn push(
     Ok(())
 }
 
-/// The plain meaning of a node, by [`ops::evaluate`]. Allocates.
+/// Runs a node by [`ops::evaluate`]. Allocates.
 #[derive(Debug)]
 pub(crate) struct Fallback {
     pub(crate) node: Node,
@@ -68,16 +68,16 @@ pub(crate) struct Fallback {
     pub(crate) why: &'static str,
 }
 
-impl Kernel for Fallback {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let inputs = io.tensors()?;
+impl StepKernel for Fallback {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let inputs = context.tensors()?;
         let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
         let results = evaluate(&self.node, &inputs)?;
         for (index, &output) in self.written.iter().enumerate() {
             let Some(tensor) = results.get(output) else {
-                return Err(io.error(format!("has no output {output}")));
+                return Err(context.error(format!("has no output {output}")));
             };
-            io.store(index, tensor)?;
+            context.store(index, tensor)?;
         }
         Ok(())
     }

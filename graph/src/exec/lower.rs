@@ -1,4 +1,4 @@
-//! From nodes to steps.
+//! Lowers nodes to steps.
 
 use super::builder::Builder;
 use super::fallback::{self, fold};
@@ -8,8 +8,8 @@ use super::value::Layout;
 use crate::shapes::{ShapeOptions, infer_shapes};
 use crate::{Error, Graph};
 
-/// Turns `graph` into steps: what is constant is folded, operators add the steps that they have kernels for, and the others are
-/// run by their plain meaning.
+/// Lowers `graph` to steps: constants are folded, operators add the steps for which they have kernels, and the plain
+/// evaluator runs the others.
 pub(crate) fn lower(
     graph: &Graph,
     backend: eightbit::Backend,

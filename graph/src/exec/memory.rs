@@ -1,11 +1,11 @@
-//! Where values live: a static plan in which buffers are reused as soon as their values are no longer read.
+//! Static memory planning: a buffer is reused as soon as its value is no longer read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use super::plan::Lowered;
 use super::slot::Slot;
-use super::value::Place;
+use super::value::Storage;
 use crate::{DataType, Error, Limits};
 
 /// The executor's memory.
@@ -14,7 +14,7 @@ pub(crate) struct Memory {
     pub(crate) slots: Vec<Slot>,
 }
 
-/// A buffer's type, size and life: from the first step that writes it to the last step that reads it.
+/// A buffer's type, size and lifetime: from the first step that writes it to the last step that reads it.
 struct Buffer {
     data_type: DataType,
     len: usize,
@@ -23,17 +23,16 @@ struct Buffer {
 }
 
 impl Memory {
-    /// Gives every buffer a slot, in the order of their births: the smallest free one that is large enough, else the
-    /// largest free one, which grows, else a new one.
+    /// Gives every buffer a slot, in the order in which lifetimes begin: the smallest free slot that is large enough, else
+    /// the largest free one, which grows, else a new one.
     ///
     /// # Errors
     ///
-    /// [`Error::OverLimit`] if the slots, and `taken` bytes that are taken already, are more than `limits` allow. Nothing
-    /// is allocated then.
+    /// [`Error::OverLimit`] if the slots and the `taken` bytes already in use exceed `limits`. Nothing is allocated then.
     pub(crate) fn plan(plan: &mut Lowered, limits: &Limits, taken: u64) -> Result<Self, Error> {
         let buffers = lives(plan);
         let mut slots: Vec<(DataType, usize)> = Vec::new();
-        // Per type, by length; the others by the time at which they become free.
+        // Free slots per type, by length; busy ones by the step after which they become free.
         let mut free: HashMap<DataType, BTreeSet<(usize, usize)>> = HashMap::new();
         let mut busy: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
         let mut chosen = vec![0; buffers.len()];
@@ -71,8 +70,8 @@ impl Memory {
             "the model, with its constants and the values between its nodes,".to_owned()
         })?;
         for value in &mut plan.values {
-            if let Place::Buffer(buffer) = value.place {
-                value.place = Place::Slot(chosen[buffer]);
+            if let Storage::Buffer(buffer) = value.storage {
+                value.storage = Storage::Slot(chosen[buffer]);
             }
         }
         Ok(Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() })
@@ -90,7 +89,7 @@ fn lives(plan: &Lowered) -> Vec<Buffer> {
         .map(|&(data_type, len)| Buffer { data_type, len, first: usize::MAX, last: 0 })
         .collect();
     let mut touch = |id: usize, time: usize| {
-        if let Place::Buffer(buffer) = plan.values[id].place {
+        if let Storage::Buffer(buffer) = plan.values[id].storage {
             let buffer = &mut buffers[buffer];
             buffer.first = buffer.first.min(time);
             buffer.last = buffer.last.max(time);

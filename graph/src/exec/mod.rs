@@ -1,12 +1,12 @@
-//! The executor: a graph made ready once, then run often.
+//! The executor: a graph is prepared once, then run often.
 //!
-//! For the shapes that it runs on, an [`Executor`] makes a plan, once: it infers all shapes, folds what is constant, lays 4-D tensors out as NHWC, fuses activations
-//! into the operators before them, packs weights, and gives every intermediate value a place in memory. Running
-//! then walks through the steps and allocates nothing but the outputs, as long as no step falls back on
-//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] tells what the time goes into.
+//! For each set of input shapes, an [`Executor`] makes one plan: it infers all shapes, folds constants, lays 4-D tensors
+//! out as NHWC, fuses activations into the operators before them, packs weights, and assigns memory to every intermediate
+//! value. A run then executes the steps and allocates nothing but the outputs, as long as no step falls back on
+//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] measures the time of each step.
 //!
-//! Where to start reading: `lower` asks every node's operator for its steps, `builder` is what they add them to, `memory` places
-//! values, `step` says what a step sees; every kind of step has a file of its own.
+//! Where to start reading: `lower` calls every node's operator, which adds its steps to `builder`; `memory` assigns memory
+//! to values; `step` defines the interface of a step; every kind of step has a file of its own.
 
 pub(crate) mod builder;
 mod by_type;
@@ -33,20 +33,20 @@ use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
 use slot::Slot;
-use step::{Given, Io};
-use value::Place;
+use step::{RunInputs, StepContext};
+use value::Storage;
 
-/// How an [`Executor`] is made.
+/// Options of an [`Executor`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ExecutorOptions {
-    /// The backend of the eight-bit operators; the best one of this CPU if not given.
+    /// The backend of the eight-bit operators; `None` selects the best one for this CPU.
     pub backend: Option<eightbit::Backend>,
-    /// Into how many parts convolutions and eight-bit operators are split, for as many threads of the current rayon pool.
-    /// More than 1 needs the feature `rayon`. The answers do not depend on it.
+    /// The number of parts into which convolutions and eight-bit operators are split, each a task for the current rayon
+    /// pool. More than 1 needs the feature `rayon`. The results do not depend on it.
     pub threads: usize,
-    /// Sizes that the graph leaves open, for the plan that is made at once; by default a batch of 1. Runs on other sizes
-    /// make plans of their own. The limits hold for all.
+    /// Sizes of open dimensions for the first plan, which is made at once; by default a batch of 1. Runs on other sizes
+    /// make plans of their own. The limits hold for all plans.
     pub shapes: ShapeOptions,
 }
 
@@ -56,16 +56,16 @@ impl Default for ExecutorOptions {
     }
 }
 
-/// More threads than any machine has that this runs on; each takes scratch memory.
+/// The greatest number of threads accepted; each takes scratch memory.
 const MAX_THREADS: usize = 1024;
 
-/// Plans that are kept for different shapes of the inputs.
+/// Plans kept for different input shapes.
 const MAX_PLANS: usize = 4;
 
 /// A graph that is ready to run, float or eight-bit.
 ///
-/// Dimensions that the graph leaves open may differ from run to run: the first run on new shapes makes a plan for them,
-/// and the plans used last, four at most, are kept. They share the packed weights.
+/// Open dimensions of the graph may differ from run to run: the first run on new shapes makes a plan for them. The four
+/// plans used last are kept. They share the packed weights.
 ///
 /// ```
 /// use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
@@ -85,20 +85,20 @@ const MAX_PLANS: usize = 4;
 /// ```
 #[derive(Debug)]
 pub struct Executor {
-    /// As the graph says, some dimensions open.
+    /// As the graph declares them; dimensions may be open.
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
-    /// What plans are made of; `None` if the graph leaves nothing open and its only plan is made.
+    /// What plans are made from; `None` if the graph has no open dimensions and its only plan exists.
     source: Option<Source>,
-    /// The one used last comes first.
+    /// Most recently used first.
     plans: Vec<Plan>,
-    /// The outputs of the step that is running.
+    /// The memory of the outputs of the running step.
     taken: Vec<Slot>,
-    /// Where in the call each input of the graph is.
+    /// For each input of the graph, its position among the arguments of the call.
     order: Vec<usize>,
 }
 
-/// Everything that a plan is made of but the shapes.
+/// Everything that a plan is made from except the shapes.
 #[derive(Debug)]
 struct Source {
     graph: Graph,
@@ -108,7 +108,7 @@ struct Source {
     shared: Shared,
 }
 
-/// What runs on inputs of certain shapes.
+/// A plan for inputs of fixed shapes, with its memory.
 #[derive(Debug)]
 struct Plan {
     lowered: Lowered,
@@ -116,7 +116,7 @@ struct Plan {
 }
 
 impl Source {
-    /// The plan for `shapes`, beside the plans `kept`: those that leave it too little memory go.
+    /// Makes the plan for `shapes` beside the plans `kept`, of which those that leave it too little memory are dropped.
     fn plan(&self, shapes: &ShapeOptions, kept: &mut Vec<Plan>) -> Result<Plan, Error> {
         let mut lowered = lower::lower(&self.graph, self.backend, self.threads, shapes, &self.shared)?;
         loop {
@@ -131,9 +131,8 @@ impl Source {
 }
 
 impl Executor {
-    /// Makes `graph` ready: everything that does not depend on the inputs' elements is done here, and for the inputs'
-    /// shapes that `options` give. Where they leave a dimension open, or a batch does not fit, the first run makes the
-    /// first plan.
+    /// Prepares `graph`: everything that does not depend on the elements of the inputs is done here, for the input shapes in
+    /// `options`. Where these leave a dimension open, or a batch does not fit, the first run makes the first plan.
     ///
     /// # Errors
     ///
@@ -151,10 +150,7 @@ impl Executor {
         {
             return Err(Error::argument(
                 "threads",
-                format!(
-                    "must be 1, or 2 to {MAX_THREADS} with the feature rayon; {} were asked",
-                    options.threads
-                ),
+                format!("must be 1, or 2 to {MAX_THREADS} with the feature rayon; is {}", options.threads),
             ));
         }
         let graph = passes::fuse_quantized(&passes::fold_batch_norms(graph.clone())?)?;
@@ -166,7 +162,7 @@ impl Executor {
         match source.plan(&source.shapes, &mut plans) {
             Ok(plan) => plans.push(plan),
             Err(Error::UnknownDimension { .. }) => {}
-            // A batch of 1 was a guess: a node may want another.
+            // The default batch of 1 is a guess: a node may need another.
             Err(Error::InvalidNode { .. }) if is_open && source.shapes.inputs.is_empty() => {}
             Err(error) => return Err(error),
         }
@@ -174,28 +170,28 @@ impl Executor {
         Ok(Self { inputs, outputs, source, plans, taken: Vec::new(), order: Vec::new() })
     }
 
-    /// The inputs, as the last run found them; before the first run, with the sizes of
-    /// [`ExecutorOptions::shapes`], and open where these leave it open.
+    /// The inputs with the shapes of the last run; before the first run, with the sizes of [`ExecutorOptions::shapes`], and
+    /// with open dimensions where these leave them open.
     pub fn inputs(&self) -> &[ValueInfo] {
         self.plans.first().map_or(&self.inputs, |plan| &plan.lowered.inputs)
     }
 
-    /// The outputs, for inputs such as [`inputs`](Self::inputs) says.
+    /// The outputs for inputs of the shapes that [`inputs`](Self::inputs) returns.
     pub fn outputs(&self) -> &[ValueInfo] {
         self.plans.first().map_or(&self.outputs, |plan| &plan.lowered.outputs)
     }
 
-    /// Bytes that intermediate values take, those of all plans.
+    /// Bytes of the intermediate values of all plans.
     pub fn memory_bytes(&self) -> usize {
         self.plans.iter().map(|plan| plan.memory.bytes()).sum()
     }
 
-    /// The graph's outputs, in its order, for the inputs given by name in any order.
+    /// Runs the graph. Inputs are passed by name, in any order; the outputs are in the graph's order.
     ///
     /// # Errors
     ///
-    /// An input that is missing, unknown, or of another type or shape than the graph says. On shapes that are new, all
-    /// that [`new`](Self::new) finds.
+    /// An input that is missing, unknown, or of another type or shape than the graph declares. On new shapes, every error of
+    /// [`new`](Self::new).
     pub fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
         self.prepare(inputs)?;
         let Lowered { values, results, .. } = &self.plans[0].lowered;
@@ -205,14 +201,12 @@ impl Executor {
         Ok(outputs)
     }
 
-    /// As [`run`](Self::run), into tensors that are there already: those of an earlier run, say. Allocates nothing, as
-    /// long as the shapes are known from an earlier run and no step falls back on
-    /// [`ops::evaluate`](crate::ops::evaluate).
+    /// As [`run`](Self::run), into existing tensors, such as those of an earlier run. Allocates nothing if an earlier run had
+    /// the same shapes and no step falls back on [`ops::evaluate`](crate::ops::evaluate).
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if there are not as many outputs as [`outputs`](Self::outputs) says, each of its type
-    /// and shape.
+    /// As [`run`](Self::run), and if `outputs` differ in number, type or shape from [`outputs`](Self::outputs).
     pub fn run_into(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.prepare(inputs)?;
         self.check_outputs(outputs)?;
@@ -222,14 +216,14 @@ impl Executor {
     fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
         let Plan { lowered: Lowered { values, constants, results, .. }, memory } = &self.plans[0];
-        let given = Given { tensors: inputs, order: &self.order };
+        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
         let mut each = results.iter().zip(outputs);
         each.try_for_each(|(&id, output)| {
-            step::copy_to(&values[id], constants, &given, &memory.slots, output)
+            step::copy_to(&values[id], constants, &run_inputs, &memory.slots, output)
         })
     }
 
-    /// Finds the inputs, and makes the plan for their shapes the first one.
+    /// Finds the inputs, and moves the plan for their shapes to the front.
     fn prepare(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         self.find(inputs)?;
         let order = &self.order;
@@ -241,7 +235,7 @@ impl Executor {
             self.plans[..=index].rotate_right(1);
             return Ok(());
         }
-        // A graph that leaves nothing open has the one plan that all its inputs fit.
+        // A graph without open dimensions has one plan, which all accepted inputs fit.
         let Some(source) = &self.source else { return Err(Error::argument("inputs", "fit no plan")) };
         let shape = |(info, &at): (&ValueInfo, &usize)| (info.name.clone(), inputs[at].1.shape().to_vec());
         let shapes = ShapeOptions {
@@ -255,23 +249,30 @@ impl Executor {
         Ok(())
     }
 
-    /// Runs all steps of the first plan, and calls `after` with the index of each when it is done.
+    /// Runs all steps of the first plan, and calls `after` with the index of each step when it ends.
     fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
-        let given = Given { tensors: inputs, order: &self.order };
+        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
         let Plan { lowered: Lowered { values, constants, steps, .. }, memory } = &mut self.plans[0];
         for (index, step) in steps.iter_mut().enumerate() {
-            // The outputs' memory is taken out for the time of the step: inputs are read next to it.
+            // Takes the memory of the outputs out of the slots while the step runs, because the step reads other slots.
             let slots = &mut memory.slots;
             self.taken.clear();
             for &output in &step.links.outputs {
-                if let Place::Slot(slot) = values[output].place {
+                if let Storage::Slot(slot) = values[output].storage {
                     self.taken.push(std::mem::take(&mut slots[slot]));
                 }
             }
-            let mut io = Io { links: &step.links, values, constants, given, slots, outputs: &mut self.taken };
-            let result = step.kernel.run(&mut io);
+            let mut context = StepContext {
+                links: &step.links,
+                values,
+                constants,
+                inputs: run_inputs,
+                slots,
+                outputs: &mut self.taken,
+            };
+            let result = step.kernel.run(&mut context);
             for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
-                if let Place::Slot(slot) = values[output].place {
+                if let Storage::Slot(slot) = values[output].storage {
                     memory.slots[slot] = data;
                 }
             }
@@ -281,8 +282,8 @@ impl Executor {
         Ok(())
     }
 
-    /// What the plan used last runs, one line per step: the nodes that became it, the kernel, and why where a step is not
-    /// the obvious. Nothing before there is a plan.
+    /// Describes the plan used last, one line per step: its nodes, its kernel, and the reason where the kernel is not the
+    /// obvious one. Empty before there is a plan.
     pub fn explain(&self) -> String {
         let mut text = String::new();
         let Some(Plan { lowered, memory }) = self.plans.first() else { return text };
@@ -294,7 +295,7 @@ impl Executor {
         text
     }
 
-    /// Finds the graph's inputs among those of a call.
+    /// Finds the graph's inputs among the arguments of a call.
     fn find(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         for (name, _) in inputs {
             if !self.inputs.iter().any(|info| info.name == *name) {
@@ -304,7 +305,7 @@ impl Executor {
         self.order.clear();
         for info in &self.inputs {
             let Some(found) = inputs.iter().position(|(name, _)| *name == info.name) else {
-                return Err(Error::value(&info.name, "is an input that was not given"));
+                return Err(Error::value(&info.name, "is an input, but the call does not pass it"));
             };
             check_type(info, inputs[found].1)?;
             self.order.push(found);
@@ -315,14 +316,14 @@ impl Executor {
     fn check_outputs(&self, outputs: &[Tensor]) -> Result<(), Error> {
         let infos = self.outputs();
         if outputs.len() != infos.len() {
-            let reason = format!("must be {}, {} were given", infos.len(), outputs.len());
+            let reason = format!("must be {}, are {}", infos.len(), outputs.len());
             return Err(Error::argument("outputs", reason));
         }
         infos.iter().zip(outputs).try_for_each(|(info, output)| check_type(info, output))
     }
 }
 
-/// An error unless `tensor` is of the type that `info` says, and of a shape that fits it.
+/// An error unless `tensor` has the type of `info` and a shape that fits it.
 fn check_type(info: &ValueInfo, tensor: &Tensor) -> Result<(), Error> {
     if tensor.data_type() == info.data_type && has_shape(info, tensor) {
         return Ok(());
@@ -339,7 +340,7 @@ fn check_type(info: &ValueInfo, tensor: &Tensor) -> Result<(), Error> {
     ))
 }
 
-/// Whether the dimensions of `tensor` are those that `info` says, where it says one.
+/// Whether `tensor` has the fixed dimensions of `info`.
 fn has_shape(info: &ValueInfo, tensor: &Tensor) -> bool {
     let (dims, shape) = (&info.shape, tensor.shape());
     dims.len() == shape.len() && dims.iter().zip(shape).all(|(dim, size)| dim.is_none_or(|dim| dim == *size))

@@ -1,18 +1,18 @@
-//! A step's output in parts, on the threads of the rayon pool that the run is in: the only one there is.
+//! Computes parts of a step's output on the current rayon pool.
 
 use eightbit::{Call, Fill, OutputElement, Workspace};
 
-/// Scratch memory for each of the threads that a step of the crate `eightbit` is split for.
+/// Workspaces of a step of the crate `eightbit`, one per thread.
 #[derive(Debug)]
 pub(crate) struct Threads(Vec<Workspace>);
 
 impl Threads {
-    /// So many, one at least, whose plan asks for so many bytes.
+    /// `count` ≥ 1 workspaces of `bytes` bytes.
     pub(crate) fn new(count: usize, bytes: usize) -> Self {
         Self((0..count).map(|_| Workspace::with_capacity(bytes)).collect())
     }
 
-    /// Computes a call of the crate `eightbit`: on this thread if it is the only one, else on the rayon pool.
+    /// Runs a call of the crate `eightbit` on this thread if there is one workspace, else on the rayon pool.
     pub(crate) fn run<T: OutputElement, F: Fill<T>>(
         &mut self,
         call: Call<'_, T, F>,
@@ -33,8 +33,8 @@ impl Threads {
     }
 }
 
-/// Splits `out`, rows of `row` elements, into a part for each of `states`, and calls `work` with every part's first row,
-/// the part, and its state, at the same time if there are threads.
+/// Splits `out`, rows of `row` elements, into one part per state, and calls `work` with the first row, the part and the
+/// state, in parallel if there are threads.
 pub(crate) fn by_rows<T: Send, S: Send>(
     out: &mut [T],
     row: usize,
@@ -68,7 +68,7 @@ fn split<T: Send, S: Send>(
 #[cfg(feature = "rayon")]
 use rayon::join;
 
-/// One after the other: without the feature no executor has more than one thread.
+/// Sequential: without the feature no executor has more than one thread.
 #[cfg(not(feature = "rayon"))]
 fn join(one: impl FnOnce(), other: impl FnOnce()) {
     one();

@@ -1,4 +1,4 @@
-//! The plan of execution: steps, and the values between them.
+//! The execution plan: steps and the values between them.
 
 use super::step::Step;
 use super::value::Value;
@@ -11,11 +11,11 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<ValueInfo>,
     pub(crate) values: Vec<Value>,
     pub(crate) constants: Vec<Tensor>,
-    /// Types and lengths of the buffers that values live in.
+    /// Types and lengths of the buffers that hold values.
     pub(crate) buffers: Vec<(DataType, usize)>,
     pub(crate) steps: Vec<Step>,
     /// The values that are the graph's outputs.
     pub(crate) results: Vec<usize>,
-    /// Bytes of the constants: the graph's, and what was computed of them.
+    /// Bytes of the graph's constants and of what is computed from them.
     pub(crate) constant_bytes: u64,
 }

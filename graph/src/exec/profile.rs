@@ -1,11 +1,11 @@
-//! What the time of a run goes into.
+//! The time of each step of a run.
 
 use std::time::{Duration, Instant};
 
 use super::Executor;
 use crate::{Error, Tensor};
 
-/// A step of an [`Executor`] and what it takes.
+/// A step of an [`Executor`] and its time.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StepTime {
@@ -13,15 +13,15 @@ pub struct StepTime {
     pub name: String,
     /// The node's operator.
     pub op: String,
-    /// The kernel, for people.
+    /// A human-readable description of the kernel.
     pub description: String,
-    /// The median over the runs.
+    /// The median time over the runs.
     pub time: Duration,
 }
 
 impl Executor {
-    /// Runs `runs` times and gives every step's time, in the order in which they run. What lies between the steps, which
-    /// is next to nothing, counts to the step after it; copying the outputs does not count.
+    /// Runs `runs` times and returns the time of every step, in execution order. The small overhead between two steps counts
+    /// towards the later one; copying the outputs does not count.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What the plans of one executor share: weights are packed once, for whatever shapes it runs.
+//! What the plans of one executor share: weights are packed once for all input shapes.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use eightbit::PackedWeights;
 
-/// Packed weights by node. Only those that are made of the graph's own constants: what is computed of constants and
+/// Packed weights by node. Only weights that are the graph's own constants are shared: what is computed from constants and
 /// shapes may differ between plans.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {

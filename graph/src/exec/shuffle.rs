@@ -1,7 +1,7 @@
-//! Steps that only move elements.
+//! Steps that only reorder elements.
 
 use super::by_type::by_type;
-use super::step::{Io, Kernel};
+use super::step::{StepContext, StepKernel};
 use super::value::Layout;
 use crate::{Element, Error, Tensor};
 
@@ -14,7 +14,7 @@ pub(crate) struct Shuffle {
 }
 
 impl Shuffle {
-    /// Reorders an image of shape `shape` (as ONNX says) to `to`.
+    /// Reorders an image of shape `shape` (NCHW) to the layout `to`.
     pub(crate) fn new(shape: &[usize], to: Layout) -> Self {
         let (channels, pixels) = (shape[1], shape[2] * shape[3]);
         match to {
@@ -24,14 +24,14 @@ impl Shuffle {
     }
 }
 
-impl Kernel for Shuffle {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T: Element>(io: &mut Io<'_>, rows: usize, columns: usize) -> Result<(), Error> {
-            let from = io.input::<T>(0)?;
-            transpose(from, io.output::<T>(0)?, rows, columns);
+impl StepKernel for Shuffle {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T: Element>(context: &mut StepContext<'_>, rows: usize, columns: usize) -> Result<(), Error> {
+            let from = context.input::<T>(0)?;
+            transpose(from, context.output::<T>(0)?, rows, columns);
             Ok(())
         }
-        by_type!(io.output_type(0), run(io, self.rows, self.columns))
+        by_type!(context.output_type(0), run(context, self.rows, self.columns))
     }
 
     fn describe(&self) -> String {
@@ -42,7 +42,7 @@ impl Kernel for Shuffle {
     }
 }
 
-/// Transposes each of the matrices `rows × columns` that `from` consists of.
+/// Transposes each of the `rows × columns` matrices in `from`.
 fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
     let size = rows * columns;
     if size == 0 {
@@ -58,7 +58,7 @@ fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
     }
 }
 
-/// Transposes a matrix of so few rows that all are read at once: the planes of a photo.
+/// Transposes a matrix of few rows, such as the planes of a photo, by reading all rows at once.
 fn interleave<T: Copy, const ROWS: usize>(from: &[T], to: &mut [T]) {
     let columns = to.len() / ROWS;
     let rows: [&[T]; ROWS] = std::array::from_fn(|row| &from[row * columns..][..columns]);
@@ -69,7 +69,7 @@ fn interleave<T: Copy, const ROWS: usize>(from: &[T], to: &mut [T]) {
 
 /// Transposes a matrix in blocks.
 fn transpose_one<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
-    /// Small enough for both sides of a block to stay in the nearest cache.
+    /// Source and destination of a block of this size fit the first-level cache.
     const BLOCK: usize = 16;
     for first in (0..columns).step_by(BLOCK) {
         for row in 0..rows {
@@ -80,7 +80,7 @@ fn transpose_one<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize)
     }
 }
 
-/// A constant image with its channels innermost, its shape unchanged.
+/// A constant image reordered to NHWC; its shape stays NCHW.
 pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
     fn reordered<T: Element>(tensor: &Tensor) -> Result<Tensor, Error> {
         let from = tensor.values::<T>()?;
@@ -95,37 +95,38 @@ pub(crate) fn channels_last(tensor: &Tensor) -> Result<Tensor, Error> {
     by_type!(tensor.data_type(), reordered(tensor))
 }
 
-/// Joins tensors: each contributes a run of `lengths[i]` elements, again and again.
+/// Joins tensors: the output repeats a run of `lengths[i]` elements of each.
 #[derive(Debug)]
 pub(crate) struct Join {
     lengths: Vec<usize>,
 }
 
 impl Join {
-    /// Joins tensors of these shapes (in the order in which the elements lie) along `axis`.
+    /// Joins tensors of these shapes (in memory order) along `axis`.
     pub(crate) fn new(shapes: &[Vec<usize>], axis: usize) -> Self {
         Self { lengths: shapes.iter().map(|shape| shape[axis..].iter().product()).collect() }
     }
 }
 
-impl Kernel for Join {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T: Element>(io: &mut Io<'_>, lengths: &[usize]) -> Result<(), Error> {
+impl StepKernel for Join {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T: Element>(context: &mut StepContext<'_>, lengths: &[usize]) -> Result<(), Error> {
             let total: usize = lengths.iter().sum();
             let mut first = 0;
             for (index, &len) in lengths.iter().enumerate() {
                 if len == 0 {
                     continue;
                 }
-                let from = io.input::<T>(index)?;
-                for (from, to) in from.chunks_exact(len).zip(io.output::<T>(0)?.chunks_exact_mut(total)) {
+                let from = context.input::<T>(index)?;
+                for (from, to) in from.chunks_exact(len).zip(context.output::<T>(0)?.chunks_exact_mut(total))
+                {
                     to[first..first + len].copy_from_slice(from);
                 }
                 first += len;
             }
             Ok(())
         }
-        by_type!(io.output_type(0), run(io, &self.lengths))
+        by_type!(context.output_type(0), run(context, &self.lengths))
     }
 
     fn describe(&self) -> String {

@@ -1,9 +1,9 @@
-//! Memory of the executor.
+//! The executor's memory for values.
 
 use super::by_type::by_type;
 use crate::{DataType, Element, TensorData};
 
-/// Memory for one value at a time. Its elements begin on a cache line, as rows of them often do then, too.
+/// Memory for one value at a time. The elements begin on a cache line, so that rows often do, too.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     data: Option<TensorData>,
@@ -16,7 +16,7 @@ const LINE: usize = 64;
 
 impl Slot {
     pub(crate) fn new(data_type: DataType, len: usize) -> Slot {
-        /// How far the first cache line is.
+        /// Elements before the first cache line.
         fn first<T: Element>(data: &TensorData) -> usize {
             T::slice(data)
                 .map_or(0, |elements| elements.as_ptr().align_offset(LINE).min(LINE / size_of::<T>()))
@@ -26,7 +26,7 @@ impl Slot {
         Slot { data: Some(data), first }
     }
 
-    /// The elements; `None` if they are of another type, or not here for the time of a step.
+    /// The elements; `None` if they are of another type, or taken out while a step runs.
     pub(crate) fn elements<T: Element>(&self) -> Option<&[T]> {
         T::slice(self.data.as_ref()?)?.get(self.first..)
     }
@@ -36,12 +36,12 @@ impl Slot {
         T::slice_mut(self.data.as_mut()?)?.get_mut(self.first..)
     }
 
-    /// Bytes that it takes.
+    /// The size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.data.as_ref().map_or(0, |data| data.len() * data.data_type().size())
     }
 
-    /// The bytes that a slot for `len` elements will take.
+    /// The size in bytes of a slot for `len` elements.
     pub(crate) fn needs(data_type: DataType, len: usize) -> u64 {
         (len as u64).saturating_mul(data_type.size() as u64) + LINE as u64
     }

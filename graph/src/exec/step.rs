@@ -1,4 +1,4 @@
-//! What a step is, and what it sees when it runs.
+//! Steps of a plan, and their access to memory.
 
 use std::fmt::Debug;
 
@@ -6,15 +6,15 @@ use eightbit::{MatMut, OutputElement};
 
 use super::by_type::by_type;
 use super::slot::Slot;
-use super::value::{Place, Value};
+use super::value::{Storage, Value};
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
-/// The work of a step. Everything that can be decided beforehand was decided when it was made.
-pub(crate) trait Kernel: Debug + Send + Sync {
+/// The computation of a step. Everything that does not depend on elements is decided when it is built.
+pub(crate) trait StepKernel: Debug + Send + Sync {
     /// Reads the inputs and fills the outputs.
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error>;
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error>;
 
-    /// What it does, for people.
+    /// A human-readable description.
     fn describe(&self) -> String;
 }
 
@@ -22,7 +22,7 @@ pub(crate) trait Kernel: Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) links: Links,
-    pub(crate) kernel: Box<dyn Kernel>,
+    pub(crate) kernel: Box<dyn StepKernel>,
 }
 
 /// Which values a step reads and writes.
@@ -44,31 +44,31 @@ impl Links {
     }
 }
 
-/// The caller's inputs: in the order of the call, and where in it the graph's inputs are.
+/// The inputs of a run in the order of the call, and the position of each of the graph's inputs among them.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<'a> {
+pub(crate) struct RunInputs<'a> {
     pub(crate) tensors: &'a [(&'a str, &'a Tensor)],
     pub(crate) order: &'a [usize],
 }
 
-impl<'a> Given<'a> {
+impl<'a> RunInputs<'a> {
     /// The elements of the graph's input `index`.
     fn data(&self, index: usize) -> &'a TensorData {
         self.tensors[self.order[index]].1.data()
     }
 }
 
-/// A step's view of memory.
-pub(crate) struct Io<'a> {
+/// What a running step can access: its inputs, constants and outputs.
+pub(crate) struct StepContext<'a> {
     pub(crate) links: &'a Links,
     pub(crate) values: &'a [Value],
     pub(crate) constants: &'a [Tensor],
-    pub(crate) given: Given<'a>,
+    pub(crate) inputs: RunInputs<'a>,
     pub(crate) slots: &'a [Slot],
     pub(crate) outputs: &'a mut Vec<Slot>,
 }
 
-impl<'a> Io<'a> {
+impl<'a> StepContext<'a> {
     fn value(&self, index: usize) -> Result<&'a Value, Error> {
         let id = self.links.inputs.get(index).copied().flatten();
         id.map(|id| &self.values[id]).ok_or_else(|| self.error(format!("input {index} is missing")))
@@ -77,7 +77,7 @@ impl<'a> Io<'a> {
     /// The elements of input `index`, in the layout that the step was planned for.
     pub(crate) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
         let value = self.value(index)?;
-        elements(value, self.constants, &self.given, self.slots)
+        elements(value, self.constants, &self.inputs, self.slots)
     }
 
     /// The element type of input `index`.
@@ -85,23 +85,23 @@ impl<'a> Io<'a> {
         Ok(self.value(index)?.data_type)
     }
 
-    /// The memory of output `index`, which has no gaps.
+    /// The memory of output `index`, which must be contiguous.
     pub(crate) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];
-        if value.gaps.is_some() {
-            return Err(self.error("was not planned for an output with gaps"));
+        if value.slice.is_some() {
+            return Err(self.error("was not planned for an output with a row stride"));
         }
         let elements = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(..value.len));
         elements.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })
     }
 
-    /// Output `index` as a matrix of so many columns.
+    /// Output `index` as a matrix of `columns` columns.
     pub(crate) fn output_matrix<T>(&mut self, index: usize, columns: usize) -> Result<MatMut<'_, T>, Error>
     where
         T: Element + OutputElement,
     {
         let value = &self.values[self.links.outputs[index]];
-        let (first, stride) = value.gaps.map_or((0, columns), |gaps| (gaps.first, gaps.stride));
+        let (first, stride) = value.slice.map_or((0, columns), |slice| (slice.first, slice.stride));
         let rows = value.len.checked_div(columns).unwrap_or(0);
         let memory = self.outputs[index].elements_mut().and_then(|elements| elements.get_mut(first..));
         let memory = memory.ok_or(Error::WrongType { expected: T::DATA_TYPE, found: value.data_type })?;
@@ -114,22 +114,22 @@ impl<'a> Io<'a> {
         self.values[self.links.outputs[index]].data_type
     }
 
-    /// Copies of the inputs, as operators by their plain meaning want them.
+    /// Copies of the inputs, as the plain evaluator takes them.
     pub(crate) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
-        let read = |id: usize| tensor(&self.values[id], self.constants, &self.given, self.slots);
+        let read = |id: usize| tensor(&self.values[id], self.constants, &self.inputs, self.slots);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
     }
 
     /// Stores `tensor` as output `index`.
     pub(crate) fn store(&mut self, index: usize, tensor: &Tensor) -> Result<(), Error> {
-        fn copy<T: Element>(io: &mut Io<'_>, index: usize, from: &[T]) -> Result<(), Error> {
-            let to = io.output::<T>(index)?;
+        fn copy<T: Element>(context: &mut StepContext<'_>, index: usize, from: &[T]) -> Result<(), Error> {
+            let to = context.output::<T>(index)?;
             if to.len() == from.len() {
                 to.copy_from_slice(from);
                 return Ok(());
             }
             let (expected, found) = (to.len(), from.len());
-            Err(io.error(format!("made {found} elements where {expected} were planned")))
+            Err(context.error(format!("made {found} elements where {expected} were planned")))
         }
         match tensor.data() {
             TensorData::F32(x) => copy(self, index, x),
@@ -152,13 +152,13 @@ impl<'a> Io<'a> {
 fn elements<'a, T: Element>(
     value: &Value,
     constants: &'a [Tensor],
-    given: &Given<'a>,
+    inputs: &RunInputs<'a>,
     slots: &'a [Slot],
 ) -> Result<&'a [T], Error> {
-    let elements = match value.place {
-        Place::Input(input) => T::slice(given.data(input)),
-        Place::Constant(constant) => T::slice(constants[constant].data()),
-        Place::Buffer(slot) | Place::Slot(slot) => slots[slot].elements(),
+    let elements = match value.storage {
+        Storage::Input(input) => T::slice(inputs.data(input)),
+        Storage::Constant(constant) => T::slice(constants[constant].data()),
+        Storage::Buffer(slot) | Storage::Slot(slot) => slots[slot].elements(),
     };
     let wrong = Error::WrongType { expected: T::DATA_TYPE, found: value.data_type };
     elements.and_then(|elements| elements.get(..value.len)).ok_or(wrong)
@@ -168,11 +168,11 @@ fn elements<'a, T: Element>(
 pub(crate) fn tensor(
     value: &Value,
     constants: &[Tensor],
-    given: &Given<'_>,
+    inputs: &RunInputs<'_>,
     slots: &[Slot],
 ) -> Result<Tensor, Error> {
     let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
-    copy_to(value, constants, given, slots, &mut copy)?;
+    copy_to(value, constants, inputs, slots, &mut copy)?;
     Ok(copy)
 }
 
@@ -180,19 +180,19 @@ pub(crate) fn tensor(
 pub(crate) fn copy_to(
     value: &Value,
     constants: &[Tensor],
-    given: &Given<'_>,
+    inputs: &RunInputs<'_>,
     slots: &[Slot],
     to: &mut Tensor,
 ) -> Result<(), Error> {
     fn copy<T: Element>(
         value: &Value,
         constants: &[Tensor],
-        given: &Given<'_>,
+        inputs: &RunInputs<'_>,
         slots: &[Slot],
         to: &mut Tensor,
     ) -> Result<(), Error> {
-        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, given, slots)?);
+        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, inputs, slots)?);
         Ok(())
     }
-    by_type!(value.data_type, copy(value, constants, given, slots, to))
+    by_type!(value.data_type, copy(value, constants, inputs, slots, to))
 }

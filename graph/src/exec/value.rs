@@ -1,53 +1,53 @@
-//! Values of the plan, and where they are.
+//! Values of the plan and their storage.
 
 use std::collections::HashMap;
 
 use crate::DataType;
 
-/// In which order the elements of a value lie.
+/// The order of a value's elements in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Layout {
-    /// As ONNX says: the last axis is the fastest. The shape of images is NCHW.
+    /// ONNX's order: the last axis varies fastest. Images are NCHW.
     Plain,
-    /// Images with their channels innermost: NHWC.
+    /// Images as NHWC: channels innermost.
     ChannelsLast,
 }
 
-/// Where the elements are.
+/// Where a value's elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Storage {
     /// In the caller's tensor.
     Input(usize),
     /// In a constant.
     Constant(usize),
-    /// In a buffer of the plan, before it is mapped to memory.
+    /// In a buffer of the plan that is not mapped to memory yet.
     Buffer(usize),
-    /// In memory of the executor.
+    /// In the executor's memory.
     Slot(usize),
 }
 
-/// A value of the plan: a tensor in one layout. Two values may share a place.
+/// A value of the plan: a tensor in one layout. Two values may share their storage.
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
-    pub(crate) place: Place,
+    pub(crate) storage: Storage,
     pub(crate) data_type: DataType,
-    /// The shape as ONNX says, whatever the layout.
+    /// The shape as ONNX defines it, whatever the layout.
     pub(crate) shape: Vec<usize>,
     pub(crate) len: usize,
-    /// Where the elements are in their place, if there are others between them. Such values are only written.
-    pub(crate) gaps: Option<Gaps>,
+    /// The columns that the elements occupy, if other elements lie between them. Such values are only written.
+    pub(crate) slice: Option<ColumnSlice>,
 }
 
-/// Elements that are some columns of a matrix: a part of the tensor that a concatenation makes.
+/// Consecutive columns of a matrix: the part of a concatenation's output that one input fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gaps {
+pub(crate) struct ColumnSlice {
     /// The first column.
     pub(crate) first: usize,
-    /// How many there are.
+    /// The number of columns.
     pub(crate) columns: usize,
-    /// Columns of the whole matrix.
+    /// Columns of the whole matrix, the distance between rows.
     pub(crate) stride: usize,
 }
 
-/// Places in the output of a node, by the name of its inputs; `None` for those that have no place of their own there.
-pub(crate) type Places<'g> = HashMap<&'g str, Option<Gaps>>;
+/// Column slices of a node's output, by the name of the input that fills them; `None` for inputs that fill none.
+pub(crate) type ColumnSlices<'g> = HashMap<&'g str, Option<ColumnSlice>>;

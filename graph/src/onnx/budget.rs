@@ -1,7 +1,7 @@
-//! What a file becomes in memory, counted before it is decoded.
+//! Counts the memory that a decoded file will take, before it is decoded.
 //!
-//! An empty message takes two bytes in a file and hundreds in memory, a small integer one byte and eight. The wire format
-//! of protocol buffers (protobuf.dev/programming-guides/encoding) shows them all without decoding any.
+//! An empty message takes two bytes in a file and hundreds in memory; a small integer takes one byte and eight. A scan of
+//! the wire format of protocol buffers (protobuf.dev/programming-guides/encoding) finds all of them without decoding any.
 
 use crate::{Error, Limits};
 
@@ -17,26 +17,26 @@ enum Message {
     Type,
     TensorType,
     Shape,
-    /// Messages without messages inside: dimensions, operator sets, entries.
+    /// Messages without nested messages: dimensions, operator sets, entries.
     Leaf,
 }
 
-/// How a field with bytes is decoded.
+/// How a length-delimited field is decoded.
 enum Field {
     Message(Message),
-    /// A string, or bytes that are kept apart.
+    /// A string, or bytes that are copied.
     Text,
-    /// Numbers of the size that they have in memory, one after the other.
+    /// Packed numbers of the same size as in memory.
     Fixed,
-    /// Integers one after the other, each as long as it needs, and how many bytes one takes in memory.
+    /// Packed varints, with the bytes that one takes in memory.
     Varints(u64),
-    /// A range of the file, the elements of a tensor.
+    /// A range of the file: the elements of a tensor.
     Range,
     Skipped,
 }
 
 impl Message {
-    /// Bytes of memory that one takes, as it is decoded and as it lies in the graph, with its share of growing lists.
+    /// Bytes of memory of one message, decoded and in the graph, with its share of growing lists.
     fn bytes(self) -> u64 {
         match self {
             Self::Model | Self::Graph => 1024,
@@ -46,7 +46,7 @@ impl Message {
         }
     }
 
-    /// The field `number`, by the field numbers in `proto`.
+    /// How the field `number` is decoded, by the field numbers in `proto`.
     fn field(self, number: u64) -> Field {
         let message = Field::Message;
         match (self, number) {
@@ -78,18 +78,20 @@ impl Message {
     }
 }
 
-/// Bytes of memory for a text beside its characters, and for a number that stands alone.
+/// Bytes of memory for a string in addition to its characters, and for a number that is not packed.
 const TEXT: u64 = 64;
 const NUMBER: u64 = 16;
 
-/// An error if decoding the model `bytes` would take more than a quarter of what `limits` allow, the elements of tensors
-/// aside, or these with it more than all. Bytes that are no protocol buffers are counted up to the fault, as far as
-/// they would be decoded.
+/// An error if the decoded structure of the model `bytes`, without the elements of tensors, would take more than a quarter
+/// of the limit, or both together more than the limit. Bytes that are not a protocol buffer are counted up to the fault,
+/// because decoding stops there, too.
 pub(super) fn check(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
     let mut used = Used::default();
     used.add(bytes, Message::Model);
     let quarter = Limits { max_bytes: limits.max_bytes / 4, ..limits.clone() };
-    quarter.check_bytes(used.structure, || "reading the model, its tensors' elements aside,".to_owned())?;
+    quarter.check_bytes(used.structure, || {
+        "reading the model, without the elements of its tensors,".to_owned()
+    })?;
     let all = used.structure.saturating_add(used.elements).saturating_add(bytes.len() as u64);
     limits.check_bytes(all, || "reading the model".to_owned())
 }
@@ -126,7 +128,7 @@ impl Used {
                     bytes = rest;
                     let len = len as u64;
                     match message.field(key >> 3) {
-                        // The schema has no circles: as deep as it is, and no deeper.
+                        // The schema as decoded here is acyclic, which bounds the recursion.
                         Field::Message(message) => self.add(inside, message)?,
                         Field::Text => self.structure += TEXT + len,
                         // Lists grow by doubling.
@@ -146,7 +148,7 @@ impl Used {
         Some(())
     }
 
-    /// Adds numbers that take `bytes` of memory: those of a tensor are elements.
+    /// Adds numbers that take `bytes` of memory. Numbers of a tensor are elements.
     fn numbers(&mut self, message: Message, bytes: u64) {
         if message == Message::Tensor {
             self.elements += bytes;
@@ -156,7 +158,7 @@ impl Used {
     }
 }
 
-/// Skips a group, whose key was read, and the groups inside.
+/// Skips a group, whose key was read, and its nested groups.
 fn skip_group(bytes: &mut &[u8]) -> Option<()> {
     let mut depth = 1u64;
     while depth > 0 {
@@ -176,7 +178,7 @@ fn skip_group(bytes: &mut &[u8]) -> Option<()> {
     Some(())
 }
 
-/// The integer that the bytes begin with, seven bits in each.
+/// Reads a varint: seven bits per byte.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn empty_messages_are_counted() {
-        // Nodes, tensors, inputs; attributes of a node; texts; dimensions: a byte or two each in the file.
+        // Each takes a byte or two in the file.
         let node = |inside: &[u8]| field(7, &field(1, inside));
         let value = |dims: &[u8]| field(2, &field(1, &field(2, dims)));
         for (name, bytes, least) in [
@@ -248,7 +250,7 @@ mod tests {
         let mut bytes = field(7, &field(1, &[]).repeat(1 << 16));
         bytes.extend([8 << 3 | 2, 9]);
         assert!(used(&bytes).structure >= 512 << 16);
-        // A group of an unknown field, with a group inside, and messages behind it.
+        // A group of an unknown field with a nested group, then messages.
         let mut grouped = vec![6 << 3 | 3, 5 << 3 | 3, 1 << 3, 7, 5 << 3 | 4, 6 << 3 | 4];
         grouped.extend(field(7, &field(1, &[]).repeat(1 << 10)));
         assert!(used(&grouped).structure >= 512 << 10);

@@ -1,4 +1,4 @@
-//! From [`Graph`] to `ModelProto`.
+//! Converts a [`Graph`] to a `ModelProto`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
     let names = &graph.dimension_names;
     let graph = GraphProto {
         node: order.into_iter().map(|index| node(&graph.nodes[index])).collect(),
-        // The schema's checker wants a name.
+        // The schema's checker requires a name.
         name: if graph.name.is_empty() { "main".to_owned() } else { graph.name.clone() },
         initializer: graph.constants.iter().map(|(name, tensor)| to_proto(tensor, name)).collect(),
         input: graph.inputs.iter().map(|info| value(info, names)).collect(),
@@ -54,7 +54,7 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
 }
 
 /// The version of the file format released with an operator set (github.com/onnx/onnx, docs/Versioning.md), not
-/// below 8, which every reader of the last years understands.
+/// below 8, which all current readers support.
 fn ir_version(opset: i64) -> i64 {
     match opset {
         ..=18 => 8,
@@ -159,7 +159,7 @@ mod tests {
         let attributes = &model.graph.as_ref().expect("a graph").node[0].attribute;
         assert_eq!(attributes.len(), 9);
         for attribute in attributes {
-            // What a reader of proto2 asks for: the type, and then the field that goes with it.
+            // A proto2 reader reads the type, then the field that belongs to it.
             let has_field = match attribute.kind {
                 kind::INT => attribute.i.is_some(),
                 kind::FLOAT => attribute.f.is_some(),

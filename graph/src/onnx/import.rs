@@ -1,4 +1,4 @@
-//! From `ModelProto` to [`Graph`].
+//! Converts a `ModelProto` to a [`Graph`].
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use crate::ops::constant;
 use crate::shapes::infer_open_shapes;
 use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Op, Tensor, ValueInfo, quoted};
 
-/// Longer names than any exporter writes; keeps errors on one screen.
+/// The longest name accepted, in bytes; exporters write shorter ones.
 const MAX_NAME: usize = 1024;
 
 pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
@@ -25,7 +25,7 @@ pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
     budget::check(&bytes, limits)?;
     let model = ModelProto::decode(bytes)
         .map_err(|error| not_a_model(format!("of the {size} bytes read, not all decode: {error}")))?;
-    // Bytes that happen to decode, or a file that ends between two fields.
+    // Arbitrary bytes may decode, and so does a file truncated between two fields.
     if model.ir_version <= 0 {
         return Err(not_a_model("it has no version".to_owned()));
     }
@@ -69,7 +69,7 @@ fn is_standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-/// The graph as the file has it, and its outputs that have no shape.
+/// The graph as it is in the file, and the names of its outputs without a shape.
 fn contents(proto: GraphProto) -> Result<(Graph, Vec<String>), Error> {
     if !proto.sparse_initializer.is_empty() {
         return Err(Error::unsupported_model("sparse initializers", "store them as dense tensors"));
@@ -80,7 +80,7 @@ fn contents(proto: GraphProto) -> Result<(Graph, Vec<String>), Error> {
         insert_constant(&mut graph.constants, name, tensor)?;
     }
     for input in proto.input {
-        // Files of version 3 and older list constants among the inputs as well.
+        // Files of version 3 and older also list constants among the inputs.
         if !graph.constants.contains_key(&input.name) {
             let input = value(input)?;
             if input.dims.is_none() {
@@ -166,7 +166,7 @@ fn value(proto: ValueInfoProto) -> Result<Described, Error> {
         let mut open = Vec::with_capacity(shape.dim.len());
         for (axis, dim) in shape.dim.into_iter().enumerate() {
             let size = match dim.value {
-                // Some exporters write −1 for a dimension that is open.
+                // Some exporters write −1 for an open dimension.
                 Some(Dimension::Value(-1)) | None => None,
                 Some(Dimension::Value(size)) => Some(size),
                 Some(Dimension::Symbol(symbol)) => {
@@ -186,7 +186,7 @@ fn value(proto: ValueInfoProto) -> Result<Described, Error> {
 }
 
 impl Described {
-    /// Hands the names of dimensions to the graph.
+    /// Adds names of dimensions to the graph.
     fn of(self, graph: &mut Graph) -> ValueInfo {
         let Self { name, data_type, dims, names } = self;
         graph.dimension_names.extend(names.into_iter().map(|(axis, symbol)| ((name.clone(), axis), symbol)));
@@ -201,7 +201,7 @@ fn unknown_rank(name: &str) -> Error {
     )
 }
 
-/// Gives outputs without a shape the one that the nodes make.
+/// Infers the shapes of outputs that have none.
 fn infer_outputs(graph: &mut Graph, unknown: &[String]) -> Result<(), Error> {
     let Some(first) = unknown.first() else { return Ok(()) };
     let found = match infer_open_shapes(graph, unknown) {
@@ -225,7 +225,7 @@ fn node(proto: NodeProto, index: usize, names: &mut Names) -> Result<Node, Error
     if op.is_empty() {
         return Err(Error::model(what, "it has no operator"));
     }
-    // A node's name is for people; files with the same one twice exist and run elsewhere.
+    // A node's name has no meaning in ONNX; files with duplicates exist and other runtimes accept them.
     let name = names.fresh(if name.is_empty() { &op } else { &name });
     let domain = checked(proto.domain, &what)?;
     let values = |values: Vec<String>| -> Result<Vec<String>, Error> {
@@ -242,7 +242,7 @@ fn node(proto: NodeProto, index: usize, names: &mut Names) -> Result<Node, Error
         let name = checked(proto.name.clone(), &what)?;
         let value = attribute(&node, proto)?;
         if node.attributes.insert(name.clone(), value).is_some() {
-            return Err(Error::attribute(&node, name, "is there twice"));
+            return Err(Error::attribute(&node, name, "is present twice"));
         }
     }
     Ok(node)
@@ -257,7 +257,7 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
         String::from_utf8(bytes.into()).map_err(|_| Error::attribute(node, name.clone(), "is not UTF-8"))
     };
     Ok(match proto.kind {
-        // Writers that know the schema of proto3 alone leave out what is 0.
+        // Writers that follow proto3 omit fields that are 0.
         attribute_type::FLOAT => Attribute::Float(proto.f.unwrap_or_default()),
         attribute_type::INT => Attribute::Int(proto.i.unwrap_or_default()),
         attribute_type::STRING => Attribute::String(text(proto.s.unwrap_or_default())?),
@@ -275,7 +275,7 @@ fn attribute(node: &Node, proto: AttributeProto) -> Result<Attribute, Error> {
             return Err(Error::unsupported(
                 node,
                 format!(
-                    "attribute {} is a subgraph; operators with subgraphs (If, Loop, Scan) do not run here",
+                    "attribute {} is a subgraph; operators with subgraphs (If, Loop, Scan) are not supported",
                     quoted(&name)
                 ),
             ));

@@ -1,4 +1,4 @@
-//! Reading and writing ONNX.
+//! Reads and writes ONNX.
 //!
 //! A graph in memory follows the conventions of operator set 13 or later: [`Graph::opset`] is what the file
 //! imports, raised to 13 for older files, whose nodes are rewritten accordingly (attributes that became inputs,
@@ -29,7 +29,7 @@ pub const DEFAULT_OPSET: i64 = 13;
 /// Protocol buffers end at 2 GiB; larger models keep their weights in other files, which is not supported.
 const MAX_FILE_SIZE: u64 = 1 << 31;
 
-/// The type behind an element type's number in ONNX's schema (as `Cast` has it in `to`), if it is supported.
+/// The type with a number in ONNX's schema (the `to` of a `Cast`), if it is supported.
 fn data_type_of_number(number: i64) -> Option<DataType> {
     tensor::data_type(i32::try_from(number).ok()?, "").ok()
 }
@@ -49,17 +49,17 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAModel`] for bytes that are no ONNX model or only a part of one, [`Error::UnsupportedOpset`],
+    /// [`Error::NotAModel`] for bytes that are not an ONNX model or only a part of one, [`Error::UnsupportedOpset`],
     /// [`Error::UnsupportedModel`] for parts of ONNX beyond plain tensors (external data, subgraphs, functions,
-    /// sparse tensors, sequences), [`Error::OverLimit`] for one that takes more than the default [`Limits`], and whatever
-    /// [`Graph::validate`] finds.
+    /// sparse tensors, sequences), [`Error::OverLimit`] for a model that exceeds the default [`Limits`], and every error
+    /// of [`Graph::validate`].
     pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, Error> {
         Self::from_onnx_bytes_within(bytes, &Limits::default())
     }
 
     /// As [`from_onnx_bytes`](Self::from_onnx_bytes), with other limits than the default.
     pub fn from_onnx_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        // The elements of tensors are ranges of a copy until they are converted.
+        // `read` copies the bytes; elements of tensors are ranges of the copy until they are converted.
         limits.check_bytes(bytes.len() as u64, || "the model".to_owned())?;
         import::graph(Bytes::copy_from_slice(bytes), limits)
     }
@@ -79,8 +79,8 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// What [`Graph::validate`] finds, and [`Error::UnsupportedOpset`] if [`Graph::opset`] is not one that this
-    /// crate reads (0 is taken as [`DEFAULT_OPSET`]).
+    /// Every error of [`Graph::validate`], and [`Error::UnsupportedOpset`] if this crate does not read [`Graph::opset`] (0
+    /// means [`DEFAULT_OPSET`]).
     pub fn to_onnx_bytes(&self) -> Result<Vec<u8>, Error> {
         export::model(self)
     }

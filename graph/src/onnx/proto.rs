@@ -1,6 +1,6 @@
-//! The part of ONNX's protocol buffers that this crate reads and writes, by hand: no protoc, no build script.
+//! The part of ONNX's protocol buffers that this crate reads and writes, written by hand: no protoc, no build script.
 //!
-//! Field numbers are those of onnx.proto (github.com/onnx/onnx). Fields left out are skipped when reading.
+//! Field numbers are those of onnx.proto (github.com/onnx/onnx). Other fields are skipped when reading.
 //! Parts that are recognized only to be refused (subgraphs, sparse tensors, functions) are kept as bytes: the
 //! wire format is the same, and a file cannot make the reader recurse through them.
 
@@ -80,7 +80,7 @@ pub(super) mod attribute_type {
 pub(super) struct AttributeProto {
     #[prost(string, tag = "1")]
     pub(super) name: String,
-    /// ONNX's schema is one of proto2: a field that is 0 is written, and its absence is no 0.
+    /// ONNX's schema is proto2: a field that is 0 is written, and an absent field is not 0.
     #[prost(float, optional, tag = "2")]
     pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]

@@ -1,4 +1,4 @@
-//! Between [`Tensor`] and `TensorProto`.
+//! Converts between [`Tensor`] and `TensorProto`.
 
 use bytes::Bytes;
 use prost::Message;
@@ -6,7 +6,7 @@ use prost::Message;
 use super::proto::{EXTERNAL, TensorProto, element_type as code};
 use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
 
-/// More dimensions than any real tensor has; keeps hostile shapes out of messages and loops.
+/// The highest rank accepted; bounds messages and loops over hostile shapes.
 const MAX_RANK: usize = 64;
 
 impl Tensor {
@@ -24,7 +24,7 @@ impl Tensor {
     }
 }
 
-/// The type behind an element type's number; an error that names `what` for types that have no [`DataType`].
+/// The type with this number; an error that names `what` for types without a [`DataType`].
 pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
     Ok(match number {
         code::FLOAT => DataType::F32,
@@ -86,7 +86,7 @@ pub(super) fn type_number(data_type: DataType) -> i32 {
     }
 }
 
-/// Checked dimensions; `what` is named in errors.
+/// Checks dimensions; errors name `what`.
 pub(super) fn shape(dims: &[i64], what: &str) -> Result<Vec<usize>, Error> {
     if dims.len() > MAX_RANK {
         return Err(Error::model(
@@ -101,7 +101,7 @@ pub(super) fn shape(dims: &[i64], what: &str) -> Result<Vec<usize>, Error> {
         .collect()
 }
 
-/// Reads a tensor; `what` is named in errors. Memory is only allocated for elements that are in the file.
+/// Reads a tensor; errors name `what`. Memory is allocated only for elements that are in the file.
 pub(super) fn from_proto(proto: TensorProto, what: &str) -> Result<Tensor, Error> {
     if proto.data_location == EXTERNAL || !proto.external_data.is_empty() {
         let file = proto.external_data.iter().find(|entry| entry.key == "location");
@@ -127,7 +127,7 @@ pub(super) fn from_proto(proto: TensorProto, what: &str) -> Result<Tensor, Error
     Tensor::new(shape, data).map_err(|error| Error::model(what, error.to_string()))
 }
 
-/// Elements from the schema's typed fields; values outside of a narrow type's range keep their low bits.
+/// Elements from the schema's typed fields; values outside the range of a smaller type keep their low bits.
 fn typed(proto: TensorProto, data_type: DataType) -> Option<TensorData> {
     let narrow = proto.int32_data;
     Some(match data_type {
@@ -141,7 +141,7 @@ fn typed(proto: TensorProto, data_type: DataType) -> Option<TensorData> {
     })
 }
 
-/// Elements from little-endian bytes; `None` if there is a rest.
+/// Elements from little-endian bytes; `None` if bytes remain.
 fn raw(bytes: &[u8], data_type: DataType) -> Option<TensorData> {
     fn split<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
         let (chunks, rest) = bytes.as_chunks::<N>();
@@ -197,7 +197,7 @@ mod tests {
         ];
         for tensor in tensors {
             let back = Tensor::from_onnx_bytes(&tensor.to_onnx_bytes("t")).expect("own bytes");
-            // By bytes, because NaN differs from itself.
+            // Compared as bytes because NaN != NaN.
             assert_eq!(back.to_onnx_bytes("t"), tensor.to_onnx_bytes("t"));
             assert_eq!(back.shape(), tensor.shape());
         }

@@ -1,11 +1,11 @@
-//! Nodes of older operator sets, rewritten to what operator set 13 says, as their operators know it.
+//! Rewrites nodes of older operator sets to operator set 13, by their operators' rules.
 
 use super::DEFAULT_OPSET;
 use crate::ops::shared::upgrade::Constants;
 use crate::{Error, Graph};
 
-/// Rewrites the nodes of a graph of operator set `version` for operator set 13; later ones stay as they are, and so do those of
-/// operators that are not implemented.
+/// Rewrites the nodes of a graph from operator set `version` to operator set 13. Nodes of later sets and of operators that
+/// are not implemented are unchanged.
 pub(super) fn upgrade(graph: &mut Graph, version: i64) -> Result<(), Error> {
     if version >= DEFAULT_OPSET {
         return Ok(());

@@ -7,7 +7,7 @@ use super::example::Example;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::{Constants, Upgrade};
-use crate::exec::builder::{Builder, Places};
+use crate::exec::builder::{Builder, ColumnSlices};
 use crate::{DataType, Error, Node, Tensor, TensorType};
 
 /// An operator: its names, what it means, how it is quantized and how it is run.
@@ -43,7 +43,7 @@ pub struct Operator {
     /// The outputs of an operator that looks at nothing but the types of its inputs.
     pub(crate) from_types: Option<FromTypes>,
     /// Where in the output the inputs are kept as they are, for the steps that make them to write them there.
-    pub(crate) places: Option<FindPlaces>,
+    pub(crate) column_slices: Option<FindColumnSlices>,
 }
 
 /// See [`Operator::infer`].
@@ -55,8 +55,8 @@ pub(crate) type Evaluate = fn(&Arguments<'_>) -> Result<Vec<Tensor>, Error>;
 /// See [`Operator::from_types`].
 pub(crate) type FromTypes = fn(&Inputs<'_>) -> Result<Vec<Tensor>, Error>;
 
-/// See [`Operator::places`].
-pub(crate) type FindPlaces = for<'g> fn(&Builder<'g>, &'g Node) -> Result<Places<'g>, Error>;
+/// See [`Operator::column_slices`].
+pub(crate) type FindColumnSlices = for<'g> fn(&Builder<'g>, &'g Node) -> Result<ColumnSlices<'g>, Error>;
 
 impl Operator {
     /// An operator of ONNX's own domain that stays float in eight-bit graphs, runs by its plain meaning, and has meant the
@@ -81,7 +81,7 @@ impl Operator {
             elementwise: false,
             output_type: |_, inputs| inputs.first().copied().flatten(),
             from_types: None,
-            places: None,
+            column_slices: None,
         }
     }
 

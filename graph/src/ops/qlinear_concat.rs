@@ -28,7 +28,7 @@ pub(crate) static OP: Operator = Operator {
     )],
     eight_bit: EightBit::Bytes,
     lower: integer::concat::concat,
-    places: Some(integer::concat::places),
+    column_slices: Some(integer::concat::column_slices),
     output_type: |_, inputs| inputs.get(1).copied().flatten(),
     ..Operator::new("QLinearConcat", "Concat on bytes", infer, evaluate)
 };

@@ -11,13 +11,13 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 /// and bias `s·(b − mean) + B` (Jacob et al., arXiv:1712.05877, section 3.2). Computed in f64 and rounded once. A
 /// `MatMul` of matrices becomes a `Gemm`, to have a bias.
 ///
-/// Left as they are: batch norms whose input others read too, or which is an output of the graph; weights,
-/// biases or statistics that are not constant floats; a `MatMul` that is not known to multiply matrices.
-/// Constants that nothing reads any more stay for `strip_unused_nodes`.
+/// Not folded: batch norms whose input has other readers or is an output of the graph; weights, biases or statistics
+/// that are not constant floats; a `MatMul` that is not known to multiply matrices. Constants that become unused stay
+/// for `strip_unused_nodes`.
 ///
 /// # Errors
 ///
-/// Statistics of a length other than the number of channels, or from which no finite scale comes.
+/// Statistics of a length other than the number of channels, or without a finite scale.
 pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
     let mut names = Names::of(&graph);
     let mut folded = vec![false; graph.nodes.len()];
@@ -48,7 +48,7 @@ pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// Pairs of a product and the batch norm that alone reads it.
+/// Pairs of a product and the batch norm that is its only reader.
 fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
     let producers = graph.producers()?;
     let consumers = graph.consumers();
@@ -67,7 +67,7 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
             continue;
         }
         let product = &graph.nodes[product_index];
-        // Channels are axis 1, which is the product's column only for matrices. The batch does not change the rank.
+        // Channels are axis 1, which is a product's column only for matrices. The batch does not change the rank.
         let mut multiplies_matrices = || {
             types
                 .get_or_insert_with(|| infer_shapes(graph, &ShapeOptions::with_batch(1)).ok())
@@ -88,7 +88,7 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
 /// Everything that a fold needs.
 struct Fold<'a> {
     weights: &'a Tensor,
-    /// Which axis of the weights is the channel.
+    /// The channel axis of the weights.
     axis: usize,
     /// Per channel: the factor on the weights.
     factors: Vec<f64>,
@@ -163,7 +163,7 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// A bias as one number per channel; `None` if it differs from row to row.
+/// A bias as one number per channel; `None` if it differs between rows.
 fn per_channel(bias: &Tensor, channels: usize) -> Option<Vec<f64>> {
     let values = bias.as_f32().ok()?;
     let (last, rows) = bias.shape().split_last().unwrap_or((&1, &[]));
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(graph.nodes[0].outputs, ["y"]);
         assert_eq!(constant(&graph, "c_folded_weights"), [1.0, 2.0, -9.0, -12.0]);
         assert_eq!(constant(&graph, "c_folded_bias"), [-3.5, -2.0]);
-        // Others may read the old weights.
+        // Other nodes may read the old weights.
         assert_eq!(constant(&graph, "w"), [1.0, 2.0, 3.0, 4.0]);
 
         let conv = Node::new("c", "Conv", &["x", "w", "bias"], &["h"]);

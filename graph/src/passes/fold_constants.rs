@@ -1,4 +1,4 @@
-//! `fold_constants`: what does not depend on the graph's inputs is computed once.
+//! `fold_constants`: evaluates what does not depend on the graph's inputs.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,21 @@ use crate::shapes::{ShapeOptions, infer_shapes, output_types};
 use crate::tensor::extent;
 use crate::{Error, Graph, Node, Tensor, TensorType};
 
-/// Larger results are left to run time: a constant in the file would cost more than it saves.
+/// The largest result folded, in elements: a larger constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
-/// What all results together may take: many nodes may each make a large one of the same constant.
+/// The most elements of all results together: many nodes may each make a large result from the same constant.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes what it gives.
+/// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes its result.
 ///
-/// `DequantizeLinear` stays: it is how an eight-bit graph holds its weights, and folding would bring floats back.
-/// Operators that cannot be evaluated stay, too. Constants that nothing reads any more stay for
-/// `strip_unused_nodes`.
+/// `DequantizeLinear` stays: an eight-bit graph holds its weights that way, and folding would restore the floats.
+/// Operators that cannot be evaluated stay, too. Constants that become unused stay for `strip_unused_nodes`.
 ///
 /// # Errors
 ///
-/// Nodes whose constant inputs do not fit their operator, and whatever [`Graph::topological_order`] finds.
+/// Nodes whose constant inputs do not fit their operator, and every error of [`Graph::topological_order`].
 pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
-    // Open dimensions and unknown operators only mean that nothing is known about shapes.
+    // With open dimensions or unknown operators, shapes are unknown.
     let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
     let mut folded = vec![false; graph.nodes.len()];
     let mut bytes_left = MAX_BYTES;
@@ -43,8 +42,8 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// The outputs of a node that reads only constants, or nothing but shapes that are in `types`; `None` for all others, and those
-/// that stay.
+/// The outputs of a node that reads only constants or shapes that are in `types`; `None` for all others, and for nodes that
+/// stay.
 fn evaluate(
     graph: &Graph,
     node: &Node,
@@ -58,7 +57,7 @@ fn evaluate(
     {
         return Ok(None);
     }
-    // Constants that were made just now have no type from before.
+    // `types` does not have the constants that this pass made.
     let of_constant = |name| Some((name, TensorType::of(graph.constants.get(name)?)));
     let constants: BTreeMap<&str, TensorType> = names().filter_map(of_constant).collect();
     let type_of = |name: &str| constants.get(name).or_else(|| types.get(name));
@@ -76,7 +75,7 @@ fn evaluate(
     Ok(supported(evaluate_known(&inputs))?.flatten())
 }
 
-/// `None` for what is not supported: the node stays, and whoever runs the graph decides.
+/// `None` for what is not supported: the node stays, and the executor reports it.
 fn supported<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),

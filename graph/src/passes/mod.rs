@@ -1,4 +1,4 @@
-//! Small functions from graph to graph.
+//! Passes: functions from graph to graph.
 
 mod fold_batch_norms;
 mod fold_constants;

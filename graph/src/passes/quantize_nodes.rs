@@ -1,24 +1,24 @@
-//! `quantize_nodes`: activations become bytes.
+//! `quantize_nodes`: quantizes activations.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::quantize::{Affine, Plan, Role, bounds};
 use crate::{Error, Graph, Names, Node, Tensor};
 
-/// Puts a `QuantizeLinear` and a `DequantizeLinear` around every value that `plan` turns into bytes: the QDQ form
-/// of ONNX, in which a float operator between the two stands for its eight-bit kernel.
+/// Inserts a `QuantizeLinear` and a `DequantizeLinear` at every value that `plan` quantizes. This is ONNX's QDQ form, in
+/// which a float operator between the two stands for its eight-bit kernel.
 ///
 /// For a value `v` that an eight-bit node writes, that node writes `v_float`, then come `v_quantized` and, after the
 /// `DequantizeLinear`, `v` itself: readers that stay float and outputs of the graph need no change. Where `v` is an
 /// input of the graph or comes from a node that stays float, eight-bit readers read `v_dequantized`. Values that
 /// share scale and zero point share the constants, too.
 ///
-/// A `Relu` or `Clip` whose bounds the bytes end at is removed: the saturation of the `QuantizeLinear` before which
-/// it stood does the same, for every number.
+/// A `Relu` or `Clip` whose bounds equal the range of the bytes is removed: the saturation of the `QuantizeLinear` after
+/// it has the same effect for every number.
 ///
 /// # Errors
 ///
-/// Names that do not fit together.
+/// Inconsistent names.
 pub fn quantize_nodes(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
     let nodes = without_free_activations(&graph, plan)?;
     let mut writer = Writer {
@@ -43,11 +43,11 @@ pub fn quantize_nodes(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// The nodes of `graph` in an order of execution, without the activations that saturation does; the node before
-/// such an activation writes what the activation wrote.
+/// The nodes of `graph` in execution order without the activations that saturation replaces; the node before such an
+/// activation writes its output.
 fn without_free_activations(graph: &Graph, plan: &Plan) -> Result<Vec<Node>, Error> {
     let order = graph.topological_order()?;
-    // What is written instead of a value whose only reader is removed.
+    // The value written instead of one whose only reader is removed.
     let mut instead: HashMap<&str, &str> = HashMap::new();
     let mut nodes = Vec::with_capacity(order.len());
     for &index in order.iter().rev() {
@@ -55,7 +55,7 @@ fn without_free_activations(graph: &Graph, plan: &Plan) -> Result<Vec<Node>, Err
         if plan.roles().node(&node.name) == Some(&Role::Fused) {
             let (input, output) = (node.required_input(0)?, node.required_output(0)?);
             let written = instead.get(output).copied().unwrap_or(output);
-            // No parameters: an activation that stays follows, and cuts off before the bytes do.
+            // No parameters: an activation that stays follows, with bounds inside the range of the bytes.
             if let Some(affine) = plan.parameters(written)
                 && saturates(affine, bounds(node, graph)?)
             {
@@ -75,8 +75,8 @@ fn without_free_activations(graph: &Graph, plan: &Plan) -> Result<Vec<Node>, Err
     Ok(nodes)
 }
 
-/// Whether the bytes end where the bounds are: then, since rounding keeps the order, every number beyond a bound
-/// becomes the byte that the bound becomes.
+/// Whether the range of the bytes ends at the bounds. Then every number beyond a bound becomes the byte of the bound,
+/// because rounding is monotonic.
 fn saturates(affine: Affine, (low, high): (f32, f32)) -> bool {
     affine.quantize(low) == 0 && affine.quantize(high) == 255
 }
@@ -86,7 +86,7 @@ struct Writer<'a> {
     nodes: Vec<Node>,
     constants: BTreeMap<String, Tensor>,
     names: Names,
-    /// What eight-bit nodes read instead of a float value.
+    /// By float value, what eight-bit nodes read instead.
     dequantized: HashMap<String, String>,
     /// Names of scale and zero point, by the value that they belong to.
     parameters: HashMap<String, (String, String)>,
@@ -105,7 +105,7 @@ impl Writer<'_> {
                 input.clone_from(value);
             }
         }
-        // Eight-bit nodes have one output; without parameters it is float inside, on the way to an activation.
+        // Eight-bit nodes have one output; without parameters it is an internal float value before an activation.
         match node.output(0).map(str::to_owned) {
             Some(output) if self.plan.parameters(&output).is_some() => {
                 let float = self.names.fresh(&format!("{output}_float"));
@@ -117,7 +117,7 @@ impl Writer<'_> {
         }
     }
 
-    /// After a float value came to be: adds its bytes, if there are any.
+    /// Adds the quantized form of a float value after its producer, if the plan has one.
     fn float_written(&mut self, value: &str) {
         if self.plan.parameters(value).is_some() {
             let dequantized = self.names.fresh(&format!("{value}_dequantized"));
@@ -126,7 +126,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Adds the bytes of the constant `name`, which is no weight.
+    /// Adds the bytes of the constant `name`, which is not a weight.
     fn constant(&mut self, name: &str) -> Result<(), Error> {
         if let (Some(affine), Some((scale, zero_point)), Some(values)) =
             (self.plan.parameters(name), self.parameters_of(name), self.constants.get(name))
@@ -143,7 +143,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Adds `from` → bytes → `to` with the parameters of `value`, and the names that it gives.
+    /// Adds `from` → bytes → `to` with the parameters of `value`, named after it.
     fn through_bytes(&mut self, from: &str, to: &str, value: &str) {
         let Some((scale, zero_point)) = self.parameters_of(value) else { return };
         let bytes = self.names.fresh(&format!("{value}_quantized"));
@@ -229,7 +229,7 @@ mod tests {
         );
         assert_eq!(plan.roles().node("relu6"), Some(&Role::Fused));
         assert_eq!(plan.parameters("h"), None);
-        // Bytes that reach beyond the bounds do not replace them.
+        // Bytes whose range exceeds the bounds do not replace the activation.
         let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", -1.0, 7.0)]);
         assert_eq!(lines(&graph)[2..4], ["Conv(x_dequantized,w)→h", "Clip(h,zero,six)→y_float"]);
     }

@@ -1,4 +1,4 @@
-//! `quantize_weights`: constant weights become signed bytes, their biases int32.
+//! `quantize_weights`: quantizes constant weights to signed bytes and their biases to int32.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 /// `DequantizeLinear`.
 ///
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
-/// a `Gemm`), in the range that the plan asks for ([`WeightRange`]). A bias has the scale of the accumulator,
+/// a `Gemm`), in the range of the plan ([`WeightRange`]). A bias has the scale of the accumulator,
 /// `input scale · weight scale`, and becomes one number per channel. `alpha` and `beta` of a `Gemm` go into its weights and
 /// its bias. Weights that several nodes read are stored once if all of them need the same scales.
 ///
@@ -28,7 +28,7 @@ pub fn quantize_weights(graph: Graph, plan: &Plan) -> Result<Graph, Error> {
     quantize_weights_and_warn(graph, plan).map(|(graph, _)| graph)
 }
 
-/// As [`quantize_weights`]; also tells which weights and biases have no sensible eight-bit form.
+/// As [`quantize_weights`]; also returns warnings about weights and biases that lose their values.
 pub(crate) fn quantize_weights_and_warn(
     mut graph: Graph,
     plan: &Plan,
@@ -59,15 +59,15 @@ struct Shared {
 struct Writer {
     graph: Graph,
     names: Names,
-    /// By the name of the float weights, the axis of the channels, and the factor (its bits) on them.
+    /// Keyed by the name of the float weights, the channel axis, and the bits of the factor on the weights.
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
-    /// From what an activation reads that runs inside another node to what it writes.
+    /// For each fused activation, from the value that it reads to the value that it writes.
     fused: HashMap<String, String>,
     warnings: Vec<Warning>,
 }
 
 impl Writer {
-    /// Makes `node` read integer weights, whose channels are `axis`, and an integer bias.
+    /// Makes `node` read integer weights with the channel axis `axis`, and an integer bias.
     fn quantize(&mut self, node: &mut Node, axis: usize, plan: &Plan) -> Result<(), Error> {
         let input = node.required_input(0)?;
         let input_scale = plan
@@ -93,7 +93,7 @@ impl Writer {
                     .map_err(|error| of_tensor(node, "bias", name, error))?,
             ),
         };
-        // A depthwise filter has no neighbours: its kernels multiply pixels that were widened.
+        // Depthwise kernels multiply widened pixels, so neighbouring weights do not matter.
         let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
         let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
         let range = if depthwise { WeightRange::Full } else { plan.weights() };
@@ -133,7 +133,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The scale of what `node` becomes after the activations that run inside it.
+    /// The scale of the output of `node` after the activations fused into it.
     fn output_scale(&self, node: &Node, plan: &Plan) -> Option<f32> {
         let mut value = node.output(0)?;
         loop {
@@ -144,8 +144,8 @@ impl Writer {
         }
     }
 
-    /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; gives the
-    /// name of what it writes. `stem` is the name of the float values.
+    /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; returns the name of
+    /// its output. `stem` is the name of the float values.
     fn dequantized(&mut self, stem: &str, axis: usize, values: Tensor, scales: Vec<f32>) -> String {
         let mut fresh = |what: &str| self.names.fresh(&format!("{stem}_{what}"));
         let (integers, scale, value, name) =
@@ -186,7 +186,7 @@ fn one_per_channel(bias: &Tensor, channels: usize, factor: f32) -> Result<Vec<f3
     }
 }
 
-/// `error` about a tensor, with the names of the node and the tensor.
+/// Adds the names of the node and the tensor to an error about a tensor.
 fn of_tensor(node: &Node, what: &str, name: &str, error: Error) -> Error {
     Error::node(node, format!("{what} {}: {error}", quoted(name)))
 }

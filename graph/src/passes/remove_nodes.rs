@@ -1,18 +1,18 @@
-//! `remove_nodes`: nodes that give back what they get.
+//! `remove_nodes`: removes identity nodes.
 
 use std::collections::HashMap;
 
 use crate::ops::{dropout, identity};
 use crate::{Error, Graph, Node};
 
-/// Removes `Identity`, and `Dropout` as it is in inference; their readers read what they read.
+/// Removes `Identity` and inference-mode `Dropout`; their readers read the inputs of the removed nodes.
 ///
-/// Where such a node gives an output of the graph, the node before it takes over that name. The node stays where
-/// none can: it copies an input, a constant or another output of the graph.
+/// Where such a node writes an output of the graph, the node before it takes over that name. The node stays where that is
+/// impossible: where it copies an input, a constant or another output of the graph.
 ///
 /// # Errors
 ///
-/// Whatever [`Graph::topological_order`] finds.
+/// Every error of [`Graph::topological_order`].
 pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
     let producers = graph.producers()?;
     let consumers = graph.consumers();
@@ -48,8 +48,8 @@ pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
     Ok(graph)
 }
 
-/// The name that `value` has in the end. A chain has two links at most: a removed node's output, its input, and
-/// the output of the graph whose name that took over.
+/// The final name of `value`. A chain has at most two links: from a removed node's output to its input, and from there to
+/// the output of the graph whose name it took over.
 fn resolve<'a>(renamed: &'a HashMap<String, String>, value: &'a str) -> &'a str {
     let mut value = value;
     while let Some(next) = renamed.get(value) {
@@ -65,7 +65,7 @@ fn gives_back(node: &Node, graph: &Graph) -> Result<bool, Error> {
     if !node.is(&dropout::OP) {
         return Ok(false);
     }
-    // Operator set 12 brought `training_mode`; a mode that is only known at run time keeps the node.
+    // Operator set 12 added `training_mode`; a mode that is not constant keeps the node.
     Ok(match node.input(2) {
         None => true,
         Some(mode) => match graph.constants.get(mode) {

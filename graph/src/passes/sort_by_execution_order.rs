@@ -1,12 +1,12 @@
-//! `sort_by_execution_order`: nodes in an order in which they can run.
+//! `sort_by_execution_order`: sorts nodes topologically.
 
 use crate::{Error, Graph};
 
-/// Puts each node behind those whose values it reads. A graph that is in order stays as it is.
+/// Moves each node after those whose values it reads. A sorted graph is unchanged.
 ///
 /// # Errors
 ///
-/// Whatever [`Graph::topological_order`] finds.
+/// Every error of [`Graph::topological_order`].
 pub fn sort_by_execution_order(mut graph: Graph) -> Result<Graph, Error> {
     let order = graph.topological_order()?;
     let mut nodes: Vec<_> = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();

@@ -1,11 +1,11 @@
-//! `strip_unused_nodes`: what no output depends on goes.
+//! `strip_unused_nodes`: removes what no output depends on.
 
 use std::collections::HashSet;
 
 use crate::{Error, Graph};
 
-/// Removes nodes and constants that contribute to no output of the graph. The graph's inputs stay, read or not:
-/// they are what callers know.
+/// Removes nodes and constants that contribute to no output of the graph. The graph's inputs stay, read or not, because
+/// callers pass them.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! From a range of floats to the scale and zero point of eight-bit numbers: `real = scale · (q − zero point)`.
+//! Computes the scale and zero point of eight-bit numbers from a range of floats: `real = scale · (q − zero point)`.
 
 use crate::{Error, Tensor};
 
-/// The values that a tensor takes, from `min` to `max`.
+/// The range of a tensor's values, from `min` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// The smallest value.
@@ -12,8 +12,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// The range of `values`; an error that names the value `name` if one of them is not finite. No values at
-    /// all are the range from 0 to 0.
+    /// The range of `values`; an error that names the value `name` if one of them is not finite. The range of no values is 0
+    /// to 0.
     pub fn of(name: &str, values: &[f32]) -> Result<Self, Error> {
         let mut range = Self { min: 0.0, max: 0.0 };
         for (index, &value) in values.iter().enumerate() {
@@ -33,7 +33,7 @@ impl Range {
     }
 }
 
-/// The smallest scale that an activation gets. A range that needs a smaller one gets this one, and the report warns
+/// The smallest scale of an activation. A range that needs a smaller one gets this one, and the report warns
 /// ([`Warning::Scale`](super::Warning::Scale)).
 ///
 /// The scales of weights are kept between limits that depend on those of the activations before and after them
@@ -42,8 +42,8 @@ impl Range {
 /// subnormal numbers that some hardware flushes to zero.
 pub const MIN_SCALE: f32 = f32::from_bits((127 - 100) << 23);
 
-/// The largest scale that an activation gets. A range that needs a larger one gets this one: its ends saturate, and the
-/// report warns.
+/// The largest scale of an activation. A range that needs a larger one gets this one: its ends saturate, and the report
+/// warns.
 pub const MAX_SCALE: f32 = f32::from_bits((127 + 100) << 23);
 
 /// Scale and zero point of a tensor of unsigned bytes.
@@ -51,7 +51,7 @@ pub const MAX_SCALE: f32 = f32::from_bits((127 + 100) << 23);
 pub struct Affine {
     /// The distance between neighbouring values; between [`MIN_SCALE`] and [`MAX_SCALE`].
     pub scale: f32,
-    /// The byte that stands for 0.
+    /// The byte that represents 0.
     pub zero_point: u8,
 }
 
@@ -76,7 +76,7 @@ impl Affine {
         Self { scale: step as f32, zero_point }
     }
 
-    /// The byte that stands for `value`: `clamp(rne(value / scale) + zero_point)`, NaN as zero.
+    /// The byte that represents `value`: `clamp(rne(value / scale) + zero_point)`, NaN becomes the zero point.
     pub fn quantize(self, value: f32) -> u8 {
         if value.is_nan() {
             return self.zero_point;
@@ -85,13 +85,13 @@ impl Affine {
         (steps + f32::from(self.zero_point)).clamp(0.0, 255.0) as u8
     }
 
-    /// The bytes that stand for `values`, in their shape; an error if they are not `f32`.
+    /// The bytes that represent `values`, in the same shape; an error if they are not `f32`.
     pub fn quantize_tensor(self, values: &Tensor) -> Result<Tensor, Error> {
         let bytes: Vec<u8> = values.as_f32()?.iter().map(|&value| self.quantize(value)).collect();
         Tensor::new(values.shape(), bytes)
     }
 
-    /// The value that `byte` stands for.
+    /// The value that `byte` represents.
     pub fn dequantize(self, byte: u8) -> f32 {
         (i32::from(byte) - i32::from(self.zero_point)) as f32 * self.scale
     }

@@ -1,4 +1,4 @@
-//! Which values do a graph's activations take? Counted while it runs on examples.
+//! Calibration: observes the ranges of a graph's activations while it runs on examples.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::{Error, Graph, Limits, Tensor};
 pub enum CalibrationMethod {
     /// From the smallest to the largest value.
     MinMax,
-    /// The middle that holds this share of the values in percent, above 0 to 100: half of the rest is cut off on
-    /// either side. A few outliers then do not take the resolution from all others.
+    /// The central share of the values in percent, above 0 and at most 100: half of the rest is cut off on either side, so
+    /// that a few outliers do not reduce the resolution of all other values.
     ///
-    /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but the answer.
+    /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but it is the result.
     Percentile(f64),
 }
 
@@ -48,20 +48,20 @@ impl CalibrationMethod {
 pub struct Calibration {
     /// By value.
     pub ranges: BTreeMap<String, Range>,
-    /// How many examples were observed.
+    /// The number of examples observed.
     pub inputs: usize,
 }
 
 /// Observes the activations of a float graph over any number of examples.
 ///
-/// What is kept is one [`Histogram`] for each activation that becomes bytes, however many examples there are; the
-/// ranges can then be had by several methods.
+/// It keeps one [`Histogram`] for each activation that becomes bytes, whatever the number of examples; several methods can
+/// then compute ranges from them.
 #[derive(Debug)]
 pub struct Calibrator {
     runner: Runner,
     observed: Vec<Observed>,
     inputs: usize,
-    /// For each input of the graph, how many examples were flat.
+    /// For each input of the graph, the number of flat examples.
     flat: Vec<(String, usize)>,
 }
 
@@ -69,7 +69,7 @@ pub struct Calibrator {
 struct Observed {
     value: String,
     histogram: Histogram,
-    /// Whether it leaves the graph, as it is or after it was moved.
+    /// Whether it is an output of the graph, directly or through operators that only move data.
     is_output: bool,
 }
 
@@ -78,7 +78,7 @@ impl Calibrator {
     ///
     /// # Errors
     ///
-    /// What [`Roles::new`] finds, and what keeps the graph from running.
+    /// Every error of [`Roles::new`], and of preparing the graph to run.
     pub fn new(graph: &Graph) -> Result<Self, Error> {
         Self::within(graph, &Limits::default())
     }
@@ -97,14 +97,14 @@ impl Calibrator {
         Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0, flat })
     }
 
-    /// Runs the graph on one example, a tensor for each input of the graph by name, and counts what it computes.
+    /// Runs the graph on one example, a tensor for each input of the graph by name, and counts the values of its activations.
     ///
     /// # Errors
     ///
     /// Inputs that do not fit the graph; an activation that is not finite, with its name.
     pub fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         for (name, input) in inputs {
-            // Here, where the fault is, and not in the first layer that it spreads to.
+            // Reported for the input itself, not for the first layer that it reaches.
             if let Ok(values) = input.as_f32() {
                 Range::of(name, values)?;
             }
@@ -121,7 +121,7 @@ impl Calibrator {
         Ok(())
     }
 
-    /// Each input of the graph, and how many of the examples were flat there.
+    /// Each input of the graph with its number of flat examples.
     pub(super) fn flat_inputs(&self) -> &[(String, usize)] {
         &self.flat
     }
@@ -135,22 +135,22 @@ impl Calibrator {
         self.observed.iter().filter_map(range).collect()
     }
 
-    /// How many examples were observed.
+    /// The number of examples observed.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// The ranges of what was observed.
+    /// The ranges of the observed values.
     ///
     /// # Errors
     ///
-    /// No example at all; a percentile that is none.
+    /// No example at all; a percentile out of range.
     pub fn calibration(&self, method: CalibrationMethod) -> Result<Calibration, Error> {
         method.validate()?;
         if self.inputs == 0 {
             return Err(Error::argument(
                 "calibration set",
-                "it is empty: give at least one example of what the model will see, better a hundred",
+                "it is empty: give at least one example like the model's real inputs, better a hundred",
             ));
         }
         let nothing = Range { min: 0.0, max: 0.0 };

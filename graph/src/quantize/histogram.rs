@@ -1,16 +1,16 @@
-//! A histogram of numbers that arrive in any amount, in memory that does not grow.
+//! A streaming histogram in constant memory.
 
 use crate::Error;
 
-/// How many bins a [`Histogram`] has. With zero always inside, the widest side of the range spans at least a
-/// quarter of them, so a percentile is found to 1/1024 of the range or better.
+/// The number of bins of a [`Histogram`]. With zero always inside, the wider side of the range spans at least a quarter of
+/// them, so a percentile is exact to 1/1024 of the range or better.
 pub const BINS: usize = 4096;
 
 /// Counts of finite `f32` values over bins whose width is a power of two.
 ///
 /// Bin `i` holds the values in `[i·2ᵉ, (i+1)·2ᵉ)`; the bins kept are `BINS` consecutive ones, bin 0 among them.
-/// A value outside the window moves the window or doubles the width. Doubling merges bins `2i` and `2i+1`, and
-/// nothing else: a count is never split or estimated, so the result does not depend on the order of the values.
+/// A value outside the window moves the window or doubles the width. Doubling only merges bins `2i` and `2i+1`: a count is
+/// never split or estimated, so the result does not depend on the order of the values.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     /// e: a bin is `2ᵉ` wide.
@@ -23,7 +23,7 @@ pub struct Histogram {
     max: f32,
 }
 
-/// Width of the bins before any value other than zero came: the smallest positive `f32`.
+/// The initial width of the bins: the smallest positive `f32`.
 const FINEST: i32 = -149;
 
 impl Default for Histogram {
@@ -45,7 +45,7 @@ impl Histogram {
         }
     }
 
-    /// How many values were counted.
+    /// The number of values counted.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -59,8 +59,7 @@ impl Histogram {
     ///
     /// # Errors
     ///
-    /// A NaN or an infinity among them: [`Error::InvalidValue`] that names the value `name`. Nothing is counted
-    /// then.
+    /// A NaN or an infinity among them: [`Error::InvalidValue`] that names the value `name`; nothing is counted.
     pub fn add(&mut self, name: &str, values: &[f32]) -> Result<(), Error> {
         let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
         for (index, &value) in values.iter().enumerate() {
@@ -85,7 +84,7 @@ impl Histogram {
         self.total += values.len() as u64;
         let per_unit = power_of_two(-self.exponent);
         for &value in values {
-            // In the window by `cover`; the cast cannot fail, and a wrong bin would panic rather than miscount.
+            // `cover` makes every index fit the window; a wrong bin would panic rather than miscount.
             let bin = (f64::from(value) * per_unit).floor() as i64 - self.start;
             self.counts[bin as usize] += 1;
         }
@@ -120,7 +119,7 @@ impl Histogram {
         Some(max)
     }
 
-    /// How many values a tail of this share holds at most.
+    /// The most values that a tail of this share holds.
     fn tail(&self, share: f64) -> u64 {
         (self.total as f64 * share.clamp(0.0, 1.0)).floor() as u64
     }
@@ -137,7 +136,7 @@ impl Histogram {
             let per_unit = power_of_two(-exponent);
             ((f64::from(min) * per_unit).floor() as i64, (f64::from(max) * per_unit).floor() as i64)
         };
-        // The widest side alone needs 2^(its exponent − e) bins; starting there keeps the indices small.
+        // The wider side alone needs 2^(its exponent − e) bins; starting there keeps the indices small.
         let largest = f64::from(max.max(-min));
         let at_least = if largest > 0.0 { largest.log2().floor() as i32 - 12 } else { self.exponent };
         let mut exponent = self.exponent.max(at_least);
@@ -182,7 +181,7 @@ mod tests {
         let whole = histogram(&values);
         assert_eq!(whole.extremes(), Some((values[0], values[9999])));
         assert_eq!(whole.counts.iter().sum::<u64>(), 10_000);
-        // One by one, backwards, and with the range growing from nothing: the same bins.
+        // One value at a time, in reverse order, with a growing range: the same bins.
         let mut grown = Histogram::new();
         for value in values.iter().rev() {
             grown.add("x", std::slice::from_ref(value)).expect("finite");

@@ -1,4 +1,4 @@
-//! How much of the signal does each eight-bit layer keep?
+//! Measures the quantization error of each eight-bit layer.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +15,15 @@ pub struct LayerError {
     pub node: String,
     /// Its operator.
     pub op: String,
-    /// The value that it writes (after an activation that runs inside it).
+    /// The value that it writes (after the activations fused into it).
     pub value: String,
-    /// What this node loses by itself, its inputs being those of the float graph.
+    /// The error of this node alone, on the inputs of the float graph.
     pub sqnr_db: f64,
-    /// What is lost up to here, all nodes before it being eight-bit, too.
+    /// The error accumulated up to this node, with all nodes before it in eight bits, too.
     pub accumulated_sqnr_db: f64,
 }
 
-/// Adds up energies of signal and noise.
+/// Sums of the energies of signal and noise.
 #[derive(Clone, Copy, Debug, Default)]
 struct Energy {
     signal: f64,
@@ -64,10 +64,10 @@ struct Layer {
 }
 
 impl Meter {
-    /// Compares `float` with `eight_bit`, which the passes made of it after `plan`.
+    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`.
     pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan, limits: &Limits) -> Result<Self, Error> {
         let mut layers = Vec::new();
-        // The nodes whose outputs are float inside, on the way to an activation.
+        // Nodes whose outputs are internal float values before an activation.
         let mut heads: HashMap<&str, &Node> = HashMap::new();
         for index in float.topological_order()? {
             let node = &float.nodes[index];
@@ -124,8 +124,8 @@ impl Meter {
     }
 }
 
-/// A graph that holds both: `float` as it is, and the eight-bit layers of `eight_bit`, which read `float`'s values
-/// through bytes instead of each other's. Also gives the new names of what both write.
+/// A graph that holds `float` unchanged and the eight-bit layers of `eight_bit`, each of which reads quantized values of
+/// `float` instead of the other layers' outputs. Also returns the new names of values that both write.
 fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<String, String>) {
     let mut names = Names::of(eight_bit);
     for name in float.nodes.iter().flat_map(|node| node.outputs.iter().chain([&node.name])) {
@@ -141,7 +141,7 @@ fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<Stri
     for node in eight_bit.nodes.iter().filter(|node| !is_float(node)) {
         let Some(output) = node.output(0).filter(|output| in_float.contains(output)) else { continue };
         let other = names.fresh(&format!("{output}_eight_bit"));
-        // A layer's output is read as the float graph has it, in bytes; a value on the way to an activation is not.
+        // Layers read the float graph's value, quantized; a value before a fused activation is not quantized.
         let reading = if node.is(&dequantize_linear::OP) {
             let bytes = names.fresh(&format!("{output}_eight_bit_bytes"));
             let again = names.fresh(&format!("{output}_eight_bit_input"));

@@ -1,7 +1,7 @@
-//! From a float graph to an eight-bit one.
+//! Quantizes a float graph to an eight-bit one.
 //!
-//! [`quantize`] does it all. Its parts stand alone, too: [`Roles`] decides which nodes become eight-bit, a
-//! [`Calibrator`] observes the values of their activations, a [`Plan`] joins both, and the passes
+//! [`quantize`] runs all of it. Its parts can be used alone: [`Roles`] decides which nodes become eight-bit, a
+//! [`Calibrator`] observes the values of their activations, a [`Plan`] combines both, and the passes
 //! [`quantize_weights`](crate::passes::quantize_weights) and [`quantize_nodes`](crate::passes::quantize_nodes) carry
 //! it out.
 

@@ -1,4 +1,4 @@
-//! All of it: the passes in their order, with the calibration between them.
+//! The whole quantization: the passes in order, with the calibration between them.
 
 use super::measure::Meter;
 use super::warnings;
@@ -7,16 +7,17 @@ use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
 use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
-/// How [`quantize`] goes about it.
+/// Options of [`quantize`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizeOptions {
     /// How the ranges of activations are chosen.
     pub method: CalibrationMethod,
-    /// Which bytes weights may become; those of depthwise convolutions may become all.
+    /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
-    /// On how many of the first examples the error of each layer is measured. They are kept in memory until then.
+    /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
+    /// then.
     pub measured: usize,
-    /// What the graphs may take that run on the examples.
+    /// The limits of the graphs that run on the examples.
     pub limits: Limits,
 }
 
@@ -31,32 +32,32 @@ impl Default for QuantizeOptions {
     }
 }
 
-/// How far [`quantize`] has come.
+/// The progress of [`quantize`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress {
     /// A pass begins.
     Pass(&'static str),
-    /// So many examples were observed.
+    /// The number of examples observed.
     Observed(usize),
-    /// The error of the layers was measured on so many examples.
+    /// The number of examples on which the error of the layers was measured.
     Measured(usize),
 }
 
-/// Makes an eight-bit graph of the float graph `graph`: the same inputs and outputs, activations and weights in
-/// bytes between them, in ONNX's QDQ form.
+/// Quantizes the float graph `graph`. The result has the same inputs and outputs, with activations and weights in bytes,
+/// in ONNX's QDQ form.
 ///
-/// `examples` are inputs like those that the model will see, each a tensor for every input of the graph, in the
-/// graph's order. They are run through the float graph one by one to learn the ranges of its activations.
+/// `examples` are inputs like the model's real ones, each a tensor for every input of the graph, in the graph's order. The
+/// float graph runs on them one by one to observe the ranges of its activations.
 ///
 /// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `fold_batch_norms`, calibration, `quantize_weights`,
 /// `quantize_nodes`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
 ///
 /// # Errors
 ///
-/// The first error among the examples, of the caller's own type; as that type, whatever a pass or the calibration
-/// finds: no example at all, weights or activations that are not finite (with the node and the value), a graph
-/// that is quantized already or holds operators that cannot run.
+/// The first error among the examples, of the caller's own type; converted to that type, every error of a pass or the
+/// calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
+/// is quantized already or contains operators that cannot run.
 pub fn quantize<E: From<Error>>(
     graph: &Graph,
     examples: impl IntoIterator<Item = Result<Vec<Tensor>, E>>,
@@ -118,8 +119,8 @@ pub fn quantize<E: From<Error>>(
     Ok((eight_bit, report))
 }
 
-/// An error if the weights of a node are not finite: now, while they have the names that the caller knows, and before
-/// anything is computed with them.
+/// An error if the weights of a node are not finite. Checked before the passes change names and before the weights are
+/// used.
 fn check_weights(graph: &Graph) -> Result<(), Error> {
     for node in &graph.nodes {
         if weight_axis(node)?.is_none() && !node.is(&batch_normalization::OP) {

@@ -1,11 +1,11 @@
-//! Roles and ranges together: all that the two quantizing passes need to know.
+//! Combines roles and ranges for the two quantizing passes.
 
 use std::collections::BTreeMap;
 
 use super::{Affine, Calibration, Range, Roles, WeightRange};
 use crate::{Error, Graph};
 
-/// Which nodes and values become eight-bit, and with which scales and zero points.
+/// The nodes and values that become eight-bit, with scales and zero points.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     roles: Roles,
@@ -19,7 +19,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A value whose range was not observed, a constant that is not finite, what [`Roles::new`] finds.
+    /// A value whose range was not observed, a constant that is not finite, every error of [`Roles::new`].
     pub fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, Error> {
         let roles = Roles::new(graph)?;
         let mut parameters = BTreeMap::new();
@@ -44,12 +44,12 @@ impl Plan {
         Self { weights, ..self }
     }
 
-    /// Which bytes weights may become; those of depthwise convolutions may become all.
+    /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub fn weights(&self) -> WeightRange {
         self.weights
     }
 
-    /// What becomes of each node.
+    /// The role of each node.
     pub fn roles(&self) -> &Roles {
         &self.roles
     }

@@ -1,29 +1,29 @@
-//! What quantizing did, in numbers.
+//! Reports on a quantization.
 
 use super::{Calibration, LayerError, Role, Roles, Warning};
 use crate::Graph;
 
-/// What became of one node.
+/// One node and its role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeReport {
     /// The node's name.
     pub name: String,
     /// Its operator.
     pub op: String,
-    /// What became of it.
+    /// Its role.
     pub role: Role,
 }
 
-/// What quantizing a graph did.
+/// The report on a quantization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuantizeReport {
-    /// Every node of the float graph after its constants and batch norms were folded, in execution order.
+    /// Every node of the float graph after folding of constants and batch norms, in execution order.
     pub nodes: Vec<NodeReport>,
-    /// Bytes of the constants in the graph that was given.
+    /// Bytes of the constants in the float graph.
     pub bytes_before: u64,
     /// Bytes of the constants in the eight-bit graph.
     pub bytes_after: u64,
-    /// The ranges that were observed.
+    /// The observed ranges.
     pub calibration: Calibration,
     /// The error of each eight-bit node, in execution order; empty if nothing was measured.
     pub layers: Vec<LayerError>,
@@ -53,7 +53,7 @@ impl QuantizeReport {
         }
     }
 
-    /// The nodes that run in eight bits, activations inside them and tables included.
+    /// The nodes that run in eight bits, including fused activations and tables.
     pub fn quantized(&self) -> impl Iterator<Item = &NodeReport> {
         self.nodes.iter().filter(|node| !matches!(node.role, Role::Float(_)))
     }
@@ -66,7 +66,7 @@ impl QuantizeReport {
         })
     }
 
-    /// The `count` layers that lose most by themselves, the worst first.
+    /// The `count` layers with the greatest error of their own, worst first.
     pub fn worst_layers(&self, count: usize) -> Vec<&LayerError> {
         let mut layers: Vec<&LayerError> = self.layers.iter().collect();
         layers.sort_by(|a, b| a.sqnr_db.total_cmp(&b.sqnr_db));

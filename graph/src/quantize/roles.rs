@@ -1,6 +1,6 @@
-//! Which nodes become eight-bit, which values become bytes, and why the rest stays float.
+//! Decides which nodes become eight-bit, which values become bytes, and records why the rest stays float.
 //!
-//! This is decided from the graph's structure alone, before any range is known.
+//! The decision depends on the graph's structure alone, not on ranges.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use crate::ops::shared::values::Values;
 use crate::ops::{Operator, concat};
 use crate::{Error, Graph, Node, escaped};
 
-/// What `node` writes after the activations that run inside it: its own output never becomes bytes if there are some.
+/// The output of `node` after the activations fused into it; with fused activations its own output never becomes bytes.
 fn after_activations<'g>(
     node: &'g Node,
     graph: &'g Graph,
@@ -26,17 +26,17 @@ fn after_activations<'g>(
     Some(output)
 }
 
-/// What becomes of a node.
+/// The role of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It reads and writes bytes.
     Quantized,
-    /// A `Relu` or `Clip` that runs inside the node before it: the range of its output is what the bytes span.
+    /// A `Relu` or `Clip` fused into the node before it: the bytes span the range of its output.
     Fused,
-    /// It stays a float operator in the graph, and runs as a table of 256 bytes: it looks at one element at a time, bytes come
-    /// in, and nothing but bytes goes out.
+    /// It stays a float operator in the graph, and runs as a table of 256 bytes: it is elementwise, its input is bytes, and all
+    /// readers of its output read bytes.
     Table,
-    /// It stays float, for this reason.
+    /// It stays float, for the stated reason.
     Float(String),
 }
 
@@ -45,21 +45,21 @@ pub enum Role {
 pub struct Roles {
     /// By node name.
     nodes: BTreeMap<String, Role>,
-    /// For each value that becomes bytes, the value whose scale and zero point it has: itself, unless it is the
-    /// output of a node that only moves data, or only read by a `Concat`.
+    /// For each value that becomes bytes, the value whose scale and zero point it has: itself, unless it is the output of a
+    /// node that only moves data, or its only reader is a `Concat`.
     roots: BTreeMap<String, String>,
-    /// Values whose bytes another node made.
+    /// Values whose bytes a node moved without computing them.
     moved: BTreeSet<String>,
-    /// Constants among the roots: their ranges are their own.
+    /// Constants among the roots; their ranges are those of their elements.
     constants: BTreeSet<String>,
 }
 
 impl Roles {
-    /// Decides for each node of `graph`, whose names must be sound ([`Graph::validate`]).
+    /// Decides the role of each node of `graph`, whose names must be consistent ([`Graph::validate`]).
     ///
     /// # Errors
     ///
-    /// A graph that holds quantized operators already; names that do not fit together.
+    /// A graph with quantized operators; inconsistent names.
     pub fn new(graph: &Graph) -> Result<Self, Error> {
         let values = Values::new(graph)?;
         let order = graph.topological_order()?;
@@ -104,12 +104,10 @@ impl Roles {
                     } else if is_quantized(&roles, input) {
                         Role::Quantized
                     } else {
-                        Role::Float(
-                            "what it reads is float, and a byte would have to be made first".to_owned(),
-                        )
+                        Role::Float("its input is float and would have to be quantized first".to_owned())
                     })
                 }
-                // Moving bytes pays only where bytes are: before it (now) or after it (below).
+                // Moving bytes pays only next to other bytes: before the node (here) or after it (below).
                 Ok(EightBit::Move(_)) => {
                     is_quantized(&roles, node.required_input(0)?).then_some(Role::Quantized)
                 }
@@ -155,7 +153,7 @@ impl Roles {
                 result.roots.insert(output.to_owned(), root);
             }
             if role == Role::Fused {
-                // Its input never leaves the accumulator.
+                // Its input stays in the accumulator.
                 result.roots.remove(node.required_input(0)?);
             }
             if role == Role::Quantized && node.is(&concat::OP) {
@@ -169,7 +167,7 @@ impl Roles {
         Ok(result)
     }
 
-    /// Finds the float nodes that run as tables: what is between bytes and bytes, with the activations behind it.
+    /// Finds the float nodes that run as tables: elementwise nodes between bytes and bytes, with the activations after them.
     fn find_tables(
         &mut self,
         graph: &Graph,
@@ -181,7 +179,7 @@ impl Roles {
         let role = |index: usize| self.node(&graph.nodes[index].name);
         let is_float = |index: usize| matches!(role(index), Some(Role::Float(_)));
         let clamps = |index: usize| matches!(kinds[index], Ok(EightBit::Clamp(_)));
-        // Whether nothing but bytes becomes of the output, at most after activations.
+        // Whether every reader of the output, past activations, reads bytes.
         let mut bytes_follow = vec![false; graph.nodes.len()];
         for &index in order.iter().rev() {
             let Some(output) = graph.nodes[index].output(0) else { continue };
@@ -215,8 +213,8 @@ impl Roles {
         Ok(())
     }
 
-    /// Gives what a `Concat` alone reads the scale and zero point of `output`, which it writes after the activations that
-    /// run inside it: the bytes are written to their place at once, rounded once.
+    /// Gives values whose only reader is a `Concat` the scale and zero point of `output`, the output of the `Concat` after the
+    /// activations fused into it: their bytes are then written into the output directly and rounded once.
     fn join(
         &mut self,
         node: &Node,
@@ -236,12 +234,12 @@ impl Roles {
         }
     }
 
-    /// Replaces roots that have roots themselves.
+    /// Resolves chains of roots.
     fn resolve(&mut self) {
         let values: Vec<String> = self.roots.keys().cloned().collect();
         for value in values {
             let mut root = &self.roots[&value];
-            // A root is made later than what it is the root of, or earlier where bytes are moved: no circles.
+            // A root is computed later than its value, or earlier where bytes are moved: no cycles.
             while let Some(next) = self.roots.get(root).filter(|next| *next != root) {
                 root = next;
             }
@@ -250,12 +248,12 @@ impl Roles {
         }
     }
 
-    /// What becomes of the node called `node`; `None` if the graph has no such node.
+    /// The role of the node called `node`; `None` if the graph has no such node.
     pub fn node(&self, node: &str) -> Option<&Role> {
         self.nodes.get(node)
     }
 
-    /// Whether `node` is eight-bit, or runs inside a node that is.
+    /// Whether `node` is eight-bit or fused into a node that is.
     pub fn is_quantized(&self, node: &str) -> bool {
         matches!(self.node(node), Some(Role::Quantized | Role::Fused))
     }
@@ -265,7 +263,7 @@ impl Roles {
         self.roots.get(value).map(String::as_str)
     }
 
-    /// Whether a node only moved the bytes `value`, which another made.
+    /// Whether `value` is bytes that a node only moved.
     pub(super) fn is_moved(&self, value: &str) -> bool {
         self.moved.contains(value)
     }

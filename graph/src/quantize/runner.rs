@@ -1,15 +1,15 @@
-//! Running a graph for the values inside it.
+//! Runs a graph for its intermediate values.
 
 use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo};
 
-/// A graph that runs for chosen values, float ones.
+/// A graph that runs for chosen float values.
 #[derive(Debug)]
 pub(super) struct Runner {
     executor: Executor,
 }
 
 impl Runner {
-    /// Prepares to run `graph` for `values`, each of which is there once.
+    /// Prepares to run `graph` for `values`, which must be distinct.
     pub(super) fn new(graph: &Graph, values: &[String], limits: &Limits) -> Result<Self, Error> {
         let output =
             |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };

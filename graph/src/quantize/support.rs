@@ -1,4 +1,4 @@
-//! Which nodes can take part in an eight-bit graph, by what their operators say.
+//! Decides which nodes can take part in an eight-bit graph, by their operators' definitions.
 
 use crate::ops::eight_bit::{EightBit, WhyFloat};
 use crate::ops::shared::values::Values;
@@ -24,7 +24,7 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         EightBit::Clamp(_) | EightBit::Table => ALL,
     };
     if node.output(1).is_some() {
-        return stays("its second output has no eight-bit form".to_owned());
+        return stays("its second output cannot be eight-bit".to_owned());
     }
     if let Some(reason) = why_float(node, values)? {
         return stays(reason);
@@ -43,10 +43,10 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         }
         any |= !values.is_constant(input);
     }
-    if any { Ok(Ok(&operator.eight_bit)) } else { stays("all it reads is constant".to_owned()) }
+    if any { Ok(Ok(&operator.eight_bit)) } else { stays("all its inputs are constant".to_owned()) }
 }
 
-/// The inputs of `node` that are activations, or constants that stand in for one.
+/// The inputs of `node` that are activations, or constants in the place of one.
 pub(super) fn data_inputs(node: &Node) -> impl Iterator<Item = &str> {
     let count = match node.operator().map(|operator| operator.eight_bit) {
         Some(EightBit::Compute(compute)) => compute.data_inputs,
@@ -55,7 +55,7 @@ pub(super) fn data_inputs(node: &Node) -> impl Iterator<Item = &str> {
     node.inputs.iter().take(count).map(String::as_str)
 }
 
-/// The bounds of a node that clamps; infinite where there is none. [`kind`] has turned away nodes without constant bounds.
+/// The bounds of a clamping node; infinite where there is none. [`kind`] rejects nodes without constant bounds.
 pub(crate) fn bounds(node: &Node, graph: &Graph) -> Result<(f32, f32), Error> {
     let bounds = match node.operator().map(|operator| operator.eight_bit) {
         Some(EightBit::Clamp(bounds)) => bounds(node, &|name| graph.constants.get(name)),

@@ -1,5 +1,4 @@
-//! What a user should know before relying on the eight-bit graph: calibration that taught nothing, numbers that have no
-//! eight-bit form, results that are useless.
+//! Warnings about an eight-bit graph: useless calibration data, numbers without an eight-bit form, useless results.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,64 +6,64 @@ use std::fmt;
 use super::{LayerError, MAX_SCALE, MIN_SCALE, Range};
 use crate::{Error, Graph, Tensor, quoted};
 
-/// From so many examples on, nothing is said about their number.
+/// At this number of examples or more there is no warning about it.
 const EXAMPLES: usize = 10;
-/// A result with less signal is useless: at 10 dB the error is a third of what there is to see.
+/// The lowest useful signal-to-noise ratio in dB: at 10 dB the error is a third of the signal.
 const USELESS_DB: f64 = 10.0;
-/// Values that depend on their channel alone are flat only if so many of them share a channel.
+/// Values that depend on their channel alone count as flat only with at least this number of elements per channel.
 const FLAT: usize = 16;
 
-/// A reason to distrust the eight-bit graph, which was made all the same. As text it says what to do.
+/// A reason to distrust the eight-bit graph, which is made nevertheless. Its text says what to do.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
-    /// Ranges were learnt from few examples.
+    /// Ranges were observed on few examples.
     FewExamples {
-        /// How many there were.
+        /// The number of examples.
         examples: usize,
-        /// How many are needed for this not to be said.
+        /// The number from which there is no warning.
         advised: usize,
     },
-    /// Examples with one number throughout, or one for each channel: a black picture, say.
+    /// Examples that are constant, or constant per channel, such as a black picture.
     FlatInput {
         /// The graph's input.
         input: String,
-        /// How many of the examples are flat: at least half.
+        /// The number of flat examples: at least half.
         flat: usize,
-        /// How many examples there were.
+        /// The number of examples.
         examples: usize,
     },
-    /// An activation had the same value in every place of every example, so that its range is that of one number.
+    /// An activation had one value everywhere in all examples, so that its range is that of one number.
     ConstantActivation {
-        /// The node that writes it, the first of all such.
+        /// The node that writes it, the first of its kind.
         node: String,
         /// The activation.
         value: String,
-        /// The value that it always had.
+        /// Its value.
         constant: f32,
-        /// How many more activations are constant.
+        /// The number of other constant activations.
         others: usize,
     },
-    /// Numbers too small or too large for a scale that fits the others of the layer.
+    /// Numbers too small or too large for a scale that fits the layer's other numbers.
     Scale {
         /// The node that reads or writes them.
         node: String,
         /// The weights, bias or activation.
         value: String,
-        /// The greatest of them, without its sign.
+        /// The greatest magnitude among them.
         largest: f32,
-        /// Whether the largest were cut off; otherwise all became zeros, or a few steps.
+        /// Whether the largest were cut off; otherwise all became zeros or a few steps.
         cut: bool,
     },
-    /// A result, or if none, then what some node makes of faultless inputs, has less of its signal left than 10 dB.
+    /// A result, or otherwise the output of some node on exact inputs, has a signal-to-noise ratio below 10 dB.
     LowSignal {
-        /// The node whose output has lost it.
+        /// The node with that output.
         node: String,
-        /// What is left, in decibels ([`LayerError::accumulated_sqnr_db`]).
+        /// Its ratio in decibels ([`LayerError::accumulated_sqnr_db`]).
         sqnr_db: f64,
-        /// The node that loses most by itself.
+        /// The node with the greatest error of its own.
         worst: String,
-        /// What that one leaves ([`LayerError::sqnr_db`]).
+        /// That node's ratio in decibels ([`LayerError::sqnr_db`]).
         worst_sqnr_db: f64,
     },
 }
@@ -135,8 +134,8 @@ pub(super) fn is_flat(tensor: &Tensor) -> bool {
         || shape.len() >= 3 && (by_channel(1) || by_channel(shape.len() - 1))
 }
 
-/// Whether a range is cut off for want of a scale (`Some(true)`) or shrinks to a few steps (`Some(false)`); `None` if it has
-/// its scale.
+/// Whether the limits of scales cut a range off (`Some(true)`) or shrink it to a few steps (`Some(false)`); `None` if its
+/// scale is within them.
 fn is_cut(range: Range) -> Option<bool> {
     let step = (f64::from(range.max.max(0.0)) - f64::from(range.min.min(0.0))) / 255.0;
     if step > f64::from(MAX_SCALE) {
@@ -145,7 +144,7 @@ fn is_cut(range: Range) -> Option<bool> {
     (step != 0.0 && step < f64::from(MIN_SCALE)).then_some(false)
 }
 
-/// About the number of examples and those that are flat.
+/// Warnings about the number of examples and flat ones.
 pub(super) fn of_examples(examples: usize, flat: &[(String, usize)]) -> Vec<Warning> {
     let few = (examples < EXAMPLES).then_some(Warning::FewExamples { examples, advised: EXAMPLES });
     let flat = flat.iter().filter(|(_, flat)| *flat > 0 && 2 * flat >= examples);
@@ -153,8 +152,8 @@ pub(super) fn of_examples(examples: usize, flat: &[(String, usize)]) -> Vec<Warn
     few.into_iter().chain(flat).collect()
 }
 
-/// About activations: those that are constant, and those whose range has no scale. `extremes` are the least and greatest
-/// value that was observed of each.
+/// Warnings about activations that are constant or whose range has no scale. `extremes` are the least and greatest
+/// observed value of each.
 pub(super) fn of_activations(graph: &Graph, extremes: &[(String, Range)]) -> Result<Vec<Warning>, Error> {
     let mut ranges: HashMap<&str, Range> =
         extremes.iter().map(|(value, range)| (value.as_str(), *range)).collect();
@@ -180,10 +179,10 @@ pub(super) fn of_activations(graph: &Graph, extremes: &[(String, Range)]) -> Res
     Ok(warnings)
 }
 
-/// About results, by the errors of the layers of `graph`.
+/// Warnings about results, by the errors of the layers of `graph`.
 pub(super) fn of_layers(graph: &Graph, layers: &[LayerError]) -> Result<Vec<Warning>, Error> {
     let written: HashSet<&str> = layers.iter().map(|layer| layer.value.as_str()).collect();
-    // Values that some layer depends on.
+    // Values that other layers depend on.
     let mut inner: HashSet<&str> = HashSet::new();
     for &index in graph.topological_order()?.iter().rev() {
         let node = &graph.nodes[index];
@@ -205,7 +204,7 @@ pub(super) fn of_layers(graph: &Graph, layers: &[LayerError]) -> Result<Vec<Warn
         }
     };
     let mut warnings: Vec<Warning> = layers.iter().filter(useless).map(warning).collect();
-    // Whatever hides it later, as a constant that is added does.
+    // Even if a later node hides it, such as the addition of a constant.
     if warnings.is_empty()
         && let Some(worst) = worst.filter(|worst| worst.sqnr_db < USELESS_DB)
     {

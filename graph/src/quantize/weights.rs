@@ -1,13 +1,13 @@
-//! Weights as signed bytes, one scale per output channel, and the int32 bias that goes with them.
+//! Quantizes weights to signed bytes, one scale per output channel, and their bias to int32.
 
 use crate::{Error, Tensor};
 
-/// The largest bias in steps of its scale. The int32 accumulator has 2³¹; half of it is left to the products,
-/// which need less than that up to a depth of 33 154 (`2³⁰ / (255 · 127)`).
+/// The largest bias in steps of its scale. The int32 accumulator holds 2³¹; half of it is reserved for the products, which
+/// need less than that up to a depth of 33 154 (`2³⁰ / (255 · 127)`).
 const MAX_BIAS: f64 = (1u64 << 30) as f64;
 
-/// The largest bias that leaves room for `depth` products of a byte and a weight, each as large as it can be; where no
-/// room is left, the products may wrap by themselves, and a bias of 2²⁰ steps is as precise as any.
+/// The largest bias that leaves room for `depth` products of a byte and a weight of the greatest size. Where no room is
+/// left, the products may wrap by themselves, and 2²⁰ steps make the bias precise enough.
 fn largest_bias(depth: usize) -> f64 {
     (f64::from(i32::MAX) - depth as f64 * (255.0 * 127.0)).clamp((1u64 << 20) as f64, MAX_BIAS)
 }
@@ -18,7 +18,7 @@ const SCALES: (i32, i32) = (-120, 120);
 /// The least and greatest multiplier of a requantization.
 const MULTIPLIERS: (i32, i32) = (-100, 100);
 
-/// Between which scales those of a layer's weights lie.
+/// The limits of the scales of a layer's weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ScaleLimits {
     least: f64,
@@ -26,9 +26,9 @@ pub(crate) struct ScaleLimits {
 }
 
 impl ScaleLimits {
-    /// The limits for a layer whose input has the scale `input` and whose output has the scale `output`, if it is bytes: the
-    /// scale of the bias, `input · weight`, and the multiplier `input · weight / output` are ordinary numbers, too. There are
-    /// such scales whatever those of activations are, as these lie between 2⁻¹⁰⁰ and 2¹⁰⁰.
+    /// The limits for a layer whose input has the scale `input` and whose output, if it is bytes, has the scale `output`: the
+    /// scale of the bias, `input · weight`, and the multiplier `input · weight / output` are then normal numbers, too. Such
+    /// scales always exist because those of activations lie between 2⁻¹⁰⁰ and 2¹⁰⁰.
     pub(crate) fn new(input: f32, output: Option<f32>) -> Self {
         let (input, power) = (f64::from(input), |exponent: i32| 2f64.powi(exponent));
         let mut least = power(SCALES.0).max(power(SCALES.0) / input);
@@ -42,7 +42,7 @@ impl ScaleLimits {
     }
 }
 
-/// Which bytes weights may become.
+/// The range of quantized weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightRange {
     /// All from −127 to 127, the largest of a channel one of the ends.
@@ -56,10 +56,10 @@ pub enum WeightRange {
     /// Neighbours are every two input channels of a tap, or, where their number is odd and there are several taps, all weights
     /// that are beside each other in the order (row, column, input channel). Weights above 10³⁸, whose scale is cut, may still
     /// be larger.
-    Narrow,
+    PairSafe,
 }
 
-/// Weights that became bytes: `w ≈ scales[channel] · bytes`, zero point 0.
+/// Quantized weights: `w ≈ scales[channel] · bytes`, zero point 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedWeights {
     /// The bytes, −127 to 127, in the shape of the weights.
@@ -69,8 +69,8 @@ pub struct QuantizedWeights {
 }
 
 impl QuantizedWeights {
-    /// The largest of `weights`, the floats that these bytes stand for, and `true` if some channel was cut off by more than
-    /// a tenth, `false` if nothing is left of any channel; `None` if neither is so.
+    /// The largest of `weights`, the floats that these bytes represent, and `true` if some channel was cut off by more than a
+    /// tenth, `false` if all channels became zeros; `None` if neither.
     pub(crate) fn lost(&self, weights: &Tensor, axis: usize) -> Result<Option<(f32, bool)>, Error> {
         let (values, bytes) = (weights.as_f32()?, self.bytes.as_i8()?);
         let run: usize = weights.shape()[axis + 1..].iter().product();
@@ -84,17 +84,17 @@ impl QuantizedWeights {
     }
 }
 
-/// A bias that became int32 in the units of the accumulator: `b[c] ≈ scales[c] · values[c]`.
+/// A bias quantized to int32 at the accumulator's scale: `b[c] ≈ scales[c] · values[c]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedBias {
     /// One int32 per output channel.
     pub values: Vec<i32>,
-    /// `input_scale · weight_scales[c]`, one product in `f32`: what an executor multiplies, too.
+    /// `input_scale · weight_scales[c]`, one product in `f32`, as executors compute it.
     pub scales: Vec<f32>,
 }
 
 impl QuantizedBias {
-    /// The largest of `bias`, the floats that these integers stand for, if it was cut off by more than a tenth.
+    /// The largest of `bias`, the floats that these integers represent, if it was cut off by more than a tenth.
     pub(crate) fn lost(&self, bias: &[f32]) -> Option<f32> {
         let limits = self.scales.iter().map(|&scale| 1.1 * MAX_BIAS * f64::from(scale));
         let cut = bias.iter().zip(limits).any(|(&bias, limit)| f64::from(bias.abs()) > limit);
@@ -103,9 +103,9 @@ impl QuantizedBias {
 }
 
 /// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`, for
-/// [`WeightRange::Narrow`] with the largest sum of neighbours instead of the largest weight.
+/// [`WeightRange::PairSafe`] with the largest sum of neighbours instead of the largest weight.
 ///
-/// `axis` is that of the output channels: 0 of `[output, input, taps …]`, or 1 of `[input, output]`; of other shapes narrow
+/// `axis` is that of the output channels: 0 of `[output, input, taps …]`, or 1 of `[input, output]`; of other shapes pair-safe
 /// weights have no meaning. −128 is not used: the range stays symmetric, and two products of such bytes with unsigned ones
 /// fit the 16-bit sums of older CPUs more often.
 ///
@@ -152,14 +152,14 @@ pub(crate) fn quantize_within(
     {
         return Err(Error::tensor(shape, format!("{channels} channels, but a bias of {}", bias.len())));
     }
-    // Elements of one channel lie together in runs of this length.
+    // The length of the contiguous runs of a channel's elements.
     let run: usize = shape[axis + 1..].iter().product();
     let mut largest = vec![0.0f32; channels];
     for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
         let largest = &mut largest[index % channels];
         *largest = run.iter().fold(*largest, |largest, value| largest.max(value.abs()));
     }
-    if range == WeightRange::Narrow {
+    if range == WeightRange::PairSafe {
         for (channel, largest) in largest.iter_mut().enumerate() {
             *largest = largest.max(largest_sum(values, shape, axis, channel));
         }
@@ -173,7 +173,7 @@ pub(crate) fn quantize_within(
                 f64::from(bias[channel].abs()) / (largest_bias * f64::from(input_scale))
             });
             let scale = (f64::from(largest) / 127.0).max(needed);
-            // Zeros are zeros in any step.
+            // Zeros are exact at any scale.
             let scale = if scale == 0.0 { 1.0 } else { scale };
             scale.clamp(limits.least, limits.greatest) as f32
         })
@@ -186,7 +186,7 @@ pub(crate) fn quantize_within(
     Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
 }
 
-/// The largest sum of neighbours of the same sign, as [`WeightRange::Narrow`] counts them, among a channel's weights.
+/// The largest sum of neighbours of the same sign, as [`WeightRange::PairSafe`] counts them, among a channel's weights.
 ///
 /// Rounded, two of them are at most half a step larger each: 127 steps become 128 at most.
 fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> f32 {
@@ -199,7 +199,7 @@ fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> 
         let (tap, input) = (depth / inputs, depth % inputs);
         values[if axis == 0 { (channel * inputs + input) * taps + tap } else { depth * channels + channel }]
     };
-    // Rows of taps may begin anywhere among pairs if the number of input channels is odd.
+    // With an odd number of input channels, a row of taps may begin in the middle of a pair.
     let step = if inputs.is_multiple_of(2) || taps == 1 { 2 } else { 1 };
     (1..depth).step_by(step).fold(0.0, |largest: f32, second| {
         let [a, b] = [at(second - 1), at(second)];
@@ -230,7 +230,7 @@ pub fn quantize_bias(bias: &[f32], input_scale: f32, weight_scales: &[f32]) -> R
     Ok(QuantizedBias { values, scales })
 }
 
-/// An error that tells the first element of `tensor` that is NaN or infinite.
+/// An error with the first element of `tensor` that is NaN or infinite.
 fn finite(tensor: &Tensor) -> Result<(), Error> {
     let values = tensor.as_f32()?;
     match values.iter().position(|value| !value.is_finite()) {
@@ -261,45 +261,45 @@ mod tests {
     }
 
     /// What two weights of 1 (the second times `sign`) become, the others being zeros.
-    fn narrow_pair(shape: &[usize], axis: usize, at: [usize; 2], sign: f32) -> [i8; 2] {
+    fn pair_safe_pair(shape: &[usize], axis: usize, at: [usize; 2], sign: f32) -> [i8; 2] {
         let mut values = vec![0.0f32; shape.iter().product()];
         (values[at[0]], values[at[1]]) = (1.0, sign);
-        let weights = Tensor::new(shape, values).expect("as many");
-        let narrow = quantize_per_channel(&weights, axis, None, WeightRange::Narrow).expect("finite");
-        at.map(|at| narrow.bytes.as_i8().expect("i8")[at])
+        let weights = Tensor::new(shape, values).expect("fits");
+        let pair_safe = quantize_per_channel(&weights, axis, None, WeightRange::PairSafe).expect("finite");
+        at.map(|at| pair_safe.bytes.as_i8().expect("i8")[at])
     }
 
     #[test]
-    fn narrow_weights_share_a_range_with_their_neighbours_alone() {
+    fn pair_safe_weights_share_a_range_with_their_neighbours_alone() {
         let neighbours = [64, 64];
         let strangers = [127, 127];
         // Four inputs of 3×3 taps: the same tap of inputs 0 and 1, of 1 and 2, two taps of one input.
         let conv = |[a, b]: [(usize, usize); 2], inputs: usize| {
-            narrow_pair(&[1, inputs, 3, 3], 0, [a, b].map(|(input, tap)| input * 9 + tap), 1.0)
+            pair_safe_pair(&[1, inputs, 3, 3], 0, [a, b].map(|(input, tap)| input * 9 + tap), 1.0)
         };
         assert_eq!(conv([(0, 4), (1, 4)], 4), neighbours);
         assert_eq!(conv([(2, 8), (3, 8)], 4), neighbours);
         assert_eq!(conv([(1, 4), (2, 4)], 4), strangers);
         assert_eq!(conv([(0, 4), (0, 5)], 4), strangers);
         assert_eq!(conv([(3, 4), (0, 5)], 4), strangers);
-        // Three inputs: whatever lies beside each other.
+        // Three inputs: all weights beside each other.
         assert_eq!(conv([(0, 4), (1, 4)], 3), neighbours);
         assert_eq!(conv([(1, 4), (2, 4)], 3), neighbours);
         assert_eq!(conv([(2, 4), (0, 5)], 3), neighbours);
         assert_eq!(conv([(0, 4), (2, 4)], 3), strangers);
         // One tap, and matrices.
-        assert_eq!(narrow_pair(&[1, 3, 1, 1], 0, [0, 1], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[1, 3, 1, 1], 0, [1, 2], 1.0), strangers);
-        assert_eq!(narrow_pair(&[2, 5], 0, [7, 8], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[2, 5], 0, [8, 9], 1.0), strangers);
-        assert_eq!(narrow_pair(&[5, 2], 1, [1, 3], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[5, 2], 1, [3, 5], 1.0), strangers);
-        // Products of other signs do not add up.
-        assert_eq!(narrow_pair(&[4, 1], 1, [0, 1], -1.0), [127, -127]);
+        assert_eq!(pair_safe_pair(&[1, 3, 1, 1], 0, [0, 1], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[1, 3, 1, 1], 0, [1, 2], 1.0), strangers);
+        assert_eq!(pair_safe_pair(&[2, 5], 0, [7, 8], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[2, 5], 0, [8, 9], 1.0), strangers);
+        assert_eq!(pair_safe_pair(&[5, 2], 1, [1, 3], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[5, 2], 1, [3, 5], 1.0), strangers);
+        // Products of opposite signs cancel.
+        assert_eq!(pair_safe_pair(&[4, 1], 1, [0, 1], -1.0), [127, -127]);
     }
 
     #[test]
-    fn narrow_neighbours_fit_sums_of_sixteen_bits() {
+    fn pair_safe_sums_fit_sixteen_bits() {
         // The state of a linear congruential generator, in −1 … 1.
         let mut state = 1u32;
         let mut noise = || {
@@ -316,11 +316,12 @@ mod tests {
         ];
         for (shape, axis) in shapes.iter().cycle().take(40 * shapes.len()) {
             let (axis, len) = (*axis, shape.iter().product());
-            // Few are large, as in trained networks: of most channels one pair decides.
+            // Few are large, as in trained networks: one pair decides the scale of most channels.
             let values: Vec<f32> = (0..len).map(|_| noise().powi(7)).collect();
-            let weights = Tensor::new(shape.clone(), values).expect("as many");
-            let narrow = quantize_per_channel(&weights, axis, None, WeightRange::Narrow).expect("finite");
-            let bytes = narrow.bytes.as_i8().expect("i8");
+            let weights = Tensor::new(shape.clone(), values).expect("fits");
+            let pair_safe =
+                quantize_per_channel(&weights, axis, None, WeightRange::PairSafe).expect("finite");
+            let bytes = pair_safe.bytes.as_i8().expect("i8");
             let (channels, depth) = (shape[axis], len / shape[axis]);
             let inputs = if axis == 0 { shape[1] } else { depth };
             let taps = depth / inputs;
@@ -331,7 +332,7 @@ mod tests {
                         _ => bytes[d * channels + channel].into(),
                     })
                     .collect();
-                // As packed with rows of taps, of which each begins a pair, tap by tap, and as a whole.
+                // As packed by rows of taps, each of which begins a pair; tap by tap; and as a whole.
                 for len in [inputs * shape.get(3).unwrap_or(&taps), inputs, depth] {
                     for pair in column.chunks(len).flat_map(|segment| segment.chunks(2)) {
                         let of_sign = |sign: i32| pair.iter().map(|w| (w * sign).max(0)).sum::<i32>();
@@ -385,7 +386,7 @@ mod tests {
     #[test]
     fn a_bias_leaves_room_for_deep_sums() {
         let depth = 60_000;
-        let weights = Tensor::new([1, depth], vec![1e-9f32; depth]).expect("as many");
+        let weights = Tensor::new([1, depth], vec![1e-9f32; depth]).expect("fits");
         let quantized =
             quantize_per_channel(&weights, 0, Some((1.0, &[1.0])), WeightRange::Full).expect("finite");
         let bias = quantize_bias(&[1.0], 1.0, &quantized.scales).expect("finite");
@@ -402,7 +403,7 @@ mod tests {
         let ints = quantize_bias(&bias, MIN_SCALE, &quantized.scales).expect("finite");
         assert!(quantized.scales.iter().chain(&ints.scales).all(|scale| scale.is_normal()));
         assert!(ints.values.iter().all(|value| value.unsigned_abs() <= 1 << 30));
-        for range in [WeightRange::Full, WeightRange::Narrow] {
+        for range in [WeightRange::Full, WeightRange::PairSafe] {
             let scales =
                 |weights: &Tensor| quantize_per_channel(weights, 0, None, range).expect("finite").scales;
             assert!(scales(&Tensor::new([2, 2], vec![f32::MAX; 4]).expect("four"))[0].is_normal());

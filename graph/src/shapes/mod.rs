@@ -11,18 +11,18 @@ pub use crate::tensor::TensorType;
 use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count, quoted};
 pub use open::infer_open_shapes;
 
-/// What shape inference needs to know beyond the graph.
+/// Options of shape inference.
 #[derive(Clone, Debug)]
 pub struct ShapeOptions {
     /// The size of the first dimension of the graph's inputs where the graph leaves it open.
     pub batch: Option<usize>,
-    /// Whole shapes for inputs of the graph, by name. Dimensions that the graph fixes must agree.
+    /// Complete shapes of inputs of the graph, by name. Dimensions that the graph fixes must agree.
     pub inputs: BTreeMap<String, Vec<usize>>,
-    /// What the model may take.
+    /// The limits of the model.
     pub limits: Limits,
 }
 
-/// An open batch is an error; the default limits.
+/// No batch size, so that an open batch is an error; the default limits.
 impl Default for ShapeOptions {
     fn default() -> Self {
         Self { batch: None, inputs: BTreeMap::new(), limits: Limits::default() }
@@ -51,8 +51,8 @@ impl ShapeOptions {
 /// # Errors
 ///
 /// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::OverLimit`], [`Error::MissingOperators`] for
-/// operators that are not implemented, errors that name the node whose inputs do not fit, and whatever
-/// [`Graph::topological_order`] finds.
+/// operators that are not implemented, errors that name the node whose inputs do not fit, and every error
+/// of [`Graph::topological_order`].
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
     missing::check(graph)?;
     let mut types = BTreeMap::new();
@@ -65,7 +65,7 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
         options.limits.check_elements(tensor.shape(), || format!("constant {}", quoted(name)))?;
         types.insert(name.clone(), TensorType::of(tensor));
     }
-    // Values that are known before the graph runs, for the nodes that turn them into shapes.
+    // Values known before the graph runs, for nodes that use them as shapes.
     let mut computed: HashMap<&str, Tensor> = HashMap::new();
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
@@ -73,7 +73,7 @@ pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<St
         let inputs = Inputs::new(node, |name| types.get(name), value_of)?;
         let outputs = output_types(&inputs)?;
         for output in &outputs {
-            // Whether it has a name or not: the operator computes it.
+            // Even without a name: the operator computes it.
             let what = || format!("an output of node {}", quoted(&node.name));
             options.limits.check_elements(&output.shape, what)?;
         }
@@ -99,7 +99,7 @@ pub(crate) fn output_types(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error
     (operator.infer)(inputs).map_err(|error| error.in_node(node))
 }
 
-/// Larger values than any that decides a shape; they are not computed here.
+/// The most elements of a value computed during shape inference; values that determine shapes are smaller.
 const MAX_VALUE: usize = 1 << 12;
 
 /// The outputs of a node, of these types, if they are known before the graph runs, and small.
@@ -123,7 +123,7 @@ fn input_shape(input: &ValueInfo, options: &ShapeOptions) -> Result<Vec<usize>, 
     {
         return Err(Error::value(
             &input.name,
-            format!("shape {given:?} was given, but the graph says {}", open_shape(&input.shape)),
+            format!("the shape given is {given:?}, but the graph has {}", open_shape(&input.shape)),
         ));
     }
     let bound = |(axis, dim): (usize, &Option<usize>)| {
@@ -134,7 +134,7 @@ fn input_shape(input: &ValueInfo, options: &ShapeOptions) -> Result<Vec<usize>, 
     input.shape.iter().enumerate().map(bound).collect()
 }
 
-/// A shape for people, with `?` for open dimensions.
+/// A human-readable shape, with `?` for open dimensions.
 pub(crate) fn open_shape(shape: &[Option<usize>]) -> String {
     let dims: Vec<String> =
         shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |size| size.to_string())).collect();

@@ -1,14 +1,14 @@
-//! Shapes of values whose dimensions depend on what the graph's inputs leave open.
+//! Infers shapes with open dimensions.
 
 use super::{ShapeOptions, infer_shapes};
 use crate::{Error, Graph, ValueInfo};
 
-/// Two sets of sizes for what inputs leave open: the first dimension, a batch, and the others, the sides of an image.
-/// Networks that shrink an image by 32 take both.
+/// Two sets of sizes for open dimensions of inputs: the first dimension (a batch), and the others (the sides of an image).
+/// Networks that downscale by 32 accept both.
 const SIZES: [[usize; 2]; 2] = [[1, 224], [2, 256]];
 
-/// The types of `values` of `graph`. A dimension is open if it differs between two sets of sizes for the dimensions that
-/// the graph's inputs leave open.
+/// The types of `values` of `graph`. A dimension is open if it differs between two sets of sizes for the open dimensions of
+/// the graph's inputs.
 ///
 /// # Errors
 ///

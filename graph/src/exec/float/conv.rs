@@ -6,10 +6,10 @@ use super::elementwise::Clamp;
 use super::matmul::multiply;
 use crate::Error;
 use crate::exec::parallel::by_rows;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::convolution::Geometry;
 
-/// Elements of patches that are laid out at a time: they stay in the second-level cache.
+/// Elements of the patches that are laid out at a time. They fit the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
 /// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
@@ -20,12 +20,12 @@ pub(crate) struct Convolution {
     weights: Arc<Vec<f32>>,
     bias: Vec<f32>,
     clamp: Clamp,
-    /// Laid out, for each thread.
+    /// Patches laid out, for each thread.
     patches: Vec<Vec<f32>>,
 }
 
 impl Convolution {
-    /// The weights in the order of [`new`](Self::new), from those that ONNX stores, OIHW.
+    /// Converts weights from ONNX's order, OIHW, to that of [`new`](Self::new).
     pub(crate) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
@@ -57,7 +57,7 @@ impl Convolution {
         self.geometry.group_channels().0 * self.geometry.window.sizes.kernel.iter().product::<usize>()
     }
 
-    /// Whether output pixel `m` reads nothing but input pixel `m`.
+    /// Whether output pixel `m` depends on input pixel `m` alone.
     fn is_matrix(&self) -> bool {
         let sizes = &self.geometry.window.sizes;
         self.geometry.groups == 1
@@ -67,7 +67,7 @@ impl Convolution {
             && sizes.pads_end == [0, 0]
     }
 
-    /// Lays out the patches of output pixels from `first` on, for the channels of a group.
+    /// Lays out the patches of the output pixels starting at `first`, for the channels of a group.
     fn lay_out(&self, x: &[f32], first: usize, rows: usize, group: usize, patches: &mut Vec<f32>) {
         let Geometry { window, in_channels, .. } = &self.geometry;
         let (channels, _) = self.geometry.group_channels();
@@ -97,7 +97,7 @@ impl Convolution {
         }
     }
 
-    /// Computes the output pixels from `first` on that `out` has room for.
+    /// Computes the output pixels starting at `first` that fit `out`.
     fn fill(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
         let channels = self.geometry.out_channels;
         let (_, outputs) = self.geometry.group_channels();
@@ -123,10 +123,10 @@ impl Convolution {
     }
 }
 
-impl Kernel for Convolution {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for Convolution {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         let mut patches = std::mem::take(&mut self.patches);
         by_rows(out, self.geometry.out_channels, &mut patches, |first, out, patches| {
             self.fill(x, first, out, patches);
@@ -142,7 +142,7 @@ impl Kernel for Convolution {
     }
 }
 
-/// A convolution in which every channel is filtered on its own.
+/// A depthwise convolution: every channel is filtered by itself.
 #[derive(Debug)]
 pub(crate) struct Depthwise {
     geometry: Geometry,
@@ -154,7 +154,7 @@ pub(crate) struct Depthwise {
 }
 
 impl Depthwise {
-    /// The weights in the order of [`new`](Self::new), from those that ONNX stores, `[channels][1][kh][kw]`.
+    /// Converts weights from ONNX's order, `[channels][1][kh][kw]`, to that of [`new`](Self::new).
     pub(crate) fn pack(geometry: &Geometry, weights: &[f32]) -> Vec<f32> {
         let channels = geometry.out_channels;
         let taps: usize = geometry.window.sizes.kernel.iter().product();
@@ -174,7 +174,7 @@ impl Depthwise {
         Self { geometry, weights, bias, clamp, threads: vec![(); threads] }
     }
 
-    /// Computes the output pixels from `first` on that `out` has room for.
+    /// Computes the output pixels starting at `first` that fit `out`.
     fn fill(&self, x: &[f32], first: usize, out: &mut [f32]) {
         let window = &self.geometry.window;
         let channels = self.geometry.out_channels;
@@ -200,10 +200,10 @@ impl Depthwise {
     }
 }
 
-impl Kernel for Depthwise {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for Depthwise {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         let mut threads = std::mem::take(&mut self.threads);
         by_rows(out, self.geometry.out_channels, &mut threads, |first, out, ()| self.fill(x, first, out));
         self.threads = threads;

@@ -1,7 +1,7 @@
-//! Element by element, on tensors of one shape.
+//! Elementwise operators on tensors of equal shape.
 
 use crate::Error;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 
 /// The bounds of a fused activation: ReLU is 0 to ∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ impl Clamp {
         }
     }
 
-    /// For descriptions: empty without bounds.
+    /// Text for descriptions; empty without bounds.
     pub(crate) fn describe(self) -> String {
         match (self.low, self.high) {
             _ if self == Self::NONE => String::new(),
@@ -33,7 +33,7 @@ impl Clamp {
     }
 }
 
-/// What is done with two elements.
+/// A binary operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binary {
     /// `a + b`
@@ -42,18 +42,18 @@ pub(crate) enum Binary {
     Mul,
 }
 
-/// One or two tensors of one shape and layout, then a clamp.
+/// An operation on one or two tensors of equal shape and layout, followed by a clamp.
 #[derive(Debug)]
 pub(crate) struct Elementwise {
     pub(crate) op: Option<Binary>,
     pub(crate) clamp: Clamp,
 }
 
-impl Kernel for Elementwise {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let a = io.input::<f32>(0)?;
-        let b = if self.op.is_some() { io.input::<f32>(1)? } else { a };
-        let y = io.output::<f32>(0)?;
+impl StepKernel for Elementwise {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let a = context.input::<f32>(0)?;
+        let b = if self.op.is_some() { context.input::<f32>(1)? } else { a };
+        let y = context.output::<f32>(0)?;
         let pairs = y.iter_mut().zip(a.iter().zip(b));
         match self.op {
             None => pairs.for_each(|(y, (a, _))| *y = *a),

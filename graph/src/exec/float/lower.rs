@@ -1,4 +1,4 @@
-//! From float nodes to float steps, fused with the activations behind them.
+//! Lowers float nodes to float steps, fused with the activations that follow.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::exec::builder::Builder;
 use crate::exec::shuffle::Join;
-use crate::exec::step::Kernel;
+use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
@@ -15,13 +15,14 @@ use crate::ops::shared::indexing;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node, Tensor};
 
-/// The bounds of a node that clamps, if they are constant.
+/// The bounds of a clamping node, if they are constant.
 fn bounds(builder: &Builder<'_>, node: &Node) -> Option<Clamp> {
     let EightBit::Clamp(bounds) = node.operator()?.eight_bit else { return None };
     bounds(node, &|name| builder.constant(name)).map(|(low, high)| Clamp { low, high })
 }
 
-/// Fuses the activation that alone reads the node's output, if there is one; gives it and the name of the result.
+/// Fuses the activation that is the only reader of the node's output, if there is one; returns it and the name of the
+/// result.
 fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, String), Error> {
     let output = node.required_output(0)?;
     if let Some((index, next)) = builder.only_consumer(output)
@@ -35,7 +36,7 @@ fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, Str
     Ok((Clamp::NONE, output.to_owned()))
 }
 
-/// A constant vector of `len` floats in input `index`; empty if it is left out, `None` if it is anything else.
+/// A constant vector of `len` floats in input `index`; empty if the input is left out, `None` if it is anything else.
 fn bias(builder: &Builder<'_>, node: &Node, index: usize, len: usize) -> Option<Vec<f32>> {
     let Some(name) = node.input(index) else { return Some(Vec::new()) };
     let values = builder.constant(name)?.as_f32().ok()?;
@@ -83,7 +84,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     };
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
     let Some(mut bias) = bias(builder, node, 2, n) else { return Ok(false) };
-    // A bias of `n` elements might also be a column; as one per row it is not fused.
+    // A bias of `n` elements could also be a column; one bias per row is not fused.
     if builder.constant_input(node, 2).is_some_and(|c| c.shape().last() != Some(&n)) || shape[1] != k {
         return Ok(false);
     }
@@ -128,7 +129,7 @@ fn is_float(builder: &Builder<'_>, node: &Node) -> Result<bool, Error> {
     Ok(builder.type_of(node.required_input(0)?)?.data_type == DataType::F32)
 }
 
-/// An activation that clamps.
+/// A clamping activation.
 pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(clamp) = bounds(builder, node).filter(|_| is_float(builder, node).unwrap_or(false)) else {
         return Ok(false);
@@ -141,7 +142,7 @@ pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     Ok(true)
 }
 
-/// Two tensors of one shape.
+/// Two tensors of equal shape.
 pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Result<bool, Error> {
     if !is_float(builder, node)? || builder.shape(node, 0)? != builder.shape(node, 1)? {
         return Ok(false);
@@ -159,7 +160,7 @@ pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Resu
     Ok(true)
 }
 
-/// Images and channels of an image, and its window.
+/// The number of images and channels of an image tensor, and its window.
 fn pool(builder: &Builder<'_>, node: &Node) -> Result<Option<(usize, usize, Window)>, Error> {
     match builder.shape(node, 0)?[..] {
         [images, channels, height, width] => {
@@ -188,11 +189,11 @@ pub(crate) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     image_to_image(builder, node, AveragePool::new(window, images, channels, count_padding))
 }
 
-/// A step that reads one image and writes one.
+/// A step that reads one image tensor and writes one.
 fn image_to_image(
     builder: &mut Builder<'_>,
     node: &Node,
-    kernel: impl Kernel + 'static,
+    kernel: impl StepKernel + 'static,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
@@ -206,14 +207,14 @@ pub(crate) fn global_average_pool(builder: &mut Builder<'_>, node: &Node) -> Res
     image_to_image(builder, node, GlobalAverage { pixels: height * width, channels })
 }
 
-/// A mean over the axes 2 and 3, which are the pixels of an image: that of a global pool.
+/// A mean over the axes 2 and 3, the pixels of an image: a global pool.
 pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let [_, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
     if !is_float(builder, node)? {
         return Ok(false);
     }
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    // One pixel per image: both layouts are the same.
+    // With one pixel per image both layouts are the same.
     let output = builder.define(node.required_output(0)?, Layout::Plain)?;
     let kernel = GlobalAverage { pixels: height * width, channels };
     builder.push(node, vec![Some(input)], vec![output], kernel);
@@ -244,7 +245,7 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     Ok(true)
 }
 
-/// Operators after which the same elements have another name or shape: no step at all.
+/// Operators that only change the name or shape of a value: they need no step.
 pub(crate) fn rename(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     builder.alias(node.required_input(0)?, node.required_output(0)?)?;
     Ok(true)

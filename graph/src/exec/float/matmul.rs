@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 
 /// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
 #[derive(Debug)]
@@ -16,15 +16,15 @@ pub(crate) struct MatMul {
     pub(crate) n: usize,
     /// `k × n`, row-major.
     pub(crate) weights: Arc<Vec<f32>>,
-    /// `n`, or nothing.
+    /// `n` elements, or empty.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
 }
 
-impl Kernel for MatMul {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let a = io.input::<f32>(0)?;
-        let y = io.output::<f32>(0)?;
+impl StepKernel for MatMul {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let a = context.input::<f32>(0)?;
+        let y = context.output::<f32>(0)?;
         multiply(a, &self.weights, self.k, self.n, &self.bias, y, self.n);
         self.clamp.apply(y);
         Ok(())
@@ -35,7 +35,7 @@ impl Kernel for MatMul {
     }
 }
 
-/// `out = a · b + bias`, where `a` has as many rows as its length tells and `out` rows of `stride` elements.
+/// `out = a · b + bias`. The number of rows of `a` follows from its length; rows of `out` are `stride` elements apart.
 pub(crate) fn multiply(
     a: &[f32],
     b: &[f32],
@@ -52,7 +52,7 @@ pub(crate) fn multiply(
     if k == 0 || n == 0 || rows == 0 {
         return;
     }
-    // The lengths are those of the plan; a mismatch would leave the bias alone rather than panic.
+    // The plan fixes the lengths; a mismatch would leave only the bias rather than panic.
     if let (Ok(a), Ok(b), Some(mut y)) =
         (ArrayView2::from_shape((rows, k), a), ArrayView2::from_shape((k, n), b), view(out, rows, n, stride))
     {

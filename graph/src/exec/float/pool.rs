@@ -1,10 +1,10 @@
 //! Pools of NHWC images.
 
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::window::Window;
 use crate::{DataType, Element, Error};
 
-/// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels count through all images.
+/// Calls `visit(output pixel, input pixel)` for every tap inside the image; pixels are numbered across all images.
 fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usize)) {
     let sizes = &window.sizes;
     let mut pixel = 0;
@@ -23,8 +23,7 @@ fn for_each_tap(window: &Window, images: usize, mut visit: impl FnMut(usize, usi
     }
 }
 
-/// The greatest element of each window: the same for numbers and for what they are quantized to. NaN is never the
-/// greatest.
+/// The maximum of each window; it is the same for floats and for their quantized values. NaN is never the maximum.
 #[derive(Debug)]
 pub(crate) struct MaxPool {
     pub(crate) window: Window,
@@ -32,13 +31,13 @@ pub(crate) struct MaxPool {
     pub(crate) channels: usize,
 }
 
-impl Kernel for MaxPool {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        match io.output_type(0) {
-            DataType::F32 => self.pool(io, f32::NEG_INFINITY),
-            DataType::U8 => self.pool(io, u8::MIN),
-            DataType::I8 => self.pool(io, i8::MIN),
-            other => Err(io.error(format!("elements of type {other} are not supported"))),
+impl StepKernel for MaxPool {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        match context.output_type(0) {
+            DataType::F32 => self.pool(context, f32::NEG_INFINITY),
+            DataType::U8 => self.pool(context, u8::MIN),
+            DataType::I8 => self.pool(context, i8::MIN),
+            other => Err(context.error(format!("elements of type {other} are not supported"))),
         }
     }
 
@@ -48,9 +47,9 @@ impl Kernel for MaxPool {
 }
 
 impl MaxPool {
-    fn pool<T: Element + PartialOrd>(&self, io: &mut Io<'_>, lowest: T) -> Result<(), Error> {
-        let x = io.input::<T>(0)?;
-        let out = io.output::<T>(0)?;
+    fn pool<T: Element + PartialOrd>(&self, context: &mut StepContext<'_>, lowest: T) -> Result<(), Error> {
+        let x = context.input::<T>(0)?;
+        let out = context.output::<T>(0)?;
         out.fill(lowest);
         let channels = self.channels;
         for_each_tap(&self.window, self.images, |to, from| {
@@ -69,7 +68,7 @@ pub(crate) struct AveragePool {
     pub(crate) window: Window,
     pub(crate) images: usize,
     pub(crate) channels: usize,
-    /// How many elements each window of an image counts.
+    /// The number of elements that each window of an image averages.
     counts: Vec<f32>,
 }
 
@@ -86,10 +85,10 @@ impl AveragePool {
     }
 }
 
-impl Kernel for AveragePool {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for AveragePool {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         out.fill(0.0);
         let channels = self.channels;
         for_each_tap(&self.window, self.images, |to, from| {
@@ -116,10 +115,10 @@ pub(crate) struct GlobalAverage {
     pub(crate) channels: usize,
 }
 
-impl Kernel for GlobalAverage {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        let x = io.input::<f32>(0)?;
-        let out = io.output::<f32>(0)?;
+impl StepKernel for GlobalAverage {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let out = context.output::<f32>(0)?;
         let channels = self.channels.max(1);
         let images = x.chunks_exact((self.pixels * channels).max(1));
         for (out, image) in out.chunks_exact_mut(channels).zip(images) {

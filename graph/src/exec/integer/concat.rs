@@ -1,4 +1,4 @@
-//! Joining: every part is written to its place, at best by the step that makes it.
+//! Concatenation: every part is written to its column slice of the output, if possible by the step that computes it.
 
 use eightbit::Element;
 use eightbit::elementwise::Requantize;
@@ -6,23 +6,23 @@ use eightbit::elementwise::Requantize;
 use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
-use crate::exec::value::{Gaps, Layout, Places};
+use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::value::{ColumnSlice, ColumnSlices, Layout};
 use crate::ops::shared::indexing;
 use crate::{DataType, Error, Node};
 
-/// What a concatenation does with one of its inputs.
+/// One input of a concatenation.
 struct Part {
     /// The input's index in the node.
     index: usize,
     plan: Requantize,
-    /// Whether bytes stay as they are.
+    /// Whether the bytes are copied unchanged.
     same: bool,
-    gaps: Gaps,
+    slice: ColumnSlice,
 }
 
-/// The parts that a `QLinearConcat` joins, its output's layout, and whether it joins channels of pixels; `None` if it has
-/// no eight-bit step.
+/// The parts that a `QLinearConcat` joins, the layout of its output, and whether it joins channels of pixels; `None` if
+/// it has no eight-bit step.
 fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout, bool)>, Error> {
     let Some(to) = output(builder, node, 0)? else { return Ok(None) };
     let name = node.required_output(0)?;
@@ -46,25 +46,25 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
         let plan = plan.map_err(|error| failed(node, &error))?;
         let columns = shape[axis..].iter().product();
         let same = from == to && (low, high) == to.element().integer_range();
-        parts.push(Part { index, plan, same, gaps: Gaps { first, columns, stride: 0 } });
+        parts.push(Part { index, plan, same, slice: ColumnSlice { first, columns, stride: 0 } });
         first += columns;
     }
-    parts.iter_mut().for_each(|part| part.gaps.stride = first);
+    parts.iter_mut().for_each(|part| part.slice.stride = first);
     Ok(Some((parts, layout, images && axis == 3)))
 }
 
-/// The places in the output of a concatenation of its inputs that stay as they are there; `None` for others, and those
-/// that it reads twice.
-pub(crate) fn places<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<Places<'g>, Error> {
-    let mut places = Places::new();
-    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(places) };
+/// The column slices of the output of a concatenation that equal its inputs; `None` for inputs that are rescaled or read
+/// twice.
+pub(crate) fn column_slices<'g>(builder: &Builder<'g>, node: &'g Node) -> Result<ColumnSlices<'g>, Error> {
+    let mut slices = ColumnSlices::new();
+    let Some((parts, _, of_channels)) = parts(builder, node)? else { return Ok(slices) };
     for part in &parts {
         if let Some(name) = node.input(part.index) {
-            let place = Some(part.gaps).filter(|_| of_channels && part.same);
-            places.entry(name).and_modify(|place| *place = None).or_insert(place);
+            let slice = Some(part.slice).filter(|_| of_channels && part.same);
+            slices.entry(name).and_modify(|slice| *slice = None).or_insert(slice);
         }
     }
-    Ok(places)
+    Ok(slices)
 }
 
 /// Inputs: scale and zero of the output, then x, scale, zero of each part.
@@ -75,14 +75,14 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         Some((id, _)) => id,
         None => builder.define(name, layout)?,
     };
-    for part in parts.iter().filter(|part| part.gaps.columns > 0) {
+    for part in parts.iter().filter(|part| part.slice.columns > 0) {
         let from = node.required_input(part.index)?;
-        if builder.found(from, layout).is_some_and(|(_, value)| value.gaps.is_some()) {
+        if builder.found(from, layout).is_some_and(|(_, value)| value.slice.is_some()) {
             continue;
         }
         let input = builder.read(from, layout)?;
-        let (plan, columns) = (part.plan, part.gaps.columns);
-        let output = builder.define_part(whole, part.gaps);
+        let (plan, columns) = (part.plan, part.slice.columns);
+        let output = builder.define_part(whole, part.slice);
         let threads = Threads::new(builder.threads, 0);
         let rows = builder.type_of(from)?.shape.iter().product::<usize>() / columns;
         builder.push(node, vec![Some(input)], vec![output], Copy { plan, rows, columns, threads });
@@ -90,7 +90,7 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     Ok(true)
 }
 
-/// Copies a part to its place, rescaled to the steps of the whole.
+/// Copies a part to its column slice, rescaled to the scale of the output.
 #[derive(Debug)]
 struct Copy {
     plan: Requantize,
@@ -99,19 +99,19 @@ struct Copy {
     threads: Threads,
 }
 
-impl Kernel for Copy {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Copy, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Copy {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Copy, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
-            let from = io.input::<I>(0)?;
-            let out = io.output_matrix::<O>(0, step.columns)?;
+            let from = context.input::<I>(0)?;
+            let out = context.output_matrix::<O>(0, step.columns)?;
             let result = step.plan.call_rows(from, out).and_then(|call| step.threads.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_bytes!(io, run(self, io))
+        by_bytes!(context, run(self, context))
     }
 
     fn describe(&self) -> String {

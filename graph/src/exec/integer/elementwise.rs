@@ -1,4 +1,4 @@
-//! Element by element.
+//! Elementwise operators on bytes.
 
 use eightbit::Element;
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
@@ -6,11 +6,11 @@ use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
 use super::{by_bytes, clamp, element_type, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::{DataType, Error, Node, TensorData};
 
-/// Two tensors of one type of bytes, of one shape and layout.
+/// An operation on two tensors of equal byte type, shape and layout.
 #[derive(Debug)]
 struct Binary(Operation, Threads);
 
@@ -20,22 +20,22 @@ enum Operation {
     Mul(Mul),
 }
 
-impl Kernel for Binary {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Binary, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Binary {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Binary, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
-            let (a, b) = (io.input::<I>(0)?, io.input::<I>(1)?);
-            let out = io.output::<O>(0)?;
+            let (a, b) = (context.input::<I>(0)?, context.input::<I>(1)?);
+            let out = context.output::<O>(0)?;
             let result = match &step.0 {
                 Operation::Add(plan) => plan.call(a, b, out).and_then(|call| step.1.run(call)),
                 Operation::Mul(plan) => plan.call(a, b, out).and_then(|call| step.1.run(call)),
             };
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_bytes!(io, run(self, io))
+        by_bytes!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -92,20 +92,20 @@ fn binary(
 #[derive(Debug)]
 struct Quantization(Quantize, Threads);
 
-impl Kernel for Quantization {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<O>(step: &mut Quantization, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Quantization {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<O>(step: &mut Quantization, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             O: Element + crate::Element,
         {
-            let x = io.input::<f32>(0)?;
-            let out = io.output::<O>(0)?;
+            let x = context.input::<f32>(0)?;
+            let out = context.output::<O>(0)?;
             let result = step.0.call(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match io.output_type(0) {
-            DataType::I8 => run::<i8>(self, io),
-            _ => run::<u8>(self, io),
+        match context.output_type(0) {
+            DataType::I8 => run::<i8>(self, context),
+            _ => run::<u8>(self, context),
         }
     }
 
@@ -126,20 +126,20 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
 #[derive(Debug)]
 struct Dequantization(Dequantize, Threads);
 
-impl Kernel for Dequantization {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I>(step: &mut Dequantization, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Dequantization {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I>(step: &mut Dequantization, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output::<f32>(0)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output::<f32>(0)?;
             let result = step.0.call(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match io.input_type(0)? {
-            DataType::I8 => run::<i8>(self, io),
-            _ => run::<u8>(self, io),
+        match context.input_type(0)? {
+            DataType::I8 => run::<i8>(self, context),
+            _ => run::<u8>(self, context),
         }
     }
 
@@ -154,23 +154,23 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool,
     same_layout(builder, node, kernel)
 }
 
-/// A function of one byte.
+/// A function of one byte, as a table.
 #[derive(Debug)]
 struct Table(LookupTable, Threads);
 
-impl Kernel for Table {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Table, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Table {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Table, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output::<O>(0)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output::<O>(0)?;
             let result = step.0.call(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_bytes!(io, run(self, io))
+        by_bytes!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -198,8 +198,12 @@ fn is(builder: &Builder<'_>, name: &str, data_type: DataType) -> bool {
     builder.type_of(name).is_ok_and(|found| found.data_type == data_type)
 }
 
-/// A step that writes what it reads, element by element, in the order in which they are.
-fn same_layout(builder: &mut Builder<'_>, node: &Node, kernel: impl Kernel + 'static) -> Result<bool, Error> {
+/// An elementwise step, which keeps the layout of what it reads.
+fn same_layout(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    kernel: impl StepKernel + 'static,
+) -> Result<bool, Error> {
     let name = node.required_input(0)?;
     let layout = builder.layout_of(name);
     let input = builder.read(name, layout)?;

@@ -12,19 +12,19 @@ use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// Calls a function that is generic over the byte types of the first input and of the output.
 macro_rules! by_bytes {
-    ($io:expr, $function:ident($($argument:expr),*)) => {
-        match ($io.input_type(0)?, $io.output_type(0)) {
+    ($context:expr, $function:ident($($argument:expr),*)) => {
+        match ($context.input_type(0)?, $context.output_type(0)) {
             (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
             (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
             (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
             (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
-            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
         }
     };
 }
 use by_bytes;
 
-/// The crate's name of a type of bytes.
+/// A byte type as the crate `eightbit` names it.
 fn element_type(data_type: DataType) -> Option<ElementType> {
     match data_type {
         DataType::U8 => Some(ElementType::U8),
@@ -33,7 +33,7 @@ fn element_type(data_type: DataType) -> Option<ElementType> {
     }
 }
 
-/// The constant zero points in input `index` of a node: a single 0 if it is left out, `None` if they are no constants.
+/// The constant zero points in input `index` of a node: a single 0 if it is left out, `None` if it is not constant.
 fn zero_points(builder: &Builder<'_>, node: &Node, index: usize) -> Option<Vec<i32>> {
     if node.input(index).is_none() {
         return Some(vec![0]);
@@ -55,8 +55,8 @@ fn scale(builder: &Builder<'_>, node: &Node, index: usize) -> Option<f32> {
     if let [scale] = scales(builder, node, index)? { Some(*scale) } else { None }
 }
 
-/// What bytes of type `data_type` mean, whose scale and zero point are the inputs `index` and `index + 1`; `None` if
-/// those are no constants or several.
+/// The quantization of bytes of type `data_type`, whose scale and zero point are the inputs `index` and `index + 1`;
+/// `None` if these are not constant or not scalar.
 fn quantized(
     builder: &Builder<'_>,
     node: &Node,
@@ -70,13 +70,13 @@ fn quantized(
     QuantizedType::new(element, scale, zero).map(Some).map_err(|error| failed(node, &error))
 }
 
-/// What the node's output means, whose scale and zero point are the inputs `index` and `index + 1`.
+/// The quantization of the node's output, whose scale and zero point are the inputs `index` and `index + 1`.
 fn output(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<QuantizedType>, Error> {
     let data_type = builder.type_of(node.required_output(0)?)?.data_type;
     quantized(builder, node, index, data_type)
 }
 
-/// What the bytes in input `index` mean, whose scale and zero point follow.
+/// The quantization of the bytes in input `index`, whose scale and zero point are the next two inputs.
 fn input(builder: &Builder<'_>, node: &Node, index: usize) -> Result<Option<QuantizedType>, Error> {
     let data_type = builder.type_of(node.required_input(index)?)?.data_type;
     quantized(builder, node, index + 1, data_type)
@@ -88,7 +88,7 @@ fn clamp(node: &Node, output: &QuantizedType) -> Result<(i32, i32), Error> {
     crate::ops::shared::clamp::clamp(node, low, high)
 }
 
-/// An error of the crate `eightbit` as one about `node`.
+/// Converts an error of the crate `eightbit` to one about `node`.
 fn failed(node: &Node, error: &eightbit::Error) -> Error {
     Error::node(node, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Pools of bytes.
+//! Pools on bytes.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{Element, Padding};
@@ -6,16 +6,16 @@ use eightbit::{Element, Padding};
 use super::{by_bytes, clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
 
-/// Taps along an axis of a window that the kernels take however small the image is.
+/// The longest window side that the kernels accept however small the image is, in taps.
 const MAX_WINDOW: usize = 32;
 
-/// The shape of a pool; `None` if the input is no image. The windows are counted already: what `ceil_mode` adds is
-/// found again by rounding up.
+/// The shape of a pool; `None` if the input is not an image. Shape inference has counted the windows already; rounding up
+/// finds those that `ceil_mode` adds.
 fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let sizes = Window::new(node, &[height, width], None)?.sizes;
@@ -35,9 +35,9 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
         pad,
         round_up: node.flag("ceil_mode", false)?,
     };
-    // The kernels look at every tap; plain loops at those on the image alone.
+    // The kernels visit every tap; plain loops visit only those inside the image.
     let is_huge = (0..2).any(|axis| shape.kernel[axis] > MAX_WINDOW.max(4 * shape.input[axis]));
-    // Windows without a tap on the image, which only this crate's plain loops give a meaning.
+    // Windows without a tap inside the image: only this crate's plain loops define their result.
     let fits = !is_huge && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
     Ok(fits.then_some(shape))
 }
@@ -45,20 +45,20 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
 #[derive(Debug)]
 struct Maximum(MaxPool2d, Threads);
 
-impl Kernel for Maximum {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<T>(step: &mut Maximum, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Maximum {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<T>(step: &mut Maximum, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             T: Element + crate::Element,
         {
-            let x = io.input::<T>(0)?;
-            let out = io.output_matrix::<T>(0, step.0.shape().channels)?;
+            let x = context.input::<T>(0)?;
+            let out = context.output_matrix::<T>(0, step.0.shape().channels)?;
             let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match io.output_type(0) {
-            DataType::I8 => run::<i8>(self, io),
-            _ => run::<u8>(self, io),
+        match context.output_type(0) {
+            DataType::I8 => run::<i8>(self, context),
+            _ => run::<u8>(self, context),
         }
     }
 
@@ -81,19 +81,19 @@ pub(crate) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
 #[derive(Debug)]
 struct Average(AveragePool2d, Threads);
 
-impl Kernel for Average {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Average, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Average {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Average, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: Element + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output_matrix::<O>(0, step.0.shape().channels)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output_matrix::<O>(0, step.0.shape().channels)?;
             let result = step.0.call_rows(x, out).and_then(|call| step.1.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_bytes!(io, run(self, io))
+        by_bytes!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -119,12 +119,12 @@ pub(crate) fn global_average(builder: &mut Builder<'_>, node: &Node) -> Result<b
     }
 }
 
-/// A mean over the axes 2 and 3, which are the pixels of an image: that of a global pool.
+/// A mean over the axes 2 and 3, the pixels of an image: a global pool.
 pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(shape) = whole_image(builder, node)? else { return Ok(false) };
     let Some(kernel) = average_kernel(builder, node, shape, false)? else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    // One pixel per image: both layouts are the same.
+    // With one pixel per image both layouts are the same.
     let name = node.required_output(0)?;
     let output = if builder.is_image(name) {
         builder.define_pixels(name)?
@@ -135,7 +135,7 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
     Ok(true)
 }
 
-/// One window, the whole image.
+/// One window that covers the whole image.
 fn whole_image(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let size = [height, width];
@@ -175,7 +175,7 @@ fn average_kernel(
 fn image_to_image(
     builder: &mut Builder<'_>,
     node: &Node,
-    kernel: impl Kernel + 'static,
+    kernel: impl StepKernel + 'static,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let output = builder.define_pixels(node.required_output(0)?)?;

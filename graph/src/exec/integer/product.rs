@@ -8,22 +8,22 @@ use eightbit::{
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{Io, Kernel};
+use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
 /// Calls a function for the byte type of the input and the type of the output.
 macro_rules! by_types {
-    ($io:expr, $function:ident($($argument:expr),*)) => {
-        match ($io.input_type(0)?, $io.output_type(0)) {
+    ($context:expr, $function:ident($($argument:expr),*)) => {
+        match ($context.input_type(0)?, $context.output_type(0)) {
             (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
             (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
             (DataType::U8, DataType::I32) => $function::<u8, i32>($($argument),*),
             (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
             (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
             (DataType::I8, DataType::I32) => $function::<i8, i32>($($argument),*),
-            (input, output) => Err($io.error(format!("was not planned for {input} and {output}"))),
+            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
         }
     };
 }
@@ -34,19 +34,19 @@ struct Convolution {
     threads: Threads,
 }
 
-impl Kernel for Convolution {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Convolution, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Convolution {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Convolution, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: OutputElement + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output_matrix::<O>(0, step.plan.shape().out_channels)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output_matrix::<O>(0, step.plan.shape().out_channels)?;
             let result = step.plan.call_rows(x, out).and_then(|call| step.threads.run(call));
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        by_types!(io, run(self, io))
+        by_types!(context, run(self, context))
     }
 
     fn describe(&self) -> String {
@@ -55,7 +55,7 @@ impl Kernel for Convolution {
     }
 }
 
-/// Inputs: x, scale, zero, w, scale, zero, scale and zero of the output, bias.
+/// Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, bias.
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(x), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
@@ -64,7 +64,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
 }
 
-/// Inputs: x, w, zero of x, zero of w.
+/// Inputs: x, w, zero point of x, zero point of w.
 pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
@@ -90,7 +90,7 @@ fn planned_convolution(
     else {
         return Ok(false);
     };
-    // A convolution has no other bias than one for each channel.
+    // The bias of a convolution is always one number per channel.
     if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
         return Ok(false);
     }
@@ -134,7 +134,7 @@ fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     }
 }
 
-/// Weights OIHW as OHWI.
+/// Converts weights from OIHW to OHWI.
 fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
     let inputs = oihw.len().checked_div(taps * outputs).unwrap_or(0);
     let mut result = Vec::with_capacity(oihw.len());
@@ -146,7 +146,7 @@ fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
     result
 }
 
-/// One for all, or one for each of `channels`.
+/// One value for all channels, or one for each of `channels`.
 fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     match values?.as_slice() {
         &[value] => Some(Per::Tensor(value)),
@@ -155,13 +155,13 @@ fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     }
 }
 
-/// Constant biases in input `index`, one for each channel, which is the last axis; `Some(None)` if there are none.
+/// Constant biases in input `index`, one per channel, which is the last axis; `Some(None)` if there are none.
 fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
     if node.input(index).is_none() {
         return Some(None);
     }
     let bias = builder.constant_input(node, index)?;
-    // By shape: as many numbers may also be one for each row.
+    // Decided by shape: the same count could also be one bias per row.
     if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
         return None;
     }
@@ -172,7 +172,7 @@ fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> 
     }
 }
 
-/// Requantization from `x_scale · w_scale[c] / y_scale`, every step in `f32`, as ONNX Runtime computes it.
+/// Requantization from `x_scale · w_scale[c] / y_scale`, every operation in `f32`, as ONNX Runtime computes it.
 fn stage(
     builder: &Builder<'_>,
     node: &Node,
@@ -197,25 +197,25 @@ struct Product {
     threads: Threads,
 }
 
-impl Kernel for Product {
-    fn run(&mut self, io: &mut Io<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Product, io: &mut Io<'_>) -> Result<(), Error>
+impl StepKernel for Product {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        fn run<I, O>(step: &mut Product, context: &mut StepContext<'_>) -> Result<(), Error>
         where
             I: Element + crate::Element,
             O: OutputElement + crate::Element,
         {
-            let x = io.input::<I>(0)?;
-            let out = io.output::<O>(0)?;
+            let x = context.input::<I>(0)?;
+            let out = context.output::<O>(0)?;
             let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
                 let out = MatMut::new(out, step.rows, step.columns)?;
                 step.plan.call(x, out).and_then(|call| step.threads.run(call))
             });
-            result.map_err(|error| io.error(error.to_string()))
+            result.map_err(|error| context.error(error.to_string()))
         }
-        match (io.input_type(0)?, io.output_type(0)) {
-            (DataType::U8, DataType::F32) => run::<u8, f32>(self, io),
-            (DataType::I8, DataType::F32) => run::<i8, f32>(self, io),
-            _ => by_types!(io, run(self, io)),
+        match (context.input_type(0)?, context.output_type(0)) {
+            (DataType::U8, DataType::F32) => run::<u8, f32>(self, context),
+            (DataType::I8, DataType::F32) => run::<i8, f32>(self, context),
+            _ => by_types!(context, run(self, context)),
         }
     }
 
@@ -224,10 +224,11 @@ impl Kernel for Product {
     }
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, bias, scale and zero of the output; without these it stays float.
+/// Inputs: a, scale, zero point, b, scale, zero point, bias, scale and zero point of the output; without the last two the
+/// output is float.
 pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
-    // The bias is in steps that hold alpha, too.
+    // The scale of the bias includes alpha, too.
     let a_scale = node.float("alpha", 1.0)? * a.scale();
     if node.flag("transA", false)? || !(a_scale.is_normal() && a_scale > 0.0) {
         return Ok(false);
@@ -248,7 +249,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     product(builder, node, [3, 5, 6], transposed, a.zero_point(), &stage)
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
+/// Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(a), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
         return Ok(false);
@@ -257,7 +258,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     product(builder, node, [3, 5, usize::MAX], false, a.zero_point(), &stage)
 }
 
-/// Inputs: a, b, zero of a, zero of b.
+/// Inputs: a, b, zero point of a, zero point of b.
 pub(crate) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
     product(builder, node, [1, 3, usize::MAX], false, zero, &Stage::ACCUMULATORS)

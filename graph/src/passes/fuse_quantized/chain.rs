@@ -1,4 +1,4 @@
-//! What stands between an operator and the bytes that it becomes.
+//! The chain of activations between an operator and its `QuantizeLinear`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,20 +6,20 @@ use crate::ops::eight_bit::EightBit;
 use crate::ops::quantize_linear;
 use crate::{Error, Graph, Node, Tensor};
 
-/// Activations that only clamp, each the only reader of what precedes it, and the `QuantizeLinear` after them.
+/// Clamping activations, each the only reader of the value before it, and the `QuantizeLinear` after them.
 pub(super) struct Chain {
-    /// Indices of the nodes that clamp, in order.
+    /// Indices of the clamping nodes, in order.
     pub(super) activations: Vec<usize>,
     /// Index of the `QuantizeLinear`.
     pub(super) quantize: usize,
-    /// Others that make the same bytes of the same value: exporters write one for each reader.
+    /// Other `QuantizeLinear` nodes with the same input and parameters: exporters write one for each reader.
     pub(super) copies: Vec<usize>,
-    /// What the activations together clamp to.
+    /// The bounds of the activations together.
     pub(super) bounds: (f32, f32),
 }
 
-/// More activations than any network has between an operator and its `QuantizeLinear`. Without a limit, every node of
-/// a long chain of activations would look to its end.
+/// The longest chain considered; networks have shorter ones. Without a limit, a long chain of activations would take
+/// quadratic time.
 const MAX_ACTIVATIONS: usize = 8;
 
 impl Chain {
@@ -67,7 +67,7 @@ impl Chain {
     }
 }
 
-/// Whether `other` makes the same bytes as the `QuantizeLinear` called `node`.
+/// Whether `other` computes the same bytes as the `QuantizeLinear` called `node`.
 fn makes_the_same(node: &Node, other: &Node, constants: &BTreeMap<String, Tensor>) -> bool {
     let same_constant = |index: usize| match (node.input(index), other.input(index)) {
         (None, None) => true,
@@ -81,7 +81,7 @@ fn makes_the_same(node: &Node, other: &Node, constants: &BTreeMap<String, Tensor
         && other.attributes == node.attributes
 }
 
-/// What a node clamps to, if that is all it does.
+/// The bounds of a node that only clamps.
 fn bounds(node: &Node, constants: &BTreeMap<String, Tensor>) -> Option<(f32, f32)> {
     let EightBit::Clamp(bounds) = node.operator()?.eight_bit else { return None };
     bounds(node, &|name| constants.get(name))

@@ -1,4 +1,4 @@
-//! `fuse_quantized`: from QDQ form to operators on bytes.
+//! `fuse_quantized`: converts QDQ form to operators on bytes.
 
 mod chain;
 mod parameters;
@@ -22,24 +22,24 @@ use parameters::read_parameters;
 /// operators read and write bytes, so that running it is executing its nodes:
 ///
 /// * `Conv`, `MatMul`, `Gemm` become `QLinearConv`, `QLinearMatMul` and `QGemm` (domain `com.microsoft`, as the next);
-/// * their weights may be floats behind a `QuantizeLinear`, as training with quantization in mind leaves them: the bytes
-///   are made here, once, also where they are transposed before the product;
-/// * their biases may be floats or have steps of their own: they are rounded to whole steps of the accumulator
-///   (`alpha · a_scale · b_scale`) where that moves no result by more than 1/16 of an output step; other products stay
-///   float, as do those with a bias for each row;
+/// * their weights may be floats before a `QuantizeLinear`, as quantization-aware training exports them: they are
+///   quantized here, once, also where they are transposed before the product;
+/// * their biases may be floats or have a scale of their own: they are rounded to multiples of the accumulator's scale
+///   (`alpha · a_scale · b_scale`) where that changes no result by more than 1/16 of an output step; other products stay
+///   float, as do those with one bias per row;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
-///   the output: rounding keeps the order, so that is exact;
+///   the output, which is exact because rounding is monotonic;
 /// * other unary operators and changes of scale become `LookupTable` (domain [`DOMAIN`](super::DOMAIN)): 256 outputs, indexed by the
 ///   input's byte, each computed as the float operators would have;
 /// * `MaxPool`, `Reshape`, `Transpose` and others that only move data do so with bytes.
 ///
-/// What has no such form stays float, between the `DequantizeLinear` and `QuantizeLinear` that it needs. The results
-/// differ from those of the float operators by rounding only: sums are exact, and scaled once.
+/// Other nodes stay float, between the `DequantizeLinear` and `QuantizeLinear` that they need. The results differ from
+/// those of the float operators by rounding only: sums are exact, and scaled once.
 ///
 /// # Errors
 ///
-/// A graph whose nodes do not hold together.
+/// An inconsistent graph.
 pub fn fuse_quantized(graph: &Graph) -> Result<Graph, Error> {
     let mut fuser = Fuser::new(graph);
     for index in graph.topological_order()? {
@@ -54,13 +54,13 @@ struct Fuser<'a> {
     graph: &'a Graph,
     consumers: HashMap<&'a str, Vec<usize>>,
     nodes: Vec<Node>,
-    /// Float values that are bytes, dequantized; the `DequantizeLinear` is added where someone needs the floats.
+    /// Float values that have a quantized form; the `DequantizeLinear` is added where a node reads the floats.
     operands: Operands,
-    /// Values that are others under a second name.
+    /// Values that are aliases of others.
     renamed: HashMap<String, String>,
     /// Float values whose `DequantizeLinear` was added.
     floats: HashSet<String>,
-    /// Nodes that became part of an earlier one.
+    /// Nodes fused into an earlier one.
     taken: HashSet<usize>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Fuser<'a> {
         Ok(())
     }
 
-    /// Remembers that a float value is bytes, dequantized.
+    /// Records the quantized form of a float value.
     fn dequantize(&mut self, node: &Node) -> Result<bool, Error> {
         let value = self.resolve(node.required_input(0)?);
         let Some(bytes) = read_parameters(node, value, &mut self.operands)? else {
@@ -119,7 +119,7 @@ impl<'a> Fuser<'a> {
         Ok(true)
     }
 
-    /// Bytes that were bytes: the same ones, or a table from the ones to the others.
+    /// Requantization of a quantized value: an alias if the parameters are equal, else a table.
     fn quantize(&mut self, node: &Node) -> Result<bool, Error> {
         let Some(from) = self.bytes(node.required_input(0)?) else { return Ok(false) };
         let output = node.required_output(0)?;
@@ -136,7 +136,7 @@ impl<'a> Fuser<'a> {
         self.table(&node.name, &from, &[], &to)
     }
 
-    /// What `node` writes is `bytes` under a second name.
+    /// Makes the output of `node` an alias of `bytes`.
     fn same_bytes(&mut self, node: &Node, bytes: &str) -> Result<(), Error> {
         let output = node.required_output(0)?;
         if self.graph.is_output(output) {
@@ -177,8 +177,8 @@ impl<'a> Fuser<'a> {
         Ok(true)
     }
 
-    /// What constant bytes with several scales are when a `Transpose` has moved the axis of the scales: weights that are
-    /// quantized as they were trained, and multiplied the other way round.
+    /// The quantized form of per-channel constant bytes after a `Transpose`, which moves the axis of the scales: weights
+    /// quantized in their trained order and transposed before the product.
     fn transposed(&self, node: &Node, bytes: QuantizedValue) -> Result<Option<QuantizedValue>, Error> {
         let Some(rank) = self.operands.constant(&bytes.value).map(Tensor::rank) else { return Ok(None) };
         let Some(axis) = indexing::axis(bytes.axis, rank) else { return Ok(None) };
@@ -189,13 +189,13 @@ impl<'a> Fuser<'a> {
         Ok(moved.map(|moved| QuantizedValue { axis: moved as i64, ..bytes }))
     }
 
-    /// Whether all that a node reads is constant.
+    /// Whether a node reads only constants.
     fn reads_constants(&self, node: &Node) -> bool {
         node.inputs.iter().all(|name| name.is_empty() || self.operands.constant(name).is_some())
     }
 
-    /// Makes the constant `output` of a node that reads only constants and keeps their number of elements, or nearly:
-    /// weights that the file holds as floats, behind a `QuantizeLinear`, become bytes here.
+    /// Evaluates a node that reads only constants and does not change their number of elements by much: float weights before
+    /// a `QuantizeLinear` become bytes here.
     fn evaluate(&mut self, node: &Node, output: &str) -> Result<bool, Error> {
         let inputs: Vec<Option<&Tensor>> =
             node.inputs.iter().map(|name| self.operands.constant(name)).collect();
@@ -205,8 +205,8 @@ impl<'a> Fuser<'a> {
         Ok(true)
     }
 
-    /// What the only output of `node` becomes: the activations behind it, and the bytes that they are quantized to; `None` if
-    /// it does not become bytes.
+    /// The chain that follows the only output of `node`, and the quantized value at its end; `None` if the output is not
+    /// quantized.
     fn quantized_output(&mut self, node: &Node) -> Result<Option<(Chain, QuantizedValue)>, Error> {
         let [output] = node.outputs.as_slice() else { return Ok(None) };
         let Some(chain) = Chain::after(self.graph, &self.consumers, &self.operands.constants, output)? else {
@@ -218,7 +218,7 @@ impl<'a> Fuser<'a> {
         Ok(to.filter(QuantizedValue::per_tensor).map(|to| (chain, to)))
     }
 
-    /// An operator that computes, if its inputs are bytes and its output becomes bytes.
+    /// A computing operator, if its inputs and its output are quantized.
     fn compute(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
         let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
         let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, &to)? else { return Ok(false) };
@@ -229,7 +229,7 @@ impl<'a> Fuser<'a> {
         Ok(true)
     }
 
-    /// An operator that looks at one element at a time: a table, if its input is bytes and its output becomes bytes.
+    /// An elementwise operator: becomes a table if its input and its output are quantized.
     fn unary(&mut self, node: &Node) -> Result<bool, Error> {
         let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
         let from = self.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor);
@@ -244,7 +244,7 @@ impl<'a> Fuser<'a> {
         Ok(fused)
     }
 
-    /// Marks the nodes of a chain as part of the one that writes the bytes `to`.
+    /// Marks the nodes of a chain as fused into the one that writes the bytes `to`.
     fn take(&mut self, chain: &Chain, to: &QuantizedValue) -> Result<(), Error> {
         self.taken.extend(chain.activations.iter().chain(&chain.copies));
         self.taken.insert(chain.quantize);
@@ -252,7 +252,7 @@ impl<'a> Fuser<'a> {
         chain.copies.iter().try_for_each(|&copy| self.same_bytes(&graph.nodes[copy], &to.value))
     }
 
-    /// Keeps a node as it is, with the floats that it reads.
+    /// Keeps a node unchanged, with the floats that it reads.
     fn keep(&mut self, node: &Node) {
         let mut node = node.clone();
         for input in &mut node.inputs {
@@ -262,7 +262,7 @@ impl<'a> Fuser<'a> {
         self.nodes.push(node);
     }
 
-    /// Adds the `DequantizeLinear` of a float value that is bytes, once.
+    /// Adds the `DequantizeLinear` of a float value that has a quantized form, once.
     fn float(&mut self, value: &str) {
         let Some(bytes) = self.operands.bytes.get(value).cloned() else { return };
         if self.floats.insert(value.to_owned()) {
@@ -273,7 +273,7 @@ impl<'a> Fuser<'a> {
         }
     }
 
-    /// The bytes of a float value, if it is bytes.
+    /// The quantized form of a float value, if it has one.
     fn bytes(&self, value: &str) -> Option<QuantizedValue> {
         self.operands.bytes(value)
     }
@@ -300,7 +300,7 @@ impl<'a> Fuser<'a> {
     }
 }
 
-/// The activations' bounds in steps of the output, where they are narrower than its type.
+/// Sets the activations' bounds in steps of the output, where they are tighter than the range of its type.
 fn clamp(node: &mut Node, chain: &Chain, to: &QuantizedValue) {
     let range = to.range();
     let (low, high) = (to.step(chain.bounds.0), to.step(chain.bounds.1));

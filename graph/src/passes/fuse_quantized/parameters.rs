@@ -1,12 +1,12 @@
-//! What `QuantizeLinear` and `DequantizeLinear` say of bytes.
+//! Reads quantization parameters from `QuantizeLinear` and `DequantizeLinear`.
 
 use crate::ops::quantize_linear;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
-/// What `node`, a `QuantizeLinear` or `DequantizeLinear`, says of the bytes `value`; `None` if scale or zero point are no
-/// constants, or the type is none of eight bits (or `i32`, for biases), or scales come in blocks.
+/// The quantized value `value` with the parameters of `node`, a `QuantizeLinear` or `DequantizeLinear`; `None` if scale or
+/// zero point are not constant, the type is not of eight bits (or `i32`, for biases), or scales are blockwise.
 pub(super) fn read_parameters(
     node: &Node,
     value: String,

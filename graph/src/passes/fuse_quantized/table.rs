@@ -1,4 +1,4 @@
-//! Unary functions of bytes.
+//! Lookup tables for unary functions of bytes.
 
 use super::Fuser;
 use crate::ops::lookup_table;
@@ -6,8 +6,8 @@ use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::{DataType, Error, Node, Tensor, TensorData, ops};
 
 impl Fuser<'_> {
-    /// Adds a `LookupTable` named `name` for `nodes`, one after the other, between two kinds of bytes. `false`, and
-    /// nothing added, if an input of theirs is not constant.
+    /// Adds a `LookupTable` named `name` for the sequence `nodes` between two quantized values. Returns `false` and adds
+    /// nothing if another input of a node is not constant.
     pub(super) fn table(
         &mut self,
         name: &str,
@@ -15,7 +15,7 @@ impl Fuser<'_> {
         nodes: &[&Node],
         to: &QuantizedValue,
     ) -> Result<bool, Error> {
-        // Index 0 … 255 is the byte; an i8's sign bit makes the upper half negative.
+        // The index 0 … 255 is the byte; for i8 the upper half is negative.
         let steps = (0..256)
             .map(|byte| if from.data_type == DataType::I8 { i32::from(byte as u8 as i8) } else { byte });
         let mut values = Tensor::vector(steps.map(|step| from.real(step)).collect::<Vec<f32>>());

@@ -1,4 +1,4 @@
-//! Tiny graphs in QDQ form, and what becomes of them.
+//! Tests on tiny graphs in QDQ form.
 
 use super::super::DOMAIN;
 use super::fuse_quantized;
