@@ -56,7 +56,8 @@ impl Run {
     /// Checks that the run failed with `code` and one error on one screen that says all of `parts`; no panic.
     pub(crate) fn fails(self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-        assert!(self.stderr.starts_with("error: "), "{}", self.stderr);
+        let first = self.stderr.lines().find(|line| !line.starts_with("warning: "));
+        assert!(first.is_some_and(|line| line.starts_with("error: ")), "{}", self.stderr);
         assert!(self.stderr.lines().count() <= 20 && self.stderr.len() < 1600, "{}", self.stderr);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         for part in parts {
