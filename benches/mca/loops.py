@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Finds the inner loops of GEMM tiles and of depthwise convolution in bands in the assembly of the kernels and has llvm-mca
-count their cycles.
+"""Finds the inner loops of GEMM tiles and of depthwise convolution with a line buffer in the assembly of the kernels and has
+llvm-mca count their cycles.
 
 The limit of a loop is what its dot products take on the ports that can do them, as the model of the core has it: a
 probe of nothing but independent dot products measures that. The fraction is what the loop reaches of the limit with the
@@ -37,7 +37,7 @@ class Backend:
     # The instructions that multiply bytes, and the bits of their vectors.
     products: tuple[str, ...]
     bits: int
-    # Channels of a block of depthwise convolution in bands; 0 if there is none.
+    # Channels of a block of depthwise convolution with a line buffer; 0 if there is none.
     channels: int
 
     @property

@@ -1,6 +1,6 @@
 //! Rates of the element-by-element operators and of pooling by backend and size, in 10⁹ bytes read and written per second of
-//! this thread's CPU time (medians), and as a fraction of what the machine moves at most: the rate of a loop that reads and
-//! writes as many bytes in the same proportion and computes next to nothing, measured in turn with the operator.
+//! this thread's CPU time (medians), and as a fraction of the machine's peak: the rate of a loop that reads and
+//! writes the same number of bytes in the same proportion and computes next to nothing, measured in turn with the operator.
 //!
 //! `cargo run --release -p eightbit-kernels --features testing --example vector_rates [BACKEND|all] [OPERATOR…]`
 #![cfg(unix)]
@@ -79,7 +79,7 @@ unsafe fn move_vectors<const R: usize, const W: usize>(from: [&[Line]; 2], to: &
     move_lines::<R, W>(from, to)
 }
 
-/// A call of [`move_lines`] with the widest vectors at hand.
+/// A call of [`move_lines`] with the widest vectors that are available.
 fn limit<const R: usize, const W: usize>(from: [&[Line]; 2], to: &mut [Line]) {
     #[cfg(target_arch = "x86_64")]
     let wide = std::arch::is_x86_feature_detected!("avx2");

@@ -54,7 +54,7 @@ mod sealed {
     impl Sealed for f32 {}
 }
 
-/// What a kernel can write: `u8`, `i8`, `i32`, `f32`. Sealed: unsafe code relies on [`TYPE`](Self::TYPE).
+/// An element type that kernels can write: `u8`, `i8`, `i32`, `f32`. Sealed: unsafe code relies on [`TYPE`](Self::TYPE).
 pub trait OutputElement:
     sealed::Sealed + Copy + Default + PartialEq + core::fmt::Debug + Send + Sync + 'static
 {

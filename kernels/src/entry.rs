@@ -1,18 +1,18 @@
-//! What a backend is: a set of kernels, and the proof that this CPU can run them.
+//! A backend: a set of kernels, and the proof that this CPU can run them.
 
 use crate::depthwise::DepthwiseKernel;
 use crate::gemm::variant::Variant;
 use crate::peak::Sequence;
 use crate::vector_ops::VectorOps;
 
-/// Everything that dispatch, tests, fuzzing, benches and documentation need to know of a backend. One whose CPUs can run
-/// another one takes from there what it does not do better: `..avx2::ENTRY`.
+/// Everything that dispatch, tests, fuzzing, benches and documentation need to know of a backend. A backend whose
+/// CPUs can run another one takes from there what it does not do better: `..avx2::ENTRY`.
 pub(crate) struct Entry {
     /// The name that [`Backend::by_name`] takes.
     pub(crate) name: &'static str,
     /// Which machines it is for: a cell of the README's table.
     pub(crate) purpose: &'static str,
-    /// What its kernels are compiled for: all of it is checked.
+    /// The features that its kernels are compiled for; detection checks all of them.
     pub(crate) features: Features,
     /// The ways to multiply matrices, best first; the last one takes all weights.
     pub(crate) gemm: &'static [Variant],
@@ -20,7 +20,7 @@ pub(crate) struct Entry {
     pub(crate) depthwise: &'static [&'static DepthwiseKernel],
     /// What the backend's [`Simd`](crate::simd::Simd) token gives: see [`vector_ops!`](crate::vector_ops).
     pub(crate) ops: &'static VectorOps,
-    /// What the multipliers can do at best: a sequence for each product that tiles are made of.
+    /// The peak rate of the multipliers: a sequence for each product that tiles are made of.
     pub(crate) peak: &'static [Sequence],
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Features {
     pub(crate) names: &'static [&'static str],
     /// Whether this CPU has all of them.
     pub(crate) detect: fn() -> bool,
-    /// Whether this CPU has the one of them that is asked for.
+    /// Whether this CPU has the feature of that name, one of them.
     pub(crate) has: fn(&str) -> bool,
 }
 
@@ -86,7 +86,7 @@ macro_rules! cpu_features {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use cpu_features;
 
-/// A set of kernels that this CPU can run. That a value exists proves it: no call needs to check again.
+/// A set of kernels that this CPU can run. The existence of a value is the proof: no call needs to check again.
 #[derive(Clone, Copy)]
 pub struct Backend(&'static Entry);
 
@@ -103,7 +103,7 @@ impl Backend {
         self.0.features.names
     }
 
-    /// Loops of the products that its tiles are made of: none where no single sequence of instructions is its limit.
+    /// Loops of the products that its tiles are made of; empty if no single sequence of instructions limits them.
     #[must_use]
     pub fn peak(self) -> &'static [Sequence] {
         self.0.peak

@@ -1,7 +1,7 @@
 //! The SIMD kernels of `eightbit`: every unsafe line of the project, behind one contract.
 //!
 //! Most people want the crate `eightbit`, which checks its arguments with typed errors and documents the numerics.
-//! This crate is what it stands on. Its public functions are safe: they assert what they need, and the assertions
+//! It is built on this crate. The public functions here are safe: they assert what they need, and the assertions
 //! are the contract that the callers above keep.
 //!
 //! Where to start reading:
@@ -9,7 +9,7 @@
 //! * [`Backend`]: what this build knows, what this CPU can run, which one is chosen. One registry drives dispatch,
 //!   tests, fuzzing and benches.
 //! * [`gemm`]: the contract of the matrix kernels: packed panels, rows of activations, tiles, epilogue.
-//! * [`depthwise`], [`pooling`], [`elementwise`]: what is no matrix multiplication.
+//! * [`depthwise`], [`pooling`], [`elementwise`]: the other operators.
 //! * `simd`: the vector primitives that epilogues and element-by-element operators are written in, once.
 //! * `backend`: the registry, and a folder for each ISA: `portable`, …
 #![no_std]

@@ -10,7 +10,7 @@ struct Line([u8; 64]);
 
 const LINE: usize = size_of::<Line>();
 
-/// Scratch memory that a call needs, owned by the caller and reused from call to call.
+/// Scratch memory of a call, owned by the caller and reused from call to call.
 ///
 /// It grows when a call asks for more than it has, and never shrinks: steady-state calls allocate nothing. One
 /// `Scratch` serves one thread at a time.
@@ -50,8 +50,8 @@ impl Scratch {
 
     /// The memory: 64-byte aligned and initialized, at least `bytes` long, the caller's as long as it borrows the scratch.
     ///
-    /// A call asks once and derives every address in it from this one: a second borrow of the whole would end what was
-    /// derived from the first.
+    /// A call asks once and derives every address in it from this one: a second borrow of the whole would invalidate what
+    /// was derived from the first.
     #[inline]
     pub(crate) fn raw(&mut self, bytes: usize) -> *mut u8 {
         self.reserve(bytes);
@@ -90,8 +90,8 @@ impl Bytes {
 
     /// `len` bytes of `buffer` from `start` on, without copying; `None` if the buffer is shorter.
     ///
-    /// Any buffer is sound, one that answers differently from call to call too: it is asked each time that the bytes are
-    /// needed, once, and an answer that is too short is seen then. Other bytes give other results, nothing worse.
+    /// Any buffer is sound, even one that answers differently from call to call: it is asked once each time that the bytes
+    /// are needed, and an answer that is too short is detected then. Other bytes give other results, nothing worse.
     #[must_use]
     pub fn shared(buffer: Arc<dyn AsRef<[u8]> + Send + Sync>, start: usize, len: usize) -> Option<Bytes> {
         let end = start.checked_add(len)?;
@@ -101,7 +101,7 @@ impl Bytes {
         Some(Bytes(Repr::Shared { buffer, start, len }))
     }
 
-    /// How many there are, or were when they were shared.
+    /// The number of bytes when they were copied or shared.
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
@@ -122,7 +122,7 @@ impl Bytes {
         self.within(self.owner())
     }
 
-    /// What the bytes are part of, asked once: for several `Bytes` of one buffer, see [`within`](Self::within).
+    /// The buffer that the bytes are part of, asked once: for several `Bytes` of one buffer, see [`within`](Self::within).
     #[must_use]
     #[inline]
     pub fn owner(&self) -> Owner<'_> {
@@ -132,8 +132,8 @@ impl Bytes {
         }
     }
 
-    /// As [`get`](Self::get), where the buffer has been asked already. With the answer of another buffer they are other bytes,
-    /// as many.
+    /// As [`get`](Self::get), where the buffer has been asked already. The answer of another buffer gives other bytes of
+    /// the same length.
     #[must_use]
     #[inline]
     pub fn within<'a>(&'a self, owner: Owner<'a>) -> Option<&'a [u8]> {
@@ -148,7 +148,7 @@ impl Bytes {
     }
 }
 
-/// What the buffer of shared [`Bytes`] answered when it was asked; nothing for bytes that are owned.
+/// The answer of the buffer of shared [`Bytes`]; nothing for bytes that are owned.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a>(&'a [u8]);
 

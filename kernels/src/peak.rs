@@ -1,4 +1,4 @@
-//! What a CPU's multipliers can do at best: loops of the instructions that a backend's tiles are made of, on registers only.
+//! The peak rate of a CPU's multipliers: loops of the instructions that a backend's tiles are made of, on registers only.
 //!
 //! A kernel also loads, unpacks and stores; how near it comes to these rates is what `eightbit bench` prints. The caller
 //! brings the clock:
@@ -41,7 +41,7 @@ pub struct Sequence {
 
 impl Sequence {
     /// A loop of `instructions`, each for every one of the [`ACCUMULATORS`], and two operations for each of the `products` of
-    /// bytes that they make of a vector. `run` runs it so many times (at least once).
+    /// bytes that they make of a vector. `run` runs it `passes` times (at least once).
     ///
     /// # Safety
     ///
@@ -69,9 +69,9 @@ impl Sequence {
         self.operations
     }
 
-    /// Runs so many passes, at least one.
+    /// Runs `passes` passes, at least one.
     pub fn run(&self, passes: u64) {
-        // SAFETY: only a `Backend` gives its sequences away, which proves that this CPU has its features, and by `new` those are
+        // SAFETY: only a `Backend` hands out its sequences, which proves that this CPU has its features, and by `new` those are
         // the features that the function needs.
         unsafe { (self.run)(passes.max(1)) }
     }
@@ -81,7 +81,7 @@ impl Sequence {
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 const ACCUMULATORS: u64 = 12;
 
-/// The [`Sequence`] of the instructions of these names on vectors of so many bits, which make so many products of bytes.
+/// The [`Sequence`] of the instructions of these names on vectors of `bits` bits, which make `products` products of bytes.
 /// The lines of assembly use an accumulator of number `\\acc`, and of the other registers those from 12 on (of Arm 12, 30 and
 /// 31).
 #[cfg(target_arch = "x86_64")]

@@ -1,4 +1,4 @@
-//! What the registry says of a backend, whether or not this CPU can run it: for `eightbit cpu`, scripts and documentation.
+//! Descriptions of backends, whether or not this CPU can run them: for `eightbit cpu`, scripts and documentation.
 
 use alloc::vec::Vec;
 
@@ -37,7 +37,7 @@ pub struct GemmVariant {
     pub tiles: Vec<[usize; 2]>,
 }
 
-/// One way of a backend to filter channels one by one.
+/// One way of a backend to compute depthwise convolutions.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DepthwiseVariant {
@@ -47,7 +47,8 @@ pub struct DepthwiseVariant {
     pub channels: usize,
     /// Vertical taps in a 32-bit lane.
     pub taps: usize,
-    /// The fewest rows of taps for which rows are interleaved once for all outputs that see them; `None` if they never are.
+    /// The fewest rows of taps for which rows are interleaved into a line buffer, once for all outputs that see them; `None` if
+    /// they never are.
     pub line_buffer_from: Option<usize>,
 }
 
@@ -78,7 +79,7 @@ impl Registered {
         })
     }
 
-    /// The ways to filter channels one by one, best first; the last one takes all weights.
+    /// The ways to compute depthwise convolutions, best first; the last one takes all weights.
     pub fn depthwise(&self) -> impl Iterator<Item = DepthwiseVariant> {
         self.entry.depthwise.iter().map(|kernel| DepthwiseVariant {
             layout: kernel.layout,

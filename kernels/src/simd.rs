@@ -31,15 +31,15 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// Whether [`mul_add_f`](Self::mul_add_f) is an instruction.
     const FUSED: bool;
 
-    /// Every lane `x`.
+    /// Broadcasts `x`.
     unsafe fn splat(x: i32) -> Self::I;
-    /// Every lane `x`.
+    /// Broadcasts `x`.
     unsafe fn splat_f(x: f32) -> Self::F;
     /// Loads `LANES` integers.
     unsafe fn load(p: *const i32) -> Self::I;
     /// Stores `LANES` integers.
     unsafe fn store(p: *mut i32, x: Self::I);
-    /// Loads the first `count ≤ LANES` integers, which are all that is read; the others 0.
+    /// Loads the first `count ≤ LANES` integers and reads no others; the other lanes are 0.
     #[inline(always)]
     unsafe fn load_some(p: *const i32, count: usize) -> Self::I {
         let mut lanes = [0i32; MAX_LANES];
@@ -72,7 +72,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// Loads `LANES` signed bytes, sign-extended.
     unsafe fn load_i8(p: *const i8) -> Self::I;
 
-    /// Every lane `range`'s.
+    /// Broadcasts `range`.
     unsafe fn byte_limits(range: ByteRange) -> ByteLimits<Self>;
     /// The lanes of four vectors, in order, as bytes: saturated to `i16`, the zero point added with saturation, saturated to
     /// `u8`, raised to the lowest byte, and bits flipped.
@@ -84,7 +84,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     unsafe fn saturate_floats<const SIGNED: bool>(vectors: [Self::I; 4]) -> Self::B;
     /// The bytes, `i8` if `SIGNED`, as floats, in an order of the implementation's choice.
     unsafe fn floats<const SIGNED: bool>(bytes: Self::B) -> [Self::F; 4];
-    /// Every lane what [`distances`](Self::distances) takes as the zero point, less than 2¹⁶ either way.
+    /// Broadcasts the zero point, less than 2¹⁶ either way, in the form that [`distances`](Self::distances) takes.
     unsafe fn origin<const SIGNED: bool>(zero: i32) -> Self::F;
     /// The bytes less a zero point, exactly, in the order of [`floats`](Self::floats).
     unsafe fn distances<const SIGNED: bool>(bytes: Self::B, origin: Self::F) -> [Self::F; 4];
@@ -103,15 +103,15 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
 
     /// The bytes as 16-bit integers, an `i8` (if `SIGNED`) greater by 128, in an order of the implementation's choice.
     unsafe fn to_u16x<const SIGNED: bool>(bytes: Self::B) -> [Self::W; 2];
-    /// Loads `4 · LANES` words into the order of [`to_u16x`](Self::to_u16x).
+    /// Loads `4 · LANES` `u16`s into the order of [`to_u16x`](Self::to_u16x).
     unsafe fn load_u16x(p: *const u16) -> [Self::W; 2];
-    /// Stores `4 · LANES` words, which are in the order of [`to_u16x`](Self::to_u16x).
+    /// Stores `4 · LANES` `u16`s, which are in the order of [`to_u16x`](Self::to_u16x).
     unsafe fn store_u16x(p: *mut u16, x: [Self::W; 2]);
-    /// Loads `4 · LANES` words.
+    /// Loads `4 · LANES` `u16`s.
     unsafe fn load_u16x_in_order(p: *const u16) -> [Self::W; 2];
     /// Wrapping sum.
     unsafe fn add_u16x(a: Self::W, b: Self::W) -> Self::W;
-    /// Unsigned words in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
+    /// `u16`s in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
     /// implementation's choice.
     unsafe fn u16x_distances(x: [Self::W; 2], origin: Self::F) -> [Self::F; 4];
     /// [`narrow`](Self::narrow), with the lanes in the order of [`u16x_distances`](Self::u16x_distances).
@@ -203,7 +203,7 @@ pub(crate) unsafe fn store_first_of<const N: usize>(p: *mut u8, bytes: [u8; N], 
 ///
 /// # Safety
 ///
-/// `from` is valid for `count` reads and `to` for as many writes; they do not overlap.
+/// `from` is valid for `count` reads and `to` for `count` writes; they do not overlap.
 #[inline(always)]
 pub(crate) unsafe fn copy_short(from: *const u8, to: *mut u8, count: usize) {
     // SAFETY: pieces begin and end with the bytes.
@@ -224,7 +224,7 @@ pub(crate) unsafe fn copy_short(from: *const u8, to: *mut u8, count: usize) {
 
 /// # Safety
 ///
-/// `from` is valid for `N` reads and `to` for as many writes.
+/// `from` is valid for `N` reads and `to` for `N` writes.
 #[inline(always)]
 unsafe fn copy<const N: usize>(from: *const u8, to: *mut u8) {
     // SAFETY: as the caller promises.

@@ -1,5 +1,5 @@
-//! What tests of this crate and those above it share: the backends that they compare, and buffers that lie against protected
-//! pages, so that the process dies of one byte too far, before or after.
+//! Support for the tests of this crate and those above it: the backends that they compare, and buffers that lie against protected
+//! pages, so that an access one byte past either end ends the process.
 
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
@@ -7,11 +7,11 @@ use core::ptr;
 
 use crate::{Backend, OutputElement};
 
-/// The backends to compare: those that can run here, or of them those alone that `EIGHTBIT_ONLY_BACKENDS` names, separated by commas.
+/// The backends to compare: those that can run here, or only those that `EIGHTBIT_ONLY_BACKENDS` names, separated by commas.
 ///
 /// # Panics
 ///
-/// If one that it names cannot run here.
+/// If the variable names one that cannot run here.
 #[must_use]
 pub fn backends() -> Vec<Backend> {
     match std::env::var("EIGHTBIT_ONLY_BACKENDS") {

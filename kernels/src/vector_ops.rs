@@ -1,4 +1,4 @@
-//! What every backend gets from its [`Simd`](crate::simd::Simd) token alone: element-by-element operators, pooling, and
+//! The kernels that every backend derives from its [`Simd`](crate::simd::Simd) token: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
 use crate::elementwise::contract::{AddFn, DequantizeFn, LookupKernel, MulFn, QuantizeFn, RequantizeFn};
@@ -14,14 +14,14 @@ pub(crate) struct VectorOps {
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],
-    /// Of few taps, of many.
+    /// For few taps (`u16` sums), for many (`i32` sums).
     pub(crate) average: [[PoolKernel; 2]; 2],
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
 ///
-/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the kernels of tables, best first, and the
-/// attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
+/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the table lookup kernels, best first, and
+/// the attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
 macro_rules! vector_ops {
     ($simd:ty, $vectors:literal, [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
@@ -46,7 +46,7 @@ macro_rules! vector_ops {
                     pool::<Greatest<false>, Greatest<false>>(),
                     pool::<Greatest<true>, Greatest<true>>(),
                 ],
-                // Once extended, sums have no sign.
+                // Extended bytes, and so the sums, are unsigned.
                 average: [
                     [pool::<U16Sums<false>, U16Sums<false>>(), pool::<U16Sums<true>, U16Sums<false>>()],
                     [pool::<I32Sums<false>, I32Sums<false>>(), pool::<I32Sums<true>, I32Sums<false>>()],

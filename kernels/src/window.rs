@@ -23,7 +23,7 @@ pub struct PatchGeometry {
     pub output: [usize; 2],
 }
 
-/// A [`PatchGeometry`] whose every product and sum is known to be countable: what unsafe code takes. It reads as its
+/// A [`PatchGeometry`] whose products and sums are proved not to overflow: what unsafe code takes. It dereferences to its
 /// description and cannot be changed.
 ///
 /// With every extent counted as one at least (so that a batch of 0 hides nothing), these fit `isize`:
@@ -42,7 +42,7 @@ pub struct Window2d {
 const FARTHEST: usize = isize::MAX as usize / 4;
 
 impl Window2d {
-    /// Checks a description; `None` if a size is 0 that must not be, or something about it cannot be counted.
+    /// Checks a description; `None` if a size is 0 that must not be, or a product or sum overflows.
     #[must_use]
     pub fn new(geometry: PatchGeometry) -> Option<Window2d> {
         let PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output } = geometry;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_counted_is_refused() {
+    fn zero_sizes_and_overflows_are_refused() {
         let half = 1 << (usize::BITS / 2);
         let huge = usize::MAX / 2;
         for refused in [

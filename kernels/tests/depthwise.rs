@@ -254,7 +254,7 @@ fn depthwise() {
 }
 
 /// Kernels of more rows than a column holds at once: every size with equal strides, whatever `EIGHTBIT_CASES` says, and more
-/// of them natively. Weights fit into eight bits, which the kernels for most taps at once insist on.
+/// of them natively. Weights fit into eight bits, which the kernels with the most taps at once require.
 #[test]
 fn depthwise_tall_kernels() {
     suite("depthwise_tall_kernels", |backend| {
@@ -279,7 +279,8 @@ fn depthwise_tall_kernels() {
     });
 }
 
-/// Which convolutions x86 computes with a line buffer: on pairs of taps all, on quads those that take more than one for a column.
+/// Which convolutions x86 computes with a line buffer: with kernels on pairs of taps all, with kernels on groups of four taps
+/// those that need more than one group for a column.
 #[test]
 fn kernels_with_a_line_buffer() {
     let mut random = Random(12);
@@ -304,7 +305,7 @@ fn kernels_with_a_line_buffer() {
     }
 }
 
-/// Images of several blocks of rows and tiles of columns, for the kernels that work in such.
+/// Images of several blocks of rows and tiles of columns, for kernels with a line buffer.
 #[test]
 fn depthwise_large_images() {
     suite("depthwise_large_images", |backend| {
@@ -330,7 +331,7 @@ fn depthwise_large_images() {
     });
 }
 
-/// Taps and outputs that lie far apart, in padding that has no end: the workspace must not grow with it.
+/// Taps and outputs that lie far apart, in huge padding: the workspace must not grow with it.
 #[test]
 fn depthwise_far_taps() {
     suite("depthwise_far_taps", |backend| {

@@ -1,5 +1,5 @@
-//! What safe code may hand to the kernels: descriptions whose sizes cannot be, strides that lead nowhere, outputs without
-//! elements. Each is refused, or does what it says.
+//! What safe code may hand to the kernels: descriptions of impossible sizes, strides that leave the data, outputs without
+//! elements. Each is refused or computed correctly.
 #![cfg(unix)]
 
 use eightbit_kernels::depthwise::{self, PackedTaps, TapsView};
@@ -29,7 +29,7 @@ fn small(sizes: &[usize]) -> Option<usize> {
     few(LARGEST, sizes)
 }
 
-/// Runs what can be run of a window: a convolution, a depthwise one and a pool. Says how many ran.
+/// Runs what can be run of a window: a convolution, a depthwise convolution and a pool. Returns how many ran.
 fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usize {
     let mut ran = 0;
     let Some(depth) = small(&[window.kernel[0], window.kernel[1], window.channels]) else { return 0 };
@@ -189,7 +189,7 @@ fn the_stride_of_one_row_means_nothing() {
     assert_eq!((upper.row_mut(0).len(), lower.rows()), (3, 0));
 }
 
-/// Whether elements `rows × columns`, so far apart, lie in a slice of `len`.
+/// Whether `rows × columns` elements with these strides lie in a slice of `len`.
 fn fits([rows, columns, down, across]: [usize; 4], len: usize) -> bool {
     let last = |count: usize, stride: usize| (count as u128).saturating_sub(1) * stride as u128;
     rows == 0 || columns == 0 || last(rows, down) + last(columns, across) < len as u128

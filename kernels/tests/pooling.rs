@@ -61,7 +61,7 @@ fn check<I: Element, O: Element>(
     let input = random.any_elements::<I>(g.input_len());
     let (rows, channels) = (g.rows(), g.channels);
     let mut scratch = Scratch::new();
-    // Rows with gaps, which are left alone.
+    // Rows with gaps, which must not be written.
     let stride = channels + random.pick(&[0, 0, 1, 40]);
     let mut greatest = vec![I::from_low_bits(GAP); rows * stride];
     let split = random.below(rows + 1);
@@ -135,7 +135,7 @@ fn pooling() {
     });
 }
 
-/// Images of more than eight megabytes, of whose strips parts are pooled in turn. Few windows see them, and of the cases
+/// Images of more than eight megabytes, whose tiles are pooled in parts. Few windows see them, and of the cases
 /// emulators get the first.
 #[test]
 fn images_in_memory() {

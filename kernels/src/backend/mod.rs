@@ -46,7 +46,7 @@ static REGISTRY: &[&Entry] = &[
     &portable::ENTRY,
 ];
 
-/// Why a backend asked for by name cannot be had.
+/// Why a backend of a given name is not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BackendError {

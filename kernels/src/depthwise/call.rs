@@ -1,19 +1,19 @@
-//! A depthwise convolution: what it reads, and the proof that all of it is there.
+//! The arguments of a depthwise convolution, and the proof that they fit each other.
 
 use super::weights::Taps;
 use crate::gemm::{OutputBlock, Stage};
 use crate::{Backend, OutputElement, Window2d};
 
-/// Everything a depthwise convolution reads.
+/// The arguments of a depthwise convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Whose kernels run; the weights must be in a layout of its.
+    /// The backend whose kernels run; the weights must be in one of its layouts.
     pub backend: Backend,
     /// Where the patches lie.
     pub window: Window2d,
     /// The activations: the image, NHWC, as bytes.
     pub input: &'a [u8],
-    /// What the channels are outside the image, the input's zero point: one byte for each at least.
+    /// The channels outside the image, the input's zero point: at least one byte for each.
     pub padding: &'a [u8],
     /// Whether the activations are `i8`.
     pub signed: bool,
@@ -22,18 +22,18 @@ pub struct Call<'a> {
     /// See [`PackedTaps::initial_accumulators`](super::PackedTaps::initial_accumulators); as long as
     /// [`PackedTaps::padded_channels`](super::PackedTaps::padded_channels).
     pub init: &'a [i32],
-    /// What becomes of the accumulators; its slices by column are as long as
+    /// The epilogue; its slices by column are as long as
     /// [`PackedTaps::padded_channels`](super::PackedTaps::padded_channels). Factors by row are not supported.
     pub stage: Stage<'a>,
 }
 
 /// A [`Call`] and the block of the output that it computes, which fit each other: what the driver and all unsafe code behind
-/// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while there is one the slices of the call are
+/// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while it lives the slices of the call are
 /// borrowed, so what was proved stays true:
 ///
 /// * The weights are of the window's kernel and channels, in a layout that a kernel of the backend reads; they are as long as
 ///   their blocks, by [`Taps`].
-/// * The image is in its slice, and every position along its axes can be counted, by [`Window2d`]. Outside of it there is a
+/// * The image is in its slice, and no position along its axes overflows, by [`Window2d`]. Outside of it there is a
 ///   byte for every channel.
 /// * The block covers all channels; its rows are output pixels.
 /// * Initial accumulators and what the stage has by column cover all channels, padding included; it has no factors by row.
@@ -46,7 +46,7 @@ pub(super) struct Checked<'a, 'out, T> {
 impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     /// # Panics
     ///
-    /// If one of these things does not hold.
+    /// If one of these conditions does not hold.
     pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
         let (weights, window) = (&call.weights, &call.window);
         let channels = window.channels;

@@ -6,7 +6,7 @@ use super::{PackedTaps, Row, Source, line_buffer};
 use crate::gemm::OutputBlock;
 use crate::{OutputElement, Scratch, Window2d};
 
-/// Channels that vectors by channel are padded to a multiple of.
+/// Vectors by channel are padded to a multiple of this number of channels.
 const PADDING: usize = 16;
 
 /// Bytes of scratch that [`run`] needs for images of this geometry; `None` if that overflows.
@@ -20,7 +20,8 @@ fn sources_bytes(weights: &PackedTaps) -> Option<usize> {
     weights.kernel_size()[0].checked_mul(size_of::<Source>())
 }
 
-/// Whether [`run`] interleaves rows once for all outputs that see them (see `line_buffer`), rather than for each row of outputs.
+/// Whether [`run`] interleaves rows into a line buffer, once for all outputs that see them (see `line_buffer`), rather than for
+/// each row of outputs.
 #[must_use]
 pub fn uses_line_buffer(weights: &PackedTaps, window: &Window2d) -> bool {
     line_buffer::plan(weights, window).is_some()
@@ -31,7 +32,7 @@ pub fn uses_line_buffer(weights: &PackedTaps, window: &Window2d) -> bool {
 /// # Panics
 ///
 /// If the operands' shapes do not fit each other, the weights are not in the backend's layout, `T` is not what the stage
-/// writes, the stage is one that is not supported, or the block does not cover all channels.
+/// writes, the stage is not supported, or the block does not cover all channels.
 pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: &mut Scratch) {
     let mut checked = Checked::new(call, out);
     let rows = checked.out().rows();
@@ -70,7 +71,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
 ///
 /// # Safety
 ///
-/// `sources` are the sources of the pixels' row, as many as the kernel is high, and pixels `row..row + outputs` of the block
+/// `sources` are the sources of the pixels' row, one for each row of the kernel, and pixels `row..row + outputs` of the block
 /// are on that row, from column `x` on.
 unsafe fn run_row<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
@@ -85,7 +86,7 @@ unsafe fn run_row<T: OutputElement>(
     let code = kernel.rows[usize::from(call.signed)];
     let mut advanced = 0;
     for block in 0..kernel.blocks(window.channels) {
-        let (first, _) = kernel.place(block, window.channels);
+        let (first, _) = kernel.block_channels(block, window.channels);
         for ky in 0..window.kernel[0] {
             // SAFETY: the sources were written by the caller.
             let source = unsafe { &mut *sources.add(ky) };

@@ -45,7 +45,7 @@ pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row
                 }
                 column += call.dilation.cast_signed();
             }
-            finish::<S, 1, V>([acc], &call.tile::<1>(x, &call.places()));
+            finish::<S, 1, V>([acc], &call.tile::<1>(x, &call.output_offsets()));
         }
     }
 }

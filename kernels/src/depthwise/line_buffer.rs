@@ -1,13 +1,15 @@
-//! Depthwise convolution in two passes over blocks of rows, for kernels that want vertical taps side by side.
+//! Depthwise convolution in two passes through a row-interleaved line buffer, for kernels that want vertical taps side by
+//! side.
 //!
 //! The rows of the image are taken in groups of [`DepthwiseKernel::group`], which begin at multiples of it. Each group is
-//! interleaved once, into a line buffer in scratch that holds as many groups as an output row sees; outside the image it gets the
-//! zero point. An output row begins somewhere in a group, which one its weights are shifted by ([`Taps::shifted`](super::Taps::shifted)); the
-//! taps that the shift leaves empty are zero. So interleaving costs the same whatever the kernel's size, and the second pass
-//! reads whole vectors in place and knows no border.
+//! interleaved once, into a line buffer in scratch that holds the groups that an output row sees; outside the image it gets the
+//! zero point. An output row begins at some row of a group, and its weights are shifted by that number of rows
+//! ([`Taps::shifted`](super::Taps::shifted)); the taps that the shift leaves empty are zero. So the cost of
+//! interleaving does not depend on the kernel's size, and the second pass reads whole vectors in place, without special cases
+//! at borders.
 //!
 //! Everything happens for [`MIN_CHANNELS`] channels or more, and a tile of columns at a time, so that the line buffer stays in the
-//! first-level cache, and for a block of rows of rows, so that the cache lines that other channels share are still near.
+//! first-level cache, and for a block of rows, so that the cache lines that other channels share are still in a cache.
 
 use core::mem::MaybeUninit;
 use core::ops::Range;
@@ -19,26 +21,26 @@ use super::{DepthwiseKernel, PackedTaps, Row, Source};
 use crate::gemm::RawStage;
 use crate::{OutputElement, Scratch, Window2d};
 
-/// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
+/// The fewest channels that are interleaved before any is multiplied: half a cache line of bytes, or a block.
 const MIN_CHANNELS: usize = 32;
 /// The most blocks that share a line buffer, where rows are short.
 const MAX_BLOCKS: usize = 16;
 /// Bytes that a line buffer may take, of a first-level cache of 32 KiB.
 const LINE_BUFFER_BYTES: usize = 16 << 10;
-/// Bytes of scratch at most: what [`MIN_OUTPUTS`] may make of a line buffer where taps or outputs lie far apart.
+/// Bytes of scratch at most: with [`MIN_OUTPUTS`], taps or outputs that lie far apart need more than a line buffer should take.
 const MAX_BYTES: usize = 4 * LINE_BUFFER_BYTES;
-/// Outputs that a tile has at least, whatever the line buffer takes.
+/// The fewest outputs of a tile, whatever the line buffer takes.
 const MIN_OUTPUTS: usize = 8;
 /// Bytes of input and output that a block of rows may take, of a second-level cache of 512 KiB.
 const ROW_BLOCK_BYTES: usize = 160 << 10;
-/// Output rows that a block of rows has at least: the rows above its first are interleaved again.
+/// The fewest output rows of a block of rows: the rows above its first one are interleaved again.
 const MIN_ROWS: usize = 8;
 
 /// The two passes of a kernel.
 pub(crate) struct LineBufferPasses {
-    /// Rows of taps from which on they pay. If one group can hold all taps of a column, a kernel may interleave columns that
-    /// begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an output that begins
-    /// within a group sees two groups, and half of its products are with zero weights.
+    /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may instead interleave
+    /// columns that begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an
+    /// output that begins within a group sees two groups, and half of its products are with zero weights.
     pub(crate) min_height: usize,
     /// Interleaves a group of unsigned or signed rows.
     pub(crate) interleave: [InterleaveFn; 2],
@@ -67,9 +69,9 @@ pub(crate) type MultiplyFn = unsafe fn(&[Row]);
     allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
 )]
 pub(crate) struct Group<'a> {
-    /// Whose blocks they are.
+    /// The kernel that has these blocks.
     pub(crate) kernel: &'a DepthwiseKernel,
-    /// The group's rows, as many as the kernel's `group`, at the first column inside the image and channel 0.
+    /// The group's `kernel.group` rows, at the first column inside the image and channel 0.
     pub(crate) rows: *const Source,
     /// Channels of the image: readable at every pixel.
     pub(crate) channels: usize,
@@ -77,7 +79,7 @@ pub(crate) struct Group<'a> {
     pub(crate) blocks: Range<usize>,
     /// Columns left of the image, inside it, and right of it.
     pub(crate) columns: [usize; 3],
-    /// What the channels are outside the image.
+    /// The channels outside the image.
     pub(crate) padding: *const u8,
     /// Where the first block's columns go, a 32-bit lane for each of its channels, and the bytes from there to the next's.
     pub(crate) to: *mut u8,
@@ -90,10 +92,11 @@ pub(crate) struct Group<'a> {
     allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
 )]
 pub(crate) struct GroupBlock {
-    /// The block's first channel, and how many there are: fewer than the kernel's `block` in a last one, unless it steps back.
+    /// The block's first channel, and how many there are: fewer than the kernel's `block` in a last one that does not overlap
+    /// the block before.
     pub(crate) channel: usize,
     pub(crate) channels: usize,
-    /// Where its columns go.
+    /// The destination of its columns.
     pub(crate) to: *mut u8,
 }
 
@@ -105,7 +108,7 @@ impl Group<'_> {
     /// One of the blocks.
     #[inline]
     pub(crate) fn block(&self, block: usize) -> GroupBlock {
-        let (channel, channels) = self.kernel.place(block, self.channels);
+        let (channel, channels) = self.kernel.block_channels(block, self.channels);
         let to = self.to.wrapping_add((block - self.blocks.start) * self.to_stride);
         GroupBlock { channel, channels, to }
     }
@@ -116,7 +119,7 @@ fn lane_bytes(kernel: &DepthwiseKernel) -> usize {
     4 * kernel.block
 }
 
-/// How a convolution is cut.
+/// How a convolution is split.
 struct Cut {
     /// Output columns of a tile.
     outputs: usize,
@@ -151,8 +154,8 @@ impl Cut {
     }
 }
 
-/// The passes and how they cut a convolution, if it is computed with a line buffer: kernels that are too low are not, nor rows that are
-/// dilated, nor those whose taps reach so far that a line buffer would be of no use.
+/// The passes and how they split a convolution. `None` for kernels that are too low, for vertical dilation, and where taps reach
+/// too far for a line buffer to pay.
 pub(super) fn plan(weights: &PackedTaps, window: &Window2d) -> Option<Plan> {
     let passes = weights.kernel().line_buffer(window.kernel[0])?;
     let cut = Cut::new(weights, window)?;
@@ -164,7 +167,7 @@ pub(super) fn plan(weights: &PackedTaps, window: &Window2d) -> Option<Plan> {
 pub(super) struct Plan {
     passes: &'static LineBufferPasses,
     cut: Cut,
-    /// Of scratch.
+    /// Bytes of scratch.
     pub(super) bytes: usize,
 }
 
@@ -190,7 +193,7 @@ pub(super) fn run<T: OutputElement>(checked: &mut Checked<'_, '_, T>, plan: &Pla
     let (mut pixel, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     while pixel < end {
         let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
-        // The rest of a row, or as many whole rows as there are.
+        // The rest of a row, or all whole rows that are left.
         let (rows, columns) = if x > 0 || end - pixel < width {
             (1, (width - x).min(end - pixel))
         } else {
@@ -213,7 +216,7 @@ pub(super) fn run<T: OutputElement>(checked: &mut Checked<'_, '_, T>, plan: &Pla
 /// # Safety
 ///
 /// The plan is the one of the call's weights and windows; the area's pixels are in the block, no wider than `cut.outputs`;
-/// `scratch` is aligned to 64 bytes, as large as the plan says and nobody else's.
+/// `scratch` is aligned to 64 bytes, as large as the plan says, and nothing else uses it.
 unsafe fn run_area<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
     Plan { passes, cut, .. }: &Plan,
@@ -248,7 +251,7 @@ unsafe fn run_area<T: OutputElement>(
         row.width = columns;
         row.source_offset = index * cut.slots * cut.stride;
     }
-    // SAFETY: so many were written.
+    // SAFETY: the first `blocks` rows were written.
     let works = unsafe { slice::from_raw_parts_mut(works.as_mut_ptr().cast::<Row>(), blocks) };
 
     let mut next = isize::MIN;
@@ -326,7 +329,7 @@ unsafe fn call_rows(
 ) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        // Only then is a block that steps back not computed like the others.
+        // Only then is a block that overlaps the one before it not computed like the others.
         if let Some(RawStage::Accumulators { accumulate: true }) = rows.first().map(|row| row.stage) {
             for (index, row) in rows.iter().enumerate() {
                 call_row(multiply, row, kernel, first_block + index, channels);

@@ -5,16 +5,16 @@
 //! ```
 //!
 //! mod 2³², where the input outside the image is its zero point. A matrix multiplication would spend most of its work
-//! on zeros here, so the kernels are of another kind: a vector holds the channels of a pixel, and a 32-bit lane holds
-//! one, two or four vertical taps of its channel, as many as the instruction set multiplies and adds at once
+//! on zeros here, so the kernels have another structure: a vector holds the channels of a pixel, and a 32-bit lane holds
+//! one, two or four vertical taps of its channel, which the instruction set multiplies and adds at once
 //! (`DepthwiseKernel::group`).
 //!
 //! 1. **Weights** are packed once ([`PackedTaps`]), with their zero points already subtracted: the differences fit
-//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So no sum of activations
-//!    is ever needed.
+//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So sums of activations
+//!    are not needed.
 //! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
-//!    address for each row of taps; what lies outside the image reads a row of the zero point, so nothing is copied.
-//!    Or, on some backends, rows are first interleaved in scratch, once for all outputs that see them (`line_buffer`).
+//!    address for each row of taps; rows outside the image read a row of zero points, so nothing is copied.
+//!    Or, on some backends, rows are first interleaved into a line buffer, once for all outputs that see them (`line_buffer`).
 //! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
 
 mod call;
@@ -52,14 +52,14 @@ use crate::gemm::{LhsStep, OutStep, RawStage, Tile};
 /// The most channels that a kernel computes at once.
 const MAX_BLOCK: usize = 64;
 
-/// A depthwise kernel: how it wants the weights, and the code. A backend lists its kernels, best first; the last one
+/// A depthwise kernel: its order of weights, and its code. A backend lists its kernels, best first; the last one
 /// accepts every weight.
 pub(crate) struct DepthwiseKernel {
     /// The packed layout's name in saved weights: kernels of equal name read each other's weights.
     pub(crate) layout: &'static str,
-    /// Channels computed at once: at most [`MAX_BLOCK`], and a multiple of 16 unless the kernel steps back.
+    /// Channels computed at once: at most [`MAX_BLOCK`], and a multiple of 16 unless [`last_overlaps`](Self::last_overlaps).
     pub(crate) block: usize,
-    /// Whether a last, partial block is computed by stepping back to a full one (then there are at least `block`
+    /// Whether a last, partial block is computed as a full one that overlaps the block before (then there are at least `block`
     /// channels), rather than as a shorter one.
     pub(crate) last_overlaps: bool,
     /// Vertical taps in a 32-bit lane, a power of two: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
@@ -70,7 +70,7 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) offsets: [i32; 2],
     /// The code for unsigned and for signed activations.
     pub(crate) rows: [RowFn; 2],
-    /// The code that works with a line buffer, for convolutions that are high enough and not dilated vertically.
+    /// The code that works with a line buffer, for kernels that are high enough and not dilated vertically.
     pub(crate) line_buffer: Option<LineBufferPasses>,
 }
 
@@ -85,17 +85,17 @@ pub(crate) enum ChannelOrder {
 }
 
 impl DepthwiseKernel {
-    /// Whether the kernel can hold such weights.
+    /// Whether the kernel takes these weights.
     fn accepts(&self, channels: usize, fits_i8: bool) -> bool {
         (!self.last_overlaps || channels >= self.block) && (self.group < 4 || fits_i8)
     }
 
-    /// The passes over bands, if they pay for kernels of this height.
+    /// The passes with a line buffer, if they pay for kernels of this height.
     fn line_buffer(&self, height: usize) -> Option<&LineBufferPasses> {
         self.line_buffer.as_ref().filter(|line_buffer| height >= line_buffer.min_height)
     }
 
-    /// Groups that so many rows of taps take, without a division.
+    /// Groups that `rows` rows of taps take, without a division.
     fn groups(&self, rows: usize) -> usize {
         (rows >> self.group.trailing_zeros()) + usize::from(rows & (self.group - 1) > 0)
     }
@@ -105,7 +105,7 @@ impl DepthwiseKernel {
     }
 
     /// First channel of a block, and how many there are in it.
-    fn place(&self, block: usize, channels: usize) -> (usize, usize) {
+    fn block_channels(&self, block: usize, channels: usize) -> (usize, usize) {
         let start = block * self.block;
         if channels - start >= self.block {
             (start, self.block)
@@ -116,7 +116,7 @@ impl DepthwiseKernel {
         }
     }
 
-    /// Where a block keeps its channel `channel`.
+    /// Position of channel `channel` within a block.
     fn position(&self, channel: usize) -> usize {
         match self.order {
             ChannelOrder::Natural => channel,
@@ -179,8 +179,8 @@ impl<const H: usize> Columns<H> {
 /// The CPU has the backend's features, and every pointer of the row is valid as its description says.
 pub(crate) type RowFn = unsafe fn(&Row);
 
-/// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that is needed
-/// and channel 0 on, or the first block's interleaved group.
+/// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that
+/// is needed and channel 0 on, or the first block's interleaved group.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Source {
@@ -209,7 +209,7 @@ pub(crate) struct Row {
     pub(crate) source_offset: usize,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
-    /// What the block's channels are outside the image.
+    /// The block's channels outside the image.
     pub(crate) padding: *const u8,
     /// Input column of the first output's first tap; outside `0..width` there is padding.
     pub(crate) column: isize,
@@ -296,19 +296,19 @@ impl Row {
         at
     }
 
-    /// Where `X` neighbouring outputs begin, from the first of them on.
+    /// Output offsets of `X` neighbouring outputs, from the first of them.
     #[inline(always)]
-    pub(crate) fn places<const X: usize>(&self) -> [usize; X] {
+    pub(crate) fn output_offsets<const X: usize>(&self) -> [usize; X] {
         core::array::from_fn(|output| output * self.out_stride)
     }
 
-    /// The epilogue's view of the `X` output pixels from `x` on, whose [`places`](Self::places) it points to.
+    /// The epilogue's view of the `X` output pixels from `x` on, whose [`output_offsets`](Self::output_offsets) it points to.
     ///
     /// # Safety
     ///
     /// `x + X <= outputs`.
     #[inline(always)]
-    pub(crate) unsafe fn tile<const X: usize>(&self, x: usize, places: &[usize; X]) -> Tile {
+    pub(crate) unsafe fn tile<const X: usize>(&self, x: usize, output_offsets: &[usize; X]) -> Tile {
         Tile {
             count: 1,
             lhs: ptr::null(),
@@ -328,7 +328,7 @@ impl Row {
             stage: self.stage,
             // SAFETY: the pixels are inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },
-            out_rows: places.as_ptr(),
+            out_rows: output_offsets.as_ptr(),
             out_step: OutStep { offsets: 0, bytes: 0 },
         }
     }

@@ -1,8 +1,8 @@
-//! Depthwise convolution on columns of four taps that lie interleaved in a line buffer (see `line_buffer`), for kernels higher than four
-//! rows, where instruction sets have `vpdpbusd`.
+//! Depthwise convolution on columns of four taps that lie interleaved in a line buffer (see `line_buffer`), for kernels higher
+//! than four rows on instruction sets with `vpdpbusd`.
 //!
 //! Both passes keep a column as `quads` does: four vectors, the quarters of [`Interleave::interleave`], one after another.
-//! With sizes that are known the weights of a row of taps are held in registers, a quarter of the channels at a time, and
+//! With sizes known at compile time the weights of a row of taps are held in registers, a quarter of the channels at a time, and
 //! every column is loaded once for all outputs of a tile that see it: fewer loads than products. Otherwise outputs share
 //! the weights alone: more loads than products.
 
@@ -14,8 +14,8 @@ use crate::simd::array_of;
 ///
 /// # Safety
 ///
-/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole unless `S`
-/// masks.
+/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole
+/// unless `S` masks.
 #[inline(always)]
 pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group<'_>) {
     let [left, inside, right] = group.columns;
@@ -119,7 +119,7 @@ unsafe fn by_size<S: Interleave, K: Sink<S>, const X: usize>(call: &Row, sink: K
     }
 }
 
-/// `X` outputs at a time, of which there are that many at least; the last ones again with some that are done.
+/// `X` outputs at a time, of which there are at least `X`; the last tile overlaps outputs that are done.
 ///
 /// # Safety
 ///
@@ -164,7 +164,7 @@ impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
             for g in 0..groups {
                 let columns = call.group(g).cast::<i32>().add(first * S::BYTES);
                 let weights = call.weights.cast::<i32>().add(g * S::BYTES);
-                // Not a loop: what a variable indexes is in memory.
+                // Not a loop: an array that a variable indexes is in memory.
                 let [a, b, c, d] = &mut quarters;
                 Self::quarter::<S, X>(a, columns, weights, groups);
                 Self::quarter::<S, X>(b, columns.add(S::LANES), weights.add(S::LANES), groups);

@@ -2,7 +2,7 @@
 //!
 //! The bytes of four rows are interleaved, so that a 32-bit lane holds four vertical taps of one channel, which one
 //! instruction multiplies with the channel's weights and adds. A column of taps is interleaved once, for all outputs of
-//! the row that see it; of kernels higher than four rows once for all outputs of the image (`quad_bands`). Interleaving
+//! the row that see it; of kernels higher than four rows once for all outputs of the image (`quad_line_buffer`). Interleaving
 //! leaves the channels in another order ([`ChannelOrder::Unpacked`](super::ChannelOrder::Unpacked)), in which weights are
 //! packed, and which packing the result to bytes undoes.
 
@@ -19,7 +19,7 @@ pub(crate) unsafe trait Interleave: Simd {
     /// Bytes of a vector: `4 · LANES`.
     const BYTES: usize;
 
-    /// The first `count` bytes at `p`, which are all that is read; the others 0. `count` may only be less than `BYTES`
+    /// The first `count` bytes at `p`; no others are read, and the rest of the vector is 0. `count` may only be less than `BYTES`
     /// if the kernel's blocks may be partial.
     unsafe fn load_bytes(p: *const u8, count: usize) -> Self::I;
     /// Flips the top bit of every byte.
@@ -113,12 +113,12 @@ pub(super) struct AnyStage<'a>(pub(super) &'a Row);
 impl<S: Interleave> Sink<S> for AnyStage<'_> {
     #[inline(always)]
     unsafe fn put(&self, acc: [S::I; 4], x: usize, _: *mut u8) {
-        // SAFETY: the features of `S`; an output of the row. The stage's slices are read by whole vectors, as many as the
-        // block's channels begin, to which they are padded.
+        // SAFETY: the features of `S`; an output of the row. The stage's slices are read by whole vectors that contain
+        // channels of the block; the slices are padded to these.
         unsafe {
             let [a, b, c, d] = S::to_natural(acc);
-            let places = self.0.places::<1>();
-            let tile = self.0.tile(x, &places);
+            let output_offsets = self.0.output_offsets::<1>();
+            let tile = self.0.tile(x, &output_offsets);
             match self.0.channels.div_ceil(S::LANES) {
                 1 => finish::<S, 1, 1>([[a]], &tile),
                 2 => finish::<S, 1, 2>([[a, b]], &tile),

@@ -31,22 +31,22 @@ pub struct TapsView<'a> {
 pub enum TapsError {
     /// The backend has no kernel that reads this layout.
     Layout {
-        /// The layout that the backend likes best.
+        /// The layout that the backend prefers.
         best: &'static str,
     },
-    /// The bytes are not as many as the shape says.
+    /// The number of bytes does not fit the shape.
     Length {
         /// Bytes that the shape needs.
         expected: usize,
         /// Bytes found.
         found: usize,
     },
-    /// The layout cannot hold so few channels.
+    /// The layout needs more channels.
     Channels {
         /// The least number that it can hold.
         least: usize,
     },
-    /// The shape's size cannot be counted, or there are no taps.
+    /// The shape's size overflows, or there are no taps.
     TooLarge,
     /// The buffer that the weights are shared with has become shorter.
     Shrunk,
@@ -82,7 +82,8 @@ pub struct PackedTaps {
     size: [usize; 2],
     /// Sum of each channel's differences.
     sums: Vec<i32>,
-    /// The packed bytes with their rows moved down by one, two … within the groups; none unless the kernel works with a line buffer.
+    /// The packed bytes with their rows moved down by one, two … within the groups; empty unless the kernel works with a line
+    /// buffer.
     shifted: Vec<Bytes>,
 }
 
@@ -121,7 +122,7 @@ impl PackedTaps {
         let mut bytes = vec![0u8; shape.bytes];
         let mut sums = vec![0i32; channels];
         for block in 0..kernel.blocks(channels) {
-            let (first, count) = kernel.place(block, channels);
+            let (first, count) = kernel.block_channels(block, channels);
             for channel in 0..count {
                 let mut sum = 0i32;
                 for ky in 0..height {
@@ -140,7 +141,7 @@ impl PackedTaps {
         PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums, shifted }
     }
 
-    /// Taps that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
+    /// Taps that were saved: the bytes that [`Taps::bytes`] returned, for the same shape and layout.
     ///
     /// # Errors
     ///
@@ -157,7 +158,7 @@ impl PackedTaps {
         let Some(&kernel) = kernels.iter().find(|kernel| kernel.layout == layout) else {
             return Err(TapsError::Layout { best: kernels[0].layout });
         };
-        // Without channels no byte holds the kernel's size to account.
+        // Without channels there are no bytes to check the kernel's size against.
         if channels == 0 {
             return Err(TapsError::Channels { least: 1 });
         }
@@ -165,14 +166,14 @@ impl PackedTaps {
             return Err(TapsError::Channels { least: kernel.block });
         }
         let shape = Shape::new(kernel, channels, size).ok_or(TapsError::TooLarge)?;
-        // The buffer is asked once: what is checked is what is summed.
+        // The buffer is asked once: the bytes that are checked are the bytes that are summed.
         let saved = bytes.get().ok_or(TapsError::Shrunk)?;
         if saved.len() != shape.bytes {
             return Err(TapsError::Length { expected: shape.bytes, found: saved.len() });
         }
         let mut sums = vec![0i32; channels];
         for block in 0..kernel.blocks(channels) {
-            let (first, count) = kernel.place(block, channels);
+            let (first, count) = kernel.block_channels(block, channels);
             for channel in 0..count {
                 let mut sum = 0i32;
                 for ky in 0..size[0] {
@@ -248,7 +249,7 @@ impl PackedTaps {
     }
 }
 
-/// Packed taps and their bytes, as many as all of their blocks have: what a call takes. It reads as its taps.
+/// Packed taps with the bytes of all of their blocks: what a call takes. It dereferences to its taps.
 #[derive(Clone, Copy, Debug)]
 pub struct Taps<'a> {
     packed: &'a PackedTaps,
@@ -296,7 +297,7 @@ fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u
         let to = Shape::new(kernel, channels, [size[0].checked_add(shift)?, size[1]])?;
         let mut moved = vec![0u8; to.bytes];
         for block in 0..kernel.blocks(channels) {
-            for channel in 0..kernel.place(block, channels).1 {
+            for channel in 0..kernel.block_channels(block, channels).1 {
                 for (ky, kx) in (0..size[0]).flat_map(|ky| (0..size[1]).map(move |kx| (ky, kx))) {
                     let source = from.offset(kernel, block, channel, ky, kx);
                     let target = to.offset(kernel, block, channel, ky + shift, kx);

@@ -34,8 +34,8 @@ pub(super) unsafe fn work<T: OutputElement>(
 ) -> Row {
     let call = checked.call();
     let (window, weights) = (&call.window, &call.weights);
-    let (first, channels) = weights.kernel().place(block, window.channels);
-    // SAFETY: `Checked` has made sure that channels `first..first + channels` are inside the padding, the initial
+    let (first, channels) = weights.kernel().block_channels(block, window.channels);
+    // SAFETY: by `Checked`, channels `first..first + channels` are inside the padding, the initial
     // accumulators and the stage's slices (padded to 16); blocks of weights are `block_bytes` long.
     unsafe {
         Row {
@@ -76,7 +76,7 @@ impl RowCode for RowFn {
     }
 }
 
-/// Calls a kernel for a row of a block's, which may step back over channels that are done already.
+/// Calls a kernel for a row of a block, which may overlap channels that are done already.
 ///
 /// # Safety
 ///
@@ -89,16 +89,18 @@ pub(super) unsafe fn call_row(
     block: usize,
     channels: usize,
 ) {
-    // Channels that are done already; only sums mind being written again.
+    // Channels that are done already. Only accumulating output must not be written again.
     let again = match row.stage {
-        RawStage::Accumulators { accumulate: true } => block * kernel.block - kernel.place(block, channels).0,
+        RawStage::Accumulators { accumulate: true } => {
+            block * kernel.block - kernel.block_channels(block, channels).0
+        }
         _ => 0,
     };
     // SAFETY: the caller's promises, handed on.
     unsafe { if again > 0 { accumulate_rest(code, row, again) } else { code.compute(row) } }
 }
 
-/// Accumulates a block that steps back over `done` channels into the others only: those were added to already.
+/// Accumulates a block that overlaps `done` finished channels into the other channels only: those were added to already.
 ///
 /// # Safety
 ///
@@ -106,7 +108,7 @@ pub(super) unsafe fn call_row(
 unsafe fn accumulate_rest(code: impl RowCode, work: &Row, done: usize) {
     for x in 0..work.outputs {
         let mut sums = [0i32; MAX_BLOCK];
-        // SAFETY: one of the pixels that the caller vouches for, written to a buffer that holds a block; then added to the
+        // SAFETY: one of the pixels that the caller promises, written to a buffer that holds a block; then added to the
         // part of the output's pixel that has not been written.
         unsafe {
             code.compute(&Row {

@@ -1,4 +1,4 @@
-//! What backends implement of the operators that treat every element on its own, and where results go.
+//! The element-by-element operators that backends implement, and the target of their results.
 
 use crate::byte_range::ByteRange;
 use crate::{Element, ElementType, OutputElement};
@@ -15,7 +15,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// What the kernels make of it, for an output of type `T`.
+    /// The form that kernels take, for an output of type `T`.
     pub(crate) fn to_bytes<T: OutputElement>(self) -> ByteTarget {
         let (_, max) = T::TYPE.integer_range();
         ByteTarget {
@@ -39,7 +39,7 @@ impl Target {
 /// The greatest factor that the operators take: with it no product or sum overflows, so none is infinite or NaN.
 pub const MAX_FACTOR: f32 = (1u128 << 100) as f32;
 
-/// Outputs are bytes. They come as any type that a kernel can write, because that is what blocks of outputs are made of.
+/// Outputs are bytes. Their type is any that kernels can write, because output blocks are generic over those.
 pub(super) fn check_bytes<T: OutputElement>() {
     assert!(matches!(T::TYPE, ElementType::U8 | ElementType::I8), "an output of bytes");
 }
@@ -64,7 +64,7 @@ pub(crate) struct ByteTarget {
 }
 
 impl ByteTarget {
-    /// Whether it is all bytes, `i8` if `signed`, with zero point 0.
+    /// Whether its range is all bytes, `i8` if `signed`, with zero point 0.
     pub(crate) fn is_whole(&self, signed: bool) -> bool {
         let offset = if signed { 128 } else { 0 };
         let ByteRange { zero_point, low, flip } = self.range;
@@ -78,7 +78,7 @@ impl ByteTarget {
     }
 }
 
-/// Two operands of `len` bytes and as many bytes of output.
+/// Two operands of `len` bytes and an output of `len` bytes.
 pub(crate) struct Binary {
     pub(crate) a: *const u8,
     pub(crate) b: *const u8,
@@ -91,7 +91,7 @@ pub(crate) struct Add {
     pub(crate) bytes: Binary,
     pub(crate) factors: [f32; 2],
     pub(crate) offset: f32,
-    /// Its zero point is 0: the offset has it.
+    /// Its zero point is 0: the zero point is part of the offset.
     pub(crate) target: ByteTarget,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct Mul {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to as many.
+/// `len` bytes to `len` bytes.
 pub(crate) struct Requantize {
     pub(crate) input: *const u8,
     pub(crate) out: *mut u8,
@@ -113,7 +113,7 @@ pub(crate) struct Requantize {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` floats to as many bytes.
+/// `len` floats to `len` bytes.
 pub(crate) struct Quantize {
     pub(crate) input: *const f32,
     pub(crate) out: *mut u8,
@@ -122,7 +122,7 @@ pub(crate) struct Quantize {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to as many floats.
+/// `len` bytes to `len` floats.
 pub(crate) struct Dequantize {
     pub(crate) input: *const u8,
     pub(crate) out: *mut f32,
@@ -162,7 +162,7 @@ pub(crate) type QuantizeFn = unsafe fn(&Quantize);
 /// As [`AddFn`].
 pub(crate) type DequantizeFn = unsafe fn(&Dequantize);
 
-/// `len` bytes to as many.
+/// `len` bytes to `len` bytes.
 pub(crate) struct Lookup<'a> {
     pub(crate) table: &'a [u8; 256],
     pub(crate) input: *const u8,
@@ -181,7 +181,7 @@ pub(crate) type LookupFn = unsafe fn(&Lookup<'_>);
 /// features.
 #[derive(Debug)]
 pub(crate) struct LookupKernel {
-    /// Whether the CPU has what this way needs beyond the backend's features.
+    /// Whether the CPU has the features that this way needs beyond the backend's features.
     pub(crate) detect: fn() -> bool,
     pub(crate) code: LookupFn,
     /// Whether it takes less time than rescaling does.

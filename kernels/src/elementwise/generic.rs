@@ -17,7 +17,7 @@ const MAX_BLOCK: usize = 64;
 ///
 /// # Safety
 ///
-/// As [`AddFn`](super::AddFn): the features of `S`, and the call's pointers.
+/// As [`AddFn`](super::contract::AddFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
     // SAFETY: the features are the caller's promise, as are the pointers.
@@ -27,7 +27,7 @@ pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
             offset: S::splat_f(call.offset),
         };
         let reach = 256.0 * (call.factors[0] + call.factors[1]) + call.offset.abs();
-        // The usual sum: its bytes are like the operands', all of them, and its zero point is in the offset.
+        // The usual sum: output of the operands' type over its whole range, with the zero point in the offset.
         if A == B && call.target.is_whole(A) && call.target.saturates(reach) {
             binary::<S, _, Saturated<A>>(&call.bytes, &call.target, &sum);
         } else {
@@ -40,7 +40,7 @@ pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
 ///
 /// # Safety
 ///
-/// As [`MulFn`](super::MulFn).
+/// As [`MulFn`](super::contract::MulFn).
 #[inline(always)]
 pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
     // SAFETY: as in `add`.
@@ -57,7 +57,7 @@ pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
     }
 }
 
-/// What two blocks of operands become.
+/// An operation on two blocks of operands.
 trait Combine<S: Simd> {
     /// # Safety
     ///
@@ -130,7 +130,7 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
 ///
 /// # Safety
 ///
-/// As [`RequantizeFn`](super::RequantizeFn).
+/// As [`RequantizeFn`](super::contract::RequantizeFn).
 #[inline(always)]
 pub(crate) unsafe fn requantize<S: Simd, const SIGNED: bool>(call: &Requantize) {
     // SAFETY: the caller's promises, handed on.
@@ -168,7 +168,7 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requa
 ///
 /// # Safety
 ///
-/// As [`DequantizeFn`](super::DequantizeFn).
+/// As [`DequantizeFn`](super::contract::DequantizeFn).
 #[inline(always)]
 pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(call: &Dequantize) {
     // SAFETY: as in `binary`.
@@ -187,8 +187,8 @@ pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(call: &Dequantize) 
     }
 }
 
-/// Where the blocks of a tensor begin: side by side, but for the last, which ends where the tensor does. A tensor of less than
-/// a block has one.
+/// Where the blocks of a tensor begin: side by side, except for the last one, which ends where the tensor does. A tensor of
+/// less than a block has one block.
 pub(super) struct Blocks {
     next: Option<usize>,
     last: usize,
@@ -214,7 +214,7 @@ impl Iterator for Blocks {
     }
 }
 
-/// What a tensor of less than a block is read or written through; a longer one goes past it.
+/// The buffer through which a tensor of less than a block is read or written; longer tensors do not use it.
 pub(super) struct Buffer<T>(MaybeUninit<[T; MAX_BLOCK]>);
 
 impl<T: Copy + Default> Buffer<T> {
@@ -242,7 +242,7 @@ impl<T: Copy + Default> Buffer<T> {
         if len >= 4 * S::LANES { p } else { self.0.as_mut_ptr().cast() }
     }
 
-    /// Brings what was written to `p`.
+    /// Copies what was written to `p`.
     ///
     /// # Safety
     ///
@@ -267,7 +267,7 @@ pub(crate) trait ToBytes<S: Simd>: Copy {
     ///
     /// # Safety
     ///
-    /// The features of `S`; no `x` is NaN, nor more than the implementation takes.
+    /// The features of `S`; no `x` is NaN or greater than the implementation allows.
     unsafe fn bytes(&self, x: [S::F; 4]) -> S::B;
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn kernel(backend: Backend) -> &'static LookupKernel {
 pub(crate) static SCALAR: LookupKernel =
     LookupKernel { detect: || true, code: scalar, beats_rescaling: true };
 
-/// Eight bytes at a time, so that they are read and written at once.
+/// Eight bytes at a time, which are read and written together.
 ///
 /// # Safety
 ///

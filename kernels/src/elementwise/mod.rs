@@ -1,4 +1,4 @@
-//! Operators that treat every element on its own: addition and multiplication of two tensors, rescaling, conversion
+//! Element-by-element operators: addition and multiplication of two tensors, rescaling, conversion
 //! from and to `f32`.
 //!
 //! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
@@ -24,11 +24,11 @@ use crate::{Backend, Element, ElementType, OutputElement};
 /// is `x · y + z` rounded once. Zero points are in the offset.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AddCall<'a, A, B> {
-    /// Whose code runs.
+    /// The backend whose code runs.
     pub backend: Backend,
     /// First operand.
     pub a: &'a [A],
-    /// Second operand, as long.
+    /// Second operand, of the same length.
     pub b: &'a [B],
     /// `input_scale / output_scale` of each operand: in `0..=`[`MAX_FACTOR`].
     pub factors: [f32; 2],
@@ -43,11 +43,11 @@ pub struct AddCall<'a, A, B> {
 /// A multiplication: `out = target(f32((a − zeros[0]) · (b − zeros[1])) · factor)`; the product of the integers is exact.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MulCall<'a, A, B> {
-    /// Whose code runs.
+    /// The backend whose code runs.
     pub backend: Backend,
     /// First operand.
     pub a: &'a [A],
-    /// Second operand, as long.
+    /// Second operand, of the same length.
     pub b: &'a [B],
     /// The operands' zero points, within their types' ranges.
     pub zeros: [i32; 2],
@@ -69,7 +69,7 @@ pub fn add<A: Element, B: Element, O: OutputElement>(call: &AddCall<'_, A, B>, o
     call.factors.into_iter().for_each(check_factor);
     assert!(call.offset.abs() <= 1024.0 * MAX_FACTOR, "offset within its range");
     let code = call.backend.entry().ops.add[usize::from(A::SIGNED)][usize::from(B::SIGNED)];
-    // SAFETY: three operands of the same length, as `check_binary` has seen; the backend exists, so its features do.
+    // SAFETY: three operands of the same length, by `check_binary`; the backend exists, so its features do.
     unsafe {
         code(&Add { bytes: binary(call.a, call.b, out), factors: call.factors, offset: call.offset, target })
     };

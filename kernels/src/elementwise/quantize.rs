@@ -9,7 +9,7 @@ use crate::simd::{Simd, array_of};
 /// Scales for which [`Reciprocal`] neither overflows nor underflows where it matters.
 const ORDINARY: core::ops::RangeInclusive<f32> = 1.0 / (1u64 << 60) as f32..=(1u64 << 60) as f32;
 
-/// What quotients are clamped to beforehand: more than any byte less its zero point.
+/// Quotients are clamped to this magnitude beforehand: more than any byte less its zero point.
 const REACH: f32 = 1024.0;
 
 /// Floats of a cache line.
@@ -19,7 +19,7 @@ const LINE_FLOATS: usize = 16;
 ///
 /// # Safety
 ///
-/// As [`QuantizeFn`](super::QuantizeFn): the features of `S`, and the call's pointers.
+/// As [`QuantizeFn`](super::contract::QuantizeFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn quantize<S: Simd>(call: &Quantize) {
     // SAFETY: the features are the caller's promise.
@@ -64,7 +64,7 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, d
     }
 }
 
-/// What can be divided by.
+/// A divisor.
 trait Divisor<S: Simd> {
     /// # Safety
     ///

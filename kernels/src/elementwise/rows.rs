@@ -14,7 +14,7 @@ use crate::{Backend, Element, OutputElement};
 /// A rescaling: `out = target(f32(input − zero) · factor)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RequantizeCall<'a, I> {
-    /// Whose code runs.
+    /// The backend whose code runs.
     pub backend: Backend,
     /// Rows without gaps.
     pub input: &'a [I],
@@ -81,7 +81,7 @@ pub fn requantize<I: Element, O: OutputElement>(call: &RequantizeCall<'_, I>, mu
     }
 }
 
-/// With so many elements it pays to rescale all 256 bytes first and to look the elements up.
+/// The fewest elements for which it pays to rescale all 256 bytes first and to look the elements up.
 const TABLE_PAYS: usize = 2048;
 
 /// A rescaling without its tensors.
@@ -102,7 +102,7 @@ impl Code {
         unsafe { (self.rescale)(&Requantize { input, out, len, zero, scale, target }) };
     }
 
-    /// What becomes of every byte.
+    /// The table of rescaled bytes.
     ///
     /// # Safety
     ///
@@ -131,7 +131,7 @@ const SHORT: usize = 256;
 const BUFFER: usize = 2048;
 
 impl Rows {
-    /// Makes one row of rows that follow one another.
+    /// Merges rows without gaps into one row.
     fn join(&mut self) {
         if self.from_stride == self.columns && (self.to_stride == self.columns || self.rows == 1) {
             self.columns *= self.rows;
@@ -169,7 +169,7 @@ impl Rows {
     ///
     /// # Safety
     ///
-    /// As [`each`](Self::each); `from` is valid for as many reads.
+    /// As [`each`](Self::each); `from` is valid for the reads.
     #[inline(always)]
     unsafe fn spread(&self, from: *const u8, first: usize, rows: usize) {
         // SAFETY: pieces are no longer than rows, which are inside the tensors.

@@ -1,13 +1,13 @@
-//! A multiplication: what it reads, and the proof that all of it is there.
+//! The arguments of a multiplication, and the proof that they fit each other.
 
 use super::output::OutputBlock;
 use super::{Lhs, PANEL, PaddingElision, Panels, Stage, TilingMemo, Variant};
 use crate::{Backend, OutputElement};
 
-/// Everything a multiplication reads.
+/// The arguments of a multiplication.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Whose kernels run; the panels must be in its layout.
+    /// The backend whose kernels run; the panels must be in its layout.
     pub backend: Backend,
     /// The activations.
     pub lhs: Lhs<'a>,
@@ -19,18 +19,18 @@ pub struct Call<'a> {
     pub init: &'a [i32],
     /// The canonical weights' zero points; `None` if all are 0.
     pub weight_zeros: Option<&'a [i32]>,
-    /// What of a convolution's products with its padding is left out.
+    /// Padding elision: which of a convolution's products with its padding are left out.
     pub border: Border<'a>,
-    /// What becomes of the accumulators.
+    /// The epilogue.
     pub stage: Stage<'a>,
-    /// Where the choice of tile is kept from call to call, for the same panels and backend only.
+    /// The choice of tile, kept from call to call for the same panels and backend.
     pub memo: Option<&'a TilingMemo>,
 }
 
 /// How a convolution treats the taps of its patches that lie outside the image.
 #[derive(Clone, Copy, Debug)]
 pub struct Border<'a> {
-    /// Which products are left out; more than the packed weights' segments allow never are.
+    /// Which products are left out, limited to what the segments of the packed weights allow.
     pub elision: PaddingElision,
     /// See [`Panels::tap_sums`]; may be empty if nothing is left out.
     pub tap_sums: &'a [i32],
@@ -39,13 +39,13 @@ pub struct Border<'a> {
 }
 
 impl Border<'_> {
-    /// Every product is computed: the only way for a matrix.
+    /// Every product is computed. A matrix allows nothing else.
     pub const COMPUTED: Border<'static> =
         Border { elision: PaddingElision::Nothing, tap_sums: &[], lhs_zero: 0 };
 }
 
 /// A [`Call`] and the block of the output that it computes, which fit each other: what the driver and all unsafe code behind
-/// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while there is one the slices of the call are
+/// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while it lives the slices of the call are
 /// borrowed, so what was proved stays true:
 ///
 /// * The table is the backend's and reads the panels' layout. The panels are `panels · panel_bytes` bytes long, by
@@ -65,7 +65,7 @@ pub(super) struct Checked<'a, 'out, T> {
 impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     /// # Panics
     ///
-    /// If one of these things does not hold.
+    /// If one of these conditions does not hold.
     #[inline]
     pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
         let panels = &call.panels;

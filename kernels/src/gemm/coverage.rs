@@ -17,14 +17,14 @@ pub struct TileUse {
     pub panels: usize,
     /// Whether activations are `i8`.
     pub signed: bool,
-    /// Whether it was half a panel, which some kernels compute alone.
+    /// Whether it was a half-width tile, for which some kernels have code of their own.
     pub half_width: bool,
     /// Whether all of its rows and columns were stored.
     pub whole: bool,
 }
 
 std::thread_local! {
-    /// The tiles that ran on this thread, while they are asked for.
+    /// The tiles that ran on this thread, while they are recorded.
     static SEEN: RefCell<Option<BTreeSet<TileUse>>> = const { RefCell::new(None) };
 }
 
@@ -36,7 +36,7 @@ pub(super) fn record(tile: TileUse) {
     });
 }
 
-/// Runs `work` and gives the tiles that ran meanwhile on this thread.
+/// Runs `work` and returns the tiles that ran on this thread during it.
 pub fn tiles_used_by(work: impl FnOnce()) -> Vec<TileUse> {
     SEEN.set(Some(BTreeSet::new()));
     work();

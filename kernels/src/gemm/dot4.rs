@@ -7,7 +7,7 @@ use super::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
 use crate::prefetch::prefetch_panels;
 use crate::simd::Simd;
 
-/// Activations are read in place and, if signed, get their top bits flipped on the way where the instruction wants that.
+/// Activations are read in place. If they are signed and the instruction wants unsigned ones, their top bits are flipped.
 pub(crate) const fn lhs<D: Dot4>() -> LhsForm {
     LhsForm::Bytes { flip_signed: if D::FLIPS { 128 } else { 0 }, flip_unsigned: 0 }
 }
@@ -28,7 +28,7 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
-/// An instruction (or a few) that multiplies groups of four.
+/// An instruction, or a short sequence, that multiplies groups of four.
 ///
 /// # Safety
 ///
@@ -49,9 +49,9 @@ pub(crate) unsafe trait Dot4 {
     ) -> <Self::S as Simd>::I;
 
     /// Adds the products of `groups` (not 0) groups of `R` rows and one panel, if the implementation has a loop of its own for
-    /// such tiles; says whether it has. `prefetch`: see [`Tile::prefetch`].
+    /// such tiles; returns whether it has. `prefetch`: see [`Tile::prefetch`].
     ///
-    /// The rows and the panel must be valid for so many groups.
+    /// The rows and the panel must be valid for `groups` groups.
     #[inline(always)]
     unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
         _acc: &mut [[<Self::S as Simd>::I; V]; R],
@@ -77,8 +77,8 @@ pub(crate) struct TopBits(pub(crate) [u32; PANEL]);
 
 pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 
-/// An m-block of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels. Of a panel in two vectors only the first
-/// one if that is enough.
+/// An m-block of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels. A half-width tile of a panel
+/// in two vectors computes the first vector only.
 ///
 /// # Safety
 ///
@@ -125,7 +125,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             *x = D::S::load(tile.init.add(v * D::S::LANES));
         }
         let mut acc = [init; R];
-        // Hidden from the optimizer, which would flip a word before it is broadcast, at the price of a shuffle for every word.
+        // Hidden from the optimizer, which would flip the four bytes before they are broadcast, at the cost of a shuffle each time.
         let top_bits = TOP_BITS.0.as_ptr().cast();
         let top_bits = if SIGNED && D::FLIPS { black_box(top_bits) } else { top_bits };
         let full = tile.segment_len / GROUP;
@@ -203,7 +203,7 @@ unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     }
 }
 
-/// The last `len % 4` bytes of a row, in the low bytes of a word. What the others hold meets weights of 0.
+/// The last `len % 4` bytes of a row, in the low bytes of an `i32`. The other bytes are multiplied by weights of 0.
 ///
 /// # Safety
 ///

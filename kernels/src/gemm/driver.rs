@@ -98,7 +98,7 @@ impl Pass<'_> {
         let main = fitting(gemm.tiles, tiling.tile_rows);
         let map = ScratchMap::new(gemm.lhs, self.addressing, &call.panels, main.rows, tiling.m_block)
             .expect("scratch size overflows");
-        // SAFETY: as many bytes as the map asks for, which nobody else uses before the pass is over.
+        // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
         let first_panel = checked.out().first_column() / PANEL;
         let panel_count = checked.out().columns().div_ceil(PANEL);
@@ -129,7 +129,7 @@ impl Pass<'_> {
                     first_row: checked.out().first_row(),
                     out_stride: checked.out().row_bytes(),
                 };
-                // SAFETY: the m-block's rows exist, `Checked` says; the map has room for so many tiles of so many rows.
+                // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
                 let mut panel = block;
                 while panel < block_end {
@@ -147,15 +147,15 @@ impl Pass<'_> {
         }
     }
 
-    /// Writes the initial accumulators of `columns` with what the taps that the region leaves out would add to them, each
-    /// activation being the zero point.
+    /// Writes the initial accumulators of `columns`, plus what the taps that the region leaves out would add to them: each of
+    /// their activations is the zero point.
     fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
         let Lhs::Patches(rows) = &call.lhs else { return };
         let &Region { ky, kx, .. } = self.region;
         let window = rows.window();
         let kernel_width = window.kernel[1];
         let padded = call.panels.padded_columns();
-        // What the kernel sees of the zero point: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
+        // The zero point as the kernel sees it: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
         let zero = call.border.lhs_zero.wrapping_add(gemm.lhs.offset(call.lhs_signed));
         let init = &mut init[columns.clone()];
         init.copy_from_slice(&call.init[columns.clone()]);
@@ -176,7 +176,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether the region's rows are multiplied with some of the taps only.
+    /// Whether the region leaves out taps.
     fn leaves_out(&self, panels: &PackedPanels) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }

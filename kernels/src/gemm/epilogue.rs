@@ -15,7 +15,7 @@ macro_rules! for_each_row {
 }
 pub(crate) use for_each_row;
 
-/// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit words.
+/// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit lanes.
 macro_rules! put_lanes {
     (
         $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
@@ -45,8 +45,8 @@ macro_rules! put_lanes {
 /// As [`TileFn`](super::variant::TileFn): the features of `S`, and the tile's pointers.
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
-    // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and as many scales and
-    // biases; all of the output of a whole tile is addressed, of others what `in_memory` does.
+    // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and V·LANES scales and
+    // biases or more; of a whole tile all of the output is addressed, of others what `in_memory` addresses.
     unsafe {
         if !tile.weight_zeros.is_null() {
             let mut zeros = [S::splat(0); V];
@@ -88,7 +88,7 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
                 for_each_row!((R * V).div_ceil(4), GROUP => {
                     let mut group = [S::splat(0); 4];
                     for (i, y) in group.iter_mut().enumerate() {
-                        // Past the last vector of the tile, that one again.
+                        // Vectors past the last one of the tile repeat it.
                         let i = if 4 * GROUP + i < R * V { 4 * GROUP + i } else { R * V - 1 };
                         *y = requantize::<S>(acc[i / V][i % V], scales[i % V], high);
                     }
@@ -137,7 +137,7 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
 pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
     // SAFETY: the caller's promises.
     unsafe {
-        // Most tiles are a panel wide or half of one, and a number that the compiler knows makes them faster.
+        // Most tiles are a panel wide or half-width, and a constant makes these faster.
         if vectors == PANEL / S::LANES {
             rows_in_memory::<S>(acc, PANEL / S::LANES, tile);
         } else if 2 * S::LANES == PANEL && vectors == 1 {
@@ -185,7 +185,7 @@ unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) 
     }
 }
 
-/// What an accumulator becomes before the zero point is added.
+/// The step from an accumulator to the integer before the zero point is added.
 trait ToInteger<S: Simd>: Copy {
     /// Of a vector of accumulators, from `column` on.
     ///
@@ -231,7 +231,7 @@ impl<S: Simd> ToInteger<S> for Shifted<S> {
     }
 }
 
-/// Narrows the integers of the tile's rows, four vectors at a time, and stores what is the tile's.
+/// Narrows the integers of the tile's rows, four vectors at a time, and stores those that belong to the tile.
 ///
 /// # Safety
 ///
@@ -244,7 +244,7 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
     limits: &ByteLimits<S>,
     tile: &Tile,
 ) {
-    // SAFETY: the caller's promises; a place is that of a vector in the tile's rows.
+    // SAFETY: the caller's promises; every position is that of a vector in the tile's rows.
     unsafe {
         if vectors == 1 || vectors * S::LANES == PANEL && vectors < 4 {
             // The four are of several rows, of which those past the last repeat it.
@@ -275,7 +275,7 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
                 }
                 let mut group = [S::splat(0); 4];
                 for (i, y) in group.iter_mut().enumerate() {
-                    // Past the last vector of the row, that one again.
+                    // Vectors past the last one of the row repeat it.
                     let v = (first + i).min(vectors - 1);
                     *y = stage.integer(S::load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
                 }
@@ -297,14 +297,14 @@ unsafe fn requantize<S: Simd>(x: S::I, scale: S::F, high: S::F) -> S::I {
     unsafe { S::round(S::min_f(S::mul_f(S::to_f32(x), scale), high)) }
 }
 
-/// Stores the bytes of four vectors of a whole tile, from vector `first` in the order of its rows on.
+/// Stores the bytes of four vectors of a whole tile, starting with vector `first` in the order of its rows.
 ///
 /// # Safety
 ///
 /// The features of `S`; `tile.out` is valid for writes of all rows and columns.
 #[inline(always)]
 unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile: &Tile, first: usize) {
-    // SAFETY: vectors below R·V are inside the tile, and as many as are stored at a time lie in one row.
+    // SAFETY: vectors below R·V are inside the tile, and those that are stored together lie in one row.
     unsafe {
         let at = |vector: usize| tile.out_row(vector / V).add(vector % V * S::LANES);
         if V.is_multiple_of(4) {

@@ -1,18 +1,18 @@
-//! M-blocks of tiles.
+//! M-blocks: tiles below each other, which one call of a kernel computes.
 
 use super::call::Checked;
 use super::scratch::{Depth, MBlockRows};
 use super::{PANEL, Tile, TileRows};
 use crate::OutputElement;
 
-/// Bytes of weights from which on the first rows have them from memory. Later rows find them in a cache.
+/// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
 const PREFETCH_BYTES: usize = 6 << 20;
 
-/// Runs an m-block of tiles.
+/// Runs the tiles of an m-block.
 ///
 /// # Safety
 ///
-/// `found` are the rows of the m-block, prepared for these tiles, which are the call's; the place lies inside the block, and
+/// `found` are the rows of the m-block, prepared for these tiles, which are the call's; the position lies inside the block, and
 /// its initial accumulators are those of all columns, padding included.
 #[inline]
 pub(super) unsafe fn compute<T: OutputElement>(
@@ -68,12 +68,12 @@ pub(super) unsafe fn compute<T: OutputElement>(
     }
 }
 
-/// An m-block's place in the block.
+/// An m-block's position in the block.
 pub(super) struct BlockPosition {
     /// The m-block's first row in the block, for factors by row.
     pub(super) row: usize,
     pub(super) rows: usize,
-    /// Tiles of the m-block.
+    /// Number of tiles.
     pub(super) count: usize,
     pub(super) panel: usize,
     pub(super) width: usize,

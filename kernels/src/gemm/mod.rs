@@ -4,13 +4,13 @@
 //! out[m][n] = stage( Σ_k (lhs[m][k] − lhs_zero) · (weights[k][n] − weight_zero[n]) + bias[n] )      mod 2³²
 //! ```
 //!
-//! The journey of a call:
+//! The steps of a call:
 //!
 //! 1. **Weights** are packed once into [`PackedPanels`]: panels of [`PANEL`] columns, canonical signed bytes.
 //! 2. **Columns**: what depends on the column alone (bias, zero points, sums of weights) is folded into one vector of
 //!    initial accumulators, once per plan ([`PackedPanels::initial_accumulators`]).
-//! 3. **Rows** ([`Lhs`]) are addressed by pointers, one per row and segment, so that a strided matrix and the patches
-//!    of a convolution are the same thing to a kernel. Nothing is copied where bytes can be read in place.
+//! 3. **Rows** ([`Lhs`]) are addressed by pointers, one per row and k-segment, so that a strided matrix and the patches
+//!    of a convolution look the same to a kernel. Bytes that can be read in place are not copied.
 //! 4. **Tiles**: a kernel accumulates `rows × panels` dot products in registers over the whole depth, and
 //! 5. the **epilogue** takes them to the output's type in registers, before the only store ([`Stage`]).
 //!

@@ -35,8 +35,8 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     #[must_use]
     #[inline]
     pub fn new(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> OutputBlock<'a, T> {
-        // Where there is no next row, or nothing in it, the distance to it means nothing and may be anything: with one that
-        // fits, no product of rows and it can wrap.
+        // Without a next row, or without elements in it, the stride has no meaning and may be anything: one that fits is
+        // stored, so that no product with it wraps.
         let mut stride = row_stride;
         if rows > 0 && columns > 0 {
             if rows == 1 {
@@ -60,14 +60,14 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         }
     }
 
-    /// The block's place in the matrix: its first row.
+    /// The block's first row in the matrix.
     #[must_use]
     #[inline]
     pub fn first_row(&self) -> usize {
         self.first_row
     }
 
-    /// The block's place in the matrix: its first column.
+    /// The block's first column in the matrix.
     #[must_use]
     #[inline]
     pub fn first_column(&self) -> usize {
@@ -88,7 +88,7 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         self.columns
     }
 
-    /// The same elements as a matrix's columns from the first on: a channel group has weights of its own.
+    /// The same elements as the first columns of a matrix: a channel group has weights of its own.
     #[must_use]
     pub fn from_first_column(self) -> Self {
         OutputBlock { first_column: 0, borrow: PhantomData, ..self }

@@ -8,11 +8,11 @@ use core::ptr;
 use super::{Layout, PANEL, Property, Variant};
 use crate::{Backend, Bytes, Owner};
 
-/// The fewest channels of a tap that are read in place one tap at a time. Fewer, and finding them takes longer than copying
-/// them.
+/// The fewest channels of a tap that are read in place one tap at a time. With fewer, finding the taps takes longer than
+/// copying them.
 const SHORTEST_TAP: usize = 16;
 
-/// The most columns that saved panels may claim without depth: no byte holds that number to account.
+/// The most columns that saved panels without depth may claim: they have no bytes to check the number against.
 pub const MAX_EMPTY_COLUMNS: usize = 1 << 16;
 
 /// Weights before packing: `depth = segments · segment_len` by `columns`.
@@ -24,9 +24,9 @@ pub struct WeightView<'a> {
     pub signed: bool,
     /// Output columns (channels).
     pub columns: usize,
-    /// Parts of the depth that lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
+    /// K-segments, which lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
     pub segments: usize,
-    /// Elements of depth in a segment.
+    /// Elements of depth in a k-segment.
     pub segment_len: usize,
     /// Elements from one depth to the next.
     pub depth_stride: usize,
@@ -34,7 +34,7 @@ pub struct WeightView<'a> {
     pub column_stride: usize,
 }
 
-/// What a plan knows of the activations.
+/// The properties of the activations that a plan knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activations {
     /// Whether they are `i8`.
@@ -52,14 +52,14 @@ pub enum PanelError {
         /// The layout that the backend reads.
         expected: &'static str,
     },
-    /// The bytes are not as many as the shape says.
+    /// The number of bytes does not fit the shape.
     Length {
         /// Bytes that the shape needs.
         expected: usize,
         /// Bytes found.
         found: usize,
     },
-    /// The shape's size cannot be counted.
+    /// The shape's size overflows.
     TooLarge,
     /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
     Empty,
@@ -93,7 +93,7 @@ impl core::error::Error for PanelError {}
 pub struct PackedPanels {
     bytes: Bytes,
     layout: Layout,
-    /// What is known of the weights: see [`Variant::proves`].
+    /// What has been proved of the weights: see [`Variant::proves`].
     proved: Option<&'static Property>,
     signed: bool,
     columns: usize,
@@ -164,7 +164,7 @@ impl PackedPanels {
         }
     }
 
-    /// Panels that were saved: the bytes that [`bytes`](Self::bytes) gave, for the same shape and layout.
+    /// Panels that were saved: the bytes that [`Panels::bytes`] returned, for the same shape and layout.
     ///
     /// # Errors
     ///
@@ -179,9 +179,9 @@ impl PackedPanels {
         segments: usize,
         segment_len: usize,
     ) -> Result<PackedPanels, PanelError> {
-        // The buffer is asked once: what is checked is what is summed.
+        // The buffer is asked once: the bytes that are checked are the bytes that are summed.
         let saved = bytes.get().ok_or(PanelError::Shrunk)?;
-        // They may come from a backend that takes all weights in this layout: what a variant asks for is proved anew.
+        // They may come from a backend that takes all weights in this layout: what a variant requires is proved again.
         let variant = backend.entry().gemm.iter().find(|variant| {
             variant.layout.name == layout && variant.proves.is_none_or(|property| (property.holds)(saved))
         });
@@ -212,7 +212,7 @@ impl PackedPanels {
         Ok(PackedPanels { bytes, layout, proved: proves, signed, columns, segments, segment_len, sums })
     }
 
-    /// The number and length of the segments that a convolution's weights are best packed as, for a kernel of `[height,
+    /// The number and length of the k-segments to pack a convolution's weights as, for a kernel of `[height,
     /// width]` taps of `channels` elements. `contiguous` says that a row of taps lies side by side in the image: horizontal
     /// dilation 1 and one channel group.
     ///
@@ -227,7 +227,7 @@ impl PackedPanels {
     ) -> (usize, usize) {
         let (taps, row) = (kernel[0] * kernel[1], kernel[1] * channels);
         let whole = (1, taps * channels);
-        // Whether the best variant will do is not known yet.
+        // Whether the weights suit the best variant is not known yet.
         let k_group = backend.entry().variant(|_| true).layout.k_group;
         let padded = |(segments, len): (usize, usize)| segments * len.next_multiple_of(k_group);
         let rows = (kernel[0], row);
@@ -240,10 +240,10 @@ impl PackedPanels {
         }
     }
 
-    /// The best variant of `backend` that reads these panels and is exact for them, if it has such.
+    /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
     #[inline]
     pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
-        // Comparing names takes a small call's time: mostly it is the same one.
+        // Comparing names takes as long as a small call; mostly the layout is the same one.
         let same = |a: &'static str, b: &'static str| ptr::eq(a, b) || a == b;
         backend.entry().gemm.iter().find(|variant| {
             self.layout.k_group == variant.layout.k_group
@@ -302,7 +302,7 @@ impl PackedPanels {
         self.within(self.owner())
     }
 
-    /// What the bytes are part of: asked once for the panels of several groups that are in one buffer.
+    /// The buffer that the bytes are part of, asked once for the panels of several groups in one buffer.
     #[must_use]
     #[inline]
     pub fn owner(&self) -> Owner<'_> {
@@ -346,14 +346,14 @@ impl PackedPanels {
         padded(self.columns)
     }
 
-    /// Parts of the depth.
+    /// K-segments: contiguous parts of the depth.
     #[must_use]
     #[inline]
     pub fn segments(&self) -> usize {
         self.segments
     }
 
-    /// Elements of depth in a segment.
+    /// Elements of depth in a k-segment.
     #[must_use]
     #[inline]
     pub fn segment_len(&self) -> usize {
@@ -384,15 +384,15 @@ impl PackedPanels {
     /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
     #[inline]
     pub(super) fn segment_bytes(&self, len: usize) -> usize {
-        // Groups are powers of two, and a division takes long beside a small tile. The size was checked when it was packed;
-        // without columns or segments there are no bytes, and any length may be said.
+        // Groups are powers of two, and a division would take long compared with a small tile. The size was checked when it was
+        // packed; without columns or segments there are no bytes, and any length is allowed.
         let k_group = self.layout.k_group;
         (len.wrapping_add(k_group - 1) & !(k_group - 1)).wrapping_mul(PANEL)
     }
 }
 
-/// Panels and their bytes: `panels · panel_bytes` of them, so every panel that there is can be read. Of packed weights it is
-/// what calls take; it reads as its panels.
+/// Panels and their bytes: `panels · panel_bytes` of them, so every panel can be read. Calls take this form of packed
+/// weights; it dereferences to its panels.
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
     packed: &'a PackedPanels,
@@ -407,8 +407,8 @@ impl<'a> Panels<'a> {
         self.bytes
     }
 
-    /// The sums of the canonical weights of every tap of a kernel of so many, mod 2³²: `[tap][padded column]`. The taps lie
-    /// one after the other in the depth, each of as many elements.
+    /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie
+    /// one after the other in the depth and have equal lengths.
     ///
     /// # Panics
     ///
@@ -498,7 +498,7 @@ fn padded(columns: usize) -> usize {
     columns.div_ceil(PANEL) * PANEL
 }
 
-/// Bytes of packed panels; `None` if they or the depth, padded to whole groups, cannot be counted. Without columns there are no
+/// Bytes of packed panels; `None` if they or the depth, padded to whole groups, overflow. Without columns there are no
 /// bytes, but there is a depth.
 fn panels_len(layout: &Layout, columns: usize, segments: usize, segment_len: usize) -> Option<usize> {
     let padded_len = segment_len.checked_next_multiple_of(layout.k_group)?;

@@ -1,4 +1,4 @@
-//! Parts of a convolution's output whose patches have the same taps inside the image.
+//! Border regions: parts of a convolution's output whose patches have the same taps inside the image.
 //!
 //! A tap outside the image sees the zero point, and what that adds to an accumulator is known beforehand. So a region's
 //! patches are multiplied with the taps that it has inside, and the rest is part of its initial accumulators: at 7×7 pixels
@@ -32,7 +32,7 @@ pub(crate) struct Region {
     pub(crate) kx: Span,
 }
 
-/// An output pixel: numbers that are cheaper to carry along than to divide for.
+/// An output pixel: coordinates that are cheaper to carry along than to compute by division.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor {
     pub(crate) image: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Cursor {
     pub(crate) x: usize,
 }
 
-/// Which products with taps outside the image are left out.
+/// Padding elision: which products with taps outside the image are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PaddingElision {
     /// None: patches hold the zero point there.
@@ -52,7 +52,7 @@ pub enum PaddingElision {
 }
 
 impl Window2d {
-    /// The regions that `elision` tells apart: together, all pixels.
+    /// The border regions under `elision`: together they cover all pixels.
     pub(super) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
         let runs = |axis: usize, split: bool| AxisRuns { window: self, axis, split, next: 0 };
         runs(0, elision != PaddingElision::Nothing).flat_map(move |(y, ky)| {
@@ -92,8 +92,8 @@ impl Window2d {
     }
 }
 
-/// Runs of outputs along an axis that have the same taps inside the image: no more of them than twice the taps, however
-/// large the padding is.
+/// Runs of outputs along an axis that have the same taps inside the image: at most twice the number of taps, however large
+/// the padding is.
 struct AxisRuns<'a> {
     window: &'a Window2d,
     axis: usize,
@@ -140,7 +140,7 @@ impl Region {
     /// The region's first pixel that is not before pixel `row` of the batch. There must be one.
     pub(super) fn first_pixel(&self, [height, width]: [usize; 2], row: usize) -> Cursor {
         let (image, y, x) = (row / width / height, row / width % height, row % width);
-        // The first line of which something is left.
+        // The first line with pixels left.
         let y = if x >= self.x.end { y + 1 } else { y };
         if y >= self.y.end {
             Cursor { image: image + 1, y: self.y.start, x: self.x.start }
@@ -258,7 +258,7 @@ mod tests {
         }
     }
 
-    /// Padding without end costs no more than the taps that it moves.
+    /// Huge padding costs no more than the taps that it moves.
     #[test]
     fn regions_of_huge_padding_are_few() {
         let far = usize::MAX / 64;

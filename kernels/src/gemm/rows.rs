@@ -1,4 +1,4 @@
-//! Rows of activations: how a kernel finds the bytes of row `m`.
+//! Rows of activations: how a kernel addresses the bytes of row `m`.
 
 use super::regions::{Cursor, PaddingElision, Region, Span};
 use crate::Window2d;
@@ -18,9 +18,9 @@ pub struct MatrixRows<'a> {
     data: &'a [u8],
     rows: usize,
     columns: usize,
-    /// 0 if there are no two rows or nothing in them.
+    /// 0 if there are fewer than two rows or no elements.
     row_stride: usize,
-    /// 1 if there are no two columns.
+    /// 1 if there are fewer than two columns.
     column_stride: usize,
 }
 
@@ -40,12 +40,12 @@ pub struct PatchRows<'a> {
     padding: &'a [u8],
 }
 
-/// How a kernel finds the segments of a row.
+/// How a kernel addresses the k-segments of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Addressing {
-    /// Where they lie: a matrix's row, or the taps of a patch.
+    /// In place: a matrix's row, or the taps of a patch.
     InPlace,
-    /// Where they lie: the rows of the kernel, each of whose taps lie side by side. Patches over the left or right border
+    /// In place: the rows of the kernel, each of whose taps lie side by side. Patches over the left or right border
     /// are copied; those between, `begin..end` of every row of the output, are not.
     KernelRows { begin: usize, end: usize },
     /// In a copy of the row.
@@ -54,7 +54,7 @@ pub(crate) enum Addressing {
 
 impl<'a> MatrixRows<'a> {
     /// The matrix of `rows × columns` whose element (`r`, `c`) is `data[r · row_stride + c · column_stride]`; `None` if one of
-    /// them is not in `data`. A stride between rows or columns of which there are not two may be anything.
+    /// them is not in `data`. The stride of an axis with fewer than two elements may be anything.
     #[must_use]
     #[inline]
     pub fn new(
@@ -109,7 +109,7 @@ impl<'a> MatrixRows<'a> {
         Region { y: one, x: Span { start: 0, end: self.rows }, ky: one, kx: one }
     }
 
-    /// Address of a row's first element. Of rows without elements, which may be any number, all begin at one.
+    /// Address of a row's first element. Rows without elements, of which there may be any number, all have one address.
     #[inline]
     pub(super) fn row(&self, row: usize) -> *const u8 {
         // In the data if the row exists and has elements; else nothing is read there.
@@ -117,12 +117,12 @@ impl<'a> MatrixRows<'a> {
     }
 }
 
-/// Writes the addresses of `slots` rows, the first of which begins at `row`, `stride` bytes before the next; those past the
+/// Writes `slots` row pointers: the first row begins at `row`, each `stride` bytes before the next; those past the
 /// first `rows` repeat the last one.
 ///
 /// # Safety
 ///
-/// There is one row at least, and `pointers` is valid for `slots` writes.
+/// There is at least one row, and `pointers` is valid for `slots` writes.
 #[inline]
 pub(super) unsafe fn point_rows(
     row: *const u8,
@@ -139,7 +139,7 @@ pub(super) unsafe fn point_rows(
 
 impl Patches {
     /// The patches of `channels` channels from `first_channel` on; `None` if the image has no such channels, there are none, or
-    /// a patch's elements cannot be counted.
+    /// the number of a patch's elements overflows.
     #[must_use]
     #[inline]
     pub fn new(window: Window2d, first_channel: usize, channels: usize) -> Option<Patches> {
@@ -197,8 +197,7 @@ impl Patches {
         Addressing::KernelRows { begin, end: end.min(window.output[1]) }
     }
 
-    /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
-    /// are rows of the kernel.
+    /// The most padding elision that is possible: whole segments, or whole k-groups of segments that are rows of the kernel.
     pub(super) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
         match addressing {
             Addressing::KernelRows { .. } if self.channels.is_multiple_of(group) => PaddingElision::All,
@@ -209,8 +208,8 @@ impl Patches {
 }
 
 impl<'a> PatchRows<'a> {
-    /// The patches of an image, NHWC, as bytes. `padding` is what a patch sees outside of it, the input's zero point: a row of
-    /// the kernel, `kernel[1] · channels` bytes at least. `None` if a slice is too short.
+    /// The patches of an image, NHWC, as bytes. `padding` is what a patch sees outside the image, the input's zero point: a row of
+    /// the kernel, at least `kernel[1] · channels` bytes. `None` if a slice is too short.
     #[must_use]
     #[inline]
     pub fn new(patches: Patches, data: &'a [u8], padding: &'a [u8]) -> Option<PatchRows<'a>> {
@@ -218,7 +217,7 @@ impl<'a> PatchRows<'a> {
         enough.then_some(PatchRows { patches, data, padding })
     }
 
-    /// Which patches.
+    /// The patches.
     #[inline]
     pub(super) fn patches(&self) -> &Patches {
         &self.patches
@@ -236,7 +235,7 @@ impl<'a> PatchRows<'a> {
         self.data
     }
 
-    /// What a row of the kernel sees outside of it, at least.
+    /// The padding: at least a row of the kernel.
     #[inline]
     pub(super) fn padding(&self) -> &'a [u8] {
         self.padding
@@ -293,7 +292,7 @@ impl Lhs<'_> {
     ///
     /// # Panics
     ///
-    /// If the row is past the last (in which case nothing unsafe happens).
+    /// If the row is past the last one.
     #[inline]
     pub(crate) fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
         match self {
@@ -341,7 +340,7 @@ impl PatchRows<'_> {
         for ky in rows.start..rows.end {
             for kx in 0..window.kernel[1] {
                 let address = match window.tap(cursor.y, cursor.x, ky, kx) {
-                    // SAFETY: a pixel of the image, all of which `PatchRows::new` has found in the data.
+                    // SAFETY: a pixel of the image, which lies in the data by `PatchRows::new`.
                     Some((iy, ix)) => unsafe { self.data.as_ptr().add(self.element(cursor.image, iy, ix)) },
                     None => self.padding.as_ptr(),
                 };

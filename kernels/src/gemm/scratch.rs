@@ -1,5 +1,5 @@
-//! What an m-block of tiles reads beside weights: where its rows lie, where they go, their sums, and copies of those that a
-//! kernel can't read in place.
+//! What an m-block reads beside weights: row pointers, output offsets, sums of rows, and copies of rows that a kernel cannot
+//! read in place.
 
 use core::slice;
 
@@ -25,8 +25,8 @@ pub(super) struct ScratchMap {
 }
 
 impl ScratchMap {
-    /// `[m_block][segments][tile_rows]` pointers, `[m_block][tile_rows]` places in the output and as many sums, initial
-    /// accumulators of a region, and as many copied rows. `None` if the size overflows.
+    /// `[m_block][segments][tile_rows]` row pointers, `[m_block][tile_rows]` output offsets and sums, the initial accumulators of
+    /// a region, and `[m_block][tile_rows]` copied rows. `None` if the size overflows.
     pub(super) fn new(
         form: LhsForm,
         addressing: Addressing,
@@ -52,7 +52,7 @@ impl ScratchMap {
     }
 }
 
-/// Room for what tiles read of rows: pointers to their segments, places in the output, sums.
+/// Room for what tiles read of rows: pointers to their segments, output offsets, sums.
 #[derive(Clone, Copy)]
 pub(super) struct RowPointers {
     pub(super) pointers: *mut *const u8,
@@ -66,7 +66,7 @@ pub(super) struct Parts {
     pub(super) row_pointers: RowPointers,
     /// Initial accumulators, one for each padded column.
     pub(super) init: *mut i32,
-    /// As many rows of `row_bytes` as the m-block has slots; on a 64-byte border.
+    /// A row of `row_bytes` for each slot of the m-block; on a 64-byte border.
     pub(super) copies: *mut u8,
     /// Bytes of them.
     pub(super) copies_len: usize,
@@ -77,7 +77,7 @@ impl ScratchMap {
     ///
     /// # Safety
     ///
-    /// `memory` is aligned to 64 bytes, and `total` initialized bytes there are nobody else's while the parts are used.
+    /// `memory` is aligned to 64 bytes, and nothing else uses its `total` initialized bytes while the parts are used.
     #[inline]
     pub(super) unsafe fn parts(&self, memory: *mut u8) -> Parts {
         // SAFETY: every offset is at most `total`.
@@ -93,23 +93,23 @@ impl ScratchMap {
     }
 }
 
-/// How an m-block's tiles find their rows in the parts of a scratch.
+/// Where an m-block's tiles find their rows in the parts of a scratch.
 pub(super) struct MBlockRows {
     pub(super) lhs: *const *const u8,
     pub(super) lhs_step: LhsStep,
-    /// The row of the block from which places count, the places, and from a tile's to the next.
+    /// The row of the block from which output offsets count, the offsets, and the step from a tile's offsets to the next one's.
     pub(super) first_row: usize,
     pub(super) out_rows: *const usize,
     pub(super) out_step: OutStep,
     pub(super) sums: *const i32,
 }
 
-/// An m-block of rows: which ones, and where they go.
+/// The rows of an m-block: which ones, and where they go.
 pub(super) struct MBlock<'a> {
     pub(super) region: &'a Region,
     /// The part of the depth that they are multiplied with.
     pub(super) depth: &'a Depth,
-    /// How many.
+    /// Number of rows.
     pub(super) rows: usize,
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
     pub(super) first_row: usize,
@@ -117,12 +117,12 @@ pub(super) struct MBlock<'a> {
 }
 
 impl RowPointers {
-    /// The rest of what an m-block reads whose rows lie `row_bytes` apart, after the pointers of its first tile, from row `first`
-    /// of a matrix on.
+    /// Completes an m-block whose rows lie `row_bytes` apart, from row `first` of a matrix on, after the pointers of its first
+    /// tile were written.
     ///
     /// # Safety
     ///
-    /// Those pointers were written, and there is room for the places of a tile and the sums of the m-block.
+    /// Those pointers were written, and there is room for the output offsets of a tile and the sums of the m-block.
     #[inline]
     pub(super) unsafe fn equal_steps(
         &self,
@@ -181,13 +181,13 @@ impl RowPointers {
 }
 
 impl Parts {
-    /// Writes what an m-block of tiles reads from the cursor on, and moves it past the m-block.
+    /// Writes what an m-block reads from the cursor on, and moves the cursor past the m-block.
     ///
     /// # Safety
     ///
     /// The call is that of a [`Checked`](super::call::Checked), the parts and the addressing are the map's, which has room for
-    /// the m-block in tiles of `tile_rows` rows. The m-block's rows, of which there is one at least, exist from the cursor on.
-    /// Nothing that was found for an earlier m-block is read again.
+    /// the m-block in tiles of `tile_rows` rows. The m-block has at least one row, and its rows exist from the cursor on.
+    /// Nothing that was written for an earlier m-block is read again.
     #[inline]
     pub(super) unsafe fn prepare(
         &self,
@@ -203,8 +203,8 @@ impl Parts {
         {
             let (first, stride) = (cursor.x, matrix.row_stride());
             cursor.x += m_block.rows;
-            // SAFETY: the rows exist, and the map has room for the pointers and places of a tile and the sums of the m-block. The
-            // other tiles of the m-block find their rows from the first one's.
+            // SAFETY: the rows exist, and the map has room for the pointers and output offsets of a tile and the sums of the
+            // m-block. The other tiles of the m-block find their rows from the first one's.
             return unsafe {
                 let row = matrix.row(first);
                 point_rows(row, stride, m_block.rows.min(tile_rows), tile_rows, row_pointers.pointers);
@@ -246,11 +246,11 @@ impl Parts {
         }
     }
 
-    /// Writes the places of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the m-block.
+    /// Writes the output offsets of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the m-block.
     ///
     /// # Safety
     ///
-    /// The m-block has these rows, and the parts have room for its places.
+    /// The m-block has these rows, and the parts have room for its output offsets.
     #[inline]
     pub(super) unsafe fn write_out_offsets(
         &self,
@@ -263,13 +263,13 @@ impl Parts {
         let [height, width] = call.lhs.output();
         let first = (cursor.image * height + cursor.y) * width + cursor.x - m_block.first_row;
         for i in 0..count {
-            // SAFETY: a place per row of the m-block.
+            // SAFETY: there is an output offset per row of the m-block.
             unsafe { *self.row_pointers.out_offsets.add(row + i) = (first + i) * m_block.out_stride };
         }
     }
 
-    /// Writes the pointers, places and copies of tile `tile` of an m-block, `rows` of `tile_rows`, which are patches or copies, and
-    /// moves the cursor past them.
+    /// Writes the pointers, output offsets and copies of tile `tile` of an m-block: `rows` rows of `tile_rows`, which are patches
+    /// or copies. Moves the cursor past them.
     ///
     /// # Safety
     ///
@@ -285,7 +285,7 @@ impl Parts {
     ) {
         let MBlock { region, depth, .. } = *m_block;
         let panels = &call.panels;
-        // SAFETY: there is room for the pointers and places of so many tiles.
+        // SAFETY: there is room for the pointers and output offsets of the m-block's tiles.
         let (pointers, out_offsets) = unsafe {
             (
                 self.row_pointers.pointers.add(tile * map.tile_pointers),
@@ -352,25 +352,25 @@ impl Parts {
 pub(super) struct Depth {
     pub(super) first_segment: usize,
     pub(super) segments: usize,
-    /// First element of a segment, and how many.
+    /// First element of a segment, and number of elements.
     pub(super) first: usize,
     pub(super) len: usize,
 }
 
 impl Depth {
-    /// All of it.
+    /// The whole depth.
     #[inline]
     pub(super) fn whole(panels: &PackedPanels) -> Depth {
         Depth { first_segment: 0, segments: panels.segments(), first: 0, len: panels.segment_len() }
     }
 
-    /// Groups of so many depths, padding included.
+    /// K-groups of `group` depths, padding included.
     pub(super) fn groups(&self, group: usize) -> usize {
         self.segments * self.len.div_ceil(group)
     }
 }
 
-/// What of the depth a region of patches takes.
+/// The part of the depth that a region of patches takes.
 #[inline]
 pub(super) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region) -> Depth {
     let (segments, segment_len) = (panels.segments(), panels.segment_len());
@@ -395,7 +395,7 @@ pub(super) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region
 ///
 /// # Safety
 ///
-/// `pointers` holds what gives the addresses of the row's segments with `lhs_offset` added, `step` apart.
+/// `pointers` holds pointers, `step` apart, that give the addresses of the row's segments when `lhs_offset` is added.
 unsafe fn sum_row(
     call: &Call<'_>,
     form: LhsForm,
@@ -407,7 +407,7 @@ unsafe fn sum_row(
     let offset = form.offset(call.lhs_signed);
     let base = ((depth.segments * depth.len) as i32).wrapping_mul(offset);
     (0..depth.segments).fold(base, |total, segment| {
-        // SAFETY: the pointer is valid for a segment of bytes or words, 2-byte aligned in the latter case because copies
+        // SAFETY: the pointer is valid for a segment of bytes or `i16`s, 2-byte aligned in the latter case because copies
         // begin on 64-byte borders.
         total.wrapping_add(unsafe {
             let at = (*pointers.add(segment * step)).wrapping_add(lhs_offset);
@@ -420,7 +420,7 @@ unsafe fn sum_row(
 ///
 /// # Safety
 ///
-/// `at` is valid for `len` bytes, or aligned words for [`LhsForm::I16`].
+/// `at` is valid for `len` bytes, or `len` aligned `i16`s for [`LhsForm::I16`].
 unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) -> i32 {
     // SAFETY: as promised by the caller.
     unsafe {

@@ -1,5 +1,5 @@
-//! Matrices that a few tiles cover: without the map of scratch, the choices and the m-blocks that others need, on which small
-//! ones would spend most of their time.
+//! Fast path for matrices that a few tiles cover: it skips the planning of scratch, tiles and m-blocks, on which small matrices
+//! would spend most of their time.
 
 use core::mem::MaybeUninit;
 
@@ -11,8 +11,8 @@ use super::tiling::{MAX_SMALL_TILES, fitting, i16_row_bytes, small_tile};
 use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, PANEL, TileRows};
 use crate::{OutputElement, Scratch};
 
-/// Computes the block of the output, which is not empty, if its matrix is small and lies as this asks for. Says whether it
-/// did.
+/// Computes the block of the output, which is not empty, if its matrix is small and its columns are contiguous. Returns
+/// whether it did.
 #[inline]
 pub(super) fn run<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
@@ -35,8 +35,8 @@ pub(super) fn run<T: OutputElement>(
         LhsForm::I16 { widen } => {
             let row = i16_row_bytes(matrix.columns());
             let widened = scratch.raw(rows * row);
-            // SAFETY: the block's rows are in the matrix, and `small_tile` has found some elements in them; scratch is aligned and
-            // holds as many rows of words; the backend's features are here.
+            // SAFETY: the block's rows are in the matrix, and they have elements, by `small_tile`; scratch is aligned and holds
+            // `rows` rows of `i16`s; the backend's features are here.
             unsafe {
                 widen(&ByteRows {
                     signed: call.lhs_signed,
@@ -56,7 +56,7 @@ pub(super) fn run<T: OutputElement>(
     true
 }
 
-/// Where the rows of a block lie that the kernels read.
+/// Where the rows that the kernels read lie.
 #[derive(Clone, Copy)]
 struct FoundRows {
     first: *const u8,
@@ -68,7 +68,7 @@ struct FoundRows {
 ///
 /// # Safety
 ///
-/// The block is not empty, and [`small_tile`] gave the tile for it. `found` are its rows, in the form that the kernels read.
+/// The block is not empty, and [`small_tile`] chose the tile for it. `found` are its rows, in the form that the kernels read.
 #[inline]
 unsafe fn tiles<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
@@ -76,13 +76,13 @@ unsafe fn tiles<T: OutputElement>(
     matrix: &MatrixRows<'_>,
     found: FoundRows,
 ) {
-    // What tiles read of these is written before.
+    // The parts that tiles read are written first.
     let mut pointers = MaybeUninit::<[*const u8; MAX_ROWS]>::uninit();
     let mut out_offsets = MaybeUninit::<[usize; MAX_ROWS]>::uninit();
     let mut sums = MaybeUninit::<[i32; MAX_SMALL_TILES * MAX_ROWS]>::uninit();
     let (call, gemm) = (checked.call(), checked.gemm());
     if call.weight_zeros.is_some() {
-        // Rows that do not exist have sums, too.
+        // Padding rows also need sums.
         sums.write([0; MAX_SMALL_TILES * MAX_ROWS]);
     }
     let row_pointers = RowPointers {
@@ -105,7 +105,7 @@ unsafe fn tiles<T: OutputElement>(
         let rows = left.min(count * tile_rows.rows);
         let (height, out_stride) = (tile_rows.rows, checked.out().row_bytes());
         let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride };
-        // SAFETY: the rows exist; there is room for the pointers and places of a tile and the sums of `MAX_SMALL_TILES`.
+        // SAFETY: the rows exist; there is room for the pointers and output offsets of a tile and the sums of `MAX_SMALL_TILES`.
         let found = unsafe {
             let start = found.first.wrapping_add(row.wrapping_mul(found.stride));
             point_rows(start, found.stride, rows.min(height), height, row_pointers.pointers);

@@ -1,15 +1,15 @@
-//! What becomes of an accumulator before it is stored.
+//! Epilogue: from accumulator to output element.
 
 use core::ptr;
 
 use crate::ElementType;
 use crate::byte_range::ByteRange;
 
-/// What becomes of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
+/// The epilogue of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
 /// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
 #[derive(Clone, Copy, Debug)]
 pub enum Stage<'a> {
-    /// Stored as `i32`; added (mod 2³²) to what is there if `accumulate`.
+    /// Stored as `i32`; added (mod 2³²) to the output if `accumulate`.
     Accumulators {
         /// Whether to add to the output instead of replacing it.
         accumulate: bool,
@@ -76,7 +76,7 @@ impl Stage<'_> {
         matches!(self, Stage::Dequantize { row_scale: Some(_), .. })
     }
 
-    /// Asserts that the stage is sound for so many columns (padding included) and rows.
+    /// Asserts that the stage is sound for `padded_columns` columns and `rows` rows.
     #[inline]
     pub(crate) fn check(&self, padded_columns: usize, rows: usize) {
         match *self {
@@ -160,7 +160,7 @@ pub(crate) enum RawStage {
         high: f32,
         range: ByteRange,
     },
-    /// Likewise.
+    /// As in `Requantize`: less the zero point, which `range` adds.
     RequantizeFixed {
         multiplier: *const i32,
         shift: *const i32,

@@ -3,8 +3,8 @@
 use super::layout::PANEL;
 use super::stage::RawStage;
 
-/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down an m-block of them, which
-/// read the same panels: [`move_down`](Self::move_down).
+/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel computes an m-block of them,
+/// which read the same panels: [`move_down`](Self::move_down).
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
     /// Tiles of the m-block, this one included; more than one only if `rows` is `R`.
@@ -22,10 +22,10 @@ pub(crate) struct Tile {
     /// The first panel; the next one begins `panel_stride` bytes later.
     pub(crate) panels: *const u8,
     pub(crate) panel_stride: usize,
-    /// Bytes of a panel between what a segment reads and what the next one does.
+    /// Bytes of a panel between the end of what a segment reads and the start of what the next one reads.
     pub(crate) panel_skip: usize,
-    /// Whether the panels come from memory, and are best asked for ahead.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles ask"))]
+    /// Whether to prefetch the panels, because they come from memory.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles prefetch"))]
     pub(crate) prefetch: bool,
     /// Rows to store, `1..=R`.
     pub(crate) rows: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Tile {
     pub(crate) weight_zeros: *const i32,
     /// `count · R` sums of the (offset) activations over the depth; not read if `weight_zeros` is null.
     pub(crate) row_sums: *const i32,
-    /// What becomes of the accumulators; its column pointers address this tile's first column.
+    /// The epilogue; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,
     /// The output's column, and bytes from there to each of `R` rows.
     pub(crate) out: *mut u8,
@@ -53,7 +53,7 @@ pub(crate) struct LhsStep {
     pub(crate) bytes: usize,
 }
 
-/// From the places of a tile's rows in the output to those of the tile below.
+/// From the output offsets of a tile's rows to those of the tile below.
 #[derive(Clone, Copy)]
 pub(crate) struct OutStep {
     pub(crate) offsets: usize,
@@ -61,7 +61,7 @@ pub(crate) struct OutStep {
 }
 
 impl Tile {
-    /// Whether only the first half of a panel is stored, or less: a kernel may leave out the rest.
+    /// Whether at most the first half of a panel is stored: a kernel may compute a half-width tile.
     #[cfg(any(target_arch = "x86_64", feature = "testing"))]
     #[inline(always)]
     pub(crate) fn is_half_width(&self) -> bool {
@@ -86,7 +86,7 @@ impl Tile {
     /// `row` is below `rows`.
     #[inline(always)]
     pub(crate) unsafe fn out_row(&self, row: usize) -> *mut u8 {
-        // SAFETY: there are `R` places, of which those below `rows` lie inside the output.
+        // SAFETY: there are `R` output offsets, of which those below `rows` lie inside the output.
         unsafe { self.out.add(*self.out_rows.add(row)) }
     }
 

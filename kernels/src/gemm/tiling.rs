@@ -15,11 +15,11 @@ use crate::Backend;
 /// the second-level cache meanwhile.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Bytes of activations that an m-block of tiles may take: they are read again for every panel, and stay in the first-level
+/// Bytes of activations that an m-block may take: they are read again for every panel, and stay in the first-level
 /// cache meanwhile, as do the panels that the m-block is multiplied with.
 const M_BLOCK_BYTES: usize = 8 * 1024;
 
-/// The most tiles in an m-block: what a tile costs beside its loop is spread over them.
+/// The most tiles in an m-block: they share the cost of a call.
 const MAX_M_BLOCK: usize = 16;
 
 /// The choice of tile and blocking for a shape.
@@ -29,7 +29,7 @@ pub struct Tiling {
     pub tile_rows: usize,
     /// Panels (of [`PANEL`](super::PANEL) columns) of a full tile.
     pub tile_panels: usize,
-    /// Tiles that lie one below the other and are multiplied with a tile's panels in one go.
+    /// Tiles of an m-block: they lie one below the other, and one call multiplies them with the same panels.
     pub m_block: usize,
     /// Panels that one pass over the rows multiplies with.
     pub block_panels: usize,
@@ -48,8 +48,8 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels
     Some(choose(gemm, rows, panel_count, panels, groups).0)
 }
 
-/// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
-/// more regions, whose tiles are lower. [`PaddingElision::Nothing`] if the patches are not as deep as the panels, or there are none.
+/// The padding elision that costs least for these patches. Leaving out more products makes more border regions, whose tiles
+/// are lower. [`PaddingElision::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
 pub fn best_elision(backend: Backend, patches: &Patches, panels: &PackedPanels) -> PaddingElision {
     let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
@@ -83,16 +83,16 @@ pub fn best_elision(backend: Backend, patches: &Patches, panels: &PackedPanels) 
     choices.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(PaddingElision::Nothing)
 }
 
-/// Cycles that a region takes beside its tiles: about so many, and one for so many initial accumulators and taps that it
-/// leaves out.
+/// Fixed cost of a region, in cycles (order of magnitude), and the products of initial accumulators and left-out taps that
+/// take one more cycle.
 const REGION_OVERHEAD: usize = 200;
 const INITIAL_RATE: usize = 4;
 
-/// Cycles that copying a patch takes: about so many for finding it, and one for so many bytes.
+/// Fixed cost of copying a patch, in cycles (order of magnitude), and the bytes that take one more cycle.
 const COPY_OVERHEAD: usize = 30;
 const COPY_RATE: usize = 16;
 
-/// What a tile takes beside its loop, in cycles: the call, pointers, initial accumulators, the start of the epilogue. Taken
+/// Fixed cost of a tile, in cycles: the call, pointers, initial accumulators, the start of the epilogue. Taken
 /// from the length of that code; only its order of magnitude matters, and only where the depth is small.
 const TILE_OVERHEAD: usize = 24;
 
@@ -157,7 +157,7 @@ pub(super) fn choose_again(
     panels: &PackedPanels,
     groups: usize,
 ) -> Tiling {
-    // Without such atomics there is no memo.
+    // Without 64-bit atomics there is no memo.
     #[cfg(not(target_has_atomic = "64"))]
     let _ = memo;
     #[cfg(target_has_atomic = "64")]
@@ -179,15 +179,15 @@ pub(super) fn choose_again(
 
 /// Tiles one below the other in a small matrix, at most.
 pub(super) const MAX_SMALL_TILES: usize = 2;
-/// Bytes of weights of a small matrix at most, unless one tile covers the block: with them everything stays in the first-level cache, in any
-/// order.
+/// Bytes of weights of a small matrix at most, unless one tile covers the block: everything then stays in the first-level
+/// cache, in any order.
 const MAX_SMALL_PANELS: usize = 8 << 10;
-/// Bytes of widened rows of a small matrix at most: half of what the longest m-block of a tile may take as bytes, so that the rows of two of the
-/// tallest tiles have room in the scratch of every plan.
+/// Bytes of widened rows of a small matrix at most: half of what the longest m-block may take as bytes, so that the rows of two
+/// of the tallest tiles have room in the scratch of every plan.
 const MAX_SMALL_I16_BYTES: usize = M_BLOCK_BYTES / 2;
 
-/// The tile that so many rows and panels of a matrix are computed with if they are small: one covers the rows, or two do,
-/// as equal as they can be.
+/// The tile for a matrix of `rows` rows and `panel_count` panels if it is small: one tile covers the rows, or two tiles of
+/// equal height do.
 #[inline]
 pub(super) fn small_tile(
     gemm: &'static Variant,
@@ -216,13 +216,13 @@ pub(super) fn small_tile(
     (near && (panel_count <= width || width == 1)).then_some(tile)
 }
 
-/// Bytes of a row of so many words: whole pairs, of which the last may have a word that meets weights of 0.
+/// Bytes of a row of `depth` `i16`s: whole pairs, of which the last may have an `i16` that is multiplied by a weight of 0.
 #[inline]
 pub(super) fn i16_row_bytes(depth: usize) -> usize {
     depth.next_multiple_of(2) * 2
 }
 
-/// Tiles of the longest m-block of rows of so many elements.
+/// Tiles of the longest m-block of rows of `depth` elements.
 pub(super) fn longest_m_block(tile: &TileRows, depth: usize) -> usize {
     (M_BLOCK_BYTES / tile.rows.saturating_mul(depth.max(1))).clamp(1, MAX_M_BLOCK)
 }
@@ -233,7 +233,7 @@ pub(super) fn fitting(tiles: &'static [TileRows], rows: usize) -> &'static TileR
 }
 
 impl TileRows {
-    /// The panels of the next tile where `left` panels are left: as equal shares as can be, since a narrow tile has too few
+    /// The panels of the next tile where `left` panels are left: the most equal shares, since a tile of few panels has too few
     /// accumulators to hide the latency of a dot product.
     #[inline]
     pub(super) fn width(&self, left: usize) -> usize {

@@ -3,29 +3,29 @@
 use super::layout::Layout;
 use super::tile::Tile;
 
-/// One way of a backend to multiply. Its list of variants ends with one that takes all weights.
+/// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
-    /// The name, for people.
+    /// The human-readable name.
     pub(crate) name: &'static str,
     /// The order of the packed weights: variants of equal layout, of any backend, read each other's panels.
     pub(crate) layout: Layout,
     /// How rows of activations reach the kernels.
     pub(crate) lhs: LhsForm,
-    /// What must be known of the weights for the sums to be exact; `None` if they are for all weights.
+    /// What must be proved of the weights for the sums to be exact; `None` if the sums are exact for all weights.
     pub(crate) proves: Option<&'static Property>,
     /// The tiles, by ascending number of rows.
     pub(crate) tiles: &'static [TileRows],
-    /// What they take: the choice among them rests on it.
+    /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
 }
 
-/// Something that is true of some weights only. Packing finds it out from the weights, and loading from the packed bytes, so
-/// that saved panels need not be believed.
+/// A property that some weights have. Packing proves it from the weights, and loading proves it again from the packed bytes,
+/// so that saved panels need not be trusted.
 #[derive(Debug)]
 pub(crate) struct Property {
-    /// The name, for people.
+    /// The human-readable name.
     pub(crate) name: &'static str,
-    /// Consecutive depths that are looked at together; divides the layout's `k_group`.
+    /// Consecutive depths that are tested together; divides the layout's `k_group`.
     pub(crate) depths: usize,
     /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
     /// are padded with zeros.
@@ -35,15 +35,15 @@ pub(crate) struct Property {
 /// How rows of activations reach a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LhsForm {
-    /// Bytes, read in place: a pointer per row and segment. A kernel may read exactly the segment's bytes. Its
+    /// Bytes, read in place: a pointer per row and k-segment. A kernel may read the segment's bytes and no others. Its
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
     Bytes { flip_signed: i32, flip_unsigned: i32 },
-    /// Rows widened to `i16` by the driver. After a segment of odd length there is another word, of any value.
+    /// Rows widened to `i16` by the driver. A segment of odd length is followed by one more `i16`, of any value.
     I16 { widen: Widen },
 }
 
 impl LhsForm {
-    /// What the kernel adds to every activation, mod 2³².
+    /// The offset that the kernel adds to every activation, mod 2³².
     pub(crate) fn offset(self, signed: bool) -> i32 {
         match self {
             LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,
@@ -52,7 +52,7 @@ impl LhsForm {
         }
     }
 
-    /// The form in words.
+    /// A human-readable description.
     pub(crate) fn description(self) -> &'static str {
         match self {
             LhsForm::Bytes { .. } => "bytes in place",
@@ -65,10 +65,10 @@ impl LhsForm {
 ///
 /// # Safety
 ///
-/// The CPU has the backend's features, the bytes can be read and the words written.
+/// The CPU has the backend's features, the bytes are readable and the `i16`s writable.
 pub(crate) type Widen = unsafe fn(&ByteRows);
 
-/// Rows of bytes, and where their words go.
+/// Rows of bytes, and where the widened rows go.
 pub(crate) struct ByteRows {
     /// Whether they are `i8`.
     pub(crate) signed: bool,
@@ -108,7 +108,7 @@ impl TileRows {
 /// The CPU has the backend's features, and every pointer of the tile is valid as its description says.
 pub(crate) type TileFn = unsafe fn(&mut Tile);
 
-/// What the inner loop of a variant's tiles takes for one group of depths, in eighths of a cycle.
+/// Cost of the inner loop of a variant's tiles for one k-group, in eighths of a cycle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TileCost {
     /// The arithmetic of one row by one panel.

@@ -1,8 +1,8 @@
-//! Rows of activations widened to `i16`, for kernels that multiply pairs of words.
+//! Rows of activations widened to `i16`, for kernels that multiply pairs of `i16`s.
 //!
-//! Neighbouring patches overlap. What those of an m-block see of a row of the image is widened once, a *span*, padding
-//! included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more than k times,
-//! not k² times.
+//! Neighbouring patches overlap. The part of a row of the image that the patches of an m-block see, a *span*, is widened
+//! once, padding included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more
+//! than k times, not k² times.
 
 use core::slice;
 
@@ -11,7 +11,7 @@ use super::rows::Addressing;
 use super::scratch::{MBlock, Parts, ScratchMap};
 use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
-/// How rows are found.
+/// How rows are addressed.
 #[inline]
 pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match (gemm.lhs, lhs) {
@@ -21,7 +21,7 @@ pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -
     }
 }
 
-/// How patches are found.
+/// How patches are addressed.
 pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
         LhsForm::I16 { .. } => span_addressing(patches, panels),
@@ -29,7 +29,7 @@ pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &Packe
     }
 }
 
-/// How rows of words are found: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
+/// How widened rows are addressed: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
 fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
     let window = patches.window();
     let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
@@ -60,15 +60,15 @@ impl RowSlot {
 }
 
 impl Parts {
-    /// Words `start..start + len` of the copies.
+    /// The `i16`s `start..start + len` of the copies.
     ///
     /// # Safety
     ///
-    /// The copies have so many, and nothing that is still read points there.
+    /// The copies have that length, and nothing that is still read points there.
     #[inline]
     unsafe fn i16_slice<'a>(&self, start: usize, len: usize) -> &'a mut [i16] {
         debug_assert!(2 * (start + len) <= self.copies_len, "i16 past the copies");
-        // SAFETY: initialized bytes, on a border of two, any of which make an i16.
+        // SAFETY: initialized bytes on a 2-byte border; any two of them are a valid i16.
         unsafe { slice::from_raw_parts_mut(self.copies.cast::<i16>().add(start), len) }
     }
 
@@ -94,7 +94,7 @@ impl Parts {
             && matrix.column_stride() == 1
             && matrix.columns() > 0
         {
-            // SAFETY: the rows lie inside the data, by `MatrixRows`, and there is a row of words for each, as long as the panels
+            // SAFETY: the rows lie inside the data, by `MatrixRows`, and there is a row of `i16`s for each, as long as the panels
             // are deep; the backend's features are here.
             unsafe {
                 widen(&ByteRows {
@@ -110,7 +110,7 @@ impl Parts {
         } else {
             let mut cursor = Cursor { image: 0, y: 0, x: first };
             for row in 0..rows {
-                // SAFETY: there is a row of words for each.
+                // SAFETY: there is a row of `i16`s for each.
                 widen_row(call, widen, &cursor, unsafe { self.i16_slice(row * row_elements, row_elements) });
                 cursor.x += 1;
             }
@@ -128,7 +128,7 @@ impl Parts {
     }
 
     /// Widens what the patches of an m-block see from the cursor on, which is moved past them, and writes their pointers and
-    /// places. One span holds what the m-block's patches in one line of the output see of a row of the image.
+    /// output offsets. One span holds what the m-block's patches in one line of the output see of a row of the image.
     ///
     /// # Safety
     ///
@@ -159,21 +159,21 @@ impl Parts {
             let (mut run, mut below) = (1, slot.below(tile_rows, map.tile_pointers));
             if map.addressing == Addressing::Copied {
                 let len = map.row_bytes / 2;
-                // SAFETY: there is a row of words for each row of the m-block.
+                // SAFETY: there is a row of `i16`s for each row of the m-block.
                 widen_row(call, widen, cursor, unsafe { self.i16_slice(start, len) });
                 for segment in 0..segments {
                     point(slot, segment, start + segment * segment_len);
                 }
                 start += len;
             } else {
-                // With gaps between the patches a span would be longer than they are together.
+                // With gaps between the patches a span would be longer than the patches together.
                 if stride <= region.kx.len() {
                     run = (region.x.end - cursor.x).min(m_block.rows - row);
                 }
                 let pixels = (run - 1) * stride + region.kx.len();
                 let len = pixels * channels;
                 for segment in 0..region.ky.len() {
-                    // SAFETY: a run's spans are no longer than the rows of words that its patches would take; there are no more
+                    // SAFETY: a run's spans are no longer than the rows of `i16`s that its patches would take; there are no more
                     // of them than segments, which are the rows of the kernel.
                     let span = unsafe { self.i16_slice(start, len) };
                     let first_tap = [region.ky.start + segment, region.kx.start];
@@ -193,9 +193,9 @@ impl Parts {
             region.advance(cursor, run);
             (row, slot) = (row + run, below);
         }
-        // Slots past the last row repeat it.
+        // Slots past the last row repeat the last row.
         for row in m_block.rows..m_block.rows.next_multiple_of(tile_rows) {
-            // SAFETY: `tile_rows` pointers per segment and as many places, of which the row above's were written before.
+            // SAFETY: `tile_rows` pointers per segment and output offsets, of which the previous row's were written before.
             unsafe {
                 *self.row_pointers.out_offsets.add(row) = *self.row_pointers.out_offsets.add(row - 1);
                 for segment in 0..segments {
@@ -218,18 +218,18 @@ fn widen_row(call: &Call<'_>, widen: Widen, row: &Cursor, widened: &mut [i16]) {
     });
 }
 
-/// Widens bytes to the first of the words.
+/// Widens bytes to the first `i16`s of `widened`.
 #[inline]
 fn widen_run(call: &Call<'_>, widen: Widen, bytes: &[u8], widened: &mut [i16]) {
     let (signed, rows, len) = (call.lhs_signed, 1, bytes.len());
     let (bytes, widened) = (bytes.as_ptr(), widened[..len].as_mut_ptr());
-    // SAFETY: as many words as bytes; the backend's features are here.
+    // SAFETY: the slices have equal lengths; the backend's features are here.
     unsafe { widen(&ByteRows { signed, rows, len, bytes, stride: 0, widened, widened_stride: 0 }) };
 }
 
 impl PatchRows<'_> {
-    /// Calls `each` with the elements of `pixels` neighbouring pixels of one row of the image, and with where they begin
-    /// among all of them: from tap (`ky`, `kx`) of the cursor's patch on, what is outside the image being padding.
+    /// Calls `each` with the elements of `pixels` neighbouring pixels of one row of the image, and with the position of
+    /// these elements among all of them, from tap (`ky`, `kx`) of the cursor's patch on. Pixels outside the image are padding.
     #[inline]
     fn for_each_part(
         &self,

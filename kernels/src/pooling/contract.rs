@@ -1,4 +1,4 @@
-//! What backends implement of pooling.
+//! The pooling kernels that backends implement.
 
 use crate::elementwise::ByteTarget;
 
@@ -6,9 +6,9 @@ use crate::elementwise::ByteTarget;
 pub(crate) struct PoolKernel {
     pub(crate) columns: ColumnsFn,
     pub(crate) across: AcrossFn,
-    /// Bytes of an element between the two.
+    /// Bytes of an element between the two steps.
     pub(crate) bytes: usize,
-    /// What sums have too much for every tap.
+    /// The excess of sums for every tap.
     pub(crate) excess: i32,
 }
 
@@ -24,15 +24,16 @@ pub(crate) struct Columns {
     pub(crate) len: usize,
     /// Room for `len` elements and [`MAX_BLOCK`](super::generic::MAX_BLOCK) more.
     pub(crate) out: *mut u8,
-    /// Whether to combine with what is there, too.
+    /// Whether to combine with the previous contents of `out`, too.
     pub(crate) accumulate: bool,
-    /// Whether to ask memory for rows ahead.
+    /// Whether to prefetch rows.
     pub(crate) prefetch: bool,
 }
 
 /// Windows of one row to finish.
 pub(crate) struct Across {
-    /// The first tap of the first window: `len` elements and room for [`MAX_BLOCK`](super::generic::MAX_BLOCK) more, as the other taps have.
+    /// The first tap of the first window: `len` elements and room for [`MAX_BLOCK`](super::generic::MAX_BLOCK) more, like the
+    /// other taps.
     pub(crate) from: *const u8,
     /// Taps, at least one, and elements from one to the next.
     pub(crate) taps: usize,
@@ -45,7 +46,7 @@ pub(crate) struct Across {
     /// `len` bytes for every window, and bytes from one to the next.
     pub(crate) out: *mut u8,
     pub(crate) out_advance: usize,
-    /// Whether to ask memory for the output ahead.
+    /// Whether to prefetch the output.
     pub(crate) prefetch: bool,
     /// Added to every sum.
     pub(crate) offset: i32,

@@ -1,8 +1,8 @@
 //! The pooling kernels, written once for every ISA and for every way to combine taps.
 //!
-//! A window is combined in two steps. First its rows: the bytes of a row of the image, all pixels and channels alike, with
-//! those of the rows below. Then its columns: neighbours are a pixel apart in what the first step made. So every byte is
-//! extended once for all windows of a row, and few channels take as long as many.
+//! A window is combined in two steps. First its rows: the bytes of a row of the image, of all pixels and channels, with
+//! those of the rows below. Then its columns: in the result of the first step neighbours are a pixel apart. So every byte is
+//! extended once for all windows of a row, and images of few channels take no longer than images of many.
 
 use core::ptr;
 
@@ -14,18 +14,18 @@ use crate::simd::{Simd, array_of};
 /// The most elements that a block has.
 pub(super) const MAX_BLOCK: usize = 64;
 
-/// How taps are combined: what stands for `4 · LANES` elements between the first tap and the last.
+/// How taps are combined, and the intermediate form of `4 · LANES` elements.
 ///
 /// # Safety
 ///
 /// Every function requires the features of `S` and pointers that are valid for the elements they address, of `BYTES` bytes each.
 pub(crate) unsafe trait Combine<S: Simd> {
     type Block: Copy;
-    /// What finishes windows, in vectors.
+    /// The vectors of parameters that finish windows.
     type Finish: Copy;
     /// Bytes of an element of a block in memory.
     const BYTES: usize;
-    /// What an extended byte is more than its value.
+    /// The excess of an extended byte over its value.
     const EXCESS: i32 = 0;
 
     /// Bytes of the image.
@@ -37,11 +37,11 @@ pub(crate) unsafe trait Combine<S: Simd> {
     unsafe fn load(p: *const u8) -> Self::Block;
     unsafe fn combine(a: Self::Block, b: Self::Block) -> Self::Block;
     unsafe fn prepare(call: &Across) -> Self::Finish;
-    /// What bytes become of whole windows.
+    /// Turns combined windows into bytes of output.
     unsafe fn finish(block: Self::Block, with: &Self::Finish) -> S::B;
 }
 
-/// The greatest.
+/// The maximum.
 pub(crate) struct Greatest<const SIGNED: bool>;
 
 // SAFETY: reads and writes a vector of bytes.
@@ -89,10 +89,10 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
     }
 }
 
-/// The sum of few: in 16 bits without a sign.
+/// The sum of few taps: in 16 bits, unsigned.
 pub(crate) struct U16Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes as many words.
+// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES `u16`s.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     type Block = [S::W; 2];
     type Finish = Scaling<S>;
@@ -139,7 +139,7 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     unsafe fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
         // SAFETY: the caller's promise.
         unsafe {
-            // Lanes past the window hold anything, and become bytes that nobody keeps.
+            // Lanes past the window hold arbitrary values; their bytes are discarded.
             let sums = S::u16x_distances(block, with.origin);
             let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
             if with.saturates { with.free.u16x_bytes(scaled) } else { with.target.u16x_bytes(scaled) }
@@ -147,10 +147,10 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     }
 }
 
-/// The sum of many: in 32 bits.
+/// The sum of many taps: in 32 bits.
 pub(crate) struct I32Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes as many integers.
+// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES integers.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for I32Sums<SIGNED> {
     type Block = [S::I; 4];
     type Finish = Scaling<S>;
@@ -244,7 +244,7 @@ impl<S: Simd> Scaling<S> {
 ///
 /// # Safety
 ///
-/// As [`ColumnsFn`](super::ColumnsFn): the features of `S`, and the call's pointers.
+/// As [`ColumnsFn`](super::contract::ColumnsFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(call: &Columns) {
     let block = 4 * S::LANES;
@@ -276,7 +276,7 @@ unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: 
         let last = call.len.saturating_sub(4 * S::LANES);
         // The last block overlaps the one before it: what it adds to must be read before that is written.
         let sum = sum_of_rows::<S, C>(&rows[..count], before, last);
-        // Of windows that overlap, the rows above these have been seen before.
+        // Where windows overlap, the rows above these have been read before.
         let fresh = [rows[count.saturating_sub(2)], rows[count - 1]];
         let mut at = 0;
         while at < last {
@@ -308,7 +308,7 @@ unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(rows: &[*const u8], before: *const
 ///
 /// # Safety
 ///
-/// As [`AcrossFn`](super::AcrossFn): the features of `S`, and the call's pointers.
+/// As [`AcrossFn`](super::contract::AcrossFn): the features of `S`, and the call's pointers.
 #[inline(always)]
 pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(call: &Across) {
     // SAFETY: the caller's promise, handed on.
@@ -361,7 +361,7 @@ unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(call: &Across) {
     }
 }
 
-/// Finishes `count` blocks, the first of which is at `at`, and which are `steps` elements apart: in the windows and in the output.
+/// Finishes `count` blocks, the first of them at `at` and the others `steps` elements apart, in the windows and in the output.
 ///
 /// # Safety
 ///

@@ -1,6 +1,6 @@
 //! Pooling: the greatest or the average element of a window, channel by channel.
 //!
-//! What lies outside the image is no part of a maximum, and of an average only in number, if at all. So nothing is padded:
+//! Taps outside the image have no part in a maximum, and in an average at most in its count. So nothing is padded:
 //! windows over the border have fewer rows and columns.
 
 pub(crate) mod contract;
@@ -18,7 +18,7 @@ use tiles::{Pool, Steps};
 /// A maximum over windows.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxCall<'a, T> {
-    /// Whose code runs.
+    /// The backend whose code runs.
     pub backend: Backend,
     /// The image, NHWC.
     pub input: &'a [T],
@@ -30,14 +30,14 @@ pub struct MaxCall<'a, T> {
 /// an integer sum.
 #[derive(Clone, Copy, Debug)]
 pub struct AverageCall<'a, T> {
-    /// Whose code runs.
+    /// The backend whose code runs.
     pub backend: Backend,
     /// The image, NHWC.
     pub input: &'a [T],
     /// Where the windows lie.
     pub window: Window2d,
-    /// If given, `count` is the number of taps on the image and its padding, which is so high below and so wide on the
-    /// right; else `count` is the number of taps on the image.
+    /// If given, `count` is the number of taps on the image and its padding, whose height below and width on the
+    /// right are given; else `count` is the number of taps on the image.
     pub count_padding: Option<[usize; 2]>,
     /// The input's zero point.
     pub zero: i32,
@@ -49,10 +49,10 @@ pub struct AverageCall<'a, T> {
     pub target: Target,
 }
 
-/// The most taps that a window may have: with more, a sum of bytes could pass `i32`.
+/// The most taps that a window may have: with more, a sum of bytes could overflow `i32`.
 pub const MAX_TAPS: usize = 1 << 23;
 
-/// Sums of so many taps fit into 16 bits: 257 · 255 < 2¹⁶.
+/// The most taps whose sums fit into 16 bits: 257 · 255 < 2¹⁶.
 const MAX_U16_TAPS: usize = 257;
 
 /// Bytes of scratch that a call needs; `None` if that overflows.

@@ -1,4 +1,4 @@
-//! Which rows and columns of the image the windows of a tile of output pixels see.
+//! Pool tiles: which rows and columns of the image the windows of a tile of output pixels see.
 
 use core::ops::Range;
 
@@ -9,17 +9,17 @@ use crate::pooling::generic::MAX_BLOCK;
 use crate::prefetch::PREFETCH_LEN;
 use crate::{Element, OutputElement, Scratch, Window2d};
 
-/// Elements between the two steps that a tile aims at: what the first-level cache holds beside the rows.
+/// Target number of elements between the two steps of a tile: what the first-level cache holds beside the rows.
 const TILE: usize = 4096;
 
-/// So many elements are taken to come from memory. Then rows are combined and windows finished in turn, a part of a tile at a time,
-/// so that reading waits for no writing.
+/// Images of this many elements or more are assumed to come from memory. Then rows are combined and windows finished in turn, a
+/// part of a tile at a time, so that reads do not wait for writes.
 const IN_MEMORY: usize = 8 << 20;
 
-/// Elements of such a part.
+/// Elements of such a part of a tile.
 const PART: usize = 1024;
 
-/// Columns of the image that the windows of a tile see at most; `None` if they cannot be counted.
+/// Columns of the image that the windows of a tile see at most; `None` if the number overflows.
 pub(super) fn span(window: &Window2d) -> Option<usize> {
     let last = pixels(window).checked_sub(1)?.checked_mul(window.stride[1])?;
     Some(last.checked_add(reach(window)?)?.min(window.input[1]))
@@ -30,14 +30,14 @@ fn reach(window: &Window2d) -> Option<usize> {
     window.kernel[1].checked_sub(1)?.checked_mul(window.dilation[1])?.checked_add(1)
 }
 
-/// Output pixels of a tile: so many that its windows share most of their columns, if they overlap.
+/// Output pixels of a tile: enough that its windows share most of their columns, if they overlap.
 fn pixels(window: &Window2d) -> usize {
     let reach = reach(window).unwrap_or(usize::MAX);
     let columns = (TILE / window.channels.max(1)).max(reach.saturating_mul(4));
     ((columns - reach.min(columns)) / window.stride[1].max(1) + 1).min(window.output[1].max(1))
 }
 
-/// What sums become: the offset is added to them, then they are scaled.
+/// From sums to steps of the output: the offset is added, then the sum is scaled.
 pub(super) struct Steps {
     pub(super) offset: i32,
     pub(super) scale: f32,
@@ -58,8 +58,8 @@ struct PoolTile {
 }
 
 impl Pool<'_> {
-    /// Pools what `out` covers. `steps` tells what becomes of the sum of so many taps on the image, in the window of output row `y`
-    /// and column `x`.
+    /// Pools what `out` covers. `steps` gives the offset and scale for the sum of a number of taps on the image, in the window of
+    /// output row `y` and column `x`.
     pub(super) fn run<I: Element, O: OutputElement>(
         &self,
         input: &[I],
@@ -128,12 +128,12 @@ impl Pool<'_> {
         while x < tile.x.end {
             let taps = window.taps_inside(1, x);
             assert!(taps.len() > 0, "a window lies outside the image");
-            // Windows inside the image are alike, others are alone.
+            // Windows inside the image have the same taps and are computed together, others one by one.
             let pixels = if inside.contains(&x) { (inside.end.min(tile.x.end) - x).min(at_once) } else { 1 };
             let end = (x + pixels - 1) * stride + (taps.end - 1) * window.dilation[1] + 1 - window.pad[1];
             if combined < end {
                 let end = if parts { end } else { columns.end };
-                // SAFETY: rows and columns are inside the image, which the input has all of; the scratch has room for all the columns
+                // SAFETY: rows and columns are inside the image, which lies in the input; the scratch has room for the columns
                 // that the tile sees.
                 unsafe {
                     let sums = sums.add((combined - columns.start) * channels * bytes);
@@ -144,7 +144,7 @@ impl Pool<'_> {
             let found = rows.len() * taps.len();
             let Steps { offset, scale } = steps(found, tile.y, x);
             let column = x * stride + taps.start * window.dilation[1] - window.pad[1] - columns.start;
-            // Side by side and of stride 1 they are one long window.
+            // Windows of stride 1 whose outputs lie side by side are one long window.
             let merged = stride == 1 && out_stride == channels;
             let (pixels_at_once, windows) = if merged { (pixels, 1) } else { (1, pixels) };
             // SAFETY: the windows' taps are among the columns, and their pixels in the tile.
@@ -174,7 +174,7 @@ impl Pool<'_> {
     ///
     /// # Safety
     ///
-    /// As [`tile`](Self::tile); the rows of taps and the columns are inside the image, and some.
+    /// As [`tile`](Self::tile); the rows of taps and the columns are inside the image, and there is at least one of each.
     unsafe fn rows(
         &self,
         tile: &PoolTile,
@@ -195,7 +195,7 @@ impl Pool<'_> {
         for tap in taps.start..taps.end {
             let row = tile.y * window.stride[0] + tap * window.dilation[0] - window.pad[0];
             let pixel = (tile.image * window.input[0] + row) * window.input[1] + columns.start;
-            // SAFETY: the pixel is inside the batch; the kernel gets as many rows as have been found.
+            // SAFETY: the pixel is inside the batch; the kernel gets the rows found so far.
             unsafe {
                 call.rows[call.count] = input.add(pixel * window.channels);
                 call.count += 1;

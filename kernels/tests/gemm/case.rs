@@ -27,7 +27,7 @@ enum Segmentation {
     Taps,
 }
 
-/// The layout of kernels that want rows of words, in one segment.
+/// The layout of kernels that want rows of `i16`, in one segment.
 const I16_PAIRS: &str = "i8-group2";
 
 pub(crate) struct Case {
@@ -53,7 +53,7 @@ pub(crate) struct Case {
     out_stride: usize,
     before: i32,
     split: Option<(usize, usize)>,
-    /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
+    /// Padding elision of a convolution; the backend's own choice if `None`.
     elision: Option<PaddingElision>,
     segmentation: Segmentation,
     /// Whether the choice of tile is remembered from part to part.
@@ -125,7 +125,7 @@ impl Case {
         self.weights.iter_mut().for_each(|weight| *weight = halve(*weight));
     }
 
-    /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
+    /// Weights whose pairs of depths add up to the limit of an `i16` when they are multiplied by activations of 255; with `over`, one
     /// pair of one column adds up to 1 more.
     pub(crate) fn pair_safe(rng: &mut Random, over: bool) -> Case {
         const WITHIN: [[i8; 2]; 10] = [

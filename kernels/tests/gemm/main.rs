@@ -110,7 +110,7 @@ fn pair_safe_weights() {
         let panels = case.pack(avx2);
         assert_eq!(panels.layout(), "i8-group2", "weights that are not pair-safe take the exact kernels");
         assert!(reload(&panels, avx2).is_ok());
-        // What another backend keeps in the layout of the fast kernels is refused, not believed.
+        // What another backend keeps in the layout of the fast kernels is refused, not trusted.
         for backend in Backend::available() {
             let panels = case.pack(backend);
             if panels.layout() == "i8-group4" {
@@ -168,8 +168,8 @@ fn deep() {
     suite("gemm/deep", &cases);
 }
 
-/// Weights of more than six megabytes, which kernels ask memory for ahead: in tiles of six rows, which have loops of their own, and
-/// in wide ones of fewer. Emulators, to which packing so many is minutes, get the first.
+/// Weights of more than six megabytes, which kernels prefetch: in tiles of six rows, which have loops of their own, and in wide
+/// ones of fewer rows. Emulators get the first case only: packing all of them takes minutes there.
 #[test]
 fn weights_from_memory() {
     let mut rng = Random(9);

@@ -40,7 +40,7 @@ unsafe impl Finish for Avx2 {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of
+/// `R` rows by `V / 2` panels, or half-width. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of
 /// weights, a broadcast pair and a product.
 ///
 /// # Safety
@@ -48,7 +48,7 @@ unsafe impl Finish for Avx2 {
 /// As [`TileFn`](crate::gemm::variant::TileFn).
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the m-block; a half of a panel is one vector.
+    // SAFETY: the caller's promises, for every tile of the m-block; half a panel is one vector.
     unsafe {
         if V == 2 && first.is_half_width() {
             down::<R>(first, one::<R, 1>)
@@ -63,8 +63,8 @@ unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
 /// As [`tile`].
 #[target_feature(enable = "avx2")]
 unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
-    // SAFETY: after a segment of odd length there is another word, which meets weights of 0: panels are padded to whole groups
-    // of two. What is asked for ahead may lie anywhere.
+    // SAFETY: after a segment of odd length there is one more `i16`, which is multiplied by weights of 0: panels are padded
+    // to whole groups of two. A prefetched address may lie anywhere.
     unsafe {
         let mut init = [_mm256_setzero_si256(); V];
         for (v, x) in init.iter_mut().enumerate() {
@@ -113,8 +113,8 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
     }
 }
 
-/// The pointer, of which the optimizer knows nothing any more. It would else make one index of the loop for rows and weights,
-/// and a `vpmovsxbw` from an indexed address costs Zen 3 a tenth of the tile's speed.
+/// Hides the pointer from the optimizer, which would otherwise use one loop index for rows and weights: a `vpmovsxbw` from an
+/// indexed address costs Zen 3 a tenth of the tile's speed.
 #[inline(always)]
 fn opaque(mut pointer: *const u8) -> *const u8 {
     // SAFETY: no instruction.
@@ -145,8 +145,8 @@ unsafe fn widen(rows: &ByteRows) {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
-    // SAFETY: reads end with a row's bytes, writes with as many words. Of what is no multiple of a vector, the last one
-    // overlaps the one before it.
+    // SAFETY: reads end with a row's bytes, writes with a row's `i16`s. If the length is not a multiple of a vector, the last
+    // vector overlaps the one before it.
     unsafe {
         let len = rows.len;
         for row in 0..rows.rows {

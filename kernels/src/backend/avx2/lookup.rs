@@ -14,7 +14,7 @@ const BLOCK: usize = 64;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "avx2")]
 unsafe fn lookup(call: &Lookup<'_>) {
     // SAFETY: AVX2 is enabled here; blocks lie inside the `len` bytes, or in the buffers.
@@ -42,8 +42,8 @@ unsafe fn lookup(call: &Lookup<'_>) {
     }
 }
 
-/// The rows of the table such that the rows that an index meets in [`block`] give the right one when they are added mod 2: those up
-/// to its own of the eight before it.
+/// The rows of the table as differences: [`block`] looks an index up in the eight rows that end with its own, and the XOR of
+/// these differences is its row of the table.
 #[inline(always)]
 unsafe fn differences(table: &[u8; 256]) -> [__m256i; 16] {
     // SAFETY: AVX2, by the caller's promise; sixteen rows of sixteen bytes.
@@ -64,7 +64,7 @@ unsafe fn differences(table: &[u8; 256]) -> [__m256i; 16] {
 
 /// `vpshufb` gives 0 where an index is negative, and else takes its low four bits. The indices go down by sixteen from row to
 /// row: an index is not negative for the eight rows that end at its own. From the ninth row on they saturate, so that those
-/// of the first rows do not come round again.
+/// of the first rows do not wrap around.
 #[inline(always)]
 unsafe fn block(rows: &[__m256i; 16], input: *const u8, out: *mut u8) {
     // SAFETY: AVX2, and 64 bytes of both, by the caller's promise.

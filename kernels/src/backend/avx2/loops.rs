@@ -1,7 +1,7 @@
 //! The inner loops of the tallest tiles, six rows by one panel, in assembly.
 //!
 //! They take twelve accumulators, and the order of their instructions and where the loop begins decide about a tenth of
-//! their speed on Zen 3: neither can be told to the compiler. They begin on a border of 64 bytes; only rows are addressed
+//! their speed on Zen 3: the compiler controls neither. They begin on a border of 64 bytes; only rows are addressed
 //! with an index, since a load that is part of another instruction becomes two with one.
 
 use core::arch::asm;
@@ -75,14 +75,14 @@ macro_rules! each_group {
     };
 }
 
-/// Asks for weights ahead; `distance` is among the further operands.
+/// Prefetches weights; `distance` is among the further operands.
 macro_rules! prefetch {
     () => {
         "prefetcht0 byte ptr [{panel} + {distance}]"
     };
 }
 
-/// Two words of a row by a group of two depths of a panel.
+/// An `i16` pair of a row by a group of two depths of a panel.
 macro_rules! pair_row {
     ($row:literal, $left:literal, $right:literal) => {
         concat!(
@@ -105,11 +105,11 @@ macro_rules! pair_row {
     };
 }
 
-/// Adds `pairs` pairs of words of six rows by as many groups of two of a panel.
+/// Adds the products of `pairs` `i16` pairs of six rows and `pairs` groups of two of a panel.
 ///
 /// # Safety
 ///
-/// AVX2; `pairs` is not 0, the rows are valid for as many pairs of words, the panel for as many groups.
+/// AVX2; `pairs` is not 0, the rows are valid for `pairs` `i16` pairs, the panel for `pairs` groups.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn i16_pairs<const PREFETCH: bool>(
@@ -118,8 +118,8 @@ pub(super) unsafe fn i16_pairs<const PREFETCH: bool>(
     panel: *const u8,
     pairs: usize,
 ) {
-    // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared. What is asked for
-    // ahead may lie anywhere.
+    // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared. A
+    // prefetched address may lie anywhere.
     unsafe {
         if PREFETCH {
             each_group!(acc, rows, panel, 4 * pairs, "32", [
@@ -165,12 +165,12 @@ macro_rules! byte_row {
     };
 }
 
-/// Adds `groups` groups of four bytes of six rows, `i8` plus 128 if `SIGNED`, by as many of a panel, whose weights are
-/// narrow.
+/// Adds the products of `groups` groups of four bytes of six rows, `i8` plus 128 if `SIGNED`, and `groups` groups of a panel,
+/// whose weights are pair-safe.
 ///
 /// # Safety
 ///
-/// AVX2; `groups` is not 0, the rows are valid for as many groups, and so is the panel.
+/// AVX2; `groups` is not 0, the rows and the panel are valid for `groups` groups.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn bytes<const SIGNED: bool, const PREFETCH: bool>(
@@ -179,8 +179,8 @@ pub(super) unsafe fn bytes<const SIGNED: bool, const PREFETCH: bool>(
     panel: *const u8,
     groups: usize,
 ) {
-    // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared. What is
-    // asked for ahead may lie anywhere.
+    // SAFETY: reads what the caller promises and a constant, and writes nothing but registers, all of which are declared. A
+    // prefetched address may lie anywhere.
     unsafe {
         let (ones, top_bits) = (_mm256_set1_epi16(1), dot4::TOP_BITS.0.as_ptr());
         macro_rules! flip {

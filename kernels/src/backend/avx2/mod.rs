@@ -18,7 +18,7 @@ pub(crate) use simd::Avx2;
 /// The depthwise kernels, for this backend and those that add other instructions to AVX2.
 pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DEPTHWISE];
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx2",
     purpose: "x86-64 since about 2013",

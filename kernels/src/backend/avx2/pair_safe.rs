@@ -81,7 +81,7 @@ unsafe impl Dot4 for DotPairs {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel.
+/// `R` rows by `V / 2` panels, or half-width.
 ///
 /// # Safety
 ///

@@ -204,13 +204,13 @@ unsafe impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load_u16x(p: *const u16) -> [__m256i; 2] {
-        // SAFETY: the caller promises AVX2 and 32 readable words.
+        // SAFETY: the caller promises AVX2 and 32 readable `u16`s.
         unsafe { exchange_units(Avx2::load_u16x_in_order(p)) }
     }
 
     #[inline(always)]
     unsafe fn store_u16x(p: *mut u16, x: [__m256i; 2]) {
-        // SAFETY: the caller promises AVX2 and 32 writable words.
+        // SAFETY: the caller promises AVX2 and 32 writable `u16`s.
         unsafe {
             let [low, high] = exchange_units(x);
             _mm256_storeu_si256(p.cast(), low);
@@ -220,7 +220,7 @@ unsafe impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load_u16x_in_order(p: *const u16) -> [__m256i; 2] {
-        // SAFETY: the caller promises AVX2 and 32 readable words.
+        // SAFETY: the caller promises AVX2 and 32 readable `u16`s.
         unsafe { [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(16).cast())] }
     }
 
@@ -230,7 +230,7 @@ unsafe impl Simd for Avx2 {
         unsafe { _mm256_add_epi16(a, b) }
     }
 
-    /// In each unit of 128 bits every vector has four words that are neighbours.
+    /// In each unit of 128 bits every vector has four `u16`s that are neighbours.
     #[inline(always)]
     unsafe fn u16x_distances([a, b]: [__m256i; 2], origin: __m256) -> [__m256; 4] {
         // SAFETY: the caller promises AVX2.

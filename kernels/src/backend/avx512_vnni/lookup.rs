@@ -15,11 +15,11 @@ const BLOCK: usize = 64;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 unsafe fn lookup(call: &Lookup<'_>) {
-    // SAFETY: the features are enabled here; the table has four vectors; blocks lie inside the `len` bytes, and of a partial
-    // one the masks leave the rest alone.
+    // SAFETY: the features are enabled here; the table has four vectors; blocks lie inside the `len` bytes, and the masks of a
+    // partial one exclude the rest.
     unsafe {
         let row = |n: usize| _mm512_loadu_si512(call.table.as_ptr().add(BLOCK * n).cast());
         let table = [row(0), row(1), row(2), row(3)];

@@ -12,7 +12,7 @@ use crate::vector_ops::vector_ops;
 
 use simd::Avx512;
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx512_vnni",
     purpose: "servers and newer desktops",

@@ -212,7 +212,7 @@ unsafe impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load_u16x(p: *const u16) -> [__m512i; 2] {
-        // SAFETY: the caller promises AVX-512F and 64 readable words.
+        // SAFETY: the caller promises AVX-512F and 64 readable `u16`s.
         unsafe {
             let [a, b] = Avx512::load_u16x_in_order(p);
             [
@@ -224,7 +224,7 @@ unsafe impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn store_u16x(p: *mut u16, [a, b]: [__m512i; 2]) {
-        // SAFETY: the caller promises AVX-512F and 64 writable words.
+        // SAFETY: the caller promises AVX-512F and 64 writable `u16`s.
         unsafe {
             let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), b);
             let high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), b);
@@ -235,7 +235,7 @@ unsafe impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load_u16x_in_order(p: *const u16) -> [__m512i; 2] {
-        // SAFETY: the caller promises AVX-512F and 64 readable words.
+        // SAFETY: the caller promises AVX-512F and 64 readable `u16`s.
         unsafe { [_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(p.add(32).cast())] }
     }
 
@@ -245,7 +245,7 @@ unsafe impl Simd for Avx512 {
         unsafe { _mm512_add_epi16(a, b) }
     }
 
-    /// In each unit of 128 bits every vector has four words that are neighbours.
+    /// In each unit of 128 bits every vector has four `u16`s that are neighbours.
     #[inline(always)]
     unsafe fn u16x_distances([a, b]: [__m512i; 2], origin: __m512) -> [__m512; 4] {
         // SAFETY: the caller promises AVX-512F and BW.
@@ -398,8 +398,8 @@ unsafe impl Simd for Avx512 {
     }
 }
 
-/// `_mm512_permutexvar_epi32`, which the compiler would take apart into one permutation for every part of its result that
-/// is stored on its own.
+/// `_mm512_permutexvar_epi32`, which the compiler would split into one permutation for every part of its result that is
+/// stored on its own.
 ///
 /// # Safety
 ///

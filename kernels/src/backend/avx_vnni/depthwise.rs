@@ -27,8 +27,8 @@ pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
 
 #[target_feature(enable = "avx2,avxvnni")]
 unsafe fn row<const SIGNED: bool>(call: &Row) {
-    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and the blocks of a kernel that steps back are
-    // whole.
+    // SAFETY: the caller's promises; this function has AVX2 and AVX-VNNI, and the blocks of a kernel whose last block
+    // overlaps are whole.
     unsafe { quads_row::<Avx2, SIGNED>(call) }
 }
 

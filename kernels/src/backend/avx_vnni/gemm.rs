@@ -40,7 +40,7 @@ unsafe impl Dot4 for DotYmm {
         unsafe { _mm256_dpbusd_avx_epi32(acc, activations, weights) }
     }
 
-    // The compiler wants the feature here to know the register; what it inlines this into has it.
+    // The compiler needs the feature here to know the register; the functions that this is inlined into have it.
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn flip(mut a: __m256i, top_bits: *const i32) -> __m256i {
@@ -58,7 +58,7 @@ unsafe impl Dot4 for DotYmm {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel.
+/// `R` rows by `V / 2` panels, or half-width.
 ///
 /// # Safety
 ///

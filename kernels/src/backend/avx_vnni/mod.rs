@@ -10,7 +10,7 @@ use crate::backend::avx2;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx_vnni",
     purpose: "client CPUs without AVX-512",

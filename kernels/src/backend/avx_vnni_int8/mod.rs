@@ -9,7 +9,7 @@ use crate::gemm::dot4::{self, Dot4};
 use crate::gemm::{Tile, Variant};
 use crate::peak::sequence;
 
-/// What the registry knows of the backend. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
+/// The backend's entry in the registry. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
 /// for many products, so that native signs would save next to nothing.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx_vnni_int8",
@@ -23,8 +23,8 @@ pub(crate) const ENTRY: Entry = Entry {
     ..avx_vnni::ENTRY
 };
 
-/// The tiles of AVX-VNNI, which signed activations pass as they are. Weights are signed in every pack, so there is no use for
-/// `vpdpbuud`.
+/// The tiles of AVX-VNNI, but signed activations are not flipped. Weights are signed in every pack, so `vpdpbuud` is not
+/// needed.
 const VARIANT: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
     lhs: dot4::lhs::<DotInt8>(),
@@ -53,7 +53,7 @@ unsafe impl Dot4 for DotInt8 {
     }
 }
 
-/// `R` rows by `V / 2` panels, or by half a panel.
+/// `R` rows by `V / 2` panels, or half-width.
 ///
 /// # Safety
 ///

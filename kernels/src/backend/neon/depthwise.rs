@@ -52,7 +52,7 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
 #[inline(always)]
 unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
     // SAFETY: a block is whole (`last_overlaps`), so eight channels can be read at every tap and written at every output;
-    // weights hold `2 · BLOCK` words for every column and pair of rows of the kernel.
+    // weights hold `2 · BLOCK` `i16`s for every column and pair of rows of the kernel.
     unsafe {
         let mut acc = [[Neon::load(call.init), Neon::load(call.init.add(4))]; X];
         let mut weights = call.weights.cast::<i16>();
@@ -68,7 +68,7 @@ unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, 2>(acc, &call.tile::<X>(x, &call.places()));
+        finish::<Neon, X, 2>(acc, &call.tile::<X>(x, &call.output_offsets()));
     }
 }
 

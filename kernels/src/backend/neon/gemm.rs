@@ -4,10 +4,10 @@
 //! −128·−128 + −128·−128 = 2¹⁵. Widening every product costs one more `SADALP` in four instructions, but that one runs
 //! beside the multiplications: Cortex-A57 and A72 multiply in one of their two vector pipelines and do pairwise sums
 //! in the other. Against `SMLAL` by lane on 16-bit activations, which keeps only the multiplying pipeline busy, this
-//! does twice the products per cycle there, about as many on an in-order Cortex-A53, and reads rows in place.
+//! does twice the products per cycle there, about the same number on an in-order Cortex-A53, and reads rows in place.
 //!
 //! A vector of packed weights holds four columns of four depths. Two 32-bit lanes gather the even and the odd pairs of
-//! depths of a column; they meet at the end of the depth.
+//! depths of a column; they are added at the end of the depth.
 
 use core::arch::aarch64::*;
 
@@ -87,7 +87,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
             }
             let left = tile.segment_len - depth;
             if left > 0 {
-                // Past the end, flipped zeros meet weights that are zero.
+                // Past the end, flipped zeros are multiplied by zero weights.
                 let mut lhs = [flip; R];
                 for_each_row!(R, ROW => {
                     lhs[ROW] = veorq_u8(load_first(tile.row::<R>(segment, ROW).add(depth), left), flip);
@@ -117,7 +117,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
-/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same place of the next panels.
+/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same offset in the next panels.
 ///
 /// # Safety
 ///

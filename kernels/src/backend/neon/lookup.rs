@@ -13,7 +13,7 @@ const BLOCK: usize = 32;
 
 /// # Safety
 ///
-/// As [`LookupFn`](crate::elementwise::lookup::LookupFn).
+/// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "neon")]
 unsafe fn lookup(call: &Lookup<'_>) {
     // SAFETY: NEON is enabled here; the table has four times 64 bytes; blocks lie inside the `len` bytes, or in the buffers.
@@ -38,7 +38,7 @@ unsafe fn lookup(call: &Lookup<'_>) {
     }
 }
 
-/// `TBL` gives 0 for an index of 64 and more, `TBX` leaves what is there: every quarter of the table finds its own.
+/// `TBL` gives 0 for an index of 64 or more and `TBX` keeps the destination: every quarter of the table serves its own indices.
 #[inline(always)]
 unsafe fn block(table: &[uint8x16x4_t; 4], input: *const u8, out: *mut u8) {
     // SAFETY: NEON, and 32 bytes of both, by the caller's promise.

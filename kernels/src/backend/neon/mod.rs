@@ -14,7 +14,7 @@ use crate::vector_ops::vector_ops;
 pub(crate) use load::load_first;
 pub(crate) use simd::Neon;
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "neon",
     purpose: "every aarch64",

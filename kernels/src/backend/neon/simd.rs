@@ -215,13 +215,13 @@ unsafe impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn load_u16x(p: *const u16) -> [uint16x8_t; 2] {
-        // SAFETY: NEON and sixteen readable words.
+        // SAFETY: NEON and sixteen readable `u16`s.
         unsafe { [vld1q_u16(p), vld1q_u16(p.add(8))] }
     }
 
     #[inline(always)]
     unsafe fn store_u16x(p: *mut u16, [a, b]: [uint16x8_t; 2]) {
-        // SAFETY: NEON and sixteen writable words.
+        // SAFETY: NEON and sixteen writable `u16`s.
         unsafe {
             vst1q_u16(p, a);
             vst1q_u16(p.add(8), b);
@@ -230,7 +230,7 @@ unsafe impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn load_u16x_in_order(p: *const u16) -> [uint16x8_t; 2] {
-        // SAFETY: NEON and sixteen readable words.
+        // SAFETY: NEON and sixteen readable `u16`s.
         unsafe { Neon::load_u16x(p) }
     }
 

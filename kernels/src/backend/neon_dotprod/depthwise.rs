@@ -2,7 +2,7 @@
 //!
 //! The bytes of four rows are interleaved by eight `ZIP`s for sixteen channels, and then one `SDOT` for each four of
 //! them multiplies a whole column of taps. In a 3×3 kernel a column of the input that is interleaved once serves all
-//! the outputs that see it.
+//! outputs that see it.
 
 use core::arch::aarch64::*;
 
@@ -75,7 +75,7 @@ unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
         let height = call.kernel[0];
         for _ in 0..call.kernel[1] {
             for ky in (0..height).step_by(4) {
-                // Rows past the last meet weights that are zero: any row will do.
+                // Rows past the last are multiplied by zero weights: any row will do.
                 let rows = [ky, ky + 1, ky + 2, ky + 3].map(|ky| ky.min(height - 1));
                 let at = rows.map(|ky| call.taps::<X>(ky, column));
                 let taps = load_weights(weights);
@@ -87,7 +87,7 @@ unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.places()));
+        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.output_offsets()));
     }
 }
 
@@ -110,7 +110,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
         let first = call.column + (x * S).cast_signed();
         let mut columns = Columns::<3>::new(&Row { column: first, ..*call });
         for_each_row!(seen(S), COLUMN => {
-            // A fourth row meets weights that are zero: any row will do.
+            // A fourth row is multiplied by zero weights: any row will do.
             let [top, middle, bottom] = columns.next();
             let bytes = interleave::<FLIP>([top, middle, bottom, bottom]);
             for_each_row!(3, KX => {
@@ -120,7 +120,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
                 }
             });
         });
-        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.places()));
+        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.output_offsets()));
     }
 }
 

@@ -88,7 +88,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
             }
             let left = tile.segment_len - depth;
             if left > 0 {
-                // Past the end, flipped zeros meet weights that are zero.
+                // Past the end, flipped zeros are multiplied by zero weights.
                 let mut lhs = [flip; R];
                 for_each_row!(R, ROW => {
                     lhs[ROW] = veorq_u8(load_first(tile.row::<R>(segment, ROW).add(depth), left), flip);
@@ -111,7 +111,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
-/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same place of the next panels.
+/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same offset in the next panels.
 ///
 /// # Safety
 ///

@@ -7,7 +7,7 @@ use crate::backend::neon;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "neon_dotprod",
     purpose: "ARM since about 2018",

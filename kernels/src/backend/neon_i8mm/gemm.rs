@@ -194,7 +194,7 @@ unsafe fn zip<const R: usize, const H: usize>(lhs: [uint8x16_t; R]) -> [[uint8x1
             let lower = lhs[if 2 * PAIR + 1 < R { 2 * PAIR + 1 } else { 2 * PAIR }];
             let first;
             // Both at once: apart from each other the rows would be kept beside the pairs, in registers that are not
-            // there.
+            // available.
             asm!(
                 "zip1 {first:v}.2d, {upper:v}.2d, {lower:v}.2d",
                 "zip2 {upper:v}.2d, {upper:v}.2d, {lower:v}.2d",
@@ -210,7 +210,7 @@ unsafe fn zip<const R: usize, const H: usize>(lhs: [uint8x16_t; R]) -> [[uint8x1
     }
 }
 
-/// Multiplies eight depths: pairs of rows by the weights at `weights` and at the same place of the next panels.
+/// Multiplies eight depths: pairs of rows by the weights at `weights` and at the same offset in the next panels.
 ///
 /// # Safety
 ///
@@ -242,7 +242,7 @@ unsafe fn group<const H: usize, const V: usize, const FIRST: usize, const SIGNED
 /// Loads eight depths of four columns and multiplies one pair of rows by them, or two: `vmmlaq_s32` or `vusmmlaq_s32`,
 /// which are not stable yet, the rows' bytes signed or unsigned.
 ///
-/// The loads are part of it because they would be taken forward, into registers that are not there.
+/// The loads are part of it because the compiler would hoist them, into registers that are not available.
 macro_rules! multiply_by {
     ($instruction:literal, one, $squares:ident, $pairs:ident, $weights:ident, $offset:ident) => {
         asm!(

@@ -7,7 +7,7 @@ use crate::backend::neon_dotprod;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "neon_i8mm",
     purpose: "ARM servers and phones since about 2020",

@@ -62,8 +62,8 @@ unsafe fn tile<const R: usize>(first: &mut Tile) {
 ///
 /// As [`tile`].
 unsafe fn one<const R: usize>(tile: &Tile) {
-    // SAFETY: after a segment of odd length there is another word, which meets weights of 0: panels are padded to whole groups
-    // of two.
+    // SAFETY: after a segment of odd length there is one more `i16`, which is multiplied by weights of 0: panels are padded
+    // to whole groups of two.
     unsafe {
         let mut acc = [[i32x4::splat(0); V]; R];
         for row in &mut acc {

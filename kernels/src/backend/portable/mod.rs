@@ -11,7 +11,7 @@ pub(crate) use simd::Portable;
 
 vector_ops!(Portable, 4, [crate::elementwise::lookup::SCALAR]);
 
-/// What the registry knows of the backend.
+/// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "portable",
     purpose: "everything that Rust compiles for",

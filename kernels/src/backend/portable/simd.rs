@@ -167,14 +167,14 @@ unsafe impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load_u16x(p: *const u16) -> [u16x8; 2] {
-        // SAFETY: sixteen readable words, as the caller promises.
+        // SAFETY: sixteen readable `u16`s, as the caller promises.
         array_of!(2, half => u16x8::new(unsafe { p.add(8 * half).cast::<[u16; 8]>().read_unaligned() }))
     }
 
     #[inline(always)]
     unsafe fn store_u16x(p: *mut u16, x: [u16x8; 2]) {
         for (half, x) in x.into_iter().enumerate() {
-            // SAFETY: sixteen writable words, as the caller promises.
+            // SAFETY: sixteen writable `u16`s, as the caller promises.
             unsafe { p.add(8 * half).cast::<[u16; 8]>().write_unaligned(x.to_array()) };
         }
     }

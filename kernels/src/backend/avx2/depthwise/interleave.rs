@@ -1,4 +1,4 @@
-//! Pairs of rows, interleaved and widened to words.
+//! Pairs of rows, interleaved and widened to `i16`.
 
 use core::arch::x86_64::*;
 use core::ops::Range;

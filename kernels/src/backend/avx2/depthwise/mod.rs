@@ -11,7 +11,7 @@ mod steps;
 use core::arch::x86_64::*;
 
 use self::interleave::{BLOCK, interleave, pair, single};
-use self::steps::{Place, Sums, ToBytes, five_columns, three_columns};
+use self::steps::{OutputPosition, Sums, ToBytes, five_columns, three_columns};
 use super::Avx2;
 use crate::depthwise::{ChannelOrder, DepthwiseKernel, LineBufferPasses, Row};
 use crate::gemm::{RawStage, finish};
@@ -131,7 +131,7 @@ impl Sink for Requantized<'_> {
     #[inline(always)]
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
         let Requantized { call, scale, high, limits } = self;
-        let Place { out, stride } = place(call, x);
+        let OutputPosition { out, stride } = output_position(call, x);
         // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
         unsafe {
             // Of a single output four times the same vector: the compiler computes it once.
@@ -162,7 +162,7 @@ impl Sink for AnyStage<'_> {
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
         for (i, acc) in acc.into_iter().enumerate() {
             // SAFETY: AVX2, and an output of the row, by the caller's promise; a block is one vector.
-            unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x + i, &self.0.places())) }
+            unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x + i, &self.0.output_offsets())) }
         }
     }
 }
@@ -183,8 +183,8 @@ impl Size {
     }
 }
 
-/// Four outputs at a time, a row's last ones again with some that are done: the sums of the next, and meanwhile the bytes of
-/// those before.
+/// Four outputs at a time, where a row's last four overlap outputs that are done: computes the sums of the next four, and
+/// meanwhile the bytes of those before.
 ///
 /// # Safety
 ///
@@ -193,13 +193,13 @@ impl Size {
 #[inline(always)]
 unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>(
     rows: &[Row],
-    step: unsafe fn(Sums, &ToBytes<'_>, Place, [*const u8; GROUPS], *const u8, __m256i) -> Sums,
+    step: unsafe fn(Sums, &ToBytes<'_>, OutputPosition, [*const u8; GROUPS], *const u8, __m256i) -> Sums,
 ) {
     let size = Size { groups: GROUPS, width: WIDTH, stride: STRIDE, dilation: 1 };
     let mut rows = rows.iter();
     let Some(mut row) = rows.next() else { return };
-    // SAFETY: the caller's promises: what is taken from the first row holds for all. Outputs `x` to `x + 3` are the row's, so their
-    // places are, and the columns that they see are in the groups.
+    // SAFETY: the caller's promises: what is taken from the first row holds for all. Outputs `x` to `x + 3` are the row's, so
+    // are their bytes, and the columns that they see are in the groups.
     unsafe {
         let Some(sink) = Requantized::new(row) else { return };
         let mut to_bytes = ToBytes { scale: sink.scale, high: sink.high, limits: &sink.limits };
@@ -207,7 +207,7 @@ unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>
         let (mut x, last) = (0, row.outputs - 4);
         let mut acc = sums::<4>(row, init, size, 0);
         loop {
-            let (before, out) = (to_bytes, place(row, x));
+            let (before, out) = (to_bytes, output_position(row, x));
             if x < last {
                 x = (x + 4).min(last);
             } else if let Some(next) = rows.next() {
@@ -231,13 +231,13 @@ unsafe fn in_turns<const GROUPS: usize, const WIDTH: usize, const STRIDE: usize>
     }
 }
 
-/// Where output `x` goes.
+/// Position of output `x`.
 #[inline(always)]
-fn place(row: &Row, x: usize) -> Place {
-    Place { out: row.out.wrapping_add(x * row.out_stride), stride: row.out_stride }
+fn output_position(row: &Row, x: usize) -> OutputPosition {
+    OutputPosition { out: row.out.wrapping_add(x * row.out_stride), stride: row.out_stride }
 }
 
-/// Four outputs at a time; what is left one by one, or again with some that are done.
+/// Four outputs at a time; the rest one by one, or as four that overlap outputs that are done.
 ///
 /// # Safety
 ///

@@ -2,8 +2,8 @@
 //! bytes of the four before.
 //!
 //! Neither waits for the other, while bytes that follow their own products wait for some forty cycles of latency, more than
-//! the processor looks ahead over. The compiler, given the same order, sorts it back, and loads activations into registers
-//! before it multiplies.
+//! the out-of-order window of the processor covers. The compiler, given the same order, undoes it, and loads activations into
+//! registers before it multiplies.
 
 use core::arch::asm;
 use core::arch::x86_64::*;
@@ -15,7 +15,7 @@ use crate::simd::ByteLimits;
 /// The sums of four outputs of eight channels.
 pub(super) type Sums = [__m256i; 4];
 
-/// What makes bytes of [`Sums`].
+/// The parameters that turn [`Sums`] into bytes.
 #[derive(Clone, Copy)]
 pub(super) struct ToBytes<'a> {
     pub(super) scale: __m256,
@@ -25,7 +25,7 @@ pub(super) struct ToBytes<'a> {
 
 /// Where the bytes of four outputs go: the first, and the bytes from one to the next.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct OutputPosition {
     pub(super) out: *mut u8,
     pub(super) stride: usize,
 }
@@ -147,8 +147,8 @@ macro_rules! tap {
     };
 }
 
-/// Defines a step for so many groups, whose rows have these names and numbers: stores the bytes of the sums `before` at `place`, and
-/// returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
+/// Defines a step for the given number of groups, whose rows have these names and numbers: stores the bytes of the sums
+/// `before` at `position`, and returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
 macro_rules! step {
     (
         $(#[$attribute:meta])*
@@ -161,7 +161,7 @@ macro_rules! step {
         pub(super) unsafe fn $name<const STRIDE: usize>(
             before: Sums,
             to_bytes: &ToBytes<'_>,
-            place: Place,
+            position: OutputPosition,
             rows: [*const u8; $groups],
             weights: *const u8,
             init: __m256i,
@@ -174,9 +174,9 @@ macro_rules! step {
                     concat!($($line),+),
                     $($row = in(reg) rows[$number],)+
                     weights = in(reg) weights,
-                    out = in(reg) place.out,
-                    third = in(reg) place.out.wrapping_add(2 * place.stride),
-                    step = in(reg) place.stride,
+                    out = in(reg) position.out,
+                    third = in(reg) position.out.wrapping_add(2 * position.stride),
+                    step = in(reg) position.stride,
                     limits = in(reg) core::ptr::from_ref(to_bytes.limits),
                     scale = in(ymm_reg) to_bytes.scale,
                     high = in(ymm_reg) to_bytes.high,
@@ -209,7 +209,7 @@ step! {
     ///
     /// # Safety
     ///
-    /// AVX2; six vectors of weights; columns of activations for four outputs; eight writable bytes at each of four places.
+    /// AVX2; six vectors of weights; columns of activations for four outputs; eight writable bytes at each of four outputs.
     three_columns, 2: r0 = 0, r1 = 1;
     first_tap!("{r0}", "2"),
     bytes!(0),
