@@ -134,7 +134,7 @@ fn missing_layers() {
 }
 
 #[test]
-fn weights_that_are_nan() {
+fn weights_that_are_not_finite() {
     let folder = folder("nan");
     for value in [f32::NAN, f32::INFINITY] {
         let mut graph = small_network();

@@ -109,7 +109,7 @@ fn arguments_that_do_not_fit_the_network_are_errors() {
     let fails = |inputs: &[String], parts: &[&str]| {
         run(command().arg("run").arg(&model).arg("--input").args(inputs)).fails(1, parts);
     };
-    fails(&[named("z", &a)], &["model.onnx", "\"z\" is no input", "\"a\", \"b=c\""]);
+    fails(&[named("z", &a)], &["model.onnx", "\"z\" is not an input", "\"a\", \"b=c\""]);
     fails(&[a.display().to_string()], &["NAME=FILE", "\"a\", \"b=c\""]);
     fails(&[named("a", &a)], &["missing for \"b=c\""]);
     fails(&[named("a", &a), named("a", &b)], &["\"a\" is given twice"]);

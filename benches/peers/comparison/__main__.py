@@ -15,10 +15,10 @@ from .models import prepare
 def arguments():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run.sh",
-        description="Compares this project's speed with other libraries': all take turns on one core, shape by shape, one thread, "
+        description="Compares this project's speed with that of other libraries: interleaved on one core, shape by shape, one thread, "
         "weights prepacked; ratios are medians over rounds. Writes tables (Markdown, CSV) and a chart (SVG, PNG).",
         epilog="Examples: run.sh; run.sh gemm conv; run.sh gemm --group odd --rounds 3; run.sh conv --filter 3x3 --peers onednn; "
-        "run.sh --resume; run.sh report. README.md beside run.sh says what is compared with what, and how to read the chart.",
+        "run.sh --resume; run.sh report. README.md beside run.sh describes what is compared, and how to read the chart.",
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(NAMES)} (default: all), or report: no measuring")
     parser.add_argument("--filter", default="", help="only shapes whose name contains this")

@@ -8,7 +8,7 @@ from . import peers, shapes
 # The least M·K·N that justifies a second thread.
 THREADS_FROM = 2 * 10**8
 MOBILE = ["mobilenet_v2", "efficientnet_lite0"]
-# Types beside u8 x s8, and those that they are compared with.
+# Types other than u8 x s8, and those that they are compared with.
 OTHER_GEMM_TYPES = {
     "u8s8s32": ["s8s8s32", "u8u8s32", "s8u8s32"],
     "u8s8u8": ["s8s8s8", "u8s8u8_zeros", "u8u8u8_zero", "u8u8u8_zeros"],
