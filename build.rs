@@ -1,5 +1,5 @@
-//! What only a build script knows: which compiler built the library, for what, and how well optimized. `build_info` gives
-//! it, so that a measurement can be traced to a build.
+//! Records what only a build script knows: the compiler, the target and the optimization level. `build_info` returns them, so
+//! that a measurement can be traced to a build.
 
 use std::env;
 use std::process::Command;

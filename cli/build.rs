@@ -1,4 +1,4 @@
-//! From which commit the program is built: `eightbit cpu` shows it beside what the library knows of its own build.
+//! Records the commit that the program is built from: `eightbit cpu` shows it beside the library's build information.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,13 +10,12 @@ fn main() {
     }
 }
 
-/// The commit that is checked out, if this is a checkout of the repository and not a package or a copy inside another
-/// repository.
+/// The commit that is checked out; `None` in a package or a copy inside another repository.
 fn commit() -> Option<String> {
     if !Path::new("../.git").exists() {
         return None;
     }
-    // The log of HEAD grows with every commit and checkout; without one there is no telling when to look again.
+    // The log of HEAD grows with every commit and checkout; without one, changes cannot be tracked.
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
     if !Path::new(&log).exists() {
         return None;

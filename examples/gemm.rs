@@ -14,7 +14,7 @@ fn main() -> Result<(), eightbit::Error> {
     let quantized: Vec<i8> =
         weights.iter().flat_map(|row| (0..3).map(|n| (row[n] / scales[n]).round_ties_even() as i8)).collect();
 
-    // Activations between −2 and 3: u8, so that the range has 255 steps and 0 is one of them.
+    // Activations between −2 and 3 as u8: the range has 255 steps, and 0 is exactly one of them.
     let (scale, zero_point) = (5.0f32 / 255.0, 102);
     let activations = [0.3f32, -1.2, 2.5, 0.8];
     let steps =

@@ -1,4 +1,4 @@
-//! A convolution on threads of your own: tasks are independent, and the split never changes a bit.
+//! A convolution on your own threads: tasks are independent, and the split never changes a bit.
 //!
 //! `cargo run --release --example threads`
 

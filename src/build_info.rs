@@ -1,4 +1,4 @@
-//! Which build this is: what the build script saw.
+//! Facts about this build, recorded by the build script.
 
 /// How this crate was built. Two builds of one version with the same values were made by the same compiler, for the same
 /// target, with the same optimization.
@@ -13,8 +13,8 @@ pub struct BuildInfo {
     pub target: &'static str,
     /// Cargo's profile and the optimization level: `release, opt-level 3`.
     pub profile: &'static str,
-    /// The CPU features that the compiler was allowed to use everywhere, with commas between them. The kernels need
-    /// none of them: they find out at run time.
+    /// The CPU features that were enabled for the whole build, separated by commas. The kernels need none of
+    /// them: they detect features at run time.
     pub target_features: &'static str,
 }
 

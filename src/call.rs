@@ -1,4 +1,4 @@
-//! A call of a plan: run at once, split into tasks for any threads, or on the rayon pool.
+//! A call of a plan: run at once, split into tasks for any threads, or run on the rayon pool.
 
 use core::ops::Range;
 
@@ -9,9 +9,9 @@ use crate::fill::Fill;
 use crate::{Error, OutputElement, Workspace};
 
 /// A plan with operands and an output that fit it: everything is checked, and nothing has been written yet. Every plan makes
-/// calls: products, convolutions, pools and element-by-element operators.
+/// calls: products, convolutions, pools and element-wise operators.
 ///
-/// `F` is what computes the output, a type without a name.
+/// `F` is the type that computes the output; it cannot be named outside the crate.
 ///
 /// ```
 /// # use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
@@ -36,16 +36,16 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
         Call { fill, out }
     }
 
-    /// Computes the output on this thread. Given a workspace as large as the plan says, it allocates nothing; plans that say
-    /// nothing of a workspace need none.
+    /// Computes the output on this thread. With a workspace of the size that the plan reports, it allocates nothing; plans
+    /// that report no size need no workspace.
     #[inline]
     pub fn run(self, workspace: &mut Workspace) {
         self.fill.fill(self.out, workspace);
     }
 
-    /// The call for some rows of its output alone: the rest is not written. A row is one of a matrix, or a pixel, counted through
-    /// the batch; a tensor of an element-by-element operator is one row. Of a convolution's input only what these pixels see is
-    /// read, so it can follow what makes its input, block by block.
+    /// Restricts the call to some rows of its output; the other rows are not written. A row is a row of a matrix, or a pixel,
+    /// counted through the batch; a tensor of an element-wise operator is one row. A convolution reads only the input that these
+    /// pixels depend on, so it can follow the producer of its input block by block.
     ///
     /// ```
     /// # use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, MatMut, Stage, Workspace};
@@ -62,18 +62,19 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     ///
     /// # Errors
     ///
-    /// If there are no such rows.
+    /// If the output does not have these rows.
     pub fn part(self, rows: Range<usize>) -> Result<Call<'a, T, F>, Error> {
         if rows.start > rows.end || rows.end > self.out.rows() {
-            let why = format!("of {} rows there is no part {}..{}", self.out.rows(), rows.start, rows.end);
+            let why =
+                format!("rows {}..{} are not within its {} rows", rows.start, rows.end, self.out.rows());
             return Err(Error::Shape { what: "output", why });
         }
         let (upper, _) = self.out.split_rows(rows.end);
         Ok(Call { fill: self.fill, out: upper.split_rows(rows.start).1 })
     }
 
-    /// The call as at most `count` calls, of about equal work, that any threads can run in any order; each takes a workspace of
-    /// its own. The result does not depend on the split. Allocates nothing.
+    /// Splits the call into at most `count` calls of about equal work. Any threads can run them in any order, each with a
+    /// workspace of its own. The result does not depend on the split. Allocates nothing.
     ///
     /// ```
     /// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Add};
@@ -126,8 +127,8 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
 
     /// Splits off `share / parts` of the call, if that leaves something on both sides.
     fn split(self, share: usize, parts: usize) -> (Call<'a, T, F>, Option<Call<'a, T, F>>) {
-        // Rows are split while every part gets enough of them: of a product each then reads all weights, which a shared cache
-        // holds. Few rows are split by columns, where each part reads weights of its own.
+        // Split rows while every part gets enough of them: each part of a product then reads all weights, which a shared cache
+        // holds. Split few rows by columns: each part then reads its own weights.
         let Call { fill, out } = self;
         let grain = fill.grain();
         let few = out.rows().div_ceil(grain.rows) < parts && out.rows() <= out.columns();
@@ -147,7 +148,7 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     }
 }
 
-/// A call in parts: an iterator of calls. See [`Call::tasks`].
+/// An iterator over the parts of a call. See [`Call::tasks`].
 #[derive(Debug)]
 #[must_use = "tasks compute nothing until they are run"]
 pub struct Tasks<'a, T, F> {

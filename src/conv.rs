@@ -1,4 +1,4 @@
-//! Convolution: the plan that is made once and run often.
+//! Convolution plans: made once, run often.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PanelError, PatchRows, Patches, Skip,
+    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PanelError, PatchRows, Patches,
     TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
@@ -22,11 +22,11 @@ use crate::{
     PackedWeights, Per, Stage, Workspace,
 };
 
-/// A two-dimensional convolution with everything that is known before the activations.
+/// A two-dimensional convolution with everything that is known before the activations arrive.
 ///
-/// Activations are NHWC, weights OHWI; what lies outside the image is the input's zero point. A 1×1 convolution reads
-/// the image in place as a matrix; a k×k convolution addresses its patches row by row, and no matrix of all patches is
-/// ever made.
+/// Activations are NHWC, weights OHWI; elements outside the image are the input's zero point. A 1×1 convolution reads
+/// the image in place as a matrix; a k×k convolution addresses its patches row by row, without an im2col
+/// matrix.
 ///
 /// ```
 /// use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Padding, Stage, Workspace};
@@ -47,10 +47,10 @@ pub struct Conv2d {
     bias: Option<Vec<i32>>,
     columns: ColumnTerms,
     epilogue: Epilogue,
-    /// What a row of taps sees outside the image, for the channels of a group; of a depthwise convolution, what a tap sees.
+    /// Zero points that replace a row of taps outside the image, for a group's channels; for depthwise, those of one tap.
     padding: Vec<u8>,
     /// What is left out of the products with the padding, and sums of weights for it: `[group][tap][padded column]`.
-    skip: Skip,
+    elision: PaddingElision,
     tap_sums: Vec<i32>,
     input_zero: i32,
     memo: TilingMemo,
@@ -61,7 +61,7 @@ impl Conv2d {
     ///
     /// # Errors
     ///
-    /// If the shape makes no sense, `weights` has another length, or there is not one zero point per output channel (or
+    /// If the shape is invalid, `weights` has another length, or there is not one zero point per output channel (or
     /// one for all) within the weights' type.
     pub fn pack<W: Element>(
         backend: Backend,
@@ -81,7 +81,7 @@ impl Conv2d {
     ///
     /// # Errors
     ///
-    /// As [`Gemm::new`](crate::Gemm::new), and if the shape makes no sense or the weights are of another.
+    /// As [`Gemm::new`](crate::Gemm::new), and if the shape is invalid or the weights were packed for another.
     pub fn new(
         shape: Conv2dShape,
         weights: impl Into<Arc<PackedWeights>>,
@@ -106,7 +106,7 @@ impl Conv2d {
                     check_size("taps of the weights", taps, segments)?;
                 }
             }
-            // The kernel's sizes decide where these weights lie, and each channel has its own.
+            // The layout of these weights depends on the kernel's sizes and the number of channels.
             Packed::Taps(packed) => {
                 let [height, width] = packed.kernel_size();
                 if !shape.is_depthwise() || shape.kernel != [height, width] {
@@ -136,7 +136,7 @@ impl Conv2d {
             columns: terms,
             epilogue,
             padding,
-            skip: Skip::Nothing,
+            elision: PaddingElision::Nothing,
             tap_sums: Vec::new(),
             input_zero,
             memo: TilingMemo::default(),
@@ -145,15 +145,15 @@ impl Conv2d {
         Ok(conv)
     }
 
-    /// Decides what is left out of the products with the padding.
+    /// Decides which products with the padding are elided.
     fn plan_border(&mut self) -> Result<(), Error> {
         let Fetched::Panels { groups, owner } = self.weights.fetch()? else { return Ok(()) };
         if self.is_matrix() {
             return Ok(());
         }
         let patches = self.patches(0).ok_or_else(uncountable)?;
-        self.skip = gemm::best_skip(self.weights.backend(), &patches, &groups[0]);
-        if self.skip != Skip::Nothing {
+        self.elision = gemm::best_elision(self.weights.backend(), &patches, &groups[0]);
+        if self.elision != PaddingElision::Nothing {
             let taps = self.window.taps();
             let sums = |panels: &PackedPanels| Ok(panels.within(owner)?.tap_sums(taps));
             let sums: Result<Vec<_>, PanelError> = groups.iter().map(sums).collect();
@@ -162,7 +162,7 @@ impl Conv2d {
         Ok(())
     }
 
-    /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing.
+    /// Changes the activations' zero point, which dynamic quantization learns only at run time. Allocates nothing.
     ///
     /// # Errors
     ///
@@ -181,13 +181,13 @@ impl Conv2d {
         &self.shape
     }
 
-    /// The type that the plan writes.
+    /// The output type.
     #[must_use]
     pub fn output(&self) -> ElementType {
         self.epilogue.output()
     }
 
-    /// Bytes of workspace with which a call allocates nothing.
+    /// Bytes of workspace that a call needs to allocate nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         let scratch = match self.weights.packed() {
@@ -197,7 +197,7 @@ impl Conv2d {
         scratch.unwrap_or(usize::MAX)
     }
 
-    /// Which path, kernels, tile and blocking the convolution takes, and why, for people.
+    /// A human-readable account of the path, kernels, tile and blocking that the convolution takes, and why.
     #[must_use]
     pub fn explain(&self) -> String {
         let backend = self.weights.backend();
@@ -206,8 +206,8 @@ impl Conv2d {
             Packed::Taps(taps) => {
                 let [height, width] = self.shape.kernel;
                 let (channels, layout) = (taps.channels(), taps.layout());
-                let in_bands = depthwise::in_bands(taps, &self.window);
-                let rows = if in_bands { "interleaved once, in bands" } else { "read in place" };
+                let line_buffer = depthwise::uses_line_buffer(taps, &self.window);
+                let rows = if line_buffer { "interleaved once, into line buffers" } else { "read in place" };
                 return format!(
                     "depthwise {height}×{width} over {channels} channels → {}: backend {backend}, layout {layout}, rows {rows}",
                     self.output()
@@ -224,10 +224,10 @@ impl Conv2d {
         } else {
             "patches copied tile by tile"
         };
-        let border = match self.skip {
-            Skip::Nothing => "",
-            Skip::Rows => ", without rows of taps outside the image",
-            Skip::All => ", without taps outside the image",
+        let border = match self.elision {
+            PaddingElision::Nothing => "",
+            PaddingElision::Rows => ", without rows of taps outside the image",
+            PaddingElision::All => ", without taps outside the image",
         };
         let zeros = self.columns.weight_zeros(0).is_some();
         let (rows, matrix) = (self.shape.output_rows(), self.is_matrix());
@@ -255,8 +255,8 @@ impl Conv2d {
         self.call_rows(input, MatMut::new(out, rows, channels)?)
     }
 
-    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
-    /// of a larger image.
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may have a stride, as in the
+    /// channels of a larger image.
     ///
     /// # Errors
     ///
@@ -285,7 +285,7 @@ impl Conv2d {
             && shape.groups == 1
     }
 
-    /// The rows that a channel group multiplies; `None` if the input is shorter than the shape says.
+    /// The left-hand rows of a channel group; `None` if the input is shorter than the shape says.
     fn lhs<'a>(&'a self, input: &'a [u8], group: usize) -> Option<Lhs<'a>> {
         if self.is_matrix() {
             let (rows, channels) = (self.shape.output_rows(), self.shape.in_channels);
@@ -294,19 +294,19 @@ impl Conv2d {
         PatchRows::new(self.patches(group)?, input, &self.padding).map(Lhs::Patches)
     }
 
-    /// The patches of a channel group, if there is such a group.
+    /// The patches of a channel group; `None` if the group does not exist.
     fn patches(&self, group: usize) -> Option<Patches> {
         let channels = self.shape.in_channels / self.shape.groups;
         Patches::new(self.window, group.checked_mul(channels)?, channels)
     }
 }
 
-/// A plan, its weights and its input.
+/// A plan with its weights and its input.
 #[derive(Clone, Copy, Debug)]
 struct Convolution<'a> {
     conv: &'a Conv2d,
     weights: Fetched<'a>,
-    /// As long as the shape says.
+    /// Its length is that of the shape.
     input: &'a [u8],
 }
 
@@ -315,7 +315,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
         Grain { rows: TILE_ROWS, columns: None }
     }
 
-    /// One channel group after the other.
+    /// Computes one channel group after the other.
     #[inline]
     fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
@@ -336,13 +336,16 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
             rest = others;
             let first = group * panels.padded_columns();
             let tap_sums = conv.tap_sums.len() / groups.len() * group;
-            let border =
-                Border { skip: conv.skip, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: conv.input_zero };
+            let border = Border {
+                elision: conv.elision,
+                tap_sums: &conv.tap_sums[tap_sums..],
+                lhs_zero: conv.input_zero,
+            };
             let call = gemm::Call {
                 backend,
-                lhs: conv.lhs(self.input, group).expect("an input of the length that was checked"),
+                lhs: conv.lhs(self.input, group).expect("the length was checked"),
                 lhs_signed: signed,
-                panels: panels.within(owner).expect("weights that were fetched"),
+                panels: panels.within(owner).expect("the weights were fetched"),
                 init: conv.columns.init(first),
                 weight_zeros: conv.columns.weight_zeros(first),
                 border,

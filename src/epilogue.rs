@@ -1,4 +1,4 @@
-//! A [`Stage`] made ready for kernels: checked, and laid out by column with padding to whole panels.
+//! Prepares a [`Stage`] for kernels: checks it and lays it out by column, padded to whole panels.
 
 use alloc::format;
 use alloc::vec;
@@ -94,13 +94,13 @@ impl Epilogue {
         Ok(Kind::Dequantize { scale: channels.spread(scale, 1.0), bias, low: *low, high: *high })
     }
 
-    /// The type that the stage writes.
+    /// The output type of the stage.
     #[inline]
     pub(crate) fn output(&self) -> ElementType {
         self.output
     }
 
-    /// The stage as kernels take it, its columns beginning at `first` (counted with padding).
+    /// The stage in the kernels' form, with columns from `first` on (counted with padding).
     #[inline]
     pub(crate) fn stage<'a>(&'a self, first: usize, row_scale: Option<&'a [f32]>) -> gemm::Stage<'a> {
         let output = self.output;
@@ -137,12 +137,12 @@ impl Epilogue {
 pub(crate) struct Columns {
     pub(crate) total: usize,
     pub(crate) groups: usize,
-    /// Channels of a group with its padding.
+    /// Channels of a group, padding included.
     pub(crate) padded: usize,
 }
 
 impl Columns {
-    /// The values by channel, in groups padded with `filler`.
+    /// The values by channel; groups are padded with `filler`.
     pub(crate) fn spread<T: Copy>(self, values: &Per<T>, filler: T) -> Vec<T> {
         let mut spread = vec![filler; self.groups * self.padded];
         if self.groups > 0 && self.padded > 0 {

@@ -1,4 +1,4 @@
-//! What can be wrong with a call, named so that the caller knows what to change.
+//! Errors: each names what is wrong, so that the caller knows what to change.
 
 use crate::{BackendError, ElementType};
 use alloc::format;
@@ -28,13 +28,13 @@ pub enum Error {
     Mismatch {
         /// The size.
         what: &'static str,
-        /// The size that fits.
+        /// The size needed.
         expected: usize,
         /// The size found.
         found: usize,
     },
 
-    /// An operand's element type is not the one that the plan was made for.
+    /// An operand's element type is not the planned one.
     #[error("{what} must be {expected}, found {found}")]
     ElementType {
         /// The operand.
@@ -89,7 +89,7 @@ pub enum Error {
         found: i64,
     },
 
-    /// A shape whose size overflows `usize`, or sizes that make no output.
+    /// A shape whose size overflows `usize`, or sizes that give no output.
     #[error("{what}: {why}")]
     Shape {
         /// The operation or operand.
@@ -118,10 +118,10 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackedError {
-    /// The bytes do not begin as packed weights do.
+    /// The bytes do not start with the magic number of packed weights.
     #[error("not packed weights: the first bytes are not `8bitpack`")]
     Magic,
-    /// Written by a version whose format this one does not read.
+    /// The format version is not supported.
     #[error("format version {found} cannot be read, only {expected}: pack the weights again")]
     Version {
         /// The version that can be read.
@@ -129,7 +129,7 @@ pub enum PackedError {
         /// The version found.
         found: u32,
     },
-    /// The bytes end before the header says they do.
+    /// There are fewer bytes than the header announces.
     #[error("truncated: {needed} bytes needed, {found} found")]
     Truncated {
         /// Bytes needed.
@@ -137,7 +137,7 @@ pub enum PackedError {
         /// Bytes found.
         found: usize,
     },
-    /// A field of the header makes no sense.
+    /// A field of the header is invalid.
     #[error("damaged header: {0}")]
     Header(&'static str),
     /// The buffer that weights are shared with (a mapped file, say) is shorter than when they were loaded.
@@ -150,10 +150,10 @@ pub enum PackedError {
     Checksum {
         /// The checksum saved.
         expected: u32,
-        /// The checksum of what was read.
+        /// The checksum of the bytes.
         found: u32,
     },
-    /// Packed in another layout than the backend reads.
+    /// The layout is not the one that the backend reads.
     #[error(
         "layout `{found}` is not the one that backend `{backend}` reads (`{expected}`): pack the weights for it"
     )]

@@ -1,4 +1,4 @@
-//! Matrix multiplication: the plan that is made once and run often.
+//! Matrix multiplication plans: made once, run often.
 
 use alloc::format;
 use alloc::string::String;
@@ -19,12 +19,12 @@ use crate::{
     Stage, Workspace,
 };
 
-/// A matrix multiplication with everything that is known before the activations: weights, zero points, bias, and what
-/// becomes of the accumulators.
+/// A matrix multiplication with everything that is known before the activations arrive: weights, zero points, bias and
+/// epilogue.
 ///
 /// `out[m][n] = stage( Σ_k (lhs[m][k] − lhs_zero)·(weights[k][n] − weight_zero[n]) + bias[n] )`
 ///
-/// Making a plan checks and allocates; running it does neither, given a workspace that is large enough.
+/// Making a plan checks and allocates; running it does neither if the workspace is large enough.
 ///
 /// ```
 /// use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
@@ -47,7 +47,7 @@ pub struct Gemm {
     memo: TilingMemo,
 }
 
-/// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups lie one after the other, padded.
+/// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups follow each other, padded.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnTerms {
     init: Vec<i32>,
@@ -142,8 +142,8 @@ impl Gemm {
         })
     }
 
-    /// Changes the activations' zero point, which dynamic quantization learns late. Allocates nothing; takes time in
-    /// proportion to the columns.
+    /// Changes the activations' zero point, which dynamic quantization learns only at run time. Allocates nothing; takes
+    /// time in proportion to the columns.
     ///
     /// # Errors
     ///
@@ -160,19 +160,19 @@ impl Gemm {
         &self.weights
     }
 
-    /// The type that the plan writes.
+    /// The output type.
     #[must_use]
     pub fn output(&self) -> ElementType {
         self.epilogue.output()
     }
 
-    /// Bytes of workspace with which a call allocates nothing.
+    /// Bytes of workspace that a call needs to allocate nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         gemm::scratch_bytes(self.weights.backend(), self.panels()).unwrap_or(usize::MAX)
     }
 
-    /// Which kernels, tile and blocking a multiplication of `rows` rows takes, and why, for people.
+    /// A human-readable account of the kernels, tile and blocking that `rows` rows take, and why.
     #[must_use]
     pub fn explain(&self, rows: usize) -> String {
         let zeros = self.columns.any_weight_zero;
@@ -240,7 +240,7 @@ impl Gemm {
     }
 }
 
-/// A plan, its weights and its activations.
+/// A plan with its weights and its activations.
 #[derive(Clone, Copy, Debug)]
 struct Multiplication<'a> {
     gemm: &'a Gemm,
@@ -272,7 +272,7 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
     }
 }
 
-/// The columns of packed weights, as plans lay them out.
+/// How plans lay out the columns of packed weights.
 pub(crate) fn columns(weights: &PackedWeights) -> Columns {
     let (groups, padded) = match weights.packed() {
         Packed::Panels(groups) => (groups.len(), groups.first().map_or(0, PackedPanels::padded_columns)),

@@ -29,7 +29,7 @@
 //!
 //! These are normative: [`reference`](mod@reference) is their plain transcription, and every backend matches it bit for bit. `rne` rounds
 //! to nearest, ties to even; `f32(x)` is the nearest `f32`, ties to even; each float operation is rounded on its own, and
-//! there is no fused multiply-add but in [`elementwise::Add`].
+//! there is no fused multiply-add except in [`elementwise::Add`].
 //!
 //! * **Accumulator.** `acc = Σ_k (a[k] − a_zero)·(w[k] − w_zero) + bias`, in ℤ, reduced mod 2³² to `i32`. With zero points
 //!   of 0 and no bias the sum cannot wrap up to a depth of 65 793 (`u8·i8`), 33 025 (`u8·u8`) or 131 071 (`i8·i8`); the
@@ -41,16 +41,16 @@
 //!   saturating rounding doubling high multiplication by a mantissa in 2³⁰ … 2³¹−1, rounding division by a power of two,
 //!   ties away from zero; then clamp and zero point as above.
 //! * **Dequantize** ([`Dequantize`]): `clamp((f32(acc)·scale[n])·row_scale[m] + bias[n])`, without the steps that are not
-//!   asked for.
+//!   requested.
 //! * **Padding** of a convolution is the input's zero point: it adds nothing.
 //!
-//! [`elementwise`] and [`pool`] give the formulas of the operators that are no matrix multiplication.
+//! [`elementwise`] and [`pool`] give the formulas of the other operators.
 //!
 //! # Where to look
 //!
 //! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often; so are those of [`elementwise`] and [`pool`].
-//! The method `tasks` of every plan gives independent tasks to any threads; the feature `rayon` does it for you. [`Backend`] tells what this CPU can run
-//! and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
+//! The method `tasks` of every call splits it into independent tasks for any threads; the feature `rayon` runs them for you. [`Backend`]
+//! tells what this CPU can run and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -2,8 +2,8 @@
 
 use crate::{Element, Error, OutputElement};
 
-/// A matrix that is read: `rows × columns` elements of a slice, any strides (a transposed matrix is one with its
-/// strides exchanged; a stride may be 0 to repeat elements).
+/// A read-only matrix: `rows × columns` elements of a slice with any strides (exchanged strides transpose a matrix; a stride
+/// of 0 repeats elements).
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a, T> {
     data: &'a [T],
@@ -14,7 +14,7 @@ pub struct MatRef<'a, T> {
 }
 
 impl<'a, T> MatRef<'a, T> {
-    /// A row-major matrix without gaps.
+    /// A contiguous row-major matrix.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl<'a, T> MatRef<'a, T> {
         self.columns
     }
 
-    /// The element at (`row`, `column`), if there is one.
+    /// The element at (`row`, `column`), if it exists.
     #[must_use]
     pub fn get(&self, row: usize, column: usize) -> Option<&'a T> {
         if row < self.rows && column < self.columns {
@@ -88,7 +88,7 @@ impl<'a, T> MatRef<'a, T> {
 }
 
 impl<'a, T: Element> MatRef<'a, T> {
-    /// The matrix as kernels take it.
+    /// The matrix in the kernels' form.
     #[inline]
     pub(crate) fn lhs(&self) -> Result<eightbit_kernels::gemm::MatrixRows<'a>, Error> {
         let data = T::as_bytes(self.data);
@@ -97,7 +97,7 @@ impl<'a, T: Element> MatRef<'a, T> {
         matrix.ok_or_else(|| overflow("matrix"))
     }
 
-    /// Whether it has more elements than its slice, which are repeated then.
+    /// Whether the matrix has more elements than its slice: some are repeated.
     pub(crate) fn repeats(&self) -> bool {
         self.rows * self.columns > self.data.len()
     }
@@ -119,7 +119,7 @@ impl<'a, T: Element> MatRef<'a, T> {
     }
 }
 
-/// A matrix that is written: row-major, unit column stride, rows any distance apart that keeps them disjoint.
+/// An output matrix: row-major, unit column stride, any row stride that keeps rows disjoint.
 #[derive(Debug)]
 pub struct MatMut<'a, T> {
     data: &'a mut [T],
@@ -129,7 +129,7 @@ pub struct MatMut<'a, T> {
 }
 
 impl<'a, T: OutputElement> MatMut<'a, T> {
-    /// A row-major matrix without gaps.
+    /// A contiguous row-major matrix.
     ///
     /// # Errors
     ///

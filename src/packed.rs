@@ -17,7 +17,7 @@ use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedErr
 
 /// Weights in the order that a backend's kernels read them, with their zero points.
 ///
-/// They are made once, when a model is loaded, and can be saved ([`to_bytes`](Self::to_bytes)) and loaded
+/// They are made once, when a model is loaded. They can be saved ([`to_bytes`](Self::to_bytes)) and loaded
 /// ([`from_bytes`](Self::from_bytes), or [`from_shared`](Self::from_shared) to use a mapped file in place). Saved weights
 /// describe themselves: a damaged file, or one packed for a layout that the backend does not read, is a typed error.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct PackedWeights {
     packed: Packed,
 }
 
-/// The weights, packed for one of the two kinds of kernels.
+/// Weights packed for one of the two kinds of kernels.
 #[derive(Clone, Debug)]
 pub(crate) enum Packed {
     /// For matrix multiplication: one for each channel group, at least one, all of the same shape.
@@ -37,10 +37,10 @@ pub(crate) enum Packed {
     Taps(PackedTaps),
 }
 
-/// Packed weights whose buffer was asked for its bytes: what all tasks of a call read.
+/// Packed weights with the bytes of their buffer, fetched once per call for all of its tasks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fetched<'a> {
-    /// The groups, all of which are [within](PackedPanels::within) the answer.
+    /// The groups, all of which are [within](PackedPanels::within) these bytes.
     Panels {
         groups: &'a [PackedPanels],
         owner: Owner<'a>,
@@ -48,10 +48,10 @@ pub(crate) enum Fetched<'a> {
     Taps(Taps<'a>),
 }
 
-/// The deepest that weights without columns may be: padded to whole groups it can still be counted.
+/// The largest depth of weights without columns: padded to whole groups, it does not overflow.
 const MAX_EMPTY_DEPTH: usize = isize::MAX as usize;
 
-/// The most elements of a matrix that repeats some.
+/// The most elements of a matrix that repeats elements.
 const MAX_REPEATED: usize = 1 << 24;
 
 impl PackedWeights {
@@ -60,9 +60,9 @@ impl PackedWeights {
     ///
     /// # Errors
     ///
-    /// If there is not one zero point per column (or one for all), one is outside the weights' type, or the matrix has many
-    /// columns that no element stands for: more than 2¹⁶ without depth, or more than 2²⁴ elements some of which are one in
-    /// its slice.
+    /// If there is not one zero point per column (or one for all), one is outside the weights' type, or the matrix is
+    /// large without the elements to match: more than 2¹⁶ columns of depth 0, or more than 2²⁴ elements of which some are
+    /// repeated.
     ///
     /// ```
     /// use eightbit::{Backend, MatRef, PackedWeights};
@@ -81,14 +81,14 @@ impl PackedWeights {
         let (k, n) = (weights.rows(), weights.columns());
         let empty = (k == 0 && n > MAX_EMPTY_COLUMNS) || (n == 0 && k > MAX_EMPTY_DEPTH);
         if empty || (weights.repeats() && k * n > MAX_REPEATED) {
-            let why = format!("{k} × {n} weights are more than their slice has elements for");
+            let why = format!("{k} × {n} weights are too many for a slice with fewer elements");
             return Err(Error::Shape { what: "weights", why });
         }
         let panels = PackedPanels::pack(backend, &weights.weights(1, weights.rows()));
         Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(vec![panels]) })
     }
 
-    /// Packs the weights of a convolution of a checked shape: OHWI, as many as the shape says.
+    /// Packs the OHWI weights of a convolution, for a checked shape and of its length.
     pub(crate) fn pack_convolution<W: Element>(
         backend: Backend,
         shape: &Conv2dShape,
@@ -125,7 +125,7 @@ impl PackedWeights {
         Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(groups) })
     }
 
-    /// The backend that the weights were packed for.
+    /// The backend for which the weights were packed.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend
@@ -157,7 +157,7 @@ impl PackedWeights {
         }
     }
 
-    /// The name of the layout: backends that share it read each other's weights.
+    /// The name of the layout: backends with the same layout read each other's weights.
     #[must_use]
     pub fn layout(&self) -> &'static str {
         match &self.packed {
@@ -175,13 +175,13 @@ impl PackedWeights {
     /// The packed weights as bytes that [`from_bytes`](Self::from_bytes) reads: a header, the panels (64-byte aligned
     /// from the start), a CRC-32 of everything before it. The same on every machine, whatever its byte order.
     ///
-    /// Of [shared](Self::from_shared) weights whose buffer has become shorter there is nothing to save: the result is empty.
+    /// The result is empty for [shared](Self::from_shared) weights whose buffer has become shorter.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.fetch().map(|fetched| format::write(self, fetched)).unwrap_or_default()
     }
 
-    /// Loads weights that were saved, copying them.
+    /// Loads saved weights by copying them.
     ///
     /// # Errors
     ///
@@ -191,15 +191,14 @@ impl PackedWeights {
         format::read(backend, bytes, |range| Some(Bytes::copy_from(bytes.get(range)?)))
     }
 
-    /// Loads weights that were saved and uses the panels where they are: a file that is mapped into memory, say. The
-    /// whole buffer is read once, for its checksum.
+    /// Loads saved weights and uses the panels in place, for instance in a file that is mapped into memory. The whole buffer
+    /// is read once, for its checksum.
     ///
-    /// Every call asks the buffer for its bytes again, once, and all tasks of the call read that answer. The bytes should not
-    /// change as long as there are such weights; nothing checks them after they were loaded. If they change, results are of
-    /// other weights. If the buffer answers with fewer bytes, calls give [`PackedError::Shrunk`]. Neither reads memory that is
-    /// not the buffer's. But a mapped file that someone truncates keeps its length in memory, and to read the pages that it
-    /// lost ends the program (`SIGBUS`), whoever reads them: map files that nobody changes, or use
-    /// [`from_bytes`](Self::from_bytes).
+    /// Every call fetches the bytes of the buffer once, and all tasks of the call read these bytes. The bytes should not change
+    /// while the weights exist; nothing checks them after loading. If they change, results are those of other weights. If the
+    /// buffer returns fewer bytes, calls return [`PackedError::Shrunk`]. Neither case reads memory outside the buffer. But a
+    /// mapped file that is truncated keeps its length in memory, and reading its lost pages ends the program (`SIGBUS`): map
+    /// only files that do not change, or use [`from_bytes`](Self::from_bytes).
     ///
     /// # Errors
     ///
@@ -212,7 +211,7 @@ impl PackedWeights {
         format::read(backend, bytes, |range| Bytes::shared(Arc::clone(&buffer), range.start, range.len()))
     }
 
-    /// Asks for the bytes: once for all groups, which lie in one buffer.
+    /// Fetches the bytes: once for all groups, which lie in one buffer.
     pub(crate) fn fetch(&self) -> Result<Fetched<'_>, Error> {
         let fetched = match &self.packed {
             Packed::Panels(groups) => {

@@ -1,4 +1,4 @@
-//! Parameters that hold for a whole tensor or channel by channel.
+//! Parameters per tensor or per channel.
 
 use crate::Error;
 use alloc::vec::Vec;
@@ -18,7 +18,7 @@ impl<T: Copy> Per<T> {
     ///
     /// # Panics
     ///
-    /// If there are fewer channels; [`expect_channels`](Self::expect_channels) is what checks.
+    /// If there are fewer channels; [`expect_channels`](Self::expect_channels) checks this.
     pub(crate) fn of(&self, n: usize) -> T {
         match self {
             Per::Tensor(value) => *value,
@@ -26,7 +26,7 @@ impl<T: Copy> Per<T> {
         }
     }
 
-    /// The values, each with its channel if there is one for each.
+    /// The values, each with its channel if they are per channel.
     pub(crate) fn values(&self) -> impl Iterator<Item = (Option<usize>, T)> {
         let (one, many) = match self {
             Per::Tensor(value) => (Some((None, *value)), [].as_slice()),
@@ -35,7 +35,7 @@ impl<T: Copy> Per<T> {
         one.into_iter().chain(many.iter().enumerate().map(|(index, &value)| (Some(index), value)))
     }
 
-    /// Checks that there are as many values as channels.
+    /// Checks that there is one value for the tensor or one per channel.
     pub(crate) fn expect_channels(&self, what: &'static str, channels: usize) -> Result<(), Error> {
         match self {
             Per::Channel(values) if values.len() != channels => {

@@ -1,4 +1,4 @@
-//! What the elements of a quantized tensor mean.
+//! The meaning of a quantized tensor's elements.
 
 use crate::epilogue::in_range;
 use crate::{ElementType, Error};
@@ -60,13 +60,13 @@ impl QuantizedType {
         self.element
     }
 
-    /// The real number that one step stands for: finite, > 0.
+    /// The real number that one step represents: finite, > 0.
     #[must_use]
     pub fn scale(&self) -> f32 {
         self.scale
     }
 
-    /// The element that stands for 0.
+    /// The element that represents 0.
     #[must_use]
     pub fn zero_point(&self) -> i32 {
         self.zero_point

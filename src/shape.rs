@@ -6,7 +6,7 @@ use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::Error;
 
-/// Rows and columns around an image that a convolution sees as zero points.
+/// Rows and columns of zero points that a convolution sees around an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Padding {
     /// Rows above.
@@ -54,7 +54,7 @@ pub struct Conv2dShape {
     pub dilation: [usize; 2],
     /// Padding on each side.
     pub pad: Padding,
-    /// Channel groups: input and output channels are split into so many independent convolutions.
+    /// Channel groups: the number of independent convolutions that input and output channels are split into.
     pub groups: usize,
 }
 
@@ -80,9 +80,9 @@ impl Conv2dShape {
         }
     }
 
-    /// Checks that the shape makes sense: strides, dilations, kernel, channels and groups of at least 1, channels divisible by
-    /// the groups, a kernel that fits into the padded input, sizes and positions that can be counted (an extent of 0 hides
-    /// no other).
+    /// Checks that the shape is valid: strides, dilations, kernel, channels and groups of at least 1, channels divisible by
+    /// the groups, a kernel that fits into the padded input, sizes and positions that do not overflow (an extent of 0
+    /// hides no other).
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Conv2dShape {
         self.window().map(|_| ())
     }
 
-    /// Where the windows lie, if the shape makes sense.
+    /// The window of a valid shape.
     pub(crate) fn window(&self) -> Result<Window2d, Error> {
         let wrong = |why: String| Err(Error::Shape { what: "convolution", why });
         if self.stride.contains(&0)
@@ -155,7 +155,7 @@ impl Conv2dShape {
         self.checked_output().unwrap_or_default()
     }
 
-    /// Whether every input channel has exactly one output channel of its own.
+    /// Whether every input channel has exactly one output channel.
     #[must_use]
     pub fn is_depthwise(&self) -> bool {
         self.groups == self.in_channels && self.groups == self.out_channels && self.groups > 1
@@ -181,7 +181,7 @@ impl Conv2dShape {
         let one = |axis: usize, before: usize, after: usize| -> Option<usize> {
             let padded = self.input[axis].checked_add(before)?.checked_add(after)?;
             let reach = self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
-            // `y · stride + k · dilation` must be countable wherever it is computed.
+            // `y · stride + k · dilation` must not overflow wherever it is computed.
             padded.checked_add(reach)?.checked_mul(2)?;
             Some(padded.checked_sub(reach)?.checked_div(self.stride[axis])? + 1)
         };

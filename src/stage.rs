@@ -1,11 +1,11 @@
-//! What becomes of the accumulators: the last stage of a GEMM or convolution.
+//! The epilogue of a GEMM or convolution: from accumulators to output elements.
 
 #[cfg(not(any(feature = "std", test)))]
 use crate::float::F64 as _;
 use crate::{ElementType, Error, Per};
 use alloc::vec::Vec;
 
-/// What becomes of the accumulators `acc[m][n]` before they are stored.
+/// The epilogue: what is stored for the accumulators `acc[m][n]`.
 ///
 /// `n` is the output channel; see the crate's documentation for the numerics, which hold bit for bit.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +16,9 @@ pub enum Stage {
         /// Whether to add to the output instead of replacing it.
         accumulate: bool,
     },
-    /// Back to eight bits.
+    /// Requantized to eight bits.
     Requantize(Requantize),
-    /// To real numbers.
+    /// Dequantized to real numbers.
     Dequantize(Dequantize),
 }
 
@@ -26,7 +26,7 @@ impl Stage {
     /// Plain `i32` accumulators that replace the output.
     pub const ACCUMULATORS: Stage = Stage::Accumulators { accumulate: false };
 
-    /// The type that the stage writes.
+    /// The output type.
     #[must_use]
     pub fn output(&self) -> ElementType {
         match self {
@@ -57,7 +57,7 @@ impl Requantize {
         Requantize { multiplier: Multiplier::F32(scale), zero_point, clamp: output.integer_range(), output }
     }
 
-    /// The same with another clamp.
+    /// The same, with another clamp.
     #[must_use]
     pub fn clamped(self, low: i32, high: i32) -> Requantize {
         Requantize { clamp: (low, high), ..self }
@@ -89,8 +89,8 @@ impl FixedPoint {
     ///
     /// # Errors
     ///
-    /// If `scale` is not finite and greater than 0, or is 2³⁰ or more. What is less than 2⁻³² becomes the smallest
-    /// factor there is, since a mantissa must not be 0.
+    /// If `scale` is not finite and greater than 0, or is 2³⁰ or more. A scale below 2⁻³² becomes the smallest
+    /// factor, since a mantissa must not be 0.
     ///
     /// ```
     /// let half = eightbit::FixedPoint::nearest(0.5)?;
@@ -131,9 +131,9 @@ impl FixedPoint {
     }
 }
 
-/// Dequantization: `clamp((f32(acc) · scale[n]) · row_scale[m] + bias[n])`, every step rounded on its own. The factors
-/// by row, for activations that are quantized row by row, come with the call
-/// ([`Gemm::run_scaled`](crate::Gemm::run_scaled)); without them that step is left out.
+/// Dequantization: `clamp((f32(acc) · scale[n]) · row_scale[m] + bias[n])`, every step rounded on its own. Row scales,
+/// for activations that are quantized row by row, are given with the call
+/// ([`Gemm::call_scaled`](crate::Gemm::call_scaled)); without them that step is skipped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dequantize {
     /// `lhs_scale · weight_scale[n]`.

@@ -1,9 +1,9 @@
-//! Scratch memory that the caller keeps.
+//! Scratch memory, owned by the caller.
 
 use eightbit_kernels::Scratch;
 
-/// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call whose plan says
-/// [`workspace_bytes`](crate::Gemm::workspace_bytes) allocates nothing in a workspace of that size.
+/// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call allocates nothing if
+/// the workspace has its plan's [`workspace_bytes`](crate::Gemm::workspace_bytes).
 ///
 /// One workspace serves one thread at a time.
 ///

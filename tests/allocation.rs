@@ -1,5 +1,5 @@
-//! Steady-state calls allocate nothing: counted by the allocator itself, on the thread that calls (the test harness's
-//! own thread allocates when it likes).
+//! Steady-state calls allocate nothing: the allocator counts on the calling thread only, since the test harness's own
+//! thread may allocate at any time.
 
 use allocation_counter::measure;
 

@@ -1,4 +1,4 @@
-//! Weights that were saved by the first version of the format load for ever, and packing still gives the same bytes: see
+//! Weights saved by the first version of the format still load, and packing still gives the same bytes: see
 //! `tests/vectors`.
 
 use std::path::Path;
@@ -42,7 +42,7 @@ fn zero_points(full_range: bool, depthwise: bool) -> Per<i32> {
     }
 }
 
-/// The weights of a file, packed for a backend as they were then.
+/// The weights of a file, packed again for a backend.
 fn pack(backend: Backend, full_range: bool, depthwise: bool) -> PackedWeights {
     let (weights, zero_points) = (weights(full_range), zero_points(full_range, depthwise));
     if depthwise {
@@ -53,7 +53,7 @@ fn pack(backend: Backend, full_range: bool, depthwise: bool) -> PackedWeights {
     }
 }
 
-/// What activations give with the loaded weights, and what they should.
+/// The outputs with the loaded weights, and the expected ones.
 fn run(loaded: PackedWeights, full_range: bool, depthwise: bool) -> (Vec<i32>, Vec<i32>) {
     let (weights, zero_points) = (weights(full_range), zero_points(full_range, depthwise));
     let mut workspace = Workspace::new();

@@ -1,12 +1,11 @@
-//! Calls on the rayon pool give what the plain calls give, on inputs large enough to be split; without a workspace they
-//! refuse to run.
+//! Calls on the rayon pool equal plain calls, on inputs large enough to be split; without a workspace they return an error.
 #![cfg(feature = "rayon")]
 
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{Backend, Error, MatMut, QuantizedType, Workspace};
 
-/// Elements of a tensor: more than a few tasks are worth.
+/// Elements of a tensor: enough for several tasks.
 const LEN: usize = 20_001;
 
 fn bytes(len: usize, step: usize) -> Vec<u8> {
@@ -17,7 +16,7 @@ fn workspaces() -> Vec<Workspace> {
     (0..3).map(|_| Workspace::new()).collect()
 }
 
-/// Two outputs, of the plain call and of the one on the pool, and the refusal without a workspace.
+/// Compares the outputs of the plain call and of the call on the pool, and expects an error without a workspace.
 fn same<T: Default + Clone + PartialEq + std::fmt::Debug>(
     len: usize,
     plain: impl FnOnce(&mut [T]) -> Result<(), Error>,
@@ -25,11 +24,11 @@ fn same<T: Default + Clone + PartialEq + std::fmt::Debug>(
 ) {
     let (mut expected, mut found) = (vec![T::default(); len], vec![T::default(); len]);
     plain(&mut expected).expect("a run");
-    assert!(expected.iter().any(|x| *x != T::default()), "an output that says something");
+    assert!(expected.iter().any(|x| *x != T::default()), "the output must not be all zeros");
     assert!(on_pool(&mut found, &mut []).is_err(), "no workspace");
     assert!(found.iter().all(|x| *x == T::default()), "nothing is written then");
     on_pool(&mut found, &mut workspaces()).expect("a run on the pool");
-    assert!(found == expected, "the pool changes something");
+    assert!(found == expected, "the pool changes the output");
 }
 
 /// Rows of 24 elements, 40 apart.
@@ -42,7 +41,7 @@ fn types() -> [QuantizedType; 3] {
 }
 
 #[test]
-fn element_by_element() {
+fn elementwise_operators() {
     let ([a_type, b_type, to], backend) = (types(), Backend::best().expect("a backend"));
     let (a, b) = (bytes(LEN, 7), bytes(LEN, 11));
     let real: Vec<f32> = a.iter().map(|&x| f32::from(x) * 0.37 - 20.0).collect();

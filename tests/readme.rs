@@ -1,11 +1,11 @@
-//! The README says what the code does.
+//! The README matches the code.
 
 use std::fmt::Write;
 
 use eightbit::Backend;
 
-/// The table of backends is the registry's: of this architecture, and of every one. The tests of the other architectures hold
-/// their rows to it.
+/// The table of backends matches the registry: of this architecture and of all. The tests on other architectures check their
+/// rows.
 #[test]
 fn readme_lists_the_backends_of_the_registry() {
     let readme = include_str!("../README.md");
@@ -28,7 +28,7 @@ fn readme_lists_the_backends_of_the_registry() {
                 } else {
                     needs.push_str(", ");
                 }
-                write!(needs, "`{feature}`").expect("a String takes all");
+                write!(needs, "`{feature}`").expect("a String accepts all text");
             }
             format!("| `{}` | {} | {needs} |", registered.name, registered.purpose)
         })

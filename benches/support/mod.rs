@@ -39,9 +39,9 @@ pub(crate) fn bytes(len: usize) -> Vec<u8> {
 
 /// Weights over the whole range of `i8`, and such of seven bits, for which some backends have faster kernels.
 pub(crate) fn weights(len: usize) -> [(&'static str, Vec<i8>); 2] {
-    let wide: Vec<i8> = bytes(len).into_iter().map(u8::cast_signed).collect();
-    let narrow = wide.iter().map(|w| w >> 1).collect();
-    [("wide", wide), ("narrow", narrow)]
+    let full_range: Vec<i8> = bytes(len).into_iter().map(u8::cast_signed).collect();
+    let seven_bit = full_range.iter().map(|w| w >> 1).collect();
+    [("full_range", full_range), ("seven_bit", seven_bit)]
 }
 
 /// Back to `u8`, with a scale for each channel.

@@ -1,4 +1,4 @@
-//! What the user can say.
+//! Command-line arguments.
 
 mod bench;
 mod run;
@@ -37,10 +37,10 @@ pub(crate) enum Command {
     Operators(OperatorsArgs),
 }
 
-/// Say what a photo shows: by the float network and by the eight-bit one, side by side.
+/// Label a photo with the float network and with the eight-bit one, side by side.
 ///
-/// Without options, everything is built in: EfficientNet-Lite0, its labels, and the photo. The float network is turned
-/// into eight bits in memory.
+/// Without options, everything is built in: EfficientNet-Lite0, its labels, and the photo. The float network is
+/// quantized in memory.
 #[derive(Args)]
 #[command(after_help = "Examples:
   eightbit label-image
@@ -49,9 +49,9 @@ pub(crate) enum Command {
   eightbit label-image --image cat.jpg --graph model.int8.onnx --json
 
 Answers have the form `label (index): score`. If the network ends in logits, their softmax is the score.
-Spellings with underscores (--input_mean) are understood, too.")]
+Spellings with underscores (--input_mean) are accepted, too.")]
 pub(crate) struct LabelImageArgs {
-    /// The photo: PNG or JPEG, up to 178 megapixels in colour (512 MiB when decoded). Default: Grace Hopper, built in.
+    /// The photo: PNG or JPEG, up to 178 megapixels in colour (512 MiB when decoded). Default: the built-in photo of Grace Hopper.
     #[arg(long, value_name = "PHOTO")]
     pub(crate) image: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ pub(crate) struct LabelImageArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) graph: Option<PathBuf>,
 
-    /// The names of the classes, a line for each. Default: ImageNet's, if the network has 1000 classes, or 1001 with the
+    /// The names of the classes, one per line. Default: ImageNet's, if the network has 1000 classes, or 1001 with the
     /// background first.
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
@@ -87,13 +87,13 @@ pub(crate) struct LabelImageArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/
-  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --narrow-weights
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --pair-safe-weights
   eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
 The file written is ONNX with QuantizeLinear and DequantizeLinear nodes, which every ONNX runtime reads.
-Some dozens of photos of the kind that the network will see calibrate well.")]
+A few dozen photos like those that the network will see calibrate well.")]
 pub(crate) struct QuantizeArgs {
     /// The float network: an ONNX file.
     pub(crate) model: PathBuf,
@@ -117,7 +117,7 @@ pub(crate) struct QuantizeArgs {
     pub(crate) json: bool,
 }
 
-/// List the operators that networks may use, and what becomes of each in eight bits.
+/// List the supported operators, and how each is quantized.
 #[derive(Args)]
 pub(crate) struct OperatorsArgs {
     /// Print JSON.
@@ -136,14 +136,14 @@ pub(crate) struct OperatorsArgs {
   eightbit evaluate --images photos/ --labels labels.tsv --graph model.onnx --quantized model.int8.onnx
   eightbit evaluate --images photos/ --labels labels.tsv --limit 50 --json
 
-The file of labels has a photo a line: its file name in the folder, a tab or a comma, and its class, counted from 0.
-A head line, empty lines, lines that begin with # and further columns are skipped.")]
+The file of labels has one photo per line: its file name in the folder, a tab or a comma, and its class, counted from 0.
+A header line, empty lines, lines that begin with # and further columns are skipped.")]
 pub(crate) struct EvaluateArgs {
     /// The folder with the photos.
     #[arg(long, value_name = "DIR")]
     pub(crate) images: PathBuf,
 
-    /// Which photo shows which class.
+    /// The class of each photo.
     #[arg(long, value_name = "TSV")]
     pub(crate) labels: PathBuf,
 
@@ -152,10 +152,10 @@ pub(crate) struct EvaluateArgs {
     pub(crate) graph: Option<PathBuf>,
 
     /// The eight-bit network: an ONNX file. Default: the float one, quantized in memory.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max", "narrow_weights"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max", "pair_safe_weights"])]
     pub(crate) quantized: Option<PathBuf>,
 
-    /// Look at the first N photos only.
+    /// Evaluate the first N photos only.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
 
@@ -182,11 +182,11 @@ pub(crate) struct EvaluateArgs {
 #[derive(Args)]
 #[command(next_help_heading = "How a photo becomes the network's input")]
 pub(crate) struct InputArgs {
-    /// Width that a photo is resized to. Default: what the network says, or 224.
+    /// Width that a photo is resized to. Default: the network's, or 224.
     #[arg(long, alias = "input_width", value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) input_width: Option<u16>,
 
-    /// Height that a photo is resized to. Default: what the network says, or 224.
+    /// Height that a photo is resized to. Default: the network's, or 224.
     #[arg(long, alias = "input_height", value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) input_height: Option<u16>,
 
@@ -200,11 +200,11 @@ pub(crate) struct InputArgs {
     )]
     pub(crate) input_mean: Channels,
 
-    /// What a pixel is divided by thereafter: one number, or three.
+    /// The divisor of a pixel after that: one number, or three.
     #[arg(long, alias = "input_std", value_name = "STD", default_value = "128", value_parser = divisor)]
     pub(crate) input_std: Channels,
 
-    /// The value that takes the photo. Default: the network's only input.
+    /// The input for the photo. Default: the network's only input.
     #[arg(long, alias = "input_layer", value_name = "NAME")]
     pub(crate) input_layer: Option<String>,
 
@@ -212,12 +212,11 @@ pub(crate) struct InputArgs {
     #[arg(long, alias = "output_layer", value_name = "NAME")]
     pub(crate) output_layer: Option<String>,
 
-    /// Take pixels as a photo's file has them, as TensorFlow does. Without it a photo is turned as viewers turn it, if its EXIF
-    /// data say so.
+    /// Ignore the EXIF orientation of photos, as TensorFlow does. By default a photo is rotated as viewers rotate it.
     #[arg(long, alias = "ignore_orientation")]
     pub(crate) ignore_orientation: bool,
 
-    /// Take JPEG photos that end early or are damaged inside, with a warning; what is missing is grey.
+    /// Accept truncated or damaged JPEG photos with a warning; missing parts are grey.
     #[arg(long)]
     pub(crate) lenient: bool,
 }
@@ -228,11 +227,11 @@ impl InputArgs {
     }
 }
 
-/// Which values an activation's and a weight's eight bits cover.
+/// The ranges of values that the eight bits of activations and weights cover.
 #[derive(Args)]
 #[command(next_help_heading = "Which values eight bits cover")]
 pub(crate) struct RangeArgs {
-    /// Cover this percentage of the values seen; what lies beyond is clamped.
+    /// Cover this percentage of the values seen; values beyond are clamped.
     #[arg(long, value_name = "PERCENT", conflicts_with = "min_max", value_parser = percentile)]
     pub(crate) percentile: Option<f64>,
 
@@ -240,10 +239,10 @@ pub(crate) struct RangeArgs {
     #[arg(long, alias = "min_max")]
     pub(crate) min_max: bool,
 
-    /// Keep the sums of neighbouring weights within 128 steps: they lose about a third of a bit, and CPUs with AVX2 but without
-    /// VNNI run networks a tenth to a quarter faster.
-    #[arg(long, alias = "narrow_weights")]
-    pub(crate) narrow_weights: bool,
+    /// Keep the sums of neighbouring weights within 128 steps, so that AVX2's saturating products stay exact: weights lose
+    /// about a third of a bit, and CPUs with AVX2 but without VNNI run networks a tenth to a quarter faster.
+    #[arg(long, aliases = ["pair_safe_weights", "narrow-weights", "narrow_weights"])]
+    pub(crate) pair_safe_weights: bool,
 }
 
 /// A number for each channel: red, green, blue.
@@ -254,7 +253,7 @@ impl FromStr for Channels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not one number, nor three with commas between them");
+        let wrong = || format!("{text:?} is neither one number nor three, separated by commas");
         let numbers: Result<Vec<f32>, _> = text.split(',').map(|word| word.trim().parse()).collect();
         match numbers.map_err(|_| wrong())?[..] {
             [one] if one.is_finite() => Ok(Self([one; 3])),
@@ -272,7 +271,7 @@ fn divisor(text: &str) -> Result<Channels, String> {
 fn percentile(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(percent) if 50.0 < percent && percent <= 100.0 => Ok(percent),
-        _ => Err("a percentage above 50, up to 100, is needed: 99.99, say".to_owned()),
+        _ => Err("a percentage above 50, up to 100, is needed, for example 99.99".to_owned()),
     }
 }
 

@@ -8,9 +8,9 @@ use npyz::{AutoSerialize, DType, Deserialize, NpyFile, Order, Serialize, WriterB
 
 use crate::error::CliError;
 
-/// No value of a network is larger.
+/// The size limit of a network's values.
 const FILE_LIMIT: u64 = 2 << 30;
-/// NumPy's own limit of a head, and brackets enough for a dictionary with a shape: a parser goes one call deeper for each.
+/// NumPy's own limit of a header, and enough brackets for a dictionary with a shape: the parser recurses once for each.
 const HEAD_LIMIT: usize = 10_000;
 const BRACKETS: usize = 16;
 
@@ -32,7 +32,7 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
         _ => dtype.descr(),
     };
     drop(file);
-    // The first character is the order of bytes.
+    // The first character is the byte order.
     let read: fn(&[u8]) -> io::Result<TensorData> = match kind.get(1..) {
         Some("f4") => elements::<f32>,
         Some("f8") => elements::<f64>,
@@ -47,7 +47,7 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
             ));
         }
     };
-    // What the shape says is not believed before memory is taken for it.
+    // Check the shape against the file before allocating memory for it.
     let size = dtype.num_bytes().unwrap_or(usize::MAX);
     let count = eightbit_graph::element_count(&shape).map_err(|error| error.to_string())?;
     if count.checked_mul(size) != Some(rest.len()) {
@@ -65,13 +65,13 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
     if !fortran {
         return Ok(tensor);
     }
-    // Stored with the first dimension fastest: transposed.
+    // The first dimension varies fastest: transpose the array.
     let transpose = Node::new("transpose", "Transpose", &["stored"], &["array"]);
     let transposed = ops::evaluate(&transpose, &[Some(&tensor)]).map_err(|error| error.to_string())?;
     transposed.into_iter().next().ok_or_else(|| "it cannot be transposed".to_owned())
 }
 
-/// An error for what is no such file, and for a head that its parser could not take without harm.
+/// Refuses other files, and headers that would harm their parser.
 fn check_head(bytes: &[u8]) -> Result<(), String> {
     let text = match bytes {
         [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, low, high, text @ ..] => {
@@ -89,11 +89,11 @@ fn check_head(bytes: &[u8]) -> Result<(), String> {
     if length > HEAD_LIMIT || brackets > BRACKETS {
         return Err("its head is longer or deeper than one of an array of numbers".to_owned());
     }
-    // The parser multiplies the dimensions without looking.
+    // The parser multiplies the dimensions without overflow checks.
     let words = head.split(|c: char| !c.is_alphanumeric() && c != '_');
     let mut numbers = words.filter(|word| word.starts_with(|c: char| c.is_ascii_digit()));
     let product = numbers.try_fold(1u64, |product, word| {
-        // Old versions of Python write an L after some.
+        // Old versions of Python append an L to some.
         let number: u64 = word.trim_end_matches('L').parse().ok()?;
         product.checked_mul(number.max(1))
     });
@@ -107,7 +107,7 @@ where
     Ok(NpyFile::new(bytes)?.into_vec::<T>()?.into())
 }
 
-/// `tensor` as the bytes of a file.
+/// Encodes `tensor` as a file.
 pub(crate) fn to_bytes(tensor: &Tensor) -> io::Result<Vec<u8>> {
     match tensor.data() {
         TensorData::F32(values) => write(tensor.shape(), values),

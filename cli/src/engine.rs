@@ -1,4 +1,4 @@
-//! Running a network: one photo in, scores out.
+//! Runs a network: one photo in, scores out.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use eightbit_graph::{Executor, ExecutorOptions, Graph, Tensor};
 
 use crate::error::CliError;
 
-/// What networks are run with.
+/// The backend and threads that run networks.
 pub(crate) struct Settings {
     pub(crate) backend: Backend,
     pub(crate) threads: usize,
 }
 
 impl Settings {
-    /// The backend of that name, or the one that `EIGHTBIT_BACKEND` names, or the best, on so many threads.
+    /// `threads` threads with the named backend, else the one that `EIGHTBIT_BACKEND` names, else the best.
     pub(crate) fn new(threads: u16, backend: Option<&str>) -> Result<Self, CliError> {
         let threads = usize::from(threads);
         let backend = match backend {
@@ -25,7 +25,7 @@ impl Settings {
         Ok(Self { backend, threads })
     }
 
-    /// For people.
+    /// A human-readable description.
     pub(crate) fn describe(&self) -> String {
         let threads = crate::report::count(self.threads, "thread");
         format!("backend {}, {threads}", self.backend)
@@ -54,10 +54,10 @@ fn start_threads(threads: usize) -> Result<(), CliError> {
 /// Repetitions of a timed run: the first ones warm the caches.
 const WARM_UP: usize = 2;
 const REPETITIONS: usize = 15;
-/// No more repetitions after so long.
+/// Time budget of the repetitions.
 const ENOUGH: Duration = Duration::from_millis(600);
 
-/// A network that is ready to run.
+/// A network, ready to run.
 pub(crate) struct Engine {
     executor: Executor,
     name: String,

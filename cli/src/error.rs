@@ -1,4 +1,4 @@
-//! What can go wrong in a command, and the exit code that says so.
+//! The errors of commands, and their exit codes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::report;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// Arguments that are each well-formed but do not go together, or do not fit the model.
+    /// Arguments that are well-formed but contradict each other or do not fit the model.
     #[error("{0}")]
     Usage(String),
     #[error("cannot {action} {}: {source}", report::path(path))]
@@ -19,7 +19,7 @@ pub(crate) enum CliError {
     File(Box<eightbit_graph::Error>),
     #[error("{}: not a PNG or JPEG photo, or a damaged one: {}", report::path(path), escaped(reason))]
     Photo { path: PathBuf, reason: String },
-    #[error("{}: not a whole photo: {}: --lenient takes what is there", report::path(path), escaped(reason))]
+    #[error("{}: not a whole photo: {}: --lenient accepts the rest", report::path(path), escaped(reason))]
     IncompletePhoto { path: PathBuf, reason: String },
     #[error("{}: the photo is too large: {reason}", report::path(path))]
     LargePhoto { path: PathBuf, reason: String },
@@ -29,7 +29,7 @@ pub(crate) enum CliError {
     TextFile { path: PathBuf, number: Option<usize>, reason: String },
     #[error("{}: {source}", escaped(model))]
     Model { model: String, source: Box<eightbit_graph::Error> },
-    /// What a graph is not happy with, before it is known whose graph it is.
+    /// An error in a graph whose model is not known yet.
     #[error(transparent)]
     Graph(Box<eightbit_graph::Error>),
     #[error("{0}")]
@@ -67,22 +67,22 @@ impl CliError {
         Self::Model { model: model.to_owned(), source: Box::new(source) }
     }
 
-    /// What reading a file ended in.
+    /// Maps the error of reading a file.
     pub(crate) fn file(source: eightbit_graph::Error) -> Self {
         Self::File(Box::new(source))
     }
 
-    /// What reading a model from a file ended in.
+    /// Maps the error of reading a model from a file.
     pub(crate) fn model_file(model: &str, source: eightbit_graph::Error) -> Self {
         use eightbit_graph::Error;
         match source {
-            // They name the file already.
+            // These name the file already.
             Error::Io { .. } | Error::FileTooLarge { .. } | Error::NotAFile { .. } => Self::file(source),
             source => Self::model(model, source),
         }
     }
 
-    /// The same error, with the name of the model if it is about a graph.
+    /// Adds the name of the model to an error about a graph.
     pub(crate) fn of_model(self, model: &str) -> Self {
         match self {
             Self::Graph(source) => Self::Model { model: model.to_owned(), source },
@@ -94,7 +94,7 @@ impl CliError {
         Self::TextFile { path: path.to_owned(), number: number.into(), reason: reason.into() }
     }
 
-    /// 2 if the command line is wrong, as clap has it; 1 for everything else.
+    /// 2 for a wrong command line, as in clap; 1 for everything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,

@@ -1,4 +1,4 @@
-//! Label files: the names of the classes, and which photo shows which class.
+//! Label files: the names of the classes, and the classes of photos.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use crate::builtin;
 use crate::error::CliError;
 use crate::report;
 
-/// No text file that the program reads is larger: a million lines of names.
+/// The size limit of text files: a million lines of names.
 const TEXT_LIMIT: u64 = 64 << 20;
 
 /// The names of a model's classes; the line number, counted from 0, is the class.
 pub(crate) struct Labels(Vec<String>);
 
 impl Labels {
-    /// One name a line.
+    /// Parses one name per line.
     pub(crate) fn parse(text: &str) -> Self {
         Self(text.lines().map(|line| line.trim().to_owned()).collect())
     }
@@ -32,16 +32,16 @@ impl Labels {
         Ok(labels)
     }
 
-    /// How many lines there are, without empty ones at the end.
+    /// The number of lines without trailing empty ones.
     fn named(&self) -> usize {
         self.0.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
     }
 
-    /// Whether there is a line for each of so many classes. Classes may be without a name, also the last ones.
+    /// Checks that there is one line for each class. Classes may lack a name, including the last ones.
     ///
-    /// More names than classes, and one name too few, are an error: the names are those of another network, with a
-    /// background class or without, and every answer would get its neighbour's. A list that breaks off earlier is a
-    /// warning: what has no name is shown by its number.
+    /// More names than classes, or one name too few, are an error: the names belong to another network, with or without a
+    /// background class, and every answer would get its neighbour's name. A shorter list is a warning: classes without a
+    /// name are shown by number.
     pub(crate) fn check(&self, classes: usize, path: &Path) -> Result<(), CliError> {
         let named = self.named();
         if (named..=self.0.len()).contains(&classes) {
@@ -60,17 +60,17 @@ impl Labels {
         Err(error)
     }
 
-    /// The names for a network of so many classes that comes without any: ImageNet's, if their number fits.
+    /// The default names for a network: ImageNet's, if their number fits `classes`.
     pub(crate) fn imagenet(classes: usize) -> Self {
         let mut labels = Self::parse(builtin::LABELS);
         if classes == labels.0.len() + 1 {
-            // TensorFlow's ImageNet networks have one class more, before the others.
+            // TensorFlow's ImageNet networks have an additional first class.
             labels.0.insert(0, "background".to_owned());
         }
         if labels.0.len() == classes { labels } else { Self(Vec::new()) }
     }
 
-    /// The name of `class`; `class N` for one without a name.
+    /// The name of `class`, or `class N`.
     pub(crate) fn name(&self, class: usize) -> String {
         match self.0.get(class) {
             Some(name) if !name.is_empty() => name.clone(),
@@ -79,16 +79,16 @@ impl Labels {
     }
 }
 
-/// A photo and the class that it shows.
+/// A photo and its class.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Truth {
     pub(crate) file: PathBuf,
     pub(crate) class: usize,
 }
 
-/// Reads which photo shows which class: a file name and a class number (counted from 0) a line, with a tab or a comma between
-/// them. Further columns, empty lines and lines that begin with `#` are skipped, and so is a first line whose
-/// second column is not a number (the head).
+/// Reads the classes of photos: on each line a file name and a class number (counted from 0), separated by a tab or a comma.
+/// Further columns, empty lines and lines that begin with `#` are skipped, and so is a first line whose second column is not a
+/// number (the header).
 pub(crate) fn read_truth(path: &Path) -> Result<Vec<Truth>, CliError> {
     parse_truth(path, &read_text(path)?)
 }
@@ -121,7 +121,7 @@ fn parse_truth(path: &Path, text: &str) -> Result<Vec<Truth>, CliError> {
     Ok(truth)
 }
 
-/// A text file, whole, without the byte-order mark that some editors put at its start.
+/// Reads a text file and removes the byte-order mark that some editors write.
 pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
     let bytes = read_limited(path, TEXT_LIMIT).map_err(CliError::file)?;
     parse_text(bytes).ok_or_else(|| CliError::text(path, None, "not a text file in UTF-8"))

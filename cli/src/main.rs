@@ -1,6 +1,6 @@
 //! The program `eightbit`: quantize, evaluate and run neural networks in eight bits.
 //!
-//! Where to start reading: [`args`] is what the user can say, [`commands`] has one file per command.
+//! Where to start reading: [`args`] defines the command line, [`commands`] has one file per command.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -8,7 +8,7 @@ mod array;
 mod bench;
 mod builtin;
 mod commands;
-mod contest;
+mod comparison;
 mod engine;
 mod error;
 mod labels;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             let mut out = anstream::stdout().lock();
             commands::dispatch(&cli, &mut out).and_then(|()| Ok(out.flush()?))
         }
-        // Help and the version go to stdout; a usage error is told by clap on stderr, with exit code 2.
+        // Help and the version go to stdout; clap reports a usage error on stderr, with exit code 2.
         Err(error) => match error.print().and_then(|()| std::io::stdout().flush()) {
             Ok(()) => return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
             Err(_) if error.use_stderr() => return ExitCode::from(2),
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Who reads the output has seen enough (`eightbit … | head`): that is no failure of ours.
+        // The reader closed the pipe (`eightbit … | head`): that is not a failure.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             report::error(&error);

@@ -1,4 +1,4 @@
-//! A network that a photo goes into and scores come out of.
+//! A network from a photo to scores.
 
 use std::path::Path;
 
@@ -12,35 +12,35 @@ use crate::error::CliError;
 use crate::photo::{InputFormat, Layout, Photo};
 use crate::report;
 
-/// The side of a photo for networks that do not say: what ImageNet classifiers take.
+/// The default side of a photo: that of ImageNet classifiers.
 const DEFAULT_SIDE: usize = 224;
 
 /// A graph with one input for a photo, and one output for scores or several.
 pub(crate) struct Network {
-    /// The file's name for people, escaped.
+    /// The file's name, human-readable: escaped.
     pub(crate) name: String,
-    /// The file's name as it is, for programs.
+    /// The file's name, unescaped, for programs.
     pub(crate) file: String,
     pub(crate) graph: Graph,
     /// The size of the file.
     pub(crate) bytes: usize,
-    /// What the input takes.
+    /// The format of the input.
     pub(crate) format: InputFormat,
-    /// The chosen input and outputs as the file has them, before the input took the shape of one photo.
+    /// The chosen input and outputs with the shapes of the file, before the input got the shape of one photo.
     declared: [Vec<ValueInfo>; 2],
 }
 
-/// Which outputs of a network are wanted where `--output-layer` says nothing.
+/// The default outputs, without `--output-layer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outputs {
-    /// The only one, which holds the scores.
+    /// The only output, which holds the scores.
     Scores,
-    /// All.
+    /// All outputs.
     All,
 }
 
 impl Network {
-    /// The network in the ONNX file `path`, or the built-in one; with its input and outputs chosen by `args`.
+    /// Opens the ONNX file `path`, or the built-in network, with the input and outputs that `args` choose.
     pub(crate) fn open(path: Option<&Path>, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
         let Some(path) = path else {
             let graph = Graph::from_onnx_bytes(builtin::MODEL);
@@ -76,7 +76,7 @@ impl Network {
         let of_model = |error| CliError::model(name, error);
         let mut graph = passes::strip_unused_nodes(graph).map_err(of_model)?;
         check_numbers(&graph).map_err(wrong)?;
-        // Finds operators that are not supported and shapes that do not fit, before anything is computed.
+        // Find unsupported operators and wrong shapes before computing anything.
         let types = infer_shapes(&graph, &ShapeOptions::default()).map_err(of_model)?;
         for output in &mut graph.outputs {
             if let Some(found) = types.get(&output.name) {
@@ -91,13 +91,13 @@ impl Network {
         Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format, declared })
     }
 
-    /// The graph with the dimensions open that the file leaves open.
+    /// The graph with the open dimensions of the file.
     pub(crate) fn open_graph(&self) -> Graph {
         let [inputs, outputs] = self.declared.clone();
         Graph { inputs, outputs, ..self.graph.clone() }
     }
 
-    /// How many scores the first output holds.
+    /// The number of scores in the first output.
     pub(crate) fn classes(&self) -> usize {
         let shape = self.graph.outputs.first().map_or(&[][..], |output| &output.shape);
         shape.iter().map(|dim| dim.unwrap_or(1)).product()
@@ -108,7 +108,7 @@ impl Network {
         self.format.tensor(photo).map_err(|error| CliError::model(&self.name, error))
     }
 
-    /// Whether the network computes in eight bits already, at least in part.
+    /// Whether the network computes in eight bits, at least in part.
     pub(crate) fn is_eight_bit(&self) -> bool {
         is_eight_bit(&self.graph)
     }
@@ -119,7 +119,7 @@ pub(crate) fn is_eight_bit(graph: &Graph) -> bool {
     graph.nodes.iter().filter_map(Node::operator).any(Operator::is_eight_bit)
 }
 
-/// The reason if a constant holds a value that is not a number: whatever is computed with it is not one either.
+/// The reason if a constant contains NaN, which would propagate to the outputs.
 fn check_numbers(graph: &Graph) -> Result<(), String> {
     for (name, tensor) in &graph.constants {
         let TensorData::F32(values) = tensor.data() else { continue };
@@ -136,7 +136,7 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
     Ok(())
 }
 
-/// Leaves the graph with the one input and the outputs that are wanted.
+/// Reduces the graph to the chosen input and outputs.
 fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outputs) -> Result<(), CliError> {
     let list = |values: &[ValueInfo]| report::names(values.iter().map(|value| value.name.as_str()));
     let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
@@ -155,7 +155,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outp
     };
     if let Some(name) = &args.output_layer {
         if !graph.is_output(name) {
-            // Any value that a node writes can be looked at, as in TensorFlow.
+            // Any value that a node writes may become an output, as in TensorFlow.
             if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
                 return Err(missing("--output-layer", "value", name, &graph.outputs));
             }
@@ -182,7 +182,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outp
     Ok(())
 }
 
-/// Gives the input the shape of one photo; the reason if it cannot take one.
+/// Sets the input's shape to that of one photo; the reason if it does not accept one.
 fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, String> {
     let shape = input
         .shape

@@ -1,4 +1,4 @@
-//! Files that the program writes: each is there whole, or what was there before stays.
+//! Output files, written atomically: a file is complete, or its previous content stays.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -10,26 +10,26 @@ use tempfile::{Builder, NamedTempFile};
 use crate::error::CliError;
 use crate::report;
 
-/// Symbolic links that lead to each other further than this lead nowhere.
+/// The longest chain of symbolic links.
 const MAX_LINKS: usize = 40;
 
-/// A file that can be written when the work is done.
+/// A file that was checked to be writable, to be written after the work.
 pub(crate) struct OutputFile {
-    /// As the user named it.
+    /// The path as the user gave it.
     path: PathBuf,
-    place: Place,
+    kind: Kind,
 }
 
-enum Place {
-    /// A file, or nothing yet: written beside it and renamed. Its permissions, if it is there, are kept.
+enum Kind {
+    /// A file, existing or new: written under a temporary name beside it and renamed. Existing permissions are kept.
     File { target: PathBuf, permissions: Option<Permissions> },
     /// A device or a pipe, which cannot be replaced.
     Stream,
 }
 
 impl OutputFile {
-    /// Finds out, before the work, whether `path` can be written. `sources` are the files that the work reads: none of
-    /// them may be lost, under whatever name.
+    /// Checks, before the work, that `path` can be written. `sources` are the files that the work reads: none of them may be
+    /// replaced, under any name.
     pub(crate) fn prepare<'a>(
         path: &Path,
         sources: impl IntoIterator<Item = &'a Path>,
@@ -48,24 +48,24 @@ impl OutputFile {
                         format!("the output {path} would replace {source}, which is read: give another file");
                     return Err(CliError::Usage(reason));
                 }
-                // Renaming needs no permission to write the file that is replaced. Its owner meant one to be needed.
+                // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
                 OpenOptions::new().write(true).open(&target).map_err(failed)?;
                 Some(metadata.permissions())
             }
-            Ok(_) => return Ok(Self { path: path.to_owned(), place: Place::Stream }),
+            Ok(_) => return Ok(Self { path: path.to_owned(), kind: Kind::Stream }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
-        // What will be done in the end is tried now; an interrupted work leaves nothing behind.
+        // Try now what happens at the end; an interrupted run leaves nothing behind.
         drop(beside(&target).map_err(failed)?);
-        Ok(Self { path: path.to_owned(), place: Place::File { target, permissions } })
+        Ok(Self { path: path.to_owned(), kind: Kind::File { target, permissions } })
     }
 
-    /// Writes the file, to the disk.
+    /// Writes the file and syncs it to disk.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
-        let result = match &self.place {
-            Place::File { target, permissions } => replace(target, permissions.clone(), bytes),
-            Place::Stream => {
+        let result = match &self.kind {
+            Kind::File { target, permissions } => replace(target, permissions.clone(), bytes),
+            Kind::Stream => {
                 OpenOptions::new().write(true).open(&self.path).and_then(|mut file| file.write_all(bytes))
             }
         };
@@ -73,7 +73,7 @@ impl OutputFile {
     }
 }
 
-/// Where symbolic links lead, also if nothing is there.
+/// The target of symbolic links, which need not exist.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -93,22 +93,22 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The first of `sources` that is the file `target`, by another name or the same.
+/// The first of `sources` that is the file `target`, under any name.
 fn find_same<'a>(target: &Path, sources: impl IntoIterator<Item = &'a Path>) -> Option<&'a Path> {
     let target = Handle::from_path(target).ok()?;
-    // One at a time: thousands of photos would be more files than a process may hold open. Pipes are not opened, which
-    // would wait for their writers.
+    // One at a time: thousands of photos exceed the limit of open files. Pipes are not opened, which would wait for their
+    // writers.
     sources.into_iter().find(|source| {
         fs::metadata(source).is_ok_and(|metadata| metadata.is_file())
             && Handle::from_path(source).is_ok_and(|source| source == target)
     })
 }
 
-/// A new file in the folder of `target`, which goes away unless it is kept.
+/// A temporary file in the folder of `target`, deleted unless it is kept.
 fn beside(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(".eightbit-").suffix(".tmp");
-    // What a file gets that a program makes in the plain way; the user's mask is taken off.
+    // The default permissions of new files, before the user's mask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder_of(target))
@@ -120,14 +120,14 @@ fn replace(target: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io:
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
-    // Without this a crash of the machine could leave the new name with nothing behind it.
+    // Without this, a crash of the machine could leave the new name with an empty file.
     file.as_file().sync_all()?;
     file.persist(target)?;
     sync_folder(folder_of(target));
     Ok(())
 }
 
-/// Brings a renaming to the disk, where that can be asked for. The file is whole, whether it succeeds or not.
+/// Syncs a renaming to disk where the system supports it. The file is complete even if this fails.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());

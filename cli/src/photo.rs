@@ -1,4 +1,4 @@
-//! From a PNG or JPEG file to a model's input, as TensorFlow's `label_image` does it.
+//! From a PNG or JPEG file to a model's input, as in TensorFlow's `label_image`.
 
 mod decode;
 mod jpeg;
@@ -14,26 +14,26 @@ use crate::report;
 use decode::{Decoded, Refusal};
 use view::View;
 
-/// No photo that decodes within its own limit has a larger file.
+/// The size limit of photo files; photos within the decoding limit are smaller.
 const FILE_LIMIT: u64 = decode::MEMORY_LIMIT;
 
 /// How photos are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PhotoOptions {
-    /// Take JPEG photos that are damaged or end early, with a warning.
+    /// Accept damaged or truncated JPEG photos with a warning.
     pub(crate) lenient: bool,
-    /// Take pixels as the file has them, however a viewer would turn them.
+    /// Ignore the orientation that the file asks viewers for.
     pub(crate) ignore_orientation: bool,
 }
 
-/// A decoded photo, as a viewer shows it.
+/// A decoded photo in its displayed orientation.
 pub(crate) struct Photo {
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// Rows and columns as the file has them.
+    /// Rows and columns as stored in the file.
     stored: [usize; 2],
     view: View,
-    /// 3 bytes (red, green, blue) a pixel, as the file has them.
+    /// 3 bytes (red, green, blue) per pixel, as stored in the file.
     pixels: Vec<u8>,
 }
 
@@ -54,7 +54,7 @@ impl Photo {
             Refusal::Large(reason) => CliError::LargePhoto { path: path.to_owned(), reason },
         })?;
         if let Some(damage) = &file.damage {
-            report::warning(&format!("{}: {damage}; what is left of it is taken", report::path(path)));
+            report::warning(&format!("{}: {damage}; the rest of it is used", report::path(path)));
         }
         Ok(Self::new(file, options.ignore_orientation))
     }
@@ -73,7 +73,7 @@ impl Photo {
     }
 }
 
-/// The order of a model's input in memory.
+/// The memory layout of a model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// Channels before pixels, as PyTorch exports it: `[1, 3, height, width]`.
@@ -82,7 +82,7 @@ pub(crate) enum Layout {
     Nhwc,
 }
 
-/// What a model wants of a photo.
+/// How a model's input represents a photo.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InputFormat {
     pub(crate) height: usize,
@@ -90,7 +90,7 @@ pub(crate) struct InputFormat {
     pub(crate) layout: Layout,
     /// Subtracted from each channel (red, green, blue) of a pixel, which is 0 to 255.
     pub(crate) mean: [f32; 3],
-    /// What each channel is divided by thereafter.
+    /// The divisor of each channel after that.
     pub(crate) std: [f32; 3],
 }
 
@@ -104,9 +104,9 @@ impl InputFormat {
 
     /// The whole photo, resized and normalized: `(pixel − mean) / std`.
     ///
-    /// Resized as TensorFlow's `ResizeBilinear` without `align_corners` and without half-pixel centres: output
-    /// row `y` is at `y · in / out` of the input, between the row above and the one below (the last row stands in
-    /// for the one below itself), and columns likewise; all in f32.
+    /// Resized as by TensorFlow's `ResizeBilinear` without `align_corners` and without half-pixel centres: output
+    /// row `y` is at `y · in / out` of the input, interpolated between the rows above and below (the last row is its own
+    /// row below), and columns likewise; all in f32.
     pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, eightbit_graph::Error> {
         let rows = axis(photo.height, self.height);
         let columns = axis(photo.width, self.width);
@@ -132,7 +132,7 @@ impl InputFormat {
     }
 }
 
-/// Where an output row (or column) lies between two of the input.
+/// The position of an output row (or column) between two of the input.
 struct Position {
     low: usize,
     high: usize,
@@ -154,8 +154,8 @@ fn lerp(from: [f32; 3], to: [f32; 3], part: f32) -> [f32; 3] {
     [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
 }
 
-/// The photos that `paths` name: files as they are, of folders every file `.png`, `.jpg` or `.jpeg` in them (not in
-/// folders below, whatever these are called), by name.
+/// The photos that `paths` name: given files, and the files `.png`, `.jpg` or `.jpeg` in given folders (not in subfolders),
+/// sorted by name.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     let mut photos = Vec::new();
     for path in paths {
@@ -184,7 +184,7 @@ fn has_photo_name(path: &Path) -> bool {
     })
 }
 
-/// Whether something is a file, or cannot be told from one: a link that leads nowhere is told when it is read.
+/// Whether a path is a file or may be one: reading reports a dangling link.
 fn may_be_a_file(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |metadata| metadata.is_file())
 }
@@ -273,7 +273,7 @@ mod tests {
     fn jpeg_photos_that_end_early_or_are_damaged_inside_are_taken_on_request() {
         let whole = builtin::PHOTO.bytes;
         let half = &whole[..whole.len() / 2];
-        // No code consists of ones alone.
+        // No Huffman code consists of ones only.
         let inside = [half, &[0xff, 0].repeat(64), &whole[half.len()..]].concat();
         for bytes in [half, &whole[..whole.len() - 2], &inside] {
             assert!(matches!(decode(bytes, false), Err(CliError::IncompletePhoto { .. })));

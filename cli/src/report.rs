@@ -1,4 +1,4 @@
-//! How things are said: errors, tables, sizes, times.
+//! Formats output: errors, tables, sizes, times.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,21 +15,21 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 
-/// An error must fit on a screen, whatever a file made it say.
+/// The length limit of an error, which must fit on a screen whatever a file contains.
 const MESSAGE_LIMIT: usize = 1200;
 
-/// Tells the user what went wrong, on stderr; in colour if that is a terminal.
+/// Prints an error to stderr; in colour if that is a terminal.
 pub(crate) fn error(error: &CliError) {
-    // If stderr is closed, too, nobody is left to tell.
+    // If stderr is closed, too, the error cannot be reported.
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", shortened(&error.to_string()));
 }
 
-/// Tells the user of something that is no error, on stderr.
+/// Prints a warning to stderr.
 pub(crate) fn warning(message: &str) {
     let _ = writeln!(anstream::stderr(), "{DOUBTFUL}warning:{DOUBTFUL:#} {}", shortened(message));
 }
 
-/// A path for people, fit for a terminal. The end of a long one tells it from others.
+/// A human-readable path, safe for a terminal. A long path is cut at its start: the end distinguishes it from others.
 pub(crate) fn path(path: &Path) -> String {
     const LIMIT: usize = 200;
     let path = path.to_string_lossy();
@@ -59,7 +59,7 @@ fn shortened(message: &str) -> String {
     }
 }
 
-/// A size in decimal units, as file managers and model zoos give it.
+/// A size in decimal units, as in file managers and model zoos.
 pub(crate) fn bytes(count: usize) -> String {
     let count = count as f64;
     match count {
@@ -74,7 +74,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     count_as(number, noun, &format!("{noun}s"))
 }
 
-/// A number with its noun, where more than one thing has a name of its own: `1 class`, `7 classes`.
+/// A number with its noun, given a plural form: `1 class`, `7 classes`.
 pub(crate) fn count_as(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
@@ -88,7 +88,7 @@ pub(crate) fn percent(part: usize, whole: usize) -> String {
 pub(crate) struct Table {
     head: Vec<String>,
     rows: Vec<Vec<String>>,
-    /// How many columns from the left hold text.
+    /// The number of leading columns that hold text.
     text_columns: usize,
 }
 
@@ -126,7 +126,7 @@ impl Table {
     }
 }
 
-/// Writes JSON, indented, with a line feed at its end.
+/// Writes indented JSON with a final line feed.
 pub(crate) fn json(out: &mut dyn Write, value: &serde_json::Value) -> io::Result<()> {
     writeln!(out, "{value:#}")
 }

@@ -1,4 +1,4 @@
-//! From a network's output to answers.
+//! Turns a network's output into answers.
 
 use crate::error::CliError;
 
@@ -15,7 +15,7 @@ fn are_probabilities(output: &[f32]) -> bool {
     output.iter().all(|value| (0.0..=1.01).contains(value))
 }
 
-/// The probabilities that `output` means, and whether it took a softmax to get them; an error if there are none.
+/// The probabilities of `output`, and whether they needed a softmax; an error if there are none.
 pub(crate) fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), CliError> {
     check(output)?;
     if are_probabilities(output) {
@@ -27,7 +27,7 @@ pub(crate) fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), CliError
     Ok((powers.into_iter().map(|power| (power / sum) as f32).collect(), true))
 }
 
-/// An error unless `output` can be ranked.
+/// Checks that `output` can be ranked.
 pub(crate) fn check(output: &[f32]) -> Result<(), CliError> {
     if output.is_empty() {
         return Err(CliError::Invalid(

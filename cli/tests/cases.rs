@@ -1,5 +1,5 @@
-//! Models of `tests/cases/bugs` give the outputs that lie beside them, by the executor and by the plain interpreter;
-//! those of `tests/cases/hostile` end soon, in little memory, with an answer or an error.
+//! Every model of `tests/cases/bugs` gives the outputs that lie beside it, by the executor and by the plain
+//! interpreter; every one of `tests/cases/hostile` ends soon, in little memory, with an answer or an error.
 
 mod support;
 
@@ -25,6 +25,11 @@ const MODELS: &[&str] = &[
     "C2_qdq_gemm_rank0_bias_per_channel",
     "H1_qgemm_alpha_bias",
     "I1_qgemm_bias_M1_square",
+    "J1_slice_executor",
+    "J2_shape_slice_concat_reshape",
+    "J3_reciprocal_executor",
+    "J4_Erf_fails_at_run",
+    "J4_LogSoftmax_fails_at_run",
     "K1_maxpool_nan",
     "N1_blockwise_dq_axis_of_size_1",
     "O1_pad_wrap_negative",
@@ -44,6 +49,8 @@ const HOSTILE: &[&str] = &[
     "esc.onnx",
     "fdw0.onnx",
     "hang_zero_channels.onnx",
+    "mem20.onnx",
+    "time_avg.onnx",
     "unnamed_output_limit.onnx",
     "zavg.onnx",
     "zero_batch_channels_2p24.onnx",
@@ -143,6 +150,23 @@ fn dimensions_that_a_file_leaves_open_stay_open() {
     assert_eq!(float.dimension_names, eight_bit.dimension_names);
 }
 
+#[test]
+fn no_case_is_left_out() {
+    let mut found = names("bugs");
+    found.retain(|name| cases("bugs").join(name).join("expected_0.npy").exists());
+    let mut listed = [MODELS, QUANTIZED].concat();
+    listed.sort_unstable();
+    assert_eq!(found, listed);
+}
+
+fn names(kind: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(cases(kind)).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
 /// What a hostile model may take: it holds next to nothing.
 #[cfg(target_os = "linux")]
 const MEBIBYTES: usize = 2048;
@@ -206,6 +230,14 @@ fn write_input(model: &Path, path: &Path) {
 #[test]
 fn hostile_models_end_soon_and_in_little_memory() {
     all_hold(HOSTILE.iter().map(|name| check_hostile(name)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_hostile_model_is_left_out() {
+    let mut found = names("hostile");
+    found.retain(|name| name.ends_with(".onnx"));
+    assert_eq!(found, HOSTILE);
 }
 
 /// One rule of rounding, whoever computes.

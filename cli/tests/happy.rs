@@ -173,8 +173,8 @@ fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
     assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
     let full = std::fs::read(eight_bit).expect("a file");
     let quantize =
-        ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--narrow-weights"];
-    assert!(eightbit(&quantize).ok().contains("narrow"));
+        ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--pair-safe-weights"];
+    assert!(eightbit(&quantize).ok().contains("pair-safe"));
     assert_ne!(std::fs::read(eight_bit).expect("a file"), full);
 
     // The eight-bit file runs alone.

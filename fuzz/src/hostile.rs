@@ -1,5 +1,5 @@
-//! Hostile structs and owners: sizes and strides that cannot be, slices without elements, buffers that answer differently from
-//! one question to the next, headers that lie. What is not refused must run, and stay inside its slices.
+//! Hostile structs and owners: impossible sizes and strides, empty slices, buffers whose bytes change between reads, wrong
+//! headers. Whatever is not refused must run, and stay inside its slices.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
@@ -8,14 +8,14 @@ use eightbit::{
 };
 use eightbit_kernels::gemm::{MatrixRows, OutputBlock, Patches};
 use eightbit_kernels::{PatchGeometry, Window2d};
-use eightbit_testing::hostile::{Fickle, few};
+use eightbit_testing::hostile::{ChangingBuffer, few};
 
 use crate::input::Input;
 use crate::packed::crc32;
 
-/// Elements that an operand may have to be made here.
+/// The most elements of an operand.
 const LARGEST: usize = 1 << 12;
-/// Products that a call may take.
+/// The most products of a call.
 const MOST: usize = 1 << 18;
 
 /// Structs and owners of every kind.
@@ -32,7 +32,7 @@ pub fn hostile(data: &[u8]) {
     }
 }
 
-/// A small number mostly, or one that no memory holds.
+/// Mostly a small number, sometimes one that exceeds any memory.
 fn size(input: &mut Input<'_>) -> usize {
     let small = usize::from(input.byte());
     match small {
@@ -79,7 +79,7 @@ fn convolution(mut input: Input<'_>) {
         return;
     };
     let weights = input.elements::<i8>(weights);
-    let packed = Conv2d::pack(backend, &shape, &weights, 1).expect("a shape that was checked");
+    let packed = Conv2d::pack(backend, &shape, &weights, 1).expect("the shape was checked");
     let conv = Conv2d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS).expect("a plan");
     let _ = conv.explain();
     let pixels = few(LARGEST, &[batch, shape.input[0], shape.input[1], in_channels]);
@@ -157,7 +157,7 @@ fn output(mut input: Input<'_>) {
     }
 }
 
-/// What is countable can be counted.
+/// Sizes that were checked do not overflow.
 fn window(mut input: Input<'_>) {
     let geometry = PatchGeometry {
         batch: size(&mut input),
@@ -201,7 +201,7 @@ fn owner(mut input: Input<'_>) {
     let mut later = whole.clone();
     later.truncate(kept);
     later.reverse();
-    let owner = Fickle::new(whole, later, faithful);
+    let owner = ChangingBuffer::new(whole, later, faithful);
     let Ok(packed) = PackedWeights::from_shared(backend, owner) else { return };
     let conv = match Conv2d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS) {
         Ok(conv) => conv,
@@ -215,7 +215,7 @@ fn owner(mut input: Input<'_>) {
     }
 }
 
-/// Saved weights two of whose sizes are others, with the checksum that they would have.
+/// Saved weights with two changed sizes and the matching checksum.
 fn header(mut input: Input<'_>) {
     let backend = backend(&mut input);
     let (k, n) = (input.size(0, 9), input.size(0, 20));

@@ -1,8 +1,8 @@
-//! What a target draws its case from: the fuzzer's bytes, first for the case's shape, then for its values.
+//! The source of a target's case: the fuzzer's bytes, first for the case's shape, then for its values.
 
 use eightbit::{Element, ElementType, FixedPoint, Multiplier, Per, Requantize, Stage};
 
-/// Bytes that are taken one after another; past their end come zeros.
+/// A stream of bytes, followed by zeros.
 pub(crate) struct Input<'a> {
     data: &'a [u8],
 }
@@ -35,7 +35,7 @@ impl<'a> Input<'a> {
         i32::from_le_bytes(std::array::from_fn(|_| self.byte()))
     }
 
-    /// `len` elements: the bytes that are left, over and over.
+    /// `len` elements: the remaining bytes, repeated.
     pub(crate) fn elements<T: Element>(&self, len: usize) -> Vec<T> {
         let bytes = if self.data.is_empty() { &[0x80] } else { self.data };
         bytes.iter().cycle().take(len).map(|&byte| T::from_low_bits(byte.into())).collect()
@@ -47,7 +47,7 @@ impl<'a> Input<'a> {
         self.between(low, high)
     }
 
-    /// Zero points for weights: one for all or one by channel.
+    /// Zero points for weights: one for all or one per channel.
     pub(crate) fn zero_points(&mut self, element: ElementType, channels: usize) -> Per<i32> {
         if self.bool() {
             Per::Channel((0..channels).map(|_| self.zero_point(element)).collect())
@@ -60,7 +60,7 @@ impl<'a> Input<'a> {
         self.bool().then(|| (0..channels).map(|_| self.word()).collect())
     }
 
-    /// What is done with the accumulators: nothing, or requantization to 8 bits in one of the two modes.
+    /// The epilogue: raw accumulators, or requantization to 8 bits in one of the two modes.
     pub(crate) fn stage(&mut self, channels: usize) -> Stage {
         let kind = self.byte() % 3;
         if kind == 0 {
@@ -74,7 +74,7 @@ impl<'a> Input<'a> {
         let per_channel = self.bool();
         let multiplier = if kind == 1 {
             Multiplier::F32(self.per(per_channel, channels, |input| {
-                // Every positive finite float can come up.
+                // Every positive finite float is possible.
                 let scale = f32::from_bits(input.word() as u32 & 0x7fff_ffff);
                 if scale.is_finite() && scale > 0.0 { scale } else { 0.01 }
             }))

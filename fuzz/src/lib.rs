@@ -1,7 +1,7 @@
-//! The bodies of the fuzz targets: functions of bytes that panic when something is wrong.
+//! The bodies of the fuzz targets: functions of bytes that panic on a wrong result.
 //!
 //! `cargo fuzz run TARGET` (nightly) drives them with libFuzzer and the address sanitizer; `cargo test
-//! --no-default-features` (any toolchain) with the corpus and with noise.
+//! --no-default-features` (any toolchain) with the corpus and with random bytes.
 
 mod conv;
 mod gemm;

@@ -1,4 +1,4 @@
-//! Model files: hostile bytes are refused with an error, never a panic; what is read can be written, read again and run.
+//! Model files: hostile bytes are refused with an error, never a panic; a model that is read can be written, read again and run.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub fn onnx(data: &[u8]) {
     assert_eq!(again.to_onnx_bytes().expect("written once"), written, "writing is not stable");
 }
 
-/// Passes and execution: what a graph of sound shapes computes has the shapes that were inferred.
+/// Passes and execution: the results of a graph with valid shapes have the inferred shapes.
 pub fn executor(data: &[u8]) {
     let Ok(graph) = Graph::from_onnx_bytes(data) else { return };
     if graph.nodes.len() > 40 {
@@ -31,7 +31,7 @@ pub fn executor(data: &[u8]) {
     }
 }
 
-/// By the plain meaning of the operators, and by the executor on every backend, whose bits must agree.
+/// Runs the plain interpreter, and the executor on every backend, whose bits must agree.
 fn run(graph: &Graph) -> Result<(), Error> {
     let types = infer_shapes(graph, &options(1 << 11))?;
     let inputs = graph.inputs.iter().map(|info| Ok((info.name.as_str(), filled(&types[&info.name])?)));
@@ -91,7 +91,7 @@ fn fill<T: Copy>(values: &mut [T], pattern: &[T]) {
     values.iter_mut().zip(pattern.iter().cycle()).for_each(|(value, &new)| *value = new);
 }
 
-/// Small limits: the fuzzer looks for panics, not for how much memory a machine has.
+/// Small limits: the fuzzer looks for panics, not for a lack of memory.
 fn options(max_elements: usize) -> ShapeOptions {
     let limits = Limits { max_elements, ..Limits::default() };
     ShapeOptions { batch: Some(1), limits, ..ShapeOptions::default() }

@@ -1,11 +1,11 @@
-//! Saved weights: what is read must be what was packed, and hostile bytes must be refused.
+//! Saved weights: loaded weights must equal the packed ones, and hostile bytes must be refused.
 
 use eightbit::{Backend, Element, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
 
 use crate::input::Input;
 
-/// Odd first bytes: the rest is a file of packed weights, as it is and with its checksum mended, so that what is behind the
-/// checksum is reached. Even ones: weights are packed, saved, damaged in one place and loaded.
+/// After an odd first byte, the rest is a file of packed weights, tried unchanged and with a corrected checksum, so that the code
+/// behind the checksum is reached. After an even one, weights are packed, saved, damaged in one byte and loaded.
 pub fn packed_weights(data: &[u8]) {
     let mut input = Input::new(data);
     if input.bool() {
@@ -23,7 +23,7 @@ pub fn packed_weights(data: &[u8]) {
     }
 }
 
-/// Whatever loads must also multiply.
+/// Weights that load must also multiply.
 fn load(bytes: &[u8]) {
     for backend in Backend::available() {
         let Ok(weights) = PackedWeights::from_bytes(backend, bytes) else { continue };

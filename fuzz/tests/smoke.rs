@@ -1,4 +1,4 @@
-//! Every target on its corpus and on noise, on any toolchain: what a fuzzer found once stays found.
+//! Runs every target on its corpus and on random bytes, on any toolchain, as a regression test of past findings.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_target_survives_its_corpus_and_noise() {
+fn every_target_survives_its_corpus_and_random_bytes() {
     let runs: u64 =
         std::env::var("EIGHTBIT_CASES").map_or(2000, |cases| cases.parse().expect("EIGHTBIT_CASES"));
     for (name, target) in eightbit_fuzz::TARGETS {
@@ -21,7 +21,7 @@ fn every_target_survives_its_corpus_and_noise() {
         assert!(!corpus.is_empty(), "no corpus for {name}");
         corpus.iter().for_each(|data| target(data));
         for _ in 0..runs {
-            // Noise, or a file of the corpus with a few bytes of noise in it.
+            // Random bytes, or a file of the corpus with a few random bytes.
             let len = random.below(200);
             let mut data = random.bytes(Fill::Random, len);
             if random.flip() {

@@ -291,19 +291,37 @@ pub struct MissingOperator {
 
 /// The most node names of one operator that a message lists; the others are counted.
 const LISTED: usize = 4;
+/// Characters of a list of operators. A longer one gives the number of nodes instead of their names, and then the number of
+/// operators instead of these.
+const MAX_LIST: usize = 900;
 
 fn listed(missing: &[MissingOperator]) -> String {
-    let one = |missing: &MissingOperator| {
+    let nodes = |count: usize| if count == 1 { "node" } else { "nodes" };
+    let in_full = |missing: &MissingOperator| {
+        let count = missing.nodes.len();
         let names: Vec<String> =
             missing.nodes.iter().take(LISTED).map(|name| quoted(name).to_string()).collect();
-        let more = match missing.nodes.len().saturating_sub(LISTED) {
+        let more = match count.saturating_sub(LISTED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let nodes = if missing.nodes.len() == 1 { "node" } else { "nodes" };
-        format!("{} ({nodes} {}{more})", qualified(&missing.domain, &missing.op), names.join(", "))
+        format!("{} ({} {}{more})", qualified(&missing.domain, &missing.op), nodes(count), names.join(", "))
     };
-    missing.iter().map(one).collect::<Vec<_>>().join("; ")
+    let list = missing.iter().map(in_full).collect::<Vec<_>>().join("; ");
+    if list.chars().count() <= MAX_LIST {
+        return list;
+    }
+    let mut list = String::new();
+    for (index, missing_one) in missing.iter().enumerate() {
+        let count = missing_one.nodes.len();
+        let next = format!("{} ({count} {})", qualified(&missing_one.domain, &missing_one.op), nodes(count));
+        if list.chars().count() + next.chars().count() > MAX_LIST {
+            return format!("{list} and {} more", missing.len() - index);
+        }
+        list += if index == 0 { "" } else { "; " };
+        list += &next;
+    }
+    list
 }
 
 fn qualified(domain: &str, op: &str) -> String {

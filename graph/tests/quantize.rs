@@ -85,7 +85,7 @@ fn answers_stay_close() {
     for (method, weights) in [
         (CalibrationMethod::MinMax, WeightRange::Full),
         (CalibrationMethod::Percentile(99.99), WeightRange::Full),
-        (CalibrationMethod::Percentile(99.99), WeightRange::Narrow),
+        (CalibrationMethod::Percentile(99.99), WeightRange::PairSafe),
     ] {
         let options = QuantizeOptions { method, weights, ..QuantizeOptions::default() };
         let (eight_bit, report) = quantized(&float, &options).expect("quantized");
@@ -114,15 +114,15 @@ fn answers_stay_close() {
 
 /// AVX2 has kernels for weights that cannot saturate its products, and takes them by their bytes alone.
 #[test]
-fn narrow_weights_take_the_narrow_kernels() {
+fn pair_safe_weights_take_the_pair_sum_kernels() {
     let Ok(backend) = eightbit::Backend::by_name("avx2") else { return };
-    for (weights, narrow, full) in [(WeightRange::Full, 0, 2), (WeightRange::Narrow, 2, 0)] {
+    for (weights, pair_safe, full) in [(WeightRange::Full, 0, 2), (WeightRange::PairSafe, 2, 0)] {
         let options = QuantizeOptions { weights, ..QuantizeOptions::default() };
         let (eight_bit, _) = quantized(&network(), &options).expect("quantized");
         let mut options = ExecutorOptions::default();
         options.backend = Some(backend);
         let explained = Executor::new(&eight_bit, &options).expect("runs").explain();
-        assert_eq!(explained.matches("i8-group4").count(), narrow, "{explained}");
+        assert_eq!(explained.matches("i8-group4").count(), pair_safe, "{explained}");
         assert_eq!(explained.matches("i8-group2").count(), full, "{explained}");
     }
 }

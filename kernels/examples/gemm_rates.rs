@@ -45,10 +45,10 @@ fn measure(operations: f64, mut call: impl FnMut()) -> (f64, f64) {
     (rates[rates.len() / 2], rates[rates.len() - 1])
 }
 
-fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool) {
+fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: bool) {
     let mut random = Random(1);
     let lhs = random.bytes(Fill::Random, m * k);
-    let weights = random.bytes(if narrow { Fill::Small } else { Fill::Random }, k * n);
+    let weights = random.bytes(if pair_safe { Fill::Small } else { Fill::Random }, k * n);
     let panels = PackedPanels::pack(
         backend,
         &WeightView {
@@ -94,7 +94,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, narrow: bool
     println!(
         "{name:16} {:12} {} i32 {:7.1} ({:7.1})  u8 {:7.1} ({:7.1})  tiles {}x{} blocks {}",
         backend.name(),
-        if narrow { "narrow" } else { "wide  " },
+        if pair_safe { "pair-safe" } else { "any      " },
         raw.0,
         raw.1,
         requantized.0,
@@ -112,8 +112,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in shapes.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [name, m, k, n] = fields[..] else { return Err(format!("not `name M K N`: {line}").into()) };
-        for narrow in [false, true] {
-            case(backend, name, m.parse()?, k.parse()?, n.parse()?, narrow);
+        for pair_safe in [false, true] {
+            case(backend, name, m.parse()?, k.parse()?, n.parse()?, pair_safe);
         }
     }
     Ok(())

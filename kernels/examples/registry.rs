@@ -10,7 +10,7 @@ fn main() {
         // Names are ASCII without quotes, so Rust's debug form of a text or a list of them is JSON.
         let products: Vec<_> = registered.peak().map(|instructions| instructions.mnemonics[0]).collect();
         let bits = registered.peak().map(|instructions| instructions.bits).max();
-        let bands = registered.depthwise().find(|variant| variant.bands_from.is_some());
+        let line_buffer = registered.depthwise().find(|variant| variant.line_buffer_from.is_some());
         println!(
             "{{\"name\": {:?}, \"features\": {:?}, \"available\": {}, \"products\": {products:?}, \"bits\": {}, \
              \"depthwise_channels\": {}}}",
@@ -18,7 +18,7 @@ fn main() {
             registered.features,
             registered.backend.is_some(),
             bits.unwrap_or(0),
-            bands.map_or(0, |variant| variant.channels),
+            line_buffer.map_or(0, |variant| variant.channels),
         );
     }
 }

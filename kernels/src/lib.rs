@@ -27,7 +27,6 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-mod ahead;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod assumed;
 mod backend;
@@ -40,6 +39,7 @@ pub mod gemm;
 mod memory;
 pub mod peak;
 pub mod pooling;
+mod prefetch;
 mod registered;
 mod simd;
 #[cfg(all(feature = "testing", unix))]

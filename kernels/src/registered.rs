@@ -48,7 +48,7 @@ pub struct DepthwiseVariant {
     /// Vertical taps in a 32-bit lane.
     pub taps: usize,
     /// The fewest rows of taps for which rows are interleaved once for all outputs that see them; `None` if they never are.
-    pub bands_from: Option<usize>,
+    pub line_buffer_from: Option<usize>,
 }
 
 impl Registered {
@@ -84,7 +84,7 @@ impl Registered {
             layout: kernel.layout,
             channels: kernel.block,
             taps: kernel.group,
-            bands_from: kernel.bands.as_ref().map(|bands| bands.least_height),
+            line_buffer_from: kernel.line_buffer.as_ref().map(|line_buffer| line_buffer.min_height),
         })
     }
 

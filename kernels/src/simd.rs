@@ -102,20 +102,20 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     unsafe fn store_first(p: *mut u8, bytes: Self::B, count: usize);
 
     /// The bytes as 16-bit integers, an `i8` (if `SIGNED`) greater by 128, in an order of the implementation's choice.
-    unsafe fn words<const SIGNED: bool>(bytes: Self::B) -> [Self::W; 2];
-    /// Loads `4 · LANES` words into the order of [`words`](Self::words).
-    unsafe fn load_words(p: *const u16) -> [Self::W; 2];
-    /// Stores `4 · LANES` words, which are in the order of [`words`](Self::words).
-    unsafe fn store_words(p: *mut u16, x: [Self::W; 2]);
+    unsafe fn to_u16x<const SIGNED: bool>(bytes: Self::B) -> [Self::W; 2];
+    /// Loads `4 · LANES` words into the order of [`to_u16x`](Self::to_u16x).
+    unsafe fn load_u16x(p: *const u16) -> [Self::W; 2];
+    /// Stores `4 · LANES` words, which are in the order of [`to_u16x`](Self::to_u16x).
+    unsafe fn store_u16x(p: *mut u16, x: [Self::W; 2]);
     /// Loads `4 · LANES` words.
-    unsafe fn load_words_in_order(p: *const u16) -> [Self::W; 2];
+    unsafe fn load_u16x_in_order(p: *const u16) -> [Self::W; 2];
     /// Wrapping sum.
-    unsafe fn add_words(a: Self::W, b: Self::W) -> Self::W;
+    unsafe fn add_u16x(a: Self::W, b: Self::W) -> Self::W;
     /// Unsigned words in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
     /// implementation's choice.
-    unsafe fn word_distances(words: [Self::W; 2], origin: Self::F) -> [Self::F; 4];
-    /// [`narrow`](Self::narrow), with the lanes in the order of [`word_distances`](Self::word_distances).
-    unsafe fn narrow_words(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
+    unsafe fn u16x_distances(x: [Self::W; 2], origin: Self::F) -> [Self::F; 4];
+    /// [`narrow`](Self::narrow), with the lanes in the order of [`u16x_distances`](Self::u16x_distances).
+    unsafe fn narrow_u16x(vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B;
 
     /// Wrapping sum.
     unsafe fn add(a: Self::I, b: Self::I) -> Self::I;

@@ -28,7 +28,7 @@ macro_rules! vector_ops {
             use $crate::depthwise::{ChannelOrder, DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
             use $crate::elementwise::{generic as elementwise, quantize as quotients};
-            use $crate::pooling::generic::{self as pooling, Combine, Greatest, Integers, Words};
+            use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
             use $crate::pooling::{Across, Columns, PoolKernel};
             use $crate::vector_ops::VectorOps;
 
@@ -48,20 +48,20 @@ macro_rules! vector_ops {
                 ],
                 // Once extended, sums have no sign.
                 average: [
-                    [pool::<Words<false>, Words<false>>(), pool::<Words<true>, Words<false>>()],
-                    [pool::<Integers<false>, Integers<false>>(), pool::<Integers<true>, Integers<false>>()],
+                    [pool::<U16Sums<false>, U16Sums<false>>(), pool::<U16Sums<true>, U16Sums<false>>()],
+                    [pool::<I32Sums<false>, I32Sums<false>>(), pool::<I32Sums<true>, I32Sums<false>>()],
                 ],
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
                 layout: "taps-i32-block16",
                 block: GENERIC_BLOCK,
-                steps_back: false,
+                last_overlaps: false,
                 group: 1,
                 order: ChannelOrder::Natural,
                 offsets: [0, 0],
                 rows: [depthwise::<false>, depthwise::<true>],
-                bands: None,
+                line_buffer: None,
             };
 
             $(#[$attribute])*

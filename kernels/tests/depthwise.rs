@@ -1,6 +1,8 @@
 //! Depthwise kernels of every available backend against plain loops.
 
-use eightbit_kernels::depthwise::{Call, PackedTaps, TapsError, TapsView, in_bands, run, scratch_bytes};
+use eightbit_kernels::depthwise::{
+    Call, PackedTaps, TapsError, TapsView, run, scratch_bytes, uses_line_buffer,
+};
 use eightbit_kernels::gemm::{OutputBlock, Stage};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::suite::{chosen, suite};
@@ -277,9 +279,9 @@ fn depthwise_tall_kernels() {
     });
 }
 
-/// Which convolutions x86 computes in bands: on pairs of taps all, on quads those that take more than one for a column.
+/// Which convolutions x86 computes with a line buffer: on pairs of taps all, on quads those that take more than one for a column.
 #[test]
-fn kernels_in_bands() {
+fn kernels_with_a_line_buffer() {
     let mut random = Random(12);
     for backend in Backend::available() {
         for (height, dilation) in [(1, 1), (3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (5, 2)] {
@@ -294,7 +296,7 @@ fn kernels_in_bands() {
                 _ => false,
             };
             assert_eq!(
-                in_bands(&packed, &case.window),
+                uses_line_buffer(&packed, &case.window),
                 expected,
                 "{backend}: {height} rows, {dilation} apart"
             );
@@ -302,7 +304,7 @@ fn kernels_in_bands() {
     }
 }
 
-/// Images of several bands of rows and tiles of columns, for the kernels that work in such.
+/// Images of several blocks of rows and tiles of columns, for the kernels that work in such.
 #[test]
 fn depthwise_large_images() {
     suite("depthwise_large_images", |backend| {

@@ -4,8 +4,8 @@
 
 use eightbit_kernels::depthwise::{self, PackedTaps, TapsView};
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchRows, Patches, Skip, Stage,
-    WeightView, best_skip,
+    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows,
+    Patches, Stage, WeightView, best_elision,
 };
 use eightbit_kernels::pooling::{self, MaxCall};
 use eightbit_kernels::{Backend, PatchGeometry, Scratch, Window2d};
@@ -48,7 +48,7 @@ fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usiz
     };
     let packed = PackedPanels::pack(backend, &view);
     let patches = Patches::new(window, 0, window.channels).expect("all channels");
-    let skip = best_skip(backend, &patches, &packed);
+    let elision = best_elision(backend, &patches, &packed);
     let input = small(&[window.batch, window.input[0], window.input[1], window.channels]);
     let rows = small(&[window.batch, window.output[0], window.output[1]]);
     let (Some(input), Some(rows)) = (input, rows) else { return 0 };
@@ -62,20 +62,20 @@ fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usiz
     let activations = Activations { signed: false, zero_point: 0 };
     packed.initial_accumulators(backend, None, activations, |_| 0, &mut init, &mut zeros);
     let stage = Stage::Accumulators { accumulate: false };
-    let call = |skip| gemm::Call {
+    let call = |elision| gemm::Call {
         backend,
         lhs: Lhs::Patches(PatchRows::new(patches, &input, &padding).expect("an image")),
         lhs_signed: false,
         panels,
         init: &init,
         weight_zeros: None,
-        border: Border { skip, tap_sums: &tap_sums, lhs_zero: 0 },
+        border: Border { elision, tap_sums: &tap_sums, lhs_zero: 0 },
         stage,
         memo: None,
     };
     let (mut all, mut best) = (vec![9i32; rows * 3], vec![9i32; rows * 3]);
-    gemm::run(&call(Skip::Nothing), OutputBlock::new(&mut all, rows, 3, 3), scratch);
-    gemm::run(&call(skip), OutputBlock::new(&mut best, rows, 3, 3), scratch);
+    gemm::run(&call(PaddingElision::Nothing), OutputBlock::new(&mut all, rows, 3, 3), scratch);
+    gemm::run(&call(elision), OutputBlock::new(&mut best, rows, 3, 3), scratch);
     assert!(all == best, "{backend} {window:?}");
     ran += 1;
 

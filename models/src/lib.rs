@@ -1,15 +1,15 @@
-//! A float ImageNet network, its labels and sample photos, as bytes: what the program `eightbit` uses when it is given
-//! nothing. `README.md` in the package names sources, authors and licences.
+//! A float ImageNet network, its labels and sample photos, as bytes: the defaults of the program `eightbit`. `README.md` in the
+//! package names sources, authors and licences.
 #![no_std]
 #![forbid(unsafe_code)]
 
 /// EfficientNet-Lite0 as an ONNX file: input 1×3×224×224 (NCHW, RGB), pixels as (x − 127) / 128; output 1000 logits.
 pub const EFFICIENTNET_LITE0: &[u8] = include_bytes!("../efficientnet_lite0.onnx");
 
-/// The names of the 1000 ImageNet classes, one a line, in the order of the logits.
+/// The names of the 1000 ImageNet classes, one per line, in the order of the logits.
 pub const IMAGENET_LABELS: &str = include_str!("../imagenet_labels.txt");
 
-/// A photo by its file name, as the file has it (PNG or JPEG).
+/// A photo file (PNG or JPEG) with its name.
 #[derive(Clone, Copy, Debug)]
 pub struct Photo {
     /// The file's name: `grace_hopper.jpg`.

@@ -53,10 +53,10 @@ pub struct Mul {
     factor: f32,
 }
 
-/// Elements of a repeated operand.
+/// Elements of a broadcast operand.
 const PIECE: usize = 1024;
 
-/// What two operands and their result have in common.
+/// The backend and types of two operands and their result.
 #[derive(Clone, Copy, Debug)]
 struct Operands {
     a: QuantizedType,
@@ -90,7 +90,7 @@ impl Operands {
     }
 }
 
-/// A plan and its operands.
+/// A plan with its operands.
 #[derive(Clone, Copy, Debug)]
 struct Binary<'a, P> {
     plan: &'a P,
@@ -98,8 +98,8 @@ struct Binary<'a, P> {
     b: Elements<'a>,
 }
 
-/// Calls `part` for pieces of the operands of the same length: what a block of the output covers, and `b` from where it is in
-/// its repetitions.
+/// Calls `part` for pieces of the operands of the same length: those of a block of the output, with `b` starting at its position
+/// within a repetition.
 fn in_pieces<A: Element, B: Element, O: OutputElement>(
     a: &[A],
     b: &[B],
@@ -109,7 +109,7 @@ fn in_pieces<A: Element, B: Element, O: OutputElement>(
     if out.rows() == 0 || out.columns() == 0 {
         return;
     }
-    // A short operand is written out a few times, so that the pieces are worth a call.
+    // Write a short operand out several times, so that the pieces are worth a call.
     let mut repeated = [B::default(); PIECE];
     let b = if a.len() > b.len() && b.len() <= PIECE / 2 {
         let repetitions = repeated.chunks_exact_mut(b.len());
@@ -149,17 +149,17 @@ impl Add {
         Ok(Add { backend, operands: Operands::new(a, b, output), factors, offset })
     }
 
-    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
     ///
     /// # Errors
     ///
-    /// If that is no range of the output's type.
+    /// If `low ..= high` is not a range of the output's type.
     pub fn clamped(mut self, low: i32, high: i32) -> Result<Add, Error> {
         self.operands.target = clamped(&self.operands.output, low, high)?;
         Ok(self)
     }
 
-    /// The sum of `a` and `b`. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    /// The sum of `a` and `b`. A shorter `b` is broadcast, such as one value per channel of NHWC pixels.
     ///
     /// # Errors
     ///
@@ -205,17 +205,17 @@ impl Mul {
         Ok(Mul { backend, operands: Operands::new(a, b, output), factor })
     }
 
-    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
     ///
     /// # Errors
     ///
-    /// If that is no range of the output's type.
+    /// If `low ..= high` is not a range of the output's type.
     pub fn clamped(mut self, low: i32, high: i32) -> Result<Mul, Error> {
         self.operands.target = clamped(&self.operands.output, low, high)?;
         Ok(self)
     }
 
-    /// The product of `a` and `b`. `b` may be shorter than `a`: then it is repeated, such as one value per channel of NHWC pixels.
+    /// The product of `a` and `b`. A shorter `b` is broadcast, such as one value per channel of NHWC pixels.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! From one quantized type to another, from `f32` and to it.
+//! Conversions between quantized types, and from and to `f32`.
 
 use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::{self, RequantizeCall, Target};
@@ -42,11 +42,11 @@ impl Requantize {
         Ok(Requantize { backend, input, output, factor, target: whole(&output) })
     }
 
-    /// The same with the result clamped to `low ..= high`, in steps of the output: an activation.
+    /// The same, with the result clamped to `low ..= high`, in steps of the output: an activation.
     ///
     /// # Errors
     ///
-    /// If that is no range of the output's type.
+    /// If `low ..= high` is not a range of the output's type.
     pub fn clamped(mut self, low: i32, high: i32) -> Result<Requantize, Error> {
         self.target = clamped(&self.output, low, high)?;
         Ok(self)
@@ -66,11 +66,11 @@ impl Requantize {
         self.call_block(input, row(out))
     }
 
-    /// The conversion of `input`, rows without gaps, to the rows of `out`.
+    /// The conversion of `input`, whose rows are contiguous, to the rows of `out`.
     ///
     /// # Errors
     ///
-    /// If element types are not those of the plan, or `input` has not as many elements as `out`.
+    /// If element types are not those of the plan, or `input` and `out` differ in length.
     pub fn call_rows<'a, I: Element, O: Element>(
         &'a self,
         input: &'a [I],
@@ -92,7 +92,7 @@ impl Requantize {
     }
 }
 
-/// A plan and its input.
+/// A plan with its input.
 #[derive(Clone, Copy, Debug)]
 struct Rescaling<'a> {
     plan: &'a Requantize,
@@ -115,7 +115,7 @@ impl<O: OutputElement> Fill<O> for Rescaling<'_> {
     }
 }
 
-/// From `f32` to eight bits.
+/// Conversion from `f32` to eight bits.
 ///
 /// ```
 /// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Quantize};
@@ -139,11 +139,11 @@ impl Quantize {
         Quantize { backend, output, target: whole(&output) }
     }
 
-    /// The same with the result clamped to `low ..= high`, in steps of the output.
+    /// The same, with the result clamped to `low ..= high`, in steps of the output.
     ///
     /// # Errors
     ///
-    /// If that is no range of the output's type.
+    /// If `low ..= high` is not a range of the output's type.
     pub fn clamped(mut self, low: i32, high: i32) -> Result<Quantize, Error> {
         self.target = clamped(&self.output, low, high)?;
         Ok(self)
@@ -165,7 +165,7 @@ impl Quantize {
     }
 }
 
-/// A plan and its input.
+/// A plan with its input.
 #[derive(Clone, Copy, Debug)]
 struct Quantization<'a> {
     plan: &'a Quantize,
@@ -184,7 +184,7 @@ impl<O: OutputElement> Fill<O> for Quantization<'_> {
     }
 }
 
-/// From eight bits to `f32`.
+/// Conversion from eight bits to `f32`.
 ///
 /// ```
 /// use eightbit::{Backend, QuantizedType, Workspace, elementwise::Dequantize};
@@ -223,7 +223,7 @@ impl Dequantize {
     }
 }
 
-/// A plan and its input.
+/// A plan with its input.
 #[derive(Clone, Copy, Debug)]
 struct Dequantization<'a> {
     plan: &'a Dequantize,

@@ -1,4 +1,4 @@
-//! Any function of one variable, by a table of its 256 values.
+//! Any unary function, as a table of its 256 values.
 
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::{Elements, elementwise};
@@ -8,7 +8,7 @@ use crate::check::{check_size, check_type};
 use crate::fill::{Fill, Grain};
 use crate::{Backend, Call, Element, ElementType, Error, OutputElement, QuantizedType, Workspace, reference};
 
-/// A function of one variable between quantized types: sigmoid, tanh, hard swish, whatever there is.
+/// A unary function between quantized types: sigmoid, tanh, hard swish or any other.
 ///
 /// ```
 /// use eightbit::{Backend, QuantizedType, Workspace, elementwise::LookupTable};
@@ -25,7 +25,7 @@ pub struct LookupTable {
     backend: Backend,
     input: ElementType,
     output: ElementType,
-    /// The output's byte for each byte of the input.
+    /// The output byte for each input byte.
     bytes: [u8; 256],
 }
 
@@ -52,7 +52,7 @@ impl LookupTable {
         LookupTable { backend, input: input.element(), output: output.element(), bytes }
     }
 
-    /// The table that has the output's byte for each byte of the input: an `i8` counts as the `u8` of the same bits.
+    /// A table with the output byte of each input byte: an `i8` indexes it as the `u8` of the same bits.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl LookupTable {
         Ok(LookupTable { backend, input, output, bytes })
     }
 
-    /// The function of every element of `input`.
+    /// Applies the function to every element of `input`.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl LookupTable {
     }
 }
 
-/// A table and its input.
+/// A table with its input.
 #[derive(Clone, Copy, Debug)]
 struct Lookup<'a> {
     table: &'a LookupTable,

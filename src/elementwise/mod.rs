@@ -1,4 +1,4 @@
-//! Operators that treat every element on its own.
+//! Element-wise operators.
 //!
 //! # Numerics
 //!
@@ -16,7 +16,7 @@
 //! | [`Requantize`] | `target(f32(x − in_zero) · (in_scale / out_scale))` |
 //! | [`Quantize`] | `target(x / scale)`; NaN as 0, so that it becomes the zero point; ±∞ saturate |
 //! | [`Dequantize`] | `f32(x − zero) · scale` |
-//! | [`LookupTable`] | `quantize(f(dequantize(x)))`, computed for the 256 inputs there are |
+//! | [`LookupTable`] | `quantize(f(dequantize(x)))`, computed for all 256 inputs |
 //!
 //! Factors above 2¹⁰⁰ are refused, so no intermediate result overflows.
 
@@ -34,7 +34,7 @@ use eightbit_kernels::gemm::OutputBlock;
 use crate::epilogue::in_range;
 use crate::{Error, OutputElement, QuantizedType};
 
-/// Calls `$call` with the elements of `$x`, as a slice of the type that they have.
+/// Calls `$call` with the elements of `$x` as a slice of their type.
 macro_rules! by_type {
     ($x:expr, |$elements:ident| $call:expr) => {
         match $x {
@@ -45,7 +45,7 @@ macro_rules! by_type {
 }
 pub(crate) use by_type;
 
-/// A tensor as one row of an output, which tasks split.
+/// A tensor as an output of one row, which tasks split.
 pub(crate) fn row<T: OutputElement>(out: &mut [T]) -> OutputBlock<'_, T> {
     let len = out.len();
     OutputBlock::new(out, 1, len, len)

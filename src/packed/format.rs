@@ -78,7 +78,7 @@ pub(super) fn read(
     if version != VERSION {
         return Err(PackedError::Version { expected: VERSION, found: version }.into());
     }
-    // The checksum comes before anything is believed.
+    // Verify the checksum before trusting any field.
     let body = bytes.len().saturating_sub(4);
     let expected = u32::from_le_bytes(Reader { bytes, at: body }.array()?);
     let found = crc32fast::hash(&bytes[..body]);

@@ -1,9 +1,9 @@
-//! Pooling: the greatest or the average element of a window, channel by channel, NHWC.
+//! Pooling: the maximum or the average of a window, channel by channel, NHWC.
 //!
-//! What lies outside the image is no part of a maximum. An average is
+//! A maximum ignores elements outside the image. An average is
 //! `rne(clamp(f32(Σ (x − in_zero)) · (in_scale / (out_scale · f32(count))), low − out_zero, high − out_zero)) + out_zero`
-//! with an exact sum over the elements on the image; `count` is their number or, on demand, the number of taps on the
-//! image and its padding. The factor is one multiplication and one division in `f32`.
+//! with an exact sum over the elements on the image; `count` is their number or, if requested, the number of taps on
+//! the image and its padding. The factor is one multiplication and one division in `f32`.
 
 mod shape;
 
@@ -19,7 +19,7 @@ use crate::elementwise::{by_type, check_factor, clamped, whole};
 use crate::fill::{Fill, Grain};
 use crate::{Backend, Call, Element, Error, MatMut, OutputElement, QuantizedType, Workspace};
 
-/// The greatest element of every window. Scale and zero point are those of the input.
+/// The maximum of every window. Scale and zero point are those of the input.
 ///
 /// ```
 /// use eightbit::{Backend, Workspace, pool::{MaxPool2d, Pool2dShape}};
@@ -41,7 +41,7 @@ impl MaxPool2d {
     ///
     /// # Errors
     ///
-    /// If the shape makes no sense.
+    /// If the shape is invalid.
     pub fn new(backend: Backend, shape: Pool2dShape) -> Result<MaxPool2d, Error> {
         Ok(MaxPool2d { backend, shape, window: shape.window()? })
     }
@@ -52,7 +52,7 @@ impl MaxPool2d {
         &self.shape
     }
 
-    /// Bytes of workspace with which a call allocates nothing.
+    /// Bytes of workspace that a call needs to allocate nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
@@ -71,8 +71,8 @@ impl MaxPool2d {
         self.call_rows(input, self.shape.matrix(out)?)
     }
 
-    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
-    /// of a larger image.
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may have a stride, as in the
+    /// channels of a larger image.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ impl MaxPool2d {
     }
 }
 
-/// A plan and its input.
+/// A plan with its input.
 #[derive(Clone, Copy, Debug)]
 struct Pooling<'a, P> {
     plan: &'a P,
@@ -134,7 +134,7 @@ impl AveragePool2d {
     ///
     /// # Errors
     ///
-    /// If the shape makes no sense, or the input's scale is more than 2¹⁰⁰ times the output's.
+    /// If the shape is invalid, or the input's scale is more than 2¹⁰⁰ times the output's.
     pub fn new(
         backend: Backend,
         shape: Pool2dShape,
@@ -164,18 +164,18 @@ impl AveragePool2d {
         AveragePool2d::new(backend, shape, input, output)
     }
 
-    /// The same, with the padding counted as so many zeros (ONNX's `count_include_pad`), or not, as is the default.
+    /// Sets whether the padding counts as zeros (ONNX's `count_include_pad`); by default it does not.
     #[must_use]
     pub fn count_padding(mut self, count: bool) -> AveragePool2d {
         self.count_padding = count;
         self
     }
 
-    /// The same with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+    /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
     ///
     /// # Errors
     ///
-    /// If that is no range of the output's type.
+    /// If `low ..= high` is not a range of the output's type.
     pub fn clamped(mut self, low: i32, high: i32) -> Result<AveragePool2d, Error> {
         self.target = clamped(&self.output, low, high)?;
         Ok(self)
@@ -187,7 +187,7 @@ impl AveragePool2d {
         &self.shape
     }
 
-    /// Bytes of workspace with which a call allocates nothing.
+    /// Bytes of workspace that a call needs to allocate nothing.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
@@ -206,8 +206,8 @@ impl AveragePool2d {
         self.call_rows(input, self.shape.matrix(out)?)
     }
 
-    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may lie apart, such as in the channels
-    /// of a larger image.
+    /// As [`call`](Self::call), into a matrix with a row for each pixel of the output; rows may have a stride, as in the
+    /// channels of a larger image.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where the windows of a pooling lie.
+//! The shape of a pooling.
 
 use alloc::format;
 use alloc::string::String;
@@ -46,8 +46,8 @@ impl Pool2dShape {
         }
     }
 
-    /// Checks that the shape makes sense: strides, dilations, window and channels of at least 1, every window with a tap
-    /// on the image, sizes that can be counted.
+    /// Checks that the shape is valid: strides, dilations, window and channels of at least 1, every window with a tap
+    /// on the image, sizes that do not overflow.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Pool2dShape {
         self.window().map(|_| ())
     }
 
-    /// Where the windows lie, if the shape makes sense.
+    /// The window of a valid shape.
     pub(super) fn window(&self) -> Result<Window2d, Error> {
         let wrong = |why: String| Err(Error::Shape { what: "pooling", why });
         if self.stride.contains(&0)
@@ -76,8 +76,8 @@ impl Pool2dShape {
         for (axis, output) in [height, width].into_iter().enumerate() {
             let (kernel, dilation) = (self.kernel[axis], self.dilation[axis]);
             let begin = [self.pad.top, self.pad.left][axis];
-            // With taps no further apart than the image is wide, no window can step over it: the first and the last
-            // window tell of all.
+            // With taps no further apart than the image is wide, no window can step over it: checking the first and the
+            // last window suffices.
             let steps_over = kernel > 1 && dilation > self.input[axis];
             let first_is_before = begin > (kernel - 1) * dilation;
             let last_is_behind = (output - 1) * self.stride[axis] >= begin + self.input[axis];
@@ -134,7 +134,7 @@ impl Pool2dShape {
         Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
     }
 
-    /// That operands have the sizes of a checked shape.
+    /// Checks that operands have the sizes of a checked shape.
     pub(super) fn check_call<I: Element, O: Element>(
         &self,
         input: &[I],

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 /// The accumulators of a convolution: NHWC `[batch][out_h][out_w][out_channels]`.
 ///
-/// `input` is NHWC `[batch][h][w][in_channels]`, `weights` is OHWI `[out_channels][kh][kw][in_channels / groups]`. What
-/// lies outside the image is the input's zero point, so it adds nothing. Computed in ℤ, reduced mod 2³² at the end.
+/// `input` is NHWC `[batch][h][w][in_channels]`, `weights` is OHWI `[out_channels][kh][kw][in_channels / groups]`. Elements
+/// outside the image are the input's zero point and add nothing. Computed in ℤ, reduced mod 2³² at the end.
 ///
 /// # Panics
 ///

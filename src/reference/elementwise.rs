@@ -1,4 +1,4 @@
-//! Operators that treat every element on its own; see [`elementwise`](crate::elementwise) for the formulas.
+//! Element-wise operators; see [`elementwise`](crate::elementwise) for the formulas.
 
 use crate::QuantizedType;
 #[cfg(not(any(feature = "std", test)))]
@@ -44,19 +44,19 @@ pub fn mul_elements(
     target(product as f32 * (a_type.scale() * b_type.scale() / output.scale()), output, clamp)
 }
 
-/// Element `x` in another quantized type, clamped to `clamp`.
+/// Element `x`, converted to another quantized type, clamped to `clamp`.
 #[must_use]
 pub fn requantize_element(x: i32, input: &QuantizedType, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
     target((x - input.zero_point()) as f32 * (input.scale() / output.scale()), output, clamp)
 }
 
-/// The element next to the real number `x`, ties to even, clamped to `clamp`; the zero point for NaN.
+/// The element nearest to the real number `x`, ties to even, clamped to `clamp`; the zero point for NaN.
 #[must_use]
 pub fn quantize_element(x: f32, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
     target(x / output.scale(), output, clamp)
 }
 
-/// The real number that element `x` stands for.
+/// The real number that element `x` represents.
 #[must_use]
 pub fn dequantize_element(x: i32, input: &QuantizedType) -> f32 {
     (x - input.zero_point()) as f32 * input.scale()

@@ -1,8 +1,8 @@
-//! The oracle: every operator as plain loops over the widest integers, to be read in one sitting.
+//! The reference: every operator as plain loops over the widest integers.
 //!
-//! The crate's numerics are what these functions compute; every backend is tested to give the same bits. Nothing here
-//! is fast, and nothing here is clever: it allocates, it does not block or vectorize, and it asks only that shapes were
-//! checked (which the constructors of the views and shapes have done).
+//! The crate's numerics are what these functions compute; every backend is tested to give the same bits. It favours
+//! clarity over speed: it allocates, does not block or vectorize, and requires only shapes that were checked (as the
+//! constructors of the views and shapes do).
 
 mod conv;
 mod elementwise;

@@ -16,7 +16,7 @@ pub fn max_pool2d<T: Element>(shape: &Pool2dShape, input: &[T]) -> Vec<i32> {
 }
 
 /// The averages of the windows of `input`, NHWC, in the same order, clamped to `clamp`. If `count_padding`, the padding
-/// counts as so many zeros.
+/// counts as zeros.
 ///
 /// # Panics
 ///
@@ -39,7 +39,7 @@ pub fn average_pool2d<T: Element>(
         .collect()
 }
 
-/// What one output sees.
+/// The part of the input that one output depends on.
 struct Window {
     /// The elements on the image.
     elements: Vec<i32>,

@@ -1,4 +1,4 @@
-//! From accumulators to outputs.
+//! The epilogue: from accumulators to outputs.
 
 #[cfg(not(any(feature = "std", test)))]
 use crate::float::F32 as _;
@@ -12,7 +12,7 @@ use crate::{Dequantize, FixedPoint, Multiplier, Requantize};
 ///
 /// # Panics
 ///
-/// If there is no channel `n`.
+/// If channel `n` does not exist.
 #[must_use]
 pub fn requantize(acc: i32, requantize: &Requantize, n: usize) -> i32 {
     let zero_point = requantize.zero_point;
@@ -42,13 +42,13 @@ fn fixed_point(acc: i32, multiplier: FixedPoint) -> i32 {
     (if high < 0 { -rounded } else { rounded }) as i32
 }
 
-/// The output for accumulator `acc` of channel `n`; `row_scale` is the row's factor, if rows have one.
+/// The output for accumulator `acc` of channel `n`; `row_scale` is the row's scale, if any.
 ///
 /// Every step is rounded on its own: `f32(acc)`, `· scale[n]`, `· row_scale`, `+ bias[n]`; then the clamp.
 ///
 /// # Panics
 ///
-/// If there is no channel `n`.
+/// If channel `n` does not exist.
 #[must_use]
 pub fn dequantize(acc: i32, dequantize: &Dequantize, row_scale: Option<f32>, n: usize) -> f32 {
     let mut x = acc as f32 * dequantize.scale.of(n);

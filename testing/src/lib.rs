@@ -1,9 +1,9 @@
-//! What the tests, benches and fuzz targets of eightbit's crates share.
+//! Shared code of the tests, benchmarks and fuzz targets of eightbit's crates.
 //!
 //! * [`Random`] and [`Fill`]: reproducible numbers, and bytes that break wrong kernels.
-//! * [`suite`](mod@suite): runs cases on every backend under test and reports them, so that a suite that compared nothing fails.
-//! * [`stage`]: random stages for plans, and the [oracle](stage::expected) of what a kernel's stage makes of an accumulator.
-//! * [`hostile`]: sizes that cannot be, and owners that answer differently.
+//! * [`suite`](mod@suite): runs cases on every backend under test and reports them, and fails a suite that compared nothing.
+//! * [`stage`]: random stages for plans, and the [oracle](stage::expected) of a kernel's stage.
+//! * [`hostile`]: impossible sizes, and owners whose bytes change.
 //! * [`Guarded`]: buffers that end at a protected page.
 
 mod fill;

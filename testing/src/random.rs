@@ -1,4 +1,4 @@
-//! The generator of every test: the same numbers on every machine.
+//! The random generator of all tests: the same numbers on every machine.
 
 use eightbit_kernels::Element;
 
@@ -10,7 +10,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// Sixty-four random bits.
-    #[allow(clippy::should_implement_trait, reason = "it never ends, and nobody iterates over it")]
+    #[allow(clippy::should_implement_trait, reason = "the sequence is endless and not iterated")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl Random {
         (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     }
 
-    /// One of `from`, which must not be empty.
+    /// An element of `from`, which must not be empty.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

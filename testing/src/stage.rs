@@ -1,4 +1,4 @@
-//! Stages: drawn at random, and the oracle of what a kernel's stage makes of an accumulator.
+//! Random stages, and the oracle of a kernel's stage.
 
 use eightbit::{Dequantize, ElementType, FixedPoint, Multiplier, Per, Requantize, Stage, reference};
 use eightbit_kernels::gemm;
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::Random;
 
-/// What a kernel's stage must make of the accumulator `acc` at row `m`, column `n`, where the output held `before`: the bits of
-/// the output's type, by [`reference`].
+/// The expected output for accumulator `acc` at row `m`, column `n`, where the output held `before`: the bits of the output's
+/// type, by [`reference`].
 pub fn expected(stage: &gemm::Stage<'_>, acc: i32, before: i32, m: usize, n: usize) -> i32 {
     let requantize = |multiplier, zero_point, clamp, output| {
         reference::requantize(acc, &Requantize { multiplier, zero_point, clamp, output }, n)
@@ -22,7 +22,7 @@ pub fn expected(stage: &gemm::Stage<'_>, acc: i32, before: i32, m: usize, n: usi
             requantize(Multiplier::Fixed(Per::Tensor(factor)), zero_point, (low, high), output)
         }
         gemm::Stage::Dequantize { scale, row_scale, bias, low, high } => {
-            // One channel, which is the only one there is.
+            // A single channel.
             let bias = bias.map(|bias| vec![bias[n]]);
             let stage = Dequantize { scale: Per::Tensor(scale[n]), bias, clamp: (low, high) };
             reference::dequantize(acc, &stage, row_scale.map(|scales| scales[m]), 0).to_bits().cast_signed()
@@ -36,7 +36,7 @@ pub fn target(x: f32, zero: i32, low: i32, high: i32) -> i32 {
     x.round_ties_even() as i32 + zero
 }
 
-/// What a stage is drawn from.
+/// The parameters that a random stage is drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct StageKind {
     /// Accumulators that replace or add, requantization by floats or in fixed point, dequantization: 0 to 4.
@@ -45,7 +45,7 @@ pub struct StageKind {
     pub per_channel: bool,
     /// Whether bytes are `i8`; whether a dequantization has a bias.
     pub signed: bool,
-    /// Whether the output is clamped to less than its type.
+    /// Whether the output is clamped to part of its type's range.
     pub clamped: bool,
 }
 
@@ -67,7 +67,7 @@ impl StageKind {
         } else {
             (min, max)
         };
-        // From everything rounds to 0, over ties and ordinary values, to everything saturates.
+        // Scales where all values round to 0, where ties occur, ordinary ones, and scales where all values saturate.
         let scale = |random: &mut Random| -> f32 {
             let ordinary = 256.0 / magnitude.max(1.0) * 2f64.powi(random.between(-4, 3));
             match random.below(8) {
@@ -123,7 +123,7 @@ impl StageKind {
     }
 }
 
-/// Zero points for weights: mostly 0, or one for all, or one by channel.
+/// Zero points for weights: mostly 0, or one for all, or one per channel.
 pub fn weight_zeros(random: &mut Random, signed: bool, channels: usize) -> Per<i32> {
     let (low, high) = if signed { (-128, 127) } else { (0, 255) };
     match random.below(4) {
@@ -133,7 +133,7 @@ pub fn weight_zeros(random: &mut Random, signed: bool, channels: usize) -> Per<i
     }
 }
 
-/// Biases that wrap the accumulator now and then.
+/// Biases, some of which wrap the accumulator.
 pub fn biases(random: &mut Random, channels: usize) -> Option<Vec<i32>> {
     match random.below(3) {
         0 => None,

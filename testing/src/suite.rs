@@ -1,5 +1,5 @@
-//! Suites: cases that run on every backend under test. What ran is printed, as lines that begin with `SUITE`, of which
-//! `tests/emulation/run.sh` makes a table.
+//! Suites: cases that run on every backend under test. Each prints what it ran as lines that begin with `SUITE`, which
+//! `tests/emulation/run.sh` turns into a table.
 //!
 //! `EIGHTBIT_CASES` is the number of cases (by default 10 000), `EIGHTBIT_REQUIRE_BACKENDS` names backends that must have run.
 
@@ -9,14 +9,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 use crate::{Random, backends};
 
-/// Cases of a suite if nobody says otherwise.
+/// The default number of cases of a suite.
 const CASES: u32 = 10_000;
 
-/// Runs `cases` on every backend under test and reports how many it says it has compared.
+/// Runs `cases` on every backend under test and reports the number of compared cases that it returns.
 ///
 /// # Panics
 ///
-/// If it compared none, or a backend that must run did not.
+/// If it compared none, or a required backend did not run.
 pub fn suite(name: &str, mut cases: impl FnMut(Backend) -> usize) {
     let mut executed = Vec::new();
     for backend in backends() {
@@ -35,7 +35,7 @@ pub fn suite(name: &str, mut cases: impl FnMut(Backend) -> usize) {
 ///
 /// # Panics
 ///
-/// If a case fails, with the smallest one that does; else as [`suite`].
+/// If a case fails, with the smallest failing case; otherwise as [`suite`].
 pub fn property_suite<S: Strategy>(
     name: &str,
     scale: f64,
@@ -55,13 +55,13 @@ pub fn property_suite<S: Strategy>(
     });
 }
 
-/// Whether to run a case of a suite that enumerates `of` of them: always, unless fewer than 10 000 are asked for; then that
-/// share of them, drawn at random, but eight on average at least. For emulators.
+/// Whether to run a case of a suite that enumerates `of` of them: always, unless fewer than 10 000 are requested (by
+/// emulators); then a random share in that proportion, of eight cases on average at least.
 pub fn chosen(random: &mut Random, of: usize) -> bool {
     random.below(CASES as usize) < (cases() as usize).max(8 * CASES as usize / of)
 }
 
-/// Whether at least 100 cases are asked for: emulators of whole machines, for which seconds are minutes, get fewer.
+/// Whether at least 100 cases are requested: emulators of whole machines, where seconds become minutes, request fewer.
 #[must_use]
 pub fn is_thorough() -> bool {
     cases() >= 100

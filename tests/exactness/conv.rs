@@ -114,7 +114,7 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
     let stage = case.stage.draw(&mut random, shape.out_channels, 3000.0 * (depth as f64).sqrt());
 
     let acc = reference::conv2d(&shape, &input, input_zero, &weights, &zeros, bias.as_deref());
-    // Weights are packed for channels, kernel and groups; what else the shape says then must not matter.
+    // Weights are packed for channels, kernel and groups; the rest of the shape must not matter.
     let packed_for = match random.below(8) {
         dilation @ 1..=2 => Conv2dShape { dilation: [dilation; 2], input: [99, 99], ..shape },
         _ => shape,
@@ -155,7 +155,7 @@ impl<A: Element> Run<'_, A> {
     ) -> Result<(), TestCaseError> {
         let channels = self.case.shape.out_channels;
         let rows = self.acc.len() / channels;
-        // Whole, in tasks, or in parts of a matrix whose rows may lie apart.
+        // Whole, in tasks, or in parts of a matrix with a row stride.
         let in_parts = random.below(3) == 0;
         let stride = channels + if in_parts { random.below(4) } else { 0 };
         let before: Vec<T> = (0..rows * stride).map(|_| T::draw(random)).collect();

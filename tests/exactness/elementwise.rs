@@ -1,4 +1,4 @@
-//! Element-by-element operators through the public API.
+//! Element-wise operators through the public API.
 
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
 use eightbit::{
@@ -60,7 +60,7 @@ pub(crate) fn draw_clamp(random: &mut Random, of: &QuantizedType, clamped: bool)
     (low, random.between(low, max))
 }
 
-/// Factors too large are refused; everything else must succeed.
+/// Too large factors are refused; everything else must succeed.
 fn planned<P>(plan: Result<P, Error>) -> Result<Option<P>, TestCaseError> {
     match plan {
         Ok(plan) => Ok(Some(plan)),
@@ -145,7 +145,7 @@ fn elementwise() {
     });
 }
 
-/// A tensor that is long enough for several tasks, and how many.
+/// A tensor long enough for several tasks, and their number.
 #[derive(Clone, Debug)]
 struct Split {
     signed: bool,
@@ -242,7 +242,7 @@ fn tasks() {
 }
 
 #[test]
-fn tables_are_made_of_bytes() {
+fn tables_can_be_made_from_bytes() {
     let backend = Backend::detected();
     let halves: [u8; 256] = std::array::from_fn(|x| x as u8 / 2);
     let table = LookupTable::from_bytes(backend, ElementType::I8, ElementType::U8, halves).unwrap();
@@ -254,7 +254,7 @@ fn tables_are_made_of_bytes() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn operands_that_do_not_fit_are_refused() {
     let backend = Backend::detected();
     let (u, i) = (QuantizedType::u8(0.5, 0).unwrap(), QuantizedType::i8(0.5, 0).unwrap());
     let add = Add::new(backend, u, i, u).unwrap();

@@ -188,7 +188,7 @@ impl<A: Element> Run<'_, A> {
     }
 }
 
-/// Output elements as the suites need them.
+/// The operations on output elements that the suites need.
 pub(crate) trait Drawn: Sized {
     fn draw(random: &mut Random) -> Self;
     fn wrapping_sum(a: Self, b: Self) -> Self;
@@ -218,7 +218,7 @@ impl Drawn for f32 {
     }
 }
 
-/// Saved and loaded weights multiply as those that were packed; every damaged byte is refused.
+/// Saved and loaded weights multiply like the packed ones; every damaged byte is refused.
 #[test]
 fn packed_weights_round_trip() {
     let case = (1usize..40, 0usize..50, any::<u64>(), any::<prop::sample::Index>());

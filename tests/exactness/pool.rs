@@ -70,7 +70,7 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
     let input = Guarded::new(&random.elements::<I>(case.fill, inputs), case.guard);
     let mut workspace = Workspace::new();
 
-    // In two parts of a matrix whose rows may lie apart.
+    // In two parts of a matrix with a row stride.
     let (pixels, channels) = (outputs / shape.channels, shape.channels);
     let (middle, stride) = (random.below(pixels + 1), channels + random.below(3));
     let parts = [0..middle, middle..pixels];
@@ -146,7 +146,7 @@ fn global_average() {
 }
 
 #[test]
-fn shapes_that_make_no_sense_are_refused() {
+fn invalid_shapes_are_refused() {
     let good = Pool2dShape::new([8, 8], 4, [3, 3]);
     let wrong = [
         Pool2dShape { stride: [0, 1], ..good },

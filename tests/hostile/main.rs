@@ -1,6 +1,5 @@
-//! What a safe program may do and no careful one does: owners that answer differently, sizes that cannot be, saved weights that
-//! lie. Every case gives a typed error or a right answer, soon; none panics, and none asks for memory that only a number
-//! claims.
+//! Hostile but safe programs: owners whose bytes change, impossible sizes, saved weights with wrong headers. Every case gives a
+//! typed error or a right answer quickly; none panics, and none allocates memory for a size that the data do not back.
 
 mod owners;
 mod saved;

@@ -1,4 +1,4 @@
-//! Buffers of shared weights that answer differently from one question to the next.
+//! Buffers of shared weights whose bytes change between reads.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use eightbit::{
     Padding, Stage, Workspace,
 };
 use eightbit_testing::backends;
-use eightbit_testing::hostile::Fickle;
+use eightbit_testing::hostile::ChangingBuffer;
 
 use crate::bytes;
 
@@ -26,7 +26,7 @@ const SHAPES: [Conv2dShape; 5] = [
     Conv2dShape { groups: 64, ..Conv2dShape::new([8, 8], 64, 64, [5, 5]) },
 ];
 
-/// Saved weights for each kind of plan; a product is none of the shapes.
+/// Saved weights for each kind of plan; `None` is a product.
 fn saved(backend: Backend, shape: Option<&Conv2dShape>) -> Vec<u8> {
     let weights = |len| bytes(len).iter().map(|&byte| byte.cast_signed()).collect::<Vec<_>>();
     match shape {
@@ -56,7 +56,7 @@ impl Plan {
         })
     }
 
-    /// The output of a call in so many tasks, 9 wherever none has written.
+    /// The output of a call in `tasks` tasks, 9 where no task has written.
     fn run(&self, tasks: usize) -> (Vec<i32>, Result<(), Error>) {
         let mut workspace = Workspace::new();
         match self {
@@ -98,19 +98,19 @@ fn each_plan(mut check: impl FnMut(Backend, Option<&Conv2dShape>)) {
 }
 
 #[test]
-fn a_call_asks_the_owner_once() {
+fn a_call_reads_the_owner_once() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
-        let owner = Fickle::new(whole.clone(), Vec::new(), usize::MAX);
+        let owner = ChangingBuffer::new(whole.clone(), Vec::new(), usize::MAX);
         let plan = Plan::new(backend, shape, owner.clone()).unwrap();
         let (expected, result) = plan.run(0);
         result.unwrap();
         for tasks in [0, 3] {
-            owner.turn_after(1);
-            let before = owner.asked();
+            owner.change_after(1);
+            let before = owner.reads();
             let (out, result) = plan.run(tasks);
             result.unwrap();
-            assert_eq!(owner.asked() - before, 1, "{backend} {shape:?}");
+            assert_eq!(owner.reads() - before, 1, "{backend} {shape:?}");
             assert!(out == expected, "{backend} {shape:?}: another answer");
         }
     });
@@ -121,9 +121,9 @@ fn an_owner_that_has_shrunk_is_a_typed_error() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
         for len in [0, 1, whole.len() / 2, whole.len() - 70] {
-            let owner = Fickle::new(whole.clone(), whole[..len].to_vec(), usize::MAX);
+            let owner = ChangingBuffer::new(whole.clone(), whole[..len].to_vec(), usize::MAX);
             let plan = Plan::new(backend, shape, owner.clone()).unwrap();
-            owner.turn_after(0);
+            owner.change_after(0);
             for tasks in [0, 3] {
                 let (out, result) = plan.run(tasks);
                 assert_eq!(result, Err(PackedError::Shrunk.into()), "{backend} {shape:?} {len}");
@@ -133,7 +133,7 @@ fn an_owner_that_has_shrunk_is_a_typed_error() {
     });
 }
 
-/// Whatever it answers from whichever question on, while weights are loaded, plans made and calls run.
+/// Whatever bytes it returns from any read on, while weights are loaded, plans made and calls run.
 #[test]
 fn no_owner_makes_a_call_panic() {
     each_plan(|backend, shape| {
@@ -141,8 +141,8 @@ fn no_owner_makes_a_call_panic() {
         let longer = [&whole[..], &[7; 100]].concat();
         for later in [Vec::new(), whole[..whole.len() - 5].to_vec(), vec![0x80; whole.len()], longer] {
             for faithful in 0..8 {
-                let owner = Fickle::new(whole.clone(), later.clone(), usize::MAX);
-                owner.turn_after(faithful);
+                let owner = ChangingBuffer::new(whole.clone(), later.clone(), usize::MAX);
+                owner.change_after(faithful);
                 let Ok(plan) = Plan::new(backend, shape, owner.clone()) else { continue };
                 for tasks in [0, 2] {
                     match plan.run(tasks).1 {
@@ -159,10 +159,10 @@ fn no_owner_makes_a_call_panic() {
 fn shrunk_weights_save_as_nothing() {
     each_plan(|backend, shape| {
         let whole = saved(backend, shape);
-        let owner = Fickle::new(whole.clone(), Vec::new(), usize::MAX);
+        let owner = ChangingBuffer::new(whole.clone(), Vec::new(), usize::MAX);
         let packed = PackedWeights::from_shared(backend, owner.clone()).unwrap();
         assert!(packed.to_bytes() == whole);
-        owner.turn_after(0);
+        owner.change_after(0);
         assert!(packed.to_bytes().is_empty());
     });
 }

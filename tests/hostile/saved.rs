@@ -1,4 +1,4 @@
-//! Saved weights whose header lies, with a checksum that is right.
+//! Saved weights with a wrong header and a right checksum.
 
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
@@ -10,7 +10,7 @@ use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
-/// Elements that a case may be given.
+/// The most elements of a case.
 const LARGEST: usize = 1 << 16;
 
 fn mend(mut file: Vec<u8>) -> Vec<u8> {
@@ -20,7 +20,7 @@ fn mend(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// Where the five sizes of the header are: groups, columns, segments, segment length, number of zero points.
+/// The offset of the header's five sizes: groups, columns, segments, segment length, number of zero points.
 fn sizes_at(file: &[u8]) -> usize {
     16 + u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize + 2
 }
@@ -31,7 +31,7 @@ fn with_size(mut file: Vec<u8>, field: usize, value: u64) -> Vec<u8> {
     mend(file)
 }
 
-/// Weights of every kind: a matrix, one without depth, one without columns, channel groups, depthwise.
+/// Weights of every kind: a matrix, one of depth 0, one without columns, channel groups, depthwise.
 fn files(backend: Backend) -> Vec<Vec<u8>> {
     let matrix = |k: usize, n: usize| {
         PackedWeights::pack(backend, &MatRef::new(&vec![3i8; k * n], k, n).unwrap(), 0).unwrap()
@@ -52,11 +52,11 @@ fn files(backend: Backend) -> Vec<Vec<u8>> {
     .into()
 }
 
-/// Loads, and multiplies if that is possible with little memory.
+/// Loads the weights, and multiplies if that needs little memory.
 fn load_and_multiply(backend: Backend, file: &[u8]) -> Result<(), Error> {
     let packed = PackedWeights::from_bytes(backend, file)?;
     let (k, n) = (packed.depth(), packed.columns());
-    // What the header claims, the bytes hold, or there is nothing to hold.
+    // The bytes hold what the header claims, unless that is nothing.
     assert!(k.saturating_mul(n) <= file.len(), "{k} × {n} from {} bytes", file.len());
     assert!(n <= LARGEST.max(file.len()), "{n} columns from {} bytes", file.len());
     let gemm = Gemm::new(packed, ElementType::U8, 1, None, &Stage::ACCUMULATORS)?;
@@ -86,7 +86,7 @@ fn every_pair_of_header_fields_is_refused_or_multiplies() {
                     Err(_) => refused += 1,
                 }
             });
-            // Sizes that do not fit `usize` everywhere, and those beside what is true.
+            // Sizes that do not fit `usize` everywhere, and those next to the true one.
             for (field, value) in (0..5).flat_map(|field| [2, 3, 4, 16, u64::MAX].map(|value| (field, value)))
             {
                 let _ = load_and_multiply(backend, &with_size(file.clone(), field, value));
@@ -115,7 +115,7 @@ fn every_byte_of_a_header_is_refused_or_multiplies() {
 }
 
 #[test]
-fn segments_of_nothing_are_refused() {
+fn empty_segments_are_refused() {
     for backend in backends() {
         let packed = PackedWeights::pack(backend, &MatRef::new(&[] as &[i8], 0, 3).unwrap(), 0).unwrap();
         for segments in [0, 2].into_iter().chain(SIZES[2..].iter().map(|&size| size as u64)) {

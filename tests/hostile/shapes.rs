@@ -1,4 +1,4 @@
-//! Shapes whose sizes cannot be, or are much larger than what there is to do.
+//! Shapes with impossible sizes, or with sizes much larger than the work.
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
@@ -10,9 +10,9 @@ use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
-/// Elements that an operand may have to be made here.
+/// The most elements of an operand.
 const LARGEST: usize = 1 << 16;
-/// Products that a call may take.
+/// The most products of a call.
 const MOST: usize = 1 << 20;
 
 fn product(sizes: &[usize]) -> usize {
@@ -50,7 +50,7 @@ fn set(shape: &mut Conv2dShape, (field, value): (usize, usize)) {
 
 const CONV_FIELDS: usize = 16;
 
-/// Plans and runs a convolution if its operands are small; says whether it ran.
+/// Plans and runs a convolution if its operands are small; returns whether it ran.
 fn convolve(backend: Backend, shape: Conv2dShape) -> Result<bool, Error> {
     shape.check()?;
     let [height, width] = shape.output();
@@ -102,7 +102,7 @@ fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
 }
 
 #[test]
-fn padding_and_strides_that_cannot_be_counted_are_typed_errors() {
+fn padding_and_strides_that_overflow_are_typed_errors() {
     let huge = SIZES[4];
     for backend in backends() {
         for groups in [16, 1] {
@@ -117,9 +117,9 @@ fn padding_and_strides_that_cannot_be_counted_are_typed_errors() {
     }
 }
 
-/// No image, and more padding than could be walked over.
+/// No image, and more padding than a loop could visit.
 #[test]
-fn a_batch_of_none_is_done_at_once() {
+fn an_empty_batch_returns_at_once() {
     for backend in backends() {
         for (channels, groups) in [(64, 1), (64, 64), (3, 1)] {
             for top in [1 << 28, SIZES[3]] {
@@ -135,9 +135,9 @@ fn a_batch_of_none_is_done_at_once() {
     }
 }
 
-/// The plan for one image, which is all that can be made: its regions are as many as taps, not as rows.
+/// Only the plan for one image can be made: its number of regions is that of taps, not of rows.
 #[test]
-fn planning_does_not_walk_over_padding() {
+fn planning_does_not_visit_the_padding() {
     for backend in backends() {
         let shape = Conv2dShape {
             pad: Padding { top: SIZES[3], left: 1, bottom: 1, right: 0 },
@@ -151,7 +151,7 @@ fn planning_does_not_walk_over_padding() {
 fn depthwise_weights_of_another_shape_are_refused() {
     let depthwise = Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [3, 3]) };
     let others = [
-        // As deep, and as many groups and output channels; but not one input channel for each.
+        // The same depth, groups and output channels, but not one input channel for each.
         Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 6, 2, [3, 1]) },
         Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [9, 1]) },
         Conv2dShape { groups: 2, ..Conv2dShape::new([9, 9], 2, 2, [1, 9]) },
@@ -221,7 +221,7 @@ fn set_pool(shape: &mut Pool2dShape, (field, value): (usize, usize)) {
 
 const POOL_FIELDS: usize = 14;
 
-/// Plans and runs both pools if their operands are small; says whether they ran.
+/// Plans and runs both pools if their operands are small; returns whether they ran.
 fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
     let of = QuantizedType::u8(0.5, 3)?;
     let greatest = MaxPool2d::new(backend, shape)?;
@@ -235,7 +235,7 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
     let (input, mut out) = (bytes(input), vec![0u8; outputs]);
     let mut workspace = Workspace::with_capacity(greatest.workspace_bytes().max(average.workspace_bytes()));
     greatest.call(&input, &mut out)?.run(&mut workspace);
-    // The reference walks over all taps, the pools over those on the image.
+    // The reference visits all taps, the pools only those on the image.
     let expected = if product(&[outputs, shape.kernel[0], shape.kernel[1]]) <= MOST {
         reference::max_pool2d(&shape, &input)
     } else {

@@ -1,4 +1,4 @@
-//! Matrices whose sizes and strides cannot be, or mean nothing.
+//! Matrices with impossible or meaningless sizes and strides.
 
 use eightbit::{
     Backend, ElementType, Error, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace, reference,
@@ -9,14 +9,14 @@ use eightbit_testing::suite::is_thorough;
 
 use crate::bytes;
 
-/// Rows and columns that a product may have to be run here.
+/// The most rows and columns of a product.
 const LARGEST: usize = 64;
 
 fn plan(backend: Backend, weights: &MatRef<'_, i8>) -> Result<Gemm, Error> {
     Gemm::new(PackedWeights::pack(backend, weights, 3)?, ElementType::U8, 1, None, &Stage::ACCUMULATORS)
 }
 
-/// Whether the product of the matrix and as deep weights of 5 columns was run, for it has few rows.
+/// Multiplies the matrix with weights of 5 columns if it has few rows; returns whether it did.
 fn multiply(backend: Backend, lhs: MatRef<'_, u8>) -> bool {
     let (rows, depth) = (lhs.rows(), lhs.columns());
     if rows > LARGEST || depth > LARGEST {
@@ -54,7 +54,7 @@ fn every_pair_of_sizes_of_a_matrix_is_refused_or_multiplies() {
     }
 }
 
-/// What weights claim beyond their elements: by a stride of 0, by no depth, by no columns.
+/// Weights larger than their slice: by a stride of 0, a depth of 0, or no columns.
 #[test]
 fn every_pair_of_sizes_of_weights_is_refused_or_packed() {
     let data = [7i8; 64];
@@ -96,7 +96,7 @@ fn every_pair_of_sizes_of_an_output_is_refused_or_written() {
                     }
                     let weights = vec![1i8; columns];
                     let gemm = plan(backend, &MatRef::new(&weights, 1, columns).unwrap()).unwrap();
-                    // Rows of the same element, however many.
+                    // Any number of rows of the same element.
                     let lhs = MatRef::with_strides(&[5u8], rows, 1, 0, 1).unwrap();
                     gemm.call(lhs, view).unwrap().run(&mut Workspace::new());
                     let written = out.iter().filter(|&&x| x != 9).count();
@@ -109,9 +109,9 @@ fn every_pair_of_sizes_of_an_output_is_refused_or_written() {
     }
 }
 
-/// A stride that leads nowhere.
+/// A stride that is never used.
 #[test]
-fn one_row_may_be_any_distance_from_the_next() {
+fn a_single_row_may_have_any_stride() {
     for backend in backends() {
         let weights = MatRef::new(&[1i8; 16], 4, 4).unwrap();
         let gemm = plan(backend, &weights).unwrap();
@@ -130,7 +130,7 @@ fn one_row_may_be_any_distance_from_the_next() {
 }
 
 #[test]
-fn rows_without_elements_may_be_any_distance_apart() {
+fn empty_rows_may_have_any_stride() {
     for backend in backends() {
         let gemm = plan(backend, &MatRef::new(&[] as &[i8], 0, 4).unwrap()).unwrap();
         let lhs = MatRef::with_strides(&[] as &[u8], 2, 0, usize::MAX, 1).unwrap();

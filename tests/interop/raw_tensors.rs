@@ -5,7 +5,7 @@
 //! raw_tensors run MODEL.onnx TENSORS OUTPUTS                            write the first output for each tensor
 //! ```
 //!
-//! TENSORS holds little-endian floats, as many inputs of the model as the file is long; OUTPUTS likewise.
+//! TENSORS holds little-endian floats: inputs of the model, one after the other; OUTPUTS likewise.
 
 use std::error::Error;
 use std::fs;

@@ -35,7 +35,7 @@ fn vectors() {
     }
 }
 
-/// One value, or one by channel.
+/// One value, or one per channel.
 fn per<T: Copy>(values: Vec<T>) -> Per<T> {
     if values.len() == 1 { Per::Tensor(values[0]) } else { Per::Channel(values) }
 }
@@ -146,7 +146,7 @@ fn convolve_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<
         conv.call(&input, &mut out).expect("run").run(&mut Workspace::new());
         out.into_iter().map(i32::from).collect()
     };
-    // Back to NCHW: the same exchange with channels and pixels in each other's place.
+    // Back to NCHW: the same exchange, with channels and pixels swapped.
     channels_last(&out, &[shape.batch, height * width, shape.out_channels, 1])
 }
 

@@ -1,4 +1,4 @@
-//! A reader for NumPy's npz files: a zip of npy arrays (NEP 1), the few types that the vectors use.
+//! A reader for NumPy's npz files: a zip of npy arrays (NEP 1), for the types that the vectors use.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -53,21 +53,21 @@ fn parse(bytes: &[u8]) -> Option<Array> {
     let data = match between(header, "'descr': '", "'")? {
         "|u1" => Data::U8(body.to_vec()),
         "|i1" => Data::I8(body.iter().map(|byte| byte.cast_signed()).collect()),
-        "<i4" => Data::I32(words(body).map(i32::from_le_bytes).collect()),
-        "<f4" => Data::F32(words(body).map(f32::from_le_bytes).collect()),
-        text if text.starts_with("<U") => {
-            Data::Text(words(body).filter_map(|word| char::from_u32(u32::from_le_bytes(word))).collect())
-        }
+        "<i4" => Data::I32(four_byte_elements(body).map(i32::from_le_bytes).collect()),
+        "<f4" => Data::F32(four_byte_elements(body).map(f32::from_le_bytes).collect()),
+        text if text.starts_with("<U") => Data::Text(
+            four_byte_elements(body).filter_map(|code| char::from_u32(u32::from_le_bytes(code))).collect(),
+        ),
         _ => return None,
     };
     Some(Array { shape, data })
 }
 
-fn words(body: &[u8]) -> impl Iterator<Item = [u8; 4]> {
+fn four_byte_elements(body: &[u8]) -> impl Iterator<Item = [u8; 4]> {
     body.chunks_exact(4).map(|word| [word[0], word[1], word[2], word[3]])
 }
 
-/// The text between two others.
+/// The text between two markers.
 pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let rest = &text[text.find(start)? + start.len()..];
     Some(&rest[..rest.find(end)?])
@@ -79,7 +79,7 @@ pub(crate) fn numbers(list: &str) -> Vec<usize> {
 }
 
 impl Array {
-    /// The elements as `i32`, whatever integers they are.
+    /// The elements of any integer type as `i32`.
     pub(crate) fn integers(&self) -> Vec<i32> {
         match &self.data {
             Data::U8(values) => values.iter().map(|&x| x.into()).collect(),

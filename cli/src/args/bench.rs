@@ -1,4 +1,4 @@
-//! What the user can say to `eightbit bench`.
+//! Arguments of `eightbit bench`.
 
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ pub(crate) enum BenchCommand {
   eightbit bench gemm --types u8u8u8_zeros,s8s8s8 --check 3136x64x64
   eightbit bench gemm --shapes SHAPES.txt --csv
 
-A shape file has a shape a line: `name M K N`, M rows of activations, N output channels; a word after them is its class.")]
+A shape file has one shape per line: `name M K N`, M rows of activations, N output channels; an optional last word is its class.")]
     Gemm(KernelArgs),
     /// Convolutions.
     #[command(after_help = "Examples:
@@ -46,7 +46,7 @@ A shape file has a shape a line: `name M K N`, M rows of activations, N output c
   eightbit bench conv --types u8s8u8,u8s8s32 --check 3x3
   eightbit bench conv --shapes SHAPES.txt --csv
 
-A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a word after them is its class.")]
+A shape file has one shape per line: `name H(=W) Cin Cout R stride pad groups`; an optional last word is its class.")]
     Conv(KernelArgs),
     /// Whole networks: milliseconds for a run.
     #[command(after_help = "Examples:
@@ -55,7 +55,7 @@ A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a wo
   eightbit bench model mobilenet.int8.onnx --threads 2
   eightbit bench model mobilenet.int8.onnx --steps --budget 1000")]
     Model(ModelArgs),
-    /// What the CPU's multipliers can do at best, on registers only.
+    /// The peak of the CPU's multipliers, measured on registers only.
     #[command(after_help = "Examples:
   eightbit bench peak
   eightbit bench peak --backend avx2 --csv")]
@@ -65,7 +65,7 @@ A shape file has a shape a line: `name H(=W) Cin Cout R stride pad groups`; a wo
 /// Which calls of kernels to measure.
 #[derive(Args)]
 pub(crate) struct KernelArgs {
-    /// Measure only the shapes with this in their name, or of the class with this name.
+    /// Measure only the shapes whose name contains this, or whose class has this name.
     #[arg(conflicts_with = "stdin")]
     pub(crate) filter: Option<String>,
 
@@ -79,12 +79,12 @@ pub(crate) struct KernelArgs {
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub(crate) types: Vec<Types>,
 
-    /// Compare results with the reference before measuring; all of them, or evenly spread rows where they are many.
+    /// Compare results with the reference before measuring: all of them, or evenly spread rows of large outputs.
     #[arg(long)]
     pub(crate) check: bool,
 
-    /// Make each call once, after a first that warms up, without a clock, and say which path it takes: for profilers and
-    /// counters of instructions, which find it inside the function `profiled_call`.
+    /// Make each call once, untimed, after one warm-up call, and print its path: for profilers and instruction counters, which
+    /// find it inside the function `profiled_call`.
     #[arg(long, conflicts_with_all = ["csv", "json", "stdin"])]
     pub(crate) once: bool,
 
@@ -99,8 +99,8 @@ pub(crate) struct ModelArgs {
     #[arg(value_name = "MODEL", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// What the time of a run goes into, by the wall clock: a line for each step, with the kernel that it takes. With --csv the
-    /// columns are model,step,operator,us,share,kernel.
+    /// The wall-clock time of each step, with its kernel, one line per step. With --csv the columns are
+    /// model,step,operator,us,share,kernel.
     #[arg(long, conflicts_with_all = ["stdin", "clock"])]
     pub(crate) steps: bool,
 
@@ -108,7 +108,7 @@ pub(crate) struct ModelArgs {
     pub(crate) measure: MeasureArgs,
 }
 
-/// How to measure, and how to tell.
+/// How to measure, and how to print results.
 #[derive(Args)]
 pub(crate) struct MeasureArgs {
     /// The backend to measure, instead of the best one: see `eightbit cpu`.
@@ -119,12 +119,12 @@ pub(crate) struct MeasureArgs {
     #[arg(long, env = "BENCH_MS", value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) budget: u64,
 
-    /// The clock: CPU time of all threads, divided by their number, or the time that a user waits.
+    /// The clock: CPU time of all threads, divided by their number, or wall-clock time.
     /// Default: CPU time for one thread, wall-clock time for more.
     #[arg(long, value_name = "CLOCK")]
     pub(crate) clock: Option<Clock>,
 
-    /// Print lines of comma-separated values, in the columns that the drivers of the peers print.
+    /// Print lines of comma-separated values, with the same columns as the peers' drivers.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
 
@@ -132,8 +132,8 @@ pub(crate) struct MeasureArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Read what to measure from standard input, a shape or file a line, and answer each line when it is read, with an
-    /// empty line at the end: for programs that let several libraries take turns.
+    /// Read shapes or files from standard input, one per line, and answer each line at once, followed by an empty line: for
+    /// programs that interleave the measurements of several libraries.
     #[arg(long, requires = "csv")]
     pub(crate) stdin: bool,
 }

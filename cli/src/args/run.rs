@@ -1,4 +1,4 @@
-//! What the user can say to `eightbit run`.
+//! Arguments of `eightbit run`.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use clap::Args;
   eightbit run model.int8.onnx --input x=x.npy --output-dir out --backend portable
 
 Dimensions that the network leaves open take the sizes of the arrays.
-An output becomes NAME.npy; characters that do not belong into a file name are written as %XX, as in URLs.")]
+An output becomes NAME.npy; characters that do not belong in a file name are written as %XX, as in URLs.")]
 pub(crate) struct RunArgs {
     /// The network: an ONNX file, float or eight-bit.
     pub(crate) model: PathBuf,
@@ -23,11 +23,11 @@ pub(crate) struct RunArgs {
     #[arg(short, long = "input", value_name = "NAME=FILE.npy", num_args = 1..)]
     pub(crate) inputs: Vec<String>,
 
-    /// The folder that the outputs are written to; it is made if it is not there. Without it they are only summed up.
+    /// The folder for the outputs, created if needed. Without it the outputs are only summarized.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
 
-    /// Evaluate node by node with the plain interpreter, which everything else is tested against.
+    /// Evaluate node by node with the plain interpreter, the reference of all tests.
     #[arg(long, conflicts_with = "backend")]
     pub(crate) reference: bool,
 

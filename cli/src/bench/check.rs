@@ -1,10 +1,10 @@
-//! Whether what was measured is also right: results are compared with the reference.
+//! Compares the results of measured calls with the reference.
 
 use std::fmt;
 
 use eightbit::{OutputElement, Stage, reference};
 
-/// How many results were compared with the reference, and how many were others.
+/// How many results were compared with the reference, and how many differed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) compared: usize,
@@ -12,7 +12,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Adds the comparison of `results` with what `stage` makes of the reference's sums; `channel` tells whose they are.
+    /// Adds the comparison of `results` with `stage` applied to the reference's sums; `channel` is their output channel.
     pub(crate) fn add<T: OutputElement + Into<i32>>(
         &mut self,
         results: impl IntoIterator<Item = T>,
@@ -40,7 +40,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// At most `count` of the numbers below `all`, spread evenly, the first and the last among them.
+/// At most `count` numbers below `all`, evenly spread, including the first and the last.
 pub(crate) fn sample(all: usize, count: usize) -> Vec<usize> {
     let count = count.clamp(2, all.max(2));
     if count >= all {

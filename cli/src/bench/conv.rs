@@ -7,7 +7,7 @@ use crate::bench::shapes::ConvShape;
 use crate::bench::types::{Build, Types};
 use crate::bench::{Case, Setup, biases, random};
 
-/// Products that are computed for the reference, which takes about a nanosecond for each.
+/// The number of products that the reference computes, at about a nanosecond each.
 const CHECKED_PRODUCTS: usize = 1 << 27;
 
 /// The convolution `conv` with these types: NHWC, weights packed, a zero point of the activations, a bias.
@@ -37,10 +37,10 @@ impl Build for ConvCase<'_> {
         let path = plan.explain();
         let mut out = vec![T::default(); height * width * channels];
         let mut workspaces = setup.workspaces(plan.workspace_bytes());
-        // What can fail, fails at the first call: the ones that are measured are the same.
+        // Errors occur at the first call; the measured calls are identical.
         convolve(&plan, &input, &mut out, &mut workspaces)?;
         let verdict = setup.check.then(|| {
-            // The first channels only, if all are too many: each has weights of its own.
+            // Check only the first channels if there are too many: each has weights of its own.
             let most = (CHECKED_PRODUCTS / (height * width * taps)).clamp(1, channels);
             let checked = if shape.groups == 1 { most } else { channels };
             let part = Conv2dShape { out_channels: checked, ..shape };
@@ -67,7 +67,7 @@ impl Build for ConvCase<'_> {
     }
 }
 
-/// One call, on as many threads as there are workspaces.
+/// One call, with one thread per workspace.
 fn convolve<A: Element, T: OutputElement>(
     plan: &Conv2d,
     input: &[A],

@@ -7,7 +7,7 @@ use crate::bench::shapes::GemmShape;
 use crate::bench::types::{Build, Types};
 use crate::bench::{Case, Setup, biases, random};
 
-/// Products that are computed for the reference, which takes about a nanosecond for each.
+/// The number of products that the reference computes, at about a nanosecond each.
 const CHECKED_PRODUCTS: usize = 1 << 25;
 
 /// The multiplication of `shape` with these types: weights packed, a zero point of the activations, a bias.
@@ -35,7 +35,7 @@ impl Build for GemmCase<'_> {
         let path = gemm.explain(m);
         let mut out = vec![T::default(); m * n];
         let mut workspaces = setup.workspaces(gemm.workspace_bytes());
-        // What can fail, fails at the first call: the ones that are measured are the same.
+        // Errors occur at the first call; the measured calls are identical.
         multiply(&gemm, &lhs, &mut out, [m, k, n], &mut workspaces)?;
         let verdict = setup.check.then(|| {
             let mut verdict = Verdict::default();
@@ -63,7 +63,7 @@ impl Build for GemmCase<'_> {
     }
 }
 
-/// One call, on as many threads as there are workspaces.
+/// One call, with one thread per workspace.
 fn multiply<A: Element, T: OutputElement>(
     gemm: &Gemm,
     lhs: &[A],

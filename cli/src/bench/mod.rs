@@ -1,6 +1,6 @@
-//! Benchmarks: packed weights, plans made beforehand, rates as a fraction of what this machine can do at best.
+//! Benchmarks: weights packed and plans made beforehand, rates as a fraction of this machine's peak.
 //!
-//! A [`Case`] is everything that one measurement needs; [`gemm`], [`conv`] and [`model`] make them.
+//! A [`Case`] holds everything that one measurement needs; [`gemm`], [`conv`] and [`model`] make them.
 
 pub(crate) mod check;
 pub(crate) mod conv;
@@ -16,7 +16,7 @@ use eightbit::{Backend, Element, Workspace};
 use crate::bench::check::Verdict;
 use crate::bench::timing::{Rates, Stopwatch};
 
-/// What all cases of a run have in common.
+/// The settings that all cases of a run share.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) backend: Backend,
@@ -37,9 +37,9 @@ pub(crate) struct Case {
     pub(crate) shape: String,
     /// Types of activations, weights and output as the peers' drivers write them.
     pub(crate) types: String,
-    /// Which path the call takes.
+    /// The path that the call takes.
     pub(crate) path: String,
-    /// How its results compare with the reference, if that was asked.
+    /// How its results compare with the reference, if requested.
     pub(crate) verdict: Option<Verdict>,
     measure: Box<dyn FnMut(&Stopwatch) -> Rates + Send>,
 }

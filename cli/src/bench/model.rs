@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::network::is_eight_bit;
 use crate::report;
 
-/// A network, with noise for its inputs.
+/// A network with random inputs.
 pub(crate) struct Model {
     /// The file's name.
     pub(crate) name: String,
@@ -20,7 +20,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// The network in the ONNX file `path`, float or eight-bit. It has run once.
+    /// Loads the ONNX file `path`, float or eight-bit, and runs the network once.
     pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
         let name = report::path(path.file_name().unwrap_or(path.as_os_str()).as_ref()).replace(',', ";");
         let of_model = |error| CliError::model(&name, error);
@@ -37,7 +37,7 @@ impl Model {
             .map_err(of_model)?;
         let types = if is_eight_bit(&graph) { "int8" } else { "float" };
         let mut model = Self { name, types, executor, inputs };
-        // What can fail, fails at the first run: the ones that are measured are the same.
+        // Errors occur at the first run; the measured runs are identical.
         model.run().map_err(|error| CliError::model(&model.name, error))?;
         Ok(model)
     }
@@ -46,7 +46,7 @@ impl Model {
         self.executor.run(&named(&self.inputs)).map(drop)
     }
 
-    /// Measures the whole. Its rate is in runs per second.
+    /// Measures whole runs. The rate is in runs per second.
     pub(crate) fn case(mut self) -> Case {
         Case {
             types: self.types.to_owned(),
@@ -57,7 +57,7 @@ impl Model {
         }
     }
 
-    /// What each step takes, in about the time of the budget.
+    /// Measures each step, within about the time budget.
     pub(crate) fn steps(&mut self, budget: Duration) -> Result<Vec<StepTime>, CliError> {
         let Self { name, executor, inputs, .. } = self;
         let inputs = named(inputs);
@@ -74,7 +74,7 @@ fn named(inputs: &[(String, Tensor)]) -> Vec<(&str, &Tensor)> {
     inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect()
 }
 
-/// Operations that count as a run: a rate in Gop/s is one in runs per second.
+/// Operations per run, chosen so that a rate in Gop/s is one in runs per second.
 const RUN: f64 = 1e9;
 
 /// A tensor for an input: floats from −2 to 2, integers over the whole range of a byte.
@@ -89,7 +89,7 @@ fn noise(info: &ValueInfo) -> Result<Tensor, eightbit_graph::Error> {
         }
         DataType::U8 => random::<u8>(tensor.len()).into(),
         DataType::I8 => random::<i8>(tensor.len()).into(),
-        // Sizes, indices, flags: noise would not be valid.
+        // Sizes, indices, flags: random values would be invalid.
         _ => return Ok(tensor),
     };
     tensor = Tensor::new(tensor.shape().to_vec(), data)?;

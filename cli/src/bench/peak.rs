@@ -1,4 +1,4 @@
-//! What this machine can do at best: the measure for every other rate.
+//! The peak of this machine, which every other rate is compared with.
 
 use eightbit::{Backend, Error};
 
@@ -7,14 +7,14 @@ use crate::bench::timing::{Rates, Stopwatch};
 use crate::bench::types::Types;
 use crate::bench::{Setup, gemm};
 
-/// A rate in Gop/s that nothing should exceed, and what it was measured with.
+/// An upper bound of rates in Gop/s, and what it was measured with.
 pub(crate) struct Peak {
-    /// The greatest of the rates is the peak: whatever disturbs a loop on registers makes it slower.
+    /// The greatest rate is the peak: disturbances only slow down a loop on registers.
     pub(crate) rates: Rates,
     pub(crate) what: String,
 }
 
-/// Passes of an instruction sequence between two looks at the clock.
+/// Passes of an instruction sequence between two readings of the clock.
 const PASSES: u64 = 1000;
 
 /// Sizes whose operands and results stay in the smallest first-level caches (32 KiB).
@@ -32,8 +32,8 @@ pub(crate) fn measure(backend: Backend, stopwatch: &Stopwatch) -> Result<Peak, E
     best.ok_or_else(|| Error::Shape { what: "peak", why: format!("nothing to measure for {backend}") })
 }
 
-/// Measures the sequences of instructions of `backend`, on registers only; where there is none, the backend's own best on
-/// data in the first-level cache.
+/// Measures the instruction sequences of `backend` on registers only; without any, the backend's best rate on data in the
+/// first-level cache.
 pub(crate) fn all(backend: Backend, stopwatch: &Stopwatch) -> Result<Vec<Peak>, Error> {
     let mut peaks = Vec::new();
     for sequence in backend.peak() {
@@ -47,8 +47,8 @@ pub(crate) fn all(backend: Backend, stopwatch: &Stopwatch) -> Result<Vec<Peak>, 
             let shape = GemmShape { name: format!("{m}×{k}×{n}"), class: String::new(), m, k, n };
             for types in [Types::U8S8S32, Types::S8S8S32] {
                 let rates = gemm::case(&setup, &shape, types)?.measure(stopwatch);
-                let (data, place) = (&shape.name, "on data in the first-level cache");
-                peaks.push(Peak { rates, what: format!("the backend's own best {place} ({data}, {types})") });
+                let (data, level) = (&shape.name, "on data in the first-level cache");
+                peaks.push(Peak { rates, what: format!("the backend's own best {level} ({data}, {types})") });
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Shape files, in the format of the drivers that measure the peers: one shape a line, a word for its class at the end if it
-//! has one, `#` begins a comment.
+//! Shape files, in the format of the peers' drivers: one shape per line, optionally followed by its class; `#` begins a
+//! comment.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use eightbit_graph::escaped;
 
 use crate::error::CliError;
 
-/// The matrix multiplications that are measured when no file is given.
+/// The matrix multiplications that are measured by default.
 pub(crate) const GEMM: &str = include_str!("shapes_gemm.txt");
-/// The convolutions that are measured when no file is given.
+/// The convolutions that are measured by default.
 pub(crate) const CONV: &str = include_str!("shapes_conv.txt");
 
-/// No matrix or image of a benchmark may have more elements.
+/// The most elements of a matrix or image of a benchmark.
 const ELEMENT_LIMIT: usize = 1 << 30;
 
 /// A matrix multiplication: `m` rows of `k` activations, `n` output channels.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct GemmShape {
     pub(crate) name: String,
-    /// What kind of shape it is, if the file says.
+    /// The class of the shape, if the file names one.
     pub(crate) class: String,
     pub(crate) m: usize,
     pub(crate) k: usize,
@@ -31,7 +31,7 @@ pub(crate) struct GemmShape {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConvShape {
     pub(crate) name: String,
-    /// What kind of shape it is, if the file says.
+    /// The class of the shape, if the file names one.
     pub(crate) class: String,
     pub(crate) shape: Conv2dShape,
 }
@@ -80,10 +80,10 @@ fn parse<T, const N: usize>(
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
         let Some(name) = words.next() else { continue };
         let mut words: Vec<&str> = words.collect();
-        // The class is the one word that need not be there.
+        // The class is the only optional word.
         let class = if words.len() == N + 1 { words.pop() } else { None };
         let numbers: Option<Vec<usize>> = words.iter().map(|word| word.parse().ok()).collect();
-        // A comma would end the column of a CSV line.
+        // A comma would end a CSV column.
         let plain = |word: &str| escaped(word).to_string().replace(',', ";");
         let shape = numbers
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())

@@ -1,5 +1,4 @@
-//! The rules of measuring, the same as those of the drivers that measure the peers: CPU time, samples of at
-//! least 0.3 ms, medians.
+//! The rules of measuring, the same as in the peers' drivers: CPU time, samples of at least 0.3 ms, medians.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ pub(crate) struct Rates {
     pub(crate) samples: usize,
 }
 
-/// Measures calls for a time.
+/// Measures calls within a time budget.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch {
     pub(crate) budget: Duration,
@@ -23,23 +22,23 @@ pub(crate) struct Stopwatch {
     pub(crate) clock: Clock,
 }
 
-/// What passes while a call is measured.
+/// The clock of a measurement.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum Clock {
-    /// CPU time of all threads, divided by their number: leaves out the slices in which another process held a core, and the
-    /// time that a thread waits for another.
+    /// CPU time of all threads, divided by their number: excludes the time when another process held a core and when a thread
+    /// waits for another.
     Cpu,
-    /// The time that a user waits.
+    /// Wall-clock time.
     Wall,
 }
 
 impl Clock {
-    /// The clock that fits: CPU time for one thread; more are there for the user to wait less.
+    /// The default clock: CPU time for one thread; wall-clock time for more, which serve to shorten it.
     pub(crate) fn for_threads(threads: usize) -> Self {
         if cfg!(unix) && threads == 1 { Self::Cpu } else { Self::Wall }
     }
 
-    /// What it shows; only differences mean something.
+    /// The current reading; only differences are meaningful.
     fn now(self) -> Duration {
         #[cfg(unix)]
         if self == Self::Cpu {
@@ -51,11 +50,11 @@ impl Clock {
     }
 }
 
-/// No sample is shorter, in seconds: the clock's own cost must not show.
+/// The shortest sample, in seconds: long enough to hide the clock's own cost.
 const SAMPLE: f64 = 3e-4;
 const MIN_SAMPLES: usize = 5;
 const MAX_SAMPLES: usize = 60;
-/// However slow the call is, so much is enough.
+/// The longest measurement of a case, in seconds, however slow the call is.
 const MAX_SECONDS: f64 = 1.5;
 
 impl Stopwatch {
@@ -68,7 +67,7 @@ impl Stopwatch {
         }
     }
 
-    /// Calls `work` where its threads are: for more than one, on a thread of the pool, which then need not be woken.
+    /// Calls `work`; for more than one thread, on a thread of the pool, which then need not be woken.
     pub(crate) fn on_its_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         #[cfg(feature = "rayon")]
         if self.threads > 1 {
@@ -77,7 +76,7 @@ impl Stopwatch {
         work()
     }
 
-    /// Measures `call`, which does `operations` operations. Without any budget it is called once, and no clock is read.
+    /// Measures `call`, which does `operations` operations. Without a budget it is called once, untimed.
     pub(crate) fn measure(&self, operations: f64, mut call: impl FnMut()) -> Rates {
         if self.budget.is_zero() {
             profiled_call(&mut call);
@@ -108,7 +107,7 @@ impl Stopwatch {
                 (calls as f64 * 1.2 * SAMPLE / seconds) as u64 + 1
             };
         }
-        // Clocks and caches settle before samples count.
+        // Let the CPU's frequency and caches settle before the samples.
         while since(start) < budget * 0.3 {
             time(1);
         }
@@ -131,7 +130,7 @@ impl Stopwatch {
     }
 }
 
-/// The call of `--once`: profilers and counters of instructions find it by its name.
+/// The call of `--once`: profilers and instruction counters find it by its name.
 #[inline(never)]
 fn profiled_call(call: &mut dyn FnMut()) {
     call();

@@ -1,4 +1,4 @@
-//! The types of a measured call, as the drivers of the peers write them: `u8s8s32` has `u8` activations, `i8` weights and
+//! The types of a measured call, as the peers' drivers write them: `u8s8s32` has `u8` activations, `i8` weights and
 //! raw `i32` sums.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use eightbit::{Element, ElementType, Error, OutputElement, Per, Requantize, Stag
 
 use crate::bench::Case;
 
-/// Types of activations, weights and output, and what is special about the weights.
+/// Types of activations, weights and output, and the kind of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Types {
     pub(crate) activations: ElementType,
@@ -17,28 +17,28 @@ pub(crate) struct Types {
     pub(crate) kind: WeightKind,
 }
 
-/// What is special about the weights.
+/// The kind of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum WeightKind {
-    /// Nothing: the type's whole range, no zero point.
+    /// Full range, no zero point.
     Wide,
-    /// They have seven bits.
-    Narrow,
-    /// They have a zero point.
+    /// Seven bits, no zero point.
+    SevenBit,
+    /// With a zero point.
     Zero,
-    /// They have a zero point for each output channel.
+    /// With a zero point for each output channel.
     Zeros,
 }
 
 /// Suffixes of the names.
 const KINDS: [(WeightKind, &str); 4] = [
     (WeightKind::Wide, ""),
-    (WeightKind::Narrow, "_narrow"),
+    (WeightKind::SevenBit, "_narrow"),
     (WeightKind::Zero, "_zero"),
     (WeightKind::Zeros, "_zeros"),
 ];
 
-/// Something that is built for types that are known when the program runs.
+/// Builds a case for types that are known only at run time.
 pub(crate) trait Build {
     fn build<A: Element, W: Element, T: OutputElement + Into<i32>>(self) -> Result<Case, Error>;
 }
@@ -71,16 +71,16 @@ impl Types {
         }
     }
 
-    /// The activations' zero point; it costs nothing to have one, and models do.
+    /// The activations' zero point; it costs nothing, and models have one.
     pub(crate) fn activation_zero(self) -> i32 {
         if self.activations == ElementType::U8 { 128 } else { 3 }
     }
 
-    /// The zero points of weights with so many output channels.
+    /// The weights' zero points for `channels` output channels.
     pub(crate) fn weight_zeros(self, channels: usize) -> Per<i32> {
         let (low, high) = self.weights.integer_range();
         match self.kind {
-            WeightKind::Wide | WeightKind::Narrow => Per::Tensor(0),
+            WeightKind::Wide | WeightKind::SevenBit => Per::Tensor(0),
             WeightKind::Zero => Per::Tensor(low + 121),
             WeightKind::Zeros => {
                 Per::Channel((low..=high).step_by(7).cycle().take(channels).collect::<Vec<i32>>())
@@ -90,15 +90,15 @@ impl Types {
 
     /// Weights over their type's whole range, or in seven bits.
     pub(crate) fn random_weights<W: Element>(self, len: usize) -> Vec<W> {
-        let narrow = |w: W| {
+        let seven_bit = |w: W| {
             let wide: i32 = w.into();
             W::from_low_bits(wide >> 1)
         };
         let weights = super::random::<W>(len);
-        if self.kind == WeightKind::Narrow { weights.into_iter().map(narrow).collect() } else { weights }
+        if self.kind == WeightKind::SevenBit { weights.into_iter().map(seven_bit).collect() } else { weights }
     }
 
-    /// What becomes of the sums: they stay, or get eight bits with a scale for each channel and a zero point.
+    /// The epilogue: raw sums, or eight bits with a scale for each channel and a zero point.
     pub(crate) fn stage(self, channels: usize) -> Stage {
         let zero_point = match self.output {
             ElementType::U8 => 128,
@@ -176,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn narrow_weights_have_seven_bits() {
-        let types = Types { kind: WeightKind::Narrow, ..Types::U8S8S32 };
+    fn seven_bit_weights_have_seven_bits() {
+        let types = Types { kind: WeightKind::SevenBit, ..Types::U8S8S32 };
         let weights: Vec<i8> = types.random_weights(5000);
         assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-64), Some(&63)));
     }

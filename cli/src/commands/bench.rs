@@ -1,4 +1,4 @@
-//! `eightbit bench`: how fast the kernels are, shape by shape, and whole networks.
+//! `eightbit bench`: the speed of kernels, shape by shape, and of whole networks.
 
 mod kernels;
 mod models;
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings, out: &mut dyn Write) ->
     }
 }
 
-/// What all commands measure with.
+/// The settings of all measurements.
 struct Bench {
     setup: Setup,
     stopwatch: Stopwatch,
@@ -55,7 +55,7 @@ impl Bench {
         Stopwatch { threads: 1, clock: Clock::for_threads(1), ..self.stopwatch }
     }
 
-    /// The peak of one thread.
+    /// The single-thread peak.
     fn peak(&self) -> Result<Peak, CliError> {
         Ok(peak::measure(self.setup.backend, &self.one_thread())?)
     }
@@ -101,7 +101,7 @@ fn peaks(args: &MeasureArgs, settings: &Settings, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// Answers each line of standard input, with an empty line at the end. `answer` learns whether it is the line before again.
+/// Answers each line of standard input, with an empty line at the end. `answer` is told whether the line repeats the last.
 fn on_demand(
     out: &mut dyn Write,
     mut answer: impl FnMut(&str, bool, &mut dyn Write) -> Result<(), CliError>,
@@ -117,10 +117,10 @@ fn on_demand(
     Ok(())
 }
 
-/// A line of a shape, or of a path, is not longer than so many bytes; what has no end has no lines either.
+/// The longest line of a shape or path, in bytes: endless input must not fill the memory.
 const LINE_LIMIT: u64 = 1 << 16;
 
-/// The next line without its end; `None` after the last.
+/// The next line without its line end; `None` after the last.
 fn next_line(input: &mut impl BufRead) -> Result<Option<String>, CliError> {
     let name = Path::new("standard input");
     let mut line = Vec::new();

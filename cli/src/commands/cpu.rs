@@ -1,4 +1,4 @@
-//! `eightbit cpu`: what this CPU can do, and what this build makes of it.
+//! `eightbit cpu`: the features of this CPU, and how this build uses them.
 
 use std::io::Write;
 
@@ -12,8 +12,8 @@ use crate::report::{self, BOLD, DIM, GOOD};
 /// The environment variable that overrides the choice.
 const VARIABLE: &str = "EIGHTBIT_BACKEND";
 
-/// The commit that was checked out when the program was built; `None` outside a checkout of the repository. It does not
-/// see changes that were not committed.
+/// The commit that was checked out when the program was built; `None` outside a checkout of the repository. It
+/// ignores uncommitted changes.
 const COMMIT: Option<&str> = option_env!("EIGHTBIT_BUILD_COMMIT");
 
 pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &CpuArgs, out: &mut dyn Write) -> Result<(), CliError> {
     } else {
         text(out, &found, chosen.as_ref())?;
     }
-    // A variable that names nothing usable is told with everything else, and still is an error.
+    // Report a variable without a usable backend together with everything else, and still return an error.
     chosen?;
     Ok(())
 }
@@ -120,7 +120,7 @@ fn json(
                         "layout": variant.layout,
                         "channels": variant.channels,
                         "taps": variant.taps,
-                        "bands_from": variant.bands_from,
+                        "bands_from": variant.line_buffer_from,
                     })
                 })
                 .collect();
@@ -157,7 +157,7 @@ fn json(
     Ok(report::json(out, &value)?)
 }
 
-/// The CPU features that matter to eight-bit arithmetic, and whether they are here: those that backends need, and others.
+/// The CPU features that matter to eight-bit arithmetic, and whether the CPU has them: those that backends need, and others.
 fn features() -> Vec<(&'static str, bool)> {
     let mut features = other_features();
     for registered in Backend::registered() {
@@ -169,7 +169,7 @@ fn features() -> Vec<(&'static str, bool)> {
     features
 }
 
-/// Features that kernels use where they are, and others that tell what kind of CPU it is.
+/// Features that kernels use if present, and others that identify the kind of CPU.
 fn other_features() -> Vec<(&'static str, bool)> {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {

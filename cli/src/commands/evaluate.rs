@@ -1,4 +1,4 @@
-//! `eightbit evaluate`: how often the float network and the eight-bit one are right, and how often they agree.
+//! `eightbit evaluate`: the accuracy of the float and the eight-bit network, and how often they agree.
 
 use std::io::Write;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::args::EvaluateArgs;
-use crate::contest::{Calibration, Contest};
+use crate::comparison::{Calibration, Comparison};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::{self, Truth};
@@ -15,7 +15,7 @@ use crate::photo::Photo;
 use crate::report::{self, DIM, Table};
 use crate::scores;
 
-/// What one network scored.
+/// The score of one network.
 #[derive(Default)]
 struct Score {
     top1: usize,
@@ -35,7 +35,7 @@ struct Difference {
 pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let mut truth = labels::read_truth(&args.labels)?;
     truth.truncate(args.limit.map_or(usize::MAX, |limit| limit as usize));
-    // A photo that is missing is told before minutes are spent on the others.
+    // Report a missing photo before spending minutes on the others.
     for Truth { file, .. } in &truth {
         let path = args.images.join(file);
         std::fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
@@ -47,18 +47,18 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     }
     let quantized = args.quantized.as_deref().map(|path| open(Some(path))).transpose()?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
-    let mut contest = Contest::new(network, quantized, &calibration, settings)?;
+    let mut comparison = Comparison::new(network, quantized, &calibration, settings)?;
 
-    let mut tally: Vec<Score> = contest.contenders.iter().map(|_| Score::default()).collect();
+    let mut tally: Vec<Score> = comparison.candidates.iter().map(|_| Score::default()).collect();
     let mut difference = Difference::default();
     let bar = report::progress(truth.len(), "photos");
     for Truth { file, class } in &truth {
         let photo = Photo::read(&args.images.join(file), args.input.photo_options())?;
-        let input = contest.network.tensor(&photo)?;
+        let input = comparison.network.tensor(&photo)?;
         let mut outputs = Vec::new();
-        for (contender, score) in contest.contenders.iter_mut().zip(&mut tally) {
+        for (candidate, score) in comparison.candidates.iter_mut().zip(&mut tally) {
             let start = Instant::now();
-            let output = contender.engine.run(&input)?;
+            let output = candidate.engine.run(&input)?;
             score.milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
             scores::check(&output)?;
             score.count(&output, class.saturating_add(args.label_offset), &args.labels)?;
@@ -71,26 +71,26 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     }
     bar.finish_and_clear();
 
-    let compared = contest.contenders.len() == 2;
+    let compared = comparison.candidates.len() == 2;
     if args.json {
-        let value = json(&contest, settings, &tally, compared.then_some(&difference), truth.len());
+        let value = json(&comparison, settings, &tally, compared.then_some(&difference), truth.len());
         return Ok(report::json(out, &value)?);
     }
-    writeln!(out, "{DIM}network{DIM:#}  {}", contest.network.name)?;
-    if let Some(calibrated) = contest.calibrated {
+    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.name)?;
+    if let Some(calibrated) = comparison.calibrated {
         let photos = report::count(calibrated, "photo");
         writeln!(out, "         turned into eight bits in memory, calibrated with {photos}")?;
     }
     writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
     writeln!(out, "{DIM}photos{DIM:#}   {}\n", truth.len())?;
     let mut table = Table::new(&["", "top-1", "top-5", "ms/photo", "size"], 1);
-    for (contender, score) in contest.contenders.iter().zip(&mut tally) {
+    for (candidate, score) in comparison.candidates.iter().zip(&mut tally) {
         table.row([
-            contender.kind.name().to_owned(),
+            candidate.kind.name().to_owned(),
             report::percent(score.top1, truth.len()),
             report::percent(score.top5, truth.len()),
             format!("{:.2}", median(&mut score.milliseconds)),
-            report::bytes(contender.bytes),
+            report::bytes(candidate.bytes),
         ]);
     }
     table.write(out)?;
@@ -106,7 +106,7 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     Ok(())
 }
 
-/// An error if the network has no such class.
+/// Checks that the network has the class.
 fn check_class(class: usize, classes: usize, labels: &std::path::Path) -> Result<(), CliError> {
     if class < classes {
         return Ok(());
@@ -156,21 +156,21 @@ fn median(values: &mut [f64]) -> f64 {
 }
 
 fn json(
-    contest: &Contest,
+    comparison: &Comparison,
     settings: &Settings,
     tally: &[Score],
     difference: Option<&Difference>,
     photos: usize,
 ) -> serde_json::Value {
     let part = |count: usize| count as f64 / photos.max(1) as f64;
-    let networks: Vec<_> = contest
-        .contenders
+    let networks: Vec<_> = comparison
+        .candidates
         .iter()
         .zip(tally)
-        .map(|(contender, score)| {
+        .map(|(candidate, score)| {
             json!({
-                "kind": contender.kind.name(),
-                "bytes": contender.bytes,
+                "kind": candidate.kind.name(),
+                "bytes": candidate.bytes,
                 "top1": part(score.top1),
                 "top5": part(score.top5),
                 "median_milliseconds": median(&mut score.milliseconds.clone()),
@@ -178,9 +178,9 @@ fn json(
         })
         .collect();
     json!({
-        "network": contest.network.file,
+        "network": comparison.network.file,
         "photos": photos,
-        "calibration_photos": contest.calibrated,
+        "calibration_photos": comparison.calibrated,
         "backend": settings.backend.name(),
         "threads": settings.threads,
         "networks": networks,

@@ -1,4 +1,4 @@
-//! `eightbit label-image`: what a photo shows, by the float network and by the eight-bit one.
+//! `eightbit label-image`: labels a photo with the float and the eight-bit network.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::args::LabelImageArgs;
 use crate::builtin;
-use crate::contest::{Calibration, Contender, Contest};
+use crate::comparison::{Calibration, Candidate, Comparison};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::Labels;
@@ -17,19 +17,19 @@ use crate::photo::Photo;
 use crate::report::{self, BOLD, DIM};
 use crate::scores::{self, Answer};
 
-/// How wide an answer may be where two stand side by side.
+/// The greatest width of an answer beside another.
 const COLUMN: usize = 48;
 
-/// What one network says.
+/// The answers of one network.
 struct Reply<'a> {
-    contender: &'a Contender,
+    candidate: &'a Candidate,
     answers: Vec<Answer>,
     softmax: bool,
     milliseconds: f64,
 }
 
 pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-    // What needs little time and may be wrong comes first.
+    // Quick checks that may fail come first.
     let (photo, photo_name) = match &args.image {
         None => (Photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
         Some(path) => (Photo::read(path, args.input.photo_options())?, report::path(path)),
@@ -40,11 +40,11 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
         labels.check(network.classes(), path)?;
     }
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
-    let mut contest = Contest::new(network, None, &calibration, settings)?;
-    let input = contest.network.tensor(&photo)?;
+    let mut comparison = Comparison::new(network, None, &calibration, settings)?;
+    let input = comparison.network.tensor(&photo)?;
     let mut outputs = Vec::new();
-    for contender in &mut contest.contenders {
-        outputs.push(contender.engine.time(&input)?);
+    for candidate in &mut comparison.candidates {
+        outputs.push(candidate.engine.time(&input)?);
     }
     let classes = outputs.first().map_or(0, |(output, _)| output.len());
     let labels = match labels {
@@ -52,19 +52,19 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
         None => Labels::imagenet(classes),
     };
     let mut replies = Vec::new();
-    for (contender, (output, milliseconds)) in contest.contenders.iter().zip(outputs) {
+    for (candidate, (output, milliseconds)) in comparison.candidates.iter().zip(outputs) {
         let (scores, softmax) = scores::probabilities(&output)?;
         let answers = scores::top(&scores, usize::from(args.top));
-        replies.push(Reply { contender, answers, softmax, milliseconds });
+        replies.push(Reply { candidate, answers, softmax, milliseconds });
     }
     if args.json {
         let photo = args.image.as_deref().map_or(photo_name.into(), Path::to_string_lossy);
-        return Ok(report::json(out, &json(&contest, &photo, settings, &replies, &labels))?);
+        return Ok(report::json(out, &json(&comparison, &photo, settings, &replies, &labels))?);
     }
     let Photo { width, height, .. } = photo;
     writeln!(out, "{DIM}photo{DIM:#}    {photo_name}, {width}×{height}")?;
-    writeln!(out, "{DIM}network{DIM:#}  {}", contest.network.name)?;
-    if let Some(calibrated) = contest.calibrated {
+    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.name)?;
+    if let Some(calibrated) = comparison.calibrated {
         writeln!(
             out,
             "         turned into eight bits in memory, calibrated with {}",
@@ -91,13 +91,13 @@ fn columns(out: &mut dyn Write, replies: &[Reply], labels: &Labels) -> Result<()
             let name = escaped(&labels.name(class)).to_string();
             report::fit(&name, column.saturating_sub(tail.chars().count())) + &tail
         });
-        let size = report::bytes(reply.contender.bytes);
+        let size = report::bytes(reply.candidate.bytes);
         let facts = format!("{:.2} ms, {size}", reply.milliseconds);
         cells.push(std::iter::once(facts).chain(answers).collect());
     }
     let width = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0) + 2;
     let head: String =
-        replies.iter().map(|reply| format!("{:<width$}", reply.contender.kind.name())).collect();
+        replies.iter().map(|reply| format!("{:<width$}", reply.candidate.kind.name())).collect();
     writeln!(out, "{BOLD}{}{BOLD:#}", head.trim_end())?;
     let rows = cells.iter().map(Vec::len).max().unwrap_or(0);
     for row in 0..rows {
@@ -111,7 +111,7 @@ fn columns(out: &mut dyn Write, replies: &[Reply], labels: &Labels) -> Result<()
 }
 
 fn json(
-    contest: &Contest,
+    comparison: &Comparison,
     photo: &str,
     settings: &Settings,
     replies: &[Reply],
@@ -126,8 +126,8 @@ fn json(
                 .map(|&Answer { class, score }| json!({ "label": labels.name(class), "index": class, "score": score }))
                 .collect();
             json!({
-                "kind": reply.contender.kind.name(),
-                "bytes": reply.contender.bytes,
+                "kind": reply.candidate.kind.name(),
+                "bytes": reply.candidate.bytes,
                 "milliseconds": reply.milliseconds,
                 "softmax": reply.softmax,
                 "answers": answers,
@@ -136,8 +136,8 @@ fn json(
         .collect();
     json!({
         "photo": photo,
-        "network": contest.network.file,
-        "calibration_photos": contest.calibrated,
+        "network": comparison.network.file,
+        "calibration_photos": comparison.calibrated,
         "backend": settings.backend.name(),
         "threads": settings.threads,
         "networks": networks,

@@ -1,4 +1,4 @@
-//! `eightbit operators`: the operators that networks may use.
+//! `eightbit operators`: the supported operators.
 
 use std::io::Write;
 

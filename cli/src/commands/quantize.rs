@@ -1,4 +1,4 @@
-//! `eightbit quantize`: a float network into an eight-bit file.
+//! `eightbit quantize`: turns a float network into an eight-bit file.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,23 +9,23 @@ use eightbit_graph::quantize::QuantizeReport;
 use serde_json::json;
 
 use crate::args::QuantizeArgs;
-use crate::contest::Calibration;
+use crate::comparison::Calibration;
 use crate::error::CliError;
 use crate::network::{Network, Outputs};
 use crate::output::OutputFile;
 use crate::photo;
 use crate::report::{self, BOLD, DIM, Table};
 
-/// On how many of the calibration photos the error of each layer is measured.
+/// The number of calibration photos on which the error of each layer is measured.
 const MEASURED: usize = 4;
-/// How many of the layers that lose most are shown.
+/// The number of layers shown that lose most.
 const WORST: usize = 5;
-/// A summary must fit on a screen: no more reasons are shown.
+/// The most reasons shown: a summary must fit on a screen.
 const REASONS: usize = 8;
 
 pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let photos = photo::find(&args.calibrate)?;
-    // Minutes of work come later.
+    // Check this before minutes of work.
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let output = OutputFile::prepare(&args.output, sources)?;
     let network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
@@ -54,8 +54,8 @@ fn text(
     let part = 100.0 * bytes as f64 / network.bytes.max(1) as f64;
     writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(network.bytes), report::bytes(bytes))?;
     writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
-    if args.range.narrow_weights {
-        writeln!(out, "weights     narrow: sums of neighbours within 128 steps")?;
+    if args.range.pair_safe_weights {
+        writeln!(out, "weights     pair-safe: sums of neighbours within 128 steps")?;
     }
     let (eight_bit, float) = (report.quantized().count(), report.float().count());
     writeln!(out, "nodes       {eight_bit} in eight bits, {float} left float")?;
@@ -104,7 +104,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
             json!({
                 "node": layer.node,
                 "operator": layer.op,
-                // JSON has no infinity: a layer that loses nothing has no ratio.
+                // JSON has no infinity: the ratio of a layer without error is null.
                 "sqnr_db": layer.sqnr_db,
                 "accumulated_sqnr_db": layer.accumulated_sqnr_db,
             })
@@ -116,7 +116,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "bytes_before": network.bytes,
         "bytes_after": bytes,
         "calibration_photos": report.calibration.inputs,
-        "narrow_weights": args.range.narrow_weights,
+        "narrow_weights": args.range.pair_safe_weights,
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,

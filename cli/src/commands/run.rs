@@ -1,4 +1,4 @@
-//! `eightbit run`: a network on arrays from files.
+//! `eightbit run`: runs a network on arrays from files.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
 
-/// A name in a file name is no longer: systems take 255 bytes.
+/// The longest name within a file name, in bytes: systems accept 255.
 const NAME_LIMIT: usize = 180;
 
 pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
@@ -26,14 +26,13 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         Graph::from_onnx_file(&args.model).map_err(|error| CliError::model_file(&model, error))?;
     let wrong = |reason: String| CliError::Invalid(format!("{model}: {reason}"));
     let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
-    // What needs little time and may be wrong comes first.
+    // Quick checks that may fail come first.
     let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
     let places = prepare(args, &outputs, &files)?;
     let mut tensors = Vec::new();
     for (input, file) in graph.inputs.iter_mut().zip(&files) {
         let tensor = array::read(file)?;
-        bind(input, &tensor)
-            .map_err(|reason| wrong(format!("{reason}, as {} has it", report::path(file))))?;
+        bind(input, &tensor).map_err(|reason| wrong(format!("{reason} (in {})", report::path(file))))?;
         tensors.push(tensor);
     }
     let named: Vec<(&str, &Tensor)> =
@@ -121,7 +120,7 @@ fn find(argument: &str, inputs: &[ValueInfo]) -> Option<(usize, PathBuf)> {
     named.or_else(unnamed)
 }
 
-/// Gives open dimensions of `input` the sizes of `tensor`; the reason if the two do not fit.
+/// Sets open dimensions of `input` to the sizes of `tensor`; the reason if the two do not fit.
 fn bind(input: &mut ValueInfo, tensor: &Tensor) -> Result<(), String> {
     let fits = input.data_type == tensor.data_type()
         && input.shape.len() == tensor.rank()
@@ -145,7 +144,7 @@ fn shape(dims: impl Iterator<Item = String>) -> String {
     format!("[{}]", dims.collect::<Vec<_>>().join(", "))
 }
 
-/// The files that the outputs go to; none if no folder is named.
+/// The files of the outputs; none without a folder.
 fn prepare(
     args: &RunArgs,
     outputs: &[&str],
@@ -162,7 +161,7 @@ fn prepare(
     file_names(outputs).into_iter().map(place).collect()
 }
 
-/// A file name for each output: no two alike, also where case does not count, and none that leaves its folder.
+/// A file name for each output: distinct even where case is ignored, and within the folder.
 fn file_names(outputs: &[&str]) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut name = |(index, output): (usize, &&str)| {
@@ -170,7 +169,7 @@ fn file_names(outputs: &[&str]) -> Vec<String> {
         if name.is_empty() || name.len() > NAME_LIMIT || taken.contains(&name.to_lowercase()) {
             let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
             let cut = ends.take_while(|&end| end <= NAME_LIMIT).last().unwrap_or(0);
-            // No name has this sign: it is escaped.
+            // No name contains this character: it is escaped.
             name = format!("{}~{index}", &name[..cut]);
         }
         taken.insert(name.to_lowercase());
@@ -179,7 +178,7 @@ fn file_names(outputs: &[&str]) -> Vec<String> {
     outputs.iter().enumerate().map(&mut name).collect()
 }
 
-/// Letters, digits and harmless signs stay; the bytes of everything else, and a dot in front, become `%XX`.
+/// Keeps letters, digits and harmless punctuation; the bytes of everything else, and a leading dot, become `%XX`.
 fn file_name(output: &str) -> String {
     let mut name = String::new();
     for (index, character) in output.chars().enumerate() {
@@ -196,12 +195,12 @@ fn file_name(output: &str) -> String {
     name
 }
 
-/// An output, summed up.
+/// A summary of an output.
 struct Line<'a> {
     name: &'a str,
     data_type: DataType,
     shape: &'a [usize],
-    /// The least and the greatest element, for people and for JSON.
+    /// The least and the greatest element: human-readable, and for JSON.
     range: Option<[(String, serde_json::Value); 2]>,
     nans: usize,
     file: Option<&'a Path>,
@@ -228,7 +227,7 @@ impl<'a> Line<'a> {
             "name": self.name,
             "type": self.data_type.to_string(),
             "shape": self.shape,
-            // JSON has no infinity: it is null, as the bound of nothing is.
+            // JSON has no infinity: it is null, as are the bounds of an empty output.
             "min": bound(0),
             "max": bound(1),
             "nans": self.nans,
@@ -237,12 +236,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The least and the greatest element that are numbers, and how many are not.
+/// The least and the greatest element that are not NaN, and the number of NaNs.
 fn range(data: &TensorData) -> (Option<[(String, serde_json::Value); 2]>, usize) {
     macro_rules! range_of {
         ($values:expr) => {{
-            // What does not equal itself is not a number.
-            #[allow(clippy::eq_op, reason = "integers and floats share the words")]
+            // Only NaN does not equal itself.
+            #[allow(clippy::eq_op, reason = "integers and floats share this code")]
             let numbers = || $values.iter().copied().filter(|value| value == value);
             let min = numbers().reduce(|a, b| if b < a { b } else { a });
             let max = numbers().reduce(|a, b| if b > a { b } else { a });

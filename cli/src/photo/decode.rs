@@ -1,4 +1,4 @@
-//! From the bytes of a PNG or JPEG file to pixels.
+//! Decodes PNG and JPEG files.
 
 use std::io::Cursor;
 
@@ -8,36 +8,35 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, Limits};
 
 use super::jpeg;
 
-/// Photos beyond this many pixels a side are refused: a file of some bytes may claim any size.
+/// The most pixels per side: a file of a few bytes may claim any size.
 const SIDE_LIMIT: usize = 1 << 15;
-/// What decoding one photo may take, pixels in all forms that they go through added up. A photo of 178 megapixels in
-/// three colours takes as much.
+/// The memory limit of decoding one photo, the sum over all forms of its pixels: that of 178 megapixels in three colours.
 pub(crate) const MEMORY_LIMIT: u64 = 512 << 20;
 
 /// A decoded file.
 pub(super) struct Decoded {
-    /// Rows and columns, as the file has them.
+    /// Rows and columns as stored in the file.
     pub(super) size: [usize; 2],
-    /// 3 bytes (red, green, blue) a pixel.
+    /// 3 bytes (red, green, blue) per pixel.
     pub(super) pixels: Vec<u8>,
-    /// How a viewer turns it.
+    /// How a viewer rotates or mirrors it.
     pub(super) orientation: Orientation,
-    /// What was wrong with it, if it was taken all the same.
+    /// The damage, if it was accepted nevertheless.
     pub(super) damage: Option<String>,
 }
 
-/// Why a file is not taken.
+/// Why a file is refused.
 pub(super) enum Refusal {
-    /// It is no photo, or a damaged one.
+    /// It is not a photo, or a damaged one.
     Damaged(String),
-    /// As much as [`Refusal::Damaged`], but something is left that `--lenient` takes.
+    /// It is damaged, but `--lenient` accepts it.
     Incomplete(String),
-    /// Decoding it would take too much.
+    /// Decoding it would need too much memory.
     Large(String),
 }
 
-/// Decodes PNG or JPEG, told apart by their first bytes. Grey becomes three equal channels, transparency is dropped.
-/// `lenient` takes JPEG files that end early or are damaged in the middle, as far as they go.
+/// Decodes PNG or JPEG, distinguished by their first bytes. Grey becomes three equal channels, transparency is dropped.
+/// `lenient` accepts truncated or damaged JPEG files, as far as they can be decoded.
 pub(super) fn decode(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
     match image::guess_format(bytes) {
         Ok(ImageFormat::Png) => png(bytes),
@@ -66,7 +65,7 @@ fn png(bytes: &[u8]) -> Result<Decoded, Refusal> {
     })
 }
 
-/// The chunk `eXIf` of a PNG file, which may stand before the pixels or after them.
+/// The chunk `eXIf` of a PNG file, before or after the pixels.
 fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
     const SIGNATURE: usize = 8;
     let mut rest = bytes.get(SIGNATURE..)?;
@@ -91,7 +90,7 @@ fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
         needed += count(size) * 3;
     }
     if markers.several_scans {
-        // Coefficients of two bytes, of whole blocks, for three or four components.
+        // Two-byte coefficients of whole blocks, for three or four components.
         let blocks = [width, height].map(|side| side.next_multiple_of(16));
         needed += count(blocks) * 2 * 4;
     }
@@ -121,7 +120,7 @@ fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
     Ok(Decoded { size, pixels, orientation, damage })
 }
 
-/// Rows and columns, if they are neither none nor too many.
+/// Rows and columns, if they are within 1 and the limit.
 fn check_sides(width: usize, height: usize) -> Result<[usize; 2], Refusal> {
     if width == 0 || height == 0 {
         return Err(Refusal::Damaged("it has no pixels".to_owned()));

@@ -1,4 +1,4 @@
-//! JPEG files: decoding them, and finding out whether all of them is there.
+//! JPEG files: decoding, and detecting truncation.
 
 use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;
@@ -7,7 +7,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-/// What a JPEG file says of itself.
+/// The header of a JPEG file.
 pub(super) struct Head {
     pub(super) width: usize,
     pub(super) height: usize,
@@ -18,7 +18,7 @@ pub(super) struct Head {
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
 
-/// A decoder that has read the head. A strict one stops where a lenient one makes up what is missing.
+/// A decoder that has read the header. A strict one stops where a lenient one fills in missing data.
 fn decoder(bytes: &[u8], strict: bool) -> Result<(Decoder<'_>, ColorSpace), DecodeErrors> {
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
@@ -26,7 +26,7 @@ fn decoder(bytes: &[u8], strict: bool) -> Result<(Decoder<'_>, ColorSpace), Deco
         .set_max_height(usize::MAX);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers()?;
-    // Everything that is not grey becomes red, green, blue.
+    // Everything but grey becomes red, green, blue.
     let color = match decoder.input_colorspace() {
         Some(ColorSpace::Luma) => ColorSpace::Luma,
         _ => ColorSpace::RGB,
@@ -53,12 +53,12 @@ pub(super) fn pixels(bytes: &[u8], strict: bool) -> Result<Vec<u8>, String> {
     decode().map_err(|error| error.to_string())
 }
 
-/// How a file is built: what its markers say, without the pixels between them.
+/// The structure of a file: its markers, without the pixels between them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Markers {
-    /// Whether the file goes on to the marker that ends an image.
+    /// Whether the file contains the marker that ends the image.
     pub(super) complete: bool,
-    /// Whether pixels are spread over several scans, so that the coefficients of all are held until the last one.
+    /// Whether pixels are spread over several scans, so that the decoder holds all coefficients until the last one.
     pub(super) several_scans: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) fn markers(bytes: &[u8]) -> Markers {
         let (marker, segment) = (bytes[at + offset + 1], at + offset + 2);
         at = segment;
         match marker {
-            // The start of the image, and a marker without a meaning, have no segment.
+            // The start of the image, and markers without a meaning, have no segment.
             0xd8 | 0x01 => continue,
             0xd9 => {
                 found.complete = true;
@@ -95,8 +95,8 @@ pub(super) fn markers(bytes: &[u8]) -> Markers {
     found
 }
 
-/// Whether two bytes are a marker where one may stand: 0xff that is neither filling, nor a byte of pixels (followed by
-/// 0), nor the restart of a scan.
+/// Whether two bytes are a marker: 0xff that is neither a fill byte, nor a data byte (followed by 0), nor a restart of a
+/// scan.
 fn is_marker(pair: &[u8]) -> bool {
     pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff | 0xd0..=0xd7)
 }

@@ -1,8 +1,8 @@
-//! How the rows of a file become the rows that a viewer shows.
+//! The orientation of a photo: from stored pixels to displayed ones.
 
 use image::metadata::Orientation;
 
-/// Which stored pixel is seen at a place: transposed or not, then mirrored along rows, columns, or both.
+/// Maps displayed to stored pixels: transposed or not, then mirrored along rows, columns, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) transposed: bool,
@@ -26,7 +26,7 @@ impl View {
         Self { transposed, last_row_first, last_column_first }
     }
 
-    /// The row and column, in a file of `[rows, columns]`, of what is seen at row `y` and column `x`.
+    /// The row and column, in a file of `[rows, columns]`, of the pixel displayed at row `y` and column `x`.
     pub(super) fn stored(self, [rows, columns]: [usize; 2], y: usize, x: usize) -> [usize; 2] {
         let [row, column] = if self.transposed { [x, y] } else { [y, x] };
         [

@@ -56,7 +56,7 @@ pub enum WeightRange {
     /// Neighbours are every two input channels of a tap, or, where their number is odd and there are several taps, all weights
     /// that are beside each other in the order (row, column, input channel). Weights above 10³⁸, whose scale is cut, may still
     /// be larger.
-    Narrow,
+    PairSafe,
 }
 
 /// Quantized weights: `w ≈ scales[channel] · bytes`, zero point 0.
@@ -103,9 +103,9 @@ impl QuantizedBias {
 }
 
 /// Quantizes `weights` symmetrically, one scale for each index along `axis`: `scale = max|w| / 127`, for
-/// [`WeightRange::Narrow`] with the largest sum of neighbours instead of the largest weight.
+/// [`WeightRange::PairSafe`] with the largest sum of neighbours instead of the largest weight.
 ///
-/// `axis` is that of the output channels: 0 of `[output, input, taps …]`, or 1 of `[input, output]`; of other shapes narrow
+/// `axis` is that of the output channels: 0 of `[output, input, taps …]`, or 1 of `[input, output]`; of other shapes pair-safe
 /// weights have no meaning. −128 is not used: the range stays symmetric, and two products of such bytes with unsigned ones
 /// fit the 16-bit sums of older CPUs more often.
 ///
@@ -159,7 +159,7 @@ pub(crate) fn quantize_within(
         let largest = &mut largest[index % channels];
         *largest = run.iter().fold(*largest, |largest, value| largest.max(value.abs()));
     }
-    if range == WeightRange::Narrow {
+    if range == WeightRange::PairSafe {
         for (channel, largest) in largest.iter_mut().enumerate() {
             *largest = largest.max(largest_sum(values, shape, axis, channel));
         }
@@ -186,7 +186,7 @@ pub(crate) fn quantize_within(
     Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
 }
 
-/// The largest sum of neighbours of the same sign, as [`WeightRange::Narrow`] counts them, among a channel's weights.
+/// The largest sum of neighbours of the same sign, as [`WeightRange::PairSafe`] counts them, among a channel's weights.
 ///
 /// Rounded, two of them are at most half a step larger each: 127 steps become 128 at most.
 fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> f32 {
@@ -261,21 +261,21 @@ mod tests {
     }
 
     /// What two weights of 1 (the second times `sign`) become, the others being zeros.
-    fn narrow_pair(shape: &[usize], axis: usize, at: [usize; 2], sign: f32) -> [i8; 2] {
+    fn pair_safe_pair(shape: &[usize], axis: usize, at: [usize; 2], sign: f32) -> [i8; 2] {
         let mut values = vec![0.0f32; shape.iter().product()];
         (values[at[0]], values[at[1]]) = (1.0, sign);
         let weights = Tensor::new(shape, values).expect("fits");
-        let narrow = quantize_per_channel(&weights, axis, None, WeightRange::Narrow).expect("finite");
-        at.map(|at| narrow.bytes.as_i8().expect("i8")[at])
+        let pair_safe = quantize_per_channel(&weights, axis, None, WeightRange::PairSafe).expect("finite");
+        at.map(|at| pair_safe.bytes.as_i8().expect("i8")[at])
     }
 
     #[test]
-    fn narrow_weights_share_a_range_with_their_neighbours_alone() {
+    fn pair_safe_weights_share_a_range_with_their_neighbours_alone() {
         let neighbours = [64, 64];
         let strangers = [127, 127];
         // Four inputs of 3×3 taps: the same tap of inputs 0 and 1, of 1 and 2, two taps of one input.
         let conv = |[a, b]: [(usize, usize); 2], inputs: usize| {
-            narrow_pair(&[1, inputs, 3, 3], 0, [a, b].map(|(input, tap)| input * 9 + tap), 1.0)
+            pair_safe_pair(&[1, inputs, 3, 3], 0, [a, b].map(|(input, tap)| input * 9 + tap), 1.0)
         };
         assert_eq!(conv([(0, 4), (1, 4)], 4), neighbours);
         assert_eq!(conv([(2, 8), (3, 8)], 4), neighbours);
@@ -288,18 +288,18 @@ mod tests {
         assert_eq!(conv([(2, 4), (0, 5)], 3), neighbours);
         assert_eq!(conv([(0, 4), (2, 4)], 3), strangers);
         // One tap, and matrices.
-        assert_eq!(narrow_pair(&[1, 3, 1, 1], 0, [0, 1], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[1, 3, 1, 1], 0, [1, 2], 1.0), strangers);
-        assert_eq!(narrow_pair(&[2, 5], 0, [7, 8], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[2, 5], 0, [8, 9], 1.0), strangers);
-        assert_eq!(narrow_pair(&[5, 2], 1, [1, 3], 1.0), neighbours);
-        assert_eq!(narrow_pair(&[5, 2], 1, [3, 5], 1.0), strangers);
+        assert_eq!(pair_safe_pair(&[1, 3, 1, 1], 0, [0, 1], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[1, 3, 1, 1], 0, [1, 2], 1.0), strangers);
+        assert_eq!(pair_safe_pair(&[2, 5], 0, [7, 8], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[2, 5], 0, [8, 9], 1.0), strangers);
+        assert_eq!(pair_safe_pair(&[5, 2], 1, [1, 3], 1.0), neighbours);
+        assert_eq!(pair_safe_pair(&[5, 2], 1, [3, 5], 1.0), strangers);
         // Products of opposite signs cancel.
-        assert_eq!(narrow_pair(&[4, 1], 1, [0, 1], -1.0), [127, -127]);
+        assert_eq!(pair_safe_pair(&[4, 1], 1, [0, 1], -1.0), [127, -127]);
     }
 
     #[test]
-    fn narrow_neighbours_fit_sums_of_sixteen_bits() {
+    fn pair_safe_sums_fit_sixteen_bits() {
         // The state of a linear congruential generator, in −1 … 1.
         let mut state = 1u32;
         let mut noise = || {
@@ -319,8 +319,9 @@ mod tests {
             // Few are large, as in trained networks: one pair decides the scale of most channels.
             let values: Vec<f32> = (0..len).map(|_| noise().powi(7)).collect();
             let weights = Tensor::new(shape.clone(), values).expect("fits");
-            let narrow = quantize_per_channel(&weights, axis, None, WeightRange::Narrow).expect("finite");
-            let bytes = narrow.bytes.as_i8().expect("i8");
+            let pair_safe =
+                quantize_per_channel(&weights, axis, None, WeightRange::PairSafe).expect("finite");
+            let bytes = pair_safe.bytes.as_i8().expect("i8");
             let (channels, depth) = (shape[axis], len / shape[axis]);
             let inputs = if axis == 0 { shape[1] } else { depth };
             let taps = depth / inputs;
@@ -402,7 +403,7 @@ mod tests {
         let ints = quantize_bias(&bias, MIN_SCALE, &quantized.scales).expect("finite");
         assert!(quantized.scales.iter().chain(&ints.scales).all(|scale| scale.is_normal()));
         assert!(ints.values.iter().all(|value| value.unsigned_abs() <= 1 << 30));
-        for range in [WeightRange::Full, WeightRange::Narrow] {
+        for range in [WeightRange::Full, WeightRange::PairSafe] {
             let scales =
                 |weights: &Tensor| quantize_per_channel(weights, 0, None, range).expect("finite").scales;
             assert!(scales(&Tensor::new([2, 2], vec![f32::MAX; 4]).expect("four"))[0].is_normal());

@@ -205,7 +205,7 @@ mod tests {
                 }
             }
             let last = entry.depthwise.last().expect("a backend filters channels");
-            assert!(last.group == 1 && !last.steps_back, "{}: the last takes all weights", entry.name);
+            assert!(last.group == 1 && !last.last_overlaps, "{}: the last takes all weights", entry.name);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Checked};
 use super::work::{call_row, source, work};
-use super::{PackedTaps, Row, Source, bands};
+use super::{PackedTaps, Row, Source, line_buffer};
 use crate::gemm::OutputBlock;
 use crate::{OutputElement, Scratch, Window2d};
 
@@ -12,7 +12,7 @@ const PADDING: usize = 16;
 /// Bytes of scratch that [`run`] needs for images of this geometry; `None` if that overflows.
 #[must_use]
 pub fn scratch_bytes(weights: &PackedTaps, window: &Window2d) -> Option<usize> {
-    bands::plan(weights, window).map_or_else(|| sources_bytes(weights), |plan| Some(plan.bytes))
+    line_buffer::plan(weights, window).map_or_else(|| sources_bytes(weights), |plan| Some(plan.bytes))
 }
 
 /// Bytes of the sources of a row.
@@ -20,10 +20,10 @@ fn sources_bytes(weights: &PackedTaps) -> Option<usize> {
     weights.kernel_size()[0].checked_mul(size_of::<Source>())
 }
 
-/// Whether [`run`] interleaves rows once for all outputs that see them (see `bands`), rather than for each row of outputs.
+/// Whether [`run`] interleaves rows once for all outputs that see them (see `line_buffer`), rather than for each row of outputs.
 #[must_use]
-pub fn in_bands(weights: &PackedTaps, window: &Window2d) -> bool {
-    bands::plan(weights, window).is_some()
+pub fn uses_line_buffer(weights: &PackedTaps, window: &Window2d) -> bool {
+    line_buffer::plan(weights, window).is_some()
 }
 
 /// Computes the rows of the output that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -40,8 +40,8 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
     let window = &call.window;
     let [output_height, output_width] = window.output;
-    if let Some(plan) = bands::plan(&call.weights, window) {
-        return bands::run(&mut checked, &plan, scratch);
+    if let Some(plan) = line_buffer::plan(&call.weights, window) {
+        return line_buffer::run(&mut checked, &plan, scratch);
     }
     let sources_len = sources_bytes(&call.weights).expect("scratch size overflows");
     let sources = scratch.raw(sources_len).cast::<Source>();

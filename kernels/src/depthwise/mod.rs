@@ -14,31 +14,31 @@
 //!    is ever needed.
 //! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
 //!    address for each row of taps; what lies outside the image reads a row of the zero point, so nothing is copied.
-//!    Or, on some backends, rows are first interleaved in scratch, once for all outputs that see them (`bands`).
+//!    Or, on some backends, rows are first interleaved in scratch, once for all outputs that see them (`line_buffer`).
 //! 3. **Epilogue**: as for a matrix multiplication, in registers ([`Stage`](crate::gemm::Stage)).
 
-mod bands;
 mod call;
 mod driver;
 mod generic;
+mod line_buffer;
 #[cfg(target_arch = "x86_64")]
-mod quad_bands;
+mod quad_line_buffer;
 #[cfg(target_arch = "x86_64")]
 mod quads;
 mod weights;
 mod work;
 
 pub use call::Call;
-pub use driver::{in_bands, run, scratch_bytes};
+pub use driver::{run, scratch_bytes, uses_line_buffer};
 pub use weights::{PackedTaps, Taps, TapsError, TapsView};
 
-pub(crate) use bands::Bands;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use bands::{Group, GroupBlock};
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
+pub(crate) use line_buffer::LineBufferPasses;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use line_buffer::{Group, GroupBlock};
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use quad_bands::{
+pub(crate) use quad_line_buffer::{
     interleave as quads_interleave, multiply as quads_multiply,
     multiply_any_stage as quads_multiply_any_stage,
 };
@@ -61,7 +61,7 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) block: usize,
     /// Whether a last, partial block is computed by stepping back to a full one (then there are at least `block`
     /// channels), rather than as a shorter one.
-    pub(crate) steps_back: bool,
+    pub(crate) last_overlaps: bool,
     /// Vertical taps in a 32-bit lane, a power of two: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
     pub(crate) group: usize,
     /// The order of a block's channels.
@@ -70,8 +70,8 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) offsets: [i32; 2],
     /// The code for unsigned and for signed activations.
     pub(crate) rows: [RowFn; 2],
-    /// The code that works in bands, for convolutions that are high enough and not dilated vertically.
-    pub(crate) bands: Option<Bands>,
+    /// The code that works with a line buffer, for convolutions that are high enough and not dilated vertically.
+    pub(crate) line_buffer: Option<LineBufferPasses>,
 }
 
 /// The order in which the 32-bit lanes of a block hold its channels.
@@ -87,12 +87,12 @@ pub(crate) enum ChannelOrder {
 impl DepthwiseKernel {
     /// Whether the kernel can hold such weights.
     fn accepts(&self, channels: usize, fits_i8: bool) -> bool {
-        (!self.steps_back || channels >= self.block) && (self.group < 4 || fits_i8)
+        (!self.last_overlaps || channels >= self.block) && (self.group < 4 || fits_i8)
     }
 
     /// The passes over bands, if they pay for kernels of this height.
-    fn bands(&self, height: usize) -> Option<&Bands> {
-        self.bands.as_ref().filter(|bands| height >= bands.least_height)
+    fn line_buffer(&self, height: usize) -> Option<&LineBufferPasses> {
+        self.line_buffer.as_ref().filter(|line_buffer| height >= line_buffer.min_height)
     }
 
     /// Groups that so many rows of taps take, without a division.
@@ -109,7 +109,7 @@ impl DepthwiseKernel {
         let start = block * self.block;
         if channels - start >= self.block {
             (start, self.block)
-        } else if self.steps_back {
+        } else if self.last_overlaps {
             (channels - self.block, self.block)
         } else {
             (start, channels - start)
@@ -179,7 +179,7 @@ impl<const H: usize> Columns<H> {
 /// The CPU has the backend's features, and every pointer of the row is valid as its description says.
 pub(crate) type RowFn = unsafe fn(&Row);
 
-/// One row of input taps, seen from a block of channels; in bands, a row of the image from its first column that is needed
+/// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that is needed
 /// and channel 0 on, or the first block's interleaved group.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -205,7 +205,7 @@ impl Source {
 pub(crate) struct Row {
     /// Kernel height sources, from the top.
     pub(crate) sources: *const Source,
-    /// Bytes that the block's groups lie behind the sources, in bands; else 0.
+    /// Bytes that the block's groups lie behind the sources, with a line buffer; else 0.
     pub(crate) source_offset: usize,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
@@ -253,14 +253,14 @@ impl Row {
         }
     }
 
-    /// Address of column 0 of an interleaved group, in bands.
+    /// Address of column 0 of an interleaved group, with a line buffer.
     ///
     /// # Safety
     ///
     /// `group` is below the kernel's height.
     #[cfg_attr(
         not(target_arch = "x86_64"),
-        allow(dead_code, reason = "only x86 kernels interleave in bands")
+        allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
     )]
     #[inline(always)]
     pub(crate) unsafe fn group(&self, group: usize) -> *const u8 {
@@ -319,7 +319,7 @@ impl Row {
             panels: ptr::null(),
             panel_stride: 0,
             panel_skip: 0,
-            far: false,
+            prefetch: false,
             rows: X,
             columns: self.channels,
             init: ptr::null(),
@@ -329,7 +329,7 @@ impl Row {
             // SAFETY: the pixels are inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },
             out_rows: places.as_ptr(),
-            out_step: OutStep { places: 0, bytes: 0 },
+            out_step: OutStep { offsets: 0, bytes: 0 },
         }
     }
 }

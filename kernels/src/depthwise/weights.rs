@@ -82,7 +82,7 @@ pub struct PackedTaps {
     size: [usize; 2],
     /// Sum of each channel's differences.
     sums: Vec<i32>,
-    /// The packed bytes with their rows moved down by one, two … within the groups; none unless the kernel works in bands.
+    /// The packed bytes with their rows moved down by one, two … within the groups; none unless the kernel works with a line buffer.
     shifted: Vec<Bytes>,
 }
 
@@ -263,7 +263,7 @@ impl<'a> Taps<'a> {
     }
 
     /// The weights with their rows moved down by `shift`, which is less than the kernel's group and, unless the kernel works
-    /// in bands, 0; and the bytes of a block.
+    /// with a line buffer, 0; and the bytes of a block.
     ///
     /// # Panics
     ///
@@ -285,9 +285,9 @@ impl Deref for Taps<'_> {
     }
 }
 
-/// See [`Taps::shifted`]: one, two … up to the kernel's group; none unless the kernel works in bands at this height.
+/// See [`Taps::shifted`]: one, two … up to the kernel's group; none unless the kernel works with a line buffer at this height.
 fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u8]) -> Option<Vec<Bytes>> {
-    if kernel.bands(size[0]).is_none() {
+    if kernel.line_buffer(size[0]).is_none() {
         return Some(Vec::new());
     }
     let from = Shape::new(kernel, channels, size)?;

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::{Add, Binary, ByteTarget, Dequantize, Mul, Requantize};
-use crate::ahead::{FAR, ask_ahead};
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{ByteLimits, Simd, array_of};
 
 /// The most elements that a block has.
@@ -114,10 +114,10 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
         let (from_a, from_b) = (a.reader::<S>(bytes.a, bytes.len), b.reader::<S>(bytes.b, bytes.len));
         let to = out.writer::<S>(bytes.out, bytes.len);
         for at in Blocks::new::<S>(bytes.len) {
-            if bytes.len >= FAR {
-                ask_ahead(from_a.wrapping_add(at));
-                ask_ahead(from_b.wrapping_add(at));
-                ask_ahead(to.wrapping_add(at));
+            if bytes.len >= PREFETCH_LEN {
+                prefetch(from_a.wrapping_add(at));
+                prefetch(from_b.wrapping_add(at));
+                prefetch(to.wrapping_add(at));
             }
             let combined = with.combine(S::read_bytes(from_a.add(at)), S::read_bytes(from_b.add(at)));
             S::store_bytes(to.add(at), target.bytes(combined));
@@ -152,9 +152,9 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requa
         let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
         let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
         for at in Blocks::new::<S>(call.len) {
-            if call.len >= FAR {
-                ask_ahead(from.wrapping_add(at));
-                ask_ahead(to.wrapping_add(at));
+            if call.len >= PREFETCH_LEN {
+                prefetch(from.wrapping_add(at));
+                prefetch(to.wrapping_add(at));
             }
             let steps = S::distances::<SIGNED>(S::read_bytes(from.add(at)), origin);
             let scaled = array_of!(4, v => S::mul_f(steps[v], scale));
@@ -304,15 +304,15 @@ impl<S: Simd, const LIMITED: bool> TargetVectors<S, LIMITED> {
         unsafe { S::narrow(self.round(x), &self.limits) }
     }
 
-    /// What [`bytes`](ToBytes::bytes) does, with `x` in the order of [`Simd::word_distances`] and the bytes in order.
+    /// What [`bytes`](ToBytes::bytes) does, with `x` in the order of [`Simd::u16x_distances`] and the bytes in order.
     ///
     /// # Safety
     ///
     /// As it.
     #[inline(always)]
-    pub(crate) unsafe fn word_bytes(&self, x: [S::F; 4]) -> S::B {
+    pub(crate) unsafe fn u16x_bytes(&self, x: [S::F; 4]) -> S::B {
         // SAFETY: the caller's promise.
-        unsafe { S::narrow_words(self.round(x), &self.limits) }
+        unsafe { S::narrow_u16x(self.round(x), &self.limits) }
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 
 use super::Quantize;
 use super::generic::{Blocks, Buffer, TargetVectors, ToBytes};
-use crate::ahead::{FAR, ask_ahead};
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{Simd, array_of};
 
 /// Scales for which [`Reciprocal`] neither overflows nor underflows where it matters.
@@ -49,11 +49,11 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, d
         let (mut input, mut out) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
         let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
         for at in Blocks::new::<S>(call.len) {
-            if call.len >= FAR {
+            if call.len >= PREFETCH_LEN {
                 for line in 0..(4 * S::LANES).div_ceil(LINE_FLOATS) {
-                    ask_ahead(from.wrapping_add(at + line * LINE_FLOATS).cast());
+                    prefetch(from.wrapping_add(at + line * LINE_FLOATS).cast());
                 }
-                ask_ahead(to.wrapping_add(at));
+                prefetch(to.wrapping_add(at));
             }
             let steps = array_of!(4, v => {
                 divisor.quotient(S::nan_to_zero(S::load_f(from.add(at + v * S::LANES))))

@@ -7,8 +7,8 @@ use super::MAX_FACTOR;
 use super::contract::{check_factor, check_zero};
 use super::lookup::{self, Lookup};
 use super::{ByteTarget, Requantize, RequantizeFn, Target};
-use crate::ahead::{FAR, ask_ahead};
 use crate::gemm::OutputBlock;
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::{Backend, Element, OutputElement};
 
 /// A rescaling: `out = target(f32(input − zero) · factor)`.
@@ -193,9 +193,9 @@ impl Rows {
     unsafe fn spread_pieces<const N: usize>(&self, from: *const u8, first: usize, rows: usize) {
         let (columns, stride) = (self.columns, self.to_stride);
         for row in 0..rows {
-            if self.rows * columns >= FAR {
-                ask_ahead(self.from.wrapping_add((first + row) * columns));
-                ask_ahead(self.to.wrapping_add((first + row) * stride));
+            if self.rows * columns >= PREFETCH_LEN {
+                prefetch(self.from.wrapping_add((first + row) * columns));
+                prefetch(self.to.wrapping_add((first + row) * stride));
             }
             let (mut at, last) = (0, columns - N);
             loop {

@@ -1,7 +1,7 @@
 //! A multiplication: what it reads, and the proof that all of it is there.
 
 use super::output::OutputBlock;
-use super::{Lhs, PANEL, Panels, Skip, Stage, TilingMemo, Variant};
+use super::{Lhs, PANEL, PaddingElision, Panels, Stage, TilingMemo, Variant};
 use crate::{Backend, OutputElement};
 
 /// Everything a multiplication reads.
@@ -31,7 +31,7 @@ pub struct Call<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Border<'a> {
     /// Which products are left out; more than the packed weights' segments allow never are.
-    pub skip: Skip,
+    pub elision: PaddingElision,
     /// See [`Panels::tap_sums`]; may be empty if nothing is left out.
     pub tap_sums: &'a [i32],
     /// The activations' zero point.
@@ -40,7 +40,8 @@ pub struct Border<'a> {
 
 impl Border<'_> {
     /// Every product is computed: the only way for a matrix.
-    pub const COMPUTED: Border<'static> = Border { skip: Skip::Nothing, tap_sums: &[], lhs_zero: 0 };
+    pub const COMPUTED: Border<'static> =
+        Border { elision: PaddingElision::Nothing, tap_sums: &[], lhs_zero: 0 };
 }
 
 /// A [`Call`] and the block of the output that it computes, which fit each other: what the driver and all unsafe code behind
@@ -83,7 +84,7 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
             "one weight zero point per column, padding included"
         );
         if let Lhs::Patches(patches) = &call.lhs
-            && call.border.skip != Skip::Nothing
+            && call.border.elision != PaddingElision::Nothing
         {
             let sums = patches.window().taps().checked_mul(padded);
             assert!(

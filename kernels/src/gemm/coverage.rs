@@ -18,7 +18,7 @@ pub struct TileUse {
     /// Whether activations are `i8`.
     pub signed: bool,
     /// Whether it was half a panel, which some kernels compute alone.
-    pub half: bool,
+    pub half_width: bool,
     /// Whether all of its rows and columns were stored.
     pub whole: bool,
 }
@@ -56,12 +56,12 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
                         rows: tile.rows,
                         panels,
                         signed,
-                        half: false,
+                        half_width: false,
                         whole,
                     };
                     all.push(of);
                     if panels == 1 {
-                        all.push(TileUse { half: true, ..of });
+                        all.push(TileUse { half_width: true, ..of });
                     }
                 }
             }

@@ -4,7 +4,7 @@
 use core::hint::black_box;
 
 use super::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
-use crate::ahead::ask_for_panels;
+use crate::prefetch::prefetch_panels;
 use crate::simd::Simd;
 
 /// Activations are read in place and, if signed, get their top bits flipped on the way where the instruction wants that.
@@ -49,7 +49,7 @@ pub(crate) unsafe trait Dot4 {
     ) -> <Self::S as Simd>::I;
 
     /// Adds the products of `groups` (not 0) groups of `R` rows and one panel, if the implementation has a loop of its own for
-    /// such tiles; says whether it has. `far`: see [`Tile::far`].
+    /// such tiles; says whether it has. `prefetch`: see [`Tile::prefetch`].
     ///
     /// The rows and the panel must be valid for so many groups.
     #[inline(always)]
@@ -77,33 +77,33 @@ pub(crate) struct TopBits(pub(crate) [u32; PANEL]);
 
 pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 
-/// A strip of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels. Of a panel in two vectors only the first
+/// An m-block of tiles of `R` rows by `V` vectors of columns: `V · LANES / PANEL` panels. Of a panel in two vectors only the first
 /// one if that is enough.
 ///
 /// # Safety
 ///
 /// As [`TileFn`](super::variant::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
-pub(crate) unsafe fn strip<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+pub(crate) unsafe fn m_block<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     // SAFETY: the caller's promises.
     unsafe {
-        if V == 2 && 2 * D::S::LANES == PANEL && first.is_half() {
-            strip_of::<D, R, 1, SIGNED>(first);
+        if V == 2 && 2 * D::S::LANES == PANEL && first.is_half_width() {
+            m_block_of::<D, R, 1, SIGNED>(first);
         } else {
-            strip_of::<D, R, V, SIGNED>(first);
+            m_block_of::<D, R, V, SIGNED>(first);
         }
     }
 }
 
-/// All `V` vectors of the strip's tiles.
+/// All `V` vectors of the m-block's tiles.
 ///
 /// # Safety
 ///
-/// As [`strip`].
+/// As [`m_block`].
 #[inline(always)]
-unsafe fn strip_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+unsafe fn m_block_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     loop {
-        // SAFETY: the caller's promises, for every tile of the strip.
+        // SAFETY: the caller's promises, for every tile of the m-block.
         unsafe { tile::<D, R, V, SIGNED>(first) };
         if first.count <= 1 {
             return;
@@ -114,7 +114,7 @@ unsafe fn strip_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(
 
 /// # Safety
 ///
-/// As [`strip`].
+/// As [`m_block`].
 #[inline(always)]
 unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
     // SAFETY: a segment's row has `segment_len` bytes, of which `full` whole groups and then, in `last_group`, exactly
@@ -135,17 +135,17 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             for (r, at) in at.iter_mut().enumerate() {
                 *at = tile.row::<R>(segment, r);
             }
-            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.far) {
+            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.prefetch) {
                 panel = panel.add(full * GROUP * PANEL);
             } else {
                 for group in 0..full {
-                    if tile.far {
-                        ask_for_panels(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
+                    if tile.prefetch {
+                        prefetch_panels(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
                     }
                     let weights = load_weights::<D, V>(panel, tile.panel_stride);
                     for_each_row!(R, ROW => {
-                        let word = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
-                        multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
+                        let bytes = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
+                        multiply::<D, V, SIGNED>(&mut acc[ROW], bytes, top_bits, &weights);
                     });
                     panel = panel.add(GROUP * PANEL);
                 }
@@ -153,8 +153,8 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             if !tile.segment_len.is_multiple_of(GROUP) {
                 let weights = load_weights::<D, V>(panel, tile.panel_stride);
                 for_each_row!(R, ROW => {
-                    let word = last_group(at[ROW], tile.segment_len);
-                    multiply::<D, V, SIGNED>(&mut acc[ROW], word, top_bits, &weights);
+                    let bytes = last_group(at[ROW], tile.segment_len);
+                    multiply::<D, V, SIGNED>(&mut acc[ROW], bytes, top_bits, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);
             }
@@ -189,13 +189,13 @@ unsafe fn load_weights<D: Dot4, const V: usize>(panel: *const u8, stride: usize)
 #[inline(always)]
 unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     acc: &mut [<D::S as Simd>::I; V],
-    word: i32,
+    bytes: i32,
     top_bits: *const i32,
     weights: &[<D::S as Simd>::I; V],
 ) {
     // SAFETY: the caller promises the features and the top bits.
     unsafe {
-        let activations = D::S::splat(word);
+        let activations = D::S::splat(bytes);
         let activations = if SIGNED && D::FLIPS { D::flip(activations, top_bits) } else { activations };
         for v in 0..V {
             acc[v] = D::dot::<SIGNED>(acc[v], activations, weights[v]);
@@ -214,17 +214,17 @@ unsafe fn last_group(row: *const u8, len: usize) -> i32 {
     unsafe {
         if len >= GROUP {
             // The four bytes that end with the row, shifted down.
-            let word = row.add(len - GROUP).cast::<u32>().read_unaligned();
-            (word >> (8 * (GROUP - len % GROUP))).cast_signed()
+            let bytes = row.add(len - GROUP).cast::<u32>().read_unaligned();
+            (bytes >> (8 * (GROUP - len % GROUP))).cast_signed()
         } else {
-            let mut word = u32::from(*row);
+            let mut bytes = u32::from(*row);
             if len > 1 {
-                word |= u32::from(*row.add(1)) << 8;
+                bytes |= u32::from(*row.add(1)) << 8;
             }
             if len > 2 {
-                word |= u32::from(*row.add(2)) << 16;
+                bytes |= u32::from(*row.add(2)) << 16;
             }
-            word.cast_signed()
+            bytes.cast_signed()
         }
     }
 }

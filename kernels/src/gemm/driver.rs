@@ -4,13 +4,13 @@ use core::ops::Range;
 use core::slice;
 
 use super::call::Checked;
-use super::regions::{Cursor, Region, Skip};
+use super::m_block::{BlockPosition, compute};
+use super::regions::{Cursor, PaddingElision, Region};
 use super::rows::Addressing;
-use super::scratch::{Depth, ScratchMap, Strip, depth_of};
+use super::scratch::{Depth, MBlock, ScratchMap, depth_of};
 use super::small;
-use super::strip::{Place, compute};
-use super::tiling::{choose, choose_again, fitting, longest_strip};
-use super::words::addressing;
+use super::tiling::{choose, choose_again, fitting, longest_m_block};
+use super::widened::addressing;
 use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
@@ -23,8 +23,8 @@ pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
         return Some(0);
     }
     gemm.tiles.iter().try_fold(0, |most: usize, tile| {
-        let strip = longest_strip(tile, panels.depth());
-        let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels, tile.rows, strip)?;
+        let m_block = longest_m_block(tile, panels.depth());
+        let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels, tile.rows, m_block)?;
         Some(most.max(map.total))
     })
 }
@@ -47,9 +47,9 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
     let addressing = addressing(gemm, &call.lhs, panels);
-    let skip = call.border.skip.min(call.lhs.skippable(addressing, gemm.layout.k_group));
+    let elision = call.border.elision.min(call.lhs.possible_elision(addressing, gemm.layout.k_group));
     // Factors by row belong to consecutive rows, which those of a region are not.
-    let skip = if call.stage.has_row_scale() { Skip::Nothing } else { skip };
+    let elision = if call.stage.has_row_scale() { PaddingElision::Nothing } else { elision };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     let panel_count = checked.out().columns().div_ceil(PANEL);
     let mut pass = |region: &Region, first: Cursor, rows: usize| {
@@ -59,7 +59,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
         };
         let groups = depth.groups(gemm.layout.k_group);
         let tiling = match call.memo {
-            Some(memo) if skip == Skip::Nothing => {
+            Some(memo) if elision == PaddingElision::Nothing => {
                 choose_again(memo, gemm, rows, panel_count, panels, groups)
             }
             _ => choose(gemm, rows, panel_count, panels, groups).0,
@@ -71,7 +71,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
         Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start),
         Lhs::Patches(patches) => {
             let window = patches.window();
-            for region in window.regions(skip) {
+            for region in window.regions(elision) {
                 let rows = region.pixels(window.output, start, end);
                 if rows > 0 {
                     pass(&region, region.first_pixel(window.output, start), rows);
@@ -96,7 +96,7 @@ impl Pass<'_> {
     fn run<T: OutputElement>(&self, checked: &mut Checked<'_, '_, T>, scratch: &mut Scratch) {
         let (call, gemm, tiling) = (checked.call(), checked.gemm(), self.tiling);
         let main = fitting(gemm.tiles, tiling.tile_rows);
-        let map = ScratchMap::new(gemm.lhs, self.addressing, &call.panels, main.rows, tiling.strip)
+        let map = ScratchMap::new(gemm.lhs, self.addressing, &call.panels, main.rows, tiling.m_block)
             .expect("scratch size overflows");
         // SAFETY: as many bytes as the map asks for, which nobody else uses before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
@@ -119,26 +119,27 @@ impl Pass<'_> {
                 let remaining = self.rows - done;
                 let (tile_rows, count) = match remaining / main.rows {
                     0 => (fitting(gemm.tiles, remaining), 1),
-                    tiles => (main, tiles.min(tiling.strip)),
+                    tiles => (main, tiles.min(tiling.m_block)),
                 };
                 let rows = remaining.min(tile_rows.rows * count);
-                let strip = Strip {
+                let m_block = MBlock {
                     region: self.region,
                     depth: self.depth,
                     rows,
                     first_row: checked.out().first_row(),
                     out_stride: checked.out().row_bytes(),
                 };
-                // SAFETY: the strip's rows exist, `Checked` says; the map has room for so many tiles of so many rows.
-                let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &strip) };
+                // SAFETY: the m-block's rows exist, `Checked` says; the map has room for so many tiles of so many rows.
+                let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
                 let mut panel = block;
                 while panel < block_end {
                     let width = tile_rows.width(block_end - panel);
                     let columns = (width * PANEL).min(checked.out().columns() - panel * PANEL);
-                    let place = Place { row: done, rows, count, panel, width, columns, first_panel, init };
-                    // SAFETY: the strip's rows were prepared and are the block's, as `panel..panel + width` are; `init` covers
+                    let position =
+                        BlockPosition { row: done, rows, count, panel, width, columns, first_panel, init };
+                    // SAFETY: the m-block's rows were prepared and are the block's, as `panel..panel + width` are; `init` covers
                     // every padded column.
-                    unsafe { compute(checked, self.depth, tile_rows, &found, place) };
+                    unsafe { compute(checked, self.depth, tile_rows, &found, position) };
                     panel += width;
                 }
                 done += rows;

@@ -16,19 +16,19 @@ macro_rules! for_each_row {
 pub(crate) use for_each_row;
 
 /// Stores what a block makes of the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit words.
-macro_rules! put_words {
+macro_rules! put_lanes {
     (
         $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
-        ($x:ident, $row:ident, $column:ident) => $words:block
+        ($x:ident, $row:ident, $column:ident) => $lanes:block
     ) => {
         for $row in 0..$tile.rows {
             let out = $tile.out_row($row).cast::<i32>();
             for v in 0..$vectors {
                 let $column = v * $S::LANES;
                 let $x = $S::load($acc.add($row * $vectors * $S::LANES + $column));
-                let words = $words;
+                let lanes = $lanes;
                 let count = $tile.columns.saturating_sub($column).min($S::LANES);
-                put_i32::<$S>(words, out.wrapping_add($column), count, $accumulate);
+                put_i32::<$S>(lanes, out.wrapping_add($column), count, $accumulate);
             }
         }
     };
@@ -158,7 +158,7 @@ unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) 
     unsafe {
         match tile.stage {
             RawStage::Accumulators { accumulate } => {
-                put_words!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
+                put_lanes!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
             }
             RawStage::Requantize { scale, high, range } => {
                 let scaled = Scaled::<S> { scale, high: S::splat_f(high) };
@@ -170,7 +170,7 @@ unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) 
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
                 let (low, high) = (S::splat_f(low), S::splat_f(high));
-                put_words!(S, tile, acc, vectors, false, (x, row, column) => {
+                put_lanes!(S, tile, acc, vectors, false, (x, row, column) => {
                     let mut y = S::mul_f(S::to_f32(x), S::load_f(scale.add(column)));
                     if !row_scale.is_null() {
                         y = S::mul_f(y, S::splat_f(*row_scale.add(row)));

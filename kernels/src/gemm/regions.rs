@@ -42,7 +42,7 @@ pub(crate) struct Cursor {
 
 /// Which products with taps outside the image are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Skip {
+pub enum PaddingElision {
     /// None: patches hold the zero point there.
     Nothing,
     /// Those of whole rows of the kernel, above and below the image.
@@ -52,11 +52,12 @@ pub enum Skip {
 }
 
 impl Window2d {
-    /// The regions that `skip` tells apart: together, all pixels.
-    pub(super) fn regions(&self, skip: Skip) -> impl Iterator<Item = Region> + '_ {
-        let bands = |axis: usize, split: bool| Bands { window: self, axis, split, next: 0 };
-        bands(0, skip != Skip::Nothing)
-            .flat_map(move |(y, ky)| bands(1, skip == Skip::All).map(move |(x, kx)| Region { y, x, ky, kx }))
+    /// The regions that `elision` tells apart: together, all pixels.
+    pub(super) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
+        let runs = |axis: usize, split: bool| AxisRuns { window: self, axis, split, next: 0 };
+        runs(0, elision != PaddingElision::Nothing).flat_map(move |(y, ky)| {
+            runs(1, elision == PaddingElision::All).map(move |(x, kx)| Region { y, x, ky, kx })
+        })
     }
 
     /// The taps along an axis that an output has inside the image.
@@ -77,7 +78,7 @@ impl Window2d {
 
     /// The first output after `output`, which has `taps` inside, that has others. From one output to the next neither the first
     /// tap inside nor the end of them grows, so those that have the same follow one another.
-    fn end_of_band(&self, axis: usize, output: usize, taps: Span) -> usize {
+    fn end_of_run(&self, axis: usize, output: usize, taps: Span) -> usize {
         let (mut same, mut other) = (output, self.output[axis]);
         while other - same > 1 {
             let middle = same + (other - same) / 2;
@@ -93,14 +94,14 @@ impl Window2d {
 
 /// Runs of outputs along an axis that have the same taps inside the image: no more of them than twice the taps, however
 /// large the padding is.
-struct Bands<'a> {
+struct AxisRuns<'a> {
     window: &'a Window2d,
     axis: usize,
     split: bool,
     next: usize,
 }
 
-impl Iterator for Bands<'_> {
+impl Iterator for AxisRuns<'_> {
     type Item = (Span, Span);
 
     fn next(&mut self) -> Option<(Span, Span)> {
@@ -115,7 +116,7 @@ impl Iterator for Bands<'_> {
         } else if taps == all {
             window.end_of_inner(self.axis, start)
         } else {
-            window.end_of_band(self.axis, start, taps)
+            window.end_of_run(self.axis, start, taps)
         };
         Some((Span { start, end: self.next }, taps))
     }
@@ -205,9 +206,9 @@ mod tests {
     #[test]
     fn regions_cover_the_output() {
         for geometry in windows() {
-            for skip in [Skip::Nothing, Skip::Rows, Skip::All] {
+            for elision in [PaddingElision::Nothing, PaddingElision::Rows, PaddingElision::All] {
                 let mut seen = vec![0; geometry.rows()];
-                for region in geometry.regions(skip) {
+                for region in geometry.regions(elision) {
                     let count = region.pixels(geometry.output, 0, geometry.rows());
                     assert_eq!(count, 2 * region.y.len() * region.x.len());
                     let mut cursor = region.first_pixel(geometry.output, 0);
@@ -219,13 +220,16 @@ mod tests {
                                 let inside = geometry.tap(y, x, ky, kx).is_some();
                                 let kept = region.ky.contains(ky) && region.kx.contains(kx);
                                 assert!(kept || !inside, "{geometry:?} {region:?}: a tap is missing");
-                                assert!(inside || !kept || skip != Skip::All, "a tap outside is kept");
+                                assert!(
+                                    inside || !kept || elision != PaddingElision::All,
+                                    "a tap outside is kept"
+                                );
                             }
                         }
                         region.advance(&mut cursor, 1);
                     }
                 }
-                assert!(seen.iter().all(|&count| count == 1), "{geometry:?} {skip:?}: {seen:?}");
+                assert!(seen.iter().all(|&count| count == 1), "{geometry:?} {elision:?}: {seen:?}");
             }
         }
     }
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn parts_begin_where_the_others_end() {
         for geometry in windows() {
-            for region in geometry.regions(Skip::All) {
+            for region in geometry.regions(PaddingElision::All) {
                 let mut cursor = region.first_pixel(geometry.output, 0);
                 for row in 0..geometry.rows() {
                     let [height, width] = geometry.output;
@@ -269,7 +273,7 @@ mod tests {
             output: [far + 9, 1],
         };
         let window = window(geometry);
-        let regions: Vec<Region> = window.regions(Skip::All).collect();
+        let regions: Vec<Region> = window.regions(PaddingElision::All).collect();
         assert!(regions.len() <= 7, "{regions:?}");
         assert_eq!(regions.iter().map(|region| region.y.len()).sum::<usize>(), far + 9);
         for pair in regions.windows(2) {

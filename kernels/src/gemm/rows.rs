@@ -1,6 +1,6 @@
 //! Rows of activations: how a kernel finds the bytes of row `m`.
 
-use super::regions::{Cursor, Region, Skip, Span};
+use super::regions::{Cursor, PaddingElision, Region, Span};
 use crate::Window2d;
 
 /// The left operand: a matrix, or the patches of an image.
@@ -199,11 +199,11 @@ impl Patches {
 
     /// The most that can be skipped of what lies outside the image: whole segments, or whole groups of depths of segments that
     /// are rows of the kernel.
-    pub(super) fn skippable(&self, addressing: Addressing, group: usize) -> Skip {
+    pub(super) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
         match addressing {
-            Addressing::KernelRows { .. } if self.channels.is_multiple_of(group) => Skip::All,
-            Addressing::KernelRows { .. } | Addressing::InPlace => Skip::Rows,
-            Addressing::Copied => Skip::Nothing,
+            Addressing::KernelRows { .. } if self.channels.is_multiple_of(group) => PaddingElision::All,
+            Addressing::KernelRows { .. } | Addressing::InPlace => PaddingElision::Rows,
+            Addressing::Copied => PaddingElision::Nothing,
         }
     }
 }
@@ -281,11 +281,11 @@ impl Lhs<'_> {
         }
     }
 
-    /// See [`Patches::skippable`].
-    pub(super) fn skippable(&self, addressing: Addressing, group: usize) -> Skip {
+    /// See [`Patches::possible_elision`].
+    pub(super) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
         match self {
-            Lhs::Matrix(_) => Skip::Nothing,
-            Lhs::Patches(rows) => rows.patches.skippable(addressing, group),
+            Lhs::Matrix(_) => PaddingElision::Nothing,
+            Lhs::Patches(rows) => rows.patches.possible_elision(addressing, group),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a strip of tiles reads beside weights: where its rows lie, where they go, their sums, and copies of those that a
+//! What an m-block of tiles reads beside weights: where its rows lie, where they go, their sums, and copies of those that a
 //! kernel can't read in place.
 
 use core::slice;
@@ -17,7 +17,7 @@ pub(super) struct ScratchMap {
     pub(super) tile_pointers: usize,
     /// Bytes of one copied row; 0 if rows are read in place.
     pub(super) row_bytes: usize,
-    places: usize,
+    out_offsets: usize,
     sums: usize,
     init: usize,
     rows: usize,
@@ -25,48 +25,48 @@ pub(super) struct ScratchMap {
 }
 
 impl ScratchMap {
-    /// `[strip][segments][tile_rows]` pointers, `[strip][tile_rows]` places in the output and as many sums, initial
+    /// `[m_block][segments][tile_rows]` pointers, `[m_block][tile_rows]` places in the output and as many sums, initial
     /// accumulators of a region, and as many copied rows. `None` if the size overflows.
     pub(super) fn new(
         form: LhsForm,
         addressing: Addressing,
         panels: &PackedPanels,
         tile_rows: usize,
-        strip: usize,
+        m_block: usize,
     ) -> Option<ScratchMap> {
         let depth = panels.depth();
         let row_bytes = match form {
-            LhsForm::Words { .. } => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
+            LhsForm::I16 { .. } => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
             LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
             LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
         };
-        let slots = strip * tile_rows;
+        let slots = m_block * tile_rows;
         let tile_pointers = panels.segments().max(1).checked_mul(tile_rows)?;
-        let places = tile_pointers.checked_mul(strip * POINTER)?;
-        let sums = places.checked_add(slots * size_of::<usize>())?;
+        let out_offsets = tile_pointers.checked_mul(m_block * POINTER)?;
+        let sums = out_offsets.checked_add(slots * size_of::<usize>())?;
         let init = sums.checked_add(slots * size_of::<i32>())?.checked_next_multiple_of(64)?;
         let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
         let rows = rows.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
-        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, places, sums, init, rows, total })
+        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
     }
 }
 
 /// Room for what tiles read of rows: pointers to their segments, places in the output, sums.
 #[derive(Clone, Copy)]
-pub(super) struct Slots {
+pub(super) struct RowPointers {
     pub(super) pointers: *mut *const u8,
-    pub(super) places: *mut usize,
+    pub(super) out_offsets: *mut usize,
     pub(super) sums: *mut i32,
 }
 
 /// The parts of a scratch that a map tells apart: addresses that all come from one, so that writing to one part leaves what
 /// points into the others valid.
 pub(super) struct Parts {
-    pub(super) slots: Slots,
+    pub(super) row_pointers: RowPointers,
     /// Initial accumulators, one for each padded column.
     pub(super) init: *mut i32,
-    /// As many rows of `row_bytes` as the strip has slots; on a 64-byte border.
+    /// As many rows of `row_bytes` as the m-block has slots; on a 64-byte border.
     pub(super) copies: *mut u8,
     /// Bytes of them.
     pub(super) copies_len: usize,
@@ -82,19 +82,19 @@ impl ScratchMap {
     pub(super) unsafe fn parts(&self, memory: *mut u8) -> Parts {
         // SAFETY: every offset is at most `total`.
         unsafe {
-            let slots = Slots {
+            let row_pointers = RowPointers {
                 pointers: memory.cast(),
-                places: memory.add(self.places).cast(),
+                out_offsets: memory.add(self.out_offsets).cast(),
                 sums: memory.add(self.sums).cast(),
             };
             let (copies, copies_len) = (memory.add(self.rows), self.total - self.rows);
-            Parts { slots, init: memory.add(self.init).cast(), copies, copies_len }
+            Parts { row_pointers, init: memory.add(self.init).cast(), copies, copies_len }
         }
     }
 }
 
-/// How a strip's tiles find their rows in the parts of a scratch.
-pub(super) struct StripRows {
+/// How an m-block's tiles find their rows in the parts of a scratch.
+pub(super) struct MBlockRows {
     pub(super) lhs: *const *const u8,
     pub(super) lhs_step: LhsStep,
     /// The row of the block from which places count, the places, and from a tile's to the next.
@@ -104,8 +104,8 @@ pub(super) struct StripRows {
     pub(super) sums: *const i32,
 }
 
-/// A strip of rows: which ones, and where they go.
-pub(super) struct Strip<'a> {
+/// An m-block of rows: which ones, and where they go.
+pub(super) struct MBlock<'a> {
     pub(super) region: &'a Region,
     /// The part of the depth that they are multiplied with.
     pub(super) depth: &'a Depth,
@@ -116,13 +116,13 @@ pub(super) struct Strip<'a> {
     pub(super) out_stride: usize,
 }
 
-impl Slots {
-    /// The rest of what a strip reads whose rows lie `row_bytes` apart, after the pointers of its first tile, from row `first`
+impl RowPointers {
+    /// The rest of what an m-block reads whose rows lie `row_bytes` apart, after the pointers of its first tile, from row `first`
     /// of a matrix on.
     ///
     /// # Safety
     ///
-    /// Those pointers were written, and there is room for the places of a tile and the sums of the strip.
+    /// Those pointers were written, and there is room for the places of a tile and the sums of the m-block.
     #[inline]
     pub(super) unsafe fn equal_steps(
         &self,
@@ -131,27 +131,27 @@ impl Slots {
         first: usize,
         row_bytes: usize,
         tile_rows: usize,
-        strip: &Strip<'_>,
-    ) -> StripRows {
+        m_block: &MBlock<'_>,
+    ) -> MBlockRows {
         // SAFETY: as the caller promises.
         unsafe {
             for slot in 0..tile_rows {
-                *self.places.add(slot) = slot.wrapping_mul(strip.out_stride);
+                *self.out_offsets.add(slot) = slot.wrapping_mul(m_block.out_stride);
             }
-            let found = StripRows {
+            let found = MBlockRows {
                 lhs: self.pointers,
                 lhs_step: LhsStep { pointers: 0, bytes: tile_rows.wrapping_mul(row_bytes) },
-                first_row: first - strip.first_row,
-                out_rows: self.places,
-                out_step: OutStep { places: 0, bytes: tile_rows.wrapping_mul(strip.out_stride) },
+                first_row: first - m_block.first_row,
+                out_rows: self.out_offsets,
+                out_step: OutStep { offsets: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
                 sums: self.sums,
             };
-            self.add_up(call, form, tile_rows, strip, found.lhs_step);
+            self.add_up(call, form, tile_rows, m_block, found.lhs_step);
             found
         }
     }
 
-    /// Writes the sums of a strip's rows, if weights have zero points.
+    /// Writes the sums of an m-block's rows, if weights have zero points.
     ///
     /// # Safety
     ///
@@ -162,32 +162,32 @@ impl Slots {
         call: &Call<'_>,
         form: LhsForm,
         tile_rows: usize,
-        strip: &Strip<'_>,
+        m_block: &MBlock<'_>,
         step: LhsStep,
     ) {
         if call.weight_zeros.is_none() {
             return;
         }
-        for row in 0..strip.rows {
+        for row in 0..m_block.rows {
             let (tile, slot) = (row / tile_rows, row % tile_rows);
             // SAFETY: as the caller promises.
             unsafe {
                 let pointers = self.pointers.add(tile * step.pointers + slot);
                 *self.sums.add(row) =
-                    sum_row(call, form, strip.depth, pointers, tile_rows, tile.wrapping_mul(step.bytes));
+                    sum_row(call, form, m_block.depth, pointers, tile_rows, tile.wrapping_mul(step.bytes));
             }
         }
     }
 }
 
 impl Parts {
-    /// Writes what a strip of tiles reads from the cursor on, and moves it past the strip.
+    /// Writes what an m-block of tiles reads from the cursor on, and moves it past the m-block.
     ///
     /// # Safety
     ///
     /// The call is that of a [`Checked`](super::call::Checked), the parts and the addressing are the map's, which has room for
-    /// the strip in tiles of `tile_rows` rows. The strip's rows, of which there is one at least, exist from the cursor on.
-    /// Nothing that was found for an earlier strip is read again.
+    /// the m-block in tiles of `tile_rows` rows. The m-block's rows, of which there is one at least, exist from the cursor on.
+    /// Nothing that was found for an earlier m-block is read again.
     #[inline]
     pub(super) unsafe fn prepare(
         &self,
@@ -195,99 +195,102 @@ impl Parts {
         map: &ScratchMap,
         tile_rows: usize,
         cursor: &mut Cursor,
-        strip: &Strip<'_>,
-    ) -> StripRows {
-        let slots = self.slots;
+        m_block: &MBlock<'_>,
+    ) -> MBlockRows {
+        let row_pointers = self.row_pointers;
         if let Lhs::Matrix(matrix) = &call.lhs
             && map.addressing == Addressing::InPlace
         {
             let (first, stride) = (cursor.x, matrix.row_stride());
-            cursor.x += strip.rows;
-            // SAFETY: the rows exist, and the map has room for the pointers and places of a tile and the sums of the strip. The
-            // other tiles of the strip find their rows from the first one's.
+            cursor.x += m_block.rows;
+            // SAFETY: the rows exist, and the map has room for the pointers and places of a tile and the sums of the m-block. The
+            // other tiles of the m-block find their rows from the first one's.
             return unsafe {
                 let row = matrix.row(first);
-                point_rows(row, stride, strip.rows.min(tile_rows), tile_rows, slots.pointers);
-                slots.equal_steps(call, map.form, first, stride, tile_rows, strip)
+                point_rows(row, stride, m_block.rows.min(tile_rows), tile_rows, row_pointers.pointers);
+                row_pointers.equal_steps(call, map.form, first, stride, tile_rows, m_block)
             };
         }
         match (&call.lhs, map.form) {
-            (Lhs::Matrix(_), LhsForm::Words { widen }) => {
+            (Lhs::Matrix(_), LhsForm::I16 { widen }) => {
                 let first = cursor.x;
-                cursor.x += strip.rows;
+                cursor.x += m_block.rows;
                 // SAFETY: the rows exist, and the map has room for them and their pointers, which are written first.
                 return unsafe {
-                    self.widen_matrix(call, widen, map, first, strip.rows, tile_rows);
-                    slots.equal_steps(call, map.form, first, map.row_bytes, tile_rows, strip)
+                    self.widen_matrix(call, widen, map, first, m_block.rows, tile_rows);
+                    row_pointers.equal_steps(call, map.form, first, map.row_bytes, tile_rows, m_block)
                 };
             }
-            (Lhs::Patches(_), LhsForm::Words { widen }) => {
+            (Lhs::Patches(_), LhsForm::I16 { widen }) => {
                 // SAFETY: the patches exist, and the map has room for them.
-                unsafe { self.widen_patches(call, widen, map, tile_rows, cursor, strip) };
+                unsafe { self.widen_patches(call, widen, map, tile_rows, cursor, m_block) };
             }
             (_, LhsForm::Bytes { .. }) => {
-                for (tile, start) in (0..strip.rows).step_by(tile_rows).enumerate() {
-                    let rows = tile_rows.min(strip.rows - start);
+                for (tile, start) in (0..m_block.rows).step_by(tile_rows).enumerate() {
+                    let rows = tile_rows.min(m_block.rows - start);
                     // SAFETY: the rows exist, and the map has room for them.
-                    unsafe { self.find_rows(call, map, cursor, strip, tile, [rows, tile_rows]) };
+                    unsafe { self.find_rows(call, map, cursor, m_block, tile, [rows, tile_rows]) };
                 }
             }
         }
         let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
-        unsafe { slots.add_up(call, map.form, tile_rows, strip, lhs_step) };
-        StripRows {
-            lhs: slots.pointers,
+        unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, lhs_step) };
+        MBlockRows {
+            lhs: row_pointers.pointers,
             lhs_step,
             first_row: 0,
-            out_rows: slots.places,
-            out_step: OutStep { places: tile_rows, bytes: 0 },
-            sums: slots.sums,
+            out_rows: row_pointers.out_offsets,
+            out_step: OutStep { offsets: tile_rows, bytes: 0 },
+            sums: row_pointers.sums,
         }
     }
 
-    /// Writes the places of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the strip.
+    /// Writes the places of `count` neighbouring pixels from the cursor on: rows `row..row + count` of the m-block.
     ///
     /// # Safety
     ///
-    /// The strip has these rows, and the parts have room for its places.
+    /// The m-block has these rows, and the parts have room for its places.
     #[inline]
-    pub(super) unsafe fn place(
+    pub(super) unsafe fn write_out_offsets(
         &self,
         call: &Call<'_>,
         cursor: &Cursor,
-        strip: &Strip<'_>,
+        m_block: &MBlock<'_>,
         row: usize,
         count: usize,
     ) {
         let [height, width] = call.lhs.output();
-        let first = (cursor.image * height + cursor.y) * width + cursor.x - strip.first_row;
+        let first = (cursor.image * height + cursor.y) * width + cursor.x - m_block.first_row;
         for i in 0..count {
-            // SAFETY: a place per row of the strip.
-            unsafe { *self.slots.places.add(row + i) = (first + i) * strip.out_stride };
+            // SAFETY: a place per row of the m-block.
+            unsafe { *self.row_pointers.out_offsets.add(row + i) = (first + i) * m_block.out_stride };
         }
     }
 
-    /// Writes the pointers, places and copies of tile `tile` of a strip, `rows` of `tile_rows`, which are patches or copies, and
+    /// Writes the pointers, places and copies of tile `tile` of an m-block, `rows` of `tile_rows`, which are patches or copies, and
     /// moves the cursor past them.
     ///
     /// # Safety
     ///
-    /// As [`prepare`](Self::prepare); the strip has the tile.
+    /// As [`prepare`](Self::prepare); the m-block has the tile.
     unsafe fn find_rows(
         &self,
         call: &Call<'_>,
         map: &ScratchMap,
         cursor: &mut Cursor,
-        strip: &Strip<'_>,
+        m_block: &MBlock<'_>,
         tile: usize,
         [rows, tile_rows]: [usize; 2],
     ) {
-        let Strip { region, depth, .. } = *strip;
+        let MBlock { region, depth, .. } = *m_block;
         let panels = &call.panels;
         // SAFETY: there is room for the pointers and places of so many tiles.
-        let (pointers, places) = unsafe {
-            (self.slots.pointers.add(tile * map.tile_pointers), self.slots.places.add(tile * tile_rows))
+        let (pointers, out_offsets) = unsafe {
+            (
+                self.row_pointers.pointers.add(tile * map.tile_pointers),
+                self.row_pointers.out_offsets.add(tile * tile_rows),
+            )
         };
         let mut slot = 0;
         while slot < rows {
@@ -310,7 +313,7 @@ impl Parts {
                 }
                 _ => {
                     debug_assert!((tile * tile_rows + slot + 1) * map.row_bytes <= self.copies_len);
-                    // SAFETY: a row of bytes for every slot of the strip, which nothing that is still read points into.
+                    // SAFETY: a row of bytes for every slot of the m-block, which nothing that is still read points into.
                     let row = unsafe { self.copies.add((tile * tile_rows + slot) * map.row_bytes) };
                     // SAFETY: as above.
                     let copy = unsafe { slice::from_raw_parts_mut(row, map.row_bytes) };
@@ -326,8 +329,8 @@ impl Parts {
                     }
                 }
             }
-            // SAFETY: rows of the strip.
-            unsafe { self.place(call, cursor, strip, tile * tile_rows + slot, count) };
+            // SAFETY: rows of the m-block.
+            unsafe { self.write_out_offsets(call, cursor, m_block, tile * tile_rows + slot, count) };
             slot += count;
             region.advance(cursor, count);
         }
@@ -340,7 +343,7 @@ impl Parts {
                 }
             }
             // SAFETY: as above.
-            unsafe { *places.add(slot) = *places.add(rows - 1) };
+            unsafe { *out_offsets.add(slot) = *out_offsets.add(rows - 1) };
         }
     }
 }
@@ -417,12 +420,12 @@ unsafe fn sum_row(
 ///
 /// # Safety
 ///
-/// `at` is valid for `len` bytes, or aligned words for [`LhsForm::Words`].
+/// `at` is valid for `len` bytes, or aligned words for [`LhsForm::I16`].
 unsafe fn sum_segment(form: LhsForm, signed: bool, at: *const u8, len: usize) -> i32 {
     // SAFETY: as promised by the caller.
     unsafe {
         match form {
-            LhsForm::Words { .. } => slice::from_raw_parts(at.cast::<i16>(), len)
+            LhsForm::I16 { .. } => slice::from_raw_parts(at.cast::<i16>(), len)
                 .iter()
                 .fold(0, |sum: i32, &x| sum.wrapping_add(i32::from(x))),
             LhsForm::Bytes { .. } => {

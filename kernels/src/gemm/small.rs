@@ -1,13 +1,13 @@
-//! Matrices that a few tiles cover: without the map of scratch, the choices and the strips that others need, on which small
+//! Matrices that a few tiles cover: without the map of scratch, the choices and the m-blocks that others need, on which small
 //! ones would spend most of their time.
 
 use core::mem::MaybeUninit;
 
 use super::call::Checked;
+use super::m_block::{BlockPosition, compute};
 use super::rows::point_rows;
-use super::scratch::{Depth, Slots, Strip};
-use super::strip::{Place, compute};
-use super::tiling::{MAX_SMALL_TILES, fitting, small_tile, word_row};
+use super::scratch::{Depth, MBlock, RowPointers};
+use super::tiling::{MAX_SMALL_TILES, fitting, i16_row_bytes, small_tile};
 use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, PANEL, TileRows};
 use crate::{OutputElement, Scratch};
 
@@ -32,9 +32,9 @@ pub(super) fn run<T: OutputElement>(
             // SAFETY: the block's rows are those of the matrix, from `first` on.
             unsafe { tiles(checked, tile_rows, matrix, rows) };
         }
-        LhsForm::Words { widen } => {
-            let row = word_row(matrix.columns());
-            let words = scratch.raw(rows * row);
+        LhsForm::I16 { widen } => {
+            let row = i16_row_bytes(matrix.columns());
+            let widened = scratch.raw(rows * row);
             // SAFETY: the block's rows are in the matrix, and `small_tile` has found some elements in them; scratch is aligned and
             // holds as many rows of words; the backend's features are here.
             unsafe {
@@ -44,11 +44,11 @@ pub(super) fn run<T: OutputElement>(
                     len: matrix.columns(),
                     bytes: first,
                     stride: matrix.row_stride(),
-                    words: words.cast(),
-                    word_stride: row / 2,
+                    widened: widened.cast(),
+                    widened_stride: row / 2,
                 });
             }
-            let rows = FoundRows { first: words, stride: row };
+            let rows = FoundRows { first: widened, stride: row };
             // SAFETY: the block's rows were widened to these.
             unsafe { tiles(checked, tile_rows, matrix, rows) };
         }
@@ -78,16 +78,16 @@ unsafe fn tiles<T: OutputElement>(
 ) {
     // What tiles read of these is written before.
     let mut pointers = MaybeUninit::<[*const u8; MAX_ROWS]>::uninit();
-    let mut places = MaybeUninit::<[usize; MAX_ROWS]>::uninit();
+    let mut out_offsets = MaybeUninit::<[usize; MAX_ROWS]>::uninit();
     let mut sums = MaybeUninit::<[i32; MAX_SMALL_TILES * MAX_ROWS]>::uninit();
     let (call, gemm) = (checked.call(), checked.gemm());
     if call.weight_zeros.is_some() {
         // Rows that do not exist have sums, too.
         sums.write([0; MAX_SMALL_TILES * MAX_ROWS]);
     }
-    let slots = Slots {
+    let row_pointers = RowPointers {
         pointers: pointers.as_mut_ptr().cast(),
-        places: places.as_mut_ptr().cast(),
+        out_offsets: out_offsets.as_mut_ptr().cast(),
         sums: sums.as_mut_ptr().cast(),
     };
     let (region, depth) = (&matrix.region(), Depth::whole(&call.panels));
@@ -104,21 +104,21 @@ unsafe fn tiles<T: OutputElement>(
         };
         let rows = left.min(count * tile_rows.rows);
         let (height, out_stride) = (tile_rows.rows, checked.out().row_bytes());
-        let strip = Strip { region, depth: &depth, rows, first_row: 0, out_stride };
+        let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride };
         // SAFETY: the rows exist; there is room for the pointers and places of a tile and the sums of `MAX_SMALL_TILES`.
         let found = unsafe {
             let start = found.first.wrapping_add(row.wrapping_mul(found.stride));
-            point_rows(start, found.stride, rows.min(height), height, slots.pointers);
-            slots.equal_steps(call, gemm.lhs, row, found.stride, height, &strip)
+            point_rows(start, found.stride, rows.min(height), height, row_pointers.pointers);
+            row_pointers.equal_steps(call, gemm.lhs, row, found.stride, height, &m_block)
         };
         let mut panel = 0;
         while panel < panel_count {
             let width = tile_rows.width(panel_count - panel);
             let columns = (width * PANEL).min(checked.out().columns() - panel * PANEL);
             let init = call.init.as_ptr();
-            let place = Place { row, rows, count, panel, width, columns, first_panel, init };
-            // SAFETY: the strip's rows are the block's, and so are the panels; `Checked` has the initial accumulators.
-            unsafe { compute(checked, &depth, tile_rows, &found, place) };
+            let position = BlockPosition { row, rows, count, panel, width, columns, first_panel, init };
+            // SAFETY: the m-block's rows are the block's, and so are the panels; `Checked` has the initial accumulators.
+            unsafe { compute(checked, &depth, tile_rows, &found, position) };
             panel += width;
         }
         row += rows;

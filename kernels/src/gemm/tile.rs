@@ -3,14 +3,14 @@
 use super::layout::PANEL;
 use super::stage::RawStage;
 
-/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down a strip of them, which
+/// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel goes down an m-block of them, which
 /// read the same panels: [`move_down`](Self::move_down).
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
-    /// Tiles of the strip, this one included; more than one only if `rows` is `R`.
+    /// Tiles of the m-block, this one included; more than one only if `rows` is `R`.
     pub(crate) count: usize,
     /// `[segments][R]` pointers to which `lhs_offset` is added to get those of `segment_len` elements: bytes, or `i16` for
-    /// [`LhsForm::Words`](super::LhsForm::Words). Rows past `rows` repeat a valid one.
+    /// [`LhsForm::I16`](super::LhsForm::I16). Rows past `rows` repeat a valid one.
     pub(crate) lhs: *const *const u8,
     pub(crate) lhs_offset: usize,
     /// What a tile adds to `lhs` and to `lhs_offset` to get those of the next one: tiles of patches have pointers of their
@@ -26,7 +26,7 @@ pub(crate) struct Tile {
     pub(crate) panel_skip: usize,
     /// Whether the panels come from memory, and are best asked for ahead.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles ask"))]
-    pub(crate) far: bool,
+    pub(crate) prefetch: bool,
     /// Rows to store, `1..=R`.
     pub(crate) rows: usize,
     /// Columns to store, `1..=P·PANEL`; more than `(P−1)·PANEL`.
@@ -56,7 +56,7 @@ pub(crate) struct LhsStep {
 /// From the places of a tile's rows in the output to those of the tile below.
 #[derive(Clone, Copy)]
 pub(crate) struct OutStep {
-    pub(crate) places: usize,
+    pub(crate) offsets: usize,
     pub(crate) bytes: usize,
 }
 
@@ -64,7 +64,7 @@ impl Tile {
     /// Whether only the first half of a panel is stored, or less: a kernel may leave out the rest.
     #[cfg(any(target_arch = "x86_64", feature = "testing"))]
     #[inline(always)]
-    pub(crate) fn is_half(&self) -> bool {
+    pub(crate) fn is_half_width(&self) -> bool {
         self.columns <= PANEL / 2
     }
 
@@ -90,20 +90,20 @@ impl Tile {
         unsafe { self.out.add(*self.out_rows.add(row)) }
     }
 
-    /// Moves to the tile `R` rows below, in a strip that has one.
+    /// Moves to the tile `R` rows below, in an m-block that has one.
     #[inline(always)]
     pub(crate) fn move_down<const R: usize>(&mut self) {
         self.count -= 1;
-        self.far = false;
+        self.prefetch = false;
         self.lhs = self.lhs.wrapping_add(self.lhs_step.pointers);
         self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
         self.row_sums = self.row_sums.wrapping_add(R);
         self.stage.move_down::<R>();
         self.out = self.out.wrapping_add(self.out_step.bytes);
-        self.out_rows = self.out_rows.wrapping_add(self.out_step.places);
+        self.out_rows = self.out_rows.wrapping_add(self.out_step.offsets);
     }
 
-    /// The tiles of the strip without their first `columns` columns.
+    /// The tiles of the m-block without their first `columns` columns.
     ///
     /// # Safety
     ///
@@ -130,7 +130,7 @@ impl Tile {
     }
 }
 
-/// Computes the tiles of a strip, one by one.
+/// Computes the tiles of an m-block, one by one.
 ///
 /// # Safety
 ///
@@ -138,7 +138,7 @@ impl Tile {
 #[inline(always)]
 pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)) {
     loop {
-        // SAFETY: the caller's promises, for every tile of the strip.
+        // SAFETY: the caller's promises, for every tile of the m-block.
         unsafe { one(tile) };
         if tile.count <= 1 {
             return;

@@ -4,10 +4,10 @@
 use core::sync::atomic::Ordering;
 
 use super::memo::TilingMemo;
-use super::regions::Skip;
+use super::regions::PaddingElision;
 use super::rows::Addressing;
 use super::scratch::depth_of;
-use super::words::patch_addressing;
+use super::widened::patch_addressing;
 use super::{LhsForm, MAX_ROWS, PackedPanels, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
@@ -15,12 +15,12 @@ use crate::Backend;
 /// the second-level cache meanwhile.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// Bytes of activations that a strip of tiles may take: they are read again for every panel, and stay in the first-level
-/// cache meanwhile, as do the panels that the strip is multiplied with.
-const STRIP_BYTES: usize = 8 * 1024;
+/// Bytes of activations that an m-block of tiles may take: they are read again for every panel, and stay in the first-level
+/// cache meanwhile, as do the panels that the m-block is multiplied with.
+const M_BLOCK_BYTES: usize = 8 * 1024;
 
-/// The most tiles in a strip: what a tile costs beside its loop is spread over them.
-const MAX_STRIP: usize = 16;
+/// The most tiles in an m-block: what a tile costs beside its loop is spread over them.
+const MAX_M_BLOCK: usize = 16;
 
 /// The choice of tile and blocking for a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Tiling {
     /// Panels (of [`PANEL`](super::PANEL) columns) of a full tile.
     pub tile_panels: usize,
     /// Tiles that lie one below the other and are multiplied with a tile's panels in one go.
-    pub strip: usize,
+    pub m_block: usize,
     /// Panels that one pass over the rows multiplies with.
     pub block_panels: usize,
 }
@@ -49,26 +49,28 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels
 }
 
 /// What is best left out of the products of these patches with their padding: what costs least in all. Leaving out more makes
-/// more regions, whose tiles are lower. [`Skip::Nothing`] if the patches are not as deep as the panels, or there are none.
+/// more regions, whose tiles are lower. [`PaddingElision::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
-pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> Skip {
-    let Some(gemm) = panels.variant(backend) else { return Skip::Nothing };
+pub fn best_elision(backend: Backend, patches: &Patches, panels: &PackedPanels) -> PaddingElision {
+    let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
-        return Skip::Nothing;
+        return PaddingElision::Nothing;
     }
     let addressing = patch_addressing(gemm, patches, panels);
-    let most = patches.skippable(addressing, gemm.layout.k_group);
-    let choices = [Skip::Nothing, Skip::Rows, Skip::All].into_iter().filter(|&skip| skip <= most);
-    let total = |skip: Skip| {
+    let most = patches.possible_elision(addressing, gemm.layout.k_group);
+    let choices = [PaddingElision::Nothing, PaddingElision::Rows, PaddingElision::All]
+        .into_iter()
+        .filter(|&elision| elision <= most);
+    let total = |elision: PaddingElision| {
         let copied = match addressing {
-            Addressing::KernelRows { begin, end } if skip != Skip::All => {
+            Addressing::KernelRows { begin, end } if elision != PaddingElision::All => {
                 window.rows() - window.batch * window.output[0] * (end.max(begin) - begin)
             }
             _ => 0,
         };
         let copies = copied as f64 * 64.0 * (COPY_OVERHEAD + panels.depth() / COPY_RATE) as f64;
-        window.regions(skip).fold(copies, |total, region| {
+        window.regions(elision).fold(copies, |total, region| {
             let rows = region.pixels(window.output, 0, window.rows());
             let depth = depth_of(patches, panels, &region);
             let tiles = choose(gemm, rows, panels.panels(), panels, depth.groups(gemm.layout.k_group)).1;
@@ -78,7 +80,7 @@ pub fn best_skip(backend: Backend, patches: &Patches, panels: &PackedPanels) -> 
             total + tiles + (64 * (REGION_OVERHEAD + initial / INITIAL_RATE)) as f64
         })
     };
-    choices.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(Skip::Nothing)
+    choices.min_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap_or(PaddingElision::Nothing)
 }
 
 /// Cycles that a region takes beside its tiles: about so many, and one for so many initial accumulators and taps that it
@@ -136,8 +138,9 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPan
     } else {
         (BLOCK_BYTES / panel_bytes).max(1).next_multiple_of(tile_panels).min(panel_count)
     };
-    let strip = if rows <= tile.rows { 1 } else { longest_strip(tile, panels.depth()).min(rows / tile.rows) };
-    Tiling { tile_rows: tile.rows, tile_panels, strip, block_panels }
+    let m_block =
+        if rows <= tile.rows { 1 } else { longest_m_block(tile, panels.depth()).min(rows / tile.rows) };
+    Tiling { tile_rows: tile.rows, tile_panels, m_block, block_panels }
 }
 
 /// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.
@@ -179,9 +182,9 @@ pub(super) const MAX_SMALL_TILES: usize = 2;
 /// Bytes of weights of a small matrix at most, unless one tile covers the block: with them everything stays in the first-level cache, in any
 /// order.
 const MAX_SMALL_PANELS: usize = 8 << 10;
-/// Bytes of widened rows of a small matrix at most: half of what the longest strip of a tile may take as bytes, so that the rows of two of the
+/// Bytes of widened rows of a small matrix at most: half of what the longest m-block of a tile may take as bytes, so that the rows of two of the
 /// tallest tiles have room in the scratch of every plan.
-const MAX_SMALL_WORDS: usize = STRIP_BYTES / 2;
+const MAX_SMALL_I16_BYTES: usize = M_BLOCK_BYTES / 2;
 
 /// The tile that so many rows and panels of a matrix are computed with if they are small: one covers the rows, or two do,
 /// as equal as they can be.
@@ -197,8 +200,10 @@ pub(super) fn small_tile(
     if panels.segments() != 1 || rows > MAX_SMALL_TILES * tallest {
         return None;
     }
-    let (words, depth) = (matches!(gemm.lhs, LhsForm::Words { .. }), panels.depth());
-    if words && (depth == 0 || depth > MAX_SMALL_WORDS || rows * word_row(depth) > MAX_SMALL_WORDS) {
+    let (widened, depth) = (matches!(gemm.lhs, LhsForm::I16 { .. }), panels.depth());
+    if widened
+        && (depth == 0 || depth > MAX_SMALL_I16_BYTES || rows * i16_row_bytes(depth) > MAX_SMALL_I16_BYTES)
+    {
         return None;
     }
     let tile = fitting(gemm.tiles, if rows > tallest { rows.div_ceil(MAX_SMALL_TILES) } else { rows });
@@ -213,13 +218,13 @@ pub(super) fn small_tile(
 
 /// Bytes of a row of so many words: whole pairs, of which the last may have a word that meets weights of 0.
 #[inline]
-pub(super) fn word_row(depth: usize) -> usize {
+pub(super) fn i16_row_bytes(depth: usize) -> usize {
     depth.next_multiple_of(2) * 2
 }
 
-/// Tiles of the longest strip of rows of so many elements.
-pub(super) fn longest_strip(tile: &TileRows, depth: usize) -> usize {
-    (STRIP_BYTES / tile.rows.saturating_mul(depth.max(1))).clamp(1, MAX_STRIP)
+/// Tiles of the longest m-block of rows of so many elements.
+pub(super) fn longest_m_block(tile: &TileRows, depth: usize) -> usize {
+    (M_BLOCK_BYTES / tile.rows.saturating_mul(depth.max(1))).clamp(1, MAX_M_BLOCK)
 }
 
 /// The lowest tile that covers `rows` rows.

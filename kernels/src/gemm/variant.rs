@@ -39,7 +39,7 @@ pub(crate) enum LhsForm {
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
     Bytes { flip_signed: i32, flip_unsigned: i32 },
     /// Rows widened to `i16` by the driver. After a segment of odd length there is another word, of any value.
-    Words { widen: Widen },
+    I16 { widen: Widen },
 }
 
 impl LhsForm {
@@ -48,7 +48,7 @@ impl LhsForm {
         match self {
             LhsForm::Bytes { flip_signed, .. } if signed => flip_signed,
             LhsForm::Bytes { flip_unsigned, .. } => flip_unsigned,
-            LhsForm::Words { .. } => 0,
+            LhsForm::I16 { .. } => 0,
         }
     }
 
@@ -56,7 +56,7 @@ impl LhsForm {
     pub(crate) fn description(self) -> &'static str {
         match self {
             LhsForm::Bytes { .. } => "bytes in place",
-            LhsForm::Words { .. } => "widened to i16",
+            LhsForm::I16 { .. } => "widened to i16",
         }
     }
 }
@@ -78,14 +78,14 @@ pub(crate) struct ByteRows {
     pub(crate) bytes: *const u8,
     /// From a row to the next one.
     pub(crate) stride: usize,
-    pub(crate) words: *mut i16,
-    pub(crate) word_stride: usize,
+    pub(crate) widened: *mut i16,
+    pub(crate) widened_stride: usize,
 }
 
 /// The kernels for tiles of one number of rows: index `p − 1` computes `p` panels at a time.
 pub(crate) struct TileRows {
     pub(crate) rows: usize,
-    /// For `u8` activations (for `Words`: for both).
+    /// For `u8` activations (for `I16`: for both).
     pub(crate) unsigned: &'static [TileFn],
     /// For `i8` activations.
     pub(crate) signed: &'static [TileFn],

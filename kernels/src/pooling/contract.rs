@@ -27,7 +27,7 @@ pub(crate) struct Columns {
     /// Whether to combine with what is there, too.
     pub(crate) accumulate: bool,
     /// Whether to ask memory for rows ahead.
-    pub(crate) far: bool,
+    pub(crate) prefetch: bool,
 }
 
 /// Windows of one row to finish.
@@ -46,7 +46,7 @@ pub(crate) struct Across {
     pub(crate) out: *mut u8,
     pub(crate) out_advance: usize,
     /// Whether to ask memory for the output ahead.
-    pub(crate) far: bool,
+    pub(crate) prefetch: bool,
     /// Added to every sum.
     pub(crate) offset: i32,
     pub(crate) scale: f32,

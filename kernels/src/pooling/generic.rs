@@ -7,8 +7,8 @@
 use core::ptr;
 
 use super::contract::{Across, Columns, MAX_ROWS};
-use crate::ahead::ask_ahead;
 use crate::elementwise::generic::{TargetVectors, ToBytes};
+use crate::prefetch::prefetch;
 use crate::simd::{Simd, array_of};
 
 /// The most elements that a block has.
@@ -90,10 +90,10 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
 }
 
 /// The sum of few: in 16 bits without a sign.
-pub(crate) struct Words<const SIGNED: bool>;
+pub(crate) struct U16Sums<const SIGNED: bool>;
 
 // SAFETY: reads 4·LANES bytes, or reads and writes as many words.
-unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
+unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     type Block = [S::W; 2];
     type Finish = Scaling<S>;
     const BYTES: usize = 2;
@@ -102,31 +102,31 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
     #[inline(always)]
     unsafe fn extend(p: *const u8) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        unsafe { S::words::<SIGNED>(S::read_bytes(p)) }
+        unsafe { S::to_u16x::<SIGNED>(S::read_bytes(p)) }
     }
 
     #[inline(always)]
     unsafe fn reload(p: *const u8) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        unsafe { S::load_words(p.cast()) }
+        unsafe { S::load_u16x(p.cast()) }
     }
 
     #[inline(always)]
     unsafe fn store(p: *mut u8, block: [S::W; 2]) {
         // SAFETY: the caller's promise.
-        unsafe { S::store_words(p.cast(), block) }
+        unsafe { S::store_u16x(p.cast(), block) }
     }
 
     #[inline(always)]
     unsafe fn load(p: *const u8) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        unsafe { S::load_words_in_order(p.cast()) }
+        unsafe { S::load_u16x_in_order(p.cast()) }
     }
 
     #[inline(always)]
     unsafe fn combine(a: [S::W; 2], b: [S::W; 2]) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        array_of!(2, half => unsafe { S::add_words(a[half], b[half]) })
+        array_of!(2, half => unsafe { S::add_u16x(a[half], b[half]) })
     }
 
     #[inline(always)]
@@ -140,18 +140,18 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Words<SIGNED> {
         // SAFETY: the caller's promise.
         unsafe {
             // Lanes past the window hold anything, and become bytes that nobody keeps.
-            let sums = S::word_distances(block, with.origin);
+            let sums = S::u16x_distances(block, with.origin);
             let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
-            if with.saturates { with.free.word_bytes(scaled) } else { with.target.word_bytes(scaled) }
+            if with.saturates { with.free.u16x_bytes(scaled) } else { with.target.u16x_bytes(scaled) }
         }
     }
 }
 
 /// The sum of many: in 32 bits.
-pub(crate) struct Integers<const SIGNED: bool>;
+pub(crate) struct I32Sums<const SIGNED: bool>;
 
 // SAFETY: reads 4·LANES bytes, or reads and writes as many integers.
-unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Integers<SIGNED> {
+unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for I32Sums<SIGNED> {
     type Block = [S::I; 4];
     type Finish = Scaling<S>;
     const BYTES: usize = 4;
@@ -212,7 +212,7 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Integers<SIGNED> {
 #[derive(Clone, Copy)]
 pub(crate) struct Scaling<S: Simd> {
     offset: S::I,
-    /// The offset for [`Simd::word_distances`].
+    /// The offset for [`Simd::u16x_distances`].
     origin: S::F,
     scale: S::F,
     target: TargetVectors<S, true>,
@@ -280,9 +280,9 @@ unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: 
         let fresh = [rows[count.saturating_sub(2)], rows[count - 1]];
         let mut at = 0;
         while at < last {
-            if call.far {
-                ask_ahead(fresh[0].wrapping_add(at));
-                ask_ahead(fresh[1].wrapping_add(at));
+            if call.prefetch {
+                prefetch(fresh[0].wrapping_add(at));
+                prefetch(fresh[1].wrapping_add(at));
             }
             C::store(out.add(at * C::BYTES), sum_of_rows::<S, C>(&rows[..count], before, at));
             at += 4 * S::LANES;
@@ -376,8 +376,8 @@ unsafe fn blocks<S: Simd, C: Combine<S>, const N: usize>(
 ) {
     let (mut from, mut out) = (call.from.wrapping_add(at * C::BYTES), call.out.wrapping_add(at));
     for _ in 0..count {
-        if call.far {
-            ask_ahead(out);
+        if call.prefetch {
+            prefetch(out);
         }
         // SAFETY: the caller's promise.
         unsafe { S::store_bytes(out, C::finish(window::<S, C, N>(call, from), finish)) };

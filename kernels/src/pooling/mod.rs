@@ -5,7 +5,7 @@
 
 pub(crate) mod contract;
 pub(crate) mod generic;
-mod strips;
+mod tiles;
 
 pub(crate) use contract::{Across, Columns, PoolKernel};
 
@@ -13,7 +13,7 @@ use crate::elementwise::{MAX_FACTOR, Target};
 use crate::gemm::OutputBlock;
 use crate::{Backend, Element, OutputElement, Scratch, Window2d};
 
-use strips::{Pool, Steps};
+use tiles::{Pool, Steps};
 
 /// A maximum over windows.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub struct AverageCall<'a, T> {
 pub const MAX_TAPS: usize = 1 << 23;
 
 /// Sums of so many taps fit into 16 bits: 257 · 255 < 2¹⁶.
-const MAX_WORD_TAPS: usize = 257;
+const MAX_U16_TAPS: usize = 257;
 
 /// Bytes of scratch that a call needs; `None` if that overflows.
 #[must_use]
@@ -61,8 +61,8 @@ pub fn scratch_bytes(window: &Window2d) -> Option<usize> {
     if window.rows() == 0 {
         return Some(0);
     }
-    let bytes = if window.taps() <= MAX_WORD_TAPS { 2 } else { 4 };
-    strips::span(window)?.checked_mul(window.channels)?.checked_add(generic::MAX_BLOCK)?.checked_mul(bytes)
+    let bytes = if window.taps() <= MAX_U16_TAPS { 2 } else { 4 };
+    tiles::span(window)?.checked_mul(window.channels)?.checked_add(generic::MAX_BLOCK)?.checked_mul(bytes)
 }
 
 /// Computes the maxima that `out` covers: row `m` is output pixel `m` of the batch, column `c` channel `c`.
@@ -99,7 +99,7 @@ pub fn average<I: Element, O: OutputElement>(
     call.target.check::<O>();
     let (min, max) = I::TYPE.integer_range();
     assert!((min..=max).contains(&call.zero), "zero point within the input's range");
-    let many = window.taps() > MAX_WORD_TAPS;
+    let many = window.taps() > MAX_U16_TAPS;
     let kernel = &call.backend.entry().ops.average[usize::from(many)][usize::from(I::SIGNED)];
     let target = call.target.to_bytes::<O>();
     Pool { window, kernel, target }.run(call.input, out, scratch, |found, y, x| {

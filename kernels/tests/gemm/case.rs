@@ -1,8 +1,8 @@
 //! One multiplication: its operands, and what it must give.
 
 use eightbit_kernels::gemm::{
-    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PatchRows, Patches, Skip, Stage,
-    TilingMemo, WeightView, best_skip, run,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows,
+    Patches, Stage, TilingMemo, WeightView, best_elision, run,
 };
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
@@ -28,7 +28,7 @@ enum Segmentation {
 }
 
 /// The layout of kernels that want rows of words, in one segment.
-const WORDS: &str = "i8-group2";
+const I16_PAIRS: &str = "i8-group2";
 
 pub(crate) struct Case {
     rows: usize,
@@ -54,7 +54,7 @@ pub(crate) struct Case {
     before: i32,
     split: Option<(usize, usize)>,
     /// What of a convolution's products with its padding is left out; the backend's own choice if `None`.
-    skip: Option<Skip>,
+    elision: Option<PaddingElision>,
     segmentation: Segmentation,
     /// Whether the choice of tile is remembered from part to part.
     memo: bool,
@@ -100,19 +100,19 @@ impl Case {
         case
     }
 
-    /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `narrow`.
+    /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `pair_safe`.
     pub(crate) fn plain(
         rng: &mut Random,
         [rows, depth, columns]: [usize; 3],
         signed: bool,
-        narrow: bool,
+        pair_safe: bool,
     ) -> Case {
         let lhs_rows = Rows::Matrix { row_stride: depth, column_stride: 1 };
         let mut case = Case::new(rng, [rows, 1, depth, columns], lhs_rows, rows * depth);
         case.lhs_signed = signed;
         case.lhs_zero = value(rng.below(256) as u8, signed);
         case.split = None;
-        if narrow {
+        if pair_safe {
             case.halve_weights();
         }
         case
@@ -127,7 +127,7 @@ impl Case {
 
     /// Weights whose pairs of depths add up to what an `i16` just holds when they meet activations of 255; with `over`, one
     /// pair of one column adds up to 1 more.
-    pub(crate) fn narrow(rng: &mut Random, over: bool) -> Case {
+    pub(crate) fn pair_safe(rng: &mut Random, over: bool) -> Case {
         const WITHIN: [[i8; 2]; 10] = [
             [127, 1],
             [1, 127],
@@ -205,7 +205,12 @@ impl Case {
             out_stride: columns + if rng.flip() { 0 } else { rng.below(20) },
             before: rng.next() as i32,
             split: rng.flip().then(|| (rng.below(rows + 1), rng.below(columns.div_ceil(16) + 1) * 16)),
-            skip: [None, Some(Skip::Nothing), Some(Skip::Rows), Some(Skip::All)][rng.below(4)],
+            elision: [
+                None,
+                Some(PaddingElision::Nothing),
+                Some(PaddingElision::Rows),
+                Some(PaddingElision::All),
+            ][rng.below(4)],
             segmentation: [Segmentation::Chosen, Segmentation::Rows, Segmentation::Taps][rng.below(3)],
             memo: rng.flip(),
             guard: if rng.flip() { Guard::After } else { Guard::Before },
@@ -338,8 +343,8 @@ impl Case {
         let chosen = pack(PackedPanels::convolution_segments(backend, geometry.kernel, channels, contiguous));
         // Kernels that read bytes in place take every kind of segment, whatever a backend prefers.
         match self.segmentation {
-            Segmentation::Rows if chosen.layout() != WORDS => pack((height, width * channels)),
-            Segmentation::Taps if chosen.layout() != WORDS => pack((height * width, channels)),
+            Segmentation::Rows if chosen.layout() != I16_PAIRS => pack((height, width * channels)),
+            Segmentation::Taps if chosen.layout() != I16_PAIRS => pack((height * width, channels)),
             _ => chosen,
         }
     }
@@ -385,15 +390,15 @@ impl Case {
             panels,
             init: &init,
             weight_zeros: any.then_some(zeros.as_slice()),
-            border: Border { skip: Skip::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },
+            border: Border { elision: PaddingElision::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },
             stage: self.stage(),
             memo: self.memo.then_some(&memo),
         };
-        call.border.skip = match self.lhs_rows {
-            Rows::Matrix { .. } => Skip::Nothing,
-            Rows::Patches(window) => self.skip.unwrap_or_else(|| {
+        call.border.elision = match self.lhs_rows {
+            Rows::Matrix { .. } => PaddingElision::Nothing,
+            Rows::Patches(window) => self.elision.unwrap_or_else(|| {
                 let patches = Patches::new(window, 0, self.segment_len).expect("a group of all channels");
-                best_skip(backend, &patches, &panels)
+                best_elision(backend, &patches, &panels)
             }),
         };
         let before = from_bits(self.before);

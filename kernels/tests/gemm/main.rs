@@ -50,10 +50,10 @@ fn every_tile() {
     let mut cases = Vec::new();
     for rows in (1..=17).chain([24, 36]) {
         for columns in [1, 8, 11, 13, 15, 16, 17, 24, 32, 33, 48, 49, 64, 65, 72, 128, 129] {
-            for (signed, narrow) in [(false, false), (false, true), (true, false), (true, true)] {
+            for (signed, pair_safe) in [(false, false), (false, true), (true, false), (true, true)] {
                 // The deepest is too large for the path of small matrices.
                 let depth = [3, 8, 17, 64, 600][rng.below(5)];
-                cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, narrow));
+                cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, pair_safe));
             }
         }
     }
@@ -94,21 +94,21 @@ fn patches() {
 
 /// Weights at the border up to which `vpmaddubsw` cannot saturate, and one past it: where packing must tell them apart.
 #[test]
-fn narrow() {
+fn pair_safe_weights() {
     let mut rng = Random(5);
-    let within: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, false)).collect();
-    let over: Vec<Case> = (0..300).map(|_| Case::narrow(&mut rng, true)).collect();
-    suite("gemm/narrow", &within);
+    let within: Vec<Case> = (0..300).map(|_| Case::pair_safe(&mut rng, false)).collect();
+    let over: Vec<Case> = (0..300).map(|_| Case::pair_safe(&mut rng, true)).collect();
+    suite("gemm/pair-safe", &within);
     suite("gemm/one-over", &over);
     let Ok(avx2) = Backend::by_name("avx2") else { return };
     for case in &within {
         let panels = case.pack(avx2);
-        assert_eq!(panels.layout(), "i8-group4", "narrow weights take the fast kernels");
-        assert!(reload(&panels, avx2).is_ok(), "narrow weights prove themselves when they are loaded");
+        assert_eq!(panels.layout(), "i8-group4", "pair-safe weights take the fast kernels");
+        assert!(reload(&panels, avx2).is_ok(), "pair-safe weights prove themselves when they are loaded");
     }
     for case in &over {
         let panels = case.pack(avx2);
-        assert_eq!(panels.layout(), "i8-group2", "weights that are not narrow take the exact kernels");
+        assert_eq!(panels.layout(), "i8-group2", "weights that are not pair-safe take the exact kernels");
         assert!(reload(&panels, avx2).is_ok());
         // What another backend keeps in the layout of the fast kernels is refused, not believed.
         for backend in Backend::available() {
@@ -171,14 +171,14 @@ fn deep() {
 /// Weights of more than six megabytes, which kernels ask memory for ahead: in tiles of six rows, which have loops of their own, and
 /// in wide ones of fewer. Emulators, to which packing so many is minutes, get the first.
 #[test]
-fn far() {
+fn weights_from_memory() {
     let mut rng = Random(9);
     let cases = std::env::var("EIGHTBIT_CASES").ok().and_then(|cases| cases.parse::<usize>().ok());
     let emulated = cases.is_some_and(|cases| cases < 10_000);
     let sizes = [(6, true, true), (6, false, true), (1, false, true), (6, false, false), (2, true, false)];
     let cases: Vec<Case> = sizes[..if emulated { 1 } else { sizes.len() }]
         .iter()
-        .map(|&(rows, signed, narrow)| Case::plain(&mut rng, [rows, 4_100, 1_600], signed, narrow))
+        .map(|&(rows, signed, pair_safe)| Case::plain(&mut rng, [rows, 4_100, 1_600], signed, pair_safe))
         .collect();
-    suite("gemm/far", &cases);
+    suite("gemm/from-memory", &cases);
 }

@@ -15,7 +15,7 @@ use crate::engine::Settings;
 use crate::error::CliError;
 use crate::report;
 
-/// Which kernels are measured.
+/// The operator to measure.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Gemm,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The operator's name as the drivers of the peers write it.
+    /// The operator's name as the peers' drivers write it.
     fn operator(self) -> &'static str {
         match self {
             Self::Gemm => "matmul",
@@ -93,7 +93,7 @@ pub(super) fn run(
     }
     let (path, text) = shape_file(kind, args)?;
     let filter = args.filter.as_deref().unwrap_or_default();
-    // All shapes are known to make sense before the first is measured.
+    // Check all shapes before measuring the first.
     let mut shapes = kind.shapes(&path, &text)?;
     shapes.retain(|shape| shape.is_wanted(filter));
     if shapes.is_empty() {

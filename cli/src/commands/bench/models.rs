@@ -19,7 +19,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
         let mut ready = None;
         return on_demand(out, |line, again, out| {
             if !again || ready.is_none() {
-                // The memory of one network at a time.
+                // Hold one network in memory at a time.
                 ready = None;
                 ready = Some(Model::open(&bench.setup, Path::new(line))?.case());
             }
@@ -73,7 +73,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
     Ok(())
 }
 
-/// What the time of each network goes into.
+/// The time of each network's steps.
 fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), CliError> {
     if args.measure.csv {
         writeln!(out, "model,step,operator,us,share,kernel")?;

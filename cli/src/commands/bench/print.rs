@@ -1,4 +1,4 @@
-//! What measurements look like: lines of comma-separated values, JSON, a table.
+//! Prints measurements as comma-separated values, JSON or a table.
 
 use std::io::Write;
 
@@ -21,11 +21,11 @@ pub(super) fn csv(
 ) -> Result<(), CliError> {
     let Rates { median, max, min, samples } = rates;
     writeln!(out, "eightbit,{operator},{shape},{types},yes,{median:.3},{max:.3},{min:.3},{samples},{note}")?;
-    // Each line as it comes: the next may take a second.
+    // Flush each line: the next may take a second.
     Ok(out.flush()?)
 }
 
-/// What holds for all lines.
+/// What all lines share.
 pub(super) fn json_head(bench: &Bench) -> serde_json::Value {
     json!({
         "backend": bench.setup.backend.name(),
@@ -59,7 +59,7 @@ pub(super) fn json_line(
     line
 }
 
-/// How much of the peak of all threads a rate is.
+/// A rate as a fraction of the peak of all threads.
 fn fraction(bench: &Bench, peak: &Peak, rates: Rates) -> f64 {
     rates.median / (peak.rate() * bench.setup.threads as f64)
 }

@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 use core::ptr;
 
-use crate::ahead::{FAR, ask_ahead};
 use crate::elementwise::lookup::{Lookup, LookupKernel};
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 
 pub(crate) static LOOKUP: LookupKernel =
     LookupKernel { detect: || true, code: lookup, beats_rescaling: false };
@@ -23,9 +23,9 @@ unsafe fn lookup(call: &Lookup<'_>) {
         if call.len >= BLOCK {
             let mut at = 0;
             loop {
-                if call.len >= FAR {
-                    ask_ahead(call.input.wrapping_add(at));
-                    ask_ahead(call.out.wrapping_add(at));
+                if call.len >= PREFETCH_LEN {
+                    prefetch(call.input.wrapping_add(at));
+                    prefetch(call.out.wrapping_add(at));
                 }
                 block(&rows, call.input.add(at), call.out.add(at));
                 if at == call.len - BLOCK {

@@ -7,8 +7,8 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::ahead::AHEAD;
 use crate::gemm::dot4;
+use crate::prefetch::PREFETCH_DISTANCE;
 
 /// Rows of these tiles.
 pub(super) const ROWS: usize = 6;
@@ -75,15 +75,15 @@ macro_rules! each_group {
     };
 }
 
-/// Asks for weights ahead; `ahead` is among the further operands.
-macro_rules! ask {
+/// Asks for weights ahead; `distance` is among the further operands.
+macro_rules! prefetch {
     () => {
-        "prefetcht0 byte ptr [{panel} + {ahead}]"
+        "prefetcht0 byte ptr [{panel} + {distance}]"
     };
 }
 
 /// Two words of a row by a group of two depths of a panel.
-macro_rules! word_row {
+macro_rules! pair_row {
     ($row:literal, $left:literal, $right:literal) => {
         concat!(
             "vpbroadcastd ymm14, dword ptr [",
@@ -112,7 +112,7 @@ macro_rules! word_row {
 /// AVX2; `pairs` is not 0, the rows are valid for as many pairs of words, the panel for as many groups.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn words<const FAR: bool>(
+pub(super) unsafe fn i16_pairs<const PREFETCH: bool>(
     acc: &mut Accumulators,
     rows: [*const u8; ROWS],
     panel: *const u8,
@@ -121,18 +121,18 @@ pub(super) unsafe fn words<const FAR: bool>(
     // SAFETY: reads what the caller promises, and writes nothing but registers, all of which are declared. What is asked for
     // ahead may lie anywhere.
     unsafe {
-        if FAR {
+        if PREFETCH {
             each_group!(acc, rows, panel, 4 * pairs, "32", [
-                ask!(),
+                prefetch!(),
                 "vpmovsxbw ymm12, xmmword ptr [{panel}]",
                 "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
-                six_rows!(word_row)
-            ], ahead = const AHEAD, out("ymm15") _);
+                six_rows!(pair_row)
+            ], distance = const PREFETCH_DISTANCE, out("ymm15") _);
         } else {
             each_group!(acc, rows, panel, 4 * pairs, "32", [
                 "vpmovsxbw ymm12, xmmword ptr [{panel}]",
                 "vpmovsxbw ymm13, xmmword ptr [{panel} + 16]",
-                six_rows!(word_row)
+                six_rows!(pair_row)
             ], out("ymm15") _);
         }
     }
@@ -173,7 +173,7 @@ macro_rules! byte_row {
 /// AVX2; `groups` is not 0, the rows are valid for as many groups, and so is the panel.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn bytes<const SIGNED: bool, const FAR: bool>(
+pub(super) unsafe fn bytes<const SIGNED: bool, const PREFETCH: bool>(
     acc: &mut Accumulators,
     rows: [*const u8; ROWS],
     panel: *const u8,
@@ -189,18 +189,20 @@ pub(super) unsafe fn bytes<const SIGNED: bool, const FAR: bool>(
             };
         }
         macro_rules! groups {
-            ([$($ask:expr)?], $flip:expr, $($operand:tt)*) => {
+            ([$($prefetch:expr)?], $flip:expr, $($operand:tt)*) => {
                 each_group!(acc, rows, panel, 4 * groups, "64", [
-                    $($ask,)?
+                    $($prefetch,)?
                     "vmovdqu ymm14, ymmword ptr [{panel}]",
                     six_rows!(byte_row, $flip)
                 ], $($operand)* in("ymm15") ones)
             };
         }
-        match (SIGNED, FAR) {
-            (true, true) => groups!([ask!()], flip!(), ahead = const AHEAD, flip = in(reg) top_bits,),
+        match (SIGNED, PREFETCH) {
+            (true, true) => {
+                groups!([prefetch!()], flip!(), distance = const PREFETCH_DISTANCE, flip = in(reg) top_bits,)
+            }
             (true, false) => groups!([], flip!(), flip = in(reg) top_bits,),
-            (false, true) => groups!([ask!()], "", ahead = const AHEAD,),
+            (false, true) => groups!([prefetch!()], "", distance = const PREFETCH_DISTANCE,),
             (false, false) => groups!([], "",),
         }
     }

@@ -1,11 +1,11 @@
 //! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
 
 mod depthwise;
+mod i16_pairs;
 mod lookup;
 mod loops;
 mod pair_safe;
 pub(crate) mod simd;
-mod words;
 
 use crate::depthwise::DepthwiseKernel;
 use crate::entry::{Entry, cpu_features};
@@ -23,7 +23,7 @@ pub(crate) const ENTRY: Entry = Entry {
     name: "avx2",
     purpose: "x86-64 since about 2013",
     features: cpu_features!("avx2", "fma"),
-    gemm: &[pair_safe::VARIANT, words::VARIANT],
+    gemm: &[pair_safe::VARIANT, i16_pairs::VARIANT],
     depthwise: DEPTHWISE,
     ops: &ops::VECTOR_OPS,
     peak: &[

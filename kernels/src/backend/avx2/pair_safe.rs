@@ -1,7 +1,7 @@
 //! Tiles on `vpmaddubsw` for pair-safe weights: those of which packing has proved that no sum of two products leaves an
 //! `i16`, so that the instruction, which saturates, never does.
 //!
-//! Rows are read in place, and a multiplication covers twice the depth of [`words`](super::words).
+//! Rows are read in place, and a multiplication covers twice the depth of [`i16_pairs`](super::i16_pairs).
 
 use core::arch::x86_64::*;
 
@@ -56,7 +56,7 @@ unsafe impl Dot4 for DotPairs {
         rows: &[*const u8; R],
         panel: *const u8,
         groups: usize,
-        far: bool,
+        prefetch: bool,
     ) -> bool {
         if R != loops::ROWS || V != 2 {
             return false;
@@ -65,7 +65,7 @@ unsafe impl Dot4 for DotPairs {
         unsafe {
             let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
             let rows = *rows.as_ptr().cast();
-            if far {
+            if prefetch {
                 loops::bytes::<SIGNED, true>(acc, rows, panel, groups);
             } else {
                 loops::bytes::<SIGNED, false>(acc, rows, panel, groups);
@@ -89,5 +89,5 @@ unsafe impl Dot4 for DotPairs {
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: AVX2 is enabled here; the layout is of groups of four.
-    unsafe { dot4::strip::<DotPairs, R, V, SIGNED>(tile) }
+    unsafe { dot4::m_block::<DotPairs, R, V, SIGNED>(tile) }
 }

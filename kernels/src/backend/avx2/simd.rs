@@ -136,13 +136,13 @@ unsafe impl Simd for Avx2 {
             let bytes = if SIGNED { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) } else { bytes };
             let (zero, exponent) =
                 (_mm256_setzero_si256(), _mm256_set1_epi16((EXACT.to_bits() >> 16) as i16));
-            let words = [_mm256_unpacklo_epi8(bytes, zero), _mm256_unpackhi_epi8(bytes, zero)];
+            let wide = [_mm256_unpacklo_epi8(bytes, zero), _mm256_unpackhi_epi8(bytes, zero)];
             // Below the exponent of 2²³ an integer is itself in the mantissa.
             let vectors = [
-                _mm256_unpacklo_epi16(words[0], exponent),
-                _mm256_unpackhi_epi16(words[0], exponent),
-                _mm256_unpacklo_epi16(words[1], exponent),
-                _mm256_unpackhi_epi16(words[1], exponent),
+                _mm256_unpacklo_epi16(wide[0], exponent),
+                _mm256_unpackhi_epi16(wide[0], exponent),
+                _mm256_unpacklo_epi16(wide[1], exponent),
+                _mm256_unpackhi_epi16(wide[1], exponent),
             ];
             array_of!(4, v => _mm256_sub_ps(_mm256_castsi256_ps(vectors[v]), origin))
         }
@@ -193,7 +193,7 @@ unsafe impl Simd for Avx2 {
 
     /// In each unit of 128 bits eight bytes that are neighbours.
     #[inline(always)]
-    unsafe fn words<const SIGNED: bool>(bytes: __m256i) -> [__m256i; 2] {
+    unsafe fn to_u16x<const SIGNED: bool>(bytes: __m256i) -> [__m256i; 2] {
         // SAFETY: the caller promises AVX2.
         unsafe {
             let bytes = if SIGNED { _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN)) } else { bytes };
@@ -203,13 +203,13 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_words(p: *const u16) -> [__m256i; 2] {
+    unsafe fn load_u16x(p: *const u16) -> [__m256i; 2] {
         // SAFETY: the caller promises AVX2 and 32 readable words.
-        unsafe { exchange_units(Avx2::load_words_in_order(p)) }
+        unsafe { exchange_units(Avx2::load_u16x_in_order(p)) }
     }
 
     #[inline(always)]
-    unsafe fn store_words(p: *mut u16, x: [__m256i; 2]) {
+    unsafe fn store_u16x(p: *mut u16, x: [__m256i; 2]) {
         // SAFETY: the caller promises AVX2 and 32 writable words.
         unsafe {
             let [low, high] = exchange_units(x);
@@ -219,20 +219,20 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_words_in_order(p: *const u16) -> [__m256i; 2] {
+    unsafe fn load_u16x_in_order(p: *const u16) -> [__m256i; 2] {
         // SAFETY: the caller promises AVX2 and 32 readable words.
         unsafe { [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(16).cast())] }
     }
 
     #[inline(always)]
-    unsafe fn add_words(a: __m256i, b: __m256i) -> __m256i {
+    unsafe fn add_u16x(a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_add_epi16(a, b) }
     }
 
     /// In each unit of 128 bits every vector has four words that are neighbours.
     #[inline(always)]
-    unsafe fn word_distances([a, b]: [__m256i; 2], origin: __m256) -> [__m256; 4] {
+    unsafe fn u16x_distances([a, b]: [__m256i; 2], origin: __m256) -> [__m256; 4] {
         // SAFETY: the caller promises AVX2.
         unsafe {
             let exponent = _mm256_set1_epi16((EXACT.to_bits() >> 16) as i16);
@@ -247,7 +247,7 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn narrow_words(vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
+    unsafe fn narrow_u16x(vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
         // SAFETY: the caller promises AVX2.
         unsafe { _mm256_permute4x64_epi64::<0b11_01_10_00>(narrow_in_units(vectors, limits)) }
     }

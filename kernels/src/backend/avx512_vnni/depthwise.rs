@@ -5,20 +5,24 @@ use core::arch::x86_64::*;
 use super::Avx512;
 use super::simd::{first_bytes, narrow_in_units};
 use crate::depthwise::{
-    Bands, ChannelOrder, DepthwiseKernel, Group, Interleave, Row, quads_interleave, quads_multiply,
-    quads_multiply_any_stage, quads_row,
+    ChannelOrder, DepthwiseKernel, Group, Interleave, LineBufferPasses, Row, quads_interleave,
+    quads_multiply, quads_multiply_any_stage, quads_row,
 };
 use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i8x4-block64",
     block: <Avx512 as Interleave>::BYTES,
-    steps_back: false,
+    last_overlaps: false,
     group: 4,
     order: ChannelOrder::Unpacked,
     offsets: [0, 128],
     rows: [row::<false>, row::<true>],
-    bands: Some(Bands { least_height: 5, interleave: [interleave::<false>, interleave::<true>], multiply }),
+    line_buffer: Some(LineBufferPasses {
+        min_height: 5,
+        interleave: [interleave::<false>, interleave::<true>],
+        multiply,
+    }),
 };
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

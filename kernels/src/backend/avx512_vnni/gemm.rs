@@ -58,5 +58,5 @@ unsafe impl Finish for Avx512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tile<const R: usize, const P: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: the features are enabled here; the layout is of groups of four.
-    unsafe { dot4::strip::<DotZmm, R, P, SIGNED>(tile) }
+    unsafe { dot4::m_block::<DotZmm, R, P, SIGNED>(tile) }
 }

@@ -4,9 +4,9 @@
 use core::arch::x86_64::*;
 
 use super::simd::first_bytes;
-use crate::ahead::{FAR, ask_ahead};
 use crate::elementwise::lookup::{Lookup, LookupKernel};
 use crate::entry::detect_features;
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 
 pub(super) static LOOKUP: LookupKernel =
     LookupKernel { detect: || detect_features!("avx512vbmi"), code: lookup, beats_rescaling: true };
@@ -25,9 +25,9 @@ unsafe fn lookup(call: &Lookup<'_>) {
         let table = [row(0), row(1), row(2), row(3)];
         let mut at = 0;
         while at + BLOCK <= call.len {
-            if call.len >= FAR {
-                ask_ahead(call.input.wrapping_add(at));
-                ask_ahead(call.out.wrapping_add(at));
+            if call.len >= PREFETCH_LEN {
+                prefetch(call.input.wrapping_add(at));
+                prefetch(call.out.wrapping_add(at));
             }
             let x = _mm512_loadu_si512(call.input.add(at).cast());
             _mm512_storeu_si512(call.out.add(at).cast(), find(table, x));

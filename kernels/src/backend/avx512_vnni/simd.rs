@@ -201,7 +201,7 @@ unsafe impl Simd for Avx512 {
 
     /// In each unit of 128 bits eight bytes that are neighbours.
     #[inline(always)]
-    unsafe fn words<const SIGNED: bool>(bytes: __m512i) -> [__m512i; 2] {
+    unsafe fn to_u16x<const SIGNED: bool>(bytes: __m512i) -> [__m512i; 2] {
         // SAFETY: the caller promises AVX-512F and BW.
         unsafe {
             let bytes = if SIGNED { _mm512_xor_si512(bytes, _mm512_set1_epi8(i8::MIN)) } else { bytes };
@@ -211,10 +211,10 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_words(p: *const u16) -> [__m512i; 2] {
+    unsafe fn load_u16x(p: *const u16) -> [__m512i; 2] {
         // SAFETY: the caller promises AVX-512F and 64 readable words.
         unsafe {
-            let [a, b] = Avx512::load_words_in_order(p);
+            let [a, b] = Avx512::load_u16x_in_order(p);
             [
                 _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), b),
                 _mm512_permutex2var_epi64(a, _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15), b),
@@ -223,7 +223,7 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store_words(p: *mut u16, [a, b]: [__m512i; 2]) {
+    unsafe fn store_u16x(p: *mut u16, [a, b]: [__m512i; 2]) {
         // SAFETY: the caller promises AVX-512F and 64 writable words.
         unsafe {
             let low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), b);
@@ -234,20 +234,20 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_words_in_order(p: *const u16) -> [__m512i; 2] {
+    unsafe fn load_u16x_in_order(p: *const u16) -> [__m512i; 2] {
         // SAFETY: the caller promises AVX-512F and 64 readable words.
         unsafe { [_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(p.add(32).cast())] }
     }
 
     #[inline(always)]
-    unsafe fn add_words(a: __m512i, b: __m512i) -> __m512i {
+    unsafe fn add_u16x(a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: the caller promises AVX-512BW.
         unsafe { _mm512_add_epi16(a, b) }
     }
 
     /// In each unit of 128 bits every vector has four words that are neighbours.
     #[inline(always)]
-    unsafe fn word_distances([a, b]: [__m512i; 2], origin: __m512) -> [__m512; 4] {
+    unsafe fn u16x_distances([a, b]: [__m512i; 2], origin: __m512) -> [__m512; 4] {
         // SAFETY: the caller promises AVX-512F and BW.
         unsafe {
             let exponent = _mm512_set1_epi16((EXACT.to_bits() >> 16) as i16);
@@ -262,7 +262,7 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn narrow_words(vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
+    unsafe fn narrow_u16x(vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
         // SAFETY: the caller promises AVX-512F and BW.
         unsafe {
             let order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);

@@ -5,20 +5,24 @@ use core::arch::x86_64::*;
 use crate::backend::avx2::Avx2;
 use crate::backend::avx2::simd::narrow_in_units;
 use crate::depthwise::{
-    Bands, ChannelOrder, DepthwiseKernel, Group, Interleave, Row, quads_interleave, quads_multiply,
-    quads_multiply_any_stage, quads_row,
+    ChannelOrder, DepthwiseKernel, Group, Interleave, LineBufferPasses, Row, quads_interleave,
+    quads_multiply, quads_multiply_any_stage, quads_row,
 };
 use crate::simd::ByteLimits;
 
 pub(crate) static QUADS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i8x4-block32",
     block: <Avx2 as Interleave>::BYTES,
-    steps_back: true,
+    last_overlaps: true,
     group: 4,
     order: ChannelOrder::Unpacked,
     offsets: [0, 128],
     rows: [row::<false>, row::<true>],
-    bands: Some(Bands { least_height: 5, interleave: [interleave::<false>, interleave::<true>], multiply }),
+    line_buffer: Some(LineBufferPasses {
+        min_height: 5,
+        interleave: [interleave::<false>, interleave::<true>],
+        multiply,
+    }),
 };
 
 #[target_feature(enable = "avx2,avxvnni")]

@@ -66,5 +66,5 @@ unsafe impl Dot4 for DotYmm {
 #[target_feature(enable = "avx2,avxvnni")]
 unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: the features are enabled here; the layout is of groups of four.
-    unsafe { dot4::strip::<DotYmm, R, V, SIGNED>(tile) }
+    unsafe { dot4::m_block::<DotYmm, R, V, SIGNED>(tile) }
 }

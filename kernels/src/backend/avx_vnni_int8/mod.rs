@@ -61,5 +61,5 @@ unsafe impl Dot4 for DotInt8 {
 #[target_feature(enable = "avx2,avxvnni,avxvnniint8")]
 unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
     // SAFETY: the features are enabled here; the layout is of groups of four.
-    unsafe { dot4::strip::<DotInt8, R, V, SIGNED>(tile) }
+    unsafe { dot4::m_block::<DotInt8, R, V, SIGNED>(tile) }
 }

@@ -13,12 +13,12 @@ use crate::simd::Simd;
 pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i16x2-block8",
     block: BLOCK,
-    steps_back: true,
+    last_overlaps: true,
     group: 2,
     order: ChannelOrder::Natural,
     offsets: [0, 0],
     rows: [row::<false>, row::<true>],
-    bands: None,
+    line_buffer: None,
 };
 
 /// Channels of a block.
@@ -51,7 +51,7 @@ unsafe fn row<const SIGNED: bool>(call: &Row) {
 /// As [`row`]; the outputs exist.
 #[inline(always)]
 unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
-    // SAFETY: a block is whole (`steps_back`), so eight channels can be read at every tap and written at every output;
+    // SAFETY: a block is whole (`last_overlaps`), so eight channels can be read at every tap and written at every output;
     // weights hold `2 · BLOCK` words for every column and pair of rows of the kernel.
     unsafe {
         let mut acc = [[Neon::load(call.init), Neon::load(call.init.add(4))]; X];
@@ -90,14 +90,14 @@ unsafe fn multiply<const X: usize, const SIGNED: bool>(
         let at = call.taps::<X>(ky, column);
         for_each_row!(X, OUTPUT => {
             let bytes = vld1_u8(at[OUTPUT]);
-            let words = if SIGNED {
+            let widened = if SIGNED {
                 vmovl_s8(vreinterpret_s8_u8(bytes))
             } else {
                 vreinterpretq_s16_u16(vmovl_u8(bytes))
             };
             let [low, high] = &mut acc[OUTPUT];
-            *low = vmlal_s16(*low, vget_low_s16(words), vget_low_s16(weights));
-            *high = vmlal_high_s16(*high, words, weights);
+            *low = vmlal_s16(*low, vget_low_s16(widened), vget_low_s16(weights));
+            *high = vmlal_high_s16(*high, widened, weights);
         });
     }
 }

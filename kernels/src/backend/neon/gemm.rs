@@ -56,7 +56,7 @@ unsafe impl Finish for Neon {
 /// As [`TileFn`](crate::gemm::variant::TileFn): NEON, and the tile's pointers.
 #[target_feature(enable = "neon")]
 unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip.
+    // SAFETY: the caller's promises, for every tile of the m-block.
     unsafe { down::<R>(first, one::<R, V, FLIP>) }
 }
 

@@ -123,16 +123,16 @@ unsafe impl Simd for Neon {
         unsafe {
             if SIGNED {
                 let bytes = vreinterpretq_s8_u8(bytes);
-                let words = [vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)];
+                let wide = [vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)];
                 array_of!(4, v => {
-                    let word = words[v / 2];
-                    vcvtq_f32_s32(if v % 2 == 0 { vmovl_s16(vget_low_s16(word)) } else { vmovl_high_s16(word) })
+                    let half = wide[v / 2];
+                    vcvtq_f32_s32(if v % 2 == 0 { vmovl_s16(vget_low_s16(half)) } else { vmovl_high_s16(half) })
                 })
             } else {
-                let words = [vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)];
+                let wide = [vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)];
                 array_of!(4, v => {
-                    let word = words[v / 2];
-                    vcvtq_f32_u32(if v % 2 == 0 { vmovl_u16(vget_low_u16(word)) } else { vmovl_high_u16(word) })
+                    let half = wide[v / 2];
+                    vcvtq_f32_u32(if v % 2 == 0 { vmovl_u16(vget_low_u16(half)) } else { vmovl_high_u16(half) })
                 })
             }
         }
@@ -187,14 +187,14 @@ unsafe impl Simd for Neon {
     unsafe fn store_quarter<const QUARTER: usize>(p: *mut u8, bytes: uint8x16_t) {
         // SAFETY: NEON and four writable bytes.
         unsafe {
-            let words = vreinterpretq_u32_u8(bytes);
-            let word = match QUARTER {
-                0 => vgetq_lane_u32::<0>(words),
-                1 => vgetq_lane_u32::<1>(words),
-                2 => vgetq_lane_u32::<2>(words),
-                _ => vgetq_lane_u32::<3>(words),
+            let wide = vreinterpretq_u32_u8(bytes);
+            let half = match QUARTER {
+                0 => vgetq_lane_u32::<0>(wide),
+                1 => vgetq_lane_u32::<1>(wide),
+                2 => vgetq_lane_u32::<2>(wide),
+                _ => vgetq_lane_u32::<3>(wide),
             };
-            p.cast::<u32>().write_unaligned(word);
+            p.cast::<u32>().write_unaligned(half);
         }
     }
 
@@ -205,7 +205,7 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn words<const SIGNED: bool>(bytes: uint8x16_t) -> [uint16x8_t; 2] {
+    unsafe fn to_u16x<const SIGNED: bool>(bytes: uint8x16_t) -> [uint16x8_t; 2] {
         // SAFETY: NEON, by the trait's contract.
         unsafe {
             let bytes = if SIGNED { veorq_u8(bytes, vdupq_n_u8(0x80)) } else { bytes };
@@ -214,13 +214,13 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_words(p: *const u16) -> [uint16x8_t; 2] {
+    unsafe fn load_u16x(p: *const u16) -> [uint16x8_t; 2] {
         // SAFETY: NEON and sixteen readable words.
         unsafe { [vld1q_u16(p), vld1q_u16(p.add(8))] }
     }
 
     #[inline(always)]
-    unsafe fn store_words(p: *mut u16, [a, b]: [uint16x8_t; 2]) {
+    unsafe fn store_u16x(p: *mut u16, [a, b]: [uint16x8_t; 2]) {
         // SAFETY: NEON and sixteen writable words.
         unsafe {
             vst1q_u16(p, a);
@@ -229,31 +229,31 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_words_in_order(p: *const u16) -> [uint16x8_t; 2] {
+    unsafe fn load_u16x_in_order(p: *const u16) -> [uint16x8_t; 2] {
         // SAFETY: NEON and sixteen readable words.
-        unsafe { Neon::load_words(p) }
+        unsafe { Neon::load_u16x(p) }
     }
 
     #[inline(always)]
-    unsafe fn add_words(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
+    unsafe fn add_u16x(a: uint16x8_t, b: uint16x8_t) -> uint16x8_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe { vaddq_u16(a, b) }
     }
 
     #[inline(always)]
-    unsafe fn word_distances(words: [uint16x8_t; 2], origin: float32x4_t) -> [float32x4_t; 4] {
+    unsafe fn u16x_distances(wide: [uint16x8_t; 2], origin: float32x4_t) -> [float32x4_t; 4] {
         // SAFETY: NEON, by the trait's contract.
         unsafe {
             array_of!(4, v => {
-                let word = words[v / 2];
-                let wide = if v % 2 == 0 { vmovl_u16(vget_low_u16(word)) } else { vmovl_high_u16(word) };
+                let half = wide[v / 2];
+                let wide = if v % 2 == 0 { vmovl_u16(vget_low_u16(half)) } else { vmovl_high_u16(half) };
                 vsubq_f32(vcvtq_f32_u32(wide), origin)
             })
         }
     }
 
     #[inline(always)]
-    unsafe fn narrow_words(vectors: [int32x4_t; 4], limits: &ByteLimits<Neon>) -> uint8x16_t {
+    unsafe fn narrow_u16x(vectors: [int32x4_t; 4], limits: &ByteLimits<Neon>) -> uint8x16_t {
         // SAFETY: NEON, by the trait's contract.
         unsafe { Neon::narrow(vectors, limits) }
     }

@@ -15,12 +15,12 @@ use crate::simd::Simd;
 pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i8x4-block16",
     block: BLOCK,
-    steps_back: true,
+    last_overlaps: true,
     group: 4,
     order: ChannelOrder::Natural,
     offsets: [-128, 0],
     rows: [row::<0x80>, row::<0>],
-    bands: None,
+    line_buffer: None,
 };
 
 /// Channels of a block.
@@ -66,7 +66,7 @@ unsafe fn row<const FLIP: u8>(call: &Row) {
 /// As [`row`]; the outputs exist.
 #[inline(always)]
 unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
-    // SAFETY: a block is whole (`steps_back`), so sixteen channels can be read at every tap and written at every
+    // SAFETY: a block is whole (`last_overlaps`), so sixteen channels can be read at every tap and written at every
     // output; weights hold GROUP_BYTES for every column and four rows of the kernel.
     unsafe {
         let mut acc = [initial(call); X];

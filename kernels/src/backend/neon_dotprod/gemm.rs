@@ -52,7 +52,7 @@ const PANEL_VECTORS: usize = PANEL / 4;
 /// As [`TileFn`](crate::gemm::variant::TileFn): NEON and its dot product, and the tile's pointers.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip.
+    // SAFETY: the caller's promises, for every tile of the m-block.
     unsafe { down::<R>(first, one::<R, V, FLIP>) }
 }
 

@@ -61,7 +61,7 @@ type Squares = [int32x4_t; 2];
 /// As [`TileFn`](crate::gemm::variant::TileFn): NEON and its matrix products, and the tile's pointers.
 #[target_feature(enable = "neon,i8mm")]
 unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip.
+    // SAFETY: the caller's promises, for every tile of the m-block.
     unsafe { down::<R>(first, one::<R, H, V, 0, SIGNED>) }
 }
 
@@ -73,7 +73,7 @@ unsafe fn tile<const R: usize, const H: usize, const V: usize, const SIGNED: boo
 #[target_feature(enable = "neon,i8mm")]
 unsafe fn wide<const P: usize, const SIGNED: bool>(first: &mut Tile) {
     const { assert!(P >= 2 && P <= 4) };
-    // SAFETY: the caller's promises, for every tile of the strip. The last of the `P` panels has columns, so each part has.
+    // SAFETY: the caller's promises, for every tile of the m-block. The last of the `P` panels has columns, so each part has.
     unsafe {
         let part = |from, columns| {
             let rest = first.right(from);

@@ -10,7 +10,7 @@ use crate::gemm::{
 pub(super) static VARIANTS: &[Variant] = &[Variant {
     name: "i16 pairs",
     layout: Layout::GROUPS_OF_2,
-    lhs: LhsForm::Words { widen },
+    lhs: LhsForm::I16 { widen },
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1>], signed: &[tile::<1>] },
@@ -29,8 +29,8 @@ unsafe fn widen(rows: &ByteRows) {
             // SAFETY: as the caller promises.
             unsafe {
                 let byte = *rows.bytes.add(row * rows.stride + at);
-                let word = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
-                *rows.words.add(row * rows.word_stride + at) = word;
+                let element = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
+                *rows.widened.add(row * rows.widened_stride + at) = element;
             }
         }
     }
@@ -54,7 +54,7 @@ const V: usize = PANEL / 4;
 ///
 /// As [`TileFn`](crate::gemm::variant::TileFn); no CPU features are needed.
 unsafe fn tile<const R: usize>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip.
+    // SAFETY: the caller's promises, for every tile of the m-block.
     unsafe { down::<R>(first, one::<R>) }
 }
 
@@ -80,9 +80,10 @@ unsafe fn one<const R: usize>(tile: &Tile) {
                     panel = panel.add(1);
                 }
                 for (row, acc) in acc.iter_mut().enumerate() {
-                    let words = tile.row::<R>(segment, row).cast::<[i16; 2]>().add(pair).read();
+                    let widened = tile.row::<R>(segment, row).cast::<[i16; 2]>().add(pair).read();
                     let activations = i16x8::new([
-                        words[0], words[1], words[0], words[1], words[0], words[1], words[0], words[1],
+                        widened[0], widened[1], widened[0], widened[1], widened[0], widened[1], widened[0],
+                        widened[1],
                     ]);
                     for (x, &w) in acc.iter_mut().zip(&weights) {
                         *x += activations.dot(w);

@@ -160,19 +160,19 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn words<const SIGNED: bool>(bytes: [u8; 16]) -> [u16x8; 2] {
+    unsafe fn to_u16x<const SIGNED: bool>(bytes: [u8; 16]) -> [u16x8; 2] {
         let flip = if SIGNED { 0x80 } else { 0 };
         array_of!(2, half => u16x8::new(core::array::from_fn(|i| u16::from(bytes[8 * half + i] ^ flip))))
     }
 
     #[inline(always)]
-    unsafe fn load_words(p: *const u16) -> [u16x8; 2] {
+    unsafe fn load_u16x(p: *const u16) -> [u16x8; 2] {
         // SAFETY: sixteen readable words, as the caller promises.
         array_of!(2, half => u16x8::new(unsafe { p.add(8 * half).cast::<[u16; 8]>().read_unaligned() }))
     }
 
     #[inline(always)]
-    unsafe fn store_words(p: *mut u16, x: [u16x8; 2]) {
+    unsafe fn store_u16x(p: *mut u16, x: [u16x8; 2]) {
         for (half, x) in x.into_iter().enumerate() {
             // SAFETY: sixteen writable words, as the caller promises.
             unsafe { p.add(8 * half).cast::<[u16; 8]>().write_unaligned(x.to_array()) };
@@ -180,26 +180,26 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn load_words_in_order(p: *const u16) -> [u16x8; 2] {
+    unsafe fn load_u16x_in_order(p: *const u16) -> [u16x8; 2] {
         // SAFETY: as the caller promises.
-        unsafe { Portable::load_words(p) }
+        unsafe { Portable::load_u16x(p) }
     }
 
     #[inline(always)]
-    unsafe fn add_words(a: u16x8, b: u16x8) -> u16x8 {
+    unsafe fn add_u16x(a: u16x8, b: u16x8) -> u16x8 {
         a + b
     }
 
     #[inline(always)]
-    unsafe fn word_distances(words: [u16x8; 2], origin: f32x4) -> [f32x4; 4] {
-        let words = words.map(u16x8::to_array);
+    unsafe fn u16x_distances(x: [u16x8; 2], origin: f32x4) -> [f32x4; 4] {
+        let x = x.map(u16x8::to_array);
         array_of!(4, v => {
-            f32x4::new(core::array::from_fn(|i| f32::from(words[v / 2][v % 2 * 4 + i]))) - origin
+            f32x4::new(core::array::from_fn(|i| f32::from(x[v / 2][v % 2 * 4 + i]))) - origin
         })
     }
 
     #[inline(always)]
-    unsafe fn narrow_words(vectors: [i32x4; 4], limits: &ByteLimits<Portable>) -> [u8; 16] {
+    unsafe fn narrow_u16x(vectors: [i32x4; 4], limits: &ByteLimits<Portable>) -> [u8; 16] {
         // SAFETY: as the caller promises.
         unsafe { Portable::narrow(vectors, limits) }
     }

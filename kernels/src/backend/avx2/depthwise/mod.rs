@@ -2,7 +2,7 @@
 //! for all bytes and all differences of weights.
 //!
 //! A block has eight channels, so a vector is a pair of a column. Pairs of rows are interleaved and widened once, for all
-//! outputs that see them, in any column and in either row of the pair (see `depthwise::bands`); then every product is an
+//! outputs that see them, in any column and in either row of the pair (see `depthwise::line_buffer`); then every product is an
 //! instruction that reads its activations in place. Four outputs at a time share the weights, and the packing to bytes.
 
 mod interleave;
@@ -13,19 +13,23 @@ use core::arch::x86_64::*;
 use self::interleave::{BLOCK, interleave, pair, single};
 use self::steps::{Place, Sums, ToBytes, five_columns, three_columns};
 use super::Avx2;
-use crate::depthwise::{Bands, ChannelOrder, DepthwiseKernel, Row};
+use crate::depthwise::{ChannelOrder, DepthwiseKernel, LineBufferPasses, Row};
 use crate::gemm::{RawStage, finish};
 use crate::simd::{ByteLimits, Simd};
 
 pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
     layout: "taps-i16x2-block8",
     block: BLOCK,
-    steps_back: true,
+    last_overlaps: true,
     group: 2,
     order: ChannelOrder::Natural,
     offsets: [0, 0],
     rows: [row::<false>, row::<true>],
-    bands: Some(Bands { least_height: 1, interleave: [interleave::<false>, interleave::<true>], multiply }),
+    line_buffer: Some(LineBufferPasses {
+        min_height: 1,
+        interleave: [interleave::<false>, interleave::<true>],
+        multiply,
+    }),
 };
 
 /// Computes [`Row`]s of interleaved pairs. Common sizes have loops of their own, for four outputs or more and the commonest stage.

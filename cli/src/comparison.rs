@@ -1,4 +1,4 @@
-//! The networks that a command runs: the float one and the eight-bit one, or the one that there is.
+//! The networks that a command compares: the float and the eight-bit one, or a single one.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::network::Network;
 use crate::photo::{self, Photo, PhotoOptions};
 use crate::report;
 
-/// What a network computes in.
+/// The arithmetic of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Float,
@@ -31,26 +31,26 @@ impl Kind {
     }
 }
 
-/// A network that is ready to run.
-pub(crate) struct Contender {
+/// A network, ready to run.
+pub(crate) struct Candidate {
     pub(crate) kind: Kind,
     /// The size of its file.
     pub(crate) bytes: usize,
     pub(crate) engine: Engine,
 }
 
-/// One or two networks that take the same photos.
-pub(crate) struct Contest {
+/// One or two networks that run on the same photos.
+pub(crate) struct Comparison {
     /// The network that was given.
     pub(crate) network: Network,
     /// The float network, if there is one, before the eight-bit one.
-    pub(crate) contenders: Vec<Contender>,
-    /// With how many photos the eight-bit network was calibrated, if that happened here.
+    pub(crate) candidates: Vec<Candidate>,
+    /// The number of photos that the eight-bit network was calibrated with, if it was quantized here.
     pub(crate) calibrated: Option<usize>,
 }
 
-impl Contest {
-    /// A float `network` and its eight-bit form: `quantized` if it is given, otherwise made in memory. An eight-bit
+impl Comparison {
+    /// Compares a float `network` with its eight-bit form: `quantized` if given, otherwise made in memory. An eight-bit
     /// `network` runs alone.
     pub(crate) fn new(
         network: Network,
@@ -58,8 +58,8 @@ impl Contest {
         calibration: &Calibration,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let contender = |kind, bytes, name: &str, graph: &Graph| -> Result<Contender, CliError> {
-            Ok(Contender { kind, bytes, engine: Engine::new(name, graph, settings)? })
+        let candidate = |kind, bytes, name: &str, graph: &Graph| -> Result<Candidate, CliError> {
+            Ok(Candidate { kind, bytes, engine: Engine::new(name, graph, settings)? })
         };
         if network.is_eight_bit() {
             if quantized.is_some() {
@@ -67,10 +67,10 @@ impl Contest {
                     "--graph is an eight-bit network already: give it alone, or the float one".to_owned();
                 return Err(CliError::Usage(reason));
             }
-            let alone = contender(Kind::EightBit, network.bytes, &network.name, &network.graph)?;
-            return Ok(Self { network, contenders: vec![alone], calibrated: None });
+            let alone = candidate(Kind::EightBit, network.bytes, &network.name, &network.graph)?;
+            return Ok(Self { network, candidates: vec![alone], calibrated: None });
         }
-        let float = contender(Kind::Float, network.bytes, &network.name, &network.graph)?;
+        let float = candidate(Kind::Float, network.bytes, &network.name, &network.graph)?;
         let (eight_bit, calibrated) = match quantized {
             Some(quantized) => {
                 if quantized.format != network.format {
@@ -78,29 +78,29 @@ impl Contest {
                         format!("{} does not take the same input as {}", quantized.name, network.name);
                     return Err(CliError::Invalid(reason));
                 }
-                (contender(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?, None)
+                (candidate(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?, None)
             }
             None => {
                 let (graph, report) = calibration.quantize(&network)?;
                 let name = format!("{} in eight bits", network.name);
                 let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
-                (contender(Kind::EightBit, bytes, &name, &graph)?, Some(report.calibration.inputs))
+                (candidate(Kind::EightBit, bytes, &name, &graph)?, Some(report.calibration.inputs))
             }
         };
-        Ok(Self { network, contenders: vec![float, eight_bit], calibrated })
+        Ok(Self { network, candidates: vec![float, eight_bit], calibrated })
     }
 }
 
-/// Warnings must fit on a screen: no more are shown. The library gives all of them.
+/// The most warnings shown, so that they fit on a screen. The library returns all of them.
 const WARNINGS: usize = 8;
 
-/// How a float network becomes an eight-bit one.
+/// How to quantize a float network.
 pub(crate) struct Calibration<'a> {
-    /// Files and folders; the built-in photos if there are none.
+    /// Files and folders; the built-in photos if empty.
     photos: &'a [PathBuf],
     range: &'a RangeArgs,
     options: PhotoOptions,
-    /// On how many photos the error of each layer is measured.
+    /// The number of photos on which the error of each layer is measured.
     measured: usize,
 }
 
@@ -125,8 +125,8 @@ impl<'a> Calibration<'a> {
             paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
         if readers.is_empty() {
-            let places: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
-            return Err(CliError::NoCalibration(places.join(", ")));
+            let paths: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
+            return Err(CliError::NoCalibration(paths.join(", ")));
         }
         let bar = report::progress(readers.len() + self.measured.min(readers.len()), "calibrating");
         let examples = readers
@@ -137,10 +137,10 @@ impl<'a> Calibration<'a> {
             (false, Some(percent)) => CalibrationMethod::Percentile(percent),
             (false, None) => QuantizeOptions::default().method,
         };
-        let weights = if self.range.narrow_weights { WeightRange::Narrow } else { WeightRange::Full };
+        let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
         let options =
             QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
-        // What the file leaves open, its eight-bit form leaves open.
+        // Dimensions that the file leaves open stay open in its eight-bit form.
         let result =
             quantize::quantize(&network.open_graph(), examples, &options, |progress| match progress {
                 Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
@@ -149,7 +149,7 @@ impl<'a> Calibration<'a> {
             });
         bar.finish_and_clear();
         let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
-        // The built-in photos are few, and known to do.
+        // The built-in photos are few, but known to suffice.
         if !self.photos.is_empty() {
             for warning in report.warnings.iter().take(WARNINGS) {
                 report::warning(&warning.to_string());

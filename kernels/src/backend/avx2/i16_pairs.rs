@@ -5,18 +5,18 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
-use crate::ahead::ask_for_panels;
 use crate::gemm::{
     ByteRows, Finish, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
     in_memory,
 };
+use crate::prefetch::prefetch_panels;
 
 const GROUP: usize = Layout::GROUPS_OF_2.k_group;
 
 pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddwd",
     layout: Layout::GROUPS_OF_2,
-    lhs: LhsForm::Words { widen },
+    lhs: LhsForm::I16 { widen },
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1, 2>, tile::<1, 4>], signed: &[tile::<1, 2>, tile::<1, 4>] },
@@ -48,9 +48,13 @@ unsafe impl Finish for Avx2 {
 /// As [`TileFn`](crate::gemm::variant::TileFn).
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const R: usize, const V: usize>(first: &mut Tile) {
-    // SAFETY: the caller's promises, for every tile of the strip; a half of a panel is one vector.
+    // SAFETY: the caller's promises, for every tile of the m-block; a half of a panel is one vector.
     unsafe {
-        if V == 2 && first.is_half() { down::<R>(first, one::<R, 1>) } else { down::<R>(first, one::<R, V>) }
+        if V == 2 && first.is_half_width() {
+            down::<R>(first, one::<R, 1>)
+        } else {
+            down::<R>(first, one::<R, V>)
+        }
     }
 }
 
@@ -77,16 +81,16 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             if R == loops::ROWS && V == 2 && pairs > 0 {
                 let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
                 let rows = *rows.as_ptr().cast();
-                if tile.far {
-                    loops::words::<true>(acc, rows, panel, pairs);
+                if tile.prefetch {
+                    loops::i16_pairs::<true>(acc, rows, panel, pairs);
                 } else {
-                    loops::words::<false>(acc, rows, panel, pairs);
+                    loops::i16_pairs::<false>(acc, rows, panel, pairs);
                 }
                 panel = panel.add(pairs * GROUP * PANEL);
             } else {
                 for pair in 0..pairs {
-                    if tile.far {
-                        ask_for_panels(panel, tile.panel_stride, V.div_ceil(2));
+                    if tile.prefetch {
+                        prefetch_panels(panel, tile.panel_stride, V.div_ceil(2));
                     }
                     let mut weights = [_mm256_setzero_si256(); V];
                     for (v, w) in weights.iter_mut().enumerate() {
@@ -146,7 +150,7 @@ unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
     unsafe {
         let len = rows.len;
         for row in 0..rows.rows {
-            let (from, to) = (rows.bytes.add(row * rows.stride), rows.words.add(row * rows.word_stride));
+            let (from, to) = (rows.bytes.add(row * rows.stride), rows.widened.add(row * rows.widened_stride));
             let sixteen = |at: usize| {
                 let bytes = _mm_loadu_si128(from.add(at).cast());
                 let wide = if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) };

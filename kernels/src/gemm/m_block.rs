@@ -1,30 +1,30 @@
-//! Strips of tiles.
+//! M-blocks of tiles.
 
 use super::call::Checked;
-use super::scratch::{Depth, StripRows};
+use super::scratch::{Depth, MBlockRows};
 use super::{PANEL, Tile, TileRows};
 use crate::OutputElement;
 
 /// Bytes of weights from which on the first rows have them from memory. Later rows find them in a cache.
-const FAR_BYTES: usize = 6 << 20;
+const PREFETCH_BYTES: usize = 6 << 20;
 
-/// Runs a strip of tiles.
+/// Runs an m-block of tiles.
 ///
 /// # Safety
 ///
-/// `found` are the rows of the strip, prepared for these tiles, which are the call's; the place lies inside the block, and
+/// `found` are the rows of the m-block, prepared for these tiles, which are the call's; the place lies inside the block, and
 /// its initial accumulators are those of all columns, padding included.
 #[inline]
 pub(super) unsafe fn compute<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
     depth: &Depth,
     tile_rows: &TileRows,
-    found: &StripRows,
-    place: Place,
+    found: &MBlockRows,
+    position: BlockPosition,
 ) {
     let call = checked.call();
     let panels = &call.panels;
-    let panel = place.first_panel + place.panel;
+    let panel = position.first_panel + position.panel;
     let column = panel * PANEL;
     let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
     let segment_bytes = panels.segment_bytes(panels.segment_len());
@@ -34,7 +34,7 @@ pub(super) unsafe fn compute<T: OutputElement>(
         let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
         let start = panel * panels.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
         let mut tile = Tile {
-            count: place.count,
+            count: position.count,
             lhs: found.lhs,
             lhs_offset: 0,
             lhs_step: found.lhs_step,
@@ -43,14 +43,14 @@ pub(super) unsafe fn compute<T: OutputElement>(
             panels: panels.bytes().as_ptr().add(start),
             panel_stride: panels.panel_bytes(),
             panel_skip: segment_bytes - panels.segment_bytes(depth.len),
-            far: place.row == 0 && panels.bytes().len() > FAR_BYTES,
-            rows: place.rows.min(tile_rows.rows),
-            columns: place.columns,
-            init: place.init.add(column),
+            prefetch: position.row == 0 && panels.bytes().len() > PREFETCH_BYTES,
+            rows: position.rows.min(tile_rows.rows),
+            columns: position.columns,
+            init: position.init.add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),
             row_sums: found.sums,
-            stage: call.stage.at(checked.out().first_row() + place.row, column),
-            out: checked.address(found.first_row, place.panel * PANEL),
+            stage: call.stage.at(checked.out().first_row() + position.row, column),
+            out: checked.address(found.first_row, position.panel * PANEL),
             out_rows: found.out_rows,
             out_step: found.out_step,
         };
@@ -58,22 +58,22 @@ pub(super) unsafe fn compute<T: OutputElement>(
         super::coverage::record(super::coverage::TileUse {
             layout: panels.layout(),
             rows: tile_rows.rows,
-            panels: place.width,
+            panels: position.width,
             signed: call.lhs_signed,
-            half: tile.is_half(),
+            half_width: tile.is_half_width(),
             whole: tile.rows == tile_rows.rows
-                && tile.columns == if tile.is_half() { PANEL / 2 } else { place.width * PANEL },
+                && tile.columns == if tile.is_half_width() { PANEL / 2 } else { position.width * PANEL },
         });
-        kernels[place.width - 1](&mut tile);
+        kernels[position.width - 1](&mut tile);
     }
 }
 
-/// A strip's place in the block.
-pub(super) struct Place {
-    /// The strip's first row in the block, for factors by row.
+/// An m-block's place in the block.
+pub(super) struct BlockPosition {
+    /// The m-block's first row in the block, for factors by row.
     pub(super) row: usize,
     pub(super) rows: usize,
-    /// Tiles of the strip.
+    /// Tiles of the m-block.
     pub(super) count: usize,
     pub(super) panel: usize,
     pub(super) width: usize,

@@ -1,13 +1,13 @@
-//! Depthwise convolution in two passes over bands of rows, for kernels that want vertical taps side by side.
+//! Depthwise convolution in two passes over blocks of rows, for kernels that want vertical taps side by side.
 //!
 //! The rows of the image are taken in groups of [`DepthwiseKernel::group`], which begin at multiples of it. Each group is
-//! interleaved once, into a ring in scratch that holds as many groups as an output row sees; outside the image it gets the
+//! interleaved once, into a line buffer in scratch that holds as many groups as an output row sees; outside the image it gets the
 //! zero point. An output row begins somewhere in a group, which one its weights are shifted by ([`Taps::shifted`](super::Taps::shifted)); the
 //! taps that the shift leaves empty are zero. So interleaving costs the same whatever the kernel's size, and the second pass
 //! reads whole vectors in place and knows no border.
 //!
-//! Everything happens for [`LEAST_CHANNELS`] channels or more, and a tile of columns at a time, so that the ring stays in the
-//! first-level cache, and for a band of rows, so that the cache lines that other channels share are still near.
+//! Everything happens for [`MIN_CHANNELS`] channels or more, and a tile of columns at a time, so that the line buffer stays in the
+//! first-level cache, and for a block of rows of rows, so that the cache lines that other channels share are still near.
 
 use core::mem::MaybeUninit;
 use core::ops::Range;
@@ -20,26 +20,26 @@ use crate::gemm::RawStage;
 use crate::{OutputElement, Scratch, Window2d};
 
 /// Channels that are interleaved before any is multiplied, at least: half a cache line of bytes, or a block.
-const LEAST_CHANNELS: usize = 32;
-/// The most blocks that share a ring, where rows are short.
+const MIN_CHANNELS: usize = 32;
+/// The most blocks that share a line buffer, where rows are short.
 const MAX_BLOCKS: usize = 16;
-/// Bytes that a ring may take, of a first-level cache of 32 KiB.
-const RING: usize = 16 << 10;
-/// Bytes of scratch at most: what [`LEAST_OUTPUTS`] may make of a ring where taps or outputs lie far apart.
-const LARGEST: usize = 4 * RING;
-/// Outputs that a tile has at least, whatever the ring takes.
-const LEAST_OUTPUTS: usize = 8;
-/// Bytes of input and output that a band may take, of a second-level cache of 512 KiB.
-const BAND: usize = 160 << 10;
-/// Output rows that a band has at least: the rows above its first are interleaved again.
-const LEAST_ROWS: usize = 8;
+/// Bytes that a line buffer may take, of a first-level cache of 32 KiB.
+const LINE_BUFFER_BYTES: usize = 16 << 10;
+/// Bytes of scratch at most: what [`MIN_OUTPUTS`] may make of a line buffer where taps or outputs lie far apart.
+const MAX_BYTES: usize = 4 * LINE_BUFFER_BYTES;
+/// Outputs that a tile has at least, whatever the line buffer takes.
+const MIN_OUTPUTS: usize = 8;
+/// Bytes of input and output that a block of rows may take, of a second-level cache of 512 KiB.
+const ROW_BLOCK_BYTES: usize = 160 << 10;
+/// Output rows that a block of rows has at least: the rows above its first are interleaved again.
+const MIN_ROWS: usize = 8;
 
 /// The two passes of a kernel.
-pub(crate) struct Bands {
+pub(crate) struct LineBufferPasses {
     /// Rows of taps from which on they pay. If one group can hold all taps of a column, a kernel may interleave columns that
-    /// begin where the output does, each for all outputs of its row, and multiply each once; in bands an output that begins
+    /// begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an output that begins
     /// within a group sees two groups, and half of its products are with zero weights.
-    pub(crate) least_height: usize,
+    pub(crate) min_height: usize,
     /// Interleaves a group of unsigned or signed rows.
     pub(crate) interleave: [InterleaveFn; 2],
     /// Computes rows whose sources are interleaved groups.
@@ -62,7 +62,10 @@ pub(crate) type InterleaveFn = unsafe fn(&Group<'_>);
 pub(crate) type MultiplyFn = unsafe fn(&[Row]);
 
 /// One group of rows to be interleaved for neighbouring blocks of channels.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
+)]
 pub(crate) struct Group<'a> {
     /// Whose blocks they are.
     pub(crate) kernel: &'a DepthwiseKernel,
@@ -82,7 +85,10 @@ pub(crate) struct Group<'a> {
 }
 
 /// A block of a [`Group`].
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
+)]
 pub(crate) struct GroupBlock {
     /// The block's first channel, and how many there are: fewer than the kernel's `block` in a last one, unless it steps back.
     pub(crate) channel: usize,
@@ -91,7 +97,10 @@ pub(crate) struct GroupBlock {
     pub(crate) to: *mut u8,
 }
 
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 kernels interleave in bands"))]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
+)]
 impl Group<'_> {
     /// One of the blocks.
     #[inline]
@@ -111,11 +120,11 @@ fn lane_bytes(kernel: &DepthwiseKernel) -> usize {
 struct Cut {
     /// Output columns of a tile.
     outputs: usize,
-    /// Groups in the ring.
+    /// Groups in the line buffer.
     slots: usize,
     /// Bytes of a group of a block.
     stride: usize,
-    /// Blocks that share a ring.
+    /// Blocks that share a line buffer.
     blocks: usize,
 }
 
@@ -127,33 +136,33 @@ impl Cut {
         let halo = (window.kernel[1] - 1).checked_mul(window.dilation[1])?.checked_add(1)?;
         let column = slots.checked_mul(lane_bytes(kernel))?;
         let whole = (width - 1).checked_mul(stride)?.checked_add(halo)?.checked_mul(column)?;
-        let least = (LEAST_CHANNELS / kernel.block).clamp(1, MAX_BLOCKS);
-        let blocks = (RING / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(window.channels));
-        let fit = (RING / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
-        let outputs = width.div_ceil(width.div_ceil(fit.max(LEAST_OUTPUTS)));
+        let least = (MIN_CHANNELS / kernel.block).clamp(1, MAX_BLOCKS);
+        let blocks = (LINE_BUFFER_BYTES / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(window.channels));
+        let fit = (LINE_BUFFER_BYTES / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
+        let outputs = width.div_ceil(width.div_ceil(fit.max(MIN_OUTPUTS)));
         let columns = (outputs - 1).checked_mul(stride)?.checked_add(halo)?;
         Some(Cut { outputs, slots, stride: columns.checked_mul(lane_bytes(kernel))?, blocks })
     }
 
-    /// Bytes of scratch: the ring, then the sources of a group and of an output row.
+    /// Bytes of scratch: the line buffer, then the sources of a group and of an output row.
     fn bytes(&self, kernel: &DepthwiseKernel) -> Option<usize> {
-        let ring = self.slots.checked_mul(self.stride)?.checked_mul(self.blocks)?;
-        self.slots.checked_add(kernel.group)?.checked_mul(size_of::<Source>())?.checked_add(ring)
+        let line_buffer = self.slots.checked_mul(self.stride)?.checked_mul(self.blocks)?;
+        self.slots.checked_add(kernel.group)?.checked_mul(size_of::<Source>())?.checked_add(line_buffer)
     }
 }
 
-/// The passes and how they cut a convolution, if it is computed in bands: kernels that are too low are not, nor rows that are
-/// dilated, nor those whose taps reach so far that a ring would be of no use.
+/// The passes and how they cut a convolution, if it is computed with a line buffer: kernels that are too low are not, nor rows that are
+/// dilated, nor those whose taps reach so far that a line buffer would be of no use.
 pub(super) fn plan(weights: &PackedTaps, window: &Window2d) -> Option<Plan> {
-    let passes = weights.kernel().bands(window.kernel[0])?;
+    let passes = weights.kernel().line_buffer(window.kernel[0])?;
     let cut = Cut::new(weights, window)?;
     let bytes = cut.bytes(weights.kernel())?;
-    (window.dilation[0] == 1 && bytes <= LARGEST).then_some(Plan { passes, cut, bytes })
+    (window.dilation[0] == 1 && bytes <= MAX_BYTES).then_some(Plan { passes, cut, bytes })
 }
 
 /// See [`plan`].
 pub(super) struct Plan {
-    passes: &'static Bands,
+    passes: &'static LineBufferPasses,
     cut: Cut,
     /// Of scratch.
     pub(super) bytes: usize,
@@ -177,7 +186,7 @@ pub(super) fn run<T: OutputElement>(checked: &mut Checked<'_, '_, T>, plan: &Pla
     let scratch = scratch.raw(plan.bytes);
     let [height, width] = window.output;
     let pixel_bytes = window.channels.saturating_mul(1 + size_of::<T>());
-    let band = (BAND / width.saturating_mul(pixel_bytes).max(1)).max(LEAST_ROWS);
+    let row_block = (ROW_BLOCK_BYTES / width.saturating_mul(pixel_bytes).max(1)).max(MIN_ROWS);
     let (mut pixel, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     while pixel < end {
         let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
@@ -185,7 +194,7 @@ pub(super) fn run<T: OutputElement>(checked: &mut Checked<'_, '_, T>, plan: &Pla
         let (rows, columns) = if x > 0 || end - pixel < width {
             (1, (width - x).min(end - pixel))
         } else {
-            (((end - pixel) / width).min(height - y).min(band), width)
+            (((end - pixel) / width).min(height - y).min(row_block), width)
         };
         for first in (x..x + columns).step_by(cut.outputs) {
             let last = (first + cut.outputs).min(x + columns);
@@ -217,7 +226,7 @@ unsafe fn run_area<T: OutputElement>(
     let kernel = weights.kernel();
     let blocks = cut.blocks.min(kernel.blocks(window.channels) - first_block);
     let (group, group_bits) = (kernel.group.cast_signed(), kernel.group.trailing_zeros());
-    // SAFETY: the sources lie behind the ring, whose size is a multiple of their alignment.
+    // SAFETY: the sources lie behind the line buffer, whose size is a multiple of their alignment.
     let (rows, sources) = unsafe {
         let rows = scratch.add(cut.slots * cut.stride * cut.blocks).cast::<Source>();
         (rows, rows.add(kernel.group))
@@ -272,7 +281,7 @@ unsafe fn run_area<T: OutputElement>(
                 to: scratch.wrapping_add(slot(next) * cut.stride),
                 to_stride: cut.slots * cut.stride,
             };
-            // SAFETY: the rows are those of the image or its padding; a slot of the ring holds the area's columns.
+            // SAFETY: the rows are those of the image or its padding; a slot of the line buffer holds the area's columns.
             unsafe { (passes.interleave[usize::from(call.signed)])(&group) };
             next += 1;
         }
@@ -287,7 +296,7 @@ unsafe fn run_area<T: OutputElement>(
             row.kernel[0] = groups;
             row.weights = taps.as_ptr();
         }
-        // SAFETY: the groups are in the ring, and no two of them in one slot; the output row is in the block.
+        // SAFETY: the groups are in the line buffer, and no two of them in one slot; the output row is in the block.
         unsafe { call_rows(passes.multiply, works, kernel, first_block, window.channels) };
         for row in works.iter_mut() {
             row.out = row.out.wrapping_add(window.output[1] * row.out_stride);

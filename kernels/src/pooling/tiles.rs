@@ -1,25 +1,25 @@
-//! Which rows and columns of the image the windows of a strip of output pixels see.
+//! Which rows and columns of the image the windows of a tile of output pixels see.
 
 use core::ops::Range;
 
 use super::contract::{Across, Columns, MAX_ROWS, PoolKernel};
-use crate::ahead::FAR;
 use crate::elementwise::ByteTarget;
 use crate::gemm::{OutputBlock, Span};
 use crate::pooling::generic::MAX_BLOCK;
+use crate::prefetch::PREFETCH_LEN;
 use crate::{Element, OutputElement, Scratch, Window2d};
 
-/// Elements between the two steps that a strip aims at: what the first-level cache holds beside the rows.
-const STRIP: usize = 4096;
+/// Elements between the two steps that a tile aims at: what the first-level cache holds beside the rows.
+const TILE: usize = 4096;
 
-/// So many elements are taken to come from memory. Then rows are combined and windows finished in turn, a part of a strip at a time,
+/// So many elements are taken to come from memory. Then rows are combined and windows finished in turn, a part of a tile at a time,
 /// so that reading waits for no writing.
 const IN_MEMORY: usize = 8 << 20;
 
 /// Elements of such a part.
 const PART: usize = 1024;
 
-/// Columns of the image that the windows of a strip see at most; `None` if they cannot be counted.
+/// Columns of the image that the windows of a tile see at most; `None` if they cannot be counted.
 pub(super) fn span(window: &Window2d) -> Option<usize> {
     let last = pixels(window).checked_sub(1)?.checked_mul(window.stride[1])?;
     Some(last.checked_add(reach(window)?)?.min(window.input[1]))
@@ -30,10 +30,10 @@ fn reach(window: &Window2d) -> Option<usize> {
     window.kernel[1].checked_sub(1)?.checked_mul(window.dilation[1])?.checked_add(1)
 }
 
-/// Output pixels of a strip: so many that its windows share most of their columns, if they overlap.
+/// Output pixels of a tile: so many that its windows share most of their columns, if they overlap.
 fn pixels(window: &Window2d) -> usize {
     let reach = reach(window).unwrap_or(usize::MAX);
-    let columns = (STRIP / window.channels.max(1)).max(reach.saturating_mul(4));
+    let columns = (TILE / window.channels.max(1)).max(reach.saturating_mul(4));
     ((columns - reach.min(columns)) / window.stride[1].max(1) + 1).min(window.output[1].max(1))
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Pool<'a> {
 }
 
 /// Output pixels `x` of row `y` of an image.
-struct Strip {
+struct PoolTile {
     image: usize,
     y: usize,
     x: Range<usize>,
@@ -84,11 +84,11 @@ impl Pool<'_> {
         while pixel < end {
             let (x, y, image) = (pixel % width, pixel / width % height, pixel / width / height);
             let count = step.min(width - x).min(end - pixel);
-            let strip = Strip { image, y, x: x..x + count };
-            // SAFETY: the strip is part of the output, and the scratch has room for the columns that it sees.
+            let tile = PoolTile { image, y, x: x..x + count };
+            // SAFETY: the tile is part of the output, and the scratch has room for the columns that it sees.
             unsafe {
                 let to = to.add((pixel - out.first_row()) * stride);
-                self.strip(&strip, input.as_ptr().cast(), sums, to, stride, &steps);
+                self.tile(&tile, input.as_ptr().cast(), sums, to, stride, &steps);
             }
             pixel += count;
         }
@@ -101,11 +101,11 @@ impl Pool<'_> {
 
     /// # Safety
     ///
-    /// The CPU has the kernel's features; `input` is the whole batch, `sums` has room for a strip's columns and a block more, and
-    /// `out` for the strip's pixels, `out_stride` bytes apart.
-    unsafe fn strip(
+    /// The CPU has the kernel's features; `input` is the whole batch, `sums` has room for a tile's columns and a block more, and
+    /// `out` for the tile's pixels, `out_stride` bytes apart.
+    unsafe fn tile(
         &self,
-        strip: &Strip,
+        tile: &PoolTile,
         input: *const u8,
         sums: *mut u8,
         out: *mut u8,
@@ -114,40 +114,40 @@ impl Pool<'_> {
     ) {
         let window = self.window;
         let (channels, stride, bytes) = (window.channels, window.stride[1], self.kernel.bytes);
-        let rows = window.taps_inside(0, strip.y);
-        // The columns that the strip sees, and perhaps some between them.
-        let first = (strip.x.start * stride).saturating_sub(window.pad[1]);
-        let last = (strip.x.end - 1) * stride + (window.kernel[1] - 1) * window.dilation[1];
+        let rows = window.taps_inside(0, tile.y);
+        // The columns that the tile sees, and perhaps some between them.
+        let first = (tile.x.start * stride).saturating_sub(window.pad[1]);
+        let last = (tile.x.end - 1) * stride + (window.kernel[1] - 1) * window.dilation[1];
         let columns = first..(last + 1).saturating_sub(window.pad[1]).min(window.input[1]);
         assert!(rows.len() > 0 && !columns.is_empty(), "a window lies outside the image");
         let parts = self.elements() >= IN_MEMORY;
         let at_once = if parts { (PART / channels.saturating_mul(stride)).max(1) } else { usize::MAX };
         let inside = window.windows_inside();
         let mut combined = columns.start;
-        let mut x = strip.x.start;
-        while x < strip.x.end {
+        let mut x = tile.x.start;
+        while x < tile.x.end {
             let taps = window.taps_inside(1, x);
             assert!(taps.len() > 0, "a window lies outside the image");
             // Windows inside the image are alike, others are alone.
-            let pixels = if inside.contains(&x) { (inside.end.min(strip.x.end) - x).min(at_once) } else { 1 };
+            let pixels = if inside.contains(&x) { (inside.end.min(tile.x.end) - x).min(at_once) } else { 1 };
             let end = (x + pixels - 1) * stride + (taps.end - 1) * window.dilation[1] + 1 - window.pad[1];
             if combined < end {
                 let end = if parts { end } else { columns.end };
                 // SAFETY: rows and columns are inside the image, which the input has all of; the scratch has room for all the columns
-                // that the strip sees.
+                // that the tile sees.
                 unsafe {
                     let sums = sums.add((combined - columns.start) * channels * bytes);
-                    self.rows(strip, rows, combined..end, input, sums);
+                    self.rows(tile, rows, combined..end, input, sums);
                 }
                 combined = end;
             }
             let found = rows.len() * taps.len();
-            let Steps { offset, scale } = steps(found, strip.y, x);
+            let Steps { offset, scale } = steps(found, tile.y, x);
             let column = x * stride + taps.start * window.dilation[1] - window.pad[1] - columns.start;
             // Side by side and of stride 1 they are one long window.
             let merged = stride == 1 && out_stride == channels;
             let (pixels_at_once, windows) = if merged { (pixels, 1) } else { (1, pixels) };
-            // SAFETY: the windows' taps are among the columns, and their pixels in the strip.
+            // SAFETY: the windows' taps are among the columns, and their pixels in the tile.
             unsafe {
                 (self.kernel.across)(&Across {
                     from: sums.add(column * channels * bytes),
@@ -157,9 +157,9 @@ impl Pool<'_> {
                     pixels: windows,
                     advance: stride.saturating_mul(channels),
                     len: pixels_at_once * channels,
-                    out: out.add((x - strip.x.start) * out_stride),
+                    out: out.add((x - tile.x.start) * out_stride),
                     out_advance: if merged { pixels * channels } else { out_stride },
-                    far: self.elements() >= FAR,
+                    prefetch: self.elements() >= PREFETCH_LEN,
                     offset,
                     scale,
                     target: self.target,
@@ -170,12 +170,19 @@ impl Pool<'_> {
         }
     }
 
-    /// Combines the rows of the image that the strip's windows see.
+    /// Combines the rows of the image that the tile's windows see.
     ///
     /// # Safety
     ///
-    /// As [`strip`](Self::strip); the rows of taps and the columns are inside the image, and some.
-    unsafe fn rows(&self, strip: &Strip, taps: Span, columns: Range<usize>, input: *const u8, sums: *mut u8) {
+    /// As [`tile`](Self::tile); the rows of taps and the columns are inside the image, and some.
+    unsafe fn rows(
+        &self,
+        tile: &PoolTile,
+        taps: Span,
+        columns: Range<usize>,
+        input: *const u8,
+        sums: *mut u8,
+    ) {
         let window = self.window;
         let mut call = Columns {
             rows: [input; MAX_ROWS],
@@ -183,11 +190,11 @@ impl Pool<'_> {
             len: columns.len() * window.channels,
             out: sums,
             accumulate: false,
-            far: self.elements() >= FAR,
+            prefetch: self.elements() >= PREFETCH_LEN,
         };
         for tap in taps.start..taps.end {
-            let row = strip.y * window.stride[0] + tap * window.dilation[0] - window.pad[0];
-            let pixel = (strip.image * window.input[0] + row) * window.input[1] + columns.start;
+            let row = tile.y * window.stride[0] + tap * window.dilation[0] - window.pad[0];
+            let pixel = (tile.image * window.input[0] + row) * window.input[1] + columns.start;
             // SAFETY: the pixel is inside the batch; the kernel gets as many rows as have been found.
             unsafe {
                 call.rows[call.count] = input.add(pixel * window.channels);

@@ -1,4 +1,4 @@
-//! Depthwise convolution on columns of four taps that lie interleaved in a ring (see `bands`), for kernels higher than four
+//! Depthwise convolution on columns of four taps that lie interleaved in a line buffer (see `line_buffer`), for kernels higher than four
 //! rows, where instruction sets have `vpdpbusd`.
 //!
 //! Both passes keep a column as `quads` does: four vectors, the quarters of [`Interleave::interleave`], one after another.
@@ -14,7 +14,7 @@ use crate::simd::array_of;
 ///
 /// # Safety
 ///
-/// As [`InterleaveFn`](super::bands::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole unless `S`
+/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole unless `S`
 /// masks.
 #[inline(always)]
 pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group<'_>) {
@@ -75,7 +75,7 @@ unsafe fn store<S: Interleave>(to: *mut i32, quarters: [S::I; 4]) -> *mut i32 {
 ///
 /// # Safety
 ///
-/// As [`MultiplyFn`](super::bands::MultiplyFn): the features of `S`, and the rows' pointers.
+/// As [`MultiplyFn`](super::line_buffer::MultiplyFn): the features of `S`, and the rows' pointers.
 #[inline(always)]
 pub(crate) unsafe fn multiply<S: Interleave, const X: usize>(rows: &[Row], any_stage: unsafe fn(&Row)) {
     for row in rows {

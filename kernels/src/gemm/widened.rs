@@ -1,6 +1,6 @@
 //! Rows of activations widened to `i16`, for kernels that multiply pairs of words.
 //!
-//! Neighbouring patches overlap. What those of a strip see of a row of the image is widened once, a *span*, padding
+//! Neighbouring patches overlap. What those of an m-block see of a row of the image is widened once, a *span*, padding
 //! included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more than k times,
 //! not k² times.
 
@@ -8,15 +8,15 @@ use core::slice;
 
 use super::regions::Cursor;
 use super::rows::Addressing;
-use super::scratch::{Parts, ScratchMap, Strip};
+use super::scratch::{MBlock, Parts, ScratchMap};
 use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
 /// How rows are found.
 #[inline]
 pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match (gemm.lhs, lhs) {
-        (LhsForm::Words { .. }, Lhs::Matrix(_)) => Addressing::Copied,
-        (LhsForm::Words { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
+        (LhsForm::I16 { .. }, Lhs::Matrix(_)) => Addressing::Copied,
+        (LhsForm::I16 { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
         (LhsForm::Bytes { .. }, _) => lhs.addressing(panels.segments(), panels.segment_len()),
     }
 }
@@ -24,7 +24,7 @@ pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -
 /// How patches are found.
 pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
     match gemm.lhs {
-        LhsForm::Words { .. } => span_addressing(patches, panels),
+        LhsForm::I16 { .. } => span_addressing(patches, panels),
         LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
     }
 }
@@ -42,19 +42,19 @@ fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
 
 /// Where the pointers of a row go, for its first segment.
 #[derive(Clone, Copy)]
-struct Slot {
+struct RowSlot {
     at: usize,
     /// Rows of the tile from this one on.
     left: usize,
 }
 
-impl Slot {
+impl RowSlot {
     /// The slot of the row below, in tiles of `tile_rows` rows and `tile_pointers` pointers.
     #[inline]
-    fn below(self, tile_rows: usize, tile_pointers: usize) -> Slot {
+    fn below(self, tile_rows: usize, tile_pointers: usize) -> RowSlot {
         match self.left {
-            1 => Slot { at: self.at + 1 + tile_pointers - tile_rows, left: tile_rows },
-            left => Slot { at: self.at + 1, left: left - 1 },
+            1 => RowSlot { at: self.at + 1 + tile_pointers - tile_rows, left: tile_rows },
+            left => RowSlot { at: self.at + 1, left: left - 1 },
         }
     }
 }
@@ -66,8 +66,8 @@ impl Parts {
     ///
     /// The copies have so many, and nothing that is still read points there.
     #[inline]
-    unsafe fn words<'a>(&self, start: usize, len: usize) -> &'a mut [i16] {
-        debug_assert!(2 * (start + len) <= self.copies_len, "words past the copies");
+    unsafe fn i16_slice<'a>(&self, start: usize, len: usize) -> &'a mut [i16] {
+        debug_assert!(2 * (start + len) <= self.copies_len, "i16 past the copies");
         // SAFETY: initialized bytes, on a border of two, any of which make an i16.
         unsafe { slice::from_raw_parts_mut(self.copies.cast::<i16>().add(start), len) }
     }
@@ -88,8 +88,8 @@ impl Parts {
         rows: usize,
         tile_rows: usize,
     ) {
-        let words = self.copies.cast::<i16>();
-        let row_words = map.row_bytes / 2;
+        let widened = self.copies.cast::<i16>();
+        let row_elements = map.row_bytes / 2;
         if let Lhs::Matrix(matrix) = &call.lhs
             && matrix.column_stride() == 1
             && matrix.columns() > 0
@@ -103,30 +103,32 @@ impl Parts {
                     len: matrix.columns(),
                     bytes: matrix.row(first),
                     stride: matrix.row_stride(),
-                    words,
-                    word_stride: row_words,
+                    widened,
+                    widened_stride: row_elements,
                 });
             }
         } else {
             let mut cursor = Cursor { image: 0, y: 0, x: first };
             for row in 0..rows {
                 // SAFETY: there is a row of words for each.
-                widen_row(call, widen, &cursor, unsafe { self.words(row * row_words, row_words) });
+                widen_row(call, widen, &cursor, unsafe { self.i16_slice(row * row_elements, row_elements) });
                 cursor.x += 1;
             }
         }
         let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
         for slot in 0..tile_rows {
             for segment in 0..segments {
-                let at = words.wrapping_add(slot.min(rows - 1) * row_words + segment * segment_len);
+                let at = widened.wrapping_add(slot.min(rows - 1) * row_elements + segment * segment_len);
                 // SAFETY: `tile_rows` pointers per segment.
-                unsafe { *self.slots.pointers.add(segment * tile_rows + slot) = at.cast_const().cast() };
+                unsafe {
+                    *self.row_pointers.pointers.add(segment * tile_rows + slot) = at.cast_const().cast()
+                };
             }
         }
     }
 
-    /// Widens what the patches of a strip see from the cursor on, which is moved past them, and writes their pointers and
-    /// places. One span holds what the strip's patches in one line of the output see of a row of the image.
+    /// Widens what the patches of an m-block see from the cursor on, which is moved past them, and writes their pointers and
+    /// places. One span holds what the m-block's patches in one line of the output see of a row of the image.
     ///
     /// # Safety
     ///
@@ -139,26 +141,26 @@ impl Parts {
         map: &ScratchMap,
         tile_rows: usize,
         cursor: &mut Cursor,
-        strip: &Strip<'_>,
+        m_block: &MBlock<'_>,
     ) {
         let Lhs::Patches(patches) = &call.lhs else { return };
-        let (region, pointers) = (strip.region, self.slots.pointers);
+        let (region, pointers) = (m_block.region, self.row_pointers.pointers);
         let (channels, stride) = (patches.patches().channels(), patches.window().stride[1]);
         let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
         let copies = self.copies.cast::<i16>();
-        let mut slot = Slot { at: 0, left: tile_rows };
-        let point = |slot: Slot, segment: usize, word: usize| {
-            let at = copies.wrapping_add(word).cast_const();
+        let mut slot = RowSlot { at: 0, left: tile_rows };
+        let point = |slot: RowSlot, segment: usize, element: usize| {
+            let at = copies.wrapping_add(element).cast_const();
             // SAFETY: there are `tile_rows` pointers per segment of every tile.
             unsafe { *pointers.add(slot.at + segment * tile_rows) = at.cast() };
         };
         let (mut row, mut start) = (0, 0);
-        while row < strip.rows {
+        while row < m_block.rows {
             let (mut run, mut below) = (1, slot.below(tile_rows, map.tile_pointers));
             if map.addressing == Addressing::Copied {
                 let len = map.row_bytes / 2;
-                // SAFETY: there is a row of words for each row of the strip.
-                widen_row(call, widen, cursor, unsafe { self.words(start, len) });
+                // SAFETY: there is a row of words for each row of the m-block.
+                widen_row(call, widen, cursor, unsafe { self.i16_slice(start, len) });
                 for segment in 0..segments {
                     point(slot, segment, start + segment * segment_len);
                 }
@@ -166,14 +168,14 @@ impl Parts {
             } else {
                 // With gaps between the patches a span would be longer than they are together.
                 if stride <= region.kx.len() {
-                    run = (region.x.end - cursor.x).min(strip.rows - row);
+                    run = (region.x.end - cursor.x).min(m_block.rows - row);
                 }
                 let pixels = (run - 1) * stride + region.kx.len();
                 let len = pixels * channels;
                 for segment in 0..region.ky.len() {
                     // SAFETY: a run's spans are no longer than the rows of words that its patches would take; there are no more
                     // of them than segments, which are the rows of the kernel.
-                    let span = unsafe { self.words(start, len) };
+                    let span = unsafe { self.i16_slice(start, len) };
                     let first_tap = [region.ky.start + segment, region.kx.start];
                     patches.for_each_part(cursor, first_tap, pixels, |part, at| {
                         widen_run(call, widen, part, &mut span[at..]);
@@ -186,18 +188,18 @@ impl Parts {
                     start += len;
                 }
             }
-            // SAFETY: rows of the strip.
-            unsafe { self.place(call, cursor, strip, row, run) };
+            // SAFETY: rows of the m-block.
+            unsafe { self.write_out_offsets(call, cursor, m_block, row, run) };
             region.advance(cursor, run);
             (row, slot) = (row + run, below);
         }
         // Slots past the last row repeat it.
-        for row in strip.rows..strip.rows.next_multiple_of(tile_rows) {
+        for row in m_block.rows..m_block.rows.next_multiple_of(tile_rows) {
             // SAFETY: `tile_rows` pointers per segment and as many places, of which the row above's were written before.
             unsafe {
-                *self.slots.places.add(row) = *self.slots.places.add(row - 1);
+                *self.row_pointers.out_offsets.add(row) = *self.row_pointers.out_offsets.add(row - 1);
                 for segment in 0..segments {
-                    let at = self.slots.pointers.add(slot.at + segment * tile_rows);
+                    let at = self.row_pointers.pointers.add(slot.at + segment * tile_rows);
                     *at = *at.sub(1);
                 }
             }
@@ -208,21 +210,21 @@ impl Parts {
 
 /// Widens a row.
 #[inline]
-fn widen_row(call: &Call<'_>, widen: Widen, row: &Cursor, words: &mut [i16]) {
+fn widen_row(call: &Call<'_>, widen: Widen, row: &Cursor, widened: &mut [i16]) {
     let mut at = 0;
     call.lhs.for_each_run(row, |run| {
-        widen_run(call, widen, run, &mut words[at..]);
+        widen_run(call, widen, run, &mut widened[at..]);
         at += run.len();
     });
 }
 
 /// Widens bytes to the first of the words.
 #[inline]
-fn widen_run(call: &Call<'_>, widen: Widen, bytes: &[u8], words: &mut [i16]) {
+fn widen_run(call: &Call<'_>, widen: Widen, bytes: &[u8], widened: &mut [i16]) {
     let (signed, rows, len) = (call.lhs_signed, 1, bytes.len());
-    let (bytes, words) = (bytes.as_ptr(), words[..len].as_mut_ptr());
+    let (bytes, widened) = (bytes.as_ptr(), widened[..len].as_mut_ptr());
     // SAFETY: as many words as bytes; the backend's features are here.
-    unsafe { widen(&ByteRows { signed, rows, len, bytes, stride: 0, words, word_stride: 0 }) };
+    unsafe { widen(&ByteRows { signed, rows, len, bytes, stride: 0, widened, widened_stride: 0 }) };
 }
 
 impl PatchRows<'_> {
