@@ -1,4 +1,4 @@
-//! Convolution: `cargo bench --bench conv [FILTER]`. Throughput counts two operations a product, those with padding included.
+//! Convolution: `cargo bench --bench conv [FILTER]`. Throughput counts two operations per product, including those with padding.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Depthwise convolution: `cargo bench --bench depthwise [FILTER]`. Throughput counts two operations a product, those with padding
-//! included.
+//! Depthwise convolution: `cargo bench --bench depthwise [FILTER]`. Throughput counts two operations per product, including
+//! those with padding.
 
 mod support;
 

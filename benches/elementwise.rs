@@ -1,4 +1,4 @@
-//! Operators on every element: `cargo bench --bench elementwise [FILTER]`. Throughput is the bytes read and written.
+//! Element-wise operators: `cargo bench --bench elementwise [FILTER]`. Throughput is the bytes read and written.
 
 mod support;
 

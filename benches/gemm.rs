@@ -1,7 +1,7 @@
-//! Matrix multiplication: `cargo bench --bench gemm [FILTER]`. Throughput counts 2·M·N·K operations a call.
+//! Matrix multiplication: `cargo bench --bench gemm [FILTER]`. Throughput counts 2·M·N·K operations per call.
 //!
-//! Activations are `u8` with a zero point, the output is requantized to `u8`; weights are full-range bytes (`full_range`), or of seven
-//! bits (`seven_bit`), for which some backends have faster kernels.
+//! Activations are `u8` with a zero point, the output is requantized to `u8`; weights have full range (`full_range`) or seven bits
+//! (`seven_bit`), for which some backends have faster kernels.
 
 mod support;
 

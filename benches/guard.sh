@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Guards against kernels that become slower: counts the instructions of ten calls with valgrind's callgrind, which gives the same
-# number however busy the machine is, and compares them with the committed counts in guard.txt. It reports and never fails.
+# Guards against slower kernels: counts the instructions of ten calls with valgrind's callgrind, whose counts do not depend on the
+# load of the machine, and compares them with the committed counts in guard.txt. It reports and never fails.
 #
 #   benches/guard.sh              compare
-#   benches/guard.sh --update     write the counts of this build to guard.txt, when a change is meant
+#   benches/guard.sh --update     write the counts of this build to guard.txt, after an intended change
 #
-# callgrind knows no AVX-512, so the backend is avx2 (GUARD_BACKEND chooses another). Instructions are not time: a kernel can take
-# as many and wait longer. What they show is what a change to a plan, an epilogue or a compiler adds to every call. A count is of
-# one call of a plan that was made before, weights packed, and depends on the compiler, whose version guard.txt tells.
+# callgrind does not support AVX-512, so the backend is avx2 (GUARD_BACKEND chooses another). Instructions are not time: a kernel can
+# execute the same number and wait longer. They show what a change to a plan, an epilogue or a compiler adds to every call. A
+# count is that of one call of a finished plan with packed weights; it depends on the compiler, whose version guard.txt names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/emulation/common.sh
 baseline=$PWD/benches/guard.txt
 backend=${GUARD_BACKEND:-avx2}
-# More than so many per cent beside the baseline are pointed out.
+# Deviations from the baseline above this percentage are pointed out.
 TOLERANCE=2
 
 # op, name, sizes as in benches/peers/shapes_*.txt

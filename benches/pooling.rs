@@ -1,4 +1,4 @@
-//! Pooling: `cargo bench --bench pooling [FILTER]`. Throughput is the elements that windows see.
+//! Pooling: `cargo bench --bench pooling [FILTER]`. Throughput counts the elements of all windows.
 
 mod support;
 

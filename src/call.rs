@@ -102,7 +102,7 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     #[cfg(feature = "rayon")]
     pub fn run_rayon(self, workspaces: &mut [Workspace]) -> Result<(), Error> {
         if workspaces.is_empty() {
-            let why = "at least one workspace is needed, one for each part that may run at a time".into();
+            let why = "at least one workspace is needed, one for each part that runs in parallel".into();
             return Err(Error::Shape { what: "parallel call", why });
         }
         self.join(workspaces);

@@ -8,7 +8,7 @@ use alloc::string::String;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The backend asked for does not exist or cannot run on this CPU.
+    /// The requested backend does not exist or cannot run on this CPU.
     #[error(transparent)]
     Backend(#[from] BackendError),
 

@@ -49,8 +49,8 @@
 //! # Where to look
 //!
 //! [`Gemm`] and [`Conv2d`] are plans: made once from [`PackedWeights`], run often; so are those of [`elementwise`] and [`pool`].
-//! The method `tasks` of every call splits it into independent tasks for any threads; the feature `rayon` runs them for you. [`Backend`]
-//! tells what this CPU can run and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
+//! The method [`tasks`](Call::tasks) splits a call into independent tasks for any threads; the feature `rayon` runs them for you.
+//! [`Backend`] tells what this CPU can run and why; the environment variable `EIGHTBIT_BACKEND` overrides the choice.
 #![no_std]
 #![forbid(unsafe_code)]
 

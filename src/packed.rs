@@ -173,7 +173,7 @@ impl PackedWeights {
     }
 
     /// The packed weights as bytes that [`from_bytes`](Self::from_bytes) reads: a header, the panels (64-byte aligned
-    /// from the start), a CRC-32 of everything before it. The same on every machine, whatever its byte order.
+    /// from the start), a CRC-32 of everything before it. The bytes do not depend on the machine's byte order.
     ///
     /// The result is empty for [shared](Self::from_shared) weights whose buffer has become shorter.
     #[must_use]

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Builds every crate from its package alone, then the README's program as a crate that knows nothing but the unpacked
-# packages, and runs it.
+# Builds every crate from its package alone. Then builds and runs the README's program as a crate that depends only on the
+# unpacked packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/emulation/common.sh
-export CARGO_PROFILE_DEV_DEBUG=0 # These builds are run once, by no debugger.
+export CARGO_PROFILE_DEV_DEBUG=0 # These builds run once, without a debugger.
 
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 packages=$target/package
 rm -rf "$packages"
-# The crate that tests share is for this repository alone.
+# The tests' shared crate is not published.
 cargo package --workspace --exclude eightbit-testing --locked --allow-dirty
 
-# The registry takes 10 MiB. The built-in network alone is more, so its crate needs the limit that is granted on request.
+# The registry accepts 10 MiB. The built-in network is larger, so its crate needs the limit that is granted on request.
 for file in "$packages"/*.crate; do
     size=$(stat -c %s "$file")
     echo "PACKAGE $(basename "$file") $size bytes"

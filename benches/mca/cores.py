@@ -1,24 +1,24 @@
-"""The cores that are analysed, and what the analysis takes for granted of each."""
+"""The analysed cores, and the facts that the analysis assumes about each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Core:
-    """A core: its name to llvm-mca, and what its maker says of it."""
+    """A core: its name in llvm-mca, and figures from its maker."""
 
     name: str
-    # Instructions that go from the front to the ports in a cycle. LLVM's own figure is that of its instruction scheduler,
-    # which is better off with less than the core has.
+    # Instructions that the front end dispatches to the ports in a cycle. LLVM's own figure serves its instruction scheduler,
+    # for which less than the core's width works better.
     dispatch: int
-    # Products of bytes, on x86 with their vectors, and how many of them begin in a cycle. It stands in the table beside what a
-    # probe finds of LLVM's model, which the limit is taken from. The backends whose tiles are made of these are analysed.
+    # Multiplying instructions for bytes, on x86 with their vectors, and how many start in a cycle. The table shows this beside
+    # the probe of LLVM's model, which gives the limit. The backends whose tiles use these instructions are analysed.
     products: dict[str, int]
 
 
-# Dispatch widths and pipelines are what we know of Arm's software optimization guides ("Dispatch constraints", MOPs per
-# cycle; the tables of ASIMD integer instructions), not read off them again; LLVM's own dispatch widths are narrower and
-# have a column of their own. The numbers of multiplying ports agree with LLVM's models.
+# Dispatch widths and pipelines follow Arm's software optimization guides ("Dispatch constraints", MOPs per cycle; the
+# tables of ASIMD integer instructions), from memory; LLVM's own dispatch widths are narrower and have their own column. The
+# numbers of multiplying ports agree with LLVM's models.
 #
 # * Cortex-A76, Neoverse N1: 4 MOPs; dot products on V0 and V1, SMULL on V0. LLVM schedules for the Cortex-A76 with the
 #   pipelines of the Cortex-A57, which has one load port where the A76 has two, and slow ZIPs: a lower bound. The A76's

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Finds the inner loops of GEMM tiles and of depthwise convolution with a line buffer in the assembly of the kernels and has
-llvm-mca count their cycles.
+"""Finds the inner loops of GEMM tiles and of depthwise convolution on line buffers in the assembly of the kernels, and counts
+their cycles with llvm-mca.
 
-The limit of a loop is what its dot products take on the ports that can do them, as the model of the core has it: a
-probe of nothing but independent dot products measures that. The fraction is what the loop reaches of the limit with the
-core's dispatch, "LLVM's width" the same with that of LLVM's scheduler. "vector", "loads" and "dispatch" say how busy the
-busiest port of a kind and the front are. A tile that is computed in parts has a row for each. "depthwise 20×64" is 20 pairs
-of an output and a column of taps, by 64 channels; there is a row for each size that the kernel knows, and for the others.
+The limit of a loop is the time that its dot products take on the ports that execute them, by the model of the core: a probe
+of independent dot products alone measures it. The fraction is the part of the limit that the loop reaches with the core's
+dispatch width, "LLVM's width" the same with that of LLVM's scheduler. "vector", "loads" and "dispatch" are the utilization
+of the busiest port of a kind and of the front end. A tile that is computed in parts has a row for each. "depthwise 20×64" is
+20 pairs of an output and a column of taps, by 64 channels; there is a row for each size that the kernel knows, and one for
+the others.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from cores import CORES, Core
 
 COMMENT = {"aarch64": "//", "x86_64": "#"}
 BRANCH = {"aarch64": r"(?:b|b\.\w+|cbn?z|tbn?z)\s.*?(\.L\w+)$", "x86_64": r"j\w+\s+(\.L\w+)$"}
-# `rbp` is no frame pointer here: where one is set up, the stack is aligned too, and locals are found by `rsp`.
+# `rbp` is not a frame pointer here: where one is set up, the stack is aligned too, and locals are found by `rsp`.
 STACK = {"aarch64": r"\[sp\b", "x86_64": r"\(%rsp\b"}
-# The ports that loads go to, in LLVM's names.
+# The load ports, by LLVM's names.
 LOADS = r"Unit(L\d*|T)$|Port(02|2|23|02_03|02_03_11|03|3|11)$"
 VECTORS = r"Unit(V\d*|W|X)$|Port(00|0|01|1|05|5)$"
 ITERATIONS = 200
@@ -31,18 +32,18 @@ ITERATIONS = 200
 
 @dataclass(frozen=True)
 class Backend:
-    """What the registry says of a backend."""
+    """A backend, as the registry describes it."""
 
     name: str
     # The instructions that multiply bytes, and the bits of their vectors.
     products: tuple[str, ...]
     bits: int
-    # Channels of a block of depthwise convolution with a line buffer; 0 if there is none.
+    # Channels of a block of depthwise convolution on line buffers; 0 if there is none.
     channels: int
 
     @property
     def pattern(self) -> str:
-        """What counts as a dot product. Arm's long multiplications have a second form, for the upper half of a vector."""
+        """A pattern of the dot products. Arm's long multiplications have a second form, for the upper half of a vector."""
         return "|".join(rf"{product}2?" for product in self.products)
 
     @property
@@ -52,7 +53,7 @@ class Backend:
 
     @property
     def vectors(self) -> int:
-        """Where a tile's constants have its vectors: after the rows, of tiles of matrix products after their pairs, too."""
+        """The index of the vectors in a tile's constants: after the rows, in matrix-product tiles also after their pairs."""
         return 2 if any("mmla" in product for product in self.products) else 1
 
     def keys(self) -> list[str]:
@@ -61,7 +62,7 @@ class Backend:
         return [product + registers for product in self.products]
 
     def probe(self) -> list[str]:
-        """Independent products, as many as registers can hold beside their operands."""
+        """Independent products that fill all registers beside their operands."""
         product = self.products[0]
         if self.bits == 512:
             return [f"{product} %zmm30, %zmm31, %zmm{i}" for i in range(24)]
@@ -74,7 +75,7 @@ class Backend:
 
 
 def read_registry(path: str) -> dict[str, Backend]:
-    """The backends that have products of their own, by name; a line of JSON each."""
+    """The backends with multiplying instructions of their own, by name; one line of JSON each."""
     backends = (json.loads(line) for line in open(path))
     return {
         backend["name"]: Backend(
@@ -115,7 +116,7 @@ def functions(path: str, architecture: str, llvm: str):
 
 
 def inner_loops(code: list[str], architecture: str) -> list[list[str]]:
-    """The loops without a loop in them."""
+    """The innermost loops."""
     labels = {line[:-1]: i for i, line in enumerate(code) if line.endswith(":")}
     loops = []
     for end, line in enumerate(code):
@@ -133,10 +134,10 @@ def count_dots(body: list[str], backend: Backend) -> int:
 
 
 def inner_loop(code: list[str], architecture: str, backend: Backend) -> list[str]:
-    """Of the loops without a loop in them the one with the most dot products among its instructions.
+    """The innermost loop with the largest share of dot products.
 
-    The others are over the segments of rows that are shorter than an iteration. If there are several that do as much, as
-    in a tile that is computed in parts, the worst of these.
+    The others loop over k-segments shorter than an iteration. Among several that do equal work, as in a tile that is
+    computed in parts, the longest one.
     """
     bodies = inner_loops(code, architecture)
 
@@ -167,7 +168,7 @@ def all_loops(path: str, architecture: str, llvm: str, backends: dict[str, Backe
         backend, constants = backends[match[1]], match[2].split(", ")
         rows, columns = int(constants[0]), int(constants[backend.vectors]) * backend.columns
         signed = constants[-1] in ("true", "0")
-        # One that has no loop calls another, which has.
+        # A function without a loop calls another that has one.
         loop = Loop(backend, "", rows, columns, signed, inner_loop(code, architecture, backend))
         if loop.dots:
             found.append(loop)
@@ -177,7 +178,7 @@ def all_loops(path: str, architecture: str, llvm: str, backends: dict[str, Backe
 
 
 def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, dispatch: int | None) -> list[dict]:
-    """What llvm-mca says of each of these loops: cycles, pressure on the resources and µops, of one iteration."""
+    """The cycles, resource pressure and µops of one iteration of each loop, by llvm-mca."""
     comment = COMMENT[architecture]
     source = "".join(
         f"{comment} LLVM-MCA-BEGIN {i}\n" + "\n".join(body) + f"\n{comment} LLVM-MCA-END\n" for i, body in enumerate(bodies)
@@ -196,7 +197,7 @@ def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, di
             sys.exit(f"error: llvm-mca failed for {core}:\n{done.stderr}")
         return json.loads(done.stdout)
 
-    # The difference of two runs is without the start and the end.
+    # The difference of two runs excludes the start and the end.
     short, long = run(ITERATIONS), run(3 * ITERATIONS)
     names = [re.sub(r"\.[^\w]$", "", name) for name in long["TargetInfo"]["Resources"]]
     results = []
@@ -219,13 +220,13 @@ def analyse(architecture: str, core: str, bodies: list[list[str]], llvm: str, di
 
 
 def busiest(result: dict, pattern: str) -> float:
-    """How busy the busiest of some ports is."""
+    """The utilization of the busiest of some ports."""
     uses = [use for name, use in result["pressure"] if re.search(pattern, name)]
     return max(uses, default=0.0) / result["cycles"]
 
 
 def bound(vector: float, loads: float, dispatch: float, other: float) -> str:
-    """What keeps a loop from being faster."""
+    """The bottleneck of a loop."""
     parts = {"vector ports": vector, "load ports": loads, "dispatch": dispatch, "other ports": other}
     name = max(parts, key=lambda part: parts[part])
     return name if parts[name] > 0.96 else "latency"

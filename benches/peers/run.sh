@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Compares this project's speed with other libraries': installs those that it can, lets all take turns on one core, writes
-# tables and a chart. README.md says what is compared with what.
+# Compares this project's speed with that of other libraries: installs the available ones, interleaves their runs on one core,
+# writes tables and a chart. README.md describes what is compared.
 #
 #   benches/peers/run.sh [SUITE…] [OPTIONS]      (--help lists them)
 #
-# Everything is installed under benches/peers/_deps (PEERS_DEPS: elsewhere): a virtual environment of Python (some gigabytes, most
-# of them torch's; WITHOUT_TORCH=1 leaves it and FBGEMM out), oneDNN, the programs. What cannot be installed is skipped, loudly.
+# Everything is installed under benches/peers/_deps (PEERS_DEPS: elsewhere): a virtual environment of Python (some gigabytes, mostly
+# torch; WITHOUT_TORCH=1 omits it and FBGEMM), oneDNN, the programs. Peers that cannot be installed are skipped with a message.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=$PWD/benches/peers
@@ -34,7 +34,7 @@ if [ -z "${WITHOUT_TORCH:-}" ] && ! "$python" -c 'import torch, torchvision' 2>/
 fi
 "$python" -c 'import matplotlib, numpy' || { echo "error: the report needs matplotlib and numpy" >&2; exit 1; }
 
-# Neither help nor a report measures anything.
+# Help and reports measure nothing.
 case " $* " in
 *" --help "* | *" -h "* | *" report "*) ;;
 *)

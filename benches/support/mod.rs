@@ -1,4 +1,4 @@
-//! What the benchmarks share: groups named `op/shape/backend`, numbers to compute with.
+//! Shared code of the benchmarks: groups named `op/shape/backend`, and input data.
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
 use criterion::measurement::WallTime;
@@ -6,7 +6,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput};
 use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Error, Per, Requantize, Stage, Workspace};
 use eightbit_testing::{Fill, Random};
 
-/// Runs a file of benchmarks with the command line that cargo gives: `cargo bench --bench NAME [FILTER]`.
+/// Runs a file of benchmarks with cargo's command line: `cargo bench --bench NAME [FILTER]`.
 pub(crate) fn run(benches: impl FnOnce(&mut Criterion) -> Result<(), Error>) -> Result<(), Error> {
     let mut criterion = Criterion::default().configure_from_args();
     benches(&mut criterion)?;
@@ -27,7 +27,7 @@ pub(crate) fn group<'a>(
     group
 }
 
-/// Operations of so many products, as throughput: two for each.
+/// The throughput of `products` products: two operations each.
 pub(crate) fn operations(products: usize) -> Throughput {
     Throughput::Elements(2 * products as u64)
 }
@@ -37,7 +37,7 @@ pub(crate) fn bytes(len: usize) -> Vec<u8> {
     Random(1).bytes(Fill::Random, len)
 }
 
-/// Weights over the whole range of `i8`, and such of seven bits, for which some backends have faster kernels.
+/// Weights over the full range of `i8`, and seven-bit weights, for which some backends have faster kernels.
 pub(crate) fn weights(len: usize) -> [(&'static str, Vec<i8>); 2] {
     let full_range: Vec<i8> = bytes(len).into_iter().map(u8::cast_signed).collect();
     let seven_bit = full_range.iter().map(|w| w >> 1).collect();

@@ -43,7 +43,7 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
         Some("b1") => elements::<bool>,
         _ => {
             return Err(format!(
-                "its elements are of type {kind}: float32, float64, uint8, int8, int32, int64 and bool are understood"
+                "its elements are of type {kind}: float32, float64, uint8, int8, int32, int64 and bool are supported"
             ));
         }
     };
@@ -82,12 +82,12 @@ fn check_head(bytes: &[u8]) -> Result<(), String> {
         }
         _ => None,
     };
-    let (length, text) = text.ok_or("it does not begin as a file of numpy.save")?;
-    let head = text.get(..length).ok_or("its head is cut off")?;
-    let head = std::str::from_utf8(head).map_err(|_| "its head is no text")?;
+    let (length, text) = text.ok_or("it does not start like a file of numpy.save")?;
+    let head = text.get(..length).ok_or("its header is truncated")?;
+    let head = std::str::from_utf8(head).map_err(|_| "its header is not text")?;
     let brackets = head.matches(['(', '[', '{']).count();
     if length > HEAD_LIMIT || brackets > BRACKETS {
-        return Err("its head is longer or deeper than one of an array of numbers".to_owned());
+        return Err("its header is longer or deeper than that of an array of numbers".to_owned());
     }
     // The parser multiplies the dimensions without overflow checks.
     let words = head.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -97,7 +97,7 @@ fn check_head(bytes: &[u8]) -> Result<(), String> {
         let number: u64 = word.trim_end_matches('L').parse().ok()?;
         product.checked_mul(number.max(1))
     });
-    product.map(drop).ok_or_else(|| "its shape is too large to count its elements".to_owned())
+    product.map(drop).ok_or_else(|| "the number of its elements overflows".to_owned())
 }
 
 fn elements<T: Element + Deserialize>(bytes: &[u8]) -> io::Result<TensorData>
@@ -117,7 +117,7 @@ pub(crate) fn to_bytes(tensor: &Tensor) -> io::Result<Vec<u8>> {
         TensorData::I32(values) => write(tensor.shape(), values),
         TensorData::I64(values) => write(tensor.shape(), values),
         TensorData::Bool(values) => write(tensor.shape(), values),
-        _ => Err(io::Error::other(format!("elements of type {} have no form in NumPy", tensor.data_type()))),
+        _ => Err(io::Error::other(format!("NumPy has no type for elements of type {}", tensor.data_type()))),
     }
 }
 

@@ -26,7 +26,7 @@ impl Labels {
             return Err(CliError::text(
                 path,
                 None,
-                "a label file has one class name a line; this one is empty",
+                "a label file has one class name per line; this one is empty",
             ));
         }
         Ok(labels)
@@ -106,7 +106,7 @@ fn parse_truth(path: &Path, text: &str) -> Result<Vec<Truth>, CliError> {
             Some(Ok(class)) if !file.is_empty() => truth.push(Truth { file: file.into(), class }),
             Some(Err(_)) if index == 0 => {}
             _ => {
-                let reason = "a file name and a class number are needed, with a tab or a comma between them";
+                let reason = "a file name and a class number are needed, separated by a tab or a comma";
                 return Err(CliError::text(path, index + 1, reason));
             }
         }

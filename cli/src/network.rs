@@ -141,7 +141,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outp
     let list = |values: &[ValueInfo]| report::names(values.iter().map(|value| value.name.as_str()));
     let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
         CliError::Invalid(format!(
-            "{model}: {flag} {} is no {kind} of the network, which has {}",
+            "{model}: {flag} {}: the network has no such {kind}, but {}",
             quoted(name),
             list(values)
         ))
@@ -210,14 +210,15 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
     if batch.is_some_and(|batch| batch != 1) {
         return Err(refused("takes several photos at once"));
     }
-    let side = |own: Option<usize>, asked: Option<u16>, flag: &str| match (own, asked.map(usize::from)) {
-        (Some(own), Some(asked)) if own != asked => {
-            let name = quoted(&input.name);
-            Err(format!("input {name} has the fixed shape {shape}: {flag} {asked} does not fit"))
-        }
-        (Some(0), _) => Err(refused("has no pixels")),
-        (own, asked) => Ok(own.or(asked).unwrap_or(DEFAULT_SIDE)),
-    };
+    let side =
+        |own: Option<usize>, requested: Option<u16>, flag: &str| match (own, requested.map(usize::from)) {
+            (Some(own), Some(requested)) if own != requested => {
+                let name = quoted(&input.name);
+                Err(format!("input {name} has the fixed shape {shape}: {flag} {requested} does not fit"))
+            }
+            (Some(0), _) => Err(refused("has no pixels")),
+            (own, requested) => Ok(own.or(requested).unwrap_or(DEFAULT_SIDE)),
+        };
     let format = InputFormat {
         height: side(height, args.input_height, "--input-height")?,
         width: side(width, args.input_width, "--input-width")?,

@@ -57,7 +57,7 @@ impl OutputFile {
             Err(error) => return Err(failed(error)),
         };
         // Try now what happens at the end; an interrupted run leaves nothing behind.
-        drop(beside(&target).map_err(failed)?);
+        drop(temporary_file(&target).map_err(failed)?);
         Ok(Self { path: path.to_owned(), kind: Kind::File { target, permissions } })
     }
 
@@ -105,7 +105,7 @@ fn find_same<'a>(target: &Path, sources: impl IntoIterator<Item = &'a Path>) -> 
 }
 
 /// A temporary file in the folder of `target`, deleted unless it is kept.
-fn beside(target: &Path) -> io::Result<NamedTempFile> {
+fn temporary_file(target: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(".eightbit-").suffix(".tmp");
     // The default permissions of new files, before the user's mask.
@@ -115,7 +115,7 @@ fn beside(target: &Path) -> io::Result<NamedTempFile> {
 }
 
 fn replace(target: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
-    let mut file = beside(target)?;
+    let mut file = temporary_file(target)?;
     file.write_all(bytes)?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;

@@ -31,13 +31,13 @@ pub(crate) fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), CliError
 pub(crate) fn check(output: &[f32]) -> Result<(), CliError> {
     if output.is_empty() {
         return Err(CliError::Invalid(
-            "the network's output is empty: there is no class to choose".to_owned(),
+            "the network's output is empty: there is no class to select".to_owned(),
         ));
     }
     if let Some(class) = output.iter().position(|value| !value.is_finite()) {
         let value = output[class];
         return Err(CliError::Invalid(format!(
-            "the network's output for class {class} is {value}: no finite number, so there is no answer"
+            "the network's output for class {class} is {value}: it is not finite, so there is no answer"
         )));
     }
     Ok(())

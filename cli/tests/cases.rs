@@ -1,5 +1,5 @@
-//! Every model of `tests/cases/bugs` gives the outputs that lie beside it, by the executor and by the plain
-//! interpreter; every one of `tests/cases/hostile` ends soon, in little memory, with an answer or an error.
+//! Every model of `tests/cases/bugs` gives the expected outputs beside it, by the executor and by the plain
+//! interpreter; every one of `tests/cases/hostile` ends quickly, in little memory, with an answer or an error.
 
 mod support;
 
@@ -39,7 +39,7 @@ const MODELS: &[&str] = &[
 const QUANTIZED: &[&str] =
     &["A1_concat_relu", "B3_quantize_pad_reflect_with_value", "B4_quantize_pad_reflect_opset10"];
 
-/// Models that ask for more than there is, or for nothing in a large way.
+/// Models that demand more than the machine has, or huge shapes without elements.
 #[cfg(target_os = "linux")]
 const HOSTILE: &[&str] = &[
     "QLinearAdd.onnx",
@@ -62,7 +62,7 @@ fn cases(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(kind)
 }
 
-/// Runs `model` on the inputs of the case `name`; a message unless its only output, `y`, is what the case expects.
+/// Runs `model` on the inputs of the case `name`; a message unless its only output, `y`, equals the expected one.
 fn check(name: &str, model: &Path, flags: &[&str], tolerance: f64) -> Result<(), String> {
     let case = cases("bugs").join(name);
     let out = folder(&format!("case-{name}{}", flags.concat()));
@@ -85,7 +85,7 @@ fn check(name: &str, model: &Path, flags: &[&str], tolerance: f64) -> Result<(),
     ))
 }
 
-/// The model of the case `name` gives its outputs, whoever computes them.
+/// Checks the outputs of the case `name`, by the executor and by the interpreter.
 fn check_model(name: &str) -> Result<(), String> {
     let model = cases("bugs").join(name).join("model.onnx");
     [&[][..], &["--reference"], &["--backend", "portable"]]
@@ -93,7 +93,7 @@ fn check_model(name: &str) -> Result<(), String> {
         .try_for_each(|flags| check(name, &model, flags, 1e-6))
 }
 
-/// The model of the case `name` is quantized, and gives about its outputs.
+/// Quantizes the model of the case `name` and checks its approximate outputs.
 fn check_quantized(name: &str) -> Result<(), String> {
     let case = cases("bugs").join(name);
     let graph = Graph::from_onnx_file(case.join("model.onnx")).expect("a model");
@@ -107,14 +107,14 @@ fn check_quantized(name: &str) -> Result<(), String> {
     [&[][..], &["--reference"]].iter().try_for_each(|flags| check(name, &model, flags, 0.05))
 }
 
-/// All cases that do not hold, at once.
+/// Reports all failing cases at once.
 fn all_hold(results: impl Iterator<Item = Result<(), String>>) {
     let failures: Vec<String> = results.filter_map(Result::err).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
-fn models_give_what_they_should() {
+fn models_give_the_expected_outputs() {
     all_hold(MODELS.iter().chain(QUANTIZED).map(|name| check_model(name)));
 }
 
@@ -123,7 +123,7 @@ fn float_models_are_quantized_and_give_about_the_same() {
     all_hold(QUANTIZED.iter().map(|name| check_quantized(name)));
 }
 
-/// The commands that take photos, on the float network of a case.
+/// The commands for photos, on the float network of a case.
 #[test]
 fn a_concat_before_a_relu_is_labelled_and_quantized() {
     let case = cases("bugs").join("A4_cli");
@@ -167,13 +167,13 @@ fn names(kind: &str) -> Vec<String> {
     names
 }
 
-/// What a hostile model may take: it holds next to nothing.
+/// The memory limit of a hostile model, whose file is tiny.
 #[cfg(target_os = "linux")]
 const MEBIBYTES: usize = 2048;
 #[cfg(target_os = "linux")]
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs a hostile model in every way that there is; a message unless each ends as it should.
+/// Runs a hostile model with every command; a message unless each ends with an answer or an error.
 #[cfg(target_os = "linux")]
 fn check_hostile(name: &str) -> Result<(), String> {
     let model = cases("hostile").join(name);
@@ -195,13 +195,14 @@ fn check_hostile(name: &str) -> Result<(), String> {
         let Some(Run { stdout, stderr, code }) = run_capped(&mut command, MEBIBYTES, LIMIT) else {
             return Err(format!("{what}: more than {LIMIT:?}"));
         };
-        // No name reaches the terminal as it is.
-        let steers = |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+        // No name reaches the terminal unescaped.
+        let controls_terminal =
+            |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
         let well = matches!(code, Some(0..=2))
             && (code == Some(0)) != stderr.contains("error: ")
             && !stderr.contains("panicked")
-            && !stdout.contains(steers)
-            && !stderr.contains(steers);
+            && !stdout.contains(controls_terminal)
+            && !stderr.contains(controls_terminal);
         if well { Ok(()) } else { Err(format!("{what}: {code:?}\n{stdout:?}\n{stderr:?}")) }
     })
 }
@@ -212,9 +213,9 @@ fn write_input(model: &Path, path: &Path) {
     let Ok(graph) = Graph::from_onnx_file(model) else { return };
     let [input] = &graph.inputs[..] else { return };
     let shape: Vec<u64> = input.shape.iter().map(|dim| dim.unwrap_or(1) as u64).collect();
-    // None if a dimension is zero, however large the others are.
+    // A zero dimension means no elements, however large the others are.
     let count = if shape.contains(&0) { 0 } else { shape.iter().product() } as usize;
-    // What NumPy cannot hold either cannot be written.
+    // Shapes beyond NumPy's limits cannot be written.
     if shape.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim.max(1))).is_none() {
         return;
     }
@@ -228,7 +229,7 @@ fn write_input(model: &Path, path: &Path) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn hostile_models_end_soon_and_in_little_memory() {
+fn hostile_models_end_quickly_in_little_memory() {
     all_hold(HOSTILE.iter().map(|name| check_hostile(name)));
 }
 
@@ -240,7 +241,7 @@ fn no_hostile_model_is_left_out() {
     assert_eq!(found, HOSTILE);
 }
 
-/// One rule of rounding, whoever computes.
+/// All of them follow one rule of rounding.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_addition_of_bytes_is_the_same_for_the_interpreter_and_the_executor() {

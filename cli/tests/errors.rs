@@ -1,4 +1,4 @@
-//! What the program says when something is wrong: one clear error on one screen, an exit code, no panic.
+//! Errors of the program: one clear message that fits on a screen, an exit code, no panic.
 
 mod support;
 
@@ -42,7 +42,7 @@ fn usage_errors_have_exit_code_2() {
 }
 
 #[test]
-fn a_backend_that_is_not_here_lists_those_that_are() {
+fn an_unavailable_backend_lists_the_available_ones() {
     eightbit(&["bench", "gemm", "--backend", "quantum"]).fails(2, &["quantum", "portable"]);
     let mut command = command();
     run(command.arg("cpu").env("EIGHTBIT_BACKEND", "quantum")).fails(1, &["quantum", "portable"]);
@@ -67,7 +67,7 @@ fn missing_files_are_named() {
 }
 
 #[test]
-fn files_that_are_no_models() {
+fn files_that_are_not_models() {
     let folder = folder("no-models");
     let model = write(&folder, &small_network());
     let whole = std::fs::read(&model).expect("the model");
@@ -94,7 +94,7 @@ fn an_unsupported_operator_is_named_with_its_domain() {
 }
 
 #[test]
-fn files_that_are_no_photos() {
+fn files_that_are_not_photos() {
     let folder = folder("no-photos");
     let model = write(&folder, &small_network());
     let photo = folder.join("photo.png");
@@ -124,7 +124,7 @@ fn shapes_that_do_not_fit() {
 }
 
 #[test]
-fn layers_that_are_not_there() {
+fn missing_layers() {
     let model = write(&folder("layers"), &small_network());
     for (flag, known) in [("--input-layer", "photo"), ("--output-layer", "logits")] {
         let mut command = command();
@@ -134,7 +134,7 @@ fn layers_that_are_not_there() {
 }
 
 #[test]
-fn weights_that_are_no_numbers() {
+fn weights_that_are_not_finite() {
     let folder = folder("nan");
     for value in [f32::NAN, f32::INFINITY] {
         let mut graph = small_network();

@@ -1,4 +1,4 @@
-//! What the program does when all is well.
+//! Commands that succeed.
 
 mod support;
 
@@ -115,7 +115,7 @@ fn bench_measures_models_and_the_peak() {
     assert!(eightbit(&["bench", "peak", "--budget", "1"]).ok().contains("Gop/s"));
 }
 
-/// The main job: the built-in network, turned into eight bits in memory, and the built-in photo.
+/// The main command: the built-in network, quantized in memory, and the built-in photo.
 #[test]
 fn the_default_photo_shows_a_military_uniform() {
     let json = eightbit(&["label-image", "--json"]).json();
@@ -134,7 +134,7 @@ fn the_default_photo_shows_a_military_uniform() {
 }
 
 #[test]
-fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
+fn a_given_network_is_labelled_quantized_and_evaluated() {
     let folder = folder("own");
     let model = write(&folder, &small_network());
     let model = model.to_str().expect("UTF-8");
@@ -199,7 +199,7 @@ fn a_network_of_ones_own_is_labelled_quantized_and_evaluated() {
     assert!(0.0 < difference && difference < 0.5, "{json}");
 }
 
-/// The eight-bit network takes the sizes that the float one takes, and gives all that it gives.
+/// The eight-bit network accepts the sizes of the float one and has the same outputs.
 #[test]
 fn quantize_keeps_open_dimensions_and_all_outputs() {
     let folder = folder("open");
@@ -249,7 +249,7 @@ fn answers_do_not_depend_on_backend_or_threads() {
 
 /// `eightbit … | head` must end quietly.
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     use std::process::Stdio;
     for arguments in [&["cpu"][..], &["bench", "gemm", "--csv", "--budget", "1", "7x7"], &["--help"]] {
         let mut child = command()
@@ -265,7 +265,7 @@ fn a_closed_pipe_is_no_error() {
 }
 
 #[test]
-fn a_quantized_network_leaves_open_what_the_float_one_does() {
+fn a_quantized_network_keeps_the_open_dimensions() {
     let folder = folder("open");
     let mut float = small_network();
     float.inputs[0].shape = vec![None, Some(3), None, None];

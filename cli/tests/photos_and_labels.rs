@@ -1,4 +1,4 @@
-//! Photos that are damaged, turned, huge or none; label files with marks, gaps and no end.
+//! Photos that are damaged, rotated, huge or not photos; label files with byte-order marks, gaps or endless input.
 
 mod support;
 
@@ -12,7 +12,7 @@ fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name)
 }
 
-/// What the model of a case says of a photo, with the case's labels.
+/// Labels a photo with the model and the labels of a case.
 fn label(case: &Path, photo: &str, flags: &[&str]) -> Run {
     let mut command = command();
     command.args(["label-image", "--top", "1", "--json"]).args(flags);
@@ -52,12 +52,12 @@ fn jpeg_files_that_end_early_are_errors_or_warnings() {
         assert!(!out.exists());
         assert_eq!(quantize(&["--lenient"]).code, Some(0));
     }
-    // Nothing can be made of it.
+    // This part cannot be decoded at all.
     label(&case, "part3.jpg", &["--lenient"]).fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
 }
 
 #[test]
-fn photos_are_turned_as_viewers_turn_them() {
+fn photos_are_oriented_as_in_viewers() {
     let case = case("bugs/E1_exif_orientation");
     assert_eq!(answers(&label(&case, "upright.png", &[])), ["top"; 2]);
     for (orientation, stored) in [(1, "top"), (3, "bottom"), (4, "bottom"), (6, "left"), (8, "right")] {
@@ -72,16 +72,16 @@ fn photos_are_turned_as_viewers_turn_them() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn photos_that_would_fill_the_memory_are_refused_before_they_are_decoded() {
+fn photos_beyond_the_memory_limit_are_refused_before_decoding() {
     let model = write(&folder("photos-large"), &small_network());
     let mut command = command();
     command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/bombg8.png"));
     let run = run_capped(&mut command, 512, std::time::Duration::from_secs(10)).expect("an end");
-    run.fails(1, &["bombg8.png", "too large", "22000×22000", "1847 MiB", "512 MiB is the limit"]);
+    run.fails(1, &["bombg8.png", "too large", "22000×22000", "1847 MiB", "limit is 512 MiB"]);
 }
 
 #[test]
-fn half_a_photo_is_told() {
+fn a_truncated_photo_is_reported() {
     let model = write(&folder("photos-half"), &small_network());
     let mut command = command();
     command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/trunc.jpg"));
@@ -90,7 +90,7 @@ fn half_a_photo_is_told() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn devices_and_pipes_without_an_end_or_a_word_are_errors() {
+fn endless_devices_and_silent_pipes_are_errors() {
     let folder = folder("photos-endless");
     let model = write(&folder, &small_network());
     let silent = folder.join("silent.png");
@@ -148,7 +148,7 @@ fn a_label_file_has_a_line_for_each_class() {
         run(command().arg("label-image").arg("--graph").arg(&model).arg("--labels").arg(&labels))
     };
     label(10).ok();
-    // One too few or too many are another network's, by its background class.
+    // One name too few or too many belongs to another network, with or without a background class.
     for count in [9, 11, 1001] {
         label(count).fails(1, &["labels.txt", &format!("{count} names"), "10 classes"]);
     }
@@ -162,7 +162,7 @@ fn a_label_file_has_a_line_for_each_class() {
 }
 
 #[test]
-fn folders_that_are_named_like_photos_are_skipped() {
+fn folders_named_like_photos_are_skipped() {
     let case = case("bugs/G2_calibrate_folder_entries");
     let out = folder("labels-folders").join("out.onnx");
     let mut command = command();
@@ -170,9 +170,9 @@ fn folders_that_are_named_like_photos_are_skipped() {
     assert_eq!(run(command.arg("--calibrate").arg(case.join("p"))).json()["calibration_photos"], 1);
 }
 
-/// One black photo teaches nothing; the program says so.
+/// One black photo is useless for calibration; the program warns.
 #[test]
-fn photos_that_teach_nothing_are_warned_of() {
+fn useless_calibration_photos_give_a_warning() {
     let folder = folder("photos-black");
     let model = write(&folder, &small_network());
     let black = folder.join("black.png");

@@ -1,4 +1,4 @@
-//! `eightbit run`: arrays in, arrays out, and what it says when they do not fit.
+//! `eightbit run`: arrays in, arrays out, and errors when they do not fit.
 
 mod support;
 
@@ -77,7 +77,7 @@ fn one_input_needs_no_name_and_outputs_need_no_folder() {
 }
 
 #[test]
-fn not_a_number_is_told() {
+fn nan_outputs_are_reported() {
     let folder = folder("run-nan");
     let graph = Graph {
         name: "root".to_owned(),
@@ -95,7 +95,7 @@ fn not_a_number_is_told() {
 }
 
 #[test]
-fn arguments_that_do_not_fit_the_network() {
+fn arguments_that_do_not_fit_the_network_are_errors() {
     let folder = folder("run-wrong");
     let model = write(&folder, &several());
     let [a, b, wide, whole, text] =
@@ -109,7 +109,7 @@ fn arguments_that_do_not_fit_the_network() {
     let fails = |inputs: &[String], parts: &[&str]| {
         run(command().arg("run").arg(&model).arg("--input").args(inputs)).fails(1, parts);
     };
-    fails(&[named("z", &a)], &["model.onnx", "\"z\" is no input", "\"a\", \"b=c\""]);
+    fails(&[named("z", &a)], &["model.onnx", "\"z\" is not an input", "\"a\", \"b=c\""]);
     fails(&[a.display().to_string()], &["NAME=FILE", "\"a\", \"b=c\""]);
     fails(&[named("a", &a)], &["missing for \"b=c\""]);
     fails(&[named("a", &a), named("a", &b)], &["\"a\" is given twice"]);

@@ -1,4 +1,4 @@
-//! What reaches the terminal, and what happens when nothing can.
+//! Names are escaped on the terminal, and failing output is an error.
 
 mod support;
 
@@ -8,18 +8,19 @@ use std::process::Stdio;
 use eightbit_graph::Node;
 use support::{Run, command, folder, npy, photos, run, small_network, write};
 
-/// Steers a terminal, turns what follows around, and goes on.
+/// A name that clears the terminal, reverses the following text, and rings the bell.
 const EVIL: &str = "\u{1b}[2Jevil\u{202e}\u{7}";
 
 fn is_harmless(run: &Run) {
     for text in [&run.stdout, &run.stderr] {
-        let steers = |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-        assert!(!text.contains(steers), "{text:?}");
+        let controls_terminal =
+            |c: char| c != '\n' && c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(!text.contains(controls_terminal), "{text:?}");
         assert!(!text.contains(&"x".repeat(201)), "{text}");
     }
 }
 
-/// The name as it may be shown.
+/// Checks that the name is shown escaped.
 fn shows(run: &Run) {
     is_harmless(run);
     let shown = r"\u{1b}[2Jevil\u{202e}\u{7}";
@@ -41,7 +42,7 @@ fn names_of_values_and_nodes_are_escaped_and_cut() {
         node.inputs.iter_mut().chain(&mut node.outputs).for_each(rename);
     }
     graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(|info| rename(&mut info.name));
-    // What stays float is listed with its reason.
+    // Nodes that stay float are listed with their reasons.
     graph.nodes.insert(1, Node::new(&format!("{name}erf"), "Softmax", &["c"], &["soft"]).with("axis", 1i64));
     graph.nodes[2].inputs[0] = "soft".to_owned();
     let model = write(&folder, &graph);
@@ -126,7 +127,7 @@ fn output_that_cannot_be_written_is_an_error() {
 
 #[cfg(unix)]
 #[test]
-fn a_backend_that_is_no_text_is_an_error() {
+fn a_backend_that_is_not_utf8_is_an_error() {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::OsStr::from_bytes(b"\xffavx2");
     for arguments in [&["cpu"][..], &["label-image"], &["bench", "gemm", "7x7x7"]] {

@@ -1,4 +1,4 @@
-//! Files that the program writes: whole, or what was there before; never in place of what was read.
+//! Output files: complete, or the previous content; never over an input.
 
 mod support;
 
@@ -22,7 +22,7 @@ fn count(folder: &Path) -> usize {
 }
 
 #[test]
-fn what_is_read_is_not_replaced_under_any_name() {
+fn inputs_are_not_replaced_under_any_name() {
     let folder = folder("written-links");
     let model = write(&folder, &small_network());
     let own = folder.join("photo.png");
@@ -70,17 +70,17 @@ fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
     assert_eq!(count(&folder), 2);
 }
 
-/// The limit of a file's size stands for a disk that is full.
+/// A limit of the file size simulates a full disk.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_leaves_the_file_that_was_there() {
+fn a_full_disk_leaves_the_previous_file() {
     let folder = folder("written-full");
     let model = write(&folder, &small_network());
     let output = folder.join("out.onnx");
     std::fs::write(&output, "an older one").expect("a file");
     let work = quantize(&model, &photo(), &output);
     let mut limited = Command::new("sh");
-    // One block of 512 bytes, and the signal that tells of it ignored, so that writing fails as on a full disk.
+    // One block of 512 bytes, and the signal of the limit ignored, so that writing fails as on a full disk.
     limited.arg("-c").arg("trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"");
     limited.arg(work.get_program()).args(work.get_args()).env_remove("EIGHTBIT_BACKEND");
     run(&mut limited).fails(1, &["cannot write", "out.onnx"]);
@@ -101,9 +101,9 @@ fn two_writers_leave_a_whole_file() {
     assert_eq!(count(&folder), 2);
 }
 
-/// Calibration would fail, too: that the output comes first shows that it is tried before the work.
+/// Calibration would fail, too: the error about the output shows that it is checked before the work.
 #[test]
-fn places_that_cannot_be_written_are_told_before_the_work() {
+fn unwritable_outputs_are_reported_before_the_work() {
     let folder = folder("written-before");
     let model = write(&folder, &small_network());
     let broken = folder.join("broken.png");
@@ -111,7 +111,7 @@ fn places_that_cannot_be_written_are_told_before_the_work() {
     run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")))
         .fails(1, &["cannot write", "out.onnx"]);
     run(&mut quantize(&model, &broken, &folder)).fails(2, &["is a folder"]);
-    // Whoever may write everything learns nothing from permissions.
+    // Permissions do not restrict root.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -134,7 +134,7 @@ fn places_that_cannot_be_written_are_told_before_the_work() {
 
 #[cfg(unix)]
 #[test]
-fn a_device_is_written_and_stays_one() {
+fn a_device_is_written_and_stays_a_device() {
     let model = write(&folder("written-device"), &small_network());
     run(&mut quantize(&model, &photo(), Path::new("/dev/null"))).ok();
     assert!(!std::fs::metadata("/dev/null").expect("the device").is_file());

@@ -291,37 +291,37 @@ pub struct MissingOperator {
 
 /// The most node names of one operator that a message lists; the others are counted.
 const LISTED: usize = 4;
-/// Characters of a list of operators. A longer one gives the number of nodes instead of their names, and then the number of
-/// operators instead of these.
+/// Characters of a list of operators. A longer one names one node of each, and gives the number of the operators that it has no
+/// room for.
 const MAX_LIST: usize = 900;
 
 fn listed(missing: &[MissingOperator]) -> String {
-    let nodes = |count: usize| if count == 1 { "node" } else { "nodes" };
-    let in_full = |missing: &MissingOperator| {
-        let count = missing.nodes.len();
-        let names: Vec<String> =
-            missing.nodes.iter().take(LISTED).map(|name| quoted(name).to_string()).collect();
-        let more = match count.saturating_sub(LISTED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{} ({} {}{more})", qualified(&missing.domain, &missing.op), nodes(count), names.join(", "))
-    };
-    let list = missing.iter().map(in_full).collect::<Vec<_>>().join("; ");
+    let list = missing.iter().map(|one| with_nodes(one, LISTED)).collect::<Vec<_>>().join("; ");
     if list.chars().count() <= MAX_LIST {
         return list;
     }
     let mut list = String::new();
-    for (index, missing_one) in missing.iter().enumerate() {
-        let count = missing_one.nodes.len();
-        let next = format!("{} ({count} {})", qualified(&missing_one.domain, &missing_one.op), nodes(count));
-        if list.chars().count() + next.chars().count() > MAX_LIST {
-            return format!("{list} and {} more", missing.len() - index);
+    for (index, one) in missing.iter().enumerate() {
+        let next = with_nodes(one, 1);
+        if index > 0 && list.chars().count() + next.chars().count() > MAX_LIST {
+            return format!("{list}; and {} more", missing.len() - index);
         }
         list += if index == 0 { "" } else { "; " };
         list += &next;
     }
     list
+}
+
+/// An operator and so many of its nodes by name.
+fn with_nodes(missing: &MissingOperator, names: usize) -> String {
+    let count = missing.nodes.len();
+    let nodes = if count == 1 { "node" } else { "nodes" };
+    let more = match count.saturating_sub(names) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names: Vec<String> = missing.nodes.iter().take(names).map(|name| quoted(name).to_string()).collect();
+    format!("{} ({nodes} {}{more})", qualified(&missing.domain, &missing.op), names.join(", "))
 }
 
 fn qualified(domain: &str, op: &str) -> String {

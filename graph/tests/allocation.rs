@@ -1,5 +1,4 @@
-//! A run allocates nothing: counted by the allocator itself, on the thread that runs (the test harness's own thread
-//! allocates when it likes).
+//! A run allocates nothing. The allocator counts on the running thread, because the test harness's thread allocates, too.
 
 mod qdq;
 

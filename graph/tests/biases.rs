@@ -1,25 +1,25 @@
-//! Biases of products of bytes are broadcast by their shape, in the steps that the operator's text gives them.
+//! Biases of products of bytes are broadcast by shape, with the scale that the operator's specification gives them.
 
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
 
 fn floats(shape: &[usize], values: impl Into<Vec<f32>>) -> Tensor {
-    Tensor::new(shape, values.into()).expect("as many as the shape says")
+    Tensor::new(shape, values.into()).expect("the shape fits")
 }
 
 fn integers(shape: &[usize], values: impl Into<Vec<i32>>) -> Tensor {
-    Tensor::new(shape, values.into()).expect("as many as the shape says")
+    Tensor::new(shape, values.into()).expect("the shape fits")
 }
 
 fn value(name: &str, data_type: DataType, shape: &[usize]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type, shape: shape.iter().map(|&dim| Some(dim)).collect() }
 }
 
-/// Rows of activations: 2×3, or what is asked for. Their scale is 0.5.
+/// Rows of activations, 2×3 by default. Their scale is 0.5.
 fn x(rows: usize) -> Tensor {
     floats(&[rows, 3], (0..rows * 3).map(|at| at as f32 * 0.5).collect::<Vec<_>>())
 }
 
-/// `Gemm` of bytes in QDQ form: weights 3×2 with a scale for each column, output scale 0.25.
+/// `Gemm` of bytes in QDQ form: weights 3×2 with one scale per column, output scale 0.25.
 fn qdq_gemm(
     rows: usize,
     bias: Tensor,
@@ -63,7 +63,7 @@ fn qdq_gemm(
     graph
 }
 
-/// The executor must give what the float operators give, in bytes if `eight_bit`.
+/// The executor must compute the results of the float operators, in bytes if `eight_bit`.
 fn check(graph: &Graph, x: &Tensor, eight_bit: bool) {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
     let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
@@ -76,7 +76,7 @@ fn check(graph: &Graph, x: &Tensor, eight_bit: bool) {
 #[test]
 fn one_number_for_all_columns_is_the_same_number_in_each() {
     for shape in [&[][..], &[1], &[1, 1]] {
-        // In steps of the first column, whose weights' scale is 1, and in others.
+        // At the scale of the first column, whose weights have the scale 1, and at others.
         for scale in [0.5f32, 1.0, 3.0] {
             let graph = qdq_gemm(2, integers(shape, [10]), Some((Tensor::scalar(scale), 1)), |node| node);
             check(&graph, &x(2), true);
@@ -130,7 +130,7 @@ fn alpha_and_beta_scale_what_they_say() {
     }
 }
 
-/// A bias is rounded to steps of the accumulator only where nobody sees it.
+/// A bias is rounded to steps of the accumulator only where the effect is negligible.
 #[test]
 fn a_bias_that_is_no_whole_number_of_large_steps_stays_float() {
     let coarse = |bias: f32| {
@@ -145,7 +145,7 @@ fn a_bias_that_is_no_whole_number_of_large_steps_stays_float() {
     }
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, bias, without and with the output's scale and zero point.
+/// Inputs: a, scale, zero point, b, scale, zero point, bias, without and with the output's scale and zero point.
 fn qgemm(c: Tensor, alpha: f32, with_output: bool) -> Graph {
     let mut inputs = vec!["a", "sa", "za", "b", "sb", "zb", "c"];
     if with_output {
@@ -213,7 +213,7 @@ fn qgemm_adds_c_to_the_sums_before_alpha_scales_them() {
     }
 }
 
-/// The standard knows one bias for each channel of a convolution, nothing else.
+/// The standard defines only one bias per channel of a convolution.
 #[test]
 fn a_convolution_takes_one_bias_for_each_channel() {
     let graph = |bias: Tensor| {

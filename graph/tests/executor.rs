@@ -1,4 +1,4 @@
-//! The executor against the plain meaning of every operator.
+//! The executor against the plain evaluator, for every operator.
 
 mod support;
 
@@ -7,7 +7,7 @@ use eightbit_graph::{
     shapes::{ShapeOptions, infer_shapes},
 };
 
-/// A generator of numbers that look random and are the same everywhere (xorshift64*).
+/// A deterministic pseudo-random generator (xorshift64*).
 struct Numbers(u64);
 
 impl Numbers {
@@ -20,7 +20,7 @@ impl Numbers {
 
     fn tensor(&mut self, shape: &[usize]) -> Tensor {
         let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.next()).collect();
-        Tensor::new(shape, values).expect("as many elements as the shape says")
+        Tensor::new(shape, values).expect("the shape fits")
     }
 }
 
@@ -29,7 +29,7 @@ fn value(name: &str, shape: &[usize]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
 }
 
-/// Runs `graph` both ways, `runs` times, and checks that the results are near.
+/// Runs `graph` both ways, `runs` times, and checks that the results are close.
 fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
     let mut numbers = Numbers(seed);
     let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
@@ -222,7 +222,7 @@ fn a_small_network_in_float() {
 fn an_image_network_in_float() {
     let graph = model("models/efficientnet_lite0.onnx");
     let executor = check(&graph, 5, 1, 1e-4);
-    // Buffers are reused: all intermediate values together would take thirty times the memory.
+    // Buffers are reused: all intermediate values together would take thirty times this memory.
     let graph = passes::fold_batch_norms(graph).expect("folds");
     let types = infer_shapes(&graph, &ShapeOptions::with_batch(1)).expect("shapes");
     let written = |node: &Node| types[&node.outputs[0]].shape.iter().product::<usize>() * 4;

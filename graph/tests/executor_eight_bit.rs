@@ -7,8 +7,8 @@ use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, T
 
 use qdq::{Numbers, elementwise, network, value};
 
-/// Runs on `backend`; the results must be near the meaning of the graph: mostly equal, else a few steps apart, where a
-/// tie was rounded the other way.
+/// Runs on `backend`; the results must be close to the evaluator's: mostly equal, else a few steps apart, where a tie was
+/// rounded the other way.
 fn check(graph: &Graph, backend: Backend) -> (Vec<Tensor>, String) {
     let mut options = ExecutorOptions::default();
     options.backend = Some(backend);

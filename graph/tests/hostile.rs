@@ -1,4 +1,5 @@
-//! Small files that describe much: an answer or a typed error, at once, and without the memory that they ask for.
+//! Small files that describe huge models give an answer or a typed error at once, without allocating the memory that they
+//! describe.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
 
-/// Far more than any of this takes, and far less than what it would take without limits.
+/// Far more time than any case takes, and far less than it would take without limits.
 const SOON: Duration = Duration::from_secs(60);
 
 fn file(name: &str) -> Graph {
@@ -21,9 +22,9 @@ fn both(graph: &Graph) -> [Result<Vec<Tensor>, Error>; 2] {
     let start = Instant::now();
     let ones = |info: &ValueInfo| {
         let shape: Vec<usize> = info.shape.iter().map(|dim| dim.unwrap_or(1)).collect();
-        // Huge dimensions beside one of 0 are part of the game.
+        // Cases have huge dimensions beside one of 0.
         let len = if shape.contains(&0) { 0 } else { shape.iter().product() };
-        Tensor::new(shape, vec![1.0f32; len]).expect("as many as the shape says")
+        Tensor::new(shape, vec![1.0f32; len]).expect("the shape fits")
     };
     let inputs: Vec<(&str, Tensor)> =
         graph.inputs.iter().map(|info| (info.name.as_str(), ones(info))).collect();
@@ -64,7 +65,7 @@ fn nothing_to_do_is_done_at_once() {
     for result in both(&none) {
         assert!(result.as_ref().is_ok_and(|outputs| outputs[0].is_empty()) || is_over_limit(&result));
     }
-    // No channels, as many pixels as the limits allow.
+    // No channels, and the most pixels that the limits allow.
     let size = [1, 0, 1 << 14, 1 << 14];
     let pads = [0i64, 0, 1, 1, 0, 0, -1, -1];
     let nodes = vec![
@@ -125,7 +126,7 @@ fn windows_cost_what_lies_on_the_image() {
             }
         }
     }
-    // On bytes, too, where the kernels look at every tap.
+    // On bytes, too, where the kernels visit every tap.
     let mut bytes = graph(&[1, 1, 2, 2], vec![pool("MaxPool")]);
     bytes.inputs[0].data_type = DataType::U8;
     let x = Tensor::new([1, 1, 2, 2], vec![3u8, 9, 4, 1]).expect("four");
@@ -149,7 +150,7 @@ fn values_count_together_and_without_a_name() {
     for result in both(&file("mem20.onnx")) {
         assert!(matches!(result, Err(Error::OverLimit { unit: "bytes", .. })), "{result:?}");
     }
-    // Nobody asks for it: it is not computed either.
+    // No node reads it, so it is not computed either.
     for result in both(&file("unnamed_output_limit.onnx")) {
         assert!(result.is_ok(), "{result:?}");
     }

@@ -1,4 +1,4 @@
-//! Where the standard leaves room or runtimes differ, the executor and the plain meaning agree, on stated numbers.
+//! Where the standard is ambiguous or runtimes differ, the executor and the plain evaluator agree on stated numbers.
 
 use eightbit_graph::{
     DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorData, ValueInfo, ops,
@@ -9,7 +9,7 @@ fn value(name: &str, data_type: DataType, shape: &[usize]) -> ValueInfo {
 }
 
 fn tensor(shape: &[usize], values: impl Into<Vec<f32>>) -> Tensor {
-    Tensor::new(shape, values.into()).expect("as many as the shape says")
+    Tensor::new(shape, values.into()).expect("the shape fits")
 }
 
 /// A graph from `x` to `y`.
@@ -24,7 +24,7 @@ fn graph(x: &Tensor, y: (DataType, &[usize]), nodes: Vec<Node>, constants: Vec<(
     }
 }
 
-/// Both must give `expected`; returns how the executor does it.
+/// Both must compute `expected`; returns the executor's description.
 fn both_give(graph: &Graph, x: &Tensor, expected: &[f32]) -> String {
     let bits = |tensor: &Tensor| match tensor.data() {
         TensorData::F32(values) => values.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
@@ -90,7 +90,7 @@ fn a_value_that_a_pad_ignores_changes_nothing() {
     }
 }
 
-/// As ONNX Runtime has it.
+/// As ONNX Runtime defines it.
 #[test]
 fn a_pad_crops_before_it_repeats() {
     let x = tensor(&[4], [0.0, 1.0, 2.0, 3.0]);
@@ -134,7 +134,7 @@ fn nan_is_never_the_greatest_of_a_window() {
     both_give(&graph(&x, (DataType::F32, &[1, 1, 1, 2]), vec![pool(2)], vec![]), &x, &[-0.0, -3.0]);
     let expected = [-0.0, -3.0, infinity, infinity];
     both_give(&graph(&x, (DataType::F32, &[1, 1, 2, 2]), vec![pool(1)], vec![]), &x, &expected);
-    // With the places asked for, too, which the executor leaves to the plain meaning.
+    // With indices as a second output, too, for which the executor uses the plain evaluator.
     let mut places = graph(&x, (DataType::F32, &[1, 1, 2, 2]), vec![pool(1)], vec![]);
     places.nodes[0].outputs.push("at".to_owned());
     places.outputs.push(value("at", DataType::I64, &[1, 1, 2, 2]));
@@ -162,7 +162,7 @@ fn an_axis_of_one_element_is_quantized_in_blocks() {
         let constants = vec![("s", scales.clone()), ("z", zeros)];
         both_give(&graph(&x, (DataType::U8, &[2, 1]), vec![q], constants), &x, &[4.0, 12.0]);
     }
-    // The first of three axes, whose only block each element has to itself.
+    // The first of three axes, on which each element has a block of its own.
     let dq = blocks(Node::new("dq", "DequantizeLinear", &["x", "s"], &["y"]), 0, 1);
     let x = Tensor::new([1, 2, 2], vec![1i8, 1, 1, 1]).expect("four");
     let scales = tensor(&[1, 2, 2], [1.0, 2.0, 3.0, 4.0]);
@@ -170,8 +170,8 @@ fn an_axis_of_one_element_is_quantized_in_blocks() {
     both_give(&graph(&x, (DataType::F32, &[1, 2, 2]), vec![dq], vec![("s", scales)]), &x, &expected);
 }
 
-/// Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The same on the executor, broadcast by plain loops,
-/// and as a constant that is folded.
+/// Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output. The results are equal on the
+/// executor, when broadcast by plain loops, and when folded as a constant.
 #[test]
 fn sums_and_products_of_bytes_have_one_meaning() {
     let bytes: Vec<u8> = (0..=255).collect();
@@ -214,7 +214,7 @@ fn sums_and_products_of_bytes_have_one_meaning() {
         constants[2].1 = Tensor::scalar(200u8);
         let expected: Vec<f32> = bytes.iter().map(|&a| element(a, 200)).collect();
         both_give(&graph(&x, (DataType::U8, shape), vec![node.clone()], constants.clone()), &x, &expected);
-        // All of it constant, beside what is asked for.
+        // All inputs constant, beside the graph's own input.
         constants.push(("c", x.clone()));
         node.inputs[0] = "c".to_owned();
         node.outputs[0] = "folded".to_owned();

@@ -1,4 +1,4 @@
-//! Real ONNX files through reading and writing, and bytes that are not what they claim to be.
+//! Round trips of real ONNX files, and bytes that are not valid models.
 
 mod support;
 
@@ -137,7 +137,7 @@ proptest! {
     #[test]
     fn damaged_bytes_are_read_without_panic(flips in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..6)) {
         if let Ok(graph) = Graph::from_onnx_bytes(&flipped(&SMALL_BYTES, &flips)) {
-            // What reads must write, and read the same again.
+            // A graph that was read must be written and read again unchanged.
             let bytes = graph.to_onnx_bytes().expect("a graph that was read is valid");
             let again = Graph::from_onnx_bytes(&bytes).expect("a graph that was written is valid");
             prop_assert_eq!(again.to_onnx_bytes().expect("valid"), bytes);

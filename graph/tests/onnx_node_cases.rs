@@ -1,4 +1,4 @@
-//! ONNX's own operator test cases: every case passes, or is listed below with the reason why it does not.
+//! ONNX's own operator test cases: every case passes, or is listed below with the reason.
 
 mod support;
 
@@ -17,7 +17,7 @@ const RANDOM: &str =
 const SEQUENCE: &str = "values are tensors; sequences and optionals are not supported";
 const WRAPS: &str = "the case expects wrap-around where the operator saturates; ONNX Runtime saturates, too";
 
-/// Cases that are not claimed, and why.
+/// Cases that are not supported, with reasons.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("test_add_int16", WIDE),
     ("test_add_uint16", WIDE),
@@ -93,7 +93,7 @@ fn run(cases: &mut NodeCases, case: &str) -> Result<(), String> {
     outputs.iter().zip(&expected).try_for_each(|(output, expected)| compare(output, expected))
 }
 
-/// Integers and booleans are equal; floats as near as ONNX's own test runner asks.
+/// Integers and booleans are equal; floats are compared with the tolerance of ONNX's own test runner.
 fn compare(output: &Tensor, expected: &Tensor) -> Result<(), String> {
     let fail = |what: &str| Err(format!("{what}:\n  got      {output:?}\n  expected {expected:?}"));
     if output.shape() != expected.shape() {

@@ -1,4 +1,4 @@
-//! Shape inference on ONNX's own operator test cases: what the cases say comes out is what is inferred.
+//! Shape inference on ONNX's own operator test cases: the inferred types are those of the cases' outputs.
 
 mod support;
 
@@ -21,7 +21,7 @@ fn read(cases: &mut NodeCases, case: &str) -> Option<(Graph, Vec<Tensor>)> {
         let files = cases.tensors(case, kind);
         files.iter().map(|bytes| supported(Tensor::from_onnx_bytes(bytes), case)).collect()
     };
-    // Inputs that decide shapes (axes, pads) must be constants; the cases give them as inputs.
+    // Inputs that decide shapes (axes, pads) must be constants; the cases pass them as inputs.
     let mut inputs = std::mem::take(&mut graph.inputs).into_iter();
     graph.inputs.extend(inputs.next());
     for (input, tensor) in inputs.zip(tensors("input")?.into_iter().skip(1)) {

@@ -1,4 +1,4 @@
-//! Dimensions that a file leaves open: they stay open, and the executor runs on whatever fits them.
+//! Open dimensions of a file stay open, and the executor runs on all sizes that fit.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ fn a_quantized_file_has_the_inputs_and_outputs_of_the_float_one() {
     assert_eq!((&written.inputs, &written.outputs), (&float.inputs, &float.outputs));
     assert_eq!(written.dimension_names, float.dimension_names);
 
-    // What is written runs on all of these, and on shapes that were not there before, as its operators mean it.
+    // The written graph runs on all of these and on new shapes, with the results of the plain evaluator.
     let input = float.inputs[0].name.as_str();
     let fused = passes::fuse_quantized(&written).expect("fuses");
     let mut executor = Executor::new(&written, &ExecutorOptions::default()).expect("open");
@@ -99,7 +99,7 @@ fn plans_for_many_shapes_agree_with_the_plain_meaning() {
     assert_eq!(executor.inputs()[0].shape, graph.inputs[0].shape);
     assert!(executor.explain().is_empty());
     let mut memory = Vec::new();
-    // More shapes than plans are kept, some of them again.
+    // More shapes than plans are kept for, some of them repeated.
     for (seed, size) in [8, 9, 10, 11, 12, 13, 8, 13, 12].into_iter().enumerate() {
         let x = tensor(&[1 + seed % 3, 3, size, 8], seed);
         let found = executor.run(&[("x", &x)]).expect("a run");
@@ -128,10 +128,10 @@ fn what_is_fixed_stays_fixed() {
         let message = executor.run(&[("x", &tensor(&shape, 0))]).expect_err("does not fit").to_string();
         assert!(message.contains("shape [?, 3, ?, ?]"), "{message}");
     }
-    // Too small for the second convolution: found when the plan is made, and named.
+    // Too small for the second convolution, which the error names when the plan is made.
     let message = executor.run(&[("x", &tensor(&[1, 3, 2, 2], 0))]).expect_err("too small").to_string();
     assert!(message.contains("\"depthwise\""), "{message}");
-    // That leaves no trace.
+    // The error changes nothing.
     executor.run(&[("x", &tensor(&[1, 3, 8, 8], 0))]).expect("fits");
     let mut outputs = [Tensor::zeros([1, 4], DataType::F32).expect("small")];
     executor.run_into(&[("x", &tensor(&[1, 3, 9, 9], 0))], &mut outputs).expect("an output that fits");

@@ -28,10 +28,10 @@ fn graph(x: &[usize], nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph
 }
 
 fn floats(shape: &[usize], values: &[f32]) -> Tensor {
-    Tensor::new(shape, values.to_vec()).expect("as many as the shape says")
+    Tensor::new(shape, values.to_vec()).expect("the shape fits")
 }
 
-/// What the executor makes of `x`, which is what the plain meaning gives, too.
+/// The executor's output for `x`, checked against the plain evaluator.
 fn run(graph: &Graph, x: &Tensor) -> Vec<Tensor> {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
     let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
@@ -182,7 +182,7 @@ fn nodes_of_old_operator_sets_are_rewritten() {
     let parts = run(&old, &floats(&[1, 3], &[1.0, 2.0, 3.0]));
     assert_eq!(parts, [floats(&[1, 1], &[1.0]), floats(&[1, 2], &[2.0, 3.0])]);
 
-    // Until operator set 13, over all axes from the first one on.
+    // Before operator set 13, over all axes starting at the first.
     let softmax = Node::new("s", "LogSoftmax", &["x"], &["y"]);
     let old = read_as(&graph(&[1, 2, 2], vec![softmax], vec![]), 11).expect("operator set 11");
     let quarter = -2.0 * std::f32::consts::LN_2;
@@ -221,7 +221,7 @@ fn all_missing_operators_are_listed_at_once() {
     check(quantize(&graph, example, &QuantizeOptions::default(), |_| {}).expect_err("missing"));
 }
 
-/// Quantizer and executor decide alike what a mean over the pixels is, whether its axes stay or go.
+/// Quantizer and executor agree on what a mean over the pixels is, with and without `keepdims`.
 #[test]
 fn a_mean_over_pixels_runs_as_it_is_reported() {
     for (keepdims, axes) in [(1, [2, 3]), (0, [2, 3]), (0, [-1, -2]), (1, [3, -2])] {
@@ -255,7 +255,7 @@ fn a_mean_over_pixels_runs_as_it_is_reported() {
     }
 }
 
-/// A mean over the last two axes of a tensor that is no image is one over these axes, in eight bits, too.
+/// A mean over the last two axes of a tensor that is not an image is a mean over these axes, in eight bits, too.
 #[test]
 fn axes_counted_from_the_end_are_not_always_pixels() {
     let quantize_node =

@@ -21,7 +21,7 @@ fn check(path: &str) {
     // A smooth pattern over the range of normalized pixels.
     let shape: Vec<usize> = graph.inputs[0].shape.iter().map(|dim| dim.expect("fixed")).collect();
     let pixels = (0..shape.iter().product()).map(|i: usize| ((i as f32) * 0.37).sin()).collect::<Vec<f32>>();
-    let image = Tensor::new(shape, pixels).expect("as many as the shape says");
+    let image = Tensor::new(shape, pixels).expect("the shape fits");
     let run = |graph: &Graph| {
         let inputs = [(graph.inputs[0].name.as_str(), &image)];
         ops::evaluate_graph(graph, &inputs).expect(path).remove(0).into_values::<f32>().expect("logits")

@@ -1,9 +1,9 @@
-//! Networks as training with quantization in mind exports them: float weights behind QuantizeLinear and DequantizeLinear,
-//! int8 weights with a float bias. They run in eight bits.
+//! Quantization-aware exports run in eight bits: float weights before QuantizeLinear and DequantizeLinear, int8 weights with
+//! a float bias.
 
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
 
-/// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
+/// Pseudo-random numbers between −1 and 1 (a linear congruential generator with Knuth's MMIX constants).
 struct Numbers(u64);
 
 impl Numbers {
@@ -13,7 +13,7 @@ impl Numbers {
             ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
         };
         let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-        Tensor::new(shape, values).expect("as many as the shape says")
+        Tensor::new(shape, values).expect("the shape fits")
     }
 }
 
@@ -34,7 +34,7 @@ impl Network {
         self.0.nodes.push(node);
     }
 
-    /// `value` through bytes, as the name of what comes out.
+    /// Quantizes and dequantizes `value`; returns the name of the result.
     fn fake_quantized(&mut self, value: &str, scale: Tensor, zero: Tensor, axis: i64) -> String {
         let [s, z, q, d] = ["scale", "zero", "q", "dq"].map(|what| format!("{value}_{what}"));
         self.constant(&s, scale);
@@ -58,7 +58,7 @@ impl Network {
     }
 }
 
-/// A convolution, a depthwise one, and two products whose weights are transposed on the way, all with float biases.
+/// A convolution, a depthwise one, and two products whose weights are transposed before the product, all with float biases.
 fn network(per_channel: bool) -> Graph {
     let mut numbers = Numbers(3);
     let mut net = Network(Graph { opset: 13, ..Graph::default() });

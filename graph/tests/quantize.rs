@@ -1,4 +1,4 @@
-//! A small network from float to eight bits: close answers, the same inputs and outputs, errors that say why.
+//! Quantizes a small network: close results, the same inputs and outputs, errors with reasons.
 
 use eightbit_graph::quantize::{
     CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, WeightRange, quantize,
@@ -7,7 +7,7 @@ use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
 };
 
-/// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
+/// Pseudo-random numbers between −1 and 1 (a linear congruential generator with Knuth's MMIX constants).
 struct Numbers(u64);
 
 impl Numbers {
@@ -17,7 +17,7 @@ impl Numbers {
             ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
         };
         let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-        Tensor::new(shape, values).expect("as many as the shape says")
+        Tensor::new(shape, values).expect("the shape fits")
     }
 }
 
@@ -139,7 +139,7 @@ fn the_report_tells_what_and_why() {
     assert_eq!(fused.collect::<Vec<_>>(), ["relu6", "relu"]);
     assert_eq!(report.calibration.inputs, 5);
     assert!(report.bytes_after < report.bytes_before);
-    // Nothing is left of the activations and the batch norm, nor of the float weights.
+    // The activations, the batch norm and the float weights are gone.
     assert!(
         eight_bit
             .nodes
@@ -157,7 +157,8 @@ fn the_report_tells_what_and_why() {
     assert!(steps.contains(&Progress::Pass("fold_batch_norms")));
 }
 
-/// What a `Concat` alone reads has its steps, so that bytes are written to their place by the node that makes them.
+/// A value whose only reader is a `Concat` has its scale, so that the node that computes it writes its bytes into the output
+/// of the `Concat`.
 #[test]
 fn parts_of_a_concat_share_its_steps() {
     let mut numbers = Numbers(3);
@@ -182,7 +183,7 @@ fn parts_of_a_concat_share_its_steps() {
     assert_eq!(layers, ["conv", "a", "b", "inner", "outer", "c"]);
 
     let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
-    // `ab` is a part of `abr` that must be copied: it is joined itself. `r1` has other readers.
+    // `ab` must be copied into `abr`, because it is a `Concat` itself. `r1` has other readers.
     assert_eq!(executor.explain().matches("join").count(), 2, "{}", executor.explain());
     let fused = passes::fuse_quantized(&eight_bit).expect("fuses");
     for seed in 100..105 {

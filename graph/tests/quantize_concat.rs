@@ -1,4 +1,4 @@
-//! Concatenations whose only reader is an activation become eight-bit, whatever stands before and between.
+//! Concatenations whose only reader is an activation become eight-bit, with any producers and any nesting.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, quantize};
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
@@ -14,7 +14,7 @@ fn numbers(seed: usize, shape: &[usize], factor: f32) -> Tensor {
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|at: usize| ((at * 37 + seed * 101) % 256) as f32 / 128.0 - 1.0)
         .collect();
-    Tensor::new(shape, values.iter().map(|value| value * factor).collect::<Vec<_>>()).expect("as many")
+    Tensor::new(shape, values.iter().map(|value| value * factor).collect::<Vec<_>>()).expect("the shape fits")
 }
 
 fn graph(nodes: Vec<Node>, output: &[usize]) -> Graph {
@@ -53,7 +53,7 @@ fn clip(from: &str, low: &str, to: &str) -> Node {
     Node::new(to, "Clip", &[from, low, "one"], &[to])
 }
 
-/// Quantizes the network; its answers must be as near as two roundings to bytes allow, by both ways to run it.
+/// Quantizes the network; its results must be within two roundings to bytes, by both ways to run it.
 fn check(name: &str, nodes: Vec<Node>, output: &[usize]) {
     let float = graph(nodes, output);
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
@@ -87,7 +87,7 @@ fn of_any_axis_and_producer() {
         check("relu", [convs(), vec![relu("h", "y")]].concat(), &output);
         check("clip", [convs(), vec![clip("h", "low", "y")]].concat(), &output);
         check("chain", [convs(), vec![relu("h", "g"), clip("g", "zero", "y")]].concat(), &output);
-        // Read on by a product, and by two nodes.
+        // Read by a product, and by two nodes.
         let moved = Node::new("y", "MaxPool", &["g"], &["y"]).with("kernel_shape", vec![1i64, 1]);
         check("moved", [convs(), vec![relu("h", "g"), moved]].concat(), &output);
         check(

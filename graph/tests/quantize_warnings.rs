@@ -1,11 +1,11 @@
-//! Quantizing warns of calibration that taught nothing, of numbers without an eight-bit form, and of useless results.
+//! Quantizing warns of useless calibration data, of numbers without an eight-bit form, and of useless results.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
 use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
 
-/// Numbers between −1 and 1 that look random (a linear congruential generator with Knuth's MMIX constants).
+/// Pseudo-random numbers between −1 and 1 (a linear congruential generator with Knuth's MMIX constants).
 fn numbers(seed: u64, shape: &[usize], factor: f32) -> Tensor {
     let mut state = seed;
     let mut next = || {
@@ -13,7 +13,7 @@ fn numbers(seed: u64, shape: &[usize], factor: f32) -> Tensor {
         ((state >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
     };
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-    Tensor::new(shape, values).expect("as many as the shape says")
+    Tensor::new(shape, values).expect("the shape fits")
 }
 
 fn value(name: &str, shape: &[usize]) -> ValueInfo {
@@ -21,7 +21,7 @@ fn value(name: &str, shape: &[usize]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
 }
 
-/// A convolution with ReLU, a mean and a classifier, weights and biases times the factors.
+/// A convolution with ReLU, a mean and a classifier; weights and biases are multiplied by the factors.
 fn network([conv, conv_bias, fc, fc_bias]: [f32; 4]) -> Graph {
     let constants = [
         ("w1", numbers(1, &[4, 3, 3, 3], conv)),
@@ -55,7 +55,7 @@ fn examples(count: u64) -> Vec<Tensor> {
     (0..count).map(|seed| numbers(100 + seed, &INPUT, 1.0)).collect()
 }
 
-/// An image with these colours everywhere.
+/// An image of one colour.
 fn flat(colours: [f32; 3]) -> Tensor {
     Tensor::new(INPUT, colours.iter().flat_map(|&colour| [colour; 36]).collect::<Vec<_>>())
         .expect("three planes")
@@ -94,7 +94,7 @@ fn flat_examples() {
 
 #[test]
 fn activations_that_never_change() {
-    // A bias that no product outweighs: ReLU gives zeros, and all that follows is constant.
+    // A bias larger than every product: ReLU gives zeros, and all later values are constant.
     let mut dead = network([0.1, 0.0, 1.0, 0.5]);
     dead.constants.insert("b1".to_owned(), Tensor::vector(vec![-100.0f32; 4]));
     let (graph, report) = quantized(&dead, examples(12));
@@ -105,7 +105,7 @@ fn activations_that_never_change() {
     assert_sound(&graph);
 }
 
-/// What runtimes need: scales that are ordinary numbers, and biases that leave room for the products.
+/// Runtimes need scales that are normal numbers and biases that leave room for the products.
 fn assert_sound(graph: &Graph) {
     for node in graph
         .nodes
@@ -127,7 +127,7 @@ fn assert_sound(graph: &Graph) {
     assert!(result[0].as_f32().expect("floats").iter().all(|value| value.is_finite()));
 }
 
-/// Largest error of the eight-bit network, in parts of the largest answer.
+/// Largest error of the eight-bit network relative to its largest result.
 fn error_of(float: &Graph, eight_bit: &Graph) -> f32 {
     let x = numbers(7, &INPUT, 1.0);
     let run = |graph: &Graph| {
@@ -165,9 +165,9 @@ fn what_has_no_scale_is_named() {
         ([1e-36f32, 0.0, 1.0, 0.5], "conv", "w1"),
         ([1e35, 0.0, 1.0, 0.5], "relu", "r"),
         ([1.0, 0.5, 1e-36, 0.0], "fc", "w2"),
-        // The bias takes all of the accumulator, and the weights become zeros beside it.
+        // The bias takes the whole accumulator, and the weights become zeros.
         ([1e-15, 10.0, 1.0, 0.5], "conv", "w1"),
-        // Small activations make the weights after them large beside a bias.
+        // Small activations need large weights relative to a bias.
         ([1e-9, 0.0, 1.0, 0.5], "fc", "w2"),
     ] {
         let (graph, report) = quantized(&network(factors), examples(12));
@@ -197,7 +197,7 @@ fn zeros_are_no_reason_to_warn() {
 #[test]
 fn results_that_are_useless() {
     let mut graph = network([1.0, 0.5, 1.0, 0.5]);
-    // Large values and what matters, small ones, share a range; then the large ones are taken away.
+    // Large values share a range with the small ones that matter; then the large ones are removed.
     graph.constants.insert("large".to_owned(), Tensor::new([1, 1, 1, 1], vec![1000.0f32]).expect("one"));
     graph.constants.insert("minus".to_owned(), Tensor::new([1, 1, 1, 1], vec![-1000.0f32]).expect("one"));
     graph.nodes.insert(0, Node::new("up", "Add", &["x", "large"], &["u"]));

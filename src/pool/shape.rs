@@ -121,11 +121,11 @@ impl Pool2dShape {
             let padded = self.input[axis].checked_add(begin)?.checked_add(end)?;
             let reach = self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
             padded.checked_add(reach)?.checked_add(stride)?.checked_mul(2)?;
-            let room = padded.checked_sub(reach)?;
+            let remaining = padded.checked_sub(reach)?;
             if stride == 0 {
                 return None;
             }
-            let mut output = if self.round_up { room.div_ceil(stride) } else { room / stride } + 1;
+            let mut output = if self.round_up { remaining.div_ceil(stride) } else { remaining / stride } + 1;
             if self.round_up && (output - 1) * stride >= begin + self.input[axis] {
                 output -= 1;
             }

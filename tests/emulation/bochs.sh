@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs test programs on an x86 CPU that this machine is not: a whole PC, emulated by Bochs.
+# Runs test programs on another x86 CPU: a whole PC, emulated by Bochs.
 #
 #   bochs.sh setup
 #   bochs.sh CPU TESTBIN…
 #
-# CPU is one of Bochs's models: arrow_lake has AVX-VNNI and AVX-VNNI-INT8, sapphire_rapids AVX-VNNI and AVX-512 VNNI. TESTBIN are statically
-# linked (RUSTFLAGS=-Ctarget-feature=+crt-static). A small Linux boots with them in its initial file system and runs one
-# after another. Of the checkout it has tests/vectors alone, where it lies here, and of the environment the EIGHTBIT_*
-# variables.
+# CPU is one of Bochs's models: arrow_lake has AVX-VNNI and AVX-VNNI-INT8, sapphire_rapids AVX-VNNI and AVX-512 VNNI. TESTBIN
+# are statically linked (RUSTFLAGS=-Ctarget-feature=+crt-static). A small Linux boots with them in its initial file system and
+# runs one after another. It has only tests/vectors from the checkout, at the same path, and only the EIGHTBIT_* variables from the
+# environment.
 # BOCHS_LIMIT: seconds until the emulator is stopped (default 2700). Exits with 0 if every program did.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -42,7 +42,7 @@ setup() {
     touch "$BOCHS_DIR/.complete-1"
 }
 
-# guest_files WORK TESTBIN…: what the guest sees, as WORK/iso/initrd.
+# guest_files WORK TESTBIN…: the guest's file system, as WORK/iso/initrd.
 guest_files() {
     local work=$1 program
     shift
@@ -80,7 +80,7 @@ boot() {
     local work=$1 cpu=$2 libraries=$BOCHS_DIR/usr/lib/x86_64-linux-gnu
     cp "$BOCHS_DIR/vmlinuz" "$work/iso/"
     cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/iso/isolinux/"
-    # clearcpuid=600: the kernel's own use of a feature that Bochs reports and does not have in full.
+    # clearcpuid=600: the kernel would use a feature that Bochs reports but implements only in part.
     cat >"$work/iso/isolinux/isolinux.cfg" <<'EOF'
 default linux
 prompt 0
@@ -108,8 +108,8 @@ panic: action=fatal
 error: action=ignore
 info: action=ignore
 EOF
-    # Bochs insists on a terminal, which script(1) gives it, and shows the guest's screen on another one. It reports the
-    # guest's last reboot as a failure.
+    # Bochs needs a terminal, which script(1) provides, and shows the guest's screen on another one. It reports the guest's
+    # last reboot as a failure.
     drain_screen "$work/terminal" &
     local reader=$!
     TERM=xterm BXSHARE=$BOCHS_DIR/usr/share/bochs LTDL_LIBRARY_PATH=$libraries/bochs/plugins \
@@ -119,7 +119,7 @@ EOF
     kill "$reader" 2>/dev/null || true
 }
 
-# drain_screen TERMINAL: reads what Bochs shows, away. Nobody does else, and the emulator waits once some kilobytes are full.
+# drain_screen TERMINAL: reads and discards the screen of Bochs, which would block once a buffer of some kilobytes is full.
 drain_screen() {
     local screen=
     while [ -z "$screen" ] && [ -d "${1%/*}" ]; do

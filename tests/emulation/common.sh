@@ -1,6 +1,6 @@
 # Shared by the scripts of this folder: where things are kept, Debian packages, private downloads. Sourced, not run.
 
-# Everything the emulation needs and the system does not have goes here: outside the source tree, removable at any time.
+# Everything that the emulation needs and the system lacks is installed here: outside the source tree, removable at any time.
 EMULATION_DIR=${EIGHTBIT_EMULATION_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/eightbit-emulation}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -9,7 +9,7 @@ die() {
     exit 1
 }
 
-# Mirrors have bad moments.
+# Mirrors fail now and then.
 retry() {
     local try
     for try in 1 2 3; do
@@ -40,7 +40,7 @@ mirror() {
     echo "$site"
 }
 
-# private_apt STATE COMMAND ARGUMENTS…: apt on the sources in STATE/sources.list; the system's own state is untouched.
+# private_apt STATE COMMAND ARGUMENTS…: apt with the sources in STATE/sources.list; the system's own state is untouched.
 private_apt() {
     local state=$1 command=$2
     shift 2
@@ -51,7 +51,7 @@ private_apt() {
         -o Acquire::Languages=none -o Acquire::Retries=3 -o Debug::NoLocking=1 "$@"
 }
 
-# The version of PACKAGE:ARCHITECTURE that the sources in STATE have, newest first; a third argument narrows the suite.
+# The versions of PACKAGE:ARCHITECTURE in the sources of STATE, newest first; a third argument selects the suite.
 private_versions() {
     private_apt "$1" apt-cache madison "$2" | awk -F'|' -v suite="${3:-}" '$3 ~ suite { gsub(/ /, "", $2); print $2 }' |
         sort -Vru

@@ -3,7 +3,7 @@
 #
 #   cross.sh [aarch64] [s390x] [i686]      (default: all)
 #
-# rustup has the standard library of the host alone, so this takes Debian's rustc-web (with its arm64 standard library)
+# rustup has only the standard library of the host, so this uses Debian's rustc-web (with its arm64 standard library)
 # and builds the standard library of the other targets from Debian's rust-web-src. Nothing of rustup, PATH or the
 # system's apt sources changes; afterwards `. "$EIGHTBIT_EMULATION_DIR/env"` makes cargo use it:
 #
@@ -34,7 +34,7 @@ deb [arch=amd64 signed-by=$KEYRING] $(mirror bookworm) bookworm-backports main
 EOF
     retry private_apt "$apt" apt-get -qq update
     local version qemu
-    # The newest that both architectures have: one may be ahead of the other for a while.
+    # The newest version that both architectures have: they may differ for a while.
     version=$(comm -12 <(private_versions "$apt" rustc-web:amd64 | sort) \
         <(private_versions "$apt" libstd-rust-web-dev:arm64 | sort) | sort -V | tail -n 1)
     qemu=$(private_versions "$apt" qemu-user:amd64 bookworm-backports | head -n 1)
@@ -73,7 +73,7 @@ EOF
     touch "$EMULATION_DIR/.compiler-1"
 }
 
-# Builds the standard library for a target and puts it where the compiler looks for it.
+# Builds the standard library for a target and installs it where the compiler looks for it.
 setup_std() {
     local target=$1-unknown-linux-gnu build=$EMULATION_DIR/std-build
     local libraries=$EMULATION_DIR/usr/lib/rustlib/$target/lib
@@ -86,7 +86,7 @@ setup_std() {
     (
         cd "$build"
         . "$EMULATION_DIR/env"
-        # RUSTC_BOOTSTRAP: building the standard library needs the compiler's unstable features. Nothing else gets it.
+        # RUSTC_BOOTSTRAP: building the standard library needs the compiler's unstable features. Nothing else uses it.
         # No backtraces and little optimization, for a build in half the time: the code under test is generic or ours.
         export RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_TARGET_DIR=$build/target
         retry cargo build -q --release --target "$target" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the suites on instruction sets that this machine may lack, and prints what was executed.
+# Runs the suites on instruction sets that this machine may lack, and prints a table of the executed cases.
 #
 #   run.sh [TARGET…]      TARGET: native, all (the emulated ones), or
 #
@@ -13,16 +13,15 @@
 #   big-endian        QEMU, s390x
 #   32-bit            i686 on the processor itself
 #
-# A target demands the backends of the registry that its CPU has the features for. Suites compare all of them natively, and
-# elsewhere those that no lesser target has. The result is a table,
-# and the file target/emulation/results.tsv: target, suite, backend, cases, verdict. Exits with 1 if any case differed,
-# any test failed, or a demanded backend did not run.
+# A target demands the backends of the registry whose features its CPU has. Suites compare all of them natively, and on other
+# targets only those that no lesser target has. The result is a table and the file target/emulation/results.tsv: target, suite,
+# backend, cases, verdict. Exits with 1 if any case differed, any test failed, or a demanded backend did not run.
 #
-# EIGHTBIT_CASES: cases per suite; by default as many as the emulator manages in a minute or two.
-# JOBS: how many targets run at a time (default: the number of processors). They start when they are built, and run while others
-# are.
-# NATIVE_LOG: what `cargo test --workspace` has printed, with RUST_TEST_NOCAPTURE=1 and a last line "STATUS 0" if it passed: then
-# `native` is read from there instead of running again.
+# EIGHTBIT_CASES: cases per suite; the default fits a minute or two of the emulator.
+# JOBS: the number of targets that run at a time (default: the number of processors). They start once built, while others are
+# still being built.
+# NATIVE_LOG: the output of `cargo test --workspace`, with RUST_TEST_NOCAPTURE=1 and a last line "STATUS 0" if it passed: `native`
+# is then read from this file instead of running again.
 set -euo pipefail
 shopt -s inherit_errexit
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -30,11 +29,11 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 cd "$HERE/../.."
 OUT=${CARGO_TARGET_DIR:-$PWD/target}/emulation
 PACKAGES=(-p eightbit -p eightbit-kernels --tests --example registry)
-# Those of a triple from the greatest CPU to the least.
+# The targets of a triple are ordered from the greatest CPU to the least.
 EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
 
 # describe TARGET: sets triple, emulator (with its argument), default number of cases, and the features of the CPU, by Rust's names;
-# those of them that the emulator executes and does not report are `assumed`.
+# features that the emulator executes but does not report are `assumed`.
 describe() {
     local vnni="avx2 fma avxvnni"
     assumed=
@@ -59,7 +58,7 @@ describe() {
     esac
 }
 
-# The features that the kernel reports of this CPU, by Rust's names as far as they differ by more than underscores.
+# The features of this CPU that the kernel reports, without underscores and otherwise by Rust's names.
 native_features() {
     grep -m 1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr -d _ | sed 's/\<asimddp\>/dotprod/; s/\<asimd\>/neon/'
 }
@@ -71,7 +70,8 @@ runnable() {
         print $1 }' "$OUT/$1.registry"
 }
 
-# demand TARGET: describes it and sets the backends that are demanded, and those alone that suites compare; separated by commas.
+# demand TARGET: describes it and sets `demanded`, the required backends, and `only`, the ones that suites compare; separated by
+# commas.
 demand() {
     local target lesser=
     describe "$1"
@@ -91,15 +91,15 @@ demand() {
     demanded=$(paste -sd, <<<"$demanded")
 }
 
-# build TRIPLE: the test programs, their paths in $OUT/TRIPLE.programs, and the registry, a backend with its features a line of
-# $OUT/TRIPLE.registry.
+# build TRIPLE: builds the test programs, with their paths in $OUT/TRIPLE.programs, and writes the registry to
+# $OUT/TRIPLE.registry, one line per backend with its features.
 build() {
     local triple=$1 log=$OUT/$1.build selection=("${PACKAGES[@]}")
     (
         case $triple in
-        # The very build that `cargo test --workspace` makes, so that it is made once.
+        # The same build as that of `cargo test --workspace`, so that it is built once.
         native) selection=(--workspace) ;;
-        # Static, for Bochs's guest has no libraries.
+        # Static, since Bochs's guest has no libraries.
         x86_64) export RUSTFLAGS="${RUSTFLAGS:-} -Ctarget-feature=+crt-static" ;;
         *)
             "$HERE/cross.sh" "$triple"
@@ -107,12 +107,11 @@ build() {
             ;;
         esac
         [ "$triple" = native ] || {
-            # No debugger looks at these programs, and half of the time to build them goes into what it would need; a fifth of the
-            # rest goes into what would make the next build faster.
+            # Debug information would double the build time, and incremental compilation would add a fifth; neither is used.
             export CARGO_TARGET_DIR=$OUT/build CARGO_PROFILE_TEST_DEBUG=none CARGO_PROFILE_DEV_DEBUG=none
             export CARGO_INCREMENTAL=0
             selection+=(--target "$triple-unknown-linux-gnu")
-            # The checks of debug builds double the time that building takes. All that runs here runs natively with them, too.
+            # Debug checks double the build time. The native run has them for everything that runs here.
             [ "$triple" != s390x ] ||
                 export CARGO_PROFILE_TEST_DEBUG_ASSERTIONS=false CARGO_PROFILE_TEST_OVERFLOW_CHECKS=false
         }
@@ -145,7 +144,7 @@ emulate() (
     exec "${runner[@]}" "$@"
 )
 
-# execute TARGET: runs its programs; the output goes to $OUT/TARGET.log, and its last line tells the exit status.
+# execute TARGET: runs its programs; the output goes to $OUT/TARGET.log, whose last line is the exit status.
 execute() {
     local triple emulator cases features assumed demanded only status=0 program
     demand "$1"
@@ -200,7 +199,7 @@ targets=()
 for target in "${@:-all}"; do
     if [ "$target" = all ]; then targets+=("${EMULATED[@]}"); else targets+=("$target"); fi
 done
-# busy: whether as many targets run as may.
+# busy: whether the limit of running targets is reached.
 busy() {
     [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]
 }
@@ -227,7 +226,7 @@ for target in "${targets[@]}"; do
     esac
     [ -n "${built[$triple]:-}" ] || build "$triple"
     built[$triple]=1
-    # The two under Bochs take longest and need the first build: they run beside the other builds.
+    # The two targets under Bochs take longest and need the first build: they run during the other builds.
     if busy; then waiting+=("$target"); else launch "$target"; fi
 done
 for target in "${waiting[@]}"; do

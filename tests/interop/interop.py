@@ -1,14 +1,14 @@
 """Do ONNX Runtime and this project give the same answers from the same eight-bit files?
 
-Three files of one float model are run by both: the one that `eightbit quantize` writes, and those that
+Both run three files of one float model: the one that `eightbit quantize` writes, and those that
 onnxruntime.quantization.quantize_static writes (QDQ, per channel and per tensor). For each:
 
 * top-1 must agree on every photo;
 * at least 99 % of the logits must differ by no more than one step of the output's quantization.
 
-The first file must also be at most 27 % of the float one. Exit status 1 if any of this fails. At the end stand the times of
-one photo on one thread, the two taking turns: medians of ONNX Runtime's processor time and of what the program says of
-itself. They decide nothing.
+The first file must also be at most 27 % of the float one. Exit status 1 if any of this fails. At the end it prints
+the times of one photo on one thread, interleaved: medians of ONNX Runtime's processor time and of the time that the program
+reports. They do not affect the exit status.
 """
 
 import argparse
@@ -88,7 +88,7 @@ class Reader(quantization.CalibrationDataReader):
 
 
 class Ours:
-    """Our side: the program, and the example that runs models on plain files of numbers."""
+    """This project: the program, and the example that runs models on raw tensor files."""
 
     def __init__(self, work):
         self.work = work
@@ -105,7 +105,7 @@ class Ours:
         return np.fromfile(out, dtype="<f4").reshape(count, -1)
 
     def milliseconds(self):
-        """The built-in network in eight bits: what the program measures itself."""
+        """The built-in network in eight bits: the time that the program measures."""
         command = [self.bin / "eightbit", "label-image", "--threads=1", "--json"]
         answer = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         return next(one["milliseconds"] for one in answer["networks"] if one["kind"] == "eight-bit")

@@ -79,7 +79,7 @@ fn read(graph: &Graph, file: &str) -> Result<Vec<Tensor>> {
     let size = 4 * shape.iter().product::<usize>();
     let bytes = fs::read(file)?;
     if size == 0 || bytes.len() % size != 0 {
-        return Err(format!("{file}: {} bytes are no multiple of {size}", bytes.len()).into());
+        return Err(format!("{file}: {} bytes are not a multiple of {size}", bytes.len()).into());
     }
     let tensor = |bytes: &[u8]| {
         let values =

@@ -1,4 +1,4 @@
-"""Compares this project's speed with that of other libraries. `run.sh --help` says how."""
+"""Compares this project's speed with that of other libraries. `run.sh --help` lists the options."""
 
 import argparse
 import importlib.util
@@ -15,21 +15,21 @@ from .models import prepare
 def arguments():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run.sh",
-        description="Compares this project's speed with other libraries': all take turns on one core, shape by shape, one thread, "
+        description="Compares this project's speed with that of other libraries: interleaved on one core, shape by shape, one thread, "
         "weights prepacked; ratios are medians over rounds. Writes tables (Markdown, CSV) and a chart (SVG, PNG).",
         epilog="Examples: run.sh; run.sh gemm conv; run.sh gemm --group odd --rounds 3; run.sh conv --filter 3x3 --peers onednn; "
-        "run.sh --resume; run.sh report. README.md beside run.sh says what is compared with what, and how to read the chart.",
+        "run.sh --resume; run.sh report. README.md beside run.sh describes what is compared, and how to read the chart.",
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"{', '.join(NAMES)} (default: all), or report: no measuring")
-    parser.add_argument("--filter", default="", help="only shapes with this in their name")
+    parser.add_argument("--filter", default="", help="only shapes whose name contains this")
     parser.add_argument("--group", help="only shapes of this class")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each library for a shape (default: 5)")
     parser.add_argument("--budget", type=int, default=60, metavar="MS", help="time for a case and round (default: 60)")
-    parser.add_argument("--peers", default="", help=f"only these, with commas between them: {', '.join(INSTALLABLE)}")
+    parser.add_argument("--peers", default="", help=f"only these, separated by commas: {', '.join(INSTALLABLE)}")
     parser.add_argument("--core", type=int, default=min(1, os.cpu_count() - 1), help="the core to run on (default: 1)")
-    parser.add_argument("--lock", metavar="FILE", help="hold a lock on this file while a shape is measured: runs take turns")
+    parser.add_argument("--lock", metavar="FILE", help="hold a lock on this file while a shape is measured, to interleave runs")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the results (default: target/peers)")
-    parser.add_argument("--resume", action="store_true", help="keep what was measured in that folder, measure the rest")
+    parser.add_argument("--resume", action="store_true", help="keep the results in that folder, measure the rest")
     for name in ("eightbit", "onednn", "rust"):
         parser.add_argument(f"--program-{name}", type=pathlib.Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -40,7 +40,7 @@ INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES]
 
 
 def available(programs):
-    """The peers that can run here; the others are named, loudly."""
+    """The peers that can run here; prints the names of the others."""
     found = []
     for name in INSTALLABLE:
         if name in peers.PYTHON:
@@ -78,7 +78,7 @@ def main():
     raw = args.out / "raw.csv"
     if args.suites != ["report"]:
         if raw.exists() and not args.resume:
-            # What was measured before is kept, under another name.
+            # Earlier results are kept under another name.
             raw.rename(args.out / f"raw-{time.strftime('%Y%m%d-%H%M%S', time.localtime(raw.stat().st_mtime))}.csv")
         programs = peers.Programs(args.program_eightbit, args.program_onednn, args.program_rust)
         there = available(programs)
@@ -93,7 +93,7 @@ def main():
                 names = prepare.prepare(folder, programs.eightbit, args.filter)
                 all_suites.append(suites.networks(programs, wanted, names, folder))
             for suite in chosen(all_suites, args):
-                measure.Turns(suite, record, settings, args.out).run()
+                measure.SuiteRun(suite, record, settings, args.out).run()
         except KeyboardInterrupt:
             measure.tell("interrupted: what was measured is reported")
     report.write(args.out)

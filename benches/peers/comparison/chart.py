@@ -7,14 +7,14 @@ from matplotlib import pyplot
 
 from . import peers
 
-# A panel for each kind of case: suite, types, and the groups it takes (all but those of the others if it says none).
+# A panel for each kind of case: suite, types, and its groups (if none are given, all but those of the others).
 PANELS = [
     ("Matrix multiplication, raw sums", "gemm", "u8s8s32", None),
     ("Matrix multiplication, requantized", "gemm", "u8s8u8", None),
     ("Convolution, requantized", "conv", "u8s8u8", ("large", "middle", "shallow", "stem", "odd")),
     ("Depthwise convolution, requantized", "conv", "u8s8u8", ("dw_narrow", "dw_wide")),
 ]
-# Distinguishable with every kind of colour vision (after Okabe and Ito), and by their form.
+# Distinguishable with every kind of colour vision (after Okabe and Ito), and by shape.
 STYLES = {
     "onednn": ("#0072b2", "s"),
     "onednn-f32": ("#56b4e9", "s"),
@@ -52,7 +52,7 @@ def draw(cases, about, folder):
     order = ["eightbit", *(name for name in peers.TITLES if name in handles)]
     labels = ["eightbit", *(peers.TITLES[name] for name in order[1:])]
     figure.legend([handles[name] for name in order], labels, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
-    # Text stays text, and the same figures give the same file.
+    # Keep text as text; the same figures give the same file.
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "eightbit"}):
         figure.savefig(folder / "chart.svg", metadata={"Date": None})
     figure.savefig(folder / "chart.png", dpi=130)

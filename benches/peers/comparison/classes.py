@@ -1,4 +1,4 @@
-"""The classes of shapes, and the ratio to the best peer that each should reach on a CPU with AVX-512 VNNI."""
+"""The classes of shapes, and their target ratios to the best peer on a CPU with AVX-512 VNNI."""
 
 import dataclasses
 import statistics
@@ -11,11 +11,11 @@ class Target:
     title: str
     ratio: float
     suites: tuple[str, ...]
-    # All, if none is named; so for types and shapes.
+    # Empty means all; likewise for types and shapes.
     groups: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
-    # What it is compared with: the best peer, if nothing is said.
+    # The peers to compare with; by default the best one.
     rivals: tuple[str, ...] = ()
     label: str = results.OURS
 
@@ -29,7 +29,7 @@ class Target:
         )
 
     def ratio_of(self, case, exact):
-        """Ours over the best of those that it is compared with."""
+        """Our rate over the best of the peers that it is compared with."""
         if not self.rivals:
             return case.best(exact)[1]
         ratios = [rival.ratio for name, rival in case.rivals.items() if name in self.rivals and not (exact and rival.is_wrong)]
@@ -60,7 +60,7 @@ TARGETS = [
     Target("other types, to our u8 × s8", 0.95, TYPES, rivals=("eightbit u8s8s32", "eightbit u8s8u8")),
     Target("AVX2, seven-bit weights", 1.00, AVX2, types=("u8s8s32_narrow", "u8s8u8_narrow")),
     Target("AVX2, full-range weights", 1.00, AVX2, types=("u8s8s32", "u8s8u8")),
-    Target("AVX2, full range, of vpmaddwd", 0.95, AVX2, ("large",), ("u8s8s32", "u8s8u8"), rivals=(results.WORDS_LIMIT,)),
+    Target("AVX2, full range, of vpmaddwd", 0.95, AVX2, ("large",), ("u8s8s32", "u8s8u8"), rivals=(results.VPMADDWD_LIMIT,)),
     Target("two threads, wall clock, to one", 1.90, ("threads",), rivals=(results.OURS,), label="two threads, wall clock"),
     Target("two threads, CPU time, to one", 1.90, ("threads",), rivals=(results.OURS,), label="two threads, CPU time"),
     Target("whole networks, big", 1.05, ("models",), ("big",)),

@@ -1,4 +1,4 @@
-"""Lets programs take turns, shape by shape, and writes down every answer as it comes."""
+"""Interleaves programs, shape by shape, and records every answer at once."""
 
 import contextlib
 import csv
@@ -13,9 +13,9 @@ import time
 from . import peers
 
 COLUMNS = ["suite", "round", "participant", "peer", "op", "shape", "group", "types", "median", "max", "min", "samples", "note"]
-# A library that takes longer for a shape hangs.
-PATIENCE = 180
-# A library that failed so often is left out.
+# The time limit for a shape, in seconds: a library that takes longer hangs.
+TIMEOUT = 180
+# The number of failures after which a library is omitted.
 FAILURES = 3
 
 
@@ -27,7 +27,7 @@ class Driver:
     """A running program that answers a line with lines, the last of them empty."""
 
     def __init__(self, participant, core, milliseconds, log):
-        # The same core, and as many others as there are threads.
+        # The same core, plus one for each further thread.
         first = max(0, min(core, os.cpu_count() - participant.threads))
         cores = f"{first}-{first + participant.threads - 1}"
         self.process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Driver:
         )
 
     def ask(self, line):
-        watch = threading.Timer(PATIENCE, self.process.kill)
+        watch = threading.Timer(TIMEOUT, self.process.kill)
         watch.start()
         try:
             self.process.stdin.write(line + "\n")
@@ -70,12 +70,12 @@ class Settings:
     rounds: int
     milliseconds: int
     core: int
-    # A file that is locked while a shape is measured.
+    # The file to lock while a shape is measured.
     lock: str | None
 
 
 class Record:
-    """The file of all answers; what is in it already need not be measured again."""
+    """The file of all answers; those in it already are not measured again."""
 
     def __init__(self, path):
         self.path = path
@@ -109,8 +109,8 @@ def locked(path):
         yield
 
 
-class Turns:
-    """One suite: its programs run from its first shape to its last, and idle while it is not their turn."""
+class SuiteRun:
+    """A run of one suite: its programs run from its first shape to its last, and idle between their turns."""
 
     def __init__(self, suite, record, settings, folder):
         self.suite, self.record, self.settings = suite, record, settings
@@ -118,7 +118,7 @@ class Turns:
         self.drivers, self.failures = {}, {}
 
     def driver(self, participant):
-        # Another command under the same label (types may depend on the shape) is another program.
+        # Each distinct command under a label is a program: types may depend on the shape.
         key = tuple(participant.command)
         if key not in self.drivers:
             log = open(self.folder / f"{participant.label.replace(' ', '_')}.log", "a")

@@ -1,4 +1,4 @@
-"""The programs that take turns, and how each is started."""
+"""The compared programs, and how each is started."""
 
 import dataclasses
 import os
@@ -8,7 +8,7 @@ import sys
 
 @dataclasses.dataclass(frozen=True)
 class Programs:
-    """Where the programs are; None for what could not be installed."""
+    """The paths of the programs; None if one could not be installed."""
 
     eightbit: pathlib.Path
     onednn: pathlib.Path | None = None
@@ -17,19 +17,19 @@ class Programs:
 
 @dataclasses.dataclass(frozen=True)
 class Participant:
-    """A program that answers shapes, and the name that its answers get; an answer's own name if that is empty."""
+    """A program that answers shapes, and the name for its answers; if empty, the answers keep their own."""
 
     label: str
     command: list[str]
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
-    # Threads run on the cores from the first one on.
+    # The number of cores, from the first one on.
     threads: int = 1
     renamed: bool = False
-    # What follows the shape's line when it is asked.
+    # Text that follows the shape's line in a request.
     suffix: str = ""
 
 
-# Peers in the order of the tables, and the modules of those that Python drives.
+# Peers in the order of the tables, and the modules of the Python drivers.
 TITLES = {
     "onednn": "oneDNN",
     "onednn-f32": "oneDNN float",
@@ -44,7 +44,7 @@ TITLES = {
 }
 CLOCKS = {"wall": "wall clock", "cpu": "CPU time"}
 CRATES = ["rten-gemm", "tract-linalg", "gemmkit"]
-# The driver's module, and the module that must be there for it to run.
+# The driver's module, and the module that it needs.
 PYTHON = {
     "onnxruntime": ("ort", "onnxruntime"),
     "openvino": ("ov", "openvino"),
@@ -53,7 +53,7 @@ PYTHON = {
 }
 # Their packages.
 PACKAGES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "fbgemm": "torch", "litert": "ai-edge-litert"}
-# What keeps libraries on one thread.
+# Environment variables that keep libraries on one thread.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "RTEN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -69,8 +69,8 @@ def eightbit(programs, op, types=(), backend=None, label="eightbit", check=True,
 
 
 def two_threads(programs, types, clock):
-    """By the wall clock, where another process on one core holds up both threads; and by CPU time, where it does not, but a thread
-    that waits for the other does not show either."""
+    """Wall-clock time includes delays by other processes, which hold up both threads; CPU time excludes them, but also the time
+    when one thread waits for the other."""
     command = [*eightbit(programs, "gemm", types).command, "--threads=2", f"--clock={clock}"]
     return Participant(f"two threads, {CLOCKS[clock]}", command, threads=2, renamed=True)
 

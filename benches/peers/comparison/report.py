@@ -1,4 +1,4 @@
-"""Writes what a run found: table.md, table.csv, summary.csv, chart.svg, chart.png."""
+"""Writes the results of a run: table.md, table.csv, summary.csv, chart.svg, chart.png."""
 
 import csv
 import datetime
@@ -18,7 +18,7 @@ TITLES = {suite.name: suite.title for suite in suites.build(peers.Programs(None)
 
 
 def machine(programs, wanted, args):
-    """What must be known to repeat a run, as JSON."""
+    """The facts needed to repeat a run, as JSON."""
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     cpu = json.loads(output_of(programs.eightbit, "cpu", "--json"))
@@ -52,7 +52,7 @@ def version(name, programs):
 
 
 def command(args):
-    """The command line, without what holds for one machine only."""
+    """The command line, without machine-specific options."""
     options = {"--filter": args.filter, "--group": args.group, "--peers": args.peers}
     given = [f"{option} {value}" for option, value in options.items() if value]
     return " ".join(["benches/peers/run.sh", *args.suites, *given, f"--rounds {args.rounds} --budget {args.budget}"])
@@ -116,7 +116,7 @@ def summarize(cases):
 
 
 def case_rows(cases):
-    """The cases, flat."""
+    """The cases as flat rows."""
     all_names = names(cases)
     for case in cases:
         best, ratio = case.best()
@@ -178,7 +178,7 @@ def markdown(about, cases, summary):
 
 
 def suite_table(cases):
-    # What others are compared with stands in their lines.
+    # The cases that others are compared with appear in their lines.
     cases = [case for case in cases if case.rivals] or cases
     all_names = names(cases)
     titles = [{**peers.TITLES, results.OURS: "eightbit on one thread"}.get(name, name) for name in all_names]
@@ -191,7 +191,7 @@ def suite_table(cases):
         return
     yield f"| shape | class | types | {labels[0]} | of peak | {''.join(f'{title} | ' for title in titles)}to best |"
     yield f"|---|---|---|---:|---:|{'---:|' * (len(titles) + 1)}"
-    # A network's rate is in runs per second, and read in milliseconds.
+    # A network's rate is in runs per second and shown in milliseconds.
     shown = (lambda rate: f"{1e3 / rate:.2f}") if cases[0].suite == "models" else (lambda rate: f"{rate:.1f}")
     for case in cases:
         cells = []

@@ -4,17 +4,17 @@ import dataclasses
 import statistics
 
 OURS, PEAK = "eightbit", "peak"
-# Which types of the peers do the work that ours do: a library that has but s8 activations takes part with those.
+# The peers' types that correspond to ours: a library with only s8 activations takes part with those.
 EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}}
-# The peak of the instructions that a backend without dot products takes if it is to be exact for all weights.
-WORDS = "vpmaddwd + vpaddd on 256 bits; on registers only"
+# The peak of the instructions that a backend without dot products needs to be exact for all weights.
+VPMADDWD_PEAK = "vpmaddwd + vpaddd on 256 bits; on registers only"
 WRONG_ELSEWHERE = "sums of this run's products are wrong"
-WORDS_LIMIT = "vpmaddwd limit"
+VPMADDWD_LIMIT = "vpmaddwd limit"
 
 
 @dataclasses.dataclass
 class Rival:
-    """A peer, or another kind of call of ours, beside the call that it is compared with."""
+    """A peer, or another kind of our calls, compared with a call."""
 
     rate: float
     # Ours over theirs: the median of the ratios of the rounds.
@@ -25,24 +25,24 @@ class Rival:
 
 @dataclasses.dataclass
 class Case:
-    # Whose rate it is: ours, on one thread or two.
+    # Whose rate it is: ours, with one thread or two.
     label: str
     suite: str
     shape: str
     group: str
     types: str
     rate: float
-    # The part of the peak measured in the same rounds; None without one.
+    # The rate as a fraction of the peak measured in the same rounds; None without a peak.
     of_peak: float | None
     note: str
     rivals: dict[str, Rival]
 
     def best(self, exact=False):
-        """Name and ratio of the fastest peer, or of the fastest that computes what it should. Floats are another thing."""
+        """Name and ratio of the fastest peer, or of the fastest with right results. Excludes float kernels."""
         rivals = {
             name: rival
             for name, rival in self.rivals.items()
-            if not name.endswith("-f32") and name != WORDS_LIMIT and not (exact and rival.is_wrong)
+            if not name.endswith("-f32") and name != VPMADDWD_LIMIT and not (exact and rival.is_wrong)
         }
         name = min(rivals, key=lambda name: rivals[name].ratio, default=None)
         return (name, rivals[name].ratio) if name else (None, None)
@@ -56,17 +56,17 @@ def cases(rows):
     """`rows` are those of raw.csv; cases come in their order."""
     # rate[suite, shape][peer, types][round]
     rates, notes, groups = {}, {}, {}
-    # A network's outputs are its own; whose products are wrong in this run computes it with the same kernels.
+    # A network's outputs are not compared; a peer with wrong products in this run uses the same kernels for networks.
     wrong = {row["peer"] for row in rows if is_wrong(row["note"])}
     for row in rows:
         place = row["suite"], row["shape"]
         call = row["peer"], row["types"]
         turns = rates.setdefault(place, {}).setdefault(call, {})
         if row["suite"] == "threads":
-            # Another process on one core holds up both threads: the best sample of all rounds.
+            # Another process on one core holds up both threads: use the best sample of all rounds.
             turns[1] = max(turns.get(1, 0.0), float(row["max"]))
         else:
-            # Whatever disturbs a loop on registers makes it slower: a peak is the greatest rate.
+            # Disturbances only slow down a loop on registers: a peak is the greatest rate.
             turns[int(row["round"])] = float(row["max" if row["peer"] == PEAK else "median"])
         notes[place, call] = WRONG_ELSEWHERE if row["suite"] == "models" and row["peer"] in wrong else row["note"]
         groups[place] = row["group"]
@@ -85,7 +85,7 @@ def cases(rows):
 
 
 def rivals_of(suite, call, calls, peaks):
-    """Names and calls of those that a call of ours is compared with."""
+    """Names and calls that one of our calls is compared with."""
     peer, types = call
     if suite.startswith("types"):
         # Our other types: with our own u8 activations and s8 weights.
@@ -99,8 +99,8 @@ def rivals_of(suite, call, calls, peaks):
         for theirs in calls:
             if theirs[0] not in (OURS, PEAK) and theirs[1] in EQUIVALENT.get(types, {types}):
                 yield theirs[0], theirs
-        if suite.startswith("avx2") and WORDS in peaks:
-            yield WORDS_LIMIT, (PEAK, WORDS)
+        if suite.startswith("avx2") and VPMADDWD_PEAK in peaks:
+            yield VPMADDWD_LIMIT, (PEAK, VPMADDWD_PEAK)
 
 
 def rival_of(ours, theirs, note):

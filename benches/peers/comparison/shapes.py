@@ -1,10 +1,10 @@
-"""Shape files: a shape a line, `name SIZES… class`; `#` begins a comment."""
+"""Shape files: one shape per line, `name SIZES… class`; `#` begins a comment."""
 
 import dataclasses
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent.parent
-# The program brings these files with it, so they lie in its package.
+# The program embeds these files, so they are in its package.
 SHAPES = FOLDER.parent.parent / "cli" / "src" / "bench"
 SIZES = {"gemm": 3, "conv": 7}
 
@@ -13,7 +13,7 @@ SIZES = {"gemm": 3, "conv": 7}
 class Shape:
     name: str
     group: str
-    # As drivers are asked.
+    # The request to a driver.
     line: str
     sizes: tuple[int, ...] = ()
 

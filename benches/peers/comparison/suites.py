@@ -1,14 +1,14 @@
-"""What is compared with what."""
+"""The compared calls, by suite."""
 
 import dataclasses
 from collections.abc import Callable
 
 from . import peers, shapes
 
-# A product is worth a second thread from here on.
+# The least M·K·N that justifies a second thread.
 THREADS_FROM = 2 * 10**8
 MOBILE = ["mobilenet_v2", "efficientnet_lite0"]
-# Types beside u8 x s8, and those that they are compared with.
+# Types other than u8 x s8, and those that they are compared with.
 OTHER_GEMM_TYPES = {
     "u8s8s32": ["s8s8s32", "u8u8s32", "s8u8s32"],
     "u8s8u8": ["s8s8s8", "u8s8u8_zeros", "u8u8u8_zero", "u8u8u8_zeros"],
@@ -23,12 +23,12 @@ class Suite:
     name: str
     title: str
     shapes: list[shapes.Shape]
-    # Participants of a shape, eightbit first; None where a peer has no part.
+    # Participants of a shape, eightbit first; None where a peer does not take part.
     participants: Callable[[shapes.Shape], list[peers.Participant]]
 
 
 def networks(programs, wanted, names, folder):
-    """Whole networks, each peer with the files it takes."""
+    """Whole networks, each peer with the files that it reads."""
 
     def participants(shape):
         found = [peers.eightbit(programs, "model", suffix=".eightbit.onnx", check=False)]
@@ -43,7 +43,7 @@ def networks(programs, wanted, names, folder):
 
 
 def build(programs, wanted):
-    """All suites of kernels, with the peers that are there (`wanted`)."""
+    """All suites of kernels, with the available peers (`wanted`)."""
 
     def everyone(op, types, extra_onednn=()):
         def participants(shape):

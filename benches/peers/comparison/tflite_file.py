@@ -1,4 +1,4 @@
-"""Writes TFLite files, piece by piece, so that no converter (and no TensorFlow) is needed."""
+"""Writes TFLite files, piece by piece, without a converter (and without TensorFlow)."""
 
 import flatbuffers
 import numpy as np
@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 Kinds = schema.TensorType
 Operators = schema.BuiltinOperator
-# The version of each operator that takes s8 with a scale for each channel, where it is not 1.
+# The version of each operator that supports s8 with per-channel scales, where it is not 1.
 VERSIONS = {
     Operators.FULLY_CONNECTED: 12,
     Operators.CONV_2D: 3,

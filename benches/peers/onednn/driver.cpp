@@ -4,9 +4,9 @@
 //   onednn_bench version
 //
 // Lines of standard input are shapes, "name M K N" or "name H C O R stride padding groups" (input H*H*C, O kernels R*R);
-// further words do not matter. Each is answered when it is read, by a line for each of the types and an empty line:
+// further words are ignored. Each is answered at once, with a line for each of the types and an empty line:
 //   peer,op,shape,types,prepacked,median,max,min,samples,note   in Gop/s (2 operations per product)
-// A shape that comes again is measured again with all that was prepared before.
+// A repeated shape is measured again without new preparation.
 //
 // Types: u8s8s32, s8s8s32 (raw sums), u8s8u8 (requantized per channel), f32 (convolutions); …_narrow: seven-bit weights.
 // Thread-CPU time, so slices in which another process held the core do not count. BENCH_MS: time spent on a case.
@@ -50,7 +50,7 @@ struct Rate {
     size_t samples;
 };
 
-// Rates in Gop/s from samples of at least 0.3 ms each, so that the clock's resolution does not show.
+// Rates in Gop/s from samples of at least 0.3 ms each, which hide the clock's resolution.
 static Rate measure(double operations, const std::function<void()> &call) {
     const double budget = 1e-3 * (getenv("BENCH_MS") ? atof(getenv("BENCH_MS")) : 60);
     call();
@@ -95,7 +95,7 @@ static Types types_of(const std::string &name) {
     exit(2);
 }
 
-// A call that is ready to be measured.
+// A call, ready to be measured.
 struct Case {
     Types types;
     double operations;
@@ -133,7 +133,7 @@ static long element(const memory &m, long index) {
     return m.get_desc().get_data_type() == Type::s8 ? long(int8_t(bytes[index])) : long(bytes[index]);
 }
 
-// Counts how many of some thousand sums are not what integers give; `expected` computes the one at an index.
+// Counts the wrong sums among some thousand; `expected` computes the sum at an index in integers.
 static std::string check_sums(const memory &out, const std::function<long(long)> &expected) {
     auto *sums = static_cast<const int32_t *>(out.get_data_handle());
     long all = long(out.get_desc().get_size() / 4), checked = std::min(all, 2000L), wrong = 0;
@@ -144,8 +144,8 @@ static std::string check_sums(const memory &out, const std::function<long(long)>
     return wrong == 0 ? "" : ";" + std::to_string(wrong) + " of " + std::to_string(checked) + " sums are wrong";
 }
 
-// What a primitive needs beside its operands if it requantizes: a scale for all activations and outputs, one for each of the
-// weights' channels.
+// The additional arguments of a requantizing primitive: a scale for all activations and outputs, one for each of the weights'
+// channels.
 static primitive_attr attributes_of(const Types &types, int channel_mask) {
     primitive_attr attributes;
     if (types.output == Type::u8) {
@@ -182,7 +182,7 @@ static Case gemm_case(const Types &types, long M, long K, long N) {
             return sum;
         });
     } else {
-        // Its rounding is its own; what it rounds can be checked.
+        // Its rounding differs; the sums before rounding can be checked.
         std::string raw = gemm_case(types.raw(), M, K, N).note;
         size_t wrong = raw.find(';');
         if (wrong != std::string::npos) ready.note += raw.substr(wrong);

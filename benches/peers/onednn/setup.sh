@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks oneDNN from Debian's newest suite, with the C library it wants, under _deps beside this script, and builds the
-# driver against it. Nothing is installed system-wide but g++. For Debian 12 on x86-64.
+# Unpacks oneDNN from Debian's newest suite, with the C library it needs, under _deps beside this script, and builds the
+# driver against it. Only g++ is installed system-wide. For Debian 12 on x86-64.
 #
 # PEERS_DEPS: another folder for it. SUITE: another suite than sid.
 set -euo pipefail

@@ -89,7 +89,7 @@ fn parse<T, const N: usize>(
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
             .filter(|_| class.is_none_or(|class| class.parse::<usize>().is_err()))
             .and_then(|numbers| build(plain(name), plain(class.unwrap_or_default()), numbers));
-        let reason = || format!("not a shape that makes sense: {columns} are needed");
+        let reason = || format!("not a valid shape: {columns} are needed");
         shapes.push(shape.ok_or_else(|| CliError::text(path, index + 1, reason()))?);
     }
     if shapes.is_empty() {

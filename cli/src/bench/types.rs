@@ -136,8 +136,8 @@ impl FromStr for Types {
             })
         });
         all.into_iter().find(|types| types.to_string() == text).ok_or_else(|| {
-            "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and what is special about the \
-             weights, if anything (_narrow, _zero, _zeros): u8s8s32, u8u8u8_zeros"
+            "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and optionally the kind of \
+             weights (_narrow, _zero, _zeros): u8s8s32, u8u8u8_zeros"
                 .to_owned()
         })
     }

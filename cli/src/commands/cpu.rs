@@ -49,9 +49,10 @@ fn text(
     }
     match chosen {
         Ok(backend) => writeln!(out, "\n{BOLD}Chosen{BOLD:#}    {GOOD}{backend}{GOOD:#}: {}", reason())?,
-        Err(_) => {
-            writeln!(out, "\n{BOLD}Chosen{BOLD:#}    none: {VARIABLE} names no backend that can run here")?
-        }
+        Err(_) => writeln!(
+            out,
+            "\n{BOLD}Chosen{BOLD:#}    none: {VARIABLE} does not name a backend that can run here"
+        )?,
     }
     let build = eightbit::build_info();
     writeln!(
@@ -75,8 +76,8 @@ fn state(registered: &Registered) -> String {
 
 fn reason() -> String {
     match requested() {
-        Some(name) => format!("{VARIABLE}={name} asks for it"),
-        None => format!("the best that can run here ({VARIABLE}=NAME chooses another)"),
+        Some(name) => format!("{VARIABLE}={name} selects it"),
+        None => format!("the best that can run here ({VARIABLE}=NAME selects another)"),
     }
 }
 

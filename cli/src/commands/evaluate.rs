@@ -79,7 +79,7 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.name)?;
     if let Some(calibrated) = comparison.calibrated {
         let photos = report::count(calibrated, "photo");
-        writeln!(out, "         turned into eight bits in memory, calibrated with {photos}")?;
+        writeln!(out, "         quantized to eight bits in memory, calibrated with {photos}")?;
     }
     writeln!(out, "{DIM}run by{DIM:#}   {}", settings.describe())?;
     writeln!(out, "{DIM}photos{DIM:#}   {}\n", truth.len())?;

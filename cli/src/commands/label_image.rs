@@ -67,7 +67,7 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
     if let Some(calibrated) = comparison.calibrated {
         writeln!(
             out,
-            "         turned into eight bits in memory, calibrated with {}",
+            "         quantized to eight bits in memory, calibrated with {}",
             report::count(calibrated, "photo")
         )?;
     }

@@ -83,10 +83,10 @@ fn assign(arguments: &[String], inputs: &[ValueInfo]) -> Result<Vec<PathBuf>, St
     for argument in arguments {
         let (index, file) = find(argument, inputs).ok_or_else(|| match argument.split_once('=') {
             Some((name, _)) => {
-                format!("--input: {} is no input of the network, which has {}", quoted(name), list())
+                format!("--input: {} is not an input of the network, which has {}", quoted(name), list())
             }
             None => format!(
-                "--input {}: whose array is it? Write NAME=FILE; the network's inputs are {}",
+                "--input {}: the input's name is missing: give NAME=FILE; the network's inputs are {}",
                 escaped(argument),
                 list()
             ),
@@ -283,8 +283,12 @@ mod tests {
         assert_eq!(assigned(&["a=b=c.npy"], &["a=b"]), Ok(vec!["c.npy".into()]));
         assert_eq!(assigned(&["a=b=c.npy"], &["a"]), Ok(vec!["b=c.npy".into()]));
         for (arguments, inputs, part) in [
-            (&["c=1.npy"][..], &["a", "b"][..], "\"c\" is no input of the network, which has \"a\", \"b\""),
-            (&["1.npy"], &["a", "b"], "whose array"),
+            (
+                &["c=1.npy"][..],
+                &["a", "b"][..],
+                "\"c\" is not an input of the network, which has \"a\", \"b\"",
+            ),
+            (&["1.npy"], &["a", "b"], "name is missing"),
             (&["a=1.npy"], &["a", "b"], "missing for \"b\""),
             (&["a=1.npy", "a=2.npy"], &["a", "b"], "\"a\" is given twice"),
             (&["a=1.npy"], &[], "which has none"),

@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
         Ok(ImageFormat::Png) => png(bytes),
         Ok(ImageFormat::Jpeg) => jpeg(bytes, lenient),
         Ok(other) => Err(Refusal::Damaged(format!("it is of the format {other:?}"))),
-        Err(_) => Err(Refusal::Damaged("it does not begin as one".to_owned())),
+        Err(_) => Err(Refusal::Damaged("it does not start like one".to_owned())),
     }
 }
 
@@ -126,7 +126,7 @@ fn check_sides(width: usize, height: usize) -> Result<[usize; 2], Refusal> {
         return Err(Refusal::Damaged("it has no pixels".to_owned()));
     }
     if width > SIDE_LIMIT || height > SIDE_LIMIT {
-        return Err(Refusal::Large(format!("{width}×{height} pixels, {SIDE_LIMIT} a side is the limit")));
+        return Err(Refusal::Large(format!("{width}×{height} pixels, the limit is {SIDE_LIMIT} per side")));
     }
     Ok([height, width])
 }
@@ -140,7 +140,7 @@ fn check_memory([height, width]: [usize; 2], needed: u64) -> Result<(), Refusal>
         return Ok(());
     }
     Err(Refusal::Large(format!(
-        "decoding {width}×{height} pixels takes {} MiB of memory, {} MiB is the limit",
+        "decoding {width}×{height} pixels needs {} MiB of memory, the limit is {} MiB",
         needed.div_ceil(1 << 20),
         MEMORY_LIMIT >> 20
     )))

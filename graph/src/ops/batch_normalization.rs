@@ -1,4 +1,4 @@
-//! `BatchNormalization` as in inference: each channel with numbers of its own, which are constants.
+//! `BatchNormalization` in inference mode: constant statistics per channel.
 
 use super::example::{Example, Input};
 use super::operator::Operator;
@@ -65,7 +65,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(input.shape(), normalized.collect::<Vec<_>>())?])
 }
 
-/// `spatial` went with operator set 9; it said whether the statistics are per channel (1) or per element.
+/// Operator set 9 removed `spatial`, which selected statistics per channel (1) or per element.
 fn upgrade(mut node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     if version < 9 {
         if !node.flag("spatial", true)? {

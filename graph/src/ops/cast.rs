@@ -1,4 +1,4 @@
-//! `Cast`: floats are cut to integers towards zero and saturate; integers wrap; everything but 0 is true.
+//! `Cast`: floats truncate to integers and saturate; integers wrap; every value but 0 is true.
 
 use super::example::{Example, Input, Value};
 use super::operator::Operator;

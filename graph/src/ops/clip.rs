@@ -1,4 +1,4 @@
-//! `Clip`: `min(max(x, low), high)`. Where the bounds are the wrong way round, the upper one wins.
+//! `Clip`: `min(max(x, low), high)`. If the bounds are reversed, the upper one wins.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

@@ -1,4 +1,4 @@
-//! `Constant`. Files' nodes of it become constants of the graph when they are read.
+//! `Constant`. The importer turns such nodes into constants of the graph.
 
 use super::example::{Example, Value};
 use super::operator::Operator;
@@ -18,7 +18,7 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::of(&value(inputs.node)?)])
 }
 
-/// The tensor that a node stands for.
+/// The tensor of a node.
 pub(crate) fn value(node: &Node) -> Result<Tensor, Error> {
     let mut attributes = node.attributes.iter();
     let (Some((name, value)), None) = (attributes.next(), attributes.next()) else {

@@ -1,4 +1,4 @@
-//! `ConstantOfShape`: one element, repeated; a float zero by default.
+//! `ConstantOfShape`: one repeated element, by default a float zero.
 
 use super::example::{Example, Input, Value};
 use super::operator::Operator;

@@ -70,7 +70,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
     {
         return Ok(None);
     }
-    // Of a convolution the standard knows only one bias for each channel.
+    // The standard defines only one bias per channel of a convolution.
     if node.input(2).is_some_and(|name| operands.shape_of(name).is_none_or(|shape| *shape != [channels])) {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! `ConvInteger`. Inputs: x, w, zero of x, zero of w.
+//! `ConvInteger`. Inputs: x, w, zero point of x, zero point of w.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};

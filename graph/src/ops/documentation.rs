@@ -1,10 +1,10 @@
-//! The operators as a table.
+//! Prints the operators as a table.
 
 use std::fmt::Write as _;
 
 use super::operator::Operator;
 
-/// These operators as the page `docs/operators.md`.
+/// The page `docs/operators.md` for these operators.
 pub(super) fn markdown(operators: &[&Operator]) -> String {
     let mut text = "\
 # Operators

@@ -1,4 +1,4 @@
-//! `Dropout` as in inference: the identity, and a mask of what was kept, which is everything.
+//! `Dropout` in inference mode: the identity, and a mask of kept elements, which is all true.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};
@@ -25,7 +25,7 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![x.clone(), TensorType::new(DataType::Bool, x.shape.as_slice())])
 }
 
-/// Training, which drops elements at random, is not done here.
+/// Training mode, which drops elements at random, is not supported.
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let input = args.tensor(0)?;
     let ratio = args.optional_scalar::<f32>(1)?.unwrap_or(0.5);

@@ -1,4 +1,4 @@
-//! `DynamicQuantizeLinear`: the range of the input, widened to hold 0, is laid over 0 to 255. Outputs: y, scale, zero point.
+//! `DynamicQuantizeLinear`: the range of the input, widened to hold 0, maps to 0 to 255. Outputs: y, scale, zero point.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};
@@ -37,7 +37,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     if !scale.is_finite() {
         return Err(args.error("the range of the input is not finite"));
     }
-    // Nothing but zeros: any scale will do, and ONNX Runtime takes 1.
+    // All zeros: any scale is exact, and ONNX Runtime uses 1.
     let scale = if scale == 0.0 { 1.0 } else { scale };
     let zero = rounded((0.0 - low / scale).clamp(0.0, 255.0), 0, (0, 255));
     let y: Vec<u8> = x.iter().map(|&x| rounded(x / scale, zero, (0, 255)) as u8).collect();

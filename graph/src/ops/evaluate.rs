@@ -1,4 +1,4 @@
-//! The plain meaning of a node.
+//! The plain evaluator: computes a node by loops.
 
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
@@ -6,7 +6,7 @@ use crate::{Error, Node, Tensor};
 
 /// The outputs of `node` for `inputs`; `None` is an optional input left out.
 ///
-/// Operators mean what operator set 13 and later say (the ONNX importer rewrites older nodes).
+/// Operators have the meaning of operator set 13 or later (the ONNX importer rewrites older nodes).
 ///
 /// ```
 /// use eightbit_graph::{Node, Tensor, ops};
@@ -24,13 +24,13 @@ pub fn evaluate(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, 
     (operator.evaluate)(&Arguments::new(node, inputs)).map_err(|error| error.in_node(node))
 }
 
-/// Whether the inputs of a node are all known, or it looks at nothing but their types.
+/// Whether all inputs of a node are known, or it depends on their types alone.
 pub(crate) fn is_known(inputs: &Inputs<'_>) -> bool {
     let operator = inputs.node.operator();
     operator.is_some_and(|operator| operator.from_types.is_some()) || inputs.known().is_some()
 }
 
-/// The outputs of a node whose inputs are all known, or that looks at nothing but their types; `None` for all others.
+/// The outputs of a node whose inputs are all known, or that depends on their types alone; `None` for all others.
 pub(crate) fn evaluate_known(inputs: &Inputs<'_>) -> Result<Option<Vec<Tensor>>, Error> {
     if let Some(from_types) = inputs.node.operator().and_then(|operator| operator.from_types) {
         return from_types(inputs).map(Some).map_err(|error| error.in_node(inputs.node));

@@ -1,4 +1,4 @@
-//! Examples of operators: what the tests run.
+//! Examples of operators, which the tests run.
 
 /// A node of an operator with its inputs, as data.
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +52,12 @@ pub(crate) enum Value {
 }
 
 impl Example {
-    /// Of a node with one output.
+    /// An example of a node with one output.
     pub(crate) const fn new(inputs: &'static [Input], attributes: &'static [(&'static str, Value)]) -> Self {
         Self { inputs, attributes, outputs: 1 }
     }
 
-    /// With more outputs.
+    /// The example with more outputs.
     pub(crate) const fn outputs(self, outputs: usize) -> Self {
         Self { outputs, ..self }
     }

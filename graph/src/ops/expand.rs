@@ -1,4 +1,4 @@
-//! `Expand`: the input, broadcast to a shape and the shape to it.
+//! `Expand`: the input and a shape, broadcast to each other.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

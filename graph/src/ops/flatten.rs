@@ -1,4 +1,4 @@
-//! `Flatten`: two dimensions, those before `axis`, and the rest.
+//! `Flatten`: two dimensions, those before `axis` and the others.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
@@ -31,7 +31,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 
 fn shape(node: &Node, from: &[usize]) -> Result<[usize; 2], Error> {
     let axis = node.int("axis", 1)?;
-    // The axis may lie behind the last one.
+    // The axis may be one past the last.
     let axis = if axis == from.len() as i64 { from.len() } else { axis_of(node, axis, from.len())? };
     let (rows, columns) = from.split_at(axis);
     Ok([element_count(rows)?, element_count(columns)?])

@@ -1,4 +1,4 @@
-//! `Gemm`: `alpha · A·B + beta · C`, the factors transposed if asked, C broadcast.
+//! `Gemm`: `alpha · A·B + beta · C`, the factors optionally transposed, C broadcast.
 
 use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input, Value};

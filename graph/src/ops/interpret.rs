@@ -1,4 +1,4 @@
-//! A whole graph, node by node: the oracle of the executor.
+//! Evaluates a whole graph, node by node: the oracle of the executor.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,12 +8,12 @@ use crate::limits::bytes_of;
 use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
 use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 
-/// The outputs of `graph`, in its order, for the inputs given by name: every node by [`evaluate`], nothing fused,
-/// nothing reordered. Slow; the [`Executor`](crate::Executor) is tested against it.
+/// The outputs of `graph`, in its order, for inputs passed by name. Every node runs by [`evaluate`]; nothing is fused or
+/// reordered. Slow; the [`Executor`](crate::Executor) is tested against it.
 ///
 /// # Errors
 ///
-/// An input that is missing or unknown, a graph that takes more than the default [`Limits`], and whatever a node runs into.
+/// An input that is missing or unknown, a graph that exceeds the default [`Limits`], and the error of any node.
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
     missing::check(graph)?;
     let order = graph.topological_order()?;
@@ -25,7 +25,8 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
     let mut values: HashMap<&str, Tensor> = HashMap::new();
     for input in &graph.inputs {
         let given = inputs.iter().find(|(name, _)| *name == input.name);
-        let (_, tensor) = given.ok_or_else(|| Error::value(&input.name, "is an input that was not given"))?;
+        let (_, tensor) =
+            given.ok_or_else(|| Error::value(&input.name, "is an input, but the call does not pass it"))?;
         if tensor.data_type() != input.data_type {
             return Err(Error::value(
                 &input.name,
@@ -37,7 +38,7 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
     let types = types(graph, &values)?;
     let mut live = Live::new(graph, &order, &values);
     if !types.is_empty() {
-        // Before anything is computed.
+        // Checked before anything is computed.
         live.clone().rehearse(graph, &order, &types)?;
     }
     for (time, index) in order.into_iter().enumerate() {
@@ -68,33 +69,32 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         .collect()
 }
 
-/// The types of all values for these inputs, as far as they follow from shapes alone; nothing if one does not.
+/// The types of all values for these inputs if they follow from shapes alone; otherwise empty.
 fn types(graph: &Graph, inputs: &HashMap<&str, Tensor>) -> Result<BTreeMap<String, TensorType>, Error> {
     let shape = |(name, tensor): (&&str, &Tensor)| ((*name).to_owned(), tensor.shape().to_vec());
     let options = ShapeOptions { inputs: inputs.iter().map(shape).collect(), ..ShapeOptions::default() };
     match infer_shapes(graph, &options) {
         Ok(types) => Ok(types),
         Err(error @ Error::OverLimit { .. }) => Err(error),
-        // The evaluation finds out, or runs what shapes alone do not decide.
+        // The evaluation reports the error, or computes what shapes alone do not decide.
         Err(_) => Ok(BTreeMap::new()),
     }
 }
 
-/// The outputs of a node if none of them has an element: there is nothing to compute, however large the other dimensions
-/// are.
+/// The outputs of a node if none of them has an element: nothing has to be computed, however large the other dimensions are.
 fn without_elements(node: &Node, types: &BTreeMap<String, TensorType>) -> Option<Result<Vec<Tensor>, Error>> {
     let empty = |name: &String| types.get(name).filter(|of| bytes_of(of) == 0);
     let types: Vec<&TensorType> = node.outputs.iter().map(empty).collect::<Option<_>>()?;
     Some(types.into_iter().map(|of| Tensor::zeros(of.shape.as_slice(), of.data_type)).collect())
 }
 
-/// What the values that are still to be read take, and the graph's constants.
+/// Memory of the graph's constants and of the values that are still to be read.
 #[derive(Clone)]
 struct Live<'g> {
     limits: Limits,
     bytes: u64,
     values: HashMap<&'g str, u64>,
-    /// When each value is read for the last time, counted in nodes; the graph's outputs at the end.
+    /// The last node that reads each value, as its position in the order; the graph's outputs live to the end.
     last_reads: HashMap<&'g str, usize>,
 }
 
@@ -116,7 +116,7 @@ impl<'g> Live<'g> {
         }
     }
 
-    /// Finds out whether values of these types fit.
+    /// Checks whether values of these types fit.
     fn rehearse(
         mut self,
         graph: &'g Graph,
@@ -141,7 +141,7 @@ impl<'g> Live<'g> {
         self.limits.check_bytes(self.bytes, || format!("the model up to node {}", quoted(&node.name)))
     }
 
-    /// Calls `forget` with the values of the node number `time` that nobody reads any more.
+    /// Calls `forget` with the values whose last reader is the node number `time`.
     fn drop_after(&mut self, node: &'g Node, time: usize, mut forget: impl FnMut(&'g str)) {
         for name in node.inputs.iter().chain(&node.outputs).map(String::as_str) {
             if self.last_reads.get(name).is_none_or(|&last| last <= time)

@@ -1,4 +1,4 @@
-//! `MatMul`: also of stacks of matrices, and of vectors.
+//! `MatMul`, also of stacks of matrices and of vectors.
 
 use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input};

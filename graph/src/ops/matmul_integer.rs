@@ -1,4 +1,4 @@
-//! `MatMulInteger`. Inputs: a, b, zero of a, zero of b.
+//! `MatMulInteger`. Inputs: a, b, zero point of a, zero point of b.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

@@ -1,4 +1,4 @@
-//! `MaxPool`: the greatest element of each window and, if asked for, where it lies in the whole input.
+//! `MaxPool`: the greatest element of each window and, as an optional output, its index in the whole input.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
@@ -32,9 +32,9 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![output, indices])
 }
 
-/// ONNX does not say what becomes of NaN. Here it is never the greatest, wherever in the window it stands: a window of
-/// nothing but NaN gives what a window in the padding gives, the least number (−∞ for floats), and its first element's
-/// place. `GlobalMaxPool` does the same.
+/// ONNX does not define the result for NaN. Here NaN is never the greatest, wherever it is in the window: a window of NaN
+/// alone gives the result of a window in the padding, the least number (−∞ for floats), and the index of its first
+/// element. `GlobalMaxPool` does the same.
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn pooled<T: Element + PartialOrd>(
         args: &Arguments<'_>,
@@ -76,7 +76,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     }
 }
 
-/// The offset of a row-major offset's element if the axes were stored the other way round.
+/// Converts a row-major offset to the column-major one of the same element.
 fn column_major_offset(mut offset: usize, shape: &[usize]) -> usize {
     let mut result = 0;
     for (axis, &dim) in shape.iter().enumerate().rev() {

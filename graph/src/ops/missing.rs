@@ -1,10 +1,10 @@
-//! Operators that a graph uses and that are not implemented.
+//! Finds operators of a graph that are not implemented.
 
 use std::collections::BTreeMap;
 
 use crate::{Error, Graph, MissingOperator};
 
-/// An error that lists all operators of `graph` that are not implemented, each with its nodes, if there are any.
+/// An error that lists all operators of `graph` that are not implemented, each with its nodes.
 pub(crate) fn check(graph: &Graph) -> Result<(), Error> {
     let mut missing: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for node in graph.nodes.iter().filter(|node| node.operator().is_none()) {

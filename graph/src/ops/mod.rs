@@ -1,20 +1,20 @@
-//! Operators: everything about each in a file of its own, and [`OPERATORS`], which lists them.
+//! Operators, each in a file of its own, and [`OPERATORS`], which lists them.
 //!
-//! [`evaluate`] is their plain meaning: ONNX's words as loops, to be read and not to be fast. Constants are folded with it, the
-//! executor is tested against it, and falls back on it for operators that have no faster form. Tensors are as ONNX lays them
-//! out (NCHW). Float sums run in `f64` and are rounded once, so that the result does not depend on an order of addition; the
+//! [`evaluate`] is the plain evaluator: ONNX's definitions as loops, written to be read, not to be fast. Constants are folded
+//! with it, the executor is tested against it, and falls back on it for operators without a kernel. Tensors have ONNX's layout
+//! (NCHW). Float sums run in `f64` and are rounded once, so that the result does not depend on an order of addition; the
 //! numerics of the integer operators are those of the crate `eightbit`, bit for bit.
 //!
-//! Where the standard leaves room, or runtimes differ, the executor and this agree:
+//! Where the standard is ambiguous or runtimes differ, the executor and the evaluator agree:
 //!
-//! * `MaxPool`, `GlobalMaxPool`: NaN is never the greatest; a window of nothing but NaN gives −∞.
-//! * `Pad`: negative amounts remove elements first, then the other end repeats what is left; a constant value is ignored
-//!   in modes that copy.
-//! * `QLinearAdd`, `QLinearMul` of `com.microsoft`: the numbers of ONNX Runtime, by the formulas of [`eightbit::elementwise`],
+//! * `MaxPool`, `GlobalMaxPool`: NaN is never the greatest; a window of NaN alone gives −∞.
+//! * `Pad`: negative amounts remove elements first, then the other end repeats the remaining ones; a constant value is
+//!   ignored in modes that copy.
+//! * `QLinearAdd`, `QLinearMul` of `com.microsoft`: the results of ONNX Runtime, by the formulas of [`eightbit::elementwise`],
 //!   not those of the float operators between `DequantizeLinear` and `QuantizeLinear`.
-//! * `QGemm` of `com.microsoft`: C is broadcast by its shape, and its steps are `alpha · a_scale · b_scale`, as the operator's
-//!   text says. Files of onnxruntime.quantization, which leaves `alpha` out of them, are read by the text, too, as ONNX Runtime
-//!   reads them.
+//! * `QGemm` of `com.microsoft`: C is broadcast by its shape, and its scale is `alpha · a_scale · b_scale`, as the operator's
+//!   specification says. Files of onnxruntime.quantization, which omits `alpha`, are read by the specification, too, as in ONNX
+//!   Runtime.
 //!
 //! Source of every formula: the operator's page in ONNX's operator reference, <https://onnx.ai/onnx/operators/>.
 
@@ -32,7 +32,7 @@ macro_rules! operators {
     ($($file:ident)*) => {
         $(pub(crate) mod $file;)*
 
-        /// All operators that this crate implements, in the order of their files' names.
+        /// All operators that this crate implements, in the order of their file names.
         pub static OPERATORS: &[&Operator] = &[$(&$file::OP),*];
     };
 }

@@ -1,6 +1,5 @@
-//! `Pad`: elements are added before and after each axis (or each of `axes`), or removed where the amount is negative. What is
-//! removed is removed first: it does not come back where the other end repeats elements (as ONNX Runtime has it; ONNX does
-//! not say).
+//! `Pad`: elements are added before and after each axis (or each of `axes`), or removed where the amount is negative. Elements
+//! are removed first, so the other end does not repeat removed ones (as in ONNX Runtime; ONNX does not define it).
 
 use super::eight_bit::{EightBit, Move};
 use super::example::{Example, Input, Value};
@@ -36,7 +35,8 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(x.data_type, amounts.shape)])
 }
 
-/// What is added before each axis, what is left of it (the first element and their number), and the shape of the result.
+/// Per axis, the number of elements added before it and the remaining ones (the first and their number); and the shape of the
+/// result.
 struct Amounts {
     before: Vec<i64>,
     kept: Vec<(i64, i64)>,
@@ -89,7 +89,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         if count == 0 {
             return Ok(vec![Tensor::new(shape, T::wrap(Vec::new()))?]);
         }
-        // Where each coordinate of the output comes from, axis by axis; `None` is the fill value.
+        // The source of each output coordinate, axis by axis; `None` is the fill value.
         let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(dims.len());
         for axis in 0..dims.len() {
             let (first, size) = kept[axis];
@@ -119,7 +119,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     by_element!(args, args.tensor(0)?, padded)
 }
 
-/// The coordinate that position `at` of a padded axis of `size` shows; an error if the mode is not known.
+/// The source coordinate of position `at` of a padded axis of `size`; an error if the mode is not known.
 fn source(mode: &str, at: i64, size: i64) -> Result<Option<usize>, ()> {
     let inside = |at: i64| Some(at as usize).filter(|_| (0..size).contains(&at));
     match mode {
@@ -127,7 +127,7 @@ fn source(mode: &str, at: i64, size: i64) -> Result<Option<usize>, ()> {
         "edge" => Ok(inside(at.clamp(0, size - 1))),
         "wrap" => Ok(inside(at.rem_euclid(size))),
         "reflect" => {
-            // The elements forth and back, the ends once: a period of 2·(size − 1).
+            // The elements forwards and backwards, the ends once: a period of 2·(size − 1).
             let period = (2 * (size - 1)).max(1);
             let at = at.rem_euclid(period);
             Ok(inside(if at < size { at } else { period - at }))
@@ -136,7 +136,7 @@ fn source(mode: &str, at: i64, size: i64) -> Result<Option<usize>, ()> {
     }
 }
 
-/// What is added must be a byte that the input has: zero, or a copy of what is there.
+/// Added elements must be representable in the input's bytes: zero, or copies of elements.
 fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {
     let zero = match node.input(2).map(|value| values.constant(value)) {
         _ if node.string("mode", "constant")? != "constant" => true,
@@ -147,10 +147,10 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     Ok((!zero).then(|| "it pads with a value other than 0".to_owned()))
 }
 
-/// Makes the value that is filled in a byte.
+/// Converts the fill value to a byte.
 fn on_bytes(node: &mut Node, bytes: &QuantizedValue, operands: &mut Operands) -> Result<bool, Error> {
     if node.string("mode", "constant")? != "constant" {
-        // Nothing is filled: the value is ignored, and must not stay behind as a float beside bytes.
+        // Nothing is filled: the value is ignored, and must not remain as a float beside bytes.
         if let Some(fill) = node.inputs.get_mut(2) {
             fill.clear();
         }
@@ -163,7 +163,7 @@ fn on_bytes(node: &mut Node, bytes: &QuantizedValue, operands: &mut Operands) ->
             None => return Ok(false),
         },
     };
-    // Only a fill that is a step exactly: others would be rounded before what follows sees them.
+    // Only a fill that is exactly a step: others would be rounded before the next operator reads them.
     let step = bytes.step(fill);
     if bytes.real(step) != fill {
         return Ok(false);
@@ -184,7 +184,7 @@ fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Resul
     };
     let value = node.float("value", 0.0)?;
     let mut inputs = vec![("pads", Tensor::vector(pads))];
-    // Other modes copy what is there, and ignore the value.
+    // Other modes copy elements and ignore the value.
     if node.string("mode", "constant")? == "constant" {
         inputs.push(("value", Tensor::scalar(value)));
     }

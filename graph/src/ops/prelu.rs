@@ -1,4 +1,4 @@
-//! `PRelu`: the slope is broadcast to the input, not the other way round.
+//! `PRelu`: the slope is broadcast to the input, not the reverse.
 
 use super::example::{Example, Input};
 use super::operator::Operator;

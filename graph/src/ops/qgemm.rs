@@ -1,5 +1,5 @@
-//! `QGemm`. Inputs: a, scale, zero, b, scale, zero, bias in steps of the accumulator, scale and zero of the output, without
-//! which it stays float.
+//! `QGemm`. Inputs: a, scale, zero point, b, scale, zero point, bias in steps of the accumulator, scale and zero point of the
+//! output, without which the output is float.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
@@ -40,9 +40,9 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(data_type, [m, n])])
 }
 
-/// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's own text gives C the scale
-/// `alpha · a_scale · b_scale` (it has no `beta`). onnxruntime.quantization writes C in steps of `a_scale · b_scale`, whatever
-/// `alpha` is; such files are read by the text, too, as ONNX Runtime reads them.
+/// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's specification gives C the scale
+/// `alpha · a_scale · b_scale` (it has no `beta`). onnxruntime.quantization writes C with the scale `a_scale · b_scale`, whatever
+/// `alpha` is; such files are read by the specification, too, as in ONNX Runtime.
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let transposed = args.node().flag("transB", false)?;
     let (a, b) = (qlinear::real(args, 0, 1)?, qlinear::real(args, 3, i64::from(!transposed))?);
@@ -53,7 +53,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             let steps: Vec<f32> = args.values::<f32>(4)?.iter().map(|scale| step * scale).collect();
             let columns = b.shape().get(usize::from(!transposed)).copied().unwrap_or(0);
             let columns = if steps.len() == 1 { vec![1] } else { vec![1, columns] };
-            // By their shape: C may be one for all, for each column, for each row, or for each element.
+            // Decided by shape: C may be one number for all, per column, per row or per element.
             let float =
                 Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
             let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];

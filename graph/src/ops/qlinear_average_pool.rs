@@ -1,4 +1,4 @@
-//! `QLinearAveragePool`. Inputs: x, scale, zero, scale and zero of the output.
+//! `QLinearAveragePool`. Inputs: x, scale, zero point, scale and zero point of the output.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};

@@ -1,4 +1,4 @@
-//! `QLinearConcat`. Inputs: scale and zero of the output, then x, scale, zero of each part.
+//! `QLinearConcat`. Inputs: scale and zero point of the output, then x, scale, zero point of each part.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};

@@ -1,4 +1,4 @@
-//! `QLinearConv`. Inputs: x, scale, zero, w, scale, zero, scale and zero of the output, bias.
+//! `QLinearConv`. Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, bias.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};

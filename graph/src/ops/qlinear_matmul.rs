@@ -1,4 +1,4 @@
-//! `QLinearMatMul`. Inputs: a, scale, zero, b, scale, zero, scale and zero of the output.
+//! `QLinearMatMul`. Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

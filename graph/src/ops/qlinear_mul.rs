@@ -1,4 +1,4 @@
-//! `QLinearMul`. Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The numbers are those of
+//! `QLinearMul`. Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output. The results are those of
 //! ONNX Runtime, as the crate `eightbit` defines them.
 
 use eightbit::reference::mul_elements;

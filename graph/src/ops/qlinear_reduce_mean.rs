@@ -1,4 +1,4 @@
-//! `QLinearReduceMean`. Inputs: x, scale, zero, scale and zero of the output.
+//! `QLinearReduceMean`. Inputs: x, scale, zero point, scale and zero point of the output.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};

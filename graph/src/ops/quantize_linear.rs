@@ -10,7 +10,7 @@ use crate::exec::integer;
 use crate::{DataType, Error, Node, TensorType, onnx};
 
 pub(crate) static OP: Operator = Operator {
-    // ONNX Runtime's quantizer also writes it in a domain of its own, with the same meaning.
+    // ONNX Runtime's quantizer also writes it in its own domain, with the same meaning.
     domains: &["", MICROSOFT],
     since: 10,
     examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Float(0.02), Input::Byte(100)], &[])],

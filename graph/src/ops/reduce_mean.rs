@@ -37,7 +37,7 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("ReduceMean", "the mean along axes", reduction::infer, reduction::mean)
 };
 
-/// The axes of a node, an attribute or a constant; `None` if they are neither.
+/// The axes of a node, from an attribute or a constant; `None` if from neither.
 fn axes<'t>(
     node: &Node,
     constant: impl Fn(&str) -> Option<&'t Tensor>,
@@ -55,7 +55,7 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     Ok((!fits).then(|| "it reduces other axes than the spatial ones of an NCHW tensor".to_owned()))
 }
 
-/// As an operator that has axes, too: the tensor may turn out to be no image.
+/// Converts to an operator that has axes, too, because the tensor may turn out not to be an image.
 fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
     let Some(axes) = axes(node, |name| operands.constant(name))?.filter(|axes| over_pixels(axes)) else {
         return Ok(None);

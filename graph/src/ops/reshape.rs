@@ -1,5 +1,5 @@
-//! `Reshape`: the new shape may hold one −1, which stands for what is left, and zeros, which keep the input's dimension
-//! (unless `allowzero`).
+//! `Reshape`: the new shape may contain one −1, which is inferred, and zeros, which keep the input's dimension (unless
+//! `allowzero`).
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

@@ -1,4 +1,4 @@
-//! Examples of operators, made ready.
+//! Prepares examples of operators to run.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use crate::{Attribute, Error, Node, Tensor};
 
-/// An [`Example`], ready to be run: a node that reads `x0`, `x1`, … and writes `y0`, `y1`, …
+/// An [`Example`], ready to run: a node that reads `x0`, `x1`, … and writes `y0`, `y1`, …
 #[derive(Clone, Debug)]
 pub struct Sample {
     /// The node.
     pub node: Node,
-    /// Its inputs; `None` is one left out.
+    /// Its inputs; `None` for an input left out.
     pub inputs: Vec<Option<Tensor>>,
-    /// For each input, whether a model would have it as a constant.
+    /// For each input, whether it is a constant in models.
     pub constant: Vec<bool>,
 }
 
 impl Operator {
-    /// The operator's examples, ready to be run.
+    /// The operator's examples, ready to run.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ fn sample(operator: &'static Operator, example: &Example) -> Result<Sample, Erro
     Ok(Sample { node, inputs, constant })
 }
 
-/// Numbers that look random and are the same everywhere (a linear congruential generator, Knuth's MMIX constants).
+/// Deterministic pseudo-random numbers (a linear congruential generator, Knuth's MMIX constants).
 struct Numbers(u64);
 
 impl Numbers {

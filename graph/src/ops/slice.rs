@@ -30,7 +30,7 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("Slice", "ranges of the elements along axes, with steps", infer, evaluate)
 };
 
-/// What is taken of a tensor.
+/// The elements that a slice selects.
 struct Ranges {
     first: Vec<i64>,
     step: Vec<i64>,
@@ -38,7 +38,7 @@ struct Ranges {
 }
 
 impl Ranges {
-    /// Of a tensor of shape `from`, by inputs 1 to 4.
+    /// The ranges for a tensor of shape `from`, by inputs 1 to 4.
     fn new(node: &Node, from: &[usize], inputs: [Option<&Tensor>; 4]) -> Result<Self, Error> {
         let mut lists = [const { None }; 4];
         for (list, input) in lists.iter_mut().zip(inputs) {
@@ -62,7 +62,7 @@ impl Ranges {
                 return Err(Error::node(node, "a step of 0"));
             }
             let wrapped = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-            // Going down, a range ends before the element −1.
+            // With a negative step, a range ends before the element −1.
             let (low, high) = if by > 0 { (0, size) } else { (-1, size - 1) };
             let start = wrapped(starts[index]).clamp(low.max(0), high.max(0));
             let end = wrapped(ends[index]).clamp(low, high);

@@ -60,8 +60,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     by_element!(args, args.tensor(0)?, parts)
 }
 
-/// The sizes of the parts of an axis of size `whole`: those `wanted`, which add up to it; else as many equal ones as there are
-/// outputs, of which the last may be smaller where operator set 18's `num_outputs` says how many.
+/// The sizes of the parts of an axis of size `whole`: the sizes `wanted`, whose sum must be `whole`; otherwise equal sizes, one
+/// per output, of which the last may be smaller if operator set 18's `num_outputs` is present.
 fn sizes(node: &Node, whole: usize, wanted: Option<&[i64]>) -> Result<Vec<usize>, Error> {
     if let Some(wanted) = wanted {
         let sizes: Option<Vec<usize>> = wanted.iter().map(|&size| usize::try_from(size).ok()).collect();

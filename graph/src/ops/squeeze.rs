@@ -1,4 +1,4 @@
-//! `Squeeze`: without axes, all of size 1 go.
+//! `Squeeze`: without axes, it removes all axes of size 1.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

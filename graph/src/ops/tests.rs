@@ -1,4 +1,4 @@
-//! Every operator keeps what its entry promises.
+//! Tests every operator against its entry.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,7 +29,7 @@ fn named(sample: &Sample) -> Vec<(&str, &Tensor, bool)> {
         .collect()
 }
 
-/// A graph of the sample's node alone. What no model would have as a constant is an input.
+/// A graph of the sample's node alone. What models do not have as a constant is an input.
 fn graph(sample: &Sample) -> Graph {
     let info = |name: &str, tensor: &Tensor| ValueInfo {
         name: name.to_owned(),
@@ -65,7 +65,7 @@ fn names_lead_to_their_operator() {
         assert!(!operator.examples.is_empty(), "{operator:?} has no example");
         assert!((1..=NEWEST_OPSET).contains(&operator.since), "{operator:?}");
         for &domain in operator.domains {
-            assert!(seen.insert((domain, operator.name)), "{operator:?} is there twice");
+            assert!(seen.insert((domain, operator.name)), "{operator:?} is listed twice");
             assert!(find(domain, operator.name).is_some_and(|found| std::ptr::eq(found, operator)));
         }
     }
@@ -101,7 +101,7 @@ fn what_types_decide_is_what_evaluation_gives() {
     });
 }
 
-/// Elements as near as two orders of addition leave them; bytes at most one step apart.
+/// Floats must be equal but for the order of additions; bytes may be at most one step apart.
 fn near(a: &Tensor, b: &Tensor) -> bool {
     fn all<T: Copy>(a: &[T], b: &[T], near: impl Fn(T, T) -> bool) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(&a, &b)| near(a, b))
@@ -135,7 +135,7 @@ fn the_executor_gives_what_evaluation_gives() {
     });
 }
 
-/// The sample's node between two products, which become bytes; what it becomes, and how that runs.
+/// Quantizes the sample's node between two products, which become bytes; returns its role and how it runs.
 fn between_bytes(sample: &Sample) -> Result<(Role, String), Error> {
     let mut graph = graph(sample);
     let node = &mut graph.nodes[0];
@@ -159,7 +159,7 @@ fn between_bytes(sample: &Sample) -> Result<(Role, String), Error> {
     Ok((role, own))
 }
 
-/// The quantizer's report and the executor read the same entry: what is reported is what runs.
+/// The quantizer's report and the executor read the same entry, so the report states what runs.
 #[test]
 fn what_is_reported_between_bytes_is_what_runs() {
     let mut as_promised: HashSet<&str> = HashSet::new();
@@ -183,7 +183,7 @@ fn what_is_reported_between_bytes_is_what_runs() {
             }
         };
         match role {
-            // A variant that has no eight-bit form, or a node that the passes before remove.
+            // A variant without an eight-bit form, or a node that earlier passes remove.
             Role::Float(reason) => assert!(!reason.is_empty()),
             role => {
                 assert_eq!(role, expected, "{operator:?}");

@@ -1,4 +1,4 @@
-//! `Unsqueeze`: the axes count in the output.
+//! `Unsqueeze`: axes are numbered as in the output.
 
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};

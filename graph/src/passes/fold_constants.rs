@@ -12,7 +12,7 @@ use crate::{Error, Graph, Node, Tensor, TensorType};
 
 /// The largest result folded, in elements: a larger constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
-/// The most elements of all results together: many nodes may each make a large result from the same constant.
+/// The most bytes of all results together: many nodes may each make a large result from the same constant.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes its result.

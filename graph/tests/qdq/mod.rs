@@ -1,8 +1,8 @@
-//! Graphs in QDQ form, as tests of the executor want them.
+//! Graphs in QDQ form for tests of the executor.
 
 use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo};
 
-/// A generator of numbers that look random and are the same everywhere (xorshift64*).
+/// A deterministic pseudo-random generator (xorshift64*).
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
@@ -19,7 +19,7 @@ impl Numbers {
 
     pub(crate) fn tensor(&mut self, shape: &[usize]) -> Tensor {
         let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.float()).collect();
-        Tensor::new(shape, values).expect("as many elements as the shape says")
+        Tensor::new(shape, values).expect("the shape fits")
     }
 }
 
@@ -48,7 +48,7 @@ impl Qdq {
         self.graph.nodes.push(node);
     }
 
-    /// Quantizes and dequantizes the value `name`: gives the name of what comes out.
+    /// Quantizes and dequantizes the value `name`; returns the name of the result.
     fn activation(&mut self, name: &str, scale: f32, zero: u8) -> String {
         let [s, z, q, d] = ["scale", "zero", "q", "dq"].map(|what| format!("{name}_{what}"));
         self.constant(&s, Tensor::scalar(scale));
@@ -62,7 +62,7 @@ impl Qdq {
         d
     }
 
-    /// Weights per channel along axis 0 and a bias in steps of the accumulator: gives the names of the floats.
+    /// Adds weights per channel along axis 0 and a bias at the accumulator's scale; returns the names of the floats.
     fn weights(&mut self, name: &str, shape: &[usize], x_scale: f32) -> [String; 2] {
         let [w, s, z, d] = ["w", "scale", "zero", "dq"].map(|what| format!("{name}_{what}"));
         let [bias, bs, bz, bd] =
@@ -85,7 +85,7 @@ impl Qdq {
     }
 }
 
-/// Steps element by element, on a tensor that is worth several threads.
+/// Elementwise steps on a tensor large enough for several threads.
 pub(crate) fn elementwise(activations: DataType) -> Graph {
     let mut net = Qdq::new(activations);
     net.graph.inputs = vec![value("x", &[1, 8, 50, 60])];
@@ -103,7 +103,7 @@ pub(crate) fn elementwise(activations: DataType) -> Graph {
     net.graph
 }
 
-/// A network with every eight-bit step, and if asked one operator that has none.
+/// A network with every eight-bit step, and optionally one operator that has none.
 pub(crate) fn network(activations: DataType, with_softmax: bool) -> Graph {
     let mut net = Qdq::new(activations);
     net.graph.inputs = vec![value("x", &[2, 3, 12, 11])];

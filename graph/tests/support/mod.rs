@@ -1,4 +1,4 @@
-//! The files that tests read. All of them are part of the repository, so one that is missing is a failure.
+//! Files that tests read. All are part of the repository, so a missing one is a failure.
 
 #![allow(dead_code, reason = "every test takes what it needs")]
 

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// The archive: for each case a folder with `model.onnx` and the tensors of one call.
+/// The archive: one folder per case with `model.onnx` and the tensors of one call.
 pub(crate) struct NodeCases(ZipArchive<Cursor<Vec<u8>>>);
 
 /// A line of `INDEX.tsv`.

@@ -7,14 +7,14 @@ import torch
 from .problem import ACTIVATION_SCALE, OUTPUT_SCALE, WEIGHT_SCALE, Problem, zero_point
 from .serve import Case, Gemm, copies, serve
 
-# That these operators will go away some day is no news for a driver.
+# Silence the deprecation warnings of these operators.
 warnings.simplefilter("ignore")
 torch.set_num_threads(1)
 torch.backends.quantized.engine = "fbgemm"
 
 
 class Repeated(torch.nn.Module):
-    """The operator so many times in TorchScript: a call from Python costs microseconds."""
+    """The operator, repeated in TorchScript: a call from Python costs microseconds."""
 
     def __init__(self, packed, repeats: int):
         super().__init__()
@@ -56,7 +56,7 @@ def prepare(shape):
         packed = torch.ops.quantized.linear_prepack(quantized_weights(problem.weights.T), bias)
         module = torch.jit.script(Linear(packed, repeats))
     else:
-        # NHWC memory, seen as NCHW.
+        # NHWC memory, viewed as NCHW.
         image = image.permute(0, 3, 1, 2)
         window = [[shape.stride] * 2, [shape.padding] * 2, [1, 1], shape.groups]
         packed = torch.ops.quantized.conv2d_prepack(quantized_weights(problem.weights), bias, *window)

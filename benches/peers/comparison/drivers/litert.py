@@ -26,7 +26,7 @@ def model(problem, repeats):
     if isinstance(shape, Gemm):
         weights, size, out = problem.weights.T, [shape.m, shape.k], [shape.m, shape.n]
     else:
-        # The image comes padded.
+        # The image is padded beforehand.
         side = shape.side + 2 * shape.padding
         size, out = [1, side, side, shape.inputs], [1, shape.out_side, shape.out_side, shape.outputs]
         weights = problem.weights.transpose(0, 2, 3, 1) if axis == 0 else problem.weights.transpose(1, 2, 3, 0)

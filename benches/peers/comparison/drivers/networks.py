@@ -1,6 +1,6 @@
 """Whole networks: `python -m comparison.drivers.networks onnxruntime|onnxruntime-f32|openvino|litert`.
 
-Lines of standard input are files; each is answered with the runs per second for noise, in the columns of the other drivers.
+Lines of standard input are files; each is answered with the runs per second on random input, in the columns of the other drivers.
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import numpy as np
 
 from . import serve
 
-# Operations that count as a run: a rate in Gop/s is one in runs per second.
+# Operations per run, chosen so that a rate in Gop/s is one in runs per second.
 RUN = 1e9
 
 
@@ -58,7 +58,7 @@ def main():
     last, call = None, None
     for path in map(str.rstrip, sys.stdin):
         if path != last:
-            # The memory of one network at a time.
+            # Hold one network in memory at a time.
             call = None
             last, call = path, load(path)
         samples = serve.rates(RUN, call)

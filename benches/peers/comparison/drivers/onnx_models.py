@@ -24,7 +24,7 @@ def model(nodes, inputs, outputs, constants):
 
 
 def quantization(problem, types):
-    """Scales and zero points of everything, the weights' by channel."""
+    """All scales and zero points, those of the weights per channel."""
     kind = problem.input.dtype.type
     zero = kind(zero_point(types))
     return constants(
@@ -73,7 +73,7 @@ def qlinear(problem, types, repeats):
 
 
 def qdq(problem, types, repeats):
-    """Float operators between DequantizeLinear and QuantizeLinear, NCHW: what compilers of graphs turn into integer kernels.
+    """Float operators between DequantizeLinear and QuantizeLinear, NCHW: graph compilers turn them into integer kernels.
 
     Each repetition has weights of its own, or a compiler would merge them."""
     shape = problem.shape

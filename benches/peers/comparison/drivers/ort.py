@@ -9,7 +9,7 @@ from .serve import Case, Gemm, copies, serve
 
 
 def bound(model, problem, types):
-    """A call of the model on memory that is allotted once, and its first output."""
+    """A call of the model on preallocated memory, and its first output."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -1,4 +1,4 @@
-"""OpenVINO (its kernels are oneDNN's, and its own): a QDQ model of one operator, compiled; convolutions are NCHW outside."""
+"""OpenVINO (its kernels are oneDNN's, and its own): a QDQ model of one operator, compiled; convolutions are NCHW."""
 
 import numpy as np
 import openvino

@@ -1,4 +1,4 @@
-"""The numbers that drivers multiply, over their types' whole ranges, and what must come out.
+"""The numbers that drivers multiply, over their types' whole ranges, and the expected results.
 
 Sums are computed in float64, where they are exact. A requantized result may be off by one step, since libraries round
 differently; a sum that is wrong is off by more.
@@ -37,7 +37,7 @@ class Problem:
         self.random = random
 
     def rows(self, count):
-        """Rows of the output, seen as a matrix with a column for each channel, that are compared."""
+        """The compared rows of the output, viewed as a matrix with a column for each channel."""
         return np.arange(count) if count <= CHECKED else np.sort(self.random.choice(count, CHECKED, replace=False))
 
     def sums(self, rows, zero):
@@ -48,14 +48,14 @@ class Problem:
         reach, stride = shape.kernel, shape.stride
         border = ((shape.padding, shape.padding),) * 2 + ((0, 0),)
         image = np.pad(self.input[0].astype(np.float64) - zero, border)
-        places = [(row // shape.out_side * stride, row % shape.out_side * stride) for row in rows]
-        patches = np.stack([image[y : y + reach, x : x + reach] for y, x in places])
+        corners = [(row // shape.out_side * stride, row % shape.out_side * stride) for row in rows]
+        patches = np.stack([image[y : y + reach, x : x + reach] for y, x in corners])
         patches = patches.reshape(len(rows), reach, reach, shape.groups, -1)
         weights = weights.reshape(shape.groups, -1, *weights.shape[1:])
         return np.einsum("pyxgi,goiyx->pgo", patches, weights).reshape(len(rows), -1)
 
     def verdict(self, output, zero, requantized=True, bias=True):
-        """What there is to say about an output (its last axis are the channels) of activations with this zero point."""
+        """A note if an output (channels last) of activations with this zero point is wrong."""
         output = np.asarray(output).reshape(-1, self.channels)
         rows = self.rows(len(output))
         found = output[rows].astype(np.float64)

@@ -1,8 +1,8 @@
-"""What all drivers in Python share: shapes come in on standard input, rates go out.
+"""Shared code of the Python drivers: shapes from standard input, rates to standard output.
 
 A driver is a program, `python -m comparison.drivers.NAME gemm|conv`, for one library. Lines of standard input are shapes; each is
-answered when it is read, by a line for each case and an empty line. A shape that comes again is measured again with all that
-was prepared before. The columns of a line:
+answered at once, with one line for each case and an empty line. A repeated shape is measured again without new
+preparation. The columns of a line:
 
     peer,op,shape,types,prepacked,median,max,min,samples,note      (Gop/s, 2 operations per product)
 
@@ -56,18 +56,18 @@ class Conv:
 
 @dataclasses.dataclass
 class Case:
-    """A call that is ready to be measured; it does the shape's operations `copies` times."""
+    """A call, ready to be measured; it does the shape's operations `copies` times."""
 
     types: str
     call: Callable[[], object]
     note: str = ""
     copies: int = 1
-    # Where one driver measures two things that are told apart.
+    # Distinguishes two measurements of one driver.
     peer: str | None = None
 
 
 def copies(shape):
-    """What a call from Python costs (some microseconds) must not show: small products are done several times a call."""
+    """Repetitions per call: small products are repeated to hide the cost of a call from Python (some microseconds)."""
     return 1 if shape.operations > 4e6 else 32
 
 
@@ -112,7 +112,7 @@ def serve(peer, prepare):
             try:
                 cases = list(prepare(shape))
             except Exception:
-                # One shape that a library cannot do does not end the run.
+                # A shape that a library does not support does not end the run.
                 print(f"{peer}: {shape.name}: {traceback.format_exc(limit=-3)}", file=sys.stderr, flush=True)
         for case in cases:
             samples = rates(shape.operations * case.copies, case.call)

@@ -1,4 +1,4 @@
-"""Float ONNX files of torchvision's architectures with random weights: speed does not depend on what a network knows.
+"""Float ONNX files of torchvision's architectures with random weights: speed does not depend on the weights' values.
 
 python -m comparison.models.export NAME OUT.onnx
 """
@@ -8,7 +8,7 @@ import sys
 import torch
 import torchvision
 
-# The side of the square photo that each takes.
+# The side of each network's square photo.
 SIDES = {"resnet50": 224, "mobilenet_v2": 224, "inception_v3": 299}
 
 
@@ -16,8 +16,8 @@ def network(name, side):
     torch.manual_seed(1)
     extra = {"init_weights": False, "transform_input": False} if name == "inception_v3" else {}
     model = getattr(torchvision.models, name)(weights=None, **extra)
-    # A fresh batch norm divides by a variance of 1 whatever comes, so activations would grow from layer to layer. Two
-    # batches of noise give it what it would have learned.
+    # An untrained batch norm divides by a variance of 1 for any input, so activations would grow from layer to layer. Two
+    # batches of random input give it realistic statistics.
     with torch.no_grad():
         model.train()
         for _ in range(2):

@@ -21,7 +21,7 @@ OWN = "efficientnet_lite0"
 
 
 def prepare(folder, eightbit, wanted=""):
-    """The networks (with `wanted` in their name) that have an eight-bit file of ours; what else could not be made is told."""
+    """The networks (with `wanted` in their name) that have our eight-bit file; prints which other files could not be made."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [name for name in NETWORKS if wanted in name]
     for name in names:
@@ -44,7 +44,7 @@ def prepare_one(name, folder, eightbit):
 
 
 def make(path, write):
-    """A file that is there is whole: it gets its name at the end."""
+    """Makes a file under a temporary name, so that existing files are complete."""
     if path.exists():
         return
     measure.tell(f"making {path.name}")

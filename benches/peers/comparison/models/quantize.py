@@ -2,7 +2,7 @@
 
     python -m comparison.models.quantize FLOAT.onnx OUT.onnx
 
-Calibrated with noise: speed does not depend on what the numbers are.
+Calibrated with random input: speed does not depend on the values.
 """
 
 import pathlib

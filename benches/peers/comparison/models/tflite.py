@@ -2,7 +2,7 @@
 
     python -m comparison.models.tflite MODEL.int8.onnx OUT.tflite
 
-Only what the compared networks are made of. Average pooling keeps its input's scale, since TFLite has it so.
+Supports only the operators of the compared networks. Average pooling keeps its input's scale, as TFLite requires.
 """
 
 import pathlib
@@ -31,9 +31,9 @@ class Converter:
         self.writer = Writer()
         self.constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
         self.producers = {name: node for node in graph.node for name in node.output}
-        # The quantization of each float value, which the node behind it has.
+        # The quantization of each float value, which the following node holds.
         self.quantizers = {node.input[0]: node for node in graph.node if node.op_type == "QuantizeLinear"}
-        # By the names of the values in ONNX, float or quantized.
+        # Keyed by the names of the values in ONNX, float or quantized.
         self.values = {}
         self.graph = graph
 
@@ -52,7 +52,7 @@ class Converter:
     def node(self, node):
         if node.op_type == "QuantizeLinear":
             value = self.values[node.input[0]]
-            # What an operator writes has this quantization already; the photo has not.
+            # The output of an operator has this quantization already; the photo does not.
             self.values[node.output[0]] = value if value.scale is not None else self.quantize(value, node.input[0])
         elif node.op_type == "DequantizeLinear":
             if node.input[0] in self.values:
@@ -93,7 +93,7 @@ class Converter:
 
     @staticmethod
     def slid(value, kernel, stride):
-        """Height and width of what a window sees."""
+        """Height and width of a window's extent."""
         return [(size - reach) // step + 1 for size, reach, step in zip(value.shape[1:3], kernel, stride)]
 
     def Conv(self, node, attributes):

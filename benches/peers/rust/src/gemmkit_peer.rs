@@ -1,4 +1,4 @@
-//! gemmkit: `i8 · i8 → i32`. Its packed weights want a column-major output.
+//! gemmkit: `i8 · i8 → i32`. Its packed weights need a column-major output.
 
 use std::error::Error;
 

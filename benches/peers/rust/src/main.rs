@@ -1,13 +1,13 @@
-//! Times the eight-bit matrix products of other Rust crates, one thread, weights prepacked where the crate can.
+//! Times the eight-bit matrix products of other Rust crates, one thread, with prepacked weights where the crate supports them.
 //!
 //! ```text
 //! rust-peers rten-gemm|tract-linalg|gemmkit
 //! ```
 //!
-//! Lines of standard input are shapes, `name M K N`; further words do not matter. Each is answered when it is read, by a line for
-//! each product that the crate has and an empty line:
+//! Lines of standard input are shapes, `name M K N`; further words are ignored. Each is answered at once, with one line for each
+//! product that the crate offers and an empty line:
 //! `peer,op,shape,types,prepacked,median,max,min,samples,note` in Gop/s (2 operations per product).
-//! A shape that comes again is measured again with all that was prepared before.
+//! A repeated shape is measured again without new preparation.
 //! `RAYON_NUM_THREADS=1` and the crates' own variables keep them on one thread.
 
 mod gemmkit_peer;
@@ -21,7 +21,7 @@ use std::io::{BufRead, Write};
 
 use problem::Problem;
 
-/// A product that is ready to be measured.
+/// A product, ready to be measured.
 struct Case {
     /// Types of activations, weights and output: `u8s8s32`.
     types: &'static str,

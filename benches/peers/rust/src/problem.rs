@@ -1,4 +1,4 @@
-//! The numbers to multiply, and the sums that must come out.
+//! The numbers to multiply, and the expected sums.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ pub struct Problem {
     pub weights: Vec<i8>,
 }
 
-/// How many sums are compared with those of plain integers.
+/// The number of sums that are compared with those of plain integers.
 const CHECKED: usize = 2000;
 
 impl Problem {
@@ -25,7 +25,7 @@ impl Problem {
         self.unsigned.iter().map(|byte| byte.cast_signed()).collect()
     }
 
-    /// What there is to say about sums that should be those of `lhs` (row-major) and the weights; `sum_at` reads one.
+    /// A note if sums differ from those of `lhs` (row-major) and the weights; `sum_at` reads one.
     pub fn verdict<A: Copy + Into<i64>>(&self, lhs: &[A], sum_at: impl Fn(usize, usize) -> i32) -> String {
         let (all, step) = (self.m * self.n, (self.m * self.n).div_ceil(CHECKED).max(1));
         // A step that shares no factor with the columns visits all of them.

@@ -23,6 +23,6 @@ pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
     };
     multiply(&mut out).map_err(|error| format!("rten-gemm: {error:?}"))?;
     let note = kernel + &problem.verdict(&problem.unsigned, |row, column| out[row * n + column]);
-    // What can fail, failed at the first call: the ones that are measured are the same.
+    // Errors occurred at the first call; the measured calls are identical.
     Ok(Case { types: "u8s8s32", note, call: Box::new(move || drop(multiply(&mut out))) })
 }

@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// Rates in Gop/s over the samples of one measurement.
 pub struct Rates(Vec<f64>);
 
-/// Median, greatest, least, and how many, as columns.
+/// Median, maximum, minimum and number of samples, as columns.
 impl fmt::Display for Rates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rates(rates) = self;

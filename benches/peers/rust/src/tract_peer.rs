@@ -1,5 +1,5 @@
-//! tract-linalg: `i8 · i8 → i32`, by way of tract-core, which is the safe way to it: a model of one product, whose weights are
-//! packed when it is optimized; activations are packed in each call, as they are in a network.
+//! tract-linalg: `i8 · i8 → i32`, through tract-core, its safe interface: a model of one product, whose weights are packed
+//! when it is optimized; activations are packed in each call, as in a network.
 
 use std::error::Error;
 
@@ -30,6 +30,6 @@ pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
     let out = multiply()?;
     let sums: Vec<i32> = out[0].to_plain_array_view::<i32>()?.iter().copied().collect();
     let note = "by tract-core".to_owned() + &problem.verdict(&lhs, |row, column| sums[row * n + column]);
-    // What can fail, failed at the first call: the ones that are measured are the same.
+    // Errors occurred at the first call; the measured calls are identical.
     Ok(Case { types: "s8s8s32", note, call: Box::new(move || drop(multiply())) })
 }

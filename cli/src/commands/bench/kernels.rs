@@ -97,7 +97,7 @@ pub(super) fn run(
     let mut shapes = kind.shapes(&path, &text)?;
     shapes.retain(|shape| shape.is_wanted(filter));
     if shapes.is_empty() {
-        return Err(CliError::Invalid(format!("no shape has {filter:?} in its name or is of this class")));
+        return Err(CliError::Invalid(format!("no shape has {filter:?} in its name or as its class")));
     }
     if args.once {
         return shapes.iter().try_for_each(|shape| {

@@ -5,11 +5,10 @@ use crate::{DataType, Element, Error, Node, Tensor, element_count};
 use super::indexing::axis_of;
 use crate::tensor::extent;
 
-/// No single tensor that an operator makes has more elements: hostile shapes end in an error, not in an attempt to
-/// allocate them.
+/// The most elements of a tensor that an operator returns: hostile shapes are an error, not an allocation.
 const MAX_ELEMENTS: usize = 1 << 28;
 
-/// What an operator is evaluated on.
+/// The arguments of an evaluation.
 pub(crate) struct Arguments<'a> {
     node: &'a Node,
     inputs: &'a [Option<&'a Tensor>],
@@ -24,7 +23,7 @@ impl<'a> Arguments<'a> {
         self.node
     }
 
-    /// Input `index`, if it is given.
+    /// Input `index`, if present.
     pub(crate) fn optional(&self, index: usize) -> Option<&'a Tensor> {
         self.inputs.get(index).copied().flatten()
     }
@@ -47,7 +46,7 @@ impl<'a> Arguments<'a> {
         (0..self.inputs.len()).map(|index| self.tensor(index)).collect()
     }
 
-    /// The scalar in input `index`, if it is given. A vector of one element is taken as a scalar, too.
+    /// The scalar in input `index`, if present. A vector of one element is accepted as a scalar, too.
     pub(crate) fn optional_scalar<T: Element>(&self, index: usize) -> Result<Option<T>, Error> {
         match self.optional(index) {
             None => Ok(None),
@@ -81,12 +80,12 @@ impl<'a> Arguments<'a> {
         Error::unsupported(self.node, reason)
     }
 
-    /// An error that the operator has no meaning, or no implementation here, for elements of `data_type`.
+    /// An error that the operator is undefined, or not implemented, for elements of `data_type`.
     pub(crate) fn wrong_type(&self, data_type: DataType) -> Error {
         self.unsupported(format!("elements of type {data_type} are not supported"))
     }
 
-    /// The number of elements of an output of `shape`, refused if it is unreasonable.
+    /// The number of elements of an output of `shape`; an error above the limit.
     pub(crate) fn count(&self, shape: &[usize]) -> Result<usize, Error> {
         match extent(shape) {
             Some(extent) if extent <= MAX_ELEMENTS => element_count(shape),

@@ -1,4 +1,4 @@
-//! The bias of a product, in steps of its accumulator.
+//! Converts the bias of a product to steps of its accumulator.
 
 use super::arguments::Arguments;
 use super::operands::Operands;
@@ -6,40 +6,40 @@ use super::quantized_value::QuantizedValue;
 use super::scales;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
-/// The largest bias in steps of the accumulator, an `i32`: half of that is left to the products.
+/// The largest bias in steps of the accumulator, an `i32`, of which half is reserved for the products.
 const MAX_STEPS: f64 = (1u64 << 30) as f64;
 
-/// How far the rounding of a bias to whole steps of the accumulator may move a result, in steps of the output.
+/// The most by which rounding a bias to whole steps of the accumulator may change a result, in steps of the output.
 const MAX_SHIFT: f64 = 1.0 / 16.0;
 
-/// What a bias is added to: sums of products, whose columns mean `step · scales[column]` each.
+/// The sums of products that a bias is added to; a step of a column is `step · scales[column]`.
 pub(crate) struct Sums<'a> {
     /// Scale of the activations, times `alpha`.
     pub(crate) step: f32,
     /// Scales of the weights: one, or one for each column.
     pub(crate) scales: &'a [f32],
-    /// What the bias is multiplied with: `beta`.
+    /// The factor on the bias: `beta`.
     pub(crate) factor: f32,
     /// The number of columns.
     pub(crate) channels: usize,
-    /// What the sums become.
+    /// The quantized output.
     pub(crate) to: &'a QuantizedValue,
 }
 
 impl Sums<'_> {
-    /// What one step of column `channel` means.
+    /// The value of one step of column `channel`.
     fn step(&self, channel: usize) -> f32 {
         self.step * self.scales[if self.scales.len() == 1 { 0 } else { channel }]
     }
 }
 
 impl Operands {
-    /// `Some(name)` of the bias `name` in whole steps of the accumulator, `Some(None)` if there is none, `None` if it has no
+    /// `Some(name)` of the bias `name` in whole steps of the accumulator, `Some(None)` if there is no bias, `None` if it has no
     /// such form.
     ///
-    /// Integers whose scale is that of the accumulator stay as they are. Other biases (floats, bytes, integers in other
-    /// steps, one number for all columns whose steps differ) are rounded to the nearest step if that moves no result by
-    /// more than [`MAX_SHIFT`] output steps; otherwise the operator stays float.
+    /// Integers at the accumulator's scale are unchanged. Other biases (floats, bytes, integers at another scale, one number
+    /// for all columns whose scales differ) are rounded to the nearest step if that changes no result by more than
+    /// [`MAX_SHIFT`] output steps; otherwise the operator stays float.
     pub(crate) fn bias(
         &mut self,
         name: Option<&str>,
@@ -52,7 +52,7 @@ impl Operands {
         let bytes = self.bytes(name);
         let constant = bytes.as_ref().map_or(name, |bytes| bytes.value.as_str());
         let Some(values) = self.constants.get(constant) else { return Ok(None) };
-        // Broadcast by shape: as many numbers as there are columns may also be one for each row.
+        // Broadcast by shape: a count equal to that of the columns could also be one bias per row.
         let shape = values.shape();
         let by_column = shape.len() <= 2
             && shape.iter().rev().skip(1).all(|&dim| dim == 1)
@@ -70,7 +70,7 @@ impl Operands {
             let step = f64::from(sums.step(channel));
             let steps = f64::from(float) * f64::from(sums.factor) / step;
             let shift = (steps.round_ties_even() - steps).abs() * step / f64::from(sums.to.scales[0]);
-            // NaN is in no range.
+            // NaN is outside every range.
             if !(steps.abs() <= MAX_STEPS && shift <= MAX_SHIFT) {
                 return Ok(None);
             }
@@ -79,14 +79,14 @@ impl Operands {
         Ok(Some(Some(self.add_constant(&format!("{name}_steps"), Tensor::vector(rounded)))))
     }
 
-    /// The shape of a constant, or of the constant bytes that it is.
+    /// The shape of a constant, or of its quantized form.
     pub(crate) fn shape_of(&self, name: &str) -> Option<&[usize]> {
         let constant = self.bytes.get(name).map_or(name, |bytes| bytes.value.as_str());
         self.constants.get(constant).map(Tensor::shape)
     }
 }
 
-/// Whether `len` integers are in steps of the sums already.
+/// Whether `len` integers are already at the scale of the sums.
 fn is_in_steps(bias: &QuantizedValue, len: usize, sums: &Sums<'_>) -> bool {
     bias.data_type == DataType::I32
         && (bias.scales.len() == 1 || bias.scales.len() == len)
@@ -98,7 +98,7 @@ fn is_in_steps(bias: &QuantizedValue, len: usize, sums: &Sums<'_>) -> bool {
         })
 }
 
-/// The numbers of a bias; `None` if they are none that a bias may be.
+/// The numbers of a bias; `None` if their type cannot be one.
 fn floats(values: &Tensor, bytes: Option<&QuantizedValue>) -> Result<Option<Vec<f32>>, Error> {
     let Some(bytes) = bytes else { return Ok(values.as_f32().ok().map(<[f32]>::to_vec)) };
     let scales = match bytes.scales[..] {
@@ -112,7 +112,7 @@ fn floats(values: &Tensor, bytes: Option<&QuantizedValue>) -> Result<Option<Vec<
     };
     let zeros = Tensor::new(scales.shape(), zeros)?;
     let node = Node::new("bias", "DequantizeLinear", &["x", "s", "z"], &["y"]).with("axis", bytes.axis);
-    // Scales that do not fit are the node's that stays, to complain about.
+    // Scales of a wrong length: the node stays, and its own check reports them.
     let inputs = [Some(values), Some(&scales), Some(&zeros)];
     let floats = scales::dequantize(&Arguments::new(&node, &inputs));
     Ok(floats.ok().and_then(|floats| floats.into_values::<f32>().ok()))

@@ -1,4 +1,4 @@
-//! Operators on several tensors, element by element, broadcast to a common shape.
+//! Elementwise operators on several tensors, broadcast to a common shape.
 
 use super::super::example::{Example, Input};
 use super::arguments::Arguments;
@@ -6,15 +6,15 @@ use super::indexing::{Offsets, broadcast, broadcast_strides};
 use super::inputs::Inputs;
 use crate::{Element, Error, Node, Tensor, TensorData, TensorType};
 
-/// Of operators with two inputs or more.
+/// Examples of operators with two or more inputs.
 pub(crate) const EXAMPLES: &[Example] = &[
     Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Positive(&[1, 3, 4, 5])], &[]),
     Example::new(&[Input::Positive(&[2, 1, 4]), Input::Positive(&[3, 1])], &[]),
 ];
 
-/// How two elements become one: in every type that the operators are defined for.
+/// A binary operation on elements, for every type that the operators support.
 pub(crate) trait Number: Element + PartialOrd {
-    /// Whether a division by zero has no result.
+    /// Whether a division by zero is undefined.
     const IS_INTEGER: bool;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -22,7 +22,7 @@ pub(crate) trait Number: Element + PartialOrd {
     /// Integers are not divided by zero: see [`Operation::is_defined`].
     fn div(self, other: Self) -> Self;
     fn pow(self, other: Self) -> Self;
-    /// The lesser one; NaN if one is NaN.
+    /// The smaller one; NaN if one is NaN.
     fn min(self, other: Self) -> Self;
     /// The greater one; NaN if one is NaN.
     fn max(self, other: Self) -> Self;
@@ -122,13 +122,13 @@ pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(first.data_type, shape)])
 }
 
-/// As [`infer`], of two inputs.
+/// As [`infer`], for two inputs.
 pub(crate) fn infer_two(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     check_two(inputs.node, inputs.len())?;
     infer(inputs)
 }
 
-/// The shape that two shapes are broadcast to; an error about `node` if they do not fit.
+/// The common shape of two broadcast shapes; an error about `node` if they do not fit.
 pub(crate) fn broadcast_of(node: &Node, a: &[usize], b: &[usize]) -> Result<Vec<usize>, Error> {
     broadcast(a, b).ok_or_else(|| Error::node(node, format!("shapes {a:?} and {b:?} do not broadcast")))
 }
@@ -137,23 +137,23 @@ fn check_two(node: &Node, inputs: usize) -> Result<(), Error> {
     if inputs == 2 { Ok(()) } else { Err(Error::node(node, format!("needs 2 inputs, has {inputs}"))) }
 }
 
-/// An operation on two numbers of any type, named by a type: a function that is generic cannot be an argument.
+/// An operation on two numbers of any type, named by a type because a generic function cannot be an argument.
 pub(crate) trait Operation {
     fn apply<T: Number>(a: T, b: T) -> T;
 
-    /// Whether there is a result for all elements `b` of the second tensor.
+    /// Whether the operation is defined for all elements `b` of the second tensor.
     fn is_defined<T: Number>(_b: &[T]) -> bool {
         true
     }
 }
 
-/// `O` of two tensors.
+/// Applies `O` to two tensors.
 pub(crate) fn two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     check_two(args.node(), args.all()?.len())?;
     many::<O>(args)
 }
 
-/// `O` of any number of tensors, from the first to the last.
+/// Applies `O` to any number of tensors, from the first to the last.
 pub(crate) fn many<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn apply<O: Operation>(args: &Arguments<'_>, left: &Tensor, right: &Tensor) -> Result<Tensor, Error> {
         fn typed<O: Operation, T: Number>(

@@ -1,6 +1,6 @@
-//! From a tensor's element type to a function that is generic over it.
+//! Dispatch from a tensor's element type to a generic function.
 
-/// Calls a function that is generic over the elements with the arguments and the elements of a tensor.
+/// Calls a function generic over the element type with the arguments and the elements of a tensor.
 macro_rules! by_element {
     ($args:expr, $input:expr, $function:ident) => {
         match $input.data() {
@@ -16,7 +16,7 @@ macro_rules! by_element {
 }
 pub(crate) use by_element;
 
-/// As [`by_element`], for operators that need numbers.
+/// As [`by_element`], for operators on numbers.
 macro_rules! by_number {
     ($args:expr, $input:expr, $function:ident) => {
         match $input.data() {

@@ -1,8 +1,8 @@
-//! Activations inside operators on bytes.
+//! Activations fused into operators on bytes.
 
 use crate::{Error, Node};
 
-/// The range of a node's attributes `clamp_low` and `clamp_high`: that of the type where they are absent.
+/// The range of a node's attributes `clamp_low` and `clamp_high`; absent ones default to the range of the type.
 pub(crate) fn clamp(node: &Node, low: i32, high: i32) -> Result<(i32, i32), Error> {
     let bound = |name: &str, default: i32| -> Result<i32, Error> {
         let value = node.int(name, default.into())?;

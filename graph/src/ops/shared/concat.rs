@@ -1,11 +1,11 @@
-//! What `Concat` and its form on bytes share.
+//! Shared by `Concat` and `QLinearConcat`.
 
 use super::arguments::Arguments;
 use super::by_element::by_element;
 use super::indexing::axis_of;
 use crate::{Element, Error, Node, Tensor};
 
-/// The inputs, one after the other along the axis.
+/// Concatenates the inputs along the axis.
 pub(crate) fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn parts<T: Element>(args: &Arguments<'_>, _first: &[T]) -> Result<Vec<Tensor>, Error> {
         let inputs = args.all()?;

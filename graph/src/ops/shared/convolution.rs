@@ -1,4 +1,4 @@
-//! What convolutions share, float and integer ones: activations NCHW, weights OIHW, any number of spatial axes.
+//! Shared by float and integer convolutions: activations NCHW, weights OIHW, any number of spatial axes.
 
 use super::arguments::Arguments;
 use super::indexing::for_each_index;
@@ -45,7 +45,7 @@ impl Geometry {
         (self.in_channels / self.groups, self.out_channels / self.groups)
     }
 
-    /// Whether every channel is filtered on its own.
+    /// Whether it is depthwise.
     pub(crate) fn is_depthwise(&self) -> bool {
         self.groups == self.in_channels && self.groups == self.out_channels
     }
@@ -87,7 +87,7 @@ impl Geometry {
     }
 }
 
-/// The shape of a convolution of input `x` with the weights that are input `w`; input `bias` fits if it is there.
+/// The output shape of a convolution of input `x` with the weights in input `w`; checks input `bias` if present.
 pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
     let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
     if let Some(bias) = inputs.optional(bias)
@@ -99,7 +99,7 @@ pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Res
     Ok(geometry.output())
 }
 
-/// `Σ (x − x_zero)·(w − w_zero)` mod 2³²; what lies outside the image counts as the zero point.
+/// `Σ (x − x_zero)·(w − w_zero)` mod 2³²; the padding is the zero point.
 pub(crate) fn accumulate(
     args: &Arguments<'_>,
     x: (&Tensor, &ZeroPoints),
@@ -143,7 +143,7 @@ pub(crate) fn accumulate(
     Ok((sums, geometry))
 }
 
-/// Whether there is no bias, or one for each channel.
+/// Checks that there is no bias or one per channel.
 pub(crate) fn check_bias(args: &Arguments<'_>, len: Option<usize>, channels: usize) -> Result<(), Error> {
     match len {
         Some(len) if len != channels => {

@@ -1,7 +1,7 @@
-//! Domains of operators beside ONNX's own, whose name is empty.
+//! Domains of operators other than ONNX's own, whose name is empty.
 
 /// ONNX Runtime's own operators.
 pub(crate) const MICROSOFT: &str = "com.microsoft";
 
-/// Domain of the operators that ONNX and ONNX Runtime do not name.
+/// Domain of the operators that neither ONNX nor ONNX Runtime defines.
 pub const EIGHTBIT: &str = "eightbit";

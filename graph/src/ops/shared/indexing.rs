@@ -1,8 +1,8 @@
-//! Walking through tensors of any rank.
+//! Indexing of tensors of any rank.
 
 use crate::{Error, Node};
 
-/// The distance in elements between neighbours along each axis of a row-major tensor.
+/// The strides in elements of a row-major tensor.
 pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1usize; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -23,7 +23,7 @@ pub(crate) fn axis_of(node: &Node, of: i64, rank: usize) -> Result<usize, Error>
     axis(of, rank).ok_or_else(|| Error::node(node, format!("axis {of} of a tensor of rank {rank}")))
 }
 
-/// The shape that two shapes are broadcast to (ONNX's multidirectional broadcasting, which is NumPy's).
+/// The common shape of two broadcast shapes (ONNX's multidirectional broadcasting, as in NumPy).
 pub(crate) fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let rank = left.len().max(right.len());
     let dim = |shape: &[usize], axis: usize| {
@@ -39,7 +39,7 @@ pub(crate) fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// The strides with which a tensor of `shape` is read as one of the broadcast shape `target`: 0 where it repeats.
+/// The strides that read a tensor of `shape` as one of the broadcast shape `target`: 0 along repeated axes.
 pub(crate) fn broadcast_strides(shape: &[usize], target: &[usize]) -> Vec<usize> {
     let own = strides(shape);
     let missing = target.len() - shape.len();
@@ -51,7 +51,7 @@ pub(crate) fn broadcast_strides(shape: &[usize], target: &[usize]) -> Vec<usize>
         .collect()
 }
 
-/// All offsets of a strided tensor, the last axis fastest.
+/// Iterates over all offsets of a strided tensor, last axis fastest.
 pub(crate) struct Offsets {
     shape: Vec<usize>,
     strides: Vec<usize>,
@@ -96,7 +96,7 @@ impl Iterator for Offsets {
     }
 }
 
-/// All indices of a tensor of `shape`, the last axis fastest.
+/// All indices of a tensor of `shape`, last axis fastest.
 pub(crate) fn for_each_index(shape: &[usize], mut visit: impl FnMut(&[usize])) {
     let mut index = vec![0; shape.len()];
     for _ in 0..shape.iter().product::<usize>() {

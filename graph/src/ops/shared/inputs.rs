@@ -1,4 +1,4 @@
-//! What a rule for types and shapes sees of a node.
+//! The information about a node that a rule for types and shapes can use.
 
 use super::indexing;
 use crate::{Error, Node, Tensor, TensorType, quoted};
@@ -11,11 +11,11 @@ pub(crate) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// Of `node`, by functions that give a value's type, and its elements if they are known.
+    /// The inputs of `node`, by functions that return a value's type, and its elements if known.
     ///
     /// # Errors
     ///
-    /// An input without a type: it is an output that its node's operator does not have.
+    /// An input without a type, which is an output that its node's operator does not have.
     pub(crate) fn new(
         node: &'a Node,
         type_of: impl Fn(&str) -> Option<&'a TensorType>,
@@ -26,7 +26,7 @@ impl<'a> Inputs<'a> {
             type_of(name).map(Some).ok_or_else(|| {
                 Error::node(
                     node,
-                    format!("reads {}, an output that its operator does not give", quoted(name)),
+                    format!("reads {}, an output that its node's operator does not have", quoted(name)),
                 )
             })
         };
@@ -35,12 +35,12 @@ impl<'a> Inputs<'a> {
         Ok(Self { node, types, values })
     }
 
-    /// How many inputs there are, those left out included.
+    /// The number of inputs, including those left out.
     pub(crate) fn len(&self) -> usize {
         self.types.len()
     }
 
-    /// The type of input `index`, if it is given.
+    /// The type of input `index`, if present.
     pub(crate) fn optional(&self, index: usize) -> Option<&'a TensorType> {
         self.types.get(index).copied().flatten()
     }
@@ -55,19 +55,19 @@ impl<'a> Inputs<'a> {
         Ok(&self.get(index)?.shape)
     }
 
-    /// The elements of all inputs, `None` for one left out; nothing if those of one are not known.
+    /// The elements of all inputs, `None` for inputs left out; `None` if those of one are not known.
     pub(crate) fn known(&self) -> Option<&[Option<&'a Tensor>]> {
         let known =
             self.types.iter().zip(&self.values).all(|(given, value)| given.is_none() || value.is_some());
         known.then_some(&self.values)
     }
 
-    /// The elements of input `index`, if it is given and they are known.
+    /// The elements of input `index`, if present and known.
     pub(crate) fn value_of(&self, index: usize) -> Option<&'a Tensor> {
         self.values.get(index).copied().flatten()
     }
 
-    /// The elements of input `index`, which must not depend on what the graph is run with; `None` if it is left out.
+    /// The elements of input `index`, which must not depend on the graph's inputs; `None` if it is left out.
     pub(crate) fn value(&self, index: usize) -> Result<Option<&'a Tensor>, Error> {
         let Some(name) = self.node.input(index) else { return Ok(None) };
         self.value_of(index).map(Some).ok_or_else(|| {
@@ -78,7 +78,7 @@ impl<'a> Inputs<'a> {
         })
     }
 
-    /// As [`value`](Self::value), of 64-bit integers.
+    /// As [`value`](Self::value), for 64-bit integers.
     pub(crate) fn integers(&self, index: usize) -> Result<Option<&'a [i64]>, Error> {
         let Some(tensor) = self.value(index)? else { return Ok(None) };
         let name = self.node.input(index).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What several operators share. Nothing here is about one operator.
+//! Code shared by several operators. Nothing here is about a single operator.
 
 pub(crate) mod arguments;
 pub(crate) mod axes;

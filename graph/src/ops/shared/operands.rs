@@ -1,11 +1,11 @@
-//! What is known of the values of a graph in QDQ form while its operators get their forms on bytes.
+//! The values of a graph in QDQ form while its operators are converted to operators on bytes.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::quantized_value::QuantizedValue;
 use crate::{Names, Tensor};
 
-/// Float values that are bytes, dequantized, and constants.
+/// Float values with a quantized form, and constants.
 pub(crate) struct Operands {
     pub(crate) bytes: HashMap<String, QuantizedValue>,
     pub(crate) constants: BTreeMap<String, Tensor>,
@@ -13,7 +13,7 @@ pub(crate) struct Operands {
 }
 
 impl Operands {
-    /// The bytes that a float value is, dequantized.
+    /// The quantized form of a float value.
     pub(crate) fn bytes(&self, value: &str) -> Option<QuantizedValue> {
         self.bytes.get(value).cloned()
     }
@@ -23,7 +23,7 @@ impl Operands {
         self.constants.get(value)
     }
 
-    /// Adds a constant; gives its name, which begins with `stem`.
+    /// Adds a constant; returns its name, which begins with `stem`.
     pub(crate) fn add_constant(&mut self, stem: &str, tensor: Tensor) -> String {
         let name = self.names.fresh(stem);
         self.constants.insert(name.clone(), tensor);

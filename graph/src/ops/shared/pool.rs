@@ -1,4 +1,4 @@
-//! What pools over spatial axes share: activations NCHW.
+//! Shared by pools over spatial axes: activations NCHW.
 
 use super::super::eight_bit::{EightBit, OnBytes};
 use super::super::operator::{Evaluate, Operator};
@@ -29,7 +29,7 @@ pub(crate) fn window(args: &Arguments<'_>) -> Result<Window, Error> {
     Window::new(args.node(), &shape[2..], None)
 }
 
-/// The type of what a pool gives.
+/// The output type of a pool.
 pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     let x = inputs.get(0)?;
     let [batch, channels, spatial @ ..] = x.shape.as_slice() else {
@@ -41,7 +41,7 @@ pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     Ok(TensorType::new(x.data_type, [&[*batch, *channels], window.output.as_slice()].concat()))
 }
 
-/// The type of what a pool over whole planes gives: the spatial axes stay, of size 1.
+/// The output type of a pool over whole planes: the spatial axes stay, with size 1.
 pub(crate) fn infer_global(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     let x = inputs.get(0)?;
     if x.shape.len() < 3 {
@@ -51,7 +51,7 @@ pub(crate) fn infer_global(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
     Ok(TensorType::new(x.data_type, x.shape.iter().enumerate().map(keep).collect::<Vec<_>>()))
 }
 
-/// A function of each plane of the first input; the spatial axes stay, of size 1.
+/// Applies a function to each plane of the first input; the spatial axes stay, with size 1.
 pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Result<Vec<Tensor>, Error> {
     let input = args.tensor(0)?;
     if input.rank() < 2 {
@@ -90,7 +90,7 @@ pub(crate) fn global_average(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error>
     global(args, |plane| (plane.iter().map(|&x| f64::from(x)).sum::<f64>() / plane.len() as f64) as f32)
 }
 
-/// What becomes of a pool that has a form on bytes.
+/// The eight-bit role of a pool with a form on bytes.
 pub(crate) const fn eight_bit(on_bytes: OnBytes) -> EightBit {
     EightBit::Compute(qlinear::compute(1, on_bytes))
 }
@@ -111,7 +111,7 @@ pub(crate) fn on_bytes(
     Ok(Some(qlinear::node(operator, inputs, node)))
 }
 
-/// A pool of bytes, by the plain meaning of the float one. Inputs: x, scale, zero, scale and zero of the output.
+/// A pool on bytes, by the evaluation of the float one. Inputs: x, scale, zero point, scale and zero point of the output.
 pub(crate) fn of_bytes(args: &Arguments<'_>, float: Evaluate) -> Result<Vec<Tensor>, Error> {
     if args.node().flag("channels_last", false)? {
         return Err(args.unsupported("channels_last"));

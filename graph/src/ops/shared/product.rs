@@ -1,4 +1,4 @@
-//! What matrix products share, float and integer ones, also of stacks of matrices.
+//! Shared by float and integer matrix products, also of stacks of matrices.
 
 use super::arguments::Arguments;
 use super::indexing::{Offsets, broadcast, broadcast_strides};
@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::scales::ZeroPoints;
 use crate::{Error, Node, Tensor, TensorData};
 
-/// The sizes of a product of (stacks of) matrices: what NumPy's `matmul` does with shapes.
+/// The sizes of a product of (stacks of) matrices, by the rules of NumPy's `matmul`.
 pub(crate) struct Product {
     /// Rows, depth and columns.
     pub(crate) m: usize,
@@ -38,7 +38,7 @@ impl Product {
         Some(Self { m, k, n, pairs, shape })
     }
 
-    /// Of two tensors.
+    /// The sizes for two tensors.
     pub(crate) fn of(args: &Arguments<'_>, a: &Tensor, b: &Tensor) -> Result<Self, Error> {
         let product = Self::new(a.shape(), b.shape()).ok_or_else(|| {
             args.error(format!("shapes {:?} and {:?} cannot be multiplied", a.shape(), b.shape()))
@@ -47,7 +47,7 @@ impl Product {
         Ok(product)
     }
 
-    /// The elements, row by row: `element(row, column, pairs of offsets)`.
+    /// Computes the elements, row by row: `element(row, column, pairs of offsets)`.
     pub(crate) fn elements<T>(
         &self,
         mut element: impl FnMut(usize, usize, &mut dyn Iterator<Item = (usize, usize)>) -> T,
@@ -65,8 +65,8 @@ impl Product {
     }
 }
 
-/// The shape of a product: a vector is a row on the left and a column on the right, and that axis is gone afterwards. `None` if
-/// the shapes do not fit.
+/// The shape of a product: a vector is a row on the left and a column on the right, and that axis is removed from the result.
+/// `None` if the shapes do not fit.
 fn shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let (rows, k) = if let [.., m, k] = *a { (Some(m), k) } else { (None, *a.first()?) };
     let (depth, columns) = if let [.., k, n] = *b { (k, Some(n)) } else { (*b.first()?, None) };
@@ -86,7 +86,7 @@ pub(crate) fn infer(inputs: &Inputs<'_>, a: usize, b: usize) -> Result<Vec<usize
     shape(a, b).ok_or_else(|| inputs.error(format!("shapes {a:?} and {b:?} do not multiply")))
 }
 
-/// Rows, depth and columns of a product of two matrices, each transposed if its attribute says so.
+/// Rows, depth and columns of a product of two matrices, each transposed if its attribute is set.
 pub(crate) fn matrices(node: &Node, a: &[usize], b: &[usize]) -> Result<[usize; 3], Error> {
     let (&[a0, a1], &[b0, b1]) = (a, b) else {
         return Err(Error::node(node, format!("needs two matrices, has shapes {a:?} and {b:?}")));
@@ -136,7 +136,7 @@ pub(crate) fn accumulate(
     }
 }
 
-/// `alpha · A·B + beta · C`, the factors transposed if asked, C broadcast.
+/// `alpha · A·B + beta · C`, the factors optionally transposed, C broadcast.
 pub(crate) fn gemm(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let node = args.node();
     let (left, right) = (args.tensor(0)?, args.tensor(1)?);

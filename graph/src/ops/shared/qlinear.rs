@@ -1,9 +1,8 @@
-//! What the operators on bytes share: those of ONNX Runtime's domain `com.microsoft`, and those of ONNX.
+//! Shared by the operators on bytes, those of ONNX Runtime's domain `com.microsoft` and those of ONNX.
 //!
-//! Their meaning is that of the float operator between a `DequantizeLinear` and a `QuantizeLinear`, but for `QLinearAdd` and
-//! `QLinearMul`, whose numbers are those of ONNX Runtime; the attributes
-//! `clamp_low` and `clamp_high`, in steps of the output, narrow the last one's range
-//! (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
+//! They mean the float operator between a `DequantizeLinear` and a `QuantizeLinear`, except `QLinearAdd` and `QLinearMul`,
+//! whose results are those of ONNX Runtime. The attributes `clamp_low` and `clamp_high`, in steps of the output, restrict the
+//! output's range (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
 
 use eightbit::{ElementType, QuantizedType};
 
@@ -18,7 +17,7 @@ use super::quantized_value::QuantizedValue;
 use super::scales;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
-/// See [`Compute`]: an operator without weights, of so many activations, all of whose nodes take part.
+/// See [`Compute`]: an operator without weights, with this number of activations, all of whose nodes take part.
 pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
     const ALL: WhyFloat = |_, _| Ok(None);
     Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes }
@@ -29,8 +28,8 @@ pub(crate) fn node(operator: &'static Operator, inputs: Vec<String>, node: &Node
     Node { op: operator.into(), inputs, ..node.clone() }
 }
 
-/// All inputs of `node` as operators on bytes take them, if they are bytes of the type of `to` with one scale each, and kernels
-/// can multiply with the quotients of the scales of `to`, which `factors` makes of theirs.
+/// All inputs of `node` as operators on bytes take them, if they are bytes of the type of `to` with one scale each, and if
+/// kernels can multiply by the quotients that `factors` makes of their scales and that of `to`.
 pub(crate) fn operands(
     node: &Node,
     operands: &Operands,
@@ -48,24 +47,24 @@ pub(crate) fn operands(
     multipliers_exist(factors(scales).iter().map(|factor| factor / to.scales[0])).then_some(inputs)
 }
 
-/// Bytes as operators take them: value, scale, zero point.
+/// A quantized value as inputs of an operator: value, scale, zero point.
 pub(crate) fn operand(bytes: &QuantizedValue) -> [String; 3] {
     [bytes.value.clone(), bytes.scale.clone(), bytes.zero_point.clone()]
 }
 
-/// What operators take of their output: scale, zero point.
+/// The output's parameters as inputs of an operator: scale, zero point.
 pub(crate) fn output(to: &QuantizedValue) -> [String; 2] {
     [to.scale.clone(), to.zero_point.clone()]
 }
 
-/// Bytes, scale and zero point from input `first` on, as floats; several scales lie along `axis`.
+/// Dequantizes the bytes in input `first`, with scale and zero point in the next two; several scales are along `axis`.
 pub(crate) fn real(args: &Arguments<'_>, first: usize, axis: i64) -> Result<Tensor, Error> {
     let node = Node::new(&args.node().name, "DequantizeLinear", &["x", "s", "z"], &["y"]).with("axis", axis);
     let inputs = [Some(args.tensor(first)?), Some(args.tensor(first + 1)?), args.optional(first + 2)];
     scales::dequantize(&Arguments::new(&node, &inputs))
 }
 
-/// The only output of a float operator of this plain meaning, with the attributes of the node.
+/// The only output of a float operator with this evaluation and the attributes of the node.
 pub(crate) fn float(
     args: &Arguments<'_>,
     evaluate: Evaluate,
@@ -75,7 +74,7 @@ pub(crate) fn float(
     outputs.into_iter().next().ok_or_else(|| args.error("has no output"))
 }
 
-/// Floats to bytes, scale and zero point from input `first` on, clamped.
+/// Quantizes floats, with scale and zero point in the inputs `first` and `first + 1`, and clamps.
 pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Tensor, Error> {
     let node = Node::new(&args.node().name, "QuantizeLinear", &["x", "s", "z"], &["y"]);
     let inputs = [Some(x), Some(args.tensor(first)?), Some(args.tensor(first + 1)?)];
@@ -97,12 +96,12 @@ pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Te
     Tensor::new(shape, data)
 }
 
-/// A function of elements `a` and `b` and the types of both and of the result, clamped.
+/// A clamped function of elements `a` and `b` and the types of both and of the result.
 pub(crate) type OnElements = fn(i32, &QuantizedType, i32, &QuantizedType, &QuantizedType, (i32, i32)) -> i32;
 
-/// `QLinearAdd` and `QLinearMul`. Inputs: a, scale, zero, b, scale, zero, scale and zero of the output. The numbers are those of
-/// ONNX Runtime, as the crate `eightbit` defines them, not those of the float operator: the executor, constants and this agree
-/// in every bit.
+/// `QLinearAdd` and `QLinearMul`. Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output. The
+/// results are those of ONNX Runtime, as the crate `eightbit` defines them, not those of the float operator: the executor,
+/// constant folding and the evaluator agree in every bit.
 pub(crate) fn binary(args: &Arguments<'_>, on_elements: OnElements) -> Result<Vec<Tensor>, Error> {
     let to = quantized(args, args.tensor(7)?.data_type(), 6)?;
     let (low, high) = to.element().integer_range();
@@ -129,7 +128,7 @@ pub(crate) fn binary(args: &Arguments<'_>, on_elements: OnElements) -> Result<Ve
     Ok(vec![Tensor::new(shape, data)?])
 }
 
-/// What bytes of a type mean whose only scale and zero point are the inputs `index` and `index + 1`.
+/// The quantization of bytes of a type whose only scale and zero point are the inputs `index` and `index + 1`.
 fn quantized(args: &Arguments<'_>, data_type: DataType, index: usize) -> Result<QuantizedType, Error> {
     let element = match data_type {
         DataType::U8 => ElementType::U8,
@@ -148,8 +147,8 @@ fn quantized(args: &Arguments<'_>, data_type: DataType, index: usize) -> Result<
     QuantizedType::new(element, scale, zero).map_err(|error| args.error(error.to_string()))
 }
 
-/// Whether kernels can multiply with these quotients of scales: scales at the ends of `f32` have none, and the operator
-/// between them stays float. `2¹⁰⁰` is what the crate `eightbit` allows.
+/// Whether kernels can multiply by these quotients of scales. For scales at the ends of `f32` they cannot, and the operator
+/// stays float. `2¹⁰⁰` is the limit of the crate `eightbit`.
 pub(crate) fn multipliers_exist(mut multipliers: impl Iterator<Item = f32>) -> bool {
     let largest = 2f32.powi(100);
     multipliers.all(|multiplier| multiplier > 0.0 && multiplier <= largest)

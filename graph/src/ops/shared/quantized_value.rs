@@ -1,8 +1,8 @@
-//! A float value that is bytes, dequantized: where the bytes are and what they mean.
+//! The quantized form of a float value: its bytes and their parameters.
 
 use crate::{DataType, Tensor};
 
-/// QuantizedValue (or the `i32` of a bias) with their scale and zero point.
+/// Bytes (or the `i32` of a bias) with their scale and zero point.
 #[derive(Clone, Debug)]
 pub(crate) struct QuantizedValue {
     /// Name of the bytes.
@@ -13,11 +13,11 @@ pub(crate) struct QuantizedValue {
     pub(crate) zero_point: String,
     /// Type of the bytes.
     pub(crate) data_type: DataType,
-    /// The axis along which there are several scales.
+    /// The axis of the scales, if there are several.
     pub(crate) axis: i64,
     /// The scales: one, or one for each index of the axis.
     pub(crate) scales: Vec<f32>,
-    /// The zero points, as many.
+    /// The zero points, one per scale.
     pub(crate) zeros: Vec<i32>,
 }
 
@@ -32,17 +32,17 @@ impl QuantizedValue {
         matches!(self.data_type, DataType::U8 | DataType::I8)
     }
 
-    /// Whether a byte means the same number here and there.
+    /// Whether a byte represents the same number in both.
     pub(crate) fn same_steps(&self, other: &QuantizedValue) -> bool {
         self.data_type == other.data_type && self.scales == other.scales && self.zeros == other.zeros
     }
 
-    /// Least and greatest step.
+    /// The least and greatest step.
     pub(crate) fn range(&self) -> (i32, i32) {
         if self.data_type == DataType::I8 { (-128, 127) } else { (0, 255) }
     }
 
-    /// The step nearest to a number that is not NaN, as `QuantizeLinear` chooses it.
+    /// The step nearest to a number that is not NaN, by the rounding of `QuantizeLinear`.
     pub(crate) fn step(&self, x: f32) -> i32 {
         let (low, high) = self.range();
         let zero = self.zeros[0];
@@ -50,7 +50,7 @@ impl QuantizedValue {
         steps.round_ties_even() as i32 + zero
     }
 
-    /// The number that a step means.
+    /// The number that a step represents.
     pub(crate) fn real(&self, step: i32) -> f32 {
         (step - self.zeros[0]) as f32 * self.scales[0]
     }

@@ -1,4 +1,4 @@
-//! What operators share that reduce axes to one element.
+//! Shared by operators that reduce axes to one element.
 
 use super::arguments::Arguments;
 use super::axes;
@@ -6,7 +6,7 @@ use super::indexing::{Offsets, strides};
 use super::inputs::Inputs;
 use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType};
 
-/// What is left of a shape when axes are reduced.
+/// A reduction of axes of a shape.
 pub(crate) struct Reduction {
     /// The output's shape.
     pub(crate) shape: Vec<usize>,
@@ -14,12 +14,12 @@ pub(crate) struct Reduction {
     pub(crate) count: usize,
     /// The input's shape.
     from: Vec<usize>,
-    /// The strides with which the input's axes walk through the output: 0 for reduced ones.
+    /// The output's strides along the input's axes: 0 for reduced ones.
     strides: Vec<usize>,
 }
 
 impl Reduction {
-    /// Of a tensor of shape `from` along the axes that are `reduced`.
+    /// The reduction of a tensor of shape `from` along the axes that are `reduced`.
     pub(crate) fn new(node: &Node, from: &[usize], reduced: &[bool]) -> Result<Self, Error> {
         let kept: Vec<usize> =
             from.iter().zip(reduced).map(|(&size, &reduced)| if reduced { 1 } else { size }).collect();
@@ -38,13 +38,13 @@ impl Reduction {
         Ok(Self { shape, count, from: from.to_vec(), strides: own })
     }
 
-    /// For each element of the input, the index of the output that it is part of.
+    /// For each element of the input, the index of its output.
     pub(crate) fn outputs(&self) -> Offsets {
         Offsets::new(&self.from, &self.strides)
     }
 }
 
-/// Which axes of a tensor of `rank` the list `axes` reduces: all if it is empty; `None` if then nothing is done.
+/// Which axes of a tensor of `rank` the list `axes` reduces: all if it is empty; `None` if an empty list means no reduction.
 fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Option<Vec<bool>>, Error> {
     match axes.filter(|axes| !axes.is_empty()) {
         Some(axes) => axes::named(node, axes, rank).map(Some),
@@ -53,7 +53,7 @@ fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Option<Vec<
     }
 }
 
-/// The rule of `ReduceMean` and its kin: axes as an attribute (before operator set 18) or as an input.
+/// The shape rule of reductions: axes as an attribute (before operator set 18) or as an input.
 pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
     let axes = match inputs.node.ints("axes")? {
@@ -63,7 +63,7 @@ pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![TensorType::new(x.data_type, reduced_shape(inputs.node, &x.shape, axes)?)])
 }
 
-/// What is left of the shape `from` when `axes` are reduced as the node says.
+/// The output shape for `from` with `axes` reduced by the node.
 pub(crate) fn reduced_shape(node: &Node, from: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>, Error> {
     Ok(match reduced(node, axes, from.len())? {
         Some(reduced) => Reduction::new(node, from, &reduced)?.shape,
@@ -71,7 +71,7 @@ pub(crate) fn reduced_shape(node: &Node, from: &[usize], axes: Option<&[i64]>) -
     })
 }
 
-/// The reduction that the node describes; `None` if nothing is done.
+/// The node's reduction; `None` if it reduces nothing.
 fn reduction(args: &Arguments<'_>) -> Result<Option<Reduction>, Error> {
     let from = args.tensor(0)?.shape();
     let reduced = reduced(args.node(), args.axes(1)?.as_deref(), from.len())?;
@@ -99,13 +99,12 @@ pub(crate) fn mean(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     sums(args, |sum, count| sum / count)
 }
 
-/// Whether a mean along `axes` is one over the pixels of an image, which is an NCHW tensor. For a tensor of another rank
-/// the answer means nothing.
+/// Whether a mean along `axes` is over the pixels of an image, an NCHW tensor. The result is meaningless for other ranks.
 pub(crate) fn over_pixels(axes: &[i64]) -> bool {
     matches!(axes, [2, 3] | [3, 2] | [-2, -1] | [-1, -2] | [2, -1] | [-1, 2] | [3, -2] | [-2, 3])
 }
 
-/// Of each set of elements the greatest, or the least.
+/// The greatest or least of each set of elements.
 pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
     fn typed<T: Element + PartialOrd>(
         args: &Arguments<'_>,
@@ -136,7 +135,7 @@ pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tenso
     }
 }
 
-/// Along one axis, `axis`.
+/// The reduction along one axis, `axis`.
 fn along_axis(node: &Node, from: &[usize]) -> Result<(usize, Reduction), Error> {
     let axis = super::indexing::axis_of(node, node.int("axis", 0)?, from.len())?;
     let mut reduced = vec![false; from.len()];
@@ -150,7 +149,7 @@ pub(crate) fn infer_places(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error
     Ok(vec![TensorType::new(DataType::I64, reduction.shape)])
 }
 
-/// The index of the greatest or least elements along an axis: the first, or the last if asked.
+/// The index of the greatest or least element along an axis: the first one, or the last if `select_last_index` is set.
 pub(crate) fn places<T: Element + PartialOrd>(
     args: &Arguments<'_>,
     x: &[T],

@@ -1,4 +1,4 @@
-//! Between real numbers and eight bits.
+//! Quantization and dequantization.
 //!
 //! `q = clamp(rne(x / scale) + zero)`, `x = (q − zero) · scale`: a division and a multiplication in `f32`, rounded
 //! to nearest, ties to even, as the crate `eightbit` defines them.
@@ -6,11 +6,11 @@
 use super::arguments::Arguments;
 use crate::{DataType, Error, Tensor, TensorData};
 
-/// Zero points: 0 if left out, one, or several.
+/// Zero points: none (0), one, or several.
 pub(crate) struct ZeroPoints(Vec<i32>);
 
 impl ZeroPoints {
-    /// Those in input `index`.
+    /// The zero points in input `index`.
     pub(crate) fn new(args: &Arguments<'_>, index: usize) -> Result<Self, Error> {
         let values = match args.optional(index).map(Tensor::data) {
             None => vec![0],
@@ -22,7 +22,7 @@ impl ZeroPoints {
         Ok(Self(values))
     }
 
-    /// The zero point for everything, if there is only one.
+    /// The single zero point, if there is only one.
     pub(crate) fn scalar(&self) -> Option<i32> {
         if let [zero] = self.0[..] { Some(zero) } else { None }
     }
@@ -42,7 +42,7 @@ impl ZeroPoints {
 pub(crate) struct Scales<'a>(&'a [f32]);
 
 impl<'a> Scales<'a> {
-    /// Those in input `index`, for `channels` channels.
+    /// The scales in input `index`, for `channels` channels.
     pub(crate) fn new(args: &Arguments<'a>, index: usize, channels: usize) -> Result<Self, Error> {
         let scales = args.values::<f32>(index)?;
         if scales.len() != 1 && scales.len() != channels {
@@ -80,7 +80,7 @@ pub(crate) fn rounded(x: f32, zero: i32, (low, high): (i32, i32)) -> i32 {
     if x.is_nan() {
         return zero.clamp(low, high);
     }
-    // Clamped first, so that the conversion is exact whatever `x` is.
+    // Clamped first, so that the conversion is exact for every `x`.
     x.clamp((low - zero) as f32, (high - zero) as f32).round_ties_even() as i32 + zero
 }
 
@@ -91,7 +91,7 @@ fn narrow(data_type: DataType, values: impl Iterator<Item = i32>) -> TensorData 
     }
 }
 
-/// From accumulators to eight bits.
+/// Requantizes accumulators to eight bits.
 pub(crate) struct Requantizer {
     multipliers: Vec<f32>,
     zero: i32,
@@ -100,7 +100,7 @@ pub(crate) struct Requantizer {
 }
 
 impl Requantizer {
-    /// From the scales of both factors and of the result (`x_scale · w_scale[c] / y_scale`, each step rounded to
+    /// Requantization by the scales of both factors and of the result (`x_scale · w_scale[c] / y_scale`, each operation rounded to
     /// `f32`, as ONNX Runtime computes it) and the result's zero point in input `zero`, which also gives its type.
     pub(crate) fn new(args: &Arguments<'_>, scales: [Scales<'_>; 3], zero: usize) -> Result<Self, Error> {
         let [x, w, y] = scales;
@@ -125,7 +125,7 @@ impl Requantizer {
     }
 }
 
-/// Which of the scales holds for an element: one for all, one per index of `axis`, or one per block along it.
+/// The scale that applies to an element: one for all, one per index of `axis`, or one per block along it.
 enum Grid {
     Tensor,
     Axis { inner: usize, size: usize },
@@ -192,7 +192,7 @@ pub(crate) fn quantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
     check_scales(args, scales)?;
     let zeros = ZeroPoints::new(args, 2)?;
     if !zeros.fits(scales.len()) {
-        return Err(args.error("there are not as many zero points as scales"));
+        return Err(args.error("the numbers of zero points and scales differ"));
     }
     let to_bytes = |(at, x): (usize, f32)| {
         let index = grid.index(at);
@@ -212,7 +212,7 @@ pub(crate) fn dequantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
     let (grid, scales) = (Grid::new(args, x, scale)?, scale.as_f32()?);
     let zeros = ZeroPoints::new(args, 2)?;
     if !zeros.fits(scales.len()) {
-        return Err(args.error("there are not as many zero points as scales"));
+        return Err(args.error("the numbers of zero points and scales differ"));
     }
     let to_float = |(at, x): (usize, i32)| {
         let index = grid.index(at);

@@ -1,11 +1,11 @@
-//! What `Softmax` and `LogSoftmax` share.
+//! Shared by `Softmax` and `LogSoftmax`.
 
 use super::arguments::Arguments;
 use super::upgrade::Constants;
 use crate::{Attribute, Error, Node, Tensor};
 
-/// Calls `element(x − greatest, sum of the exponentials of such)` for every element of the lines along the axis: the greatest is
-/// subtracted first, so that nothing overflows.
+/// Calls `element(x − max, Σ exp(x − max))` for every element of the lines along the axis. Subtracting the maximum first
+/// prevents overflow.
 pub(crate) fn along_axis(
     args: &Arguments<'_>,
     element: impl Fn(f64, f64) -> f64,
@@ -28,7 +28,7 @@ pub(crate) fn along_axis(
     Ok(vec![Tensor::new(input.shape(), y)?])
 }
 
-/// Until operator set 13, these operators went over all axes from `axis` (1 by default) on, together.
+/// Before operator set 13, these operators normalized over all axes starting at `axis` (1 by default) together.
 pub(crate) fn upgrade(
     mut node: Node,
     version: i64,
@@ -42,7 +42,7 @@ pub(crate) fn upgrade(
         node.attributes.insert("axis".to_owned(), Attribute::Int(-1));
         return Ok(vec![node]);
     }
-    // The rank is not known here: flatten, and bring the shape back. Shape inference makes `Shape` a constant.
+    // The rank is not known here: flatten, then restore the shape. Shape inference makes `Shape` a constant.
     let (input, output) = (node.required_input(0)?.to_owned(), node.required_output(0)?.to_owned());
     let mut value = |what: &str| constants.names.fresh(&format!("{}_{what}", node.name));
     let (flat, soft, shape) = (value("flat"), value("soft"), value("shape"));

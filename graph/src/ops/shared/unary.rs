@@ -1,4 +1,4 @@
-//! Operators on one tensor, element by element.
+//! Elementwise operators on one tensor.
 
 use super::super::eight_bit::EightBit;
 use super::super::example::{Example, Input};
@@ -10,7 +10,7 @@ use crate::{Element, Error, Tensor, TensorData, TensorType};
 const EXAMPLES: &[Example] =
     &[Example::new(&[Input::Positive(&[1, 3, 4, 5])], &[]), Example::new(&[Input::Positive(&[7])], &[])];
 
-/// An operator that looks at one element of its only input at a time: a table of 256 bytes between bytes.
+/// An elementwise operator with one input: a table of 256 bytes between bytes.
 pub(crate) const fn operator(
     name: &'static str,
     summary: &'static str,
@@ -24,7 +24,7 @@ pub(crate) const fn operator(
     }
 }
 
-/// The output is of the first input's type and shape.
+/// The output has the first input's type and shape.
 pub(crate) fn same(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     Ok(vec![inputs.get(0)?.clone()])
 }
@@ -48,11 +48,11 @@ pub(crate) fn map<T: Element>(
     Ok(vec![Tensor::new(input.shape(), T::wrap(x.iter().map(|&x| function(x)).collect()))?])
 }
 
-/// Signed numbers, for functions that have a meaning for integers, too.
+/// Signed numbers, for functions that are defined for integers, too.
 pub(crate) trait Signed: Element + PartialOrd {
-    /// The magnitude; the least integer stays as it is.
+    /// The magnitude; the least integer is unchanged.
     fn magnitude(self) -> Self;
-    /// The negative; the least integer stays as it is.
+    /// The negative; the least integer is unchanged.
     fn negative(self) -> Self;
 }
 
@@ -78,7 +78,7 @@ signed!(
     i64: wrapping_abs, i64::wrapping_neg
 );
 
-/// Calls a function that is generic over [`Signed`] with each element of the first input.
+/// Applies a function generic over [`Signed`] to each element of the first input.
 macro_rules! signed_numbers {
     ($args:expr, $function:expr) => {{
         let input = $args.tensor(0)?;

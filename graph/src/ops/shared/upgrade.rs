@@ -1,20 +1,20 @@
-//! Nodes of older operator sets, rewritten to what operator set 13 says.
+//! Rewrites nodes of older operator sets to operator set 13.
 //!
-//! Changes by operator: github.com/onnx/onnx, docs/Changelog.md. What an operator does about its own stands in its file.
+//! Changes by operator: github.com/onnx/onnx, docs/Changelog.md. The changes of an operator are in its own file.
 
 use crate::{Error, Graph, Names, Node, Tensor};
 
 /// Rewrites a node of an older version of ONNX's operator set, as one node or several.
 pub(crate) type Upgrade = fn(Node, i64, &mut Constants<'_>) -> Result<Vec<Node>, Error>;
 
-/// Where rewritten nodes put what used to be an attribute, and find new names.
+/// The constants and names that rewritten nodes add.
 pub(crate) struct Constants<'a> {
     graph: &'a mut Graph,
     pub(crate) names: Names,
 }
 
 impl<'a> Constants<'a> {
-    /// For the nodes of `graph`.
+    /// Constants and names for the nodes of `graph`.
     pub(crate) fn new(graph: &'a mut Graph) -> Self {
         Self { names: Names::of(graph), graph }
     }
@@ -24,14 +24,14 @@ impl<'a> Constants<'a> {
         std::mem::take(&mut self.graph.nodes)
     }
 
-    /// Adds a constant for `node`, and gives its name.
+    /// Adds a constant for `node`, and returns its name.
     pub(crate) fn add(&mut self, node: &Node, what: &str, tensor: Tensor) -> String {
         let name = self.names.fresh(&format!("{}_{what}", node.name));
         self.graph.constants.insert(name.clone(), tensor);
         name
     }
 
-    /// Makes the attribute `name`, a list of integers, the input `index` of the node; `false` if it is not there.
+    /// Moves the attribute `name`, a list of integers, to the input `index` of the node; `false` if it is absent.
     pub(crate) fn ints_to_input(&mut self, node: &mut Node, name: &str, index: usize) -> Result<bool, Error> {
         let Some(values) = node.ints(name)?.map(<[i64]>::to_vec) else { return Ok(false) };
         let constant = self.add(node, name, Tensor::vector(values));

@@ -1,4 +1,4 @@
-//! What is known of a float graph's values when the quantizer decides what becomes of its nodes: no shapes.
+//! What the quantizer knows about a float graph's values when it decides roles: constants and types, no shapes.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Learns the types of `graph`'s values.
+    /// Infers the types of the values of `graph`.
     pub(crate) fn new(graph: &'a Graph) -> Result<Self, Error> {
         let mut types: HashMap<&str, DataType> = HashMap::new();
         types.extend(graph.inputs.iter().map(|input| (input.name.as_str(), input.data_type)));

@@ -1,10 +1,10 @@
-//! What products with constant weights share: which of them can be quantized.
+//! Shared by products with constant weights: decides which of them can be quantized.
 
 use super::values::Values;
 use crate::{DataType, Error, Node};
 
-/// Why the weights or the bias (inputs 1 and 2) cannot become bytes, the channels being `axis` of the weights; `None` if they
-/// can. `matrix` asks for weights of rank 2.
+/// The reason why the weights or the bias (inputs 1 and 2) cannot be quantized, with channels along `axis` of the weights;
+/// `None` if they can. `matrix` requires weights of rank 2.
 pub(crate) fn why_float(
     node: &Node,
     values: &Values<'_>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::window_sizes::{WindowSizes, kernel_shape};
 use crate::{Error, Node};
 
-/// More spatial axes than any real operator has.
+/// The most spatial axes supported.
 const MAX_AXES: usize = 8;
 
 /// A window that slides over an input of known size.
@@ -13,7 +13,7 @@ const MAX_AXES: usize = 8;
 pub(crate) struct Window {
     /// The input's size along each spatial axis.
     pub(crate) input: Vec<usize>,
-    /// The window's sizes and steps, and how many windows there are.
+    /// The window's sizes and steps, and the number of windows.
     pub(crate) sizes: WindowSizes,
 }
 
@@ -36,7 +36,7 @@ impl Window {
         Ok(Self { input: input.to_vec(), sizes: WindowSizes::resolve(node, input, &kernel)? })
     }
 
-    /// Where the tap `tap` of the window `window` lies on `axis`; `None` in the padding.
+    /// The input position of the tap `tap` of the window `window` on `axis`; `None` in the padding.
     pub(crate) fn position(&self, axis: usize, window: usize, tap: usize) -> Option<usize> {
         (window * self.sizes.strides[axis] + tap * self.sizes.dilations[axis])
             .checked_sub(self.sizes.pads_begin[axis])
@@ -50,8 +50,8 @@ impl Window {
         reach.div_ceil(self.sizes.dilations[axis]).min(self.sizes.kernel[axis])
     }
 
-    /// The taps of the window `window` on `axis` that lie inside the input. A window may be far larger than the input:
-    /// whoever walks over these taps alone does not notice.
+    /// The taps of the window `window` on `axis` that lie inside the input. A window may be far larger than the input, and loops over these
+    /// taps alone do not depend on its size.
     pub(crate) fn taps_inside(&self, axis: usize, window: usize) -> Range<usize> {
         let begin = self.sizes.pads_begin[axis];
         self.taps_before(axis, window, begin)..self.taps_before(axis, window, begin + self.input[axis])
@@ -77,7 +77,7 @@ impl Window {
         }
     }
 
-    /// How many taps of the window at `window` lie inside the input or its padding.
+    /// The number of taps of the window at `window` inside the input or its padding.
     pub(crate) fn padded_taps(&self, window: &[usize]) -> usize {
         let along = |axis: usize, window: usize| {
             let end = self.sizes.pads_begin[axis] + self.input[axis] + self.sizes.pads_end[axis];

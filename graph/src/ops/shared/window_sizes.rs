@@ -1,4 +1,4 @@
-//! Where the windows of convolutions and pools lie.
+//! Resolves the windows of convolutions and pools.
 
 use crate::{Error, Node, quoted};
 
@@ -15,7 +15,7 @@ pub(crate) struct WindowSizes {
     pub(crate) pads_begin: Vec<usize>,
     /// Padding after the last element.
     pub(crate) pads_end: Vec<usize>,
-    /// How many windows there are: the output's spatial shape.
+    /// The number of windows: the output's spatial shape.
     pub(crate) output: Vec<usize>,
 }
 
@@ -94,12 +94,12 @@ impl WindowSizes {
                 return Err(Error::attribute(
                     node,
                     "auto_pad",
-                    format!("{} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER", quoted(other)),
+                    format!("{} is not NOTSET, VALID, SAME_UPPER or SAME_LOWER", quoted(other)),
                 ));
             }
         }
         let begin = self.pads_begin[axis];
-        // So that positions in the padded input, and the end of a window that begins in it, can be counted.
+        // Bounded so that positions in the padded input, and the end of a window that begins in it, do not overflow.
         let padded = input
             .checked_add(begin)
             .and_then(|size| size.checked_add(self.pads_end[axis]))
@@ -115,13 +115,13 @@ impl WindowSizes {
             return Ok(room / stride + 1);
         }
         let output = room.div_ceil(stride) + 1;
-        // A window that would begin in the padding behind the input does not count.
+        // A window that would begin in the padding after the input does not count.
         let last = (output - 1).checked_mul(stride).ok_or_else(too_large)?;
         Ok(if last >= input + begin { output - 1 } else { output })
     }
 }
 
-/// The list attribute `name`: `len` entries, not below `least` (0 or 1), all `least` if it is not there.
+/// The list attribute `name`: `len` entries, not below `least` (0 or 1), all `least` if absent.
 fn sizes(node: &Node, name: &str, len: usize, least: usize) -> Result<Vec<usize>, Error> {
     let Some(values) = node.ints(name)? else { return Ok(vec![least; len]) };
     if values.len() != len {
@@ -138,7 +138,7 @@ fn sizes(node: &Node, name: &str, len: usize, least: usize) -> Result<Vec<usize>
         .collect()
 }
 
-/// The attribute `kernel_shape`, if it is there.
+/// The attribute `kernel_shape`, if present.
 pub(crate) fn kernel_shape(node: &Node) -> Result<Option<Vec<usize>>, Error> {
     match node.ints("kernel_shape")? {
         None => Ok(None),
