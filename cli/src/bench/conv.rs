@@ -5,7 +5,7 @@ use eightbit::{Conv2d, Conv2dShape, Element, Error, OutputElement, Workspace, re
 use crate::bench::check::Verdict;
 use crate::bench::shapes::ConvShape;
 use crate::bench::types::{Build, Types};
-use crate::bench::{Case, Setup, biases, random};
+use crate::bench::{Case, Setup, biases, on_threads, random};
 
 /// The number of products that the reference computes, at about a nanosecond each.
 const CHECKED_PRODUCTS: usize = 1 << 27;
@@ -74,11 +74,5 @@ fn convolve<A: Element, T: OutputElement>(
     out: &mut [T],
     workspaces: &mut [Workspace],
 ) -> Result<(), Error> {
-    match workspaces {
-        [workspace] => plan.call(input, out).map(|call| call.run(workspace)),
-        #[cfg(feature = "rayon")]
-        _ => plan.call(input, out).and_then(|call| call.run_rayon(workspaces)),
-        #[cfg(not(feature = "rayon"))]
-        _ => unreachable!("without the feature rayon there is one thread"),
-    }
+    on_threads(plan.call(input, out)?, workspaces)
 }

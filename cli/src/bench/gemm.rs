@@ -5,7 +5,7 @@ use eightbit::{Element, Error, Gemm, MatMut, MatRef, OutputElement, PackedWeight
 use crate::bench::check::{Verdict, sample};
 use crate::bench::shapes::GemmShape;
 use crate::bench::types::{Build, Types};
-use crate::bench::{Case, Setup, biases, random};
+use crate::bench::{Case, Setup, biases, on_threads, random};
 
 /// The number of products that the reference computes, at about a nanosecond each.
 const CHECKED_PRODUCTS: usize = 1 << 25;
@@ -71,12 +71,5 @@ fn multiply<A: Element, T: OutputElement>(
     [m, k, n]: [usize; 3],
     workspaces: &mut [Workspace],
 ) -> Result<(), Error> {
-    let (lhs, out) = (MatRef::new(lhs, m, k)?, MatMut::new(out, m, n)?);
-    match workspaces {
-        [workspace] => gemm.call(lhs, out).map(|call| call.run(workspace)),
-        #[cfg(feature = "rayon")]
-        _ => gemm.call(lhs, out).and_then(|call| call.run_rayon(workspaces)),
-        #[cfg(not(feature = "rayon"))]
-        _ => unreachable!("without the feature rayon there is one thread"),
-    }
+    on_threads(gemm.call(MatRef::new(lhs, m, k)?, MatMut::new(out, m, n)?)?, workspaces)
 }

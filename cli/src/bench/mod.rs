@@ -11,7 +11,7 @@ pub(crate) mod shapes;
 pub(crate) mod timing;
 pub(crate) mod types;
 
-use eightbit::{Backend, Element, Workspace};
+use eightbit::{Backend, Call, Element, Error, Fill, OutputElement, Workspace};
 
 use crate::bench::check::Verdict;
 use crate::bench::timing::{Rates, Stopwatch};
@@ -29,6 +29,23 @@ impl Setup {
     /// One workspace for each thread.
     fn workspaces(&self, bytes: usize) -> Vec<Workspace> {
         (0..self.threads).map(|_| Workspace::with_capacity(bytes)).collect()
+    }
+}
+
+/// Runs a call on a thread for each workspace.
+fn on_threads<T: OutputElement, F: Fill<T>>(
+    call: Call<'_, T, F>,
+    workspaces: &mut [Workspace],
+) -> Result<(), Error> {
+    match workspaces {
+        [workspace] => {
+            call.run(workspace);
+            Ok(())
+        }
+        #[cfg(feature = "rayon")]
+        _ => call.run_rayon(workspaces),
+        #[cfg(not(feature = "rayon"))]
+        _ => unreachable!("without the feature rayon there is one thread"),
     }
 }
 
