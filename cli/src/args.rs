@@ -309,7 +309,15 @@ mod tests {
     }
 
     #[test]
-    fn tensorflows_spellings_are_understood() {
+    fn the_former_name_of_pair_safe_weights_is_accepted() {
+        let line = "eightbit quantize m.onnx -o q.onnx --calibrate photos --narrow-weights";
+        let cli = Cli::try_parse_from(line.split_whitespace()).expect("valid");
+        let Command::Quantize(args) = cli.command else { panic!("another command") };
+        assert!(args.range.pair_safe_weights);
+    }
+
+    #[test]
+    fn spellings_of_tensorflow_are_accepted() {
         let line = "eightbit label-image --image=a.png --graph=m.onnx --labels=l.txt --input_width=299 \
             --input_height=299 --input_mean=-1 --input_std=255 --input_layer=x --output_layer=y";
         let cli = Cli::try_parse_from(line.split_whitespace()).expect("valid");

@@ -120,7 +120,7 @@ mod tests {
         let wrong = ["# head\na 1 2", "\na 1 2 3 4", "\na 1 2 x", "\na 0 1 1", "\na 9999999999 9999999999 1"];
         for text in wrong {
             let error = gemm(path, text).expect_err("invalid").to_string();
-            assert!(error.starts_with("s.txt, line 2: not a shape"), "{error}");
+            assert!(error.starts_with("s.txt, line 2: not a valid shape"), "{error}");
         }
         assert!(conv(path, "c 2 1 1 5 1 0 1").is_err());
         assert!(gemm(path, "# nothing\n").expect_err("empty").to_string().contains("no shape is listed"));

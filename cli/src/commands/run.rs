@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
     let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
     // Quick checks that may fail come first.
     let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
-    let places = prepare(args, &outputs, &files)?;
+    let output_files = prepare(args, &outputs, &files)?;
     let mut tensors = Vec::new();
     for (input, file) in graph.inputs.iter_mut().zip(&files) {
         let tensor = array::read(file)?;
@@ -45,10 +45,10 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         options.threads = settings.threads;
         Executor::new(&graph, &options).and_then(|mut executor| executor.run(&named)).map_err(of_model)?
     };
-    for ((_, place), result) in places.iter().zip(&results) {
-        place.write(&array::to_bytes(result)?)?;
+    for ((_, file), result) in output_files.iter().zip(&results) {
+        file.write(&array::to_bytes(result)?)?;
     }
-    let files = places.iter().map(|(path, _)| Some(path.as_path())).chain(std::iter::repeat(None));
+    let files = output_files.iter().map(|(path, _)| Some(path.as_path())).chain(std::iter::repeat(None));
     let lines: Vec<Line> = graph.outputs.iter().zip(&results).zip(files).map(Line::new).collect();
     let run_by = if args.reference { "the plain interpreter".to_owned() } else { settings.describe() };
     if args.json {
@@ -153,12 +153,12 @@ fn prepare(
     let Some(folder) = &args.output_dir else { return Ok(Vec::new()) };
     std::fs::create_dir_all(folder).map_err(|source| CliError::write(folder, source))?;
     let sources = || inputs.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
-    let place = |name: String| {
+    let prepare = |name: String| {
         let path = folder.join(name);
         let file = OutputFile::prepare(&path, sources())?;
         Ok((path, file))
     };
-    file_names(outputs).into_iter().map(place).collect()
+    file_names(outputs).into_iter().map(prepare).collect()
 }
 
 /// A file name for each output: distinct even where case is ignored, and within the folder.
