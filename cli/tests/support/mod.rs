@@ -53,7 +53,8 @@ impl Run {
         serde_json::from_str(&self.ok()).expect("JSON")
     }
 
-    /// Checks that the run failed with `code` and one error that fits on a screen and contains all `parts`; no panic.
+    /// Checks that the run failed with `code` and one error, perhaps after warnings, that fits on a screen and contains all
+    /// `parts`; no panic.
     pub(crate) fn fails(self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
         let first = self.stderr.lines().find(|line| !line.starts_with("warning: "));
