@@ -291,7 +291,7 @@ pub struct MissingOperator {
 
 /// The most node names of one operator that a message lists; the others are counted.
 const LISTED: usize = 4;
-/// Characters of a list of operators. A longer one names one node of each, and gives the number of the operators that it has no
+/// The most characters of a list of operators. A longer one names one node of each, and counts the operators for which it has no
 /// room for.
 const MAX_LIST: usize = 900;
 
@@ -312,7 +312,7 @@ fn listed(missing: &[MissingOperator]) -> String {
     list
 }
 
-/// An operator and so many of its nodes by name.
+/// An operator and the first `names` of its nodes.
 fn with_nodes(missing: &MissingOperator, names: usize) -> String {
     let count = missing.nodes.len();
     let nodes = if count == 1 { "node" } else { "nodes" };
