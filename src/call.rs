@@ -32,13 +32,14 @@ pub struct Call<'a, T, F> {
 }
 
 impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
+    #[inline(always)]
     pub(crate) fn new(fill: F, out: OutputBlock<'a, T>) -> Call<'a, T, F> {
         Call { fill, out }
     }
 
     /// Computes the output on this thread. With a workspace of the size that the plan reports, it allocates nothing; plans
     /// that report no size need no workspace.
-    #[inline]
+    #[inline(always)]
     pub fn run(self, workspace: &mut Workspace) {
         self.fill.fill(self.out, workspace);
     }

@@ -185,7 +185,7 @@ impl Gemm {
     ///
     /// If shapes or element types are not those of the plan, or the weights are [shared](PackedWeights::from_shared) with a
     /// buffer that has become shorter.
-    #[inline]
+    #[inline(always)]
     pub fn call<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: MatRef<'a, A>,
@@ -223,7 +223,8 @@ impl Gemm {
         }
     }
 
-    #[inline]
+    // A call is some hundred bytes, which a small product has no time to move: it is made where it is run.
+    #[inline(always)]
     fn checked<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: &MatRef<'a, A>,
@@ -254,7 +255,7 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
         Grain { rows: TILE_ROWS, columns: Some(PANEL) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let plan = self.gemm;
         let call = gemm::Call {

@@ -89,7 +89,7 @@ impl<'a, T> MatRef<'a, T> {
 
 impl<'a, T: Element> MatRef<'a, T> {
     /// The matrix in the kernels' form.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lhs(&self) -> Result<eightbit_kernels::gemm::MatrixRows<'a>, Error> {
         let data = T::as_bytes(self.data);
         let Self { rows, columns, row_stride, column_stride, .. } = *self;
@@ -190,6 +190,7 @@ fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) 
     down.checked_add(across)?.checked_add(1)
 }
 
+#[cold]
 fn overflow(what: &'static str) -> Error {
     Error::Shape { what, why: "the number of elements overflows".into() }
 }

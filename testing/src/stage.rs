@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::Random;
 
 /// The expected output for accumulator `acc` at row `m`, column `n`, where the output held `before`: the bits of the output's
-/// type, by [`reference`].
+/// type, by [`reference`](mod@reference).
 pub fn expected(stage: &gemm::Stage<'_>, acc: i32, before: i32, m: usize, n: usize) -> i32 {
     let requantize = |multiplier, zero_point, clamp, output| {
         reference::requantize(acc, &Requantize { multiplier, zero_point, clamp, output }, n)

@@ -33,7 +33,7 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     ///
     /// If `row_stride < columns` (with more than one row) or `data` is too short.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> OutputBlock<'a, T> {
         // Without a next row, or without elements in it, the stride has no meaning and may be anything: one that fits is
         // stored, so that no product with it wraps.

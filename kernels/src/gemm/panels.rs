@@ -92,9 +92,9 @@ impl core::error::Error for PanelError {}
 #[derive(Clone, Debug)]
 pub struct PackedPanels {
     bytes: Bytes,
-    layout: Layout,
-    /// What has been proved of the weights: see [`Variant::proves`].
-    proved: Option<&'static Property>,
+    /// What they were packed or loaded for: their layout is its layout, and what it [requires](Variant::proves) of the weights has
+    /// been proved.
+    variant: &'static Variant,
     signed: bool,
     columns: usize,
     segments: usize,
@@ -131,7 +131,7 @@ impl PackedPanels {
     }
 
     /// Packs checked weights.
-    fn pack_as(variant: &Variant, weights: &WeightView<'_>) -> PackedPanels {
+    fn pack_as(variant: &'static Variant, weights: &WeightView<'_>) -> PackedPanels {
         let (layout, k_group) = (variant.layout, variant.layout.k_group);
         let (segments, segment_len) = (weights.segments, weights.segment_len);
         let groups = segment_len.div_ceil(k_group);
@@ -154,8 +154,7 @@ impl PackedPanels {
         }
         PackedPanels {
             bytes: Bytes::copy_from(&bytes),
-            layout,
-            proved: variant.proves,
+            variant,
             signed: weights.signed,
             columns: weights.columns,
             segments,
@@ -185,9 +184,10 @@ impl PackedPanels {
         let variant = backend.entry().gemm.iter().find(|variant| {
             variant.layout.name == layout && variant.proves.is_none_or(|property| (property.holds)(saved))
         });
-        let Some(&Variant { layout, proves, .. }) = variant else {
+        let Some(variant) = variant else {
             return Err(PanelError::Layout { expected: backend.entry().variant(|_| false).layout.name });
         };
+        let layout = variant.layout;
         let empty = segments == 0 || segment_len == 0;
         if empty && (segments != 1 || columns > MAX_EMPTY_COLUMNS) {
             return Err(PanelError::Empty);
@@ -209,7 +209,7 @@ impl PackedPanels {
                 }
             }
         }
-        Ok(PackedPanels { bytes, layout, proved: proves, signed, columns, segments, segment_len, sums })
+        Ok(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums })
     }
 
     /// The number and length of the k-segments to pack a convolution's weights as, for a kernel of `[height,
@@ -243,14 +243,18 @@ impl PackedPanels {
     /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
     #[inline]
     pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
-        // Comparing names takes as long as a small call; mostly the layout is the same one.
-        let same = |a: &'static str, b: &'static str| ptr::eq(a, b) || a == b;
-        backend.entry().gemm.iter().find(|variant| {
-            self.layout.k_group == variant.layout.k_group
-                && same(self.layout.name, variant.layout.name)
+        // Mostly it is the one that they were packed for: comparing names takes as long as a small product.
+        let variants = backend.entry().gemm;
+        if let Some(variant) = variants.iter().find(|variant| ptr::eq(*variant, self.variant)) {
+            return Some(variant);
+        }
+        let (layout, proved) = (&self.variant.layout, self.variant.proves);
+        variants.iter().find(|variant| {
+            layout.k_group == variant.layout.k_group
+                && layout.name == variant.layout.name
                 && variant
                     .proves
-                    .is_none_or(|property| self.proved.is_some_and(|proved| same(proved.name, property.name)))
+                    .is_none_or(|property| proved.is_some_and(|proved| proved.name == property.name))
         })
     }
 
@@ -297,7 +301,7 @@ impl PackedPanels {
     /// # Errors
     ///
     /// [`PanelError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
-    #[inline]
+    #[inline(always)]
     pub fn get(&self) -> Result<Panels<'_>, PanelError> {
         self.within(self.owner())
     }
@@ -323,7 +327,7 @@ impl PackedPanels {
     /// The layout's name.
     #[must_use]
     pub fn layout(&self) -> &'static str {
-        self.layout.name
+        self.variant.layout.name
     }
 
     /// Whether the weights were `i8`.
@@ -386,7 +390,7 @@ impl PackedPanels {
     pub(super) fn segment_bytes(&self, len: usize) -> usize {
         // Groups are powers of two, and a division would take long compared with a small tile. The size was checked when it was
         // packed; without columns or segments there are no bytes, and any length is allowed.
-        let k_group = self.layout.k_group;
+        let k_group = self.variant.layout.k_group;
         (len.wrapping_add(k_group - 1) & !(k_group - 1)).wrapping_mul(PANEL)
     }
 }
@@ -422,10 +426,10 @@ impl<'a> Panels<'a> {
         }
         assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
         let tap_len = self.depth() / taps;
-        let k_group = self.layout.k_group;
+        let k_group = self.variant.layout.k_group;
         let groups = self.segment_len().div_ceil(k_group);
         for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
-            for (index, group) in bytes.chunks_exact(self.layout.group_bytes()).enumerate() {
+            for (index, group) in bytes.chunks_exact(self.variant.layout.group_bytes()).enumerate() {
                 let (segment, first) = (index / groups, index % groups * k_group);
                 for (lane, column) in group.chunks_exact(k_group).enumerate() {
                     for (k, &byte) in column.iter().enumerate().take(self.segment_len() - first) {

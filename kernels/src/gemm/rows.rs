@@ -56,7 +56,7 @@ impl<'a> MatrixRows<'a> {
     /// The matrix of `rows × columns` whose element (`r`, `c`) is `data[r · row_stride + c · column_stride]`; `None` if one of
     /// them is not in `data`. The stride of an axis with fewer than two elements may be anything.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new(
         data: &'a [u8],
         rows: usize,

@@ -94,6 +94,13 @@ pub(crate) struct TileRows {
 /// The most rows of a tile.
 pub(crate) const MAX_ROWS: usize = 16;
 
+/// By its name.
+impl core::fmt::Debug for Variant {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 impl TileRows {
     /// The most panels that a tile of this height computes at once.
     pub(crate) fn max_panels(&self) -> usize {
