@@ -41,7 +41,10 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     /// that report no size need no workspace.
     #[inline(always)]
     pub fn run(self, workspace: &mut Workspace) {
-        self.fill.fill(self.out, workspace);
+        // A part may have no rows.
+        if self.out.rows() > 0 {
+            self.fill.fill(self.out, workspace);
+        }
     }
 
     /// Restricts the call to some rows of its output; the other rows are not written. A row is a row of a matrix, or a pixel,

@@ -23,8 +23,7 @@ enum Kind {
 }
 
 impl Epilogue {
-    /// Checks a stage for `channels` channels, of which each group of `group_channels` is padded to a multiple of
-    /// `padding`.
+    /// Checks a stage and lays out what it has by channel as `channels` says.
     pub(crate) fn new(stage: &Stage, channels: Columns) -> Result<Epilogue, Error> {
         let kind = match stage {
             Stage::Accumulators { accumulate } => Kind::Accumulators { accumulate: *accumulate },

@@ -4,7 +4,7 @@
 //!
 //! 1. **Exact.** Every backend gives the same bits as [`reference`](mod@reference), for every input: −128·−128, 255·127, any depth, any
 //!    tail, any zero point, requantization included. Threads, blocking, backend and packing never change a bit.
-//! 2. **Fast.** Hand-written kernels for AVX2, AVX-VNNI, AVX-512 VNNI, NEON, NEON dot product and i8mm, chosen when the
+//! 2. **Fast.** Hand-written kernels for AVX2, AVX-VNNI, AVX-VNNI-INT8, AVX-512 VNNI, NEON, NEON dot product and i8mm, chosen when the
 //!    program runs; results leave the registers once, in their final type.
 //! 3. **Plain.** A safe API, no hidden threads, no hidden allocation, errors that say what to do.
 //!

@@ -113,7 +113,7 @@ EOF
     drain_screen "$work/terminal" &
     local reader=$!
     TERM=xterm BXSHARE=$BOCHS_DIR/usr/share/bochs LTDL_LIBRARY_PATH=$libraries/bochs/plugins \
-        timeout "${BOCHS_LIMIT:-2700}" script -qefc \
+        timeout --foreground "${BOCHS_LIMIT:-2700}" script -qefc \
         "$libraries/ld-linux-x86-64.so.2 --library-path $libraries $BOCHS_DIR/usr/bin/bochs-bin -q -f $work/bochsrc" \
         /dev/null </dev/null >"$work/terminal" 2>&1 || true
     kill "$reader" 2>/dev/null || true

@@ -39,7 +39,8 @@ pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row
                     for (v, acc) in acc.iter_mut().enumerate() {
                         let at = tap.add(v * S::LANES);
                         let activations = if SIGNED { S::load_i8(at.cast()) } else { S::load_u8(at) };
-                        *acc = S::add(*acc, S::mul(activations, S::load(weights.add(v * S::LANES))));
+                        *acc =
+                            S::add(*acc, S::mul(activations, load_weights::<S>(weights.add(v * S::LANES))));
                     }
                     weights = weights.add(BLOCK);
                 }
@@ -47,5 +48,25 @@ pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row
             }
             finish::<S, 1, V>([acc], &call.tile::<1>(x, &call.output_offsets()));
         }
+    }
+}
+
+/// Loads a vector of weights, which are little-endian on every machine.
+///
+/// # Safety
+///
+/// The features of `S`; `weights` is valid for a vector.
+#[inline(always)]
+unsafe fn load_weights<S: Simd>(weights: *const i32) -> S::I {
+    // SAFETY: the caller promises the vector, which has at most BLOCK lanes.
+    unsafe {
+        if cfg!(target_endian = "little") {
+            return S::load(weights);
+        }
+        let mut lanes = [0; BLOCK];
+        for (lane, value) in lanes.iter_mut().enumerate().take(S::LANES) {
+            *value = i32::from_le(weights.add(lane).read_unaligned());
+        }
+        S::load(lanes.as_ptr())
     }
 }

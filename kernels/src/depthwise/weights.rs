@@ -343,20 +343,20 @@ impl Shape {
     }
 }
 
-/// Stores `value` in one, two or four bytes.
+/// Stores `value` in one, two or four bytes, little-endian: the bytes are saved as they are.
 fn put(bytes: &mut [u8], value: i32) {
     match bytes.len() {
         1 => bytes[0] = value as u8,
-        2 => bytes.copy_from_slice(&(value as i16).to_ne_bytes()),
-        _ => bytes.copy_from_slice(&value.to_ne_bytes()),
+        2 => bytes.copy_from_slice(&(value as i16).to_le_bytes()),
+        _ => bytes.copy_from_slice(&value.to_le_bytes()),
     }
 }
 
 fn get(bytes: &[u8]) -> i32 {
     match *bytes {
         [a] => i32::from(a.cast_signed()),
-        [a, b] => i32::from(i16::from_ne_bytes([a, b])),
-        [a, b, c, d] => i32::from_ne_bytes([a, b, c, d]),
+        [a, b] => i32::from(i16::from_le_bytes([a, b])),
+        [a, b, c, d] => i32::from_le_bytes([a, b, c, d]),
         _ => 0,
     }
 }

@@ -58,7 +58,7 @@ pub(crate) unsafe trait Dot4 {
         _rows: &[*const u8; R],
         _panel: *const u8,
         _groups: usize,
-        _far: bool,
+        _prefetch: bool,
     ) -> bool {
         false
     }

@@ -10,7 +10,7 @@ macro_rules! for_each_row {
         for_each_row!(@ $rows, $r, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
     };
     (@ $rows:expr, $r:ident, $body:block, $($n:literal)*) => {
-        $( if const { $n < $rows } { const $r: usize = $n; $body } )*
+        $( if $n < $rows { const $r: usize = $n; $body } )*
     };
 }
 pub(crate) use for_each_row;
