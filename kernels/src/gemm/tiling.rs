@@ -157,9 +157,6 @@ pub(super) fn choose_again(
     panels: &PackedPanels,
     groups: usize,
 ) -> Tiling {
-    // Without 64-bit atomics there is no memo.
-    #[cfg(not(target_has_atomic = "64"))]
-    let _ = memo;
     #[cfg(target_has_atomic = "64")]
     if let (Ok(key_rows), Ok(key_panels)) = (u32::try_from(rows), u16::try_from(panel_count)) {
         let key = u64::from(key_rows) << 32 | u64::from(key_panels) << 16;
