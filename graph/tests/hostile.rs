@@ -138,6 +138,22 @@ fn windows_cost_what_lies_on_the_image() {
     assert!(start.elapsed() < SOON);
 }
 
+/// Kernels of convolutions are as large as their weights, and an image may still be much smaller.
+#[test]
+fn kernels_cost_what_lies_on_the_image() {
+    let size = 501;
+    for groups in [1, 3] {
+        let conv = Node::new("n", "Conv", &["x", "w"], &["y"])
+            .with("pads", vec![size as i64 - 1; 4])
+            .with("group", groups as i64);
+        let mut model = graph(&[1, 3, 8, 8], vec![conv]);
+        let weights = Tensor::new([3, 3 / groups, size, size], vec![0.5f32; 9 / groups * size * size]);
+        model.constants.insert("w".to_owned(), weights.expect("the shape fits").into());
+        let [executor, plain] = both(&model).map(|result| result.expect("an answer"));
+        assert_eq!(executor, plain);
+    }
+}
+
 #[test]
 fn strides_and_pads_of_2_to_the_62_are_refused() {
     for result in both(&file("fdw0.onnx")) {

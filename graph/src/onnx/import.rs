@@ -206,8 +206,9 @@ fn infer_outputs(graph: &mut Graph, unknown: &[String]) -> Result<(), Error> {
     let Some(first) = unknown.first() else { return Ok(()) };
     let found = match infer_open_shapes(graph, unknown) {
         Ok(found) => found,
-        Err(error @ (Error::OverLimit { .. } | Error::MissingOperators(_))) => return Err(error),
-        Err(_) => return Err(unknown_rank(first)),
+        // What does not depend on sizes that are unknown yet is unknown for good.
+        Err(Error::UnknownDimension { .. } | Error::UnsupportedOp { .. }) => return Err(unknown_rank(first)),
+        Err(error) => return Err(error),
     };
     let shapes: HashMap<String, _> = found.into_iter().map(|info| (info.name, info.shape)).collect();
     for output in &mut graph.outputs {

@@ -52,6 +52,9 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
         return Ok(false);
     };
     let geometry = Geometry::new(node, &shape, weights.shape())?;
+    if geometry.window.is_huge() {
+        return Ok(false);
+    }
     let Some(bias) = bias(builder, node, 2, geometry.out_channels) else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let (clamp, result) = fuse_activation(builder, node)?;

@@ -11,14 +11,12 @@ use crate::exec::value::Layout;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
 
-/// The longest window side that the kernels accept however small the image is, in taps.
-const MAX_WINDOW: usize = 32;
-
 /// The shape of a pool; `None` if the input is not an image. Shape inference has counted the windows already; rounding up
 /// finds those that `ceil_mode` adds.
 fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
-    let sizes = Window::new(node, &[height, width], None)?.sizes;
+    let window = Window::new(node, &[height, width], None)?;
+    let sizes = &window.sizes;
     let pad = Padding {
         top: sizes.pads_begin[0],
         left: sizes.pads_begin[1],
@@ -35,10 +33,8 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
         pad,
         round_up: node.flag("ceil_mode", false)?,
     };
-    // The kernels visit every tap; plain loops visit only those inside the image.
-    let is_huge = (0..2).any(|axis| shape.kernel[axis] > MAX_WINDOW.max(4 * shape.input[axis]));
     // Windows without a tap inside the image: only this crate's plain loops define their result.
-    let fits = !is_huge && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
+    let fits = !window.is_huge() && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
     Ok(fits.then_some(shape))
 }
 

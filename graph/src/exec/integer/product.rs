@@ -83,6 +83,9 @@ fn planned_convolution(
         return Ok(false);
     };
     let geometry = Geometry::new(node, &dims, w.shape())?;
+    if geometry.window.is_huge() {
+        return Ok(false);
+    }
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels;
     let (Some(zeros), Some(bias)) =

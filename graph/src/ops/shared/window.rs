@@ -17,7 +17,20 @@ pub(crate) struct Window {
     pub(crate) sizes: WindowSizes,
 }
 
+/// The longest side of a window that kernels accept however small the image is, in taps.
+const MAX_SIDE: usize = 32;
+
 impl Window {
+    /// Whether most taps lie outside the image, wherever the window is. Kernels visit all taps; plain loops visit only those
+    /// inside.
+    pub(crate) fn is_huge(&self) -> bool {
+        self.sizes
+            .kernel
+            .iter()
+            .zip(&self.input)
+            .any(|(&taps, &size)| taps > MAX_SIDE.max(size.saturating_mul(4)))
+    }
+
     /// The window that the attributes of `node` describe on an input of spatial size `input`; `kernel` is the
     /// weights' size for convolutions and `None` for pools, where the attribute `kernel_shape` gives it.
     pub(crate) fn new(node: &Node, input: &[usize], kernel: Option<&[usize]>) -> Result<Self, Error> {
