@@ -122,7 +122,9 @@ fn padding_and_strides_that_overflow_are_typed_errors() {
 fn an_empty_batch_returns_at_once() {
     for backend in backends() {
         for (channels, groups) in [(64, 1), (64, 64), (3, 1)] {
-            for top in [1 << 28, SIZES[3]] {
+            // What 32 bits count ends before.
+            let tops = if usize::BITS == 64 { [1 << 28, SIZES[3]] } else { [1 << 12, 1 << 16] };
+            for top in tops {
                 let shape = Conv2dShape {
                     batch: 0,
                     pad: Padding { top, left: 1, bottom: 1, right: 0 },
