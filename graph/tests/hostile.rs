@@ -148,7 +148,7 @@ fn kernels_cost_what_lies_on_the_image() {
             .with("group", groups as i64);
         let mut model = graph(&[1, 3, 8, 8], vec![conv]);
         let weights = Tensor::new([3, 3 / groups, size, size], vec![0.5f32; 9 / groups * size * size]);
-        model.constants.insert("w".to_owned(), weights.expect("the shape fits").into());
+        model.constants.insert("w".to_owned(), weights.expect("the shape fits"));
         let [executor, plain] = both(&model).map(|result| result.expect("an answer"));
         assert_eq!(executor, plain);
     }
