@@ -116,34 +116,18 @@ fn pools() {
     );
     // A part that begins and ends within rows of the output.
     let part = 7..pixels - 5;
-    same(
-        pixels * 40,
-        |out: &mut [u8]| {
-            greatest
-                .call_rows(&x, matrix(out)?)
-                .and_then(|call| call.part(part.clone()))
-                .map(|call| call.run(&mut one))
-        },
-        |out, all| {
-            greatest
-                .call_rows(&x, matrix(out)?)
-                .and_then(|call| call.part(part.clone()))
-                .and_then(|call| call.run_rayon(all))
-        },
-    );
-    same(
-        pixels * 40,
-        |out: &mut [u8]| {
-            average
-                .call_rows(&x, matrix(out)?)
-                .and_then(|call| call.part(part.clone()))
-                .map(|call| call.run(&mut one))
-        },
-        |out, all| {
-            average
-                .call_rows(&x, matrix(out)?)
-                .and_then(|call| call.part(part.clone()))
-                .and_then(|call| call.run_rayon(all))
-        },
-    );
+    macro_rules! same_part {
+        ($pool:ident) => {
+            same(
+                pixels * 40,
+                |out: &mut [u8]| {
+                    let call = $pool.call_rows(&x, matrix(out)?)?.part(part.clone())?;
+                    Ok(call.run(&mut one))
+                },
+                |out, all| $pool.call_rows(&x, matrix(out)?)?.part(part.clone())?.run_rayon(all),
+            )
+        };
+    }
+    same_part!(greatest);
+    same_part!(average);
 }

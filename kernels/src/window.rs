@@ -109,10 +109,11 @@ fn count(extents: &[usize]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    const PLAIN: PatchGeometry = PatchGeometry {
+    /// A small geometry, for tests to change.
+    pub(crate) const PLAIN: PatchGeometry = PatchGeometry {
         batch: 1,
         input: [4, 5],
         channels: 3,

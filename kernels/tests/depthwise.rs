@@ -5,7 +5,7 @@ use eightbit_kernels::depthwise::{
 };
 use eightbit_kernels::gemm::{OutputBlock, Stage};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
-use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::suite::{chosen, random_suite};
 use eightbit_testing::{Random, stage};
 
 struct Case {
@@ -232,24 +232,20 @@ impl Case {
 
 #[test]
 fn depthwise() {
-    suite("depthwise", |backend| {
-        let mut random = Random(7);
-        let mut count = 0;
+    random_suite("depthwise", 7, |backend, random, count| {
         let kernels = [[3, 3], [3, 3], [5, 5], [1, 1], [1, 4], [2, 3], [7, 1], [4, 4]];
         for channels in
             [1, 2, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 63, 64, 65, 79, 96, 100, 128, 144, 200]
         {
             for kernel in kernels {
                 for stride in [[1, 1], [2, 2], [1, 3]] {
-                    if !chosen(&mut random, 23 * 8 * 3) {
+                    if !chosen(random, 23 * 8 * 3) {
                         continue;
                     }
-                    count +=
-                        Case::draw(&mut random, channels, kernel, stride).check_all(backend, &mut random);
+                    *count += Case::draw(random, channels, kernel, stride).check_all(backend, random);
                 }
             }
         }
-        count
     });
 }
 
@@ -257,25 +253,22 @@ fn depthwise() {
 /// of them natively. Weights fit into eight bits, which the kernels with the most taps at once require.
 #[test]
 fn depthwise_tall_kernels() {
-    suite("depthwise_tall_kernels", |backend| {
-        let mut random = Random(11);
-        let mut count = 0;
+    random_suite("depthwise_tall_kernels", 11, |backend, random, count| {
         let mut channels = [1, 64, 33, 100, 15, 65, 32, 63, 129, 17, 40].into_iter().cycle();
         for (height, width) in (5..=9).flat_map(|height| [1, 3, 5, 7].map(|width| (height, width))) {
             for stride in [[1, 1], [2, 2], [3, 3], [1, 2], [2, 1]] {
                 for round in 0..3 {
                     let channels = channels.next().unwrap();
-                    if (round > 0 || stride[0] != stride[1]) && !chosen(&mut random, 20 * (2 * 3 + 3 * 2)) {
+                    if (round > 0 || stride[0] != stride[1]) && !chosen(random, 20 * (2 * 3 + 3 * 2)) {
                         continue;
                     }
                     let largest = random.pick(&[[5, 14], [7, 5], [2, 60]]);
-                    let mut case = Case::draw_up_to(largest, &mut random, channels, [height, width], stride);
+                    let mut case = Case::draw_up_to(largest, random, channels, [height, width], stride);
                     case.weight_zeros.fill(if case.weights_signed { 0 } else { 128 });
-                    count += case.check_all(backend, &mut random);
+                    *count += case.check_all(backend, random);
                 }
             }
         }
-        count
     });
 }
 
@@ -308,9 +301,7 @@ fn kernels_with_a_line_buffer() {
 /// Images of several blocks of rows and tiles of columns, for kernels with a line buffer.
 #[test]
 fn depthwise_large_images() {
-    suite("depthwise_large_images", |backend| {
-        let mut random = Random(9);
-        let mut count = 0;
+    random_suite("depthwise_large_images", 9, |backend, random, count| {
         for (largest, channels) in [([3, 300], 8), ([40, 70], 36), ([20, 20], 200), ([60, 3], 129)] {
             for (kernel, stride) in [
                 ([3, 3], [1, 1]),
@@ -320,28 +311,25 @@ fn depthwise_large_images() {
                 ([2, 9], [1, 2]),
                 ([7, 7], [1, 1]),
             ] {
-                if !chosen(&mut random, 4 * 6) {
+                if !chosen(random, 4 * 6) {
                     continue;
                 }
-                let case = Case::draw_up_to(largest, &mut random, channels, kernel, stride);
-                count += case.check_all(backend, &mut random);
+                let case = Case::draw_up_to(largest, random, channels, kernel, stride);
+                *count += case.check_all(backend, random);
             }
         }
-        count
     });
 }
 
 /// Taps and outputs that lie far apart, in huge padding: the workspace must not grow with it.
 #[test]
 fn depthwise_far_taps() {
-    suite("depthwise_far_taps", |backend| {
-        let mut random = Random(10);
-        let mut count = 0;
+    random_suite("depthwise_far_taps", 10, |backend, random, count| {
         for (far, stride, output) in [(1 << (usize::BITS - 8), 1, 1), (1000, 5, 3), (1, 1 << 20, 9)] {
-            if !chosen(&mut random, 3) {
+            if !chosen(random, 3) {
                 continue;
             }
-            let mut case = Case::draw(&mut random, 40, [3, 3], [1, 1]);
+            let mut case = Case::draw(random, 40, [3, 3], [1, 1]);
             let geometry = PatchGeometry {
                 input: [2, 3],
                 stride: [1, stride],
@@ -352,35 +340,31 @@ fn depthwise_far_taps() {
             };
             case.window = Window2d::new(geometry).unwrap();
             case.input = random.any_bytes(case.window.input_len());
-            count += case.check_all(backend, &mut random);
+            *count += case.check_all(backend, random);
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
             assert!(scratch_bytes(&packed, &case.window).unwrap() <= 1 << 20);
         }
-        count
     });
 }
 
 /// Every product at its extreme, where a saturating instruction would show.
 #[test]
 fn depthwise_extremes() {
-    suite("depthwise_extremes", |backend| {
-        let mut random = Random(8);
-        let mut count = 0;
+    random_suite("depthwise_extremes", 8, |backend, random, count| {
         for channels in [16, 32, 64, 70] {
             for (activation, weight) in [(255, 127), (255, 128), (128, 128), (127, 128), (255, 255), (0, 255)]
             {
                 for stride in [1, 2] {
-                    if !chosen(&mut random, 4 * 6 * 2) {
+                    if !chosen(random, 4 * 6 * 2) {
                         continue;
                     }
-                    let mut case = Case::draw(&mut random, channels, [3, 3], [stride; 2]);
+                    let mut case = Case::draw(random, channels, [3, 3], [stride; 2]);
                     case.input.fill(activation);
                     case.weights.fill(weight);
-                    count += case.check_all(backend, &mut random);
+                    *count += case.check_all(backend, random);
                 }
             }
         }
-        count
     });
 }
 

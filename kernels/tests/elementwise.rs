@@ -5,9 +5,8 @@ use eightbit_kernels::elementwise::{
 };
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::{Backend, Element};
-use eightbit_testing::{Random, stage};
-
-use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::suite::{chosen, random_suite, suite};
+use eightbit_testing::{Random, SIGNS, by_signs, stage};
 
 /// Every tail of every block, and lengths of many blocks.
 fn lengths() -> impl Iterator<Item = usize> {
@@ -70,16 +69,13 @@ fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Ran
 
 #[test]
 fn add_and_mul() {
-    suite("add_and_mul", |backend| {
-        let mut random = Random(1);
-        let mut count = 0;
+    random_suite("add_and_mul", 1, |backend, random, count| {
         for _ in 0..20 {
-            count += binary::<u8, u8, u8>(backend, &mut random);
-            count += binary::<u8, i8, u8>(backend, &mut random);
-            count += binary::<i8, u8, i8>(backend, &mut random);
-            count += binary::<i8, i8, i8>(backend, &mut random);
+            *count += binary::<u8, u8, u8>(backend, random);
+            *count += binary::<u8, i8, u8>(backend, random);
+            *count += binary::<i8, u8, i8>(backend, random);
+            *count += binary::<i8, i8, i8>(backend, random);
         }
-        count
     });
 }
 
@@ -165,24 +161,18 @@ fn rows<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize 
 
 #[test]
 fn rows_with_gaps() {
-    suite("requantize_rows", |backend| {
-        let mut random = Random(4);
-        let mut count = 0;
+    random_suite("requantize_rows", 4, |backend, random, count| {
         for _ in 0..10 {
-            count += rows::<u8, u8>(backend, &mut random);
-            count += rows::<i8, i8>(backend, &mut random);
-            count += rows::<u8, i8>(backend, &mut random);
-            count += rows::<i8, u8>(backend, &mut random);
+            for signs in SIGNS {
+                *count += by_signs!(signs, rows(backend, random));
+            }
         }
-        count
     });
 }
 
 #[test]
 fn tables() {
-    suite("lookup", |backend| {
-        let mut random = Random(6);
-        let mut count = 0;
+    random_suite("lookup", 6, |backend, random, count| {
         for len in lengths() {
             let table: [u8; 256] = random.any_bytes(256).try_into().unwrap();
             let input = random.any_elements::<i8>(len);
@@ -191,24 +181,19 @@ fn tables() {
             for (&x, &found) in input.iter().zip(&out) {
                 assert_eq!(found, table[usize::from(x as u8)], "{backend} {x} of {len}");
             }
-            count += 1;
+            *count += 1;
         }
-        count
     });
 }
 
 #[test]
 fn requantize_and_dequantize() {
-    suite("requantize_and_dequantize", |backend| {
-        let mut random = Random(2);
-        let mut count = 0;
+    random_suite("requantize_and_dequantize", 2, |backend, random, count| {
         for _ in 0..20 {
-            count += rescale::<u8, u8>(backend, &mut random);
-            count += rescale::<u8, i8>(backend, &mut random);
-            count += rescale::<i8, u8>(backend, &mut random);
-            count += rescale::<i8, i8>(backend, &mut random);
+            for signs in SIGNS {
+                *count += by_signs!(signs, rescale(backend, random));
+            }
         }
-        count
     });
 }
 

@@ -4,7 +4,7 @@ use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{AverageCall, MaxCall, average, maximum};
 use eightbit_kernels::{Backend, Element, PatchGeometry, Scratch, Window2d};
-use eightbit_testing::suite::{chosen, suite};
+use eightbit_testing::suite::{chosen, random_suite};
 use eightbit_testing::{Random, stage};
 
 /// A geometry all of whose windows touch the image, and its padding at the end.
@@ -114,24 +114,21 @@ fn check<I: Element, O: Element>(
 
 #[test]
 fn pooling() {
-    suite("pooling", |backend| {
-        let mut random = Random(5);
-        let mut count = 0;
+    random_suite("pooling", 5, |backend, random, count| {
         for channels in [1, 2, 3, 4, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 129] {
             // Of few rows and many, one column and many, and more taps than sums of 16 bits take.
             for kernel in [[1, 1], [2, 2], [3, 3], [1, 3], [4, 1], [5, 5], [7, 7], [9, 4], [8, 17], [17, 2]] {
                 for _ in 0..3 {
-                    if !chosen(&mut random, 16 * 10 * 3) {
+                    if !chosen(random, 16 * 10 * 3) {
                         continue;
                     }
-                    let (g, end) = draw(&mut random, channels, kernel);
-                    count += check::<u8, u8>(backend, &mut random, g, end);
-                    count += check::<i8, i8>(backend, &mut random, g, end);
-                    count += check::<u8, i8>(backend, &mut random, g, end);
+                    let (g, end) = draw(random, channels, kernel);
+                    *count += check::<u8, u8>(backend, random, g, end);
+                    *count += check::<i8, i8>(backend, random, g, end);
+                    *count += check::<u8, i8>(backend, random, g, end);
                 }
             }
         }
-        count
     });
 }
 
@@ -139,8 +136,7 @@ fn pooling() {
 /// emulators get the first.
 #[test]
 fn images_in_memory() {
-    suite("pooling_in_memory", |backend| {
-        let mut random = Random(6);
+    random_suite("pooling_in_memory", 6, |backend, random, count| {
         let shapes = [
             (64, [2100, 64], [64, 1], [3, 3], [1, 1]),
             (24, [1900, 190], [90, 2], [2, 2], [1, 1]),
@@ -148,9 +144,8 @@ fn images_in_memory() {
             (40, [1200, 190], [90, 1], [2, 3], [1, 20]),
             (17, [900, 600], [90, 7], [3, 2], [2, 1]),
         ];
-        let mut count = 0;
         for (index, (channels, input, stride, kernel, dilation)) in shapes.into_iter().enumerate() {
-            if index > 0 && !chosen(&mut random, 80_000) {
+            if index > 0 && !chosen(random, 80_000) {
                 continue;
             }
             let (pad, end) = (kernel.map(|taps| taps / 2), [0; 2]);
@@ -160,9 +155,8 @@ fn images_in_memory() {
             let batch = 1 + index % 2;
             let g = PatchGeometry { batch, input, channels, kernel, stride, dilation, pad, output };
             let g = Window2d::new(g).unwrap();
-            count += check::<u8, i8>(backend, &mut random, g, end);
-            count += check::<i8, u8>(backend, &mut random, g, end);
+            *count += check::<u8, i8>(backend, random, g, end);
+            *count += check::<i8, u8>(backend, random, g, end);
         }
-        count
     });
 }

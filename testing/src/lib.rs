@@ -18,6 +18,22 @@ pub use random::Random;
 
 use proptest::prelude::*;
 
+/// Whether the elements of two tensors are signed: all cases.
+pub const SIGNS: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+
+/// Calls a function with the element types of two signs: `by_signs!((true, false), check(x))` is `check::<i8, u8>(x)`.
+#[macro_export]
+macro_rules! by_signs {
+    ($signs:expr, $function:ident($($argument:expr),* $(,)?)) => {
+        match $signs {
+            (false, false) => $function::<u8, u8>($($argument),*),
+            (false, true) => $function::<u8, i8>($($argument),*),
+            (true, false) => $function::<i8, u8>($($argument),*),
+            (true, true) => $function::<i8, i8>($($argument),*),
+        }
+    };
+}
+
 /// Either end of a [`Guarded`] buffer.
 pub fn guard() -> impl Strategy<Value = Guard> {
     prop_oneof![Just(Guard::Before), Just(Guard::After)]

@@ -31,6 +31,16 @@ pub fn suite(name: &str, mut cases: impl FnMut(Backend) -> usize) {
     }
 }
 
+/// As [`suite`], of `cases` that add what they compared to a count and draw from a generator that begins at `seed` on every
+/// backend.
+pub fn random_suite(name: &str, seed: u64, mut cases: impl FnMut(Backend, &mut Random, &mut usize)) {
+    suite(name, |backend| {
+        let mut count = 0;
+        cases(backend, &mut Random(seed), &mut count);
+        count
+    });
+}
+
 /// Runs `check` on every backend under test with cases of `strategy`: `scale` times [the number of cases](self), at least one.
 ///
 /// # Panics

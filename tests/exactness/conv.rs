@@ -11,7 +11,7 @@ use proptest::test_runner::TestCaseError;
 use crate::gemm::Drawn;
 use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
 use eightbit_testing::suite::property_suite;
-use eightbit_testing::{Fill, Random, fill, guard};
+use eightbit_testing::{Fill, Random, by_signs, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -83,12 +83,7 @@ fn depthwise() {
 }
 
 fn check(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
-    match (case.input_signed, case.weights_signed) {
-        (false, false) => check_types::<u8, u8>(backend, case),
-        (false, true) => check_types::<u8, i8>(backend, case),
-        (true, false) => check_types::<i8, u8>(backend, case),
-        (true, true) => check_types::<i8, i8>(backend, case),
-    }
+    by_signs!((case.input_signed, case.weights_signed), check_types(backend, case))
 }
 
 fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {

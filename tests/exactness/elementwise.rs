@@ -80,22 +80,21 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
     let mut out = Guarded::new(&vec![O::default(); a.len()], case.guard);
     let fail = |error: Error| TestCaseError::fail(error.to_string());
 
-    if let Some(add) = planned(Add::new(backend, a_type, b_type, output))? {
-        let add = add.clamped(clamp.0, clamp.1).map_err(fail)?;
-        add.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
-        for (index, &found) in out.iter().enumerate() {
-            let (a, b) = (a[index].into(), b[index % case.len].into());
-            prop_assert_eq!(found.into(), reference::add_elements(a, &a_type, b, &b_type, &output, clamp));
-        }
+    macro_rules! binary {
+        ($plan:ident, $reference:ident) => {
+            if let Some(plan) = planned($plan::new(backend, a_type, b_type, output))? {
+                let plan = plan.clamped(clamp.0, clamp.1).map_err(fail)?;
+                plan.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
+                for (index, &found) in out.iter().enumerate() {
+                    let (a, b) = (a[index].into(), b[index % case.len].into());
+                    let expected = reference::$reference(a, &a_type, b, &b_type, &output, clamp);
+                    prop_assert_eq!(found.into(), expected);
+                }
+            }
+        };
     }
-    if let Some(mul) = planned(Mul::new(backend, a_type, b_type, output))? {
-        let mul = mul.clamped(clamp.0, clamp.1).map_err(fail)?;
-        mul.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
-        for (index, &found) in out.iter().enumerate() {
-            let (a, b) = (a[index].into(), b[index % case.len].into());
-            prop_assert_eq!(found.into(), reference::mul_elements(a, &a_type, b, &b_type, &output, clamp));
-        }
-    }
+    binary!(Add, add_elements);
+    binary!(Mul, mul_elements);
     if let Some(copy) = planned(Requantize::new(backend, a_type, output))? {
         copy.clamped(clamp.0, clamp.1)
             .map_err(fail)?

@@ -8,7 +8,7 @@ use proptest::test_runner::TestCaseError;
 
 use crate::elementwise::{draw_clamp, draw_type};
 use eightbit_testing::suite::property_suite;
-use eightbit_testing::{Fill, Random, fill, guard};
+use eightbit_testing::{Fill, Random, by_signs, fill, guard};
 
 #[derive(Clone, Debug)]
 struct Case {
@@ -122,11 +122,9 @@ fn check<I: Element, O: Element>(backend: Backend, case: &Case) -> Result<(), Te
 
 #[test]
 fn pool() {
-    property_suite("pool", 1.0, cases(), |backend, case| match case.signed {
-        [false, false] => check::<u8, u8>(backend, case),
-        [false, true] => check::<u8, i8>(backend, case),
-        [true, false] => check::<i8, u8>(backend, case),
-        [true, true] => check::<i8, i8>(backend, case),
+    property_suite("pool", 1.0, cases(), |backend, case| {
+        let [input, output] = case.signed;
+        by_signs!((input, output), check(backend, case))
     });
 }
 

@@ -19,6 +19,33 @@ fn product(sizes: &[usize]) -> usize {
     sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
 }
 
+/// Runs `run` on every shape of `bases` with every pair of sizes in its fields, which `set` sets. Of all cases, more than `least`
+/// run, are planned but too large to run, and are refused.
+fn every_pair<S: Copy + std::fmt::Debug>(
+    backend: Backend,
+    bases: &[S],
+    fields: usize,
+    set: impl Fn(&mut S, (usize, usize)),
+    run: impl Fn(Backend, S) -> Result<bool, Error>,
+    least: [usize; 3],
+) {
+    let mut found = [0; 3];
+    for &base in bases {
+        pairs(fields, |fields| {
+            let mut shape = base;
+            fields.into_iter().for_each(|field| set(&mut shape, field));
+            found[match run(backend, shape) {
+                Ok(true) => 0,
+                Ok(false) => 1,
+                Err(Error::Shape { .. }) => 2,
+                Err(error) => panic!("{backend} {shape:?}: {error}"),
+            }] += 1;
+        });
+    }
+    let enough = found.iter().zip(least).all(|(&found, least)| found > least);
+    assert!(!is_thorough() || enough, "{backend}: {found:?} ran, were planned, were refused");
+}
+
 fn set(shape: &mut Conv2dShape, (field, value): (usize, usize)) {
     let Conv2dShape { batch, input, in_channels, out_channels, kernel, stride, dilation, pad, groups } =
         shape;
@@ -81,23 +108,7 @@ fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
     let depthwise = Conv2dShape { groups: 40, ..Conv2dShape::new([7, 6], 40, 40, [5, 2]) };
     let point = Conv2dShape::new([3, 4], 20, 18, [1, 1]);
     for backend in backends() {
-        let (mut ran, mut planned, mut refused) = (0, 0, 0);
-        for base in [dense, depthwise, point] {
-            pairs(CONV_FIELDS, |fields| {
-                let mut shape = base;
-                fields.into_iter().for_each(|field| set(&mut shape, field));
-                match convolve(backend, shape) {
-                    Ok(true) => ran += 1,
-                    Ok(false) => planned += 1,
-                    Err(Error::Shape { .. }) => refused += 1,
-                    Err(error) => panic!("{backend} {shape:?}: {error}"),
-                }
-            });
-        }
-        assert!(
-            !is_thorough() || (ran > 100 && planned > 100 && refused > 1000),
-            "{backend}: {ran} {planned} {refused}"
-        );
+        every_pair(backend, &[dense, depthwise, point], CONV_FIELDS, set, convolve, [100, 100, 1000]);
     }
 }
 
@@ -251,28 +262,12 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
 #[test]
 fn every_pair_of_sizes_of_a_pool_is_refused_or_runs() {
     for backend in backends() {
-        let (mut ran, mut planned, mut refused) = (0, 0, 0);
-        for round_up in [false, true] {
-            let base = Pool2dShape {
-                pad: Padding { top: 1, left: 1, bottom: 0, right: 1 },
-                stride: [1, 2],
-                round_up,
-                ..Pool2dShape::new([5, 6], 3, [2, 3])
-            };
-            pairs(POOL_FIELDS, |fields| {
-                let mut shape = base;
-                fields.into_iter().for_each(|field| set_pool(&mut shape, field));
-                match pool(backend, shape) {
-                    Ok(true) => ran += 1,
-                    Ok(false) => planned += 1,
-                    Err(Error::Shape { .. }) => refused += 1,
-                    Err(error) => panic!("{backend} {shape:?}: {error}"),
-                }
-            });
-        }
-        assert!(
-            !is_thorough() || (ran > 100 && planned > 50 && refused > 1000),
-            "{backend}: {ran} {planned} {refused}"
-        );
+        let bases = [false, true].map(|round_up| Pool2dShape {
+            pad: Padding { top: 1, left: 1, bottom: 0, right: 1 },
+            stride: [1, 2],
+            round_up,
+            ..Pool2dShape::new([5, 6], 3, [2, 3])
+        });
+        every_pair(backend, &bases, POOL_FIELDS, set_pool, pool, [100, 50, 1000]);
     }
 }

@@ -9,6 +9,7 @@ use eightbit::{
     Backend, Conv2d, Conv2dShape, Element, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per,
     Requantize, Stage, Workspace,
 };
+use eightbit_testing::by_signs;
 use npz::{Array, between, numbers};
 
 type Case = BTreeMap<String, Array>;
@@ -52,12 +53,7 @@ fn bytes<T: Element>(values: &[i32]) -> Vec<T> {
 }
 
 fn multiply(backend: Backend, case: &Case) -> Vec<i32> {
-    match (case["in_a"].signed(), case["in_b"].signed()) {
-        (false, false) => multiply_types::<u8, u8>(backend, case),
-        (false, true) => multiply_types::<u8, i8>(backend, case),
-        (true, false) => multiply_types::<i8, u8>(backend, case),
-        (true, true) => multiply_types::<i8, i8>(backend, case),
-    }
+    by_signs!((case["in_a"].signed(), case["in_b"].signed()), multiply_types(backend, case))
 }
 
 fn multiply_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<i32> {
@@ -100,12 +96,7 @@ fn multiply_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<
 }
 
 fn convolve(backend: Backend, case: &Case) -> Vec<i32> {
-    match (case["in_x"].signed(), case["in_w"].signed()) {
-        (false, false) => convolve_types::<u8, u8>(backend, case),
-        (false, true) => convolve_types::<u8, i8>(backend, case),
-        (true, false) => convolve_types::<i8, u8>(backend, case),
-        (true, true) => convolve_types::<i8, i8>(backend, case),
-    }
+    by_signs!((case["in_x"].signed(), case["in_w"].signed()), convolve_types(backend, case))
 }
 
 fn convolve_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<i32> {

@@ -80,10 +80,4 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     pub(super) fn out(&self) -> &OutputBlock<'out, T> {
         &self.out
     }
-
-    /// Address of the block's element at `row`, `column`.
-    #[inline]
-    pub(super) fn address(&mut self, row: usize, column: usize) -> *mut u8 {
-        self.out.address(row, column)
-    }
 }

@@ -47,7 +47,7 @@ pub(crate) use quads::{Interleave, row as quads_row};
 
 use core::ptr;
 
-use crate::gemm::{LhsStep, OutStep, RawStage, Tile};
+use crate::gemm::{RawStage, Step, Tile};
 
 /// The most channels that a kernel computes at once.
 const MAX_BLOCK: usize = 64;
@@ -313,7 +313,7 @@ impl Row {
             count: 1,
             lhs: ptr::null(),
             lhs_offset: 0,
-            lhs_step: LhsStep { pointers: 0, bytes: 0 },
+            lhs_step: Step::NONE,
             segments: 0,
             segment_len: 0,
             panels: ptr::null(),
@@ -329,7 +329,7 @@ impl Row {
             // SAFETY: the pixels are inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },
             out_rows: output_offsets.as_ptr(),
-            out_step: OutStep { offsets: 0, bytes: 0 },
+            out_step: Step::NONE,
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) unsafe fn work<T: OutputElement>(
             weights: weights.bytes().as_ptr().add(block * weights.block_bytes()),
             init: call.init.as_ptr().add(first),
             stage: call.stage.at(0, first),
-            out: checked.address(row, first),
+            out: checked.out().address(row, first),
             out_stride: checked.out().row_bytes(),
         }
     }

@@ -33,7 +33,7 @@ pub struct RequantizeCall<'a, I> {
 /// # Panics
 ///
 /// If shapes do not fit, the output is not of bytes, or a parameter is outside its range.
-pub fn requantize<I: Element, O: OutputElement>(call: &RequantizeCall<'_, I>, mut out: OutputBlock<'_, O>) {
+pub fn requantize<I: Element, O: OutputElement>(call: &RequantizeCall<'_, I>, out: OutputBlock<'_, O>) {
     check_zero::<I>(call.zero);
     check_factor(call.factor);
     call.target.check::<O>();

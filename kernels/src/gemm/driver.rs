@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::slice;
 
 use super::call::Checked;
-use super::m_block::{BlockPosition, compute};
+use super::m_block::{Position, compute};
 use super::regions::{Cursor, PaddingElision, Region};
 use super::rows::Addressing;
 use super::scratch::{Depth, MBlock, ScratchMap, depth_of};
@@ -117,11 +117,11 @@ impl Pass<'_> {
             let mut done = 0;
             while done < self.rows {
                 let remaining = self.rows - done;
-                let (tile_rows, count) = match remaining / main.rows {
+                let (tile_rows, tiles) = match remaining / main.rows {
                     0 => (fitting(gemm.tiles, remaining), 1),
-                    tiles => (main, tiles.min(tiling.m_block)),
+                    whole => (main, whole.min(tiling.m_block)),
                 };
-                let rows = remaining.min(tile_rows.rows * count);
+                let rows = remaining.min(tile_rows.rows * tiles);
                 let m_block = MBlock {
                     region: self.region,
                     depth: self.depth,
@@ -131,16 +131,11 @@ impl Pass<'_> {
                 };
                 // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
-                let mut panel = block;
-                while panel < block_end {
-                    let width = tile_rows.width(block_end - panel);
-                    let columns = (width * PANEL).min(checked.out().columns() - panel * PANEL);
-                    let position =
-                        BlockPosition { row: done, rows, count, panel, width, columns, first_panel, init };
-                    // SAFETY: the m-block's rows were prepared and are the block's, as `panel..panel + width` are; `init` covers
-                    // every padded column.
-                    unsafe { compute(checked, self.depth, tile_rows, &found, position) };
-                    panel += width;
+                let position = Position { row: done, rows, tiles };
+                // SAFETY: the m-block's rows were prepared and are the block's, as the panels are; `init` covers every padded
+                // column.
+                unsafe {
+                    compute(checked, self.depth, tile_rows, &found, position, block..block_end, init);
                 }
                 done += rows;
             }

@@ -1,5 +1,7 @@
 //! M-blocks: tiles below each other, which one call of a kernel computes.
 
+use core::ops::Range;
+
 use super::call::Checked;
 use super::scratch::{Depth, MBlockRows};
 use super::{PANEL, Tile, TileRows};
@@ -8,77 +10,98 @@ use crate::OutputElement;
 /// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
 const PREFETCH_BYTES: usize = 6 << 20;
 
-/// Runs the tiles of an m-block.
+/// The m-block's position in the block.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    /// Its first row in the block, for factors by row.
+    pub(super) row: usize,
+    /// Its number of rows, and of tiles.
+    pub(super) rows: usize,
+    pub(super) tiles: usize,
+}
+
+/// Multiplies an m-block with `panels`, counted in the block.
 ///
 /// # Safety
 ///
-/// `found` are the rows of the m-block, prepared for these tiles, which are the call's; the position lies inside the block, and
-/// its initial accumulators are those of all columns, padding included.
+/// `found` are the rows of the m-block, prepared for these tiles, which are the call's; the position and the panels lie inside
+/// the block, and `init` holds the initial accumulators of all columns of the weights, padding included.
 #[inline]
 pub(super) unsafe fn compute<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
     depth: &Depth,
     tile_rows: &TileRows,
     found: &MBlockRows,
-    position: BlockPosition,
+    position: Position,
+    panels: Range<usize>,
+    init: *const i32,
 ) {
-    let call = checked.call();
-    let panels = &call.panels;
-    let panel = position.first_panel + position.panel;
-    let column = panel * PANEL;
+    let mut panel = panels.start;
+    while panel < panels.end {
+        let width = tile_rows.width(panels.end - panel);
+        // SAFETY: the caller's promises; the panels are among these.
+        unsafe { tiles(checked, depth, tile_rows, found, position, [panel, width], init) };
+        panel += width;
+    }
+}
+
+/// Runs the tiles of an m-block on `width` panels from `panel` on.
+///
+/// # Safety
+///
+/// As [`compute`].
+#[inline]
+unsafe fn tiles<T: OutputElement>(
+    checked: &mut Checked<'_, '_, T>,
+    depth: &Depth,
+    tile_rows: &TileRows,
+    found: &MBlockRows,
+    position: Position,
+    [panel, width]: [usize; 2],
+    init: *const i32,
+) {
+    let (call, out) = (checked.call(), checked.out());
+    let weights = &call.panels;
+    let first = out.first_column() / PANEL + panel;
+    let column = first * PANEL;
     let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
-    let segment_bytes = panels.segment_bytes(panels.segment_len());
-    // SAFETY: panel `panel` and column `column` exist, and so do the region's segments of it; zero points and what the stage
+    let segment_bytes = weights.segment_bytes(weights.segment_len());
+    // SAFETY: panel `first` and column `column` exist, and so do the region's segments of it; zero points and what the stage
     // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
     unsafe {
         let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
-        let start = panel * panels.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
+        let start = first * weights.panel_bytes() + depth.first_segment * segment_bytes + depth.first * PANEL;
         let mut tile = Tile {
-            count: position.count,
+            count: position.tiles,
             lhs: found.lhs,
             lhs_offset: 0,
             lhs_step: found.lhs_step,
             segments: depth.segments,
             segment_len: depth.len,
-            panels: panels.bytes().as_ptr().add(start),
-            panel_stride: panels.panel_bytes(),
-            panel_skip: segment_bytes - panels.segment_bytes(depth.len),
-            prefetch: position.row == 0 && panels.bytes().len() > PREFETCH_BYTES,
+            panels: weights.bytes().as_ptr().add(start),
+            panel_stride: weights.panel_bytes(),
+            panel_skip: segment_bytes - weights.segment_bytes(depth.len),
+            prefetch: position.row == 0 && weights.bytes().len() > PREFETCH_BYTES,
             rows: position.rows.min(tile_rows.rows),
-            columns: position.columns,
-            init: position.init.add(column),
+            columns: (width * PANEL).min(out.columns() - panel * PANEL),
+            init: init.add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),
             row_sums: found.sums,
-            stage: call.stage.at(checked.out().first_row() + position.row, column),
-            out: checked.address(found.first_row, position.panel * PANEL),
+            stage: call.stage.at(out.first_row() + position.row, column),
+            out: out.address(found.first_row, panel * PANEL),
             out_rows: found.out_rows,
             out_step: found.out_step,
         };
         #[cfg(feature = "testing")]
         super::coverage::record(super::coverage::TileUse {
-            layout: panels.layout(),
+            layout: weights.layout(),
             rows: tile_rows.rows,
-            panels: position.width,
+            panels: width,
             signed: call.lhs_signed,
             half_width: tile.is_half_width(),
             whole: tile.rows == tile_rows.rows
-                && tile.columns == if tile.is_half_width() { PANEL / 2 } else { position.width * PANEL },
+                && tile.columns == if tile.is_half_width() { PANEL / 2 } else { width * PANEL },
         });
-        kernels[position.width - 1](&mut tile);
+        kernels[width - 1](&mut tile);
     }
-}
-
-/// An m-block's position in the block.
-pub(super) struct BlockPosition {
-    /// The m-block's first row in the block, for factors by row.
-    pub(super) row: usize,
-    pub(super) rows: usize,
-    /// Number of tiles.
-    pub(super) count: usize,
-    pub(super) panel: usize,
-    pub(super) width: usize,
-    pub(super) columns: usize,
-    pub(super) first_panel: usize,
-    /// Initial accumulators of all columns.
-    pub(super) init: *const i32,
 }

@@ -53,5 +53,5 @@ pub use tiling::{Tiling, best_elision, tiling};
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;
-pub(crate) use tile::{Finish, LhsStep, OutStep, Tile, down};
+pub(crate) use tile::{Finish, Step, Tile, down, finish_in_memory};
 pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};

@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::OutputElement;
+use crate::getters::getters;
 
 /// A rectangle of a row-major output matrix, exclusively borrowed. It knows where in the matrix it lies, and it can be
 /// split into disjoint rectangles, so that tasks on any threads can fill one matrix.
@@ -23,7 +24,7 @@ pub struct OutputBlock<'a, T> {
 // SAFETY: a block is an exclusive borrow of the elements of its rectangle, as `&mut [T]` is of a slice's, and no two
 // blocks overlap.
 unsafe impl<T: Send> Send for OutputBlock<'_, T> {}
-// SAFETY: nothing can be read or written through `&OutputBlock`.
+// SAFETY: only unsafe code can read or write through `&OutputBlock`, by an address.
 unsafe impl<T: Sync> Sync for OutputBlock<'_, T> {}
 
 impl<'a, T: OutputElement> OutputBlock<'a, T> {
@@ -60,38 +61,21 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         }
     }
 
-    /// The block's first row in the matrix.
-    #[must_use]
-    #[inline]
-    pub fn first_row(&self) -> usize {
-        self.first_row
-    }
-
-    /// The block's first column in the matrix.
-    #[must_use]
-    #[inline]
-    pub fn first_column(&self) -> usize {
-        self.first_column
-    }
-
-    /// Number of rows.
-    #[must_use]
-    #[inline]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of columns.
-    #[must_use]
-    #[inline]
-    pub fn columns(&self) -> usize {
-        self.columns
+    getters! {
+        /// The block's first row in the matrix.
+        pub first_row: usize,
+        /// The block's first column in the matrix.
+        pub first_column: usize,
+        /// Number of rows.
+        pub rows: usize,
+        /// Number of columns.
+        pub columns: usize,
     }
 
     /// The same elements as the first columns of a matrix: a channel group has weights of its own.
     #[must_use]
     pub fn from_first_column(self) -> Self {
-        OutputBlock { first_column: 0, borrow: PhantomData, ..self }
+        OutputBlock { first_column: 0, ..self }
     }
 
     /// The rows before `row` (counted in this block) and those from it on.
@@ -102,16 +86,7 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     #[must_use]
     pub fn split_rows(self, row: usize) -> (Self, Self) {
         assert!(row <= self.rows, "split past the last row");
-        let upper = OutputBlock { rows: row, borrow: PhantomData, ..self };
-        let lower = OutputBlock {
-            // An empty lower part must not point past the data: `wrapping_add` keeps the arithmetic defined.
-            data: self.data.wrapping_add(row * self.row_stride),
-            first_row: self.first_row + row,
-            rows: self.rows - row,
-            borrow: PhantomData,
-            ..self
-        };
-        (upper, lower)
+        (self.part([0, 0], [row, self.columns]), self.part([row, 0], [self.rows - row, self.columns]))
     }
 
     /// The columns before `column` (counted in this block) and those from it on.
@@ -122,15 +97,22 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     #[must_use]
     pub fn split_columns(self, column: usize) -> (Self, Self) {
         assert!(column <= self.columns, "split past the last column");
-        let left = OutputBlock { columns: column, borrow: PhantomData, ..self };
-        let right = OutputBlock {
-            data: self.data.wrapping_add(column),
+        (self.part([0, 0], [self.rows, column]), self.part([0, column], [self.rows, self.columns - column]))
+    }
+
+    /// The rectangle of `rows × columns` whose first element is at `row`, `column` of this block. Whoever splits a block gives
+    /// it up and makes parts that do not overlap.
+    #[inline]
+    fn part(&self, [row, column]: [usize; 2], [rows, columns]: [usize; 2]) -> Self {
+        OutputBlock {
+            // An empty part must not point past the data: `wrapping_add` keeps the arithmetic defined.
+            data: self.data.wrapping_add(row * self.row_stride + column),
+            first_row: self.first_row + row,
             first_column: self.first_column + column,
-            columns: self.columns - column,
-            borrow: PhantomData,
-            ..self
-        };
-        (left, right)
+            rows,
+            columns,
+            ..*self
+        }
     }
 
     /// The elements of a row of this block.
@@ -152,7 +134,8 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     }
 
     /// Address of the element at `row`, `column` of this block.
-    pub(crate) fn address(&mut self, row: usize, column: usize) -> *mut u8 {
+    #[inline]
+    pub(crate) fn address(&self, row: usize, column: usize) -> *mut u8 {
         debug_assert!(row < self.rows && column < self.columns);
         self.data.wrapping_add(row * self.row_stride + column).cast()
     }

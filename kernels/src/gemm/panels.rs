@@ -6,6 +6,7 @@ use core::ops::Deref;
 use core::ptr;
 
 use super::{Layout, PANEL, Property, Variant};
+use crate::getters::getters;
 use crate::{Backend, Bytes, Owner};
 
 /// The fewest channels of a tap that are read in place one tap at a time. With fewer, finding the taps takes longer than
@@ -330,17 +331,15 @@ impl PackedPanels {
         self.variant.layout.name
     }
 
-    /// Whether the weights were `i8`.
-    #[must_use]
-    pub fn signed(&self) -> bool {
-        self.signed
-    }
-
-    /// Output columns.
-    #[must_use]
-    #[inline]
-    pub fn columns(&self) -> usize {
-        self.columns
+    getters! {
+        /// Whether the weights were `i8`.
+        pub signed: bool,
+        /// Output columns.
+        pub columns: usize,
+        /// K-segments: contiguous parts of the depth.
+        pub segments: usize,
+        /// Elements of depth in a k-segment.
+        pub segment_len: usize,
     }
 
     /// Output columns, padded to whole panels: the length of every vector that a call takes by column.
@@ -348,20 +347,6 @@ impl PackedPanels {
     #[inline]
     pub fn padded_columns(&self) -> usize {
         padded(self.columns)
-    }
-
-    /// K-segments: contiguous parts of the depth.
-    #[must_use]
-    #[inline]
-    pub fn segments(&self) -> usize {
-        self.segments
-    }
-
-    /// Elements of depth in a k-segment.
-    #[must_use]
-    #[inline]
-    pub fn segment_len(&self) -> usize {
-        self.segment_len
     }
 
     /// The whole depth.

@@ -170,6 +170,7 @@ impl Region {
 mod tests {
     use super::*;
     use crate::PatchGeometry;
+    use crate::window::tests::PLAIN;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -262,17 +263,15 @@ mod tests {
     #[test]
     fn regions_of_huge_padding_are_few() {
         let far = usize::MAX / 64;
-        let geometry = PatchGeometry {
-            batch: 1,
+        let window = window(PatchGeometry {
             input: [4, 1],
-            channels: 1,
             kernel: [3, 1],
             stride: [1, 1],
             dilation: [2, 1],
             pad: [far, 0],
             output: [far + 9, 1],
-        };
-        let window = window(geometry);
+            ..PLAIN
+        });
         let regions: Vec<Region> = window.regions(PaddingElision::All).collect();
         assert!(regions.len() <= 7, "{regions:?}");
         assert_eq!(regions.iter().map(|region| region.y.len()).sum::<usize>(), far + 9);

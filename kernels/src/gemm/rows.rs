@@ -2,6 +2,7 @@
 
 use super::regions::{Cursor, PaddingElision, Region, Span};
 use crate::Window2d;
+use crate::getters::getters;
 
 /// The left operand: a matrix, or the patches of an image.
 #[derive(Clone, Copy, Debug)]
@@ -76,30 +77,15 @@ impl<'a> MatrixRows<'a> {
         Some(MatrixRows { data, rows, columns, row_stride, column_stride })
     }
 
-    /// Number of rows.
-    #[must_use]
-    #[inline]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Elements of a row.
-    #[must_use]
-    #[inline]
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// Elements from one row to the next.
-    #[inline]
-    pub(super) fn row_stride(&self) -> usize {
-        self.row_stride
-    }
-
-    /// Elements from one column to the next.
-    #[inline]
-    pub(super) fn column_stride(&self) -> usize {
-        self.column_stride
+    getters! {
+        /// Number of rows.
+        pub rows: usize,
+        /// Elements of a row.
+        pub columns: usize,
+        /// Elements from one row to the next.
+        pub(super) row_stride: usize,
+        /// Elements from one column to the next.
+        pub(super) column_stride: usize,
     }
 
     /// The rows as the one region of an output of one line.

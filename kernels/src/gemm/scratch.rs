@@ -5,7 +5,7 @@ use core::slice;
 
 use super::regions::{Cursor, Region};
 use super::rows::{Addressing, point_rows};
-use super::{Call, Lhs, LhsForm, LhsStep, OutStep, PackedPanels, Patches};
+use super::{Call, Lhs, LhsForm, PackedPanels, Patches, Step};
 
 const POINTER: usize = size_of::<*const u8>();
 
@@ -96,11 +96,11 @@ impl ScratchMap {
 /// Where an m-block's tiles find their rows in the parts of a scratch.
 pub(super) struct MBlockRows {
     pub(super) lhs: *const *const u8,
-    pub(super) lhs_step: LhsStep,
+    pub(super) lhs_step: Step,
     /// The row of the block from which output offsets count, the offsets, and the step from a tile's offsets to the next one's.
     pub(super) first_row: usize,
     pub(super) out_rows: *const usize,
-    pub(super) out_step: OutStep,
+    pub(super) out_step: Step,
     pub(super) sums: *const i32,
 }
 
@@ -140,10 +140,10 @@ impl RowPointers {
             }
             let found = MBlockRows {
                 lhs: self.pointers,
-                lhs_step: LhsStep { pointers: 0, bytes: tile_rows.wrapping_mul(row_bytes) },
+                lhs_step: Step { entries: 0, bytes: tile_rows.wrapping_mul(row_bytes) },
                 first_row: first - m_block.first_row,
                 out_rows: self.out_offsets,
-                out_step: OutStep { offsets: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
+                out_step: Step { entries: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
                 sums: self.sums,
             };
             self.add_up(call, form, tile_rows, m_block, found.lhs_step);
@@ -163,7 +163,7 @@ impl RowPointers {
         form: LhsForm,
         tile_rows: usize,
         m_block: &MBlock<'_>,
-        step: LhsStep,
+        step: Step,
     ) {
         if call.weight_zeros.is_none() {
             return;
@@ -172,7 +172,7 @@ impl RowPointers {
             let (tile, slot) = (row / tile_rows, row % tile_rows);
             // SAFETY: as the caller promises.
             unsafe {
-                let pointers = self.pointers.add(tile * step.pointers + slot);
+                let pointers = self.pointers.add(tile * step.entries + slot);
                 *self.sums.add(row) =
                     sum_row(call, form, m_block.depth, pointers, tile_rows, tile.wrapping_mul(step.bytes));
             }
@@ -233,7 +233,7 @@ impl Parts {
                 }
             }
         }
-        let lhs_step = LhsStep { pointers: map.tile_pointers, bytes: 0 };
+        let lhs_step = Step { entries: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
         unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, lhs_step) };
         MBlockRows {
@@ -241,7 +241,7 @@ impl Parts {
             lhs_step,
             first_row: 0,
             out_rows: row_pointers.out_offsets,
-            out_step: OutStep { offsets: tile_rows, bytes: 0 },
+            out_step: Step { entries: tile_rows, bytes: 0 },
             sums: row_pointers.sums,
         }
     }

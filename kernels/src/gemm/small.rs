@@ -4,7 +4,7 @@
 use core::mem::MaybeUninit;
 
 use super::call::Checked;
-use super::m_block::{BlockPosition, compute};
+use super::m_block::{Position, compute};
 use super::rows::point_rows;
 use super::scratch::{Depth, MBlock, RowPointers};
 use super::tiling::{MAX_SMALL_TILES, fitting, i16_row_bytes, small_tile};
@@ -92,17 +92,16 @@ unsafe fn tiles<T: OutputElement>(
     };
     let (region, depth) = (&matrix.region(), Depth::whole(&call.panels));
     let panel_count = checked.out().columns().div_ceil(PANEL);
-    let first_panel = checked.out().first_column() / PANEL;
     let mut row = 0;
     while row < checked.out().rows() {
         let left = checked.out().rows() - row;
         // `MAX_SMALL_TILES` at most are left.
-        let (tile_rows, count) = match left {
+        let (tile_rows, tiles) = match left {
             _ if left >= MAX_SMALL_TILES * tile_rows.rows => (tile_rows, MAX_SMALL_TILES),
             _ if left >= tile_rows.rows => (tile_rows, 1),
             _ => (fitting(gemm.tiles, left), 1),
         };
-        let rows = left.min(count * tile_rows.rows);
+        let rows = left.min(tiles * tile_rows.rows);
         let (height, out_stride) = (tile_rows.rows, checked.out().row_bytes());
         let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride };
         // SAFETY: the rows exist; there is room for the pointers and output offsets of a tile and the sums of `MAX_SMALL_TILES`.
@@ -111,16 +110,9 @@ unsafe fn tiles<T: OutputElement>(
             point_rows(start, found.stride, rows.min(height), height, row_pointers.pointers);
             row_pointers.equal_steps(call, gemm.lhs, row, found.stride, height, &m_block)
         };
-        let mut panel = 0;
-        while panel < panel_count {
-            let width = tile_rows.width(panel_count - panel);
-            let columns = (width * PANEL).min(checked.out().columns() - panel * PANEL);
-            let init = call.init.as_ptr();
-            let position = BlockPosition { row, rows, count, panel, width, columns, first_panel, init };
-            // SAFETY: the m-block's rows are the block's, and so are the panels; `Checked` has the initial accumulators.
-            unsafe { compute(checked, &depth, tile_rows, &found, position) };
-            panel += width;
-        }
+        let (position, init) = (Position { row, rows, tiles }, call.init.as_ptr());
+        // SAFETY: the m-block's rows are the block's, and so are the panels; `Checked` has the initial accumulators.
+        unsafe { compute(checked, &depth, tile_rows, &found, position, 0..panel_count, init) };
         row += rows;
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Tile {
     pub(crate) lhs_offset: usize,
     /// What a tile adds to `lhs` and to `lhs_offset` to get those of the next one: tiles of patches have pointers of their
     /// own, those of a matrix lie one distance apart.
-    pub(crate) lhs_step: LhsStep,
+    pub(crate) lhs_step: Step,
     pub(crate) segments: usize,
     /// Elements of depth in a segment.
     pub(crate) segment_len: usize,
@@ -43,21 +43,19 @@ pub(crate) struct Tile {
     pub(crate) out: *mut u8,
     pub(crate) out_rows: *const usize,
     /// What a tile adds to `out_rows` and to `out` to get those of the next one.
-    pub(crate) out_step: OutStep,
+    pub(crate) out_step: Step,
 }
 
-/// From a tile's rows to those of the tile below.
+/// From a tile's rows to those of the tile below: entries of the table that finds them, and bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct LhsStep {
-    pub(crate) pointers: usize,
+pub(crate) struct Step {
+    pub(crate) entries: usize,
     pub(crate) bytes: usize,
 }
 
-/// From the output offsets of a tile's rows to those of the tile below.
-#[derive(Clone, Copy)]
-pub(crate) struct OutStep {
-    pub(crate) offsets: usize,
-    pub(crate) bytes: usize,
+impl Step {
+    /// Of a tile without another below.
+    pub(crate) const NONE: Step = Step { entries: 0, bytes: 0 };
 }
 
 impl Tile {
@@ -95,12 +93,12 @@ impl Tile {
     pub(crate) fn move_down<const R: usize>(&mut self) {
         self.count -= 1;
         self.prefetch = false;
-        self.lhs = self.lhs.wrapping_add(self.lhs_step.pointers);
+        self.lhs = self.lhs.wrapping_add(self.lhs_step.entries);
         self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
         self.row_sums = self.row_sums.wrapping_add(R);
         self.stage.move_down::<R>();
         self.out = self.out.wrapping_add(self.out_step.bytes);
-        self.out_rows = self.out_rows.wrapping_add(self.out_step.offsets);
+        self.out_rows = self.out_rows.wrapping_add(self.out_step.entries);
     }
 
     /// The tiles of the m-block without their first `columns` columns.
@@ -146,6 +144,22 @@ pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)
         tile.move_down::<R>();
     }
 }
+
+/// Implements [`Finish`] for an ISA with these CPU features.
+macro_rules! finish_in_memory {
+    ($S:ty $(, $features:literal)?) => {
+        // SAFETY: the function is `in_memory`, with the features of the ISA.
+        unsafe impl $crate::gemm::Finish for $S {
+            #[inline(never)]
+            $(#[target_feature(enable = $features)])?
+            unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &$crate::gemm::Tile) {
+                // SAFETY: the caller's promises.
+                unsafe { $crate::gemm::in_memory::<$S>(acc, vectors, tile) }
+            }
+        }
+    };
+}
+pub(crate) use finish_in_memory;
 
 /// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
 ///

@@ -63,7 +63,7 @@ impl Pool<'_> {
     pub(super) fn run<I: Element, O: OutputElement>(
         &self,
         input: &[I],
-        mut out: OutputBlock<'_, O>,
+        out: OutputBlock<'_, O>,
         scratch: &mut Scratch,
         steps: impl Fn(usize, usize, usize) -> Steps,
     ) {

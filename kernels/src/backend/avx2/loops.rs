@@ -34,7 +34,22 @@ macro_rules! six_rows {
 /// operands.
 macro_rules! each_group {
     (
-        $acc:ident, $rows:ident, $panel:ident, $end:expr, $weights:literal, [$($line:expr),+],
+        $acc:ident, $rows:ident, $panel:ident, $end:expr, $weights:literal, $lines:tt,
+        $($operand:tt)+
+    ) => {
+        each_group!(
+            @ $acc, $rows, $panel, $end, $weights, $lines,
+            // The rows, and the registers of their accumulators.
+            [
+                row0 0 "ymm0" "ymm1", row1 1 "ymm2" "ymm3", row2 2 "ymm4" "ymm5",
+                row3 3 "ymm6" "ymm7", row4 4 "ymm8" "ymm9", row5 5 "ymm10" "ymm11"
+            ],
+            $($operand)+
+        )
+    };
+    (
+        @ $acc:ident, $rows:ident, $panel:ident, $end:expr, $weights:literal, [$($line:expr),+],
+        [$($row:ident $number:literal $left:tt $right:tt),+],
         $($operand:tt)+
     ) => {
         asm!(
@@ -45,27 +60,11 @@ macro_rules! each_group {
             "add {at}, 4",
             "cmp {at}, {end}",
             "jne 2b",
-            row0 = in(reg) $rows[0],
-            row1 = in(reg) $rows[1],
-            row2 = in(reg) $rows[2],
-            row3 = in(reg) $rows[3],
-            row4 = in(reg) $rows[4],
-            row5 = in(reg) $rows[5],
+            $($row = in(reg) $rows[$number],)+
             panel = inout(reg) $panel => _,
             at = inout(reg) 0usize => _,
             end = in(reg) $end,
-            inout("ymm0") $acc[0][0],
-            inout("ymm1") $acc[0][1],
-            inout("ymm2") $acc[1][0],
-            inout("ymm3") $acc[1][1],
-            inout("ymm4") $acc[2][0],
-            inout("ymm5") $acc[2][1],
-            inout("ymm6") $acc[3][0],
-            inout("ymm7") $acc[3][1],
-            inout("ymm8") $acc[4][0],
-            inout("ymm9") $acc[4][1],
-            inout("ymm10") $acc[5][0],
-            inout("ymm11") $acc[5][1],
+            $(inout($left) $acc[$number][0], inout($right) $acc[$number][1],)+
             out("ymm12") _,
             out("ymm13") _,
             out("ymm14") _,

@@ -98,7 +98,7 @@ macro_rules! weights {
 
 /// The product of output `$output` with those weights.
 macro_rules! product {
-    ($to:literal, $row:literal, $column:literal, $output:literal) => {
+    ($to:literal, $row:expr, $column:literal, $output:literal) => {
         concat!(
             "vpmaddwd ",
             $to,
@@ -113,15 +113,15 @@ macro_rules! product {
     };
 }
 
-/// The products of a first tap, and the initial accumulators.
+/// The products of the first tap, and the initial accumulators.
 macro_rules! first_tap {
-    ($row:literal, $groups:literal) => {
+    ($groups:literal) => {
         concat!(
-            weights!("0", "0", $groups),
-            product!("{a0}", $row, "0", "0"),
-            product!("{a1}", $row, "0", "1"),
-            product!("{a2}", $row, "0", "2"),
-            product!("{a3}", $row, "0", "3"),
+            weights!(0, 0, $groups),
+            product!("{a0}", "{r0}", 0, "0"),
+            product!("{a1}", "{r0}", 0, "1"),
+            product!("{a2}", "{r0}", 0, "2"),
+            product!("{a3}", "{r0}", 0, "3"),
             "vpaddd {a0}, {a0}, {init}\n",
             "vpaddd {a1}, {a1}, {init}\n",
             "vpaddd {a2}, {a2}, {init}\n",
@@ -130,30 +130,31 @@ macro_rules! first_tap {
     };
 }
 
-/// The products of a further tap.
+/// The products of a further tap: of the row whose number is that of the group.
 macro_rules! tap {
-    ($row:literal, $column:literal, $group:literal, $groups:literal) => {
+    ($column:literal, $group:literal, $groups:literal) => {
         concat!(
             weights!($column, $group, $groups),
-            product!("{t0}", $row, $column, "0"),
+            product!("{t0}", concat!("{r", $group, "}"), $column, "0"),
             "vpaddd {a0}, {a0}, {t0}\n",
-            product!("{t1}", $row, $column, "1"),
+            product!("{t1}", concat!("{r", $group, "}"), $column, "1"),
             "vpaddd {a1}, {a1}, {t1}\n",
-            product!("{t0}", $row, $column, "2"),
+            product!("{t0}", concat!("{r", $group, "}"), $column, "2"),
             "vpaddd {a2}, {a2}, {t0}\n",
-            product!("{t1}", $row, $column, "3"),
+            product!("{t1}", concat!("{r", $group, "}"), $column, "3"),
             "vpaddd {a3}, {a3}, {t1}\n",
         )
     };
 }
 
-/// Defines a step for the given number of groups, whose rows have these names and numbers: stores the bytes of the sums
+/// Defines a step for the given number of groups, whose rows have these names and numbers: it stores the bytes of the sums
 /// `before` at `position`, and returns the sums of the four outputs whose first column is at `rows`, `STRIDE` columns apart.
+/// After the first tap come the parts of making bytes, each followed by the taps in these columns and groups.
 macro_rules! step {
     (
         $(#[$attribute:meta])*
         $name:ident, $groups:literal: $($row:ident = $number:literal),+;
-        $($line:expr),+ $(,)?
+        $($part:tt: $($column:literal of $group:literal),*;)+
     ) => {
         $(#[$attribute])*
         #[inline]
@@ -171,7 +172,7 @@ macro_rules! step {
             // SAFETY: reads and writes what the caller promises, and registers, all of which are declared.
             unsafe {
                 asm!(
-                    concat!($($line),+),
+                    concat!(first_tap!($groups), $(bytes!($part), $(tap!($column, $group, $groups),)*)+),
                     $($row = in(reg) rows[$number],)+
                     weights = in(reg) weights,
                     out = in(reg) position.out,
@@ -211,18 +212,12 @@ step! {
     ///
     /// AVX2; six vectors of weights; columns of activations for four outputs; eight writable bytes at each of four outputs.
     three_columns, 2: r0 = 0, r1 = 1;
-    first_tap!("{r0}", "2"),
-    bytes!(0),
-    tap!("{r1}", "0", "1", "2"),
-    bytes!(1),
-    tap!("{r0}", "1", "0", "2"),
-    bytes!(2),
-    tap!("{r1}", "1", "1", "2"),
-    bytes!(3),
-    tap!("{r0}", "2", "0", "2"),
-    bytes!(4),
-    tap!("{r1}", "2", "1", "2"),
-    bytes!(5),
+    0: 0 of 1;
+    1: 1 of 0;
+    2: 1 of 1;
+    3: 2 of 0;
+    4: 2 of 1;
+    5: ;
 }
 
 step! {
@@ -232,25 +227,10 @@ step! {
     ///
     /// As [`three_columns`], with fifteen vectors of weights.
     five_columns, 3: r0 = 0, r1 = 1, r2 = 2;
-    first_tap!("{r0}", "3"),
-    bytes!(0),
-    tap!("{r1}", "0", "1", "3"),
-    tap!("{r2}", "0", "2", "3"),
-    bytes!(1),
-    tap!("{r0}", "1", "0", "3"),
-    tap!("{r1}", "1", "1", "3"),
-    tap!("{r2}", "1", "2", "3"),
-    bytes!(2),
-    tap!("{r0}", "2", "0", "3"),
-    tap!("{r1}", "2", "1", "3"),
-    tap!("{r2}", "2", "2", "3"),
-    bytes!(3),
-    tap!("{r0}", "3", "0", "3"),
-    tap!("{r1}", "3", "1", "3"),
-    bytes!(4),
-    tap!("{r2}", "3", "2", "3"),
-    tap!("{r0}", "4", "0", "3"),
-    bytes!(5),
-    tap!("{r1}", "4", "1", "3"),
-    tap!("{r2}", "4", "2", "3"),
+    0: 0 of 1, 0 of 2;
+    1: 1 of 0, 1 of 1, 1 of 2;
+    2: 2 of 0, 2 of 1, 2 of 2;
+    3: 3 of 0, 3 of 1;
+    4: 3 of 2, 4 of 0;
+    5: 4 of 1, 4 of 2;
 }
