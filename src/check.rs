@@ -1,6 +1,6 @@
 //! Checks that plans and calls share.
 
-use crate::{ElementType, Error};
+use crate::{ElementType, Error, OutputElement};
 
 /// Checks that an element type is the planned one.
 #[inline]
@@ -12,4 +12,13 @@ pub(crate) fn check_type(what: &'static str, expected: ElementType, found: Eleme
 #[inline]
 pub(crate) fn check_size(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
     if expected == found { Ok(()) } else { Err(Error::Mismatch { what, expected, found }) }
+}
+
+/// Checks the element types of an operator's input and output.
+pub(crate) fn check_types<I: OutputElement, O: OutputElement>(
+    input: ElementType,
+    output: ElementType,
+) -> Result<(), Error> {
+    check_type("the input", input, I::TYPE)?;
+    check_type("the output", output, O::TYPE)
 }

@@ -13,9 +13,9 @@ use eightbit_kernels::gemm::{
 use eightbit_kernels::{Window2d, depthwise};
 
 use crate::check::{check_size, check_type};
-use crate::epilogue::Epilogue;
+use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
-use crate::gemm::{ColumnTerms, check_activations, check_bias, columns, explain_gemm};
+use crate::gemm::{ColumnTerms, check_activations, check_bias, explain_gemm};
 use crate::packed::{Fetched, Packed};
 use crate::{
     Backend, Call, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError,
@@ -119,7 +119,7 @@ impl Conv2d {
             }
         }
         check_bias(bias, shape.out_channels)?;
-        let layout = columns(&weights);
+        let layout = Columns::of(&weights);
         let epilogue = Epilogue::new(stage, layout)?;
         let mut terms = ColumnTerms::new(layout);
         terms.update(&weights, bias, input, input_zero);

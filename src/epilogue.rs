@@ -3,9 +3,10 @@
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use eightbit_kernels::gemm;
+use eightbit_kernels::gemm::{self, PackedPanels};
 
-use crate::{Dequantize, ElementType, Error, Multiplier, Per, Requantize, Stage};
+use crate::packed::Packed;
+use crate::{Dequantize, ElementType, Error, Multiplier, PackedWeights, Per, Requantize, Stage};
 
 /// A checked stage for a known number of channels.
 #[derive(Clone, Debug)]
@@ -134,16 +135,30 @@ impl Epilogue {
 /// Output channels in groups, each padded to whole panels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Columns {
-    pub(crate) total: usize,
-    pub(crate) groups: usize,
+    total: usize,
+    groups: usize,
     /// Channels of a group, padding included.
-    pub(crate) padded: usize,
+    padded: usize,
 }
 
 impl Columns {
+    /// Those of packed weights.
+    pub(crate) fn of(weights: &PackedWeights) -> Columns {
+        let (groups, padded) = match weights.packed() {
+            Packed::Panels(groups) => (groups.len(), groups.first().map_or(0, PackedPanels::padded_columns)),
+            Packed::Taps(taps) => (1, taps.padded_channels()),
+        };
+        Columns { total: weights.columns(), groups, padded }
+    }
+
+    /// Their number, padding included.
+    pub(crate) fn len(self) -> usize {
+        self.groups * self.padded
+    }
+
     /// The values by channel; groups are padded with `filler`.
     pub(crate) fn spread<T: Copy>(self, values: &Per<T>, filler: T) -> Vec<T> {
-        let mut spread = vec![filler; self.groups * self.padded];
+        let mut spread = vec![filler; self.len()];
         if self.groups > 0 && self.padded > 0 {
             let group = self.total / self.groups;
             for n in 0..self.total {

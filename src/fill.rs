@@ -7,9 +7,11 @@ use crate::Workspace;
 /// A plan with operands that fit it: it fills any block of a [`Call`](crate::Call)'s output. It is the bound of functions that
 /// take any call; only the plans of this crate implement it.
 pub trait Fill<T>: Copy + Send + Sync {
-    /// How finely the output may be split.
+    /// How finely the output may be split: by default as that of an element-wise operator.
     #[doc(hidden)]
-    fn grain(&self) -> Grain;
+    fn grain(&self) -> Grain {
+        Grain::ELEMENTS
+    }
 
     /// Computes the block.
     #[doc(hidden)]

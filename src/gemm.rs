@@ -57,7 +57,7 @@ pub(crate) struct ColumnTerms {
 
 impl ColumnTerms {
     pub(crate) fn new(columns: Columns) -> ColumnTerms {
-        let len = columns.groups * columns.padded;
+        let len = columns.len();
         ColumnTerms { init: vec![0; len], weight_zeros: vec![0; len], any_weight_zero: false }
     }
 
@@ -128,7 +128,7 @@ impl Gemm {
         check_size("channel groups of a matrix", 1, groups.len())?;
         check_activations(lhs, lhs_zero)?;
         check_bias(bias, weights.columns())?;
-        let columns = columns(&weights);
+        let columns = Columns::of(&weights);
         let epilogue = Epilogue::new(stage, columns)?;
         let mut terms = ColumnTerms::new(columns);
         terms.update(&weights, bias, lhs, lhs_zero);
@@ -271,15 +271,6 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
         };
         gemm::run(&call, out, &mut workspace.0);
     }
-}
-
-/// How plans lay out the columns of packed weights.
-pub(crate) fn columns(weights: &PackedWeights) -> Columns {
-    let (groups, padded) = match weights.packed() {
-        Packed::Panels(groups) => (groups.len(), groups.first().map_or(0, PackedPanels::padded_columns)),
-        Packed::Taps(taps) => (1, taps.padded_channels()),
-    };
-    Columns { total: weights.columns(), groups, padded }
 }
 
 pub(crate) fn explain_gemm(

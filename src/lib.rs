@@ -65,6 +65,7 @@ mod conv;
 pub mod elementwise;
 mod epilogue;
 mod error;
+mod fields;
 mod fill;
 #[cfg(not(any(feature = "std", test)))]
 mod float;
@@ -77,6 +78,7 @@ mod quantized_type;
 pub mod reference;
 mod shape;
 mod stage;
+mod windows;
 mod workspace;
 
 pub use build_info::{BuildInfo, build_info};

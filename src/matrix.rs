@@ -1,5 +1,6 @@
 //! Matrix views: shape and strides, checked once.
 
+use crate::fields::getters;
 use crate::{Element, Error, OutputElement};
 
 /// A read-only matrix: `rows × columns` elements of a slice with any strides (exchanged strides transpose a matrix; a stride
@@ -60,16 +61,11 @@ impl<'a, T> MatRef<'a, T> {
         }
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of columns.
-    #[must_use]
-    pub fn columns(&self) -> usize {
-        self.columns
+    getters! {
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        columns: usize,
     }
 
     /// The element at (`row`, `column`), if it exists.
@@ -159,16 +155,11 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
         Ok(MatMut { data, rows, columns, row_stride })
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of columns.
-    #[must_use]
-    pub fn columns(&self) -> usize {
-        self.columns
+    getters! {
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        columns: usize,
     }
 
     #[inline]

@@ -1,12 +1,15 @@
 //! The shape of a convolution.
 
 use alloc::format;
-use alloc::string::String;
+
 use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::Error;
+use crate::fields::builders;
+use crate::windows::Windows;
 
-/// Rows and columns of zero points that a convolution sees around an image.
+/// Rows and columns of zero points that a convolution sees around an image. An image has four sides: there will be no further
+/// field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Padding {
     /// Rows above.
@@ -31,12 +34,13 @@ impl Padding {
 ///
 /// ```
 /// use eightbit::{Conv2dShape, Padding};
-/// let shape = Conv2dShape { pad: Padding::same(1), stride: [2, 2], ..Conv2dShape::new([224, 224], 3, 32, [3, 3]) };
+/// let shape = Conv2dShape::new([224, 224], 3, 32, [3, 3]).with_pad(Padding::same(1)).with_stride([2, 2]);
 /// shape.check()?;
 /// assert_eq!(shape.output(), [112, 112]);
 /// # Ok::<(), eightbit::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Conv2dShape {
     /// Images.
     pub batch: usize,
@@ -75,9 +79,22 @@ impl Conv2dShape {
             kernel,
             stride: [1, 1],
             dilation: [1, 1],
-            pad: Padding { top: 0, left: 0, bottom: 0, right: 0 },
+            pad: Padding::same(0),
             groups: 1,
         }
+    }
+
+    builders! {
+        /// The same with this number of images.
+        with_batch(batch: usize),
+        /// The same with these vertical and horizontal strides.
+        with_stride(stride: [usize; 2]),
+        /// The same with these vertical and horizontal distances between taps.
+        with_dilation(dilation: [usize; 2]),
+        /// The same with this padding.
+        with_pad(pad: Padding),
+        /// The same with this number of channel groups.
+        with_groups(groups: usize),
     }
 
     /// Checks that the shape is valid: strides, dilations, kernel, channels and groups of at least 1, channels divisible by
@@ -93,66 +110,46 @@ impl Conv2dShape {
 
     /// The window of a valid shape.
     pub(crate) fn window(&self) -> Result<Window2d, Error> {
-        let wrong = |why: String| Err(Error::Shape { what: "convolution", why });
-        if self.stride.contains(&0)
-            || self.dilation.contains(&0)
-            || self.kernel.contains(&0)
-            || self.groups == 0
-        {
-            return wrong("strides, dilations, kernel sizes and groups must be at least 1".into());
+        let windows = self.windows();
+        if [self.stride, self.dilation, self.kernel].as_flattened().contains(&0) || self.groups == 0 {
+            return windows.wrong("strides, dilations, kernel sizes and groups must be at least 1");
         }
         if self.in_channels == 0 || self.out_channels == 0 {
-            return wrong("there must be at least one input and one output channel".into());
+            return windows.wrong("there must be at least one input and one output channel");
         }
         if !self.in_channels.is_multiple_of(self.groups) || !self.out_channels.is_multiple_of(self.groups) {
-            return wrong(format!(
+            return windows.wrong(format!(
                 "{} input and {} output channels cannot be split into {} groups",
                 self.in_channels, self.out_channels, self.groups
             ));
         }
-        let Some([height, width]) = self.checked_output() else {
-            return wrong(format!(
-                "a {}×{} kernel with dilation {}×{} does not fit into the padded {}×{} input, or its size overflows",
-                self.kernel[0],
-                self.kernel[1],
-                self.dilation[0],
-                self.dilation[1],
-                self.input[0],
-                self.input[1]
+        let [kernel_height, kernel_width] = self.kernel;
+        let Some([height, width]) = windows.output() else {
+            return windows.wrong(format!(
+                "a {kernel_height}×{kernel_width} kernel with dilation {}×{} does not fit into the padded {}×{} input, or its \
+                 size overflows",
+                self.dilation[0], self.dilation[1], self.input[0], self.input[1]
             ));
         };
-        let count = |sizes: &[usize]| {
-            sizes
-                .iter()
-                .try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))
-                .filter(|&n| n <= isize::MAX as usize / 8)
-        };
-        let sizes = [
-            count(&[self.batch, self.input[0], self.input[1], self.in_channels]),
-            count(&[self.batch, height, width, self.out_channels]),
-            count(&[self.out_channels, self.kernel[0], self.kernel[1], self.in_channels]),
-        ];
-        if sizes.contains(&None) {
-            return wrong("the number of elements overflows".into());
-        }
-        let window = Window2d::new(PatchGeometry {
-            batch: self.batch,
-            input: self.input,
-            channels: self.in_channels,
-            kernel: self.kernel,
-            stride: self.stride,
-            dilation: self.dilation,
-            pad: [self.pad.top, self.pad.left],
-            output: [height, width],
-        });
-        window.map_or_else(|| wrong("strides, dilations or padding are too large to count with".into()), Ok)
+        let input = [self.batch, self.input[0], self.input[1], self.in_channels];
+        let output = [self.batch, height, width, self.out_channels];
+        let weights = [self.out_channels, kernel_height, kernel_width, self.in_channels];
+        windows.checked([height, width], &[&input, &output, &weights])
+    }
+
+    fn windows(&self) -> Windows {
+        let Conv2dShape { batch, input, in_channels: channels, kernel, stride, dilation, pad, .. } = *self;
+        let (none, what) = ([0, 0], "convolution");
+        let geometry =
+            PatchGeometry { batch, input, channels, kernel, stride, dilation, pad: none, output: none };
+        Windows { what, geometry, pad, round_up: false }
     }
 
     /// Height and width of the output: `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1`; 0 × 0 for a shape
     /// that [`check`](Self::check) refuses.
     #[must_use]
     pub fn output(&self) -> [usize; 2] {
-        self.checked_output().unwrap_or_default()
+        self.windows().output().unwrap_or_default()
     }
 
     /// Whether every input channel has exactly one output channel.
@@ -175,16 +172,5 @@ impl Conv2dShape {
     pub(crate) fn output_rows(&self) -> usize {
         let [height, width] = self.output();
         self.batch * height * width
-    }
-
-    fn checked_output(&self) -> Option<[usize; 2]> {
-        let one = |axis: usize, before: usize, after: usize| -> Option<usize> {
-            let padded = self.input[axis].checked_add(before)?.checked_add(after)?;
-            let reach = self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
-            // `y · stride + k · dilation` must not overflow wherever it is computed.
-            padded.checked_add(reach)?.checked_mul(2)?;
-            Some(padded.checked_sub(reach)?.checked_div(self.stride[axis])? + 1)
-        };
-        Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
     }
 }

@@ -6,7 +6,7 @@ use eightbit_kernels::gemm::OutputBlock;
 
 use super::{by_type, check_factor, clamped, row, whole};
 use crate::check::{check_size, check_type};
-use crate::fill::{Fill, Grain};
+use crate::fill::Fill;
 #[cfg(not(any(feature = "std", test)))]
 use crate::float::F32 as _;
 use crate::{Backend, Call, Element, Error, OutputElement, QuantizedType, Workspace};
@@ -130,6 +130,37 @@ fn in_pieces<A: Element, B: Element, O: OutputElement>(
     }
 }
 
+/// The methods of a plan that do not depend on its operator, whose result is the `$result` of `a` and `b`.
+macro_rules! methods {
+    ($result:literal) => {
+        /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
+        ///
+        /// # Errors
+        ///
+        /// If `low ..= high` is not a range of the output's type.
+        pub fn clamped(mut self, low: i32, high: i32) -> Result<Self, Error> {
+            self.operands.target = clamped(&self.operands.output, low, high)?;
+            Ok(self)
+        }
+
+        #[doc = concat!("The ", $result, " of `a` and `b`.")]
+        /// A shorter `b` is broadcast, such as one value per channel of NHWC pixels.
+        ///
+        /// # Errors
+        ///
+        /// If element types are not those of the plan, or lengths do not fit.
+        pub fn call<'a, A: Element, B: Element, O: Element>(
+            &'a self,
+            a: &'a [A],
+            b: &'a [B],
+            out: &'a mut [O],
+        ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
+            self.operands.check(a, b, out)?;
+            Ok(Call::new(Binary { plan: self, a: A::view(a), b: B::view(b) }, row(out)))
+        }
+    };
+}
+
 impl Add {
     /// Plans the addition of tensors of types `a` and `b` to one of type `output`.
     ///
@@ -149,37 +180,10 @@ impl Add {
         Ok(Add { backend, operands: Operands::new(a, b, output), factors, offset })
     }
 
-    /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
-    ///
-    /// # Errors
-    ///
-    /// If `low ..= high` is not a range of the output's type.
-    pub fn clamped(mut self, low: i32, high: i32) -> Result<Add, Error> {
-        self.operands.target = clamped(&self.operands.output, low, high)?;
-        Ok(self)
-    }
-
-    /// The sum of `a` and `b`. A shorter `b` is broadcast, such as one value per channel of NHWC pixels.
-    ///
-    /// # Errors
-    ///
-    /// If element types are not those of the plan, or lengths do not fit.
-    pub fn call<'a, A: Element, B: Element, O: Element>(
-        &'a self,
-        a: &'a [A],
-        b: &'a [B],
-        out: &'a mut [O],
-    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        self.operands.check(a, b, out)?;
-        Ok(Call::new(Binary { plan: self, a: A::view(a), b: B::view(b) }, row(out)))
-    }
+    methods!("sum");
 }
 
 impl<O: OutputElement> Fill<O> for Binary<'_, Add> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
     fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Add { backend, operands, factors, offset } = *self.plan;
         let Target { low, high, .. } = operands.target;
@@ -205,37 +209,10 @@ impl Mul {
         Ok(Mul { backend, operands: Operands::new(a, b, output), factor })
     }
 
-    /// The same, with the result clamped to `low ..= high`, in steps of the output: a fused activation.
-    ///
-    /// # Errors
-    ///
-    /// If `low ..= high` is not a range of the output's type.
-    pub fn clamped(mut self, low: i32, high: i32) -> Result<Mul, Error> {
-        self.operands.target = clamped(&self.operands.output, low, high)?;
-        Ok(self)
-    }
-
-    /// The product of `a` and `b`. A shorter `b` is broadcast, such as one value per channel of NHWC pixels.
-    ///
-    /// # Errors
-    ///
-    /// If element types are not those of the plan, or lengths do not fit.
-    pub fn call<'a, A: Element, B: Element, O: Element>(
-        &'a self,
-        a: &'a [A],
-        b: &'a [B],
-        out: &'a mut [O],
-    ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        self.operands.check(a, b, out)?;
-        Ok(Call::new(Binary { plan: self, a: A::view(a), b: B::view(b) }, row(out)))
-    }
+    methods!("product");
 }
 
 impl<O: OutputElement> Fill<O> for Binary<'_, Mul> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
     fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Mul { backend, operands, factor } = *self.plan;
         let (zeros, target) = (operands.zeros(), operands.target);

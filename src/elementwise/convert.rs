@@ -4,10 +4,10 @@ use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::{self, RequantizeCall, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
-use super::{by_type, check_factor, clamped, row, whole};
-use crate::check::{check_size, check_type};
-use crate::fill::{Fill, Grain};
-use crate::{Backend, Call, Element, Error, MatMut, OutputElement, QuantizedType, Workspace};
+use super::{Unary, by_type, check_factor, check_unary, clamped, row, whole};
+use crate::check::{check_size, check_types};
+use crate::fill::Fill;
+use crate::{Backend, Call, Element, ElementType, Error, MatMut, OutputElement, QuantizedType, Workspace};
 
 /// A copy in another scale, zero point or element type: what a concatenation does to each of its inputs.
 ///
@@ -85,8 +85,7 @@ impl Requantize {
         input: &'a [I],
         out: OutputBlock<'a, O>,
     ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_type("the output", self.output.element(), O::TYPE)?;
+        check_types::<I, O>(self.input.element(), self.output.element())?;
         let columns = out.columns();
         Ok(Call::new(Rescaling { plan: self, input: I::view(input), columns }, out))
     }
@@ -102,10 +101,6 @@ struct Rescaling<'a> {
 }
 
 impl<O: OutputElement> Fill<O> for Rescaling<'_> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
     fn fill(&self, out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Requantize { backend, input, factor, target, .. } = *self.plan;
         let (zero, columns) = (input.zero_point(), self.columns);
@@ -159,24 +154,12 @@ impl Quantize {
         input: &'a [f32],
         out: &'a mut [O],
     ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        check_type("the output", self.output.element(), O::TYPE)?;
-        check_size("length of the output", input.len(), out.len())?;
-        Ok(Call::new(Quantization { plan: self, input }, row(out)))
+        check_unary((ElementType::F32, input), (self.output.element(), out))?;
+        Ok(Call::new(Unary { plan: self, input }, row(out)))
     }
 }
 
-/// A plan with its input.
-#[derive(Clone, Copy, Debug)]
-struct Quantization<'a> {
-    plan: &'a Quantize,
-    input: &'a [f32],
-}
-
-impl<O: OutputElement> Fill<O> for Quantization<'_> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
+impl<O: OutputElement> Fill<O> for Unary<'_, Quantize, &[f32]> {
     fn fill(&self, mut out: OutputBlock<'_, O>, _: &mut Workspace) {
         let Quantize { backend, output, target } = *self.plan;
         let input = &self.input[out.first_column()..][..out.columns()];
@@ -217,24 +200,12 @@ impl Dequantize {
         input: &'a [I],
         out: &'a mut [f32],
     ) -> Result<Call<'a, f32, impl Fill<f32>>, Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_size("length of the output", input.len(), out.len())?;
-        Ok(Call::new(Dequantization { plan: self, input: I::view(input) }, row(out)))
+        check_unary((self.input.element(), input), (ElementType::F32, out))?;
+        Ok(Call::new(Unary { plan: self, input: I::view(input) }, row(out)))
     }
 }
 
-/// A plan with its input.
-#[derive(Clone, Copy, Debug)]
-struct Dequantization<'a> {
-    plan: &'a Dequantize,
-    input: Elements<'a>,
-}
-
-impl Fill<f32> for Dequantization<'_> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
+impl Fill<f32> for Unary<'_, Dequantize> {
     fn fill(&self, mut out: OutputBlock<'_, f32>, _: &mut Workspace) {
         let Dequantize { backend, input } = *self.plan;
         let (first, len) = (out.first_column(), out.columns());

@@ -1,11 +1,10 @@
 //! Any unary function, as a table of its 256 values.
 
+use eightbit_kernels::elementwise;
 use eightbit_kernels::gemm::OutputBlock;
-use eightbit_kernels::{Elements, elementwise};
 
-use super::{by_type, row};
-use crate::check::{check_size, check_type};
-use crate::fill::{Fill, Grain};
+use super::{Unary, by_type, check_unary, row};
+use crate::fill::Fill;
 use crate::{Backend, Call, Element, ElementType, Error, OutputElement, QuantizedType, Workspace, reference};
 
 /// A unary function between quantized types: sigmoid, tanh, hard swish or any other.
@@ -81,29 +80,16 @@ impl LookupTable {
         input: &'a [I],
         out: &'a mut [O],
     ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        check_type("the input", self.input, I::TYPE)?;
-        check_type("the output", self.output, O::TYPE)?;
-        check_size("length of the output", input.len(), out.len())?;
-        Ok(Call::new(Lookup { table: self, input: I::view(input) }, row(out)))
+        check_unary((self.input, input), (self.output, out))?;
+        Ok(Call::new(Unary { plan: self, input: I::view(input) }, row(out)))
     }
 }
 
-/// A table with its input.
-#[derive(Clone, Copy, Debug)]
-struct Lookup<'a> {
-    table: &'a LookupTable,
-    input: Elements<'a>,
-}
-
-impl<O: OutputElement> Fill<O> for Lookup<'_> {
-    fn grain(&self) -> Grain {
-        Grain::ELEMENTS
-    }
-
+impl<O: OutputElement> Fill<O> for Unary<'_, LookupTable> {
     fn fill(&self, mut out: OutputBlock<'_, O>, _: &mut Workspace) {
         let (first, len) = (out.first_column(), out.columns());
         by_type!(self.input, |x| {
-            elementwise::lookup(self.table.backend, &self.table.bytes, &x[first..][..len], out.row_mut(0));
+            elementwise::lookup(self.plan.backend, &self.plan.bytes, &x[first..][..len], out.row_mut(0));
         });
     }
 }

@@ -28,11 +28,13 @@ pub use binary::{Add, Mul};
 pub use convert::{Dequantize, Quantize, Requantize};
 pub use lookup::LookupTable;
 
+use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::{MAX_FACTOR, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
+use crate::check::{check_size, check_types};
 use crate::epilogue::in_range;
-use crate::{Error, OutputElement, QuantizedType};
+use crate::{ElementType, Error, OutputElement, QuantizedType};
 
 /// Calls `$call` with the elements of `$x` as a slice of their type.
 macro_rules! by_type {
@@ -44,6 +46,30 @@ macro_rules! by_type {
     };
 }
 pub(crate) use by_type;
+
+/// A plan with its input.
+#[derive(Debug)]
+pub(crate) struct Unary<'a, P, I = Elements<'a>> {
+    pub(crate) plan: &'a P,
+    pub(crate) input: I,
+}
+
+// Not derived: a plan need not be `Copy`.
+impl<P, I: Copy> Copy for Unary<'_, P, I> {}
+impl<P, I: Copy> Clone for Unary<'_, P, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+/// Checks that an operator's input and output have the types of the plan and equal lengths.
+fn check_unary<I: OutputElement, O: OutputElement>(
+    (input_type, input): (ElementType, &[I]),
+    (output_type, output): (ElementType, &[O]),
+) -> Result<(), Error> {
+    check_types::<I, O>(input_type, output_type)?;
+    check_size("length of the output", input.len(), output.len())
+}
 
 /// A tensor as an output of one row, which tasks split.
 pub(crate) fn row<T: OutputElement>(out: &mut [T]) -> OutputBlock<'_, T> {

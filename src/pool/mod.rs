@@ -9,15 +9,32 @@ mod shape;
 
 pub use shape::Pool2dShape;
 
+use eightbit_kernels::Window2d;
 use eightbit_kernels::elementwise::Target;
 use eightbit_kernels::gemm::OutputBlock;
 use eightbit_kernels::pooling::{self, AverageCall, MaxCall};
-use eightbit_kernels::{Elements, Window2d};
 
-use crate::check::check_type;
-use crate::elementwise::{by_type, check_factor, clamped, whole};
+use crate::check::check_types;
+use crate::elementwise::{Unary, by_type, check_factor, clamped, whole};
 use crate::fill::{Fill, Grain};
 use crate::{Backend, Call, Element, Error, MatMut, OutputElement, QuantizedType, Workspace};
+
+/// The methods of a plan that tell its sizes.
+macro_rules! sizes {
+    () => {
+        /// The shape.
+        #[must_use]
+        pub fn shape(&self) -> &Pool2dShape {
+            &self.shape
+        }
+
+        /// Bytes of workspace that a call needs to allocate nothing.
+        #[must_use]
+        pub fn workspace_bytes(&self) -> usize {
+            pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
+        }
+    };
+}
 
 /// The maximum of every window. Scale and zero point are those of the input.
 ///
@@ -46,17 +63,7 @@ impl MaxPool2d {
         Ok(MaxPool2d { backend, shape, window: shape.window()? })
     }
 
-    /// The shape.
-    #[must_use]
-    pub fn shape(&self) -> &Pool2dShape {
-        &self.shape
-    }
-
-    /// Bytes of workspace that a call needs to allocate nothing.
-    #[must_use]
-    pub fn workspace_bytes(&self) -> usize {
-        pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
-    }
+    sizes!();
 
     /// The pooling of `input`, NHWC, into `out`, NHWC.
     ///
@@ -83,18 +90,11 @@ impl MaxPool2d {
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
         self.shape.check_call(input, &out)?;
-        Ok(Call::new(Pooling { plan: self, input: T::view(input) }, out.block()))
+        Ok(Call::new(Unary { plan: self, input: T::view(input) }, out.block()))
     }
 }
 
-/// A plan with its input.
-#[derive(Clone, Copy, Debug)]
-struct Pooling<'a, P> {
-    plan: &'a P,
-    input: Elements<'a>,
-}
-
-impl<T: OutputElement> Fill<T> for Pooling<'_, MaxPool2d> {
+impl<T: OutputElement> Fill<T> for Unary<'_, MaxPool2d> {
     fn grain(&self) -> Grain {
         Grain { rows: self.plan.window.output[1], columns: None }
     }
@@ -181,17 +181,7 @@ impl AveragePool2d {
         Ok(self)
     }
 
-    /// The shape.
-    #[must_use]
-    pub fn shape(&self) -> &Pool2dShape {
-        &self.shape
-    }
-
-    /// Bytes of workspace that a call needs to allocate nothing.
-    #[must_use]
-    pub fn workspace_bytes(&self) -> usize {
-        pooling::scratch_bytes(&self.window).unwrap_or(usize::MAX)
-    }
+    sizes!();
 
     /// The pooling of `input`, NHWC, into `out`, NHWC.
     ///
@@ -217,14 +207,13 @@ impl AveragePool2d {
         input: &'a [I],
         out: MatMut<'a, O>,
     ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
-        check_type("the input", self.input.element(), I::TYPE)?;
-        check_type("the output", self.output.element(), O::TYPE)?;
+        check_types::<I, O>(self.input.element(), self.output.element())?;
         self.shape.check_call(input, &out)?;
-        Ok(Call::new(Pooling { plan: self, input: I::view(input) }, out.block()))
+        Ok(Call::new(Unary { plan: self, input: I::view(input) }, out.block()))
     }
 }
 
-impl<T: OutputElement> Fill<T> for Pooling<'_, AveragePool2d> {
+impl<T: OutputElement> Fill<T> for Unary<'_, AveragePool2d> {
     fn grain(&self) -> Grain {
         Grain { rows: self.plan.window.output[1], columns: None }
     }

@@ -1,16 +1,18 @@
 //! The shape of a pooling.
 
 use alloc::format;
-use alloc::string::String;
 
 use eightbit_kernels::pooling::MAX_TAPS;
 use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::check::check_size;
+use crate::fields::builders;
+use crate::windows::Windows;
 use crate::{Element, Error, MatMut, Padding};
 
 /// The shape of a two-dimensional pooling, NHWC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Pool2dShape {
     /// Images.
     pub batch: usize,
@@ -46,6 +48,19 @@ impl Pool2dShape {
         }
     }
 
+    builders! {
+        /// The same with this number of images.
+        with_batch(batch: usize),
+        /// The same with these vertical and horizontal strides.
+        with_stride(stride: [usize; 2]),
+        /// The same with these vertical and horizontal distances between taps.
+        with_dilation(dilation: [usize; 2]),
+        /// The same with this padding.
+        with_pad(pad: Padding),
+        /// The same, where a last window may reach past the padding or not.
+        with_round_up(round_up: bool),
+    }
+
     /// Checks that the shape is valid: strides, dilations, window and channels of at least 1, every window with a tap
     /// on the image, sizes that do not overflow.
     ///
@@ -58,20 +73,16 @@ impl Pool2dShape {
 
     /// The window of a valid shape.
     pub(super) fn window(&self) -> Result<Window2d, Error> {
-        let wrong = |why: String| Err(Error::Shape { what: "pooling", why });
-        if self.stride.contains(&0)
-            || self.dilation.contains(&0)
-            || self.kernel.contains(&0)
-            || self.input.contains(&0)
-            || self.channels == 0
-        {
-            return wrong("strides, dilations, sizes and channels must be at least 1".into());
+        let windows = self.windows();
+        let sizes = [self.stride, self.dilation, self.kernel, self.input];
+        if sizes.as_flattened().contains(&0) || self.channels == 0 {
+            return windows.wrong("strides, dilations, sizes and channels must be at least 1");
         }
         if self.kernel[0].checked_mul(self.kernel[1]).is_none_or(|taps| taps > MAX_TAPS) {
-            return wrong(format!("a window has at most {MAX_TAPS} taps"));
+            return windows.wrong(format!("a window has at most {MAX_TAPS} taps"));
         }
-        let Some([height, width]) = self.checked_output() else {
-            return wrong("the window does not fit into the padded input, or its size overflows".into());
+        let Some([height, width]) = windows.output() else {
+            return windows.wrong("the window does not fit into the padded input, or its size overflows");
         };
         for (axis, output) in [height, width].into_iter().enumerate() {
             let (kernel, dilation) = (self.kernel[axis], self.dilation[axis]);
@@ -82,56 +93,28 @@ impl Pool2dShape {
             let first_is_before = begin > (kernel - 1) * dilation;
             let last_is_behind = (output - 1) * self.stride[axis] >= begin + self.input[axis];
             if steps_over || first_is_before || last_is_behind {
-                return wrong(
+                return windows.wrong(
                     "a window lies outside the image: padding must be less than the window, dilation no more than \
-                     the image"
-                        .into(),
+                     the image",
                 );
             }
         }
-        let count = |height: usize, width: usize| {
-            let pixels = self.batch.max(1).checked_mul(height)?.checked_mul(width)?;
-            pixels.checked_mul(self.channels).filter(|&n| n <= isize::MAX as usize / 8)
-        };
-        if count(height, width).is_none() || count(self.input[0], self.input[1]).is_none() {
-            return wrong("the number of elements overflows".into());
-        }
-        let window = Window2d::new(PatchGeometry {
-            batch: self.batch,
-            input: self.input,
-            channels: self.channels,
-            kernel: self.kernel,
-            stride: self.stride,
-            dilation: self.dilation,
-            pad: [self.pad.top, self.pad.left],
-            output: [height, width],
-        });
-        window.map_or_else(|| wrong("strides, dilations or padding are too large to count with".into()), Ok)
+        let input = [self.batch, self.input[0], self.input[1], self.channels];
+        windows.checked([height, width], &[&input, &[self.batch, height, width, self.channels]])
+    }
+
+    fn windows(&self) -> Windows {
+        let Pool2dShape { batch, input, channels, kernel, stride, dilation, pad, round_up } = *self;
+        let none = [0, 0];
+        let geometry =
+            PatchGeometry { batch, input, channels, kernel, stride, dilation, pad: none, output: none };
+        Windows { what: "pooling", geometry, pad, round_up }
     }
 
     /// Height and width of the output; 0 × 0 for a shape that [`check`](Self::check) refuses for its size.
     #[must_use]
     pub fn output(&self) -> [usize; 2] {
-        self.checked_output().unwrap_or_default()
-    }
-
-    fn checked_output(&self) -> Option<[usize; 2]> {
-        let one = |axis: usize, begin: usize, end: usize| -> Option<usize> {
-            let stride = self.stride[axis];
-            let padded = self.input[axis].checked_add(begin)?.checked_add(end)?;
-            let reach = self.kernel[axis].checked_sub(1)?.checked_mul(self.dilation[axis])?.checked_add(1)?;
-            padded.checked_add(reach)?.checked_add(stride)?.checked_mul(2)?;
-            let remaining = padded.checked_sub(reach)?;
-            if stride == 0 {
-                return None;
-            }
-            let mut output = if self.round_up { remaining.div_ceil(stride) } else { remaining / stride } + 1;
-            if self.round_up && (output - 1) * stride >= begin + self.input[axis] {
-                output -= 1;
-            }
-            Some(output)
-        };
-        Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
+        self.windows().output().unwrap_or_default()
     }
 
     /// Checks that operands have the sizes of a checked shape.

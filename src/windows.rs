@@ -1,0 +1,66 @@
+//! Windows over an NHWC image: what the shapes of convolutions and poolings share.
+
+use alloc::string::String;
+
+use eightbit_kernels::{PatchGeometry, Window2d};
+
+use crate::{Error, Padding};
+
+/// The windows that a shape describes, of any sizes.
+#[derive(Clone, Copy)]
+pub(crate) struct Windows {
+    /// What the shape is of, for errors.
+    pub(crate) what: &'static str,
+    /// Where the windows lie; the padding and the output are not those.
+    pub(crate) geometry: PatchGeometry,
+    pub(crate) pad: Padding,
+    /// Whether a last window may reach past the padding.
+    pub(crate) round_up: bool,
+}
+
+impl Windows {
+    /// The error of an invalid shape.
+    pub(crate) fn wrong<T>(&self, why: impl Into<String>) -> Result<T, Error> {
+        Err(Error::Shape { what: self.what, why: why.into() })
+    }
+
+    /// Height and width of the output, if the kernel fits into the padded input and no position overflows.
+    pub(crate) fn output(&self) -> Option<[usize; 2]> {
+        let PatchGeometry { input, kernel, stride, dilation, .. } = self.geometry;
+        let one = |axis: usize, begin: usize, end: usize| -> Option<usize> {
+            let stride = stride[axis];
+            let padded = input[axis].checked_add(begin)?.checked_add(end)?;
+            let reach = kernel[axis].checked_sub(1)?.checked_mul(dilation[axis])?.checked_add(1)?;
+            // `y · stride + k · dilation` must not overflow wherever it is computed.
+            padded.checked_add(reach)?.checked_add(stride)?.checked_mul(2)?;
+            let remaining = padded.checked_sub(reach)?;
+            let mut output = remaining.checked_div(stride)? + 1;
+            if self.round_up {
+                output = remaining.div_ceil(stride) + 1;
+                if (output - 1) * stride >= begin + input[axis] {
+                    output -= 1;
+                }
+            }
+            Some(output)
+        };
+        Some([one(0, self.pad.top, self.pad.bottom)?, one(1, self.pad.left, self.pad.right)?])
+    }
+
+    /// The windows of a shape that is valid otherwise, whose `tensors` have these sizes.
+    pub(crate) fn checked(&self, output: [usize; 2], tensors: &[&[usize]]) -> Result<Window2d, Error> {
+        if !tensors.iter().all(|sizes| is_countable(sizes)) {
+            return self.wrong("the number of elements overflows");
+        }
+        let pad = [self.pad.top, self.pad.left];
+        let window = Window2d::new(PatchGeometry { pad, output, ..self.geometry });
+        window.map_or_else(|| self.wrong("strides, dilations or padding are too large to count with"), Ok)
+    }
+}
+
+/// Whether a tensor's elements can be counted, and an extent of 0 hides no other.
+fn is_countable(sizes: &[usize]) -> bool {
+    sizes
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))
+        .is_some_and(|elements| elements <= isize::MAX as usize / 8)
+}
