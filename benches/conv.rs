@@ -5,11 +5,9 @@ mod support;
 use eightbit::{Conv2dShape, Error, Padding};
 
 const fn shape(side: usize, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2dShape {
-    Conv2dShape {
-        stride: [stride; 2],
-        pad: Padding::same(kernel / 2),
-        ..Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
-    }
+    Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
+        .with_stride([stride; 2])
+        .with_pad(Padding::same(kernel / 2))
 }
 
 const SHAPES: [(&str, Conv2dShape); 7] = [

@@ -6,12 +6,10 @@ mod support;
 use eightbit::{Conv2dShape, Error, Padding};
 
 const fn shape(side: usize, channels: usize, kernel: usize, stride: usize) -> Conv2dShape {
-    Conv2dShape {
-        stride: [stride; 2],
-        pad: Padding::same(kernel / 2),
-        groups: channels,
-        ..Conv2dShape::new([side; 2], channels, channels, [kernel; 2])
-    }
+    Conv2dShape::new([side; 2], channels, channels, [kernel; 2])
+        .with_stride([stride; 2])
+        .with_pad(Padding::same(kernel / 2))
+        .with_groups(channels)
 }
 
 const SHAPES: [(&str, Conv2dShape); 7] = [

@@ -7,11 +7,7 @@ use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{Backend, Error, Padding, QuantizedType, Workspace};
 
 const fn shape(side: usize, channels: usize, kernel: usize, stride: usize, pad: usize) -> Pool2dShape {
-    Pool2dShape {
-        stride: [stride; 2],
-        pad: Padding::same(pad),
-        ..Pool2dShape::new([side; 2], channels, [kernel; 2])
-    }
+    Pool2dShape::new([side; 2], channels, [kernel; 2]).with_stride([stride; 2]).with_pad(Padding::same(pad))
 }
 
 const SHAPES: [(&str, Pool2dShape); 4] = [

@@ -5,7 +5,7 @@
 use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Padding, Per, Requantize, Stage, Workspace};
 
 fn main() -> Result<(), eightbit::Error> {
-    let shape = Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([56, 56], 64, 64, [3, 3]) };
+    let shape = Conv2dShape::new([56, 56], 64, 64, [3, 3]).with_pad(Padding::same(1));
     let weights: Vec<i8> = (0..64 * 9 * 64).map(|i| (i * 37 % 255) as u8 as i8).collect();
     let input: Vec<u8> = (0..56 * 56 * 64).map(|i| (i * 101 % 256) as u8).collect();
     let packed = Conv2d::pack(Backend::best()?, &shape, &weights, 0)?;

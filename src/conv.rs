@@ -30,7 +30,7 @@ use crate::{
 ///
 /// ```
 /// use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Padding, Stage, Workspace};
-/// let shape = Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([4, 4], 1, 1, [3, 3]) };
+/// let shape = Conv2dShape::new([4, 4], 1, 1, [3, 3]).with_pad(Padding::same(1));
 /// let weights = Conv2d::pack(Backend::best()?, &shape, &[1i8; 9], 0)?;
 /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
 /// let mut out = [0i32; 16];

@@ -39,6 +39,7 @@ impl Stage {
 
 /// Requantization to `u8` or `i8`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Requantize {
     /// The factor from accumulator to output steps: `lhs_scale · weight_scale[n] / output_scale`.
     pub multiplier: Multiplier,
@@ -51,10 +52,10 @@ pub struct Requantize {
 }
 
 impl Requantize {
-    /// Requantization by `f32` factors to the whole range of `output` (`U8` or `I8`).
+    /// Requantization by factors to the whole range of `output` (`U8` or `I8`).
     #[must_use]
-    pub fn new(scale: Per<f32>, zero_point: i32, output: ElementType) -> Requantize {
-        Requantize { multiplier: Multiplier::F32(scale), zero_point, clamp: output.integer_range(), output }
+    pub fn new(multiplier: impl Into<Multiplier>, zero_point: i32, output: ElementType) -> Requantize {
+        Requantize { multiplier: multiplier.into(), zero_point, clamp: output.integer_range(), output }
     }
 
     /// The same, with another clamp.
@@ -74,7 +75,19 @@ pub enum Multiplier {
     Fixed(Per<FixedPoint>),
 }
 
-/// `mantissa · 2^(shift − 31)`.
+impl From<Per<f32>> for Multiplier {
+    fn from(scale: Per<f32>) -> Multiplier {
+        Multiplier::F32(scale)
+    }
+}
+
+impl From<Per<FixedPoint>> for Multiplier {
+    fn from(factor: Per<FixedPoint>) -> Multiplier {
+        Multiplier::Fixed(factor)
+    }
+}
+
+/// `mantissa · 2^(shift − 31)`. A number has no further parts: there will be no further field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FixedPoint {
     /// 2³⁰ … 2³¹ − 1.
@@ -135,6 +148,7 @@ impl FixedPoint {
 /// for activations that are quantized row by row, are given with the call
 /// ([`Gemm::call_scaled`](crate::Gemm::call_scaled)); without them that step is skipped.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Dequantize {
     /// `lhs_scale · weight_scale[n]`.
     pub scale: Per<f32>,
@@ -149,5 +163,17 @@ impl Dequantize {
     #[must_use]
     pub fn new(scale: Per<f32>) -> Dequantize {
         Dequantize { scale, bias: None, clamp: (f32::NEG_INFINITY, f32::INFINITY) }
+    }
+
+    /// The same, with this bias.
+    #[must_use]
+    pub fn with_bias(self, bias: impl Into<Option<Vec<f32>>>) -> Dequantize {
+        Dequantize { bias: bias.into(), ..self }
+    }
+
+    /// The same, with another clamp.
+    #[must_use]
+    pub fn clamped(self, low: f32, high: f32) -> Dequantize {
+        Dequantize { clamp: (low, high), ..self }
     }
 }

@@ -29,11 +29,11 @@ fn steady_state_calls_allocate_nothing() {
         let mut workspace = Workspace::with_capacity(gemm.workspace_bytes());
 
         let shapes = [
-            Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([9, 9], 24, 40, [3, 3]) },
-            Conv2dShape { pad: Padding::same(1), stride: [2, 2], ..Conv2dShape::new([9, 9], 3, 8, [3, 3]) },
+            Conv2dShape::new([9, 9], 24, 40, [3, 3]).with_pad(Padding::same(1)),
+            Conv2dShape::new([9, 9], 3, 8, [3, 3]).with_pad(Padding::same(1)).with_stride([2, 2]),
             Conv2dShape::new([7, 7], 32, 32, [1, 1]),
-            Conv2dShape { pad: Padding::same(1), groups: 40, ..Conv2dShape::new([9, 9], 40, 40, [3, 3]) },
-            Conv2dShape { groups: 2, ..Conv2dShape::new([9, 9], 40, 20, [3, 3]) },
+            Conv2dShape::new([9, 9], 40, 40, [3, 3]).with_pad(Padding::same(1)).with_groups(40),
+            Conv2dShape::new([9, 9], 40, 20, [3, 3]).with_groups(2),
         ];
         let mut convolutions: Vec<_> = shapes
             .into_iter()

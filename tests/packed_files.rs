@@ -11,8 +11,7 @@ use eightbit::{
 const DEPTH: usize = 21;
 const COLUMNS: usize = 18;
 const CHANNELS: usize = 67;
-const SHAPE: Conv2dShape =
-    Conv2dShape { groups: CHANNELS, ..Conv2dShape::new([8, 8], CHANNELS, CHANNELS, [5, 1]) };
+const SHAPE: Conv2dShape = Conv2dShape::new([8, 8], CHANNELS, CHANNELS, [5, 1]).with_groups(CHANNELS);
 
 /// The names of the files: the weights, and the layout.
 const FILES: [&str; 10] = [

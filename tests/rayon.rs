@@ -95,7 +95,7 @@ fn elementwise_operators() {
 #[test]
 fn pools() {
     let ([from, _, to], backend) = (types(), Backend::best().expect("a backend"));
-    let shape = Pool2dShape { batch: 2, ..Pool2dShape::new([31, 30], 24, [3, 2]) };
+    let shape = Pool2dShape::new([31, 30], 24, [3, 2]).with_batch(2);
     let [height, width] = shape.output();
     let pixels = 2 * height * width;
     let x = bytes(2 * 31 * 30 * 24, 13);

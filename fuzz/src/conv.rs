@@ -39,19 +39,17 @@ fn shape(input: &mut Input<'_>, depthwise: bool) -> Conv2dShape {
     } else {
         (input.size(1, 3), input.size(1, 20), input.size(1, 20))
     };
-    Conv2dShape {
-        batch: input.size(1, 2),
-        stride: [input.size(1, 3), input.size(1, 3)],
-        dilation: [input.size(1, 2), input.size(1, 2)],
-        pad: Padding {
+    Conv2dShape::new(size, groups * group_in, groups * group_out, kernel)
+        .with_batch(input.size(1, 2))
+        .with_stride([input.size(1, 3), input.size(1, 3)])
+        .with_dilation([input.size(1, 2), input.size(1, 2)])
+        .with_pad(Padding {
             top: input.size(0, 3),
             left: input.size(0, 3),
             bottom: input.size(0, 3),
             right: input.size(0, 3),
-        },
-        groups,
-        ..Conv2dShape::new(size, groups * group_in, groups * group_out, kernel)
-    }
+        })
+        .with_groups(groups)
 }
 
 fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {

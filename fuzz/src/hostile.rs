@@ -62,15 +62,12 @@ fn convolution(mut input: Input<'_>) {
     let backend = backend(&mut input);
     let [batch, in_channels, out_channels] = sizes(&mut input);
     let groups = [1, 1, in_channels, size(&mut input)][usize::from(input.byte()) % 4];
-    let shape = Conv2dShape {
-        batch,
-        kernel: sizes(&mut input),
-        stride: sizes(&mut input),
-        dilation: sizes(&mut input),
-        pad: padding(&mut input),
-        groups,
-        ..Conv2dShape::new(sizes(&mut input), in_channels, out_channels, [1, 1])
-    };
+    let shape = Conv2dShape::new(sizes(&mut input), in_channels, out_channels, sizes(&mut input))
+        .with_batch(batch)
+        .with_stride(sizes(&mut input))
+        .with_dilation(sizes(&mut input))
+        .with_pad(padding(&mut input))
+        .with_groups(groups);
     if shape.check().is_err() {
         return;
     }
@@ -94,14 +91,12 @@ fn convolution(mut input: Input<'_>) {
 
 fn pool(mut input: Input<'_>) {
     let backend = backend(&mut input);
-    let shape = Pool2dShape {
-        batch: size(&mut input),
-        stride: sizes(&mut input),
-        dilation: sizes(&mut input),
-        pad: padding(&mut input),
-        round_up: input.bool(),
-        ..Pool2dShape::new(sizes(&mut input), size(&mut input), sizes(&mut input))
-    };
+    let shape = Pool2dShape::new(sizes(&mut input), size(&mut input), sizes(&mut input))
+        .with_batch(size(&mut input))
+        .with_stride(sizes(&mut input))
+        .with_dilation(sizes(&mut input))
+        .with_pad(padding(&mut input))
+        .with_round_up(input.bool());
     let of = QuantizedType::u8(0.5, 3).expect("a type");
     let Ok(greatest) = MaxPool2d::new(backend, shape) else { return };
     let average = AveragePool2d::new(backend, shape, of, of).expect("a plan").count_padding(input.bool());

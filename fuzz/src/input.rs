@@ -70,7 +70,7 @@ impl<'a> Input<'a> {
         let zero_point = self.zero_point(output);
         let (low, high) = output.integer_range();
         let least = self.between(low, high);
-        let clamp = (least, self.between(least, high));
+        let most = self.between(least, high);
         let per_channel = self.bool();
         let multiplier = if kind == 1 {
             Multiplier::F32(self.per(per_channel, channels, |input| {
@@ -84,7 +84,7 @@ impl<'a> Input<'a> {
                 shift: input.between(-31, 30),
             }))
         };
-        Stage::Requantize(Requantize { multiplier, zero_point, clamp, output })
+        Stage::Requantize(Requantize::new(multiplier, zero_point, output).clamped(least, most))
     }
 
     fn per<T>(&mut self, per_channel: bool, channels: usize, mut draw: impl FnMut(&mut Self) -> T) -> Per<T> {

@@ -198,8 +198,8 @@ fn sums_and_products_of_bytes_have_one_meaning() {
         let element = |a_byte: u8, b_byte: u8| {
             let (left, right) = (a_byte.into(), b_byte.into());
             let value = match op {
-                "QLinearAdd" => eightbit::reference::add_elements(left, &a, right, &b, &y, (3, 250)),
-                _ => eightbit::reference::mul_elements(left, &a, right, &b, &y, (3, 250)),
+                "QLinearAdd" => eightbit::reference::add_elements((left, &a), (right, &b), &y, (3, 250)),
+                _ => eightbit::reference::mul_elements((left, &a), (right, &b), &y, (3, 250)),
             };
             value as f32
         };

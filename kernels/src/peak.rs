@@ -87,20 +87,9 @@ const ACCUMULATORS: u64 = 12;
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 macro_rules! sequence {
     ([$($mnemonic:literal),+], $bits:literal, $products:literal, $($line:literal),+) => {{
-        $crate::peak::turns_here!([$($line),+]);
-        // SAFETY: the instructions are those of the backend that the sequence is written for.
-        unsafe { $crate::peak::Sequence::new(&[$($mnemonic),+], $bits, $products, turns) }
-    }};
-}
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
-pub(crate) use sequence;
-
-/// [`turns`] with this architecture's end of a loop and registers.
-#[cfg(target_arch = "x86_64")]
-macro_rules! turns_here {
-    ($lines:tt) => {
+        #[cfg(target_arch = "x86_64")]
         $crate::peak::turns!(
-            $lines,
+            [$($line),+],
             "dec {passes}\n jnz 2b",
             "vzeroupper",
             [
@@ -108,21 +97,19 @@ macro_rules! turns_here {
                 "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
             ]
         );
-    };
-}
-#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-macro_rules! turns_here {
-    ($lines:tt) => {
+        #[cfg(target_arch = "aarch64")]
         $crate::peak::turns!(
-            $lines,
+            [$($line),+],
             "subs {passes}, {passes}, #1\n b.ne 2b",
             "",
             ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12"]
         );
-    };
+        // SAFETY: the instructions are those of the backend that the sequence is written for.
+        unsafe { $crate::peak::Sequence::new(&[$($mnemonic),+], $bits, $products, turns) }
+    }};
 }
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
-pub(crate) use turns_here;
+pub(crate) use sequence;
 
 /// Defines a function `turns` that runs a loop of instructions, repeated for every accumulator. A macro argument `\\acc` in a
 /// line is the accumulator's number.

@@ -28,15 +28,25 @@ fn expect<O: Element>(x: f32, target: Target) -> O {
     O::from_low_bits(stage::target(x, target.zero_point, target.low, target.high))
 }
 
-fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
+/// Checks every pair of element types in as many rounds.
+fn rounds(name: &str, seed: u64, rounds: usize, check: impl Fn(Backend, &mut Random, (bool, bool)) -> usize) {
+    random_suite(name, seed, |backend, random, count| {
+        for _ in 0..rounds {
+            *count += SIGNS.map(|signs| check(backend, random, signs)).iter().sum::<usize>();
+        }
+    });
+}
+
+/// Operands of any types; the result has the type of the first.
+fn binary<O: Element, B: Element>(backend: Backend, random: &mut Random) -> usize {
     let mut count = 0;
     for len in lengths() {
         if !chosen(random, 4 * 20 * 145) {
             continue;
         }
         count += 2;
-        let (a, b) = (random.any_elements::<A>(len), random.any_elements::<B>(len));
-        let zeros = [random.zero_point::<A>(), random.zero_point::<B>()];
+        let (a, b) = (random.any_elements::<O>(len), random.any_elements::<B>(len));
+        let zeros = [random.zero_point::<O>(), random.zero_point::<B>()];
         let factors = [random.pick(&FACTORS), random.pick(&FACTORS)];
         let target = draw_target::<O>(random);
         let mut out = vec![O::default(); len];
@@ -69,14 +79,7 @@ fn binary<A: Element, B: Element, O: Element>(backend: Backend, random: &mut Ran
 
 #[test]
 fn add_and_mul() {
-    random_suite("add_and_mul", 1, |backend, random, count| {
-        for _ in 0..20 {
-            *count += binary::<u8, u8, u8>(backend, random);
-            *count += binary::<u8, i8, u8>(backend, random);
-            *count += binary::<i8, u8, i8>(backend, random);
-            *count += binary::<i8, i8, i8>(backend, random);
-        }
-    });
+    rounds("add_and_mul", 1, 20, |backend, random, signs| by_signs!(signs, binary(backend, random)));
 }
 
 fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
@@ -161,13 +164,7 @@ fn rows<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize 
 
 #[test]
 fn rows_with_gaps() {
-    random_suite("requantize_rows", 4, |backend, random, count| {
-        for _ in 0..10 {
-            for signs in SIGNS {
-                *count += by_signs!(signs, rows(backend, random));
-            }
-        }
-    });
+    rounds("requantize_rows", 4, 10, |backend, random, signs| by_signs!(signs, rows(backend, random)));
 }
 
 #[test]
@@ -188,12 +185,8 @@ fn tables() {
 
 #[test]
 fn requantize_and_dequantize() {
-    random_suite("requantize_and_dequantize", 2, |backend, random, count| {
-        for _ in 0..20 {
-            for signs in SIGNS {
-                *count += by_signs!(signs, rescale(backend, random));
-            }
-        }
+    rounds("requantize_and_dequantize", 2, 20, |backend, random, signs| {
+        by_signs!(signs, rescale(backend, random))
     });
 }
 

@@ -160,7 +160,7 @@ impl AveragePool2d {
         input: QuantizedType,
         output: QuantizedType,
     ) -> Result<AveragePool2d, Error> {
-        let shape = Pool2dShape { batch, ..Pool2dShape::new(size, channels, size) };
+        let shape = Pool2dShape::new(size, channels, size).with_batch(batch);
         AveragePool2d::new(backend, shape, input, output)
     }
 

@@ -12,17 +12,14 @@ fn target(x: f32, output: &QuantizedType, (low, high): (i32, i32)) -> i32 {
     steps as i32 + zero_point
 }
 
+/// An element, and the type that tells its value.
+pub type Operand<'a> = (i32, &'a QuantizedType);
+
 /// The sum of elements `a` and `b`, clamped to `clamp` (least and greatest output), as ONNX Runtime's QLinearAdd computes it
 /// on x86-64.
 #[must_use]
-pub fn add_elements(
-    a: i32,
-    a_type: &QuantizedType,
-    b: i32,
-    b_type: &QuantizedType,
-    output: &QuantizedType,
-    clamp: (i32, i32),
-) -> i32 {
+pub fn add_elements(a: Operand<'_>, b: Operand<'_>, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
+    let ((a, a_type), (b, b_type)) = (a, b);
     let (a_factor, b_factor) = (a_type.scale() / output.scale(), b_type.scale() / output.scale());
     let (a_zero, b_zero) = (a_type.zero_point() as f32, b_type.zero_point() as f32);
     let offset = output.zero_point() as f32 - a_zero.mul_add(a_factor, b_zero * b_factor);
@@ -32,14 +29,8 @@ pub fn add_elements(
 
 /// The product of elements `a` and `b`, clamped to `clamp`.
 #[must_use]
-pub fn mul_elements(
-    a: i32,
-    a_type: &QuantizedType,
-    b: i32,
-    b_type: &QuantizedType,
-    output: &QuantizedType,
-    clamp: (i32, i32),
-) -> i32 {
+pub fn mul_elements(a: Operand<'_>, b: Operand<'_>, output: &QuantizedType, clamp: (i32, i32)) -> i32 {
+    let ((a, a_type), (b, b_type)) = (a, b);
     let product = (a - a_type.zero_point()) * (b - b_type.zero_point());
     target(product as f32 * (a_type.scale() * b_type.scale() / output.scale()), output, clamp)
 }

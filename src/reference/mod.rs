@@ -12,7 +12,8 @@ mod stage;
 
 pub use conv::conv2d;
 pub use elementwise::{
-    add_elements, average_elements, dequantize_element, mul_elements, quantize_element, requantize_element,
+    Operand, add_elements, average_elements, dequantize_element, mul_elements, quantize_element,
+    requantize_element,
 };
 pub use gemm::gemm;
 pub use pool::{average_pool2d, max_pool2d};

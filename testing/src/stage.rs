@@ -9,22 +9,22 @@ use crate::Random;
 /// The expected output for accumulator `acc` at row `m`, column `n`, where the output held `before`: the bits of the output's
 /// type, by [`reference`](mod@reference).
 pub fn expected(stage: &gemm::Stage<'_>, acc: i32, before: i32, m: usize, n: usize) -> i32 {
-    let requantize = |multiplier, zero_point, clamp, output| {
-        reference::requantize(acc, &Requantize { multiplier, zero_point, clamp, output }, n)
+    let requantize = |multiplier: Multiplier, zero_point, low, high, output| {
+        reference::requantize(acc, &Requantize::new(multiplier, zero_point, output).clamped(low, high), n)
     };
     match *stage {
         gemm::Stage::Accumulators { accumulate } => acc.wrapping_add(if accumulate { before } else { 0 }),
         gemm::Stage::Requantize { scale, zero_point, low, high, output } => {
-            requantize(Multiplier::F32(Per::Tensor(scale[n])), zero_point, (low, high), output)
+            requantize(Multiplier::F32(Per::Tensor(scale[n])), zero_point, low, high, output)
         }
         gemm::Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, output } => {
             let factor = FixedPoint { mantissa: multiplier[n], shift: shift[n] };
-            requantize(Multiplier::Fixed(Per::Tensor(factor)), zero_point, (low, high), output)
+            requantize(Multiplier::Fixed(Per::Tensor(factor)), zero_point, low, high, output)
         }
         gemm::Stage::Dequantize { scale, row_scale, bias, low, high } => {
             // A single channel.
             let bias = bias.map(|bias| vec![bias[n]]);
-            let stage = Dequantize { scale: Per::Tensor(scale[n]), bias, clamp: (low, high) };
+            let stage = Dequantize::new(Per::Tensor(scale[n])).with_bias(bias).clamped(low, high);
             reference::dequantize(acc, &stage, row_scale.map(|scales| scales[m]), 0).to_bits().cast_signed()
         }
     }
@@ -61,7 +61,7 @@ impl StageKind {
         let output = if self.signed { ElementType::I8 } else { ElementType::U8 };
         let (min, max) = output.integer_range();
         let zero_point = [min, max, 0, random.between(min, max)][random.below(4)];
-        let clamp = if self.clamped {
+        let (low, high) = if self.clamped {
             let low = random.between(min, max);
             (low, random.between(low, max))
         } else {
@@ -90,7 +90,7 @@ impl StageKind {
             1 => Stage::Accumulators { accumulate: true },
             2 => {
                 let multiplier = Multiplier::F32(per(random));
-                Stage::Requantize(Requantize { multiplier, zero_point, clamp, output })
+                Stage::Requantize(Requantize::new(multiplier, zero_point, output).clamped(low, high))
             }
             3 => {
                 let fixed = |random: &mut Random| match random.below(6) {
@@ -110,14 +110,14 @@ impl StageKind {
                 } else {
                     Per::Tensor(fixed(random))
                 });
-                Stage::Requantize(Requantize { multiplier, zero_point, clamp, output })
+                Stage::Requantize(Requantize::new(multiplier, zero_point, output).clamped(low, high))
             }
             _ => {
                 let bias = self.signed.then(|| {
                     (0..channels).map(|_| (random.between(-1_000_000, 1_000_000) as f32) * 0.001).collect()
                 });
-                let clamp = if self.clamped { (-1.5, 6.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
-                Stage::Dequantize(Dequantize { scale: per(random), bias, clamp })
+                let stage = Dequantize::new(per(random)).with_bias(bias);
+                Stage::Dequantize(if self.clamped { stage.clamped(-1.5, 6.0) } else { stage })
             }
         }
     }

@@ -48,14 +48,12 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
             let (batch, input, kernel, stride, dilation) = geometry;
             let (top, left, bottom, right) = pads;
             let (input_signed, weights_signed, tasks, input_fill, weights_fill, stage, guard, seed) = rest;
-            let shape = Conv2dShape {
-                batch,
-                stride: if plain { [1, 1] } else { stride.into() },
-                dilation: if plain { [1, 1] } else { dilation.into() },
-                pad: if plain { Padding::default() } else { Padding { top, left, bottom, right } },
-                groups,
-                ..Conv2dShape::new(input.into(), groups * group_in, groups * group_out, kernel)
-            };
+            let shape = Conv2dShape::new(input.into(), groups * group_in, groups * group_out, kernel)
+                .with_batch(batch)
+                .with_stride(if plain { [1, 1] } else { stride.into() })
+                .with_dilation(if plain { [1, 1] } else { dilation.into() })
+                .with_pad(if plain { Padding::default() } else { Padding { top, left, bottom, right } })
+                .with_groups(groups);
             shape.check().ok()?;
             Some(Case {
                 shape,
@@ -111,7 +109,11 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
     let acc = reference::conv2d(&shape, &input, input_zero, &weights, &zeros, bias.as_deref());
     // Weights are packed for channels, kernel and groups; the rest of the shape must not matter.
     let packed_for = match random.below(8) {
-        dilation @ 1..=2 => Conv2dShape { dilation: [dilation; 2], input: [99, 99], ..shape },
+        dilation @ 1..=2 => {
+            let mut other = shape.with_dilation([dilation; 2]);
+            other.input = [99, 99];
+            other
+        }
         _ => shape,
     };
     let packed = Conv2d::pack(backend, &packed_for, &weights, zeros).expect("pack");

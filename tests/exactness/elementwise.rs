@@ -87,7 +87,7 @@ fn check<A: Element, B: Element, O: Element>(backend: Backend, case: &Case) -> R
                 plan.call(&a, &b, &mut out).map_err(fail)?.run(&mut Workspace::new());
                 for (index, &found) in out.iter().enumerate() {
                     let (a, b) = (a[index].into(), b[index % case.len].into());
-                    let expected = reference::$reference(a, &a_type, b, &b_type, &output, clamp);
+                    let expected = reference::$reference((a, &a_type), (b, &b_type), &output, clamp);
                     prop_assert_eq!(found.into(), expected);
                 }
             }

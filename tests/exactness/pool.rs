@@ -45,14 +45,12 @@ fn cases() -> impl Strategy<Value = Case> {
         |(sizes, steps, (top, left, bottom, right), flags, (tasks, fill), guard, seed)| {
             let (batch, input, channels, kernel) = sizes;
             let (stride, dilation, round_up) = steps;
-            let shape = Pool2dShape {
-                batch,
-                stride: stride.into(),
-                dilation: dilation.into(),
-                pad: Padding { top, left, bottom, right },
-                round_up,
-                ..Pool2dShape::new(input.into(), channels, kernel)
-            };
+            let shape = Pool2dShape::new(input.into(), channels, kernel)
+                .with_batch(batch)
+                .with_stride(stride.into())
+                .with_dilation(dilation.into())
+                .with_pad(Padding { top, left, bottom, right })
+                .with_round_up(round_up);
             shape.check().ok()?;
             let (a, b, count_padding, clamped) = flags;
             Some(Case { shape, signed: [a, b], tasks, count_padding, clamped, fill, guard, seed })
@@ -147,18 +145,18 @@ fn global_average() {
 fn invalid_shapes_are_refused() {
     let good = Pool2dShape::new([8, 8], 4, [3, 3]);
     let wrong = [
-        Pool2dShape { stride: [0, 1], ..good },
-        Pool2dShape { kernel: [0, 1], ..good },
-        Pool2dShape { kernel: [9, 1], ..good },
-        Pool2dShape { kernel: [usize::MAX, 2], ..good },
-        Pool2dShape { dilation: [usize::MAX, 1], ..good },
-        Pool2dShape { input: [0, 8], ..good },
-        Pool2dShape { input: [usize::MAX, 8], ..good },
-        Pool2dShape { channels: 0, ..good },
-        Pool2dShape { pad: Padding::same(3), ..good },
-        Pool2dShape { pad: Padding::same(usize::MAX), ..good },
-        Pool2dShape { batch: usize::MAX, ..good },
-        Pool2dShape { stride: [usize::MAX, usize::MAX], round_up: true, ..good },
+        Pool2dShape::new([0, 8], 4, [3, 3]),
+        Pool2dShape::new([usize::MAX, 8], 4, [3, 3]),
+        Pool2dShape::new([8, 8], 0, [3, 3]),
+        Pool2dShape::new([8, 8], 4, [0, 1]).with_stride([3, 3]),
+        Pool2dShape::new([8, 8], 4, [9, 1]),
+        Pool2dShape::new([8, 8], 4, [usize::MAX, 2]),
+        good.with_stride([0, 1]),
+        good.with_dilation([usize::MAX, 1]),
+        good.with_pad(Padding::same(3)),
+        good.with_pad(Padding::same(usize::MAX)),
+        good.with_batch(usize::MAX),
+        good.with_stride([usize::MAX, usize::MAX]).with_round_up(true),
     ];
     good.check().unwrap();
     for shape in wrong {

@@ -62,7 +62,7 @@ fn plans(backend: Backend) -> Result<(), Error> {
     let gemm = Gemm::new(weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
     check!(i32; 12, 3, |out| gemm.call(MatRef::new(&x, 3, 4)?, MatMut::new(out, 3, 4)?));
     for (groups, kernel) in [(1, [1, 1]), (1, [2, 2]), (2, [2, 2])] {
-        let shape = Conv2dShape { groups, ..Conv2dShape::new([2, 3], 2, 2, kernel) };
+        let shape = Conv2dShape::new([2, 3], 2, 2, kernel).with_groups(groups);
         let len = 4 / groups * kernel[0] * kernel[1];
         let weights = Conv2d::pack(backend, &shape, &vec![1i8; len], 0)?;
         let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;

@@ -19,11 +19,11 @@ enum Plan {
 }
 
 const SHAPES: [Conv2dShape; 5] = [
-    Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([6, 6], 32, 20, [3, 3]) },
-    Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([6, 6], 3, 8, [3, 3]) },
-    Conv2dShape { groups: 2, ..Conv2dShape::new([6, 6], 6, 40, [3, 3]) },
-    Conv2dShape { groups: 64, ..Conv2dShape::new([8, 8], 64, 64, [3, 3]) },
-    Conv2dShape { groups: 64, ..Conv2dShape::new([8, 8], 64, 64, [5, 5]) },
+    Conv2dShape::new([6, 6], 32, 20, [3, 3]).with_pad(Padding::same(1)),
+    Conv2dShape::new([6, 6], 3, 8, [3, 3]).with_pad(Padding::same(1)),
+    Conv2dShape::new([6, 6], 6, 40, [3, 3]).with_groups(2),
+    Conv2dShape::new([8, 8], 64, 64, [3, 3]).with_groups(64),
+    Conv2dShape::new([8, 8], 64, 64, [5, 5]).with_groups(64),
 ];
 
 /// Saved weights for each kind of plan; `None` is a product.

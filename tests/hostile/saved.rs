@@ -44,9 +44,9 @@ fn files(backend: Backend) -> Vec<Vec<u8>> {
         matrix(5, 3),
         matrix(0, 3),
         matrix(5, 0),
-        conv(Conv2dShape { groups: 2, ..Conv2dShape::new([5, 5], 4, 6, [3, 2]) }),
-        conv(Conv2dShape { groups: 70, ..Conv2dShape::new([5, 5], 70, 70, [3, 2]) }),
-        conv(Conv2dShape { groups: 3, ..Conv2dShape::new([9, 9], 3, 3, [5, 5]) }),
+        conv(Conv2dShape::new([5, 5], 4, 6, [3, 2]).with_groups(2)),
+        conv(Conv2dShape::new([5, 5], 70, 70, [3, 2]).with_groups(70)),
+        conv(Conv2dShape::new([9, 9], 3, 3, [5, 5]).with_groups(3)),
     ]
     .map(|packed| packed.to_bytes())
     .into()

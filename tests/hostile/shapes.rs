@@ -46,33 +46,21 @@ fn every_pair<S: Copy + std::fmt::Debug>(
     assert!(!is_thorough() || enough, "{backend}: {found:?} ran, were planned, were refused");
 }
 
+/// The sizes of a shape: those of their own, those along two axes, and the padding.
+fn sizes<'a, const N: usize>(
+    own: [&'a mut usize; N],
+    axes: [&'a mut [usize; 2]; 4],
+    Padding { top, left, bottom, right }: &'a mut Padding,
+) -> impl Iterator<Item = &'a mut usize> {
+    own.into_iter().chain(axes.into_iter().flatten()).chain([top, left, bottom, right])
+}
+
 fn set(shape: &mut Conv2dShape, (field, value): (usize, usize)) {
-    let Conv2dShape { batch, input, in_channels, out_channels, kernel, stride, dilation, pad, groups } =
-        shape;
-    let [input_h, input_w] = input;
-    let [kernel_h, kernel_w] = kernel;
-    let [stride_h, stride_w] = stride;
-    let [dilation_h, dilation_w] = dilation;
-    let Padding { top, left, bottom, right } = pad;
-    let fields: [&mut usize; CONV_FIELDS] = [
-        batch,
-        input_h,
-        input_w,
-        in_channels,
-        out_channels,
-        kernel_h,
-        kernel_w,
-        stride_h,
-        stride_w,
-        dilation_h,
-        dilation_w,
-        top,
-        left,
-        bottom,
-        right,
-        groups,
-    ];
-    *fields.into_iter().nth(field).unwrap() = value;
+    let Conv2dShape {
+        batch, input, in_channels, out_channels, kernel, stride, dilation, pad, groups, ..
+    } = shape;
+    let own = [batch, in_channels, out_channels, groups];
+    *sizes(own, [input, kernel, stride, dilation], pad).nth(field).unwrap() = value;
 }
 
 const CONV_FIELDS: usize = 16;
@@ -104,8 +92,8 @@ fn convolve(backend: Backend, shape: Conv2dShape) -> Result<bool, Error> {
 
 #[test]
 fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
-    let dense = Conv2dShape { pad: Padding::same(1), ..Conv2dShape::new([5, 4], 4, 6, [3, 2]) };
-    let depthwise = Conv2dShape { groups: 40, ..Conv2dShape::new([7, 6], 40, 40, [5, 2]) };
+    let dense = Conv2dShape::new([5, 4], 4, 6, [3, 2]).with_pad(Padding::same(1));
+    let depthwise = Conv2dShape::new([7, 6], 40, 40, [5, 2]).with_groups(40);
     let point = Conv2dShape::new([3, 4], 20, 18, [1, 1]);
     for backend in backends() {
         every_pair(backend, &[dense, depthwise, point], CONV_FIELDS, set, convolve, [100, 100, 1000]);
@@ -117,12 +105,10 @@ fn padding_and_strides_that_overflow_are_typed_errors() {
     let huge = SIZES[4];
     for backend in backends() {
         for groups in [16, 1] {
-            let shape = Conv2dShape {
-                stride: [1, huge],
-                pad: Padding { top: 1, left: huge, bottom: 1, right: 0 },
-                groups,
-                ..Conv2dShape::new([4, 4], 16, 16, [3, 3])
-            };
+            let shape = Conv2dShape::new([4, 4], 16, 16, [3, 3])
+                .with_stride([1, huge])
+                .with_pad(Padding { top: 1, left: huge, bottom: 1, right: 0 })
+                .with_groups(groups);
             assert!(matches!(convolve(backend, shape), Err(Error::Shape { .. })));
         }
     }
@@ -136,12 +122,10 @@ fn an_empty_batch_returns_at_once() {
             // What 32 bits count ends before.
             let tops = if usize::BITS == 64 { [1 << 28, SIZES[3]] } else { [1 << 12, 1 << 16] };
             for top in tops {
-                let shape = Conv2dShape {
-                    batch: 0,
-                    pad: Padding { top, left: 1, bottom: 1, right: 0 },
-                    groups,
-                    ..Conv2dShape::new([4, 4], channels, channels, [3, 3])
-                };
+                let shape = Conv2dShape::new([4, 4], channels, channels, [3, 3])
+                    .with_batch(0)
+                    .with_pad(Padding { top, left: 1, bottom: 1, right: 0 })
+                    .with_groups(groups);
                 assert_eq!(convolve(backend, shape), Ok(true));
             }
         }
@@ -152,29 +136,31 @@ fn an_empty_batch_returns_at_once() {
 #[test]
 fn planning_does_not_visit_the_padding() {
     for backend in backends() {
-        let shape = Conv2dShape {
-            pad: Padding { top: SIZES[3], left: 1, bottom: 1, right: 0 },
-            ..Conv2dShape::new([4, 4], 64, 64, [3, 3])
-        };
+        let shape = Conv2dShape::new([4, 4], 64, 64, [3, 3]).with_pad(Padding {
+            top: SIZES[3],
+            left: 1,
+            bottom: 1,
+            right: 0,
+        });
         assert_eq!(convolve(backend, shape), Ok(false));
     }
 }
 
 #[test]
 fn depthwise_weights_of_another_shape_are_refused() {
-    let depthwise = Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [3, 3]) };
+    let depthwise = Conv2dShape::new([8, 8], 2, 2, [3, 3]).with_groups(2);
     let others = [
         // The same depth, groups and output channels, but not one input channel for each.
-        Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 6, 2, [3, 1]) },
-        Conv2dShape { groups: 2, ..Conv2dShape::new([8, 8], 2, 2, [9, 1]) },
-        Conv2dShape { groups: 2, ..Conv2dShape::new([9, 9], 2, 2, [1, 9]) },
-        Conv2dShape { groups: 1, ..Conv2dShape::new([8, 8], 1, 2, [3, 3]) },
-        Conv2dShape { groups: 3, ..Conv2dShape::new([8, 8], 3, 3, [3, 3]) },
+        Conv2dShape::new([8, 8], 6, 2, [3, 1]).with_groups(2),
+        Conv2dShape::new([8, 8], 2, 2, [9, 1]).with_groups(2),
+        Conv2dShape::new([9, 9], 2, 2, [1, 9]).with_groups(2),
+        Conv2dShape::new([8, 8], 1, 2, [3, 3]).with_groups(1),
+        Conv2dShape::new([8, 8], 3, 3, [3, 3]).with_groups(3),
     ];
     for backend in backends() {
         let packed = std::sync::Arc::new(Conv2d::pack(backend, &depthwise, &[1i8; 18], 0).unwrap());
         let plan = |shape| Conv2d::new(shape, packed.clone(), ElementType::U8, 0, None, &Stage::ACCUMULATORS);
-        assert!(plan(Conv2dShape { input: [20, 20], ..depthwise }).is_ok());
+        assert!(plan(Conv2dShape::new([20, 20], 2, 2, [3, 3]).with_groups(2)).is_ok());
         for other in others.into_iter().filter(|other| other.check().is_ok()) {
             assert!(
                 matches!(plan(other), Err(Error::Shape { .. } | Error::Mismatch { .. })),
@@ -191,10 +177,15 @@ fn weights_of_another_kernel_are_refused_or_run() {
         [[1, 1, 36], [2, 2, 9], [3, 2, 6], [2, 3, 6], [6, 1, 6], [1, 6, 6], [3, 3, 4], [6, 6, 1], [36, 1, 1]]
             .into_iter()
             .flat_map(|[height, width, channels]| {
-                [1, 2, 3].map(|groups| Conv2dShape {
-                    pad: Padding { top: height / 2, left: width / 2, bottom: height / 2, right: width / 2 },
-                    groups,
-                    ..Conv2dShape::new([6, 7], groups * channels, groups * 4, [height, width])
+                [1, 2, 3].map(|groups| {
+                    Conv2dShape::new([6, 7], groups * channels, groups * 4, [height, width])
+                        .with_pad(Padding {
+                            top: height / 2,
+                            left: width / 2,
+                            bottom: height / 2,
+                            right: width / 2,
+                        })
+                        .with_groups(groups)
                 })
             })
             .collect();
@@ -220,16 +211,7 @@ fn weights_of_another_kernel_are_refused_or_run() {
 
 fn set_pool(shape: &mut Pool2dShape, (field, value): (usize, usize)) {
     let Pool2dShape { batch, input, channels, kernel, stride, dilation, pad, .. } = shape;
-    let [input_h, input_w] = input;
-    let [kernel_h, kernel_w] = kernel;
-    let [stride_h, stride_w] = stride;
-    let [dilation_h, dilation_w] = dilation;
-    let Padding { top, left, bottom, right } = pad;
-    let fields: [&mut usize; POOL_FIELDS] = [
-        batch, input_h, input_w, channels, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w,
-        top, left, bottom, right,
-    ];
-    *fields.into_iter().nth(field).unwrap() = value;
+    *sizes([batch, channels], [input, kernel, stride, dilation], pad).nth(field).unwrap() = value;
 }
 
 const POOL_FIELDS: usize = 14;
@@ -262,11 +244,11 @@ fn pool(backend: Backend, shape: Pool2dShape) -> Result<bool, Error> {
 #[test]
 fn every_pair_of_sizes_of_a_pool_is_refused_or_runs() {
     for backend in backends() {
-        let bases = [false, true].map(|round_up| Pool2dShape {
-            pad: Padding { top: 1, left: 1, bottom: 0, right: 1 },
-            stride: [1, 2],
-            round_up,
-            ..Pool2dShape::new([5, 6], 3, [2, 3])
+        let bases = [false, true].map(|round_up| {
+            Pool2dShape::new([5, 6], 3, [2, 3])
+                .with_pad(Padding { top: 1, left: 1, bottom: 0, right: 1 })
+                .with_stride([1, 2])
+                .with_round_up(round_up)
         });
         every_pair(backend, &bases, POOL_FIELDS, set_pool, pool, [100, 50, 1000]);
     }

@@ -105,14 +105,12 @@ fn convolve_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Vec<
     let list = |name: &str| numbers(between(attributes, &format!("'{name}': ["), "]").expect("attribute"));
     let (strides, pads, dilations) = (list("strides"), list("pads"), list("dilations"));
     let groups = numbers(between(attributes, "'group': ", ",").expect("group"))[0];
-    let shape = Conv2dShape {
-        batch: x.shape[0],
-        stride: [strides[0], strides[1]],
-        dilation: [dilations[0], dilations[1]],
-        pad: Padding { top: pads[0], left: pads[1], bottom: pads[2], right: pads[3] },
-        groups,
-        ..Conv2dShape::new([x.shape[2], x.shape[3]], x.shape[1], w.shape[0], [w.shape[2], w.shape[3]])
-    };
+    let shape = Conv2dShape::new([x.shape[2], x.shape[3]], x.shape[1], w.shape[0], [w.shape[2], w.shape[3]])
+        .with_batch(x.shape[0])
+        .with_stride([strides[0], strides[1]])
+        .with_dilation([dilations[0], dilations[1]])
+        .with_pad(Padding { top: pads[0], left: pads[1], bottom: pads[2], right: pads[3] })
+        .with_groups(groups);
     let weights = bytes::<W>(&channels_last(&w.integers(), &w.shape));
     let packed = Conv2d::pack(backend, &shape, &weights, per(case["in_wz"].integers())).expect("pack");
     let stage = requantize(

@@ -1,6 +1,6 @@
 //! Measures convolutions.
 
-use eightbit::{Conv2d, Conv2dShape, Element, Error, OutputElement, Workspace, reference};
+use eightbit::{Conv2d, Element, Error, OutputElement, Workspace, reference};
 
 use crate::bench::check::Verdict;
 use crate::bench::shapes::ConvShape;
@@ -43,7 +43,8 @@ impl Build for ConvCase<'_> {
             // Check only the first channels if there are too many: each has weights of its own.
             let most = (CHECKED_PRODUCTS / (height * width * taps)).clamp(1, channels);
             let checked = if shape.groups == 1 { most } else { channels };
-            let part = Conv2dShape { out_channels: checked, ..shape };
+            let mut part = shape;
+            part.out_channels = checked;
             let sums = reference::conv2d(&part, &input, input_zero, &weights, &weight_zeros, Some(&bias));
             let results = out.chunks_exact(channels).flat_map(|pixel| &pixel[..checked]).copied();
             let mut verdict = Verdict::default();

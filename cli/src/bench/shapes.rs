@@ -49,12 +49,10 @@ pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> 
     let columns = "name H(=W) Cin Cout R stride pad groups";
     parse(path, text, columns, |name, class, sizes: [usize; 7]| {
         let [side, inputs, outputs, kernel, stride, pad, groups] = sizes;
-        let shape = Conv2dShape {
-            stride: [stride; 2],
-            pad: Padding::same(pad),
-            groups,
-            ..Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
-        };
+        let shape = Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
+            .with_stride([stride; 2])
+            .with_pad(Padding::same(pad))
+            .with_groups(groups);
         shape.check().ok()?;
         let [height, width] = shape.output();
         let fits = is_small(&[side, side, inputs])

@@ -23,16 +23,12 @@ fn shape(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Erro
         bottom: sizes.pads_end[0],
         right: sizes.pads_end[1],
     };
-    let shape = Pool2dShape {
-        batch,
-        input: [height, width],
-        channels,
-        kernel: [sizes.kernel[0], sizes.kernel[1]],
-        stride: [sizes.strides[0], sizes.strides[1]],
-        dilation: [sizes.dilations[0], sizes.dilations[1]],
-        pad,
-        round_up: node.flag("ceil_mode", false)?,
-    };
+    let shape = Pool2dShape::new([height, width], channels, [sizes.kernel[0], sizes.kernel[1]])
+        .with_batch(batch)
+        .with_stride([sizes.strides[0], sizes.strides[1]])
+        .with_dilation([sizes.dilations[0], sizes.dilations[1]])
+        .with_pad(pad)
+        .with_round_up(node.flag("ceil_mode", false)?);
     // Windows without a tap inside the image: only this crate's plain loops define their result.
     let fits = !window.is_huge() && shape.check().is_ok() && shape.output()[..] == sizes.output[..];
     Ok(fits.then_some(shape))
@@ -135,7 +131,7 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
 fn whole_image(builder: &Builder<'_>, node: &Node) -> Result<Option<Pool2dShape>, Error> {
     let [batch, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(None) };
     let size = [height, width];
-    let shape = Pool2dShape { batch, ..Pool2dShape::new(size, channels, size) };
+    let shape = Pool2dShape::new(size, channels, size).with_batch(batch);
     Ok(Some(shape).filter(|shape| shape.check().is_ok()))
 }
 

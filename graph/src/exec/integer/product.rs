@@ -119,22 +119,20 @@ fn planned_convolution(
 
 fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     let (window, sizes) = (&geometry.window, &geometry.window.sizes);
-    Conv2dShape {
-        batch: geometry.batch,
-        input: [window.input[0], window.input[1]],
-        in_channels: geometry.in_channels,
-        out_channels: geometry.out_channels,
-        kernel: [sizes.kernel[0], sizes.kernel[1]],
-        stride: [sizes.strides[0], sizes.strides[1]],
-        dilation: [sizes.dilations[0], sizes.dilations[1]],
-        pad: Padding {
-            top: sizes.pads_begin[0],
-            left: sizes.pads_begin[1],
-            bottom: sizes.pads_end[0],
-            right: sizes.pads_end[1],
-        },
-        groups: geometry.groups,
-    }
+    let &Geometry { batch, in_channels, out_channels, groups, .. } = geometry;
+    let pad = Padding {
+        top: sizes.pads_begin[0],
+        left: sizes.pads_begin[1],
+        bottom: sizes.pads_end[0],
+        right: sizes.pads_end[1],
+    };
+    let (input, kernel) = ([window.input[0], window.input[1]], [sizes.kernel[0], sizes.kernel[1]]);
+    Conv2dShape::new(input, in_channels, out_channels, kernel)
+        .with_batch(batch)
+        .with_stride([sizes.strides[0], sizes.strides[1]])
+        .with_dilation([sizes.dilations[0], sizes.dilations[1]])
+        .with_pad(pad)
+        .with_groups(groups)
 }
 
 /// Converts weights from OIHW to OHWI.

@@ -4,6 +4,7 @@
 //! whose results are those of ONNX Runtime. The attributes `clamp_low` and `clamp_high`, in steps of the output, restrict the
 //! output's range (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
 
+use eightbit::reference::Operand;
 use eightbit::{ElementType, QuantizedType};
 
 use super::super::eight_bit::{Compute, OnBytes, WhyFloat};
@@ -97,7 +98,7 @@ pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Te
 }
 
 /// A clamped function of elements `a` and `b` and the types of both and of the result.
-pub(crate) type OnElements = fn(i32, &QuantizedType, i32, &QuantizedType, &QuantizedType, (i32, i32)) -> i32;
+pub(crate) type OnElements = fn(Operand<'_>, Operand<'_>, &QuantizedType, (i32, i32)) -> i32;
 
 /// `QLinearAdd` and `QLinearMul`. Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output. The
 /// results are those of ONNX Runtime, as the crate `eightbit` defines them, not those of the float operator: the executor,
@@ -119,8 +120,9 @@ pub(crate) fn binary(args: &Arguments<'_>, on_elements: OnElements) -> Result<Ve
     let shape = broadcast_of(args.node(), a.shape(), b.shape())?;
     args.count(&shape)?;
     let offsets = |tensor: &Tensor| Offsets::new(&shape, &broadcast_strides(tensor.shape(), &shape));
-    let results =
-        offsets(a).zip(offsets(b)).map(|(a, b)| on_elements(left[a], &a_type, right[b], &b_type, &to, clamp));
+    let results = offsets(a)
+        .zip(offsets(b))
+        .map(|(a, b)| on_elements((left[a], &a_type), (right[b], &b_type), &to, clamp));
     let data = match to.element() {
         ElementType::I8 => TensorData::I8(results.map(|value| value as i8).collect()),
         _ => TensorData::U8(results.map(|value| value as u8).collect()),
