@@ -1,4 +1,4 @@
-//! Methods that return or set one field.
+//! Methods that return a field.
 
 /// Defines a method for each private field, of its name.
 macro_rules! getters {
@@ -13,18 +13,3 @@ macro_rules! getters {
     };
 }
 pub(crate) use getters;
-
-/// Defines a builder method for each field.
-macro_rules! builders {
-    ($($(#[$doc:meta])* $name:ident($field:ident: $type:ty)),+ $(,)?) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub const fn $name(mut self, $field: $type) -> Self {
-                self.$field = $field;
-                self
-            }
-        )+
-    };
-}
-pub(crate) use builders;

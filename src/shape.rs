@@ -5,8 +5,7 @@ use alloc::format;
 use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::Error;
-use crate::fields::builders;
-use crate::windows::Windows;
+use crate::windows::{Windows, window_shape};
 
 /// Rows and columns of zero points that a convolution sees around an image. An image has four sides: there will be no further
 /// field.
@@ -31,6 +30,10 @@ impl Padding {
 }
 
 /// The shape of a two-dimensional convolution: NHWC activations, OHWI weights.
+///
+/// It is valid if strides, dilations, kernel, channels and groups are at least 1, the groups divide the channels, the kernel
+/// fits into the padded input, and no size or position overflows (an extent of 0 hides no other). Along an axis the output
+/// has `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1` pixels.
 ///
 /// ```
 /// use eightbit::{Conv2dShape, Padding};
@@ -84,28 +87,13 @@ impl Conv2dShape {
         }
     }
 
-    builders! {
-        /// The same with this number of images.
-        with_batch(batch: usize),
-        /// The same with these vertical and horizontal strides.
-        with_stride(stride: [usize; 2]),
-        /// The same with these vertical and horizontal distances between taps.
-        with_dilation(dilation: [usize; 2]),
-        /// The same with this padding.
-        with_pad(pad: Padding),
-        /// The same with this number of channel groups.
-        with_groups(groups: usize),
-    }
+    window_shape!();
 
-    /// Checks that the shape is valid: strides, dilations, kernel, channels and groups of at least 1, channels divisible by
-    /// the groups, a kernel that fits into the padded input, sizes and positions that do not overflow (an extent of 0
-    /// hides no other).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`], saying what is wrong.
-    pub fn check(&self) -> Result<(), Error> {
-        self.window().map(|_| ())
+    /// The same with this number of channel groups.
+    #[must_use]
+    pub const fn with_groups(mut self, groups: usize) -> Conv2dShape {
+        self.groups = groups;
+        self
     }
 
     /// The window of a valid shape.
@@ -145,13 +133,6 @@ impl Conv2dShape {
         Windows { what, geometry, pad, round_up: false }
     }
 
-    /// Height and width of the output: `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1`; 0 × 0 for a shape
-    /// that [`check`](Self::check) refuses.
-    #[must_use]
-    pub fn output(&self) -> [usize; 2] {
-        self.windows().output().unwrap_or_default()
-    }
-
     /// Whether every input channel has exactly one output channel.
     #[must_use]
     pub fn is_depthwise(&self) -> bool {
@@ -166,11 +147,5 @@ impl Conv2dShape {
     /// Elements of the weights, for a checked shape.
     pub(crate) fn weights_len(&self) -> usize {
         self.out_channels * self.kernel[0] * self.kernel[1] * (self.in_channels / self.groups)
-    }
-
-    /// Output pixels, for a checked shape.
-    pub(crate) fn output_rows(&self) -> usize {
-        let [height, width] = self.output();
-        self.batch * height * width
     }
 }

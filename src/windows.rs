@@ -6,6 +6,61 @@ use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::{Error, Padding};
 
+/// The methods of both shapes, which have a method `windows`, and a method `window` that proves them to be valid.
+macro_rules! window_shape {
+    () => {
+        /// The same with this number of images.
+        #[must_use]
+        pub const fn with_batch(mut self, batch: usize) -> Self {
+            self.batch = batch;
+            self
+        }
+
+        /// The same with these vertical and horizontal strides.
+        #[must_use]
+        pub const fn with_stride(mut self, stride: [usize; 2]) -> Self {
+            self.stride = stride;
+            self
+        }
+
+        /// The same with these vertical and horizontal distances between taps.
+        #[must_use]
+        pub const fn with_dilation(mut self, dilation: [usize; 2]) -> Self {
+            self.dilation = dilation;
+            self
+        }
+
+        /// The same with this padding.
+        #[must_use]
+        pub const fn with_pad(mut self, pad: Padding) -> Self {
+            self.pad = pad;
+            self
+        }
+
+        /// Checks that the shape is valid.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::Shape`], saying what is wrong.
+        pub fn check(&self) -> Result<(), Error> {
+            self.window().map(|_| ())
+        }
+
+        /// Height and width of the output; 0 × 0 if a window does not fit into the padded input, or their positions overflow.
+        #[must_use]
+        pub fn output(&self) -> [usize; 2] {
+            self.windows().output().unwrap_or_default()
+        }
+
+        /// Output pixels of all images, for a checked shape.
+        pub(crate) fn output_rows(&self) -> usize {
+            let [height, width] = self.output();
+            self.batch * height * width
+        }
+    };
+}
+pub(crate) use window_shape;
+
 /// The windows that a shape describes, of any sizes.
 #[derive(Clone, Copy)]
 pub(crate) struct Windows {

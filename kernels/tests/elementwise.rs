@@ -12,6 +12,12 @@ use eightbit_testing::{Random, SIGNS, by_signs, stage};
 fn lengths() -> impl Iterator<Item = usize> {
     (0..=140).chain([191, 255, 256, 257, 1000])
 }
+
+/// Those to run in a suite that goes through all of them `times` times.
+fn chosen_lengths(random: &mut Random, times: usize) -> Vec<usize> {
+    lengths().filter(|_| chosen(random, times * 145)).collect()
+}
+
 const FACTORS: [f32; 8] = [0.5, 1.0, 0.0, 1e-6, 0.731, 3.3, MAX_FACTOR, f32::MIN_POSITIVE];
 
 fn draw_target<O: Element>(random: &mut Random) -> Target {
@@ -39,12 +45,8 @@ fn rounds(name: &str, seed: u64, rounds: usize, check: impl Fn(Backend, &mut Ran
 
 /// Operands of any types; the result has the type of the first.
 fn binary<O: Element, B: Element>(backend: Backend, random: &mut Random) -> usize {
-    let mut count = 0;
-    for len in lengths() {
-        if !chosen(random, 4 * 20 * 145) {
-            continue;
-        }
-        count += 2;
+    let lengths = chosen_lengths(random, 4 * 20);
+    for &len in &lengths {
         let (a, b) = (random.any_elements::<O>(len), random.any_elements::<B>(len));
         let zeros = [random.zero_point::<O>(), random.zero_point::<B>()];
         let factors = [random.pick(&FACTORS), random.pick(&FACTORS)];
@@ -74,7 +76,7 @@ fn binary<O: Element, B: Element>(backend: Backend, random: &mut Random) -> usiz
             );
         }
     }
-    count
+    2 * lengths.len()
 }
 
 #[test]
@@ -83,12 +85,8 @@ fn add_and_mul() {
 }
 
 fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usize {
-    let mut count = 0;
-    for len in lengths() {
-        if !chosen(random, 4 * 20 * 145) {
-            continue;
-        }
-        count += 2;
+    let lengths = chosen_lengths(random, 4 * 20);
+    for &len in &lengths {
         let input = random.any_elements::<I>(len);
         let (zero, factor) = (random.zero_point::<I>(), random.pick(&FACTORS));
         let target = draw_target::<O>(random);
@@ -114,7 +112,7 @@ fn rescale<I: Element, O: Element>(backend: Backend, random: &mut Random) -> usi
             );
         }
     }
-    count
+    2 * lengths.len()
 }
 
 /// Rows of any length to rows further apart, in one call and in parts; some of them copies.
@@ -212,12 +210,8 @@ fn quantized<O: Element>(backend: Backend, random: &mut Random) -> usize {
         f32::MIN_POSITIVE,
         1e-45,
     ];
-    let mut count = 0;
-    for len in lengths() {
-        if !chosen(random, 2 * 60 * 145) {
-            continue;
-        }
-        count += 1;
+    let lengths = chosen_lengths(random, 2 * 60);
+    for &len in &lengths {
         let any = f32::from_bits(random.between(1, 0x7f7f_ffff) as u32);
         let ordinary = (1 + random.below(1 << 24)) as f32 * 1e-8;
         let edge = random.pick(&[1.0, 0.1, 3.0, 0.0078125, 1e-45, f32::MAX, f32::MIN_POSITIVE]);
@@ -244,7 +238,7 @@ fn quantized<O: Element>(backend: Backend, random: &mut Random) -> usize {
             assert_eq!(found, expect(steps, target), "{backend} {x} / {scale} {target:?}");
         }
     }
-    count
+    lengths.len()
 }
 
 #[test]

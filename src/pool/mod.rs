@@ -89,8 +89,7 @@ impl MaxPool2d {
         input: &'a [T],
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
-        self.shape.check_call(input, &out)?;
-        Ok(Call::new(Unary { plan: self, input: T::view(input) }, out.block()))
+        self.shape.call(self, input, out)
     }
 }
 
@@ -208,8 +207,7 @@ impl AveragePool2d {
         out: MatMut<'a, O>,
     ) -> Result<Call<'a, O, impl Fill<O>>, Error> {
         check_types::<I, O>(self.input.element(), self.output.element())?;
-        self.shape.check_call(input, &out)?;
-        Ok(Call::new(Unary { plan: self, input: I::view(input) }, out.block()))
+        self.shape.call(self, input, out)
     }
 }
 

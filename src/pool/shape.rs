@@ -6,11 +6,15 @@ use eightbit_kernels::pooling::MAX_TAPS;
 use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::check::check_size;
-use crate::fields::builders;
-use crate::windows::Windows;
-use crate::{Element, Error, MatMut, Padding};
+use crate::elementwise::Unary;
+use crate::fill::Fill;
+use crate::windows::{Windows, window_shape};
+use crate::{Call, Element, Error, MatMut, Padding};
 
 /// The shape of a two-dimensional pooling, NHWC.
+///
+/// It is valid if strides, dilations, window, channels and the input's sizes are at least 1, every window has a tap on the
+/// image, and no size overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Pool2dShape {
@@ -48,27 +52,13 @@ impl Pool2dShape {
         }
     }
 
-    builders! {
-        /// The same with this number of images.
-        with_batch(batch: usize),
-        /// The same with these vertical and horizontal strides.
-        with_stride(stride: [usize; 2]),
-        /// The same with these vertical and horizontal distances between taps.
-        with_dilation(dilation: [usize; 2]),
-        /// The same with this padding.
-        with_pad(pad: Padding),
-        /// The same, where a last window may reach past the padding or not.
-        with_round_up(round_up: bool),
-    }
+    window_shape!();
 
-    /// Checks that the shape is valid: strides, dilations, window and channels of at least 1, every window with a tap
-    /// on the image, sizes that do not overflow.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`], saying what is wrong.
-    pub fn check(&self) -> Result<(), Error> {
-        self.window().map(|_| ())
+    /// The same, where a last window may reach past the padding or not.
+    #[must_use]
+    pub const fn with_round_up(mut self, round_up: bool) -> Pool2dShape {
+        self.round_up = round_up;
+        self
     }
 
     /// The window of a valid shape.
@@ -111,33 +101,26 @@ impl Pool2dShape {
         Windows { what: "pooling", geometry, pad, round_up }
     }
 
-    /// Height and width of the output; 0 × 0 for a shape that [`check`](Self::check) refuses for its size.
-    #[must_use]
-    pub fn output(&self) -> [usize; 2] {
-        self.windows().output().unwrap_or_default()
-    }
-
-    /// Checks that operands have the sizes of a checked shape.
-    pub(super) fn check_call<I: Element, O: Element>(
+    /// The call of a plan with this checked shape, on operands of its sizes.
+    pub(super) fn call<'a, P, I: Element, O: Element>(
         &self,
-        input: &[I],
-        out: &MatMut<'_, O>,
-    ) -> Result<(), Error> {
+        plan: &'a P,
+        input: &'a [I],
+        out: MatMut<'a, O>,
+    ) -> Result<Call<'a, O, Unary<'a, P>>, Error>
+    where
+        Unary<'a, P>: Fill<O>,
+    {
         let inputs = self.batch * self.input[0] * self.input[1] * self.channels;
         check_size("length of the input", inputs, input.len())?;
-        check_size("rows of the output", self.output_pixels(), out.rows())?;
-        check_size("columns of the output", self.channels, out.columns())
+        check_size("rows of the output", self.output_rows(), out.rows())?;
+        check_size("columns of the output", self.channels, out.columns())?;
+        Ok(Call::new(Unary { plan, input: I::view(input) }, out.block()))
     }
 
     /// The whole output as a matrix, for a checked shape.
     pub(super) fn matrix<'a, O: Element>(&self, out: &'a mut [O]) -> Result<MatMut<'a, O>, Error> {
-        check_size("length of the output", self.output_pixels() * self.channels, out.len())?;
-        MatMut::new(out, self.output_pixels(), self.channels)
-    }
-
-    /// Pixels of all images of the output, for a checked shape.
-    pub(super) fn output_pixels(&self) -> usize {
-        let [height, width] = self.output();
-        self.batch * height * width
+        check_size("length of the output", self.output_rows() * self.channels, out.len())?;
+        MatMut::new(out, self.output_rows(), self.channels)
     }
 }
