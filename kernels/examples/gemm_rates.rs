@@ -6,7 +6,7 @@
 #![cfg(unix)]
 
 use eightbit_kernels::gemm::{
-    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, Stage, WeightView, run, tiling,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, StageRef, WeightView, run, tiling,
 };
 use eightbit_kernels::{Backend, ElementType, Scratch};
 use eightbit_testing::{Fill, Random};
@@ -82,11 +82,11 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: b
     let mut sums = vec![0i32; m * n];
     let raw = measure(operations, || {
         let out = OutputBlock::new(&mut sums, m, n, n);
-        run(&call(Stage::Accumulators { accumulate: false }), out, &mut scratch);
+        run(&call(StageRef::Accumulators { accumulate: false }), out, &mut scratch);
     });
     let mut bytes = vec![0u8; m * n];
     let stage =
-        Stage::Requantize { scale: &scale, zero_point: 0, low: 0, high: 255, output: ElementType::U8 };
+        StageRef::Requantize { scale: &scale, zero_point: 0, low: 0, high: 255, output: ElementType::U8 };
     let requantized = measure(operations, || {
         run(&call(stage), OutputBlock::new(&mut bytes, m, n, n), &mut scratch);
     });

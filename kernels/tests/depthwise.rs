@@ -3,7 +3,7 @@
 use eightbit_kernels::depthwise::{
     Call, PackedTaps, TapsError, TapsView, run, scratch_bytes, uses_line_buffer,
 };
-use eightbit_kernels::gemm::{OutputBlock, Stage};
+use eightbit_kernels::gemm::{OutputBlock, StageRef};
 use eightbit_kernels::{Backend, Bytes, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::suite::{chosen, random_suite};
 use eightbit_testing::{Random, stage};
@@ -121,7 +121,7 @@ impl Case {
         backend: Backend,
         packed: &PackedTaps,
         accumulators: &[i32],
-        stage: Stage<'_>,
+        stage: StageRef<'_>,
         bits: fn(T) -> i32,
         random: &mut Random,
     ) {
@@ -143,7 +143,7 @@ impl Case {
             stage,
         };
         let mut scratch = Scratch::new();
-        let runs = 1 + usize::from(matches!(stage, Stage::Accumulators { accumulate: true }));
+        let runs = 1 + usize::from(matches!(stage, StageRef::Accumulators { accumulate: true }));
         for _ in 0..runs {
             let (upper, lower) =
                 OutputBlock::new(&mut out, rows, channels, stride).split_rows(random.below(rows + 1));
@@ -189,7 +189,7 @@ impl Case {
         let mut count = 0;
         for packed in [&packed, &saved] {
             for accumulate in [false, true] {
-                let stage = Stage::Accumulators { accumulate };
+                let stage = StageRef::Accumulators { accumulate };
                 self.check::<i32>(backend, packed, &accumulators, stage, |x| x, random);
                 count += 1;
             }
@@ -197,9 +197,9 @@ impl Case {
                 let range = |full: (i32, i32)| if clamped { (low, high) } else { full };
                 let (low, high) = range((0, 255));
                 let (zero_point, output) = (random.zero_point::<u8>(), ElementType::U8);
-                let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
+                let stage = StageRef::Requantize { scale: &scale, zero_point, low, high, output };
                 self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
-                let stage = Stage::RequantizeFixed {
+                let stage = StageRef::RequantizeFixed {
                     multiplier: &multiplier,
                     shift: &shift,
                     zero_point,
@@ -210,11 +210,11 @@ impl Case {
                 self.check::<u8>(backend, packed, &accumulators, stage, i32::from, random);
                 let (low, high) = range((-128, 127));
                 let (zero_point, output) = (random.zero_point::<i8>(), ElementType::I8);
-                let stage = Stage::Requantize { scale: &scale, zero_point, low, high, output };
+                let stage = StageRef::Requantize { scale: &scale, zero_point, low, high, output };
                 self.check::<i8>(backend, packed, &accumulators, stage, i32::from, random);
                 let bias = clamped.then_some(&bias[..]);
                 let (low, high) = if clamped { (-6.5, 60.0) } else { (f32::NEG_INFINITY, f32::INFINITY) };
-                let stage = Stage::Dequantize { scale: &scale, row_scale: None, bias, low, high };
+                let stage = StageRef::Dequantize { scale: &scale, row_scale: None, bias, low, high };
                 self.check::<f32>(
                     backend,
                     packed,

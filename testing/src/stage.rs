@@ -8,7 +8,7 @@ use crate::Random;
 
 /// The expected output for accumulator `acc` at row `m`, column `n`, where the output held `before`: the bits of the output's
 /// type, by [`reference`](mod@reference).
-pub fn expected(stage: &gemm::Stage<'_>, acc: i32, before: i32, m: usize, n: usize) -> i32 {
+pub fn expected(stage: &gemm::StageRef<'_>, acc: i32, before: i32, m: usize, n: usize) -> i32 {
     let requantize = |multiplier: Multiplier, zero_point, low, high, output| {
         reference::requantize(acc, &Requantize::new(multiplier, zero_point, output).clamped(low, high), n)
     };

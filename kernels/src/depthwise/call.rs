@@ -1,7 +1,7 @@
 //! The arguments of a depthwise convolution, and the proof that they fit each other.
 
 use super::weights::Taps;
-use crate::gemm::{OutputBlock, Stage};
+use crate::gemm::{OutputBlock, StageRef};
 use crate::{Backend, OutputElement, Window2d};
 
 /// The arguments of a depthwise convolution.
@@ -24,7 +24,7 @@ pub struct Call<'a> {
     pub init: &'a [i32],
     /// The epilogue; its slices by column are as long as
     /// [`PackedTaps::padded_channels`](super::PackedTaps::padded_channels). Factors by row are not supported.
-    pub stage: Stage<'a>,
+    pub stage: StageRef<'a>,
 }
 
 /// A [`Call`] and the block of the output that it computes, which fit each other: what the driver and all unsafe code behind

@@ -1,7 +1,7 @@
 //! The arguments of a multiplication, and the proof that they fit each other.
 
 use super::output::OutputBlock;
-use super::{Lhs, PANEL, PaddingElision, Panels, Stage, TilingMemo, Variant};
+use super::{Lhs, PANEL, PaddingElision, Panels, StageRef, TilingMemo, Variant};
 use crate::{Backend, OutputElement};
 
 /// The arguments of a multiplication.
@@ -22,7 +22,7 @@ pub struct Call<'a> {
     /// Padding elision: which of a convolution's products with its padding are left out.
     pub border: Border<'a>,
     /// The epilogue.
-    pub stage: Stage<'a>,
+    pub stage: StageRef<'a>,
     /// The choice of tile, kept from call to call for the same panels and backend.
     pub memo: Option<&'a TilingMemo>,
 }

@@ -47,7 +47,7 @@ pub use output::OutputBlock;
 pub use panels::{Activations, MAX_EMPTY_COLUMNS, PackedPanels, PanelError, Panels, WeightView};
 pub use regions::PaddingElision;
 pub use rows::{Lhs, MatrixRows, PatchRows, Patches};
-pub use stage::Stage;
+pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
 
 pub(crate) use epilogue::{finish, for_each_row, in_memory};

@@ -5,10 +5,10 @@ use core::ptr;
 use crate::ElementType;
 use crate::byte_range::ByteRange;
 
-/// The epilogue of an accumulator. Slices by column hold at least as many elements as the panels have columns, padding
-/// included (see [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
+/// The epilogue of an accumulator. `F` and `I` hold what it has by column: those of a plan are vectors, those of a call
+/// [slices](StageRef).
 #[derive(Clone, Copy, Debug)]
-pub enum Stage<'a> {
+pub enum Stage<F, I> {
     /// Stored as `i32`; added (mod 2³²) to the output if `accumulate`.
     Accumulators {
         /// Whether to add to the output instead of replacing it.
@@ -17,7 +17,7 @@ pub enum Stage<'a> {
     /// `rne(clamp(f32(acc) · scale[n], low − zero_point, high − zero_point)) + zero_point`.
     Requantize {
         /// Factor by column: finite, > 0.
-        scale: &'a [f32],
+        scale: F,
         /// The output's zero point, within its type's range.
         zero_point: i32,
         /// Least output value.
@@ -31,9 +31,9 @@ pub enum Stage<'a> {
     /// `multiplier[n]`, rounding division by `2^right`, where `shift[n] = left` if positive and `−right` if not.
     RequantizeFixed {
         /// Mantissa by column, 2³⁰ … 2³¹−1.
-        multiplier: &'a [i32],
+        multiplier: I,
         /// Exponent by column, −31 … 30.
-        shift: &'a [i32],
+        shift: I,
         /// The output's zero point, within its type's range.
         zero_point: i32,
         /// Least output value.
@@ -46,11 +46,11 @@ pub enum Stage<'a> {
     /// `clamp((f32(acc) · scale[n]) · row_scale[m] + bias[n], low, high)`, each step rounded on its own.
     Dequantize {
         /// Factor by column: finite, > 0.
-        scale: &'a [f32],
+        scale: F,
         /// Factor by row of the whole matrix: finite, > 0.
-        row_scale: Option<&'a [f32]>,
+        row_scale: Option<F>,
         /// Added at the end: finite.
-        bias: Option<&'a [f32]>,
+        bias: Option<F>,
         /// Least output value; not NaN.
         low: f32,
         /// Greatest output value; not NaN.
@@ -58,7 +58,11 @@ pub enum Stage<'a> {
     },
 }
 
-impl Stage<'_> {
+/// The stage of a call. Slices by column hold at least as many elements as the panels have columns, padding included (see
+/// [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
+pub type StageRef<'a> = Stage<&'a [f32], &'a [i32]>;
+
+impl<F, I> Stage<F, I> {
     /// The type that the stage writes.
     #[must_use]
     #[inline]
@@ -70,6 +74,33 @@ impl Stage<'_> {
         }
     }
 
+    /// The stage of a call with columns from `first` on, counted with padding. `row_scale` replaces the factors by row of
+    /// [`Stage::Dequantize`].
+    #[must_use]
+    #[inline]
+    pub fn columns_from<'a>(&'a self, first: usize, row_scale: Option<&'a [f32]>) -> StageRef<'a>
+    where
+        F: AsRef<[f32]>,
+        I: AsRef<[i32]>,
+    {
+        match *self {
+            Stage::Accumulators { accumulate } => Stage::Accumulators { accumulate },
+            Stage::Requantize { ref scale, zero_point, low, high, output } => {
+                Stage::Requantize { scale: &scale.as_ref()[first..], zero_point, low, high, output }
+            }
+            Stage::RequantizeFixed { ref multiplier, ref shift, zero_point, low, high, output } => {
+                let (multiplier, shift) = (&multiplier.as_ref()[first..], &shift.as_ref()[first..]);
+                Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, output }
+            }
+            Stage::Dequantize { ref scale, ref bias, low, high, .. } => {
+                let bias = bias.as_ref().map(|bias| &bias.as_ref()[first..]);
+                Stage::Dequantize { scale: &scale.as_ref()[first..], row_scale, bias, low, high }
+            }
+        }
+    }
+}
+
+impl StageRef<'_> {
     /// Whether rows have factors of their own.
     #[inline]
     pub(crate) fn has_row_scale(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use eightbit_kernels::gemm::{
     Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows,
-    Patches, Stage, TilingMemo, WeightView, best_elision, run,
+    Patches, Stage, StageRef, TilingMemo, WeightView, best_elision, run,
 };
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
@@ -221,7 +221,7 @@ impl Case {
         self.segments * self.segment_len
     }
 
-    fn stage(&self) -> Stage<'_> {
+    fn stage(&self) -> StageRef<'_> {
         match self.stage {
             StageKind::Accumulators { accumulate } => Stage::Accumulators { accumulate },
             StageKind::Requantize { zero_point, low, high, output } => {
