@@ -5,13 +5,10 @@ use core::slice;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
-use super::regions::{Cursor, PaddingElision, Region};
-use super::rows::Addressing;
-use super::scratch::{Depth, MBlock, ScratchMap, depth_of};
+use super::rows::{Addressing, Cursor, Depth, MBlock, Region, ScratchMap, addressing, depth_of};
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::widened::addressing;
-use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, Tiling, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::call::Checked;
-use super::scratch::{Depth, MBlockRows};
+use super::rows::{Depth, MBlockRows};
 use super::{PANEL, Tile, TileRows};
 use crate::OutputElement;
 

@@ -20,38 +20,32 @@
 mod call;
 #[cfg(feature = "testing")]
 pub mod coverage;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod dot4;
 mod driver;
-mod epilogue;
-mod layout;
 mod m_block;
 mod memo;
 mod output;
-mod panels;
-mod regions;
 mod rows;
-mod scratch;
 mod small;
 mod stage;
 mod tile;
 mod tiling;
 pub(crate) mod variant;
-mod widened;
+mod weights;
 
 pub use call::{Border, Call};
 pub use driver::{run, scratch_bytes};
-pub use layout::{Layout, PANEL};
 pub use memo::TilingMemo;
 pub use output::OutputBlock;
-pub use panels::{Activations, MAX_EMPTY_COLUMNS, PackedPanels, PanelError, Panels, WeightView};
-pub use regions::PaddingElision;
-pub use rows::{Lhs, MatrixRows, PatchRows, Patches};
+pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
+pub use weights::{
+    Activations, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
+};
 
-pub(crate) use epilogue::{finish, for_each_row, in_memory};
-pub(crate) use regions::Span;
+pub(crate) use rows::Span;
 pub(crate) use stage::RawStage;
-pub(crate) use tile::{Finish, Step, Tile, down, finish_in_memory};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tile::dot4;
+pub(crate) use tile::{Finish, Step, Tile, down, finish, finish_in_memory, for_each_row, in_memory};
 pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};

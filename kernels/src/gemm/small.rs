@@ -5,8 +5,7 @@ use core::mem::MaybeUninit;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
-use super::rows::point_rows;
-use super::scratch::{Depth, MBlock, RowPointers};
+use super::rows::{Depth, MBlock, RowPointers, point_rows};
 use super::tiling::{MAX_SMALL_TILES, fitting, i16_row_bytes, small_tile};
 use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, PANEL, TileRows};
 use crate::{OutputElement, Scratch};

@@ -4,11 +4,8 @@
 use core::sync::atomic::Ordering;
 
 use super::memo::TilingMemo;
-use super::regions::PaddingElision;
-use super::rows::Addressing;
-use super::scratch::depth_of;
-use super::widened::patch_addressing;
-use super::{LhsForm, MAX_ROWS, PackedPanels, Patches, TileCost, TileRows, Variant};
+use super::rows::{Addressing, depth_of, patch_addressing};
+use super::{LhsForm, MAX_ROWS, PackedPanels, PaddingElision, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in

@@ -1,7 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::layout::Layout;
-use super::tile::Tile;
+use super::{Layout, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {

@@ -83,21 +83,21 @@ impl<'a> MatrixRows<'a> {
         /// Elements of a row.
         pub columns: usize,
         /// Elements from one row to the next.
-        pub(super) row_stride: usize,
+        pub(in crate::gemm) row_stride: usize,
         /// Elements from one column to the next.
-        pub(super) column_stride: usize,
+        pub(in crate::gemm) column_stride: usize,
     }
 
     /// The rows as the one region of an output of one line.
     #[inline]
-    pub(super) fn region(&self) -> Region {
+    pub(in crate::gemm) fn region(&self) -> Region {
         let one = Span { start: 0, end: 1 };
         Region { y: one, x: Span { start: 0, end: self.rows }, ky: one, kx: one }
     }
 
     /// Address of a row's first element. Rows without elements, of which there may be any number, all have one address.
     #[inline]
-    pub(super) fn row(&self, row: usize) -> *const u8 {
+    pub(in crate::gemm) fn row(&self, row: usize) -> *const u8 {
         // In the data if the row exists and has elements; else nothing is read there.
         self.data.as_ptr().wrapping_add(row.wrapping_mul(self.row_stride))
     }
@@ -110,7 +110,7 @@ impl<'a> MatrixRows<'a> {
 ///
 /// There is at least one row, and `pointers` is valid for `slots` writes.
 #[inline]
-pub(super) unsafe fn point_rows(
+pub(in crate::gemm) unsafe fn point_rows(
     row: *const u8,
     stride: usize,
     rows: usize,
@@ -143,25 +143,25 @@ impl Patches {
 
     /// Channels of the group.
     #[inline]
-    pub(super) fn channels(&self) -> usize {
+    pub(in crate::gemm) fn channels(&self) -> usize {
         self.channels
     }
 
     /// Elements of a row of the kernel.
     #[inline]
-    pub(super) fn kernel_row(&self) -> usize {
+    pub(in crate::gemm) fn kernel_row(&self) -> usize {
         self.window.kernel[1] * self.channels
     }
 
     /// Elements of a patch.
     #[inline]
-    pub(super) fn depth(&self) -> usize {
+    pub(in crate::gemm) fn depth(&self) -> usize {
         self.window.taps() * self.channels
     }
 
     /// How the segments of these patches are found where kernels read bytes.
     #[inline]
-    pub(super) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
+    pub(in crate::gemm) fn addressing(&self, segments: usize, segment_len: usize) -> Addressing {
         let [height, width] = self.window.kernel;
         let contiguous = self.window.dilation[1] == 1 && self.channels == self.window.channels;
         if segment_len == self.channels && segments == height * width {
@@ -184,7 +184,7 @@ impl Patches {
     }
 
     /// The most padding elision that is possible: whole segments, or whole k-groups of segments that are rows of the kernel.
-    pub(super) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
+    pub(in crate::gemm) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
         match addressing {
             Addressing::KernelRows { .. } if self.channels.is_multiple_of(group) => PaddingElision::All,
             Addressing::KernelRows { .. } | Addressing::InPlace => PaddingElision::Rows,
@@ -205,25 +205,25 @@ impl<'a> PatchRows<'a> {
 
     /// The patches.
     #[inline]
-    pub(super) fn patches(&self) -> &Patches {
+    pub(in crate::gemm) fn patches(&self) -> &Patches {
         &self.patches
     }
 
     /// Where they lie.
     #[inline]
-    pub(super) fn window(&self) -> &Window2d {
+    pub(in crate::gemm) fn window(&self) -> &Window2d {
         &self.patches.window
     }
 
     /// The image.
     #[inline]
-    pub(super) fn data(&self) -> &'a [u8] {
+    pub(in crate::gemm) fn data(&self) -> &'a [u8] {
         self.data
     }
 
     /// The padding: at least a row of the kernel.
     #[inline]
-    pub(super) fn padding(&self) -> &'a [u8] {
+    pub(in crate::gemm) fn padding(&self) -> &'a [u8] {
         self.padding
     }
 }
@@ -259,7 +259,7 @@ impl Lhs<'_> {
 
     /// Height and width of the output; a matrix's is one line.
     #[inline]
-    pub(super) fn output(&self) -> [usize; 2] {
+    pub(in crate::gemm) fn output(&self) -> [usize; 2] {
         match self {
             Lhs::Matrix(matrix) => [1, matrix.rows],
             Lhs::Patches(rows) => rows.window().output,
@@ -267,7 +267,7 @@ impl Lhs<'_> {
     }
 
     /// See [`Patches::possible_elision`].
-    pub(super) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
+    pub(in crate::gemm) fn possible_elision(&self, addressing: Addressing, group: usize) -> PaddingElision {
         match self {
             Lhs::Matrix(_) => PaddingElision::Nothing,
             Lhs::Patches(rows) => rows.patches.possible_elision(addressing, group),
@@ -302,7 +302,7 @@ impl Lhs<'_> {
 impl PatchRows<'_> {
     /// Index of the group's first channel of an input pixel.
     #[inline]
-    pub(super) fn element(&self, image: usize, y: usize, x: usize) -> usize {
+    pub(in crate::gemm) fn element(&self, image: usize, y: usize, x: usize) -> usize {
         let window = self.window();
         let [height, width] = window.input;
         ((image * height + y) * width + x) * window.channels + self.patches.first_channel

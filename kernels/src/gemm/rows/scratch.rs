@@ -3,31 +3,31 @@
 
 use core::slice;
 
+use super::lhs::{Addressing, point_rows};
 use super::regions::{Cursor, Region};
-use super::rows::{Addressing, point_rows};
-use super::{Call, Lhs, LhsForm, PackedPanels, Patches, Step};
+use crate::gemm::{Call, Lhs, LhsForm, PackedPanels, Patches, Step};
 
 const POINTER: usize = size_of::<*const u8>();
 
 /// Where things lie in the scratch.
-pub(super) struct ScratchMap {
-    pub(super) form: LhsForm,
-    pub(super) addressing: Addressing,
+pub(in crate::gemm) struct ScratchMap {
+    pub(in crate::gemm) form: LhsForm,
+    pub(in crate::gemm) addressing: Addressing,
     /// Pointers of a tile.
-    pub(super) tile_pointers: usize,
+    pub(in crate::gemm) tile_pointers: usize,
     /// Bytes of one copied row; 0 if rows are read in place.
-    pub(super) row_bytes: usize,
+    pub(in crate::gemm) row_bytes: usize,
     out_offsets: usize,
     sums: usize,
     init: usize,
     rows: usize,
-    pub(super) total: usize,
+    pub(in crate::gemm) total: usize,
 }
 
 impl ScratchMap {
     /// `[m_block][segments][tile_rows]` row pointers, `[m_block][tile_rows]` output offsets and sums, the initial accumulators of
     /// a region, and `[m_block][tile_rows]` copied rows. `None` if the size overflows.
-    pub(super) fn new(
+    pub(in crate::gemm) fn new(
         form: LhsForm,
         addressing: Addressing,
         panels: &PackedPanels,
@@ -54,22 +54,22 @@ impl ScratchMap {
 
 /// Room for what tiles read of rows: pointers to their segments, output offsets, sums.
 #[derive(Clone, Copy)]
-pub(super) struct RowPointers {
-    pub(super) pointers: *mut *const u8,
-    pub(super) out_offsets: *mut usize,
-    pub(super) sums: *mut i32,
+pub(in crate::gemm) struct RowPointers {
+    pub(in crate::gemm) pointers: *mut *const u8,
+    pub(in crate::gemm) out_offsets: *mut usize,
+    pub(in crate::gemm) sums: *mut i32,
 }
 
 /// The parts of a scratch that a map tells apart: addresses that all come from one, so that writing to one part leaves what
 /// points into the others valid.
-pub(super) struct Parts {
-    pub(super) row_pointers: RowPointers,
+pub(in crate::gemm) struct Parts {
+    pub(in crate::gemm) row_pointers: RowPointers,
     /// Initial accumulators, one for each padded column.
-    pub(super) init: *mut i32,
+    pub(in crate::gemm) init: *mut i32,
     /// A row of `row_bytes` for each slot of the m-block; on a 64-byte border.
-    pub(super) copies: *mut u8,
+    pub(in crate::gemm) copies: *mut u8,
     /// Bytes of them.
-    pub(super) copies_len: usize,
+    pub(in crate::gemm) copies_len: usize,
 }
 
 impl ScratchMap {
@@ -79,7 +79,7 @@ impl ScratchMap {
     ///
     /// `memory` is aligned to 64 bytes, and nothing else uses its `total` initialized bytes while the parts are used.
     #[inline]
-    pub(super) unsafe fn parts(&self, memory: *mut u8) -> Parts {
+    pub(in crate::gemm) unsafe fn parts(&self, memory: *mut u8) -> Parts {
         // SAFETY: every offset is at most `total`.
         unsafe {
             let row_pointers = RowPointers {
@@ -94,26 +94,26 @@ impl ScratchMap {
 }
 
 /// Where an m-block's tiles find their rows in the parts of a scratch.
-pub(super) struct MBlockRows {
-    pub(super) lhs: *const *const u8,
-    pub(super) lhs_step: Step,
+pub(in crate::gemm) struct MBlockRows {
+    pub(in crate::gemm) lhs: *const *const u8,
+    pub(in crate::gemm) lhs_step: Step,
     /// The row of the block from which output offsets count, the offsets, and the step from a tile's offsets to the next one's.
-    pub(super) first_row: usize,
-    pub(super) out_rows: *const usize,
-    pub(super) out_step: Step,
-    pub(super) sums: *const i32,
+    pub(in crate::gemm) first_row: usize,
+    pub(in crate::gemm) out_rows: *const usize,
+    pub(in crate::gemm) out_step: Step,
+    pub(in crate::gemm) sums: *const i32,
 }
 
 /// The rows of an m-block: which ones, and where they go.
-pub(super) struct MBlock<'a> {
-    pub(super) region: &'a Region,
+pub(in crate::gemm) struct MBlock<'a> {
+    pub(in crate::gemm) region: &'a Region,
     /// The part of the depth that they are multiplied with.
-    pub(super) depth: &'a Depth,
+    pub(in crate::gemm) depth: &'a Depth,
     /// Number of rows.
-    pub(super) rows: usize,
+    pub(in crate::gemm) rows: usize,
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
-    pub(super) first_row: usize,
-    pub(super) out_stride: usize,
+    pub(in crate::gemm) first_row: usize,
+    pub(in crate::gemm) out_stride: usize,
 }
 
 impl RowPointers {
@@ -124,7 +124,7 @@ impl RowPointers {
     ///
     /// Those pointers were written, and there is room for the output offsets of a tile and the sums of the m-block.
     #[inline]
-    pub(super) unsafe fn equal_steps(
+    pub(in crate::gemm) unsafe fn equal_steps(
         &self,
         call: &Call<'_>,
         form: LhsForm,
@@ -185,11 +185,11 @@ impl Parts {
     ///
     /// # Safety
     ///
-    /// The call is that of a [`Checked`](super::call::Checked), the parts and the addressing are the map's, which has room for
+    /// The call is that of a [`Checked`](crate::gemm::call::Checked), the parts and the addressing are the map's, which has room for
     /// the m-block in tiles of `tile_rows` rows. The m-block has at least one row, and its rows exist from the cursor on.
     /// Nothing that was written for an earlier m-block is read again.
     #[inline]
-    pub(super) unsafe fn prepare(
+    pub(in crate::gemm) unsafe fn prepare(
         &self,
         call: &Call<'_>,
         map: &ScratchMap,
@@ -252,7 +252,7 @@ impl Parts {
     ///
     /// The m-block has these rows, and the parts have room for its output offsets.
     #[inline]
-    pub(super) unsafe fn write_out_offsets(
+    pub(in crate::gemm) unsafe fn write_out_offsets(
         &self,
         call: &Call<'_>,
         cursor: &Cursor,
@@ -349,30 +349,30 @@ impl Parts {
 }
 
 /// The part of the depth that a region's rows are multiplied with.
-pub(super) struct Depth {
-    pub(super) first_segment: usize,
-    pub(super) segments: usize,
+pub(in crate::gemm) struct Depth {
+    pub(in crate::gemm) first_segment: usize,
+    pub(in crate::gemm) segments: usize,
     /// First element of a segment, and number of elements.
-    pub(super) first: usize,
-    pub(super) len: usize,
+    pub(in crate::gemm) first: usize,
+    pub(in crate::gemm) len: usize,
 }
 
 impl Depth {
     /// The whole depth.
     #[inline]
-    pub(super) fn whole(panels: &PackedPanels) -> Depth {
+    pub(in crate::gemm) fn whole(panels: &PackedPanels) -> Depth {
         Depth { first_segment: 0, segments: panels.segments(), first: 0, len: panels.segment_len() }
     }
 
     /// K-groups of `group` depths, padding included.
-    pub(super) fn groups(&self, group: usize) -> usize {
+    pub(in crate::gemm) fn groups(&self, group: usize) -> usize {
         self.segments * self.len.div_ceil(group)
     }
 }
 
 /// The part of the depth that a region of patches takes.
 #[inline]
-pub(super) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region) -> Depth {
+pub(in crate::gemm) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region) -> Depth {
     let (segments, segment_len) = (panels.segments(), panels.segment_len());
     let [height, width] = patches.window().kernel;
     // The segments of a row of the kernel: its taps, the whole row, or all rows at once.

@@ -1,7 +1,6 @@
 //! A tile of work, as the driver describes it to a kernel.
 
-use super::layout::PANEL;
-use super::stage::RawStage;
+use crate::gemm::{PANEL, RawStage};
 
 /// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel computes an m-block of them,
 /// which read the same panels: [`move_down`](Self::move_down).
@@ -10,7 +9,7 @@ pub(crate) struct Tile {
     /// Tiles of the m-block, this one included; more than one only if `rows` is `R`.
     pub(crate) count: usize,
     /// `[segments][R]` pointers to which `lhs_offset` is added to get those of `segment_len` elements: bytes, or `i16` for
-    /// [`LhsForm::I16`](super::LhsForm::I16). Rows past `rows` repeat a valid one.
+    /// [`LhsForm::I16`](crate::gemm::LhsForm::I16). Rows past `rows` repeat a valid one.
     pub(crate) lhs: *const *const u8,
     pub(crate) lhs_offset: usize,
     /// What a tile adds to `lhs` and to `lhs_offset` to get those of the next one: tiles of patches have pointers of their
@@ -132,7 +131,7 @@ impl Tile {
 ///
 /// # Safety
 ///
-/// As [`TileFn`](super::variant::TileFn), which `one` is for one tile of `R` rows.
+/// As [`TileFn`](crate::gemm::variant::TileFn), which `one` is for one tile of `R` rows.
 #[inline(always)]
 pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)) {
     loop {

@@ -6,14 +6,14 @@
 
 use core::slice;
 
+use super::lhs::Addressing;
 use super::regions::Cursor;
-use super::rows::Addressing;
 use super::scratch::{MBlock, Parts, ScratchMap};
-use super::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
+use crate::gemm::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
 /// How rows are addressed.
 #[inline]
-pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
+pub(in crate::gemm) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
     match (gemm.lhs, lhs) {
         (LhsForm::I16 { .. }, Lhs::Matrix(_)) => Addressing::Copied,
         (LhsForm::I16 { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
@@ -22,7 +22,11 @@ pub(super) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -
 }
 
 /// How patches are addressed.
-pub(super) fn patch_addressing(gemm: &Variant, patches: &Patches, panels: &PackedPanels) -> Addressing {
+pub(in crate::gemm) fn patch_addressing(
+    gemm: &Variant,
+    patches: &Patches,
+    panels: &PackedPanels,
+) -> Addressing {
     match gemm.lhs {
         LhsForm::I16 { .. } => span_addressing(patches, panels),
         LhsForm::Bytes { .. } => patches.addressing(panels.segments(), panels.segment_len()),
@@ -79,7 +83,7 @@ impl Parts {
     ///
     /// As [`prepare`](Self::prepare): the rows exist, and the map has room for them.
     #[inline]
-    pub(super) unsafe fn widen_matrix(
+    pub(in crate::gemm) unsafe fn widen_matrix(
         &self,
         call: &Call<'_>,
         widen: Widen,
@@ -134,7 +138,7 @@ impl Parts {
     ///
     /// As [`prepare`](Self::prepare): the patches exist, and the map has room for them.
     #[inline]
-    pub(super) unsafe fn widen_patches(
+    pub(in crate::gemm) unsafe fn widen_patches(
         &self,
         call: &Call<'_>,
         widen: Widen,

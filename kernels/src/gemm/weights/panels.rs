@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr;
 
-use super::{Layout, PANEL, Property, Variant};
+use crate::gemm::{Layout, PANEL, Property, Variant};
 use crate::getters::getters;
 use crate::{Backend, Bytes, Owner};
 
@@ -243,7 +243,7 @@ impl PackedPanels {
 
     /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
     #[inline]
-    pub(super) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
+    pub(in crate::gemm) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
         // Mostly it is the one that they were packed for: comparing names takes as long as a small product.
         let variants = backend.entry().gemm;
         if let Some(variant) = variants.iter().find(|variant| ptr::eq(*variant, self.variant)) {
@@ -372,7 +372,7 @@ impl PackedPanels {
 
     /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
     #[inline]
-    pub(super) fn segment_bytes(&self, len: usize) -> usize {
+    pub(in crate::gemm) fn segment_bytes(&self, len: usize) -> usize {
         // Groups are powers of two, and a division would take long compared with a small tile. The size was checked when it was
         // packed; without columns or segments there are no bytes, and any length is allowed.
         let k_group = self.variant.layout.k_group;

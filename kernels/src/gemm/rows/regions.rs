@@ -53,7 +53,7 @@ pub enum PaddingElision {
 
 impl Window2d {
     /// The border regions under `elision`: together they cover all pixels.
-    pub(super) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
+    pub(in crate::gemm) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
         let runs = |axis: usize, split: bool| AxisRuns { window: self, axis, split, next: 0 };
         runs(0, elision != PaddingElision::Nothing).flat_map(move |(y, ky)| {
             runs(1, elision == PaddingElision::All).map(move |(x, kx)| Region { y, x, ky, kx })
@@ -133,12 +133,12 @@ impl Region {
     }
 
     /// How many of the pixels `start..end` of a batch of outputs of the given height and width are the region's.
-    pub(super) fn pixels(&self, output: [usize; 2], start: usize, end: usize) -> usize {
+    pub(in crate::gemm) fn pixels(&self, output: [usize; 2], start: usize, end: usize) -> usize {
         self.pixels_before(output, end) - self.pixels_before(output, start)
     }
 
     /// The region's first pixel that is not before pixel `row` of the batch. There must be one.
-    pub(super) fn first_pixel(&self, [height, width]: [usize; 2], row: usize) -> Cursor {
+    pub(in crate::gemm) fn first_pixel(&self, [height, width]: [usize; 2], row: usize) -> Cursor {
         let (image, y, x) = (row / width / height, row / width % height, row % width);
         // The first line with pixels left.
         let y = if x >= self.x.end { y + 1 } else { y };
@@ -153,7 +153,7 @@ impl Region {
 
     /// Moves `count` pixels on, no further than the end of a line.
     #[inline]
-    pub(super) fn advance(&self, cursor: &mut Cursor, count: usize) {
+    pub(in crate::gemm) fn advance(&self, cursor: &mut Cursor, count: usize) {
         cursor.x += count;
         if cursor.x == self.x.end {
             cursor.x = self.x.start;

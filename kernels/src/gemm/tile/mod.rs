@@ -1,0 +1,9 @@
+//! Tiles: what the driver promises to a kernel, and what kernels share.
+
+mod contract;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod dot4;
+mod epilogue;
+
+pub(crate) use contract::{Finish, Step, Tile, down, finish_in_memory};
+pub(crate) use epilogue::{finish, for_each_row, in_memory};
