@@ -1,14 +1,24 @@
 //! Rows of activations, and how kernels find them.
 
+mod depth;
 mod lhs;
+mod patches;
+mod prepare;
 mod regions;
 mod scratch;
+mod strided;
+mod sums;
 mod widened;
 
-pub(super) use lhs::{Addressing, point_rows};
-pub use lhs::{Lhs, MatrixRows, PatchRows, Patches};
+pub(super) use depth::{Depth, depth_of};
+pub(super) use lhs::Addressing;
+pub use lhs::Lhs;
+pub use patches::{PatchRows, Patches};
+pub(super) use prepare::{MBlock, MBlockRows};
 pub use regions::PaddingElision;
 pub(crate) use regions::Span;
 pub(super) use regions::{Cursor, Region};
-pub(super) use scratch::{Depth, MBlock, MBlockRows, RowPointers, ScratchMap, depth_of};
+pub(super) use scratch::{RowPointers, ScratchMap};
+pub use strided::MatrixRows;
+pub(super) use strided::point_rows;
 pub(super) use widened::{addressing, patch_addressing};

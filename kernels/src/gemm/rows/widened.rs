@@ -7,8 +7,9 @@
 use core::slice;
 
 use super::lhs::Addressing;
+use super::prepare::MBlock;
 use super::regions::Cursor;
-use super::scratch::{MBlock, Parts, ScratchMap};
+use super::scratch::{Parts, ScratchMap};
 use crate::gemm::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
 
 /// How rows are addressed.

@@ -1,0 +1,105 @@
+//! Panels that were saved.
+
+use alloc::vec;
+
+use super::panels::{PackedPanels, padded, panels_len};
+use crate::gemm::PANEL;
+use crate::{Backend, Bytes};
+
+/// The most columns that saved panels without depth may claim: they have no bytes to check the number against.
+pub const MAX_EMPTY_COLUMNS: usize = 1 << 16;
+
+/// Why saved panels cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PanelError {
+    /// The panels were packed in a layout that the backend does not read.
+    Layout {
+        /// The layout that the backend reads.
+        expected: &'static str,
+    },
+    /// The number of bytes does not fit the shape.
+    Length {
+        /// Bytes that the shape needs.
+        expected: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// The shape's size overflows.
+    TooLarge,
+    /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
+    Empty,
+    /// The buffer that the panels are shared with has become shorter.
+    Shrunk,
+}
+
+impl core::fmt::Display for PanelError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            PanelError::Layout { expected } => write!(f, "the backend reads panels of layout `{expected}`"),
+            PanelError::Length { expected, found } => {
+                write!(f, "the shape needs {expected} bytes of panels, found {found}")
+            }
+            PanelError::TooLarge => f.write_str("the shape's size overflows"),
+            PanelError::Empty => {
+                write!(f, "without depth there is one segment, and at most {MAX_EMPTY_COLUMNS} columns")
+            }
+            PanelError::Shrunk => {
+                f.write_str("the buffer that the panels are shared with has become shorter")
+            }
+        }
+    }
+}
+
+impl core::error::Error for PanelError {}
+
+impl PackedPanels {
+    /// Panels that were saved: the bytes that [`Panels::bytes`] returned, for the same shape and layout.
+    ///
+    /// # Errors
+    ///
+    /// If the backend reads another layout, or the length does not fit the shape. Wrong bytes of the right length give
+    /// wrong results, nothing worse: a checksum is the caller's business.
+    pub fn from_bytes(
+        backend: Backend,
+        layout: &str,
+        bytes: Bytes,
+        signed: bool,
+        columns: usize,
+        segments: usize,
+        segment_len: usize,
+    ) -> Result<PackedPanels, PanelError> {
+        // The buffer is asked once: the bytes that are checked are the bytes that are summed.
+        let saved = bytes.get().ok_or(PanelError::Shrunk)?;
+        // They may come from a backend that takes all weights in this layout: what a variant requires is proved again.
+        let variant = backend.entry().gemm.iter().find(|variant| {
+            variant.layout.name == layout && variant.proves.is_none_or(|property| (property.holds)(saved))
+        });
+        let Some(variant) = variant else {
+            return Err(PanelError::Layout { expected: backend.entry().variant(|_| false).layout.name });
+        };
+        let layout = variant.layout;
+        let empty = segments == 0 || segment_len == 0;
+        if empty && (segments != 1 || columns > MAX_EMPTY_COLUMNS) {
+            return Err(PanelError::Empty);
+        }
+        let len = panels_len(&layout, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
+        if saved.len() != len {
+            return Err(PanelError::Length { expected: len, found: saved.len() });
+        }
+        let mut sums = vec![0i32; padded(columns)];
+        let panel_bytes = if columns == 0 { 0 } else { len / columns.div_ceil(PANEL) };
+        if panel_bytes > 0 {
+            for (panel, sums) in saved.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+                for group in panel.chunks_exact(layout.group_bytes()) {
+                    for (column, sum) in group.chunks_exact(layout.k_group).zip(sums.iter_mut()) {
+                        for &byte in column {
+                            *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums })
+    }
+}
