@@ -13,7 +13,7 @@ use eightbit_kernels::gemm::{
 use eightbit_kernels::{Window2d, depthwise};
 
 use crate::check::{check_size, check_type};
-use crate::epilogue::{self, Columns, Epilogue};
+use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::gemm::{ColumnTerms, check_activations, check_bias, explain_gemm};
 use crate::packed::{Fetched, Packed};
@@ -120,7 +120,7 @@ impl Conv2d {
         }
         check_bias(bias, shape.out_channels)?;
         let layout = Columns::of(&weights);
-        let epilogue = epilogue::prepare(stage, layout)?;
+        let epilogue = Epilogue::new(stage, layout)?;
         let mut terms = ColumnTerms::new(layout);
         terms.update(&weights, bias, input, input_zero);
         let padding = match weights.packed() {
@@ -323,7 +323,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
         let (groups, owner) = match self.weights {
             Fetched::Panels { groups, owner } => (groups, owner),
             Fetched::Taps(weights) => {
-                let (init, stage) = (conv.columns.init(0), conv.epilogue.columns_from(0, None));
+                let (init, stage) = (conv.columns.init(0), conv.epilogue.stage(0, None));
                 let (window, input, padding) = (conv.window, self.input, &conv.padding);
                 let call = depthwise::Call { backend, window, input, padding, signed, weights, init, stage };
                 depthwise::run(&call, out, &mut workspace.0);
@@ -349,7 +349,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
                 init: conv.columns.init(first),
                 weight_zeros: conv.columns.weight_zeros(first),
                 border,
-                stage: conv.epilogue.columns_from(first, None),
+                stage: conv.epilogue.stage(first, None),
                 memo: Some(&conv.memo),
             };
             gemm::run(&call, block.from_first_column(), &mut workspace.0);

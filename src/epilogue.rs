@@ -8,19 +8,42 @@ use eightbit_kernels::gemm::{self, PackedPanels};
 use crate::packed::Packed;
 use crate::{Dequantize, ElementType, Error, FixedPoint, Multiplier, PackedWeights, Per, Requantize, Stage};
 
-/// A checked stage, laid out by column.
-pub(crate) type Epilogue = gemm::Stage<Vec<f32>, Vec<i32>>;
+/// The stage of a plan: with vectors, which have an element for every column, padding included.
+type Prepared = gemm::Stage<Vec<f32>, Vec<i32>>;
 
-/// Checks a stage and lays out what it has by channel as `channels` says.
-pub(crate) fn prepare(stage: &Stage, channels: Columns) -> Result<Epilogue, Error> {
-    match stage {
-        Stage::Accumulators { accumulate } => Ok(gemm::Stage::Accumulators { accumulate: *accumulate }),
-        Stage::Requantize(requantize) => prepare_requantize(requantize, channels),
-        Stage::Dequantize(dequantize) => prepare_dequantize(dequantize, channels),
+/// A checked stage for a known number of channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Epilogue {
+    /// The stage's output type, which every call compares.
+    output: ElementType,
+    stage: Prepared,
+}
+
+impl Epilogue {
+    /// Checks a stage and lays out what it has by channel as `channels` says.
+    pub(crate) fn new(stage: &Stage, channels: Columns) -> Result<Epilogue, Error> {
+        let prepared = match stage {
+            Stage::Accumulators { accumulate } => Prepared::Accumulators { accumulate: *accumulate },
+            Stage::Requantize(requantize) => prepare_requantize(requantize, channels)?,
+            Stage::Dequantize(dequantize) => prepare_dequantize(dequantize, channels)?,
+        };
+        Ok(Epilogue { output: stage.output(), stage: prepared })
+    }
+
+    /// The output type of the stage.
+    #[inline]
+    pub(crate) fn output(&self) -> ElementType {
+        self.output
+    }
+
+    /// The stage of a call, with columns from `first` on (counted with padding).
+    #[inline]
+    pub(crate) fn stage<'a>(&'a self, first: usize, row_scale: Option<&'a [f32]>) -> gemm::StageRef<'a> {
+        self.stage.columns_from(first, row_scale)
     }
 }
 
-fn prepare_requantize(requantize: &Requantize, channels: Columns) -> Result<Epilogue, Error> {
+fn prepare_requantize(requantize: &Requantize, channels: Columns) -> Result<Prepared, Error> {
     let &Requantize { ref multiplier, zero_point, clamp: (low, high), output } = requantize;
     if !matches!(output, ElementType::U8 | ElementType::I8) {
         let what = "the output of a requantization";
@@ -34,7 +57,7 @@ fn prepare_requantize(requantize: &Requantize, channels: Columns) -> Result<Epil
         Multiplier::F32(scale) => {
             scale.expect_channels("number of requantization scales", channels.total)?;
             positive("requantization scale", scale)?;
-            gemm::Stage::Requantize { scale: channels.spread(scale, 1.0), zero_point, low, high, output }
+            Prepared::Requantize { scale: channels.spread(scale, 1.0), zero_point, low, high, output }
         }
         Multiplier::Fixed(fixed) => {
             fixed.expect_channels("number of requantization multipliers", channels.total)?;
@@ -45,12 +68,12 @@ fn prepare_requantize(requantize: &Requantize, channels: Columns) -> Result<Epil
             let spread = channels.spread(fixed, FixedPoint { mantissa: 1 << 30, shift: 1 });
             let multiplier = spread.iter().map(|value| value.mantissa).collect();
             let shift = spread.iter().map(|value| value.shift).collect();
-            gemm::Stage::RequantizeFixed { multiplier, shift, zero_point, low, high, output }
+            Prepared::RequantizeFixed { multiplier, shift, zero_point, low, high, output }
         }
     })
 }
 
-fn prepare_dequantize(dequantize: &Dequantize, channels: Columns) -> Result<Epilogue, Error> {
+fn prepare_dequantize(dequantize: &Dequantize, channels: Columns) -> Result<Prepared, Error> {
     let &Dequantize { ref scale, ref bias, clamp: (low, high) } = dequantize;
     scale.expect_channels("number of dequantization scales", channels.total)?;
     positive("dequantization scale", scale)?;
@@ -71,7 +94,7 @@ fn prepare_dequantize(dequantize: &Dequantize, channels: Columns) -> Result<Epil
             Some(channels.spread(&bias, 0.0))
         }
     };
-    Ok(gemm::Stage::Dequantize { scale: channels.spread(scale, 1.0), row_scale: None, bias, low, high })
+    Ok(Prepared::Dequantize { scale: channels.spread(scale, 1.0), row_scale: None, bias, low, high })
 }
 
 /// Output channels in groups, each padded to whole panels.

@@ -11,7 +11,7 @@ use eightbit_kernels::gemm::{
 };
 
 use crate::check::{check_size, check_type};
-use crate::epilogue::{self, Columns, Epilogue, in_range};
+use crate::epilogue::{Columns, Epilogue, in_range};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Packed;
 use crate::{
@@ -129,7 +129,7 @@ impl Gemm {
         check_activations(lhs, lhs_zero)?;
         check_bias(bias, weights.columns())?;
         let columns = Columns::of(&weights);
-        let epilogue = epilogue::prepare(stage, columns)?;
+        let epilogue = Epilogue::new(stage, columns)?;
         let mut terms = ColumnTerms::new(columns);
         terms.update(&weights, bias, lhs, lhs_zero);
         Ok(Gemm {
@@ -266,7 +266,7 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
             init: plan.columns.init(0),
             weight_zeros: plan.columns.weight_zeros(0),
             border: Border::COMPUTED,
-            stage: plan.epilogue.columns_from(0, self.row_scale),
+            stage: plan.epilogue.stage(0, self.row_scale),
             memo: Some(&plan.memo),
         };
         gemm::run(&call, out, &mut workspace.0);

@@ -54,7 +54,7 @@ impl core::fmt::Display for PanelError {
 impl core::error::Error for PanelError {}
 
 impl PackedPanels {
-    /// Panels that were saved: the bytes that [`Panels::bytes`] returned, for the same shape and layout.
+    /// Panels that were saved: the bytes that [`Panels::bytes`](super::Panels::bytes) returned, for the same shape and layout.
     ///
     /// # Errors
     ///
