@@ -50,6 +50,8 @@ pub use rows::{Lhs, MatrixRows, PatchRows, Patches};
 pub use stage::Stage;
 pub use tiling::{Tiling, best_elision, tiling};
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use epilogue::requantize;
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
 pub(crate) use regions::Span;
 pub(crate) use stage::RawStage;

@@ -159,5 +159,5 @@ pub(crate) unsafe trait Finish {
     /// # Safety
     ///
     /// As there.
-    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile);
+    unsafe fn finish_in_memory(self, acc: *const i32, vectors: usize, tile: &Tile);
 }

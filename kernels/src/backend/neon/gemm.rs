@@ -12,9 +12,7 @@
 use core::arch::aarch64::*;
 
 use super::{Neon, load_first};
-use crate::gemm::{
-    Finish, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row, in_memory,
-};
+use crate::gemm::{Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
 use crate::simd::Simd;
 
 pub(super) const VARIANT: Variant = Variant {
@@ -38,16 +36,6 @@ const PANEL_VECTORS: usize = PANEL / 4;
 
 /// Two partial sums for each of four columns.
 type Halves = [int32x4_t; 2];
-
-// SAFETY: the function is `in_memory`, with the features of `Neon`.
-unsafe impl Finish for Neon {
-    #[inline(never)]
-    #[target_feature(enable = "neon")]
-    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
-        // SAFETY: the caller's promises.
-        unsafe { in_memory::<Neon>(acc, vectors, tile) }
-    }
-}
 
 /// `R` rows by `V` vectors of four columns; activations are signed after `FLIP` is XORed to them.
 ///
@@ -106,14 +94,15 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
             }
             weights = weights.wrapping_add(tile.panel_skip);
         }
+        let isa = Neon::new();
         let mut sums = [[vdupq_n_s32(0); V]; R];
         for_each_row!(R, ROW => {
             for v in 0..V {
                 let [low, high] = acc[ROW][v];
-                sums[ROW][v] = vaddq_s32(vpaddq_s32(low, high), Neon::load(tile.init.add(4 * v)));
+                sums[ROW][v] = vaddq_s32(vpaddq_s32(low, high), isa.load(tile.init.add(4 * v)));
             }
         });
-        finish::<Neon, R, V>(sums, tile);
+        finish(isa, sums, tile);
     }
 }
 

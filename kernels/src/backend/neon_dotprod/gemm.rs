@@ -64,11 +64,12 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every four depths, the last ones padded,
     // and `V` vectors are `V / PANEL_VECTORS` panels; initial accumulators and stage cover every column of them.
     unsafe {
+        let isa = Neon::new();
         let flip = vdupq_n_u8(FLIP);
         let mut acc = [[vdupq_n_s32(0); V]; R];
         for_each_row!(R, ROW => {
             for v in 0..V {
-                acc[ROW][v] = Neon::load(tile.init.add(4 * v));
+                acc[ROW][v] = isa.load(tile.init.add(4 * v));
             }
         });
         let mut weights = tile.panels;
@@ -107,7 +108,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
             }
             weights = weights.wrapping_add(tile.panel_skip);
         }
-        finish::<Neon, R, V>(acc, tile);
+        finish(isa, acc, tile);
     }
 }
 
