@@ -13,8 +13,8 @@ use core::ptr;
 use crate::byte_range::ByteRange;
 use crate::gemm::Finish;
 
-/// The most lanes of any vector.
-const MAX_LANES: usize = 16;
+/// The most elements of any vector: bytes of 512 bits.
+const MAX_ELEMENTS: usize = 64;
 
 /// An array of an expression's values for every index: `array::map` for vectors, whose code must be inlined, so that it is
 /// compiled for its caller's CPU features. That is not certain of closures.
@@ -31,9 +31,10 @@ macro_rules! array_of {
 }
 pub(crate) use array_of;
 
-/// Declares how whole vectors are loaded and stored: what they hold, of which type, in which vectors.
-macro_rules! whole_vectors {
-    ($($what:literal: $element:ty, $vector:ty, $load:ident, $store:ident;)+) => {$(
+/// Declares, for vectors of some type of elements, how they are loaded and stored, and how they become arrays and arrays
+/// become them.
+macro_rules! elements {
+    ($($what:literal: $element:ty, $vector:ty, $load:ident, $store:ident, $to_array:ident, $from_each:ident;)+) => {$(
         #[doc = concat!("Loads ", $what, " from `p`.")]
         ///
         /// # Safety
@@ -41,7 +42,7 @@ macro_rules! whole_vectors {
         /// `p` is valid for the reads.
         #[inline(always)]
         unsafe fn $load(self, p: *const $element) -> $vector {
-            // SAFETY: the caller's promise; in memory a vector is its lanes.
+            // SAFETY: the caller's promise; in memory a vector is its elements.
             unsafe { p.cast::<$vector>().read_unaligned() }
         }
 
@@ -52,8 +53,29 @@ macro_rules! whole_vectors {
         /// `p` is valid for the writes.
         #[inline(always)]
         unsafe fn $store(self, p: *mut $element, x: $vector) {
-            // SAFETY: the caller's promise; in memory a vector is its lanes.
+            // SAFETY: the caller's promise; in memory a vector is its elements.
             unsafe { p.cast::<$vector>().write_unaligned(x) }
+        }
+
+        #[doc = concat!("An array that begins with ", $what, ".")]
+        #[inline(always)]
+        fn $to_array(self, x: $vector) -> [$element; MAX_ELEMENTS] {
+            let mut elements = [<$element>::default(); MAX_ELEMENTS];
+            // SAFETY: no vector has more than `MAX_ELEMENTS`.
+            unsafe { self.$store(elements.as_mut_ptr(), x) };
+            elements
+        }
+
+        #[doc = concat!("A vector of ", $what, ", each of which `f` gives for its index.")]
+        #[inline(always)]
+        fn $from_each(self, f: impl Fn(usize) -> $element) -> $vector {
+            let mut elements = [<$element>::default(); MAX_ELEMENTS];
+            let len = size_of::<$vector>() / size_of::<$element>();
+            for (i, element) in elements.iter_mut().enumerate().take(len) {
+                *element = f(i);
+            }
+            // SAFETY: no vector has more than `MAX_ELEMENTS`.
+            unsafe { self.$load(elements.as_ptr()) }
         }
     )+};
 }
@@ -114,11 +136,11 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
 
     // Memory. No alignment is required.
 
-    whole_vectors! {
-        "`LANES` integers": i32, Self::I, load, store;
-        "`LANES` floats": f32, Self::F, load_f, store_f;
-        "`4 · LANES` bytes": u8, Self::B, read_bytes, store_bytes;
-        "`4 · LANES` `u16`s, in order,": u16, [Self::W; 2], load_u16x_in_order, store_u16x_in_order;
+    elements! {
+        "`LANES` integers": i32, Self::I, load, store, lanes, each_lane;
+        "`LANES` floats": f32, Self::F, load_f, store_f, lanes_f, each_lane_f;
+        "`4 · LANES` bytes": u8, Self::B, read_bytes, store_bytes, bytes, each_byte;
+        "`4 · LANES` `u16`s, in order,": u16, [Self::W; 2], load_u16x_in_order, store_u16x_in_order, u16s, each_u16;
     }
 
     /// Loads the first `count ≤ LANES` integers and reads no others; the other lanes are 0.
@@ -128,12 +150,13 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for `count` reads.
     #[inline(always)]
     unsafe fn load_some(self, p: *const i32, count: usize) -> Self::I {
-        let mut lanes = [0; MAX_LANES];
-        for (i, lane) in lanes.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller's promise.
-            *lane = unsafe { p.add(i).read_unaligned() };
+        let mut x = self.splat(0);
+        let lanes = (&raw mut x).cast::<i32>();
+        for i in 0..count {
+            // SAFETY: the caller's promise; a vector is its lanes.
+            unsafe { lanes.add(i).write(p.add(i).read_unaligned()) };
         }
-        self.vector(lanes)
+        x
     }
 
     /// Stores the first `count ≤ LANES` integers; nothing else is touched.
@@ -143,9 +166,10 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for `count` writes.
     #[inline(always)]
     unsafe fn store_some(self, p: *mut i32, x: Self::I, count: usize) {
-        for (i, &lane) in self.lanes(x).iter().enumerate().take(count) {
-            // SAFETY: the caller's promise.
-            unsafe { p.add(i).write_unaligned(lane) };
+        let lanes = (&raw const x).cast::<i32>();
+        for i in 0..count {
+            // SAFETY: the caller's promise; a vector is its lanes.
+            unsafe { p.add(i).write_unaligned(lanes.add(i).read()) };
         }
     }
 
@@ -156,12 +180,8 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for the reads.
     #[inline(always)]
     unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> Self::I {
-        let mut lanes = [0; MAX_LANES];
-        for (i, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
-            // SAFETY: the caller's promise.
-            *lane = extended::<SIGNED>(unsafe { p.add(i).read() });
-        }
-        self.vector(lanes)
+        // SAFETY: the caller's promise.
+        self.each_lane(|i| extended::<SIGNED>(unsafe { p.add(i).read() }))
     }
 
     /// Stores half `HALF` (0 or 1) of the bytes.
@@ -171,9 +191,9 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for `2 · LANES` writes.
     #[inline(always)]
     unsafe fn store_half<const HALF: usize>(self, p: *mut u8, bytes: Self::B) {
-        let (bytes, len) = (self.bytes(bytes), 2 * Self::LANES);
+        let (bytes, len) = ((&raw const bytes).cast::<u8>(), 2 * Self::LANES);
         // SAFETY: the caller's promise; the half is one of the bytes.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().add(HALF * len), p, len) };
+        unsafe { ptr::copy_nonoverlapping(bytes.add(HALF * len), p, len) };
     }
 
     /// Stores quarter `QUARTER` (0 … 3) of the bytes.
@@ -183,9 +203,9 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for `LANES` writes.
     #[inline(always)]
     unsafe fn store_quarter<const QUARTER: usize>(self, p: *mut u8, bytes: Self::B) {
-        let bytes = self.bytes(bytes);
+        let bytes = (&raw const bytes).cast::<u8>();
         // SAFETY: the caller's promise; the quarter is one of the bytes.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().add(QUARTER * Self::LANES), p, Self::LANES) };
+        unsafe { ptr::copy_nonoverlapping(bytes.add(QUARTER * Self::LANES), p, Self::LANES) };
     }
 
     /// Stores the first `count` bytes, `1..=4·LANES`; no others are touched.
@@ -195,9 +215,8 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// `p` is valid for `count` writes.
     #[inline(always)]
     unsafe fn store_first(self, p: *mut u8, bytes: Self::B, count: usize) {
-        let bytes = self.bytes(bytes);
         // SAFETY: the caller's promise.
-        unsafe { copy_first(bytes.as_ptr(), p, count, 4 * Self::LANES) };
+        unsafe { copy_first((&raw const bytes).cast(), p, count, 4 * Self::LANES) };
     }
 
     /// Loads `4 · LANES` `u16`s into the order of [`to_u16x`](Self::to_u16x).
@@ -230,8 +249,8 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
         let zero_point = i32::from(range.zero_point.cast_unsigned());
         ByteLimits {
             zero_point: self.splat(zero_point << 16 | zero_point),
-            low: self.bytes_of(|_| range.low),
-            flip: self.bytes_of(|_| range.flip),
+            low: self.each_byte(|_| range.low),
+            flip: self.each_byte(|_| range.flip),
         }
     }
 
@@ -242,7 +261,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
         let lanes = array_of!(4, v => self.lanes(vectors[v]));
         let (low, flip) = (self.bytes(limits.low), self.bytes(limits.flip));
         let zero_point = i32::from(self.lanes(limits.zero_point)[0] as i16);
-        self.bytes_of(|i| {
+        self.each_byte(|i| {
             let lane = lanes[i / Self::LANES][i % Self::LANES];
             (lane.saturating_add(zero_point).clamp(0, 255) as u8).max(low[i]) ^ flip[i]
         })
@@ -260,14 +279,14 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn saturate_floats<const SIGNED: bool>(self, vectors: [Self::I; 4]) -> Self::B {
         let (low, high) = if SIGNED { (-128, 127) } else { (0, 255) };
         let lanes = array_of!(4, v => self.lanes(vectors[v]));
-        self.bytes_of(|i| lanes[i / Self::LANES][i % Self::LANES].clamp(low, high) as u8)
+        self.each_byte(|i| lanes[i / Self::LANES][i % Self::LANES].clamp(low, high) as u8)
     }
 
     /// The bytes, `i8` if `SIGNED`, as floats, in an order of the implementation's choice.
     #[inline(always)]
     fn floats<const SIGNED: bool>(self, bytes: Self::B) -> [Self::F; 4] {
         let bytes = self.bytes(bytes);
-        array_of!(4, v => self.vector_f(|i| extended::<SIGNED>(bytes[v * Self::LANES + i]) as f32))
+        array_of!(4, v => self.each_lane_f(|i| extended::<SIGNED>(bytes[v * Self::LANES + i]) as f32))
     }
 
     /// Broadcasts the zero point, less than 2¹⁶ either way, in the form that [`distances`](Self::distances) takes.
@@ -287,7 +306,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn max_bytes<const SIGNED: bool>(self, a: Self::B, b: Self::B) -> Self::B {
         let (a, b, flip) = (self.bytes(a), self.bytes(b), if SIGNED { 0x80 } else { 0 });
-        self.bytes_of(|i| (a[i] ^ flip).max(b[i] ^ flip) ^ flip)
+        self.each_byte(|i| (a[i] ^ flip).max(b[i] ^ flip) ^ flip)
     }
 
     // Sums of 16 bits.
@@ -296,22 +315,15 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn to_u16x<const SIGNED: bool>(self, bytes: Self::B) -> [Self::W; 2] {
         let (bytes, flip) = (self.bytes(bytes), if SIGNED { 0x80 } else { 0 });
-        let mut wide = [0u16; 4 * MAX_LANES];
-        for (wide, byte) in wide.iter_mut().zip(bytes).take(4 * Self::LANES) {
-            *wide = u16::from(byte ^ flip);
-        }
-        // SAFETY: two vectors are `4 · LANES` integers.
-        unsafe { self.load_u16x_in_order(wide.as_ptr()) }
+        self.each_u16(|i| u16::from(bytes[i] ^ flip))
     }
 
     /// `u16`s in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
     /// implementation's choice.
     #[inline(always)]
     fn u16x_distances(self, x: [Self::W; 2], origin: Self::F) -> [Self::F; 4] {
-        let mut wide = [0u16; 4 * MAX_LANES];
-        // SAFETY: two vectors are `4 · LANES` integers.
-        unsafe { self.store_u16x_in_order(wide.as_mut_ptr(), x) };
-        array_of!(4, v => self.add_f(self.vector_f(|i| f32::from(wide[v * Self::LANES + i])), origin))
+        let wide = self.u16s(x);
+        array_of!(4, v => self.add_f(self.each_lane_f(|i| f32::from(wide[v * Self::LANES + i])), origin))
     }
 
     /// [`narrow`](Self::narrow), with the lanes in the order of [`u16x_distances`](Self::u16x_distances).
@@ -378,82 +390,21 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn mul_add_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         let (a, b, c) = (self.lanes_f(a), self.lanes_f(b), self.lanes_f(c));
-        self.vector_f(|i| mul_add(a[i], b[i], c[i]))
+        self.each_lane_f(|i| mul_add(a[i], b[i], c[i]))
     }
 
     /// `+0` where `x` is NaN, else `x`.
     #[inline(always)]
     fn nan_to_zero(self, x: Self::F) -> Self::F {
         let x = self.lanes_f(x);
-        self.vector_f(|i| if x[i].is_nan() { 0.0 } else { x[i] })
-    }
-
-    // From vectors to arrays and back, for the bodies above.
-
-    /// The vector's lanes, and zeros.
-    #[inline(always)]
-    fn lanes(self, x: Self::I) -> [i32; MAX_LANES] {
-        let mut lanes = [0; MAX_LANES];
-        // SAFETY: a vector has at most `MAX_LANES` lanes.
-        unsafe { self.store(lanes.as_mut_ptr(), x) };
-        lanes
-    }
-
-    /// The first `LANES` of the lanes.
-    #[inline(always)]
-    fn vector(self, lanes: [i32; MAX_LANES]) -> Self::I {
-        // SAFETY: a vector has at most `MAX_LANES` lanes.
-        unsafe { self.load(lanes.as_ptr()) }
+        self.each_lane_f(|i| if x[i].is_nan() { 0.0 } else { x[i] })
     }
 
     /// `f` of every two lanes.
     #[inline(always)]
     fn zip(self, a: Self::I, b: Self::I, f: impl Fn(i32, i32) -> i32) -> Self::I {
-        let (mut a, b) = (self.lanes(a), self.lanes(b));
-        for (a, b) in a.iter_mut().zip(b).take(Self::LANES) {
-            *a = f(*a, b);
-        }
-        self.vector(a)
-    }
-
-    /// The vector's lanes, and zeros.
-    #[inline(always)]
-    fn lanes_f(self, x: Self::F) -> [f32; MAX_LANES] {
-        let mut lanes = [0.0; MAX_LANES];
-        // SAFETY: a vector has at most `MAX_LANES` lanes.
-        unsafe { self.store_f(lanes.as_mut_ptr(), x) };
-        lanes
-    }
-
-    /// The vector of every lane's float.
-    #[inline(always)]
-    fn vector_f(self, f: impl Fn(usize) -> f32) -> Self::F {
-        let mut lanes = [0.0; MAX_LANES];
-        for (i, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
-            *lane = f(i);
-        }
-        // SAFETY: a vector has at most `MAX_LANES` lanes.
-        unsafe { self.load_f(lanes.as_ptr()) }
-    }
-
-    /// The vector's bytes, and zeros.
-    #[inline(always)]
-    fn bytes(self, x: Self::B) -> [u8; 4 * MAX_LANES] {
-        let mut bytes = [0; 4 * MAX_LANES];
-        // SAFETY: a vector has at most four times `MAX_LANES` bytes.
-        unsafe { self.store_bytes(bytes.as_mut_ptr(), x) };
-        bytes
-    }
-
-    /// The vector of every position's byte.
-    #[inline(always)]
-    fn bytes_of(self, f: impl Fn(usize) -> u8) -> Self::B {
-        let mut bytes = [0; 4 * MAX_LANES];
-        for (i, byte) in bytes.iter_mut().enumerate().take(4 * Self::LANES) {
-            *byte = f(i);
-        }
-        // SAFETY: a vector has at most four times `MAX_LANES` bytes.
-        unsafe { self.read_bytes(bytes.as_ptr()) }
+        let (a, b) = (self.lanes(a), self.lanes(b));
+        self.each_lane(|i| f(a[i], b[i]))
     }
 }
 

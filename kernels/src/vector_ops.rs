@@ -1,16 +1,17 @@
 //! The kernels that every backend derives from its [`Simd`](crate::simd::Simd) token: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
-use crate::elementwise::contract::{AddFn, DequantizeFn, LookupKernel, MulFn, QuantizeFn, RequantizeFn};
+use crate::elementwise::contract::{Code, LookupKernel};
+use crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
 use crate::pooling::contract::PoolKernel;
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
 pub(crate) struct VectorOps {
-    pub(crate) add: [[AddFn; 2]; 2],
-    pub(crate) mul: [[MulFn; 2]; 2],
-    pub(crate) requantize: [RequantizeFn; 2],
-    pub(crate) quantize: QuantizeFn,
-    pub(crate) dequantize: [DequantizeFn; 2],
+    pub(crate) add: [[Code<Add>; 2]; 2],
+    pub(crate) mul: [[Code<Mul>; 2]; 2],
+    pub(crate) requantize: [Code<Requantize>; 2],
+    pub(crate) quantize: Code<Quantize>,
+    pub(crate) dequantize: [Code<Dequantize>; 2],
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],

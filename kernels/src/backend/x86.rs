@@ -68,9 +68,16 @@ widths! {
 }
 
 /// The part of an implementation of [`Simd`](crate::simd::Simd) that is the same for both widths. The token must prove AVX2
-/// and FMA for `bits256`, AVX-512 F and BW for `bits512`.
+/// and FMA for `bits256`, AVX-512 F and BW for `bits512`. What differs is given: how bytes from
+/// [`narrow_floats`](crate::simd::Simd::narrow_floats) come in order, where vectors were whole and where they were of `u16`s,
+/// and how NaN becomes zero.
 macro_rules! x86_operations {
-    ($width:ident) => {
+    (
+        $width:ident;
+        narrow($lanes:ident) = $narrow:expr;
+        narrow_u16x($pairs:ident) = $narrow_u16x:expr;
+        nan_to_zero($x:ident) = $nan_to_zero:expr;
+    ) => {
         type I = $width::Integers;
         type F = $width::Floats;
         type B = $width::Integers;
@@ -136,6 +143,26 @@ macro_rules! x86_operations {
                 let bytes = $width::max_epu8($width::packus_epi16(low, high), limits.low);
                 $width::xor_si(bytes, limits.flip)
             }
+        }
+
+        #[inline(always)]
+        fn narrow(self, vectors: [Self::I; 4], limits: &$crate::simd::ByteLimits<Self>) -> Self::B {
+            let $lanes = self.narrow_floats(vectors, limits);
+            // SAFETY: the token.
+            unsafe { $narrow }
+        }
+
+        #[inline(always)]
+        fn narrow_u16x(self, vectors: [Self::I; 4], limits: &$crate::simd::ByteLimits<Self>) -> Self::B {
+            let $pairs = self.narrow_floats(vectors, limits);
+            // SAFETY: the token.
+            unsafe { $narrow_u16x }
+        }
+
+        #[inline(always)]
+        fn nan_to_zero(self, $x: Self::F) -> Self::F {
+            // SAFETY: the token.
+            unsafe { $nan_to_zero }
         }
 
         #[inline(always)]

@@ -6,7 +6,7 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Add, Binary, ByteTarget, Dequantize, Mul, Requantize};
+use super::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Requantize};
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{ByteLimits, Simd, array_of};
 
@@ -17,7 +17,7 @@ const MAX_BLOCK: usize = 64;
 ///
 /// # Safety
 ///
-/// As [`AddFn`](super::contract::AddFn), but for the features, which the token proves.
+/// As [`Code`](super::contract::Code), but for the features, which the token proves.
 #[inline(always)]
 pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(isa: S, call: &Add) {
     // SAFETY: the pointers are the caller's promise.
@@ -136,10 +136,11 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(isa: S, call
     unsafe {
         let (origin, scale) = (isa.origin::<SIGNED>(call.zero), isa.splat_f(call.scale));
         let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
-        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
-            if call.len >= PREFETCH_LEN {
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
+            if len >= PREFETCH_LEN {
                 prefetch(from.wrapping_add(at));
                 prefetch(to.wrapping_add(at));
             }
@@ -147,7 +148,7 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(isa: S, call
             let scaled = array_of!(4, v => isa.mul_f(steps[v], scale));
             isa.store_bytes(to.add(at), target.bytes(scaled));
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 
@@ -161,16 +162,17 @@ pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(isa: S, call: &Dequ
     // SAFETY: as in `binary`.
     unsafe {
         let (zero, scale) = (isa.splat(call.zero), isa.splat_f(call.scale));
-        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
             for v in 0..4 {
                 let at = at + v * S::LANES;
                 let steps = isa.to_f32(isa.sub(isa.load_extended::<SIGNED>(from.add(at)), zero));
                 isa.store_f(to.add(at), isa.mul_f(steps, scale));
             }
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 

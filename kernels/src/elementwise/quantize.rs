@@ -1,8 +1,8 @@
 //! From `f32` to eight bits, written once for every ISA. The quotient is that of a division, bit for bit, but with fused
 //! multiply-adds it takes a quarter of the time.
 
-use super::Quantize;
 use super::generic::{Blocks, Buffer, TargetVectors, ToBytes};
+use super::{Map, Quantize};
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{Simd, array_of};
 
@@ -19,7 +19,7 @@ const LINE_FLOATS: usize = 16;
 ///
 /// # Safety
 ///
-/// As [`QuantizeFn`](super::contract::QuantizeFn), but for the features, which the token proves.
+/// As [`Code`](super::contract::Code), but for the features, which the token proves.
 #[inline(always)]
 pub(crate) unsafe fn quantize<S: Simd>(isa: S, call: &Quantize) {
     // SAFETY: the pointers are the caller's promise.
@@ -46,10 +46,11 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(isa: S, call: &Qua
     // SAFETY: blocks lie inside the operands, or inside buffers that hold them.
     unsafe {
         let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
-        let (mut input, mut out) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
-            if call.len >= PREFETCH_LEN {
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
+            if len >= PREFETCH_LEN {
                 for line in 0..(4 * S::LANES).div_ceil(LINE_FLOATS) {
                     prefetch(from.wrapping_add(at + line * LINE_FLOATS).cast());
                 }
@@ -60,7 +61,7 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(isa: S, call: &Qua
             });
             isa.store_bytes(to.add(at), target.bytes_in_order(steps));
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 

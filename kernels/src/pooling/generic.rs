@@ -6,7 +6,7 @@
 
 use core::ptr;
 
-use super::contract::{Across, Columns, MAX_ROWS};
+use super::contract::{Across, Columns, MAX_ROWS, Scale, Steps};
 use crate::elementwise::generic::{TargetVectors, ToBytes};
 use crate::prefetch::prefetch;
 use crate::simd::{Simd, array_of};
@@ -167,7 +167,7 @@ pub(crate) struct Scaling<S: Simd> {
     offset: S::I,
     /// The offset for [`Simd::u16x_distances`].
     origin: S::F,
-    scale: S::F,
+    factor: S::F,
     target: TargetVectors<S, true>,
     free: TargetVectors<S, false>,
     saturates: bool,
@@ -176,20 +176,21 @@ pub(crate) struct Scaling<S: Simd> {
 impl<S: Simd> Scaling<S> {
     #[inline(always)]
     fn new(isa: S, call: &Across) -> Scaling<S> {
+        let Scale { offset, factor, ref target, saturates } = call.scale;
         Scaling {
             isa,
-            offset: isa.splat(call.offset),
-            origin: isa.origin::<false>(-call.offset),
-            scale: isa.splat_f(call.scale),
-            target: TargetVectors::new(isa, &call.target),
-            free: TargetVectors::new(isa, &call.target),
-            saturates: call.saturates,
+            offset: isa.splat(offset),
+            origin: isa.origin::<false>(-offset),
+            factor: isa.splat_f(factor),
+            target: TargetVectors::new(isa, target),
+            free: TargetVectors::new(isa, target),
+            saturates,
         }
     }
 
     #[inline(always)]
     fn scaled(&self, sums: [S::F; 4]) -> [S::F; 4] {
-        array_of!(4, v => self.isa.mul_f(sums[v], self.scale))
+        array_of!(4, v => self.isa.mul_f(sums[v], self.factor))
     }
 }
 
@@ -275,7 +276,7 @@ unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(
 pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(isa: S, call: &Across) {
     // SAFETY: the caller's promise, handed on.
     unsafe {
-        match call.taps {
+        match call.taps.count {
             2 => taps_of::<S, C, 2>(isa, call),
             3 => taps_of::<S, C, 3>(isa, call),
             _ => taps_of::<S, C, 0>(isa, call),
@@ -286,7 +287,8 @@ pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(isa: S, call: &Across) {
 /// `N` taps, or `call.taps` if that is 0.
 #[inline(always)]
 unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(isa: S, call: &Across) {
-    let Across { from, pixels, advance, len, out, out_advance, .. } = *call;
+    let Across { from, len, out, out_advance, .. } = *call;
+    let Steps { count: pixels, step: advance } = call.pixels;
     let block = 4 * S::LANES;
     // SAFETY: as in `across`: every tap has room for a block more, and no byte past the last pixel's is written.
     unsafe {
@@ -379,12 +381,12 @@ unsafe fn last_block<S: Simd, C: Combine<S>, const N: usize>(
 /// As [`across`].
 #[inline(always)]
 unsafe fn window<S: Simd, C: Combine<S>, const N: usize>(isa: S, call: &Across, from: *const u8) -> C::Block {
-    let taps = if N == 0 { call.taps } else { N };
+    let taps = if N == 0 { call.taps.count } else { N };
     // SAFETY: the caller's promise.
     unsafe {
         let mut sum = C::load(from);
         for tap in 1..taps {
-            sum = C::combine(isa, sum, C::load(from.add(tap * call.step * C::BYTES)));
+            sum = C::combine(isa, sum, C::load(from.add(tap * call.taps.step * C::BYTES)));
         }
         sum
     }

@@ -4,8 +4,7 @@ use core::arch::x86_64::*;
 
 use crate::elementwise::lookup::{Lookup, LookupKernel, in_blocks};
 
-pub(crate) static LOOKUP: LookupKernel =
-    LookupKernel { detect: || true, code: lookup, beats_rescaling: false };
+pub(crate) static LOOKUP: LookupKernel = LookupKernel::of_backend(lookup, false);
 
 /// Bytes of two vectors.
 const BLOCK: usize = 64;

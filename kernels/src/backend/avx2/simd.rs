@@ -3,17 +3,16 @@
 use core::arch::x86_64::*;
 
 use crate::backend::x86::{Avx2, bits256, x86_operations};
-use crate::simd::{ByteLimits, Simd, array_of};
+use crate::simd::{Simd, array_of};
 
 // SAFETY: lane by lane the scalar definitions (floats under the default rounding mode, which Rust assumes). Of an ISA
 // with AVX2 the token proves all features, and vectors are their lanes in memory.
 unsafe impl Simd for Avx2 {
-    x86_operations!(bits256);
-
-    #[inline(always)]
-    fn nan_to_zero(self, x: __m256) -> __m256 {
-        // SAFETY: the token.
-        unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x)) }
+    x86_operations! {
+        bits256;
+        narrow(x) = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        narrow_u16x(x) = _mm256_permute4x64_epi64::<0b11_01_10_00>(x);
+        nan_to_zero(x) = _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x));
     }
 
     #[inline(always)]
@@ -23,20 +22,6 @@ unsafe impl Simd for Avx2 {
             let bytes = _mm_loadl_epi64(p.cast());
             if SIGNED { _mm256_cvtepi8_epi32(bytes) } else { _mm256_cvtepu8_epi32(bytes) }
         }
-    }
-
-    #[inline(always)]
-    fn narrow(self, vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
-        let bytes = self.narrow_floats(vectors, limits);
-        // SAFETY: the token.
-        unsafe { _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)) }
-    }
-
-    #[inline(always)]
-    fn narrow_u16x(self, vectors: [__m256i; 4], limits: &ByteLimits<Avx2>) -> __m256i {
-        let bytes = self.narrow_floats(vectors, limits);
-        // SAFETY: the token.
-        unsafe { _mm256_permute4x64_epi64::<0b11_01_10_00>(bytes) }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.

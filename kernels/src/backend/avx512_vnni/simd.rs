@@ -4,17 +4,16 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 
 use crate::backend::x86::{Avx512, EXACT, bits512, x86_operations};
-use crate::simd::{ByteLimits, Simd, array_of};
+use crate::simd::{Simd, array_of};
 
 // SAFETY: lane by lane the scalar definitions (floats under the default rounding mode, which Rust assumes). The token
 // proves all features of the intrinsics, and vectors are their lanes in memory.
 unsafe impl Simd for Avx512 {
-    x86_operations!(bits512);
-
-    #[inline(always)]
-    fn nan_to_zero(self, x: __m512) -> __m512 {
-        // SAFETY: the token.
-        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x) }
+    x86_operations! {
+        bits512;
+        narrow(x) = permute(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), x);
+        narrow_u16x(x) = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
+        nan_to_zero(x) = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x);
     }
 
     #[inline(always)]
@@ -36,20 +35,6 @@ unsafe impl Simd for Avx512 {
             let bytes = _mm_loadu_si128(p.cast());
             if SIGNED { _mm512_cvtepi8_epi32(bytes) } else { _mm512_cvtepu8_epi32(bytes) }
         }
-    }
-
-    #[inline(always)]
-    fn narrow(self, vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
-        let bytes = self.narrow_floats(vectors, limits);
-        // SAFETY: the token.
-        unsafe { permute(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes) }
-    }
-
-    #[inline(always)]
-    fn narrow_u16x(self, vectors: [__m512i; 4], limits: &ByteLimits<Avx512>) -> __m512i {
-        let bytes = self.narrow_floats(vectors, limits);
-        // SAFETY: the token.
-        unsafe { _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes) }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.
