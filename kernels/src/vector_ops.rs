@@ -1,16 +1,17 @@
 //! The kernels that every backend derives from its [`Simd`](crate::simd::Simd) token: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
-use crate::elementwise::contract::{AddFn, DequantizeFn, LookupKernel, MulFn, QuantizeFn, RequantizeFn};
+use crate::elementwise::contract::{Code, LookupKernel};
+use crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
 use crate::pooling::contract::PoolKernel;
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
 pub(crate) struct VectorOps {
-    pub(crate) add: [[AddFn; 2]; 2],
-    pub(crate) mul: [[MulFn; 2]; 2],
-    pub(crate) requantize: [RequantizeFn; 2],
-    pub(crate) quantize: QuantizeFn,
-    pub(crate) dequantize: [DequantizeFn; 2],
+    pub(crate) add: [[Code<Add>; 2]; 2],
+    pub(crate) mul: [[Code<Mul>; 2]; 2],
+    pub(crate) requantize: [Code<Requantize>; 2],
+    pub(crate) quantize: Code<Quantize>,
+    pub(crate) dequantize: [Code<Dequantize>; 2],
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],
@@ -25,9 +26,10 @@ pub(crate) struct VectorOps {
 macro_rules! vector_ops {
     ($simd:ty, $vectors:literal, [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
-            use $crate::depthwise::{ChannelOrder, DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
+            use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
             use $crate::elementwise::{generic as elementwise, quantize as quotients};
+            use $crate::gemm::{Finish, Tile, in_memory};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
             use $crate::pooling::{Across, Columns, PoolKernel};
             use $crate::vector_ops::VectorOps;
@@ -54,44 +56,53 @@ macro_rules! vector_ops {
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
-                layout: "taps-i32-block16",
-                block: GENERIC_BLOCK,
                 last_overlaps: false,
-                group: 1,
-                order: ChannelOrder::Natural,
-                offsets: [0, 0],
-                rows: [depthwise::<false>, depthwise::<true>],
-                line_buffer: None,
+                ..DepthwiseKernel::overlapping(
+                    "taps-i32-block16",
+                    GENERIC_BLOCK,
+                    1,
+                    [depthwise::<false>, depthwise::<true>],
+                )
             };
 
             $(#[$attribute])*
             unsafe fn add<const A: bool, const B: bool>(call: &Add) {
                 // SAFETY: the caller's promises; this function has the token's features.
-                unsafe { elementwise::add::<$simd, A, B>(call) }
+                unsafe { elementwise::add::<$simd, A, B>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn mul<const A: bool, const B: bool>(call: &Mul) {
                 // SAFETY: as in `add`.
-                unsafe { elementwise::mul::<$simd, A, B>(call) }
+                unsafe { elementwise::mul::<$simd, A, B>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn requantize<const SIGNED: bool>(call: &Requantize) {
                 // SAFETY: as in `add`.
-                unsafe { elementwise::requantize::<$simd, SIGNED>(call) }
+                unsafe { elementwise::requantize::<$simd, SIGNED>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn quantize(call: &Quantize) {
                 // SAFETY: as in `add`.
-                unsafe { quotients::quantize::<$simd>(call) }
+                unsafe { quotients::quantize::<$simd>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn dequantize<const SIGNED: bool>(call: &Dequantize) {
                 // SAFETY: as in `add`.
-                unsafe { elementwise::dequantize::<$simd, SIGNED>(call) }
+                unsafe { elementwise::dequantize::<$simd, SIGNED>(<$simd>::new(), call) }
+            }
+
+            // SAFETY: the function is `in_memory`, with the token's features.
+            unsafe impl Finish for $simd {
+                #[inline(never)]
+                $(#[$attribute])*
+                unsafe fn finish_in_memory(self, acc: *const i32, vectors: usize, tile: &Tile) {
+                    // SAFETY: the caller's promises.
+                    unsafe { in_memory(self, acc, vectors, tile) }
+                }
             }
 
             const fn pool<C: Combine<$simd>, A: Combine<$simd>>() -> PoolKernel {
@@ -102,19 +113,19 @@ macro_rules! vector_ops {
             $(#[$attribute])*
             unsafe fn columns<C: Combine<$simd>>(call: &Columns) {
                 // SAFETY: as in `add`.
-                unsafe { pooling::columns::<$simd, C>(call) }
+                unsafe { pooling::columns::<$simd, C>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn across<C: Combine<$simd>>(call: &Across) {
                 // SAFETY: as in `add`.
-                unsafe { pooling::across::<$simd, C>(call) }
+                unsafe { pooling::across::<$simd, C>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*
             unsafe fn depthwise<const SIGNED: bool>(call: &Row) {
                 // SAFETY: as in `add`.
-                unsafe { generic_row::<$simd, $vectors, SIGNED>(call) }
+                unsafe { generic_row::<$simd, $vectors, SIGNED>(<$simd>::new(), call) }
             }
         }
     };

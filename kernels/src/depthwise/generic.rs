@@ -14,17 +14,17 @@ pub(crate) const BLOCK: usize = 16;
 ///
 /// # Safety
 ///
-/// As [`RowFn`](super::RowFn): the features of `S`, and the row's pointers.
+/// As [`RowFn`](super::RowFn), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row) {
+pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(isa: S, call: &Row) {
     debug_assert_eq!(V * S::LANES, BLOCK);
     // SAFETY: weights, initial accumulators and stage are padded to whole blocks; activations of a partial block are read
     // through a buffer; `finish` writes `channels` elements of each output pixel only.
     unsafe {
         for x in 0..call.outputs {
-            let mut acc = [S::splat(0); V];
+            let mut acc = [isa.splat(0); V];
             for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = S::load(call.init.add(v * S::LANES));
+                *acc = isa.load(call.init.add(v * S::LANES));
             }
             let mut weights = call.weights.cast::<i32>();
             let mut column = call.column + (x * call.stride).cast_signed();
@@ -38,15 +38,15 @@ pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row
                     }
                     for (v, acc) in acc.iter_mut().enumerate() {
                         let at = tap.add(v * S::LANES);
-                        let activations = if SIGNED { S::load_i8(at.cast()) } else { S::load_u8(at) };
+                        let activations = isa.load_extended::<SIGNED>(at);
                         *acc =
-                            S::add(*acc, S::mul(activations, load_weights::<S>(weights.add(v * S::LANES))));
+                            isa.add(*acc, isa.mul(activations, load_weights(isa, weights.add(v * S::LANES))));
                     }
                     weights = weights.add(BLOCK);
                 }
                 column += call.dilation.cast_signed();
             }
-            finish::<S, 1, V>([acc], &call.tile::<1>(x, &call.output_offsets()));
+            finish(isa, [acc], &call.tile::<1>(x, &call.output_offsets()));
         }
     }
 }
@@ -55,18 +55,18 @@ pub(crate) unsafe fn row<S: Simd, const V: usize, const SIGNED: bool>(call: &Row
 ///
 /// # Safety
 ///
-/// The features of `S`; `weights` is valid for a vector.
+/// `weights` is valid for a vector.
 #[inline(always)]
-unsafe fn load_weights<S: Simd>(weights: *const i32) -> S::I {
+unsafe fn load_weights<S: Simd>(isa: S, weights: *const i32) -> S::I {
     // SAFETY: the caller promises the vector, which has at most BLOCK lanes.
     unsafe {
         if cfg!(target_endian = "little") {
-            return S::load(weights);
+            return isa.load(weights);
         }
         let mut lanes = [0; BLOCK];
         for (lane, value) in lanes.iter_mut().enumerate().take(S::LANES) {
             *value = i32::from_le(weights.add(lane).read_unaligned());
         }
-        S::load(lanes.as_ptr())
+        isa.load(lanes.as_ptr())
     }
 }

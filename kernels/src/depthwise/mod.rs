@@ -43,7 +43,7 @@ pub(crate) use quad_line_buffer::{
     multiply_any_stage as quads_multiply_any_stage,
 };
 #[cfg(target_arch = "x86_64")]
-pub(crate) use quads::{Interleave, row as quads_row};
+pub(crate) use quads::{Interleave, Unpack, quads_kernel, row as quads_row};
 
 use core::ptr;
 
@@ -85,6 +85,26 @@ pub(crate) enum ChannelOrder {
 }
 
 impl DepthwiseKernel {
+    /// A kernel of blocks in natural order, of which the last one overlaps, that adds nothing to activations and has no line
+    /// buffer.
+    pub(crate) const fn overlapping(
+        layout: &'static str,
+        block: usize,
+        group: usize,
+        rows: [RowFn; 2],
+    ) -> DepthwiseKernel {
+        DepthwiseKernel {
+            layout,
+            block,
+            last_overlaps: true,
+            group,
+            order: ChannelOrder::Natural,
+            offsets: [0, 0],
+            rows,
+            line_buffer: None,
+        }
+    }
+
     /// Whether the kernel takes these weights.
     fn accepts(&self, channels: usize, fits_i8: bool) -> bool {
         (!self.last_overlaps || channels >= self.block) && (self.group < 4 || fits_i8)

@@ -6,27 +6,28 @@
 //! every column is loaded once for all outputs of a tile that see it: fewer loads than products. Otherwise outputs share
 //! the weights alone: more loads than products.
 
-use super::quads::{AnyStage, Sink, ToBytes, initial, load};
+use super::quads::{AnyStage, Quarters, Sink, ToBytes, column, initial};
 use super::{Group, GroupBlock, Interleave, Row, Source};
-use crate::simd::array_of;
+use crate::gemm::dot4::Lanes;
+use crate::simd::{Simd, array_of};
 
-/// Interleaves four rows of blocks of `S::BYTES` channels, as unsigned bytes.
+/// Interleaves four rows of blocks of `D::BYTES` channels, as unsigned bytes.
 ///
 /// # Safety
 ///
-/// As [`InterleaveFn`](super::line_buffer::InterleaveFn): the features of `S`, and the group's pointers; blocks are whole
-/// unless `S` masks.
+/// As [`InterleaveFn`](super::line_buffer::InterleaveFn), but for the features, which the token proves; blocks are whole
+/// unless `D` masks.
 #[inline(always)]
-pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group<'_>) {
+pub(crate) unsafe fn interleave<D: Interleave, const SIGNED: bool>(quads: D, group: &Group<'_>) {
     let [left, inside, right] = group.columns;
     for block in group.blocks.clone() {
         let GroupBlock { channel, channels, to } = group.block(block);
         let mut to = to.cast::<i32>();
         // SAFETY: four rows of `channels` readable bytes in each column, and room for four vectors for each.
         unsafe {
-            let outside = column::<S, SIGNED>([group.padding.add(channel); 4], channels);
+            let outside = column::<D, 4, SIGNED>(quads, [group.padding.add(channel); 4], channels);
             for _ in 0..left {
-                to = store::<S>(to, outside);
+                to = store(quads, to, outside);
             }
             let sources = *group.rows.cast::<[Source; 4]>();
             let mut rows = [group.padding; 4];
@@ -34,39 +35,27 @@ pub(crate) unsafe fn interleave<S: Interleave, const SIGNED: bool>(group: &Group
                 *row = source.at(channel);
             }
             for _ in 0..inside {
-                to = store::<S>(to, column::<S, SIGNED>(rows, channels));
+                to = store(quads, to, column::<D, 4, SIGNED>(quads, rows, channels));
                 for (row, source) in rows.iter_mut().zip(&sources) {
                     *row = row.wrapping_add(source.step);
                 }
             }
             for _ in 0..right {
-                to = store::<S>(to, outside);
+                to = store(quads, to, outside);
             }
         }
     }
 }
 
-#[inline(always)]
-unsafe fn column<S: Interleave, const SIGNED: bool>(rows: [*const u8; 4], channels: usize) -> [S::I; 4] {
-    // SAFETY: the features of `S`; `channels` readable bytes at each row.
-    unsafe {
-        let mut vectors = [S::splat(0); 4];
-        for (vector, row) in vectors.iter_mut().zip(rows) {
-            *vector = load::<S, SIGNED>(row, channels);
-        }
-        S::interleave(vectors)
-    }
-}
-
 /// Stores a column; returns where the next begins.
 #[inline(always)]
-unsafe fn store<S: Interleave>(to: *mut i32, quarters: [S::I; 4]) -> *mut i32 {
-    // SAFETY: the features of `S`; room for four vectors.
+unsafe fn store<D: Interleave>(quads: D, to: *mut i32, quarters: Quarters<D>) -> *mut i32 {
+    // SAFETY: room for four vectors.
     unsafe {
         for (q, quarter) in quarters.into_iter().enumerate() {
-            S::store(to.add(q * S::LANES), quarter);
+            quads.isa().store(to.add(q * D::S::LANES), quarter);
         }
-        to.add(S::BYTES)
+        to.add(D::BYTES)
     }
 }
 
@@ -75,14 +64,18 @@ unsafe fn store<S: Interleave>(to: *mut i32, quarters: [S::I; 4]) -> *mut i32 {
 ///
 /// # Safety
 ///
-/// As [`MultiplyFn`](super::line_buffer::MultiplyFn): the features of `S`, and the rows' pointers.
+/// As [`MultiplyFn`](super::line_buffer::MultiplyFn), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn multiply<S: Interleave, const X: usize>(rows: &[Row], any_stage: unsafe fn(&Row)) {
+pub(crate) unsafe fn multiply<D: Interleave, const X: usize>(
+    quads: D,
+    rows: &[Row],
+    any_stage: unsafe fn(&Row),
+) {
     for row in rows {
         // SAFETY: the caller's promises, handed on.
         unsafe {
-            match ToBytes::<S>::new(row) {
-                Some(sink) => by_size::<S, _, X>(row, sink),
+            match ToBytes::new(quads, row) {
+                Some(sink) => by_size::<D, _, X>(quads, row, sink),
                 None => any_stage(row),
             }
         }
@@ -95,9 +88,9 @@ pub(crate) unsafe fn multiply<S: Interleave, const X: usize>(rows: &[Row], any_s
 ///
 /// As [`multiply`].
 #[inline(always)]
-pub(crate) unsafe fn multiply_any_stage<S: Interleave>(call: &Row) {
+pub(crate) unsafe fn multiply_any_stage<D: Interleave>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
-    unsafe { each_output::<S, _, AnySize, 1>(call, AnyStage(call)) }
+    unsafe { each_output::<D, _, AnySize, 1>(quads, call, AnyStage { quads, call }) }
 }
 
 /// Common sizes are constants.
@@ -106,15 +99,15 @@ pub(crate) unsafe fn multiply_any_stage<S: Interleave>(call: &Row) {
 ///
 /// As [`multiply`]; the sink may take an output twice.
 #[inline(always)]
-unsafe fn by_size<S: Interleave, K: Sink<S>, const X: usize>(call: &Row, sink: K) {
+unsafe fn by_size<D: Interleave, K: Sink<D>, const X: usize>(quads: D, call: &Row, sink: K) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match (call.kernel[1], call.stride, call.dilation) {
-            _ if call.outputs < X => each_output::<S, K, AnySize, 1>(call, sink),
-            (5, 1, 1) => each_output::<S, K, Size<5, 1>, X>(call, sink),
-            (5, 2, 1) => each_output::<S, K, Size<5, 2>, X>(call, sink),
-            (7, 1, 1) => each_output::<S, K, Size<7, 1>, X>(call, sink),
-            _ => each_output::<S, K, AnySize, X>(call, sink),
+            _ if call.outputs < X => each_output::<D, K, AnySize, 1>(quads, call, sink),
+            (5, 1, 1) => each_output::<D, K, Size<5, 1>, X>(quads, call, sink),
+            (5, 2, 1) => each_output::<D, K, Size<5, 2>, X>(quads, call, sink),
+            (7, 1, 1) => each_output::<D, K, Size<7, 1>, X>(quads, call, sink),
+            _ => each_output::<D, K, AnySize, X>(quads, call, sink),
         }
     }
 }
@@ -125,18 +118,26 @@ unsafe fn by_size<S: Interleave, K: Sink<S>, const X: usize>(call: &Row, sink: K
 ///
 /// As [`multiply`], and the row has the size; the sink may take an output twice, or `X` is 1.
 #[inline(always)]
-unsafe fn each_output<S: Interleave, K: Sink<S>, T: Taps, const X: usize>(call: &Row, sink: K) {
+unsafe fn each_output<D: Interleave, K: Sink<D>, T: Taps, const X: usize>(quads: D, call: &Row, sink: K) {
     // SAFETY: the caller's promises; `x + X` is at most `outputs`.
     unsafe {
-        let init = initial::<S>(call);
+        let init = initial(quads, call);
         for x in (0..call.outputs).step_by(X) {
             let x = x.min(call.outputs - X);
-            let sums = T::sums::<S, X>(call, init, x);
+            let sums = T::sums::<D, X>(RowOf { quads, call, init }, x);
             for (i, acc) in sums.into_iter().enumerate() {
                 sink.put(acc, x + i, call.out.add((x + i) * call.out_stride));
             }
         }
     }
+}
+
+/// A row, with its initial accumulators in registers.
+#[derive(Clone, Copy)]
+struct RowOf<'a, D: Interleave> {
+    quads: D,
+    call: &'a Row,
+    init: Quarters<D>,
 }
 
 /// How the loops over taps know the kernel's width, stride and dilation.
@@ -146,7 +147,7 @@ trait Taps {
     /// # Safety
     ///
     /// As [`multiply`], and the row has the size; the outputs are the row's.
-    unsafe fn sums<S: Interleave, const X: usize>(call: &Row, init: [S::I; 4], x: usize) -> [[S::I; 4]; X];
+    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X];
 }
 
 /// A width and a stride, not dilated.
@@ -154,7 +155,8 @@ struct Size<const WIDTH: usize, const STRIDE: usize>;
 
 impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
     #[inline(always)]
-    unsafe fn sums<S: Interleave, const X: usize>(call: &Row, init: [S::I; 4], x: usize) -> [[S::I; 4]; X] {
+    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X] {
+        let RowOf { quads, call, init } = row;
         // SAFETY: `WIDTH · groups` times four vectors of weights; every group has four vectors for each column that the
         // outputs' taps fall on.
         unsafe {
@@ -162,14 +164,26 @@ impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
             let groups = call.kernel[0];
             let first = call.column.cast_unsigned() + x * STRIDE;
             for g in 0..groups {
-                let columns = call.group(g).cast::<i32>().add(first * S::BYTES);
-                let weights = call.weights.cast::<i32>().add(g * S::BYTES);
+                let columns = call.group(g).cast::<i32>().add(first * D::BYTES);
+                let weights = call.weights.cast::<i32>().add(g * D::BYTES);
                 // Not a loop: an array that a variable indexes is in memory.
                 let [a, b, c, d] = &mut quarters;
-                Self::quarter::<S, X>(a, columns, weights, groups);
-                Self::quarter::<S, X>(b, columns.add(S::LANES), weights.add(S::LANES), groups);
-                Self::quarter::<S, X>(c, columns.add(2 * S::LANES), weights.add(2 * S::LANES), groups);
-                Self::quarter::<S, X>(d, columns.add(3 * S::LANES), weights.add(3 * S::LANES), groups);
+                Self::quarter::<D, X>(quads, a, columns, weights, groups);
+                Self::quarter::<D, X>(quads, b, columns.add(D::S::LANES), weights.add(D::S::LANES), groups);
+                Self::quarter::<D, X>(
+                    quads,
+                    c,
+                    columns.add(2 * D::S::LANES),
+                    weights.add(2 * D::S::LANES),
+                    groups,
+                );
+                Self::quarter::<D, X>(
+                    quads,
+                    d,
+                    columns.add(3 * D::S::LANES),
+                    weights.add(3 * D::S::LANES),
+                    groups,
+                );
             }
             let mut sums = [init; X];
             for (i, sums) in sums.iter_mut().enumerate() {
@@ -185,11 +199,12 @@ impl<const WIDTH: usize, const STRIDE: usize> Size<WIDTH, STRIDE> {
     ///
     /// # Safety
     ///
-    /// The features of `S`; at `columns` that quarter of every column that the outputs' taps fall on, at `weights` that of
+    /// At `columns` that quarter of every column that the outputs' taps fall on, at `weights` that of
     /// `WIDTH` columns of weights, which are `groups` apart.
     #[inline(always)]
-    unsafe fn quarter<S: Interleave, const X: usize>(
-        acc: &mut [S::I; X],
+    unsafe fn quarter<D: Interleave, const X: usize>(
+        quads: D,
+        acc: &mut [Lanes<D>; X],
         columns: *const i32,
         weights: *const i32,
         groups: usize,
@@ -198,13 +213,13 @@ impl<const WIDTH: usize, const STRIDE: usize> Size<WIDTH, STRIDE> {
         unsafe {
             let mut taps = [acc[0]; WIDTH];
             for (kx, taps) in taps.iter_mut().enumerate() {
-                *taps = S::load(weights.add(kx * groups * S::BYTES));
+                *taps = quads.isa().load(weights.add(kx * groups * D::BYTES));
             }
             for column in 0..(X - 1) * STRIDE + WIDTH {
-                let quads = S::load(columns.add(column * S::BYTES));
+                let quad = quads.isa().load(columns.add(column * D::BYTES));
                 for (i, acc) in acc.iter_mut().enumerate() {
                     if let Some(&taps) = taps.get(column.wrapping_sub(i * STRIDE)) {
-                        *acc = S::dot(*acc, quads, taps);
+                        *acc = quads.dot::<false>(*acc, quad, taps);
                     }
                 }
             }
@@ -217,7 +232,8 @@ struct AnySize;
 
 impl Taps for AnySize {
     #[inline(always)]
-    unsafe fn sums<S: Interleave, const X: usize>(call: &Row, init: [S::I; 4], x: usize) -> [[S::I; 4]; X] {
+    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X] {
+        let RowOf { quads, call, init } = row;
         // SAFETY: as for a size that is known.
         unsafe {
             let mut acc = [init; X];
@@ -227,15 +243,16 @@ impl Taps for AnySize {
             for kx in 0..width {
                 for g in 0..groups {
                     let columns = call.group(g).cast::<i32>();
-                    let columns = columns.add((first + kx * call.dilation) * S::BYTES);
+                    let columns = columns.add((first + kx * call.dilation) * D::BYTES);
                     for q in 0..4 {
-                        let taps = S::load(weights.add(q * S::LANES));
+                        let taps = quads.isa().load(weights.add(q * D::S::LANES));
                         for (i, acc) in acc.iter_mut().enumerate() {
-                            let quads = S::load(columns.add(i * call.stride * S::BYTES + q * S::LANES));
-                            acc[q] = S::dot(acc[q], quads, taps);
+                            let quad =
+                                quads.isa().load(columns.add(i * call.stride * D::BYTES + q * D::S::LANES));
+                            acc[q] = quads.dot::<false>(acc[q], quad, taps);
                         }
                     }
-                    weights = weights.add(S::BYTES);
+                    weights = weights.add(D::BYTES);
                 }
             }
             acc

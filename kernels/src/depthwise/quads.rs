@@ -7,123 +7,202 @@
 //! packed, and which packing the result to bytes undoes.
 
 use super::{Columns, Row};
-use crate::gemm::{RawStage, finish};
-use crate::simd::{ByteLimits, Simd};
+use crate::gemm::dot4::{Dot4, Lanes};
+use crate::gemm::{RawStage, finish, requantize};
+use crate::simd::{ByteLimits, Simd, array_of};
+
+/// The quarters of interleaved columns.
+pub(super) type Quarters<D> = [Lanes<D>; 4];
+
+/// Vectors whose bytes interleave within units of 128 bits.
+pub(crate) trait Unpack: Simd {
+    /// In each unit, the bytes of both vectors in turns: of the lower halves, and of the upper halves.
+    fn unpack_bytes(self, a: Self::I, b: Self::I) -> [Self::I; 2];
+    /// As `unpack_bytes`, with pairs of bytes.
+    fn unpack_pairs(self, a: Self::I, b: Self::I) -> [Self::I; 2];
+}
 
 /// Vectors of bytes that are interleaved within units of 128 bits.
 ///
 /// # Safety
 ///
-/// Every function requires the CPU features of the implementation. Implementations must do what the descriptions say.
-pub(crate) unsafe trait Interleave: Simd {
+/// Implementations do what the descriptions say, and functions with pointers touch nothing else.
+pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
     /// Bytes of a vector: `4 · LANES`.
-    const BYTES: usize;
+    const BYTES: usize = 4 * Self::S::LANES;
 
     /// The first `count` bytes at `p`; no others are read, and the rest of the vector is 0. `count` may only be less than `BYTES`
     /// if the kernel's blocks may be partial.
-    unsafe fn load_bytes(p: *const u8, count: usize) -> Self::I;
-    /// Flips the top bit of every byte.
-    unsafe fn flip(bytes: Self::I) -> Self::I;
-    /// In each unit, four rows of 16 bytes become 16 columns of 4 bytes: the quarters of all units, by quarter.
-    unsafe fn interleave(rows: [Self::I; 4]) -> [Self::I; 4];
-    /// `acc + Σ a·w` over the four bytes of each lane, `a` unsigned and `w` signed, without saturation.
-    unsafe fn dot(acc: Self::I, a: Self::I, w: Self::I) -> Self::I;
+    ///
+    /// # Safety
+    ///
+    /// `p` is valid for the reads.
+    unsafe fn load_bytes(self, p: *const u8, count: usize) -> Lanes<Self>;
     /// Four vectors of lanes in natural order, as interleaved quarters.
-    unsafe fn to_quarters(vectors: [Self::I; 4]) -> [Self::I; 4];
-    /// As `to_quarters`.
-    unsafe fn to_quarters_f(vectors: [Self::F; 4]) -> [Self::F; 4];
+    fn to_quarters(self, vectors: Quarters<Self>) -> Quarters<Self>;
     /// The inverse of `to_quarters`.
-    unsafe fn to_natural(quarters: [Self::I; 4]) -> [Self::I; 4];
+    fn to_natural(self, quarters: Quarters<Self>) -> Quarters<Self>;
     /// Stores the first `count` bytes of [`narrow`](Simd::narrow)ed interleaved quarters, in natural order. `count` as in
     /// `load_bytes`.
-    unsafe fn store_narrow(p: *mut u8, quarters: [Self::I; 4], limits: &ByteLimits<Self>, count: usize);
+    ///
+    /// # Safety
+    ///
+    /// `p` is valid for the writes.
+    unsafe fn store_narrow(
+        self,
+        p: *mut u8,
+        quarters: Quarters<Self>,
+        limits: &ByteLimits<Self::S>,
+        count: usize,
+    );
+
+    /// In each unit, four rows of 16 bytes become 16 columns of 4 bytes: the quarters of all units, by quarter.
+    #[inline(always)]
+    fn interleave(self, [a, b, c, d]: [Lanes<Self>; 4]) -> Quarters<Self> {
+        let isa = self.isa();
+        let ([ab_low, ab_high], [cd_low, cd_high]) = (isa.unpack_bytes(a, b), isa.unpack_bytes(c, d));
+        let [first, second] = isa.unpack_pairs(ab_low, cd_low);
+        let [third, fourth] = isa.unpack_pairs(ab_high, cd_high);
+        [first, second, third, fourth]
+    }
 }
 
-/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `S::BYTES` channels.
+/// Makes a [`DepthwiseKernel`](super::DepthwiseKernel) `QUADS` of the token of an [`Interleave`], for functions with its
+/// features, whose line-buffer pass computes `outputs` outputs at a time.
+macro_rules! quads_kernel {
+    ($token:ty, $features:literal, $layout:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
+        pub(crate) static QUADS: $crate::depthwise::DepthwiseKernel = $crate::depthwise::DepthwiseKernel {
+            last_overlaps: $overlaps,
+            order: $crate::depthwise::ChannelOrder::Unpacked,
+            offsets: [0, 128],
+            line_buffer: Some($crate::depthwise::LineBufferPasses {
+                min_height: 5,
+                interleave: [interleave::<false>, interleave::<true>],
+                multiply,
+            }),
+            ..$crate::depthwise::DepthwiseKernel::overlapping(
+                $layout,
+                <$token as $crate::depthwise::Interleave>::BYTES,
+                4,
+                [row::<false>, row::<true>],
+            )
+        };
+
+        #[target_feature(enable = $features)]
+        unsafe fn row<const SIGNED: bool>(call: &$crate::depthwise::Row) {
+            // SAFETY: the caller's promises; this function has the token's features, and a block is whole or the token masks.
+            unsafe { $crate::depthwise::quads_row::<$token, SIGNED>(<$token>::new(), call) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn interleave<const SIGNED: bool>(group: &$crate::depthwise::Group<'_>) {
+            // SAFETY: as in `row`.
+            unsafe { $crate::depthwise::quads_interleave::<$token, SIGNED>(<$token>::new(), group) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn multiply(rows: &[$crate::depthwise::Row]) {
+            // SAFETY: as in `row`.
+            unsafe {
+                $crate::depthwise::quads_multiply::<$token, $outputs>(
+                    <$token>::new(),
+                    rows,
+                    multiply_any_stage,
+                )
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        unsafe fn multiply_any_stage(call: &$crate::depthwise::Row) {
+            // SAFETY: as in `row`.
+            unsafe { $crate::depthwise::quads_multiply_any_stage(<$token>::new(), call) }
+        }
+    };
+}
+pub(crate) use quads_kernel;
+
+/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels.
 ///
 /// # Safety
 ///
-/// As [`RowFn`](super::RowFn): the features of `S`, and the row's pointers; the block is whole unless `S` masks.
+/// As [`RowFn`](super::RowFn), but for the features, which the token proves; the block is whole unless `D` masks.
 #[inline(always)]
-pub(crate) unsafe fn row<S: Interleave, const SIGNED: bool>(call: &Row) {
+pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        match ToBytes::<S>::new(call) {
-            Some(sink) => by_shape::<S, _, SIGNED>(call, sink),
-            None => by_shape::<S, _, SIGNED>(call, AnyStage(call)),
+        match ToBytes::new(quads, call) {
+            Some(sink) => by_shape::<D, _, SIGNED>(quads, call, sink),
+            None => by_shape::<D, _, SIGNED>(quads, call, AnyStage { quads, call }),
         }
     }
 }
 
 /// Where the accumulators of output pixel `x`, at `out`, go.
-pub(super) trait Sink<S: Interleave>: Copy {
+pub(super) trait Sink<D: Interleave>: Copy {
     /// # Safety
     ///
-    /// The features of `S`; `x` is an output of the row and `out` its address.
-    unsafe fn put(&self, acc: [S::I; 4], x: usize, out: *mut u8);
+    /// `x` is an output of the row and `out` its address.
+    unsafe fn put(&self, acc: Quarters<D>, x: usize, out: *mut u8);
 }
 
 /// [`RawStage::Requantize`], with its vectors reordered once for the row.
 #[derive(Clone, Copy)]
-pub(super) struct ToBytes<'a, S: Interleave> {
-    scale: [S::F; 4],
-    high: S::F,
-    limits: ByteLimits<S>,
+pub(super) struct ToBytes<'a, D: Interleave> {
+    quads: D,
+    scale: [<D::S as Simd>::F; 4],
+    high: <D::S as Simd>::F,
+    limits: ByteLimits<D::S>,
     call: &'a Row,
 }
 
-impl<'a, S: Interleave> ToBytes<'a, S> {
+impl<'a, D: Interleave> ToBytes<'a, D> {
     /// # Safety
     ///
-    /// The features of `S`; the stage is a block's.
+    /// The stage is a block's.
     #[inline(always)]
-    pub(super) unsafe fn new(call: &'a Row) -> Option<ToBytes<'a, S>> {
+    pub(super) unsafe fn new(quads: D, call: &'a Row) -> Option<ToBytes<'a, D>> {
         let RawStage::Requantize { scale, high, range } = call.stage else { return None };
-        // SAFETY: the features of `S`; factors are padded to whole vectors of those that the block's channels begin.
-        unsafe {
-            let mut scales = [S::splat_f(0.0); 4];
-            for (v, vector) in scales.iter_mut().enumerate() {
-                if v * S::LANES < call.channels {
-                    *vector = S::load_f(scale.add(v * S::LANES));
-                }
-            }
-            let (scale, high) = (S::to_quarters_f(scales), S::splat_f(high));
-            Some(ToBytes { scale, high, limits: S::byte_limits(range), call })
-        }
+        let isa = quads.isa();
+        // SAFETY: factors are padded to whole vectors of those that the block's channels begin.
+        let scale = unsafe { load_quarters(quads, scale.cast(), call.channels) };
+        let scale = array_of!(4, q => isa.from_bits(scale[q]));
+        Some(ToBytes { quads, scale, high: isa.splat_f(high), limits: isa.byte_limits(range), call })
     }
 }
 
-impl<S: Interleave> Sink<S> for ToBytes<'_, S> {
+impl<D: Interleave> Sink<D> for ToBytes<'_, D> {
     #[inline(always)]
-    unsafe fn put(&self, mut acc: [S::I; 4], _: usize, out: *mut u8) {
-        // SAFETY: the features of `S`; `channels` bytes of output belong to the block.
-        unsafe {
-            for (x, &scale) in acc.iter_mut().zip(&self.scale) {
-                *x = S::round(S::min_f(S::mul_f(S::to_f32(*x), scale), self.high));
-            }
-            S::store_narrow(out, acc, &self.limits, self.call.channels);
+    unsafe fn put(&self, mut acc: Quarters<D>, _: usize, out: *mut u8) {
+        for (x, &scale) in acc.iter_mut().zip(&self.scale) {
+            *x = requantize(self.quads.isa(), *x, scale, self.high);
         }
+        // SAFETY: `channels` bytes of output belong to the block.
+        unsafe { self.quads.store_narrow(out, acc, &self.limits, self.call.channels) };
     }
 }
 
 /// The other stages, by way of the epilogue that all kernels share.
 #[derive(Clone, Copy)]
-pub(super) struct AnyStage<'a>(pub(super) &'a Row);
+pub(super) struct AnyStage<'a, D> {
+    pub(super) quads: D,
+    pub(super) call: &'a Row,
+}
 
-impl<S: Interleave> Sink<S> for AnyStage<'_> {
+impl<D: Interleave> Sink<D> for AnyStage<'_, D> {
     #[inline(always)]
-    unsafe fn put(&self, acc: [S::I; 4], x: usize, _: *mut u8) {
-        // SAFETY: the features of `S`; an output of the row. The stage's slices are read by whole vectors that contain
+    unsafe fn put(&self, acc: Quarters<D>, x: usize, _: *mut u8) {
+        // SAFETY: an output of the row. The stage's slices are read by whole vectors that contain
         // channels of the block; the slices are padded to these.
         unsafe {
-            let [a, b, c, d] = S::to_natural(acc);
-            let output_offsets = self.0.output_offsets::<1>();
-            let tile = self.0.tile(x, &output_offsets);
-            match self.0.channels.div_ceil(S::LANES) {
-                1 => finish::<S, 1, 1>([[a]], &tile),
-                2 => finish::<S, 1, 2>([[a, b]], &tile),
-                3 => finish::<S, 1, 3>([[a, b, c]], &tile),
-                _ => finish::<S, 1, 4>([[a, b, c, d]], &tile),
+            let (isa, [a, b, c, d]) = (self.quads.isa(), self.quads.to_natural(acc));
+            let output_offsets = self.call.output_offsets::<1>();
+            let tile = self.call.tile(x, &output_offsets);
+            match self.call.channels.div_ceil(D::S::LANES) {
+                1 => finish(isa, [[a]], &tile),
+                2 => finish(isa, [[a, b]], &tile),
+                3 => finish(isa, [[a, b, c]], &tile),
+                _ => finish(isa, [[a, b, c, d]], &tile),
             }
         }
     }
@@ -133,14 +212,14 @@ impl<S: Interleave> Sink<S> for AnyStage<'_> {
 ///
 /// As [`row`].
 #[inline(always)]
-unsafe fn by_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, sink: K) {
+unsafe fn by_shape<D: Interleave, K: Sink<D>, const SIGNED: bool>(quads: D, call: &Row, sink: K) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        let init = initial::<S>(call);
+        let init = initial(quads, call);
         match (call.kernel, call.stride, call.dilation) {
-            ([3, 3], 1, 1) => three_by_three::<S, K, SIGNED, 1>(call, sink, init),
-            ([3, 3], 2, 1) => three_by_three::<S, K, SIGNED, 2>(call, sink, init),
-            _ => any_shape::<S, K, SIGNED>(call, sink, init),
+            ([3, 3], 1, 1) => three_by_three::<D, K, SIGNED, 1>(quads, call, sink, init),
+            ([3, 3], 2, 1) => three_by_three::<D, K, SIGNED, 2>(quads, call, sink, init),
+            _ => any_shape::<D, K, SIGNED>(quads, call, sink, init),
         }
     }
 }
@@ -151,25 +230,36 @@ unsafe fn by_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, si
 ///
 /// As [`row`].
 #[inline(always)]
-pub(super) unsafe fn initial<S: Interleave>(call: &Row) -> [S::I; 4] {
-    // SAFETY: the features of `S`; initial accumulators are padded as the stage is.
-    unsafe {
-        let mut init = [S::splat(0); 4];
-        for (v, vector) in init.iter_mut().enumerate() {
-            if v * S::LANES < call.channels {
-                *vector = S::load(call.init.add(v * S::LANES));
-            }
+pub(super) unsafe fn initial<D: Interleave>(quads: D, call: &Row) -> Quarters<D> {
+    // SAFETY: initial accumulators are padded as the stage is.
+    unsafe { load_quarters(quads, call.init, call.channels) }
+}
+
+/// The lanes of a block's channels, as interleaved quarters.
+///
+/// # Safety
+///
+/// `at` is valid for the whole vectors that begin below `channels`.
+#[inline(always)]
+unsafe fn load_quarters<D: Interleave>(quads: D, at: *const i32, channels: usize) -> Quarters<D> {
+    let isa = quads.isa();
+    let mut vectors = [isa.splat(0); 4];
+    for (v, vector) in vectors.iter_mut().enumerate() {
+        if v * D::S::LANES < channels {
+            // SAFETY: the caller's promise.
+            *vector = unsafe { isa.load(at.add(v * D::S::LANES)) };
         }
-        S::to_quarters(init)
     }
+    quads.to_quarters(vectors)
 }
 
 /// Columns are visited once, left to right: each adds to the outputs that it is a right, middle or left tap of.
 #[inline(always)]
-unsafe fn three_by_three<S: Interleave, K: Sink<S>, const SIGNED: bool, const STRIDE: usize>(
+unsafe fn three_by_three<D: Interleave, K: Sink<D>, const SIGNED: bool, const STRIDE: usize>(
+    quads: D,
     call: &Row,
     sink: K,
-    init: [S::I; 4],
+    init: Quarters<D>,
 ) {
     // SAFETY: twelve vectors of weights; the columns are those of the row's taps, and each row of them has the block's
     // channels (see `Columns`).
@@ -177,83 +267,86 @@ unsafe fn three_by_three<S: Interleave, K: Sink<S>, const SIGNED: bool, const ST
         let at = call.weights.cast::<i32>();
         let mut weights = [init; 3];
         for (kx, weights) in weights.iter_mut().enumerate() {
-            *weights = load_weights::<S>(at.add(kx * S::BYTES));
+            *weights = load_weights(quads, at.add(kx * D::BYTES));
         }
         let mut columns = Columns::<3>::new(call);
         let mut out = call.out;
         if STRIDE == 1 {
-            let first = column::<S, SIGNED>(columns.next(), call.channels);
-            let second = column::<S, SIGNED>(columns.next(), call.channels);
-            let mut two_done = dots::<S>(dots::<S>(init, first, weights[0]), second, weights[1]);
-            let mut one_done = dots::<S>(init, second, weights[0]);
+            let first = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
+            let second = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
+            let mut two_done = dots(quads, dots(quads, init, first, weights[0]), second, weights[1]);
+            let mut one_done = dots(quads, init, second, weights[0]);
             for x in 0..call.outputs {
-                let column = column::<S, SIGNED>(columns.next(), call.channels);
-                sink.put(dots::<S>(two_done, column, weights[2]), x, out);
-                two_done = dots::<S>(one_done, column, weights[1]);
-                one_done = dots::<S>(init, column, weights[0]);
+                let column = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
+                sink.put(dots(quads, two_done, column, weights[2]), x, out);
+                two_done = dots(quads, one_done, column, weights[1]);
+                one_done = dots(quads, init, column, weights[0]);
                 out = out.wrapping_add(call.out_stride);
             }
         } else {
             let mut one_done =
-                dots::<S>(init, column::<S, SIGNED>(columns.next(), call.channels), weights[0]);
+                dots(quads, init, column::<D, 3, SIGNED>(quads, columns.next(), call.channels), weights[0]);
             for x in 0..call.outputs {
-                let middle = column::<S, SIGNED>(columns.next(), call.channels);
-                let right = column::<S, SIGNED>(columns.next(), call.channels);
-                let two_done = dots::<S>(one_done, middle, weights[1]);
-                sink.put(dots::<S>(two_done, right, weights[2]), x, out);
-                one_done = dots::<S>(init, right, weights[0]);
+                let middle = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
+                let right = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
+                let two_done = dots(quads, one_done, middle, weights[1]);
+                sink.put(dots(quads, two_done, right, weights[2]), x, out);
+                one_done = dots(quads, init, right, weights[0]);
                 out = out.wrapping_add(call.out_stride);
             }
         }
     }
 }
 
-/// A column of three taps, interleaved.
+/// A column of `N` taps, three or four, interleaved.
+///
+/// # Safety
+///
+/// `channels` readable bytes at each row.
 #[inline(always)]
-unsafe fn column<S: Interleave, const SIGNED: bool>(rows: [*const u8; 3], channels: usize) -> [S::I; 4] {
-    // SAFETY: the features of `S`; `channels` readable bytes at each row.
-    unsafe {
-        let [a, b, c] = rows;
-        let nothing = S::splat(0);
-        S::interleave([
-            load::<S, SIGNED>(a, channels),
-            load::<S, SIGNED>(b, channels),
-            load::<S, SIGNED>(c, channels),
-            nothing,
-        ])
+pub(super) unsafe fn column<D: Interleave, const N: usize, const SIGNED: bool>(
+    quads: D,
+    rows: [*const u8; N],
+    channels: usize,
+) -> Quarters<D> {
+    let mut vectors = [quads.isa().splat(0); 4];
+    for (vector, row) in vectors.iter_mut().zip(rows) {
+        // SAFETY: the caller's promise.
+        *vector = unsafe { load::<D, SIGNED>(quads, row, channels) };
     }
+    quads.interleave(vectors)
 }
 
 /// One row of a block's channels, unsigned.
 #[inline(always)]
-pub(super) unsafe fn load<S: Interleave, const SIGNED: bool>(row: *const u8, channels: usize) -> S::I {
-    // SAFETY: the features of `S`; `channels` readable bytes.
+unsafe fn load<D: Interleave, const SIGNED: bool>(quads: D, row: *const u8, channels: usize) -> Lanes<D> {
+    // SAFETY: `channels` readable bytes.
     unsafe {
-        let bytes = S::load_bytes(row, channels);
-        if SIGNED { S::flip(bytes) } else { bytes }
+        let bytes = quads.load_bytes(row, channels);
+        let isa = quads.isa();
+        if SIGNED { isa.xor(bytes, isa.splat(i32::from_ne_bytes([0x80; 4]))) } else { bytes }
     }
 }
 
 #[inline(always)]
-unsafe fn load_weights<S: Interleave>(at: *const i32) -> [S::I; 4] {
-    // SAFETY: the features of `S`; four vectors of weights.
-    unsafe {
-        [S::load(at), S::load(at.add(S::LANES)), S::load(at.add(2 * S::LANES)), S::load(at.add(3 * S::LANES))]
-    }
+unsafe fn load_weights<D: Interleave>(quads: D, at: *const i32) -> Quarters<D> {
+    // SAFETY: four vectors of weights.
+    array_of!(4, q => unsafe { quads.isa().load(at.add(q * D::S::LANES)) })
 }
 
 #[inline(always)]
-unsafe fn dots<S: Interleave>(mut acc: [S::I; 4], column: [S::I; 4], weights: [S::I; 4]) -> [S::I; 4] {
-    for q in 0..4 {
-        // SAFETY: the features of `S`.
-        acc[q] = unsafe { S::dot(acc[q], column[q], weights[q]) };
-    }
-    acc
+fn dots<D: Interleave>(quads: D, acc: Quarters<D>, column: Quarters<D>, weights: Quarters<D>) -> Quarters<D> {
+    array_of!(4, q => quads.dot::<false>(acc[q], column[q], weights[q]))
 }
 
 /// Any kernel, stride and dilation: every output visits all of its taps.
 #[inline(always)]
-unsafe fn any_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, sink: K, init: [S::I; 4]) {
+unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool>(
+    quads: D,
+    call: &Row,
+    sink: K,
+    init: Quarters<D>,
+) {
     // SAFETY: `kw · ⌈kh/4⌉` times four vectors of weights; every tap has the block's channels (see `Row::tap`).
     unsafe {
         let [height, width] = call.kernel;
@@ -263,12 +356,12 @@ unsafe fn any_shape<S: Interleave, K: Sink<S>, const SIGNED: bool>(call: &Row, s
             let mut column = call.column + (x * call.stride).cast_signed();
             for _ in 0..width {
                 for first in (0..height).step_by(4) {
-                    let mut rows = [S::splat(0); 4];
+                    let mut rows = [quads.isa().splat(0); 4];
                     for (ky, row) in rows.iter_mut().enumerate().take(height - first) {
-                        *row = load::<S, SIGNED>(call.tap(first + ky, column), call.channels);
+                        *row = load::<D, SIGNED>(quads, call.tap(first + ky, column), call.channels);
                     }
-                    acc = dots::<S>(acc, S::interleave(rows), load_weights::<S>(weights));
-                    weights = weights.add(S::BYTES);
+                    acc = dots(quads, acc, quads.interleave(rows), load_weights(quads, weights));
+                    weights = weights.add(D::BYTES);
                 }
                 column += call.dilation.cast_signed();
             }

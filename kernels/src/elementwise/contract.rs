@@ -103,64 +103,42 @@ pub(crate) struct Mul {
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to `len` bytes.
+/// `len` elements to `len` elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Map<I, O> {
+    pub(crate) input: *const I,
+    pub(crate) out: *mut O,
+    pub(crate) len: usize,
+}
+
+/// From bytes to bytes of another scale and zero point.
 pub(crate) struct Requantize {
-    pub(crate) input: *const u8,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
+    pub(crate) tensors: Map<u8, u8>,
     pub(crate) zero: i32,
     pub(crate) scale: f32,
     pub(crate) target: ByteTarget,
 }
 
-/// `len` floats to `len` bytes.
+/// From floats to bytes.
 pub(crate) struct Quantize {
-    pub(crate) input: *const f32,
-    pub(crate) out: *mut u8,
-    pub(crate) len: usize,
+    pub(crate) tensors: Map<f32, u8>,
     pub(crate) scale: f32,
     pub(crate) target: ByteTarget,
 }
 
-/// `len` bytes to `len` floats.
+/// From bytes to floats.
 pub(crate) struct Dequantize {
-    pub(crate) input: *const u8,
-    pub(crate) out: *mut f32,
-    pub(crate) len: usize,
+    pub(crate) tensors: Map<u8, f32>,
     pub(crate) zero: i32,
     pub(crate) scale: f32,
 }
 
-/// Adds.
+/// The code of an operation: one of the structs above.
 ///
 /// # Safety
 ///
 /// The CPU has the backend's features; pointers are valid for `len` elements; the output overlaps no operand.
-pub(crate) type AddFn = unsafe fn(&Add);
-/// Multiplies.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type MulFn = unsafe fn(&Mul);
-/// Rescales.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type RequantizeFn = unsafe fn(&Requantize);
-/// Quantizes.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type QuantizeFn = unsafe fn(&Quantize);
-/// Dequantizes.
-///
-/// # Safety
-///
-/// As [`AddFn`].
-pub(crate) type DequantizeFn = unsafe fn(&Dequantize);
+pub(crate) type Code<T> = unsafe fn(&T);
 
 /// `len` bytes to `len` bytes.
 pub(crate) struct Lookup<'a> {
@@ -186,4 +164,12 @@ pub(crate) struct LookupKernel {
     pub(crate) code: LookupFn,
     /// Whether it takes less time than rescaling does.
     pub(crate) beats_rescaling: bool,
+}
+
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+impl LookupKernel {
+    /// A way that needs the backend's features only.
+    pub(crate) const fn of_backend(code: LookupFn, beats_rescaling: bool) -> LookupKernel {
+        LookupKernel { detect: || true, code, beats_rescaling }
+    }
 }

@@ -6,7 +6,7 @@
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::{Add, Binary, ByteTarget, Dequantize, Mul, Requantize};
+use super::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Requantize};
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{ByteLimits, Simd, array_of};
 
@@ -17,21 +17,22 @@ const MAX_BLOCK: usize = 64;
 ///
 /// # Safety
 ///
-/// As [`AddFn`](super::contract::AddFn): the features of `S`, and the call's pointers.
+/// As [`Code`](super::contract::Code), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
-    // SAFETY: the features are the caller's promise, as are the pointers.
+pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(isa: S, call: &Add) {
+    // SAFETY: the pointers are the caller's promise.
     unsafe {
-        let sum = Sum::<S, A, B> {
-            factors: [S::splat_f(call.factors[0]), S::splat_f(call.factors[1])],
-            offset: S::splat_f(call.offset),
+        let sum = Combine::<S, false, A, B> {
+            isa,
+            operands: [isa.splat_f(call.factors[0]), isa.splat_f(call.factors[1])],
+            result: isa.splat_f(call.offset),
         };
         let reach = 256.0 * (call.factors[0] + call.factors[1]) + call.offset.abs();
         // The usual sum: output of the operands' type over its whole range, with the zero point in the offset.
         if A == B && call.target.is_whole(A) && call.target.saturates(reach) {
-            binary::<S, _, Saturated<A>>(&call.bytes, &call.target, &sum);
+            binary::<S, Saturated<S, A>, _, _, _>(&call.bytes, &call.target, &sum);
         } else {
-            binary::<S, _, TargetVectors<S, true>>(&call.bytes, &call.target, &sum);
+            binary::<S, TargetVectors<S, true>, _, _, _>(&call.bytes, &call.target, &sum);
         }
     }
 }
@@ -40,62 +41,44 @@ pub(crate) unsafe fn add<S: Simd, const A: bool, const B: bool>(call: &Add) {
 ///
 /// # Safety
 ///
-/// As [`MulFn`](super::contract::MulFn).
+/// As [`add`].
 #[inline(always)]
-pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(call: &Mul) {
+pub(crate) unsafe fn mul<S: Simd, const A: bool, const B: bool>(isa: S, call: &Mul) {
     // SAFETY: as in `add`.
     unsafe {
-        let product = Product::<S, A, B> {
-            origins: [S::origin::<A>(call.zeros[0]), S::origin::<B>(call.zeros[1])],
-            factor: S::splat_f(call.factor),
+        let product = Combine::<S, true, A, B> {
+            isa,
+            operands: [isa.origin::<A>(call.zeros[0]), isa.origin::<B>(call.zeros[1])],
+            result: isa.splat_f(call.factor),
         };
         if call.target.saturates(65_536.0 * call.factor) {
-            binary::<S, _, TargetVectors<S, false>>(&call.bytes, &call.target, &product);
+            binary::<S, TargetVectors<S, false>, _, _, _>(&call.bytes, &call.target, &product);
         } else {
-            binary::<S, _, TargetVectors<S, true>>(&call.bytes, &call.target, &product);
+            binary::<S, TargetVectors<S, true>, _, _, _>(&call.bytes, &call.target, &product);
         }
     }
 }
 
-/// An operation on two blocks of operands.
-trait Combine<S: Simd> {
-    /// # Safety
-    ///
-    /// The features of `S`.
-    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4];
+/// An operation on two blocks of operands, which are `i8` where `A` and `B` say so: a sum, or a product if `MUL`.
+struct Combine<S: Simd, const MUL: bool, const A: bool, const B: bool> {
+    isa: S,
+    /// The operands' factors, or their zero points as [`Simd::origin`].
+    operands: [S::F; 2],
+    /// The sum's offset, or the product's factor.
+    result: S::F,
 }
 
-struct Sum<S: Simd, const A: bool, const B: bool> {
-    factors: [S::F; 2],
-    offset: S::F,
-}
-
-impl<S: Simd, const A: bool, const B: bool> Combine<S> for Sum<S, A, B> {
+impl<S: Simd, const MUL: bool, const A: bool, const B: bool> Combine<S, MUL, A, B> {
     #[inline(always)]
-    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let (a, b) = (S::floats::<A>(a), S::floats::<B>(b));
-            array_of!(4, v => {
-                S::mul_add_f(a[v], self.factors[0], S::mul_add_f(b[v], self.factors[1], self.offset))
-            })
-        }
-    }
-}
-
-struct Product<S: Simd, const A: bool, const B: bool> {
-    origins: [S::F; 2],
-    factor: S::F,
-}
-
-impl<S: Simd, const A: bool, const B: bool> Combine<S> for Product<S, A, B> {
-    #[inline(always)]
-    unsafe fn combine(&self, a: S::B, b: S::B) -> [S::F; 4] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let (a, b) = (S::distances::<A>(a, self.origins[0]), S::distances::<B>(b, self.origins[1]));
+    fn combine(&self, a: S::B, b: S::B) -> [S::F; 4] {
+        let Combine { isa, operands, result } = *self;
+        if MUL {
+            let (a, b) = (isa.distances::<A>(a, operands[0]), isa.distances::<B>(b, operands[1]));
             // The product of two integers of nine bits is exact.
-            array_of!(4, v => S::mul_f(S::mul_f(a[v], b[v]), self.factor))
+            array_of!(4, v => isa.mul_f(isa.mul_f(a[v], b[v]), result))
+        } else {
+            let (a, b) = (isa.floats::<A>(a), isa.floats::<B>(b));
+            array_of!(4, v => isa.mul_add_f(a[v], operands[0], isa.mul_add_f(b[v], operands[1], result)))
         }
     }
 }
@@ -104,12 +87,16 @@ impl<S: Simd, const A: bool, const B: bool> Combine<S> for Product<S, A, B> {
 ///
 /// # Safety
 ///
-/// The features of `S`, and the pointers of `bytes`.
+/// The pointers of `bytes` are valid.
 #[inline(always)]
-unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: &ByteTarget, with: &C) {
+unsafe fn binary<S: Simd, T: ToBytes<S>, const MUL: bool, const A: bool, const B: bool>(
+    bytes: &Binary,
+    target: &ByteTarget,
+    with: &Combine<S, MUL, A, B>,
+) {
     // SAFETY: blocks lie inside the operands, or inside buffers that hold them.
     unsafe {
-        let target = T::new(target);
+        let (isa, target) = (with.isa, T::new(with.isa, target));
         let (mut a, mut b, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
         let (from_a, from_b) = (a.reader::<S>(bytes.a, bytes.len), b.reader::<S>(bytes.b, bytes.len));
         let to = out.writer::<S>(bytes.out, bytes.len);
@@ -119,8 +106,8 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
                 prefetch(from_b.wrapping_add(at));
                 prefetch(to.wrapping_add(at));
             }
-            let combined = with.combine(S::read_bytes(from_a.add(at)), S::read_bytes(from_b.add(at)));
-            S::store_bytes(to.add(at), target.bytes(combined));
+            let combined = with.combine(isa.read_bytes(from_a.add(at)), isa.read_bytes(from_b.add(at)));
+            isa.store_bytes(to.add(at), target.bytes(combined));
         }
         out.flush::<S>(bytes.out, bytes.len);
     }
@@ -130,37 +117,38 @@ unsafe fn binary<S: Simd, C: Combine<S>, T: ToBytes<S>>(bytes: &Binary, target: 
 ///
 /// # Safety
 ///
-/// As [`RequantizeFn`](super::contract::RequantizeFn).
+/// As [`add`].
 #[inline(always)]
-pub(crate) unsafe fn requantize<S: Simd, const SIGNED: bool>(call: &Requantize) {
+pub(crate) unsafe fn requantize<S: Simd, const SIGNED: bool>(isa: S, call: &Requantize) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         if call.target.saturates(256.0 * call.scale) {
-            rescale::<S, SIGNED, false>(call);
+            rescale::<S, SIGNED, false>(isa, call);
         } else {
-            rescale::<S, SIGNED, true>(call);
+            rescale::<S, SIGNED, true>(isa, call);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requantize) {
+unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(isa: S, call: &Requantize) {
     // SAFETY: as in `binary`.
     unsafe {
-        let (origin, scale) = (S::origin::<SIGNED>(call.zero), S::splat_f(call.scale));
-        let target = TargetVectors::<S, LIMITED>::new(&call.target);
-        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
-            if call.len >= PREFETCH_LEN {
+        let (origin, scale) = (isa.origin::<SIGNED>(call.zero), isa.splat_f(call.scale));
+        let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
+            if len >= PREFETCH_LEN {
                 prefetch(from.wrapping_add(at));
                 prefetch(to.wrapping_add(at));
             }
-            let steps = S::distances::<SIGNED>(S::read_bytes(from.add(at)), origin);
-            let scaled = array_of!(4, v => S::mul_f(steps[v], scale));
-            S::store_bytes(to.add(at), target.bytes(scaled));
+            let steps = isa.distances::<SIGNED>(isa.read_bytes(from.add(at)), origin);
+            let scaled = array_of!(4, v => isa.mul_f(steps[v], scale));
+            isa.store_bytes(to.add(at), target.bytes(scaled));
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 
@@ -168,22 +156,23 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(call: &Requa
 ///
 /// # Safety
 ///
-/// As [`DequantizeFn`](super::contract::DequantizeFn).
+/// As [`add`].
 #[inline(always)]
-pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(call: &Dequantize) {
+pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(isa: S, call: &Dequantize) {
     // SAFETY: as in `binary`.
     unsafe {
-        let (zero, scale) = (S::splat(call.zero), S::splat_f(call.scale));
-        let (mut input, mut out) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
+        let (zero, scale) = (isa.splat(call.zero), isa.splat_f(call.scale));
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
             for v in 0..4 {
                 let at = at + v * S::LANES;
-                let steps = S::to_f32(S::sub(load::<S, SIGNED>(from.add(at)), zero));
-                S::store_f(to.add(at), S::mul_f(steps, scale));
+                let steps = isa.to_f32(isa.sub(isa.load_extended::<SIGNED>(from.add(at)), zero));
+                isa.store_f(to.add(at), isa.mul_f(steps, scale));
             }
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 
@@ -258,92 +247,66 @@ impl<T: Copy + Default> Buffer<T> {
 
 /// How floats become bytes.
 pub(crate) trait ToBytes<S: Simd>: Copy {
-    /// # Safety
-    ///
-    /// The features of `S`.
-    unsafe fn new(target: &ByteTarget) -> Self;
+    fn new(isa: S, target: &ByteTarget) -> Self;
 
-    /// Clamps, rounds and adds the zero point; `x` are in the order of [`Simd::floats`].
-    ///
-    /// # Safety
-    ///
-    /// The features of `S`; no `x` is NaN or greater than the implementation allows.
-    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B;
+    /// Clamps, rounds and adds the zero point; `x` are in the order of [`Simd::floats`]. No `x` is NaN or greater than the
+    /// implementation allows.
+    fn bytes(&self, x: [S::F; 4]) -> S::B;
 }
 
 /// [`ByteTarget`] in vectors. Without `LIMITED`, the target [`saturates`](ByteTarget::saturates) for its inputs.
 #[derive(Clone, Copy)]
 pub(crate) struct TargetVectors<S: Simd, const LIMITED: bool> {
+    isa: S,
     high: S::F,
     limits: ByteLimits<S>,
 }
 
 impl<S: Simd, const LIMITED: bool> ToBytes<S> for TargetVectors<S, LIMITED> {
     #[inline(always)]
-    unsafe fn new(target: &ByteTarget) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { TargetVectors { high: S::splat_f(target.high), limits: S::byte_limits(target.range) } }
+    fn new(isa: S, target: &ByteTarget) -> Self {
+        TargetVectors { isa, high: isa.splat_f(target.high), limits: isa.byte_limits(target.range) }
     }
 
     #[inline(always)]
-    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::narrow_floats(self.round(x), &self.limits) }
+    fn bytes(&self, x: [S::F; 4]) -> S::B {
+        self.isa.narrow_floats(self.round(x), &self.limits)
     }
 }
 
 impl<S: Simd, const LIMITED: bool> TargetVectors<S, LIMITED> {
     /// As [`bytes`](ToBytes::bytes), with `x` and the bytes in order.
-    ///
-    /// # Safety
-    ///
-    /// As it.
     #[inline(always)]
-    pub(crate) unsafe fn bytes_in_order(&self, x: [S::F; 4]) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::narrow(self.round(x), &self.limits) }
+    pub(crate) fn bytes_in_order(&self, x: [S::F; 4]) -> S::B {
+        self.isa.narrow(self.round(x), &self.limits)
     }
 
     /// As [`bytes`](ToBytes::bytes), with `x` in the order of [`Simd::u16x_distances`] and the bytes in order.
-    ///
-    /// # Safety
-    ///
-    /// As it.
     #[inline(always)]
-    pub(crate) unsafe fn u16x_bytes(&self, x: [S::F; 4]) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::narrow_u16x(self.round(x), &self.limits) }
+    pub(crate) fn u16x_bytes(&self, x: [S::F; 4]) -> S::B {
+        self.isa.narrow_u16x(self.round(x), &self.limits)
     }
 
     #[inline(always)]
-    unsafe fn round(&self, x: [S::F; 4]) -> [S::I; 4] {
-        // SAFETY: no more than 2²² with the limit, which is at most 510, or without it by the promise of `bytes`.
-        array_of!(4, v => unsafe { S::round(if LIMITED { S::min_f(x[v], self.high) } else { x[v] }) })
+    fn round(&self, x: [S::F; 4]) -> [S::I; 4] {
+        let isa = self.isa;
+        // No more than 2²² with the limit, which is at most 510, or without it by the promise of `bytes`.
+        array_of!(4, v => isa.round(if LIMITED { isa.min_f(x[v], self.high) } else { x[v] }))
     }
 }
 
 /// The whole range of bytes, zero point 0, for floats at which that [`saturates`](ByteTarget::saturates).
 #[derive(Clone, Copy)]
-struct Saturated<const SIGNED: bool>;
+struct Saturated<S: Simd, const SIGNED: bool>(S);
 
-impl<S: Simd, const SIGNED: bool> ToBytes<S> for Saturated<SIGNED> {
+impl<S: Simd, const SIGNED: bool> ToBytes<S> for Saturated<S, SIGNED> {
     #[inline(always)]
-    unsafe fn new(_: &ByteTarget) -> Self {
-        Saturated
+    fn new(isa: S, _: &ByteTarget) -> Self {
+        Saturated(isa)
     }
 
     #[inline(always)]
-    unsafe fn bytes(&self, x: [S::F; 4]) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::saturate_floats::<SIGNED>(array_of!(4, v => S::round(x[v]))) }
+    fn bytes(&self, x: [S::F; 4]) -> S::B {
+        self.0.saturate_floats::<SIGNED>(array_of!(4, v => self.0.round(x[v])))
     }
-}
-
-/// # Safety
-///
-/// The features of `S`; `p` is valid for `LANES` reads.
-#[inline(always)]
-unsafe fn load<S: Simd, const SIGNED: bool>(p: *const u8) -> S::I {
-    // SAFETY: the caller's promise.
-    unsafe { if SIGNED { S::load_i8(p.cast()) } else { S::load_u8(p) } }
 }

@@ -1,6 +1,11 @@
 //! Functions of one byte, by a table of their 256 values.
 
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+use core::ptr;
+
 use super::contract::check_bytes;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::{Backend, Element, OutputElement};
 
 pub(crate) use super::contract::{Lookup, LookupKernel};
@@ -50,6 +55,39 @@ unsafe fn scalar(call: &Lookup<'_>) {
         for at in at..call.len {
             *call.out.add(at) = table[usize::from(*call.input.add(at))];
         }
+    }
+}
+
+/// Looks bytes up in blocks of `N`, of which the last one overlaps the one before it, and fewer bytes in a buffer.
+///
+/// # Safety
+///
+/// As [`LookupFn`](super::contract::LookupFn), but for the features; `block` reads `N` bytes of the first pointer and writes
+/// `N` of the second.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+#[inline(always)]
+pub(crate) unsafe fn in_blocks<const N: usize>(call: &Lookup<'_>, block: impl Fn(*const u8, *mut u8)) {
+    if call.len < N {
+        let (mut input, mut out) = ([0u8; N], [0u8; N]);
+        // SAFETY: `len` bytes of both, which the buffers hold.
+        unsafe {
+            ptr::copy_nonoverlapping(call.input, input.as_mut_ptr(), call.len);
+            block(input.as_ptr(), out.as_mut_ptr());
+            ptr::copy_nonoverlapping(out.as_ptr(), call.out, call.len);
+        }
+        return;
+    }
+    let mut at = 0;
+    loop {
+        if call.len >= PREFETCH_LEN {
+            prefetch(call.input.wrapping_add(at));
+            prefetch(call.out.wrapping_add(at));
+        }
+        block(call.input.wrapping_add(at), call.out.wrapping_add(at));
+        if at == call.len - N {
+            return;
+        }
+        at = (at + N).min(call.len - N);
     }
 }
 

@@ -14,7 +14,7 @@ pub use contract::{MAX_FACTOR, Target};
 pub use lookup::lookup;
 pub use rows::{RequantizeCall, requantize};
 
-pub(crate) use contract::{Add, Binary, ByteTarget, Dequantize, Mul, Quantize, Requantize, RequantizeFn};
+pub(crate) use contract::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Quantize, Requantize};
 
 use contract::{check_factor, check_zero};
 
@@ -122,10 +122,11 @@ pub fn quantize<O: OutputElement>(
     assert_eq!(input.len(), out.len(), "output of another length");
     assert!(scale.is_finite() && scale > 0.0, "scale within its range");
     target.check::<O>();
-    let (input, len, target) = (input.as_ptr(), out.len(), target.to_bytes::<O>());
+    let tensors = Map { input: input.as_ptr(), out: out.as_mut_ptr().cast(), len: out.len() };
+    let target = target.to_bytes::<O>();
     // SAFETY: input and output of the same length; the backend exists, so its features do.
     unsafe {
-        (backend.entry().ops.quantize)(&Quantize { input, out: out.as_mut_ptr().cast(), len, scale, target });
+        (backend.entry().ops.quantize)(&Quantize { tensors, scale, target });
     }
 }
 
@@ -145,7 +146,7 @@ pub fn dequantize<I: Element, O: OutputElement>(
     assert_eq!(input.len(), out.len(), "output of another length");
     check_zero::<I>(zero);
     let code = backend.entry().ops.dequantize[usize::from(I::SIGNED)];
-    let (input, len) = (input.as_ptr().cast(), out.len());
+    let tensors = Map { input: input.as_ptr().cast(), out: out.as_mut_ptr().cast(), len: out.len() };
     // SAFETY: input and output of the same length; the backend exists, so its features do.
-    unsafe { code(&Dequantize { input, out: out.as_mut_ptr().cast(), len, zero, scale }) };
+    unsafe { code(&Dequantize { tensors, zero, scale }) };
 }

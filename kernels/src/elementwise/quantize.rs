@@ -1,8 +1,8 @@
 //! From `f32` to eight bits, written once for every ISA. The quotient is that of a division, bit for bit, but with fused
 //! multiply-adds it takes a quarter of the time.
 
-use super::Quantize;
 use super::generic::{Blocks, Buffer, TargetVectors, ToBytes};
+use super::{Map, Quantize};
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{Simd, array_of};
 
@@ -19,21 +19,21 @@ const LINE_FLOATS: usize = 16;
 ///
 /// # Safety
 ///
-/// As [`QuantizeFn`](super::contract::QuantizeFn): the features of `S`, and the call's pointers.
+/// As [`Code`](super::contract::Code), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn quantize<S: Simd>(call: &Quantize) {
-    // SAFETY: the features are the caller's promise.
+pub(crate) unsafe fn quantize<S: Simd>(isa: S, call: &Quantize) {
+    // SAFETY: the pointers are the caller's promise.
     unsafe {
         if S::FUSED && ORDINARY.contains(&call.scale) {
-            let reciprocal = Reciprocal::<S>::new(call.scale);
+            let reciprocal = Reciprocal::new(isa, call.scale);
             // Within its reach no quotient passes what saturates, except for a narrower range.
             if call.target.saturates(REACH) {
-                divide::<S, Reciprocal<S>, false>(call, &reciprocal);
+                divide::<S, _, false>(isa, call, &reciprocal);
             } else {
-                divide::<S, Reciprocal<S>, true>(call, &reciprocal);
+                divide::<S, _, true>(isa, call, &reciprocal);
             }
         } else {
-            divide::<S, Scale<S>, true>(call, &Scale(S::splat_f(call.scale)));
+            divide::<S, _, true>(isa, call, &Scale { isa, scale: isa.splat_f(call.scale) });
         }
     }
 }
@@ -42,49 +42,51 @@ pub(crate) unsafe fn quantize<S: Simd>(call: &Quantize) {
 ///
 /// As [`quantize`].
 #[inline(always)]
-unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(call: &Quantize, divisor: &D) {
+unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(isa: S, call: &Quantize, divisor: &D) {
     // SAFETY: blocks lie inside the operands, or inside buffers that hold them.
     unsafe {
-        let target = TargetVectors::<S, LIMITED>::new(&call.target);
-        let (mut input, mut out) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (input.reader::<S>(call.input, call.len), out.writer::<S>(call.out, call.len));
-        for at in Blocks::new::<S>(call.len) {
-            if call.len >= PREFETCH_LEN {
+        let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
+        let Map { input, out, len } = call.tensors;
+        let (mut reader, mut writer) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
+        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
+        for at in Blocks::new::<S>(len) {
+            if len >= PREFETCH_LEN {
                 for line in 0..(4 * S::LANES).div_ceil(LINE_FLOATS) {
                     prefetch(from.wrapping_add(at + line * LINE_FLOATS).cast());
                 }
                 prefetch(to.wrapping_add(at));
             }
             let steps = array_of!(4, v => {
-                divisor.quotient(S::nan_to_zero(S::load_f(from.add(at + v * S::LANES))))
+                divisor.quotient(isa.nan_to_zero(isa.load_f(from.add(at + v * S::LANES))))
             });
-            S::store_bytes(to.add(at), target.bytes_in_order(steps));
+            isa.store_bytes(to.add(at), target.bytes_in_order(steps));
         }
-        out.flush::<S>(call.out, call.len);
+        writer.flush::<S>(out, len);
     }
 }
 
 /// A divisor.
 trait Divisor<S: Simd> {
-    /// # Safety
-    ///
-    /// The features of `S`; `x` is not NaN.
-    unsafe fn quotient(&self, x: S::F) -> S::F;
+    /// `x` is not NaN.
+    fn quotient(&self, x: S::F) -> S::F;
 }
 
 /// The scale itself.
-struct Scale<S: Simd>(S::F);
+struct Scale<S: Simd> {
+    isa: S,
+    scale: S::F,
+}
 
 impl<S: Simd> Divisor<S> for Scale<S> {
     #[inline(always)]
-    unsafe fn quotient(&self, x: S::F) -> S::F {
-        // SAFETY: the caller's promise.
-        unsafe { S::div_f(x, self.0) }
+    fn quotient(&self, x: S::F) -> S::F {
+        self.isa.div_f(x, self.scale)
     }
 }
 
 /// `1 / scale`, as the sum of two floats.
 struct Reciprocal<S: Simd> {
+    isa: S,
     high: S::F,
     low: S::F,
     negative_scale: S::F,
@@ -93,22 +95,17 @@ struct Reciprocal<S: Simd> {
 }
 
 impl<S: Simd> Reciprocal<S> {
-    /// # Safety
-    ///
-    /// The features of `S`.
     #[inline(always)]
-    unsafe fn new(scale: f32) -> Reciprocal<S> {
+    fn new(isa: S, scale: f32) -> Reciprocal<S> {
         let exact = 1.0 / f64::from(scale);
         let high = exact as f32;
-        // SAFETY: the caller's promise.
-        unsafe {
-            Reciprocal {
-                high: S::splat_f(high),
-                low: S::splat_f((exact - f64::from(high)) as f32),
-                negative_scale: S::splat_f(-scale),
-                least: S::splat_f(-REACH * scale),
-                greatest: S::splat_f(REACH * scale),
-            }
+        Reciprocal {
+            isa,
+            high: isa.splat_f(high),
+            low: isa.splat_f((exact - f64::from(high)) as f32),
+            negative_scale: isa.splat_f(-scale),
+            least: isa.splat_f(-REACH * scale),
+            greatest: isa.splat_f(REACH * scale),
         }
     }
 }
@@ -121,13 +118,11 @@ impl<S: Simd> Divisor<S> for Reciprocal<S> {
     /// is exact and its product with the reciprocal, which is rounded right, makes the quotient right (Markstein, Computation
     /// of elementary functions on the IBM RISC System/6000 processor, 1990).
     #[inline(always)]
-    unsafe fn quotient(&self, x: S::F) -> S::F {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let x = S::min_f(S::max_f(x, self.least), self.greatest);
-            let quotient = S::mul_add_f(x, self.high, S::mul_f(x, self.low));
-            let remainder = S::mul_add_f(quotient, self.negative_scale, x);
-            S::mul_add_f(remainder, self.high, quotient)
-        }
+    fn quotient(&self, x: S::F) -> S::F {
+        let isa = self.isa;
+        let x = isa.min_f(isa.max_f(x, self.least), self.greatest);
+        let quotient = isa.mul_add_f(x, self.high, isa.mul_f(x, self.low));
+        let remainder = isa.mul_add_f(quotient, self.negative_scale, x);
+        isa.mul_add_f(remainder, self.high, quotient)
     }
 }

@@ -6,7 +6,7 @@ use core::ptr;
 use super::MAX_FACTOR;
 use super::contract::{check_factor, check_zero};
 use super::lookup::{self, Lookup};
-use super::{ByteTarget, Requantize, RequantizeFn, Target};
+use super::{ByteTarget, Map, Requantize, Target, contract};
 use crate::gemm::OutputBlock;
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::{Backend, Element, OutputElement};
@@ -86,7 +86,7 @@ const TABLE_PAYS: usize = 2048;
 
 /// A rescaling without its tensors.
 struct Code {
-    rescale: RequantizeFn,
+    rescale: contract::Code<Requantize>,
     zero: i32,
     scale: f32,
     target: ByteTarget,
@@ -95,11 +95,11 @@ struct Code {
 impl Code {
     /// # Safety
     ///
-    /// As [`RequantizeFn`].
+    /// As [`contract::Code`].
     unsafe fn run(&self, input: *const u8, out: *mut u8, len: usize) {
         let (zero, scale, target) = (self.zero, self.scale, self.target);
         // SAFETY: the caller's promise.
-        unsafe { (self.rescale)(&Requantize { input, out, len, zero, scale, target }) };
+        unsafe { (self.rescale)(&Requantize { tensors: Map { input, out, len }, zero, scale, target }) };
     }
 
     /// The table of rescaled bytes.

@@ -35,12 +35,9 @@ pub(crate) struct Across {
     /// The first tap of the first window: `len` elements and room for [`MAX_BLOCK`](super::generic::MAX_BLOCK) more, like the
     /// other taps.
     pub(crate) from: *const u8,
-    /// Taps, at least one, and elements from one to the next.
-    pub(crate) taps: usize,
-    pub(crate) step: usize,
-    /// Windows, and elements from the first tap of one to that of the next.
-    pub(crate) pixels: usize,
-    pub(crate) advance: usize,
+    pub(crate) taps: Steps,
+    /// Windows, by their first taps.
+    pub(crate) pixels: Steps,
     /// Elements of a window, at least one.
     pub(crate) len: usize,
     /// `len` bytes for every window, and bytes from one to the next.
@@ -48,9 +45,21 @@ pub(crate) struct Across {
     pub(crate) out_advance: usize,
     /// Whether to prefetch the output.
     pub(crate) prefetch: bool,
+    pub(crate) scale: Scale,
+}
+
+/// How many there are, at least one, and elements from one to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps {
+    pub(crate) count: usize,
+    pub(crate) step: usize,
+}
+
+/// From sums to the output.
+pub(crate) struct Scale {
     /// Added to every sum.
     pub(crate) offset: i32,
-    pub(crate) scale: f32,
+    pub(crate) factor: f32,
     pub(crate) target: ByteTarget,
     /// Whether the target [`saturates`](ByteTarget::saturates) whatever the sums.
     pub(crate) saturates: bool,

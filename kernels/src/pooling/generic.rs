@@ -6,7 +6,7 @@
 
 use core::ptr;
 
-use super::contract::{Across, Columns, MAX_ROWS};
+use super::contract::{Across, Columns, MAX_ROWS, Scale, Steps};
 use crate::elementwise::generic::{TargetVectors, ToBytes};
 use crate::prefetch::prefetch;
 use crate::simd::{Simd, array_of};
@@ -18,73 +18,79 @@ pub(super) const MAX_BLOCK: usize = 64;
 ///
 /// # Safety
 ///
-/// Every function requires the features of `S` and pointers that are valid for the elements they address, of `BYTES` bytes each.
+/// A block is vectors of `S`, whose elements lie in order, or in another order that only [`reload`](Self::reload) reads.
+/// Pointers must be valid for the elements that functions read or write, of `BYTES` bytes each.
 pub(crate) unsafe trait Combine<S: Simd> {
     type Block: Copy;
-    /// The vectors of parameters that finish windows.
-    type Finish: Copy;
     /// Bytes of an element of a block in memory.
-    const BYTES: usize;
+    const BYTES: usize = size_of::<Self::Block>() / (4 * S::LANES);
     /// The excess of an extended byte over its value.
     const EXCESS: i32 = 0;
 
     /// Bytes of the image.
-    unsafe fn extend(p: *const u8) -> Self::Block;
-    /// A block that was stored, to combine it with more rows.
-    unsafe fn reload(p: *const u8) -> Self::Block;
-    unsafe fn store(p: *mut u8, block: Self::Block);
-    /// A block of what was stored, to combine it with its neighbours.
-    unsafe fn load(p: *const u8) -> Self::Block;
-    unsafe fn combine(a: Self::Block, b: Self::Block) -> Self::Block;
-    unsafe fn prepare(call: &Across) -> Self::Finish;
+    ///
+    /// # Safety
+    ///
+    /// See the trait.
+    unsafe fn extend(isa: S, p: *const u8) -> Self::Block;
+
+    fn combine(isa: S, a: Self::Block, b: Self::Block) -> Self::Block;
+
     /// Turns combined windows into bytes of output.
-    unsafe fn finish(block: Self::Block, with: &Self::Finish) -> S::B;
+    fn finish(block: Self::Block, with: &Scaling<S>) -> S::B;
+
+    /// # Safety
+    ///
+    /// See the trait.
+    #[inline(always)]
+    unsafe fn store(_: S, p: *mut u8, block: Self::Block) {
+        // SAFETY: the caller's promise.
+        unsafe { p.cast::<Self::Block>().write_unaligned(block) }
+    }
+
+    /// A block that was stored, to combine it with more rows.
+    ///
+    /// # Safety
+    ///
+    /// See the trait.
+    #[inline(always)]
+    unsafe fn reload(_: S, p: *const u8) -> Self::Block {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load(p) }
+    }
+
+    /// A block of what was stored, to combine it with its neighbours.
+    ///
+    /// # Safety
+    ///
+    /// See the trait.
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> Self::Block {
+        // SAFETY: the caller's promise.
+        unsafe { p.cast::<Self::Block>().read_unaligned() }
+    }
 }
 
 /// The maximum.
 pub(crate) struct Greatest<const SIGNED: bool>;
 
-// SAFETY: reads and writes a vector of bytes.
+// SAFETY: a vector of bytes.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
     type Block = S::B;
-    type Finish = ();
-    const BYTES: usize = 1;
 
     #[inline(always)]
-    unsafe fn extend(p: *const u8) -> S::B {
+    unsafe fn extend(isa: S, p: *const u8) -> S::B {
         // SAFETY: the caller's promise.
-        unsafe { S::read_bytes(p) }
+        unsafe { isa.read_bytes(p) }
     }
 
     #[inline(always)]
-    unsafe fn reload(p: *const u8) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::read_bytes(p) }
+    fn combine(isa: S, a: S::B, b: S::B) -> S::B {
+        isa.max_bytes::<SIGNED>(a, b)
     }
 
     #[inline(always)]
-    unsafe fn load(p: *const u8) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::read_bytes(p) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(p: *mut u8, block: S::B) {
-        // SAFETY: the caller's promise.
-        unsafe { S::store_bytes(p, block) }
-    }
-
-    #[inline(always)]
-    unsafe fn combine(a: S::B, b: S::B) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe { S::max_bytes::<SIGNED>(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn prepare(_: &Across) {}
-
-    #[inline(always)]
-    unsafe fn finish(block: S::B, (): &()) -> S::B {
+    fn finish(block: S::B, _: &Scaling<S>) -> S::B {
         block
     }
 }
@@ -92,151 +98,99 @@ unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for Greatest<SIGNED> {
 /// The sum of few taps: in 16 bits, unsigned.
 pub(crate) struct U16Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES `u16`s.
+// SAFETY: two vectors, which are stored in order.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for U16Sums<SIGNED> {
     type Block = [S::W; 2];
-    type Finish = Scaling<S>;
-    const BYTES: usize = 2;
     const EXCESS: i32 = if SIGNED { 128 } else { 0 };
 
     #[inline(always)]
-    unsafe fn extend(p: *const u8) -> [S::W; 2] {
+    unsafe fn extend(isa: S, p: *const u8) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        unsafe { S::to_u16x::<SIGNED>(S::read_bytes(p)) }
+        isa.to_u16x::<SIGNED>(unsafe { isa.read_bytes(p) })
     }
 
     #[inline(always)]
-    unsafe fn reload(p: *const u8) -> [S::W; 2] {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_u16x(p.cast()) }
+    fn combine(isa: S, a: [S::W; 2], b: [S::W; 2]) -> [S::W; 2] {
+        array_of!(2, half => isa.add_u16x(a[half], b[half]))
     }
 
     #[inline(always)]
-    unsafe fn store(p: *mut u8, block: [S::W; 2]) {
-        // SAFETY: the caller's promise.
-        unsafe { S::store_u16x(p.cast(), block) }
+    fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
+        // Lanes past the window hold arbitrary values; their bytes are discarded.
+        let scaled = with.scaled(with.isa.u16x_distances(block, with.origin));
+        if with.saturates { with.free.u16x_bytes(scaled) } else { with.target.u16x_bytes(scaled) }
     }
 
     #[inline(always)]
-    unsafe fn load(p: *const u8) -> [S::W; 2] {
+    unsafe fn store(isa: S, p: *mut u8, block: [S::W; 2]) {
         // SAFETY: the caller's promise.
-        unsafe { S::load_u16x_in_order(p.cast()) }
+        unsafe { isa.store_u16x(p.cast(), block) }
     }
 
     #[inline(always)]
-    unsafe fn combine(a: [S::W; 2], b: [S::W; 2]) -> [S::W; 2] {
+    unsafe fn reload(isa: S, p: *const u8) -> [S::W; 2] {
         // SAFETY: the caller's promise.
-        array_of!(2, half => unsafe { S::add_u16x(a[half], b[half]) })
-    }
-
-    #[inline(always)]
-    unsafe fn prepare(call: &Across) -> Scaling<S> {
-        // SAFETY: the caller's promise.
-        unsafe { Scaling::new(call) }
-    }
-
-    #[inline(always)]
-    unsafe fn finish(block: [S::W; 2], with: &Scaling<S>) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe {
-            // Lanes past the window hold arbitrary values; their bytes are discarded.
-            let sums = S::u16x_distances(block, with.origin);
-            let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
-            if with.saturates { with.free.u16x_bytes(scaled) } else { with.target.u16x_bytes(scaled) }
-        }
+        unsafe { isa.load_u16x(p.cast()) }
     }
 }
 
 /// The sum of many taps: in 32 bits.
 pub(crate) struct I32Sums<const SIGNED: bool>;
 
-// SAFETY: reads 4·LANES bytes, or reads and writes 4·LANES integers.
+// SAFETY: four vectors, in order.
 unsafe impl<S: Simd, const SIGNED: bool> Combine<S> for I32Sums<SIGNED> {
     type Block = [S::I; 4];
-    type Finish = Scaling<S>;
-    const BYTES: usize = 4;
 
     #[inline(always)]
-    unsafe fn extend(p: *const u8) -> [S::I; 4] {
+    unsafe fn extend(isa: S, p: *const u8) -> [S::I; 4] {
         // SAFETY: the caller's promise.
-        array_of!(4, v => unsafe {
-            let p = p.add(v * S::LANES);
-            if SIGNED { S::load_i8(p.cast()) } else { S::load_u8(p) }
-        })
+        array_of!(4, v => unsafe { isa.load_extended::<SIGNED>(p.add(v * S::LANES)) })
     }
 
     #[inline(always)]
-    unsafe fn reload(p: *const u8) -> [S::I; 4] {
-        // SAFETY: the caller's promise.
-        unsafe { <Self as Combine<S>>::load(p) }
+    fn combine(isa: S, a: [S::I; 4], b: [S::I; 4]) -> [S::I; 4] {
+        array_of!(4, v => isa.add(a[v], b[v]))
     }
 
     #[inline(always)]
-    unsafe fn load(p: *const u8) -> [S::I; 4] {
-        // SAFETY: the caller's promise.
-        array_of!(4, v => unsafe { S::load(p.cast::<i32>().add(v * S::LANES)) })
-    }
-
-    #[inline(always)]
-    unsafe fn store(p: *mut u8, block: [S::I; 4]) {
-        for (v, &x) in block.iter().enumerate() {
-            // SAFETY: the caller's promise.
-            unsafe { S::store(p.cast::<i32>().add(v * S::LANES), x) };
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn combine(a: [S::I; 4], b: [S::I; 4]) -> [S::I; 4] {
-        // SAFETY: the caller's promise.
-        array_of!(4, v => unsafe { S::add(a[v], b[v]) })
-    }
-
-    #[inline(always)]
-    unsafe fn prepare(call: &Across) -> Scaling<S> {
-        // SAFETY: the caller's promise.
-        unsafe { Scaling::new(call) }
-    }
-
-    #[inline(always)]
-    unsafe fn finish(block: [S::I; 4], with: &Scaling<S>) -> S::B {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let sums = array_of!(4, v => S::to_f32(S::add(block[v], with.offset)));
-            let scaled = array_of!(4, v => S::mul_f(sums[v], with.scale));
-            with.target.bytes_in_order(scaled)
-        }
+    fn finish(block: [S::I; 4], with: &Scaling<S>) -> S::B {
+        let isa = with.isa;
+        let sums = array_of!(4, v => isa.to_f32(isa.add(block[v], with.offset)));
+        with.target.bytes_in_order(with.scaled(sums))
     }
 }
 
 /// From sums to steps of the output.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaling<S: Simd> {
+    isa: S,
     offset: S::I,
     /// The offset for [`Simd::u16x_distances`].
     origin: S::F,
-    scale: S::F,
+    factor: S::F,
     target: TargetVectors<S, true>,
     free: TargetVectors<S, false>,
     saturates: bool,
 }
 
 impl<S: Simd> Scaling<S> {
-    /// # Safety
-    ///
-    /// The features of `S`.
     #[inline(always)]
-    unsafe fn new(call: &Across) -> Scaling<S> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            Scaling {
-                offset: S::splat(call.offset),
-                origin: S::origin::<false>(-call.offset),
-                scale: S::splat_f(call.scale),
-                target: TargetVectors::new(&call.target),
-                free: TargetVectors::new(&call.target),
-                saturates: call.saturates,
-            }
+    fn new(isa: S, call: &Across) -> Scaling<S> {
+        let Scale { offset, factor, ref target, saturates } = call.scale;
+        Scaling {
+            isa,
+            offset: isa.splat(offset),
+            origin: isa.origin::<false>(-offset),
+            factor: isa.splat_f(factor),
+            target: TargetVectors::new(isa, target),
+            free: TargetVectors::new(isa, target),
+            saturates,
         }
+    }
+
+    #[inline(always)]
+    fn scaled(&self, sums: [S::F; 4]) -> [S::F; 4] {
+        array_of!(4, v => self.isa.mul_f(sums[v], self.factor))
     }
 }
 
@@ -244,9 +198,9 @@ impl<S: Simd> Scaling<S> {
 ///
 /// # Safety
 ///
-/// As [`ColumnsFn`](super::contract::ColumnsFn): the features of `S`, and the call's pointers.
+/// As [`ColumnsFn`](super::contract::ColumnsFn), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(call: &Columns) {
+pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(isa: S, call: &Columns) {
     let block = 4 * S::LANES;
     // SAFETY: blocks lie inside the rows, or in the buffer; the sums have room for a block more.
     unsafe {
@@ -259,23 +213,27 @@ pub(crate) unsafe fn columns<S: Simd, C: Combine<S>>(call: &Columns) {
             }
         }
         match call.count {
-            2 if !call.accumulate => rows_of::<S, C, 2>(call, &rows),
-            3 if !call.accumulate => rows_of::<S, C, 3>(call, &rows),
-            _ => rows_of::<S, C, 0>(call, &rows),
+            2 if !call.accumulate => rows_of::<S, C, 2>(isa, call, &rows),
+            3 if !call.accumulate => rows_of::<S, C, 3>(isa, call, &rows),
+            _ => rows_of::<S, C, 0>(isa, call, &rows),
         }
     }
 }
 
 /// `N` rows alone, or `call.count` and perhaps what was combined before if that is 0.
 #[inline(always)]
-unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: &[*const u8; MAX_ROWS]) {
+unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(
+    isa: S,
+    call: &Columns,
+    rows: &[*const u8; MAX_ROWS],
+) {
     // SAFETY: as in `columns`.
     unsafe {
         let (out, count) = (call.out, if N == 0 { call.count } else { N });
         let before = if N == 0 && call.accumulate { call.out } else { ptr::null() };
         let last = call.len.saturating_sub(4 * S::LANES);
         // The last block overlaps the one before it: what it adds to must be read before that is written.
-        let sum = sum_of_rows::<S, C>(&rows[..count], before, last);
+        let sum = sum_of_rows::<S, C>(isa, &rows[..count], before, last);
         // Where windows overlap, the rows above these have been read before.
         let fresh = [rows[count.saturating_sub(2)], rows[count - 1]];
         let mut at = 0;
@@ -284,23 +242,28 @@ unsafe fn rows_of<S: Simd, C: Combine<S>, const N: usize>(call: &Columns, rows: 
                 prefetch(fresh[0].wrapping_add(at));
                 prefetch(fresh[1].wrapping_add(at));
             }
-            C::store(out.add(at * C::BYTES), sum_of_rows::<S, C>(&rows[..count], before, at));
+            C::store(isa, out.add(at * C::BYTES), sum_of_rows::<S, C>(isa, &rows[..count], before, at));
             at += 4 * S::LANES;
         }
-        C::store(out.add(last * C::BYTES), sum);
+        C::store(isa, out.add(last * C::BYTES), sum);
     }
 }
 
 /// The block at `at` of some rows and, unless that is null, of what was combined before.
 #[inline(always)]
-unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(rows: &[*const u8], before: *const u8, at: usize) -> C::Block {
+unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(
+    isa: S,
+    rows: &[*const u8],
+    before: *const u8,
+    at: usize,
+) -> C::Block {
     // SAFETY: as in `columns`.
     unsafe {
-        let mut sum = C::extend(rows[0].add(at));
+        let mut sum = C::extend(isa, rows[0].add(at));
         for row in &rows[1..] {
-            sum = C::combine(sum, C::extend(row.add(at)));
+            sum = C::combine(isa, sum, C::extend(isa, row.add(at)));
         }
-        if before.is_null() { sum } else { C::combine(sum, C::reload(before.add(at * C::BYTES))) }
+        if before.is_null() { sum } else { C::combine(isa, sum, C::reload(isa, before.add(at * C::BYTES))) }
     }
 }
 
@@ -308,31 +271,32 @@ unsafe fn sum_of_rows<S: Simd, C: Combine<S>>(rows: &[*const u8], before: *const
 ///
 /// # Safety
 ///
-/// As [`AcrossFn`](super::contract::AcrossFn): the features of `S`, and the call's pointers.
+/// As [`AcrossFn`](super::contract::AcrossFn), but for the features, which the token proves.
 #[inline(always)]
-pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(call: &Across) {
+pub(crate) unsafe fn across<S: Simd, C: Combine<S>>(isa: S, call: &Across) {
     // SAFETY: the caller's promise, handed on.
     unsafe {
-        match call.taps {
-            2 => taps_of::<S, C, 2>(call),
-            3 => taps_of::<S, C, 3>(call),
-            _ => taps_of::<S, C, 0>(call),
+        match call.taps.count {
+            2 => taps_of::<S, C, 2>(isa, call),
+            3 => taps_of::<S, C, 3>(isa, call),
+            _ => taps_of::<S, C, 0>(isa, call),
         }
     }
 }
 
 /// `N` taps, or `call.taps` if that is 0.
 #[inline(always)]
-unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(call: &Across) {
-    let Across { from, pixels, advance, len, out, out_advance, .. } = *call;
+unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(isa: S, call: &Across) {
+    let Across { from, len, out, out_advance, .. } = *call;
+    let Steps { count: pixels, step: advance } = call.pixels;
     let block = 4 * S::LANES;
     // SAFETY: as in `across`: every tap has room for a block more, and no byte past the last pixel's is written.
     unsafe {
-        let finish = C::prepare(call);
+        let with = Scaling::new(isa, call);
         if pixels == 1 {
-            blocks::<S, C, N>(call, [block; 2], 0, len / block, &finish);
+            blocks::<S, C, N>(call, [block; 2], 0, len / block, &with);
             if !len.is_multiple_of(block) {
-                last_block::<S, C, N>(call, from, out, &finish);
+                last_block::<S, C, N>(call, from, out, &with);
             }
             return;
         }
@@ -348,10 +312,10 @@ unsafe fn taps_of<S: Simd, C: Combine<S>, const N: usize>(call: &Across) {
             } else {
                 0
             };
-            blocks::<S, C, N>(call, [advance, out_advance], at, whole, &finish);
+            blocks::<S, C, N>(call, [advance, out_advance], at, whole, &with);
             for pixel in whole..pixels {
                 let from = from.add(pixel * advance * C::BYTES);
-                last_block::<S, C, N>(call, from, out.add(pixel * out_advance), &finish);
+                last_block::<S, C, N>(call, from, out.add(pixel * out_advance), &with);
             }
             if at == 0 {
                 return;
@@ -372,7 +336,7 @@ unsafe fn blocks<S: Simd, C: Combine<S>, const N: usize>(
     steps: [usize; 2],
     at: usize,
     count: usize,
-    finish: &C::Finish,
+    with: &Scaling<S>,
 ) {
     let (mut from, mut out) = (call.from.wrapping_add(at * C::BYTES), call.out.wrapping_add(at));
     for _ in 0..count {
@@ -380,7 +344,7 @@ unsafe fn blocks<S: Simd, C: Combine<S>, const N: usize>(
             prefetch(out);
         }
         // SAFETY: the caller's promise.
-        unsafe { S::store_bytes(out, C::finish(window::<S, C, N>(call, from), finish)) };
+        unsafe { with.isa.store_bytes(out, C::finish(window::<S, C, N>(with.isa, call, from), with)) };
         from = from.wrapping_add(steps[0] * C::BYTES);
         out = out.wrapping_add(steps[1]);
     }
@@ -396,16 +360,16 @@ unsafe fn last_block<S: Simd, C: Combine<S>, const N: usize>(
     call: &Across,
     from: *const u8,
     out: *mut u8,
-    finish: &C::Finish,
+    with: &Scaling<S>,
 ) {
     let at = call.len.saturating_sub(4 * S::LANES);
     // SAFETY: the caller's promise.
     unsafe {
-        let bytes = C::finish(window::<S, C, N>(call, from.add(at * C::BYTES)), finish);
+        let bytes = C::finish(window::<S, C, N>(with.isa, call, from.add(at * C::BYTES)), with);
         if at == 0 {
-            S::store_first(out, bytes, call.len);
+            with.isa.store_first(out, bytes, call.len);
         } else {
-            S::store_bytes(out.add(at), bytes);
+            with.isa.store_bytes(out.add(at), bytes);
         }
     }
 }
@@ -416,13 +380,13 @@ unsafe fn last_block<S: Simd, C: Combine<S>, const N: usize>(
 ///
 /// As [`across`].
 #[inline(always)]
-unsafe fn window<S: Simd, C: Combine<S>, const N: usize>(call: &Across, from: *const u8) -> C::Block {
-    let taps = if N == 0 { call.taps } else { N };
+unsafe fn window<S: Simd, C: Combine<S>, const N: usize>(isa: S, call: &Across, from: *const u8) -> C::Block {
+    let taps = if N == 0 { call.taps.count } else { N };
     // SAFETY: the caller's promise.
     unsafe {
         let mut sum = C::load(from);
         for tap in 1..taps {
-            sum = C::combine(sum, C::load(from.add(tap * call.step * C::BYTES)));
+            sum = C::combine(isa, sum, C::load(from.add(tap * call.taps.step * C::BYTES)));
         }
         sum
     }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::contract::{Across, Columns, MAX_ROWS, PoolKernel};
+use super::contract::{self, Across, Columns, MAX_ROWS, PoolKernel, Scale};
 use crate::elementwise::ByteTarget;
 use crate::gemm::{OutputBlock, Span};
 use crate::pooling::generic::MAX_BLOCK;
@@ -151,19 +151,22 @@ impl Pool<'_> {
             unsafe {
                 (self.kernel.across)(&Across {
                     from: sums.add(column * channels * bytes),
-                    taps: taps.len(),
-                    // Of the next tap, if there is one.
-                    step: window.dilation[1].wrapping_mul(channels),
-                    pixels: windows,
-                    advance: stride.saturating_mul(channels),
+                    // Where the next tap is, if there is one.
+                    taps: contract::Steps {
+                        count: taps.len(),
+                        step: window.dilation[1].wrapping_mul(channels),
+                    },
+                    pixels: contract::Steps { count: windows, step: stride.saturating_mul(channels) },
                     len: pixels_at_once * channels,
                     out: out.add((x - tile.x.start) * out_stride),
                     out_advance: if merged { pixels * channels } else { out_stride },
                     prefetch: self.elements() >= PREFETCH_LEN,
-                    offset,
-                    scale,
-                    target: self.target,
-                    saturates: self.target.saturates(found as f32 * 256.0 * scale),
+                    scale: Scale {
+                        offset,
+                        factor: scale,
+                        target: self.target,
+                        saturates: self.target.saturates(found as f32 * 256.0 * scale),
+                    },
                 });
             }
             x += pixels;

@@ -6,8 +6,7 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
 use crate::gemm::{
-    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, finish_in_memory,
-    for_each_row,
+    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
 };
 use crate::prefetch::prefetch_panels;
 
@@ -29,8 +28,6 @@ pub(super) const VARIANT: Variant = Variant {
     // Two multiplications and two additions on four pipes, of which two multiply; loads are widened, two in a cycle.
     cost: TileCost { dot: 9, row: 4, panel: 8 },
 };
-
-finish_in_memory!(Avx2, "avx2,fma");
 
 /// `R` rows by `V / 2` panels, or half-width. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of
 /// weights, a broadcast pair and a product.
@@ -101,7 +98,7 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
             }
             panel = panel.wrapping_add(tile.panel_skip);
         }
-        finish::<Avx2, R, V>(acc, tile);
+        finish(Avx2::new(), acc, tile);
     }
 }
 

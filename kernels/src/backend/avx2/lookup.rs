@@ -1,13 +1,10 @@
 //! Tables of bytes by `vpshufb`, sixteen entries at a time.
 
 use core::arch::x86_64::*;
-use core::ptr;
 
-use crate::elementwise::lookup::{Lookup, LookupKernel};
-use crate::prefetch::{PREFETCH_LEN, prefetch};
+use crate::elementwise::lookup::{Lookup, LookupKernel, in_blocks};
 
-pub(crate) static LOOKUP: LookupKernel =
-    LookupKernel { detect: || true, code: lookup, beats_rescaling: false };
+pub(crate) static LOOKUP: LookupKernel = LookupKernel::of_backend(lookup, false);
 
 /// Bytes of two vectors.
 const BLOCK: usize = 64;
@@ -17,28 +14,10 @@ const BLOCK: usize = 64;
 /// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "avx2")]
 unsafe fn lookup(call: &Lookup<'_>) {
-    // SAFETY: AVX2 is enabled here; blocks lie inside the `len` bytes, or in the buffers.
+    // SAFETY: AVX2 is enabled here; `in_blocks` calls for whole blocks only.
     unsafe {
         let rows = differences(call.table);
-        if call.len >= BLOCK {
-            let mut at = 0;
-            loop {
-                if call.len >= PREFETCH_LEN {
-                    prefetch(call.input.wrapping_add(at));
-                    prefetch(call.out.wrapping_add(at));
-                }
-                block(&rows, call.input.add(at), call.out.add(at));
-                if at == call.len - BLOCK {
-                    break;
-                }
-                at = (at + BLOCK).min(call.len - BLOCK);
-            }
-        } else {
-            let (mut input, mut out) = ([0u8; BLOCK], [0u8; BLOCK]);
-            ptr::copy_nonoverlapping(call.input, input.as_mut_ptr(), call.len);
-            block(&rows, input.as_ptr(), out.as_mut_ptr());
-            ptr::copy_nonoverlapping(out.as_ptr(), call.out, call.len);
-        }
+        in_blocks::<BLOCK>(call, |input, out| block(&rows, input, out));
     }
 }
 

@@ -12,8 +12,8 @@ use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
+pub(crate) use crate::backend::x86::Avx2;
 pub(crate) use lookup::LOOKUP;
-pub(crate) use simd::Avx2;
 
 /// The depthwise kernels, for this backend and those that add other instructions to AVX2.
 pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DEPTHWISE];

@@ -6,8 +6,8 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
-use crate::gemm::{Layout, Property, TileCost, Variant, dot4};
-use crate::simd::Simd;
+use crate::gemm::dot4;
+use crate::gemm::{Layout, Property, TileCost, Variant};
 
 pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddubsw",
@@ -33,17 +33,16 @@ static PAIR_SAFE: Property = Property {
 };
 
 dot4::instruction! {
-    /// `vpmaddubsw` gives `u8·i8 + u8·i8` by pair, and does not saturate: the driver calls these tiles only for panels whose
-    /// weights are proved to be pair-safe.
-    DotPairs: Avx2, "avx2",
-    // SAFETY: the caller promises AVX2.
-    |acc, activations, weights| unsafe {
+    /// `vpmaddubsw` and `vpmaddwd`: the first one gives `u8·i8 + u8·i8` by pair, and does not saturate, because the driver calls
+    /// these tiles only for panels whose weights are proved to be pair-safe.
+    DotPairs(Avx2): "AVX2 and FMA", "avx2";
+    dot<SIGNED>(acc, activations, weights) = {
         let pairs = _mm256_maddubs_epi16(activations, weights);
         _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
     };
-
     #[inline(always)]
     unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
+        self,
         acc: &mut [[__m256i; V]; R],
         rows: &[*const u8; R],
         panel: *const u8,
@@ -64,11 +63,5 @@ dot4::instruction! {
             }
         }
         true
-    }
-
-    #[inline(always)]
-    unsafe fn flip(a: __m256i, top_bits: *const i32) -> __m256i {
-        // SAFETY: the caller promises AVX2 and the top bits.
-        unsafe { _mm256_xor_si256(a, Avx2::load(top_bits)) }
     }
 }

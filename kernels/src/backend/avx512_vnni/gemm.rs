@@ -3,8 +3,8 @@
 use core::arch::x86_64::*;
 
 use super::Avx512;
-use crate::gemm::{Layout, TileCost, Variant, dot4, finish_in_memory};
-use crate::simd::Simd;
+use crate::gemm::dot4;
+use crate::gemm::{Layout, TileCost, Variant};
 
 /// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
 /// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles need the fewest loads per
@@ -20,16 +20,7 @@ pub(super) const VARIANT: Variant = Variant {
 };
 
 dot4::instruction! {
-    /// `vpdpbusd` is the wrapping sum of the four products and the accumulator.
-    DotZmm: Avx512, "avx512f,avx512bw,avx512vl,avx512vnni",
-    // SAFETY: the caller promises AVX-512 VNNI.
-    |acc, activations, weights| unsafe { _mm512_dpbusd_epi32(acc, activations, weights) };
-
-    #[inline(always)]
-    unsafe fn flip(a: __m512i, top_bits: *const i32) -> __m512i {
-        // SAFETY: the caller promises AVX-512F and the top bits.
-        unsafe { _mm512_xor_si512(a, Avx512::load(top_bits)) }
-    }
+    /// `vpdpbusd zmm`.
+    pub(super) DotZmm(Avx512): "AVX-512 F, BW, VL and VNNI", "avx512f,avx512bw,avx512vl,avx512vnni";
+    dot<SIGNED>(acc, activations, weights) = _mm512_dpbusd_epi32(acc, activations, weights);
 }
-
-finish_in_memory!(Avx512, "avx512f,avx512bw,avx512vl,avx512vnni");

@@ -10,7 +10,7 @@ use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
-use simd::Avx512;
+use crate::backend::x86::Avx512;
 
 /// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {

@@ -4,7 +4,8 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 
 use crate::backend::avx2::Avx2;
-use crate::gemm::{Layout, TileCost, Variant, dot4};
+use crate::gemm::dot4::{self, TopBits};
+use crate::gemm::{Layout, TileCost, Variant};
 
 /// The tiles of an ISA's function.
 macro_rules! tiles {
@@ -27,25 +28,33 @@ pub(crate) const VARIANT: Variant = Variant {
 };
 
 dot4::instruction! {
-    /// `vpdpbusd` is the wrapping sum of the four products and the accumulator.
-    DotYmm: Avx2, "avx2,avxvnni",
-    // SAFETY: the caller promises AVX-VNNI.
-    |acc, activations, weights| unsafe { _mm256_dpbusd_avx_epi32(acc, activations, weights) };
-
-    // The compiler needs the feature here to know the register; the functions that this is inlined into have it.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    unsafe fn flip(mut a: __m256i, top_bits: *const i32) -> __m256i {
-        // SAFETY: the caller promises AVX2 and the top bits. From memory, because the tallest tile has no register for
-        // them: given one, the compiler moves accumulators between registers in the loop.
-        unsafe {
-            asm!(
-                "vpxor {a}, {a}, ymmword ptr [{top_bits}]",
-                a = inout(ymm_reg) a,
-                top_bits = in(reg) top_bits,
-                options(pure, readonly, nostack, preserves_flags),
-            );
-        }
-        a
+    /// `vpdpbusd ymm`.
+    pub(super) DotYmm(Avx2): "AVX2, FMA and AVX-VNNI", "avx2,avxvnni";
+    dot<SIGNED>(acc, activations, weights) = _mm256_dpbusd_avx_epi32(acc, activations, weights);
+    #[inline(always)]
+    fn flip(self, a: __m256i, top_bits: &TopBits) -> __m256i {
+        // SAFETY: the token.
+        unsafe { flip(a, top_bits) }
     }
+}
+
+/// Flips the top bits. From memory, because the tallest tile has no register for them: given one, the compiler moves
+/// accumulators between registers in the loop.
+///
+/// # Safety
+///
+/// AVX2: the compiler needs the feature here to know the register; the functions that this is inlined into have it.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn flip(mut a: __m256i, top_bits: &TopBits) -> __m256i {
+    // SAFETY: AVX2, as the caller promises; there are top bits for the widest vector.
+    unsafe {
+        asm!(
+            "vpxor {a}, {a}, ymmword ptr [{top_bits}]",
+            a = inout(ymm_reg) a,
+            top_bits = in(reg) top_bits,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    a
 }

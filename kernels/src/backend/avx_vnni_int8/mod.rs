@@ -5,7 +5,8 @@ use core::arch::x86_64::*;
 use crate::backend::avx_vnni;
 use crate::backend::avx2::Avx2;
 use crate::entry::{Entry, cpu_features};
-use crate::gemm::{Variant, dot4};
+use crate::gemm::Variant;
+use crate::gemm::dot4;
 use crate::peak::sequence;
 
 /// The backend's entry in the registry. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
@@ -32,16 +33,12 @@ const VARIANT: Variant = Variant {
 };
 
 dot4::instruction! {
-    /// `vpdpbusd` and `vpdpbssd` are the wrapping sums of the four products and the accumulator.
-    DotInt8: Avx2, "avx2,avxvnni,avxvnniint8",
-    // SAFETY: the caller promises AVX-VNNI and AVX-VNNI-INT8.
-    |acc, activations, weights| unsafe {
-        if SIGNED {
-            _mm256_dpbssd_epi32(acc, activations, weights)
-        } else {
-            _mm256_dpbusd_avx_epi32(acc, activations, weights)
-        }
+    /// `vpdpbusd` and `vpdpbssd`.
+    DotInt8(Avx2): "AVX2, FMA, AVX-VNNI and AVX-VNNI-INT8", "avx2,avxvnni,avxvnniint8";
+    dot<SIGNED>(acc, activations, weights) = if SIGNED {
+        _mm256_dpbssd_epi32(acc, activations, weights)
+    } else {
+        _mm256_dpbusd_avx_epi32(acc, activations, weights)
     };
-
     const FLIPS: bool = false;
 }

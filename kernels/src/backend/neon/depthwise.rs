@@ -6,20 +6,12 @@
 use core::arch::aarch64::*;
 
 use super::Neon;
-use crate::depthwise::{ChannelOrder, DepthwiseKernel, Row};
+use crate::depthwise::{DepthwiseKernel, Row};
 use crate::gemm::{finish, for_each_row};
 use crate::simd::Simd;
 
-pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
-    layout: "taps-i16x2-block8",
-    block: BLOCK,
-    last_overlaps: true,
-    group: 2,
-    order: ChannelOrder::Natural,
-    offsets: [0, 0],
-    rows: [row::<false>, row::<true>],
-    line_buffer: None,
-};
+pub(crate) static KERNEL: DepthwiseKernel =
+    DepthwiseKernel::overlapping("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>]);
 
 /// Channels of a block.
 const BLOCK: usize = 8;
@@ -54,7 +46,8 @@ unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
     // SAFETY: a block is whole (`last_overlaps`), so eight channels can be read at every tap and written at every output;
     // weights hold `2 · BLOCK` `i16`s for every column and pair of rows of the kernel.
     unsafe {
-        let mut acc = [[Neon::load(call.init), Neon::load(call.init.add(4))]; X];
+        let isa = Neon::new();
+        let mut acc = [[isa.load(call.init), isa.load(call.init.add(4))]; X];
         let mut weights = call.weights.cast::<i16>();
         let mut column = call.column + (x * call.stride).cast_signed();
         for _ in 0..call.kernel[1] {
@@ -68,7 +61,7 @@ unsafe fn outputs<const X: usize, const SIGNED: bool>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, 2>(acc, &call.tile::<X>(x, &call.output_offsets()));
+        finish(isa, acc, &call.tile::<X>(x, &call.output_offsets()));
     }
 }
 

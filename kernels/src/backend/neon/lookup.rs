@@ -1,12 +1,10 @@
 //! Tables of bytes by `TBL` and `TBX`, 64 entries at a time.
 
 use core::arch::aarch64::*;
-use core::ptr;
 
-use crate::elementwise::lookup::{Lookup, LookupKernel};
+use crate::elementwise::lookup::{Lookup, LookupKernel, in_blocks};
 
-pub(crate) static LOOKUP: LookupKernel =
-    LookupKernel { detect: || true, code: lookup, beats_rescaling: true };
+pub(crate) static LOOKUP: LookupKernel = LookupKernel::of_backend(lookup, true);
 
 /// Bytes of two vectors.
 const BLOCK: usize = 32;
@@ -16,25 +14,11 @@ const BLOCK: usize = 32;
 /// As [`LookupFn`](crate::elementwise::contract::LookupFn).
 #[target_feature(enable = "neon")]
 unsafe fn lookup(call: &Lookup<'_>) {
-    // SAFETY: NEON is enabled here; the table has four times 64 bytes; blocks lie inside the `len` bytes, or in the buffers.
+    // SAFETY: NEON is enabled here; the table has four times 64 bytes; `in_blocks` calls for whole blocks only.
     unsafe {
         let quarter = |n: usize| vld1q_u8_x4(call.table.as_ptr().add(64 * n));
         let table = [quarter(0), quarter(1), quarter(2), quarter(3)];
-        if call.len >= BLOCK {
-            let mut at = 0;
-            loop {
-                block(&table, call.input.add(at), call.out.add(at));
-                if at == call.len - BLOCK {
-                    break;
-                }
-                at = (at + BLOCK).min(call.len - BLOCK);
-            }
-        } else {
-            let (mut input, mut out) = ([0u8; BLOCK], [0u8; BLOCK]);
-            ptr::copy_nonoverlapping(call.input, input.as_mut_ptr(), call.len);
-            block(&table, input.as_ptr(), out.as_mut_ptr());
-            ptr::copy_nonoverlapping(out.as_ptr(), call.out, call.len);
-        }
+        in_blocks::<BLOCK>(call, |input, out| block(&table, input, out));
     }
 }
 

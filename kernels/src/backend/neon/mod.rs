@@ -1,5 +1,6 @@
 //! Plain NEON: what every 64-bit Arm CPU has. The vector token and the loads are shared by the other Arm backends.
 
+mod depths;
 mod depthwise;
 mod gemm;
 mod load;
@@ -11,6 +12,7 @@ use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
+pub(crate) use depths::{FourDepths, all_depths, columns};
 pub(crate) use load::load_first;
 pub(crate) use simd::Neon;
 

@@ -8,19 +8,12 @@ use core::arch::aarch64::*;
 
 use super::gemm::dot_bytes;
 use crate::backend::neon::Neon;
-use crate::depthwise::{ChannelOrder, Columns, DepthwiseKernel, Row};
+use crate::depthwise::{Columns, DepthwiseKernel, Row};
 use crate::gemm::{finish, for_each_row};
-use crate::simd::Simd;
 
 pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
-    layout: "taps-i8x4-block16",
-    block: BLOCK,
-    last_overlaps: true,
-    group: 4,
-    order: ChannelOrder::Natural,
     offsets: [-128, 0],
-    rows: [row::<0x80>, row::<0>],
-    line_buffer: None,
+    ..DepthwiseKernel::overlapping("taps-i8x4-block16", BLOCK, 4, [row::<0x80>, row::<0>])
 };
 
 /// Channels of a block.
@@ -87,7 +80,7 @@ unsafe fn outputs<const X: usize, const FLIP: u8>(call: &Row, x: usize) {
             }
             column += call.dilation.cast_signed();
         }
-        finish::<Neon, X, V>(acc, &call.tile::<X>(x, &call.output_offsets()));
+        finish(Neon::new(), acc, &call.tile::<X>(x, &call.output_offsets()));
     }
 }
 
@@ -120,7 +113,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
                 }
             });
         });
-        finish::<Neon, OUTPUTS, V>(acc, &call.tile::<OUTPUTS>(x, &call.output_offsets()));
+        finish(Neon::new(), acc, &call.tile::<OUTPUTS>(x, &call.output_offsets()));
     }
 }
 
@@ -130,7 +123,7 @@ unsafe fn outputs_3x3<const S: usize, const FLIP: u8>(call: &Row, x: usize) {
 #[inline(always)]
 unsafe fn initial(call: &Row) -> [int32x4_t; V] {
     // SAFETY: four vectors are a block.
-    [0, 1, 2, 3].map(|v| unsafe { Neon::load(call.init.add(4 * v)) })
+    [0, 1, 2, 3].map(|v| unsafe { vld1q_s32(call.init.add(4 * v)) })
 }
 
 /// # Safety

@@ -7,8 +7,8 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::backend::neon::{Neon, load_first};
-use crate::gemm::{Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
+use crate::backend::neon::{FourDepths, Neon, all_depths, columns};
+use crate::gemm::{Layout, LhsForm, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
 use crate::simd::Simd;
 
 pub(super) const VARIANT: Variant = Variant {
@@ -38,13 +38,6 @@ pub(super) const VARIANT: Variant = Variant {
 /// long for them and two thirds for the loads.
 const COST: TileCost = TileCost { dot: 16, row: 1, panel: 16 };
 
-/// Depths that a whole load of a row covers.
-const BLOCK: usize = 16;
-/// Bytes of a panel that belong to four depths.
-const GROUP_BYTES: usize = 4 * PANEL;
-/// Vectors of four columns in a panel.
-const PANEL_VECTORS: usize = PANEL / 4;
-
 /// `R` rows by `V` vectors of four columns; activations are signed after `FLIP` is XORed to them.
 ///
 /// # Safety
@@ -61,76 +54,42 @@ unsafe fn tile<const R: usize, const V: usize, const FLIP: u8>(first: &mut Tile)
 /// As [`tile`].
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
-    // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every four depths, the last ones padded,
-    // and `V` vectors are `V / PANEL_VECTORS` panels; initial accumulators and stage cover every column of them.
+    // SAFETY: the caller's promises; initial accumulators cover every column of the tile.
     unsafe {
-        let flip = vdupq_n_u8(FLIP);
-        let mut acc = [[vdupq_n_s32(0); V]; R];
+        let isa = Neon::new();
+        let mut acc = [[isa.splat(0); V]; R];
         for_each_row!(R, ROW => {
             for v in 0..V {
-                acc[ROW][v] = Neon::load(tile.init.add(4 * v));
+                acc[ROW][v] = isa.load(tile.init.add(4 * v));
             }
         });
-        let mut weights = tile.panels;
-        for segment in 0..tile.segments {
-            let mut depth = 0;
-            while depth + BLOCK <= tile.segment_len {
-                let mut lhs = [flip; R];
-                for_each_row!(R, ROW => {
-                    lhs[ROW] = veorq_u8(vld1q_u8(tile.row::<R>(segment, ROW).add(depth)), flip);
-                });
-                group::<0, R, V>(&mut acc, &lhs, weights, tile.panel_stride);
-                group::<1, R, V>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
-                group::<2, R, V>(&mut acc, &lhs, weights.add(2 * GROUP_BYTES), tile.panel_stride);
-                group::<3, R, V>(&mut acc, &lhs, weights.add(3 * GROUP_BYTES), tile.panel_stride);
-                weights = weights.add(4 * GROUP_BYTES);
-                depth += BLOCK;
-            }
-            let left = tile.segment_len - depth;
-            if left > 0 {
-                // Past the end, flipped zeros are multiplied by zero weights.
-                let mut lhs = [flip; R];
-                for_each_row!(R, ROW => {
-                    lhs[ROW] = veorq_u8(load_first(tile.row::<R>(segment, ROW).add(depth), left), flip);
-                });
-                group::<0, R, V>(&mut acc, &lhs, weights, tile.panel_stride);
-                if left > 4 {
-                    group::<1, R, V>(&mut acc, &lhs, weights.add(GROUP_BYTES), tile.panel_stride);
-                }
-                if left > 8 {
-                    group::<2, R, V>(&mut acc, &lhs, weights.add(2 * GROUP_BYTES), tile.panel_stride);
-                }
-                if left > 12 {
-                    group::<3, R, V>(&mut acc, &lhs, weights.add(3 * GROUP_BYTES), tile.panel_stride);
-                }
-                weights = weights.add(left.div_ceil(4) * GROUP_BYTES);
-            }
-            weights = weights.wrapping_add(tile.panel_skip);
-        }
-        finish::<Neon, R, V>(acc, tile);
+        all_depths::<ByLane, R, V, FLIP>(&mut acc, tile);
+        finish(isa, acc, tile);
     }
 }
 
-/// Multiplies four depths: lane `G` of every row by the weights at `weights` and at the same offset in the next panels.
-///
-/// # Safety
-///
-/// The dot product; `GROUP_BYTES` readable bytes in each of `V / PANEL_VECTORS` panels.
-#[inline(always)]
-unsafe fn group<const G: usize, const R: usize, const V: usize>(
-    acc: &mut [[int32x4_t; V]; R],
-    lhs: &[uint8x16_t; R],
-    weights: *const u8,
-    panel_stride: usize,
-) {
-    // SAFETY: vector v lies in panel v / PANEL_VECTORS, inside its GROUP_BYTES.
-    unsafe {
-        for v in 0..V {
-            let at = weights.add(v / PANEL_VECTORS * panel_stride + v % PANEL_VECTORS * 16);
-            let columns = vld1q_s8(at.cast());
-            for_each_row!(R, ROW => {
-                acc[ROW][v] = dot::<G>(acc[ROW][v], columns, lhs[ROW]);
-            });
+/// `SDOT` by lane.
+struct ByLane;
+
+// SAFETY: weights are read by `columns`.
+unsafe impl FourDepths for ByLane {
+    type Sums = int32x4_t;
+
+    #[inline(always)]
+    unsafe fn group<const G: i32, const R: usize, const V: usize>(
+        acc: &mut [[int32x4_t; V]; R],
+        lhs: &[uint8x16_t; R],
+        weights: *const u8,
+        panel_stride: usize,
+    ) {
+        // SAFETY: the dot product, and the vectors of weights, by the caller's promise.
+        unsafe {
+            for v in 0..V {
+                let columns = columns(weights, panel_stride, v);
+                for_each_row!(R, ROW => {
+                    acc[ROW][v] = dot::<G>(acc[ROW][v], columns, lhs[ROW]);
+                });
+            }
         }
     }
 }
@@ -142,7 +101,7 @@ unsafe fn group<const G: usize, const R: usize, const V: usize>(
 ///
 /// The CPU has the dot product.
 #[inline(always)]
-unsafe fn dot<const G: usize>(mut acc: int32x4_t, columns: int8x16_t, depths: uint8x16_t) -> int32x4_t {
+unsafe fn dot<const G: i32>(mut acc: int32x4_t, columns: int8x16_t, depths: uint8x16_t) -> int32x4_t {
     // SAFETY: registers only; the instruction exists, as the caller promises.
     unsafe {
         asm!(

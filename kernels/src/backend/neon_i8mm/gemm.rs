@@ -105,9 +105,10 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const FIRST: usize
     // SAFETY: rows are read within `segment_len`; panels hold GROUP_BYTES for every eight depths, the last ones padded,
     // and those that `V` vectors lie in exist; initial accumulators and stage cover every column of these.
     unsafe {
+        let isa = Neon::new();
         let mut acc = [[[vdupq_n_s32(0); 2]; V]; H];
         for v in 0..V {
-            let init = vreinterpretq_s64_s32(Neon::load(tile.init.add(4 * v)));
+            let init = vreinterpretq_s64_s32(isa.load(tile.init.add(4 * v)));
             let squares = [
                 vreinterpretq_s32_s64(vdupq_laneq_s64::<0>(init)),
                 vreinterpretq_s32_s64(vdupq_laneq_s64::<1>(init)),
@@ -161,7 +162,7 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const FIRST: usize
                 sums[ROW][v] = row_of::<ROW>(acc[ROW / 2][v]);
             }
         });
-        finish::<Neon, R, V>(sums, tile);
+        finish(isa, sums, tile);
     }
 }
 

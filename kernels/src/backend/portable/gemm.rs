@@ -3,9 +3,8 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{
-    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, finish_in_memory,
-};
+use crate::gemm::{ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish};
+use crate::simd::Simd;
 
 pub(super) static VARIANTS: &[Variant] = &[Variant {
     name: "i16 pairs",
@@ -36,8 +35,6 @@ unsafe fn widen(rows: &ByteRows) {
     }
 }
 
-finish_in_memory!(Portable);
-
 /// Vectors of four columns in a panel.
 const V: usize = PANEL / 4;
 
@@ -58,10 +55,11 @@ unsafe fn one<const R: usize>(tile: &Tile) {
     // SAFETY: after a segment of odd length there is one more `i16`, which is multiplied by weights of 0: panels are padded
     // to whole groups of two.
     unsafe {
+        let isa = Portable::new();
         let mut acc = [[i32x4::splat(0); V]; R];
         for row in &mut acc {
             for (v, x) in row.iter_mut().enumerate() {
-                *x = <Portable as crate::simd::Simd>::load(tile.init.add(4 * v));
+                *x = isa.load(tile.init.add(4 * v));
             }
         }
         let mut panel = tile.panels.cast::<[i8; 8]>();
@@ -85,6 +83,6 @@ unsafe fn one<const R: usize>(tile: &Tile) {
             }
             panel = panel.wrapping_byte_add(tile.panel_skip);
         }
-        finish::<Portable, R, V>(acc, tile);
+        finish(isa, acc, tile);
     }
 }

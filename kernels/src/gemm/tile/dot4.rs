@@ -28,75 +28,40 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
-/// Declares an instruction by its name, vectors and CPU features: implements [`Dot4`] with the given product of `$acc`,
-/// `$activations` and `$weights` and the further items, and defines the function `tile` of its tiles.
-macro_rules! instruction {
-    (
-        $(#[$doc:meta])*
-        $name:ident: $S:ty, $features:literal,
-        |$acc:ident, $activations:ident, $weights:ident| $product:expr;
-        $($item:tt)*
-    ) => {
-        $(#[$doc])*
-        struct $name;
-
-        // SAFETY: the description says why the product is exact; the features are enabled below.
-        unsafe impl $crate::gemm::dot4::Dot4 for $name {
-            type S = $S;
-
-            #[inline(always)]
-            unsafe fn dot<const SIGNED: bool>(
-                $acc: <$S as $crate::simd::Simd>::I,
-                $activations: <$S as $crate::simd::Simd>::I,
-                $weights: <$S as $crate::simd::Simd>::I,
-            ) -> <$S as $crate::simd::Simd>::I {
-                $product
-            }
-
-            $($item)*
-        }
-
-        /// `R` rows by `V` vectors of columns, or half-width.
-        ///
-        /// # Safety
-        ///
-        /// As [`TileFn`]($crate::gemm::variant::TileFn), with these features.
-        #[target_feature(enable = $features)]
-        unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut $crate::gemm::Tile) {
-            // SAFETY: the features are enabled here; the layout is of groups of four.
-            unsafe { $crate::gemm::dot4::m_block::<$name, R, V, SIGNED>(tile) }
-        }
-    };
-}
-pub(crate) use instruction;
-
-/// An instruction, or a short sequence, that multiplies groups of four.
+/// An instruction, or a short sequence, that multiplies groups of four: a token, whose values prove that the CPU has it.
 ///
 /// # Safety
 ///
-/// Every function requires the CPU features that `S` and the implementation name.
-pub(crate) unsafe trait Dot4 {
+/// A value exists only if the CPU has the features of `S` and of the implementation.
+pub(crate) unsafe trait Dot4: Copy {
     /// The vectors.
     type S: Simd;
 
     /// Whether signed activations get their top bits flipped, because the instruction multiplies unsigned ones only.
     const FLIPS: bool = true;
 
+    /// The vectors' token, which this one implies.
+    fn isa(self) -> Self::S;
+
     /// `acc + Σ activations[k] · weights[k]` by lane over its four bytes, mod 2³². Weights are signed; activations are if
     /// `SIGNED` says so and the implementation does not flip them.
-    unsafe fn dot<const SIGNED: bool>(
-        acc: <Self::S as Simd>::I,
-        activations: <Self::S as Simd>::I,
-        weights: <Self::S as Simd>::I,
-    ) -> <Self::S as Simd>::I;
+    fn dot<const SIGNED: bool>(
+        self,
+        acc: Lanes<Self>,
+        activations: Lanes<Self>,
+        weights: Lanes<Self>,
+    ) -> Lanes<Self>;
 
     /// Adds the products of `groups` (not 0) groups of `R` rows and one panel, if the implementation has a loop of its own for
     /// such tiles; returns whether it has. `prefetch`: see [`Tile::prefetch`].
     ///
+    /// # Safety
+    ///
     /// The rows and the panel must be valid for `groups` groups.
     #[inline(always)]
     unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
-        _acc: &mut [[<Self::S as Simd>::I; V]; R],
+        self,
+        _acc: &mut [[Lanes<Self>; V]; R],
         _rows: &[*const u8; R],
         _panel: *const u8,
         _groups: usize,
@@ -106,12 +71,67 @@ pub(crate) unsafe trait Dot4 {
     }
 
     /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128: called only if
-    /// [`FLIPS`](Self::FLIPS). `top_bits` is valid for a vector of those bits.
+    /// [`FLIPS`](Self::FLIPS).
     #[inline(always)]
-    unsafe fn flip(a: <Self::S as Simd>::I, _top_bits: *const i32) -> <Self::S as Simd>::I {
-        a
+    fn flip(self, a: Lanes<Self>, top_bits: &TopBits) -> Lanes<Self> {
+        let isa = self.isa();
+        // SAFETY: there are top bits for the widest vector.
+        isa.xor(a, unsafe { isa.load(top_bits.0.as_ptr().cast()) })
     }
 }
+
+/// Defines the token of an instruction, and `tile`, the function of its tiles: `R` rows by `V` vectors of columns.
+///
+/// Takes the token's name, that of its vectors', what both prove, the `target_feature`s of the function, the product, and
+/// whatever else the implementation of [`Dot4`] replaces.
+macro_rules! instruction {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis $name:ident($vectors:ty): $proof:literal, $features:literal;
+        dot<$signed:ident>($acc:ident, $activations:ident, $weights:ident) = $dot:expr;
+        $($other:tt)*
+    ) => {
+        $crate::simd::token! { $(#[$attribute])* $visibility $name: $proof; }
+
+        // SAFETY: the token proves the features of its vectors, too. The product is the wrapping sum of the four products and
+        // the accumulator.
+        unsafe impl $crate::gemm::dot4::Dot4 for $name {
+            type S = $vectors;
+
+            #[inline(always)]
+            fn isa(self) -> $vectors {
+                // SAFETY: the token.
+                unsafe { <$vectors>::new() }
+            }
+
+            #[inline(always)]
+            fn dot<const $signed: bool>(
+                self,
+                $acc: $crate::gemm::dot4::Lanes<Self>,
+                $activations: $crate::gemm::dot4::Lanes<Self>,
+                $weights: $crate::gemm::dot4::Lanes<Self>,
+            ) -> $crate::gemm::dot4::Lanes<Self> {
+                // SAFETY: the token; registers only.
+                unsafe { $dot }
+            }
+
+            $($other)*
+        }
+
+        /// # Safety
+        ///
+        /// As [`TileFn`](crate::gemm::variant::TileFn), for weights that the variant accepts.
+        #[target_feature(enable = $features)]
+        unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut $crate::gemm::Tile) {
+            // SAFETY: the features are those of the backend; the layout is of groups of four.
+            unsafe { $crate::gemm::dot4::m_block::<$name, R, V, SIGNED>($name::new(), tile) }
+        }
+    };
+}
+pub(crate) use instruction;
+
+/// The lanes of an ISA's vector.
+pub(crate) type Lanes<D> = <<D as Dot4>::S as Simd>::I;
 
 /// The top bits of the bytes of the widest vector.
 #[repr(align(64))]
@@ -124,15 +144,18 @@ pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 ///
 /// # Safety
 ///
-/// As [`TileFn`](crate::gemm::variant::TileFn), with the features of `D`, for a layout of groups of four.
+/// As [`TileFn`](crate::gemm::variant::TileFn), but for the features, which the token proves; the layout is of groups of four.
 #[inline(always)]
-pub(crate) unsafe fn m_block<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+pub(crate) unsafe fn m_block<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(
+    dot: D,
+    first: &mut Tile,
+) {
     // SAFETY: the caller's promises.
     unsafe {
         if V == 2 && 2 * D::S::LANES == PANEL && first.is_half_width() {
-            m_block_of::<D, R, 1, SIGNED>(first);
+            m_block_of::<D, R, 1, SIGNED>(dot, first);
         } else {
-            m_block_of::<D, R, V, SIGNED>(first);
+            m_block_of::<D, R, V, SIGNED>(dot, first);
         }
     }
 }
@@ -143,10 +166,10 @@ pub(crate) unsafe fn m_block<D: Dot4, const R: usize, const V: usize, const SIGN
 ///
 /// As [`m_block`].
 #[inline(always)]
-unsafe fn m_block_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
+unsafe fn m_block_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(dot: D, first: &mut Tile) {
     loop {
         // SAFETY: the caller's promises, for every tile of the m-block.
-        unsafe { tile::<D, R, V, SIGNED>(first) };
+        unsafe { tile::<D, R, V, SIGNED>(dot, first) };
         if first.count <= 1 {
             return;
         }
@@ -158,17 +181,18 @@ unsafe fn m_block_of<D: Dot4, const R: usize, const V: usize, const SIGNED: bool
 ///
 /// As [`m_block`].
 #[inline(always)]
-unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile: &Tile) {
+unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(dot: D, tile: &Tile) {
     // SAFETY: a segment's row has `segment_len` bytes, of which `full` whole groups and then, in `last_group`, exactly
     // the rest are read; its panels have `PANEL` groups of four for each of these, padded with zeros.
     unsafe {
-        let mut init = [D::S::splat(0); V];
+        let isa = dot.isa();
+        let mut init = [isa.splat(0); V];
         for (v, x) in init.iter_mut().enumerate() {
-            *x = D::S::load(tile.init.add(v * D::S::LANES));
+            *x = isa.load(tile.init.add(v * D::S::LANES));
         }
         let mut acc = [init; R];
         // Hidden from the optimizer, which would flip the four bytes before they are broadcast, at the cost of a shuffle each time.
-        let top_bits = TOP_BITS.0.as_ptr().cast();
+        let top_bits = &TOP_BITS;
         let top_bits = if SIGNED && D::FLIPS { black_box(top_bits) } else { top_bits };
         let full = tile.segment_len / GROUP;
         let mut panel = tile.panels;
@@ -177,32 +201,32 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
             for (r, at) in at.iter_mut().enumerate() {
                 *at = tile.row::<R>(segment, r);
             }
-            if full > 0 && D::groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.prefetch) {
+            if full > 0 && dot.groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.prefetch) {
                 panel = panel.add(full * GROUP * PANEL);
             } else {
                 for group in 0..full {
                     if tile.prefetch {
                         prefetch_panels(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
                     }
-                    let weights = load_weights::<D, V>(panel, tile.panel_stride);
+                    let weights = load_weights::<D::S, V>(isa, panel, tile.panel_stride);
                     for_each_row!(R, ROW => {
                         let bytes = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
-                        multiply::<D, V, SIGNED>(&mut acc[ROW], bytes, top_bits, &weights);
+                        multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
                     });
                     panel = panel.add(GROUP * PANEL);
                 }
             }
             if !tile.segment_len.is_multiple_of(GROUP) {
-                let weights = load_weights::<D, V>(panel, tile.panel_stride);
+                let weights = load_weights::<D::S, V>(isa, panel, tile.panel_stride);
                 for_each_row!(R, ROW => {
                     let bytes = last_group(at[ROW], tile.segment_len);
-                    multiply::<D, V, SIGNED>(&mut acc[ROW], bytes, top_bits, &weights);
+                    multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);
             }
             panel = panel.wrapping_add(tile.panel_skip);
         }
-        finish::<D::S, R, V>(acc, tile);
+        finish(isa, acc, tile);
     }
 }
 
@@ -210,38 +234,33 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(tile
 ///
 /// # Safety
 ///
-/// The features of `D`; `panel` is valid for the group, and so is every further panel, `stride` bytes after the last.
+/// `panel` is valid for the group, and so is every further panel, `stride` bytes after the last.
 #[inline(always)]
-unsafe fn load_weights<D: Dot4, const V: usize>(panel: *const u8, stride: usize) -> [<D::S as Simd>::I; V] {
+unsafe fn load_weights<S: Simd, const V: usize>(isa: S, panel: *const u8, stride: usize) -> [S::I; V] {
     // SAFETY: a group of a panel is PANEL lanes of four bytes, PANEL / LANES vectors.
     unsafe {
-        let vectors = PANEL / D::S::LANES;
-        let mut weights = [D::S::splat(0); V];
+        let vectors = PANEL / S::LANES;
+        let mut weights = [isa.splat(0); V];
         for (v, w) in weights.iter_mut().enumerate() {
-            let offset = v / vectors * stride + v % vectors * D::S::LANES * GROUP;
-            *w = D::S::load(panel.add(offset).cast());
+            let offset = v / vectors * stride + v % vectors * S::LANES * GROUP;
+            *w = isa.load(panel.add(offset).cast());
         }
         weights
     }
 }
 
-/// # Safety
-///
-/// The features of `D`; `top_bits` is valid for a vector.
 #[inline(always)]
-unsafe fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
-    acc: &mut [<D::S as Simd>::I; V],
+fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
+    dot: D,
+    acc: &mut [Lanes<D>; V],
     bytes: i32,
-    top_bits: *const i32,
-    weights: &[<D::S as Simd>::I; V],
+    top_bits: &TopBits,
+    weights: &[Lanes<D>; V],
 ) {
-    // SAFETY: the caller promises the features and the top bits.
-    unsafe {
-        let activations = D::S::splat(bytes);
-        let activations = if SIGNED && D::FLIPS { D::flip(activations, top_bits) } else { activations };
-        for v in 0..V {
-            acc[v] = D::dot::<SIGNED>(acc[v], activations, weights[v]);
-        }
+    let activations = dot.isa().splat(bytes);
+    let activations = if SIGNED && D::FLIPS { dot.flip(activations, top_bits) } else { activations };
+    for v in 0..V {
+        acc[v] = dot.dot::<SIGNED>(acc[v], activations, weights[v]);
     }
 }
 

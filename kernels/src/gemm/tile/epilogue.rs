@@ -18,17 +18,17 @@ pub(crate) use for_each_row;
 /// Stores the result of a block for the vector `$x` of accumulators in memory, in row `$row` from `$column` on: 32-bit lanes.
 macro_rules! put_lanes {
     (
-        $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
+        $isa:ident: $S:ident, $tile:ident, $acc:ident, $vectors:ident, $accumulate:expr,
         ($x:ident, $row:ident, $column:ident) => $lanes:block
     ) => {
         for $row in 0..$tile.rows {
             let out = $tile.out_row($row).cast::<i32>();
             for v in 0..$vectors {
                 let $column = v * $S::LANES;
-                let $x = $S::load($acc.add($row * $vectors * $S::LANES + $column));
+                let $x = $isa.load($acc.add($row * $vectors * $S::LANES + $column));
                 let lanes = $lanes;
                 let count = $tile.columns.saturating_sub($column).min($S::LANES);
-                put_i32::<$S>(lanes, out.wrapping_add($column), count, $accumulate);
+                put_i32($isa, lanes, out.wrapping_add($column), count, $accumulate);
             }
         }
     };
@@ -42,21 +42,25 @@ macro_rules! put_lanes {
 ///
 /// # Safety
 ///
-/// As [`TileFn`](crate::gemm::variant::TileFn): the features of `S`, and the tile's pointers.
+/// The tile's pointers are valid as its description says.
 #[inline(always)]
-pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
+pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(
+    isa: S,
+    mut acc: [[S::I; V]; R],
+    tile: &Tile,
+) {
     // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and V·LANES scales and
     // biases or more; of a whole tile all of the output is addressed, of others what `in_memory` addresses.
     unsafe {
         if !tile.weight_zeros.is_null() {
-            let mut zeros = [S::splat(0); V];
+            let mut zeros = [isa.splat(0); V];
             for (v, zero) in zeros.iter_mut().enumerate() {
-                *zero = S::load(tile.weight_zeros.add(v * S::LANES));
+                *zero = isa.load(tile.weight_zeros.add(v * S::LANES));
             }
             for_each_row!(R, ROW => {
-                let sum = S::splat(*tile.row_sums.add(ROW));
+                let sum = isa.splat(*tile.row_sums.add(ROW));
                 for v in 0..V {
-                    acc[ROW][v] = S::sub(acc[ROW][v], S::mul(zeros[v], sum));
+                    acc[ROW][v] = isa.sub(acc[ROW][v], isa.mul(zeros[v], sum));
                 }
             });
         }
@@ -67,61 +71,61 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
                     for_each_row!(R, ROW => {
                         let out = tile.out_row(ROW).cast::<i32>();
                         for (v, x) in acc[ROW].iter_mut().enumerate() {
-                            *x = S::add(*x, S::load(out.add(v * S::LANES)));
+                            *x = isa.add(*x, isa.load(out.add(v * S::LANES)));
                         }
                     });
                 }
                 for_each_row!(R, ROW => {
                     let out = tile.out_row(ROW).cast::<i32>();
                     for (v, &x) in acc[ROW].iter().enumerate() {
-                        S::store(out.add(v * S::LANES), x);
+                        isa.store(out.add(v * S::LANES), x);
                     }
                 });
             }
             RawStage::Requantize { scale, high, range } if whole => {
-                let (high, limits) = (S::splat_f(high), S::byte_limits(range));
+                let (high, limits) = (isa.splat_f(high), isa.byte_limits(range));
                 let mut scales = [high; V];
                 for (v, x) in scales.iter_mut().enumerate() {
-                    *x = S::load_f(scale.add(v * S::LANES));
+                    *x = isa.load_f(scale.add(v * S::LANES));
                 }
                 // Four vectors at a time, in the order of the tile's rows.
                 for_each_row!((R * V).div_ceil(4), GROUP => {
-                    let mut group = [S::splat(0); 4];
+                    let mut group = [isa.splat(0); 4];
                     for (i, y) in group.iter_mut().enumerate() {
                         // Vectors past the last one of the tile repeat it.
                         let i = if 4 * GROUP + i < R * V { 4 * GROUP + i } else { R * V - 1 };
-                        *y = requantize::<S>(acc[i / V][i % V], scales[i % V], high);
+                        *y = requantize(isa, acc[i / V][i % V], scales[i % V], high);
                     }
-                    store_group::<S, R, V>(S::narrow(group, &limits), tile, 4 * GROUP);
+                    store_group::<S, R, V>(isa, isa.narrow(group, &limits), tile, 4 * GROUP);
                 });
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } if whole => {
-                let (low, high) = (S::splat_f(low), S::splat_f(high));
+                let (low, high) = (isa.splat_f(low), isa.splat_f(high));
                 for_each_row!(R, ROW => {
                     let mut real = [low; V];
                     for (v, y) in real.iter_mut().enumerate() {
-                        *y = S::mul_f(S::to_f32(acc[ROW][v]), S::load_f(scale.add(v * S::LANES)));
+                        *y = isa.mul_f(isa.to_f32(acc[ROW][v]), isa.load_f(scale.add(v * S::LANES)));
                     }
                     if !row_scale.is_null() {
-                        let factor = S::splat_f(*row_scale.add(ROW));
+                        let factor = isa.splat_f(*row_scale.add(ROW));
                         for y in &mut real {
-                            *y = S::mul_f(*y, factor);
+                            *y = isa.mul_f(*y, factor);
                         }
                     }
                     if !bias.is_null() {
                         for (v, y) in real.iter_mut().enumerate() {
-                            *y = S::add_f(*y, S::load_f(bias.add(v * S::LANES)));
+                            *y = isa.add_f(*y, isa.load_f(bias.add(v * S::LANES)));
                         }
                     }
                     let out = tile.out_row(ROW).cast::<f32>();
                     for (v, &y) in real.iter().enumerate() {
-                        S::store_f(out.add(v * S::LANES), S::min_f(S::max_f(y, low), high));
+                        isa.store_f(out.add(v * S::LANES), isa.min_f(isa.max_f(y, low), high));
                     }
                 });
             }
             _ => {
                 let memory = acc;
-                S::finish_in_memory(memory.as_ptr().cast(), V, tile);
+                isa.finish_in_memory(memory.as_ptr().cast(), V, tile);
             }
         }
     }
@@ -134,16 +138,16 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[
 ///
 /// As [`finish`]; `acc` is valid for the tile's rows.
 #[inline(always)]
-pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
+pub(crate) unsafe fn in_memory<S: Simd>(isa: S, acc: *const i32, vectors: usize, tile: &Tile) {
     // SAFETY: the caller's promises.
     unsafe {
         // Most tiles are a panel wide or half-width, and a constant makes these faster.
         if vectors == PANEL / S::LANES {
-            rows_in_memory::<S>(acc, PANEL / S::LANES, tile);
+            rows_in_memory(isa, acc, PANEL / S::LANES, tile);
         } else if 2 * S::LANES == PANEL && vectors == 1 {
-            rows_in_memory::<S>(acc, 1, tile);
+            rows_in_memory(isa, acc, 1, tile);
         } else {
-            rows_in_memory::<S>(acc, vectors, tile);
+            rows_in_memory(isa, acc, vectors, tile);
         }
     }
 }
@@ -152,33 +156,33 @@ pub(crate) unsafe fn in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &
 ///
 /// As [`in_memory`].
 #[inline(always)]
-unsafe fn rows_in_memory<S: Simd>(acc: *const i32, vectors: usize, tile: &Tile) {
+unsafe fn rows_in_memory<S: Simd>(isa: S, acc: *const i32, vectors: usize, tile: &Tile) {
     // SAFETY: there are `vectors` vectors of accumulators a row, and of what a stage has for the columns; vectors of the
     // output are touched only as far as `columns` covers them.
     unsafe {
         match tile.stage {
             RawStage::Accumulators { accumulate } => {
-                put_lanes!(S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
+                put_lanes!(isa: S, tile, acc, vectors, accumulate, (x, _row, _column) => { x });
             }
             RawStage::Requantize { scale, high, range } => {
-                let scaled = Scaled::<S> { scale, high: S::splat_f(high) };
-                put_bytes(acc, vectors, scaled, &S::byte_limits(range), tile);
+                let scaled = Scaled { isa, scale, high: isa.splat_f(high) };
+                put_bytes(isa, acc, vectors, scaled, &isa.byte_limits(range), tile);
             }
             RawStage::RequantizeFixed { multiplier, shift, high, range } => {
-                let shifted = Shifted::<S> { multiplier, shift, high: S::splat(high) };
-                put_bytes(acc, vectors, shifted, &S::byte_limits(range), tile);
+                let shifted = Shifted { isa, multiplier, shift, high: isa.splat(high) };
+                put_bytes(isa, acc, vectors, shifted, &isa.byte_limits(range), tile);
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } => {
-                let (low, high) = (S::splat_f(low), S::splat_f(high));
-                put_lanes!(S, tile, acc, vectors, false, (x, row, column) => {
-                    let mut y = S::mul_f(S::to_f32(x), S::load_f(scale.add(column)));
+                let (low, high) = (isa.splat_f(low), isa.splat_f(high));
+                put_lanes!(isa: S, tile, acc, vectors, false, (x, row, column) => {
+                    let mut y = isa.mul_f(isa.to_f32(x), isa.load_f(scale.add(column)));
                     if !row_scale.is_null() {
-                        y = S::mul_f(y, S::splat_f(*row_scale.add(row)));
+                        y = isa.mul_f(y, isa.splat_f(*row_scale.add(row)));
                     }
                     if !bias.is_null() {
-                        y = S::add_f(y, S::load_f(bias.add(column)));
+                        y = isa.add_f(y, isa.load_f(bias.add(column)));
                     }
-                    S::to_bits(S::min_f(S::max_f(y, low), high))
+                    isa.to_bits(isa.min_f(isa.max_f(y, low), high))
                 });
             }
         }
@@ -191,13 +195,14 @@ trait ToInteger<S: Simd>: Copy {
     ///
     /// # Safety
     ///
-    /// The features of `S`, and a vector of the stage's parameters at the column.
+    /// There is a vector of the stage's parameters at the column.
     unsafe fn integer(self, x: S::I, column: usize) -> S::I;
 }
 
 /// [`RawStage::Requantize`].
 #[derive(Clone, Copy)]
 struct Scaled<S: Simd> {
+    isa: S,
     scale: *const f32,
     high: S::F,
 }
@@ -205,14 +210,16 @@ struct Scaled<S: Simd> {
 impl<S: Simd> ToInteger<S> for Scaled<S> {
     #[inline(always)]
     unsafe fn integer(self, x: S::I, column: usize) -> S::I {
-        // SAFETY: the caller's promises.
-        unsafe { requantize::<S>(x, S::load_f(self.scale.add(column)), self.high) }
+        // SAFETY: the caller's promise.
+        let scale = unsafe { self.isa.load_f(self.scale.add(column)) };
+        requantize(self.isa, x, scale, self.high)
     }
 }
 
 /// [`RawStage::RequantizeFixed`].
 #[derive(Clone, Copy)]
 struct Shifted<S: Simd> {
+    isa: S,
     multiplier: *const i32,
     shift: *const i32,
     high: S::I,
@@ -221,13 +228,13 @@ struct Shifted<S: Simd> {
 impl<S: Simd> ToInteger<S> for Shifted<S> {
     #[inline(always)]
     unsafe fn integer(self, x: S::I, column: usize) -> S::I {
-        // SAFETY: the caller's promises.
-        unsafe {
-            let (multiplier, shift) = (S::load(self.multiplier.add(column)), S::load(self.shift.add(column)));
-            let none = S::splat(0);
-            let product = S::rounding_doubling_high_mul(S::shift_left(x, S::max(shift, none)), multiplier);
-            S::min(S::rounding_shift_right(product, S::max(S::sub(none, shift), none)), self.high)
-        }
+        let isa = self.isa;
+        // SAFETY: the caller's promise.
+        let (multiplier, shift) =
+            unsafe { (isa.load(self.multiplier.add(column)), isa.load(self.shift.add(column))) };
+        let none = isa.splat(0);
+        let product = isa.rounding_doubling_high_mul(isa.shift_left(x, isa.max(shift, none)), multiplier);
+        isa.min(isa.rounding_shift_right(product, isa.max(isa.sub(none, shift), none)), self.high)
     }
 }
 
@@ -238,6 +245,7 @@ impl<S: Simd> ToInteger<S> for Shifted<S> {
 /// As [`in_memory`].
 #[inline(always)]
 unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
+    isa: S,
     acc: *const i32,
     vectors: usize,
     stage: I,
@@ -251,12 +259,12 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
             let mut bytes = [0u8; 4 * PANEL];
             let row_bytes = vectors * S::LANES;
             for first in (0..tile.rows).step_by(4 / vectors) {
-                let mut group = [S::splat(0); 4];
+                let mut group = [isa.splat(0); 4];
                 for (i, y) in group.iter_mut().enumerate() {
                     let (row, v) = ((first + i / vectors).min(tile.rows - 1), i % vectors);
-                    *y = stage.integer(S::load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
+                    *y = stage.integer(isa.load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
                 }
-                S::store_bytes(bytes.as_mut_ptr(), S::narrow(group, limits));
+                isa.store_bytes(bytes.as_mut_ptr(), isa.narrow(group, limits));
                 for row in first..tile.rows.min(first + 4 / vectors) {
                     copy_short(
                         bytes.as_ptr().add((row - first) * row_bytes),
@@ -273,57 +281,57 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
                 if start >= tile.columns {
                     break;
                 }
-                let mut group = [S::splat(0); 4];
+                let mut group = [isa.splat(0); 4];
                 for (i, y) in group.iter_mut().enumerate() {
                     // Vectors past the last one of the row repeat it.
                     let v = (first + i).min(vectors - 1);
-                    *y = stage.integer(S::load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
+                    *y = stage.integer(isa.load(acc.add((row * vectors + v) * S::LANES)), v * S::LANES);
                 }
                 let count = (tile.columns - start).min(4 * S::LANES);
-                S::store_first(tile.out_row(row).add(start), S::narrow(group, limits), count);
+                isa.store_first(tile.out_row(row).add(start), isa.narrow(group, limits), count);
             }
         }
     }
 }
 
 /// The integer that an accumulator becomes before the zero point is added: scaled, at most `high`, rounded.
-///
-/// # Safety
-///
-/// The features of `S`.
 #[inline(always)]
-unsafe fn requantize<S: Simd>(x: S::I, scale: S::F, high: S::F) -> S::I {
-    // SAFETY: the caller promises the features.
-    unsafe { S::round(S::min_f(S::mul_f(S::to_f32(x), scale), high)) }
+pub(crate) fn requantize<S: Simd>(isa: S, x: S::I, scale: S::F, high: S::F) -> S::I {
+    isa.round(isa.min_f(isa.mul_f(isa.to_f32(x), scale), high))
 }
 
 /// Stores the bytes of four vectors of a whole tile, starting with vector `first` in the order of its rows.
 ///
 /// # Safety
 ///
-/// The features of `S`; `tile.out` is valid for writes of all rows and columns.
+/// `tile.out` is valid for writes of all rows and columns.
 #[inline(always)]
-unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile: &Tile, first: usize) {
+unsafe fn store_group<S: Simd, const R: usize, const V: usize>(
+    isa: S,
+    bytes: S::B,
+    tile: &Tile,
+    first: usize,
+) {
     // SAFETY: vectors below R·V are inside the tile, and those that are stored together lie in one row.
     unsafe {
         let at = |vector: usize| tile.out_row(vector / V).add(vector % V * S::LANES);
         if V.is_multiple_of(4) {
-            S::store_bytes(at(first), bytes);
+            isa.store_bytes(at(first), bytes);
         } else if V.is_multiple_of(2) {
-            S::store_half::<0>(at(first), bytes);
+            isa.store_half::<0>(at(first), bytes);
             if first + 2 < R * V {
-                S::store_half::<1>(at(first + 2), bytes);
+                isa.store_half::<1>(at(first + 2), bytes);
             }
         } else {
-            S::store_quarter::<0>(at(first), bytes);
+            isa.store_quarter::<0>(at(first), bytes);
             if first + 1 < R * V {
-                S::store_quarter::<1>(at(first + 1), bytes);
+                isa.store_quarter::<1>(at(first + 1), bytes);
             }
             if first + 2 < R * V {
-                S::store_quarter::<2>(at(first + 2), bytes);
+                isa.store_quarter::<2>(at(first + 2), bytes);
             }
             if first + 3 < R * V {
-                S::store_quarter::<3>(at(first + 3), bytes);
+                isa.store_quarter::<3>(at(first + 3), bytes);
             }
         }
     }
@@ -333,15 +341,15 @@ unsafe fn store_group<S: Simd, const R: usize, const V: usize>(bytes: S::B, tile
 ///
 /// # Safety
 ///
-/// The features of `S`; `out` is valid for `count ≤ LANES` writes (and reads, to accumulate).
+/// `out` is valid for `count ≤ LANES` writes (and reads, to accumulate).
 #[inline(always)]
-unsafe fn put_i32<S: Simd>(x: S::I, out: *mut i32, count: usize, accumulate: bool) {
+unsafe fn put_i32<S: Simd>(isa: S, x: S::I, out: *mut i32, count: usize, accumulate: bool) {
     // SAFETY: lanes are touched only as far as `count` covers them.
     unsafe {
         if count == S::LANES {
-            S::store(out, if accumulate { S::add(x, S::load(out)) } else { x });
+            isa.store(out, if accumulate { isa.add(x, isa.load(out)) } else { x });
         } else if count > 0 {
-            S::store_some(out, if accumulate { S::add(x, S::load_some(out, count)) } else { x }, count);
+            isa.store_some(out, if accumulate { isa.add(x, isa.load_some(out, count)) } else { x }, count);
         }
     }
 }

@@ -13,23 +13,17 @@ use core::arch::x86_64::*;
 use self::interleave::{BLOCK, interleave, pair, single};
 use self::steps::{OutputPosition, Sums, ToBytes, five_columns, three_columns};
 use super::Avx2;
-use crate::depthwise::{ChannelOrder, DepthwiseKernel, LineBufferPasses, Row};
-use crate::gemm::{RawStage, finish};
-use crate::simd::{ByteLimits, Simd};
+use crate::depthwise::{DepthwiseKernel, LineBufferPasses, Row};
+use crate::gemm::{RawStage, finish, requantize};
+use crate::simd::{ByteLimits, Simd, array_of};
 
 pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
-    layout: "taps-i16x2-block8",
-    block: BLOCK,
-    last_overlaps: true,
-    group: 2,
-    order: ChannelOrder::Natural,
-    offsets: [0, 0],
-    rows: [row::<false>, row::<true>],
     line_buffer: Some(LineBufferPasses {
         min_height: 1,
         interleave: [interleave::<false>, interleave::<true>],
         multiply,
     }),
+    ..DepthwiseKernel::overlapping("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>])
 };
 
 /// Computes [`Row`]s of interleaved pairs. Common sizes have loops of their own, for four outputs or more and the commonest stage.
@@ -97,13 +91,14 @@ trait Sink: Copy {
     ///
     /// # Safety
     ///
-    /// The CPU has AVX2; the outputs are the row's.
+    /// The CPU has AVX2 and FMA; the outputs are the row's.
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize);
 }
 
 /// [`RawStage::Requantize`], its vectors in registers.
 #[derive(Clone, Copy)]
 struct Requantized<'a> {
+    isa: Avx2,
     call: &'a Row,
     scale: __m256,
     high: __m256,
@@ -113,15 +108,13 @@ struct Requantized<'a> {
 impl<'a> Requantized<'a> {
     /// # Safety
     ///
-    /// The CPU has AVX2; the stage is a block's.
+    /// The CPU has AVX2 and FMA; the stage is a block's.
     #[inline(always)]
     unsafe fn new(call: &'a Row) -> Option<Requantized<'a>> {
         let RawStage::Requantize { scale, high, range } = call.stage else { return None };
-        // SAFETY: AVX2, and a factor for each channel of the block, by the caller's promise.
-        unsafe {
-            let (scale, high) = (_mm256_loadu_ps(scale), _mm256_set1_ps(high));
-            Some(Requantized { call, scale, high, limits: Avx2::byte_limits(range) })
-        }
+        // SAFETY: the features, and a factor for each channel of the block, by the caller's promise.
+        let (isa, scale) = unsafe { (Avx2::new(), _mm256_loadu_ps(scale)) };
+        Some(Requantized { isa, call, scale, high: isa.splat_f(high), limits: isa.byte_limits(range) })
     }
 }
 
@@ -130,22 +123,17 @@ impl Sink for Requantized<'_> {
 
     #[inline(always)]
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
-        let Requantized { call, scale, high, limits } = self;
+        let Requantized { isa, call, scale, high, limits } = self;
         let OutputPosition { out, stride } = output_position(call, x);
-        // SAFETY: AVX2, and eight writable bytes for each output, by the caller's promise.
+        // A single output is four times the same vector, which the compiler computes once.
+        let bytes = isa.narrow(array_of!(4, i => requantize(isa, acc[i % X], scale, high)), &limits);
+        // SAFETY: eight writable bytes for each output, by the caller's promise.
         unsafe {
-            // A single output is four times the same vector, which the compiler computes once.
-            let mut rounded = [_mm256_setzero_si256(); 4];
-            for (i, rounded) in rounded.iter_mut().enumerate() {
-                let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(acc[i % X]), scale);
-                *rounded = _mm256_cvtps_epi32(_mm256_min_ps(scaled, high));
-            }
-            let bytes = Avx2::narrow(rounded, &limits);
-            Avx2::store_quarter::<0>(out, bytes);
+            isa.store_quarter::<0>(out, bytes);
             if X == 4 {
-                Avx2::store_quarter::<1>(out.add(stride), bytes);
-                Avx2::store_quarter::<2>(out.add(2 * stride), bytes);
-                Avx2::store_quarter::<3>(out.add(3 * stride), bytes);
+                isa.store_quarter::<1>(out.add(stride), bytes);
+                isa.store_quarter::<2>(out.add(2 * stride), bytes);
+                isa.store_quarter::<3>(out.add(3 * stride), bytes);
             }
         }
     }
@@ -161,8 +149,8 @@ impl Sink for AnyStage<'_> {
     #[inline(always)]
     unsafe fn put<const X: usize>(self, acc: [__m256i; X], x: usize) {
         for (i, acc) in acc.into_iter().enumerate() {
-            // SAFETY: AVX2, and an output of the row, by the caller's promise; a block is one vector.
-            unsafe { finish::<Avx2, 1, 1>([[acc]], &self.0.tile::<1>(x + i, &self.0.output_offsets())) }
+            // SAFETY: the features, and an output of the row, by the caller's promise; a block is one vector.
+            unsafe { finish(Avx2::new(), [[acc]], &self.0.tile::<1>(x + i, &self.0.output_offsets())) }
         }
     }
 }
