@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::DataType;
 use crate::escape::{self, escaped, quoted};
-use crate::{DataType, Node};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -201,31 +201,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::InvalidNode`] about `node`.
-    pub fn node(node: &Node, reason: impl Into<String>) -> Self {
-        Self::InvalidNode { node: node.name.clone(), op: node.op.to_string(), reason: reason.into() }
-    }
-
-    /// An [`Error::UnsupportedOp`] about `node`.
-    pub fn unsupported(node: &Node, reason: impl Into<String>) -> Self {
-        Self::UnsupportedOp {
-            node: node.name.clone(),
-            op: node.op.to_string(),
-            domain: node.op.domain().to_owned(),
-            reason: reason.into(),
-        }
-    }
-
-    /// An [`Error::InvalidAttribute`] about `node`'s attribute `attribute`.
-    pub fn attribute(node: &Node, attribute: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::InvalidAttribute {
-            node: node.name.clone(),
-            op: node.op.to_string(),
-            attribute: attribute.into(),
-            reason: reason.into(),
-        }
-    }
-
     /// An [`Error::InvalidValue`] about the value `value`.
     pub fn value(value: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::InvalidValue { value: value.into(), reason: reason.into() }
@@ -259,14 +234,6 @@ impl Error {
     /// An [`Error::Io`] about writing `path`.
     pub fn write(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { action: "write", path: path.as_ref().to_path_buf(), source }
-    }
-
-    /// Adds the name of `node` to errors that name nothing (a tensor's type or shape); others are unchanged.
-    pub fn in_node(self, node: &Node) -> Self {
-        match self {
-            Self::InvalidTensor { .. } | Self::WrongType { .. } => Self::node(node, self.to_string()),
-            other => other,
-        }
     }
 
     /// Adds the name of the value `value` to errors that name nothing (a tensor's type or shape); others are unchanged.
@@ -327,43 +294,4 @@ fn with_nodes(missing: &MissingOperator, names: usize) -> String {
 fn qualified(domain: &str, op: &str) -> String {
     let domain = if domain.is_empty() { "ai.onnx" } else { domain };
     format!("{}.{}", escaped(domain), escaped(op))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_escaped_and_cut() {
-        let long = "x".repeat(1000);
-        let node = Node::new(&format!("\u{1b}[2J{long}"), "\u{202e}Relu", &["x"], &["y"]);
-        for error in [
-            Error::unsupported(&node, "\u{1b}"),
-            Error::node(&node, "\u{1b}"),
-            Error::attribute(&node, "\u{7}", "\u{1b}"),
-            Error::value(&node.name, "\u{1b}"),
-            Error::model(format!("tensor {}", quoted(&node.name)), "\u{202e}"),
-            Error::Cycle { node: node.name.clone(), op: node.op.to_string() },
-            Error::DuplicateName { kind: "node", name: node.name.clone() },
-            Error::read("\u{1b}[2J", std::io::Error::other("no")),
-        ] {
-            let message = error.to_string();
-            assert!(message.chars().count() < 400, "{message}");
-            assert!(!message.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{message:?}");
-        }
-    }
-
-    #[test]
-    fn messages_name_the_thing() {
-        let node = Node::new("here", "Frobnicate", &["x"], &["y"]);
-        assert_eq!(
-            Error::unsupported(&node, "not implemented").to_string(),
-            "unsupported operator ai.onnx.Frobnicate in node \"here\": not implemented"
-        );
-        let error = Error::WrongType { expected: DataType::F32, found: DataType::I64 };
-        assert_eq!(
-            error.in_node(&node).to_string(),
-            "node \"here\" (Frobnicate): expected elements of type f32, found i64"
-        );
-    }
 }

@@ -3,6 +3,7 @@
 //! Data flow: file → [`Graph`] → passes → calibrated graph → eight-bit graph → file; and graph → execution plan → runs.
 #![forbid(unsafe_code)]
 
+mod data_type;
 mod error;
 mod escape;
 mod exec;
@@ -10,6 +11,7 @@ mod ir;
 mod limits;
 mod names;
 mod node;
+mod node_errors;
 mod onnx;
 mod op;
 pub mod ops;
@@ -20,6 +22,7 @@ pub mod shapes;
 mod tensor;
 mod topology;
 
+pub use data_type::DataType;
 pub use error::{Error, MissingOperator};
 pub use escape::{escaped, quoted};
 pub use exec::{Executor, ExecutorOptions, StepTime};
@@ -29,4 +32,4 @@ pub use names::Names;
 pub use onnx::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 pub use op::Op;
 pub use read::read_limited;
-pub use tensor::{DataType, Element, Tensor, TensorData, TensorType, element_count};
+pub use tensor::{Element, Tensor, TensorData, TensorType, element_count};

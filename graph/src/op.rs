@@ -3,30 +3,31 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::ops::{self, Operator};
-
-/// The operator of a node: its name in the file, and the [`Operator`] of that name, which is looked up once.
+/// The operator of a node: its name in the file, and which of the known operators has that name, which is looked up once.
 ///
 /// An unknown operator keeps its name, so that errors can name its node and the node can be written again.
 #[derive(Clone)]
 pub struct Op {
     name: Cow<'static, str>,
     domain: Cow<'static, str>,
-    operator: Option<&'static Operator>,
+    /// The index in [`OPERATORS`](crate::ops::OPERATORS); `None` for an unknown operator.
+    index: Option<usize>,
 }
 
 impl Op {
-    /// The operator `name` of `domain`; the empty domain is ONNX's own.
-    pub fn new(domain: &str, name: &str) -> Self {
-        let operator = ops::find(domain, name);
-        let known = operator.and_then(|operator| {
-            let domain = operator.domains.iter().find(|known| **known == domain)?;
-            Some((operator.name, *domain))
-        });
-        match known {
-            Some((name, domain)) => Self { name: name.into(), domain: domain.into(), operator },
-            None => Self { name: name.to_owned().into(), domain: domain.to_owned().into(), operator: None },
-        }
+    /// The operator with index `index` in the list of operators.
+    pub(crate) fn known(domain: &'static str, name: &'static str, index: usize) -> Self {
+        Self { name: name.into(), domain: domain.into(), index: Some(index) }
+    }
+
+    /// An operator that is not in the list.
+    pub(crate) fn unknown(domain: &str, name: &str) -> Self {
+        Self { name: name.to_owned().into(), domain: domain.to_owned().into(), index: None }
+    }
+
+    /// The index in the list of operators; `None` for an unknown operator.
+    pub(crate) fn index(&self) -> Option<usize> {
+        self.index
     }
 
     /// The name.
@@ -37,26 +38,6 @@ impl Op {
     /// The domain; empty for ONNX's own.
     pub fn domain(&self) -> &str {
         &self.domain
-    }
-
-    /// Its definition; `None` for operators that this crate does not implement.
-    pub fn operator(&self) -> Option<&'static Operator> {
-        self.operator
-    }
-}
-
-/// In the operator's first domain.
-impl From<&'static Operator> for Op {
-    fn from(operator: &'static Operator) -> Self {
-        let domain = operator.domains.first().copied().unwrap_or_default();
-        Self { name: operator.name.into(), domain: domain.into(), operator: Some(operator) }
-    }
-}
-
-/// By ONNX's name.
-impl From<&str> for Op {
-    fn from(name: &str) -> Self {
-        Self::new("", name)
     }
 }
 

@@ -334,10 +334,35 @@ impl<'g> Builder<'g> {
         node: &Node,
         inputs: Vec<Option<usize>>,
         outputs: Vec<usize>,
-        kernel: impl StepKernel + 'static,
+        kernel: Box<dyn StepKernel>,
     ) {
         let links = Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs };
-        self.steps.push(Step { links, kernel: Box::new(kernel) });
+        self.steps.push(Step { links, kernel });
+    }
+
+    /// Adds a step for `node` that reads its first input in `layout` and writes its first output, which `define` adds to the
+    /// values.
+    pub(crate) fn push_unary(
+        &mut self,
+        node: &Node,
+        layout: Layout,
+        define: impl FnOnce(&mut Self, &str) -> Result<usize, Error>,
+        kernel: Box<dyn StepKernel>,
+    ) -> Result<bool, Error> {
+        let input = self.read(node.required_input(0)?, layout)?;
+        let output = define(self, node.required_output(0)?)?;
+        self.push(node, vec![Some(input)], vec![output], kernel);
+        Ok(true)
+    }
+
+    /// Adds an elementwise step for `node`, which keeps the layout of its first input.
+    pub(crate) fn push_elementwise(
+        &mut self,
+        node: &Node,
+        kernel: Box<dyn StepKernel>,
+    ) -> Result<bool, Error> {
+        let layout = self.layout_of(node.required_input(0)?);
+        self.push_unary(node, layout, |builder, name| builder.define(name, layout), kernel)
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn push(
         outputs.push(builder.define(&node.outputs[index], layout)?);
     }
     let kernel = Fallback { node: node.clone(), written, why };
-    builder.push(node, inputs, outputs, kernel);
+    builder.push(node, inputs, outputs, Box::new(kernel));
     Ok(())
 }
 

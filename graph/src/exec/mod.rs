@@ -33,7 +33,7 @@ use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
 use slot::Slot;
-use step::{RunInputs, StepContext};
+use step::{Elements, RunInputs, StepContext};
 use value::Storage;
 
 /// Options of an [`Executor`].
@@ -216,11 +216,9 @@ impl Executor {
     fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
         let Plan { lowered: Lowered { values, constants, results, .. }, memory } = &self.plans[0];
-        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
-        let mut each = results.iter().zip(outputs);
-        each.try_for_each(|(&id, output)| {
-            step::copy_to(&values[id], constants, &run_inputs, &memory.slots, output)
-        })
+        let inputs = RunInputs { tensors: inputs, order: &self.order };
+        let elements = Elements { constants, inputs, slots: &memory.slots };
+        results.iter().zip(outputs).try_for_each(|(&id, output)| elements.copy(&values[id], output))
     }
 
     /// Finds the inputs, and moves the plan for their shapes to the front.
@@ -251,7 +249,7 @@ impl Executor {
 
     /// Runs all steps of the first plan, and calls `after` with the index of each step when it ends.
     fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
-        let run_inputs = RunInputs { tensors: inputs, order: &self.order };
+        let inputs = RunInputs { tensors: inputs, order: &self.order };
         let Plan { lowered: Lowered { values, constants, steps, .. }, memory } = &mut self.plans[0];
         for (index, step) in steps.iter_mut().enumerate() {
             // Takes the memory of the outputs out of the slots while the step runs, because the step reads other slots.
@@ -265,9 +263,7 @@ impl Executor {
             let mut context = StepContext {
                 links: &step.links,
                 values,
-                constants,
-                inputs: run_inputs,
-                slots,
+                elements: Elements { constants, inputs, slots },
                 outputs: &mut self.taken,
             };
             let result = step.kernel.run(&mut context);

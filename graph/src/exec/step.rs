@@ -58,31 +58,57 @@ impl<'a> RunInputs<'a> {
     }
 }
 
+/// Where the elements of values are.
+#[derive(Clone, Copy)]
+pub(crate) struct Elements<'a> {
+    pub(crate) constants: &'a [Tensor],
+    pub(crate) inputs: RunInputs<'a>,
+    pub(crate) slots: &'a [Slot],
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of a value.
+    fn of<T: Element>(&self, value: &Value) -> Result<&'a [T], Error> {
+        let elements = match value.storage {
+            Storage::Input(input) => T::slice(self.inputs.data(input)),
+            Storage::Constant(constant) => T::slice(self.constants[constant].data()),
+            Storage::Buffer(slot) | Storage::Slot(slot) => self.slots[slot].elements(),
+        };
+        let wrong = Error::WrongType { expected: T::DATA_TYPE, found: value.data_type };
+        elements.and_then(|elements| elements.get(..value.len)).ok_or(wrong)
+    }
+
+    /// Copies the elements of a value to a tensor of its type and shape.
+    pub(crate) fn copy(&self, value: &Value, to: &mut Tensor) -> Result<(), Error> {
+        fn copy<T: Element>(from: &Elements<'_>, value: &Value, to: &mut Tensor) -> Result<(), Error> {
+            to.values_mut::<T>()?.copy_from_slice(from.of(value)?);
+            Ok(())
+        }
+        by_type!(value.data_type, copy(self, value, to))
+    }
+
+    /// A copy of a value as a tensor of its shape.
+    fn tensor(&self, value: &Value) -> Result<Tensor, Error> {
+        let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
+        self.copy(value, &mut copy)?;
+        Ok(copy)
+    }
+}
+
 /// What a running step can access: its inputs, constants and outputs.
 pub(crate) struct StepContext<'a> {
     pub(crate) links: &'a Links,
     pub(crate) values: &'a [Value],
-    pub(crate) constants: &'a [Tensor],
-    pub(crate) inputs: RunInputs<'a>,
-    pub(crate) slots: &'a [Slot],
+    pub(crate) elements: Elements<'a>,
     pub(crate) outputs: &'a mut Vec<Slot>,
 }
 
 impl<'a> StepContext<'a> {
-    fn value(&self, index: usize) -> Result<&'a Value, Error> {
-        let id = self.links.inputs.get(index).copied().flatten();
-        id.map(|id| &self.values[id]).ok_or_else(|| self.error(format!("input {index} is missing")))
-    }
-
     /// The elements of input `index`, in the layout that the step was planned for.
     pub(crate) fn input<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
-        let value = self.value(index)?;
-        elements(value, self.constants, &self.inputs, self.slots)
-    }
-
-    /// The element type of input `index`.
-    pub(crate) fn input_type(&self, index: usize) -> Result<DataType, Error> {
-        Ok(self.value(index)?.data_type)
+        let id = self.links.inputs.get(index).copied().flatten();
+        let id = id.ok_or_else(|| self.error(format!("input {index} is missing")))?;
+        self.elements.of(&self.values[id])
     }
 
     /// The memory of output `index`, which must be contiguous.
@@ -116,7 +142,7 @@ impl<'a> StepContext<'a> {
 
     /// Copies of the inputs, as the plain evaluator takes them.
     pub(crate) fn tensors(&self) -> Result<Vec<Option<Tensor>>, Error> {
-        let read = |id: usize| tensor(&self.values[id], self.constants, &self.inputs, self.slots);
+        let read = |id: usize| self.elements.tensor(&self.values[id]);
         self.links.inputs.iter().map(|id| id.map(read).transpose()).collect()
     }
 
@@ -146,53 +172,4 @@ impl<'a> StepContext<'a> {
     pub(crate) fn error(&self, reason: impl Into<String>) -> Error {
         self.links.error(reason)
     }
-}
-
-/// The elements of a value.
-fn elements<'a, T: Element>(
-    value: &Value,
-    constants: &'a [Tensor],
-    inputs: &RunInputs<'a>,
-    slots: &'a [Slot],
-) -> Result<&'a [T], Error> {
-    let elements = match value.storage {
-        Storage::Input(input) => T::slice(inputs.data(input)),
-        Storage::Constant(constant) => T::slice(constants[constant].data()),
-        Storage::Buffer(slot) | Storage::Slot(slot) => slots[slot].elements(),
-    };
-    let wrong = Error::WrongType { expected: T::DATA_TYPE, found: value.data_type };
-    elements.and_then(|elements| elements.get(..value.len)).ok_or(wrong)
-}
-
-/// A copy of a value as a tensor of its shape.
-pub(crate) fn tensor(
-    value: &Value,
-    constants: &[Tensor],
-    inputs: &RunInputs<'_>,
-    slots: &[Slot],
-) -> Result<Tensor, Error> {
-    let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
-    copy_to(value, constants, inputs, slots, &mut copy)?;
-    Ok(copy)
-}
-
-/// Copies the elements of a value to a tensor of its type and shape.
-pub(crate) fn copy_to(
-    value: &Value,
-    constants: &[Tensor],
-    inputs: &RunInputs<'_>,
-    slots: &[Slot],
-    to: &mut Tensor,
-) -> Result<(), Error> {
-    fn copy<T: Element>(
-        value: &Value,
-        constants: &[Tensor],
-        inputs: &RunInputs<'_>,
-        slots: &[Slot],
-        to: &mut Tensor,
-    ) -> Result<(), Error> {
-        to.values_mut::<T>()?.copy_from_slice(elements(value, constants, inputs, slots)?);
-        Ok(())
-    }
-    by_type!(value.data_type, copy(value, constants, inputs, slots, to))
 }

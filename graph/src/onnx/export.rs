@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 
+use super::opset::{DEFAULT_OPSET, NEWEST_OPSET};
 use super::proto::{
     AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type as kind,
 };
 use super::tensor::{to_proto, type_number};
-use super::{DEFAULT_OPSET, NEWEST_OPSET};
 use crate::{Attribute, Error, Graph, Node, ValueInfo};
 
 pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {

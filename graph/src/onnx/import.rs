@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use prost::Message;
 
+use super::opset::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
-use super::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, budget, tensor, upgrade};
+use super::{budget, tensor, upgrade};
 use crate::ops::constant;
 use crate::shapes::infer_open_shapes;
 use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Op, Tensor, ValueInfo, quoted};

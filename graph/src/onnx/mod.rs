@@ -9,6 +9,7 @@
 mod budget;
 mod export;
 mod import;
+mod opset;
 mod proto;
 mod tensor;
 mod upgrade;
@@ -17,14 +18,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+pub use self::opset::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 use crate::{DataType, Error, Graph, Limits, Node, read_limited};
-
-/// The oldest operator set that can be read.
-pub const OLDEST_OPSET: i64 = 7;
-/// The newest operator set that can be read.
-pub const NEWEST_OPSET: i64 = 25;
-/// The oldest operator set of a graph in memory, and the one of a written QDQ model by default.
-pub const DEFAULT_OPSET: i64 = 13;
 
 /// Protocol buffers end at 2 GiB; larger models keep their weights in other files, which is not supported.
 const MAX_FILE_SIZE: u64 = 1 << 31;

@@ -1,6 +1,6 @@
 //! Rewrites nodes of older operator sets to operator set 13, by their operators' rules.
 
-use super::DEFAULT_OPSET;
+use super::opset::DEFAULT_OPSET;
 use crate::ops::shared::upgrade::Constants;
 use crate::{Error, Graph};
 

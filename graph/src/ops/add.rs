@@ -3,26 +3,15 @@
 use super::eight_bit::EightBit;
 use super::operator::Operator;
 use super::qlinear_add;
-use super::shared::binary::{self, Number, Operation};
-use super::shared::qlinear;
+use super::shared::{binary, qlinear};
 use crate::exec::float::{self, Binary};
 
 pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
     eight_bit: EightBit::Compute(qlinear::compute(2, |node, operands, to| {
-        Ok(qlinear::operands(node, operands, to, |scales| scales).map(|mut inputs| {
-            inputs.extend(qlinear::output(to));
-            qlinear::node(&qlinear_add::OP, inputs, node)
-        }))
+        Ok(qlinear::on_bytes(&qlinear_add::OP, node, operands, to, |scales| scales))
     })),
     lower: |builder, node| float::lower::binary(builder, node, Binary::Add),
-    ..Operator::new("Add", "a + b", binary::infer_two, binary::two::<Add>)
+    ..binary::two::<Add>("Add", "a + b")
 };
 
-pub(crate) struct Add;
-
-impl Operation for Add {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.add(b)
-    }
-}
+binary::operation!(Add, |a, b| a.add(b));

@@ -1,6 +1,5 @@
 //! `Conv`: activations NCHW, weights OIHW, any number of spatial axes.
 
-use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::qlinear_conv;
@@ -27,18 +26,17 @@ pub(crate) static OP: Operator = Operator {
         ),
         Example::new(&[Input::Floats(&[1, 2, 9]), Input::Weights(&[3, 2, 4])], &[]),
     ],
-    eight_bit: EightBit::Compute(Compute {
-        data_inputs: 1,
-        weight_axis: Some(|_| Ok(0)),
-        why_float: |node, values| weights::why_float(node, values, 0, false),
+    eight_bit: weights::eight_bit(
+        |_| Ok(0),
+        |node, values| weights::why_float(node, values, 0, false),
         on_bytes,
-    }),
+    ),
     lower: float::lower::convolution,
     ..Operator::new("Conv", "a convolution, with groups and dilations", infer, evaluate)
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    Ok(vec![TensorType::new(inputs.get(0)?.data_type, convolution::infer(inputs, 0, 1, 2)?)])
+    inputs.like(0, convolution::infer(inputs, 0, 1, 2)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

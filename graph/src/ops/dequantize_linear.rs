@@ -14,7 +14,7 @@ pub(crate) static OP: Operator = Operator {
     domains: &["", MICROSOFT],
     since: 10,
     examples: &[
-        Example::new(&[Input::Bytes(&[1, 3, 4, 5]), Input::Float(0.02), Input::Byte(100)], &[]),
+        Example::new(&[Input::Quantized(&[1, 3, 4, 5], 0.02, 100)], &[]),
         Example::new(
             &[Input::Bytes(&[2, 3]), Input::FloatVector(&[0.5, 0.25, 2.0])],
             &[("axis", Value::Int(-1))],

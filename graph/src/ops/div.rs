@@ -3,10 +3,7 @@
 use super::operator::Operator;
 use super::shared::binary::{self, Number, Operation};
 
-pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
-    ..Operator::new("Div", "a / b", binary::infer_two, binary::two::<Div>)
-};
+pub(crate) static OP: Operator = binary::two::<Div>("Div", "a / b");
 
 struct Div;
 

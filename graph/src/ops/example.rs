@@ -39,6 +39,12 @@ pub(crate) enum Input {
     Booleans(&'static [usize]),
     /// A constant table of 256 bytes.
     Table,
+    /// Three inputs: unsigned bytes of this shape, an activation, then their scale and zero point.
+    Quantized(&'static [usize], f32, u8),
+    /// Three inputs: constant signed bytes of this shape, then their scale and the zero point 0.
+    QuantizedWeights(&'static [usize], f32),
+    /// Two inputs: the scale and the zero point of an output of unsigned bytes.
+    Scale(f32, u8),
 }
 
 /// An attribute of an [`Example`].

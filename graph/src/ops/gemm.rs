@@ -1,6 +1,5 @@
 //! `Gemm`: `alpha · A·B + beta · C`, the factors optionally transposed, C broadcast.
 
-use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::qgemm;
@@ -26,12 +25,7 @@ pub(crate) static OP: Operator = Operator {
             &[("transA", Value::Int(1))],
         ),
     ],
-    eight_bit: EightBit::Compute(Compute {
-        data_inputs: 1,
-        weight_axis: Some(weight_axis),
-        why_float,
-        on_bytes,
-    }),
+    eight_bit: weights::eight_bit(weight_axis, why_float, on_bytes),
     lower: float::lower::gemm,
     ..Operator::new("Gemm", "alpha · A·B + beta · C", infer, product::gemm)
 };

@@ -1,18 +1,16 @@
 //! `MatMul`, also of stacks of matrices and of vectors.
 
-use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input};
 use super::operator::Operator;
 use super::qlinear_matmul;
 use super::shared::arguments::Arguments;
-use super::shared::inputs::Inputs;
 use super::shared::operands::Operands;
 use super::shared::product::{self, Product};
 use super::shared::qlinear;
 use super::shared::quantized_value::QuantizedValue;
 use super::shared::weights;
 use crate::exec::float;
-use crate::{Error, Node, Tensor, TensorType};
+use crate::{Error, Node, Tensor};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -20,19 +18,19 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Floats(&[2, 4, 5])], &[]),
         Example::new(&[Input::Floats(&[4]), Input::Floats(&[4])], &[]),
     ],
-    eight_bit: EightBit::Compute(Compute {
-        data_inputs: 1,
-        weight_axis: Some(|_| Ok(1)),
-        why_float: |node, values| weights::why_float(node, values, 1, true),
+    eight_bit: weights::eight_bit(
+        |_| Ok(1),
+        |node, values| weights::why_float(node, values, 1, true),
         on_bytes,
-    }),
+    ),
     lower: float::lower::matmul,
-    ..Operator::new("MatMul", "a matrix product", infer, evaluate)
+    ..Operator::new(
+        "MatMul",
+        "a matrix product",
+        |inputs| inputs.like(0, product::infer(inputs, 0, 1)?),
+        evaluate,
+    )
 };
-
-fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    Ok(vec![TensorType::new(inputs.get(0)?.data_type, product::infer(inputs, 0, 1)?)])
-}
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let (left, right) = (args.tensor(0)?, args.tensor(1)?);

@@ -1,17 +1,8 @@
 //! `Max`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary;
 
-pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
-    ..Operator::new("Max", "the greatest of all inputs", binary::infer, binary::many::<Max>)
-};
+pub(crate) static OP: Operator = binary::many::<Max>("Max", "the greatest of all inputs");
 
-struct Max;
-
-impl Operation for Max {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.max(b)
-    }
-}
+binary::operation!(Max, |a, b| a.max(b));

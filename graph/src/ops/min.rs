@@ -1,17 +1,8 @@
 //! `Min`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary;
 
-pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
-    ..Operator::new("Min", "the least of all inputs", binary::infer, binary::many::<Min>)
-};
+pub(crate) static OP: Operator = binary::many::<Min>("Min", "the least of all inputs");
 
-struct Min;
-
-impl Operation for Min {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.min(b)
-    }
-}
+binary::operation!(Min, |a, b| a.min(b));

@@ -23,6 +23,7 @@ pub(crate) mod eight_bit;
 pub(crate) mod evaluate;
 mod example;
 mod interpret;
+mod lookup;
 pub(crate) mod missing;
 mod operator;
 mod sample;
@@ -117,26 +118,12 @@ operators! {
     unsqueeze
 }
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 pub use evaluate::evaluate;
 pub use example::Example;
 pub use interpret::evaluate_graph;
+pub use lookup::find;
 pub use operator::Operator;
 pub use sample::Sample;
-
-static BY_NAME: LazyLock<HashMap<(&str, &str), &'static Operator>> = LazyLock::new(|| {
-    let names = |operator: &'static Operator| {
-        operator.domains.iter().map(move |&domain| ((domain, operator.name), operator))
-    };
-    OPERATORS.iter().copied().flat_map(names).collect()
-});
-
-/// The operator called `name` in `domain`, which is empty for ONNX's own; `None` if this crate does not implement it.
-pub fn find(domain: &str, name: &str) -> Option<&'static Operator> {
-    BY_NAME.get(&(domain, name)).copied()
-}
 
 /// The operators as the page `docs/operators.md`, in Markdown.
 pub fn documentation() -> String {

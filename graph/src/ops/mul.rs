@@ -3,26 +3,15 @@
 use super::eight_bit::EightBit;
 use super::operator::Operator;
 use super::qlinear_mul;
-use super::shared::binary::{self, Number, Operation};
-use super::shared::qlinear;
+use super::shared::{binary, qlinear};
 use crate::exec::float::{self, Binary};
 
 pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
     eight_bit: EightBit::Compute(qlinear::compute(2, |node, operands, to| {
-        Ok(qlinear::operands(node, operands, to, |scales| vec![scales.iter().product()]).map(|mut inputs| {
-            inputs.extend(qlinear::output(to));
-            qlinear::node(&qlinear_mul::OP, inputs, node)
-        }))
+        Ok(qlinear::on_bytes(&qlinear_mul::OP, node, operands, to, |scales| vec![scales.iter().product()]))
     })),
     lower: |builder, node| float::lower::binary(builder, node, Binary::Mul),
-    ..Operator::new("Mul", "a · b", binary::infer_two, binary::two::<Mul>)
+    ..binary::two::<Mul>("Mul", "a · b")
 };
 
-pub(crate) struct Mul;
-
-impl Operation for Mul {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.mul(b)
-    }
-}
+binary::operation!(Mul, |a, b| a.mul(b));

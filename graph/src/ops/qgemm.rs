@@ -1,37 +1,28 @@
 //! `QGemm`. Inputs: a, scale, zero point, b, scale, zero point, bias in steps of the accumulator, scale and zero point of the
 //! output, without which the output is float.
 
-use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::mul;
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
-use super::shared::domains::MICROSOFT;
 use super::shared::inputs::Inputs;
 use super::shared::{product, qlinear};
 use crate::exec::integer;
 use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
-    domains: &[MICROSOFT],
     examples: &[Example::new(
         &[
-            Input::Bytes(&[3, 4]),
-            Input::Float(0.05),
-            Input::Byte(100),
-            Input::SignedWeights(&[5, 4]),
-            Input::Float(0.01),
-            Input::SignedByte(0),
+            Input::Quantized(&[3, 4], 0.05, 100),
+            Input::QuantizedWeights(&[5, 4], 0.01),
             Input::Bias(&[5]),
-            Input::Float(0.2),
-            Input::Byte(120),
+            Input::Scale(0.2, 120),
         ],
         &[("transB", Value::Int(1))],
     )],
-    eight_bit: EightBit::Bytes,
     lower: integer::product::gemm,
     output_type: |_, inputs| Some(inputs.get(8).copied().flatten().unwrap_or(DataType::F32)),
-    ..Operator::new("QGemm", "Gemm on bytes", infer, evaluate)
+    ..qlinear::operator("QGemm", "Gemm on bytes", infer, evaluate)
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -1,10 +1,8 @@
 //! `QLinearConcat`. Inputs: scale and zero point of the output, then x, scale, zero point of each part.
 
-use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
-use super::shared::domains::MICROSOFT;
 use super::shared::indexing::axis_of;
 use super::shared::inputs::Inputs;
 use super::shared::{concat, qlinear};
@@ -12,25 +10,18 @@ use crate::exec::integer;
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
-    domains: &[MICROSOFT],
     examples: &[Example::new(
         &[
-            Input::Float(0.05),
-            Input::Byte(100),
-            Input::Bytes(&[1, 3, 4, 5]),
-            Input::Float(0.05),
-            Input::Byte(100),
-            Input::Bytes(&[1, 2, 4, 5]),
-            Input::Float(0.03),
-            Input::Byte(7),
+            Input::Scale(0.05, 100),
+            Input::Quantized(&[1, 3, 4, 5], 0.05, 100),
+            Input::Quantized(&[1, 2, 4, 5], 0.03, 7),
         ],
         &[("axis", Value::Int(1))],
     )],
-    eight_bit: EightBit::Bytes,
     lower: integer::concat::concat,
     column_slices: Some(integer::concat::column_slices),
     output_type: |_, inputs| inputs.get(1).copied().flatten(),
-    ..Operator::new("QLinearConcat", "Concat on bytes", infer, evaluate)
+    ..qlinear::operator("QLinearConcat", "Concat on bytes", infer, evaluate)
 };
 
 /// The indices of the parts among the inputs.
@@ -46,7 +37,7 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let node = inputs.node;
     let shapes: Vec<&[usize]> = parts(node)?.map(|part| inputs.shape(part)).collect::<Result<_, _>>()?;
     let axis = axis_of(node, node.int("axis", 1)?, shapes[0].len())?;
-    Ok(vec![TensorType::new(inputs.get(1)?.data_type, concat::joined(node, &shapes, axis)?)])
+    inputs.like(1, concat::joined(node, &shapes, axis)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

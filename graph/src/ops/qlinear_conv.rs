@@ -14,14 +14,9 @@ pub(crate) static OP: Operator = Operator {
     since: 10,
     examples: &[Example::new(
         &[
-            Input::Bytes(&[1, 3, 5, 6]),
-            Input::Float(0.05),
-            Input::Byte(100),
-            Input::SignedWeights(&[4, 3, 3, 2]),
-            Input::Float(0.01),
-            Input::SignedByte(0),
-            Input::Float(0.7),
-            Input::Byte(120),
+            Input::Quantized(&[1, 3, 5, 6], 0.05, 100),
+            Input::QuantizedWeights(&[4, 3, 3, 2], 0.01),
+            Input::Scale(0.7, 120),
             Input::Bias(&[4]),
         ],
         &[("pads", Value::Ints(&[1, 0, 1, 1]))],
@@ -33,7 +28,7 @@ pub(crate) static OP: Operator = Operator {
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    Ok(vec![TensorType::new(inputs.get(7)?.data_type, convolution::infer(inputs, 0, 3, 8)?)])
+    inputs.like(7, convolution::infer(inputs, 0, 3, 8)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

@@ -14,14 +14,9 @@ pub(crate) static OP: Operator = Operator {
     since: 10,
     examples: &[Example::new(
         &[
-            Input::Bytes(&[3, 4]),
-            Input::Float(0.05),
-            Input::Byte(100),
-            Input::SignedWeights(&[4, 5]),
-            Input::Float(0.01),
-            Input::SignedByte(0),
-            Input::Float(0.2),
-            Input::Byte(120),
+            Input::Quantized(&[3, 4], 0.05, 100),
+            Input::QuantizedWeights(&[4, 5], 0.01),
+            Input::Scale(0.2, 120),
         ],
         &[],
     )],
@@ -32,7 +27,7 @@ pub(crate) static OP: Operator = Operator {
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    Ok(vec![TensorType::new(inputs.get(7)?.data_type, product::infer(inputs, 0, 3)?)])
+    inputs.like(7, product::infer(inputs, 0, 3)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

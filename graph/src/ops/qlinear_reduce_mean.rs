@@ -1,37 +1,30 @@
 //! `QLinearReduceMean`. Inputs: x, scale, zero point, scale and zero point of the output.
 
-use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
-use super::shared::domains::MICROSOFT;
 use super::shared::inputs::Inputs;
-use super::shared::{pool, reduction};
+use super::shared::{pool, qlinear, reduction};
 use crate::exec::integer;
 use crate::{Error, TensorType};
 
 const INPUTS: &[Input] = &[
-    Input::Bytes(&[1, 3, 4, 5]),
-    Input::Float(0.05),
-    Input::Byte(100),
-    Input::Float(0.03),
-    Input::Byte(90),
+    Input::Quantized(&[1, 3, 4, 5], 0.05, 100),
+    Input::Scale(0.03, 90),
 ];
 
 pub(crate) static OP: Operator = Operator {
-    domains: &[MICROSOFT],
     examples: &[
         Example::new(INPUTS, &[("axes", Value::Ints(&[2, 3]))]),
         Example::new(INPUTS, &[("axes", Value::Ints(&[-1, -2])), ("keepdims", Value::Int(0))]),
         Example::new(INPUTS, &[("axes", Value::Ints(&[1]))]),
     ],
-    eight_bit: EightBit::Bytes,
     lower: |builder, node| {
         if !node.ints("axes")?.is_some_and(reduction::over_pixels) {
             return Ok(false);
         }
         integer::pool::mean_over_pixels(builder, node)
     },
-    ..Operator::new("QLinearReduceMean", "ReduceMean on bytes", infer, |args| {
+    ..qlinear::operator("QLinearReduceMean", "ReduceMean on bytes", infer, |args| {
         pool::of_bytes(args, reduction::mean)
     })
 };

@@ -13,7 +13,7 @@ pub(crate) static OP: Operator = Operator {
     // ONNX Runtime's quantizer also writes it in its own domain, with the same meaning.
     domains: &["", MICROSOFT],
     since: 10,
-    examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Float(0.02), Input::Byte(100)], &[])],
+    examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Scale(0.02, 100)], &[])],
     eight_bit: EightBit::Bytes,
     lower: integer::elementwise::quantize,
     output_type: |node, inputs| {

@@ -34,7 +34,7 @@ pub(crate) static OP: Operator = Operator {
         }
         float::lower::mean_over_pixels(builder, node)
     },
-    ..Operator::new("ReduceMean", "the mean along axes", reduction::infer, reduction::mean)
+    ..reduction::operator("ReduceMean", "the mean along axes", reduction::mean)
 };
 
 /// The axes of a node, from an attribute or a constant; `None` if from neither.

@@ -30,27 +30,67 @@ impl Operator {
 
 /// The example as a node of `operator`.
 fn sample(operator: &'static Operator, example: &Example) -> Result<Sample, Error> {
-    let mut numbers = Numbers(1);
-    let mut inputs = Vec::with_capacity(example.inputs.len());
-    let (mut names, mut constant) = (Vec::new(), Vec::new());
-    for (index, input) in example.inputs.iter().enumerate() {
-        inputs.push(input.tensor(&mut numbers)?);
-        names.push(inputs[index].as_ref().map_or_else(String::new, |_| format!("x{index}")));
-        constant.push(!matches!(
-            input,
-            Input::Floats(_) | Input::Positive(_) | Input::Bytes(_) | Input::Booleans(_)
-        ));
-    }
     let attributes: BTreeMap<String, Attribute> =
         example.attributes.iter().map(|(name, value)| ((*name).to_owned(), value.attribute())).collect();
     let node = Node {
         name: operator.name.to_owned(),
         op: operator.into(),
-        inputs: names,
+        inputs: Vec::new(),
         outputs: (0..example.outputs).map(|index| format!("y{index}")).collect(),
         attributes,
     };
-    Ok(Sample { node, inputs, constant })
+    let mut sample = Sample { node, inputs: Vec::new(), constant: Vec::new() };
+    let mut numbers = Numbers(1);
+    example.inputs.iter().try_for_each(|input| sample.push(*input, &mut numbers))?;
+    Ok(sample)
+}
+
+impl Sample {
+    /// Adds one or more inputs.
+    fn push(&mut self, input: Input, numbers: &mut Numbers) -> Result<(), Error> {
+        let mut all = |inputs: &[Input]| inputs.iter().try_for_each(|input| self.push(*input, numbers));
+        let tensor = match input {
+            Input::Quantized(shape, scale, zero) => {
+                return all(&[Input::Bytes(shape), Input::Float(scale), Input::Byte(zero)]);
+            }
+            Input::QuantizedWeights(shape, scale) => {
+                return all(&[Input::SignedWeights(shape), Input::Float(scale), Input::SignedByte(0)]);
+            }
+            Input::Scale(scale, zero) => return all(&[Input::Float(scale), Input::Byte(zero)]),
+            Input::Absent => None,
+            Input::Floats(shape) | Input::Weights(shape) => {
+                Some(Tensor::new(shape, numbers.floats(shape, -2.0, 4.0))?)
+            }
+            Input::Positive(shape) => Some(Tensor::new(shape, numbers.floats(shape, 0.1, 2.0))?),
+            Input::Bytes(shape) => Some(Tensor::new(shape, numbers.bytes(shape))?),
+            Input::SignedWeights(shape) => {
+                let bytes: Vec<i8> = numbers.bytes(shape).into_iter().map(|byte| byte as i8).collect();
+                Some(Tensor::new(shape, bytes)?)
+            }
+            Input::Bias(shape) => {
+                let floats = numbers.floats(shape, -1000.0, 2000.0);
+                Some(Tensor::new(shape, floats.into_iter().map(|x| x as i32).collect::<Vec<_>>())?)
+            }
+            Input::Float(value) => Some(Tensor::scalar(value)),
+            Input::FloatVector(values) => Some(Tensor::vector(values)),
+            Input::Byte(value) => Some(Tensor::scalar(value)),
+            Input::SignedByte(value) => Some(Tensor::scalar(value)),
+            Input::Integers(values) => Some(Tensor::vector(values)),
+            Input::Booleans(shape) => {
+                let count: usize = shape.iter().product();
+                Some(Tensor::new(shape, (0..count).map(|at| at.is_multiple_of(2)).collect::<Vec<_>>())?)
+            }
+            Input::Table => Some(Tensor::vector(numbers.bytes(&[256]))),
+        };
+        let index = self.inputs.len();
+        self.node.inputs.push(tensor.as_ref().map_or_else(String::new, |_| format!("x{index}")));
+        self.inputs.push(tensor);
+        self.constant.push(!matches!(
+            input,
+            Input::Floats(_) | Input::Positive(_) | Input::Bytes(_) | Input::Booleans(_)
+        ));
+        Ok(())
+    }
 }
 
 /// Deterministic pseudo-random numbers (a linear congruential generator, Knuth's MMIX constants).
@@ -69,40 +109,6 @@ impl Numbers {
 
     fn bytes(&mut self, shape: &[usize]) -> Vec<u8> {
         (0..shape.iter().product()).map(|_| self.next() as u8).collect()
-    }
-}
-
-impl Input {
-    fn tensor(self, numbers: &mut Numbers) -> Result<Option<Tensor>, Error> {
-        match self {
-            Self::Absent => return Ok(None),
-            Self::Floats(shape) | Self::Weights(shape) => {
-                Tensor::new(shape, numbers.floats(shape, -2.0, 4.0))
-            }
-            Self::Positive(shape) => Tensor::new(shape, numbers.floats(shape, 0.1, 2.0)),
-            Self::Bytes(shape) => Tensor::new(shape, numbers.bytes(shape)),
-            Self::SignedWeights(shape) => {
-                let bytes: Vec<i8> = numbers.bytes(shape).into_iter().map(|byte| byte as i8).collect();
-                Tensor::new(shape, bytes)
-            }
-            Self::Bias(shape) => {
-                let values: Vec<i32> =
-                    numbers.floats(shape, -1000.0, 2000.0).into_iter().map(|x| x as i32).collect();
-                Tensor::new(shape, values)
-            }
-            Self::Float(value) => Ok(Tensor::scalar(value)),
-            Self::FloatVector(values) => Ok(Tensor::vector(values)),
-            Self::Byte(value) => Ok(Tensor::scalar(value)),
-            Self::SignedByte(value) => Ok(Tensor::scalar(value)),
-            Self::Integers(values) => Ok(Tensor::vector(values)),
-            Self::Booleans(shape) => {
-                let values: Vec<bool> =
-                    (0..shape.iter().product()).map(|at: usize| at.is_multiple_of(2)).collect();
-                Tensor::new(shape, values)
-            }
-            Self::Table => Ok(Tensor::vector(numbers.bytes(&[256]))),
-        }
-        .map(Some)
     }
 }
 

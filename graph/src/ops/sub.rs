@@ -1,17 +1,8 @@
 //! `Sub`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary;
 
-pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
-    ..Operator::new("Sub", "a − b", binary::infer_two, binary::two::<Sub>)
-};
+pub(crate) static OP: Operator = binary::two::<Sub>("Sub", "a − b");
 
-struct Sub;
-
-impl Operation for Sub {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.sub(b)
-    }
-}
+binary::operation!(Sub, |a, b| a.sub(b));

@@ -1,17 +1,8 @@
 //! `Sum`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary;
 
-pub(crate) static OP: Operator = Operator {
-    examples: binary::EXAMPLES,
-    ..Operator::new("Sum", "the sum of all inputs", binary::infer, binary::many::<Sum>)
-};
+pub(crate) static OP: Operator = binary::many::<Sum>("Sum", "the sum of all inputs");
 
-struct Sum;
-
-impl Operation for Sum {
-    fn apply<T: Number>(a: T, b: T) -> T {
-        a.add(b)
-    }
-}
+binary::operation!(Sum, |a, b| a.add(b));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::flat::is_flat;
 use super::runner::Runner;
-use super::warnings::is_flat;
 use super::{Histogram, Range, Roles};
 use crate::{Error, Graph, Limits, Tensor};
 

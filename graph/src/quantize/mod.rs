@@ -7,6 +7,7 @@
 
 mod affine;
 mod calibrate;
+mod flat;
 mod histogram;
 mod measure;
 mod pipeline;

@@ -4,14 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::{LayerError, MAX_SCALE, MIN_SCALE, Range};
-use crate::{Error, Graph, Tensor, quoted};
+use crate::{Error, Graph, quoted};
 
 /// At this number of examples or more there is no warning about it.
 const EXAMPLES: usize = 10;
 /// The lowest useful signal-to-noise ratio in dB: at 10 dB the error is a third of the signal.
 const USELESS_DB: f64 = 10.0;
-/// Values that depend on their channel alone count as flat only with at least this number of elements per channel.
-const FLAT: usize = 16;
 
 /// A reason to distrust the eight-bit graph, which is made nevertheless. Its text says what to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,23 +113,6 @@ impl fmt::Display for Warning {
             ),
         }
     }
-}
-
-/// Whether `tensor` holds one number, or is an image or sequence with one number for each channel.
-pub(super) fn is_flat(tensor: &Tensor) -> bool {
-    let Ok(values) = tensor.as_f32() else { return false };
-    let shape = tensor.shape();
-    if values.len() < FLAT {
-        return false;
-    }
-    let by_channel = |axis: usize| {
-        let size = shape[axis];
-        let inner: usize = shape[axis + 1..].iter().product();
-        values.len() / size >= FLAT
-            && values.iter().enumerate().all(|(at, value)| *value == values[at / inner % size * inner])
-    };
-    values.iter().all(|value| *value == values[0])
-        || shape.len() >= 3 && (by_channel(1) || by_channel(shape.len() - 1))
 }
 
 /// Whether the limits of scales cut a range off (`Some(true)`) or shrink it to a few steps (`Some(false)`); `None` if its

@@ -12,23 +12,35 @@ use crate::ops::shared::convolution::Geometry;
 /// Elements of the patches that are laid out at a time. They fit the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
-/// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
+/// A convolution: each channel by itself if it is depthwise, else as products of patches and weights. A 1×1 convolution reads
+/// the image in place.
 #[derive(Debug)]
 pub(crate) struct Convolution {
-    geometry: Geometry,
-    /// For each group, `[kh · kw · channels of the group][outputs of the group]`.
-    weights: Arc<Vec<f32>>,
-    bias: Vec<f32>,
-    clamp: Clamp,
+    filter: Filter,
     /// Patches laid out, for each thread.
     patches: Vec<Vec<f32>>,
 }
 
+/// What a convolution computes.
+#[derive(Debug)]
+struct Filter {
+    geometry: Geometry,
+    /// In the order of [`Convolution::pack`].
+    weights: Arc<Vec<f32>>,
+    bias: Vec<f32>,
+    clamp: Clamp,
+}
+
 impl Convolution {
-    /// Converts weights from ONNX's order, OIHW, to that of [`new`](Self::new).
+    /// Converts weights from ONNX's order, OIHW, to `[kh · kw][channels]` for a depthwise convolution, and for others to
+    /// `[kh · kw · channels of the group][outputs of the group]` for each group.
     pub(crate) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
+        if geometry.is_depthwise() {
+            let channels = geometry.out_channels;
+            return (0..taps).flat_map(|tap| (0..channels).map(move |c| oihw[c * taps + tap])).collect();
+        }
         let mut weights = Vec::with_capacity(oihw.len());
         for group in 0..geometry.groups {
             for tap in 0..taps {
@@ -42,17 +54,53 @@ impl Convolution {
         weights
     }
 
-    /// With weights for each group, `[kh · kw · channels of the group][outputs of the group]`.
+    /// With weights that are [packed](Self::pack), and no bias or one for each channel.
     pub(crate) fn new(
         geometry: Geometry,
         weights: Arc<Vec<f32>>,
-        bias: Vec<f32>,
+        mut bias: Vec<f32>,
         clamp: Clamp,
         threads: usize,
     ) -> Self {
-        Self { geometry, weights, bias, clamp, patches: vec![Vec::new(); threads] }
+        if bias.is_empty() && geometry.is_depthwise() {
+            bias = vec![0.0; geometry.out_channels];
+        }
+        Self { filter: Filter { geometry, weights, bias, clamp }, patches: vec![Vec::new(); threads] }
+    }
+}
+
+impl StepKernel for Convolution {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let (x, filter) = (context.input::<f32>(0)?, &self.filter);
+        by_rows(
+            context.output(0)?,
+            filter.geometry.out_channels,
+            &mut self.patches,
+            |first, out, patches| {
+                if filter.geometry.is_depthwise() {
+                    filter.filter_channels(x, first, out);
+                } else {
+                    filter.multiply_patches(x, first, out, patches);
+                }
+            },
+        );
+        Ok(())
     }
 
+    fn describe(&self) -> String {
+        let Filter { geometry, clamp, .. } = &self.filter;
+        let (kernel, clamp) = (&geometry.window.sizes.kernel, clamp.describe());
+        let [height, width] = [kernel[0], kernel[1]];
+        if geometry.is_depthwise() {
+            return format!("f32 depthwise convolution {height}×{width}{clamp}");
+        }
+        let path =
+            if self.filter.is_matrix() { "the image as a matrix" } else { "patches laid out in blocks" };
+        format!("f32 convolution {height}×{width}, {path}{clamp}")
+    }
+}
+
+impl Filter {
     fn depth(&self) -> usize {
         self.geometry.group_channels().0 * self.geometry.window.sizes.kernel.iter().product::<usize>()
     }
@@ -97,8 +145,8 @@ impl Convolution {
         }
     }
 
-    /// Computes the output pixels starting at `first` that fit `out`.
-    fn fill(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
+    /// Computes the output pixels starting at `first` that fit `out`, as products.
+    fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
         let channels = self.geometry.out_channels;
         let (_, outputs) = self.geometry.group_channels();
         let depth = self.depth();
@@ -107,7 +155,7 @@ impl Convolution {
             let (first, rows) = (first + index * step, block.len() / channels.max(1));
             if self.is_matrix() {
                 let x = &x[first * depth..][..rows * depth];
-                multiply(x, &self.weights, depth, channels, &self.bias, block, channels);
+                multiply(x, &self.weights, [depth, channels], &self.bias, block, channels);
             } else {
                 for group in 0..self.geometry.groups {
                     self.lay_out(x, first, rows, group, patches);
@@ -115,67 +163,15 @@ impl Convolution {
                     let bias = self.bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
                     let end = (rows - 1) * channels + (group + 1) * outputs;
                     let block = &mut block[group * outputs..end];
-                    multiply(patches, weights, depth, outputs, bias, block, channels);
+                    multiply(patches, weights, [depth, outputs], bias, block, channels);
                 }
             }
             self.clamp.apply(block);
         }
     }
-}
 
-impl StepKernel for Convolution {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let x = context.input::<f32>(0)?;
-        let out = context.output::<f32>(0)?;
-        let mut patches = std::mem::take(&mut self.patches);
-        by_rows(out, self.geometry.out_channels, &mut patches, |first, out, patches| {
-            self.fill(x, first, out, patches);
-        });
-        self.patches = patches;
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        let kernel = &self.geometry.window.sizes.kernel;
-        let path = if self.is_matrix() { "the image as a matrix" } else { "patches laid out in blocks" };
-        format!("f32 convolution {}×{}, {path}{}", kernel[0], kernel[1], self.clamp.describe())
-    }
-}
-
-/// A depthwise convolution: every channel is filtered by itself.
-#[derive(Debug)]
-pub(crate) struct Depthwise {
-    geometry: Geometry,
-    /// `[kh · kw][channels]`
-    weights: Arc<Vec<f32>>,
-    bias: Vec<f32>,
-    clamp: Clamp,
-    threads: Vec<()>,
-}
-
-impl Depthwise {
-    /// Converts weights from ONNX's order, `[channels][1][kh][kw]`, to that of [`new`](Self::new).
-    pub(crate) fn pack(geometry: &Geometry, weights: &[f32]) -> Vec<f32> {
-        let channels = geometry.out_channels;
-        let taps: usize = geometry.window.sizes.kernel.iter().product();
-        (0..taps).flat_map(|tap| (0..channels).map(move |c| weights[c * taps + tap])).collect()
-    }
-
-    /// With weights `[kh · kw][channels]`.
-    pub(crate) fn new(
-        geometry: Geometry,
-        weights: Arc<Vec<f32>>,
-        bias: Vec<f32>,
-        clamp: Clamp,
-        threads: usize,
-    ) -> Self {
-        let channels = geometry.out_channels;
-        let bias = if bias.is_empty() { vec![0.0; channels] } else { bias };
-        Self { geometry, weights, bias, clamp, threads: vec![(); threads] }
-    }
-
-    /// Computes the output pixels starting at `first` that fit `out`.
-    fn fill(&self, x: &[f32], first: usize, out: &mut [f32]) {
+    /// Computes the output pixels starting at `first` that fit `out`, if every channel is filtered by itself.
+    fn filter_channels(&self, x: &[f32], first: usize, out: &mut [f32]) {
         let window = &self.geometry.window;
         let channels = self.geometry.out_channels;
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
@@ -197,21 +193,5 @@ impl Depthwise {
             }
             self.clamp.apply(out);
         }
-    }
-}
-
-impl StepKernel for Depthwise {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let x = context.input::<f32>(0)?;
-        let out = context.output::<f32>(0)?;
-        let mut threads = std::mem::take(&mut self.threads);
-        by_rows(out, self.geometry.out_channels, &mut threads, |first, out, ()| self.fill(x, first, out));
-        self.threads = threads;
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        let kernel = &self.geometry.window.sizes.kernel;
-        format!("f32 depthwise convolution {}×{}{}", kernel[0], kernel[1], self.clamp.describe())
     }
 }

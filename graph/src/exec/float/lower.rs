@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    AveragePool, Binary, Clamp, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
-};
+use super::{AveragePool, Binary, Clamp, Convolution, Elementwise, GlobalAverage, MatMul, MaxPool};
 use crate::exec::builder::Builder;
 use crate::exec::shuffle::Join;
 use crate::exec::step::StepKernel;
@@ -60,15 +58,9 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
-    if geometry.is_depthwise() {
-        let weights = builder.packed_floats(node, &[1], || Depthwise::pack(&geometry, oihw));
-        let kernel = Depthwise::new(geometry, weights, bias, clamp, builder.threads);
-        builder.push(node, vec![Some(input)], vec![output], kernel);
-    } else {
-        let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
-        let kernel = Convolution::new(geometry, weights, bias, clamp, builder.threads);
-        builder.push(node, vec![Some(input)], vec![output], kernel);
-    }
+    let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
+    let kernel = Box::new(Convolution::new(geometry, weights, bias, clamp, builder.threads));
+    builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
 }
 
@@ -97,7 +89,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     let weights = builder.packed_floats(node, &[1], || {
         (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
     });
-    product(builder, node, k, n, weights, bias)
+    product(builder, node, [k, n], weights, bias)
 }
 
 /// `MatMul` with constant weights.
@@ -110,21 +102,20 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
     let floats = weights.as_f32()?;
     let weights = builder.packed_floats(node, &[1], || floats.to_vec());
-    product(builder, node, k, n, weights, Vec::new())
+    product(builder, node, [k, n], weights, Vec::new())
 }
 
 fn product(
     builder: &mut Builder<'_>,
     node: &Node,
-    k: usize,
-    n: usize,
+    shape: [usize; 2],
     weights: Arc<Vec<f32>>,
     bias: Vec<f32>,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    builder.push(node, vec![Some(input)], vec![output], MatMul { k, n, weights, bias, clamp });
+    builder.push(node, vec![Some(input)], vec![output], Box::new(MatMul { weights, shape, bias, clamp }));
     Ok(true)
 }
 
@@ -137,12 +128,7 @@ pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     let Some(clamp) = bounds(builder, node).filter(|_| is_float(builder, node).unwrap_or(false)) else {
         return Ok(false);
     };
-    let name = node.required_input(0)?;
-    let layout = builder.layout_of(name);
-    let input = builder.read(name, layout)?;
-    let output = builder.define(node.required_output(0)?, layout)?;
-    builder.push(node, vec![Some(input)], vec![output], Elementwise { op: None, clamp });
-    Ok(true)
+    builder.push_elementwise(node, Box::new(Elementwise { op: None, clamp }))
 }
 
 /// Two tensors of equal shape.
@@ -159,7 +145,7 @@ pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Resu
     let inputs = vec![Some(builder.read(a, layout)?), Some(builder.read(b, layout)?)];
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, layout)?;
-    builder.push(node, inputs, vec![output], Elementwise { op: Some(op), clamp });
+    builder.push(node, inputs, vec![output], Box::new(Elementwise { op: Some(op), clamp }));
     Ok(true)
 }
 
@@ -192,16 +178,14 @@ pub(crate) fn average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<boo
     image_to_image(builder, node, AveragePool::new(window, images, channels, count_padding))
 }
 
-/// A step that reads one image tensor and writes one.
+/// A step that reads an image and writes its first output, which is an image, too.
 fn image_to_image(
     builder: &mut Builder<'_>,
     node: &Node,
     kernel: impl StepKernel + 'static,
 ) -> Result<bool, Error> {
-    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    let output = builder.define(node.required_output(0)?, Layout::ChannelsLast)?;
-    builder.push(node, vec![Some(input)], vec![output], kernel);
-    Ok(true)
+    let define = |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::ChannelsLast);
+    builder.push_unary(node, Layout::ChannelsLast, define, Box::new(kernel))
 }
 
 /// `GlobalAveragePool` of images.
@@ -216,12 +200,10 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
     if !is_float(builder, node)? {
         return Ok(false);
     }
-    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     // With one pixel per image both layouts are the same.
-    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
+    let define = |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::Plain);
     let kernel = GlobalAverage { pixels: height * width, channels };
-    builder.push(node, vec![Some(input)], vec![output], kernel);
-    Ok(true)
+    builder.push_unary(node, Layout::ChannelsLast, define, Box::new(kernel))
 }
 
 /// `Concat`.
@@ -244,7 +226,7 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     };
     let axis = if images { [0, 3, 1, 2][axis] } else { axis };
     let output = builder.define(output, layout)?;
-    builder.push(node, inputs, vec![output], Join::new(&shapes, axis));
+    builder.push(node, inputs, vec![output], Box::new(Join::new(&shapes, axis)));
     Ok(true)
 }
 

@@ -12,10 +12,10 @@ use crate::exec::step::{StepContext, StepKernel};
 /// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
 #[derive(Debug)]
 pub(crate) struct MatMul {
-    pub(crate) k: usize,
-    pub(crate) n: usize,
-    /// `k × n`, row-major.
+    /// `b`, row-major.
     pub(crate) weights: Arc<Vec<f32>>,
+    /// `k` and `n`.
+    pub(crate) shape: [usize; 2],
     /// `n` elements, or empty.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
@@ -25,13 +25,15 @@ impl StepKernel for MatMul {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let a = context.input::<f32>(0)?;
         let y = context.output::<f32>(0)?;
-        multiply(a, &self.weights, self.k, self.n, &self.bias, y, self.n);
+        let [_, n] = self.shape;
+        multiply(a, &self.weights, self.shape, &self.bias, y, n);
         self.clamp.apply(y);
         Ok(())
     }
 
     fn describe(&self) -> String {
-        format!("f32 matrix product, depth {}, {} columns{}", self.k, self.n, self.clamp.describe())
+        let [k, n] = self.shape;
+        format!("f32 matrix product, depth {k}, {n} columns{}", self.clamp.describe())
     }
 }
 
@@ -39,8 +41,7 @@ impl StepKernel for MatMul {
 pub(crate) fn multiply(
     a: &[f32],
     b: &[f32],
-    k: usize,
-    n: usize,
+    [k, n]: [usize; 2],
     bias: &[f32],
     out: &mut [f32],
     stride: usize,

@@ -6,7 +6,7 @@ pub(crate) mod lower;
 mod matmul;
 mod pool;
 
-pub(crate) use conv::{Convolution, Depthwise};
+pub(crate) use conv::Convolution;
 pub(crate) use elementwise::{Binary, Clamp, Elementwise};
 pub(crate) use matmul::MatMul;
 pub(crate) use pool::{AveragePool, GlobalAverage, MaxPool};

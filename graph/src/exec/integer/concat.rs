@@ -1,20 +1,21 @@
 //! Concatenation: every part is written to its column slice of the output, if possible by the step that computes it.
 
-use eightbit::Element;
+use eightbit::ElementType;
 use eightbit::elementwise::Requantize;
 
-use super::{by_bytes, clamp, failed, input, output};
+use super::planned::{by_byte, planned};
+use super::{clamp, failed, input, output};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::{ColumnSlice, ColumnSlices, Layout};
 use crate::ops::shared::indexing;
-use crate::{DataType, Error, Node};
+use crate::{Error, Node};
 
 /// One input of a concatenation.
 struct Part {
     /// The input's index in the node.
     index: usize,
+    element: ElementType,
     plan: Requantize,
     /// Whether the bytes are copied unchanged.
     same: bool,
@@ -46,7 +47,13 @@ fn parts(builder: &Builder<'_>, node: &Node) -> Result<Option<(Vec<Part>, Layout
         let plan = plan.map_err(|error| failed(node, &error))?;
         let columns = shape[axis..].iter().product();
         let same = from == to && (low, high) == to.element().integer_range();
-        parts.push(Part { index, plan, same, slice: ColumnSlice { first, columns, stride: 0 } });
+        parts.push(Part {
+            index,
+            element: to.element(),
+            plan,
+            same,
+            slice: ColumnSlice { first, columns, stride: 0 },
+        });
         first += columns;
     }
     parts.iter_mut().for_each(|part| part.slice.stride = first);
@@ -85,36 +92,14 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         let output = builder.define_part(whole, part.slice);
         let threads = Threads::new(builder.threads, 0);
         let rows = builder.type_of(from)?.shape.iter().product::<usize>() / columns;
-        builder.push(node, vec![Some(input)], vec![output], Copy { plan, rows, columns, threads });
+        let what = format!("join: {columns} columns of {rows} rows copied, rescaled");
+        let kernel = by_byte!(T, part.element, {
+            planned(what, threads, move |context, threads| {
+                let from = context.input::<T>(0)?;
+                Ok(threads.run(plan.call_rows(from, context.output_matrix::<T>(0, columns)?)?)?)
+            })
+        });
+        builder.push(node, vec![Some(input)], vec![output], kernel);
     }
     Ok(true)
-}
-
-/// Copies a part to its column slice, rescaled to the scale of the output.
-#[derive(Debug)]
-struct Copy {
-    plan: Requantize,
-    rows: usize,
-    columns: usize,
-    threads: Threads,
-}
-
-impl StepKernel for Copy {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Copy, context: &mut StepContext<'_>) -> Result<(), Error>
-        where
-            I: Element + crate::Element,
-            O: Element + crate::Element,
-        {
-            let from = context.input::<I>(0)?;
-            let out = context.output_matrix::<O>(0, step.columns)?;
-            let result = step.plan.call_rows(from, out).and_then(|call| step.threads.run(call));
-            result.map_err(|error| context.error(error.to_string()))
-        }
-        by_bytes!(context, run(self, context))
-    }
-
-    fn describe(&self) -> String {
-        format!("join: {} columns of {} rows copied, rescaled", self.columns, self.rows)
-    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod concat;
 pub(crate) mod elementwise;
+mod planned;
 pub(crate) mod pool;
 pub(crate) mod product;
 
@@ -9,20 +10,6 @@ use eightbit::{ElementType, QuantizedType};
 
 use super::builder::Builder;
 use crate::{DataType, Error, Node, Tensor, TensorData};
-
-/// Calls a function that is generic over the byte types of the first input and of the output.
-macro_rules! by_bytes {
-    ($context:expr, $function:ident($($argument:expr),*)) => {
-        match ($context.input_type(0)?, $context.output_type(0)) {
-            (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
-            (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
-            (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
-            (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
-            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
-        }
-    };
-}
-use by_bytes;
 
 /// A byte type as the crate `eightbit` names it.
 fn element_type(data_type: DataType) -> Option<ElementType> {

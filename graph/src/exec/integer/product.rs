@@ -5,55 +5,14 @@ use eightbit::{
     Requantize, Stage,
 };
 
+use super::planned::{by_byte, planned, with_type};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
-
-/// Calls a function for the byte type of the input and the type of the output.
-macro_rules! by_types {
-    ($context:expr, $function:ident($($argument:expr),*)) => {
-        match ($context.input_type(0)?, $context.output_type(0)) {
-            (DataType::U8, DataType::U8) => $function::<u8, u8>($($argument),*),
-            (DataType::U8, DataType::I8) => $function::<u8, i8>($($argument),*),
-            (DataType::U8, DataType::I32) => $function::<u8, i32>($($argument),*),
-            (DataType::I8, DataType::U8) => $function::<i8, u8>($($argument),*),
-            (DataType::I8, DataType::I8) => $function::<i8, i8>($($argument),*),
-            (DataType::I8, DataType::I32) => $function::<i8, i32>($($argument),*),
-            (input, output) => Err($context.error(format!("was not planned for {input} and {output}"))),
-        }
-    };
-}
-
-#[derive(Debug)]
-struct Convolution {
-    plan: Conv2d,
-    threads: Threads,
-}
-
-impl StepKernel for Convolution {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Convolution, context: &mut StepContext<'_>) -> Result<(), Error>
-        where
-            I: Element + crate::Element,
-            O: OutputElement + crate::Element,
-        {
-            let x = context.input::<I>(0)?;
-            let out = context.output_matrix::<O>(0, step.plan.shape().out_channels)?;
-            let result = step.plan.call_rows(x, out).and_then(|call| step.threads.run(call));
-            result.map_err(|error| context.error(error.to_string()))
-        }
-        by_types!(context, run(self, context))
-    }
-
-    fn describe(&self) -> String {
-        let [height, width] = self.plan.shape().kernel;
-        format!("eight-bit convolution {height}×{width}: {}", self.plan.explain())
-    }
-}
 
 /// Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, bias.
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
@@ -111,10 +70,18 @@ fn planned_convolution(
     let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage)
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
-    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    let output = builder.define_pixels(node.required_output(0)?)?;
-    builder.push(node, vec![Some(input)], vec![output], Convolution { plan, threads });
-    Ok(true)
+    let [height, width] = shape.kernel;
+    let what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
+    let to = builder.type_of(node.required_output(0)?)?.data_type;
+    let kernel = by_byte!(I, x_type, {
+        with_type!(O, to, [DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
+            planned(what, threads, move |context, threads| {
+                let x = context.input::<I>(0)?;
+                Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?)?)
+            })
+        })
+    });
+    builder.push_unary(node, Layout::ChannelsLast, Builder::define_pixels, kernel)
 }
 
 fn conv_shape(geometry: &Geometry) -> Conv2dShape {
@@ -187,42 +154,6 @@ fn stage(
     let (low, high) = clamp(node, to)?;
     let requantize = Requantize::new(factors, to.zero_point(), to.element()).clamped(low, high);
     Ok(Some(Stage::Requantize(requantize)))
-}
-
-#[derive(Debug)]
-struct Product {
-    plan: Gemm,
-    rows: usize,
-    depth: usize,
-    columns: usize,
-    threads: Threads,
-}
-
-impl StepKernel for Product {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        fn run<I, O>(step: &mut Product, context: &mut StepContext<'_>) -> Result<(), Error>
-        where
-            I: Element + crate::Element,
-            O: OutputElement + crate::Element,
-        {
-            let x = context.input::<I>(0)?;
-            let out = context.output::<O>(0)?;
-            let result = MatRef::new(x, step.rows, step.depth).and_then(|x| {
-                let out = MatMut::new(out, step.rows, step.columns)?;
-                step.plan.call(x, out).and_then(|call| step.threads.run(call))
-            });
-            result.map_err(|error| context.error(error.to_string()))
-        }
-        match (context.input_type(0)?, context.output_type(0)) {
-            (DataType::U8, DataType::F32) => run::<u8, f32>(self, context),
-            (DataType::I8, DataType::F32) => run::<i8, f32>(self, context),
-            _ => by_types!(context, run(self, context)),
-        }
-    }
-
-    fn describe(&self) -> String {
-        format!("eight-bit matrix product: {}", self.plan.explain(self.rows))
-    }
 }
 
 /// Inputs: a, scale, zero point, b, scale, zero point, bias, scale and zero point of the output; without the last two the
@@ -298,10 +229,28 @@ fn product(
     let plan =
         Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
-    let input = builder.read(node.required_input(0)?, Layout::Plain)?;
-    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
-    builder.push(node, vec![Some(input)], vec![output], Product { plan, rows, depth, columns, threads });
-    Ok(true)
+    let to = builder.type_of(node.required_output(0)?)?.data_type;
+    let sizes = [rows, depth, columns];
+    let kernel = by_byte!(I, lhs, {
+        with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
+            multiply::<I, O>(plan, sizes, threads)
+        })
+    });
+    builder.push_unary(node, Layout::Plain, |builder, name| builder.define(name, Layout::Plain), kernel)
+}
+
+/// A step that multiplies `rows × depth` by `depth × columns`.
+fn multiply<I, O>(plan: Gemm, [rows, depth, columns]: [usize; 3], threads: Threads) -> Box<dyn StepKernel>
+where
+    I: Element + crate::Element,
+    O: OutputElement + crate::Element,
+{
+    let what = format!("eight-bit matrix product: {}", plan.explain(rows));
+    planned(what, threads, move |context, threads| {
+        let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
+        let out = MatMut::new(context.output::<O>(0)?, rows, columns)?;
+        Ok(threads.run(plan.call(a, out)?)?)
+    })
 }
 
 fn pack(

@@ -1,16 +1,28 @@
 //! Elementwise operators on several tensors, broadcast to a common shape.
 
 use super::super::example::{Example, Input};
+use super::super::operator::Operator;
 use super::arguments::Arguments;
+use super::by_element::by_type_of;
 use super::indexing::{Offsets, broadcast, broadcast_strides};
 use super::inputs::Inputs;
-use crate::{Element, Error, Node, Tensor, TensorData, TensorType};
+use crate::{Element, Error, Node, Tensor, TensorType};
 
 /// Examples of operators with two or more inputs.
-pub(crate) const EXAMPLES: &[Example] = &[
+const EXAMPLES: &[Example] = &[
     Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Positive(&[1, 3, 4, 5])], &[]),
     Example::new(&[Input::Positive(&[2, 1, 4]), Input::Positive(&[3, 1])], &[]),
 ];
+
+/// The operator that applies `O` to two tensors.
+pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
+    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer_two, evaluate_two::<O>) }
+}
+
+/// The operator that applies `O` to any number of tensors, from the first to the last.
+pub(crate) const fn many<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
+    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate::<O>) }
+}
 
 /// A binary operation on elements, for every type that the operators support.
 pub(crate) trait Number: Element + PartialOrd {
@@ -109,7 +121,7 @@ integer!(i32);
 integer!(i64);
 
 /// Any number of inputs of one type, broadcast together.
-pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let first = inputs.get(0)?;
     let mut shape = first.shape.clone();
     for index in 1..inputs.len() {
@@ -123,7 +135,7 @@ pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 }
 
 /// As [`infer`], for two inputs.
-pub(crate) fn infer_two(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+fn infer_two(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     check_two(inputs.node, inputs.len())?;
     infer(inputs)
 }
@@ -147,14 +159,26 @@ pub(crate) trait Operation {
     }
 }
 
-/// Applies `O` to two tensors.
-pub(crate) fn two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+/// Defines the [`Operation`] `$name`, which computes `$result` of the numbers `$a` and `$b`.
+macro_rules! operation {
+    ($name:ident, |$a:ident, $b:ident| $result:expr) => {
+        struct $name;
+
+        impl $crate::ops::shared::binary::Operation for $name {
+            fn apply<T: $crate::ops::shared::binary::Number>($a: T, $b: T) -> T {
+                $result
+            }
+        }
+    };
+}
+pub(crate) use operation;
+
+fn evaluate_two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     check_two(args.node(), args.all()?.len())?;
-    many::<O>(args)
+    evaluate::<O>(args)
 }
 
-/// Applies `O` to any number of tensors, from the first to the last.
-pub(crate) fn many<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn apply<O: Operation>(args: &Arguments<'_>, left: &Tensor, right: &Tensor) -> Result<Tensor, Error> {
         fn typed<O: Operation, T: Number>(
             args: &Arguments<'_>,
@@ -173,20 +197,12 @@ pub(crate) fn many<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Er
             let result = left.zip(right).map(|(i, j)| O::apply(a[i], b[j])).collect();
             Tensor::new(shape, T::wrap(result))
         }
-        macro_rules! pair {
-            ($a:expr) => {
-                typed::<O, _>(args, left, $a, right)
-            };
-        }
-        match left.data() {
-            TensorData::F32(a) => pair!(a),
-            TensorData::F64(a) => pair!(a),
-            TensorData::U8(a) => pair!(a),
-            TensorData::I8(a) => pair!(a),
-            TensorData::I32(a) => pair!(a),
-            TensorData::I64(a) => pair!(a),
-            other @ TensorData::Bool(_) => Err(args.wrong_type(other.data_type())),
-        }
+        by_type_of!(
+            left,
+            [F32 F64 U8 I8 I32 I64],
+            a => typed::<O, _>(args, left, a, right),
+            other => Err(args.wrong_type(other.data_type()))
+        )
     }
     let inputs = args.all()?;
     let mut result = inputs[0].clone();

@@ -55,6 +55,11 @@ impl<'a> Inputs<'a> {
         Ok(&self.get(index)?.shape)
     }
 
+    /// The type of a node's only output: of `shape`, with the element type of input `index`.
+    pub(crate) fn like(&self, index: usize, shape: impl Into<Vec<usize>>) -> Result<Vec<TensorType>, Error> {
+        Ok(vec![TensorType::new(self.get(index)?.data_type, shape)])
+    }
+
     /// The elements of all inputs, `None` for inputs left out; `None` if those of one are not known.
     pub(crate) fn known(&self) -> Option<&[Option<&'a Tensor>]> {
         let known =

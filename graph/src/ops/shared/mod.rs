@@ -17,6 +17,7 @@ pub(crate) mod product;
 pub(crate) mod qlinear;
 pub(crate) mod quantized_value;
 pub(crate) mod reduction;
+pub(crate) mod reshaping;
 pub(crate) mod scales;
 pub(crate) mod softmax;
 pub(crate) mod unary;

@@ -1,7 +1,8 @@
 //! Shared by pools over spatial axes: activations NCHW.
 
 use super::super::eight_bit::{EightBit, OnBytes};
-use super::super::operator::{Evaluate, Operator};
+use super::super::example::{Example, Input};
+use super::super::operator::{Evaluate, Infer, Operator};
 use super::arguments::Arguments;
 use super::indexing::for_each_index;
 use super::inputs::Inputs;
@@ -39,6 +40,20 @@ pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
         .ok_or_else(|| Error::attribute(inputs.node, "kernel_shape", "is missing"))?;
     let window = WindowSizes::resolve(inputs.node, spatial, &kernel)?;
     Ok(TensorType::new(x.data_type, [&[*batch, *channels], window.output.as_slice()].concat()))
+}
+
+/// An operator that applies a function to each plane.
+pub(crate) const fn global_operator(
+    name: &'static str,
+    summary: &'static str,
+    evaluate: Evaluate,
+) -> Operator {
+    const EXAMPLES: &[Example] = &[
+        Example::new(&[Input::Floats(&[1, 3, 5, 6])], &[]),
+        Example::new(&[Input::Floats(&[2, 3, 5])], &[]),
+    ];
+    let infer: Infer = |inputs| Ok(vec![infer_global(inputs)?]);
+    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate) }
 }
 
 /// The output type of a pool over whole planes: the spatial axes stay, with size 1.

@@ -7,16 +7,19 @@
 use eightbit::reference::Operand;
 use eightbit::{ElementType, QuantizedType};
 
-use super::super::eight_bit::{Compute, OnBytes, WhyFloat};
-use super::super::operator::{Evaluate, Operator};
+use super::super::eight_bit::{Compute, EightBit, OnBytes, WhyFloat};
+use super::super::example::{Example, Input};
+use super::super::operator::{Evaluate, Infer, Operator};
 use super::arguments::Arguments;
 use super::binary::broadcast_of;
 use super::clamp::clamp;
+use super::domains::MICROSOFT;
 use super::indexing::{Offsets, broadcast_strides};
+use super::inputs::Inputs;
 use super::operands::Operands;
 use super::quantized_value::QuantizedValue;
 use super::scales;
-use crate::{DataType, Error, Node, Tensor, TensorData};
+use crate::{DataType, Error, Node, Tensor, TensorData, TensorType};
 
 /// See [`Compute`]: an operator without weights, with this number of activations, all of whose nodes take part.
 pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
@@ -24,9 +27,53 @@ pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
     Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes }
 }
 
+/// An operator on bytes of ONNX Runtime.
+pub(crate) const fn operator(
+    name: &'static str,
+    summary: &'static str,
+    infer: Infer,
+    evaluate: Evaluate,
+) -> Operator {
+    Operator {
+        domains: &[MICROSOFT],
+        eight_bit: EightBit::Bytes,
+        ..Operator::new(name, summary, infer, evaluate)
+    }
+}
+
+/// An operator on two tensors of bytes, broadcast to a common shape.
+pub(crate) const fn binary_operator(
+    name: &'static str,
+    summary: &'static str,
+    evaluate: Evaluate,
+) -> Operator {
+    const SHAPE: &[usize] = &[1, 3, 4, 5];
+    const EXAMPLE: Example = Example::new(
+        &[Input::Quantized(SHAPE, 0.05, 100), Input::Quantized(SHAPE, 0.02, 7), Input::Scale(0.06, 90)],
+        &[],
+    );
+    Operator { examples: &[EXAMPLE], ..operator(name, summary, infer_binary, evaluate) }
+}
+
+fn infer_binary(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    inputs.like(7, broadcast_of(inputs.node, inputs.shape(0)?, inputs.shape(3)?)?)
+}
+
 /// A node of `operator` with the attributes of `node`, which reads `inputs`.
 pub(crate) fn node(operator: &'static Operator, inputs: Vec<String>, node: &Node) -> Node {
     Node { op: operator.into(), inputs, ..node.clone() }
+}
+
+/// `node` on bytes: `operator`, which reads the [`operands`] and then the parameters of `to`.
+pub(crate) fn on_bytes(
+    operator: &'static Operator,
+    node: &Node,
+    operands: &Operands,
+    to: &QuantizedValue,
+    factors: fn(Vec<f32>) -> Vec<f32>,
+) -> Option<Node> {
+    let inputs = self::operands(node, operands, to, factors)?.into_iter().chain(output(to)).collect();
+    Some(self::node(operator, inputs, node))
 }
 
 /// All inputs of `node` as operators on bytes take them, if they are bytes of the type of `to` with one scale each, and if

@@ -1,7 +1,10 @@
 //! Shared by operators that reduce axes to one element.
 
+use super::super::example::{Example, Input, Value};
+use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
 use super::axes;
+use super::by_element::by_type_of;
 use super::indexing::{Offsets, strides};
 use super::inputs::Inputs;
 use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType};
@@ -44,6 +47,15 @@ impl Reduction {
     }
 }
 
+/// An operator that reduces axes to one element.
+pub(crate) const fn operator(name: &'static str, summary: &'static str, evaluate: Evaluate) -> Operator {
+    const EXAMPLES: &[Example] = &[
+        Example::new(&[Input::Floats(&[2, 3, 4]), Input::Integers(&[-1])], &[("keepdims", Value::Int(0))]),
+        Example::new(&[Input::Floats(&[2, 3, 4])], &[]),
+    ];
+    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate) }
+}
+
 /// Which axes of a tensor of `rank` the list `axes` reduces: all if it is empty; `None` if an empty list means no reduction.
 fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Option<Vec<bool>>, Error> {
     match axes.filter(|axes| !axes.is_empty()) {
@@ -54,7 +66,7 @@ fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Option<Vec<
 }
 
 /// The shape rule of reductions: axes as an attribute (before operator set 18) or as an input.
-pub(crate) fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
     let axes = match inputs.node.ints("axes")? {
         Some(axes) => Some(axes),
@@ -125,14 +137,12 @@ pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tenso
     }
     let input = args.tensor(0)?;
     let Some(reduction) = reduction(args)? else { return Ok(vec![input.clone()]) };
-    match input.data() {
-        TensorData::F32(x) => typed(args, x, greatest, reduction),
-        TensorData::U8(x) => typed(args, x, greatest, reduction),
-        TensorData::I8(x) => typed(args, x, greatest, reduction),
-        TensorData::I32(x) => typed(args, x, greatest, reduction),
-        TensorData::I64(x) => typed(args, x, greatest, reduction),
-        other => Err(args.wrong_type(other.data_type())),
-    }
+    by_type_of!(
+        input,
+        [F32 U8 I8 I32 I64],
+        x => typed(args, x, greatest, reduction),
+        other => Err(args.wrong_type(other.data_type()))
+    )
 }
 
 /// The reduction along one axis, `axis`.
@@ -143,33 +153,60 @@ fn along_axis(node: &Node, from: &[usize]) -> Result<(usize, Reduction), Error> 
     Ok((axis, Reduction::new(node, from, &reduced)?))
 }
 
-/// The rule of `ArgMax` and `ArgMin`.
-pub(crate) fn infer_places(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+/// An operator that finds an element along an axis, and returns its index.
+pub(crate) const fn index_operator(
+    name: &'static str,
+    summary: &'static str,
+    evaluate: Evaluate,
+) -> Operator {
+    const EXAMPLES: &[Example] = &[
+        Example::new(&[Input::Floats(&[2, 3, 4])], &[("axis", Value::Int(1))]),
+        Example::new(
+            &[Input::Bytes(&[2, 3])],
+            &[("axis", Value::Int(-1)), ("keepdims", Value::Int(0)), ("select_last_index", Value::Int(1))],
+        ),
+    ];
+    Operator {
+        examples: EXAMPLES,
+        output_type: |_, _| Some(DataType::I64),
+        ..Operator::new(name, summary, infer_index, evaluate)
+    }
+}
+
+fn infer_index(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let (_, reduction) = along_axis(inputs.node, inputs.shape(0)?)?;
     Ok(vec![TensorType::new(DataType::I64, reduction.shape)])
 }
 
 /// The index of the greatest or least element along an axis: the first one, or the last if `select_last_index` is set.
-pub(crate) fn places<T: Element + PartialOrd>(
-    args: &Arguments<'_>,
-    x: &[T],
-    greatest: bool,
-) -> Result<Vec<Tensor>, Error> {
-    let from = args.tensor(0)?.shape();
-    let (axis, reduction) = along_axis(args.node(), from)?;
-    let last = args.node().flag("select_last_index", false)?;
-    if x.is_empty() && reduction.count > 0 {
-        return Err(args.error("an empty axis has no greatest and no least element"));
-    }
-    let inner = strides(from)[axis];
-    let mut best: Vec<Option<(T, i64)>> = vec![None; reduction.count];
-    for ((at, &x), to) in x.iter().enumerate().zip(reduction.outputs()) {
-        let index = (at / inner % from[axis]) as i64;
-        let better = |best: T| if greatest { x > best } else { x < best };
-        if best[to].is_none_or(|(best, _)| better(best) || last && x == best) {
-            best[to] = Some((x, index));
+pub(crate) fn index(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
+    fn typed<T: Element + PartialOrd>(
+        args: &Arguments<'_>,
+        x: &[T],
+        greatest: bool,
+    ) -> Result<Vec<Tensor>, Error> {
+        let from = args.tensor(0)?.shape();
+        let (axis, reduction) = along_axis(args.node(), from)?;
+        let last = args.node().flag("select_last_index", false)?;
+        if x.is_empty() && reduction.count > 0 {
+            return Err(args.error("an empty axis has no greatest and no least element"));
         }
+        let inner = strides(from)[axis];
+        let mut best: Vec<Option<(T, i64)>> = vec![None; reduction.count];
+        for ((at, &x), to) in x.iter().enumerate().zip(reduction.outputs()) {
+            let index = (at / inner % from[axis]) as i64;
+            let better = |best: T| if greatest { x > best } else { x < best };
+            if best[to].is_none_or(|(best, _)| better(best) || last && x == best) {
+                best[to] = Some((x, index));
+            }
+        }
+        let indices: Vec<i64> = best.into_iter().map(|best| best.map_or(0, |(_, index)| index)).collect();
+        Ok(vec![Tensor::new(reduction.shape, indices)?])
     }
-    let places: Vec<i64> = best.into_iter().map(|best| best.map_or(0, |(_, index)| index)).collect();
-    Ok(vec![Tensor::new(reduction.shape, places)?])
+    by_type_of!(
+        args.tensor(0)?,
+        [F32 F64 U8 I8 I32 I64],
+        x => typed(args, x, greatest),
+        other => Err(args.wrong_type(other.data_type()))
+    )
 }

@@ -1,8 +1,20 @@
 //! Shared by `Softmax` and `LogSoftmax`.
 
+use super::super::example::{Example, Input, Value};
+use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
+use super::unary;
 use super::upgrade::Constants;
 use crate::{Attribute, Error, Node, Tensor};
+
+/// An operator that normalizes along an axis.
+pub(crate) const fn operator(name: &'static str, summary: &'static str, evaluate: Evaluate) -> Operator {
+    const EXAMPLES: &[Example] = &[
+        Example::new(&[Input::Floats(&[2, 7])], &[]),
+        Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[("axis", Value::Int(1))]),
+    ];
+    Operator { examples: EXAMPLES, upgrade, ..Operator::new(name, summary, unary::same, evaluate) }
+}
 
 /// Calls `element(x − max, Σ exp(x − max))` for every element of the lines along the axis. Subtracting the maximum first
 /// prevents overflow.
@@ -29,11 +41,7 @@ pub(crate) fn along_axis(
 }
 
 /// Before operator set 13, these operators normalized over all axes starting at `axis` (1 by default) together.
-pub(crate) fn upgrade(
-    mut node: Node,
-    version: i64,
-    constants: &mut Constants<'_>,
-) -> Result<Vec<Node>, Error> {
+fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     if version >= 13 {
         return Ok(vec![node]);
     }

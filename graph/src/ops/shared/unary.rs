@@ -82,14 +82,12 @@ signed!(
 macro_rules! signed_numbers {
     ($args:expr, $function:expr) => {{
         let input = $args.tensor(0)?;
-        match input.data() {
-            $crate::TensorData::F32(x) => $crate::ops::shared::unary::map(input, x, $function),
-            $crate::TensorData::F64(x) => $crate::ops::shared::unary::map(input, x, $function),
-            $crate::TensorData::I8(x) => $crate::ops::shared::unary::map(input, x, $function),
-            $crate::TensorData::I32(x) => $crate::ops::shared::unary::map(input, x, $function),
-            $crate::TensorData::I64(x) => $crate::ops::shared::unary::map(input, x, $function),
-            other => Err($args.wrong_type(other.data_type())),
-        }
+        $crate::ops::shared::by_element::by_type_of!(
+            input,
+            [F32 F64 I8 I32 I64],
+            x => $crate::ops::shared::unary::map(input, x, $function),
+            other => Err($args.wrong_type(other.data_type()))
+        )
     }};
 }
 pub(crate) use signed_numbers;
