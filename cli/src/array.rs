@@ -107,18 +107,25 @@ where
     Ok(NpyFile::new(bytes)?.into_vec::<T>()?.into())
 }
 
+/// Evaluates `$result` with the elements of `$data` as `$values`, or `$other` if NumPy has no type for them.
+macro_rules! with_elements {
+    (@ $($variant:ident)*; $data:expr, $values:ident => $result:expr, _ => $other:expr) => {
+        match $data {
+            $(TensorData::$variant($values) => $result,)*
+            _ => $other,
+        }
+    };
+    ($($arguments:tt)*) => {
+        $crate::array::with_elements!(@ F32 F64 U8 I8 I32 I64 Bool; $($arguments)*)
+    };
+}
+pub(crate) use with_elements;
+
 /// Encodes `tensor` as a file.
 pub(crate) fn to_bytes(tensor: &Tensor) -> io::Result<Vec<u8>> {
-    match tensor.data() {
-        TensorData::F32(values) => write(tensor.shape(), values),
-        TensorData::F64(values) => write(tensor.shape(), values),
-        TensorData::U8(values) => write(tensor.shape(), values),
-        TensorData::I8(values) => write(tensor.shape(), values),
-        TensorData::I32(values) => write(tensor.shape(), values),
-        TensorData::I64(values) => write(tensor.shape(), values),
-        TensorData::Bool(values) => write(tensor.shape(), values),
-        _ => Err(io::Error::other(format!("NumPy has no type for elements of type {}", tensor.data_type()))),
-    }
+    let unknown =
+        || io::Error::other(format!("NumPy has no type for elements of type {}", tensor.data_type()));
+    with_elements!(tensor.data(), values => write(tensor.shape(), values), _ => Err(unknown()))
 }
 
 fn write<T: AutoSerialize + Serialize>(shape: &[usize], values: &[T]) -> io::Result<Vec<u8>> {

@@ -7,6 +7,7 @@ mod args;
 mod array;
 mod bench;
 mod builtin;
+mod candidate;
 mod commands;
 mod comparison;
 mod engine;

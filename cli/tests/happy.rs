@@ -3,7 +3,9 @@
 mod support;
 
 use eightbit_graph::Graph;
-use support::{command, eightbit, folder, photos, run, run_with_input, small_network, write};
+use support::{
+    command, eightbit, folder, folder_with_network, photos, run, run_with_input, small_network, write,
+};
 
 #[test]
 fn help_has_examples_everywhere() {
@@ -88,8 +90,7 @@ fn bench_answers_standard_input_line_by_line() {
 
 #[test]
 fn bench_measures_models_and_the_peak() {
-    let folder = folder("bench-model");
-    let model = write(&folder, &small_network());
+    let (_, model) = folder_with_network("bench-model");
     let model = model.to_str().expect("UTF-8");
     let csv = eightbit(&["bench", "model", model, "--budget", "1", "--csv"]).ok();
     assert!(csv.starts_with("eightbit,model,model.onnx,float,yes,"), "{csv}");
@@ -135,8 +136,7 @@ fn the_default_photo_shows_a_military_uniform() {
 
 #[test]
 fn a_given_network_is_labelled_quantized_and_evaluated() {
-    let folder = folder("own");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("own");
     let model = model.to_str().expect("UTF-8");
     let labels = folder.join("labels.txt");
     std::fs::write(&labels, "zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n").expect("a file");
@@ -228,8 +228,7 @@ fn quantize_keeps_open_dimensions_and_all_outputs() {
 
 #[test]
 fn answers_do_not_depend_on_backend_or_threads() {
-    let folder = folder("same");
-    let model = write(&folder, &small_network());
+    let (_, model) = folder_with_network("same");
     let answers = |backend: &str, threads: &str| {
         let mut command = command();
         command.args(["label-image", "--json", "--threads", threads, "--graph"]).arg(&model);

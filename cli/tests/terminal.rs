@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use eightbit_graph::Node;
-use support::{Run, command, folder, npy, photos, run, small_network, write};
+use support::{Run, command, folder, folder_with_network, npy, photos, run, small_network, write};
 
 /// A name that clears the terminal, reverses the following text, and rings the bell.
 const EVIL: &str = "\u{1b}[2Jevil\u{202e}\u{7}";
@@ -72,8 +72,7 @@ fn names_of_values_and_nodes_are_escaped_and_cut() {
 
 #[test]
 fn names_of_labels_and_files_are_escaped() {
-    let folder = folder("terminal-labels");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("terminal-labels");
     let labels = folder.join("labels.txt");
     std::fs::write(&labels, format!("{EVIL}{}\n", "x".repeat(300)).repeat(10)).expect("a file");
     shows(&run(command()
@@ -104,7 +103,7 @@ fn names_of_labels_and_files_are_escaped() {
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
-    let model = write(&folder("terminal-full"), &small_network());
+    let (_, model) = folder_with_network("terminal-full");
     let model = model.to_str().expect("UTF-8");
     for arguments in [
         &["--help"][..],

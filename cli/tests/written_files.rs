@@ -5,7 +5,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{command, folder, photos, run, small_network, write};
+use support::{command, folder_with_network, photos, run};
 
 fn quantize(model: &Path, photo: &Path, output: &Path) -> Command {
     let mut command = command();
@@ -23,8 +23,7 @@ fn count(folder: &Path) -> usize {
 
 #[test]
 fn inputs_are_not_replaced_under_any_name() {
-    let folder = folder("written-links");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-links");
     let own = folder.join("photo.png");
     std::fs::copy(photo(), &own).expect("a copy");
     let [hard, hard_photo] = ["hard.onnx", "hard.png"].map(|name| folder.join(name));
@@ -47,8 +46,7 @@ fn inputs_are_not_replaced_under_any_name() {
 
 #[test]
 fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
-    let folder = folder("written-again");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-again");
     let output = folder.join("out.onnx");
     run(&mut quantize(&model, &photo(), &output)).ok();
     let first = std::fs::read(&output).expect("a file");
@@ -74,8 +72,7 @@ fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_the_previous_file() {
-    let folder = folder("written-full");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-full");
     let output = folder.join("out.onnx");
     std::fs::write(&output, "an older one").expect("a file");
     let work = quantize(&model, &photo(), &output);
@@ -90,8 +87,7 @@ fn a_full_disk_leaves_the_previous_file() {
 
 #[test]
 fn two_writers_leave_a_whole_file() {
-    let folder = folder("written-twice");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-twice");
     let output = folder.join("out.onnx");
     let start = || quantize(&model, &photo(), &output).spawn().expect("the program starts");
     for mut child in [start(), start(), start()] {
@@ -104,8 +100,7 @@ fn two_writers_leave_a_whole_file() {
 /// Calibration would fail, too: the error about the output shows that it is checked before the work.
 #[test]
 fn unwritable_outputs_are_reported_before_the_work() {
-    let folder = folder("written-before");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-before");
     let broken = folder.join("broken.png");
     std::fs::write(&broken, "no photo").expect("a file");
     run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")))
@@ -135,7 +130,7 @@ fn unwritable_outputs_are_reported_before_the_work() {
 #[cfg(unix)]
 #[test]
 fn a_device_is_written_and_stays_a_device() {
-    let model = write(&folder("written-device"), &small_network());
+    let (_, model) = folder_with_network("written-device");
     run(&mut quantize(&model, &photo(), Path::new("/dev/null"))).ok();
     assert!(!std::fs::metadata("/dev/null").expect("the device").is_file());
 }

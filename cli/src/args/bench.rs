@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::bench::timing::Clock;
+use super::backend::BackendArgs;
+use crate::bench::clock::Clock;
 use crate::bench::types::Types;
 
 /// Measure kernels, shape by shape, or whole networks: as fractions of this machine's measured peak, or in milliseconds.
@@ -111,9 +112,8 @@ pub(crate) struct ModelArgs {
 /// How to measure, and how to print results.
 #[derive(Args)]
 pub(crate) struct MeasureArgs {
-    /// The backend to measure, instead of the best one: see `eightbit cpu`.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) backend: Option<String>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
 
     /// How long to measure each case, in milliseconds.
     #[arg(long, env = "BENCH_MS", value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000))]

@@ -238,28 +238,19 @@ impl<'a> Line<'a> {
 
 /// The least and the greatest element that are not NaN, and the number of NaNs.
 fn range(data: &TensorData) -> (Option<[(String, serde_json::Value); 2]>, usize) {
-    macro_rules! range_of {
-        ($values:expr) => {{
-            // Only NaN does not equal itself.
-            #[allow(clippy::eq_op, reason = "integers and floats share this code")]
-            let numbers = || $values.iter().copied().filter(|value| value == value);
-            let min = numbers().reduce(|a, b| if b < a { b } else { a });
-            let max = numbers().reduce(|a, b| if b > a { b } else { a });
-            let range =
-                min.zip(max).map(|(min, max)| [min, max].map(|value| (format!("{value:?}"), json!(value))));
-            (range, $values.len() - numbers().count())
-        }};
-    }
-    match data {
-        TensorData::F32(values) => range_of!(values),
-        TensorData::F64(values) => range_of!(values),
-        TensorData::U8(values) => range_of!(values),
-        TensorData::I8(values) => range_of!(values),
-        TensorData::I32(values) => range_of!(values),
-        TensorData::I64(values) => range_of!(values),
-        TensorData::Bool(values) => range_of!(values),
-        _ => (None, 0),
-    }
+    array::with_elements!(data, values => range_of(values), _ => (None, 0))
+}
+
+fn range_of<T>(values: &[T]) -> (Option<[(String, serde_json::Value); 2]>, usize)
+where
+    T: Copy + PartialOrd + std::fmt::Debug + Into<serde_json::Value>,
+{
+    // Only NaN cannot be compared with itself.
+    let numbers = || values.iter().copied().filter(|value| value.partial_cmp(value).is_some());
+    let min = numbers().reduce(|a, b| if b < a { b } else { a });
+    let max = numbers().reduce(|a, b| if b > a { b } else { a });
+    let range = min.zip(max).map(|(min, max)| [min, max].map(|value| (format!("{value:?}"), value.into())));
+    (range, values.len() - numbers().count())
 }
 
 #[cfg(test)]
