@@ -18,6 +18,7 @@ mod output;
 mod photo;
 mod report;
 mod scores;
+mod usage;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ use crate::args::Cli;
 use crate::error::CliError;
 
 fn main() -> ExitCode {
-    let result = match Cli::try_parse() {
+    let result = match Cli::try_parse().map_err(usage::printable) {
         Ok(cli) => {
             let mut out = anstream::stdout().lock();
             commands::dispatch(&cli, &mut out).and_then(|()| Ok(out.flush()?))

@@ -32,6 +32,7 @@ fn cpu_names_the_backend_and_why() {
     assert_eq!((&last["name"], &last["available"]), (&"portable".into(), &true.into()));
     assert_eq!(last["gemm"][0]["layout"]["name"], "i8-group2");
     assert!(last["gemm"][0]["tiles"][0][0] == 1 && last["depthwise"][0]["channels"] == 16, "{last}");
+    assert!(last["depthwise"][0].get("line_buffer_from").is_some(), "{last}");
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn bench_prints_the_columns_of_the_peers() {
 
 #[test]
 fn bench_checks_every_combination_of_types() {
-    let types = "u8s8s32,s8u8s32,s8s8s8,u8u8u8_zero,u8u8u8_zeros,u8s8u8_narrow";
+    let types = "u8s8s32,s8u8s32,s8s8s8,u8u8u8_zero,u8u8u8_zeros,u8s8u8_pair_safe";
     let count = types.split(',').count();
     let bench = |arguments: &[&str]| {
         let csv = eightbit(&[&["bench"], arguments, &["--budget", "1", "--csv", "--check"]].concat()).ok();
@@ -171,6 +172,7 @@ fn a_given_network_is_labelled_quantized_and_evaluated() {
         eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--json"]).json();
     assert_eq!(json["calibration_photos"], 7);
     assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
+    assert_eq!(json["pair_safe_weights"], false);
     let full = std::fs::read(eight_bit).expect("a file");
     let quantize =
         ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--pair-safe-weights"];

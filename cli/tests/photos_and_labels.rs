@@ -53,7 +53,23 @@ fn jpeg_files_that_end_early_are_errors_or_warnings() {
         assert_eq!(quantize(&["--lenient"]).code, Some(0));
     }
     // This part cannot be decoded at all.
-    label(&case, "part3.jpg", &["--lenient"]).fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
+    let part3 = label(&case, "part3.jpg", &["--lenient"]);
+    assert!(!part3.stderr.contains('\\'), "{}", part3.stderr);
+    part3.fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
+}
+
+/// The marker that ends an image, behind half of one.
+#[test]
+fn jpeg_files_with_an_end_in_the_middle_end_early() {
+    let case = case("bugs/D1_truncated_jpeg");
+    let mut half = std::fs::read(case.join("part50.jpg")).expect("a photo");
+    half.extend([0xff, 0xd9]);
+    let photo = folder("photos-end").join("half.jpg");
+    std::fs::write(&photo, half).expect("a file");
+    let photo = photo.to_str().expect("UTF-8");
+    label(&case, photo, &[]).fails(1, &["half.jpg", "not a whole photo: it ends early", "--lenient"]);
+    let lenient = label(&case, photo, &["--lenient"]);
+    assert!(lenient.code == Some(0) && lenient.stderr.starts_with("warning: "), "{}", lenient.stderr);
 }
 
 #[test]

@@ -119,6 +119,11 @@ fn arguments_that_do_not_fit_the_network_are_errors() {
     fails(&[named("a", &whole), named("b=c", &b)], &["whole.npy", "takes f32 of shape [?, 2], not i64"]);
     fails(&[named("a", &text), named("b=c", &b)], &["text.npy: not an array", "numpy.save"]);
     fails(&[named("a", &folder.join("none.npy")), named("b=c", &b)], &["cannot read", "none.npy"]);
+    fails(&["a=".to_owned(), named("b=c", &b)], &["no file is given for \"a\""]);
+    let inputs = [named("a", &a), named("b=c", &b)];
+    let mut to_file = command();
+    to_file.arg("run").arg(&model).arg("--input").args(inputs).arg("--output-dir").arg(&text);
+    run(&mut to_file).fails(2, &["--output-dir", "text.npy is not a folder"]);
     run(command().arg("run").arg(&model)).fails(1, &["missing for \"a\", \"b=c\""]);
     eightbit(&["run"]).fails(2, &["<MODEL>"]);
     eightbit(&["run", "m.onnx", "--reference", "--backend", "portable"]).fails(2, &["--reference"]);

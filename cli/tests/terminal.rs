@@ -100,6 +100,35 @@ fn names_of_labels_and_files_are_escaped() {
     }
 }
 
+/// Words of the command line and of the environment.
+#[test]
+fn words_that_a_user_gives_are_escaped_and_cut() {
+    let word = format!("{EVIL}{}", "x".repeat(1000));
+    let option = format!("--{word}");
+    for arguments in [
+        &[word.as_str()][..],
+        &[&option],
+        &["cpu", &option],
+        &["cpu", &word],
+        &["cpu", "--threads", &word],
+        &["bench", "peak", "--backend", &word],
+        &["bench", "peak", "--clock", &word],
+        &["bench", "gemm", "--types", &word],
+        &["bench", "gemm", &word],
+        &["run", "m.onnx", "--backend", &word],
+        &["label-image", "--input-mean", &word],
+    ] {
+        let run = run(command().args(arguments));
+        assert!(matches!(run.code, Some(1 | 2)) && run.stderr.starts_with("error: "), "{arguments:?}");
+        shows(&run);
+    }
+    shows(&run(command().arg("cpu").env("EIGHTBIT_BACKEND", &word)));
+    shows(&run(command().args(["bench", "peak"]).env("EIGHTBIT_BACKEND", &word)));
+    // Suggestions stay where they are harmless.
+    let misspelt = run(command().args(["cpu", "--jsn"]));
+    assert!(misspelt.stderr.contains("'--json'"), "{}", misspelt.stderr);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_an_error() {

@@ -80,7 +80,9 @@ fn a_full_disk_leaves_the_previous_file() {
     // One block of 512 bytes, and the signal of the limit ignored, so that writing fails as on a full disk.
     limited.arg("-c").arg("trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"");
     limited.arg(work.get_program()).args(work.get_args()).env_remove("EIGHTBIT_BACKEND");
-    run(&mut limited).fails(1, &["cannot write", "out.onnx"]);
+    let limited = run(&mut limited);
+    assert!(!limited.stderr.contains(".tmp"), "{}", limited.stderr);
+    limited.fails(1, &["cannot write", "out.onnx"]);
     assert_eq!(std::fs::read(&output).expect("the file"), b"an older one");
     assert_eq!(count(&folder), 2);
 }
@@ -103,8 +105,9 @@ fn unwritable_outputs_are_reported_before_the_work() {
     let (folder, model) = folder_with_network("written-before");
     let broken = folder.join("broken.png");
     std::fs::write(&broken, "no photo").expect("a file");
-    run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")))
-        .fails(1, &["cannot write", "out.onnx"]);
+    let missing = run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")));
+    assert!(!missing.stderr.contains(".tmp"), "{}", missing.stderr);
+    missing.fails(1, &["cannot write", "out.onnx"]);
     run(&mut quantize(&model, &broken, &folder)).fails(2, &["is a folder"]);
     // Permissions do not restrict root.
     #[cfg(unix)]
@@ -133,4 +136,26 @@ fn a_device_is_written_and_stays_a_device() {
     let (_, model) = folder_with_network("written-device");
     run(&mut quantize(&model, &photo(), Path::new("/dev/null"))).ok();
     assert!(!std::fs::metadata("/dev/null").expect("the device").is_file());
+}
+
+/// Waiting for a reader could take forever; a pipe that is read gets the whole file.
+#[cfg(unix)]
+#[test]
+fn a_pipe_needs_a_reader_before_the_work() {
+    let (folder, model) = folder_with_network("written-pipe");
+    let [broken, pipe] = ["broken.png", "pipe"].map(|name| folder.join(name));
+    std::fs::write(&broken, "no photo").expect("a file");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    run(&mut quantize(&model, &broken, &pipe)).fails(1, &["cannot write", "no program reads this pipe"]);
+    let read = pipe.clone();
+    let reader = std::thread::spawn(move || std::fs::read(read).expect("the file"));
+    let mut written = run(&mut quantize(&model, &photo(), &pipe));
+    // The reader may open the pipe later than the program.
+    while written.stderr.contains("no program reads") {
+        written = run(&mut quantize(&model, &photo(), &pipe));
+    }
+    written.ok();
+    let copy = folder.join("copy.onnx");
+    std::fs::write(&copy, reader.join().expect("a reader")).expect("a file");
+    eightbit_graph::Graph::from_onnx_file(&copy).expect("a whole network");
 }

@@ -14,7 +14,7 @@ use crate::bench::types::Types;
     arg_required_else_help = true,
     after_help = "Examples:
   eightbit bench gemm
-  eightbit bench gemm --types u8s8s32,u8s8s32_narrow --backend avx2 512
+  eightbit bench gemm --types u8s8s32,u8s8s32_pair_safe --backend avx2 512
   eightbit bench conv dw_3x3
   eightbit bench conv --shapes SHAPES.txt --csv
   eightbit bench gemm 1024 --threads 2 --clock cpu
@@ -75,7 +75,7 @@ pub(crate) struct KernelArgs {
     pub(crate) shapes: Option<PathBuf>,
 
     /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
-    /// Weights are full-range and have no zero point, unless one of these follows: _narrow (seven bits), _zero (a zero
+    /// Weights are full-range and have no zero point, unless one of these follows: _pair_safe (seven bits), _zero (a zero
     /// point), _zeros (one for each channel). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub(crate) types: Vec<Types>,

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
+use eightbit_graph::quoted;
 
 use crate::photo::PhotoOptions;
 
@@ -63,7 +64,7 @@ impl FromStr for Channels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither one number nor three, separated by commas");
+        let wrong = || format!("{} is neither one number nor three, separated by commas", quoted(text));
         let numbers: Result<Vec<f32>, _> = text.split(',').map(|word| word.trim().parse()).collect();
         match numbers.map_err(|_| wrong())?[..] {
             [one] if one.is_finite() => Ok(Self([one; 3])),

@@ -24,8 +24,8 @@ pub(crate) struct Types {
 pub(crate) enum WeightKind {
     /// Full range, no zero point.
     Wide,
-    /// Seven bits, no zero point.
-    SevenBit,
+    /// Pair-safe: seven bits, no zero point.
+    PairSafe,
     /// With a zero point.
     Zero,
     /// With a zero point for each output channel.
@@ -35,7 +35,7 @@ pub(crate) enum WeightKind {
 /// Suffixes of the names.
 const KINDS: [(WeightKind, &str); 4] = [
     (WeightKind::Wide, ""),
-    (WeightKind::SevenBit, "_narrow"),
+    (WeightKind::PairSafe, "_pair_safe"),
     (WeightKind::Zero, "_zero"),
     (WeightKind::Zeros, "_zeros"),
 ];
@@ -127,7 +127,7 @@ impl Types {
     fn weight_zeros(self, channels: usize) -> Per<i32> {
         let (low, high) = self.weights.integer_range();
         match self.kind {
-            WeightKind::Wide | WeightKind::SevenBit => Per::Tensor(0),
+            WeightKind::Wide | WeightKind::PairSafe => Per::Tensor(0),
             WeightKind::Zero => Per::Tensor(low + 121),
             WeightKind::Zeros => {
                 Per::Channel((low..=high).step_by(7).cycle().take(channels).collect::<Vec<i32>>())
@@ -142,7 +142,7 @@ impl Types {
             W::from_low_bits(wide >> 1)
         };
         let weights = random::elements::<W>(len);
-        if self.kind == WeightKind::SevenBit { weights.into_iter().map(seven_bit).collect() } else { weights }
+        if self.kind == WeightKind::PairSafe { weights.into_iter().map(seven_bit).collect() } else { weights }
     }
 
     /// The epilogue: raw sums, or eight bits with a scale for each channel and a zero point.
@@ -182,9 +182,11 @@ impl FromStr for Types {
                 })
             })
         });
+        // The former name of a kind.
+        let text = text.replace("_narrow", "_pair_safe");
         all.into_iter().find(|types| types.to_string() == text).ok_or_else(|| {
             "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and optionally the kind of \
-             weights (_narrow, _zero, _zeros): u8s8s32, u8u8u8_zeros"
+             weights (_pair_safe, _zero, _zeros): u8s8s32, u8u8u8_zeros"
                 .to_owned()
         })
     }
@@ -196,10 +198,12 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_narrow"] {
+        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_pair_safe"] {
             assert_eq!(name.parse::<Types>().expect(name).to_string(), name);
         }
         assert_eq!("u8s8u8".parse(), Ok(Types::U8S8U8));
+        let pair_safe = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
+        assert_eq!("u8s8s32_narrow".parse(), Ok(pair_safe), "the former name");
         for wrong in ["", "u8", "u8s8", "u8s8f32", "u8s8u8_wide", "s32s8u8", "u8s8u8_"] {
             assert!(wrong.parse::<Types>().is_err(), "{wrong}");
         }
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn seven_bit_weights_have_seven_bits() {
-        let types = Types { kind: WeightKind::SevenBit, ..Types::U8S8S32 };
+        let types = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
         let weights: Vec<i8> = types.random_weights(5000);
         assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-64), Some(&63)));
     }

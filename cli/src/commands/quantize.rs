@@ -121,7 +121,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
         "bytes_before": network.file.bytes,
         "bytes_after": bytes,
         "calibration_photos": report.calibration.inputs,
-        "narrow_weights": args.range.pair_safe_weights,
+        "pair_safe_weights": args.range.pair_safe_weights,
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use eightbit::Conv2dShape;
+use eightbit_graph::quoted;
 use serde_json::json;
 
 use super::session::Session;
@@ -79,7 +80,10 @@ where
     let mut shapes = (kind.parse)(path, &text)?;
     shapes.retain(|shape| shape.name.contains(filter) || shape.class == filter);
     if shapes.is_empty() {
-        return Err(CliError::Invalid(format!("no shape has {filter:?} in its name or as its class")));
+        return Err(CliError::Invalid(format!(
+            "no shape has {} in its name or as its class",
+            quoted(filter)
+        )));
     }
     if args.once {
         return shapes.iter().try_for_each(|shape| {
