@@ -21,9 +21,12 @@ pub(crate) fn read(path: &Path) -> Result<Tensor, CliError> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Tensor, String> {
-    check_head(bytes)?;
+    let head = checked_head(bytes)?;
     let mut rest = bytes;
-    let file = NpyFile::new(&mut rest).map_err(|error| error.to_string())?;
+    let file = NpyFile::new(&mut rest).map_err(|error| match described_type(head) {
+        Some(kind) => format!("{} ({error})", unsupported(kind)),
+        None => error.to_string(),
+    })?;
     let (dtype, order) = (file.dtype(), file.order());
     let shape: Option<Vec<usize>> = file.shape().iter().map(|&dim| usize::try_from(dim).ok()).collect();
     let mut shape = shape.ok_or("its shape is too large")?;
@@ -41,11 +44,7 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
         Some("i4") => elements::<i32>,
         Some("i8") => elements::<i64>,
         Some("b1") => elements::<bool>,
-        _ => {
-            return Err(format!(
-                "its elements are of type {kind}: float32, float64, uint8, int8, int32, int64 and bool are supported"
-            ));
-        }
+        _ => return Err(unsupported(&kind)),
     };
     // Check the shape against the file before allocating memory for it.
     let size = dtype.num_bytes().unwrap_or(usize::MAX);
@@ -71,8 +70,24 @@ fn parse(bytes: &[u8]) -> Result<Tensor, String> {
     transposed.into_iter().next().ok_or_else(|| "it cannot be transposed".to_owned())
 }
 
-/// Refuses other files, and headers that would harm their parser.
-fn check_head(bytes: &[u8]) -> Result<(), String> {
+fn unsupported(kind: &str) -> String {
+    const LONGEST: usize = 40;
+    let kind: String = kind.chars().take(LONGEST).collect();
+    format!(
+        "its elements are of type {kind}: float32, float64, uint8, int8, int32, int64 and bool are supported"
+    )
+}
+
+/// The type of the elements as a header names it.
+fn described_type(head: &str) -> Option<&str> {
+    let value = head.split_once("descr")?.1.split_once(':')?.1;
+    // The next key, or the end, follows.
+    let end = value.find(", '").or_else(|| value.find('}'))?;
+    Some(value[..end].trim().trim_matches('\''))
+}
+
+/// The text of the header. Other files, and headers that would harm their parser, are refused.
+fn checked_head(bytes: &[u8]) -> Result<&str, String> {
     let text = match bytes {
         [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, low, high, text @ ..] => {
             Some((usize::from(u16::from_le_bytes([*low, *high])), text))
@@ -97,7 +112,7 @@ fn check_head(bytes: &[u8]) -> Result<(), String> {
         let number: u64 = word.trim_end_matches('L').parse().ok()?;
         product.checked_mul(number.max(1))
     });
-    product.map(drop).ok_or_else(|| "the number of its elements overflows".to_owned())
+    product.map(|_| head).ok_or_else(|| "the number of its elements overflows".to_owned())
 }
 
 fn elements<T: Element + Deserialize>(bytes: &[u8]) -> io::Result<TensorData>
@@ -107,18 +122,25 @@ where
     Ok(NpyFile::new(bytes)?.into_vec::<T>()?.into())
 }
 
+/// Evaluates `$result` with the elements of `$data` as `$values`, or `$other` if NumPy has no type for them.
+macro_rules! with_elements {
+    (@ $($variant:ident)*; $data:expr, $values:ident => $result:expr, _ => $other:expr) => {
+        match $data {
+            $(TensorData::$variant($values) => $result,)*
+            _ => $other,
+        }
+    };
+    ($($arguments:tt)*) => {
+        $crate::array::with_elements!(@ F32 F64 U8 I8 I32 I64 Bool; $($arguments)*)
+    };
+}
+pub(crate) use with_elements;
+
 /// Encodes `tensor` as a file.
 pub(crate) fn to_bytes(tensor: &Tensor) -> io::Result<Vec<u8>> {
-    match tensor.data() {
-        TensorData::F32(values) => write(tensor.shape(), values),
-        TensorData::F64(values) => write(tensor.shape(), values),
-        TensorData::U8(values) => write(tensor.shape(), values),
-        TensorData::I8(values) => write(tensor.shape(), values),
-        TensorData::I32(values) => write(tensor.shape(), values),
-        TensorData::I64(values) => write(tensor.shape(), values),
-        TensorData::Bool(values) => write(tensor.shape(), values),
-        _ => Err(io::Error::other(format!("NumPy has no type for elements of type {}", tensor.data_type()))),
-    }
+    let unknown =
+        || io::Error::other(format!("NumPy has no type for elements of type {}", tensor.data_type()));
+    with_elements!(tensor.data(), values => write(tensor.shape(), values), _ => Err(unknown()))
 }
 
 fn write<T: AutoSerialize + Serialize>(shape: &[usize], values: &[T]) -> io::Result<Vec<u8>> {
@@ -184,6 +206,11 @@ mod tests {
             (&deep, &[0; 4]),
         ] {
             assert!(parse(&file(head, data)).is_err(), "{head}");
+        }
+        for kind in ["<f3", "zz", "=f4", "5"] {
+            let head = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (1,), }}");
+            let error = parse(&file(&head, &[0; 4])).expect_err("an unknown type");
+            assert!(error.contains(&format!("of type {kind}: float32, float64")), "{error}");
         }
         for bytes in [&b""[..], b"\x93NUMPY", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", b"PK\x03\x04"] {
             assert!(parse(bytes).is_err());

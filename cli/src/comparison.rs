@@ -7,37 +7,14 @@ use eightbit_graph::quantize::{
 };
 use eightbit_graph::{Graph, Tensor};
 
-use crate::args::{InputArgs, RangeArgs};
+use crate::args::{InputArgs, NetworkArgs, RangeArgs};
 use crate::builtin;
-use crate::engine::{Engine, Settings};
+use crate::candidate::{Candidate, Kind};
+use crate::engine::Settings;
 use crate::error::CliError;
 use crate::network::Network;
 use crate::photo::{self, Photo, PhotoOptions};
 use crate::report;
-
-/// The arithmetic of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Float,
-    EightBit,
-}
-
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Float => "float",
-            Self::EightBit => "eight-bit",
-        }
-    }
-}
-
-/// A network, ready to run.
-pub(crate) struct Candidate {
-    pub(crate) kind: Kind,
-    /// The size of its file.
-    pub(crate) bytes: usize,
-    pub(crate) engine: Engine,
-}
 
 /// One or two networks that run on the same photos.
 pub(crate) struct Comparison {
@@ -58,8 +35,8 @@ impl Comparison {
         calibration: &Calibration,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let candidate = |kind, bytes, name: &str, graph: &Graph| -> Result<Candidate, CliError> {
-            Ok(Candidate { kind, bytes, engine: Engine::new(name, graph, settings)? })
+        let given = |kind, network: &Network| {
+            Candidate::new(kind, network.file.bytes, &network.file.name, &network.graph, settings)
         };
         if network.is_eight_bit() {
             if quantized.is_some() {
@@ -67,24 +44,29 @@ impl Comparison {
                     "--graph is an eight-bit network already: give it alone, or the float one".to_owned();
                 return Err(CliError::Usage(reason));
             }
-            let alone = candidate(Kind::EightBit, network.bytes, &network.name, &network.graph)?;
+            let alone = given(Kind::EightBit, &network)?;
             return Ok(Self { network, candidates: vec![alone], calibrated: None });
         }
-        let float = candidate(Kind::Float, network.bytes, &network.name, &network.graph)?;
+        let float = given(Kind::Float, &network)?;
         let (eight_bit, calibrated) = match quantized {
             Some(quantized) => {
                 if quantized.format != network.format {
-                    let reason =
-                        format!("{} does not take the same input as {}", quantized.name, network.name);
+                    let reason = format!(
+                        "{} does not take the same input as {}",
+                        quantized.file.name, network.file.name
+                    );
                     return Err(CliError::Invalid(reason));
                 }
-                (candidate(Kind::EightBit, quantized.bytes, &quantized.name, &quantized.graph)?, None)
+                (given(Kind::EightBit, &quantized)?, None)
             }
             None => {
                 let (graph, report) = calibration.quantize(&network)?;
-                let name = format!("{} in eight bits", network.name);
+                let name = format!("{} in eight bits", network.file.name);
                 let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
-                (candidate(Kind::EightBit, bytes, &name, &graph)?, Some(report.calibration.inputs))
+                (
+                    Candidate::new(Kind::EightBit, bytes, &name, &graph, settings)?,
+                    Some(report.calibration.inputs),
+                )
             }
         };
         Ok(Self { network, candidates: vec![float, eight_bit], calibrated })
@@ -112,6 +94,11 @@ impl<'a> Calibration<'a> {
         measured: usize,
     ) -> Self {
         Self { photos, range, options: input.photo_options(), measured }
+    }
+
+    /// Quantizes the network of `args` without measuring the errors of layers.
+    pub(crate) fn in_memory(args: &'a NetworkArgs) -> Self {
+        Self::new(&args.calibrate, &args.range, &args.input, 0)
     }
 
     /// The eight-bit form of `network`, with a progress bar.
@@ -148,7 +135,7 @@ impl<'a> Calibration<'a> {
                 _ => {}
             });
         bar.finish_and_clear();
-        let (graph, report) = result.map_err(|error| error.of_model(&network.name))?;
+        let (graph, report) = result.map_err(|error| error.of_model(&network.file.name))?;
         // The built-in photos are few, but known to suffice.
         if !self.photos.is_empty() {
             for warning in report.warnings.iter().take(WARNINGS) {

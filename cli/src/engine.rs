@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use eightbit::Backend;
 use eightbit_graph::{Executor, ExecutorOptions, Graph, Tensor};
 
-use crate::error::CliError;
+use crate::error::{CliError, with_printable_name};
 
 /// The backend and threads that run networks.
 pub(crate) struct Settings {
@@ -34,7 +34,8 @@ impl Settings {
 
 /// The backend that `--backend` names.
 pub(crate) fn by_name(name: &str) -> Result<Backend, CliError> {
-    Backend::by_name(name).map_err(|error| CliError::Usage(format!("--backend: {error}")))
+    Backend::by_name(name)
+        .map_err(|error| CliError::Usage(format!("--backend: {}", with_printable_name(error))))
 }
 
 #[cfg(feature = "rayon")]

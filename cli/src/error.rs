@@ -39,7 +39,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Arithmetic(#[from] eightbit::Error),
     #[error(transparent)]
-    Backend(#[from] eightbit::BackendError),
+    Backend(eightbit::BackendError),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -52,6 +52,22 @@ impl From<eightbit_graph::Error> for CliError {
     fn from(error: eightbit_graph::Error) -> Self {
         Self::Graph(Box::new(error))
     }
+}
+
+impl From<eightbit::BackendError> for CliError {
+    fn from(error: eightbit::BackendError) -> Self {
+        Self::Backend(with_printable_name(error))
+    }
+}
+
+/// The error with the name of the backend, which a user gave, escaped and cut.
+pub(crate) fn with_printable_name(mut error: eightbit::BackendError) -> eightbit::BackendError {
+    use eightbit::BackendError::{Unknown, Unsupported};
+    if let Unknown { name, .. } | Unsupported { name, .. } = &mut error {
+        let plain = escaped(name).to_string();
+        *name = plain;
+    }
+    error
 }
 
 impl CliError {

@@ -7,6 +7,7 @@ mod args;
 mod array;
 mod bench;
 mod builtin;
+mod candidate;
 mod commands;
 mod comparison;
 mod engine;
@@ -17,6 +18,7 @@ mod output;
 mod photo;
 mod report;
 mod scores;
+mod usage;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -27,7 +29,7 @@ use crate::args::Cli;
 use crate::error::CliError;
 
 fn main() -> ExitCode {
-    let result = match Cli::try_parse() {
+    let result = match Cli::try_parse().map_err(usage::printable) {
         Ok(cli) => {
             let mut out = anstream::stdout().lock();
             commands::dispatch(&cli, &mut out).and_then(|()| Ok(out.flush()?))

@@ -15,15 +15,20 @@ use crate::report;
 /// The default side of a photo: that of ImageNet classifiers.
 const DEFAULT_SIDE: usize = 224;
 
+/// The file of a network.
+pub(crate) struct ModelFile {
+    /// Its name, human-readable: escaped.
+    pub(crate) name: String,
+    /// Its name, unescaped, for programs.
+    pub(crate) path: String,
+    /// Its size.
+    pub(crate) bytes: usize,
+}
+
 /// A graph with one input for a photo, and one output for scores or several.
 pub(crate) struct Network {
-    /// The file's name, human-readable: escaped.
-    pub(crate) name: String,
-    /// The file's name, unescaped, for programs.
-    pub(crate) file: String,
+    pub(crate) file: ModelFile,
     pub(crate) graph: Graph,
-    /// The size of the file.
-    pub(crate) bytes: usize,
     /// The format of the input.
     pub(crate) format: InputFormat,
     /// The chosen input and outputs with the shapes of the file, before the input got the shape of one photo.
@@ -45,30 +50,19 @@ impl Network {
         let Some(path) = path else {
             let graph = Graph::from_onnx_bytes(builtin::MODEL);
             let graph = graph.map_err(|error| CliError::model(builtin::MODEL_NAME, error))?;
-            return Self::new(
-                builtin::MODEL_NAME,
-                builtin::MODEL_NAME,
-                graph,
-                builtin::MODEL.len(),
-                args,
-                outputs,
-            );
+            let [name, path] = [builtin::MODEL_NAME; 2].map(str::to_owned);
+            return Self::new(ModelFile { name, path, bytes: builtin::MODEL.len() }, graph, args, outputs);
         };
         let name = report::path(path);
         let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-        Self::new(&name, &path.to_string_lossy(), graph, bytes, args, outputs)
+        let path = path.to_string_lossy().into_owned();
+        Self::new(ModelFile { name, path, bytes }, graph, args, outputs)
     }
 
-    fn new(
-        name: &str,
-        file: &str,
-        mut graph: Graph,
-        bytes: usize,
-        args: &InputArgs,
-        outputs: Outputs,
-    ) -> Result<Self, CliError> {
+    fn new(file: ModelFile, mut graph: Graph, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
+        let name = file.name.as_str();
         choose_layers(&mut graph, name, args, outputs)?;
         let declared = [graph.inputs.clone(), graph.outputs.clone()];
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
@@ -88,7 +82,7 @@ impl Network {
                 return Err(wrong(format!("output {output} is {found}: scores must be floats")));
             }
         }
-        Ok(Self { name: name.to_owned(), file: file.to_owned(), graph, bytes, format, declared })
+        Ok(Self { file, graph, format, declared })
     }
 
     /// The graph with the open dimensions of the file.
@@ -105,7 +99,7 @@ impl Network {
 
     /// `photo` as the network's input.
     pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, CliError> {
-        self.format.tensor(photo).map_err(|error| CliError::model(&self.name, error))
+        self.format.tensor(photo).map_err(|error| CliError::model(&self.file.name, error))
     }
 
     /// Whether the network computes in eight bits, at least in part.
@@ -233,14 +227,13 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Channels;
 
     fn args() -> InputArgs {
         InputArgs {
             input_width: None,
             input_height: None,
-            input_mean: Channels([127.0; 3]),
-            input_std: Channels([128.0; 3]),
+            input_mean: "127".parse().expect("a number"),
+            input_std: "128".parse().expect("a number"),
             input_layer: None,
             output_layer: None,
             lenient: false,

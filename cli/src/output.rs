@@ -24,7 +24,7 @@ enum Kind {
     /// A file, existing or new: written under a temporary name beside it and renamed. Existing permissions are kept.
     File { target: PathBuf, permissions: Option<Permissions> },
     /// A device or a pipe, which cannot be replaced.
-    Stream,
+    Stream(File),
 }
 
 impl OutputFile {
@@ -34,7 +34,7 @@ impl OutputFile {
         path: &Path,
         sources: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self, CliError> {
-        let failed = |source| CliError::write(path, source);
+        let failed = |error| CliError::write(path, without_temporary_name(error));
         let target = follow_links(path).map_err(failed)?;
         let permissions = match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => {
@@ -52,7 +52,10 @@ impl OutputFile {
                 OpenOptions::new().write(true).open(&target).map_err(failed)?;
                 Some(metadata.permissions())
             }
-            Ok(_) => return Ok(Self { path: path.to_owned(), kind: Kind::Stream }),
+            Ok(_) => {
+                let stream = open_stream(&target).map_err(failed)?;
+                return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
@@ -65,11 +68,41 @@ impl OutputFile {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
         let result = match &self.kind {
             Kind::File { target, permissions } => replace(target, permissions.clone(), bytes),
-            Kind::Stream => {
-                OpenOptions::new().write(true).open(&self.path).and_then(|mut file| file.write_all(bytes))
-            }
+            Kind::Stream(stream) => (&*stream).write_all(bytes),
         };
-        result.map_err(|source| CliError::write(&self.path, source))
+        result.map_err(|error| CliError::write(&self.path, without_temporary_name(error)))
+    }
+}
+
+/// Opens a device or a pipe. A pipe needs a reader: waiting for one could take forever.
+#[cfg(unix)]
+fn open_stream(path: &Path) -> io::Result<File> {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    use rustix::io::Errno;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let stream = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(|error| {
+        match error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) {
+            true => io::Error::other("no program reads this pipe yet: start the reader first"),
+            false => error,
+        }
+    })?;
+    // Writing waits for the reader.
+    fcntl_setfl(&stream, OFlags::empty())?;
+    Ok(stream)
+}
+
+#[cfg(not(unix))]
+fn open_stream(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
+}
+
+/// The error of a temporary file without its name, which the user does not know.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    // The crate `tempfile` writes the path behind the system's error and does not give that error out.
+    match error.to_string().rsplit_once(" at path ") {
+        Some((system, _)) => io::Error::new(error.kind(), system.to_owned()),
+        None => error,
     }
 }
 

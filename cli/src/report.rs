@@ -1,13 +1,12 @@
 //! Formats output: errors, tables, sizes, times.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use eightbit_graph::{escaped, quoted};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use crate::error::CliError;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -19,7 +18,7 @@ const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 const MESSAGE_LIMIT: usize = 1200;
 
 /// Prints an error to stderr; in colour if that is a terminal.
-pub(crate) fn error(error: &CliError) {
+pub(crate) fn error(error: &dyn Display) {
     // If stderr is closed, too, the error cannot be reported.
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", shortened(&error.to_string()));
 }

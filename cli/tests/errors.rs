@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use eightbit_graph::{Node, Op, Tensor};
-use support::{command, eightbit, folder, photos, run, small_network, write};
+use support::{command, eightbit, folder, folder_with_network, photos, run, small_network, write};
 
 /// Labels the built-in photo with the network in `model`.
 fn label(model: &Path) -> support::Run {
@@ -56,8 +56,7 @@ fn missing_files_are_named() {
     eightbit(&["evaluate", "--images", "no-such", "--labels", "no-such.tsv"]).fails(1, &["no-such.tsv"]);
     eightbit(&["bench", "conv", "--shapes", "no-such.txt"]).fails(1, &["no-such.txt"]);
     eightbit(&["bench", "model", "no-such.onnx"]).fails(1, &["no-such.onnx"]);
-    let folder = folder("missing");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("missing");
     quantize(&model, Path::new("no-such-folder")).fails(1, &["cannot read no-such-folder"]);
     let truth = folder.join("truth.tsv");
     std::fs::write(&truth, "no-such.png\t3\n").expect("a file");
@@ -68,8 +67,7 @@ fn missing_files_are_named() {
 
 #[test]
 fn files_that_are_not_models() {
-    let folder = folder("no-models");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("no-models");
     let whole = std::fs::read(&model).expect("the model");
     let file = folder.join("file.onnx");
     for bytes in
@@ -95,8 +93,7 @@ fn an_unsupported_operator_is_named_with_its_domain() {
 
 #[test]
 fn files_that_are_not_photos() {
-    let folder = folder("no-photos");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("no-photos");
     let photo = folder.join("photo.png");
     let whole = std::fs::read(photos().join("chelsea.png")).expect("a photo");
     for bytes in [&b"I am no photo"[..], b"", &whole[..2000]] {
@@ -125,7 +122,7 @@ fn shapes_that_do_not_fit() {
 
 #[test]
 fn missing_layers() {
-    let model = write(&folder("layers"), &small_network());
+    let (_, model) = folder_with_network("layers");
     for (flag, known) in [("--input-layer", "photo"), ("--output-layer", "logits")] {
         let mut command = command();
         command.args(["label-image", flag, "nothing", "--graph"]).arg(&model);
@@ -149,8 +146,7 @@ fn weights_that_are_not_finite() {
 
 #[test]
 fn an_empty_calibration_set() {
-    let folder = folder("empty");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("empty");
     let nothing = folder.join("nothing");
     std::fs::create_dir(&nothing).expect("a folder");
     quantize(&model, &nothing).fails(1, &["calibration set is empty", "nothing"]);
@@ -158,8 +154,7 @@ fn an_empty_calibration_set() {
 
 #[test]
 fn outputs_that_cannot_be_written() {
-    let folder = folder("outputs");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("outputs");
     let to = |out: &Path| {
         run(command().arg("quantize").arg(&model).arg("-o").arg(out).arg("--calibrate").arg(photos()))
     };
@@ -170,8 +165,7 @@ fn outputs_that_cannot_be_written() {
 
 #[test]
 fn labels_that_do_not_fit() {
-    let folder = folder("labels");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("labels");
     let truth = folder.join("truth.tsv");
     for (text, parts) in [
         ("astronaut.png\t10\n", &["class 10", "10 classes"][..]),
@@ -194,8 +188,7 @@ fn labels_that_do_not_fit() {
 
 #[test]
 fn an_eight_bit_network_is_not_quantized_again() {
-    let folder = folder("again");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("again");
     assert_eq!(quantize(&model, &photos()).code, Some(0));
     quantize(&folder.join("model.int8.onnx"), &photos()).fails(1, &["eight-bit already"]);
 }

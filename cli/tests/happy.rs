@@ -3,7 +3,9 @@
 mod support;
 
 use eightbit_graph::Graph;
-use support::{command, eightbit, folder, photos, run, run_with_input, small_network, write};
+use support::{
+    command, eightbit, folder, folder_with_network, photos, run, run_with_input, small_network, write,
+};
 
 #[test]
 fn help_has_examples_everywhere() {
@@ -30,6 +32,7 @@ fn cpu_names_the_backend_and_why() {
     assert_eq!((&last["name"], &last["available"]), (&"portable".into(), &true.into()));
     assert_eq!(last["gemm"][0]["layout"]["name"], "i8-group2");
     assert!(last["gemm"][0]["tiles"][0][0] == 1 && last["depthwise"][0]["channels"] == 16, "{last}");
+    assert!(last["depthwise"][0].get("line_buffer_from").is_some(), "{last}");
 }
 
 #[test]
@@ -59,7 +62,7 @@ fn bench_prints_the_columns_of_the_peers() {
 
 #[test]
 fn bench_checks_every_combination_of_types() {
-    let types = "u8s8s32,s8u8s32,s8s8s8,u8u8u8_zero,u8u8u8_zeros,u8s8u8_narrow";
+    let types = "u8s8s32,s8u8s32,s8s8s8,u8u8u8_zero,u8u8u8_zeros,u8s8u8_pair_safe";
     let count = types.split(',').count();
     let bench = |arguments: &[&str]| {
         let csv = eightbit(&[&["bench"], arguments, &["--budget", "1", "--csv", "--check"]].concat()).ok();
@@ -88,8 +91,7 @@ fn bench_answers_standard_input_line_by_line() {
 
 #[test]
 fn bench_measures_models_and_the_peak() {
-    let folder = folder("bench-model");
-    let model = write(&folder, &small_network());
+    let (_, model) = folder_with_network("bench-model");
     let model = model.to_str().expect("UTF-8");
     let csv = eightbit(&["bench", "model", model, "--budget", "1", "--csv"]).ok();
     assert!(csv.starts_with("eightbit,model,model.onnx,float,yes,"), "{csv}");
@@ -135,8 +137,7 @@ fn the_default_photo_shows_a_military_uniform() {
 
 #[test]
 fn a_given_network_is_labelled_quantized_and_evaluated() {
-    let folder = folder("own");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("own");
     let model = model.to_str().expect("UTF-8");
     let labels = folder.join("labels.txt");
     std::fs::write(&labels, "zero\none\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\n").expect("a file");
@@ -171,6 +172,7 @@ fn a_given_network_is_labelled_quantized_and_evaluated() {
         eightbit(&["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--json"]).json();
     assert_eq!(json["calibration_photos"], 7);
     assert!(json["nodes_eight_bit"].as_u64().is_some_and(|nodes| nodes >= 3), "{json}");
+    assert_eq!(json["pair_safe_weights"], false);
     let full = std::fs::read(eight_bit).expect("a file");
     let quantize =
         ["quantize", model, "-o", eight_bit, "--calibrate", photos, "--min-max", "--pair-safe-weights"];
@@ -228,8 +230,7 @@ fn quantize_keeps_open_dimensions_and_all_outputs() {
 
 #[test]
 fn answers_do_not_depend_on_backend_or_threads() {
-    let folder = folder("same");
-    let model = write(&folder, &small_network());
+    let (_, model) = folder_with_network("same");
     let answers = |backend: &str, threads: &str| {
         let mut command = command();
         command.args(["label-image", "--json", "--threads", threads, "--graph"]).arg(&model);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 use support::run_capped;
-use support::{Run, command, folder, photos, run, small_network, write};
+use support::{Run, command, folder, folder_with_network, photos, run};
 
 fn case(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases").join(name)
@@ -53,7 +53,23 @@ fn jpeg_files_that_end_early_are_errors_or_warnings() {
         assert_eq!(quantize(&["--lenient"]).code, Some(0));
     }
     // This part cannot be decoded at all.
-    label(&case, "part3.jpg", &["--lenient"]).fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
+    let part3 = label(&case, "part3.jpg", &["--lenient"]);
+    assert!(!part3.stderr.contains('\\'), "{}", part3.stderr);
+    part3.fails(1, &["part3.jpg", "not a PNG or JPEG photo"]);
+}
+
+/// The marker that ends an image, behind half of one.
+#[test]
+fn jpeg_files_with_an_end_in_the_middle_end_early() {
+    let case = case("bugs/D1_truncated_jpeg");
+    let mut half = std::fs::read(case.join("part50.jpg")).expect("a photo");
+    half.extend([0xff, 0xd9]);
+    let photo = folder("photos-end").join("half.jpg");
+    std::fs::write(&photo, half).expect("a file");
+    let photo = photo.to_str().expect("UTF-8");
+    label(&case, photo, &[]).fails(1, &["half.jpg", "not a whole photo: it ends early", "--lenient"]);
+    let lenient = label(&case, photo, &["--lenient"]);
+    assert!(lenient.code == Some(0) && lenient.stderr.starts_with("warning: "), "{}", lenient.stderr);
 }
 
 #[test]
@@ -73,7 +89,7 @@ fn photos_are_oriented_as_in_viewers() {
 #[cfg(target_os = "linux")]
 #[test]
 fn photos_beyond_the_memory_limit_are_refused_before_decoding() {
-    let model = write(&folder("photos-large"), &small_network());
+    let (_, model) = folder_with_network("photos-large");
     let mut command = command();
     command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/bombg8.png"));
     let run = run_capped(&mut command, 512, std::time::Duration::from_secs(10)).expect("an end");
@@ -82,7 +98,7 @@ fn photos_beyond_the_memory_limit_are_refused_before_decoding() {
 
 #[test]
 fn a_truncated_photo_is_reported() {
-    let model = write(&folder("photos-half"), &small_network());
+    let (_, model) = folder_with_network("photos-half");
     let mut command = command();
     command.arg("label-image").arg("--graph").arg(&model).arg("--image").arg(case("hostile/trunc.jpg"));
     run(&mut command).fails(1, &["trunc.jpg", "ends early"]);
@@ -91,8 +107,7 @@ fn a_truncated_photo_is_reported() {
 #[cfg(target_os = "linux")]
 #[test]
 fn endless_devices_and_silent_pipes_are_errors() {
-    let folder = folder("photos-endless");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("photos-endless");
     let silent = folder.join("silent.png");
     assert!(std::process::Command::new("mkfifo").arg(&silent).status().expect("mkfifo").success());
     for path in [Path::new("/dev/zero"), &silent] {
@@ -140,8 +155,7 @@ fn the_byte_order_mark_of_label_files_is_skipped() {
 
 #[test]
 fn a_label_file_has_a_line_for_each_class() {
-    let folder = folder("labels-length");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("labels-length");
     let labels = folder.join("labels.txt");
     let label = |count: usize| {
         std::fs::write(&labels, "name\n".repeat(count)).expect("a file");
@@ -173,8 +187,7 @@ fn folders_named_like_photos_are_skipped() {
 /// One black photo is useless for calibration; the program warns.
 #[test]
 fn useless_calibration_photos_give_a_warning() {
-    let folder = folder("photos-black");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("photos-black");
     let black = folder.join("black.png");
     image::RgbImage::new(20, 20).save(&black).expect("a photo");
     let mut command = command();

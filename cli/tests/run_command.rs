@@ -3,7 +3,7 @@
 mod support;
 
 use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo};
-use support::{command, eightbit, folder, npy, run, small_network, write};
+use support::{command, eightbit, folder, folder_with_network, npy, run, write};
 
 fn info(name: &str, data_type: DataType, shape: &[Option<usize>]) -> ValueInfo {
     ValueInfo { name: name.to_owned(), data_type, shape: shape.to_vec() }
@@ -64,8 +64,7 @@ fn several_inputs_and_outputs_of_any_type_and_size() {
 
 #[test]
 fn one_input_needs_no_name_and_outputs_need_no_folder() {
-    let folder = folder("run-one");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("run-one");
     let photo = folder.join("photo.npy");
     npy::write(&photo, &[1, 3, 16, 16], &vec![0.25f32; 768]);
     let (model, photo) = (model.to_str().expect("UTF-8"), photo.to_str().expect("UTF-8"));
@@ -120,6 +119,11 @@ fn arguments_that_do_not_fit_the_network_are_errors() {
     fails(&[named("a", &whole), named("b=c", &b)], &["whole.npy", "takes f32 of shape [?, 2], not i64"]);
     fails(&[named("a", &text), named("b=c", &b)], &["text.npy: not an array", "numpy.save"]);
     fails(&[named("a", &folder.join("none.npy")), named("b=c", &b)], &["cannot read", "none.npy"]);
+    fails(&["a=".to_owned(), named("b=c", &b)], &["no file is given for \"a\""]);
+    let inputs = [named("a", &a), named("b=c", &b)];
+    let mut to_file = command();
+    to_file.arg("run").arg(&model).arg("--input").args(inputs).arg("--output-dir").arg(&text);
+    run(&mut to_file).fails(2, &["--output-dir", "text.npy is not a folder"]);
     run(command().arg("run").arg(&model)).fails(1, &["missing for \"a\", \"b=c\""]);
     eightbit(&["run"]).fails(2, &["<MODEL>"]);
     eightbit(&["run", "m.onnx", "--reference", "--backend", "portable"]).fails(2, &["--reference"]);

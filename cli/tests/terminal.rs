@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use eightbit_graph::Node;
-use support::{Run, command, folder, npy, photos, run, small_network, write};
+use support::{Run, command, folder, folder_with_network, npy, photos, run, small_network, write};
 
 /// A name that clears the terminal, reverses the following text, and rings the bell.
 const EVIL: &str = "\u{1b}[2Jevil\u{202e}\u{7}";
@@ -72,8 +72,7 @@ fn names_of_values_and_nodes_are_escaped_and_cut() {
 
 #[test]
 fn names_of_labels_and_files_are_escaped() {
-    let folder = folder("terminal-labels");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("terminal-labels");
     let labels = folder.join("labels.txt");
     std::fs::write(&labels, format!("{EVIL}{}\n", "x".repeat(300)).repeat(10)).expect("a file");
     shows(&run(command()
@@ -101,10 +100,39 @@ fn names_of_labels_and_files_are_escaped() {
     }
 }
 
+/// Words of the command line and of the environment.
+#[test]
+fn words_that_a_user_gives_are_escaped_and_cut() {
+    let word = format!("{EVIL}{}", "x".repeat(1000));
+    let option = format!("--{word}");
+    for arguments in [
+        &[word.as_str()][..],
+        &[&option],
+        &["cpu", &option],
+        &["cpu", &word],
+        &["cpu", "--threads", &word],
+        &["bench", "peak", "--backend", &word],
+        &["bench", "peak", "--clock", &word],
+        &["bench", "gemm", "--types", &word],
+        &["bench", "gemm", &word],
+        &["run", "m.onnx", "--backend", &word],
+        &["label-image", "--input-mean", &word],
+    ] {
+        let run = run(command().args(arguments));
+        assert!(matches!(run.code, Some(1 | 2)) && run.stderr.starts_with("error: "), "{arguments:?}");
+        shows(&run);
+    }
+    shows(&run(command().arg("cpu").env("EIGHTBIT_BACKEND", &word)));
+    shows(&run(command().args(["bench", "peak"]).env("EIGHTBIT_BACKEND", &word)));
+    // Suggestions stay where they are harmless.
+    let misspelt = run(command().args(["cpu", "--jsn"]));
+    assert!(misspelt.stderr.contains("'--json'"), "{}", misspelt.stderr);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
-    let model = write(&folder("terminal-full"), &small_network());
+    let (_, model) = folder_with_network("terminal-full");
     let model = model.to_str().expect("UTF-8");
     for arguments in [
         &["--help"][..],

@@ -5,7 +5,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{command, folder, photos, run, small_network, write};
+use support::{command, folder_with_network, photos, run};
 
 fn quantize(model: &Path, photo: &Path, output: &Path) -> Command {
     let mut command = command();
@@ -23,8 +23,7 @@ fn count(folder: &Path) -> usize {
 
 #[test]
 fn inputs_are_not_replaced_under_any_name() {
-    let folder = folder("written-links");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-links");
     let own = folder.join("photo.png");
     std::fs::copy(photo(), &own).expect("a copy");
     let [hard, hard_photo] = ["hard.onnx", "hard.png"].map(|name| folder.join(name));
@@ -47,8 +46,7 @@ fn inputs_are_not_replaced_under_any_name() {
 
 #[test]
 fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
-    let folder = folder("written-again");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-again");
     let output = folder.join("out.onnx");
     run(&mut quantize(&model, &photo(), &output)).ok();
     let first = std::fs::read(&output).expect("a file");
@@ -74,8 +72,7 @@ fn a_file_that_is_replaced_keeps_its_permissions_and_its_links() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_the_previous_file() {
-    let folder = folder("written-full");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-full");
     let output = folder.join("out.onnx");
     std::fs::write(&output, "an older one").expect("a file");
     let work = quantize(&model, &photo(), &output);
@@ -83,15 +80,16 @@ fn a_full_disk_leaves_the_previous_file() {
     // One block of 512 bytes, and the signal of the limit ignored, so that writing fails as on a full disk.
     limited.arg("-c").arg("trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"");
     limited.arg(work.get_program()).args(work.get_args()).env_remove("EIGHTBIT_BACKEND");
-    run(&mut limited).fails(1, &["cannot write", "out.onnx"]);
+    let limited = run(&mut limited);
+    assert!(!limited.stderr.contains(".tmp"), "{}", limited.stderr);
+    limited.fails(1, &["cannot write", "out.onnx"]);
     assert_eq!(std::fs::read(&output).expect("the file"), b"an older one");
     assert_eq!(count(&folder), 2);
 }
 
 #[test]
 fn two_writers_leave_a_whole_file() {
-    let folder = folder("written-twice");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-twice");
     let output = folder.join("out.onnx");
     let start = || quantize(&model, &photo(), &output).spawn().expect("the program starts");
     for mut child in [start(), start(), start()] {
@@ -104,12 +102,12 @@ fn two_writers_leave_a_whole_file() {
 /// Calibration would fail, too: the error about the output shows that it is checked before the work.
 #[test]
 fn unwritable_outputs_are_reported_before_the_work() {
-    let folder = folder("written-before");
-    let model = write(&folder, &small_network());
+    let (folder, model) = folder_with_network("written-before");
     let broken = folder.join("broken.png");
     std::fs::write(&broken, "no photo").expect("a file");
-    run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")))
-        .fails(1, &["cannot write", "out.onnx"]);
+    let missing = run(&mut quantize(&model, &broken, &folder.join("no/such/out.onnx")));
+    assert!(!missing.stderr.contains(".tmp"), "{}", missing.stderr);
+    missing.fails(1, &["cannot write", "out.onnx"]);
     run(&mut quantize(&model, &broken, &folder)).fails(2, &["is a folder"]);
     // Permissions do not restrict root.
     #[cfg(unix)]
@@ -135,7 +133,29 @@ fn unwritable_outputs_are_reported_before_the_work() {
 #[cfg(unix)]
 #[test]
 fn a_device_is_written_and_stays_a_device() {
-    let model = write(&folder("written-device"), &small_network());
+    let (_, model) = folder_with_network("written-device");
     run(&mut quantize(&model, &photo(), Path::new("/dev/null"))).ok();
     assert!(!std::fs::metadata("/dev/null").expect("the device").is_file());
+}
+
+/// Waiting for a reader could take forever; a pipe that is read gets the whole file.
+#[cfg(unix)]
+#[test]
+fn a_pipe_needs_a_reader_before_the_work() {
+    let (folder, model) = folder_with_network("written-pipe");
+    let [broken, pipe] = ["broken.png", "pipe"].map(|name| folder.join(name));
+    std::fs::write(&broken, "no photo").expect("a file");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    run(&mut quantize(&model, &broken, &pipe)).fails(1, &["cannot write", "no program reads this pipe"]);
+    let read = pipe.clone();
+    let reader = std::thread::spawn(move || std::fs::read(read).expect("the file"));
+    let mut written = run(&mut quantize(&model, &photo(), &pipe));
+    // The reader may open the pipe later than the program.
+    while written.stderr.contains("no program reads") {
+        written = run(&mut quantize(&model, &photo(), &pipe));
+    }
+    written.ok();
+    let copy = folder.join("copy.onnx");
+    std::fs::write(&copy, reader.join().expect("a reader")).expect("a file");
+    eightbit_graph::Graph::from_onnx_file(&copy).expect("a whole network");
 }

@@ -58,7 +58,7 @@ TARGETS = [
     Target("Rust crates, large", 1.15, ("gemm",), LARGE, RAW, rivals=CRATES),
     Target("Rust crates, small", 2.00, ("gemm",), SMALL, RAW, rivals=CRATES),
     Target("other types, to our u8 × s8", 0.95, TYPES, rivals=("eightbit u8s8s32", "eightbit u8s8u8")),
-    Target("AVX2, seven-bit weights", 1.00, AVX2, types=("u8s8s32_narrow", "u8s8u8_narrow")),
+    Target("AVX2, seven-bit weights", 1.00, AVX2, types=("u8s8s32_pair_safe", "u8s8u8_pair_safe")),
     Target("AVX2, full-range weights", 1.00, AVX2, types=("u8s8s32", "u8s8u8")),
     Target("AVX2, full range, of vpmaddwd", 0.95, AVX2, ("large",), ("u8s8s32", "u8s8u8"), rivals=(results.VPMADDWD_LIMIT,)),
     Target("two threads, wall clock, to one", 1.90, ("threads",), rivals=(results.OURS,), label="two threads, wall clock"),

@@ -83,7 +83,7 @@ def build(programs, wanted):
     large = [shape for shape in convs if shape.group == "large" and "3x3" in shape.name]
     avx2_gemms = [shape for shape in gemms if shape.group in ("large", "middle", "cube")]
     avx2_convs = [shape for shape in convs if shape.group in ("large", "stem")]
-    narrow = ["u8s8s32", "u8s8s32_narrow", "u8s8u8", "u8s8u8_narrow"]
+    narrow = ["u8s8s32", "u8s8s32_pair_safe", "u8s8u8", "u8s8u8_pair_safe"]
     return [
         Suite("gemm", "Matrix multiplication", gemms, everyone("gemm", ["u8s8s32", "s8s8s32", "u8s8u8"])),
         Suite("conv", "Convolution, requantized", convs, everyone("conv", ["u8s8u8"], ["f32"])),

@@ -8,7 +8,7 @@
 //   peer,op,shape,types,prepacked,median,max,min,samples,note   in Gop/s (2 operations per product)
 // A repeated shape is measured again without new preparation.
 //
-// Types: u8s8s32, s8s8s32 (raw sums), u8s8u8 (requantized per channel), f32 (convolutions); …_narrow: seven-bit weights.
+// Types: u8s8s32, s8s8s32 (raw sums), u8s8u8 (requantized per channel), f32 (convolutions); …_pair_safe: seven-bit weights.
 // Thread-CPU time, so slices in which another process held the core do not count. BENCH_MS: time spent on a case.
 #include <algorithm>
 #include <cstdint>
@@ -84,7 +84,7 @@ struct Types {
 };
 
 static Types types_of(const std::string &name) {
-    const std::string suffix = "_narrow";
+    const std::string suffix = "_pair_safe";
     bool narrow = name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
     std::string plain = narrow ? name.substr(0, name.size() - suffix.size()) : name;
     if (plain == "u8s8s32") return {name, Type::u8, Type::s8, Type::s32, narrow};

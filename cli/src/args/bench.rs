@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::bench::timing::Clock;
+use super::backend::BackendArgs;
+use crate::bench::clock::Clock;
 use crate::bench::types::Types;
 
 /// Measure kernels, shape by shape, or whole networks: as fractions of this machine's measured peak, or in milliseconds.
@@ -13,7 +14,7 @@ use crate::bench::types::Types;
     arg_required_else_help = true,
     after_help = "Examples:
   eightbit bench gemm
-  eightbit bench gemm --types u8s8s32,u8s8s32_narrow --backend avx2 512
+  eightbit bench gemm --types u8s8s32,u8s8s32_pair_safe --backend avx2 512
   eightbit bench conv dw_3x3
   eightbit bench conv --shapes SHAPES.txt --csv
   eightbit bench gemm 1024 --threads 2 --clock cpu
@@ -74,7 +75,7 @@ pub(crate) struct KernelArgs {
     pub(crate) shapes: Option<PathBuf>,
 
     /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
-    /// Weights are full-range and have no zero point, unless one of these follows: _narrow (seven bits), _zero (a zero
+    /// Weights are full-range and have no zero point, unless one of these follows: _pair_safe (seven bits), _zero (a zero
     /// point), _zeros (one for each channel). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub(crate) types: Vec<Types>,
@@ -111,9 +112,8 @@ pub(crate) struct ModelArgs {
 /// How to measure, and how to print results.
 #[derive(Args)]
 pub(crate) struct MeasureArgs {
-    /// The backend to measure, instead of the best one: see `eightbit cpu`.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) backend: Option<String>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
 
     /// How long to measure each case, in milliseconds.
     #[arg(long, env = "BENCH_MS", value_name = "MS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=10_000))]

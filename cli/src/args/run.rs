@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::backend::BackendArgs;
+
 /// Run a network on arrays: NumPy files in, NumPy files out.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -31,9 +33,8 @@ pub(crate) struct RunArgs {
     #[arg(long, conflicts_with = "backend")]
     pub(crate) reference: bool,
 
-    /// The backend to run on, instead of the best one: see `eightbit cpu`.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) backend: Option<String>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArgs,
 
     /// Print JSON.
     #[arg(long)]

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, StepTime, Tensor, TensorData, ValueInfo};
 
-use crate::bench::{Case, Setup, random};
+use crate::bench::case::Case;
+use crate::bench::random;
+use crate::bench::setup::Setup;
 use crate::error::CliError;
 use crate::network::is_eight_bit;
 use crate::report;
@@ -48,13 +50,10 @@ impl Model {
 
     /// Measures whole runs. The rate is in runs per second.
     pub(crate) fn case(mut self) -> Case {
-        Case {
-            types: self.types.to_owned(),
-            path: self.executor.explain(),
-            verdict: None,
-            shape: self.name.clone(),
-            measure: Box::new(move |stopwatch| stopwatch.measure(RUN, || drop(self.run()))),
-        }
+        let (path, types) = (self.executor.explain(), self.types.to_owned());
+        Case::of(self.name.clone(), types, path, None, move |stopwatch| {
+            stopwatch.measure(RUN, || drop(self.run()))
+        })
     }
 
     /// Measures each step, within about the time budget.
@@ -84,11 +83,13 @@ fn noise(info: &ValueInfo) -> Result<Tensor, eightbit_graph::Error> {
     let shape = shape.collect::<Result<Vec<usize>, _>>()?;
     let mut tensor = Tensor::zeros(shape, info.data_type)?;
     let data: TensorData = match info.data_type {
-        DataType::F32 => {
-            random::<i8>(tensor.len()).into_iter().map(|x| f32::from(x) / 64.0).collect::<Vec<f32>>().into()
-        }
-        DataType::U8 => random::<u8>(tensor.len()).into(),
-        DataType::I8 => random::<i8>(tensor.len()).into(),
+        DataType::F32 => random::elements::<i8>(tensor.len())
+            .into_iter()
+            .map(|x| f32::from(x) / 64.0)
+            .collect::<Vec<f32>>()
+            .into(),
+        DataType::U8 => random::elements::<u8>(tensor.len()).into(),
+        DataType::I8 => random::elements::<i8>(tensor.len()).into(),
         // Sizes, indices, flags: random values would be invalid.
         _ => return Ok(tensor),
     };

@@ -2,10 +2,11 @@
 
 use eightbit::{Backend, Error};
 
+use crate::bench::rates::Rates;
+use crate::bench::setup::Setup;
 use crate::bench::shapes::GemmShape;
-use crate::bench::timing::{Rates, Stopwatch};
-use crate::bench::types::Types;
-use crate::bench::{Setup, gemm};
+use crate::bench::timing::Stopwatch;
+use crate::bench::types::{Operator, Types};
 
 /// An upper bound of rates in Gop/s, and what it was measured with.
 pub(crate) struct Peak {
@@ -22,7 +23,7 @@ const SIZES: [[usize; 3]; 3] = [[48, 128, 48], [24, 256, 48], [96, 64, 64]];
 
 impl Peak {
     pub(crate) fn rate(&self) -> f64 {
-        self.rates.max
+        self.rates.range[1]
     }
 }
 
@@ -43,10 +44,11 @@ pub(crate) fn all(backend: Backend, stopwatch: &Stopwatch) -> Result<Vec<Peak>, 
     }
     if peaks.is_empty() {
         let setup = Setup { backend, threads: 1, check: false };
-        for [m, k, n] in SIZES {
-            let shape = GemmShape { name: format!("{m}×{k}×{n}"), class: String::new(), m, k, n };
+        for sizes in SIZES {
+            let [m, k, n] = sizes;
+            let shape = GemmShape { name: format!("{m}×{k}×{n}"), class: String::new(), sizes };
             for types in [Types::U8S8S32, Types::S8S8S32] {
-                let rates = gemm::case(&setup, &shape, types)?.measure(stopwatch);
+                let rates = shape.case(&setup, types)?.measure(stopwatch);
                 let (data, level) = (&shape.name, "on data in the first-level cache");
                 peaks.push(Peak { rates, what: format!("the backend's own best {level} ({data}, {types})") });
             }

@@ -16,39 +16,33 @@ pub(crate) const CONV: &str = include_str!("shapes_conv.txt");
 /// The most elements of a matrix or image of a benchmark.
 const ELEMENT_LIMIT: usize = 1 << 30;
 
-/// A matrix multiplication: `m` rows of `k` activations, `n` output channels.
+/// A line of a shape file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GemmShape {
+pub(crate) struct Shape<S> {
     pub(crate) name: String,
     /// The class of the shape, if the file names one.
     pub(crate) class: String,
-    pub(crate) m: usize,
-    pub(crate) k: usize,
-    pub(crate) n: usize,
+    pub(crate) sizes: S,
 }
 
+/// A matrix multiplication of `[m, k, n]`: `m` rows of `k` activations, `n` output channels.
+pub(crate) type GemmShape = Shape<[usize; 3]>;
 /// A convolution.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ConvShape {
-    pub(crate) name: String,
-    /// The class of the shape, if the file names one.
-    pub(crate) class: String,
-    pub(crate) shape: Conv2dShape,
-}
+pub(crate) type ConvShape = Shape<Conv2dShape>;
 
 /// Lines of `name M K N`.
 pub(crate) fn gemm(path: &Path, text: &str) -> Result<Vec<GemmShape>, CliError> {
-    parse(path, text, "name M K N", |name, class, [m, k, n]: [usize; 3]| {
-        let fits = ![m, k, n].contains(&0) && is_small(&[m, k]) && is_small(&[k, n]) && is_small(&[m, n]);
-        fits.then_some(GemmShape { name, class, m, k, n })
+    parse(path, text, "name M K N", |sizes: [usize; 3]| {
+        let [m, k, n] = sizes;
+        let fits = !sizes.contains(&0) && is_small(&[m, k]) && is_small(&[k, n]) && is_small(&[m, n]);
+        fits.then_some(sizes)
     })
 }
 
 /// Lines of `name H(=W) Cin Cout R stride pad groups`.
 pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> {
     let columns = "name H(=W) Cin Cout R stride pad groups";
-    parse(path, text, columns, |name, class, sizes: [usize; 7]| {
-        let [side, inputs, outputs, kernel, stride, pad, groups] = sizes;
+    parse(path, text, columns, |[side, inputs, outputs, kernel, stride, pad, groups]: [usize; 7]| {
         let shape = Conv2dShape::new([side; 2], inputs, outputs, [kernel; 2])
             .with_stride([stride; 2])
             .with_pad(Padding::same(pad))
@@ -58,7 +52,7 @@ pub(crate) fn conv(path: &Path, text: &str) -> Result<Vec<ConvShape>, CliError> 
         let fits = is_small(&[side, side, inputs])
             && is_small(&[height, width, outputs])
             && is_small(&[kernel, kernel, inputs, outputs]);
-        fits.then_some(ConvShape { name, class, shape })
+        fits.then_some(shape)
     })
 }
 
@@ -67,12 +61,12 @@ fn is_small(sizes: &[usize]) -> bool {
     product.is_some_and(|elements| elements <= ELEMENT_LIMIT)
 }
 
-fn parse<T, const N: usize>(
+fn parse<S, const N: usize>(
     path: &Path,
     text: &str,
     columns: &str,
-    build: impl Fn(String, String, [usize; N]) -> Option<T>,
-) -> Result<Vec<T>, CliError> {
+    build: impl Fn([usize; N]) -> Option<S>,
+) -> Result<Vec<Shape<S>>, CliError> {
     let mut shapes = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
@@ -83,12 +77,16 @@ fn parse<T, const N: usize>(
         let numbers: Option<Vec<usize>> = words.iter().map(|word| word.parse().ok()).collect();
         // A comma would end a CSV column.
         let plain = |word: &str| escaped(word).to_string().replace(',', ";");
-        let shape = numbers
+        let sizes = numbers
             .and_then(|numbers| <[usize; N]>::try_from(numbers).ok())
             .filter(|_| class.is_none_or(|class| class.parse::<usize>().is_err()))
-            .and_then(|numbers| build(plain(name), plain(class.unwrap_or_default()), numbers));
+            .and_then(&build);
         let reason = || format!("not a valid shape: {columns} are needed");
-        shapes.push(shape.ok_or_else(|| CliError::text(path, index + 1, reason()))?);
+        shapes.push(Shape {
+            name: plain(name),
+            class: plain(class.unwrap_or_default()),
+            sizes: sizes.ok_or_else(|| CliError::text(path, index + 1, reason()))?,
+        });
     }
     if shapes.is_empty() {
         return Err(CliError::text(path, None, format!("no shape is listed; a line has {columns}")));
@@ -105,11 +103,11 @@ mod tests {
         let path = Path::new("embedded");
         let gemms = gemm(path, GEMM).expect("valid");
         let cube = gemms.iter().find(|shape| shape.name == "64x64x64").expect("it is there");
-        assert_eq!((cube.class.as_str(), cube.m, cube.k, cube.n), ("cube", 64, 64, 64));
+        assert_eq!((cube.class.as_str(), cube.sizes), ("cube", [64; 3]));
         let convs = conv(path, CONV).expect("valid");
         let stem = convs.iter().find(|shape| shape.class == "stem").expect("it is there");
-        assert_eq!(stem.shape.output(), [112, 112]);
-        assert!(convs.iter().any(|conv| conv.shape.is_depthwise()));
+        assert_eq!(stem.sizes.output(), [112, 112]);
+        assert!(convs.iter().any(|conv| conv.sizes.is_depthwise()));
     }
 
     #[test]

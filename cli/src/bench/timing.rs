@@ -1,18 +1,9 @@
 //! The rules of measuring, the same as in the peers' drivers: CPU time, samples of at least 0.3 ms, medians.
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clap::ValueEnum;
-
-/// Rates in Gop/s over the samples of one measurement.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rates {
-    pub(crate) median: f64,
-    pub(crate) max: f64,
-    pub(crate) min: f64,
-    pub(crate) samples: usize,
-}
+use crate::bench::clock::Clock;
+use crate::bench::rates::Rates;
 
 /// Measures calls within a time budget.
 #[derive(Clone, Copy)]
@@ -20,34 +11,6 @@ pub(crate) struct Stopwatch {
     pub(crate) budget: Duration,
     pub(crate) threads: usize,
     pub(crate) clock: Clock,
-}
-
-/// The clock of a measurement.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub(crate) enum Clock {
-    /// CPU time of all threads, divided by their number: excludes the time when another process held a core and when a thread
-    /// waits for another.
-    Cpu,
-    /// Wall-clock time.
-    Wall,
-}
-
-impl Clock {
-    /// The default clock: CPU time for one thread; wall-clock time for more, which serve to shorten it.
-    pub(crate) fn for_threads(threads: usize) -> Self {
-        if cfg!(unix) && threads == 1 { Self::Cpu } else { Self::Wall }
-    }
-
-    /// The current reading; only differences are meaningful.
-    fn now(self) -> Duration {
-        #[cfg(unix)]
-        if self == Self::Cpu {
-            let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-            return Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
-        }
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed()
-    }
 }
 
 /// The shortest sample, in seconds: long enough to hide the clock's own cost.
@@ -82,22 +45,12 @@ impl Stopwatch {
             profiled_call(&mut call);
             return Rates::default();
         }
-        let now = || self.clock.now();
-        let shares = if self.clock == Clock::Cpu { self.threads as f64 } else { 1.0 };
-        let since = |start: Duration| (now() - start).as_secs_f64() / shares;
         let budget = self.budget.as_secs_f64();
-        let mut time = |calls: u64| {
-            let start = now();
-            for _ in 0..calls {
-                call();
-            }
-            since(start)
-        };
-        let start = now();
-        time(2);
+        let start = self.clock.now();
+        self.time(2, &mut call);
         let mut calls = 1u64;
         loop {
-            let seconds = time(calls);
+            let seconds = self.time(calls, &mut call);
             if seconds > SAMPLE {
                 break;
             }
@@ -108,25 +61,31 @@ impl Stopwatch {
             };
         }
         // Let the CPU's frequency and caches settle before the samples.
-        while since(start) < budget * 0.3 {
-            time(1);
+        while self.since(start) < budget * 0.3 {
+            self.time(1, &mut call);
         }
-        let mut rates = Vec::new();
-        let start = now();
-        while rates.len() < MIN_SAMPLES || (since(start) < budget && rates.len() < MAX_SAMPLES) {
-            rates.push(operations * calls as f64 / time(calls) * 1e-9);
-            if since(start) > MAX_SECONDS {
+        let mut samples = Vec::new();
+        let start = self.clock.now();
+        while samples.len() < MIN_SAMPLES || (self.since(start) < budget && samples.len() < MAX_SAMPLES) {
+            samples.push(operations * calls as f64 / self.time(calls, &mut call) * 1e-9);
+            if self.since(start) > MAX_SECONDS {
                 break;
             }
         }
-        rates.sort_by(f64::total_cmp);
-        let at = |index: usize| rates.get(index).copied().unwrap_or(0.0);
-        Rates {
-            median: at(rates.len() / 2),
-            max: at(rates.len().saturating_sub(1)),
-            min: at(0),
-            samples: rates.len(),
-        }
+        Rates::of(samples)
+    }
+
+    /// The seconds that a number of calls take.
+    fn time(&self, calls: u64, call: &mut impl FnMut()) -> f64 {
+        let start = self.clock.now();
+        (0..calls).for_each(|_| call());
+        self.since(start)
+    }
+
+    /// The seconds since a reading of the clock.
+    fn since(&self, start: Duration) -> f64 {
+        let shares = if self.clock == Clock::Cpu { self.threads as f64 } else { 1.0 };
+        (self.clock.now() - start).as_secs_f64() / shares
     }
 }
 
@@ -151,6 +110,6 @@ mod tests {
             }
         });
         assert!(rates.samples >= MIN_SAMPLES);
-        assert!(0.0 < rates.min && rates.min <= rates.median && rates.median <= rates.max);
+        assert!(0.0 < rates.range[0] && rates.range[0] <= rates.median && rates.median <= rates.range[1]);
     }
 }

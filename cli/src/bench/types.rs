@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use eightbit::{Element, ElementType, Error, OutputElement, Per, Requantize, Stage};
 
-use crate::bench::Case;
+use crate::bench::case::Case;
+use crate::bench::random;
+use crate::bench::setup::Setup;
 
 /// Types of activations, weights and output, and the kind of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,8 +24,8 @@ pub(crate) struct Types {
 pub(crate) enum WeightKind {
     /// Full range, no zero point.
     Wide,
-    /// Seven bits, no zero point.
-    SevenBit,
+    /// Pair-safe: seven bits, no zero point.
+    PairSafe,
     /// With a zero point.
     Zero,
     /// With a zero point for each output channel.
@@ -33,14 +35,60 @@ pub(crate) enum WeightKind {
 /// Suffixes of the names.
 const KINDS: [(WeightKind, &str); 4] = [
     (WeightKind::Wide, ""),
-    (WeightKind::SevenBit, "_narrow"),
+    (WeightKind::PairSafe, "_pair_safe"),
     (WeightKind::Zero, "_zero"),
     (WeightKind::Zeros, "_zeros"),
 ];
 
-/// Builds a case for types that are known only at run time.
-pub(crate) trait Build {
-    fn build<A: Element, W: Element, T: OutputElement + Into<i32>>(self) -> Result<Case, Error>;
+/// The output of a measured call.
+pub(crate) trait Output: OutputElement + Into<i32> {}
+
+impl<T: OutputElement + Into<i32>> Output for T {}
+
+/// An operator on one shape, which is measured with any types.
+pub(crate) trait Operator: Sized {
+    /// The case with elements of types `A` (activations), `W` (weights) and `T` (output), which are those of `types`.
+    fn typed<A: Element, W: Element, T: Output>(&self, setup: &Setup, types: Types) -> Result<Case, Error>;
+
+    fn case(&self, setup: &Setup, types: Types) -> Result<Case, Error> {
+        match types.activations {
+            ElementType::U8 => with_activations::<u8>(self, setup, types),
+            _ => with_activations::<i8>(self, setup, types),
+        }
+    }
+}
+
+fn with_activations<A: Element>(
+    operator: &impl Operator,
+    setup: &Setup,
+    types: Types,
+) -> Result<Case, Error> {
+    match types.weights {
+        ElementType::U8 => with_operands::<A, u8>(operator, setup, types),
+        _ => with_operands::<A, i8>(operator, setup, types),
+    }
+}
+
+fn with_operands<A: Element, W: Element>(
+    operator: &impl Operator,
+    setup: &Setup,
+    types: Types,
+) -> Result<Case, Error> {
+    match types.output {
+        ElementType::U8 => operator.typed::<A, W, u8>(setup, types),
+        ElementType::I8 => operator.typed::<A, W, i8>(setup, types),
+        _ => operator.typed::<A, W, i32>(setup, types),
+    }
+}
+
+/// The operands of a call, the same in every run.
+pub(crate) struct Operands<A, W> {
+    pub(crate) input: Vec<A>,
+    pub(crate) weights: Vec<W>,
+    pub(crate) bias: Vec<i32>,
+    pub(crate) stage: Stage,
+    pub(crate) input_zero: i32,
+    pub(crate) weight_zeros: Per<i32>,
 }
 
 impl Types {
@@ -53,34 +101,33 @@ impl Types {
     pub(crate) const U8S8S32: Types = Types { output: ElementType::I32, ..Types::U8S8U8 };
     pub(crate) const S8S8S32: Types = Types { activations: ElementType::I8, ..Types::U8S8S32 };
 
-    pub(crate) fn build(self, job: impl Build) -> Result<Case, Error> {
-        use ElementType::{I8, U8};
-        match (self.activations, self.weights, self.output) {
-            (U8, U8, U8) => job.build::<u8, u8, u8>(),
-            (U8, U8, I8) => job.build::<u8, u8, i8>(),
-            (U8, U8, _) => job.build::<u8, u8, i32>(),
-            (U8, _, U8) => job.build::<u8, i8, u8>(),
-            (U8, _, I8) => job.build::<u8, i8, i8>(),
-            (U8, _, _) => job.build::<u8, i8, i32>(),
-            (_, U8, U8) => job.build::<i8, u8, u8>(),
-            (_, U8, I8) => job.build::<i8, u8, i8>(),
-            (_, U8, _) => job.build::<i8, u8, i32>(),
-            (_, _, U8) => job.build::<i8, i8, u8>(),
-            (_, _, I8) => job.build::<i8, i8, i8>(),
-            (_, _, _) => job.build::<i8, i8, i32>(),
+    /// Operands with `inputs` activations, and `channels` output channels with `depth` weights each.
+    pub(crate) fn operands<A: Element, W: Element>(
+        self,
+        inputs: usize,
+        depth: usize,
+        channels: usize,
+    ) -> Operands<A, W> {
+        Operands {
+            input: random::elements(inputs),
+            weights: self.random_weights(channels * depth),
+            bias: random::biases(channels),
+            stage: self.stage(channels),
+            input_zero: self.activation_zero(),
+            weight_zeros: self.weight_zeros(channels),
         }
     }
 
     /// The activations' zero point; it costs nothing, and models have one.
-    pub(crate) fn activation_zero(self) -> i32 {
+    fn activation_zero(self) -> i32 {
         if self.activations == ElementType::U8 { 128 } else { 3 }
     }
 
     /// The weights' zero points for `channels` output channels.
-    pub(crate) fn weight_zeros(self, channels: usize) -> Per<i32> {
+    fn weight_zeros(self, channels: usize) -> Per<i32> {
         let (low, high) = self.weights.integer_range();
         match self.kind {
-            WeightKind::Wide | WeightKind::SevenBit => Per::Tensor(0),
+            WeightKind::Wide | WeightKind::PairSafe => Per::Tensor(0),
             WeightKind::Zero => Per::Tensor(low + 121),
             WeightKind::Zeros => {
                 Per::Channel((low..=high).step_by(7).cycle().take(channels).collect::<Vec<i32>>())
@@ -89,17 +136,17 @@ impl Types {
     }
 
     /// Weights over their type's whole range, or in seven bits.
-    pub(crate) fn random_weights<W: Element>(self, len: usize) -> Vec<W> {
+    fn random_weights<W: Element>(self, len: usize) -> Vec<W> {
         let seven_bit = |w: W| {
             let wide: i32 = w.into();
             W::from_low_bits(wide >> 1)
         };
-        let weights = super::random::<W>(len);
-        if self.kind == WeightKind::SevenBit { weights.into_iter().map(seven_bit).collect() } else { weights }
+        let weights = random::elements::<W>(len);
+        if self.kind == WeightKind::PairSafe { weights.into_iter().map(seven_bit).collect() } else { weights }
     }
 
     /// The epilogue: raw sums, or eight bits with a scale for each channel and a zero point.
-    pub(crate) fn stage(self, channels: usize) -> Stage {
+    fn stage(self, channels: usize) -> Stage {
         let zero_point = match self.output {
             ElementType::U8 => 128,
             ElementType::I8 => 3,
@@ -135,9 +182,11 @@ impl FromStr for Types {
                 })
             })
         });
+        // The former name of a kind.
+        let text = text.replace("_narrow", "_pair_safe");
         all.into_iter().find(|types| types.to_string() == text).ok_or_else(|| {
             "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and optionally the kind of \
-             weights (_narrow, _zero, _zeros): u8s8s32, u8u8u8_zeros"
+             weights (_pair_safe, _zero, _zeros): u8s8s32, u8u8u8_zeros"
                 .to_owned()
         })
     }
@@ -149,10 +198,12 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_narrow"] {
+        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_pair_safe"] {
             assert_eq!(name.parse::<Types>().expect(name).to_string(), name);
         }
         assert_eq!("u8s8u8".parse(), Ok(Types::U8S8U8));
+        let pair_safe = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
+        assert_eq!("u8s8s32_narrow".parse(), Ok(pair_safe), "the former name");
         for wrong in ["", "u8", "u8s8", "u8s8f32", "u8s8u8_wide", "s32s8u8", "u8s8u8_"] {
             assert!(wrong.parse::<Types>().is_err(), "{wrong}");
         }
@@ -177,7 +228,7 @@ mod tests {
 
     #[test]
     fn seven_bit_weights_have_seven_bits() {
-        let types = Types { kind: WeightKind::SevenBit, ..Types::U8S8S32 };
+        let types = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
         let weights: Vec<i8> = types.random_weights(5000);
         assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-64), Some(&63)));
     }

@@ -121,7 +121,7 @@ fn json(
                         "layout": variant.layout,
                         "channels": variant.channels,
                         "taps": variant.taps,
-                        "bands_from": variant.line_buffer_from,
+                        "line_buffer_from": variant.line_buffer_from,
                     })
                 })
                 .collect();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::args::EvaluateArgs;
+use crate::args::{EvaluateArgs, NetworkArgs};
 use crate::comparison::{Calibration, Comparison};
 use crate::engine::Settings;
 use crate::error::CliError;
@@ -40,20 +40,21 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         let path = args.images.join(file);
         std::fs::metadata(&path).map_err(|source| CliError::read(&path, source))?;
     }
-    let open = |path| Network::open(path, &args.input, Outputs::Scores);
-    let network = open(args.graph.as_deref())?;
+    let NetworkArgs { graph, input, .. } = &args.network;
+    let open = |path| Network::open(path, input, Outputs::Scores);
+    let network = open(graph.as_deref())?;
     for &Truth { class, .. } in &truth {
         check_class(class.saturating_add(args.label_offset), network.classes(), &args.labels)?;
     }
     let quantized = args.quantized.as_deref().map(|path| open(Some(path))).transpose()?;
-    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
+    let calibration = Calibration::in_memory(&args.network);
     let mut comparison = Comparison::new(network, quantized, &calibration, settings)?;
 
     let mut tally: Vec<Score> = comparison.candidates.iter().map(|_| Score::default()).collect();
     let mut difference = Difference::default();
     let bar = report::progress(truth.len(), "photos");
     for Truth { file, class } in &truth {
-        let photo = Photo::read(&args.images.join(file), args.input.photo_options())?;
+        let photo = Photo::read(&args.images.join(file), input.photo_options())?;
         let input = comparison.network.tensor(&photo)?;
         let mut outputs = Vec::new();
         for (candidate, score) in comparison.candidates.iter_mut().zip(&mut tally) {
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         let value = json(&comparison, settings, &tally, compared.then_some(&difference), truth.len());
         return Ok(report::json(out, &value)?);
     }
-    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.name)?;
+    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.file.name)?;
     if let Some(calibrated) = comparison.calibrated {
         let photos = report::count(calibrated, "photo");
         writeln!(out, "         quantized to eight bits in memory, calibrated with {photos}")?;
@@ -178,7 +179,7 @@ fn json(
         })
         .collect();
     json!({
-        "network": comparison.network.file,
+        "network": comparison.network.file.path,
         "photos": photos,
         "calibration_photos": comparison.calibrated,
         "backend": settings.backend.name(),

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::args::LabelImageArgs;
 use crate::builtin;
-use crate::comparison::{Calibration, Candidate, Comparison};
+use crate::candidate::Candidate;
+use crate::comparison::{Calibration, Comparison};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::Labels;
@@ -32,14 +33,14 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
     // Quick checks that may fail come first.
     let (photo, photo_name) = match &args.image {
         None => (Photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
-        Some(path) => (Photo::read(path, args.input.photo_options())?, report::path(path)),
+        Some(path) => (Photo::read(path, args.network.input.photo_options())?, report::path(path)),
     };
     let labels = args.labels.as_deref().map(Labels::read).transpose()?;
-    let network = Network::open(args.graph.as_deref(), &args.input, Outputs::Scores)?;
+    let network = Network::open(args.network.graph.as_deref(), &args.network.input, Outputs::Scores)?;
     if let (Some(labels), Some(path)) = (&labels, &args.labels) {
         labels.check(network.classes(), path)?;
     }
-    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, 0);
+    let calibration = Calibration::in_memory(&args.network);
     let mut comparison = Comparison::new(network, None, &calibration, settings)?;
     let input = comparison.network.tensor(&photo)?;
     let mut outputs = Vec::new();
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
     }
     let Photo { width, height, .. } = photo;
     writeln!(out, "{DIM}photo{DIM:#}    {photo_name}, {width}×{height}")?;
-    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.name)?;
+    writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.file.name)?;
     if let Some(calibrated) = comparison.calibrated {
         writeln!(
             out,
@@ -136,7 +137,7 @@ fn json(
         .collect();
     json!({
         "photo": photo,
-        "network": comparison.network.file,
+        "network": comparison.network.file.path,
         "calibration_photos": comparison.calibrated,
         "backend": settings.backend.name(),
         "threads": settings.threads,

@@ -19,7 +19,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Quantize(args) => quantize::run(args, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
-        Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.as_deref())?, out),
+        Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),
         Command::Bench(args) => bench::run(args, &Settings::new(cli.threads, None)?, out),

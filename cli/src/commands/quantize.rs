@@ -30,12 +30,12 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     let output = OutputFile::prepare(&args.output, sources)?;
     let network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
     if network.is_eight_bit() {
-        let reason = format!("{}: the network is eight-bit already: give the float one", network.name);
+        let reason = format!("{}: the network is eight-bit already: give the float one", network.file.name);
         return Err(CliError::Invalid(reason));
     }
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
     let (graph, report) = calibration.quantize(&network)?;
-    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.name, error))?;
+    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.file.name, error))?;
     output.write(&bytes)?;
     if args.json {
         return Ok(report::json(out, &json(args, &network, &report, bytes.len()))?);
@@ -51,8 +51,13 @@ fn text(
     bytes: usize,
 ) -> Result<(), CliError> {
     writeln!(out, "{BOLD}{}{BOLD:#}", report::path(&args.output))?;
-    let part = 100.0 * bytes as f64 / network.bytes.max(1) as f64;
-    writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(network.bytes), report::bytes(bytes))?;
+    let part = 100.0 * bytes as f64 / network.file.bytes.max(1) as f64;
+    writeln!(
+        out,
+        "size        {} → {}  ({part:.1} %)",
+        report::bytes(network.file.bytes),
+        report::bytes(bytes)
+    )?;
     writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
     if args.range.pair_safe_weights {
         writeln!(out, "weights     pair-safe: sums of neighbours within 128 steps")?;
@@ -113,10 +118,10 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
     json!({
         "model": args.model.display().to_string(),
         "output": args.output.display().to_string(),
-        "bytes_before": network.bytes,
+        "bytes_before": network.file.bytes,
         "bytes_after": bytes,
         "calibration_photos": report.calibration.inputs,
-        "narrow_weights": args.range.pair_safe_weights,
+        "pair_safe_weights": args.range.pair_safe_weights,
         "nodes_eight_bit": report.quantized().count(),
         "nodes_float": float,
         "layers": layers,

@@ -91,8 +91,12 @@ fn assign(arguments: &[String], inputs: &[ValueInfo]) -> Result<Vec<PathBuf>, St
                 list()
             ),
         })?;
+        let name = quoted(&inputs[index].name);
+        if file.as_os_str().is_empty() {
+            return Err(format!("--input: no file is given for {name}: give NAME=FILE.npy"));
+        }
         if files[index].replace(file).is_some() {
-            return Err(format!("--input: {} is given twice", quoted(&inputs[index].name)));
+            return Err(format!("--input: {name} is given twice"));
         }
     }
     let missing = inputs.iter().zip(&files).filter(|(_, file)| file.is_none());
@@ -151,6 +155,12 @@ fn prepare(
     inputs: &[PathBuf],
 ) -> Result<Vec<(PathBuf, OutputFile)>, CliError> {
     let Some(folder) = &args.output_dir else { return Ok(Vec::new()) };
+    if std::fs::metadata(folder).is_ok_and(|metadata| !metadata.is_dir()) {
+        let path = report::path(folder);
+        return Err(CliError::Usage(format!(
+            "--output-dir: {path} is not a folder: give one, or a new name"
+        )));
+    }
     std::fs::create_dir_all(folder).map_err(|source| CliError::write(folder, source))?;
     let sources = || inputs.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let prepare = |name: String| {
@@ -238,28 +248,19 @@ impl<'a> Line<'a> {
 
 /// The least and the greatest element that are not NaN, and the number of NaNs.
 fn range(data: &TensorData) -> (Option<[(String, serde_json::Value); 2]>, usize) {
-    macro_rules! range_of {
-        ($values:expr) => {{
-            // Only NaN does not equal itself.
-            #[allow(clippy::eq_op, reason = "integers and floats share this code")]
-            let numbers = || $values.iter().copied().filter(|value| value == value);
-            let min = numbers().reduce(|a, b| if b < a { b } else { a });
-            let max = numbers().reduce(|a, b| if b > a { b } else { a });
-            let range =
-                min.zip(max).map(|(min, max)| [min, max].map(|value| (format!("{value:?}"), json!(value))));
-            (range, $values.len() - numbers().count())
-        }};
-    }
-    match data {
-        TensorData::F32(values) => range_of!(values),
-        TensorData::F64(values) => range_of!(values),
-        TensorData::U8(values) => range_of!(values),
-        TensorData::I8(values) => range_of!(values),
-        TensorData::I32(values) => range_of!(values),
-        TensorData::I64(values) => range_of!(values),
-        TensorData::Bool(values) => range_of!(values),
-        _ => (None, 0),
-    }
+    array::with_elements!(data, values => range_of(values), _ => (None, 0))
+}
+
+fn range_of<T>(values: &[T]) -> (Option<[(String, serde_json::Value); 2]>, usize)
+where
+    T: Copy + PartialOrd + std::fmt::Debug + Into<serde_json::Value>,
+{
+    // Only NaN cannot be compared with itself.
+    let numbers = || values.iter().copied().filter(|value| value.partial_cmp(value).is_some());
+    let min = numbers().reduce(|a, b| if b < a { b } else { a });
+    let max = numbers().reduce(|a, b| if b > a { b } else { a });
+    let range = min.zip(max).map(|(min, max)| [min, max].map(|value| (format!("{value:?}"), value.into())));
+    (range, values.len() - numbers().count())
 }
 
 #[cfg(test)]
@@ -292,6 +293,8 @@ mod tests {
             (&["a=1.npy"], &["a", "b"], "missing for \"b\""),
             (&["a=1.npy", "a=2.npy"], &["a", "b"], "\"a\" is given twice"),
             (&["a=1.npy"], &[], "which has none"),
+            (&["a="], &["a"], "no file is given for \"a\""),
+            (&[""], &["a"], "no file is given for \"a\""),
             (&[], &["a"], "missing for \"a\""),
         ] {
             let error = assigned(arguments, inputs).expect_err("no match");

@@ -95,10 +95,10 @@ fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
         needed += count(blocks) * 2 * 4;
     }
     check_memory(size, needed)?;
-    let strict = if markers.complete {
-        jpeg::pixels(bytes, true).map_err(|reason| format!("it is damaged: {reason}"))
-    } else {
-        Err("it ends early".to_owned())
+    let strict = match markers.end {
+        Some(end) if !markers.several_scans => jpeg::whole_pixels(bytes, end),
+        Some(_) => jpeg::pixels(bytes, true).map_err(|reason| format!("it is damaged: {reason}")),
+        None => Err(jpeg::ENDS_EARLY.to_owned()),
     };
     let (pixels, damage) = match strict {
         Ok(pixels) => (pixels, None),

@@ -36,7 +36,7 @@ fn decoder(bytes: &[u8], strict: bool) -> Result<(Decoder<'_>, ColorSpace), Deco
 }
 
 pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
-    let (decoder, color) = decoder(bytes, false).map_err(|error| error.to_string())?;
+    let (decoder, color) = decoder(bytes, false).map_err(reason)?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     Ok(Head {
@@ -50,14 +50,36 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
 /// The pixels, row by row, of 1 or 3 bytes.
 pub(super) fn pixels(bytes: &[u8], strict: bool) -> Result<Vec<u8>, String> {
     let decode = || decoder(bytes, strict)?.0.decode();
-    decode().map_err(|error| error.to_string())
+    decode().map_err(reason)
 }
+
+/// The text of an error, without the line feeds at the end of some.
+fn reason(error: DecodeErrors) -> String {
+    error.to_string().trim_end().to_owned()
+}
+
+/// As [`pixels`] of a whole file of one scan; an error if its pixels end before the marker at `end`.
+///
+/// Decoders fill what is missing before the end of the image with zeros. Another marker in its place, after more zeros than are
+/// read ahead, is where a strict decoder stops, and where a whole image does not come.
+pub(super) fn whole_pixels(bytes: &[u8], end: usize) -> Result<Vec<u8>, String> {
+    const READ_AHEAD: usize = 32;
+    const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
+    let stopped = [&bytes[..end], &[0; READ_AHEAD], &START_OF_IMAGE].concat();
+    pixels(&stopped, true).map_err(|_| match pixels(bytes, true) {
+        Ok(_) => ENDS_EARLY.to_owned(),
+        Err(reason) => format!("it is damaged: {reason}"),
+    })
+}
+
+/// Why a truncated file is refused.
+pub(super) const ENDS_EARLY: &str = "it ends early";
 
 /// The structure of a file: its markers, without the pixels between them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Markers {
-    /// Whether the file contains the marker that ends the image.
-    pub(super) complete: bool,
+    /// Where the marker is that ends the image.
+    pub(super) end: Option<usize>,
     /// Whether pixels are spread over several scans, so that the decoder holds all coefficients until the last one.
     pub(super) several_scans: bool,
 }
@@ -74,7 +96,7 @@ pub(super) fn markers(bytes: &[u8]) -> Markers {
             // The start of the image, and markers without a meaning, have no segment.
             0xd8 | 0x01 => continue,
             0xd9 => {
-                found.complete = true;
+                found.end = Some(segment - 2);
                 break;
             }
             _ => {}
@@ -109,10 +131,27 @@ mod tests {
     #[test]
     fn a_file_is_complete_with_its_last_marker_only() {
         let whole = builtin::PHOTO.bytes;
-        assert_eq!(markers(whole), Markers { complete: true, several_scans: false });
-        let end = whole.len() - whole.iter().rev().position(|&byte| byte == 0xd9).expect("an end");
-        for length in (0..end).step_by(97).chain([end - 1]) {
-            assert!(!markers(&whole[..length]).complete, "{length}");
+        let end = whole.len() - 1 - whole.iter().rev().position(|&byte| byte == 0xd9).expect("an end");
+        assert_eq!(markers(whole), Markers { end: Some(end - 1), several_scans: false });
+        for length in (0..end).step_by(97).chain([end]) {
+            assert_eq!(markers(&whole[..length]).end, None, "{length}");
+        }
+    }
+
+    #[test]
+    fn an_end_in_the_middle_is_no_end() {
+        let whole = builtin::PHOTO.bytes;
+        let end = markers(whole).end.expect("an end");
+        assert_eq!(whole_pixels(whole, end), pixels(whole, true));
+        for part in [2, 5, 9] {
+            let mut cut = whole[..end * part / 10].to_vec();
+            // The last byte must not become a part of a marker.
+            cut.pop_if(|last| *last == 0xff);
+            let end = cut.len();
+            cut.extend([0xff, 0xd9]);
+            assert_eq!(markers(&cut).end, Some(end));
+            assert!(pixels(&cut, true).is_ok(), "the decoder alone does not see it");
+            assert_eq!(whole_pixels(&cut, end), Err(ENDS_EARLY.to_owned()));
         }
     }
 
@@ -120,8 +159,8 @@ mod tests {
     #[test]
     fn markers_inside_segments_do_not_count() {
         let thumbnail = [0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9];
-        assert!(!markers(&thumbnail).complete);
-        assert!(markers(&[&thumbnail[..], &[0xff, 0xff, 0xd9]].concat()).complete);
+        assert_eq!(markers(&thumbnail).end, None);
+        assert_eq!(markers(&[&thumbnail[..], &[0xff, 0xff, 0xd9]].concat()).end, Some(thumbnail.len() + 1));
     }
 
     #[test]

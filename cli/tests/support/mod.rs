@@ -124,6 +124,13 @@ pub(crate) fn small_network() -> Graph {
     graph
 }
 
+/// An empty folder for one test, and the small network in it.
+pub(crate) fn folder_with_network(name: &str) -> (PathBuf, PathBuf) {
+    let folder = folder(name);
+    let model = write(&folder, &small_network());
+    (folder, model)
+}
+
 /// NumPy files.
 pub(crate) mod npy {
     use std::path::Path;

@@ -6,7 +6,9 @@ use std::path::Path;
 use eightbit_graph::{StepTime, escaped};
 use serde_json::json;
 
-use super::{Bench, on_demand, print};
+use super::session::Session;
+use super::stdin::on_demand;
+use super::{csv, print};
 use crate::args::ModelArgs;
 use crate::bench::model::Model;
 use crate::engine::Settings;
@@ -14,41 +16,41 @@ use crate::error::CliError;
 use crate::report::{self, BOLD, DIM};
 
 pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-    let bench = Bench::new(&args.measure, false, settings)?;
+    let session = Session::new(&args.measure, false, settings)?;
     if args.measure.stdin {
         let mut ready = None;
         return on_demand(out, |line, again, out| {
             if !again || ready.is_none() {
                 // Hold one network in memory at a time.
                 ready = None;
-                ready = Some(Model::open(&bench.setup, Path::new(line))?.case());
+                ready = Some(Model::open(&session.setup, Path::new(line))?.case());
             }
-            ready.iter_mut().try_for_each(|case| bench.csv(case, "model", out))
+            ready.iter_mut().try_for_each(|case| csv::measure(&session, case, "model", out))
         });
     }
     if args.steps {
-        return steps(args, &bench, out);
+        return steps(args, &session, out);
     }
     if !args.measure.json && !args.measure.csv {
-        let threads = report::count(bench.setup.threads, "thread");
+        let threads = report::count(session.setup.threads, "thread");
         writeln!(
             out,
             "backend {BOLD}{}{BOLD:#}, {threads}, {}",
-            bench.setup.backend,
-            bench.stopwatch.clock_name()
+            session.setup.backend,
+            session.stopwatch.clock_name()
         )?;
         writeln!(out, "\n{BOLD}{:<40}  {:<5}  {:>8}  {:>19}{BOLD:#}", "model", "types", "ms", "min – max")?;
     }
     let mut lines = Vec::new();
     for file in &args.files {
-        let mut case = Model::open(&bench.setup, file)?.case();
+        let mut case = Model::open(&session.setup, file)?.case();
         if args.measure.csv {
-            bench.csv(&mut case, "model", out)?;
+            csv::measure(&session, &mut case, "model", out)?;
             continue;
         }
-        let rates = case.measure(&bench.stopwatch);
+        let rates = case.measure(&session.stopwatch);
         // Rates are in runs per second.
-        let [median, least, most] = [rates.median, rates.max, rates.min].map(|rate| 1e3 / rate);
+        let [median, least, most] = [rates.median, rates.range[1], rates.range[0]].map(|rate| 1e3 / rate);
         if args.measure.json {
             lines.push(json!({
                 "model": case.shape,
@@ -66,7 +68,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
         out.flush()?;
     }
     if args.measure.json {
-        let mut value = print::json_head(&bench);
+        let mut value = print::json_head(&session);
         value["lines"] = lines.into();
         report::json(out, &value)?;
     }
@@ -74,14 +76,14 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
 }
 
 /// The time of each network's steps.
-fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), CliError> {
+fn steps(args: &ModelArgs, session: &Session, out: &mut dyn Write) -> Result<(), CliError> {
     if args.measure.csv {
         writeln!(out, "model,step,operator,us,share,kernel")?;
     }
     let mut models = Vec::new();
     for file in &args.files {
-        let mut model = Model::open(&bench.setup, file)?;
-        let steps = model.steps(bench.stopwatch.budget)?;
+        let mut model = Model::open(&session.setup, file)?;
+        let steps = model.steps(session.stopwatch.budget)?;
         let total: f64 = steps.iter().map(|step| step.time.as_secs_f64()).sum();
         let share = |step: &StepTime| step.time.as_secs_f64() / total;
         let us = |step: &StepTime| step.time.as_secs_f64() * 1e6;
@@ -105,7 +107,7 @@ fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), Cli
                 writeln!(out, "{},{name},{op},{us:.1},{share:.4},{kernel}", model.name)?;
             }
         } else {
-            writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", model.name, bench.setup.backend)?;
+            writeln!(out, "{BOLD}{}{BOLD:#}, backend {}", model.name, session.setup.backend)?;
             writeln!(out, "{BOLD}{:>9}  {:>6}  {:<40}  kernel{BOLD:#}", "µs", "share", "step")?;
             for step in &steps {
                 let (us, share) = (us(step), 100.0 * share(step));
@@ -118,7 +120,7 @@ fn steps(args: &ModelArgs, bench: &Bench, out: &mut dyn Write) -> Result<(), Cli
         out.flush()?;
     }
     if args.measure.json {
-        let mut value = print::json_head(bench);
+        let mut value = print::json_head(session);
         value["clock"] = "wall-clock time".into();
         value["models"] = models.into();
         report::json(out, &value)?;

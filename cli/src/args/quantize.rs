@@ -1,0 +1,42 @@
+//! Arguments of `eightbit quantize`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::photos::InputArgs;
+use super::ranges::RangeArgs;
+
+/// Turn a float network into an eight-bit one: the same inputs and outputs, a quarter of the size.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --pair-safe-weights
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
+  eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
+      --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
+
+The file written is ONNX with QuantizeLinear and DequantizeLinear nodes, which every ONNX runtime reads.
+A few dozen photos like those that the network will see calibrate well.")]
+pub(crate) struct QuantizeArgs {
+    /// The float network: an ONNX file.
+    pub(crate) model: PathBuf,
+
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Photos (files or folders) to calibrate with.
+    #[arg(long, value_name = "PHOTOS|DIR", num_args = 1.., required = true)]
+    pub(crate) calibrate: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+
+    #[command(flatten)]
+    pub(crate) range: RangeArgs,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
