@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::runner::Runner;
-use super::{Plan, Role};
-use crate::ops::{dequantize_linear, quantize_linear};
+use super::{Plan, Role, bounds};
+use crate::ops::{concat, dequantize_linear, quantize_linear};
 use crate::{Error, Graph, Limits, Names, Node, Tensor};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
@@ -31,9 +31,11 @@ struct Energy {
 }
 
 impl Energy {
-    fn add(&mut self, float: &[f32], eight_bit: &[f32]) {
+    /// Adds what is left of the values after activations that clamp them to `bounds`.
+    fn add(&mut self, float: &[f32], eight_bit: &[f32], (low, high): (f32, f32)) {
+        let clamped = |value: f32| f64::from(value.max(low).min(high));
         for (&float, &eight_bit) in float.iter().zip(eight_bit) {
-            let (float, eight_bit) = (f64::from(float), f64::from(eight_bit));
+            let (float, eight_bit) = (clamped(float), clamped(eight_bit));
             self.signal += float * float;
             self.noise += (float - eight_bit) * (float - eight_bit);
         }
@@ -59,6 +61,8 @@ struct Layer {
     node: String,
     op: String,
     value: String,
+    /// Those of the activations fused into later nodes, which clamp the value's bytes already.
+    bounds: (f32, f32),
     alone: Energy,
     together: Energy,
 }
@@ -67,6 +71,7 @@ impl Meter {
     /// Compares `float` with `eight_bit`, which the passes made from it by `plan`.
     pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan, limits: &Limits) -> Result<Self, Error> {
         let mut layers = Vec::new();
+        let later = later_bounds(float, plan)?;
         // Nodes whose outputs are internal float values before an activation.
         let mut heads: HashMap<&str, &Node> = HashMap::new();
         for index in float.topological_order()? {
@@ -86,6 +91,7 @@ impl Meter {
                 node: head.name.clone(),
                 op: head.op.to_string(),
                 value: value.to_owned(),
+                bounds: later.get(value).copied().unwrap_or(UNBOUNDED),
                 alone: Energy::default(),
                 together: Energy::default(),
             });
@@ -106,8 +112,8 @@ impl Meter {
         let (float, alone) = both.split_at(self.layers.len());
         for (((layer, float), alone), together) in self.layers.iter_mut().zip(float).zip(alone).zip(&together)
         {
-            layer.alone.add(float.as_f32()?, alone.as_f32()?);
-            layer.together.add(float.as_f32()?, together.as_f32()?);
+            layer.alone.add(float.as_f32()?, alone.as_f32()?, layer.bounds);
+            layer.together.add(float.as_f32()?, together.as_f32()?, layer.bounds);
         }
         Ok(())
     }
@@ -122,6 +128,35 @@ impl Meter {
         };
         self.layers.into_iter().map(error).collect()
     }
+}
+
+/// The bounds of a value that nothing clamps.
+const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
+/// For each value that has the scale of a later value, the bounds of the activations fused between the two: the bytes of a
+/// `Concat`'s inputs span the range of what the `Relu` after it leaves.
+fn later_bounds<'g>(float: &'g Graph, plan: &Plan) -> Result<HashMap<&'g str, (f32, f32)>, Error> {
+    let roles = plan.roles();
+    let mut later: HashMap<&str, (f32, f32)> = HashMap::new();
+    for &index in float.topological_order()?.iter().rev() {
+        let node = &float.nodes[index];
+        let Some(mut of_output) =
+            node.output(0).map(|output| later.get(output).copied().unwrap_or(UNBOUNDED))
+        else {
+            continue;
+        };
+        if roles.node(&node.name) == Some(&Role::Fused) {
+            let (low, high) = bounds(node, float)?;
+            // This node clamps first.
+            let clamped = |bound: f32| bound.max(of_output.0).min(of_output.1);
+            of_output = (clamped(low), clamped(high));
+        } else if !roles.is_quantized(&node.name) || !node.is(&concat::OP) {
+            continue;
+        }
+        let shares = |value: &&String| roles.root(value) != Some(value);
+        later.extend(node.inputs.iter().filter(shares).map(|value| (value.as_str(), of_output)));
+    }
+    Ok(later)
 }
 
 /// A graph that holds `float` unchanged and the eight-bit layers of `eight_bit`, each of which reads quantized values of
