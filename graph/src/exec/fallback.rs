@@ -54,6 +54,11 @@ pub(crate) fn push(
     for &index in &written {
         outputs.push(builder.define(&node.outputs[index], layout)?);
     }
+    // The step copies its inputs, and computes outputs before it stores them.
+    let names = node.inputs.iter().chain(&node.outputs).filter(|name| !name.is_empty());
+    let bytes = names.map(|name| builder.type_of(name).map(bytes_of));
+    let bytes = bytes.sum::<Result<u64, _>>()?;
+    builder.count_passing(bytes);
     let kernel = Fallback { node: node.clone(), written, why };
     builder.push(node, inputs, outputs, kernel);
     Ok(())

@@ -149,7 +149,7 @@ impl<'a> StepContext<'a> {
 }
 
 /// The elements of a value.
-fn elements<'a, T: Element>(
+pub(crate) fn elements<'a, T: Element>(
     value: &Value,
     constants: &'a [Tensor],
     inputs: &RunInputs<'a>,

@@ -54,6 +54,8 @@ pub(super) struct Meter {
     alone: Runner,
     /// The eight-bit graph.
     together: Runner,
+    /// Bytes taken by others, with the constants of the graphs.
+    held: u64,
 }
 
 #[derive(Debug)]
@@ -68,8 +70,15 @@ struct Layer {
 }
 
 impl Meter {
-    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`.
-    pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan, limits: &Limits) -> Result<Self, Error> {
+    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`. `held` bytes of the limits are taken, the
+    /// constants of both graphs among them.
+    pub(super) fn new(
+        float: &Graph,
+        eight_bit: &Graph,
+        plan: &Plan,
+        held: u64,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let mut layers = Vec::new();
         let later = later_bounds(float, plan)?;
         // Nodes whose outputs are internal float values before an activation.
@@ -100,22 +109,32 @@ impl Meter {
         let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
         let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
         let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
-        let (alone, together) =
-            (Runner::new(&beside, &both, limits)?, Runner::new(eight_bit, &values, limits)?);
-        Ok(Self { layers, alone, together })
+        let alone = Runner::new(&beside, &both, values.len(), held, limits)?;
+        let together = Runner::new(eight_bit, &values, 0, held.saturating_add(alone.bytes()), limits)?;
+        Ok(Self { layers, alone, together, held })
     }
 
     /// Compares on one example.
     pub(super) fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
-        let both = self.alone.run(inputs)?;
-        let together = self.together.run(inputs)?;
-        let (float, alone) = both.split_at(self.layers.len());
-        for (((layer, float), alone), together) in self.layers.iter_mut().zip(float).zip(alone).zip(&together)
-        {
-            layer.alone.add(float.as_f32()?, alone.as_f32()?, layer.bounds);
-            layer.together.add(float.as_f32()?, together.as_f32()?, layer.bounds);
-        }
-        Ok(())
+        let layers = &mut self.layers;
+        let count = layers.len();
+        let mut floats: Vec<Vec<f32>> = vec![Vec::new(); count];
+        self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
+        self.alone.run(inputs, |at, values| {
+            if at < count {
+                floats[at] = values.to_vec();
+            } else {
+                let layer = &mut layers[at - count];
+                layer.alone.add(&floats[at - count], values, layer.bounds);
+            }
+            Ok(())
+        })?;
+        self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
+        self.together.run(inputs, |at, values| {
+            let layer = &mut layers[at];
+            layer.together.add(&floats[at], values, layer.bounds);
+            Ok(())
+        })
     }
 
     pub(super) fn finish(self) -> Vec<LayerError> {
@@ -206,5 +225,31 @@ fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<Stri
         }
         graph.nodes.push(node);
     }
+    graph.nodes = side_by_side(graph.nodes, float.nodes.len(), &renamed);
     (graph, renamed)
+}
+
+/// Moves eight-bit nodes, those after the first `floats`, to the float nodes whose values they write, so that few values are
+/// live at the same time. Both kinds are in execution order. A pair of values is complete when its second one is, the
+/// eight-bit one.
+fn side_by_side(nodes: Vec<Node>, floats: usize, renamed: &HashMap<String, String>) -> Vec<Node> {
+    // For each value, the position of the float node beside which its eight-bit form is needed first.
+    let mut needed: HashMap<&str, usize> = HashMap::new();
+    for (at, node) in nodes[..floats].iter().enumerate() {
+        let eight_bit = node.outputs.iter().filter_map(|output| renamed.get(output));
+        needed.extend(eight_bit.map(|value| (value.as_str(), at)));
+    }
+    let mut places: Vec<usize> = (0..nodes.len()).collect();
+    for (at, node) in nodes.iter().enumerate().skip(floats).rev() {
+        let place = node.outputs.iter().filter_map(|output| needed.get(output.as_str())).min();
+        places[at] = place.copied().unwrap_or(floats);
+        for input in &node.inputs {
+            let first = needed.entry(input).or_insert(places[at]);
+            *first = places[at].min(*first);
+        }
+    }
+    let mut placed: Vec<(usize, Node)> = places.into_iter().zip(nodes).collect();
+    // Stable: float nodes come first.
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, node)| node).collect()
 }

@@ -61,11 +61,11 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
     if geometry.is_depthwise() {
-        let weights = builder.packed_floats(node, &[1], || Depthwise::pack(&geometry, oihw));
+        let weights = builder.packed_floats(node, &[1], || Depthwise::pack(&geometry, oihw))?;
         let kernel = Depthwise::new(geometry, weights, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     } else {
-        let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
+        let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw))?;
         let kernel = Convolution::new(geometry, weights, bias, clamp, builder.threads);
         builder.push(node, vec![Some(input)], vec![output], kernel);
     }
@@ -96,7 +96,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
     let weights = builder.packed_floats(node, &[1], || {
         (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
-    });
+    })?;
     product(builder, node, k, n, weights, bias)
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     }
     let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
     let floats = weights.as_f32()?;
-    let weights = builder.packed_floats(node, &[1], || floats.to_vec());
+    let weights = builder.packed_floats(node, &[1], || floats.to_vec())?;
     product(builder, node, k, n, weights, Vec::new())
 }
 
