@@ -14,6 +14,7 @@ pub(crate) use super::value::ColumnSlices;
 use super::value::{ColumnSlice, Layout, Storage, Value};
 use super::{Observer, Source};
 use crate::limits::bytes_of_tensor;
+use crate::ops::evaluate::MAX_WORK;
 use crate::ops::shared::inputs::Inputs;
 use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
 
@@ -31,6 +32,7 @@ pub(crate) struct Builder<'g> {
     held: u64,
     /// Bytes of the graph's constants and of what is made of them.
     constant_bytes: Cell<u64>,
+    work_left: Cell<u64>,
     /// The most bytes that a step takes for a while beside the values.
     passing_bytes: u64,
     /// By node, the column slices of its output that its inputs are.
@@ -68,6 +70,7 @@ impl<'g> Builder<'g> {
             held,
             observer: source.observer,
             constant_bytes: Cell::new(source.constant_bytes),
+            work_left: Cell::new(MAX_WORK),
             passing_bytes: 0,
             slices: RefCell::default(),
             types,
@@ -132,6 +135,13 @@ impl<'g> Builder<'g> {
         self.constant_bytes.set(self.constant_bytes.get().saturating_add(bytes));
         let needs = self.constant_bytes.get().saturating_add(self.held);
         self.limits.check_bytes(needs, || "what the model computes from constants".to_owned())
+    }
+
+    /// Adds `work` to that of computing constants; `false` if the sum is too much.
+    pub(crate) fn count_work(&self, work: u64) -> bool {
+        let left = self.work_left.get().checked_sub(work);
+        self.work_left.set(left.unwrap_or(self.work_left.get()));
+        left.is_some()
     }
 
     /// Counts `bytes` that a step takes while it runs.

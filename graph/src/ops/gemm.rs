@@ -32,6 +32,7 @@ pub(crate) static OP: Operator = Operator {
         why_float,
         on_bytes,
     }),
+    reads: product::depth,
     lower: float::lower::gemm,
     ..Operator::new("Gemm", "alpha · A·B + beta · C", infer, product::gemm)
 };

@@ -26,6 +26,7 @@ pub(crate) static OP: Operator = Operator {
         why_float: |node, values| weights::why_float(node, values, 1, true),
         on_bytes,
     }),
+    reads: product::depth,
     lower: float::lower::matmul,
     ..Operator::new("MatMul", "a matrix product", infer, evaluate)
 };

@@ -22,6 +22,7 @@ pub(crate) static OP: Operator = Operator {
         &[("kernel_shape", Value::Ints(&[3, 2])), ("pads", Value::Ints(&[1, 0, 1, 1]))],
     )],
     eight_bit: EightBit::Bytes,
+    reads: pool::taps,
     lower: integer::pool::average_pool,
     ..Operator::new("QLinearAveragePool", "AveragePool on bytes", infer, |args| {
         pool::of_bytes(args, pool::average)
