@@ -11,7 +11,7 @@ use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use eightbit_graph::DataType;
-use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, quantize};
+use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, Warning, quantize};
 use eightbit_graph::{Error, Graph, Tensor};
 use support::{Run, command, folder, npy, run};
 #[cfg(target_os = "linux")]
@@ -101,8 +101,11 @@ fn check_quantized(name: &str) -> Result<(), String> {
     let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
     let examples = [Ok::<_, Error>(vec![Tensor::new(shape, values).expect("a tensor")])];
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    let (graph, _) =
+    let (graph, report) =
         quantize(&graph, examples, &options, |_| ()).map_err(|error| format!("{name}: {error}"))?;
+    if let Some(useless) = report.warnings.iter().find(|one| matches!(one, Warning::LowSignal { .. })) {
+        return Err(format!("{name}: {useless}"));
+    }
     let model = support::write(&folder(&format!("case-{name}-quantized")), &graph);
     [&[][..], &["--reference"]].iter().try_for_each(|flags| check(name, &model, flags, 0.05))
 }
@@ -134,7 +137,9 @@ fn a_concat_before_a_relu_is_labelled_and_quantized() {
     run(&mut label).ok();
     let mut quantize = command();
     quantize.arg("quantize").arg(&model).arg("--calibrate").arg(&photo).arg("-o").arg(&out);
-    run(&mut quantize).ok();
+    let done = run(&mut quantize);
+    assert!(!done.stderr.contains("hardly usable"), "{}", done.stderr);
+    done.ok();
 }
 
 #[test]

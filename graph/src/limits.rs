@@ -1,7 +1,9 @@
 //! Limits of the memory that a model may take.
 
+use std::collections::HashSet;
+
 use crate::tensor::extent;
-use crate::{Error, TensorType};
+use crate::{Error, Graph, Tensor, TensorType};
 
 /// Limits of a model. A small file can describe huge tensors: it is refused with [`Error::OverLimit`] before memory is
 /// allocated or time is spent.
@@ -55,4 +57,16 @@ impl Limits {
 /// The bytes of a tensor of this type, whose number of elements must not overflow.
 pub(crate) fn bytes_of(of: &TensorType) -> u64 {
     of.shape.iter().product::<usize>() as u64 * of.data_type.size() as u64
+}
+
+/// The bytes of a tensor.
+pub(crate) fn bytes_of_tensor(tensor: &Tensor) -> u64 {
+    tensor.len() as u64 * tensor.data_type().size() as u64
+}
+
+/// The bytes of the constants of these graphs together; elements that several share count once.
+pub(crate) fn constants_of<'g>(graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
+    let mut seen = HashSet::new();
+    let all = graphs.into_iter().flat_map(|graph| graph.constants.values());
+    all.filter(|tensor| seen.insert(tensor.address())).map(bytes_of_tensor).sum()
 }

@@ -82,7 +82,12 @@ fn pipe(path: &Path, limit: u64, silence: Duration) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() as u64 <= limit {
         match receive.recv_timeout(silence) {
-            Ok(part) => bytes.extend(part?),
+            Ok(part) => {
+                let part = part?;
+                // The reader may be endless, and memory smaller than the limit.
+                bytes.try_reserve(part.len()).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+                bytes.extend(part);
+            }
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 let reason =

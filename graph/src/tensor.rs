@@ -1,6 +1,7 @@
 //! Typed tensors with known shapes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{DataType, Error};
 
@@ -131,6 +132,8 @@ element!(f32 => F32, f64 => F64, u8 => U8, i8 => I8, i32 => I32, i64 => I64, boo
 
 /// A dense tensor: a shape and its elements, row-major. A scalar has an empty shape.
 ///
+/// Clones share the elements until one of them is written.
+///
 /// ```
 /// # use eightbit_graph::Tensor;
 /// let tensor = Tensor::new([2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
@@ -141,7 +144,7 @@ element!(f32 => F32, f64 => F64, u8 => U8, i8 => I8, i32 => I32, i64 => I64, boo
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
-    data: TensorData,
+    data: Arc<TensorData>,
 }
 
 /// The number of elements of a tensor of shape `shape`; an error if `usize` cannot count them.
@@ -165,7 +168,10 @@ pub(crate) fn extent(shape: &[usize]) -> Option<usize> {
 impl Tensor {
     /// A tensor of `shape` with `data`; an error unless their numbers of elements are equal.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<TensorData>) -> Result<Self, Error> {
-        let (shape, data) = (shape.into(), data.into());
+        Self::sharing(shape.into(), Arc::new(data.into()))
+    }
+
+    fn sharing(shape: Vec<usize>, data: Arc<TensorData>) -> Result<Self, Error> {
         let count = element_count(&shape)?;
         if count != data.len() {
             return Err(Error::tensor(&shape, format!("needs {count} elements, has {}", data.len())));
@@ -178,18 +184,18 @@ impl Tensor {
     pub fn zeros(shape: impl Into<Vec<usize>>, data_type: DataType) -> Result<Self, Error> {
         let shape = shape.into();
         let count = element_count(&shape)?;
-        Ok(Self { shape, data: TensorData::zeros(data_type, count) })
+        Self::new(shape, TensorData::zeros(data_type, count))
     }
 
     /// A tensor of rank 0.
     pub fn scalar<T: Element>(value: T) -> Self {
-        Self { shape: Vec::new(), data: T::wrap(vec![value]) }
+        Self { shape: Vec::new(), data: Arc::new(T::wrap(vec![value])) }
     }
 
     /// A tensor of rank 1.
     pub fn vector<T: Element>(elements: impl Into<Vec<T>>) -> Self {
         let elements = elements.into();
-        Self { shape: vec![elements.len()], data: T::wrap(elements) }
+        Self { shape: vec![elements.len()], data: Arc::new(T::wrap(elements)) }
     }
 
     /// The dimensions, outermost first.
@@ -222,9 +228,14 @@ impl Tensor {
         &self.data
     }
 
-    /// The elements, without the shape.
+    /// The elements, without the shape; a copy if other tensors share them.
     pub fn into_data(self) -> TensorData {
-        self.data
+        Arc::unwrap_or_clone(self.data)
+    }
+
+    /// The address of the elements, which tensors that share them have in common.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.data).addr()
     }
 
     /// The elements as `T`; an error if they are of another type.
@@ -232,15 +243,19 @@ impl Tensor {
         T::slice(&self.data).ok_or_else(|| self.wrong_type(T::DATA_TYPE))
     }
 
-    /// The elements as `T`, for writing; an error if they are of another type.
+    /// The elements as `T`, for writing; an error if they are of another type. They are copied first if other tensors share
+    /// them.
     pub fn values_mut<T: Element>(&mut self) -> Result<&mut [T], Error> {
         let found = self.data_type();
-        T::slice_mut(&mut self.data).ok_or(Error::WrongType { expected: T::DATA_TYPE, found })
+        if found != T::DATA_TYPE {
+            return Err(self.wrong_type(T::DATA_TYPE));
+        }
+        T::slice_mut(Arc::make_mut(&mut self.data)).ok_or(Error::WrongType { expected: T::DATA_TYPE, found })
     }
 
     /// The elements themselves as `T`; an error if they are of another type.
     pub fn into_values<T: Element>(self) -> Result<Vec<T>, Error> {
-        T::unwrap(self.data)
+        T::unwrap(self.into_data())
             .map_err(|data| Error::WrongType { expected: T::DATA_TYPE, found: data.data_type() })
     }
 
@@ -289,7 +304,7 @@ impl Tensor {
 
     /// The same elements in another shape with the same number of elements.
     pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self, Error> {
-        Self::new(shape, self.data)
+        Self::sharing(shape.into(), self.data)
     }
 
     fn wrong_type(&self, expected: DataType) -> Error {
@@ -346,5 +361,19 @@ mod tests {
         assert_eq!(tensor.shape(), [1, 2]);
         assert!(tensor.reshape([3]).is_err());
         assert_eq!(Tensor::scalar(0.5f32).to_scalar::<f32>().expect("scalar"), 0.5);
+    }
+
+    #[test]
+    fn clones_share_elements_until_one_is_written() {
+        let first = Tensor::vector([1u8, 2]);
+        let mut second = first.clone();
+        assert_eq!(first.address(), second.address());
+        assert!(second.values_mut::<i8>().is_err());
+        assert_eq!(first.address(), second.address());
+        second.values_mut::<u8>().expect("u8")[1] = 7;
+        assert_eq!((first.as_u8().expect("u8"), second.as_u8().expect("u8")), (&[1, 2][..], &[1, 7][..]));
+        let address = second.address();
+        second.values_mut::<u8>().expect("u8")[0] = 3;
+        assert_eq!(second.address(), address, "nothing shares it any more");
     }
 }

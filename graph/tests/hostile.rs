@@ -154,6 +154,44 @@ fn kernels_cost_what_lies_on_the_image() {
     }
 }
 
+/// A window over channels costs the same whatever its size.
+#[test]
+fn normalization_over_all_channels_is_linear() {
+    const CHANNELS: usize = 1 << 20;
+    for size in [CHANNELS as i64 / 2, CHANNELS as i64, 1 << 40, i64::MAX] {
+        let node = Node::new("n", "LRN", &["x"], &["y"]).with("size", size).with("alpha", 1.0f32);
+        for result in both(&graph(&[1, CHANNELS, 1, 1], vec![node])) {
+            let outputs = result.expect("a value");
+            let middle = outputs[0].as_f32().expect("floats")[CHANNELS / 2];
+            let share = (CHANNELS as f64 / size as f64).min(1.0);
+            let expected = (1.0 + share).powf(-0.75);
+            assert!((f64::from(middle) - expected).abs() < 1e-5, "{size}: {middle}, not {expected}");
+        }
+    }
+}
+
+/// Its product would take minutes by plain loops, and more memory than it saves.
+#[test]
+fn products_of_large_constants_are_left_to_kernels() {
+    const SIZE: usize = 1 << 12;
+    let nodes = vec![
+        Node::new("product", "MatMul", &["a", "b"], &["c"]),
+        Node::new("sum", "ReduceSum", &["c", "axes"], &["s"]).with("keepdims", 0),
+        Node::new("y", "MatMul", &["x", "c"], &["y"]),
+    ];
+    let mut model = graph(&[1, SIZE], nodes);
+    let matrix = Tensor::zeros([SIZE, SIZE], DataType::F32).expect("64 MiB");
+    model.constants.insert("a".to_owned(), matrix.clone());
+    model.constants.insert("b".to_owned(), matrix);
+    model.constants.insert("axes".to_owned(), Tensor::vector([0i64]));
+    let start = Instant::now();
+    let folded = eightbit_graph::passes::fold_constants(model.clone()).expect("sound");
+    assert_eq!(folded, model);
+    let plan = Executor::new(&model, &ExecutorOptions::default()).expect("a graph that runs").explain();
+    assert!(plan.contains("f32 matrix product, depth 4096, 4096 columns"), "{plan}");
+    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+}
+
 #[test]
 fn strides_and_pads_of_2_to_the_62_are_refused() {
     for result in both(&file("fdw0.onnx")) {

@@ -63,6 +63,7 @@ fn check(name: &str, nodes: Vec<Node>, output: &[usize]) {
     eight_bit.validate().expect("sound");
     let bytes = eight_bit.to_onnx_bytes().expect("written");
     let eight_bit = Graph::from_onnx_bytes(&bytes).expect("read");
+    assert_eq!(report.warnings, [], "{name}: {:?}", report.layers);
     assert_eq!(report.float().count(), 0, "{name}: {:?}", report.float().collect::<Vec<_>>());
     let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     for seed in 0..12 {

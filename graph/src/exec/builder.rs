@@ -1,6 +1,6 @@
 //! Builds the execution plan.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use super::shuffle::{Shuffle, channels_last};
 use super::step::{Links, Step, StepKernel};
 pub(crate) use super::value::ColumnSlices;
 use super::value::{ColumnSlice, Layout, Storage, Value};
-use crate::limits::bytes_of;
+use super::{Observer, Source};
+use crate::limits::bytes_of_tensor;
+use crate::ops::evaluate::MAX_WORK;
 use crate::ops::shared::inputs::Inputs;
 use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
 
@@ -25,7 +27,14 @@ pub(crate) struct Builder<'g> {
     limits: &'g Limits,
     /// Weights packed by earlier plans of the same executor.
     shared: &'g Shared,
-    constant_bytes: u64,
+    observer: Option<Observer>,
+    /// Bytes held beside the executor.
+    held: u64,
+    /// Bytes of the graph's constants and of what is made of them.
+    constant_bytes: Cell<u64>,
+    work_left: Cell<u64>,
+    /// The most bytes that a step takes for a while beside the values.
+    passing_bytes: u64,
     /// By node, the column slices of its output that its inputs are.
     slices: RefCell<HashMap<usize, ColumnSlices<'g>>>,
     types: BTreeMap<String, TensorType>,
@@ -44,22 +53,25 @@ pub(crate) struct Builder<'g> {
 }
 
 impl<'g> Builder<'g> {
-    /// An empty plan for `graph`, whose values are of these types.
+    /// An empty plan for the graph of `source`, whose values are of these types, beside `held` bytes.
     pub(crate) fn new(
-        graph: &'g Graph,
-        backend: eightbit::Backend,
-        threads: usize,
+        source: &'g Source,
         types: BTreeMap<String, TensorType>,
         limits: &'g Limits,
-        shared: &'g Shared,
+        held: u64,
     ) -> Result<Self, Error> {
+        let graph = &source.graph;
         let mut builder = Self {
             graph,
-            backend,
-            threads,
+            backend: source.backend,
+            threads: source.threads,
             limits,
-            shared,
-            constant_bytes: graph.constants.values().map(|tensor| bytes_of(&TensorType::of(tensor))).sum(),
+            shared: &source.shared,
+            held,
+            observer: source.observer,
+            constant_bytes: Cell::new(source.constant_bytes),
+            work_left: Cell::new(MAX_WORK),
+            passing_bytes: 0,
             slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
@@ -96,8 +108,15 @@ impl<'g> Builder<'g> {
             buffers: self.buffers,
             steps: self.steps,
             results,
-            constant_bytes: self.constant_bytes,
+            constant_bytes: self.constant_bytes.get(),
+            passing_bytes: self.passing_bytes,
+            observer: self.observer,
         }
+    }
+
+    /// Whether `value` is an output of the graph.
+    pub(crate) fn is_output(&self, value: &str) -> bool {
+        self.outputs.contains(value)
     }
 
     /// Whether a node is fused into an earlier step.
@@ -112,9 +131,22 @@ impl<'g> Builder<'g> {
     }
 
     /// Adds `bytes` to what is computed from constants; an error if the sum exceeds the limits.
-    pub(crate) fn count_constants(&mut self, bytes: u64) -> Result<(), Error> {
-        self.constant_bytes = self.constant_bytes.saturating_add(bytes);
-        self.limits.check_bytes(self.constant_bytes, || "what the model computes from constants".to_owned())
+    pub(crate) fn count_constants(&self, bytes: u64) -> Result<(), Error> {
+        self.constant_bytes.set(self.constant_bytes.get().saturating_add(bytes));
+        let needs = self.constant_bytes.get().saturating_add(self.held);
+        self.limits.check_bytes(needs, || "what the model computes from constants".to_owned())
+    }
+
+    /// Adds `work` to that of computing constants; `false` if the sum is too much.
+    pub(crate) fn count_work(&self, work: u64) -> bool {
+        let left = self.work_left.get().checked_sub(work);
+        self.work_left.set(left.unwrap_or(self.work_left.get()));
+        left.is_some()
+    }
+
+    /// Counts `bytes` that a step takes while it runs.
+    pub(crate) fn count_passing(&mut self, bytes: u64) {
+        self.passing_bytes = self.passing_bytes.max(bytes);
     }
 
     /// The names and types of the outputs of `node`.
@@ -124,17 +156,19 @@ impl<'g> Builder<'g> {
     }
 
     /// The packed bytes of `node`, which `pack` makes from its inputs `sources` if no plan has done so; `None` if `pack`
-    /// makes none.
-    pub(crate) fn packed_bytes<E>(
+    /// makes none. `size` is about what they take.
+    pub(crate) fn packed_bytes(
         &self,
         node: &Node,
         sources: &[usize],
-        pack: impl FnOnce() -> Result<Option<PackedWeights>, E>,
-    ) -> Result<Option<Arc<PackedWeights>>, E> {
+        size: u64,
+        pack: impl FnOnce() -> Result<Option<PackedWeights>, eightbit::Error>,
+    ) -> Result<Option<Arc<PackedWeights>>, Error> {
+        self.count_constants(size)?;
         if let Some(packed) = self.shared.bytes.borrow().get(&node.name) {
             return Ok(Some(Arc::clone(packed)));
         }
-        let packed = pack()?.map(Arc::new);
+        let packed = pack().map_err(|error| Error::node(node, error.to_string()))?.map(Arc::new);
         if let Some(packed) = packed.as_ref().filter(|_| self.are_own(node, sources)) {
             self.shared.bytes.borrow_mut().insert(node.name.clone(), Arc::clone(packed));
         }
@@ -147,15 +181,17 @@ impl<'g> Builder<'g> {
         node: &Node,
         sources: &[usize],
         pack: impl FnOnce() -> Vec<f32>,
-    ) -> Arc<Vec<f32>> {
+    ) -> Result<Arc<Vec<f32>>, Error> {
+        let source = |&index: &usize| self.constant_input(node, index);
+        self.count_constants(sources.iter().filter_map(source).map(bytes_of_tensor).sum())?;
         if let Some(packed) = self.shared.floats.borrow().get(&node.name) {
-            return Arc::clone(packed);
+            return Ok(Arc::clone(packed));
         }
         let packed = Arc::new(pack());
         if self.are_own(node, sources) {
             self.shared.floats.borrow_mut().insert(node.name.clone(), Arc::clone(&packed));
         }
-        packed
+        Ok(packed)
     }
 
     /// Whether the inputs `sources` of a node are constants of the graph or left out.
@@ -222,7 +258,12 @@ impl<'g> Builder<'g> {
             return Ok(id);
         }
         if let Some(tensor) = self.constant(name) {
-            let tensor = if layout == Layout::ChannelsLast { channels_last(tensor)? } else { tensor.clone() };
+            let tensor = if layout == Layout::ChannelsLast {
+                self.count_constants(bytes_of_tensor(tensor))?;
+                channels_last(tensor)?
+            } else {
+                tensor.clone()
+            };
             self.constants.push(tensor);
             return self.add_value(name, layout, Storage::Constant(self.constants.len() - 1));
         }

@@ -4,11 +4,11 @@ use super::builder::Builder;
 use super::step::{StepContext, StepKernel};
 use super::value::Layout;
 use crate::limits::bytes_of;
-use crate::ops::evaluate::{evaluate, evaluate_known, is_known};
-use crate::{Error, Node, Tensor};
+use crate::ops::evaluate::{evaluate, evaluate_known, is_known, work};
+use crate::{Error, Node, Tensor, TensorType};
 
 /// Evaluates a node whose inputs are all constants, that depends on their types alone, or whose outputs have no elements;
-/// `false` for all others.
+/// `false` for all others, and for a product that a kernel computes much faster.
 pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
     let outputs = builder.output_types(node);
     let bytes = outputs.iter().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
@@ -19,7 +19,9 @@ pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool
         }
         return Ok(true);
     }
-    if !is_known(&builder.inputs(node)?) {
+    let types: Vec<TensorType> = outputs.into_iter().map(|(_, of)| of).collect();
+    let inputs = builder.inputs(node)?;
+    if !is_known(&inputs) || !builder.count_work(work(&inputs, &types)) {
         return Ok(false);
     }
     builder.count_constants(bytes)?;
@@ -54,6 +56,11 @@ pub(crate) fn push(
     for &index in &written {
         outputs.push(builder.define(&node.outputs[index], layout)?);
     }
+    // The step copies its inputs, and computes outputs before it stores them.
+    let names = node.inputs.iter().chain(&node.outputs).filter(|name| !name.is_empty());
+    let bytes = names.map(|name| builder.type_of(name).map(bytes_of));
+    let bytes = bytes.sum::<Result<u64, _>>()?;
+    builder.count_passing(bytes);
     let kernel = Fallback { node: node.clone(), written, why };
     builder.push(node, inputs, outputs, Box::new(kernel));
     Ok(())

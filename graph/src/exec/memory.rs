@@ -28,7 +28,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// [`Error::OverLimit`] if the slots and the `taken` bytes already in use exceed `limits`. Nothing is allocated then.
+    /// [`Error::OverLimit`] if the slots, the rest of the plan and the `taken` bytes beside it exceed `limits`. Nothing is
+    /// allocated then.
     pub(crate) fn plan(plan: &mut Lowered, limits: &Limits, taken: u64) -> Result<Self, Error> {
         let buffers = lives(plan);
         let mut slots: Vec<(DataType, usize)> = Vec::new();
@@ -63,6 +64,7 @@ impl Memory {
             busy.push(Reverse((buffer.last.saturating_add(1), slot)));
             chosen[index] = slot;
         }
+        let taken = taken.saturating_add(plan.bytes());
         let needs = slots
             .iter()
             .fold(taken, |sum, &(data_type, len)| sum.saturating_add(Slot::needs(data_type, len)));
@@ -100,8 +102,10 @@ fn lives(plan: &Lowered) -> Vec<Buffer> {
             touch(id, time);
         }
     }
-    for &id in &plan.results {
-        touch(id, plan.steps.len());
+    if plan.observer.is_none() {
+        for &id in &plan.results {
+            touch(id, plan.steps.len());
+        }
     }
     buffers
 }

@@ -15,6 +15,7 @@ pub(crate) mod float;
 pub(crate) mod integer;
 mod lower;
 mod memory;
+mod observe;
 mod parallel;
 mod plan;
 mod profile;
@@ -26,9 +27,11 @@ mod value;
 
 use std::fmt::Write as _;
 
+use crate::limits::constants_of;
 use crate::shapes::{ShapeOptions, open_shape};
 use crate::{Error, Graph, Tensor, ValueInfo, escaped, passes};
 use memory::Memory;
+pub(crate) use observe::Observer;
 use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
@@ -92,6 +95,8 @@ pub struct Executor {
     source: Option<Source>,
     /// Most recently used first.
     plans: Vec<Plan>,
+    /// Bytes that count towards the limits and are not the executor's.
+    held: u64,
     /// The memory of the outputs of the running step.
     taken: Vec<Slot>,
     /// For each input of the graph, its position among the arguments of the call.
@@ -100,12 +105,15 @@ pub struct Executor {
 
 /// Everything that a plan is made from except the shapes.
 #[derive(Debug)]
-struct Source {
+pub(crate) struct Source {
     graph: Graph,
     backend: eightbit::Backend,
     threads: usize,
     shapes: ShapeOptions,
     shared: Shared,
+    /// Bytes of the constants of this graph and of the caller's.
+    constant_bytes: u64,
+    observer: Option<Observer>,
 }
 
 /// A plan for inputs of fixed shapes, with its memory.
@@ -113,18 +121,21 @@ struct Source {
 struct Plan {
     lowered: Lowered,
     memory: Memory,
+    /// The number of steps after which each result is complete.
+    completions: Vec<usize>,
 }
 
 impl Source {
-    /// Makes the plan for `shapes` beside the plans `kept`, of which those that leave it too little memory are dropped.
-    fn plan(&self, shapes: &ShapeOptions, kept: &mut Vec<Plan>) -> Result<Plan, Error> {
-        let mut lowered = lower::lower(&self.graph, self.backend, self.threads, shapes, &self.shared)?;
+    /// Makes the plan for `shapes` beside `held` bytes and the plans `kept`, of which those that leave it too little memory
+    /// are dropped.
+    fn plan(&self, shapes: &ShapeOptions, held: u64, kept: &mut Vec<Plan>) -> Result<Plan, Error> {
+        let mut lowered = lower::lower(self, shapes, held)?;
+        let completions = lowered.completions();
         loop {
             let others: u64 = kept.iter().map(|plan| plan.memory.bytes() as u64).sum();
-            let taken = lowered.constant_bytes.saturating_add(others);
-            match Memory::plan(&mut lowered, &shapes.limits, taken) {
+            match Memory::plan(&mut lowered, &shapes.limits, held.saturating_add(others)) {
                 Err(Error::OverLimit { .. }) if kept.pop().is_some() => {}
-                memory => return Ok(Plan { memory: memory?, lowered }),
+                memory => return Ok(Plan { memory: memory?, lowered, completions }),
             }
         }
     }
@@ -139,6 +150,16 @@ impl Executor {
     /// Shapes that do not fit, operators that are not implemented, a backend that this CPU cannot run, a model that takes
     /// more than its limits.
     pub fn new(graph: &Graph, options: &ExecutorOptions) -> Result<Self, Error> {
+        Self::beside(graph, options, 0, None)
+    }
+
+    /// As [`new`](Self::new), while `held` bytes of the limits are taken by others.
+    fn beside(
+        graph: &Graph,
+        options: &ExecutorOptions,
+        held: u64,
+        observer: Option<Observer>,
+    ) -> Result<Self, Error> {
         graph.validate()?;
         let backend = match options.backend {
             Some(backend) => backend,
@@ -153,13 +174,21 @@ impl Executor {
                 format!("must be 1, or 2 to {MAX_THREADS} with the feature rayon; is {}", options.threads),
             ));
         }
-        let graph = passes::fuse_quantized(&passes::fold_batch_norms(graph.clone())?)?;
-        let is_open = graph.inputs.iter().any(|input| input.shape.contains(&None));
-        let (inputs, outputs) = (graph.inputs.clone(), graph.outputs.clone());
-        let shapes = options.shapes.clone();
-        let source = Source { graph, backend, threads: options.threads, shapes, shared: Shared::default() };
+        let fused = passes::fuse_quantized(&passes::fold_batch_norms(graph.clone())?)?;
+        let constant_bytes = constants_of([graph, &fused]);
+        let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
+        let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());
+        let source = Source {
+            graph: fused,
+            backend,
+            threads: options.threads,
+            shapes: options.shapes.clone(),
+            shared: Shared::default(),
+            constant_bytes,
+            observer,
+        };
         let mut plans = Vec::with_capacity(MAX_PLANS);
-        match source.plan(&source.shapes, &mut plans) {
+        match source.plan(&source.shapes, held, &mut plans) {
             Ok(plan) => plans.push(plan),
             Err(Error::UnknownDimension { .. }) => {}
             // The default batch of 1 is a guess: a node may need another.
@@ -167,7 +196,7 @@ impl Executor {
             Err(error) => return Err(error),
         }
         let source = Some(source).filter(|_| is_open);
-        Ok(Self { inputs, outputs, source, plans, taken: Vec::new(), order: Vec::new() })
+        Ok(Self { inputs, outputs, source, plans, held, taken: Vec::new(), order: Vec::new() })
     }
 
     /// The inputs with the shapes of the last run; before the first run, with the sizes of [`ExecutorOptions::shapes`], and
@@ -215,7 +244,7 @@ impl Executor {
 
     fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
-        let Plan { lowered: Lowered { values, constants, results, .. }, memory } = &self.plans[0];
+        let Plan { lowered: Lowered { values, constants, results, .. }, memory, .. } = &self.plans[0];
         let inputs = RunInputs { tensors: inputs, order: &self.order };
         let elements = Elements { constants, inputs, slots: &memory.slots };
         results.iter().zip(outputs).try_for_each(|(&id, output)| elements.copy(&values[id], output))
@@ -242,47 +271,56 @@ impl Executor {
             limits: source.shapes.limits.clone(),
         };
         self.plans.truncate(MAX_PLANS - 1);
-        let plan = source.plan(&shapes, &mut self.plans)?;
+        let plan = source.plan(&shapes, self.held, &mut self.plans)?;
         self.plans.insert(0, plan);
         Ok(())
     }
 
     /// Runs all steps of the first plan, and calls `after` with the index of each step when it ends.
     fn walk(&mut self, inputs: &[(&str, &Tensor)], mut after: impl FnMut(usize)) -> Result<(), Error> {
-        let inputs = RunInputs { tensors: inputs, order: &self.order };
-        let Plan { lowered: Lowered { values, constants, steps, .. }, memory } = &mut self.plans[0];
-        for (index, step) in steps.iter_mut().enumerate() {
-            // Takes the memory of the outputs out of the slots while the step runs, because the step reads other slots.
-            let slots = &mut memory.slots;
-            self.taken.clear();
-            for &output in &step.links.outputs {
-                if let Storage::Slot(slot) = values[output].storage {
-                    self.taken.push(std::mem::take(&mut slots[slot]));
-                }
-            }
-            let mut context = StepContext {
-                links: &step.links,
-                values,
-                elements: Elements { constants, inputs, slots },
-                outputs: &mut self.taken,
-            };
-            let result = step.kernel.run(&mut context);
-            for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
-                if let Storage::Slot(slot) = values[output].storage {
-                    memory.slots[slot] = data;
-                }
-            }
-            result?;
+        for index in 0..self.plans[0].lowered.steps.len() {
+            self.step(inputs, index)?;
             after(index);
         }
         Ok(())
+    }
+
+    /// Runs one step of the first plan.
+    fn step(&mut self, inputs: &[(&str, &Tensor)], index: usize) -> Result<(), Error> {
+        let Plan { lowered: Lowered { values, constants, steps, .. }, memory, .. } = &mut self.plans[0];
+        let step = &mut steps[index];
+        // Takes the memory of the outputs out of the slots while the step runs, because the step reads other slots.
+        let slots = &mut memory.slots;
+        self.taken.clear();
+        for &output in &step.links.outputs {
+            if let Storage::Slot(slot) = values[output].storage {
+                self.taken.push(std::mem::take(&mut slots[slot]));
+            }
+        }
+        let mut context = StepContext {
+            links: &step.links,
+            values,
+            elements: Elements {
+                constants,
+                inputs: RunInputs { tensors: inputs, order: &self.order },
+                slots,
+            },
+            outputs: &mut self.taken,
+        };
+        let result = step.kernel.run(&mut context);
+        for (&output, data) in step.links.outputs.iter().zip(self.taken.drain(..)) {
+            if let Storage::Slot(slot) = values[output].storage {
+                memory.slots[slot] = data;
+            }
+        }
+        result
     }
 
     /// Describes the plan used last, one line per step: its nodes, its kernel, and the reason where the kernel is not the
     /// obvious one. Empty before there is a plan.
     pub fn explain(&self) -> String {
         let mut text = String::new();
-        let Some(Plan { lowered, memory }) = self.plans.first() else { return text };
+        let Some(Plan { lowered, memory, .. }) = self.plans.first() else { return text };
         for (index, step) in lowered.steps.iter().enumerate() {
             let _ =
                 writeln!(text, "{index:>4}  {:<40} {}", escaped(&step.links.name), step.kernel.describe());

@@ -68,7 +68,7 @@ pub(crate) struct Elements<'a> {
 
 impl<'a> Elements<'a> {
     /// The elements of a value.
-    fn of<T: Element>(&self, value: &Value) -> Result<&'a [T], Error> {
+    pub(crate) fn of<T: Element>(&self, value: &Value) -> Result<&'a [T], Error> {
         let elements = match value.storage {
             Storage::Input(input) => T::slice(self.inputs.data(input)),
             Storage::Constant(constant) => T::slice(self.constants[constant].data()),

@@ -14,7 +14,7 @@ pub(crate) enum Layout {
 }
 
 /// Where a value's elements are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Storage {
     /// In the caller's tensor.
     Input(usize),

@@ -24,6 +24,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: pool::eight_bit(|node, operands, to| {
         pool::on_bytes(&qlinear_average_pool::OP, node, operands, to)
     }),
+    reads: pool::taps,
     lower: float::lower::average_pool,
     ..Operator::new(
         "AveragePool",

@@ -22,6 +22,7 @@ pub(crate) static OP: Operator = Operator {
         &[("pads", Value::Ints(&[1, 0, 1, 1]))],
     )],
     eight_bit: EightBit::Bytes,
+    reads: |inputs| convolution::depth(inputs, 1),
     lower: integer::product::conv_integer,
     output_type: |_, _| Some(DataType::I32),
     ..Operator::new("ConvInteger", "a convolution of bytes to 32-bit sums", infer, evaluate)

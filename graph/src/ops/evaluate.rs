@@ -2,7 +2,7 @@
 
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
-use crate::{Error, Node, Tensor};
+use crate::{Error, Node, Tensor, TensorType};
 
 /// The outputs of `node` for `inputs`; `None` is an optional input left out.
 ///
@@ -22,6 +22,17 @@ use crate::{Error, Node, Tensor};
 pub fn evaluate(node: &Node, inputs: &[Option<&Tensor>]) -> Result<Vec<Tensor>, Error> {
     let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
     (operator.evaluate)(&Arguments::new(node, inputs)).map_err(|error| error.in_node(node))
+}
+
+/// The most numbers that are read to compute constants of a graph by plain loops. A product of large constants is left to the
+/// executor, which has kernels.
+pub(crate) const MAX_WORK: u64 = 1 << 28;
+
+/// About how many numbers the evaluation of a node reads to compute outputs of these types, beside one for each element.
+pub(crate) fn work(inputs: &Inputs<'_>, outputs: &[TensorType]) -> u64 {
+    let elements: usize = outputs.iter().map(|of| of.shape.iter().product::<usize>()).sum();
+    let reads = inputs.node.operator().map_or(1, |operator| (operator.reads)(inputs));
+    (elements as u64).saturating_mul(reads.saturating_sub(1) as u64)
 }
 
 /// Whether all inputs of a node are known, or it depends on their types alone.

@@ -23,6 +23,7 @@ pub(crate) static OP: Operator = Operator {
         |node, values| weights::why_float(node, values, 1, true),
         on_bytes,
     ),
+    reads: product::depth,
     lower: float::lower::matmul,
     ..Operator::new(
         "MatMul",

@@ -17,6 +17,7 @@ pub(crate) static OP: Operator = Operator {
         &[],
     )],
     eight_bit: EightBit::Bytes,
+    reads: product::depth,
     lower: integer::product::matmul_integer,
     output_type: |_, _| Some(DataType::I32),
     ..Operator::new("MatMulInteger", "a matrix product of bytes to 32-bit sums", infer, evaluate)

@@ -20,6 +20,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[1, 3, 5])], &[("kernel_shape", Value::Ints(&[2]))]).outputs(2),
     ],
     eight_bit: EightBit::MOVE,
+    reads: pool::taps,
     lower: |builder, node| {
         Ok(integer::pool::max_pool(builder, node)? || float::lower::max_pool(builder, node)?)
     },

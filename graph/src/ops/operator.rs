@@ -32,6 +32,8 @@ pub struct Operator {
     pub(crate) evaluate: Evaluate,
     /// Its role in an eight-bit graph.
     pub(crate) eight_bit: EightBit,
+    /// About how many numbers the plain evaluation reads for each element of the output, for operators that read many.
+    pub(crate) reads: fn(&Inputs<'_>) -> usize,
     /// Adds a step with a kernel to the executor's plan; `false` where there is no kernel for the node.
     pub(crate) lower: fn(&mut Builder<'_>, &Node) -> Result<bool, Error>,
     /// Rewrites a node of an older operator set for operator set 13.
@@ -76,6 +78,7 @@ impl Operator {
             infer,
             evaluate,
             eight_bit: EightBit::Float,
+            reads: |_| 1,
             lower: |_, _| Ok(false),
             upgrade: |node, _, _: &mut Constants<'_>| Ok(vec![node]),
             elementwise: false,

@@ -15,6 +15,7 @@ pub(crate) static OP: Operator = Operator {
         ],
         &[("kernel_shape", Value::Ints(&[3, 2])), ("pads", Value::Ints(&[1, 0, 1, 1]))],
     )],
+    reads: pool::taps,
     lower: integer::pool::average_pool,
     ..qlinear::operator("QLinearAveragePool", "AveragePool on bytes", infer, |args| {
         pool::of_bytes(args, pool::average)

@@ -22,6 +22,7 @@ pub(crate) static OP: Operator = Operator {
         &[("pads", Value::Ints(&[1, 0, 1, 1]))],
     )],
     eight_bit: EightBit::Bytes,
+    reads: |inputs| convolution::depth(inputs, 3),
     lower: integer::product::convolution,
     output_type: |_, inputs| inputs.get(7).copied().flatten(),
     ..Operator::new("QLinearConv", "a convolution of bytes to bytes", infer, evaluate)

@@ -21,6 +21,7 @@ pub(crate) static OP: Operator = Operator {
         &[],
     )],
     eight_bit: EightBit::Bytes,
+    reads: product::depth,
     lower: integer::product::matmul,
     output_type: |_, inputs| inputs.get(7).copied().flatten(),
     ..Operator::new("QLinearMatMul", "a matrix product of bytes to bytes", infer, evaluate)

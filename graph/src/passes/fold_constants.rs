@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::limits::bytes_of;
 use crate::ops::dequantize_linear;
-use crate::ops::evaluate::evaluate_known;
+use crate::ops::evaluate::{MAX_WORK, evaluate_known, work};
 use crate::ops::shared::inputs::Inputs;
 use crate::shapes::{ShapeOptions, infer_shapes, output_types};
 use crate::tensor::extent;
@@ -15,10 +15,28 @@ const MAX_ELEMENTS: usize = 1 << 24;
 /// The most bytes of all results together: many nodes may each make a large result from the same constant.
 const MAX_BYTES: u64 = 1 << 30;
 
+/// What all results together may still take.
+struct Left {
+    bytes: u64,
+    /// See [`work`].
+    work: u64,
+}
+
+impl Left {
+    /// Takes what results of these types take; `false` if too little is left.
+    fn take(&mut self, inputs: &Inputs<'_>, outputs: &[TensorType]) -> bool {
+        let bytes = self.bytes.checked_sub(outputs.iter().map(bytes_of).sum());
+        let work = self.work.checked_sub(work(inputs, outputs));
+        let (Some(bytes), Some(work)) = (bytes, work) else { return false };
+        *self = Self { bytes, work };
+        true
+    }
+}
+
 /// Replaces nodes that read only constants by their results, and `Shape` where the graph fixes its result.
 ///
 /// `DequantizeLinear` stays: an eight-bit graph holds its weights that way, and folding would restore the floats.
-/// Operators that cannot be evaluated stay, too. Constants that become unused stay for `strip_unused_nodes`.
+/// Operators that cannot be evaluated stay, too, and products that would take seconds. Constants that become unused stay for `strip_unused_nodes`.
 ///
 /// # Errors
 ///
@@ -27,10 +45,10 @@ pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
     // With open dimensions or unknown operators, shapes are unknown.
     let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
     let mut folded = vec![false; graph.nodes.len()];
-    let mut bytes_left = MAX_BYTES;
+    let mut left = Left { bytes: MAX_BYTES, work: MAX_WORK };
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let results = evaluate(&graph, node, &types, &mut bytes_left)?;
+        let results = evaluate(&graph, node, &types, &mut left)?;
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
         let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
@@ -48,7 +66,7 @@ fn evaluate(
     graph: &Graph,
     node: &Node,
     types: &BTreeMap<String, TensorType>,
-    bytes_left: &mut u64,
+    left: &mut Left,
 ) -> Result<Option<Vec<Tensor>>, Error> {
     let needs_values = node.operator().is_none_or(|operator| operator.from_types.is_none());
     let names = || (0..node.inputs.len()).filter_map(|index| node.input(index));
@@ -70,8 +88,9 @@ fn evaluate(
     if outputs.iter().any(|output| extent(&output.shape).is_none_or(|extent| extent > MAX_ELEMENTS)) {
         return Ok(None);
     }
-    let Some(left) = bytes_left.checked_sub(outputs.iter().map(bytes_of).sum()) else { return Ok(None) };
-    *bytes_left = left;
+    if !left.take(&inputs, &outputs) {
+        return Ok(None);
+    }
     Ok(supported(evaluate_known(&inputs))?.flatten())
 }
 

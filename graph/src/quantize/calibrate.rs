@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::flat::is_flat;
 use super::runner::Runner;
 use super::{Histogram, Range, Roles};
+use crate::limits::constants_of;
 use crate::{Error, Graph, Limits, Tensor};
 
 /// How a range is chosen from the values observed.
@@ -85,16 +86,32 @@ impl Calibrator {
 
     /// As [`new`](Self::new), with other limits than the default.
     pub fn within(graph: &Graph, limits: &Limits) -> Result<Self, Error> {
+        Self::beside(graph, constants_of([graph]), limits)
+    }
+
+    /// As [`within`](Self::within), while `held` bytes of the limits are taken, the constants of `graph` among them.
+    pub(super) fn beside(graph: &Graph, held: u64, limits: &Limits) -> Result<Self, Error> {
         let roles = Roles::new(graph)?;
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
-        let runner = Runner::new(graph, &names, limits)?;
+        let histograms = names.len() as u64 * Histogram::BYTES;
+        let runner = Runner::new(graph, &names, 0, held.saturating_add(histograms), limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(&value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }
         };
         let flat = graph.inputs.iter().map(|input| (input.name.clone(), 0)).collect();
         Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0, flat })
+    }
+
+    /// Changes the number of bytes that are taken, the constants of the graph among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OverLimit`] if the calibration does not fit beside them.
+    pub(super) fn hold(&mut self, held: u64) -> Result<(), Error> {
+        let histograms = self.observed.len() as u64 * Histogram::BYTES;
+        self.runner.hold(held.saturating_add(histograms))
     }
 
     /// Runs the graph on one example, a tensor for each input of the graph by name, and counts the values of its activations.
@@ -112,11 +129,11 @@ impl Calibrator {
                 *flat += usize::from(is_flat(input));
             }
         }
-        let values = self.runner.run(inputs)?;
-        for (observed, value) in self.observed.iter_mut().zip(&values) {
-            let name = &observed.value;
-            observed.histogram.add(name, value.as_f32().map_err(|error| error.in_value(name))?)?;
-        }
+        let observed = &mut self.observed;
+        self.runner.run(inputs, |at, values| {
+            let Observed { value, histogram, .. } = &mut observed[at];
+            histogram.add(value, values)
+        })?;
         self.inputs += 1;
         Ok(())
     }

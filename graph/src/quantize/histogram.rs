@@ -33,6 +33,9 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// The memory that one takes.
+    pub(super) const BYTES: u64 = (BINS * size_of::<u64>()) as u64;
+
     /// An empty histogram.
     pub fn new() -> Self {
         Self {

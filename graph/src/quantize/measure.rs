@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::runner::Runner;
-use super::{Plan, Role};
-use crate::ops::{dequantize_linear, quantize_linear};
+use super::{Plan, Role, bounds};
+use crate::ops::{concat, dequantize_linear, quantize_linear};
 use crate::{Error, Graph, Limits, Names, Node, Tensor};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
@@ -31,9 +31,11 @@ struct Energy {
 }
 
 impl Energy {
-    fn add(&mut self, float: &[f32], eight_bit: &[f32]) {
+    /// Adds what is left of the values after activations that clamp them to `bounds`.
+    fn add(&mut self, float: &[f32], eight_bit: &[f32], (low, high): (f32, f32)) {
+        let clamped = |value: f32| f64::from(value.max(low).min(high));
         for (&float, &eight_bit) in float.iter().zip(eight_bit) {
-            let (float, eight_bit) = (f64::from(float), f64::from(eight_bit));
+            let (float, eight_bit) = (clamped(float), clamped(eight_bit));
             self.signal += float * float;
             self.noise += (float - eight_bit) * (float - eight_bit);
         }
@@ -52,6 +54,8 @@ pub(super) struct Meter {
     alone: Runner,
     /// The eight-bit graph.
     together: Runner,
+    /// Bytes taken by others, with the constants of the graphs.
+    held: u64,
 }
 
 #[derive(Debug)]
@@ -59,14 +63,24 @@ struct Layer {
     node: String,
     op: String,
     value: String,
+    /// Those of the activations fused into later nodes, which clamp the value's bytes already.
+    bounds: (f32, f32),
     alone: Energy,
     together: Energy,
 }
 
 impl Meter {
-    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`.
-    pub(super) fn new(float: &Graph, eight_bit: &Graph, plan: &Plan, limits: &Limits) -> Result<Self, Error> {
+    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`. `held` bytes of the limits are taken, the
+    /// constants of both graphs among them.
+    pub(super) fn new(
+        float: &Graph,
+        eight_bit: &Graph,
+        plan: &Plan,
+        held: u64,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let mut layers = Vec::new();
+        let later = later_bounds(float, plan)?;
         // Nodes whose outputs are internal float values before an activation.
         let mut heads: HashMap<&str, &Node> = HashMap::new();
         for index in float.topological_order()? {
@@ -86,6 +100,7 @@ impl Meter {
                 node: head.name.clone(),
                 op: head.op.to_string(),
                 value: value.to_owned(),
+                bounds: later.get(value).copied().unwrap_or(UNBOUNDED),
                 alone: Energy::default(),
                 together: Energy::default(),
             });
@@ -94,22 +109,32 @@ impl Meter {
         let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
         let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
         let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
-        let (alone, together) =
-            (Runner::new(&beside, &both, limits)?, Runner::new(eight_bit, &values, limits)?);
-        Ok(Self { layers, alone, together })
+        let alone = Runner::new(&beside, &both, values.len(), held, limits)?;
+        let together = Runner::new(eight_bit, &values, 0, held.saturating_add(alone.bytes()), limits)?;
+        Ok(Self { layers, alone, together, held })
     }
 
     /// Compares on one example.
     pub(super) fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
-        let both = self.alone.run(inputs)?;
-        let together = self.together.run(inputs)?;
-        let (float, alone) = both.split_at(self.layers.len());
-        for (((layer, float), alone), together) in self.layers.iter_mut().zip(float).zip(alone).zip(&together)
-        {
-            layer.alone.add(float.as_f32()?, alone.as_f32()?);
-            layer.together.add(float.as_f32()?, together.as_f32()?);
-        }
-        Ok(())
+        let layers = &mut self.layers;
+        let count = layers.len();
+        let mut floats: Vec<Vec<f32>> = vec![Vec::new(); count];
+        self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
+        self.alone.run(inputs, |at, values| {
+            if at < count {
+                floats[at] = values.to_vec();
+            } else {
+                let layer = &mut layers[at - count];
+                layer.alone.add(&floats[at - count], values, layer.bounds);
+            }
+            Ok(())
+        })?;
+        self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
+        self.together.run(inputs, |at, values| {
+            let layer = &mut layers[at];
+            layer.together.add(&floats[at], values, layer.bounds);
+            Ok(())
+        })
     }
 
     pub(super) fn finish(self) -> Vec<LayerError> {
@@ -122,6 +147,35 @@ impl Meter {
         };
         self.layers.into_iter().map(error).collect()
     }
+}
+
+/// The bounds of a value that nothing clamps.
+const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+
+/// For each value that has the scale of a later value, the bounds of the activations fused between the two: the bytes of a
+/// `Concat`'s inputs span the range of what the `Relu` after it leaves.
+fn later_bounds<'g>(float: &'g Graph, plan: &Plan) -> Result<HashMap<&'g str, (f32, f32)>, Error> {
+    let roles = plan.roles();
+    let mut later: HashMap<&str, (f32, f32)> = HashMap::new();
+    for &index in float.topological_order()?.iter().rev() {
+        let node = &float.nodes[index];
+        let Some(mut of_output) =
+            node.output(0).map(|output| later.get(output).copied().unwrap_or(UNBOUNDED))
+        else {
+            continue;
+        };
+        if roles.node(&node.name) == Some(&Role::Fused) {
+            let (low, high) = bounds(node, float)?;
+            // This node clamps first.
+            let clamped = |bound: f32| bound.max(of_output.0).min(of_output.1);
+            of_output = (clamped(low), clamped(high));
+        } else if !roles.is_quantized(&node.name) || !node.is(&concat::OP) {
+            continue;
+        }
+        let shares = |value: &&String| roles.root(value) != Some(value);
+        later.extend(node.inputs.iter().filter(shares).map(|value| (value.as_str(), of_output)));
+    }
+    Ok(later)
 }
 
 /// A graph that holds `float` unchanged and the eight-bit layers of `eight_bit`, each of which reads quantized values of
@@ -171,5 +225,31 @@ fn beside(float: &Graph, eight_bit: &Graph, plan: &Plan) -> (Graph, HashMap<Stri
         }
         graph.nodes.push(node);
     }
+    graph.nodes = side_by_side(graph.nodes, float.nodes.len(), &renamed);
     (graph, renamed)
+}
+
+/// Moves eight-bit nodes, those after the first `floats`, to the float nodes whose values they write, so that few values are
+/// live at the same time. Both kinds are in execution order. A pair of values is complete when its second one is, the
+/// eight-bit one.
+fn side_by_side(nodes: Vec<Node>, floats: usize, renamed: &HashMap<String, String>) -> Vec<Node> {
+    // For each value, the position of the float node beside which its eight-bit form is needed first.
+    let mut needed: HashMap<&str, usize> = HashMap::new();
+    for (at, node) in nodes[..floats].iter().enumerate() {
+        let eight_bit = node.outputs.iter().filter_map(|output| renamed.get(output));
+        needed.extend(eight_bit.map(|value| (value.as_str(), at)));
+    }
+    let mut places: Vec<usize> = (0..nodes.len()).collect();
+    for (at, node) in nodes.iter().enumerate().skip(floats).rev() {
+        let place = node.outputs.iter().filter_map(|output| needed.get(output.as_str())).min();
+        places[at] = place.copied().unwrap_or(floats);
+        for input in &node.inputs {
+            let first = needed.entry(input).or_insert(places[at]);
+            *first = places[at].min(*first);
+        }
+    }
+    let mut placed: Vec<(usize, Node)> = places.into_iter().zip(nodes).collect();
+    // Stable: float nodes come first.
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, node)| node).collect()
 }

@@ -2,7 +2,8 @@
 
 use super::measure::Meter;
 use super::warnings;
-use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, WeightRange};
+use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Warning, WeightRange};
+use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
 use crate::{Error, Graph, Limits, Tensor, passes, quoted};
@@ -78,10 +79,17 @@ pub fn quantize<E: From<Error>>(
     let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 
     progress(Progress::Pass("calibrate"));
-    let mut calibrator = Calibrator::within(&float, &options.limits)?;
-    let mut kept = Vec::new();
+    let limits = &options.limits;
+    let constants = constants_of([graph, &float]);
+    let mut calibrator = Calibrator::beside(&float, constants, limits)?;
+    let mut kept: Vec<Vec<Tensor>> = Vec::new();
     for example in examples {
         let example = example?;
+        if calibrator.inputs() == 0 {
+            // Of about the same size as the examples that will be kept.
+            calibrator
+                .hold(constants.saturating_add(bytes_of_example(&example) * options.measured as u64))?;
+        }
         calibrator.observe(&named(&float, &example)?)?;
         progress(Progress::Observed(calibrator.inputs()));
         if kept.len() < options.measured {
@@ -107,13 +115,26 @@ pub fn quantize<E: From<Error>>(
     let mut report = QuantizeReport::new(graph, &float, &eight_bit, plan.roles(), calibration);
     if !kept.is_empty() {
         progress(Progress::Pass("measure"));
-        let mut meter = Meter::new(&float, &eight_bit, &plan, &options.limits)?;
-        for (index, example) in kept.iter().enumerate() {
-            meter.observe(&named(&float, example)?)?;
-            progress(Progress::Measured(index + 1));
+        let examples = kept.iter().map(|example| bytes_of_example(example));
+        let held = examples.fold(constants_of([graph, &float, &eight_bit]), u64::saturating_add);
+        let measured = Meter::new(&float, &eight_bit, &plan, held, limits).and_then(|mut meter| {
+            for (index, example) in kept.iter().enumerate() {
+                meter.observe(&named(&float, example)?)?;
+                progress(Progress::Measured(index + 1));
+            }
+            Ok(meter.finish())
+        });
+        match measured {
+            Ok(layers) => {
+                warnings.extend(warnings::of_layers(&float, &layers)?);
+                report.layers = layers;
+            }
+            // The eight-bit graph is complete without it.
+            Err(Error::OverLimit { needs, limit, .. }) => {
+                warnings.push(Warning::NotMeasured { needs, limit });
+            }
+            Err(error) => return Err(error.into()),
         }
-        report.layers = meter.finish();
-        warnings.extend(warnings::of_layers(&float, &report.layers)?);
     }
     report.warnings = warnings;
     Ok((eight_bit, report))
@@ -141,6 +162,11 @@ fn check_weights(graph: &Graph) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The bytes of an example's tensors.
+fn bytes_of_example(example: &[Tensor]) -> u64 {
+    example.iter().map(bytes_of_tensor).sum()
 }
 
 /// An example's tensors with the names of the graph's inputs.

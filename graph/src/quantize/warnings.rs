@@ -64,6 +64,13 @@ pub enum Warning {
         /// That node's ratio in decibels ([`LayerError::sqnr_db`]).
         worst_sqnr_db: f64,
     },
+    /// The errors of the layers were not measured, because it takes more memory than the limits allow.
+    NotMeasured {
+        /// The bytes that it takes.
+        needs: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -110,6 +117,11 @@ impl fmt::Display for Warning {
                  keep the float model",
                 quoted(node),
                 quoted(worst)
+            ),
+            Self::NotMeasured { needs, limit } => write!(
+                f,
+                "the error of the layers was not measured: it takes {needs} bytes of memory, {limit} are allowed; compare the \
+                 results with those of the float model"
             ),
         }
     }

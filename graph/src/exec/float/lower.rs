@@ -58,7 +58,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
-    let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw));
+    let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw))?;
     let kernel = Box::new(Convolution::new(geometry, weights, bias, clamp, builder.threads));
     builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
@@ -88,7 +88,7 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
     let weights = builder.packed_floats(node, &[1], || {
         (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
-    });
+    })?;
     product(builder, node, [k, n], weights, bias)
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     }
     let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
     let floats = weights.as_f32()?;
-    let weights = builder.packed_floats(node, &[1], || floats.to_vec());
+    let weights = builder.packed_floats(node, &[1], || floats.to_vec())?;
     product(builder, node, [k, n], weights, Vec::new())
 }
 

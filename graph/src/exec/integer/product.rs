@@ -23,6 +23,9 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
 }
 
+/// Columns of a panel of packed weights.
+const PANEL: usize = 16;
+
 /// Inputs: x, w, zero point of x, zero point of w.
 pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
@@ -64,9 +67,14 @@ fn planned_convolution(
         TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
         _ => Ok(None),
     };
-    let packed =
-        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
-    let Some(packed) = packed else { return Ok(false) };
+    let size = match geometry.group_channels() {
+        // Depthwise kernels have no panels.
+        (1, _) => packed_size(1, taps, channels),
+        (inputs, outputs) => packed_size(geometry.groups, taps.saturating_mul(inputs), outputs),
+    };
+    let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
+        return Ok(false);
+    };
     let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage)
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
@@ -82,6 +90,12 @@ fn planned_convolution(
         })
     });
     builder.push_unary(node, Layout::ChannelsLast, Builder::define_pixels, kernel)
+}
+
+/// About the bytes of packed weights: whole panels of columns, each with its sums.
+fn packed_size(groups: usize, depth: usize, columns: usize) -> u64 {
+    let panels = columns.div_ceil(PANEL).saturating_mul(groups) as u64;
+    panels.saturating_mul(PANEL as u64).saturating_mul(depth as u64 + size_of::<i32>() as u64)
 }
 
 fn conv_shape(geometry: &Geometry) -> Conv2dShape {
@@ -223,9 +237,10 @@ fn product(
         return Ok(false);
     }
     let pack = || pack(builder, b, transposed, [depth, columns], zeros);
-    let packed =
-        builder.packed_bytes(node, &[weights, zeros_index], pack).map_err(|error| failed(node, &error))?;
-    let Some(packed) = packed else { return Ok(false) };
+    let size = packed_size(1, depth, columns);
+    let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
+        return Ok(false);
+    };
     let plan =
         Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());

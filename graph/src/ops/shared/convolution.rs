@@ -7,6 +7,12 @@ use super::scales::ZeroPoints;
 use super::window::Window;
 use crate::{Error, Node, Tensor, TensorData};
 
+/// The number of products that an element of the output is the sum of; `weights` is the index of their input.
+pub(crate) fn depth(inputs: &Inputs<'_>, weights: usize) -> usize {
+    let filter = inputs.optional(weights).and_then(|weights| weights.shape.get(1..));
+    filter.map_or(1, |filter| filter.iter().fold(1, |depth, &size| depth.saturating_mul(size)))
+}
+
 /// The sizes of a convolution.
 #[derive(Clone, Debug)]
 pub(crate) struct Geometry {

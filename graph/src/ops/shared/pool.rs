@@ -13,6 +13,13 @@ use super::window::Window;
 use super::window_sizes::{WindowSizes, kernel_shape};
 use crate::{Error, Node, Tensor, TensorType};
 
+/// The most elements that a window covers.
+pub(crate) fn taps(inputs: &Inputs<'_>) -> usize {
+    let kernel = kernel_shape(inputs.node).ok().flatten().unwrap_or_default();
+    let plane = inputs.optional(0).and_then(|x| x.shape.get(2..)).unwrap_or_default();
+    kernel.iter().zip(plane).fold(1, |taps, (&kernel, &size)| taps.saturating_mul(kernel.min(size)))
+}
+
 /// The shape of a pool's output, and the number of planes (images × channels).
 pub(crate) fn output(args: &Arguments<'_>, window: &Window) -> Result<(Vec<usize>, usize), Error> {
     let shape = [&args.tensor(0)?.shape()[..2], window.sizes.output.as_slice()].concat();

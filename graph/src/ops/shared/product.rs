@@ -86,6 +86,14 @@ pub(crate) fn infer(inputs: &Inputs<'_>, a: usize, b: usize) -> Result<Vec<usize
     shape(a, b).ok_or_else(|| inputs.error(format!("shapes {a:?} and {b:?} do not multiply")))
 }
 
+/// The number of products that an element of the output is the sum of.
+pub(crate) fn depth(inputs: &Inputs<'_>) -> usize {
+    let Some(a) = inputs.optional(0) else { return 1 };
+    let transposed = inputs.node.flag("transA", false).is_ok_and(|transposed| transposed);
+    let depth = if transposed { a.shape.first() } else { a.shape.last() };
+    depth.copied().unwrap_or(1)
+}
+
 /// Rows, depth and columns of a product of two matrices, each transposed if its attribute is set.
 pub(crate) fn matrices(node: &Node, a: &[usize], b: &[usize]) -> Result<[usize; 3], Error> {
     let (&[a0, a1], &[b0, b1]) = (a, b) else {

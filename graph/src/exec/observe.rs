@@ -1,0 +1,69 @@
+//! Runs for intermediate values: each is shown as soon as it is complete, so that its memory is free again soon.
+
+use super::step::{Elements, RunInputs};
+use super::{Executor, ExecutorOptions};
+use crate::{Error, Graph, Limits, Tensor};
+
+/// Who reads the outputs of an executor by [`Executor::observe`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observer {
+    /// The number of outputs, from the first, of which it keeps copies.
+    pub(crate) copied: usize,
+}
+
+impl Executor {
+    /// As [`new`](Self::new), for [`observe`](Self::observe) alone, while `held` bytes of the limits are taken by others.
+    pub(crate) fn observed(
+        graph: &Graph,
+        options: &ExecutorOptions,
+        held: u64,
+        observer: Observer,
+    ) -> Result<Self, Error> {
+        Self::beside(graph, options, held, Some(observer))
+    }
+
+    /// Runs the graph, and calls `see` with the position and the elements of each output as soon as they are complete.
+    pub(crate) fn observe(
+        &mut self,
+        inputs: &[(&str, &Tensor)],
+        mut see: impl FnMut(usize, &[f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.prepare(inputs)?;
+        let mut order: Vec<(usize, usize)> = self.plans[0].completions.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut order = order.into_iter().peekable();
+        for done in 0..=self.plans[0].lowered.steps.len() {
+            if done > 0 {
+                self.step(inputs, done - 1)?;
+            }
+            let plan = &self.plans[0];
+            let elements = Elements {
+                constants: &plan.lowered.constants,
+                inputs: RunInputs { tensors: inputs, order: &self.order },
+                slots: &plan.memory.slots,
+            };
+            while let Some((_, output)) = order.next_if(|&(complete, _)| complete == done) {
+                let value = &plan.lowered.values[plan.lowered.results[output]];
+                let found = elements.of(value);
+                see(output, found.map_err(|error| error.in_value(&self.outputs[output].name))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the number of bytes that others take.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OverLimit`] if these and the executor's own exceed the limits.
+    pub(crate) fn hold(&mut self, held: u64, limits: &Limits) -> Result<(), Error> {
+        self.held = held;
+        limits.check_bytes(held.saturating_add(self.bytes()), || "the model with its examples".to_owned())
+    }
+
+    /// The bytes that the executor takes, with the constants of its graph.
+    pub(crate) fn bytes(&self) -> u64 {
+        let most = self.plans.iter().map(|plan| plan.lowered.bytes()).max().unwrap_or(0);
+        most + self.memory_bytes() as u64
+    }
+}
