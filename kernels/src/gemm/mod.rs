@@ -47,5 +47,5 @@ pub(crate) use rows::Span;
 pub(crate) use stage::RawStage;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::dot4;
-pub(crate) use tile::{Finish, Step, Tile, down, finish, finish_in_memory, for_each_row, in_memory};
+pub(crate) use tile::{Finish, Step, Tile, down, finish, for_each_row, in_memory};
 pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};

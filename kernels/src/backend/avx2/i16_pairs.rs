@@ -6,8 +6,8 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
 use crate::gemm::{
-    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, finish_in_memory,
-    for_each_row,
+    ByteRows, Finish, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    in_memory,
 };
 use crate::prefetch::prefetch_panels;
 
@@ -30,7 +30,15 @@ pub(super) const VARIANT: Variant = Variant {
     cost: TileCost { dot: 9, row: 4, panel: 8 },
 };
 
-finish_in_memory!(Avx2, "avx2,fma");
+// SAFETY: the function is `in_memory`, with the features of `Avx2`.
+unsafe impl Finish for Avx2 {
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Avx2>(acc, vectors, tile) }
+    }
+}
 
 /// `R` rows by `V / 2` panels, or half-width. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of
 /// weights, a broadcast pair and a product.

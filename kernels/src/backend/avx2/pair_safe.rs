@@ -6,7 +6,8 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops};
-use crate::gemm::{Layout, Property, TileCost, Variant, dot4};
+use crate::gemm::dot4::{self, Dot4};
+use crate::gemm::{Layout, Property, Tile, TileCost, Variant};
 use crate::simd::Simd;
 
 pub(super) const VARIANT: Variant = Variant {
@@ -32,15 +33,22 @@ static PAIR_SAFE: Property = Property {
     },
 };
 
-dot4::instruction! {
-    /// `vpmaddubsw` gives `u8·i8 + u8·i8` by pair, and does not saturate: the driver calls these tiles only for panels whose
-    /// weights are proved to be pair-safe.
-    DotPairs: Avx2, "avx2",
-    // SAFETY: the caller promises AVX2.
-    |acc, activations, weights| unsafe {
-        let pairs = _mm256_maddubs_epi16(activations, weights);
-        _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-    };
+struct DotPairs;
+
+// SAFETY: `vpmaddubsw` gives `u8·i8 + u8·i8` by pair, and does not saturate: the driver calls these tiles only for panels
+// whose weights are proved to be pair-safe. AVX2 as enabled below.
+unsafe impl Dot4 for DotPairs {
+    type S = Avx2;
+    const FLIPS: bool = true;
+
+    #[inline(always)]
+    unsafe fn dot<const SIGNED: bool>(acc: __m256i, activations: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX2.
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(activations, weights);
+            _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+    }
 
     #[inline(always)]
     unsafe fn groups<const R: usize, const V: usize, const SIGNED: bool>(
@@ -71,4 +79,15 @@ dot4::instruction! {
         // SAFETY: the caller promises AVX2 and the top bits.
         unsafe { _mm256_xor_si256(a, Avx2::load(top_bits)) }
     }
+}
+
+/// `R` rows by `V / 2` panels, or half-width.
+///
+/// # Safety
+///
+/// As [`TileFn`](crate::gemm::variant::TileFn), for pair-safe panels.
+#[target_feature(enable = "avx2")]
+unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
+    // SAFETY: AVX2 is enabled here; the layout is of groups of four.
+    unsafe { dot4::m_block::<DotPairs, R, V, SIGNED>(tile) }
 }

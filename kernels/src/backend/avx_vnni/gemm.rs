@@ -4,7 +4,8 @@ use core::arch::asm;
 use core::arch::x86_64::*;
 
 use crate::backend::avx2::Avx2;
-use crate::gemm::{Layout, TileCost, Variant, dot4};
+use crate::gemm::dot4::{self, Dot4};
+use crate::gemm::{Layout, Tile, TileCost, Variant};
 
 /// The tiles of an ISA's function.
 macro_rules! tiles {
@@ -26,11 +27,18 @@ pub(crate) const VARIANT: Variant = Variant {
     cost: TileCost { dot: 8, row: 4, panel: 8 },
 };
 
-dot4::instruction! {
-    /// `vpdpbusd` is the wrapping sum of the four products and the accumulator.
-    DotYmm: Avx2, "avx2,avxvnni",
-    // SAFETY: the caller promises AVX-VNNI.
-    |acc, activations, weights| unsafe { _mm256_dpbusd_avx_epi32(acc, activations, weights) };
+struct DotYmm;
+
+// SAFETY: `vpdpbusd` is the wrapping sum of the four products and the accumulator; AVX2 and AVX-VNNI as enabled below.
+unsafe impl Dot4 for DotYmm {
+    type S = Avx2;
+    const FLIPS: bool = true;
+
+    #[inline(always)]
+    unsafe fn dot<const SIGNED: bool>(acc: __m256i, activations: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: the caller promises AVX-VNNI.
+        unsafe { _mm256_dpbusd_avx_epi32(acc, activations, weights) }
+    }
 
     // The compiler needs the feature here to know the register; the functions that this is inlined into have it.
     #[inline]
@@ -48,4 +56,15 @@ dot4::instruction! {
         }
         a
     }
+}
+
+/// `R` rows by `V / 2` panels, or half-width.
+///
+/// # Safety
+///
+/// As [`TileFn`](crate::gemm::variant::TileFn).
+#[target_feature(enable = "avx2,avxvnni")]
+unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut Tile) {
+    // SAFETY: the features are enabled here; the layout is of groups of four.
+    unsafe { dot4::m_block::<DotYmm, R, V, SIGNED>(tile) }
 }

@@ -4,7 +4,7 @@ use wide::{i16x8, i32x4};
 
 use super::Portable;
 use crate::gemm::{
-    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, finish_in_memory,
+    ByteRows, Finish, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, in_memory,
 };
 
 pub(super) static VARIANTS: &[Variant] = &[Variant {
@@ -36,7 +36,14 @@ unsafe fn widen(rows: &ByteRows) {
     }
 }
 
-finish_in_memory!(Portable);
+// SAFETY: the function is `in_memory`; no features are needed.
+unsafe impl Finish for Portable {
+    #[inline(never)]
+    unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &Tile) {
+        // SAFETY: the caller's promises.
+        unsafe { in_memory::<Portable>(acc, vectors, tile) }
+    }
+}
 
 /// Vectors of four columns in a panel.
 const V: usize = PANEL / 4;

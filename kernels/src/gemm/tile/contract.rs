@@ -144,22 +144,6 @@ pub(crate) unsafe fn down<const R: usize>(tile: &mut Tile, one: unsafe fn(&Tile)
     }
 }
 
-/// Implements [`Finish`] for an ISA with these CPU features.
-macro_rules! finish_in_memory {
-    ($S:ty $(, $features:literal)?) => {
-        // SAFETY: the function is `in_memory`, with the features of the ISA.
-        unsafe impl $crate::gemm::Finish for $S {
-            #[inline(never)]
-            $(#[target_feature(enable = $features)])?
-            unsafe fn finish_in_memory(acc: *const i32, vectors: usize, tile: &$crate::gemm::Tile) {
-                // SAFETY: the caller's promises.
-                unsafe { $crate::gemm::in_memory::<$S>(acc, vectors, tile) }
-            }
-        }
-    };
-}
-pub(crate) use finish_in_memory;
-
 /// An ISA, with a function for the tiles whose epilogues are not worth code of their own.
 ///
 /// # Safety

@@ -28,48 +28,6 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
-/// Declares an instruction by its name, vectors and CPU features: implements [`Dot4`] with the given product of `$acc`,
-/// `$activations` and `$weights` and the further items, and defines the function `tile` of its tiles.
-macro_rules! instruction {
-    (
-        $(#[$doc:meta])*
-        $name:ident: $S:ty, $features:literal,
-        |$acc:ident, $activations:ident, $weights:ident| $product:expr;
-        $($item:tt)*
-    ) => {
-        $(#[$doc])*
-        struct $name;
-
-        // SAFETY: the description says why the product is exact; the features are enabled below.
-        unsafe impl $crate::gemm::dot4::Dot4 for $name {
-            type S = $S;
-
-            #[inline(always)]
-            unsafe fn dot<const SIGNED: bool>(
-                $acc: <$S as $crate::simd::Simd>::I,
-                $activations: <$S as $crate::simd::Simd>::I,
-                $weights: <$S as $crate::simd::Simd>::I,
-            ) -> <$S as $crate::simd::Simd>::I {
-                $product
-            }
-
-            $($item)*
-        }
-
-        /// `R` rows by `V` vectors of columns, or half-width.
-        ///
-        /// # Safety
-        ///
-        /// As [`TileFn`]($crate::gemm::variant::TileFn), with these features.
-        #[target_feature(enable = $features)]
-        unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut $crate::gemm::Tile) {
-            // SAFETY: the features are enabled here; the layout is of groups of four.
-            unsafe { $crate::gemm::dot4::m_block::<$name, R, V, SIGNED>(tile) }
-        }
-    };
-}
-pub(crate) use instruction;
-
 /// An instruction, or a short sequence, that multiplies groups of four.
 ///
 /// # Safety
@@ -80,7 +38,7 @@ pub(crate) unsafe trait Dot4 {
     type S: Simd;
 
     /// Whether signed activations get their top bits flipped, because the instruction multiplies unsigned ones only.
-    const FLIPS: bool = true;
+    const FLIPS: bool;
 
     /// `acc + Σ activations[k] · weights[k]` by lane over its four bytes, mod 2³². Weights are signed; activations are if
     /// `SIGNED` says so and the implementation does not flip them.

@@ -5,5 +5,5 @@ mod contract;
 pub(crate) mod dot4;
 mod epilogue;
 
-pub(crate) use contract::{Finish, Step, Tile, down, finish_in_memory};
+pub(crate) use contract::{Finish, Step, Tile, down};
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
