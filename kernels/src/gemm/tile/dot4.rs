@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 
-use crate::gemm::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
+use super::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
 use crate::prefetch::prefetch_panels;
 use crate::simd::Simd;
 
@@ -82,7 +82,7 @@ pub(crate) static TOP_BITS: TopBits = TopBits([0x8080_8080; PANEL]);
 ///
 /// # Safety
 ///
-/// As [`TileFn`](crate::gemm::variant::TileFn), with the features of `D`, for a layout of groups of four.
+/// As [`TileFn`](super::variant::TileFn), with the features of `D`, for a layout of groups of four.
 #[inline(always)]
 pub(crate) unsafe fn m_block<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(first: &mut Tile) {
     // SAFETY: the caller's promises.

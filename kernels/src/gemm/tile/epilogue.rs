@@ -1,6 +1,6 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
-use crate::gemm::{PANEL, RawStage, Tile};
+use super::{PANEL, RawStage, Tile};
 use crate::simd::{ByteLimits, Simd, copy_short};
 
 /// Repeats a block for row 0, 1, … 15, with the row's number as a constant, while it is below `$rows`: accumulators
@@ -42,7 +42,7 @@ macro_rules! put_lanes {
 ///
 /// # Safety
 ///
-/// As [`TileFn`](crate::gemm::variant::TileFn): the features of `S`, and the tile's pointers.
+/// As [`TileFn`](super::variant::TileFn): the features of `S`, and the tile's pointers.
 #[inline(always)]
 pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(mut acc: [[S::I; V]; R], tile: &Tile) {
     // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and V·LANES scales and

@@ -7,3 +7,7 @@ mod epilogue;
 
 pub(crate) use contract::{Finish, Step, Tile, down};
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
+
+#[cfg(target_arch = "x86_64")]
+use super::{Layout, LhsForm};
+use super::{PANEL, RawStage};
