@@ -37,7 +37,9 @@ widths! {
     add_ps: _mm256_add_ps, _mm512_add_ps;
     adds_epi16: _mm256_adds_epi16, _mm512_adds_epi16;
     castsi_ps: _mm256_castsi256_ps, _mm512_castsi512_ps;
+    cvtepi8_epi32: _mm256_cvtepi8_epi32, _mm512_cvtepi8_epi32;
     cvtepi32_ps: _mm256_cvtepi32_ps, _mm512_cvtepi32_ps;
+    cvtepu8_epi32: _mm256_cvtepu8_epi32, _mm512_cvtepu8_epi32;
     cvtps_epi32: _mm256_cvtps_epi32, _mm512_cvtps_epi32;
     div_ps: _mm256_div_ps, _mm512_div_ps;
     fmadd_ps: _mm256_fmadd_ps, _mm512_fmadd_ps;
@@ -70,13 +72,14 @@ widths! {
 /// The part of an implementation of [`Simd`](crate::simd::Simd) that is the same for both widths. The token must prove AVX2
 /// and FMA for `bits256`, AVX-512 F and BW for `bits512`. What differs is given: how bytes from
 /// [`narrow_floats`](crate::simd::Simd::narrow_floats) come in order, where vectors were whole and where they were of `u16`s,
-/// and how NaN becomes zero.
+/// how NaN becomes zero, and how `LANES` bytes are loaded.
 macro_rules! x86_operations {
     (
         $width:ident;
         narrow($lanes:ident) = $narrow:expr;
         narrow_u16x($pairs:ident) = $narrow_u16x:expr;
         nan_to_zero($x:ident) = $nan_to_zero:expr;
+        load_extended($p:ident) = $bytes:expr;
     ) => {
         type I = $width::Integers;
         type F = $width::Floats;
@@ -163,6 +166,12 @@ macro_rules! x86_operations {
         fn nan_to_zero(self, $x: Self::F) -> Self::F {
             // SAFETY: the token.
             unsafe { $nan_to_zero }
+        }
+
+        #[inline(always)]
+        unsafe fn load_extended<const SIGNED: bool>(self, $p: *const u8) -> Self::I {
+            // SAFETY: the token, and `LANES` readable bytes.
+            unsafe { if SIGNED { $width::cvtepi8_epi32($bytes) } else { $width::cvtepu8_epi32($bytes) } }
         }
 
         #[inline(always)]

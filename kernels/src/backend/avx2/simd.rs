@@ -13,15 +13,7 @@ unsafe impl Simd for Avx2 {
         narrow(x) = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         narrow_u16x(x) = _mm256_permute4x64_epi64::<0b11_01_10_00>(x);
         nan_to_zero(x) = _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x));
-    }
-
-    #[inline(always)]
-    unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> __m256i {
-        // SAFETY: the token, and eight readable bytes.
-        unsafe {
-            let bytes = _mm_loadl_epi64(p.cast());
-            if SIGNED { _mm256_cvtepi8_epi32(bytes) } else { _mm256_cvtepu8_epi32(bytes) }
-        }
+        load_extended(p) = _mm_loadl_epi64(p.cast());
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.

@@ -14,6 +14,7 @@ unsafe impl Simd for Avx512 {
         narrow(x) = permute(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), x);
         narrow_u16x(x) = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
         nan_to_zero(x) = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x);
+        load_extended(p) = _mm_loadu_si128(p.cast());
     }
 
     #[inline(always)]
@@ -26,15 +27,6 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_some(self, p: *mut i32, x: __m512i, count: usize) {
         // SAFETY: the token, and `count` writable integers; masked ones are not touched.
         unsafe { _mm512_mask_storeu_epi32(p, first_lanes(count), x) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> __m512i {
-        // SAFETY: the token, and sixteen readable bytes.
-        unsafe {
-            let bytes = _mm_loadu_si128(p.cast());
-            if SIGNED { _mm512_cvtepi8_epi32(bytes) } else { _mm512_cvtepu8_epi32(bytes) }
-        }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.
