@@ -15,6 +15,12 @@ unsafe impl Simd for Avx512 {
         narrow_u16x(x) = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
         nan_to_zero(x) = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x);
         load_extended(p) = _mm_loadu_si128(p.cast());
+        rounding_doubling_high_mul(even, odd) = {
+            let high = _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd);
+            // Only MIN·MIN reaches 2³¹, which reads as MIN.
+            let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
+            _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
+        };
     }
 
     #[inline(always)]
@@ -117,23 +123,6 @@ unsafe impl Simd for Avx512 {
             let up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(a, mask), threshold);
             let down = _mm512_srav_epi32(a, n);
             _mm512_mask_add_epi32(down, up, down, one)
-        }
-    }
-
-    #[inline(always)]
-    fn rounding_doubling_high_mul(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the token.
-        unsafe {
-            let nudge = _mm512_set1_epi64(1 << 30);
-            let even = _mm512_add_epi64(_mm512_mul_epi32(a, b), nudge);
-            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
-            let odd = _mm512_add_epi64(odd, nudge);
-            // Bits 31..63 of every sum: of the even lanes to the low half, of the odd ones to the high half.
-            let (even, odd) = (_mm512_srli_epi64::<31>(even), _mm512_slli_epi64::<1>(odd));
-            let high = _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd);
-            // Only MIN·MIN reaches 2³¹, which reads as MIN.
-            let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
-            _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
         }
     }
 }
