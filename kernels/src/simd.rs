@@ -8,13 +8,12 @@
 //! An ISA must give fifteen operations. The others have bodies that go through the lanes one by one, and an ISA replaces
 //! those for which it has a better sequence.
 
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr;
 
 use crate::byte_range::ByteRange;
 use crate::gemm::Finish;
-
-/// The most elements of any vector: bytes of 512 bits.
-const MAX_ELEMENTS: usize = 64;
 
 /// An array of an expression's values for every index: `array::map` for vectors, whose code must be inlined, so that it is
 /// compiled for its caller's CPU features. That is not certain of closures.
@@ -31,10 +30,25 @@ macro_rules! array_of {
 }
 pub(crate) use array_of;
 
-/// Declares, for vectors of some type of elements, how they are loaded and stored, and how they become arrays and arrays
-/// become them.
+/// A vector that consists of elements of type `T` in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Elements<V, T>(V, PhantomData<T>);
+
+impl<V: Copy, T: Copy> Elements<V, T> {
+    const LEN: usize = size_of::<V>() / size_of::<T>();
+
+    #[inline(always)]
+    pub(crate) fn at(&self, index: usize) -> T {
+        assert!(index < Self::LEN);
+        // SAFETY: the element exists, and all of its bits mean something in a number.
+        unsafe { (&raw const self.0).cast::<T>().add(index).read() }
+    }
+}
+
+/// Declares, for vectors of some type of elements, how they are loaded and stored, and how they are read and made element by
+/// element.
 macro_rules! elements {
-    ($($what:literal: $element:ty, $vector:ty, $load:ident, $store:ident, $to_array:ident, $from_each:ident;)+) => {$(
+    ($($what:literal: $element:ty, $vector:ty, $load:ident, $store:ident, $elements:ident, $from_each:ident;)+) => {$(
         #[doc = concat!("Loads ", $what, " from `p`.")]
         ///
         /// # Safety
@@ -57,25 +71,22 @@ macro_rules! elements {
             unsafe { p.cast::<$vector>().write_unaligned(x) }
         }
 
-        #[doc = concat!("An array that begins with ", $what, ".")]
+        #[doc = concat!("The vector as ", $what, ".")]
         #[inline(always)]
-        fn $to_array(self, x: $vector) -> [$element; MAX_ELEMENTS] {
-            let mut elements = [<$element>::default(); MAX_ELEMENTS];
-            // SAFETY: no vector has more than `MAX_ELEMENTS`.
-            unsafe { self.$store(elements.as_mut_ptr(), x) };
-            elements
+        fn $elements(self, x: $vector) -> Elements<$vector, $element> {
+            Elements(x, PhantomData)
         }
 
         #[doc = concat!("A vector of ", $what, ", each of which `f` gives for its index.")]
         #[inline(always)]
         fn $from_each(self, f: impl Fn(usize) -> $element) -> $vector {
-            let mut elements = [<$element>::default(); MAX_ELEMENTS];
-            let len = size_of::<$vector>() / size_of::<$element>();
-            for (i, element) in elements.iter_mut().enumerate().take(len) {
-                *element = f(i);
+            let mut x = MaybeUninit::<$vector>::uninit();
+            for i in 0..Elements::<$vector, $element>::LEN {
+                // SAFETY: in memory a vector is its elements.
+                unsafe { x.as_mut_ptr().cast::<$element>().add(i).write(f(i)) };
             }
-            // SAFETY: no vector has more than `MAX_ELEMENTS`.
-            unsafe { self.$load(elements.as_ptr()) }
+            // SAFETY: all elements are written.
+            unsafe { x.assume_init() }
         }
     )+};
 }
@@ -260,10 +271,10 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn narrow(self, vectors: [Self::I; 4], limits: &ByteLimits<Self>) -> Self::B {
         let lanes = array_of!(4, v => self.lanes(vectors[v]));
         let (low, flip) = (self.bytes(limits.low), self.bytes(limits.flip));
-        let zero_point = i32::from(self.lanes(limits.zero_point)[0] as i16);
+        let zero_point = i32::from(self.lanes(limits.zero_point).at(0) as i16);
         self.each_byte(|i| {
-            let lane = lanes[i / Self::LANES][i % Self::LANES];
-            (lane.saturating_add(zero_point).clamp(0, 255) as u8).max(low[i]) ^ flip[i]
+            let lane = lanes[i / Self::LANES].at(i % Self::LANES);
+            (lane.saturating_add(zero_point).clamp(0, 255) as u8).max(low.at(i)) ^ flip.at(i)
         })
     }
 
@@ -279,14 +290,14 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn saturate_floats<const SIGNED: bool>(self, vectors: [Self::I; 4]) -> Self::B {
         let (low, high) = if SIGNED { (-128, 127) } else { (0, 255) };
         let lanes = array_of!(4, v => self.lanes(vectors[v]));
-        self.each_byte(|i| lanes[i / Self::LANES][i % Self::LANES].clamp(low, high) as u8)
+        self.each_byte(|i| lanes[i / Self::LANES].at(i % Self::LANES).clamp(low, high) as u8)
     }
 
     /// The bytes, `i8` if `SIGNED`, as floats, in an order of the implementation's choice.
     #[inline(always)]
     fn floats<const SIGNED: bool>(self, bytes: Self::B) -> [Self::F; 4] {
         let bytes = self.bytes(bytes);
-        array_of!(4, v => self.each_lane_f(|i| extended::<SIGNED>(bytes[v * Self::LANES + i]) as f32))
+        array_of!(4, v => self.each_lane_f(|i| extended::<SIGNED>(bytes.at(v * Self::LANES + i)) as f32))
     }
 
     /// Broadcasts the zero point, less than 2¹⁶ either way, in the form that [`distances`](Self::distances) takes.
@@ -306,7 +317,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn max_bytes<const SIGNED: bool>(self, a: Self::B, b: Self::B) -> Self::B {
         let (a, b, flip) = (self.bytes(a), self.bytes(b), if SIGNED { 0x80 } else { 0 });
-        self.each_byte(|i| (a[i] ^ flip).max(b[i] ^ flip) ^ flip)
+        self.each_byte(|i| (a.at(i) ^ flip).max(b.at(i) ^ flip) ^ flip)
     }
 
     // Sums of 16 bits.
@@ -315,7 +326,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn to_u16x<const SIGNED: bool>(self, bytes: Self::B) -> [Self::W; 2] {
         let (bytes, flip) = (self.bytes(bytes), if SIGNED { 0x80 } else { 0 });
-        self.each_u16(|i| u16::from(bytes[i] ^ flip))
+        self.each_u16(|i| u16::from(bytes.at(i) ^ flip))
     }
 
     /// `u16`s in order less an integer below 2¹⁶, given as [`origin`](Self::origin), exactly, in another order of the
@@ -323,7 +334,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn u16x_distances(self, x: [Self::W; 2], origin: Self::F) -> [Self::F; 4] {
         let wide = self.u16s(x);
-        array_of!(4, v => self.add_f(self.each_lane_f(|i| f32::from(wide[v * Self::LANES + i])), origin))
+        array_of!(4, v => self.add_f(self.each_lane_f(|i| f32::from(wide.at(v * Self::LANES + i))), origin))
     }
 
     /// [`narrow`](Self::narrow), with the lanes in the order of [`u16x_distances`](Self::u16x_distances).
@@ -390,21 +401,21 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     #[inline(always)]
     fn mul_add_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         let (a, b, c) = (self.lanes_f(a), self.lanes_f(b), self.lanes_f(c));
-        self.each_lane_f(|i| mul_add(a[i], b[i], c[i]))
+        self.each_lane_f(|i| mul_add(a.at(i), b.at(i), c.at(i)))
     }
 
     /// `+0` where `x` is NaN, else `x`.
     #[inline(always)]
     fn nan_to_zero(self, x: Self::F) -> Self::F {
         let x = self.lanes_f(x);
-        self.each_lane_f(|i| if x[i].is_nan() { 0.0 } else { x[i] })
+        self.each_lane_f(|i| if x.at(i).is_nan() { 0.0 } else { x.at(i) })
     }
 
     /// `f` of every two lanes.
     #[inline(always)]
     fn zip(self, a: Self::I, b: Self::I, f: impl Fn(i32, i32) -> i32) -> Self::I {
         let (a, b) = (self.lanes(a), self.lanes(b));
-        self.each_lane(|i| f(a[i], b[i]))
+        self.each_lane(|i| f(a.at(i), b.at(i)))
     }
 }
 
@@ -545,3 +556,6 @@ unsafe fn copy<const N: usize>(from: *const u8, to: *mut u8) {
     // SAFETY: as the caller promises.
     unsafe { to.cast::<[u8; N]>().write_unaligned(from.cast::<[u8; N]>().read_unaligned()) }
 }
+
+#[cfg(test)]
+mod tests;

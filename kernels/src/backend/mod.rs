@@ -24,7 +24,7 @@ pub(crate) mod neon_dotprod;
 pub(crate) mod neon_i8mm;
 pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
-mod x86;
+pub(crate) mod x86;
 
 /// The environment variable that overrides the choice of [`Backend::best`].
 pub const ENVIRONMENT_VARIABLE: &str = "EIGHTBIT_BACKEND";

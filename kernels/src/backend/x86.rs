@@ -34,10 +34,13 @@ widths! {
     Floats: __m256, __m512;
     add_epi16: _mm256_add_epi16, _mm512_add_epi16;
     add_epi32: _mm256_add_epi32, _mm512_add_epi32;
+    add_epi64: _mm256_add_epi64, _mm512_add_epi64;
     add_ps: _mm256_add_ps, _mm512_add_ps;
     adds_epi16: _mm256_adds_epi16, _mm512_adds_epi16;
     castsi_ps: _mm256_castsi256_ps, _mm512_castsi512_ps;
+    cvtepi8_epi32: _mm256_cvtepi8_epi32, _mm512_cvtepi8_epi32;
     cvtepi32_ps: _mm256_cvtepi32_ps, _mm512_cvtepi32_ps;
+    cvtepu8_epi32: _mm256_cvtepu8_epi32, _mm512_cvtepu8_epi32;
     cvtps_epi32: _mm256_cvtps_epi32, _mm512_cvtps_epi32;
     div_ps: _mm256_div_ps, _mm512_div_ps;
     fmadd_ps: _mm256_fmadd_ps, _mm512_fmadd_ps;
@@ -47,6 +50,7 @@ widths! {
     max_ps: _mm256_max_ps, _mm512_max_ps;
     min_epi32: _mm256_min_epi32, _mm512_min_epi32;
     min_ps: _mm256_min_ps, _mm512_min_ps;
+    mul_epi32: _mm256_mul_epi32, _mm512_mul_epi32;
     mul_ps: _mm256_mul_ps, _mm512_mul_ps;
     mullo_epi32: _mm256_mullo_epi32, _mm512_mullo_epi32;
     packs_epi16: _mm256_packs_epi16, _mm512_packs_epi16;
@@ -54,10 +58,13 @@ widths! {
     packus_epi16: _mm256_packus_epi16, _mm512_packus_epi16;
     set1_epi16: _mm256_set1_epi16, _mm512_set1_epi16;
     set1_epi32: _mm256_set1_epi32, _mm512_set1_epi32;
+    set1_epi64: _mm256_set1_epi64x, _mm512_set1_epi64;
     set1_epi8: _mm256_set1_epi8, _mm512_set1_epi8;
     set1_ps: _mm256_set1_ps, _mm512_set1_ps;
     setzero_si: _mm256_setzero_si256, _mm512_setzero_si512;
+    slli_epi64: _mm256_slli_epi64, _mm512_slli_epi64;
     sllv_epi32: _mm256_sllv_epi32, _mm512_sllv_epi32;
+    srli_epi64: _mm256_srli_epi64, _mm512_srli_epi64;
     sub_epi32: _mm256_sub_epi32, _mm512_sub_epi32;
     sub_ps: _mm256_sub_ps, _mm512_sub_ps;
     unpackhi_epi16: _mm256_unpackhi_epi16, _mm512_unpackhi_epi16;
@@ -70,13 +77,15 @@ widths! {
 /// The part of an implementation of [`Simd`](crate::simd::Simd) that is the same for both widths. The token must prove AVX2
 /// and FMA for `bits256`, AVX-512 F and BW for `bits512`. What differs is given: how bytes from
 /// [`narrow_floats`](crate::simd::Simd::narrow_floats) come in order, where vectors were whole and where they were of `u16`s,
-/// and how NaN becomes zero.
+/// how NaN becomes zero, how `LANES` bytes are loaded, and how the lanes of a product are put together.
 macro_rules! x86_operations {
     (
         $width:ident;
         narrow($lanes:ident) = $narrow:expr;
         narrow_u16x($pairs:ident) = $narrow_u16x:expr;
         nan_to_zero($x:ident) = $nan_to_zero:expr;
+        load_extended($p:ident) = $bytes:expr;
+        rounding_doubling_high_mul($even:ident, $odd:ident) = $high:expr;
     ) => {
         type I = $width::Integers;
         type F = $width::Floats;
@@ -163,6 +172,26 @@ macro_rules! x86_operations {
         fn nan_to_zero(self, $x: Self::F) -> Self::F {
             // SAFETY: the token.
             unsafe { $nan_to_zero }
+        }
+
+        #[inline(always)]
+        unsafe fn load_extended<const SIGNED: bool>(self, $p: *const u8) -> Self::I {
+            // SAFETY: the token, and `LANES` readable bytes.
+            unsafe { if SIGNED { $width::cvtepi8_epi32($bytes) } else { $width::cvtepu8_epi32($bytes) } }
+        }
+
+        #[inline(always)]
+        fn rounding_doubling_high_mul(self, a: Self::I, b: Self::I) -> Self::I {
+            // SAFETY: the token.
+            unsafe {
+                let nudge = $width::set1_epi64(1 << 30);
+                let even = $width::add_epi64($width::mul_epi32(a, b), nudge);
+                let odd = $width::mul_epi32($width::srli_epi64::<32>(a), $width::srli_epi64::<32>(b));
+                let odd = $width::add_epi64(odd, nudge);
+                // Bits 31..63 of every sum: of the even lanes to the low half, of the odd ones to the high half.
+                let ($even, $odd) = ($width::srli_epi64::<31>(even), $width::slli_epi64::<1>(odd));
+                $high
+            }
         }
 
         #[inline(always)]

@@ -136,11 +136,10 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(isa: S, call
     unsafe {
         let (origin, scale) = (isa.origin::<SIGNED>(call.zero), isa.splat_f(call.scale));
         let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
-        let Map { input, out, len } = call.tensors;
-        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
-        for at in Blocks::new::<S>(len) {
-            if len >= PREFETCH_LEN {
+        let mut buffers = Buffers::EMPTY;
+        let (from, to) = buffers.open::<S>(&call.tensors);
+        for at in Blocks::new::<S>(call.tensors.len) {
+            if call.tensors.len >= PREFETCH_LEN {
                 prefetch(from.wrapping_add(at));
                 prefetch(to.wrapping_add(at));
             }
@@ -148,7 +147,7 @@ unsafe fn rescale<S: Simd, const SIGNED: bool, const LIMITED: bool>(isa: S, call
             let scaled = array_of!(4, v => isa.mul_f(steps[v], scale));
             isa.store_bytes(to.add(at), target.bytes(scaled));
         }
-        writer.flush::<S>(out, len);
+        buffers.close::<S>(&call.tensors);
     }
 }
 
@@ -162,17 +161,16 @@ pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(isa: S, call: &Dequ
     // SAFETY: as in `binary`.
     unsafe {
         let (zero, scale) = (isa.splat(call.zero), isa.splat_f(call.scale));
-        let Map { input, out, len } = call.tensors;
-        let (mut reader, mut writer) = (Buffer::<u8>::EMPTY, Buffer::<f32>::EMPTY);
-        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
-        for at in Blocks::new::<S>(len) {
+        let mut buffers = Buffers::EMPTY;
+        let (from, to) = buffers.open::<S>(&call.tensors);
+        for at in Blocks::new::<S>(call.tensors.len) {
             for v in 0..4 {
                 let at = at + v * S::LANES;
                 let steps = isa.to_f32(isa.sub(isa.load_extended::<SIGNED>(from.add(at)), zero));
                 isa.store_f(to.add(at), isa.mul_f(steps, scale));
             }
         }
-        writer.flush::<S>(out, len);
+        buffers.close::<S>(&call.tensors);
     }
 }
 
@@ -204,10 +202,10 @@ impl Iterator for Blocks {
 }
 
 /// The buffer through which a tensor of less than a block is read or written; longer tensors do not use it.
-pub(super) struct Buffer<T>(MaybeUninit<[T; MAX_BLOCK]>);
+struct Buffer<T>(MaybeUninit<[T; MAX_BLOCK]>);
 
 impl<T: Copy + Default> Buffer<T> {
-    pub(super) const EMPTY: Buffer<T> = Buffer(MaybeUninit::uninit());
+    const EMPTY: Buffer<T> = Buffer(MaybeUninit::uninit());
 
     /// Where to read the tensor of `len` elements at `p`.
     ///
@@ -215,7 +213,7 @@ impl<T: Copy + Default> Buffer<T> {
     ///
     /// `p` is valid for `len` reads.
     #[inline(always)]
-    pub(super) unsafe fn reader<S: Simd>(&mut self, p: *const T, len: usize) -> *const T {
+    unsafe fn reader<S: Simd>(&mut self, p: *const T, len: usize) -> *const T {
         if len >= 4 * S::LANES {
             return p;
         }
@@ -227,7 +225,7 @@ impl<T: Copy + Default> Buffer<T> {
 
     /// Where to write the tensor of `len` elements at `p`.
     #[inline(always)]
-    pub(super) fn writer<S: Simd>(&mut self, p: *mut T, len: usize) -> *mut T {
+    fn writer<S: Simd>(&mut self, p: *mut T, len: usize) -> *mut T {
         if len >= 4 * S::LANES { p } else { self.0.as_mut_ptr().cast() }
     }
 
@@ -237,11 +235,44 @@ impl<T: Copy + Default> Buffer<T> {
     ///
     /// `p` is valid for `len` writes, and a block was stored at [`writer`](Self::writer) if there is one.
     #[inline(always)]
-    pub(super) unsafe fn flush<S: Simd>(&self, p: *mut T, len: usize) {
+    unsafe fn flush<S: Simd>(&self, p: *mut T, len: usize) {
         if len < 4 * S::LANES {
             // SAFETY: the caller's promise.
             unsafe { ptr::copy_nonoverlapping(self.0.as_ptr().cast(), p, len) };
         }
+    }
+}
+
+/// The buffers of a [`Map`].
+pub(super) struct Buffers<I, O> {
+    input: Buffer<I>,
+    out: Buffer<O>,
+}
+
+impl<I: Copy + Default, O: Copy + Default> Buffers<I, O> {
+    pub(super) const EMPTY: Buffers<I, O> = Buffers { input: Buffer::EMPTY, out: Buffer::EMPTY };
+
+    /// Where to read the input and where to write the output.
+    ///
+    /// # Safety
+    ///
+    /// The input is valid for reads.
+    #[inline(always)]
+    pub(super) unsafe fn open<S: Simd>(&mut self, tensors: &Map<I, O>) -> (*const I, *mut O) {
+        // SAFETY: the caller's promise.
+        let from = unsafe { self.input.reader::<S>(tensors.input, tensors.len) };
+        (from, self.out.writer::<S>(tensors.out, tensors.len))
+    }
+
+    /// Copies what was written to the output.
+    ///
+    /// # Safety
+    ///
+    /// The output is valid for writes, and a block was stored if it has elements.
+    #[inline(always)]
+    pub(super) unsafe fn close<S: Simd>(&self, tensors: &Map<I, O>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.out.flush::<S>(tensors.out, tensors.len) };
     }
 }
 

@@ -1,8 +1,8 @@
 //! From `f32` to eight bits, written once for every ISA. The quotient is that of a division, bit for bit, but with fused
 //! multiply-adds it takes a quarter of the time.
 
-use super::generic::{Blocks, Buffer, TargetVectors, ToBytes};
-use super::{Map, Quantize};
+use super::Quantize;
+use super::generic::{Blocks, Buffers, TargetVectors, ToBytes};
 use crate::prefetch::{PREFETCH_LEN, prefetch};
 use crate::simd::{Simd, array_of};
 
@@ -46,11 +46,10 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(isa: S, call: &Qua
     // SAFETY: blocks lie inside the operands, or inside buffers that hold them.
     unsafe {
         let target = TargetVectors::<S, LIMITED>::new(isa, &call.target);
-        let Map { input, out, len } = call.tensors;
-        let (mut reader, mut writer) = (Buffer::<f32>::EMPTY, Buffer::<u8>::EMPTY);
-        let (from, to) = (reader.reader::<S>(input, len), writer.writer::<S>(out, len));
-        for at in Blocks::new::<S>(len) {
-            if len >= PREFETCH_LEN {
+        let mut buffers = Buffers::EMPTY;
+        let (from, to) = buffers.open::<S>(&call.tensors);
+        for at in Blocks::new::<S>(call.tensors.len) {
+            if call.tensors.len >= PREFETCH_LEN {
                 for line in 0..(4 * S::LANES).div_ceil(LINE_FLOATS) {
                     prefetch(from.wrapping_add(at + line * LINE_FLOATS).cast());
                 }
@@ -61,7 +60,7 @@ unsafe fn divide<S: Simd, D: Divisor<S>, const LIMITED: bool>(isa: S, call: &Qua
             });
             isa.store_bytes(to.add(at), target.bytes_in_order(steps));
         }
-        writer.flush::<S>(out, len);
+        buffers.close::<S>(&call.tensors);
     }
 }
 

@@ -13,15 +13,12 @@ unsafe impl Simd for Avx2 {
         narrow(x) = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         narrow_u16x(x) = _mm256_permute4x64_epi64::<0b11_01_10_00>(x);
         nan_to_zero(x) = _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x));
-    }
-
-    #[inline(always)]
-    unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> __m256i {
-        // SAFETY: the token, and eight readable bytes.
-        unsafe {
-            let bytes = _mm_loadl_epi64(p.cast());
-            if SIGNED { _mm256_cvtepi8_epi32(bytes) } else { _mm256_cvtepu8_epi32(bytes) }
-        }
+        load_extended(p) = _mm_loadl_epi64(p.cast());
+        rounding_doubling_high_mul(even, odd) = {
+            let high = _mm256_blend_epi32::<0b1010_1010>(even, odd);
+            // Only MIN·MIN reaches 2³¹, which reads as MIN: its complement is MAX.
+            _mm256_xor_si256(high, _mm256_cmpeq_epi32(high, _mm256_set1_epi32(i32::MIN)))
+        };
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.
@@ -86,22 +83,6 @@ unsafe impl Simd for Avx2 {
             let threshold = _mm256_sub_epi32(_mm256_srli_epi32::<1>(mask), _mm256_srai_epi32::<31>(a));
             let up = _mm256_cmpgt_epi32(_mm256_and_si256(a, mask), threshold);
             _mm256_sub_epi32(_mm256_srav_epi32(a, n), up)
-        }
-    }
-
-    #[inline(always)]
-    fn rounding_doubling_high_mul(self, a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the token.
-        unsafe {
-            let nudge = _mm256_set1_epi64x(1 << 30);
-            let even = _mm256_add_epi64(_mm256_mul_epi32(a, b), nudge);
-            let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
-            let odd = _mm256_add_epi64(odd, nudge);
-            // Bits 31..63 of every sum: of the even lanes to the low half, of the odd ones to the high half.
-            let high =
-                _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<31>(even), _mm256_slli_epi64::<1>(odd));
-            // Only MIN·MIN reaches 2³¹, which reads as MIN: its complement is MAX.
-            _mm256_xor_si256(high, _mm256_cmpeq_epi32(high, _mm256_set1_epi32(i32::MIN)))
         }
     }
 }

@@ -14,6 +14,13 @@ unsafe impl Simd for Avx512 {
         narrow(x) = permute(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), x);
         narrow_u16x(x) = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
         nan_to_zero(x) = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x);
+        load_extended(p) = _mm_loadu_si128(p.cast());
+        rounding_doubling_high_mul(even, odd) = {
+            let high = _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd);
+            // Only MIN·MIN reaches 2³¹, which reads as MIN.
+            let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
+            _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
+        };
     }
 
     #[inline(always)]
@@ -26,15 +33,6 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_some(self, p: *mut i32, x: __m512i, count: usize) {
         // SAFETY: the token, and `count` writable integers; masked ones are not touched.
         unsafe { _mm512_mask_storeu_epi32(p, first_lanes(count), x) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> __m512i {
-        // SAFETY: the token, and sixteen readable bytes.
-        unsafe {
-            let bytes = _mm_loadu_si128(p.cast());
-            if SIGNED { _mm512_cvtepi8_epi32(bytes) } else { _mm512_cvtepu8_epi32(bytes) }
-        }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.
@@ -125,23 +123,6 @@ unsafe impl Simd for Avx512 {
             let up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(a, mask), threshold);
             let down = _mm512_srav_epi32(a, n);
             _mm512_mask_add_epi32(down, up, down, one)
-        }
-    }
-
-    #[inline(always)]
-    fn rounding_doubling_high_mul(self, a: __m512i, b: __m512i) -> __m512i {
-        // SAFETY: the token.
-        unsafe {
-            let nudge = _mm512_set1_epi64(1 << 30);
-            let even = _mm512_add_epi64(_mm512_mul_epi32(a, b), nudge);
-            let odd = _mm512_mul_epi32(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
-            let odd = _mm512_add_epi64(odd, nudge);
-            // Bits 31..63 of every sum: of the even lanes to the low half, of the odd ones to the high half.
-            let (even, odd) = (_mm512_srli_epi64::<31>(even), _mm512_slli_epi64::<1>(odd));
-            let high = _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd);
-            // Only MIN·MIN reaches 2³¹, which reads as MIN.
-            let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
-            _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
         }
     }
 }

@@ -12,7 +12,7 @@
 use core::arch::aarch64::*;
 
 use super::Neon;
-use super::depths::{FourDepths, all_depths, columns};
+use super::depths::{FourDepths, all_depths};
 use crate::gemm::{Layout, LhsForm, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
 use crate::simd::Simd;
 
@@ -51,7 +51,7 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     unsafe {
         let isa = Neon::new();
         let mut acc = [[[isa.splat(0); 2]; V]; R];
-        all_depths::<Widening, R, V, FLIP>(&mut acc, tile);
+        all_depths::<_, R, V, FLIP>(&mut acc, tile);
         let mut sums = [[isa.splat(0); V]; R];
         for_each_row!(R, ROW => {
             for v in 0..V {
@@ -63,34 +63,17 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
-/// `SMULL` and `SADALP`.
-struct Widening;
-
-// SAFETY: weights are read by `columns`.
-unsafe impl FourDepths for Widening {
-    type Sums = Halves;
-
+impl FourDepths for Halves {
     #[inline(always)]
-    unsafe fn group<const G: i32, const R: usize, const V: usize>(
-        acc: &mut [[Halves; V]; R],
-        lhs: &[uint8x16_t; R],
-        weights: *const u8,
-        panel_stride: usize,
-    ) {
-        // SAFETY: NEON, and the vectors of weights, by the caller's promise.
+    unsafe fn dot<const G: i32>(self, columns: int8x16_t, depths: uint8x16_t) -> Halves {
+        // SAFETY: NEON, by the caller's promise.
         unsafe {
-            let mut depths = [vdupq_n_s8(0); R];
-            for_each_row!(R, ROW => {
-                depths[ROW] = vreinterpretq_s8_s32(vdupq_laneq_s32::<G>(vreinterpretq_s32_u8(lhs[ROW])));
-            });
-            for v in 0..V {
-                let columns = columns(weights, panel_stride, v);
-                for_each_row!(R, ROW => {
-                    let [low, high] = &mut acc[ROW][v];
-                    *low = vpadalq_s16(*low, vmull_s8(vget_low_s8(columns), vget_low_s8(depths[ROW])));
-                    *high = vpadalq_s16(*high, vmull_high_s8(columns, depths[ROW]));
-                });
-            }
+            let depths = vreinterpretq_s8_s32(vdupq_laneq_s32::<G>(vreinterpretq_s32_u8(depths)));
+            let [low, high] = self;
+            [
+                vpadalq_s16(low, vmull_s8(vget_low_s8(columns), vget_low_s8(depths))),
+                vpadalq_s16(high, vmull_high_s8(columns, depths)),
+            ]
         }
     }
 }

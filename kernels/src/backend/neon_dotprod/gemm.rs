@@ -7,7 +7,7 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::backend::neon::{FourDepths, Neon, all_depths, columns};
+use crate::backend::neon::{FourDepths, Neon, all_depths};
 use crate::gemm::{Layout, LhsForm, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
 use crate::simd::Simd;
 
@@ -63,57 +63,28 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
                 acc[ROW][v] = isa.load(tile.init.add(4 * v));
             }
         });
-        all_depths::<ByLane, R, V, FLIP>(&mut acc, tile);
+        all_depths::<_, R, V, FLIP>(&mut acc, tile);
         finish(isa, acc, tile);
     }
 }
 
-/// `SDOT` by lane.
-struct ByLane;
-
-// SAFETY: weights are read by `columns`.
-unsafe impl FourDepths for ByLane {
-    type Sums = int32x4_t;
-
+/// `vdotq_laneq_s32`, which is not stable yet.
+impl FourDepths for int32x4_t {
     #[inline(always)]
-    unsafe fn group<const G: i32, const R: usize, const V: usize>(
-        acc: &mut [[int32x4_t; V]; R],
-        lhs: &[uint8x16_t; R],
-        weights: *const u8,
-        panel_stride: usize,
-    ) {
-        // SAFETY: the dot product, and the vectors of weights, by the caller's promise.
+    unsafe fn dot<const G: i32>(mut self, columns: int8x16_t, depths: uint8x16_t) -> int32x4_t {
+        // SAFETY: registers only; the instruction exists, as the caller promises.
         unsafe {
-            for v in 0..V {
-                let columns = columns(weights, panel_stride, v);
-                for_each_row!(R, ROW => {
-                    acc[ROW][v] = dot::<G>(acc[ROW][v], columns, lhs[ROW]);
-                });
-            }
+            asm!(
+                "sdot {acc:v}.4s, {columns:v}.16b, {depths:v}.4b[{lane}]",
+                acc = inout(vreg) self,
+                columns = in(vreg) columns,
+                depths = in(vreg) depths,
+                lane = const G,
+                options(pure, nomem, nostack, preserves_flags),
+            );
         }
+        self
     }
-}
-
-/// `vdotq_laneq_s32`, which is not stable yet: to lane i of `acc` the products of bytes 4i … 4i+3 of `columns` with
-/// bytes 4G … 4G+3 of `depths`.
-///
-/// # Safety
-///
-/// The CPU has the dot product.
-#[inline(always)]
-unsafe fn dot<const G: i32>(mut acc: int32x4_t, columns: int8x16_t, depths: uint8x16_t) -> int32x4_t {
-    // SAFETY: registers only; the instruction exists, as the caller promises.
-    unsafe {
-        asm!(
-            "sdot {acc:v}.4s, {columns:v}.16b, {depths:v}.4b[{lane}]",
-            acc = inout(vreg) acc,
-            columns = in(vreg) columns,
-            depths = in(vreg) depths,
-            lane = const G,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    acc
 }
 
 /// `vdotq_s32`, which is not stable yet: to lane i of `acc` the products of bytes 4i … 4i+3 of `a` and `b`.
