@@ -33,6 +33,8 @@ library=$(unpacked eightbit)
 mkdir -p "$program/src"
 sed -n '/^```rust/,/^```$/p' "${library}README.md" | sed '1d;$d' >"$program/src/main.rs"
 grep -q 'assert_eq!(out' "$program/src/main.rs" || die "the README's program is not where it was"
+# The versions that the package was built with.
+cp "${library}Cargo.lock" "$program/Cargo.lock"
 cat >"$program/Cargo.toml" <<EOF
 [package]
 name = "consumer"

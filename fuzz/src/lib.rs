@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets: functions of bytes that panic on a wrong result.
 //!
-//! `cargo fuzz run TARGET` (nightly) drives them with libFuzzer and the address sanitizer; `cargo test
+//! `tests/fuzz.sh` and `cargo fuzz run TARGET` (nightly) drive them with libFuzzer and the address sanitizer; `cargo test
 //! --no-default-features` (any toolchain) with the corpus and with random bytes.
 
 mod conv;

@@ -36,10 +36,10 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) label_offset: usize,
 
-    #[command(flatten)]
-    pub(crate) network: NetworkArgs,
-
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }

@@ -33,10 +33,10 @@ pub(crate) struct LabelImageArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top: u16,
 
-    #[command(flatten)]
-    pub(crate) network: NetworkArgs,
-
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 }

@@ -14,12 +14,12 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) graph: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
-
     /// Photos (files or folders) to calibrate a float network with. Default: seven photos, built in.
     #[arg(long, value_name = "PHOTOS|DIR", num_args = 1..)]
     pub(crate) calibrate: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) range: RangeArgs,

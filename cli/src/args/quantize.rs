@@ -30,13 +30,13 @@ pub(crate) struct QuantizeArgs {
     #[arg(long, value_name = "PHOTOS|DIR", num_args = 1.., required = true)]
     pub(crate) calibrate: Vec<PathBuf>,
 
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) range: RangeArgs,
-
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
