@@ -82,10 +82,10 @@ fn open_stream(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
     let stream = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(|error| {
-        match error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) {
-            true => io::Error::other("no program reads this pipe yet: start the reader first"),
-            false => error,
+        if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) {
+            return io::Error::other("no program reads this pipe yet: start the reader first");
         }
+        error
     })?;
     // Writing waits for the reader.
     fcntl_setfl(&stream, OFlags::empty())?;

@@ -83,14 +83,14 @@ def build(programs, wanted):
     large = [shape for shape in convs if shape.group == "large" and "3x3" in shape.name]
     avx2_gemms = [shape for shape in gemms if shape.group in ("large", "middle", "cube")]
     avx2_convs = [shape for shape in convs if shape.group in ("large", "stem")]
-    narrow = ["u8s8s32", "u8s8s32_pair_safe", "u8s8u8", "u8s8u8_pair_safe"]
+    pair_safe = ["u8s8s32", "u8s8s32_pair_safe", "u8s8u8", "u8s8u8_pair_safe"]
     return [
         Suite("gemm", "Matrix multiplication", gemms, everyone("gemm", ["u8s8s32", "s8s8s32", "u8s8u8"])),
         Suite("conv", "Convolution, requantized", convs, everyone("conv", ["u8s8u8"], ["f32"])),
         Suite("conv_s32", "Convolution, raw sums", large, with_onednn("conv", ["u8s8s32"])),
         Suite("types_gemm", "Other types: matrix multiplication", named(gemms, SOME_GEMMS), alone("gemm", OTHER_GEMM_TYPES)),
         Suite("types_conv", "Other types: convolution", named(convs, SOME_CONVS), alone("conv", OTHER_CONV_TYPES)),
-        Suite("avx2_gemm", "AVX2: matrix multiplication", avx2_gemms, with_onednn("gemm", narrow, "avx2", "AVX2")),
-        Suite("avx2_conv", "AVX2: convolution", avx2_convs, with_onednn("conv", narrow[2:], "avx2", "AVX2")),
+        Suite("avx2_gemm", "AVX2: matrix multiplication", avx2_gemms, with_onednn("gemm", pair_safe, "avx2", "AVX2")),
+        Suite("avx2_conv", "AVX2: convolution", avx2_convs, with_onednn("conv", pair_safe[2:], "avx2", "AVX2")),
         Suite("threads", "Two threads", [shape for shape in gemms if shape.products >= THREADS_FROM], two_threads),
     ]

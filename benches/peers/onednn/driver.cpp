@@ -76,21 +76,21 @@ static Rate measure(double operations, const std::function<void()> &call) {
 struct Types {
     std::string name;
     Type activations, weights, output;
-    bool narrow;
+    bool pair_safe;
 
     bool is_raw() const { return output == Type::s32; }
     bool is_float() const { return output == Type::f32; }
-    Types raw() const { return {name, activations, weights, Type::s32, narrow}; }
+    Types raw() const { return {name, activations, weights, Type::s32, pair_safe}; }
 };
 
 static Types types_of(const std::string &name) {
     const std::string suffix = "_pair_safe";
-    bool narrow = name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
-    std::string plain = narrow ? name.substr(0, name.size() - suffix.size()) : name;
-    if (plain == "u8s8s32") return {name, Type::u8, Type::s8, Type::s32, narrow};
-    if (plain == "s8s8s32") return {name, Type::s8, Type::s8, Type::s32, narrow};
-    if (plain == "u8s8u8") return {name, Type::u8, Type::s8, Type::u8, narrow};
-    if (plain == "f32") return {name, Type::f32, Type::f32, Type::f32, narrow};
+    bool pair_safe = name.size() > suffix.size() && name.substr(name.size() - suffix.size()) == suffix;
+    std::string plain = pair_safe ? name.substr(0, name.size() - suffix.size()) : name;
+    if (plain == "u8s8s32") return {name, Type::u8, Type::s8, Type::s32, pair_safe};
+    if (plain == "s8s8s32") return {name, Type::s8, Type::s8, Type::s32, pair_safe};
+    if (plain == "u8s8u8") return {name, Type::u8, Type::s8, Type::u8, pair_safe};
+    if (plain == "f32") return {name, Type::f32, Type::f32, Type::f32, pair_safe};
     fprintf(stderr, "types that are not known: %s\n", name.c_str());
     exit(2);
 }
@@ -104,13 +104,13 @@ struct Case {
 };
 
 // Memory filled with values of its type's whole range, or of seven bits.
-static memory filled(const memory::desc &desc, bool narrow = false) {
+static memory filled(const memory::desc &desc, bool pair_safe = false) {
     memory m(desc, cpu);
     auto *bytes = static_cast<int8_t *>(m.get_data_handle());
     if (desc.get_data_type() == Type::f32) {
         for (size_t i = 0; i < desc.get_size() / 4; i++) reinterpret_cast<float *>(bytes)[i] = float(random_bits() % 255) / 127 - 1;
     } else {
-        for (size_t i = 0; i < desc.get_size(); i++) bytes[i] = int8_t(int8_t(random_bits() >> 8) >> narrow);
+        for (size_t i = 0; i < desc.get_size(); i++) bytes[i] = int8_t(int8_t(random_bits() >> 8) >> pair_safe);
     }
     return m;
 }
@@ -169,7 +169,7 @@ static Case gemm_case(const Types &types, long M, long K, long N) {
     primitive_attr attributes = attributes_of(types, 2);
     auto plan = types.is_raw() ? matmul::primitive_desc(cpu, lhs, rhs, out, attributes)
                                : matmul::primitive_desc(cpu, lhs, rhs, bias, out, attributes);
-    memory activations = filled(lhs), weights = filled(plain, types.narrow), result = filled(out);
+    memory activations = filled(lhs), weights = filled(plain, types.pair_safe), result = filled(out);
     Arguments arguments{{DNNL_ARG_SRC, activations}, {DNNL_ARG_WEIGHTS, packed(weights, plan.weights_desc())}, {DNNL_ARG_DST, result}};
     if (!types.is_raw()) add_requantization(arguments, bias, N);
     matmul primitive(plan);
@@ -231,7 +231,7 @@ static Case conv_case(const Types &types, const Convolution &c) {
                                                                      input, any, output, strides, none, padding, padding, attributes)
                                : convolution_forward::primitive_desc(cpu, prop_kind::forward_inference, algorithm::convolution_direct,
                                                                      input, any, bias, output, strides, none, padding, padding, attributes);
-    memory activations = filled(input), weights = filled(plain, types.narrow), result = filled(output);
+    memory activations = filled(input), weights = filled(plain, types.pair_safe), result = filled(output);
     Arguments arguments{{DNNL_ARG_SRC, activations}, {DNNL_ARG_WEIGHTS, packed(weights, plan.weights_desc())}, {DNNL_ARG_DST, result}};
     if (types.is_float()) {
         arguments[DNNL_ARG_BIAS] = filled(bias);

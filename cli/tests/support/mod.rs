@@ -174,14 +174,19 @@ pub(crate) mod npy {
     }
 }
 
-/// Runs the program with limits of address space, in MiB, and of time. `None` for a run that took longer.
+/// Runs the program with limits of address space, in MiB, and of CPU time. `None` for a run that does not end in
+/// five times the limit, which other processes on the machine may take: it waits for something.
 #[cfg(target_os = "linux")]
 pub(crate) fn run_capped(program: &mut Command, mebibytes: usize, limit: std::time::Duration) -> Option<Run> {
     let folder = tempfile::tempdir().expect("a folder");
     let [out, err] = ["out", "err"].map(|name| folder.path().join(name));
     let file = |path| std::fs::File::create(path).expect("a file");
     let mut capped = Command::new("sh");
-    capped.arg("-c").arg(format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes << 10));
+    capped.arg("-c").arg(format!(
+        "ulimit -v {} && ulimit -t {} && exec \"$0\" \"$@\"",
+        mebibytes << 10,
+        limit.as_secs()
+    ));
     capped.arg(program.get_program()).args(program.get_args());
     for (name, value) in program.get_envs() {
         match value {
@@ -200,7 +205,7 @@ pub(crate) fn run_capped(program: &mut Command, mebibytes: usize, limit: std::ti
         if let Some(status) = child.try_wait().expect("a child") {
             break status;
         }
-        if start.elapsed() > limit {
+        if start.elapsed() > 5 * limit {
             child.kill().expect("a child");
             child.wait().expect("a child");
             return None;
