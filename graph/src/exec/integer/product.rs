@@ -46,7 +46,7 @@ fn planned_convolution(
         return Ok(false);
     }
     let shape = conv_shape(&geometry);
-    let channels = geometry.out_channels;
+    let channels = geometry.out_channels();
     let (Some(zeros), Some(bias)) =
         (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
@@ -89,8 +89,8 @@ fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     Conv2dShape {
         batch: geometry.batch,
         input: [window.input[0], window.input[1]],
-        in_channels: geometry.in_channels,
-        out_channels: geometry.out_channels,
+        in_channels: geometry.channels[0],
+        out_channels: geometry.channels[1],
         kernel: [sizes.kernel[0], sizes.kernel[1]],
         stride: [sizes.strides[0], sizes.strides[1]],
         dilation: [sizes.dilations[0], sizes.dilations[1]],
