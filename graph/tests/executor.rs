@@ -1,37 +1,19 @@
 //! The executor against the plain evaluator, for every operator.
 
 mod support;
+mod values;
 
 use eightbit_graph::{
-    DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
+    Executor, ExecutorOptions, Graph, Node, Tensor, ops, passes,
     shapes::{ShapeOptions, infer_shapes},
 };
+use eightbit_testing::Random;
 
-/// A deterministic pseudo-random generator (xorshift64*).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    fn tensor(&mut self, shape: &[usize]) -> Tensor {
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.next()).collect();
-        Tensor::new(shape, values).expect("the shape fits")
-    }
-}
-
-fn value(name: &str, shape: &[usize]) -> ValueInfo {
-    let shape = shape.iter().map(|&dim| Some(dim)).collect();
-    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
-}
+use values::{floats, value};
 
 /// Runs `graph` both ways, `runs` times, and checks that the results are close.
 fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
-    let mut numbers = Numbers(seed);
+    let mut random = Random(seed);
     let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     for _ in 0..runs {
         let inputs: Vec<(String, Tensor)> = executor
@@ -39,7 +21,7 @@ fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
             .iter()
             .map(|info| {
                 let shape: Vec<usize> = info.shape.iter().map(|dim| dim.expect("fixed")).collect();
-                (info.name.clone(), numbers.tensor(&shape))
+                (info.name.clone(), floats(&mut random, &shape, 1.0))
             })
             .collect();
         let inputs: Vec<(&str, &Tensor)> =
@@ -65,7 +47,7 @@ fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
 
 /// Every float step, both layouts, fused and not, values with several readers.
 fn every_float_step() -> Graph {
-    let mut numbers = Numbers(7);
+    let mut random = Random(7);
     let mut graph = Graph {
         inputs: vec![value("x", &[2, 3, 9, 8]), value("v", &[2, 5])],
         outputs: ["y", "pooled", "wide", "product", "raw"].map(|name| value(name, &[])).to_vec(),
@@ -83,7 +65,7 @@ fn every_float_step() -> Graph {
         ("m", &[5, 4]),
     ];
     for (name, shape) in shapes {
-        graph.constants.insert(name.to_owned(), numbers.tensor(shape));
+        graph.constants.insert(name.to_owned(), floats(&mut random, shape, 1.0));
     }
     graph.constants.insert("low".to_owned(), Tensor::scalar(-0.5f32));
     graph.constants.insert("high".to_owned(), Tensor::scalar(1.5f32));
@@ -134,8 +116,8 @@ fn float_steps_mean_what_the_operators_mean() {
 #[cfg(feature = "rayon")]
 fn threads_change_nothing() {
     let graph = every_float_step();
-    let mut numbers = Numbers(17);
-    let inputs = [("x", &numbers.tensor(&[2, 3, 9, 8])), ("v", &numbers.tensor(&[2, 5]))];
+    let mut random = Random(17);
+    let inputs = [("x", &floats(&mut random, &[2, 3, 9, 8], 1.0)), ("v", &floats(&mut random, &[2, 5], 1.0))];
     let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let expected = executor.run(&inputs).expect("a run");
     for threads in [2, 3, 7] {
@@ -158,15 +140,19 @@ fn values_that_need_no_step_are_given_back() {
     check(&graph, 3, 2, 0.0);
 }
 
-#[test]
-fn inputs_are_checked() {
+fn relu() -> Executor {
     let graph = Graph {
         inputs: vec![value("x", &[2])],
         outputs: vec![value("y", &[2])],
         nodes: vec![Node::new("relu", "Relu", &["x"], &["y"])],
         ..Graph::default()
     };
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    Executor::new(&graph, &ExecutorOptions::default()).expect("runs")
+}
+
+#[test]
+fn inputs_are_checked() {
+    let mut executor = relu();
     let good = Tensor::vector([1.0f32, 2.0]);
     let message =
         |result: Result<Vec<Tensor>, eightbit_graph::Error>| result.expect_err("refused").to_string();
@@ -179,13 +165,7 @@ fn inputs_are_checked() {
 
 #[test]
 fn outputs_can_be_reused_and_are_checked() {
-    let graph = Graph {
-        inputs: vec![value("x", &[2])],
-        outputs: vec![value("y", &[2])],
-        nodes: vec![Node::new("relu", "Relu", &["x"], &["y"])],
-        ..Graph::default()
-    };
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    let mut executor = relu();
     let x = Tensor::vector([-1.0f32, 2.0]);
     let mut outputs = [Tensor::vector([9.0f32, 9.0])];
     executor.run_into(&[("x", &x)], &mut outputs).expect("an output that fits");

@@ -1,6 +1,8 @@
 //! Small files that describe huge models give an answer or a typed error at once, without allocating the memory that they
 //! describe.
 
+mod values;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,8 @@ use eightbit_graph::quantize::{QuantizeOptions, quantize};
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
+
+use values::value;
 
 /// Far more time than any case takes, and far less than it would take without limits.
 const SOON: Duration = Duration::from_secs(60);
@@ -37,11 +41,6 @@ fn both(graph: &Graph) -> [Result<Vec<Tensor>, Error>; 2] {
 
 fn is_over_limit(result: &Result<Vec<Tensor>, Error>) -> bool {
     matches!(result, Err(Error::OverLimit { .. }))
-}
-
-fn value(name: &str, shape: &[usize]) -> ValueInfo {
-    let shape = shape.iter().map(|&dim| Some(dim)).collect();
-    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
 }
 
 fn graph(x: &[usize], nodes: Vec<Node>) -> Graph {

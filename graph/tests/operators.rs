@@ -1,19 +1,15 @@
 //! Operators by hand-made numbers, nodes of old operator sets, operators that are missing, and the documentation's table.
 
+mod values;
+
 use eightbit_graph::ops::{self, OPERATORS};
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{
-    DataType, Error, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorType, ValueInfo, passes,
+    DataType, Error, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorType, passes,
 };
 
-fn value(name: &str, shape: &[usize]) -> ValueInfo {
-    ValueInfo {
-        name: name.to_owned(),
-        data_type: DataType::F32,
-        shape: shape.iter().map(|&size| Some(size)).collect(),
-    }
-}
+use values::value;
 
 /// A graph from `x` to `y`.
 fn graph(x: &[usize], nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph {

@@ -1,26 +1,12 @@
 //! Quantization-aware exports run in eight bits: float weights before QuantizeLinear and DequantizeLinear, int8 weights with
 //! a float bias.
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
+mod values;
 
-/// Pseudo-random numbers between −1 and 1 (a linear congruential generator with Knuth's MMIX constants).
-struct Numbers(u64);
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ops};
+use eightbit_testing::Random;
 
-impl Numbers {
-    fn floats(&mut self, shape: &[usize], factor: f32) -> Tensor {
-        let mut next = || {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            ((self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * factor
-        };
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-        Tensor::new(shape, values).expect("the shape fits")
-    }
-}
-
-fn value(name: &str, shape: &[usize]) -> ValueInfo {
-    let shape = shape.iter().map(|&dim| Some(dim)).collect();
-    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
-}
+use values::{floats, value};
 
 /// Builds networks with a quantizer after every layer.
 struct Network(Graph);
@@ -60,13 +46,13 @@ impl Network {
 
 /// A convolution, a depthwise one, and two products whose weights are transposed before the product, all with float biases.
 fn network(per_channel: bool) -> Graph {
-    let mut numbers = Numbers(3);
+    let mut random = Random(3);
     let mut net = Network(Graph { opset: 13, ..Graph::default() });
     net.0.inputs = vec![value("x", &[2, 3, 7, 6])];
     net.0.outputs = vec![value("z_dq", &[2, 5])];
     let x = net.activation("x", 1.0 / 127.0, 128);
     let mut weights = |net: &mut Network, name: &str, shape: &[usize], axis: usize| {
-        let tensor = numbers.floats(shape, 0.5);
+        let tensor = floats(&mut random, shape, 0.5);
         if per_channel {
             return net.weights(name, tensor, axis);
         }
@@ -92,8 +78,8 @@ fn network(per_channel: bool) -> Graph {
     let w = weights(&mut net, "w4", &[5, 8], 0);
     net.node(Node::new("fc", "Gemm", &[&m, &w, "b2"], &["z"]).with("transB", 1i64));
     net.activation("z", 0.01, 128);
-    net.constant("b1", numbers.floats(&[8], 0.3));
-    net.constant("b2", numbers.floats(&[5], 0.3));
+    net.constant("b1", floats(&mut random, &[8], 0.3));
+    net.constant("b2", floats(&mut random, &[5], 0.3));
     net.0
 }
 
@@ -110,14 +96,20 @@ fn agreement(graph: &Graph, x: &Tensor, step: f32) -> (f64, String) {
     (equal as f64 / found.len() as f64, executor.explain())
 }
 
+/// Runs a network, checks that it runs in eight bits with the right results, and describes how it runs.
+fn runs_in_eight_bits(graph: &Graph) -> String {
+    let (equal, how) = agreement(graph, &floats(&mut Random(5), &[2, 3, 7, 6], 1.0), 0.01);
+    assert!(equal > 0.7, "{equal}\n{how}");
+    assert!(!how.contains("f32"), "{how}");
+    how
+}
+
 #[test]
 fn float_weights_behind_a_quantizer_become_bytes_once() {
     for per_channel in [false, true] {
-        let (equal, how) = agreement(&network(per_channel), &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
-        assert!(equal > 0.7, "{equal}\n{how}");
+        let how = runs_in_eight_bits(&network(per_channel));
         assert_eq!(how.matches("eight-bit convolution").count(), 2, "{how}");
         assert_eq!(how.matches("eight-bit matrix product").count(), 2, "{how}");
-        assert!(!how.contains("f32"), "{how}");
         assert!(!how.contains("plain loops"), "{how}");
     }
 }
@@ -134,9 +126,7 @@ fn bytes_with_a_float_bias_run_in_eight_bits() {
         graph.constants.insert(node.outputs[0].clone(), bytes);
         graph.constants.remove(name);
     }
-    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
-    assert!(equal > 0.7, "{equal}\n{how}");
-    assert!(!how.contains("f32"), "{how}");
+    runs_in_eight_bits(&graph);
 }
 
 /// Weights by a Constant node, as exporters write them.
@@ -149,9 +139,7 @@ fn weights_of_constant_nodes_are_constants() {
             .nodes
             .insert(0, Node::new(&format!("{name}_node"), "Constant", &[], &[name]).with("value", tensor));
     }
-    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
-    assert!(equal > 0.7, "{equal}\n{how}");
-    assert!(!how.contains("f32"), "{how}");
+    runs_in_eight_bits(&graph);
 }
 
 /// Exporters write a quantizer for each reader of a value.
@@ -171,8 +159,6 @@ fn a_value_quantized_for_each_of_its_readers_is_made_once() {
         [own("QuantizeLinear", "r", "own_q"), own("DequantizeLinear", "own_q", "own_dq")],
     );
     graph.outputs.push(value("r_dq", &[2, 8, 7, 6]));
-    let (equal, how) = agreement(&graph, &Numbers(5).floats(&[2, 3, 7, 6], 1.0), 0.01);
-    assert!(equal > 0.7, "{equal}\n{how}");
-    assert!(!how.contains("f32"), "{how}");
+    let how = runs_in_eight_bits(&graph);
     assert_eq!(how.matches(" quantize\n").count(), 1, "{how}");
 }

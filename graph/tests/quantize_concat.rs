@@ -1,20 +1,17 @@
 //! Concatenations whose only reader is an activation become eight-bit, with any producers and any nesting.
 
+mod values;
+
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, quantize};
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ops};
+use eightbit_testing::Random;
+
+use values::{floats, value};
 
 const INPUT: [usize; 4] = [1, 2, 4, 4];
 
-fn value(name: &str, shape: &[usize]) -> ValueInfo {
-    let shape = shape.iter().map(|&dim| Some(dim)).collect();
-    ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape }
-}
-
-fn numbers(seed: usize, shape: &[usize], factor: f32) -> Tensor {
-    let values: Vec<f32> = (0..shape.iter().product())
-        .map(|at: usize| ((at * 37 + seed * 101) % 256) as f32 / 128.0 - 1.0)
-        .collect();
-    Tensor::new(shape, values.iter().map(|value| value * factor).collect::<Vec<_>>()).expect("the shape fits")
+fn numbers(seed: u64, shape: &[usize], factor: f32) -> Tensor {
+    floats(&mut Random(seed), shape, factor)
 }
 
 fn graph(nodes: Vec<Node>, output: &[usize]) -> Graph {

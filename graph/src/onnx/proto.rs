@@ -7,183 +7,113 @@
 use bytes::Bytes;
 use prost::Message;
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ModelProto {
-    #[prost(int64, tag = "1")]
-    pub(super) ir_version: i64,
-    #[prost(string, tag = "2")]
-    pub(super) producer_name: String,
-    #[prost(string, tag = "3")]
-    pub(super) producer_version: String,
-    #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<GraphProto>,
-    #[prost(message, repeated, tag = "8")]
-    pub(super) opset_import: Vec<OperatorSetIdProto>,
-    #[prost(bytes = "bytes", repeated, tag = "25")]
-    pub(super) functions: Vec<Bytes>,
+/// Defines messages, each field with its kind and number as prost takes them.
+macro_rules! messages {
+    ($(
+        $(#[$doc:meta])*
+        struct $message:ident {
+            $($(#[$field_doc:meta])* ($($kind:tt)*) $field:ident: $type:ty,)*
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Message)]
+        pub(super) struct $message {
+            $($(#[$field_doc])* #[prost($($kind)*)] pub(super) $field: $type,)*
+        }
+    )*};
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct OperatorSetIdProto {
-    #[prost(string, tag = "1")]
-    pub(super) domain: String,
-    #[prost(int64, tag = "2")]
-    pub(super) version: i64,
-}
+messages! {
+    struct ModelProto {
+        (int64, tag = "1") ir_version: i64,
+        (string, tag = "2") producer_name: String,
+        (string, tag = "3") producer_version: String,
+        (message, optional, tag = "7") graph: Option<GraphProto>,
+        (message, repeated, tag = "8") opset_import: Vec<OperatorSetIdProto>,
+        (bytes = "bytes", repeated, tag = "25") functions: Vec<Bytes>,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) node: Vec<NodeProto>,
-    #[prost(string, tag = "2")]
-    pub(super) name: String,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    pub(super) input: Vec<ValueInfoProto>,
-    #[prost(message, repeated, tag = "12")]
-    pub(super) output: Vec<ValueInfoProto>,
-    #[prost(bytes = "bytes", repeated, tag = "15")]
-    pub(super) sparse_initializer: Vec<Bytes>,
-}
+    struct OperatorSetIdProto {
+        (string, tag = "1") domain: String,
+        (int64, tag = "2") version: i64,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeProto {
-    #[prost(string, repeated, tag = "1")]
-    pub(super) input: Vec<String>,
-    #[prost(string, repeated, tag = "2")]
-    pub(super) output: Vec<String>,
-    #[prost(string, tag = "3")]
-    pub(super) name: String,
-    #[prost(string, tag = "4")]
-    pub(super) op_type: String,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) attribute: Vec<AttributeProto>,
-    #[prost(string, tag = "7")]
-    pub(super) domain: String,
-}
+    struct GraphProto {
+        (message, repeated, tag = "1") node: Vec<NodeProto>,
+        (string, tag = "2") name: String,
+        (message, repeated, tag = "5") initializer: Vec<TensorProto>,
+        (message, repeated, tag = "11") input: Vec<ValueInfoProto>,
+        (message, repeated, tag = "12") output: Vec<ValueInfoProto>,
+        (bytes = "bytes", repeated, tag = "15") sparse_initializer: Vec<Bytes>,
+    }
 
-/// Values of [`AttributeProto::kind`].
-pub(super) mod attribute_type {
-    pub(in crate::onnx) const FLOAT: i32 = 1;
-    pub(in crate::onnx) const INT: i32 = 2;
-    pub(in crate::onnx) const STRING: i32 = 3;
-    pub(in crate::onnx) const TENSOR: i32 = 4;
-    pub(in crate::onnx) const GRAPH: i32 = 5;
-    pub(in crate::onnx) const FLOATS: i32 = 6;
-    pub(in crate::onnx) const INTS: i32 = 7;
-    pub(in crate::onnx) const STRINGS: i32 = 8;
-    pub(in crate::onnx) const GRAPHS: i32 = 10;
-}
+    struct NodeProto {
+        (string, repeated, tag = "1") input: Vec<String>,
+        (string, repeated, tag = "2") output: Vec<String>,
+        (string, tag = "3") name: String,
+        (string, tag = "4") op_type: String,
+        (message, repeated, tag = "5") attribute: Vec<AttributeProto>,
+        (string, tag = "7") domain: String,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct AttributeProto {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    /// ONNX's schema is proto2: a field that is 0 is written, and an absent field is not 0.
-    #[prost(float, optional, tag = "2")]
-    pub(super) f: Option<f32>,
-    #[prost(int64, optional, tag = "3")]
-    pub(super) i: Option<i64>,
-    #[prost(bytes = "bytes", optional, tag = "4")]
-    pub(super) s: Option<Bytes>,
-    #[prost(message, optional, tag = "5")]
-    pub(super) t: Option<TensorProto>,
-    #[prost(float, repeated, packed = "false", tag = "7")]
-    pub(super) floats: Vec<f32>,
-    #[prost(int64, repeated, packed = "false", tag = "8")]
-    pub(super) ints: Vec<i64>,
-    #[prost(bytes = "bytes", repeated, tag = "9")]
-    pub(super) strings: Vec<Bytes>,
-    /// `type` in the schema.
-    #[prost(int32, tag = "20")]
-    pub(super) kind: i32,
-    #[prost(string, tag = "21")]
-    pub(super) ref_attr_name: String,
-}
+    struct AttributeProto {
+        (string, tag = "1") name: String,
+        /// ONNX's schema is proto2: a field that is 0 is written, and an absent field is not 0.
+        (float, optional, tag = "2") f: Option<f32>,
+        (int64, optional, tag = "3") i: Option<i64>,
+        (bytes = "bytes", optional, tag = "4") s: Option<Bytes>,
+        (message, optional, tag = "5") t: Option<TensorProto>,
+        (float, repeated, packed = "false", tag = "7") floats: Vec<f32>,
+        (int64, repeated, packed = "false", tag = "8") ints: Vec<i64>,
+        (bytes = "bytes", repeated, tag = "9") strings: Vec<Bytes>,
+        /// `type` in the schema.
+        (int32, tag = "20") kind: i32,
+        (string, tag = "21") ref_attr_name: String,
+    }
 
-/// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
-pub(super) mod element_type {
-    pub(in crate::onnx) const FLOAT: i32 = 1;
-    pub(in crate::onnx) const UINT8: i32 = 2;
-    pub(in crate::onnx) const INT8: i32 = 3;
-    pub(in crate::onnx) const INT32: i32 = 6;
-    pub(in crate::onnx) const INT64: i32 = 7;
-    pub(in crate::onnx) const BOOL: i32 = 9;
-    pub(in crate::onnx) const DOUBLE: i32 = 11;
-}
+    struct TensorProto {
+        (int64, repeated, packed = "false", tag = "1") dims: Vec<i64>,
+        (int32, tag = "2") data_type: i32,
+        (float, repeated, tag = "4") float_data: Vec<f32>,
+        (int32, repeated, tag = "5") int32_data: Vec<i32>,
+        (int64, repeated, tag = "7") int64_data: Vec<i64>,
+        (string, tag = "8") name: String,
+        (bytes = "bytes", tag = "9") raw_data: Bytes,
+        (double, repeated, tag = "10") double_data: Vec<f64>,
+        (message, repeated, tag = "13") external_data: Vec<StringStringEntryProto>,
+        (int32, tag = "14") data_location: i32,
+    }
 
-/// [`TensorProto::data_location`] of a tensor whose elements are in another file.
-pub(super) const EXTERNAL: i32 = 1;
+    struct StringStringEntryProto {
+        (string, tag = "1") key: String,
+        (string, tag = "2") value: String,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorProto {
-    #[prost(int64, repeated, packed = "false", tag = "1")]
-    pub(super) dims: Vec<i64>,
-    #[prost(int32, tag = "2")]
-    pub(super) data_type: i32,
-    #[prost(float, repeated, tag = "4")]
-    pub(super) float_data: Vec<f32>,
-    #[prost(int32, repeated, tag = "5")]
-    pub(super) int32_data: Vec<i32>,
-    #[prost(int64, repeated, tag = "7")]
-    pub(super) int64_data: Vec<i64>,
-    #[prost(string, tag = "8")]
-    pub(super) name: String,
-    #[prost(bytes = "bytes", tag = "9")]
-    pub(super) raw_data: Bytes,
-    #[prost(double, repeated, tag = "10")]
-    pub(super) double_data: Vec<f64>,
-    #[prost(message, repeated, tag = "13")]
-    pub(super) external_data: Vec<StringStringEntryProto>,
-    #[prost(int32, tag = "14")]
-    pub(super) data_location: i32,
-}
+    struct ValueInfoProto {
+        (string, tag = "1") name: String,
+        /// `type` in the schema.
+        (message, optional, tag = "2") kind: Option<TypeProto>,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct StringStringEntryProto {
-    #[prost(string, tag = "1")]
-    pub(super) key: String,
-    #[prost(string, tag = "2")]
-    pub(super) value: String,
-}
+    /// A type; without `tensor_type` it is a sequence, a map, an optional or a sparse tensor.
+    struct TypeProto {
+        (message, optional, tag = "1") tensor_type: Option<TensorTypeProto>,
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ValueInfoProto {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    /// `type` in the schema.
-    #[prost(message, optional, tag = "2")]
-    pub(super) kind: Option<TypeProto>,
-}
+    /// `TypeProto.Tensor` in the schema.
+    struct TensorTypeProto {
+        (int32, tag = "1") elem_type: i32,
+        (message, optional, tag = "2") shape: Option<TensorShapeProto>,
+    }
 
-/// A type; without `tensor_type` it is a sequence, a map, an optional or a sparse tensor.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TypeProto {
-    #[prost(message, optional, tag = "1")]
-    pub(super) tensor_type: Option<TensorTypeProto>,
-}
+    struct TensorShapeProto {
+        (message, repeated, tag = "1") dim: Vec<DimensionProto>,
+    }
 
-/// `TypeProto.Tensor` in the schema.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorTypeProto {
-    #[prost(int32, tag = "1")]
-    pub(super) elem_type: i32,
-    #[prost(message, optional, tag = "2")]
-    pub(super) shape: Option<TensorShapeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorShapeProto {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) dim: Vec<DimensionProto>,
-}
-
-/// `TensorShapeProto.Dimension` in the schema: a number, a symbol or nothing.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct DimensionProto {
-    #[prost(oneof = "Dimension", tags = "1, 2")]
-    pub(super) value: Option<Dimension>,
+    /// `TensorShapeProto.Dimension` in the schema: a number, a symbol or nothing.
+    struct DimensionProto {
+        (oneof = "Dimension", tags = "1, 2") value: Option<Dimension>,
+    }
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -193,3 +123,30 @@ pub(super) enum Dimension {
     #[prost(string, tag = "2")]
     Symbol(String),
 }
+
+/// Defines a module of numbers.
+macro_rules! numbers {
+    ($(#[$doc:meta])* $module:ident { $($name:ident = $number:literal),* }) => {
+        $(#[$doc])*
+        pub(super) mod $module {
+            $(pub(in crate::onnx) const $name: i32 = $number;)*
+        }
+    };
+}
+
+numbers! {
+    /// Values of [`AttributeProto::kind`].
+    attribute_type {
+        FLOAT = 1, INT = 2, STRING = 3, TENSOR = 4, GRAPH = 5, FLOATS = 6, INTS = 7, STRINGS = 8, GRAPHS = 10
+    }
+}
+
+numbers! {
+    /// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
+    element_type {
+        FLOAT = 1, UINT8 = 2, INT8 = 3, INT32 = 6, INT64 = 7, BOOL = 9, DOUBLE = 11
+    }
+}
+
+/// [`TensorProto::data_location`] of a tensor whose elements are in another file.
+pub(super) const EXTERNAL: i32 = 1;

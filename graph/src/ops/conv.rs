@@ -44,7 +44,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let geometry = Geometry::new(args.node(), args.tensor(0)?.shape(), args.tensor(1)?.shape())?;
     let (x, w) = (args.values::<f32>(0)?, args.values::<f32>(1)?);
     let bias = args.optional(2).map(Tensor::as_f32).transpose()?;
-    check_bias(args, bias.map(<[f32]>::len), geometry.out_channels)?;
+    check_bias(args, bias.map(<[f32]>::len), geometry.out_channels())?;
     let shape = geometry.output();
     let mut y = vec![0.0f32; args.count(&shape)?];
     geometry.visit(|at, channel, pairs| {
@@ -61,7 +61,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
         return Ok(None);
     };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
-    let Some(&[channels, ..]) = operands.constant(&w.value).map(Tensor::shape) else { return Ok(None) };
+    let Some(&[channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };
     if !x.per_tensor()
         || !w.eight_bits()
         || !by_channel

@@ -16,7 +16,7 @@ pub(crate) enum EightBit {
     Compute(Compute),
     /// It clamps its input: free when fused into the node before it, a table of 256 bytes elsewhere.
     Clamp(Bounds),
-    /// Its outputs are elements of its first input: bytes pass unchanged.
+    /// Its first output, or all of them, are elements of its first input: bytes pass unchanged.
     Move(Move),
     /// It is elementwise and its other inputs are constants: a table of 256 bytes where its input and output are bytes.
     Table,
@@ -53,12 +53,20 @@ pub(crate) struct Move {
     pub(crate) why_float: WhyFloat,
     /// Adapts the other inputs of a node to the quantized first input; `false` if that is impossible.
     pub(crate) on_bytes: fn(&mut Node, &QuantizedValue, &mut Operands) -> Result<bool, Error>,
+    /// Whether all outputs are elements of the first input; otherwise the first output alone is.
+    pub(crate) every_output: bool,
 }
 
 impl EightBit {
-    /// A move whose other inputs, if any, are independent of the elements.
-    pub(crate) const MOVE: Self =
-        Self::Move(Move { why_float: |_, _| Ok(None), on_bytes: |_, _, _| Ok(true) });
+    /// A move to the first output; other inputs, if any, are independent of the elements.
+    pub(crate) const MOVE: Self = Self::moves(false);
+
+    /// A move to all outputs; other inputs, if any, are independent of the elements.
+    pub(crate) const MOVE_TO_ALL: Self = Self::moves(true);
+
+    const fn moves(every_output: bool) -> Self {
+        Self::Move(Move { why_float: |_, _| Ok(None), on_bytes: |_, _, _| Ok(true), every_output })
+    }
 
     /// See [`Operator::eight_bit`](super::Operator::eight_bit).
     pub(crate) const fn word(&self) -> &'static str {

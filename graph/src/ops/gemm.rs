@@ -68,7 +68,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
     {
         return Ok(None);
     }
-    let Some(shape) = operands.constant(&b.value).map(Tensor::shape) else { return Ok(None) };
+    let Some(shape) = operands.constant(b.value()).map(Tensor::shape) else { return Ok(None) };
     let Some(&channels) = shape.get(columns as usize) else { return Ok(None) };
     let sums = Sums { step, scales: &b.scales, factor: node.float("beta", 1.0)?, channels, to };
     let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };

@@ -49,7 +49,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
     else {
         return Ok(None);
     };
-    let rank = operands.constant(&b.value).map(Tensor::rank);
+    let rank = operands.constant(b.value()).map(Tensor::rank);
     let by_column = b.scales.len() == 1 || (rank == Some(2) && matches!(b.axis, 1 | -1));
     if !a.per_tensor()
         || !b.eight_bits()

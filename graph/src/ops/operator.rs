@@ -94,6 +94,16 @@ impl Operator {
         self.eight_bit.word()
     }
 
+    /// The outputs of `node`, a node of this operator, that can become bytes: the first, or all where all are elements of the first
+    /// input.
+    pub(crate) fn data_outputs<'n>(&self, node: &'n Node) -> impl Iterator<Item = &'n str> + use<'n> {
+        let count = match self.eight_bit {
+            EightBit::Move(how) if how.every_output => node.outputs.len(),
+            _ => 1,
+        };
+        (0..count).filter_map(|index| node.output(index))
+    }
+
     /// Whether it reads or writes bytes itself: a graph with it is already an eight-bit graph.
     pub fn is_eight_bit(&self) -> bool {
         matches!(self.eight_bit, EightBit::Bytes)

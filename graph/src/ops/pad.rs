@@ -23,7 +23,7 @@ pub(crate) static OP: Operator = Operator {
             &[("mode", Value::Text("reflect"))],
         ),
     ],
-    eight_bit: EightBit::Move(Move { why_float, on_bytes }),
+    eight_bit: EightBit::Move(Move { why_float, on_bytes, every_output: false }),
     upgrade,
     ..Operator::new("Pad", "elements added around the input: constant, edge, reflect or wrap", infer, evaluate)
 };

@@ -36,7 +36,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let x_zero = ZeroPoints::new(args, 2)?;
     let w_zero = ZeroPoints::new(args, 5)?;
     let (sums, geometry) = accumulate(args, (args.tensor(0)?, &x_zero), (args.tensor(3)?, &w_zero))?;
-    let channels = geometry.out_channels;
+    let channels = geometry.out_channels();
     let bias = args.optional(8).map(Tensor::as_i32).transpose()?;
     check_bias(args, bias.map(<[i32]>::len), channels)?;
     let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, channels)?, Scales::new(args, 6, 1)?];

@@ -1,5 +1,6 @@
 //! `Split`: parts of the input along an axis, of the sizes in input 1, or of equal ones.
 
+use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
@@ -20,6 +21,7 @@ pub(crate) static OP: Operator = Operator {
         // The last part is smaller.
         Example::new(&[Input::Bytes(&[7])], &[("num_outputs", Value::Int(3))]).outputs(3),
     ],
+    eight_bit: EightBit::MOVE_TO_ALL,
     upgrade,
     ..Operator::new("Split", "parts of the input along an axis", infer, evaluate)
 };

@@ -105,16 +105,16 @@ impl Writer<'_> {
                 input.clone_from(value);
             }
         }
-        // Eight-bit nodes have one output; without parameters it is an internal float value before an activation.
-        match node.output(0).map(str::to_owned) {
-            Some(output) if self.plan.parameters(&output).is_some() => {
+        let mut written = Vec::with_capacity(node.outputs.len());
+        for output in &mut node.outputs {
+            // Without parameters it is an internal float value before an activation.
+            if self.plan.parameters(output).is_some() {
                 let float = self.names.fresh(&format!("{output}_float"));
-                node.outputs[0].clone_from(&float);
-                self.nodes.push(node);
-                self.through_bytes(&float, &output, &output);
+                written.push((float.clone(), std::mem::replace(output, float)));
             }
-            _ => self.nodes.push(node),
         }
+        self.nodes.push(node);
+        written.iter().for_each(|(float, output)| self.through_bytes(float, output, output));
     }
 
     /// Adds the quantized form of a float value after its producer, if the plan has one.

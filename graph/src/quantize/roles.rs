@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::support::{data_inputs, kind};
+use super::support::{data_inputs, data_outputs, kind};
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::values::Values;
 use crate::ops::{Operator, concat};
@@ -115,11 +115,15 @@ impl Roles {
         }
         for &index in order.iter().rev() {
             if roles[index].is_none() {
-                let output = graph.nodes[index].required_output(0)?;
-                let readers = consumers.get(output).map_or(&[][..], Vec::as_slice);
-                let pays = !graph.is_output(output)
+                let mut readers = Vec::new();
+                let mut is_output = false;
+                for output in data_outputs(&graph.nodes[index]) {
+                    readers.extend(consumers.get(output).into_iter().flatten());
+                    is_output |= graph.is_output(output);
+                }
+                let pays = !is_output
                     && !readers.is_empty()
-                    && readers.iter().all(|&reader| roles[reader] == Some(Role::Quantized));
+                    && readers.iter().all(|&&reader| roles[reader] == Some(Role::Quantized));
                 roles[index] = Some(if pays {
                     Role::Quantized
                 } else {
@@ -132,7 +136,6 @@ impl Roles {
         for &index in &order {
             let node = &graph.nodes[index];
             let role = roles[index].take().unwrap_or(Role::Quantized);
-            let output = node.output(0);
             if role == Role::Quantized {
                 for input in data_inputs(node) {
                     if !result.roots.contains_key(input) {
@@ -143,14 +146,15 @@ impl Roles {
                     }
                 }
             }
-            if let (Role::Quantized | Role::Fused, Some(output)) = (&role, output) {
+            if matches!(role, Role::Quantized | Role::Fused) {
                 let moved = matches!(kinds[index], Ok(EightBit::Move(_)));
-                let root = node.input(0).filter(|_| moved).and_then(|input| result.roots.get(input));
-                if moved {
-                    result.moved.insert(output.to_owned());
+                let root = node.input(0).filter(|_| moved).and_then(|input| result.roots.get(input)).cloned();
+                for output in data_outputs(node).map(str::to_owned) {
+                    if moved {
+                        result.moved.insert(output.clone());
+                    }
+                    result.roots.insert(output.clone(), root.clone().unwrap_or(output));
                 }
-                let root = root.cloned().unwrap_or_else(|| output.to_owned());
-                result.roots.insert(output.to_owned(), root);
             }
             if role == Role::Fused {
                 // Its input stays in the accumulator.

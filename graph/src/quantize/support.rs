@@ -23,7 +23,7 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         EightBit::Move(how) => how.why_float,
         EightBit::Clamp(_) | EightBit::Table => ALL,
     };
-    if node.output(1).is_some() {
+    if node.outputs.iter().filter(|output| !output.is_empty()).count() > operator.data_outputs(node).count() {
         return stays("its second output cannot be eight-bit".to_owned());
     }
     if let Some(reason) = why_float(node, values)? {
@@ -53,6 +53,11 @@ pub(super) fn data_inputs(node: &Node) -> impl Iterator<Item = &str> {
         _ => 1,
     };
     node.inputs.iter().take(count).map(String::as_str)
+}
+
+/// The outputs of `node` that can become bytes.
+pub(super) fn data_outputs(node: &Node) -> impl Iterator<Item = &str> {
+    node.operator().into_iter().flat_map(move |operator| operator.data_outputs(node))
 }
 
 /// The bounds of a clamping node; infinite where there is none. [`kind`] rejects nodes without constant bounds.

@@ -245,6 +245,8 @@ fn not_finite(index: usize, value: f32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use eightbit_testing::Random;
+
     use super::*;
     use crate::quantize::{MAX_SCALE, MIN_SCALE};
 
@@ -300,12 +302,7 @@ mod tests {
 
     #[test]
     fn pair_safe_sums_fit_sixteen_bits() {
-        // The state of a linear congruential generator, in −1 … 1.
-        let mut state = 1u32;
-        let mut noise = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            f64::from(state) as f32 / 2f32.powi(31) - 1.0
-        };
+        let mut random = Random(1);
         let shapes = [
             (vec![5, 8], 0),
             (vec![7, 4], 1),
@@ -317,7 +314,7 @@ mod tests {
         for (shape, axis) in shapes.iter().cycle().take(40 * shapes.len()) {
             let (axis, len) = (*axis, shape.iter().product());
             // Few are large, as in trained networks: one pair decides the scale of most channels.
-            let values: Vec<f32> = (0..len).map(|_| noise().powi(7)).collect();
+            let values: Vec<f32> = (0..len).map(|_| random.float().powi(7)).collect();
             let weights = Tensor::new(shape.clone(), values).expect("fits");
             let pair_safe =
                 quantize_per_channel(&weights, axis, None, WeightRange::PairSafe).expect("finite");

@@ -38,7 +38,7 @@ impl Convolution {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
         if geometry.is_depthwise() {
-            let channels = geometry.out_channels;
+            let channels = geometry.out_channels();
             return (0..taps).flat_map(|tap| (0..channels).map(move |c| oihw[c * taps + tap])).collect();
         }
         let mut weights = Vec::with_capacity(oihw.len());
@@ -63,7 +63,7 @@ impl Convolution {
         threads: usize,
     ) -> Self {
         if bias.is_empty() && geometry.is_depthwise() {
-            bias = vec![0.0; geometry.out_channels];
+            bias = vec![0.0; geometry.out_channels()];
         }
         Self { filter: Filter { geometry, weights, bias, clamp }, patches: vec![Vec::new(); threads] }
     }
@@ -74,7 +74,7 @@ impl StepKernel for Convolution {
         let (x, filter) = (context.input::<f32>(0)?, &self.filter);
         by_rows(
             context.output(0)?,
-            filter.geometry.out_channels,
+            filter.geometry.out_channels(),
             &mut self.patches,
             |first, out, patches| {
                 if filter.geometry.is_depthwise() {
@@ -117,7 +117,7 @@ impl Filter {
 
     /// Lays out the patches of the output pixels starting at `first`, for the channels of a group.
     fn lay_out(&self, x: &[f32], first: usize, rows: usize, group: usize, patches: &mut Vec<f32>) {
-        let Geometry { window, in_channels, .. } = &self.geometry;
+        let Geometry { window, channels: [in_channels, _], .. } = &self.geometry;
         let (channels, _) = self.geometry.group_channels();
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
         let [in_h, in_w] = [window.input[0], window.input[1]];
@@ -147,7 +147,7 @@ impl Filter {
 
     /// Computes the output pixels starting at `first` that fit `out`, as products.
     fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
-        let channels = self.geometry.out_channels;
+        let channels = self.geometry.out_channels();
         let (_, outputs) = self.geometry.group_channels();
         let depth = self.depth();
         let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
@@ -173,7 +173,7 @@ impl Filter {
     /// Computes the output pixels starting at `first` that fit `out`, if every channel is filtered by itself.
     fn filter_channels(&self, x: &[f32], first: usize, out: &mut [f32]) {
         let window = &self.geometry.window;
-        let channels = self.geometry.out_channels;
+        let channels = self.geometry.out_channels();
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
         let kernel_w = window.sizes.kernel[1];
         for (index, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {

@@ -53,7 +53,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     if geometry.window.is_huge() {
         return Ok(false);
     }
-    let Some(bias) = bias(builder, node, 2, geometry.out_channels) else { return Ok(false) };
+    let Some(bias) = bias(builder, node, 2, geometry.out_channels()) else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::ChannelsLast)?;

@@ -49,7 +49,7 @@ fn planned_convolution(
         return Ok(false);
     }
     let shape = conv_shape(&geometry);
-    let channels = geometry.out_channels;
+    let channels = geometry.out_channels();
     let (Some(zeros), Some(bias)) =
         (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
     else {
@@ -100,7 +100,7 @@ fn packed_size(groups: usize, depth: usize, columns: usize) -> u64 {
 
 fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     let (window, sizes) = (&geometry.window, &geometry.window.sizes);
-    let &Geometry { batch, in_channels, out_channels, groups, .. } = geometry;
+    let &Geometry { batch, channels: [in_channels, out_channels], groups, .. } = geometry;
     let pad = Padding {
         top: sizes.pads_begin[0],
         left: sizes.pads_begin[1],

@@ -50,7 +50,7 @@ impl Operands {
             return Ok(None);
         }
         let bytes = self.bytes(name);
-        let constant = bytes.as_ref().map_or(name, |bytes| bytes.value.as_str());
+        let constant = bytes.as_ref().map_or(name, QuantizedValue::value);
         let Some(values) = self.constants.get(constant) else { return Ok(None) };
         // Broadcast by shape: a count equal to that of the columns could also be one bias per row.
         let shape = values.shape();
@@ -61,7 +61,7 @@ impl Operands {
             return Ok(None);
         }
         if let Some(bytes) = bytes.as_ref().filter(|bytes| is_in_steps(bytes, values.len(), sums)) {
-            return Ok(Some(Some(bytes.value.clone())));
+            return Ok(Some(Some(bytes.value().to_owned())));
         }
         let Some(floats) = floats(values, bytes.as_ref())? else { return Ok(None) };
         let mut rounded = Vec::with_capacity(sums.channels);
@@ -81,7 +81,7 @@ impl Operands {
 
     /// The shape of a constant, or of its quantized form.
     pub(crate) fn shape_of(&self, name: &str) -> Option<&[usize]> {
-        let constant = self.bytes.get(name).map_or(name, |bytes| bytes.value.as_str());
+        let constant = self.bytes.get(name).map_or(name, QuantizedValue::value);
         self.constants.get(constant).map(Tensor::shape)
     }
 }

@@ -17,8 +17,8 @@ pub(crate) fn depth(inputs: &Inputs<'_>, weights: usize) -> usize {
 #[derive(Clone, Debug)]
 pub(crate) struct Geometry {
     pub(crate) batch: usize,
-    pub(crate) in_channels: usize,
-    pub(crate) out_channels: usize,
+    /// Of the input and of the output.
+    pub(crate) channels: [usize; 2],
     pub(crate) groups: usize,
     pub(crate) window: Window,
 }
@@ -43,22 +43,27 @@ impl Geometry {
                 format!("activations of shape {x:?}, weights of shape {w:?} and {groups} groups do not fit"),
             ));
         }
-        Ok(Self { batch: x[0], in_channels: x[1], out_channels: w[0], groups, window })
+        Ok(Self { batch: x[0], channels: [x[1], w[0]], groups, window })
+    }
+
+    /// The number of output channels.
+    pub(crate) fn out_channels(&self) -> usize {
+        self.channels[1]
     }
 
     /// Input and output channels of a group.
     pub(crate) fn group_channels(&self) -> (usize, usize) {
-        (self.in_channels / self.groups, self.out_channels / self.groups)
+        (self.channels[0] / self.groups, self.channels[1] / self.groups)
     }
 
     /// Whether it is depthwise.
     pub(crate) fn is_depthwise(&self) -> bool {
-        self.groups == self.in_channels && self.groups == self.out_channels
+        self.channels == [self.groups; 2]
     }
 
     /// The output's shape.
     pub(crate) fn output(&self) -> Vec<usize> {
-        [&[self.batch, self.out_channels], self.window.sizes.output.as_slice()].concat()
+        [&[self.batch, self.channels[1]], self.window.sizes.output.as_slice()].concat()
     }
 
     /// Calls `visit(output offset, output channel, pairs of (activation, weight) offsets)` for every output.
@@ -71,21 +76,22 @@ impl Geometry {
             [&window.input, &window.sizes.output, &window.sizes.kernel].map(|sizes| sizes.iter().product());
         let (group_in, group_out) = self.group_channels();
         let mut taps = Vec::new();
-        if self.out_channels == 0 {
+        let [in_channels, out_channels] = self.channels;
+        if out_channels == 0 {
             return;
         }
         for image in 0..self.batch {
             let mut pixel = 0;
             for_each_index(&window.sizes.output, |index| {
                 window.taps(index, &mut taps);
-                for channel in 0..self.out_channels {
-                    let first = image * self.in_channels + channel / group_out * group_in;
+                for channel in 0..out_channels {
+                    let first = image * in_channels + channel / group_out * group_in;
                     let mut pairs = (0..group_in).flat_map(|c| {
                         taps.iter().map(move |&(in_kernel, in_input)| {
                             ((first + c) * inputs + in_input, (channel * group_in + c) * kernel + in_kernel)
                         })
                     });
-                    visit((image * self.out_channels + channel) * outputs + pixel, channel, &mut pairs);
+                    visit((image * out_channels + channel) * outputs + pixel, channel, &mut pairs);
                 }
                 pixel += 1;
             });
@@ -97,9 +103,9 @@ impl Geometry {
 pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
     let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
     if let Some(bias) = inputs.optional(bias)
-        && bias.shape != [geometry.out_channels]
+        && bias.shape != [geometry.out_channels()]
     {
-        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels);
+        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels());
         return Err(inputs.error(reason));
     }
     Ok(geometry.output())
@@ -134,7 +140,7 @@ pub(crate) fn accumulate(
     }
     let geometry = Geometry::new(args.node(), x.0.shape(), w.0.shape())?;
     let x_zero = x.1.scalar().ok_or_else(|| args.error("the activations need a single zero point"))?;
-    if !w.1.fits(geometry.out_channels) {
+    if !w.1.fits(geometry.out_channels()) {
         return Err(args.error("the weights need one zero point, or one per output channel"));
     }
     let sums = match (x.0.data(), w.0.data()) {

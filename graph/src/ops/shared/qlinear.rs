@@ -97,12 +97,13 @@ pub(crate) fn operands(
 
 /// A quantized value as inputs of an operator: value, scale, zero point.
 pub(crate) fn operand(bytes: &QuantizedValue) -> [String; 3] {
-    [bytes.value.clone(), bytes.scale.clone(), bytes.zero_point.clone()]
+    bytes.names.clone()
 }
 
 /// The output's parameters as inputs of an operator: scale, zero point.
 pub(crate) fn output(to: &QuantizedValue) -> [String; 2] {
-    [to.scale.clone(), to.zero_point.clone()]
+    let [_, scale, zero_point] = to.names.clone();
+    [scale, zero_point]
 }
 
 /// Dequantizes the bytes in input `first`, with scale and zero point in the next two; several scales are along `axis`.

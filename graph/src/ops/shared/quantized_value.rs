@@ -5,12 +5,8 @@ use crate::{DataType, Tensor};
 /// Bytes (or the `i32` of a bias) with their scale and zero point.
 #[derive(Clone, Debug)]
 pub(crate) struct QuantizedValue {
-    /// Name of the bytes.
-    pub(crate) value: String,
-    /// Name of the constant scale.
-    pub(crate) scale: String,
-    /// Name of the constant zero point.
-    pub(crate) zero_point: String,
+    /// Names of the bytes, the constant scale and the constant zero point, as operators read them.
+    pub(crate) names: [String; 3],
     /// Type of the bytes.
     pub(crate) data_type: DataType,
     /// The axis of the scales, if there are several.
@@ -22,6 +18,11 @@ pub(crate) struct QuantizedValue {
 }
 
 impl QuantizedValue {
+    /// The name of the bytes.
+    pub(crate) fn value(&self) -> &str {
+        &self.names[0]
+    }
+
     /// Whether one scale and zero point hold for the whole tensor, and the type has eight bits.
     pub(crate) fn per_tensor(&self) -> bool {
         self.scales.len() == 1 && self.eight_bits()

@@ -22,8 +22,8 @@ impl<'a> Values<'a> {
             let inputs: Vec<Option<DataType>> = (0..node.inputs.len())
                 .map(|input| node.input(input).and_then(|input| types.get(input)).copied())
                 .collect();
-            if let (Some(output), Some(data_type)) = (node.output(0), (operator.output_type)(node, &inputs)) {
-                types.insert(output, data_type);
+            if let Some(data_type) = (operator.output_type)(node, &inputs) {
+                types.extend(operator.data_outputs(node).map(|output| (output, data_type)));
             }
         }
         Ok(Self { graph, types })

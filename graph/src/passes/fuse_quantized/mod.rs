@@ -92,7 +92,7 @@ impl<'a> Fuser<'a> {
         } else if node.is(&dequantize_linear::OP) {
             self.dequantize(node)?
         } else if node.is(&quantize_linear::OP) && self.reads_constants(node) {
-            self.evaluate(node, node.required_output(0)?)?
+            self.evaluate(node)?
         } else if node.is(&quantize_linear::OP) {
             self.quantize(node)?
         } else {
@@ -130,7 +130,7 @@ impl<'a> Fuser<'a> {
             return Ok(false);
         }
         if from.same_steps(&to) {
-            self.same_bytes(node, &from.value)?;
+            self.same_bytes(node, from.value())?;
             return Ok(true);
         }
         self.table(&node.name, &from, &[], &to)
@@ -157,30 +157,33 @@ impl<'a> Fuser<'a> {
             },
             _ => return Ok(false),
         };
-        if node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
+        if !how.every_output && node.outputs.iter().skip(1).any(|output| !output.is_empty()) {
             return Ok(false);
         }
         let mut moved = node.clone();
-        moved.inputs[0].clone_from(&bytes.value);
+        bytes.value().clone_into(&mut moved.inputs[0]);
         if !(how.on_bytes)(&mut moved, &bytes, &mut self.operands)? {
             return Ok(false);
         }
-        let output = node.required_output(0)?;
-        let value = self.operands.names.fresh(&format!("{output}_bytes"));
-        moved.outputs = vec![value.clone()];
+        for output in moved.outputs.iter_mut().filter(|output| !output.is_empty()) {
+            let value = self.operands.names.fresh(&format!("{output}_bytes"));
+            let [_, scale, zero_point] = bytes.names.clone();
+            let names = [value.clone(), scale, zero_point];
+            let output = std::mem::replace(output, value);
+            self.operands.bytes.insert(output, QuantizedValue { names, ..bytes.clone() });
+        }
         if self.reads_constants(&moved) {
-            self.evaluate(&moved, &value)?;
+            self.evaluate(&moved)?;
         } else {
             self.nodes.push(moved);
         }
-        self.operands.bytes.insert(output.to_owned(), QuantizedValue { value, ..bytes });
         Ok(true)
     }
 
     /// The quantized form of per-channel constant bytes after a `Transpose`, which moves the axis of the scales: weights
     /// quantized in their trained order and transposed before the product.
     fn transposed(&self, node: &Node, bytes: QuantizedValue) -> Result<Option<QuantizedValue>, Error> {
-        let Some(rank) = self.operands.constant(&bytes.value).map(Tensor::rank) else { return Ok(None) };
+        let Some(rank) = self.operands.constant(bytes.value()).map(Tensor::rank) else { return Ok(None) };
         let Some(axis) = indexing::axis(bytes.axis, rank) else { return Ok(None) };
         let moved = match node.ints("perm")? {
             None => Some(rank - 1 - axis),
@@ -196,12 +199,14 @@ impl<'a> Fuser<'a> {
 
     /// Evaluates a node that reads only constants and does not change their number of elements by much: float weights before
     /// a `QuantizeLinear` become bytes here.
-    fn evaluate(&mut self, node: &Node, output: &str) -> Result<bool, Error> {
+    fn evaluate(&mut self, node: &Node) -> Result<bool, Error> {
         let inputs: Vec<Option<&Tensor>> =
             node.inputs.iter().map(|name| self.operands.constant(name)).collect();
-        let tensor = ops::evaluate(node, &inputs)?.into_iter().next();
-        let tensor = tensor.ok_or_else(|| Error::node(node, "has no output"))?;
-        self.operands.constants.insert(output.to_owned(), tensor);
+        let results = ops::evaluate(node, &inputs)?;
+        if results.len() < node.outputs.len() {
+            return Err(Error::node(node, "has too few outputs"));
+        }
+        self.operands.constants.extend(node.outputs.iter().cloned().zip(results));
         Ok(true)
     }
 
@@ -222,7 +227,7 @@ impl<'a> Fuser<'a> {
     fn compute(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
         let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
         let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, &to)? else { return Ok(false) };
-        fused.outputs = vec![to.value.clone()];
+        fused.outputs = vec![to.value().to_owned()];
         clamp(&mut fused, &chain, &to);
         self.nodes.push(fused);
         self.take(&chain, &to)?;
@@ -249,7 +254,7 @@ impl<'a> Fuser<'a> {
         self.taken.extend(chain.activations.iter().chain(&chain.copies));
         self.taken.insert(chain.quantize);
         let graph = self.graph;
-        chain.copies.iter().try_for_each(|&copy| self.same_bytes(&graph.nodes[copy], &to.value))
+        chain.copies.iter().try_for_each(|&copy| self.same_bytes(&graph.nodes[copy], to.value()))
     }
 
     /// Keeps a node unchanged, with the floats that it reads.
@@ -267,8 +272,8 @@ impl<'a> Fuser<'a> {
         let Some(bytes) = self.operands.bytes.get(value).cloned() else { return };
         if self.floats.insert(value.to_owned()) {
             let name = self.operands.names.fresh(&format!("{value}_dequantize"));
-            let inputs = [bytes.value.as_str(), &bytes.scale, &bytes.zero_point];
-            let node = Node::new(&name, "DequantizeLinear", &inputs, &[value]);
+            let node =
+                Node::new(&name, "DequantizeLinear", &bytes.names.each_ref().map(String::as_str), &[value]);
             self.nodes.push(node.with("axis", Attribute::Int(bytes.axis)));
         }
     }

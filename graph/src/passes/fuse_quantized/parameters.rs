@@ -49,5 +49,6 @@ pub(super) fn read_parameters(
         return Ok(None);
     }
     let axis = node.int("axis", 1)?;
-    Ok(Some(QuantizedValue { value, scale: scale.to_owned(), zero_point, data_type, axis, scales, zeros }))
+    let names = [value, scale.to_owned(), zero_point];
+    Ok(Some(QuantizedValue { names, data_type, axis, scales, zeros }))
 }

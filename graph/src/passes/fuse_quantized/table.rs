@@ -36,7 +36,7 @@ impl Fuser<'_> {
         let table = one(ops::evaluate(&quantize, &inputs)?, &quantize)?;
         debug_assert!(matches!(table.data(), TensorData::U8(_) | TensorData::I8(_)));
         let constant = self.operands.add_constant(&format!("{name}_table"), table);
-        self.nodes.push(Node::of(&lookup_table::OP, name, &[&from.value, &constant], &[&to.value]));
+        self.nodes.push(Node::of(&lookup_table::OP, name, &[from.value(), &constant], &[to.value()]));
         Ok(true)
     }
 }

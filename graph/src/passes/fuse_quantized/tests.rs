@@ -9,8 +9,9 @@ fn value(name: &str, shape: &[usize]) -> ValueInfo {
     ValueInfo { name: name.into(), data_type: DataType::F32, shape }
 }
 
-/// A graph from `x` to `y` with a scale and zero point for each of `a`, `b`, `c`.
+/// A graph from `x` to `y` with a scale and zero point for each of `a`, `b`, `c`; the nodes read `xf`, which is `x` in bytes `x8`.
 fn graph(nodes: Vec<Node>) -> Graph {
+    let nodes = [quantize("x", "x8", "a"), dequantize("x8", "xf", "a")].into_iter().chain(nodes).collect();
     let mut graph = Graph {
         opset: 13,
         inputs: vec![value("x", &[1, 2, 2, 2])],
@@ -42,8 +43,6 @@ fn ops_of(graph: &Graph) -> Vec<&str> {
 #[test]
 fn a_convolution_with_its_activation_is_one_node() {
     let mut graph = graph(vec![
-        quantize("x", "x8", "a"),
-        dequantize("x8", "xf", "a"),
         Node::new("dq_w", "DequantizeLinear", &["w8", "w_scale", "w_zero"], &["wf"]).with("axis", 0i64),
         Node::new("dq_b", "DequantizeLinear", &["b32", "b_scale32"], &["bf"]).with("axis", 0i64),
         Node::new("conv", "Conv", &["xf", "wf", "bf"], &["z"]),
@@ -75,8 +74,6 @@ fn a_convolution_with_its_activation_is_one_node() {
 #[test]
 fn a_bias_in_other_steps_is_counted_in_those_of_the_sums() {
     let mut graph = graph(vec![
-        quantize("x", "x8", "a"),
-        dequantize("x8", "xf", "a"),
         dequantize("w8", "wf", "b"),
         dequantize("b32", "bf", "bias"),
         Node::new("conv", "Conv", &["xf", "wf", "bf"], &["z"]),
@@ -99,8 +96,6 @@ fn a_bias_in_other_steps_is_counted_in_those_of_the_sums() {
 #[test]
 fn unary_operators_become_tables_that_compute_what_they_did() {
     let graph = graph(vec![
-        quantize("x", "x8", "a"),
-        dequantize("x8", "xf", "a"),
         Node::new("sigmoid", "Sigmoid", &["xf"], &["s"]),
         quantize("s", "s8", "c"),
         dequantize("s8", "y", "c"),
@@ -122,8 +117,6 @@ fn unary_operators_become_tables_that_compute_what_they_did() {
 #[test]
 fn data_that_only_moves_stays_bytes() {
     let graph = graph(vec![
-        quantize("x", "x8", "a"),
-        dequantize("x8", "xf", "a"),
         Node::new("pool", "MaxPool", &["xf"], &["p"]).with("kernel_shape", vec![1i64, 1]),
         quantize("p", "p8", "a"),
         dequantize("p8", "pf", "a"),
@@ -137,12 +130,35 @@ fn data_that_only_moves_stays_bytes() {
 }
 
 #[test]
-fn what_has_no_form_on_bytes_reads_floats() {
-    let graph = graph(vec![
-        quantize("x", "x8", "a"),
-        dequantize("x8", "xf", "a"),
-        Node::new("softmax", "Softmax", &["xf"], &["y"]),
+fn parts_of_a_split_stay_bytes() {
+    let mut graph = graph(vec![
+        Node::new("split", "Split", &["xf"], &["p", "q"]).with("axis", 1i64),
+        quantize("p", "p8", "a"),
+        dequantize("p8", "pf", "a"),
+        quantize("q", "q8", "a"),
+        dequantize("q8", "qf", "a"),
+        Node::new("add", "Add", &["pf", "qf"], &["z"]),
+        quantize("z", "z8", "b"),
+        dequantize("z8", "y", "b"),
     ]);
+    graph.outputs = vec![value("y", &[1, 1, 2, 2]), value("qf", &[1, 1, 2, 2])];
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(
+        ops_of(&fused),
+        ["QuantizeLinear", "Split", "QLinearAdd", "DequantizeLinear", "DequantizeLinear"]
+    );
+    assert_eq!(
+        [&fused.nodes[2].inputs[0], &fused.nodes[2].inputs[3]],
+        [&fused.nodes[1].outputs[0], &fused.nodes[1].outputs[1]]
+    );
+    let x = Tensor::new(vec![1, 2, 2, 2], (0..8).map(|i| i as f32 - 3.5).collect::<Vec<_>>()).expect("x");
+    let run = |graph| ops::evaluate_graph(graph, &[("x", &x)]).expect("evaluate");
+    assert_eq!(run(&graph), run(&fused));
+}
+
+#[test]
+fn what_has_no_form_on_bytes_reads_floats() {
+    let graph = graph(vec![Node::new("softmax", "Softmax", &["xf"], &["y"])]);
     let fused = fuse_quantized(&graph).expect("fuse");
     assert_eq!(ops_of(&fused), ["QuantizeLinear", "DequantizeLinear", "Softmax"]);
 }
