@@ -30,7 +30,8 @@ pub(crate) static OP: Operator = Operator {
         data_inputs: 1,
         weight_axis: Some(weight_axis),
         why_float,
-        on_bytes,
+        on_bytes: |node, operands, to| on_bytes(node, operands, Some(to)),
+        to_floats: Some(|node, operands| on_bytes(node, operands, None)),
     }),
     reads: product::depth,
     lower: float::lower::gemm,
@@ -57,7 +58,12 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     weights::why_float(node, values, weight_axis(node)?, true)
 }
 
-fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+/// Without `to`, the output is float.
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let (Some(a), Some(b)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
@@ -70,7 +76,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
         || !b.eight_bits()
         || !by_column
         || step < f32::MIN_POSITIVE
-        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
+        || !qlinear::product_multipliers_exist(step, &b.scales, to)
     {
         return Ok(None);
     }
