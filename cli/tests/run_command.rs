@@ -146,3 +146,13 @@ fn inputs_are_not_replaced_by_outputs() {
     run(&mut command).fails(2, &["sum.npy", "would replace"]);
     assert_eq!(std::fs::read(&sum).expect("the file"), before);
 }
+
+/// Memory may be smaller than the limit of a file's size.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_endless_pipe_is_an_error() {
+    let mut piped = std::process::Command::new("sh");
+    piped.args(["-c", "cat /dev/zero | \"$0\" run /dev/stdin", env!("CARGO_BIN_EXE_eightbit")]);
+    let ended = support::run_capped(&mut piped, 512, std::time::Duration::from_secs(60));
+    ended.expect("an end").fails(1, &["/dev/stdin", "out of memory"]);
+}

@@ -226,3 +226,70 @@ fn sums_and_products_of_bytes_have_one_meaning() {
         assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
     }
 }
+
+/// A mode that is not constant is refused when it is set; dropping nothing is the identity.
+#[test]
+fn a_dropout_that_trains_is_refused() {
+    let x = tensor(&[2, 3], [1.0, -2.0, 3.0, 4.0, 5.0, 6.0]);
+    for (ratio, mode, is_constant) in
+        [(0.5f32, true, true), (0.5, true, false), (0.5, false, true), (0.5, false, false), (0.0, true, true)]
+    {
+        let node = Node::new("drop", "Dropout", &["x", "ratio", "mode"], &["y"]);
+        let mut graph =
+            graph(&x, (DataType::F32, &[2, 3]), vec![node], vec![("ratio", Tensor::scalar(ratio))]);
+        let mode_tensor = Tensor::scalar(mode);
+        let mut inputs = vec![("x", &x)];
+        if is_constant {
+            graph.constants.insert("mode".to_owned(), mode_tensor.clone());
+        } else {
+            graph.inputs.push(value("mode", DataType::Bool, &[]));
+            inputs.push(("mode", &mode_tensor));
+        }
+        let executor = Executor::new(&graph, &ExecutorOptions::default());
+        let results = [ops::evaluate_graph(&graph, &inputs), executor.and_then(|mut it| it.run(&inputs))];
+        for result in results {
+            match result {
+                Ok(outputs) => assert!(!mode || ratio == 0.0, "{outputs:?}"),
+                Err(error) => {
+                    assert!(mode && ratio != 0.0, "{error}");
+                    assert!(error.to_string().contains("\"drop\""), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn outputs_are_what_the_graph_declares() {
+    let x = tensor(&[2, 3], [1.0, -2.0, 3.0, 4.0, 5.0, 6.0]);
+    let declared = |data_type, shape: &[usize], open: bool| {
+        let mut graph =
+            graph(&x, (data_type, shape), vec![Node::new("relu", "Relu", &["x"], &["y"])], Vec::new());
+        if open {
+            graph.inputs[0].shape[0] = None;
+        }
+        graph
+    };
+    for open in [false, true] {
+        // An empty shape declares nothing.
+        for shape in [&[2, 3][..], &[]] {
+            both_give(&declared(DataType::F32, shape, open), &x, &[1.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
+        }
+        for (data_type, shape) in [
+            (DataType::F32, &[2, 4][..]),
+            (DataType::F32, &[6]),
+            (DataType::U8, &[2, 3]),
+            (DataType::I64, &[]),
+        ] {
+            let graph = declared(data_type, shape, open);
+            let executor = Executor::new(&graph, &ExecutorOptions::default());
+            for result in [
+                ops::evaluate_graph(&graph, &[("x", &x)]),
+                executor.and_then(|mut executor| executor.run(&[("x", &x)])),
+            ] {
+                let error = result.expect_err("not what is declared").to_string();
+                assert!(error.contains("\"y\"") && error.contains("f32 of shape [2, 3]"), "{error}");
+            }
+        }
+    }
+}

@@ -114,7 +114,9 @@ fn indices_of_the_least_and_the_greatest() {
             .with("axis", -1)
             .with("keepdims", 0)
             .with("select_last_index", last);
-        run(&graph(&[2, 3], vec![node], vec![]), &x).remove(0).into_values::<i64>().expect("indices")
+        let mut graph = graph(&[2, 3], vec![node], vec![]);
+        graph.outputs[0].data_type = DataType::I64;
+        run(&graph, &x).remove(0).into_values::<i64>().expect("indices")
     };
     assert_eq!((index("ArgMin", 0), index("ArgMin", 1)), (vec![1, 0], vec![2, 0]));
     assert_eq!((index("ArgMax", 0), index("ArgMax", 1)), (vec![0, 1], vec![0, 2]));

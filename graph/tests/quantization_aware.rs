@@ -3,7 +3,7 @@
 
 mod values;
 
-use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ops};
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
 use eightbit_testing::Random;
 
 use values::{floats, value};
@@ -161,4 +161,121 @@ fn a_value_quantized_for_each_of_its_readers_is_made_once() {
     graph.outputs.push(value("r_dq", &[2, 8, 7, 6]));
     let how = runs_in_eight_bits(&graph);
     assert_eq!(how.matches(" quantize\n").count(), 1, "{how}");
+}
+
+/// A network of one product of the activation `x_dq` with the weights `w`, whose result `z` is quantized to `z_dq` or not.
+fn one_product(
+    x: &[usize],
+    w: &[usize],
+    axis: usize,
+    nodes: impl FnOnce(&str, &str) -> Vec<Node>,
+) -> Network {
+    let mut random = Random(3);
+    let mut net = Network(Graph { opset: 13, ..Graph::default() });
+    net.0.inputs = vec![value("x", x)];
+    net.0.outputs = vec![ValueInfo { shape: vec![None; x.len()], ..value("z", &[]) }];
+    let x = net.activation("x", 1.0 / 127.0, 128);
+    let w = net.weights("w", floats(&mut random, w, 0.5), axis);
+    net.0.nodes.extend(nodes(&x, &w));
+    net.constant("b", floats(&mut random, &[5], 0.3));
+    net
+}
+
+/// PyTorch's linear layers on sequences: a product and an addition.
+#[test]
+fn a_bias_added_after_a_product_is_a_part_of_it() {
+    for (shape, order) in [(&[7, 8][..], ["m", "b"]), (&[2, 7, 8], ["m", "b"]), (&[2, 7, 8], ["b", "m"])] {
+        for quantized_bias in [false, true] {
+            let mut net = one_product(shape, &[8, 5], 1, |x, w| {
+                vec![Node::new("matmul", "MatMul", &[x, w], &["m"]), Node::new("add", "Add", &order, &["z"])]
+            });
+            net.activation("z", 0.02, 120);
+            if quantized_bias {
+                // In steps of the accumulator, and after the nodes that use it.
+                let steps: Vec<f32> = (0..5).map(|at| (0.004 + 0.0002 * at as f32) / 127.0).collect();
+                net.constant("b_scale", Tensor::vector(steps));
+                net.constant("b_steps", Tensor::vector(vec![900i32, -1500, 0, 20000, -7]));
+                net.0.constants.remove("b");
+                net.node(
+                    Node::new("b_dq", "DequantizeLinear", &["b_steps", "b_scale"], &["b"]).with("axis", 0i64),
+                );
+            }
+            net.0.outputs[0].name = "z_dq".to_owned();
+            let (equal, how) = agreement(&net.0, &floats(&mut Random(5), shape, 1.0), 0.02);
+            assert!(equal > 0.9, "{equal}\n{how}");
+            assert_eq!(how.matches("eight-bit matrix product").count(), 1, "{how}");
+            assert!(!how.contains("f32") && !how.contains("plain loops"), "{how}");
+        }
+    }
+}
+
+/// Another value than one number per column is added by a node of its own.
+#[test]
+fn other_additions_after_a_product_stay() {
+    for shape in [&[7, 5][..], &[1, 1, 1, 5], &[7, 1]] {
+        let mut net = one_product(&[7, 8], &[8, 5], 1, |x, w| {
+            vec![Node::new("matmul", "MatMul", &[x, w], &["m"]), Node::new("add", "Add", &["m", "c"], &["z"])]
+        });
+        net.constant("c", floats(&mut Random(8), shape, 0.3));
+        net.activation("z", 0.02, 120);
+        net.0.outputs[0].name = "z_dq".to_owned();
+        net.0.outputs[0].shape = vec![None; shape.len()];
+        let (equal, how) = agreement(&net.0, &floats(&mut Random(5), &[7, 8], 1.0), 0.02);
+        assert!(equal > 0.9, "{equal}\n{how}");
+        assert_eq!(how.matches("eight-bit matrix product").count(), 1, "{how}");
+    }
+}
+
+/// The last layer, or one before a float operator.
+#[test]
+fn products_without_a_quantized_output_read_bytes() {
+    let conv = |groups: i64, bias: &'static [&'static str]| {
+        move |x: &str, w: &str| {
+            let inputs: Vec<&str> = [&[x, w], bias].concat();
+            vec![Node::new("conv", "Conv", &inputs, &["z"]).with("group", groups)]
+        }
+    };
+    let gemm = |x: &str, w: &str| {
+        let node = Node::new("gemm", "Gemm", &[x, w, "b"], &["z"]);
+        vec![node.with("transB", 1i64).with("beta", 0.5f32).with("alpha", 2.0f32)]
+    };
+    let matmul = |x: &str, w: &str| vec![Node::new("matmul", "MatMul", &[x, w], &["z"])];
+    let with_bias = |x: &str, w: &str| {
+        vec![Node::new("matmul", "MatMul", &[x, w], &["m"]), Node::new("add", "Add", &["b", "m"], &["z"])]
+    };
+    let relu = |x: &str, w: &str| {
+        vec![Node::new("conv", "Conv", &[x, w, "b"], &["c"]), Node::new("relu", "Relu", &["c"], &["z"])]
+    };
+    // Not quantized before a residual addition.
+    let residual = |x: &str, w: &str| {
+        vec![Node::new("conv", "Conv", &[x, w, "b"], &["c"]), Node::new("add", "Add", &["c", x], &["z"])]
+    };
+    for (what, net) in [
+        ("conv", one_product(&[2, 3, 6, 7], &[5, 3, 3, 3], 0, conv(1, &["b"]))),
+        ("conv", one_product(&[2, 3, 6, 7], &[5, 3, 1, 1], 0, conv(1, &[]))),
+        ("depthwise", one_product(&[2, 5, 6, 7], &[5, 1, 3, 3], 0, conv(5, &["b"]))),
+        ("relu", one_product(&[2, 3, 6, 7], &[5, 3, 3, 3], 0, relu)),
+        ("residual", one_product(&[2, 5, 6, 7], &[5, 5, 1, 1], 0, residual)),
+        ("gemm", one_product(&[7, 8], &[5, 8], 0, gemm)),
+        ("matmul", one_product(&[2, 7, 8], &[8, 5], 1, matmul)),
+        ("matmul and add", one_product(&[2, 7, 8], &[8, 5], 1, with_bias)),
+    ] {
+        let graph = net.0;
+        let shape: Vec<usize> = graph.inputs[0].shape.iter().map(|dim| dim.expect("fixed")).collect();
+        let x = floats(&mut Random(5), &shape, 1.0);
+        let expected = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a graph with a meaning");
+        let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+        let found = executor.run(&[("x", &x)]).expect("a run");
+        let fused = eightbit_graph::passes::fuse_quantized(&graph).expect("sound");
+        let plain = ops::evaluate_graph(&fused, &[("x", &x)]).expect("a graph with a meaning");
+        let how = executor.explain();
+        assert_eq!(how.matches("eight-bit").count(), 1, "{what}: {how}");
+        assert!(!how.contains("f32 matrix") && !how.contains("f32 conv"), "{what}: {how}");
+        assert!(!how.contains("plain loops"), "{what}: {how}");
+        for found in [&found, &plain] {
+            let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
+            let worst = pairs.fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs()));
+            assert!(worst < 1e-5, "{what}: off by {worst}");
+        }
+    }
 }

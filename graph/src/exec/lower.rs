@@ -1,11 +1,13 @@
 //! Lowers nodes to steps.
 
+use std::borrow::Cow;
+
 use super::Source;
 use super::builder::Builder;
 use super::fallback::{self, fold};
 use super::plan::Lowered;
 use super::value::Layout;
-use crate::shapes::{ShapeOptions, infer_shapes};
+use crate::shapes::{ShapeOptions, check_outputs, infer_shapes};
 use crate::{Error, Node};
 
 /// Lowers the graph of `source` to steps: constants are folded, operators add the steps for which they have kernels, and the
@@ -13,6 +15,7 @@ use crate::{Error, Node};
 pub(crate) fn lower(source: &Source, shapes: &ShapeOptions, held: u64) -> Result<Lowered, Error> {
     let graph = &source.graph;
     let types = infer_shapes(graph, shapes)?;
+    check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
     let mut builder = Builder::new(source, types, &shapes.limits, held)?;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];

@@ -191,8 +191,9 @@ impl Executor {
         match source.plan(&source.shapes, held, &mut plans) {
             Ok(plan) => plans.push(plan),
             Err(Error::UnknownDimension { .. }) => {}
-            // The default batch of 1 is a guess: a node may need another.
-            Err(Error::InvalidNode { .. }) if is_open && source.shapes.inputs.is_empty() => {}
+            // The default batch of 1 is a guess: a node or an output may need another.
+            Err(Error::InvalidNode { .. } | Error::InvalidValue { .. })
+                if is_open && source.shapes.inputs.is_empty() => {}
             Err(error) => return Err(error),
         }
         let source = Some(source).filter(|_| is_open);

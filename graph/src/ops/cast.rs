@@ -26,8 +26,11 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let input = args.tensor(0)?;
-    let to = to(args.node())?;
+    Ok(vec![converted(args.tensor(0)?, to(args.node())?)?])
+}
+
+/// The elements of `input` as another type.
+pub(crate) fn converted(input: &Tensor, to: DataType) -> Result<Tensor, Error> {
     macro_rules! converted {
         ($x:expr, $zero:expr) => {
             match to {
@@ -53,5 +56,5 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             converted!(x, 0)
         }
     };
-    Ok(vec![Tensor::new(input.shape(), data)?])
+    Tensor::new(input.shape(), data)
 }

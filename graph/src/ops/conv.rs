@@ -29,7 +29,8 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(0),
         |node, values| weights::why_float(node, values, 0, false),
-        on_bytes,
+        |node, operands, to| on_bytes(node, operands, Some(to)),
+        |node, operands| on_bytes(node, operands, None),
     ),
     reads: |inputs| convolution::depth(inputs, 1),
     lower: float::lower::convolution,
@@ -54,7 +55,12 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(shape, y)?])
 }
 
-fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+/// Without `to`, the output is float.
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let (Some(x), Some(w)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
@@ -65,7 +71,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
     if !x.per_tensor()
         || !w.eight_bits()
         || !by_channel
-        || !qlinear::multipliers_exist(w.scales.iter().map(|scale| x.scales[0] * scale / to.scales[0]))
+        || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to)
     {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::Constants;
+use crate::exec::builder::Builder;
 use crate::exec::float;
 use crate::{DataType, Error, Node, Tensor, TensorType};
 
@@ -15,7 +16,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[7])], &[]).outputs(2),
     ],
     eight_bit: EightBit::MOVE,
-    lower: |builder, node| Ok(node.output(1).is_none() && float::lower::rename(builder, node)?),
+    lower,
     upgrade,
     ..Operator::new("Dropout", "the input itself, and a mask of ones: inference alone", infer, evaluate)
 };
@@ -23,6 +24,15 @@ pub(crate) static OP: Operator = Operator {
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
     Ok(vec![x.clone(), TensorType::new(DataType::Bool, x.shape.as_slice())])
+}
+
+/// A node that cannot be in training mode.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let constant = |index| builder.constant_input(node, index);
+    let keeps_all = node.input(2).is_none()
+        || constant(2).is_some_and(|mode| mode.to_scalar().is_ok_and(|mode: bool| !mode))
+        || constant(1).is_some_and(|ratio| ratio.to_scalar().is_ok_and(|ratio: f32| ratio == 0.0));
+    Ok(keeps_all && node.output(1).is_none() && float::lower::rename(builder, node)?)
 }
 
 /// Training mode, which drops elements at random, is not supported.

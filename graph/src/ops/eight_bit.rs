@@ -36,6 +36,9 @@ pub(crate) type Bounds = for<'t> fn(&Node, &dyn Fn(&str) -> Option<&'t Tensor>) 
 /// has no such form.
 pub(crate) type OnBytes = fn(&Node, &mut Operands, &QuantizedValue) -> Result<Option<Node>, Error>;
 
+/// See [`Compute::to_floats`].
+pub(crate) type ToFloats = fn(&Node, &mut Operands) -> Result<Option<Node>, Error>;
+
 /// See [`EightBit::Compute`].
 #[derive(Clone, Copy)]
 pub(crate) struct Compute {
@@ -45,6 +48,8 @@ pub(crate) struct Compute {
     pub(crate) weight_axis: Option<WeightAxis>,
     pub(crate) why_float: WhyFloat,
     pub(crate) on_bytes: OnBytes,
+    /// Converts a node to one that reads bytes and writes floats, for products.
+    pub(crate) to_floats: Option<ToFloats>,
 }
 
 /// See [`EightBit::Move`].

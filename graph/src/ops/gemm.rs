@@ -25,7 +25,12 @@ pub(crate) static OP: Operator = Operator {
             &[("transA", Value::Int(1))],
         ),
     ],
-    eight_bit: weights::eight_bit(weight_axis, why_float, on_bytes),
+    eight_bit: weights::eight_bit(
+        weight_axis,
+        why_float,
+        |node, operands, to| on_bytes(node, operands, Some(to)),
+        |node, operands| on_bytes(node, operands, None),
+    ),
     reads: product::depth,
     lower: float::lower::gemm,
     ..Operator::new("Gemm", "alpha · A·B + beta · C", infer, product::gemm)
@@ -51,7 +56,12 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     weights::why_float(node, values, weight_axis(node)?, true)
 }
 
-fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+/// Without `to`, the output is float.
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let (Some(a), Some(b)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
@@ -64,7 +74,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result
         || !b.eight_bits()
         || !by_column
         || step < f32::MIN_POSITIVE
-        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| step * scale / to.scales[0]))
+        || !qlinear::product_multipliers_exist(step, &b.scales, to)
     {
         return Ok(None);
     }

@@ -1,11 +1,12 @@
 //! Evaluates a whole graph, node by node: the oracle of the executor.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::evaluate::evaluate;
 use super::missing;
 use crate::limits::bytes_of;
-use crate::shapes::{ShapeOptions, TensorType, infer_shapes};
+use crate::shapes::{ShapeOptions, TensorType, check_outputs, infer_shapes};
 use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 
 /// The outputs of `graph`, in its order, for inputs passed by name. Every node runs by [`evaluate`]; nothing is fused or
@@ -61,7 +62,9 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         }
         live.drop_after(node, time, |name| drop(values.remove(name)));
     }
-    let output = |name: &str| values.get(name).or(graph.constants.get(name)).cloned();
+    let found = |name: &str| values.get(name).or(graph.constants.get(name));
+    check_outputs(graph, |name| found(name).map(|tensor| Cow::Owned(TensorType::of(tensor))))?;
+    let output = |name: &str| found(name).cloned();
     graph
         .outputs
         .iter()

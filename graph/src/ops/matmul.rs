@@ -4,6 +4,7 @@ use super::example::{Example, Input};
 use super::operator::Operator;
 use super::qlinear_matmul;
 use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
 use super::shared::operands::Operands;
 use super::shared::product::{self, Product};
 use super::shared::qlinear;
@@ -21,7 +22,8 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(1),
         |node, values| weights::why_float(node, values, 1, true),
-        on_bytes,
+        |node, operands, to| on_bytes(node, operands, Some(to)),
+        |node, operands| on_bytes(node, operands, None),
     ),
     reads: product::depth,
     lower: float::lower::matmul,
@@ -43,21 +45,38 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(product.shape, result)?])
 }
 
-fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+/// Without `to`, the output is float. Input 2 may be the bias of an `Add` that follows.
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let (Some(a), Some(b)) =
         (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
     else {
         return Ok(None);
     };
-    let rank = operands.constant(b.value()).map(Tensor::rank);
-    let by_column = b.scales.len() == 1 || (rank == Some(2) && matches!(b.axis, 1 | -1));
+    let columns = match operands.constant(b.value()).map(Tensor::shape) {
+        Some(&[_, columns]) => Some(columns),
+        _ => None,
+    };
+    let by_column = b.scales.len() == 1 || (columns.is_some() && matches!(b.axis, 1 | -1));
     if !a.per_tensor()
         || !b.eight_bits()
         || !by_column
-        || !qlinear::multipliers_exist(b.scales.iter().map(|scale| a.scales[0] * scale / to.scales[0]))
+        || !qlinear::product_multipliers_exist(a.scales[0], &b.scales, to)
     {
         return Ok(None);
     }
-    let inputs = [a, b].iter().flat_map(qlinear::operand).chain(qlinear::output(to)).collect();
+    let bias = match columns {
+        Some(channels) => {
+            let sums = Sums { step: a.scales[0], scales: &b.scales, factor: 1.0, channels, to };
+            operands.bias(node.input(2), &sums)?
+        }
+        // There are kernels for matrices of constants.
+        None => to.filter(|_| node.input(2).is_none()).map(|_| None),
+    };
+    let Some(bias) = bias else { return Ok(None) };
+    let inputs = [&a, &b].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
     Ok(Some(qlinear::node(&qlinear_matmul::OP, inputs, node)))
 }

@@ -1,15 +1,40 @@
-//! `Pow`.
+//! `Pow`: the exponents may be of another type than the result.
 
+use super::cast;
 use super::example::{Example, Input};
 use super::operator::Operator;
-use super::shared::binary;
+use super::shared::arguments::Arguments;
+use super::shared::binary::{self, broadcast_of};
+use super::shared::inputs::Inputs;
+use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
         Example::new(&[Input::Positive(&[1, 3, 4, 5]), Input::Floats(&[1, 3, 4, 5])], &[]),
         Example::new(&[Input::Positive(&[2, 1, 4]), Input::Float(2.0)], &[]),
+        Example::new(&[Input::Positive(&[2, 3]), Input::Integers(&[3, 2, 1])], &[]),
     ],
-    ..binary::two::<Pow>("Pow", "aᵇ")
+    ..Operator::new("Pow", "aᵇ", infer, evaluate)
 };
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    let (a, b) = (inputs.get(0)?, inputs.get(1)?);
+    if a.data_type == b.data_type {
+        return binary::infer_two(inputs);
+    }
+    inputs.like(0, broadcast_of(inputs.node, &a.shape, &b.shape)?)
+}
+
+/// Numbers of different types are raised as `f64`.
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let (a, b) = (args.tensor(0)?, args.tensor(1)?);
+    let types = [a.data_type(), b.data_type()];
+    if types[0] == types[1] || types.contains(&DataType::Bool) {
+        return binary::evaluate_two::<Pow>(args);
+    }
+    let [a, b] = [cast::converted(a, DataType::F64)?, cast::converted(b, DataType::F64)?];
+    let powers = binary::evaluate_two::<Pow>(&Arguments::new(args.node(), &[Some(&a), Some(&b)]))?;
+    powers.iter().map(|powers| cast::converted(powers, types[0])).collect()
+}
 
 binary::operation!(Pow, |a, b| a.pow(b));

@@ -46,10 +46,14 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             let columns = b.shape().get(usize::from(!transposed)).copied().unwrap_or(0);
             let columns = if steps.len() == 1 { vec![1] } else { vec![1, columns] };
             // Decided by shape: C may be one number for all, per column, per row or per element.
-            let float =
-                Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
-            let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];
-            Some(qlinear::float(args, mul::OP.evaluate, &inputs)?)
+            if bias.as_f32().is_ok() && args.optional(7).is_none() {
+                Some(bias.clone())
+            } else {
+                let float =
+                    Tensor::new(bias.shape(), bias.as_i32()?.iter().map(|&c| c as f32).collect::<Vec<_>>())?;
+                let inputs = [Some(&float), Some(&Tensor::new(columns, steps)?)];
+                Some(qlinear::float(args, mul::OP.evaluate, &inputs)?)
+            }
         }
     };
     let y = qlinear::float(args, product::gemm, &[Some(&a), Some(&b), bias.as_ref()])?;

@@ -4,11 +4,11 @@ use super::eight_bit::EightBit;
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
-use super::shared::convolution::{self, accumulate, check_bias};
+use super::shared::convolution::{self, accumulate};
 use super::shared::inputs::Inputs;
-use super::shared::scales::{Requantizer, Scales, ZeroPoints};
+use super::shared::scales::{self, ProductBias, Scales, ZeroPoints};
 use crate::exec::integer;
-use crate::{Error, Tensor, TensorType};
+use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     since: 10,
@@ -24,12 +24,13 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: EightBit::Bytes,
     reads: |inputs| convolution::depth(inputs, 3),
     lower: integer::product::convolution,
-    output_type: |_, inputs| inputs.get(7).copied().flatten(),
+    output_type: |_, inputs| Some(inputs.get(7).copied().flatten().unwrap_or(DataType::F32)),
     ..Operator::new("QLinearConv", "a convolution of bytes to bytes", infer, evaluate)
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    inputs.like(7, convolution::infer(inputs, 0, 3, 8)?)
+    let data_type = inputs.optional(7).map_or(DataType::F32, |zero| zero.data_type);
+    Ok(vec![TensorType::new(data_type, convolution::infer(inputs, 0, 3, 8)?)])
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
@@ -37,14 +38,13 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let w_zero = ZeroPoints::new(args, 5)?;
     let (sums, geometry) = accumulate(args, (args.tensor(0)?, &x_zero), (args.tensor(3)?, &w_zero))?;
     let channels = geometry.out_channels();
-    let bias = args.optional(8).map(Tensor::as_i32).transpose()?;
-    check_bias(args, bias.map(<[i32]>::len), channels)?;
-    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, channels)?, Scales::new(args, 6, 1)?];
-    let output = Requantizer::new(args, scales, 7)?;
+    let bias = ProductBias::new(args, 8, 6, channels)?;
+    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, channels)?];
     let pixels: usize = geometry.window.sizes.output.iter().product::<usize>().max(1);
     let sums = sums.as_i32()?.iter().enumerate().map(|(at, &sum)| {
         let channel = at / pixels % channels;
-        (bias.map_or(sum, |bias| sum.wrapping_add(bias[channel])), channel)
+        (bias.add_to(sum, channel), channel)
     });
-    Ok(vec![Tensor::new(geometry.output(), output.apply(sums))?])
+    let output = scales::of_sums(args, scales, bias.floats(), 6, sums)?;
+    Ok(vec![Tensor::new(geometry.output(), output)?])
 }

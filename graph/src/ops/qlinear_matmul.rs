@@ -6,9 +6,9 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::product::{self, Product, accumulate};
-use super::shared::scales::{Requantizer, Scales, ZeroPoints};
+use super::shared::scales::{self, ProductBias, Scales, ZeroPoints};
 use crate::exec::integer;
-use crate::{Error, Tensor, TensorType};
+use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     since: 10,
@@ -23,12 +23,13 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: EightBit::Bytes,
     reads: product::depth,
     lower: integer::product::matmul,
-    output_type: |_, inputs| inputs.get(7).copied().flatten(),
+    output_type: |_, inputs| Some(inputs.get(7).copied().flatten().unwrap_or(DataType::F32)),
     ..Operator::new("QLinearMatMul", "a matrix product of bytes to bytes", infer, evaluate)
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    inputs.like(7, product::infer(inputs, 0, 3)?)
+    let data_type = inputs.optional(7).map_or(DataType::F32, |zero| zero.data_type);
+    Ok(vec![TensorType::new(data_type, product::infer(inputs, 0, 3)?)])
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
@@ -36,9 +37,10 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let product = Product::of(args, a, b)?;
     let (a_zero, b_zero) = (ZeroPoints::new(args, 2)?, ZeroPoints::new(args, 5)?);
     let sums = accumulate(args, &product, (a, &a_zero), (b, &b_zero))?;
-    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, product.n)?, Scales::new(args, 6, 1)?];
-    let output = Requantizer::new(args, scales, 7)?;
+    let bias = ProductBias::new(args, 8, 6, product.n)?;
+    let scales = [Scales::new(args, 1, 1)?, Scales::new(args, 4, product.n)?];
     let columns = product.n.max(1);
-    let result = output.apply(sums.into_iter().enumerate().map(|(at, sum)| (sum, at % columns)));
-    Ok(vec![Tensor::new(product.shape, result)?])
+    let sums = sums.into_iter().enumerate().map(|(at, sum)| (bias.add_to(sum, at % columns), at % columns));
+    let output = scales::of_sums(args, scales, bias.floats(), 6, sums)?;
+    Ok(vec![Tensor::new(product.shape, output)?])
 }

@@ -26,6 +26,7 @@ pub(crate) static OP: Operator = Operator {
         weight_axis: None,
         why_float,
         on_bytes,
+        to_floats: None,
     }),
     lower: |builder, node| {
         let axes = axes(node, |name| builder.constant(name))?;

@@ -44,8 +44,9 @@ fn graph(sample: &Sample) -> Graph {
             graph.inputs.push(info(name, tensor));
         }
     }
-    let output = |name: &String| info(name, &Tensor::scalar(0.0f32));
-    graph.outputs = sample.node.outputs.iter().map(output).collect();
+    let outputs = outputs(sample);
+    graph.outputs =
+        sample.node.outputs.iter().zip(&outputs).map(|(name, tensor)| info(name, tensor)).collect();
     graph
 }
 

@@ -1,11 +1,14 @@
 //! The whole quantization: the passes in order, with the calibration between them.
 
+use std::borrow::Cow;
+
 use super::measure::Meter;
 use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Warning, WeightRange};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
+use crate::shapes::{ShapeOptions, check_outputs, infer_shapes};
 use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 
 /// Options of [`quantize`].
@@ -68,6 +71,9 @@ pub fn quantize<E: From<Error>>(
     options.method.validate()?;
     graph.validate()?;
     check_weights(graph)?;
+    if let Ok(types) = infer_shapes(graph, &ShapeOptions::default()) {
+        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    }
     let mut pass = |name, pass: fn(Graph) -> Result<Graph, Error>, graph| {
         progress(Progress::Pass(name));
         pass(graph)

@@ -1,8 +1,8 @@
 //! Convolutions and matrix products of bytes with constant weights.
 
 use eightbit::{
-    Conv2d, Conv2dShape, Element, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Padding, Per,
-    Requantize, Stage,
+    Conv2d, Conv2dShape, Dequantize, Element, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Padding,
+    Per, Requantize, Stage,
 };
 
 use super::planned::{by_byte, planned, with_type};
@@ -14,12 +14,10 @@ use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
-/// Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, bias.
+/// Inputs: x, scale, zero point, w, scale, zero point, scale and zero point of the output, without which it is float, bias.
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let (Some(x), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
-        return Ok(false);
-    };
-    let Some(stage) = stage(builder, node, x.scale(), 4, &to)? else { return Ok(false) };
+    let Some(x) = input(builder, node, 0)? else { return Ok(false) };
+    let Some(stage) = stage(builder, node, x.scale(), [4, 6, 8])? else { return Ok(false) };
     planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
 }
 
@@ -82,7 +80,7 @@ fn planned_convolution(
     let what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
     let to = builder.type_of(node.required_output(0)?)?.data_type;
     let kernel = by_byte!(I, x_type, {
-        with_type!(O, to, [DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
+        with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
             planned(what, threads, move |context, threads| {
                 let x = context.input::<I>(0)?;
                 Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?)?)
@@ -143,6 +141,10 @@ fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> 
         return Some(None);
     }
     let bias = builder.constant_input(node, index)?;
+    if bias.as_f32().is_ok_and(|bias| bias.len() == channels) {
+        // It is a part of the stage.
+        return Some(None);
+    }
     // Decided by shape: the same count could also be one bias per row.
     if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
         return None;
@@ -154,19 +156,28 @@ fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> 
     }
 }
 
-/// Requantization from `x_scale · w_scale[c] / y_scale`, every operation in `f32`, as ONNX Runtime computes it.
+/// What happens to sums in steps of `x_scale · w_scale[c]`, of which input `w_scale` has the second factors: requantization from
+/// `x_scale · w_scale[c] / y_scale` if input `to` is the scale of the output, every operation in `f32`, as ONNX Runtime
+/// computes it; else dequantization, to which a bias of floats in input `bias` is added.
 fn stage(
     builder: &Builder<'_>,
     node: &Node,
     x_scale: f32,
-    w_scale: usize,
-    to: &eightbit::QuantizedType,
+    [w_scale, to, bias]: [usize; 3],
 ) -> Result<Option<Stage>, Error> {
     let Some(scales) = scales(builder, node, w_scale) else { return Ok(None) };
-    let factors: Vec<f32> = scales.iter().map(|scale| x_scale * scale / to.scale()).collect();
-    let factors = if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
-    let (low, high) = clamp(node, to)?;
-    let requantize = Requantize::new(factors, to.zero_point(), to.element()).clamped(low, high);
+    let factors = |divisor: f32| {
+        let factors: Vec<f32> = scales.iter().map(|scale| x_scale * scale / divisor).collect();
+        if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) }
+    };
+    if node.input(to).is_none() {
+        let bias = builder.constant_input(node, bias).and_then(|bias| bias.as_f32().ok());
+        let bias = bias.map(<[f32]>::to_vec);
+        return Ok(Some(Stage::Dequantize(Dequantize::new(factors(1.0)).with_bias(bias))));
+    }
+    let Some(to) = output(builder, node, to)? else { return Ok(None) };
+    let (low, high) = clamp(node, &to)?;
+    let requantize = Requantize::new(factors(to.scale()), to.zero_point(), to.element()).clamped(low, high);
     Ok(Some(Stage::Requantize(requantize)))
 }
 
@@ -179,29 +190,16 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     if node.flag("transA", false)? || !(a_scale.is_normal() && a_scale > 0.0) {
         return Ok(false);
     }
-    let stage = if node.input(7).is_some() {
-        let Some(to) = output(builder, node, 7)? else { return Ok(false) };
-        stage(builder, node, a_scale, 4, &to)?
-    } else {
-        scales(builder, node, 4).map(|scales| {
-            let factors: Vec<f32> = scales.iter().map(|scale| scale * a_scale).collect();
-            let factors =
-                if let [factor] = factors[..] { Per::Tensor(factor) } else { Per::Channel(factors) };
-            Stage::Dequantize(eightbit::Dequantize::new(factors))
-        })
-    };
-    let Some(stage) = stage else { return Ok(false) };
+    let Some(stage) = stage(builder, node, a_scale, [4, 7, 6])? else { return Ok(false) };
     let transposed = node.flag("transB", false)?;
     product(builder, node, [3, 5, 6], transposed, a.zero_point(), &stage)
 }
 
-/// Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output.
+/// Inputs: a, scale, zero point, b, scale, zero point, scale and zero point of the output, without which it is float, bias.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let (Some(a), Some(to)) = (input(builder, node, 0)?, output(builder, node, 6)?) else {
-        return Ok(false);
-    };
-    let Some(stage) = stage(builder, node, a.scale(), 4, &to)? else { return Ok(false) };
-    product(builder, node, [3, 5, usize::MAX], false, a.zero_point(), &stage)
+    let Some(a) = input(builder, node, 0)? else { return Ok(false) };
+    let Some(stage) = stage(builder, node, a.scale(), [4, 6, 8])? else { return Ok(false) };
+    product(builder, node, [3, 5, 8], false, a.zero_point(), &stage)
 }
 
 /// Inputs: a, b, zero point of a, zero point of b.

@@ -22,8 +22,8 @@ pub(crate) struct Sums<'a> {
     pub(crate) factor: f32,
     /// The number of columns.
     pub(crate) channels: usize,
-    /// The quantized output.
-    pub(crate) to: &'a QuantizedValue,
+    /// The quantized output; `None` for a float output.
+    pub(crate) to: Option<&'a QuantizedValue>,
 }
 
 impl Sums<'_> {
@@ -39,7 +39,8 @@ impl Operands {
     ///
     /// Integers at the accumulator's scale are unchanged. Other biases (floats, bytes, integers at another scale, one number
     /// for all columns whose scales differ) are rounded to the nearest step if that changes no result by more than
-    /// [`MAX_SHIFT`] output steps; otherwise the operator stays float.
+    /// [`MAX_SHIFT`] output steps; otherwise the operator stays float. Beside a float output they become floats, one for each
+    /// column.
     pub(crate) fn bias(
         &mut self,
         name: Option<&str>,
@@ -64,12 +65,16 @@ impl Operands {
             return Ok(Some(Some(bytes.value().to_owned())));
         }
         let Some(floats) = floats(values, bytes.as_ref())? else { return Ok(None) };
+        let of = |channel: usize| floats[if floats.len() == 1 { 0 } else { channel }];
+        let Some(to) = sums.to else {
+            let floats: Vec<f32> = (0..sums.channels).map(|channel| of(channel) * sums.factor).collect();
+            return Ok(Some(Some(self.add_constant(&format!("{name}_floats"), Tensor::vector(floats)))));
+        };
         let mut rounded = Vec::with_capacity(sums.channels);
         for channel in 0..sums.channels {
-            let float = floats[if floats.len() == 1 { 0 } else { channel }];
             let step = f64::from(sums.step(channel));
-            let steps = f64::from(float) * f64::from(sums.factor) / step;
-            let shift = (steps.round_ties_even() - steps).abs() * step / f64::from(sums.to.scales[0]);
+            let steps = f64::from(of(channel)) * f64::from(sums.factor) / step;
+            let shift = (steps.round_ties_even() - steps).abs() * step / f64::from(to.scales[0]);
             // NaN is outside every range.
             if !(steps.abs() <= MAX_STEPS && shift <= MAX_SHIFT) {
                 return Ok(None);

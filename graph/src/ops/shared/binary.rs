@@ -135,7 +135,7 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 }
 
 /// As [`infer`], for two inputs.
-fn infer_two(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+pub(crate) fn infer_two(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     check_two(inputs.node, inputs.len())?;
     infer(inputs)
 }
@@ -173,7 +173,7 @@ macro_rules! operation {
 }
 pub(crate) use operation;
 
-fn evaluate_two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+pub(crate) fn evaluate_two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     check_two(args.node(), args.all()?.len())?;
     evaluate::<O>(args)
 }

@@ -1,7 +1,8 @@
 //! Shared by the operators on bytes, those of ONNX Runtime's domain `com.microsoft` and those of ONNX.
 //!
 //! They mean the float operator between a `DequantizeLinear` and a `QuantizeLinear`, except `QLinearAdd` and `QLinearMul`,
-//! whose results are those of ONNX Runtime. The attributes `clamp_low` and `clamp_high`, in steps of the output, restrict the
+//! whose results are those of ONNX Runtime. Products without scale and zero point of an output have a float output; then their
+//! bias may be float. `QLinearMatMul` may have a bias after them. The attributes `clamp_low` and `clamp_high`, in steps of the output, restrict the
 //! output's range (see [`passes::fuse_quantized`](crate::passes::fuse_quantized)).
 
 use eightbit::reference::Operand;
@@ -24,7 +25,7 @@ use crate::{DataType, Error, Node, Tensor, TensorData, TensorType};
 /// See [`Compute`]: an operator without weights, with this number of activations, all of whose nodes take part.
 pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
     const ALL: WhyFloat = |_, _| Ok(None);
-    Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes }
+    Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes, to_floats: None }
 }
 
 /// An operator on bytes of ONNX Runtime.
@@ -100,8 +101,9 @@ pub(crate) fn operand(bytes: &QuantizedValue) -> [String; 3] {
     bytes.names.clone()
 }
 
-/// The output's parameters as inputs of an operator: scale, zero point.
-pub(crate) fn output(to: &QuantizedValue) -> [String; 2] {
+/// The output's parameters as inputs of an operator: scale, zero point; both left out for a float output.
+pub(crate) fn output<'v>(to: impl Into<Option<&'v QuantizedValue>>) -> [String; 2] {
+    let Some(to) = to.into() else { return Default::default() };
     let [_, scale, zero_point] = to.names.clone();
     [scale, zero_point]
 }
@@ -202,4 +204,10 @@ fn quantized(args: &Arguments<'_>, data_type: DataType, index: usize) -> Result<
 pub(crate) fn multipliers_exist(mut multipliers: impl Iterator<Item = f32>) -> bool {
     let largest = 2f32.powi(100);
     multipliers.all(|multiplier| multiplier > 0.0 && multiplier <= largest)
+}
+
+/// As [`multipliers_exist`], for sums of products whose steps are `step` times these scales; their output is `to` or float.
+pub(crate) fn product_multipliers_exist(step: f32, scales: &[f32], to: Option<&QuantizedValue>) -> bool {
+    let to = to.map_or(1.0, |to| to.scales[0]);
+    multipliers_exist(scales.iter().map(|scale| step * scale / to))
 }

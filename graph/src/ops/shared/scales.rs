@@ -125,6 +125,55 @@ impl Requantizer {
     }
 }
 
+/// The output of a product from its sums and their channels, by the scales of both factors: bytes by [`Requantizer`] if input
+/// `to` is the scale of the output, else floats `sum · (x_scale · w_scale[c]) + bias[c]`, each operation rounded to `f32`.
+pub(crate) fn of_sums(
+    args: &Arguments<'_>,
+    [x, w]: [Scales<'_>; 2],
+    bias: Option<&[f32]>,
+    to: usize,
+    sums: impl Iterator<Item = (i32, usize)>,
+) -> Result<TensorData, Error> {
+    if args.optional(to).is_some() {
+        return Ok(Requantizer::new(args, [x, w, Scales::new(args, to, 1)?], to + 1)?.apply(sums));
+    }
+    let float = |(sum, channel): (i32, usize)| {
+        let product = sum as f32 * (x.of(0) * w.of(channel));
+        bias.map_or(product, |bias| product + bias[channel])
+    };
+    Ok(TensorData::F32(sums.map(float).collect()))
+}
+
+/// The bias of a product, for `channels` channels: integers in steps of the sums, or floats beside a float output.
+pub(crate) enum ProductBias<'a> {
+    None,
+    Steps(&'a [i32]),
+    Floats(&'a [f32]),
+}
+
+impl<'a> ProductBias<'a> {
+    /// The bias in input `index`; input `to` is the scale of the output.
+    pub(crate) fn new(args: &Arguments<'a>, index: usize, to: usize, channels: usize) -> Result<Self, Error> {
+        let Some(bias) = args.optional(index) else { return Ok(Self::None) };
+        if *bias.shape() != [channels] {
+            return Err(args.error(format!("a bias of shape {:?} for {channels} channels", bias.shape())));
+        }
+        Ok(match bias.data() {
+            TensorData::F32(bias) if args.optional(to).is_none() => Self::Floats(bias),
+            _ => Self::Steps(bias.as_i32()?),
+        })
+    }
+
+    /// `sum` with the integers added.
+    pub(crate) fn add_to(&self, sum: i32, channel: usize) -> i32 {
+        if let Self::Steps(bias) = self { sum.wrapping_add(bias[channel]) } else { sum }
+    }
+
+    pub(crate) fn floats(&self) -> Option<&'a [f32]> {
+        if let Self::Floats(bias) = self { Some(bias) } else { None }
+    }
+}
+
 /// The scale that applies to an element: one for all, one per index of `axis`, or one per block along it.
 enum Grid {
     Tensor,

@@ -12,7 +12,7 @@ use crate::ops::eight_bit::{Compute, EightBit, Move};
 use crate::ops::shared::indexing;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
-use crate::ops::{self, constant, dequantize_linear, quantize_linear, transpose};
+use crate::ops::{self, constant, dequantize_linear, matmul, quantize_linear, transpose};
 use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 
 use chain::Chain;
@@ -27,6 +27,9 @@ use parameters::read_parameters;
 /// * their biases may be floats or have a scale of their own: they are rounded to multiples of the accumulator's scale
 ///   (`alpha · a_scale · b_scale`) where that changes no result by more than 1/16 of an output step; other products stay
 ///   float, as do those with one bias per row;
+/// * an `Add` of one number per column after a `MatMul` is its bias, an optional input after the others;
+/// * products whose output is not quantized read bytes and write floats: their scale and zero point of the output are left
+///   out, and their biases may be floats;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
 ///   the output, which is exact because rounding is monotonic;
@@ -41,9 +44,9 @@ use parameters::read_parameters;
 ///
 /// An inconsistent graph.
 pub fn fuse_quantized(graph: &Graph) -> Result<Graph, Error> {
-    let mut fuser = Fuser::new(graph);
+    let mut fuser = Fuser::new(graph)?;
     for index in graph.topological_order()? {
-        if !fuser.taken.contains(&index) {
+        if fuser.taken.insert(index) {
             fuser.node(index)?;
         }
     }
@@ -53,6 +56,7 @@ pub fn fuse_quantized(graph: &Graph) -> Result<Graph, Error> {
 struct Fuser<'a> {
     graph: &'a Graph,
     consumers: HashMap<&'a str, Vec<usize>>,
+    producers: HashMap<&'a str, usize>,
     nodes: Vec<Node>,
     /// Float values that have a quantized form; the `DequantizeLinear` is added where a node reads the floats.
     operands: Operands,
@@ -60,12 +64,12 @@ struct Fuser<'a> {
     renamed: HashMap<String, String>,
     /// Float values whose `DequantizeLinear` was added.
     floats: HashSet<String>,
-    /// Nodes fused into an earlier one.
+    /// Nodes converted, and nodes fused into them.
     taken: HashSet<usize>,
 }
 
 impl<'a> Fuser<'a> {
-    fn new(graph: &'a Graph) -> Fuser<'a> {
+    fn new(graph: &'a Graph) -> Result<Fuser<'a>, Error> {
         let mut constants = graph.constants.clone();
         for node in &graph.nodes {
             if let (true, Some(output)) = (node.is(&constant::OP), node.output(0))
@@ -74,15 +78,16 @@ impl<'a> Fuser<'a> {
                 constants.insert(output.to_owned(), value);
             }
         }
-        Fuser {
+        Ok(Fuser {
             graph,
+            producers: graph.producers()?,
             consumers: graph.consumers(),
             nodes: Vec::with_capacity(graph.nodes.len()),
             operands: Operands { bytes: HashMap::new(), constants, names: Names::of(graph) },
             renamed: HashMap::new(),
             floats: HashSet::new(),
             taken: HashSet::new(),
-        }
+        })
     }
 
     fn node(&mut self, index: usize) -> Result<(), Error> {
@@ -225,13 +230,59 @@ impl<'a> Fuser<'a> {
 
     /// A computing operator, if its inputs and its output are quantized.
     fn compute(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
-        let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
+        if let Some((add, with_bias)) = self.with_added_bias(node)?
+            && self.convert(&with_bias, compute)?
+        {
+            self.taken.insert(add);
+            return Ok(true);
+        }
+        self.convert(node, compute)
+    }
+
+    /// Adds the form on bytes of a computing operator; if its output is not quantized, of a product that writes floats.
+    fn convert(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
+        let Some((chain, to)) = self.quantized_output(node)? else {
+            let Some(to_floats) = compute.to_floats else { return Ok(false) };
+            let product = to_floats(node, &mut self.operands)?;
+            let is_product = product.is_some();
+            self.nodes.extend(product);
+            return Ok(is_product);
+        };
         let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, &to)? else { return Ok(false) };
         fused.outputs = vec![to.value().to_owned()];
         clamp(&mut fused, &chain, &to);
         self.nodes.push(fused);
         self.take(&chain, &to)?;
         Ok(true)
+    }
+
+    /// A `MatMul` with the bias that the only reader of its output, an `Add`, adds to each row; and the index of that node.
+    fn with_added_bias(&mut self, node: &Node) -> Result<Option<(usize, Node)>, Error> {
+        let Some(output) = node.output(0).filter(|_| node.is(&matmul::OP)) else { return Ok(None) };
+        let graph = self.graph;
+        let Some(&[index]) = self.consumers.get(output).map(Vec::as_slice) else { return Ok(None) };
+        let add = &graph.nodes[index];
+        if !add.is(&ops::add::OP) || graph.is_output(output) {
+            return Ok(None);
+        }
+        let (a, b) = (add.required_input(0)?, add.required_input(1)?);
+        let bias = if a == output { b } else { a };
+        // It may come later in the graph.
+        if let Some(&at) = self.producers.get(bias)
+            && graph.nodes[at].is(&dequantize_linear::OP)
+            && self.reads_constants(&graph.nodes[at])
+            && self.taken.insert(at)
+        {
+            self.node(at)?;
+        }
+        // Of more dimensions, it might have more than the product.
+        if self.operands.shape_of(bias).is_none_or(|shape| shape.len() > 1) {
+            return Ok(None);
+        }
+        let mut with_bias = node.clone();
+        with_bias.inputs.push(bias.to_owned());
+        with_bias.outputs.clone_from(&add.outputs);
+        Ok(Some((index, with_bias)))
     }
 
     /// An elementwise operator: becomes a table if its input and its output are quantized.
