@@ -31,8 +31,8 @@ pub(crate) static OP: Operator = Operator {
         data_inputs: 1,
         weight_axis: Some(|_| Ok(0)),
         why_float: |node, values| weights::why_float(node, values, 0, false),
-        on_bytes: |node, operands, to| on_bytes(node, operands, Some(to)),
-        to_floats: Some(|node, operands| on_bytes(node, operands, None)),
+        on_bytes: |node, operands, to| fused(node, operands, Some(to)),
+        to_floats: Some(|node, operands| fused(node, operands, None)),
     }),
     reads: |inputs| convolution::depth(inputs, 1),
     lower: float::lower::convolution,
@@ -58,21 +58,11 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float.
-fn on_bytes(
-    node: &Node,
-    operands: &mut Operands,
-    to: Option<&QuantizedValue>,
-) -> Result<Option<Node>, Error> {
-    let (Some(x), Some(w)) =
-        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
-    else {
-        return Ok(None);
-    };
+fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+    let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
     let Some(&[channels, ..]) = operands.constant(&w.value).map(Tensor::shape) else { return Ok(None) };
-    if !x.per_tensor()
-        || !w.eight_bits()
-        || !by_channel
+    if !by_channel
         || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to)
     {
         return Ok(None);
