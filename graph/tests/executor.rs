@@ -112,6 +112,25 @@ fn float_steps_mean_what_the_operators_mean() {
     assert_eq!(executor.outputs()[0].shape, [Some(2), Some(7)]);
 }
 
+/// One number, one per column, per row or per element.
+#[test]
+fn a_product_adds_a_bias_of_any_shape() {
+    let node = Node::new("gemm", "Gemm", &["x", "w", "b"], &["y"]).with("beta", 0.5f32);
+    let mut graph = Graph {
+        inputs: vec![value("x", &[3, 4])],
+        outputs: vec![value("y", &[3, 5])],
+        nodes: vec![node],
+        ..Graph::default()
+    };
+    let mut random = Random(7);
+    graph.constants.insert("w".to_owned(), floats(&mut random, &[4, 5], 1.0));
+    for shape in [&[][..], &[1], &[5], &[1, 5], &[3, 1], &[1, 1], &[3, 5]] {
+        graph.constants.insert("b".to_owned(), floats(&mut random, shape, 1.0));
+        let how = check(&graph, 3, 2, 1e-5).explain();
+        assert!(how.contains("f32 matrix product"), "{shape:?}: {how}");
+    }
+}
+
 #[test]
 #[cfg(feature = "rayon")]
 fn threads_change_nothing() {

@@ -29,8 +29,8 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(0),
         |node, values| weights::why_float(node, values, 0, false),
-        |node, operands, to| on_bytes(node, operands, Some(to)),
-        |node, operands| on_bytes(node, operands, None),
+        |node, operands, to| fused(node, operands, Some(to)),
+        |node, operands| fused(node, operands, None),
     ),
     reads: |inputs| convolution::depth(inputs, 1),
     lower: float::lower::convolution,
@@ -56,21 +56,11 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float.
-fn on_bytes(
-    node: &Node,
-    operands: &mut Operands,
-    to: Option<&QuantizedValue>,
-) -> Result<Option<Node>, Error> {
-    let (Some(x), Some(w)) =
-        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
-    else {
-        return Ok(None);
-    };
+fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+    let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
     let Some(&[channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };
-    if !x.per_tensor()
-        || !w.eight_bits()
-        || !by_channel
+    if !by_channel
         || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to)
     {
         return Ok(None);

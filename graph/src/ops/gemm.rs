@@ -28,8 +28,8 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         weight_axis,
         why_float,
-        |node, operands, to| on_bytes(node, operands, Some(to)),
-        |node, operands| on_bytes(node, operands, None),
+        |node, operands, to| fused(node, operands, Some(to)),
+        |node, operands| fused(node, operands, None),
     ),
     reads: product::depth,
     lower: float::lower::gemm,
@@ -57,22 +57,12 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 }
 
 /// Without `to`, the output is float.
-fn on_bytes(
-    node: &Node,
-    operands: &mut Operands,
-    to: Option<&QuantizedValue>,
-) -> Result<Option<Node>, Error> {
-    let (Some(a), Some(b)) =
-        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
-    else {
-        return Ok(None);
-    };
+fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+    let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = i64::from(!node.flag("transB", false)?);
     let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;
     let step = node.float("alpha", 1.0)? * a.scales[0];
-    if !a.per_tensor()
-        || !b.eight_bits()
-        || !by_column
+    if !by_column
         || step < f32::MIN_POSITIVE
         || !qlinear::product_multipliers_exist(step, &b.scales, to)
     {

@@ -22,8 +22,8 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(1),
         |node, values| weights::why_float(node, values, 1, true),
-        |node, operands, to| on_bytes(node, operands, Some(to)),
-        |node, operands| on_bytes(node, operands, None),
+        |node, operands, to| fused(node, operands, Some(to)),
+        |node, operands| fused(node, operands, None),
     ),
     reads: product::depth,
     lower: float::lower::matmul,
@@ -46,24 +46,14 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float. Input 2 may be the bias of an `Add` that follows.
-fn on_bytes(
-    node: &Node,
-    operands: &mut Operands,
-    to: Option<&QuantizedValue>,
-) -> Result<Option<Node>, Error> {
-    let (Some(a), Some(b)) =
-        (operands.bytes(node.required_input(0)?), operands.bytes(node.required_input(1)?))
-    else {
-        return Ok(None);
-    };
+fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+    let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = match operands.constant(b.value()).map(Tensor::shape) {
         Some(&[_, columns]) => Some(columns),
         _ => None,
     };
     let by_column = b.scales.len() == 1 || (columns.is_some() && matches!(b.axis, 1 | -1));
-    if !a.per_tensor()
-        || !b.eight_bits()
-        || !by_column
+    if !by_column
         || !qlinear::product_multipliers_exist(a.scales[0], &b.scales, to)
     {
         return Ok(None);

@@ -9,7 +9,7 @@ use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
-use crate::ops::shared::indexing;
+use crate::ops::shared::indexing::{self, Offsets, broadcast_strides};
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node, Tensor};
 
@@ -78,12 +78,21 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
         _ => return Ok(false),
     };
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
-    let Some(mut bias) = bias(builder, node, 2, n) else { return Ok(false) };
-    // A bias of `n` elements could also be a column; one bias per row is not fused.
-    if builder.constant_input(node, 2).is_some_and(|c| c.shape().last() != Some(&n)) || shape[1] != k {
+    let bias: Vec<f32> = match builder.constant_input(node, 2) {
+        None if node.input(2).is_some() => return Ok(false),
+        None => Vec::new(),
+        Some(c) => {
+            // By shape: one row for all, or as many as the output has.
+            let rows = if matches!(*c.shape(), [rows, _] if rows > 1) { shape[0] } else { 1 };
+            builder.count_constants((rows * n) as u64 * size_of::<f32>() as u64)?;
+            let values = c.as_f32()?;
+            let each = Offsets::new(&[rows, n], &broadcast_strides(c.shape(), &[rows, n]));
+            each.map(|at| values[at] * beta).collect()
+        }
+    };
+    if shape[1] != k {
         return Ok(false);
     }
-    bias.iter_mut().for_each(|bias| *bias *= beta);
     let b = weights.as_f32()?;
     let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
     let weights = builder.packed_floats(node, &[1], || {

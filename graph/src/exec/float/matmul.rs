@@ -16,7 +16,7 @@ pub(crate) struct MatMul {
     pub(crate) weights: Arc<Vec<f32>>,
     /// `k` and `n`.
     pub(crate) shape: [usize; 2],
-    /// `n` elements, or empty.
+    /// `n` elements for each row or for all rows, or empty.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
 }
@@ -37,7 +37,8 @@ impl StepKernel for MatMul {
     }
 }
 
-/// `out = a · b + bias`. The number of rows of `a` follows from its length; rows of `out` are `stride` elements apart.
+/// `out = a · b + bias`. The number of rows of `a` follows from its length; rows of `out` are `stride` elements apart. Rows of the
+/// bias repeat.
 pub(crate) fn multiply(
     a: &[f32],
     b: &[f32],
@@ -46,8 +47,12 @@ pub(crate) fn multiply(
     out: &mut [f32],
     stride: usize,
 ) {
+    let mut biases = bias.chunks(n.max(1)).cycle();
     for row in out.chunks_mut(stride.max(1)) {
-        if bias.is_empty() { row[..n].fill(0.0) } else { row[..n].copy_from_slice(bias) }
+        match biases.next() {
+            Some(bias) => row[..n].copy_from_slice(bias),
+            None => row[..n].fill(0.0),
+        }
     }
     let rows = out.len().div_ceil(stride.max(1));
     if k == 0 || n == 0 || rows == 0 {

@@ -125,6 +125,13 @@ pub(crate) fn float(
     outputs.into_iter().next().ok_or_else(|| args.error("has no output"))
 }
 
+/// The quantized activations and weights of a product, its inputs 0 and 1, if there is one scale for all activations.
+pub(crate) fn factors(node: &Node, operands: &Operands) -> Result<Option<[QuantizedValue; 2]>, Error> {
+    let [a, b] = [node.required_input(0)?, node.required_input(1)?].map(|input| operands.bytes(input));
+    let (a, b) = (a.filter(QuantizedValue::per_tensor), b.filter(QuantizedValue::eight_bits));
+    Ok(a.zip(b).map(|(a, b)| [a, b]))
+}
+
 /// Quantizes floats, with scale and zero point in the inputs `first` and `first + 1`, and clamps.
 pub(crate) fn bytes(args: &Arguments<'_>, x: &Tensor, first: usize) -> Result<Tensor, Error> {
     let node = Node::new(&args.node().name, "QuantizeLinear", &["x", "s", "z"], &["y"]);
