@@ -395,7 +395,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// The float of these bits.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 reorders factors"))]
     #[inline(always)]
-    fn from_bits(self, x: Self::I) -> Self::F {
+    fn float_of_bits(self, x: Self::I) -> Self::F {
         // SAFETY: `x` is `LANES` lanes of 32 bits.
         unsafe { self.load_f((&raw const x).cast()) }
     }
