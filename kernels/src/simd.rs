@@ -80,10 +80,13 @@ macro_rules! elements {
         #[doc = concat!("A vector of ", $what, ", each of which `f` gives for its index.")]
         #[inline(always)]
         fn $from_each(self, f: impl Fn(usize) -> $element) -> $vector {
+            // In arrays of 16 bytes, which the compiler makes registers of.
+            const UNIT: usize = 16 / size_of::<$element>();
             let mut x = MaybeUninit::<$vector>::uninit();
-            for i in 0..Elements::<$vector, $element>::LEN {
-                // SAFETY: in memory a vector is its elements.
-                unsafe { x.as_mut_ptr().cast::<$element>().add(i).write(f(i)) };
+            for unit in 0..size_of::<$vector>() / 16 {
+                let elements: [$element; UNIT] = core::array::from_fn(|i| f(unit * UNIT + i));
+                // SAFETY: in memory a vector is its elements, in units of 16 bytes.
+                unsafe { x.as_mut_ptr().cast::<[$element; UNIT]>().add(unit).write_unaligned(elements) };
             }
             // SAFETY: all elements are written.
             unsafe { x.assume_init() }
@@ -107,7 +110,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     type B: Copy;
     /// `2 · LANES` lanes of `u16`.
     type W: Copy;
-    /// Lanes of a vector; divides 16.
+    /// Lanes of a vector: 4, 8 or 16.
     const LANES: usize = size_of::<Self::I>() / size_of::<i32>();
     /// Whether [`mul_add_f`](Self::mul_add_f) is an instruction.
     const FUSED: bool = false;
@@ -392,7 +395,7 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     /// The float of these bits.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 reorders factors"))]
     #[inline(always)]
-    fn from_bits(self, x: Self::I) -> Self::F {
+    fn float_of_bits(self, x: Self::I) -> Self::F {
         // SAFETY: `x` is `LANES` lanes of 32 bits.
         unsafe { self.load_f((&raw const x).cast()) }
     }

@@ -166,7 +166,7 @@ impl<'a, D: Interleave> ToBytes<'a, D> {
         let isa = quads.isa();
         // SAFETY: factors are padded to whole vectors of those that the block's channels begin.
         let scale = unsafe { load_quarters(quads, scale.cast(), call.channels) };
-        let scale = array_of!(4, q => isa.from_bits(scale[q]));
+        let scale = array_of!(4, q => isa.float_of_bits(scale[q]));
         Some(ToBytes { quads, scale, high: isa.splat_f(high), limits: isa.byte_limits(range), call })
     }
 }

@@ -165,7 +165,7 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
             isa.min_f(x, y),
             isa.max_f(x, y),
             isa.nan_to_zero(infinite),
-            isa.from_bits(isa.to_bits(x)),
+            isa.float_of_bits(isa.to_bits(x)),
         ];
         let narrowed = isa.bytes(isa.narrow([a, b, n, isa.round(x)], &limits));
         let narrowed = array_of!(4, v => isa.each_lane(|i| i32::from(narrowed.at(v * S::LANES + i))));
