@@ -22,3 +22,12 @@ pub(crate) fn check_types<I: OutputElement, O: OutputElement>(
     check_type("the input", input, I::TYPE)?;
     check_type("the output", output, O::TYPE)
 }
+
+/// Checks that a number is one of `low..=high`.
+pub(crate) fn in_range(what: &'static str, found: i32, low: i32, high: i32) -> Result<(), Error> {
+    if (low..=high).contains(&found) {
+        Ok(())
+    } else {
+        Err(Error::OutOfRange { what, low: low.into(), high: high.into(), found: found.into() })
+    }
+}

@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use eightbit_kernels::gemm::{self, PackedPanels};
 
+use crate::check::in_range;
 use crate::packed::Packed;
 use crate::{Dequantize, ElementType, Error, FixedPoint, Multiplier, PackedWeights, Per, Requantize, Stage};
 
@@ -131,14 +132,6 @@ impl Columns {
             }
         }
         spread
-    }
-}
-
-pub(crate) fn in_range(what: &'static str, found: i32, low: i32, high: i32) -> Result<(), Error> {
-    if (low..=high).contains(&found) {
-        Ok(())
-    } else {
-        Err(Error::OutOfRange { what, low: low.into(), high: high.into(), found: found.into() })
     }
 }
 

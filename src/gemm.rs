@@ -10,8 +10,8 @@ use eightbit_kernels::gemm::{
     self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
 };
 
-use crate::check::{check_size, check_type};
-use crate::epilogue::{Columns, Epilogue, in_range};
+use crate::check::{check_size, check_type, in_range};
+use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Packed;
 use crate::{

@@ -12,7 +12,7 @@ use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
 use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
 use eightbit_kernels::{Bytes, Owner};
 
-use crate::epilogue::in_range;
+use crate::check::in_range;
 use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedError, Per};
 
 /// Weights in the order that a backend's kernels read them, with their zero points.

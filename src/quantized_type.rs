@@ -1,6 +1,6 @@
 //! The meaning of a quantized tensor's elements.
 
-use crate::epilogue::in_range;
+use crate::check::in_range;
 use crate::fields::getters;
 use crate::{ElementType, Error};
 

@@ -32,8 +32,8 @@ use eightbit_kernels::Elements;
 use eightbit_kernels::elementwise::{MAX_FACTOR, Target};
 use eightbit_kernels::gemm::OutputBlock;
 
+use crate::check::in_range;
 use crate::check::{check_size, check_types};
-use crate::epilogue::in_range;
 use crate::{ElementType, Error, OutputElement, QuantizedType};
 
 /// Calls `$call` with the elements of `$x` as a slice of their type.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Source;
 use super::builder::Builder;
 use super::fallback::{self, fold};
 use super::plan::Lowered;
+use super::source::Source;
 use super::value::Layout;
 use crate::shapes::{ShapeOptions, check_outputs, infer_shapes};
 use crate::{Error, Node};

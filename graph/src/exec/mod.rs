@@ -22,6 +22,7 @@ mod profile;
 mod shared;
 mod shuffle;
 mod slot;
+mod source;
 mod step;
 mod value;
 
@@ -31,11 +32,12 @@ use crate::limits::constants_of;
 use crate::shapes::{ShapeOptions, open_shape};
 use crate::{Error, Graph, Tensor, ValueInfo, escaped, passes};
 use memory::Memory;
-pub(crate) use observe::Observer;
 use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
 use slot::Slot;
+pub(crate) use source::Observer;
+use source::Source;
 use step::{Elements, RunInputs, StepContext};
 use value::Storage;
 
@@ -101,19 +103,6 @@ pub struct Executor {
     taken: Vec<Slot>,
     /// For each input of the graph, its position among the arguments of the call.
     order: Vec<usize>,
-}
-
-/// Everything that a plan is made from except the shapes.
-#[derive(Debug)]
-pub(crate) struct Source {
-    graph: Graph,
-    backend: eightbit::Backend,
-    threads: usize,
-    shapes: ShapeOptions,
-    shared: Shared,
-    /// Bytes of the constants of this graph and of the caller's.
-    constant_bytes: u64,
-    observer: Option<Observer>,
 }
 
 /// A plan for inputs of fixed shapes, with its memory.

@@ -1,15 +1,9 @@
 //! Runs for intermediate values: each is shown as soon as it is complete, so that its memory is free again soon.
 
+use super::source::Observer;
 use super::step::{Elements, RunInputs};
 use super::{Executor, ExecutorOptions};
 use crate::{Error, Graph, Limits, Tensor};
-
-/// Who reads the outputs of an executor by [`Executor::observe`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Observer {
-    /// The number of outputs, from the first, of which it keeps copies.
-    pub(crate) copied: usize,
-}
 
 impl Executor {
     /// As [`new`](Self::new), for [`observe`](Self::observe) alone, while `held` bytes of the limits are taken by others.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Observer;
+use super::source::Observer;
 use super::step::Step;
 use super::value::{Storage, Value};
 use crate::{DataType, Tensor, ValueInfo};

@@ -12,12 +12,13 @@
 //! first-level cache, and for a block of rows, so that the cache lines that other channels share are still in a cache.
 
 use core::mem::MaybeUninit;
-use core::ops::Range;
 use core::slice;
 
 use super::call::Checked;
+use super::kernel::{DepthwiseKernel, Group, LineBufferPasses, MultiplyFn};
+use super::row::{Row, Source};
+use super::weights::PackedTaps;
 use super::work::{RowCode, call_row, source, work};
-use super::{DepthwiseKernel, PackedTaps, Row, Source};
 use crate::gemm::RawStage;
 use crate::{OutputElement, Scratch, Window2d};
 
@@ -35,89 +36,6 @@ const MIN_OUTPUTS: usize = 8;
 const ROW_BLOCK_BYTES: usize = 160 << 10;
 /// The fewest output rows of a block of rows: the rows above its first one are interleaved again.
 const MIN_ROWS: usize = 8;
-
-/// The two passes of a kernel.
-pub(crate) struct LineBufferPasses {
-    /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may instead interleave
-    /// columns that begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an
-    /// output that begins within a group sees two groups, and half of its products are with zero weights.
-    pub(crate) min_height: usize,
-    /// Interleaves a group of unsigned or signed rows.
-    pub(crate) interleave: [InterleaveFn; 2],
-    /// Computes rows whose sources are interleaved groups.
-    pub(crate) multiply: MultiplyFn,
-}
-
-/// # Safety
-///
-/// The CPU has the backend's features, and every pointer of the group is valid as its description says.
-pub(crate) type InterleaveFn = unsafe fn(&Group<'_>);
-
-/// Computes the same outputs of neighbouring blocks. In these [`Row`]s the kernel's height counts groups, and a column is
-/// [`lane_bytes`] apart from the next.
-///
-/// # Safety
-///
-/// The CPU has the backend's features, and every pointer of the rows is valid as its description says; the groups have all columns
-/// that the outputs' taps fall on. The rows differ in what depends on the block alone: pointers, the columns of the stage,
-/// and the offset of the groups.
-pub(crate) type MultiplyFn = unsafe fn(&[Row]);
-
-/// One group of rows to be interleaved for neighbouring blocks of channels.
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
-)]
-pub(crate) struct Group<'a> {
-    /// The kernel that has these blocks.
-    pub(crate) kernel: &'a DepthwiseKernel,
-    /// The group's `kernel.group` rows, at the first column inside the image and channel 0.
-    pub(crate) rows: *const Source,
-    /// Channels of the image: readable at every pixel.
-    pub(crate) channels: usize,
-    /// The blocks.
-    pub(crate) blocks: Range<usize>,
-    /// Columns left of the image, inside it, and right of it.
-    pub(crate) columns: [usize; 3],
-    /// The channels outside the image.
-    pub(crate) padding: *const u8,
-    /// Where the first block's columns go, a 32-bit lane for each of its channels, and the bytes from there to the next's.
-    pub(crate) to: *mut u8,
-    pub(crate) to_stride: usize,
-}
-
-/// A block of a [`Group`].
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
-)]
-pub(crate) struct GroupBlock {
-    /// The block's first channel, and how many there are: fewer than the kernel's `block` in a last one that does not overlap
-    /// the block before.
-    pub(crate) channel: usize,
-    pub(crate) channels: usize,
-    /// The destination of its columns.
-    pub(crate) to: *mut u8,
-}
-
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    allow(dead_code, reason = "only x86 kernels interleave in line_buffer")
-)]
-impl Group<'_> {
-    /// One of the blocks.
-    #[inline]
-    pub(crate) fn block(&self, block: usize) -> GroupBlock {
-        let (channel, channels) = self.kernel.block_channels(block, self.channels);
-        let to = self.to.wrapping_add((block - self.blocks.start) * self.to_stride);
-        GroupBlock { channel, channels, to }
-    }
-}
-
-/// Bytes of an interleaved column of a block.
-fn lane_bytes(kernel: &DepthwiseKernel) -> usize {
-    4 * kernel.block
-}
 
 /// How a convolution is split.
 struct Cut {
@@ -137,14 +55,14 @@ impl Cut {
         let slots = window.kernel[0].checked_add(kernel.group - 1)?.div_ceil(kernel.group);
         let (width, stride) = (window.output[1].max(1), window.stride[1]);
         let halo = (window.kernel[1] - 1).checked_mul(window.dilation[1])?.checked_add(1)?;
-        let column = slots.checked_mul(lane_bytes(kernel))?;
+        let column = slots.checked_mul(kernel.lane_bytes())?;
         let whole = (width - 1).checked_mul(stride)?.checked_add(halo)?.checked_mul(column)?;
         let least = (MIN_CHANNELS / kernel.block).clamp(1, MAX_BLOCKS);
         let blocks = (LINE_BUFFER_BYTES / whole).clamp(least, MAX_BLOCKS).min(kernel.blocks(window.channels));
         let fit = (LINE_BUFFER_BYTES / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
         let outputs = width.div_ceil(width.div_ceil(fit.max(MIN_OUTPUTS)));
         let columns = (outputs - 1).checked_mul(stride)?.checked_add(halo)?;
-        Some(Cut { outputs, slots, stride: columns.checked_mul(lane_bytes(kernel))?, blocks })
+        Some(Cut { outputs, slots, stride: columns.checked_mul(kernel.lane_bytes())?, blocks })
     }
 
     /// Bytes of scratch: the line buffer, then the sources of a group and of an output row.
@@ -291,7 +209,7 @@ unsafe fn run_area<T: OutputElement>(
         for g in 0..groups {
             let base = scratch.wrapping_add(slot(first_group + g.cast_signed()) * cut.stride);
             // SAFETY: there is a source for each slot, and no row sees more groups.
-            unsafe { sources.add(g).write(Source { base, step: lane_bytes(kernel) }) };
+            unsafe { sources.add(g).write(Source { base, step: kernel.lane_bytes() }) };
         }
         let (taps, block_bytes) = weights.shifted(shift);
         let taps = &taps[first_block * block_bytes..(first_block + blocks) * block_bytes];

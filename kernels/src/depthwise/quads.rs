@@ -67,61 +67,6 @@ pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
     }
 }
 
-/// Makes a [`DepthwiseKernel`](super::DepthwiseKernel) `QUADS` of the token of an [`Interleave`], for functions with its
-/// features, whose line-buffer pass computes `outputs` outputs at a time.
-macro_rules! quads_kernel {
-    ($token:ty, $features:literal, $layout:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
-        pub(crate) static QUADS: $crate::depthwise::DepthwiseKernel = $crate::depthwise::DepthwiseKernel {
-            last_overlaps: $overlaps,
-            order: $crate::depthwise::ChannelOrder::Unpacked,
-            offsets: [0, 128],
-            line_buffer: Some($crate::depthwise::LineBufferPasses {
-                min_height: 5,
-                interleave: [interleave::<false>, interleave::<true>],
-                multiply,
-            }),
-            ..$crate::depthwise::DepthwiseKernel::overlapping(
-                $layout,
-                <$token as $crate::depthwise::Interleave>::BYTES,
-                4,
-                [row::<false>, row::<true>],
-            )
-        };
-
-        #[target_feature(enable = $features)]
-        unsafe fn row<const SIGNED: bool>(call: &$crate::depthwise::Row) {
-            // SAFETY: the caller's promises; this function has the token's features, and a block is whole or the token masks.
-            unsafe { $crate::depthwise::quads_row::<$token, SIGNED>(<$token>::new(), call) }
-        }
-
-        #[target_feature(enable = $features)]
-        unsafe fn interleave<const SIGNED: bool>(group: &$crate::depthwise::Group<'_>) {
-            // SAFETY: as in `row`.
-            unsafe { $crate::depthwise::quads_interleave::<$token, SIGNED>(<$token>::new(), group) }
-        }
-
-        #[target_feature(enable = $features)]
-        unsafe fn multiply(rows: &[$crate::depthwise::Row]) {
-            // SAFETY: as in `row`.
-            unsafe {
-                $crate::depthwise::quads_multiply::<$token, $outputs>(
-                    <$token>::new(),
-                    rows,
-                    multiply_any_stage,
-                )
-            }
-        }
-
-        #[target_feature(enable = $features)]
-        #[inline(never)]
-        unsafe fn multiply_any_stage(call: &$crate::depthwise::Row) {
-            // SAFETY: as in `row`.
-            unsafe { $crate::depthwise::quads_multiply_any_stage(<$token>::new(), call) }
-        }
-    };
-}
-pub(crate) use quads_kernel;
-
 /// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels.
 ///
 /// # Safety

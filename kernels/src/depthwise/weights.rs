@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use core::ops::Deref;
 
-use super::DepthwiseKernel;
+use super::kernel::DepthwiseKernel;
 use crate::{Backend, Bytes};
 
 /// Weights before packing.

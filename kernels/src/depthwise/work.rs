@@ -1,7 +1,8 @@
 //! Rows of work, and calls of kernels for them.
 
 use super::call::{Call, Checked};
-use super::{DepthwiseKernel, MAX_BLOCK, Row, RowFn, Source};
+use super::kernel::{DepthwiseKernel, MAX_BLOCK, RowFn};
+use super::row::{Row, Source};
 use crate::OutputElement;
 use crate::gemm::RawStage;
 

@@ -1,5 +1,6 @@
 //! Rows of activations: how a kernel addresses the bytes of row `m`.
 
+use super::addressing::Addressing;
 use super::patches::PatchRows;
 use super::regions::{Cursor, PaddingElision};
 use super::strided::MatrixRows;
@@ -11,18 +12,6 @@ pub enum Lhs<'a> {
     Matrix(MatrixRows<'a>),
     /// The patches that a convolution sees: row `m` is output pixel `m`.
     Patches(PatchRows<'a>),
-}
-
-/// How a kernel addresses the k-segments of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Addressing {
-    /// In place: a matrix's row, or the taps of a patch.
-    InPlace,
-    /// In place: the rows of the kernel, each of whose taps lie side by side. Patches over the left or right border
-    /// are copied; those between, `begin..end` of every row of the output, are not.
-    KernelRows { begin: usize, end: usize },
-    /// In a copy of the row.
-    Copied,
 }
 
 impl Lhs<'_> {

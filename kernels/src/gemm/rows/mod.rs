@@ -1,5 +1,6 @@
 //! Rows of activations, and how kernels find them.
 
+mod addressing;
 mod depth;
 mod lhs;
 mod patches;
@@ -10,8 +11,8 @@ mod strided;
 mod sums;
 mod widened;
 
+pub(super) use addressing::Addressing;
 pub(super) use depth::{Depth, depth_of};
-pub(super) use lhs::Addressing;
 pub use lhs::Lhs;
 pub use patches::{PatchRows, Patches};
 pub(super) use prepare::{MBlock, MBlockRows};

@@ -1,6 +1,6 @@
 //! Rows that are the patches of an image.
 
-use super::lhs::Addressing;
+use super::addressing::Addressing;
 use super::regions::{Cursor, PaddingElision, Region, Span};
 use crate::Window2d;
 

@@ -3,8 +3,9 @@
 
 use core::slice;
 
+use super::addressing::Addressing;
 use super::depth::Depth;
-use super::lhs::{Addressing, Lhs};
+use super::lhs::Lhs;
 use super::regions::{Cursor, Region};
 use super::scratch::{Parts, RowPointers, ScratchMap};
 use super::strided::point_rows;

@@ -1,7 +1,7 @@
 //! Where the scratch of a call holds what an m-block reads beside weights: row pointers, output offsets, sums of rows, and
 //! copies of rows that a kernel cannot read in place.
 
-use super::lhs::Addressing;
+use super::addressing::Addressing;
 use crate::gemm::{LhsForm, PackedPanels};
 
 const POINTER: usize = size_of::<*const u8>();

@@ -6,7 +6,7 @@
 
 use core::slice;
 
-use super::lhs::Addressing;
+use super::addressing::Addressing;
 use super::prepare::MBlock;
 use super::regions::Cursor;
 use super::scratch::{Parts, ScratchMap};

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr;
 
-use super::saved::PanelError;
+use super::error::PanelError;
 use crate::gemm::{Layout, PANEL, Variant};
 use crate::getters::getters;
 use crate::{Backend, Bytes, Owner};
