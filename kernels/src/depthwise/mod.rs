@@ -37,9 +37,9 @@ pub use driver::{run, scratch_bytes, uses_line_buffer};
 pub use weights::{PackedTaps, Taps, TapsError, TapsView};
 
 pub(crate) use generic::{BLOCK as GENERIC_BLOCK, row as generic_row};
-pub(crate) use kernel::{ChannelOrder, DepthwiseKernel};
+pub(crate) use kernel::DepthwiseKernel;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use kernel::{Group, GroupBlock, LineBufferPasses};
+pub(crate) use kernel::{ChannelOrder, Group, GroupBlock, LineBufferPasses};
 pub(crate) use row::{Columns, Row, Source};
 
 #[cfg(target_arch = "x86_64")]
