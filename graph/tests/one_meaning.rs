@@ -260,7 +260,7 @@ fn a_dropout_that_trains_is_refused() {
 }
 
 #[test]
-fn outputs_are_what_the_graph_declares() {
+fn outputs_have_the_declared_type_and_the_computed_shape() {
     let x = tensor(&[2, 3], [1.0, -2.0, 3.0, 4.0, 5.0, 6.0]);
     let declared = |data_type, shape: &[usize], open: bool| {
         let mut graph =
@@ -271,16 +271,11 @@ fn outputs_are_what_the_graph_declares() {
         graph
     };
     for open in [false, true] {
-        // An empty shape declares nothing.
-        for shape in [&[2, 3][..], &[]] {
+        // Exporters write the shape of their example.
+        for shape in [&[2, 3][..], &[], &[1, 3], &[2, 4], &[6]] {
             both_give(&declared(DataType::F32, shape, open), &x, &[1.0, 0.0, 3.0, 4.0, 5.0, 6.0]);
         }
-        for (data_type, shape) in [
-            (DataType::F32, &[2, 4][..]),
-            (DataType::F32, &[6]),
-            (DataType::U8, &[2, 3]),
-            (DataType::I64, &[]),
-        ] {
+        for (data_type, shape) in [(DataType::U8, &[2, 3][..]), (DataType::I64, &[])] {
             let graph = declared(data_type, shape, open);
             let executor = Executor::new(&graph, &ExecutorOptions::default());
             for result in [
@@ -288,7 +283,7 @@ fn outputs_are_what_the_graph_declares() {
                 executor.and_then(|mut executor| executor.run(&[("x", &x)])),
             ] {
                 let error = result.expect_err("not what is declared").to_string();
-                assert!(error.contains("\"y\"") && error.contains("f32 of shape [2, 3]"), "{error}");
+                assert!(error.contains("\"y\"") && error.contains("but it is f32"), "{error}");
             }
         }
     }

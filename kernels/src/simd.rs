@@ -82,6 +82,7 @@ macro_rules! elements {
         fn $from_each(self, f: impl Fn(usize) -> $element) -> $vector {
             // In arrays of 16 bytes, which the compiler makes registers of.
             const UNIT: usize = 16 / size_of::<$element>();
+            const { assert!(size_of::<$vector>().is_multiple_of(16), "a vector is whole units") };
             let mut x = MaybeUninit::<$vector>::uninit();
             for unit in 0..size_of::<$vector>() / 16 {
                 let elements: [$element; UNIT] = core::array::from_fn(|i| f(unit * UNIT + i));

@@ -1,5 +1,6 @@
 //! `Dropout` in inference mode: the identity, and a mask of kept elements, which is all true.
 
+use super::cast;
 use super::eight_bit::EightBit;
 use super::example::{Example, Input};
 use super::operator::Operator;
@@ -23,7 +24,7 @@ pub(crate) static OP: Operator = Operator {
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
-    Ok(vec![x.clone(), TensorType::new(DataType::Bool, x.shape.as_slice())])
+    Ok(vec![x.clone(), TensorType::new(mask_type(inputs.node, x.data_type)?, x.shape.as_slice())])
 }
 
 /// A node that cannot be in training mode.
@@ -44,13 +45,24 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     }
     let mut outputs = vec![input.clone()];
     if args.node().output(1).is_some() {
-        outputs.push(Tensor::new(input.shape(), vec![true; input.len()])?);
+        let mask = Tensor::new(input.shape(), vec![true; input.len()])?;
+        outputs.push(cast::converted(&mask, mask_type(args.node(), input.data_type())?)?);
     }
     Ok(outputs)
 }
 
-/// `ratio` became an input with operator set 12.
+/// Marks nodes whose mask has the type of the input.
+const MASK_LIKE_INPUT: &str = "mask_like_input";
+
+fn mask_type(node: &Node, input: DataType) -> Result<DataType, Error> {
+    Ok(if node.flag(MASK_LIKE_INPUT, false)? { input } else { DataType::Bool })
+}
+
+/// The mask became boolean with operator set 10, `ratio` an input with 12.
 fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 10 {
+        node = node.with(MASK_LIKE_INPUT, 1i64);
+    }
     if version < 12 {
         let ratio = node.float("ratio", 0.5)?;
         node.attributes.remove("ratio");

@@ -6,6 +6,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::convolution::{self, accumulate};
 use super::shared::inputs::Inputs;
+use super::shared::qlinear;
 use super::shared::scales::{self, ProductBias, Scales, ZeroPoints};
 use crate::exec::integer;
 use crate::{DataType, Error, Tensor, TensorType};
@@ -29,8 +30,7 @@ pub(crate) static OP: Operator = Operator {
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let data_type = inputs.optional(7).map_or(DataType::F32, |zero| zero.data_type);
-    Ok(vec![TensorType::new(data_type, convolution::infer(inputs, 0, 3, 8)?)])
+    Ok(vec![TensorType::new(qlinear::output_type(inputs, 6)?, convolution::infer(inputs, 0, 3, 8)?)])
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

@@ -5,6 +5,7 @@ use super::example::{Example, Input};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
+use super::shared::qlinear;
 use super::shared::product::{self, Product, accumulate};
 use super::shared::scales::{self, ProductBias, Scales, ZeroPoints};
 use crate::exec::integer;
@@ -28,8 +29,7 @@ pub(crate) static OP: Operator = Operator {
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let data_type = inputs.optional(7).map_or(DataType::F32, |zero| zero.data_type);
-    Ok(vec![TensorType::new(data_type, product::infer(inputs, 0, 3)?)])
+    Ok(vec![TensorType::new(qlinear::output_type(inputs, 6)?, product::infer(inputs, 0, 3)?)])
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

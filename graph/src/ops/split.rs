@@ -78,8 +78,11 @@ fn sizes(node: &Node, whole: usize, wanted: Option<&[i64]>) -> Result<Vec<usize>
     }
     let count = node.outputs.len();
     let named = node.optional_int("num_outputs")?;
-    if count == 0 || named.is_some_and(|named| usize::try_from(named) != Ok(count)) {
-        let reason = format!("is {named:?}, the node has {count} outputs");
+    if count == 0 {
+        return Err(Error::node(node, "has no outputs"));
+    }
+    if let Some(named) = named.filter(|&named| usize::try_from(named) != Ok(count)) {
+        let reason = format!("is {named}, the node has {count} outputs");
         return Err(Error::attribute(node, "num_outputs", reason));
     }
     if named.is_none() && !whole.is_multiple_of(count) {

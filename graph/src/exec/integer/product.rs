@@ -48,9 +48,10 @@ fn planned_convolution(
     }
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels();
-    let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros_index), channels), biases(builder, node, bias_input, channels))
-    else {
+    let (Some(zeros), Some(bias)) = (
+        per(zero_points(builder, node, zeros_index), channels),
+        biases(builder, node, bias_input, channels, stage),
+    ) else {
         return Ok(false);
     };
     // The bias of a convolution is always one number per channel.
@@ -135,19 +136,25 @@ fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     }
 }
 
-/// Constant biases in input `index`, one per channel, which is the last axis; `Some(None)` if there are none.
-fn biases(builder: &Builder<'_>, node: &Node, index: usize, channels: usize) -> Option<Option<Vec<i32>>> {
+/// Constant biases in input `index`, one per channel, which is the last axis, in steps of the sums; `Some(None)` if there are none,
+/// or if they are floats that `stage` adds.
+fn biases(
+    builder: &Builder<'_>,
+    node: &Node,
+    index: usize,
+    channels: usize,
+    stage: &Stage,
+) -> Option<Option<Vec<i32>>> {
     if node.input(index).is_none() {
         return Some(None);
     }
     let bias = builder.constant_input(node, index)?;
-    if bias.as_f32().is_ok_and(|bias| bias.len() == channels) {
-        // It is a part of the stage.
-        return Some(None);
-    }
     // Decided by shape: the same count could also be one bias per row.
     if bias.rank() > 2 || bias.shape().iter().rev().skip(1).any(|&dim| dim != 1) {
         return None;
+    }
+    if let Ok(floats) = bias.as_f32() {
+        return (matches!(stage, Stage::Dequantize(_)) && floats.len() == channels).then_some(None);
     }
     match bias.as_i32().ok()? {
         &[bias] => Some(Some(vec![bias; channels])),
@@ -227,7 +234,7 @@ fn product(
     let (Some(lhs), Some(&width)) = (element_type(a.data_type), a.shape.last()) else { return Ok(false) };
     let rows = a.shape[..a.shape.len() - 1].iter().product();
     let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns))
+        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns, stage))
     else {
         return Ok(false);
     };

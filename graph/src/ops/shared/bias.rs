@@ -68,6 +68,9 @@ impl Operands {
         let of = |channel: usize| floats[if floats.len() == 1 { 0 } else { channel }];
         let Some(to) = sums.to else {
             let floats: Vec<f32> = (0..sums.channels).map(|channel| of(channel) * sums.factor).collect();
+            if !floats.iter().all(|bias| bias.is_finite()) {
+                return Ok(None);
+            }
             return Ok(Some(Some(self.add_constant(&format!("{name}_floats"), Tensor::vector(floats)))));
         };
         let mut rounded = Vec::with_capacity(sums.channels);

@@ -214,7 +214,22 @@ pub(crate) fn multipliers_exist(mut multipliers: impl Iterator<Item = f32>) -> b
 }
 
 /// As [`multipliers_exist`], for sums of products whose steps are `step` times these scales; their output is `to` or float.
+/// For a float output the steps must be normal numbers, which have all their digits.
 pub(crate) fn product_multipliers_exist(step: f32, scales: &[f32], to: Option<&QuantizedValue>) -> bool {
-    let to = to.map_or(1.0, |to| to.scales[0]);
-    multipliers_exist(scales.iter().map(|scale| step * scale / to))
+    let steps = || scales.iter().map(|scale| step * scale);
+    match to {
+        Some(to) => multipliers_exist(steps().map(|step| step / to.scales[0])),
+        None => multipliers_exist(steps()) && steps().all(f32::is_normal),
+    }
+}
+
+/// The type of an output whose scale and zero point are the inputs `scale` and `scale + 1`: float without them.
+pub(crate) fn output_type(inputs: &Inputs<'_>, scale: usize) -> Result<DataType, Error> {
+    match (inputs.optional(scale), inputs.optional(scale + 1)) {
+        (None, None) => Ok(DataType::F32),
+        (Some(_), Some(zero)) => Ok(zero.data_type),
+        _ => {
+            Err(inputs.error("the output has a scale without a zero point, or a zero point without a scale"))
+        }
+    }
 }

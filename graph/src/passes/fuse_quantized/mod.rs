@@ -211,7 +211,8 @@ impl<'a> Fuser<'a> {
         if results.len() < node.outputs.len() {
             return Err(Error::node(node, "has too few outputs"));
         }
-        self.operands.constants.extend(node.outputs.iter().cloned().zip(results));
+        let named = node.outputs.iter().cloned().zip(results).filter(|(name, _)| !name.is_empty());
+        self.operands.constants.extend(named);
         Ok(true)
     }
 

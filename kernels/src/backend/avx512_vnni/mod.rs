@@ -16,7 +16,7 @@ use crate::backend::x86::Avx512;
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx512_vnni",
     purpose: "servers and newer desktops",
-    features: cpu_features!("avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni"),
+    features: cpu_features!("avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni"),
     gemm: &[gemm::VARIANT],
     depthwise: &[&depthwise::QUADS, avx2::DEPTHWISE[0], &ops::DEPTHWISE],
     ops: &ops::VECTOR_OPS,
