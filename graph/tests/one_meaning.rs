@@ -288,3 +288,73 @@ fn outputs_have_the_declared_type_and_the_computed_shape() {
         }
     }
 }
+
+/// Four rows of one byte by four columns, to floats.
+fn product_to_floats(bias: Tensor) -> (Graph, Tensor) {
+    let x = Tensor::new([4, 1], TensorData::U8(vec![1, 2, 3, 4])).expect("the shape fits");
+    let node = Node::new("product", "QGemm", &["x", "one", "zero", "w", "one", "wz", "c"], &["y"]);
+    let node = Node { op: Op::new("com.microsoft", "QGemm"), ..node };
+    let w = Tensor::new([1, 4], TensorData::I8(vec![1, 1, 1, 1])).expect("the shape fits");
+    let mut constants = steps();
+    constants.extend([("w", w), ("wz", Tensor::scalar(0i8)), ("c", bias)]);
+    (graph(&x, (DataType::F32, &[4, 4]), vec![node], constants), x)
+}
+
+#[test]
+fn a_float_bias_of_bytes_is_broadcast_by_its_shape() {
+    let by_row: Vec<f32> = (0..16).map(|at| (1 + at / 4) as f32 + 100.0 * (at / 4) as f32).collect();
+    let by_column: Vec<f32> = (0..16).map(|at| (1 + at / 4) as f32 + 100.0 * (at % 4) as f32).collect();
+    let bias = [0.0, 100.0, 200.0, 300.0];
+    for (shape, expected) in [(&[4, 1][..], by_row), (&[4], by_column.clone()), (&[1, 4], by_column)] {
+        let (graph, x) = product_to_floats(tensor(shape, bias));
+        both_give(&graph, &x, &expected);
+    }
+}
+
+#[test]
+fn a_float_bias_has_no_place_before_a_quantized_output() {
+    let (mut graph, x) = product_to_floats(tensor(&[4], [100.0, -50.0, 30.0, 0.0]));
+    graph.nodes[0].inputs.extend(["one", "zero"].map(str::to_owned));
+    graph.outputs[0].data_type = DataType::U8;
+    assert!(ops::evaluate_graph(&graph, &[("x", &x)]).is_err());
+    let executor = Executor::new(&graph, &ExecutorOptions::default());
+    assert!(executor.and_then(|mut executor| executor.run(&[("x", &x)])).is_err());
+}
+
+#[test]
+fn a_bias_that_is_not_finite_stays_float() {
+    let x = tensor(&[1, 2], [3.0, 4.0]);
+    let nodes = vec![
+        Node::new("q", "QuantizeLinear", &["x", "one", "zero"], &["x8"]),
+        Node::new("dq", "DequantizeLinear", &["x8", "one", "zero"], &["xf"]),
+        Node::new("dw", "DequantizeLinear", &["w", "one", "wz"], &["wf"]),
+        Node::new("product", "MatMul", &["xf", "wf"], &["sum"]),
+        Node::new("add", "Add", &["sum", "b"], &["y"]),
+    ];
+    let mut constants = steps();
+    constants.extend([
+        ("w", Tensor::new([2, 2], TensorData::I8(vec![1, 0, 0, 1])).expect("the shape fits")),
+        ("wz", Tensor::scalar(0i8)),
+        ("b", tensor(&[2], [f32::INFINITY, 1.0])),
+    ]);
+    both_give(&graph(&x, (DataType::F32, &[1, 2]), nodes, constants), &x, &[f32::INFINITY, 5.0]);
+}
+
+/// An output without a name must not become the input that another node leaves out.
+#[test]
+fn constants_without_names_are_nobodys_inputs() {
+    let x = tensor(&[1, 2], [3.0, 400.0]);
+    let nodes = vec![
+        Node::new("dw", "DequantizeLinear", &["w", "one", "wz"], &["wf"]),
+        Node::new("split", "Split", &["wf"], &["", "half"]).with("axis", 0i64),
+        Node::new("clip", "Clip", &["x", "", "most"], &["clipped"]),
+        Node::new("add", "Add", &["clipped", "half"], &["y"]),
+    ];
+    let mut constants = steps();
+    constants.extend([
+        ("w", Tensor::new([2, 2], TensorData::I8(vec![1, 2, 3, 4])).expect("the shape fits")),
+        ("wz", Tensor::scalar(0i8)),
+        ("most", Tensor::scalar(100.0f32)),
+    ]);
+    both_give(&graph(&x, (DataType::F32, &[1, 2]), nodes, constants), &x, &[6.0, 104.0]);
+}
