@@ -8,8 +8,8 @@ export CARGO_PROFILE_DEV_DEBUG=0 # These builds run once, without a debugger.
 
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 packages=$target/package
-# Cargo keeps what it unpacked of an earlier package of the same version, and would build that.
-rm -rf "$packages" "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/eightbit*-[0-9]*
+# Cargo keeps earlier packages of the same version, and would build against those.
+rm -rf "$packages" "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,src}/-*/eightbit*-[0-9]*
 # The tests' shared crate is not published.
 cargo package --workspace --exclude eightbit-testing --locked --allow-dirty
 
