@@ -23,7 +23,7 @@ pub(crate) struct OutputFile {
 enum Kind {
     /// A file, existing or new: written under a temporary name beside it and renamed. Existing permissions are kept.
     File { target: PathBuf, permissions: Option<Permissions> },
-    /// A device or a pipe, which cannot be replaced.
+    /// A device, a pipe or an open file of this program, which cannot be replaced.
     Stream(File),
 }
 
@@ -35,6 +35,11 @@ impl OutputFile {
         sources: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self, CliError> {
         let failed = |error| CliError::write(path, without_temporary_name(error));
+        // What the links of open pipes name is no file: look at the path as given first.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            let stream = open_stream(path).map_err(failed)?;
+            return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
+        }
         let target = follow_links(path).map_err(failed)?;
         let permissions = match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => {
@@ -47,6 +52,10 @@ impl OutputFile {
                     let reason =
                         format!("the output {path} would replace {source}, which is read: give another file");
                     return Err(CliError::Usage(reason));
+                }
+                if is_open_file(&target) {
+                    let stream = duplicate(&target).map_err(failed)?;
+                    return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
                 }
                 // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
                 OpenOptions::new().write(true).open(&target).map_err(failed)?;
@@ -68,7 +77,8 @@ impl OutputFile {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
         let result = match &self.kind {
             Kind::File { target, permissions } => replace(target, permissions.clone(), bytes),
-            Kind::Stream(stream) => (&*stream).write_all(bytes),
+            // What was printed before comes first.
+            Kind::Stream(stream) => io::stdout().flush().and_then(|()| (&*stream).write_all(bytes)),
         };
         result.map_err(|error| CliError::write(&self.path, without_temporary_name(error)))
     }
@@ -97,6 +107,43 @@ fn open_stream(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)
 }
 
+/// Whether a path is a name of a file that this program (or another) has open, such as `/dev/stdout` and `/dev/fd/3`.
+#[cfg(unix)]
+fn is_open_file(path: &Path) -> bool {
+    if ["/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name)) {
+        return true;
+    }
+    let folder = folder_of(path);
+    // `/dev/fd` is a link to a folder of the process in `/proc`, or a folder.
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder == Path::new("/dev/fd") || (folder.starts_with("/proc") && folder.ends_with("fd"))
+}
+
+#[cfg(not(unix))]
+fn is_open_file(_: &Path) -> bool {
+    false
+}
+
+/// A regular file that is open already: what is written comes behind what is there.
+fn duplicate(path: &Path) -> io::Result<File> {
+    // Opening it again would start at its beginning.
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let own = [("/dev/stdout", "1"), ("/dev/stderr", "2")].iter().position(|&(name, number)| {
+            path == Path::new(name)
+                || [Path::new("/dev/fd"), Path::new("/proc/self/fd")].contains(&folder_of(path))
+                    && path.ends_with(number)
+        });
+        match own {
+            Some(0) => return Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+            Some(_) => return Ok(io::stderr().as_fd().try_clone_to_owned()?.into()),
+            None => {}
+        }
+    }
+    OpenOptions::new().append(true).open(path)
+}
+
 /// The error of a temporary file without its name, which the user does not know.
 fn without_temporary_name(error: io::Error) -> io::Error {
     // The crate `tempfile` writes the path behind the system's error and does not give that error out.
@@ -106,10 +153,13 @@ fn without_temporary_name(error: io::Error) -> io::Error {
     }
 }
 
-/// The target of symbolic links, which need not exist.
+/// The target of symbolic links, which need not exist, or a name of an open file.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..MAX_LINKS {
+        if is_open_file(&target) {
+            return Ok(target);
+        }
         match fs::symlink_metadata(&target) {
             Ok(metadata) if metadata.is_symlink() => {
                 target = folder_of(&target).join(fs::read_link(&target)?);
