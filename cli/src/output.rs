@@ -37,7 +37,7 @@ impl OutputFile {
         let failed = |error| CliError::write(path, without_temporary_name(error));
         // What the links of open pipes name is no file: look at the path as given first.
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-            let stream = open_stream(path).map_err(failed)?;
+            let stream = standard_stream(path).unwrap_or_else(|| open_stream(path)).map_err(failed)?;
             return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
         }
         let target = follow_links(path).map_err(failed)?;
@@ -54,7 +54,7 @@ impl OutputFile {
                     return Err(CliError::Usage(reason));
                 }
                 if is_open_file(&target) {
-                    let stream = duplicate(&target).map_err(failed)?;
+                    let stream = open_again(&target).map_err(failed)?;
                     return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
                 }
                 // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
@@ -125,23 +125,28 @@ fn is_open_file(_: &Path) -> bool {
 }
 
 /// A regular file that is open already: what is written comes behind what is there.
-fn duplicate(path: &Path) -> io::Result<File> {
-    // Opening it again would start at its beginning.
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        let own = [("/dev/stdout", "1"), ("/dev/stderr", "2")].iter().position(|&(name, number)| {
-            path == Path::new(name)
-                || [Path::new("/dev/fd"), Path::new("/proc/self/fd")].contains(&folder_of(path))
-                    && path.ends_with(number)
-        });
-        match own {
-            Some(0) => return Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
-            Some(_) => return Ok(io::stderr().as_fd().try_clone_to_owned()?.into()),
-            None => {}
-        }
+fn open_again(path: &Path) -> io::Result<File> {
+    // Opening it again otherwise would start at its beginning.
+    standard_stream(path).unwrap_or_else(|| OpenOptions::new().append(true).open(path))
+}
+
+/// This program's output or error stream, if `path` is a name of it. A socket cannot be opened by this name.
+#[cfg(unix)]
+fn standard_stream(path: &Path) -> Option<io::Result<File>> {
+    use std::os::fd::AsFd;
+    let is = |name: &str, number: &str| {
+        path == Path::new(name)
+            || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path == Path::new(folder).join(number))
+    };
+    if is("/dev/stdout", "1") {
+        return Some(io::stdout().as_fd().try_clone_to_owned().map(File::from));
     }
-    OpenOptions::new().append(true).open(path)
+    is("/dev/stderr", "2").then(|| io::stderr().as_fd().try_clone_to_owned().map(File::from))
+}
+
+#[cfg(not(unix))]
+fn standard_stream(_: &Path) -> Option<io::Result<File>> {
+    None
 }
 
 /// The error of a temporary file without its name, which the user does not know.

@@ -171,6 +171,15 @@ fn open_files_are_written_and_not_replaced() {
     let holds = |bytes: &[u8]| bytes.windows(whole.len()).any(|part| part == whole);
     let piped = quantize(&model, &photo(), Path::new("/dev/stdout")).output().expect("the program starts");
     assert!(piped.status.success() && holds(&piped.stdout), "{}", String::from_utf8_lossy(&piped.stderr));
+    let (socket, mut reader) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    let reading = std::thread::spawn(move || {
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut read).map(|_| read)
+    });
+    let socket = std::os::fd::OwnedFd::from(socket);
+    let status = quantize(&model, &photo(), Path::new("/dev/stdout")).stdout(socket).status();
+    assert!(status.expect("the program starts").success());
+    assert!(holds(&reading.join().expect("a reader").expect("bytes")));
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let path = folder.join("redirected");
         let mut file = std::fs::File::create(&path).expect("a file");
