@@ -7,6 +7,8 @@
 # The compiler's flags are those of cargo-fuzz, which is not needed here; it builds and runs the same targets, and makes what they
 # find small.
 set -euo pipefail
+# Before the folder changes.
+[ -z "${CARGO_TARGET_DIR:-}" ] || CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 cd "$(dirname "$0")/../fuzz"
 . ../tests/emulation/common.sh
 retry cargo fetch --locked
@@ -16,7 +18,7 @@ if ! cargo +nightly --version 2>/dev/null; then
     exit
 fi
 
-host=x86_64-unknown-linux-gnu
+host=$(rustc +nightly -vV | sed -n 's/^host: //p')
 flags=(
     --cfg fuzzing -Zsanitizer=address -Cdebug-assertions
     # One unit: functions that are counted are not inlined across units.

@@ -23,7 +23,7 @@ pub(crate) struct OutputFile {
 enum Kind {
     /// A file, existing or new: written under a temporary name beside it and renamed. Existing permissions are kept.
     File { target: PathBuf, permissions: Option<Permissions> },
-    /// A device or a pipe, which cannot be replaced.
+    /// A device, a pipe or an open file of this program, which cannot be replaced.
     Stream(File),
 }
 
@@ -35,6 +35,11 @@ impl OutputFile {
         sources: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self, CliError> {
         let failed = |error| CliError::write(path, without_temporary_name(error));
+        // What the links of open pipes name is no file: look at the path as given first.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+            let stream = standard_stream(path).unwrap_or_else(|| open_stream(path)).map_err(failed)?;
+            return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
+        }
         let target = follow_links(path).map_err(failed)?;
         let permissions = match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => {
@@ -47,6 +52,10 @@ impl OutputFile {
                     let reason =
                         format!("the output {path} would replace {source}, which is read: give another file");
                     return Err(CliError::Usage(reason));
+                }
+                if is_open_file(&target) {
+                    let stream = open_again(&target).map_err(failed)?;
+                    return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
                 }
                 // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
                 OpenOptions::new().write(true).open(&target).map_err(failed)?;
@@ -68,7 +77,8 @@ impl OutputFile {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
         let result = match &self.kind {
             Kind::File { target, permissions } => replace(target, permissions.clone(), bytes),
-            Kind::Stream(stream) => (&*stream).write_all(bytes),
+            // What was printed before comes first.
+            Kind::Stream(stream) => io::stdout().flush().and_then(|()| (&*stream).write_all(bytes)),
         };
         result.map_err(|error| CliError::write(&self.path, without_temporary_name(error)))
     }
@@ -97,6 +107,48 @@ fn open_stream(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)
 }
 
+/// Whether a path is a name of a file that this program (or another) has open, such as `/dev/stdout` and `/dev/fd/3`.
+#[cfg(unix)]
+fn is_open_file(path: &Path) -> bool {
+    if ["/dev/stdout", "/dev/stderr"].iter().any(|name| path == Path::new(name)) {
+        return true;
+    }
+    let folder = folder_of(path);
+    // `/dev/fd` is a link to a folder of the process in `/proc`, or a folder.
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder == Path::new("/dev/fd") || (folder.starts_with("/proc") && folder.ends_with("fd"))
+}
+
+#[cfg(not(unix))]
+fn is_open_file(_: &Path) -> bool {
+    false
+}
+
+/// A regular file that is open already: what is written comes behind what is there.
+fn open_again(path: &Path) -> io::Result<File> {
+    // Opening it again otherwise would start at its beginning.
+    standard_stream(path).unwrap_or_else(|| OpenOptions::new().append(true).open(path))
+}
+
+/// This program's output or error stream, if `path` is a name of it. A socket cannot be opened by this name.
+#[cfg(unix)]
+fn standard_stream(path: &Path) -> Option<io::Result<File>> {
+    use std::os::fd::AsFd;
+    let is = |name: &str, number: &str| {
+        path == Path::new(name)
+            || ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path == Path::new(folder).join(number))
+    };
+    if is("/dev/stdout", "1") {
+        return Some(io::stdout().as_fd().try_clone_to_owned().map(File::from));
+    }
+    is("/dev/stderr", "2").then(|| io::stderr().as_fd().try_clone_to_owned().map(File::from))
+}
+
+#[cfg(not(unix))]
+fn standard_stream(_: &Path) -> Option<io::Result<File>> {
+    None
+}
+
 /// The error of a temporary file without its name, which the user does not know.
 fn without_temporary_name(error: io::Error) -> io::Error {
     // The crate `tempfile` writes the path behind the system's error and does not give that error out.
@@ -106,10 +158,13 @@ fn without_temporary_name(error: io::Error) -> io::Error {
     }
 }
 
-/// The target of symbolic links, which need not exist.
+/// The target of symbolic links, which need not exist, or a name of an open file.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..MAX_LINKS {
+        if is_open_file(&target) {
+            return Ok(target);
+        }
         match fs::symlink_metadata(&target) {
             Ok(metadata) if metadata.is_symlink() => {
                 target = folder_of(&target).join(fs::read_link(&target)?);

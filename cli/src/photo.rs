@@ -40,14 +40,14 @@ pub(crate) struct Photo {
 impl Photo {
     pub(crate) fn read(path: &Path, options: PhotoOptions) -> Result<Self, CliError> {
         let bytes = read_limited(path, FILE_LIMIT).map_err(CliError::file)?;
-        Self::decode(&bytes, path, options)
+        Self::decode(bytes, path, options)
     }
 
     pub(crate) fn builtin(photo: &BuiltinPhoto) -> Result<Self, CliError> {
-        Self::decode(photo.bytes, Path::new(photo.name), PhotoOptions::default())
+        Self::decode(photo.bytes.to_vec(), Path::new(photo.name), PhotoOptions::default())
     }
 
-    fn decode(bytes: &[u8], path: &Path, options: PhotoOptions) -> Result<Self, CliError> {
+    fn decode(bytes: Vec<u8>, path: &Path, options: PhotoOptions) -> Result<Self, CliError> {
         let file = decode::decode(bytes, options.lenient).map_err(|refusal| match refusal {
             Refusal::Damaged(reason) => CliError::Photo { path: path.to_owned(), reason },
             Refusal::Incomplete(reason) => CliError::IncompletePhoto { path: path.to_owned(), reason },
@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn decode(bytes: &[u8], lenient: bool) -> Result<Photo, CliError> {
-        Photo::decode(bytes, Path::new("p.jpg"), PhotoOptions { lenient, ..PhotoOptions::default() })
+        Photo::decode(bytes.to_vec(), Path::new("p.jpg"), PhotoOptions { lenient, ..PhotoOptions::default() })
     }
 
     #[test]

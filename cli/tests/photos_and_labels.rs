@@ -72,6 +72,17 @@ fn jpeg_files_with_an_end_in_the_middle_end_early() {
     assert!(lenient.code == Some(0) && lenient.stderr.starts_with("warning: "), "{}", lenient.stderr);
 }
 
+/// Cameras write them.
+#[test]
+fn jpeg_files_with_restarts_are_whole() {
+    let case = case("bugs/D1_truncated_jpeg");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/photo/testdata");
+    for name in ["restarts2.jpg", "restarts5.jpg", "restarts_row.jpg"] {
+        let seen = label(&case, data.join(name).to_str().expect("UTF-8"), &[]);
+        assert!(seen.code == Some(0) && !seen.stderr.contains(name), "{name}: {}", seen.stderr);
+    }
+}
+
 #[test]
 fn photos_are_oriented_as_in_viewers() {
     let case = case("bugs/E1_exif_orientation");

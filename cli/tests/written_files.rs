@@ -159,3 +159,52 @@ fn a_pipe_needs_a_reader_before_the_work() {
     std::fs::write(&copy, reader.join().expect("a reader")).expect("a file");
     eightbit_graph::Graph::from_onnx_file(&copy).expect("a whole network");
 }
+
+/// Standard output is written to where it is, pipe or file, and not replaced by a new file.
+#[cfg(target_os = "linux")]
+#[test]
+fn open_files_are_written_and_not_replaced() {
+    let (folder, model) = folder_with_network("written-open");
+    let whole = folder.join("whole.onnx");
+    run(&mut quantize(&model, &photo(), &whole)).ok();
+    let whole = std::fs::read(whole).expect("a file");
+    let holds = |bytes: &[u8]| bytes.windows(whole.len()).any(|part| part == whole);
+    let piped = quantize(&model, &photo(), Path::new("/dev/stdout")).output().expect("the program starts");
+    assert!(piped.status.success() && holds(&piped.stdout), "{}", String::from_utf8_lossy(&piped.stderr));
+    let (socket, mut reader) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    let reading = std::thread::spawn(move || {
+        let mut read = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut read).map(|_| read)
+    });
+    let socket = std::os::fd::OwnedFd::from(socket);
+    let status = quantize(&model, &photo(), Path::new("/dev/stdout")).stdout(socket).status();
+    assert!(status.expect("the program starts").success());
+    assert!(holds(&reading.join().expect("a reader").expect("bytes")));
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let path = folder.join("redirected");
+        let mut file = std::fs::File::create(&path).expect("a file");
+        std::io::Write::write_all(&mut file, b"before ").expect("a file");
+        let identity = std::os::unix::fs::MetadataExt::ino(&file.metadata().expect("the file"));
+        let status = quantize(&model, &photo(), Path::new(name)).stdout(file).status();
+        assert!(status.expect("the program starts").success(), "{name}");
+        let written = std::fs::read(&path).expect("the file");
+        assert!(written.starts_with(b"before ") && holds(&written), "{name}");
+        let after = std::fs::metadata(&path).expect("the file");
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&after), identity, "{name}");
+    }
+    // Another number, by the shell: behind what is there.
+    let path = folder.join("third");
+    std::fs::write(&path, "before ").expect("a file");
+    let work = quantize(&model, &photo(), Path::new("/dev/fd/3"));
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("out=$1; shift; exec \"$@\" 3>>\"$out\"").arg("sh").arg(&path);
+    run(shell.arg(work.get_program()).args(work.get_args()).env_remove("EIGHTBIT_BACKEND")).ok();
+    assert!(std::fs::read(&path).expect("the file") == [b"before ", &whole[..]].concat());
+    // A file that is read is not written, under these names neither.
+    let before = std::fs::read(&model).expect("a file");
+    let file = std::fs::OpenOptions::new().append(true).open(&model).expect("a file");
+    let status = quantize(&model, &photo(), Path::new("/dev/stdout")).stdout(file).status();
+    assert_eq!(status.expect("the program starts").code(), Some(2));
+    assert!(std::fs::read(&model).expect("a file") == before);
+    assert_eq!(count(&folder), 4);
+}

@@ -37,9 +37,9 @@ pub(super) enum Refusal {
 
 /// Decodes PNG or JPEG, distinguished by their first bytes. Grey becomes three equal channels, transparency is dropped.
 /// `lenient` accepts truncated or damaged JPEG files, as far as they can be decoded.
-pub(super) fn decode(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
-    match image::guess_format(bytes) {
-        Ok(ImageFormat::Png) => png(bytes),
+pub(super) fn decode(bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
+    match image::guess_format(&bytes) {
+        Ok(ImageFormat::Png) => png(&bytes),
         Ok(ImageFormat::Jpeg) => jpeg(bytes, lenient),
         Ok(other) => Err(Refusal::Damaged(format!("it is of the format {other:?}"))),
         Err(_) => Err(Refusal::Damaged("it does not start like one".to_owned())),
@@ -81,10 +81,10 @@ fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
-    let jpeg::Head { width, height, channels, orientation } = jpeg::head(bytes).map_err(Refusal::Damaged)?;
+fn jpeg(mut bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
+    let jpeg::Head { width, height, channels, orientation } = jpeg::head(&bytes).map_err(Refusal::Damaged)?;
     let size = check_sides(width, height)?;
-    let markers = jpeg::markers(bytes);
+    let markers = jpeg::markers(&bytes);
     let mut needed = count(size) * channels as u64;
     if channels == 1 {
         needed += count(size) * 3;
@@ -96,14 +96,14 @@ fn jpeg(bytes: &[u8], lenient: bool) -> Result<Decoded, Refusal> {
     }
     check_memory(size, needed)?;
     let strict = match markers.end {
-        Some(end) if !markers.several_scans => jpeg::whole_pixels(bytes, end),
-        Some(_) => jpeg::pixels(bytes, true).map_err(|reason| format!("it is damaged: {reason}")),
+        Some(end) if !markers.several_scans => jpeg::whole_pixels(&mut bytes, end, markers.restarts),
+        Some(_) => jpeg::pixels(&bytes, true).map_err(|reason| format!("it is damaged: {reason}")),
         None => Err(jpeg::ENDS_EARLY.to_owned()),
     };
     let (pixels, damage) = match strict {
         Ok(pixels) => (pixels, None),
         Err(reason) => {
-            let pixels = jpeg::pixels(bytes, false).map_err(Refusal::Damaged)?;
+            let pixels = jpeg::pixels(&bytes, false).map_err(Refusal::Damaged)?;
             if !lenient {
                 return Err(Refusal::Incomplete(reason));
             }

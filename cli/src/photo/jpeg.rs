@@ -61,12 +61,27 @@ fn reason(error: DecodeErrors) -> String {
 /// As [`pixels`] of a whole file of one scan; an error if its pixels end before the marker at `end`.
 ///
 /// Decoders fill what is missing before the end of the image with zeros. Another marker in its place, after more zeros than are
-/// read ahead, is where a strict decoder stops, and where a whole image does not come.
-pub(super) fn whole_pixels(bytes: &[u8], end: usize) -> Result<Vec<u8>, String> {
-    const READ_AHEAD: usize = 32;
+/// read ahead, is where a strict decoder stops, and where a whole image does not come. With `restarts`, a whole image may come to
+/// the first marker, where the decoder looks for the restart behind a last interval; so that one is a restart, and pixels that
+/// are missing in the last interval are not seen.
+///
+/// The markers are put into `bytes`, which may be large, and taken out again.
+pub(super) fn whole_pixels(bytes: &mut Vec<u8>, end: usize, restarts: bool) -> Result<Vec<u8>, String> {
+    const READ_AHEAD: [u8; 32] = [0; 32];
+    const RESTART: [u8; 2] = [0xff, 0xd0];
     const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
-    let stopped = [&bytes[..end], &[0; READ_AHEAD], &START_OF_IMAGE].concat();
-    pixels(&stopped, true).map_err(|_| match pixels(bytes, true) {
+    let restart = if restarts { [&RESTART[..], &READ_AHEAD].concat() } else { Vec::new() };
+    let mut stop = [&READ_AHEAD[..], &restart, &START_OF_IMAGE].concat();
+    let (length, stopped) = (bytes.len(), end + stop.len());
+    if length < stopped {
+        bytes.reserve_exact(stopped - length);
+        bytes.resize(stopped, 0);
+    }
+    bytes[end..stopped].swap_with_slice(&mut stop);
+    let whole = pixels(&bytes[..stopped], true);
+    bytes[end..stopped].swap_with_slice(&mut stop);
+    bytes.truncate(length);
+    whole.map_err(|_| match pixels(bytes, true) {
         Ok(_) => ENDS_EARLY.to_owned(),
         Err(reason) => format!("it is damaged: {reason}"),
     })
@@ -82,6 +97,8 @@ pub(super) struct Markers {
     pub(super) end: Option<usize>,
     /// Whether pixels are spread over several scans, so that the decoder holds all coefficients until the last one.
     pub(super) several_scans: bool,
+    /// Whether scans are divided into intervals by restart markers.
+    pub(super) restarts: bool,
 }
 
 /// Walks from marker to marker.
@@ -110,6 +127,8 @@ pub(super) fn markers(bytes: &[u8]) -> Markers {
             }
             // The start of a scan: length, components.
             0xda => found.several_scans |= byte(2) < components,
+            // The restart interval: length, number of units; 0 is none.
+            0xdd => found.restarts = byte(2) + byte(3) > 0,
             _ => {}
         }
         at += byte(0) << 8 | byte(1);
@@ -132,7 +151,7 @@ mod tests {
     fn a_file_is_complete_with_its_last_marker_only() {
         let whole = builtin::PHOTO.bytes;
         let end = whole.len() - 1 - whole.iter().rev().position(|&byte| byte == 0xd9).expect("an end");
-        assert_eq!(markers(whole), Markers { end: Some(end - 1), several_scans: false });
+        assert_eq!(markers(whole), Markers { end: Some(end - 1), ..Markers::default() });
         for length in (0..end).step_by(97).chain([end]) {
             assert_eq!(markers(&whole[..length]).end, None, "{length}");
         }
@@ -142,7 +161,7 @@ mod tests {
     fn an_end_in_the_middle_is_no_end() {
         let whole = builtin::PHOTO.bytes;
         let end = markers(whole).end.expect("an end");
-        assert_eq!(whole_pixels(whole, end), pixels(whole, true));
+        assert_eq!(whole_pixels(&mut whole.to_vec(), end, false), pixels(whole, true));
         for part in [2, 5, 9] {
             let mut cut = whole[..end * part / 10].to_vec();
             // The last byte must not become a part of a marker.
@@ -151,7 +170,32 @@ mod tests {
             cut.extend([0xff, 0xd9]);
             assert_eq!(markers(&cut).end, Some(end));
             assert!(pixels(&cut, true).is_ok(), "the decoder alone does not see it");
-            assert_eq!(whole_pixels(&cut, end), Err(ENDS_EARLY.to_owned()));
+            let before = cut.clone();
+            assert_eq!(whole_pixels(&mut cut, end, false), Err(ENDS_EARLY.to_owned()));
+            assert!(cut == before);
+        }
+    }
+
+    /// Photos of 64×48 pixels: of 12 units, with 2 or 5 in an interval, so that the last one is full or not; and a grey one of 48
+    /// units with 8 in an interval.
+    #[test]
+    fn restarts_are_no_end() {
+        for whole in [
+            &include_bytes!("testdata/restarts2.jpg")[..],
+            include_bytes!("testdata/restarts5.jpg"),
+            include_bytes!("testdata/restarts_row.jpg"),
+        ] {
+            let Markers { end: Some(end), several_scans: false, restarts: true } = markers(whole) else {
+                panic!("a file of one scan with restarts");
+            };
+            assert!(pixels(whole, true).is_ok());
+            assert_eq!(whole_pixels(&mut whole.to_vec(), end, true), pixels(whole, true));
+            let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).expect("a scan");
+            let mut cut = whole[..scan + (end - scan) / 2].to_vec();
+            cut.pop_if(|last| *last == 0xff);
+            let end = cut.len();
+            cut.extend([0xff, 0xd9]);
+            assert_eq!(whole_pixels(&mut cut, end, true), Err(ENDS_EARLY.to_owned()));
         }
     }
 
