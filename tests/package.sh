@@ -7,9 +7,10 @@ cd "$(dirname "$0")/.."
 export CARGO_PROFILE_DEV_DEBUG=0 # These builds run once, without a debugger.
 
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-packages=$target/package
-# Cargo keeps earlier packages of the same version, and would build against those.
-rm -rf "$packages" "${CARGO_HOME:-$HOME/.cargo}"/registry/{cache,src}/-*/eightbit*-[0-9]*
+# Cargo takes a package of some version for the same for ever: what it unpacked and compiled of an earlier one must go.
+export CARGO_TARGET_DIR=$target/packages
+rm -rf "$CARGO_TARGET_DIR" "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/eightbit*-[0-9]*
+packages=$CARGO_TARGET_DIR/package
 # The tests' shared crate is not published.
 cargo package --workspace --exclude eightbit-testing --locked --allow-dirty
 
