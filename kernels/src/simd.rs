@@ -2,7 +2,8 @@
 //!
 //! An ISA is a zero-sized token. A value of it proves that the CPU has the ISA's features, so operations on registers
 //! are safe; those with pointers are not. The token is made in the function that carries the matching
-//! `#[target_feature]`, the kernel's entry. Everything here is `#[inline(always)]`, so that it becomes part of that
+//! `#[target_feature]`, the kernel's entry, which is called only after detection of all features of the backend, or in a function
+//! that is inlined into it. Everything here is `#[inline(always)]`, so that it becomes part of that
 //! function, and is compiled for its features.
 //!
 //! An ISA must give fifteen operations. The others have bodies that go through the lanes one by one, and an ISA replaces
