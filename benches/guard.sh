@@ -35,7 +35,8 @@ skip() {
 }
 
 command -v valgrind >/dev/null || (system_packages valgrind) || skip "valgrind is not here"
-cargo build --release -q --locked -p eightbit-cli
+# As the README builds it: what is there already is not built again.
+cargo build --release -q --locked
 program=${CARGO_TARGET_DIR:-target}/release/eightbit
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
