@@ -65,7 +65,6 @@ mod conv;
 pub mod elementwise;
 mod epilogue;
 mod error;
-mod fields;
 mod fill;
 #[cfg(not(any(feature = "std", test)))]
 mod float;

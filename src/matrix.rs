@@ -1,6 +1,5 @@
 //! Matrix views: shape and strides, checked once.
 
-use crate::fields::getters;
 use crate::{Element, Error, OutputElement};
 
 /// A read-only matrix: `rows × columns` elements of a slice with any strides (exchanged strides transpose a matrix; a stride
@@ -61,11 +60,16 @@ impl<'a, T> MatRef<'a, T> {
         }
     }
 
-    getters! {
-        /// Number of rows.
-        rows: usize,
-        /// Number of columns.
-        columns: usize,
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// The element at (`row`, `column`), if it exists.
@@ -155,11 +159,16 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
         Ok(MatMut { data, rows, columns, row_stride })
     }
 
-    getters! {
-        /// Number of rows.
-        rows: usize,
-        /// Number of columns.
-        columns: usize,
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     #[inline]

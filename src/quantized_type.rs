@@ -1,7 +1,6 @@
 //! The meaning of a quantized tensor's elements.
 
 use crate::check::in_range;
-use crate::fields::getters;
 use crate::{ElementType, Error};
 
 /// The type of a quantized tensor: element `q` means the real number `(q − zero_point) · scale`.
@@ -55,12 +54,21 @@ impl QuantizedType {
         QuantizedType::new(ElementType::I8, scale, zero_point)
     }
 
-    getters! {
-        /// `U8` or `I8`.
-        element: ElementType,
-        /// The real number that one step represents: finite, > 0.
-        scale: f32,
-        /// The element that represents 0.
-        zero_point: i32,
+    /// `U8` or `I8`.
+    #[must_use]
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The real number that one step represents: finite, > 0.
+    #[must_use]
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// The element that represents 0.
+    #[must_use]
+    pub fn zero_point(&self) -> i32 {
+        self.zero_point
     }
 }

@@ -36,7 +36,6 @@ mod element;
 pub mod elementwise;
 mod entry;
 pub mod gemm;
-mod getters;
 mod memory;
 pub mod peak;
 pub mod pooling;

@@ -3,7 +3,6 @@
 use core::marker::PhantomData;
 
 use crate::OutputElement;
-use crate::getters::getters;
 
 /// A rectangle of a row-major output matrix, exclusively borrowed. It knows where in the matrix it lies, and it can be
 /// split into disjoint rectangles, so that tasks on any threads can fill one matrix.
@@ -61,15 +60,32 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         }
     }
 
-    getters! {
-        /// The block's first row in the matrix.
-        pub first_row: usize,
-        /// The block's first column in the matrix.
-        pub first_column: usize,
-        /// Number of rows.
-        pub rows: usize,
-        /// Number of columns.
-        pub columns: usize,
+    /// The block's first row in the matrix.
+    #[must_use]
+    #[inline]
+    pub fn first_row(&self) -> usize {
+        self.first_row
+    }
+
+    /// The block's first column in the matrix.
+    #[must_use]
+    #[inline]
+    pub fn first_column(&self) -> usize {
+        self.first_column
+    }
+
+    /// Number of rows.
+    #[must_use]
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// The same elements as the first columns of a matrix: a channel group has weights of its own.

@@ -1,7 +1,6 @@
 //! Rows of a strided matrix.
 
 use super::regions::{Region, Span};
-use crate::getters::getters;
 
 /// A strided matrix of bytes, all of whose elements lie inside its data.
 #[derive(Clone, Copy, Debug)]
@@ -39,15 +38,32 @@ impl<'a> MatrixRows<'a> {
         Some(MatrixRows { data, rows, columns, row_stride, column_stride })
     }
 
-    getters! {
-        /// Number of rows.
-        pub rows: usize,
-        /// Elements of a row.
-        pub columns: usize,
-        /// Elements from one row to the next.
-        pub(in crate::gemm) row_stride: usize,
-        /// Elements from one column to the next.
-        pub(in crate::gemm) column_stride: usize,
+    /// Number of rows.
+    #[must_use]
+    #[inline]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Elements of a row.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Elements from one row to the next.
+    #[must_use]
+    #[inline]
+    pub(in crate::gemm) fn row_stride(&self) -> usize {
+        self.row_stride
+    }
+
+    /// Elements from one column to the next.
+    #[must_use]
+    #[inline]
+    pub(in crate::gemm) fn column_stride(&self) -> usize {
+        self.column_stride
     }
 
     /// The rows as the one region of an output of one line.

@@ -7,7 +7,6 @@ use core::ptr;
 
 use super::error::PanelError;
 use crate::gemm::{Layout, PANEL, Variant};
-use crate::getters::getters;
 use crate::{Backend, Bytes, Owner};
 
 /// The properties of the activations that a plan knows.
@@ -126,15 +125,32 @@ impl PackedPanels {
         self.variant.layout.name
     }
 
-    getters! {
-        /// Whether the weights were `i8`.
-        pub signed: bool,
-        /// Output columns.
-        pub columns: usize,
-        /// K-segments: contiguous parts of the depth.
-        pub segments: usize,
-        /// Elements of depth in a k-segment.
-        pub segment_len: usize,
+    /// Whether the weights were `i8`.
+    #[must_use]
+    #[inline]
+    pub fn signed(&self) -> bool {
+        self.signed
+    }
+
+    /// Output columns.
+    #[must_use]
+    #[inline]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// K-segments: contiguous parts of the depth.
+    #[must_use]
+    #[inline]
+    pub fn segments(&self) -> usize {
+        self.segments
+    }
+
+    /// Elements of depth in a k-segment.
+    #[must_use]
+    #[inline]
+    pub fn segment_len(&self) -> usize {
+        self.segment_len
     }
 
     /// Output columns, padded to whole panels: the length of every vector that a call takes by column.
