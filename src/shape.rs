@@ -4,33 +4,43 @@ use alloc::format;
 
 use eightbit_kernels::{PatchGeometry, Window2d};
 
-use crate::windows::{Windows, window_shape};
+use crate::windows::{Windows, shape_methods};
 use crate::{Error, Padding};
 
-window_shape! {
-    /// The shape of a two-dimensional convolution: NHWC activations, OHWI weights.
-    ///
-    /// It is valid if strides, dilations, kernel, channels and groups are at least 1, the groups divide the channels, the kernel
-    /// fits into the padded input, and no size or position overflows (an extent of 0 hides no other). Along an axis the output
-    /// has `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1` pixels.
-    ///
-    /// ```
-    /// use eightbit::{Conv2dShape, Padding};
-    /// let shape = Conv2dShape::new([224, 224], 3, 32, [3, 3]).with_pad(Padding::same(1)).with_stride([2, 2]);
-    /// shape.check()?;
-    /// assert_eq!(shape.output(), [112, 112]);
-    /// # Ok::<(), eightbit::Error>(())
-    /// ```
-    Conv2dShape {
-        channels {
-            /// Channels of the input.
-            in_channels,
-            /// Channels of the output.
-            out_channels,
-        }
-        /// Channel groups: the number of independent convolutions that input and output channels are split into.
-        groups: usize => with_groups,
-    }
+/// The shape of a two-dimensional convolution: NHWC activations, OHWI weights.
+///
+/// It is valid if strides, dilations, kernel, channels and groups are at least 1, the groups divide the channels, the kernel
+/// fits into the padded input, and no size or position overflows (an extent of 0 hides no other). Along an axis the output
+/// has `⌊(input + pad − (kernel − 1)·dilation − 1) / stride⌋ + 1` pixels.
+///
+/// ```
+/// use eightbit::{Conv2dShape, Padding};
+/// let shape = Conv2dShape::new([224, 224], 3, 32, [3, 3]).with_pad(Padding::same(1)).with_stride([2, 2]);
+/// shape.check()?;
+/// assert_eq!(shape.output(), [112, 112]);
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Conv2dShape {
+    /// Images.
+    pub batch: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal stride.
+    pub stride: [usize; 2],
+    /// Vertical and horizontal distance between taps.
+    pub dilation: [usize; 2],
+    /// Padding on each side.
+    pub pad: Padding,
+    /// Channel groups: the number of independent convolutions that input and output channels are split into.
+    pub groups: usize,
 }
 
 impl Conv2dShape {
@@ -53,6 +63,15 @@ impl Conv2dShape {
             pad: Padding::same(0),
             groups: 1,
         }
+    }
+
+    shape_methods!();
+
+    /// The same with this number of channel groups.
+    #[must_use]
+    pub const fn with_groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
     }
 
     /// The window of a valid shape.

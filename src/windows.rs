@@ -6,104 +6,61 @@ use eightbit_kernels::{PatchGeometry, Window2d};
 
 use crate::{Error, Padding};
 
-/// Declares the shape of a convolution or a pooling: the fields and methods that they share, the fields of its channels and its
-/// own, each with a builder method. It has a method `windows`, and a method `window` that proves it to be valid.
-macro_rules! window_shape {
-    (
-        $(#[$doc:meta])*
-        $name:ident {
-            channels { $($(#[$channels_doc:meta])* $channels:ident,)+ }
-            $($(#[$own_doc:meta])* $own:ident: $type:ty => $with:ident,)+
-        }
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub struct $name {
-            /// Images.
-            pub batch: usize,
-            /// Height and width of the input.
-            pub input: [usize; 2],
-            $(
-                $(#[$channels_doc])*
-                pub $channels: usize,
-            )+
-            /// Height and width of the kernel, which is the window of a pooling.
-            pub kernel: [usize; 2],
-            /// Vertical and horizontal stride.
-            pub stride: [usize; 2],
-            /// Vertical and horizontal distance between taps.
-            pub dilation: [usize; 2],
-            /// Padding on each side.
-            pub pad: Padding,
-            $(
-                $(#[$own_doc])*
-                pub $own: $type,
-            )+
+/// Defines the methods that the shapes of convolutions and poolings share, for a type with the fields `batch`, `stride`, `dilation`
+/// and `pad`, a method `windows`, and a method `window` that proves the shape to be valid.
+macro_rules! shape_methods {
+    () => {
+        /// The same with this number of images.
+        #[must_use]
+        pub const fn with_batch(mut self, batch: usize) -> Self {
+            self.batch = batch;
+            self
         }
 
-        impl $name {
-            /// The same with this number of images.
-            #[must_use]
-            pub const fn with_batch(mut self, batch: usize) -> Self {
-                self.batch = batch;
-                self
-            }
+        /// The same with these vertical and horizontal strides.
+        #[must_use]
+        pub const fn with_stride(mut self, stride: [usize; 2]) -> Self {
+            self.stride = stride;
+            self
+        }
 
-            /// The same with these vertical and horizontal strides.
-            #[must_use]
-            pub const fn with_stride(mut self, stride: [usize; 2]) -> Self {
-                self.stride = stride;
-                self
-            }
+        /// The same with these vertical and horizontal distances between taps.
+        #[must_use]
+        pub const fn with_dilation(mut self, dilation: [usize; 2]) -> Self {
+            self.dilation = dilation;
+            self
+        }
 
-            /// The same with these vertical and horizontal distances between taps.
-            #[must_use]
-            pub const fn with_dilation(mut self, dilation: [usize; 2]) -> Self {
-                self.dilation = dilation;
-                self
-            }
+        /// The same with this padding.
+        #[must_use]
+        pub const fn with_pad(mut self, pad: Padding) -> Self {
+            self.pad = pad;
+            self
+        }
 
-            /// The same with this padding.
-            #[must_use]
-            pub const fn with_pad(mut self, pad: Padding) -> Self {
-                self.pad = pad;
-                self
-            }
+        /// Checks that the shape is valid.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::Shape`], saying what is wrong.
+        pub fn check(&self) -> Result<(), Error> {
+            self.window().map(|_| ())
+        }
 
-            $(
-                #[doc = concat!("The same with this value of [`", stringify!($own), "`](Self::", stringify!($own), ").")]
-                #[must_use]
-                pub const fn $with(mut self, $own: $type) -> Self {
-                    self.$own = $own;
-                    self
-                }
-            )+
+        /// Height and width of the output; 0 × 0 if a window does not fit into the padded input, or their positions overflow.
+        #[must_use]
+        pub fn output(&self) -> [usize; 2] {
+            self.windows().output().unwrap_or_default()
+        }
 
-            /// Checks that the shape is valid.
-            ///
-            /// # Errors
-            ///
-            /// [`Error::Shape`], saying what is wrong.
-            pub fn check(&self) -> Result<(), Error> {
-                self.window().map(|_| ())
-            }
-
-            /// Height and width of the output; 0 × 0 if a window does not fit into the padded input, or their positions overflow.
-            #[must_use]
-            pub fn output(&self) -> [usize; 2] {
-                self.windows().output().unwrap_or_default()
-            }
-
-            /// Output pixels of all images, for a checked shape.
-            pub(crate) fn output_rows(&self) -> usize {
-                let [height, width] = self.output();
-                self.batch * height * width
-            }
+        /// Output pixels of all images, for a checked shape.
+        pub(crate) fn output_rows(&self) -> usize {
+            let [height, width] = self.output();
+            self.batch * height * width
         }
     };
 }
-pub(crate) use window_shape;
+pub(crate) use shape_methods;
 
 /// The windows that a shape describes, of any sizes.
 #[derive(Clone, Copy)]

@@ -8,22 +8,32 @@ use eightbit_kernels::{PatchGeometry, Window2d};
 use crate::check::check_size;
 use crate::elementwise::Unary;
 use crate::fill::Fill;
-use crate::windows::{Windows, window_shape};
+use crate::windows::{Windows, shape_methods};
 use crate::{Call, Element, Error, MatMut, Padding};
 
-window_shape! {
-    /// The shape of a two-dimensional pooling, NHWC.
-    ///
-    /// It is valid if strides, dilations, window, channels and the input's sizes are at least 1, every window has a tap on the
-    /// image, and no size overflows.
-    Pool2dShape {
-        channels {
-            /// Channels.
-            channels,
-        }
-        /// Whether a last window may reach past the padding (ONNX's `ceil_mode`), as long as it begins before its end.
-        round_up: bool => with_round_up,
-    }
+/// The shape of a two-dimensional pooling, NHWC.
+///
+/// It is valid if strides, dilations, window, channels and the input's sizes are at least 1, every window has a tap on the
+/// image, and no size overflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Pool2dShape {
+    /// Images.
+    pub batch: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Channels.
+    pub channels: usize,
+    /// Height and width of the window.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal stride.
+    pub stride: [usize; 2],
+    /// Vertical and horizontal distance between taps.
+    pub dilation: [usize; 2],
+    /// Padding on each side.
+    pub pad: Padding,
+    /// Whether a last window may reach past the padding (ONNX's `ceil_mode`), as long as it begins before its end.
+    pub round_up: bool,
 }
 
 impl Pool2dShape {
@@ -40,6 +50,15 @@ impl Pool2dShape {
             pad: Padding::same(0),
             round_up: false,
         }
+    }
+
+    shape_methods!();
+
+    /// The same, with a last window that may reach past the padding if `round_up`.
+    #[must_use]
+    pub const fn with_round_up(mut self, round_up: bool) -> Self {
+        self.round_up = round_up;
+        self
     }
 
     /// The window of a valid shape.
