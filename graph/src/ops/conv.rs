@@ -29,8 +29,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(0),
         |node, values| weights::why_float(node, values, 0, false),
-        |node, operands, to| fused(node, operands, Some(to)),
-        |node, operands| fused(node, operands, None),
+        on_bytes,
     ),
     reads: |inputs| convolution::depth(inputs, 1),
     lower: float::lower::convolution,
@@ -56,7 +55,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float.
-fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
     let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
     let Some(&[channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };

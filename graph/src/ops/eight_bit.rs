@@ -32,12 +32,9 @@ pub(crate) type WeightAxis = fn(&Node) -> Result<usize, Error>;
 /// `None` if they are not constant single floats in order.
 pub(crate) type Bounds = for<'t> fn(&Node, &dyn Fn(&str) -> Option<&'t Tensor>) -> Option<(f32, f32)>;
 
-/// Converts a node to one on bytes that writes the given quantized value: its operator, inputs and attributes. `None` if it
-/// has no such form.
-pub(crate) type OnBytes = fn(&Node, &mut Operands, &QuantizedValue) -> Result<Option<Node>, Error>;
-
-/// See [`Compute::to_floats`].
-pub(crate) type ToFloats = fn(&Node, &mut Operands) -> Result<Option<Node>, Error>;
+/// Converts a node to one on bytes that writes the given quantized value, or floats if there is none: its operator, inputs and
+/// attributes. `None` if it has no such form.
+pub(crate) type OnBytes = fn(&Node, &mut Operands, Option<&QuantizedValue>) -> Result<Option<Node>, Error>;
 
 /// See [`EightBit::Compute`].
 #[derive(Clone, Copy)]
@@ -48,8 +45,6 @@ pub(crate) struct Compute {
     pub(crate) weight_axis: Option<WeightAxis>,
     pub(crate) why_float: WhyFloat,
     pub(crate) on_bytes: OnBytes,
-    /// Converts a node to one that reads bytes and writes floats, for products.
-    pub(crate) to_floats: Option<ToFloats>,
 }
 
 /// See [`EightBit::Move`].

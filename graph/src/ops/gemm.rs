@@ -28,8 +28,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         weight_axis,
         why_float,
-        |node, operands, to| fused(node, operands, Some(to)),
-        |node, operands| fused(node, operands, None),
+        on_bytes,
     ),
     reads: product::depth,
     lower: float::lower::gemm,
@@ -57,7 +56,7 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 }
 
 /// Without `to`, the output is float.
-fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
     let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = i64::from(!node.flag("transB", false)?);
     let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;

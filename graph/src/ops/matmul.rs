@@ -22,8 +22,7 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: weights::eight_bit(
         |_| Ok(1),
         |node, values| weights::why_float(node, values, 1, true),
-        |node, operands, to| fused(node, operands, Some(to)),
-        |node, operands| fused(node, operands, None),
+        on_bytes,
     ),
     reads: product::depth,
     lower: float::lower::matmul,
@@ -46,7 +45,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float. Input 2 may be the bias of an `Add` that follows.
-fn fused(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
     let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = match operands.constant(b.value()).map(Tensor::shape) {
         Some(&[_, columns]) => Some(columns),

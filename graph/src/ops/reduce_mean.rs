@@ -26,7 +26,6 @@ pub(crate) static OP: Operator = Operator {
         weight_axis: None,
         why_float,
         on_bytes,
-        to_floats: None,
     }),
     lower: |builder, node| {
         let axes = axes(node, |name| builder.constant(name))?;
@@ -57,7 +56,14 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 }
 
 /// Converts to an operator that has axes, too, because the tensor may turn out not to be an image.
-fn on_bytes(node: &Node, operands: &mut Operands, to: &QuantizedValue) -> Result<Option<Node>, Error> {
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
+    if to.is_none() {
+        return Ok(None);
+    }
     let Some(axes) = axes(node, |name| operands.constant(name))?.filter(|axes| over_pixels(axes)) else {
         return Ok(None);
     };

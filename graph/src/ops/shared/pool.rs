@@ -117,13 +117,14 @@ pub(crate) const fn eight_bit(on_bytes: OnBytes) -> EightBit {
     EightBit::Compute(qlinear::compute(1, on_bytes))
 }
 
-/// A pool on bytes: `operator`, with the attributes of `node`.
+/// A pool on bytes, if its output is quantized: `operator`, with the attributes of `node`.
 pub(crate) fn on_bytes(
     operator: &'static Operator,
     node: &Node,
     operands: &Operands,
-    to: &QuantizedValue,
+    to: Option<&QuantizedValue>,
 ) -> Result<Option<Node>, Error> {
+    let Some(to) = to else { return Ok(None) };
     let bytes = operands.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor);
     let Some(bytes) = bytes.filter(|bytes| bytes.data_type == to.data_type) else { return Ok(None) };
     if !qlinear::multipliers_exist([bytes.scales[0] / to.scales[0]].into_iter()) {

@@ -25,7 +25,7 @@ use crate::{DataType, Error, Node, Tensor, TensorData, TensorType};
 /// See [`Compute`]: an operator without weights, with this number of activations, all of whose nodes take part.
 pub(crate) const fn compute(data_inputs: usize, on_bytes: OnBytes) -> Compute {
     const ALL: WhyFloat = |_, _| Ok(None);
-    Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes, to_floats: None }
+    Compute { data_inputs, weight_axis: None, why_float: ALL, on_bytes }
 }
 
 /// An operator on bytes of ONNX Runtime.
@@ -65,26 +65,27 @@ pub(crate) fn node(operator: &'static Operator, inputs: Vec<String>, node: &Node
     Node { op: operator.into(), inputs, ..node.clone() }
 }
 
-/// `node` on bytes: `operator`, which reads the [`operands`] and then the parameters of `to`.
+/// `node` on bytes, if its output is quantized: `operator`, which reads the [`operands`] and then the parameters of `to`.
 pub(crate) fn on_bytes(
     operator: &'static Operator,
     node: &Node,
     operands: &Operands,
-    to: &QuantizedValue,
+    to: Option<&QuantizedValue>,
     factors: fn(Vec<f32>) -> Vec<f32>,
 ) -> Option<Node> {
     let inputs = self::operands(node, operands, to, factors)?.into_iter().chain(output(to)).collect();
     Some(self::node(operator, inputs, node))
 }
 
-/// All inputs of `node` as operators on bytes take them, if they are bytes of the type of `to` with one scale each, and if
-/// kernels can multiply by the quotients that `factors` makes of their scales and that of `to`.
+/// All inputs of `node` as operators on bytes take them, if there is a quantized output `to`, if they are bytes of its type with one
+/// scale each, and if kernels can multiply by the quotients that `factors` makes of their scales and that of `to`.
 pub(crate) fn operands(
     node: &Node,
     operands: &Operands,
-    to: &QuantizedValue,
+    to: Option<&QuantizedValue>,
     factors: fn(Vec<f32>) -> Vec<f32>,
 ) -> Option<Vec<String>> {
+    let to = to?;
     let mut inputs = Vec::with_capacity(3 * node.inputs.len() + 2);
     let mut scales = Vec::with_capacity(node.inputs.len());
     for input in &node.inputs {

@@ -1,18 +1,12 @@
 //! Shared by products with constant weights: decides which of them can be quantized.
 
-use super::super::eight_bit::{Compute, EightBit, OnBytes, ToFloats, WeightAxis, WhyFloat};
+use super::super::eight_bit::{Compute, EightBit, OnBytes, WeightAxis, WhyFloat};
 use super::values::Values;
 use crate::{DataType, Error, Node};
 
 /// The role of a product of an activation and weights.
-pub(crate) const fn eight_bit(
-    weight_axis: WeightAxis,
-    why_float: WhyFloat,
-    on_bytes: OnBytes,
-    to_floats: ToFloats,
-) -> EightBit {
-    let (weight_axis, to_floats) = (Some(weight_axis), Some(to_floats));
-    EightBit::Compute(Compute { data_inputs: 1, weight_axis, why_float, on_bytes, to_floats })
+pub(crate) const fn eight_bit(weight_axis: WeightAxis, why_float: WhyFloat, on_bytes: OnBytes) -> EightBit {
+    EightBit::Compute(Compute { data_inputs: 1, weight_axis: Some(weight_axis), why_float, on_bytes })
 }
 
 /// The reason why the weights or the bias (inputs 1 and 2) cannot be quantized, with channels along `axis` of the weights;

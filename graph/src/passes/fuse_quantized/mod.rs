@@ -240,16 +240,17 @@ impl<'a> Fuser<'a> {
         self.convert(node, compute)
     }
 
-    /// Adds the form on bytes of a computing operator; if its output is not quantized, of a product that writes floats.
+    /// Adds the form on bytes of a computing operator, if it has one: products also write floats where their output is not quantized.
     fn convert(&mut self, node: &Node, compute: &Compute) -> Result<bool, Error> {
         let Some((chain, to)) = self.quantized_output(node)? else {
-            let Some(to_floats) = compute.to_floats else { return Ok(false) };
-            let product = to_floats(node, &mut self.operands)?;
-            let is_product = product.is_some();
-            self.nodes.extend(product);
-            return Ok(is_product);
+            let to_floats = (compute.on_bytes)(node, &mut self.operands, None)?;
+            let has_form = to_floats.is_some();
+            self.nodes.extend(to_floats);
+            return Ok(has_form);
         };
-        let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, &to)? else { return Ok(false) };
+        let Some(mut fused) = (compute.on_bytes)(node, &mut self.operands, Some(&to))? else {
+            return Ok(false);
+        };
         fused.outputs = vec![to.value().to_owned()];
         clamp(&mut fused, &chain, &to);
         self.nodes.push(fused);
