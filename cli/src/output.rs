@@ -35,39 +35,36 @@ impl OutputFile {
         sources: impl IntoIterator<Item = &'a Path>,
     ) -> Result<Self, CliError> {
         let failed = |error| CliError::write(path, without_temporary_name(error));
-        // What the links of open pipes name is no file: look at the path as given first.
-        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-            let stream = standard_stream(path).unwrap_or_else(|| open_stream(path)).map_err(failed)?;
-            return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
-        }
-        let target = follow_links(path).map_err(failed)?;
-        let permissions = match fs::metadata(&target) {
+        let stream = |stream: io::Result<File>| {
+            let kind = Kind::Stream(stream.map_err(failed)?);
+            Ok(Self { path: path.to_owned(), kind })
+        };
+        // Asked by the path as given: what the link of an open pipe names is no file.
+        let existing = match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 let path = report::path(path);
                 return Err(CliError::Usage(format!("{path} is a folder: give a file")));
             }
-            Ok(metadata) if metadata.is_file() => {
-                if let Some(source) = find_same(&target, sources) {
-                    let (path, source) = (report::path(path), report::path(source));
-                    let reason =
-                        format!("the output {path} would replace {source}, which is read: give another file");
-                    return Err(CliError::Usage(reason));
-                }
-                if is_open_file(&target) {
-                    let stream = open_again(&target).map_err(failed)?;
-                    return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
-                }
-                // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
-                OpenOptions::new().write(true).open(&target).map_err(failed)?;
-                Some(metadata.permissions())
-            }
-            Ok(_) => {
-                let stream = open_stream(&target).map_err(failed)?;
-                return Ok(Self { path: path.to_owned(), kind: Kind::Stream(stream) });
-            }
+            Ok(metadata) if metadata.is_file() => Some(metadata),
+            Ok(_) => return stream(standard_stream(path).unwrap_or_else(|| open_stream(path))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
+        let target = follow_links(path).map_err(failed)?;
+        if existing.is_some() {
+            if let Some(source) = find_same(&target, sources) {
+                let (path, source) = (report::path(path), report::path(source));
+                let reason =
+                    format!("the output {path} would replace {source}, which is read: give another file");
+                return Err(CliError::Usage(reason));
+            }
+            if is_open_file(&target) {
+                return stream(open_again(&target));
+            }
+            // Renaming does not need write permission for the replaced file. Respect the permission nevertheless.
+            OpenOptions::new().write(true).open(&target).map_err(failed)?;
+        }
+        let permissions = existing.map(|metadata| metadata.permissions());
         // Try now what happens at the end; an interrupted run leaves nothing behind.
         drop(temporary_file(&target).map_err(failed)?);
         Ok(Self { path: path.to_owned(), kind: Kind::File { target, permissions } })
