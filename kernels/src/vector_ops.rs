@@ -57,7 +57,7 @@ macro_rules! vector_ops {
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
                 last_overlaps: false,
-                ..DepthwiseKernel::overlapping(
+                ..DepthwiseKernel::new(
                     "taps-i32-block16",
                     GENERIC_BLOCK,
                     1,

@@ -102,7 +102,7 @@ impl Numbers {
         (self.0 >> 40) as u32
     }
 
-    /// Between `low` and `low + 4`.
+    /// Between `low` and `low + width`.
     fn floats(&mut self, shape: &[usize], low: f32, width: f32) -> Vec<f32> {
         (0..shape.iter().product()).map(|_| low + width * self.next() as f32 / (1u32 << 24) as f32).collect()
     }

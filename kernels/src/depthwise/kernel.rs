@@ -42,7 +42,7 @@ pub(crate) enum ChannelOrder {
 impl DepthwiseKernel {
     /// A kernel of blocks in natural order, of which the last one overlaps, that adds nothing to activations and has no line
     /// buffer.
-    pub(crate) const fn overlapping(
+    pub(crate) const fn new(
         layout: &'static str,
         block: usize,
         group: usize,

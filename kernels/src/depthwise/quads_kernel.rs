@@ -13,7 +13,7 @@ macro_rules! quads_kernel {
                 interleave: [interleave::<false>, interleave::<true>],
                 multiply,
             }),
-            ..$crate::depthwise::DepthwiseKernel::overlapping(
+            ..$crate::depthwise::DepthwiseKernel::new(
                 $layout,
                 <$token as $crate::depthwise::Interleave>::BYTES,
                 4,

@@ -11,7 +11,7 @@ use crate::gemm::{finish, for_each_row};
 use crate::simd::Simd;
 
 pub(crate) static KERNEL: DepthwiseKernel =
-    DepthwiseKernel::overlapping("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>]);
+    DepthwiseKernel::new("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>]);
 
 /// Channels of a block.
 const BLOCK: usize = 8;

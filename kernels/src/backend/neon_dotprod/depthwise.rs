@@ -13,7 +13,7 @@ use crate::gemm::{finish, for_each_row};
 
 pub(crate) static KERNEL: DepthwiseKernel = DepthwiseKernel {
     offsets: [-128, 0],
-    ..DepthwiseKernel::overlapping("taps-i8x4-block16", BLOCK, 4, [row::<0x80>, row::<0>])
+    ..DepthwiseKernel::new("taps-i8x4-block16", BLOCK, 4, [row::<0x80>, row::<0>])
 };
 
 /// Channels of a block.

@@ -23,7 +23,7 @@ pub(crate) static PAIRS: DepthwiseKernel = DepthwiseKernel {
         interleave: [interleave::<false>, interleave::<true>],
         multiply,
     }),
-    ..DepthwiseKernel::overlapping("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>])
+    ..DepthwiseKernel::new("taps-i16x2-block8", BLOCK, 2, [row::<false>, row::<true>])
 };
 
 /// Computes [`Row`]s of interleaved pairs. Common sizes have loops of their own, for four outputs or more and the commonest stage.
