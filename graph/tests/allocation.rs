@@ -1,5 +1,6 @@
 //! A run allocates nothing. The allocator counts on the running thread, because the test harness's thread allocates, too.
 
+#[path = "suite/qdq/mod.rs"]
 mod qdq;
 
 use allocation_counter::measure;

@@ -1,11 +1,9 @@
 //! ONNX's own operator test cases: every case passes, or is listed below with the reason.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::node_cases::NodeCases;
 use eightbit_graph::{Graph, Tensor, TensorData, ops};
-use support::node_cases::NodeCases;
 
 const WIDE: &str = "the element types are f32, f64, u8, i8, i32, i64 and bool; no i16, u16, u32, u64";
 const NARROW: &str = "integers of less than eight bits are not supported";

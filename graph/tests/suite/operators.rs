@@ -1,7 +1,5 @@
 //! Operators by hand-made numbers, nodes of old operator sets, operators that are missing, and the documentation's table.
 
-mod values;
-
 use eightbit_graph::ops::{self, OPERATORS};
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
@@ -9,7 +7,7 @@ use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Node, Op, Tensor, TensorType, passes,
 };
 
-use values::value;
+use crate::values::value;
 
 /// A graph from `x` to `y`.
 fn graph(x: &[usize], nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph {

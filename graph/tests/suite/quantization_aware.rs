@@ -1,12 +1,10 @@
 //! Quantization-aware exports run in eight bits: float weights before QuantizeLinear and DequantizeLinear, int8 weights with
 //! a float bias.
 
-mod values;
-
 use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
 use eightbit_testing::Random;
 
-use values::{floats, value};
+use crate::values::{floats, value};
 
 /// Builds networks with a quantizer after every layer.
 struct Network(Graph);

@@ -1,10 +1,8 @@
 //! Shape inference on ONNX's own operator test cases: the inferred types are those of the cases' outputs.
 
-mod support;
-
+use crate::support::node_cases::NodeCases;
 use eightbit_graph::shapes::{ShapeOptions, TensorType, infer_shapes};
 use eightbit_graph::{Error, Graph, Tensor};
-use support::node_cases::NodeCases;
 
 fn supported<T>(result: Result<T, Error>, case: &str) -> Option<T> {
     match result {

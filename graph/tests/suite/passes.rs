@@ -1,7 +1,5 @@
 //! The passes together on real models: fewer nodes, the same answers.
 
-mod support;
-
 use eightbit_graph::passes::{
     fold_batch_norms, fold_constants, remove_nodes, sort_by_execution_order, strip_unused_nodes,
 };
@@ -13,7 +11,7 @@ fn simplify(graph: Graph) -> Result<Graph, Error> {
 }
 
 fn check(path: &str) {
-    let graph = Graph::from_onnx_file(support::path(path)).expect(path);
+    let graph = Graph::from_onnx_file(crate::support::path(path)).expect(path);
     let simple = simplify(graph.clone()).expect(path);
     simple.validate().expect(path);
     assert!(simple.nodes.iter().all(|node| node.op != "BatchNormalization"), "{path}");

@@ -1,7 +1,5 @@
 //! Values of graphs, and tensors of random numbers.
 
-#![allow(dead_code, reason = "every test takes what it needs")]
-
 use eightbit_graph::{DataType, Tensor, ValueInfo};
 use eightbit_testing::Random;
 

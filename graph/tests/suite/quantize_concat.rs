@@ -1,12 +1,10 @@
 //! Concatenations whose only reader is an activation become eight-bit, with any producers and any nesting.
 
-mod values;
-
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, quantize};
 use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ops};
 use eightbit_testing::Random;
 
-use values::{floats, value};
+use crate::values::{floats, value};
 
 const INPUT: [usize; 4] = [1, 2, 4, 4];
 

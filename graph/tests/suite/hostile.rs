@@ -1,8 +1,6 @@
 //! Small files that describe huge models give an answer or a typed error at once, without allocating the memory that they
 //! describe.
 
-mod values;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -11,7 +9,7 @@ use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
 
-use values::value;
+use crate::values::value;
 
 /// Far more time than any case takes, and far less than it would take without limits.
 const SOON: Duration = Duration::from_secs(60);

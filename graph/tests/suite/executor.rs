@@ -1,15 +1,12 @@
 //! The executor against the plain evaluator, for every operator.
 
-mod support;
-mod values;
-
 use eightbit_graph::{
     Executor, ExecutorOptions, Graph, Node, Tensor, ops, passes,
     shapes::{ShapeOptions, infer_shapes},
 };
 use eightbit_testing::Random;
 
-use values::{floats, value};
+use crate::values::{floats, value};
 
 /// Runs `graph` both ways, `runs` times, and checks that the results are close.
 fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
@@ -209,7 +206,7 @@ fn a_profile_has_every_step() {
 }
 
 fn model(below_root: &str) -> Graph {
-    Graph::from_onnx_file(support::path(below_root)).expect("a model")
+    Graph::from_onnx_file(crate::support::path(below_root)).expect("a model")
 }
 
 #[test]

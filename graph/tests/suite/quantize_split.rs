@@ -1,12 +1,10 @@
 //! `Split` moves bytes: a network with channels that are split, computed and joined again is eight-bit throughout.
 
-mod values;
-
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Node, Tensor, ops};
 use eightbit_testing::Random;
 
-use values::{floats, value};
+use crate::values::{floats, value};
 
 const INPUT: [usize; 4] = [1, 4, 5, 6];
 

@@ -1,11 +1,9 @@
 //! The executor on eight-bit graphs, against the float operators between DequantizeLinear and QuantizeLinear.
 
-mod qdq;
-
 use eightbit::Backend;
 use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops};
 
-use qdq::{Numbers, elementwise, network, value};
+use crate::qdq::{Numbers, elementwise, network, value};
 
 /// Runs on `backend`; the results must be close to the evaluator's: mostly equal, else a few steps apart, where a tie was
 /// rounded the other way.

@@ -1,7 +1,5 @@
 //! Round trips of real ONNX files, and bytes that are not valid models.
 
-mod support;
-
 use std::sync::LazyLock;
 
 use eightbit_graph::{DataType, Error, Graph, Node, Op, Tensor, ValueInfo};
@@ -12,7 +10,7 @@ const MODELS: [&str; 2] = ["models/efficientnet_lite0.onnx", "tests/vectors/netw
 #[test]
 fn real_models_survive_a_round_trip() {
     for path in MODELS {
-        let bytes = support::read(path);
+        let bytes = crate::support::read(path);
         let graph = Graph::from_onnx_bytes(&bytes).expect(path);
         assert!(!graph.nodes.is_empty() && !graph.constants.is_empty());
         let written = graph.to_onnx_bytes().expect(path);
@@ -26,7 +24,7 @@ fn real_models_survive_a_round_trip() {
 #[test]
 fn a_truncated_model_is_an_error_that_says_so() {
     for path in MODELS {
-        let bytes = support::read(path);
+        let bytes = crate::support::read(path);
         let step = bytes.len() / 200 + 1;
         let ends = (0..bytes.len()).step_by(step).chain(0..64).chain(bytes.len() - 64..bytes.len());
         for end in ends {
@@ -114,7 +112,7 @@ fn faults_in_a_graph_are_typed() {
 }
 
 static SMALL_BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_onnx_bytes().expect("valid"));
-static MNIST: LazyLock<Vec<u8>> = LazyLock::new(|| support::read(MODELS[1]));
+static MNIST: LazyLock<Vec<u8>> = LazyLock::new(|| crate::support::read(MODELS[1]));
 
 fn flipped(bytes: &[u8], flips: &[(prop::sample::Index, u8)]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();

@@ -1,7 +1,5 @@
 //! Files that tests read. All are part of the repository, so a missing one is a failure.
 
-#![allow(dead_code, reason = "every test takes what it needs")]
-
 pub(crate) mod node_cases;
 
 use std::path::PathBuf;
