@@ -1,0 +1,5 @@
+//! TensorFlow's graphs: reads and writes frozen `GraphDef` files, transforms them as TensorFlow's Graph Transform Tool does, and
+//! converts them to [`eightbit_graph::Graph`].
+#![forbid(unsafe_code)]
+
+pub mod proto;
