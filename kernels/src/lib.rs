@@ -9,7 +9,7 @@
 //! * [`Backend`]: what this build knows, what this CPU can run, which one is chosen. One registry drives dispatch,
 //!   tests, fuzzing and benches.
 //! * [`gemm`]: the contract of the matrix kernels: packed panels, rows of activations, tiles, epilogue.
-//! * [`depthwise`], [`pooling`], [`elementwise`]: the other operators.
+//! * [`depthwise`], [`pooling`], [`elementwise`]: the other operators; [`float`](mod@float): what is not in eight bits.
 //! * `simd`: the vector primitives that epilogues and element-by-element operators are written in, once.
 //! * `backend`: the registry, and a folder for each ISA: `portable`, …
 #![no_std]
@@ -35,6 +35,7 @@ pub mod depthwise;
 mod element;
 pub mod elementwise;
 mod entry;
+pub mod float;
 pub mod gemm;
 mod memory;
 pub mod peak;

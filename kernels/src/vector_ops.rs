@@ -3,6 +3,7 @@
 
 use crate::elementwise::contract::{Code, LookupKernel};
 use crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
+use crate::float::FloatOps;
 use crate::pooling::contract::PoolKernel;
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
@@ -17,18 +18,20 @@ pub(crate) struct VectorOps {
     pub(crate) maximum: [PoolKernel; 2],
     /// For few taps (`u16` sums), for many (`i32` sums).
     pub(crate) average: [[PoolKernel; 2]; 2],
+    pub(crate) float: FloatOps,
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
 ///
-/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the table lookup kernels, best first, and
-/// the attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
+/// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the numbers of rows of its float tiles, from 1
+/// to as many as registers can hold, the table lookup kernels, best first, and the attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
 macro_rules! vector_ops {
-    ($simd:ty, $vectors:literal, [$($lookup:path),+] $(, #[$attribute:meta])*) => {
+    ($simd:ty, $vectors:literal, [$($rows:literal)+], [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
             use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
             use $crate::elementwise::{generic as elementwise, quantize as quotients};
+            use $crate::float::{self, FloatOps};
             use $crate::gemm::{Finish, Tile, in_memory};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
             use $crate::pooling::{Across, Columns, PoolKernel};
@@ -53,6 +56,11 @@ macro_rules! vector_ops {
                     [pool::<U16Sums<false>, U16Sums<false>>(), pool::<U16Sums<true>, U16Sums<false>>()],
                     [pool::<I32Sums<false>, I32Sums<false>>(), pool::<I32Sums<true>, I32Sums<false>>()],
                 ],
+                float: FloatOps {
+                    lanes: 16 / $vectors,
+                    tiles: [&[$(float_tile::<$rows, 1>),+], &[$(float_tile::<$rows, 2>),+]],
+                    depthwise: float_depthwise,
+                },
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
@@ -120,6 +128,18 @@ macro_rules! vector_ops {
             unsafe fn across<C: Combine<$simd>>(call: &Across) {
                 // SAFETY: as in `add`.
                 unsafe { pooling::across::<$simd, C>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn float_tile<const ROWS: usize, const VECTORS: usize>(tile: &float::Tile) {
+                // SAFETY: as in `add`.
+                unsafe { float::tile::<$simd, ROWS, VECTORS>(<$simd>::new(), tile) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn float_depthwise(run: &float::Run<'_>) {
+                // SAFETY: as in `add`.
+                unsafe { float::run::<$simd>(<$simd>::new(), run) }
             }
 
             $(#[$attribute])*

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use eightbit::PackedWeights;
+use eightbit_kernels::float::FloatWeights;
 
 use super::plan::Lowered;
 use super::shared::Shared;
@@ -164,32 +165,50 @@ impl<'g> Builder<'g> {
         size: u64,
         pack: impl FnOnce() -> Result<Option<PackedWeights>, eightbit::Error>,
     ) -> Result<Option<Arc<PackedWeights>>, Error> {
-        self.count_constants(size)?;
-        if let Some(packed) = self.shared.bytes.borrow().get(&node.name) {
-            return Ok(Some(Arc::clone(packed)));
-        }
-        let packed = pack().map_err(|error| Error::node(node, error.to_string()))?.map(Arc::new);
-        if let Some(packed) = packed.as_ref().filter(|_| self.are_own(node, sources)) {
-            self.shared.bytes.borrow_mut().insert(node.name.clone(), Arc::clone(packed));
-        }
-        Ok(packed)
+        self.packed(&self.shared.bytes, node, sources, size, || {
+            pack().map_err(|error| Error::node(node, error.to_string()))
+        })
     }
 
-    /// As [`packed_bytes`](Self::packed_bytes), for floats.
+    /// As [`packed_bytes`](Self::packed_bytes), for matrices of floats.
     pub(crate) fn packed_floats(
         &self,
         node: &Node,
         sources: &[usize],
+        size: u64,
+        pack: impl FnOnce() -> Vec<FloatWeights>,
+    ) -> Result<Arc<Vec<FloatWeights>>, Error> {
+        let packed = self.packed(&self.shared.floats, node, sources, size, || Ok(Some(pack())))?;
+        Ok(packed.unwrap_or_default())
+    }
+
+    /// As [`packed_bytes`](Self::packed_bytes), for floats that are only reordered.
+    pub(crate) fn packed_taps(
+        &self,
+        node: &Node,
+        sources: &[usize],
+        size: u64,
         pack: impl FnOnce() -> Vec<f32>,
     ) -> Result<Arc<Vec<f32>>, Error> {
-        let source = |&index: &usize| self.constant_input(node, index);
-        self.count_constants(sources.iter().filter_map(source).map(bytes_of_tensor).sum())?;
-        if let Some(packed) = self.shared.floats.borrow().get(&node.name) {
-            return Ok(Arc::clone(packed));
+        let packed = self.packed(&self.shared.taps, node, sources, size, || Ok(Some(pack())))?;
+        Ok(packed.unwrap_or_default())
+    }
+
+    fn packed<T>(
+        &self,
+        kept: &RefCell<HashMap<String, Arc<T>>>,
+        node: &Node,
+        sources: &[usize],
+        size: u64,
+        pack: impl FnOnce() -> Result<Option<T>, Error>,
+    ) -> Result<Option<Arc<T>>, Error> {
+        self.count_constants(size)?;
+        if let Some(packed) = kept.borrow().get(&node.name) {
+            return Ok(Some(Arc::clone(packed)));
         }
-        let packed = Arc::new(pack());
-        if self.are_own(node, sources) {
-            self.shared.floats.borrow_mut().insert(node.name.clone(), Arc::clone(&packed));
+        let packed = pack()?.map(Arc::new);
+        if let Some(packed) = packed.as_ref().filter(|_| self.are_own(node, sources)) {
+            kept.borrow_mut().insert(node.name.clone(), Arc::clone(packed));
         }
         Ok(packed)
     }

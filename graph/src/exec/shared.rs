@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use eightbit::PackedWeights;
+use eightbit_kernels::float::FloatWeights;
 
 /// Packed weights by node. Only weights that are the graph's own constants are shared: what is computed from constants and
 /// shapes may differ between plans.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) bytes: RefCell<HashMap<String, Arc<PackedWeights>>>,
-    pub(crate) floats: RefCell<HashMap<String, Arc<Vec<f32>>>>,
+    /// A matrix for each group.
+    pub(crate) floats: RefCell<HashMap<String, Arc<Vec<FloatWeights>>>>,
+    /// Of depthwise convolutions.
+    pub(crate) taps: RefCell<HashMap<String, Arc<Vec<f32>>>>,
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use eightbit::Backend;
+use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
+
 use super::elementwise::Clamp;
-use super::matmul::multiply;
 use crate::Error;
 use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
@@ -12,8 +14,7 @@ use crate::ops::shared::convolution::Geometry;
 /// Elements of the patches that are laid out at a time. They fit the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
-/// A convolution: each channel by itself if it is depthwise, else as products of patches and weights. A 1×1 convolution reads
-/// the image in place.
+/// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     filter: Filter,
@@ -25,78 +26,60 @@ pub(crate) struct Convolution {
 #[derive(Debug)]
 struct Filter {
     geometry: Geometry,
-    /// In the order of [`Convolution::pack`].
-    weights: Arc<Vec<f32>>,
-    bias: Vec<f32>,
+    /// One matrix for each group.
+    weights: Arc<Vec<FloatWeights>>,
     clamp: Clamp,
 }
 
 impl Convolution {
-    /// Converts weights from ONNX's order, OIHW, to `[kh · kw][channels]` for a depthwise convolution, and for others to
-    /// `[kh · kw · channels of the group][outputs of the group]` for each group.
-    pub(crate) fn pack(geometry: &Geometry, oihw: &[f32]) -> Vec<f32> {
+    /// Packs weights in ONNX's order, OIHW, and no bias or one for each channel: for each group a matrix of `kh · kw · channels of the
+    /// group` rows and a column for each output of the group.
+    pub(crate) fn pack(
+        backend: Backend,
+        geometry: &Geometry,
+        oihw: &[f32],
+        bias: &[f32],
+    ) -> Vec<FloatWeights> {
         let (inputs, outputs) = geometry.group_channels();
         let taps: usize = geometry.window.sizes.kernel.iter().product();
-        if geometry.is_depthwise() {
-            let channels = geometry.out_channels();
-            return (0..taps).flat_map(|tap| (0..channels).map(move |c| oihw[c * taps + tap])).collect();
-        }
-        let mut weights = Vec::with_capacity(oihw.len());
-        for group in 0..geometry.groups {
-            for tap in 0..taps {
-                for input in 0..inputs {
-                    for output in group * outputs..(group + 1) * outputs {
-                        weights.push(oihw[(output * inputs + input) * taps + tap]);
-                    }
-                }
-            }
-        }
-        weights
+        let group = |group: usize| {
+            let weight = |row: usize, column: usize| {
+                let (tap, input) = (row / inputs, row % inputs);
+                oihw[((group * outputs + column) * inputs + input) * taps + tap]
+            };
+            let bias = bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
+            FloatWeights::pack(backend, [taps * inputs, outputs], weight, bias)
+        };
+        (0..geometry.groups).map(group).collect()
     }
 
-    /// With weights that are [packed](Self::pack), and no bias or one for each channel.
+    /// With weights that are [packed](Self::pack).
     pub(crate) fn new(
         geometry: Geometry,
-        weights: Arc<Vec<f32>>,
-        mut bias: Vec<f32>,
+        weights: Arc<Vec<FloatWeights>>,
         clamp: Clamp,
         threads: usize,
     ) -> Self {
-        if bias.is_empty() && geometry.is_depthwise() {
-            bias = vec![0.0; geometry.out_channels()];
-        }
-        Self { filter: Filter { geometry, weights, bias, clamp }, patches: vec![Vec::new(); threads] }
+        Self { filter: Filter { geometry, weights, clamp }, patches: vec![Vec::new(); threads] }
     }
 }
 
 impl StepKernel for Convolution {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let (x, filter) = (context.input::<f32>(0)?, &self.filter);
-        by_rows(
-            context.output(0)?,
-            filter.geometry.out_channels(),
-            &mut self.patches,
-            |first, out, patches| {
-                if filter.geometry.is_depthwise() {
-                    filter.filter_channels(x, first, out);
-                } else {
-                    filter.multiply_patches(x, first, out, patches);
-                }
-            },
-        );
+        let channels = filter.geometry.out_channels();
+        by_rows(context.output(0)?, channels, &mut self.patches, |first, out, patches| {
+            filter.multiply_patches(x, first, out, patches);
+        });
         Ok(())
     }
 
     fn describe(&self) -> String {
         let Filter { geometry, clamp, .. } = &self.filter;
-        let (kernel, clamp) = (&geometry.window.sizes.kernel, clamp.describe());
-        let [height, width] = [kernel[0], kernel[1]];
-        if geometry.is_depthwise() {
-            return format!("f32 depthwise convolution {height}×{width}{clamp}");
-        }
+        let kernel = &geometry.window.sizes.kernel;
         let path =
             if self.filter.is_matrix() { "the image as a matrix" } else { "patches laid out in blocks" };
-        format!("f32 convolution {height}×{width}, {path}{clamp}")
+        format!("f32 convolution {}×{}, {path}{}", kernel[0], kernel[1], clamp.describe())
     }
 }
 
@@ -117,7 +100,7 @@ impl Filter {
 
     /// Lays out the patches of the output pixels starting at `first`, for the channels of a group.
     fn lay_out(&self, x: &[f32], first: usize, rows: usize, group: usize, patches: &mut Vec<f32>) {
-        let Geometry { window, channels: [in_channels, _], .. } = &self.geometry;
+        let Geometry { window, channels: [in_channels, _], groups, .. } = &self.geometry;
         let (channels, _) = self.geometry.group_channels();
         let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
         let [in_h, in_w] = [window.input[0], window.input[1]];
@@ -126,20 +109,27 @@ impl Filter {
         if channels == 0 {
             return;
         }
-        let mut patches = patches.chunks_exact_mut(channels);
+        // The taps of a row are neighbours in the image.
+        let in_one_piece = *groups == 1 && window.sizes.dilations[1] == 1;
+        let mut lines = patches.chunks_exact_mut(kernel_w * channels);
         for pixel in first..first + rows {
             let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
+            let inside = window.taps_inside(1, x_at);
             for ky in 0..kernel_h {
-                let row = window.position(0, y, ky);
-                for kx in 0..kernel_w {
-                    let Some(patch) = patches.next() else { return };
-                    match (row, window.position(1, x_at, kx)) {
-                        (Some(row), Some(column)) => {
-                            let at = ((image * in_h + row) * in_w + column) * in_channels + group * channels;
-                            patch.copy_from_slice(&x[at..at + channels]);
-                        }
-                        _ => patch.fill(0.0),
-                    }
+                let Some(line) = lines.next() else { return };
+                let (Some(row), false) = (window.position(0, y, ky), inside.is_empty()) else {
+                    line.fill(0.0);
+                    continue;
+                };
+                line[..inside.start * channels].fill(0.0);
+                line[inside.end * channels..].fill(0.0);
+                let line = &mut line[inside.start * channels..inside.end * channels];
+                let of_row = (image * in_h + row) * in_w;
+                let piece = if in_one_piece { line.len() } else { channels };
+                for (tap, taps) in inside.clone().zip(line.chunks_exact_mut(piece)) {
+                    let Some(column) = window.position(1, x_at, tap) else { continue };
+                    let at = (of_row + column) * in_channels + group * channels;
+                    taps.copy_from_slice(&x[at..at + piece]);
                 }
             }
         }
@@ -149,49 +139,21 @@ impl Filter {
     fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
         let channels = self.geometry.out_channels();
         let (_, outputs) = self.geometry.group_channels();
-        let depth = self.depth();
+        let (depth, bounds) = (self.depth(), self.clamp.bounds());
+        if self.is_matrix() {
+            let rows = out.len() / channels.max(1);
+            let a = &x[first * depth..][..rows * depth];
+            let call = ProductCall { a, weights: &self.weights[0], bounds };
+            return multiply(&call, rows, out, channels);
+        }
         let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
         for (index, block) in out.chunks_mut((step * channels).max(1)).enumerate() {
             let (first, rows) = (first + index * step, block.len() / channels.max(1));
-            if self.is_matrix() {
-                let x = &x[first * depth..][..rows * depth];
-                multiply(x, &self.weights, [depth, channels], &self.bias, block, channels);
-            } else {
-                for group in 0..self.geometry.groups {
-                    self.lay_out(x, first, rows, group, patches);
-                    let weights = &self.weights[group * depth * outputs..][..depth * outputs];
-                    let bias = self.bias.get(group * outputs..(group + 1) * outputs).unwrap_or_default();
-                    let end = (rows - 1) * channels + (group + 1) * outputs;
-                    let block = &mut block[group * outputs..end];
-                    multiply(patches, weights, [depth, outputs], bias, block, channels);
-                }
+            for (group, weights) in self.weights.iter().enumerate() {
+                self.lay_out(x, first, rows, group, patches);
+                let call = ProductCall { a: patches, weights, bounds };
+                multiply(&call, rows, &mut block[group * outputs..], channels);
             }
-            self.clamp.apply(block);
-        }
-    }
-
-    /// Computes the output pixels starting at `first` that fit `out`, if every channel is filtered by itself.
-    fn filter_channels(&self, x: &[f32], first: usize, out: &mut [f32]) {
-        let window = &self.geometry.window;
-        let channels = self.geometry.out_channels();
-        let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
-        let kernel_w = window.sizes.kernel[1];
-        for (index, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
-            let pixel = first + index;
-            let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
-            out.copy_from_slice(&self.bias);
-            for ky in window.taps_inside(0, y) {
-                let Some(row) = window.position(0, y, ky) else { continue };
-                for kx in window.taps_inside(1, x_at) {
-                    let Some(column) = window.position(1, x_at, kx) else { continue };
-                    let at = ((image * window.input[0] + row) * window.input[1] + column) * channels;
-                    let weights = &self.weights[(ky * kernel_w + kx) * channels..][..channels];
-                    for ((out, x), w) in out.iter_mut().zip(&x[at..at + channels]).zip(weights) {
-                        *out += x * w;
-                    }
-                }
-            }
-            self.clamp.apply(out);
         }
     }
 }

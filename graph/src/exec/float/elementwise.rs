@@ -1,5 +1,7 @@
 //! Elementwise operators on tensors of equal shape.
 
+use eightbit_kernels::float::Bounds;
+
 use crate::Error;
 use crate::exec::step::{StepContext, StepKernel};
 
@@ -13,6 +15,11 @@ pub(crate) struct Clamp {
 impl Clamp {
     /// No bounds.
     pub(crate) const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+
+    /// The bounds, as kernels take them.
+    pub(crate) fn bounds(self) -> Bounds {
+        Bounds { low: self.low, high: self.high }
+    }
 
     /// Applies the bounds; NaN stays NaN.
     pub(crate) fn apply(self, elements: &mut [f32]) {

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{AveragePool, Binary, Clamp, Convolution, Elementwise, GlobalAverage, MatMul, MaxPool};
+use eightbit_kernels::float::FloatWeights;
+
+use super::{
+    AveragePool, Binary, Clamp, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
+};
 use crate::exec::builder::Builder;
 use crate::exec::shuffle::Join;
 use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
+use crate::limits::bytes_of_tensor;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
 use crate::ops::shared::indexing::{self, Offsets, broadcast_strides};
@@ -58,8 +63,19 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
-    let weights = builder.packed_floats(node, &[1], || Convolution::pack(&geometry, oihw))?;
-    let kernel = Box::new(Convolution::new(geometry, weights, bias, clamp, builder.threads));
+    let (backend, threads) = (builder.backend, builder.threads);
+    let kernel: Box<dyn StepKernel> = if geometry.is_depthwise() {
+        let weights = builder
+            .packed_taps(node, &[1], bytes_of_tensor(&weights), || Depthwise::pack(&geometry, oihw))?;
+        Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads))
+    } else {
+        let (inputs, outputs) = geometry.group_channels();
+        let depth = geometry.window.sizes.kernel.iter().product::<usize>() * inputs;
+        let size = FloatWeights::size(backend, [depth, outputs]).saturating_mul(geometry.groups as u64);
+        let weights = builder
+            .packed_floats(node, &[1, 2], size, || Convolution::pack(backend, &geometry, oihw, &bias))?;
+        Box::new(Convolution::new(geometry, weights, clamp, threads))
+    };
     builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
 }
@@ -95,10 +111,14 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     }
     let b = weights.as_f32()?;
     let at = |row: usize, column: usize| if transposed { column * k + row } else { row * n + column };
-    let weights = builder.packed_floats(node, &[1], || {
-        (0..k).flat_map(|row| (0..n).map(move |column| alpha * b[at(row, column)])).collect()
+    // One row for all is part of the weights.
+    let (own, bias) = if bias.len() == n { (bias, Vec::new()) } else { (Vec::new(), bias) };
+    let backend = builder.backend;
+    let size = FloatWeights::size(backend, [k, n]);
+    let weights = builder.packed_floats(node, &[1, 2], size, || {
+        vec![FloatWeights::pack(backend, [k, n], |row, column| alpha * b[at(row, column)], &own)]
     })?;
-    product(builder, node, [k, n], weights, bias)
+    product(builder, node, weights, bias)
 }
 
 /// `MatMul` with constant weights.
@@ -110,21 +130,25 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     }
     let Some(weights) = builder.constant_input(node, 1) else { return Ok(false) };
     let floats = weights.as_f32()?;
-    let weights = builder.packed_floats(node, &[1], || floats.to_vec())?;
-    product(builder, node, [k, n], weights, Vec::new())
+    let backend = builder.backend;
+    let size = FloatWeights::size(backend, [k, n]);
+    let weights = builder.packed_floats(node, &[1], size, || {
+        vec![FloatWeights::pack(backend, [k, n], |row, column| floats[row * n + column], &[])]
+    })?;
+    product(builder, node, weights, Vec::new())
 }
 
 fn product(
     builder: &mut Builder<'_>,
     node: &Node,
-    shape: [usize; 2],
-    weights: Arc<Vec<f32>>,
+    weights: Arc<Vec<FloatWeights>>,
     bias: Vec<f32>,
 ) -> Result<bool, Error> {
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    builder.push(node, vec![Some(input)], vec![output], Box::new(MatMul { weights, shape, bias, clamp }));
+    let kernel = Box::new(MatMul { weights, bias, clamp, threads: vec![(); builder.threads] });
+    builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
 }
 

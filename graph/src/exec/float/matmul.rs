@@ -2,71 +2,55 @@
 
 use std::sync::Arc;
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 
 use super::elementwise::Clamp;
 use crate::Error;
+use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
 
-/// `out = clamp(a · b + bias)`: `a` is `m × k`, `b` is `k × n` and constant.
+/// `out = clamp(a · weights + bias)`.
 #[derive(Debug)]
 pub(crate) struct MatMul {
-    /// `b`, row-major.
-    pub(crate) weights: Arc<Vec<f32>>,
-    /// `k` and `n`.
-    pub(crate) shape: [usize; 2],
-    /// `n` elements for each row or for all rows, or empty.
+    /// One matrix, with a bias for each column if all rows have the same.
+    pub(crate) weights: Arc<Vec<FloatWeights>>,
+    /// Biases that differ from row to row: as many rows as the output has, or none.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
+    /// One for each thread; a thread needs no memory.
+    pub(crate) threads: Vec<()>,
+}
+
+impl MatMul {
+    /// Computes the rows of the output starting at `first` that fit `out`.
+    fn rows(&self, a: &[f32], first: usize, out: &mut [f32]) {
+        let weights = &self.weights[0];
+        let (depth, columns) = (weights.depth(), weights.columns());
+        let rows = out.len() / columns.max(1);
+        let a = &a[first * depth..][..rows * depth];
+        let clamp = if self.bias.is_empty() { self.clamp } else { Clamp::NONE };
+        multiply(&ProductCall { a, weights, bounds: clamp.bounds() }, rows, out, columns);
+        if !self.bias.is_empty() {
+            let bias = self.bias.iter().skip(first * columns);
+            out.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+            self.clamp.apply(out);
+        }
+    }
 }
 
 impl StepKernel for MatMul {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let a = context.input::<f32>(0)?;
-        let y = context.output::<f32>(0)?;
-        let [_, n] = self.shape;
-        multiply(a, &self.weights, self.shape, &self.bias, y, n);
-        self.clamp.apply(y);
+        let mut threads = std::mem::take(&mut self.threads);
+        let out = context.output::<f32>(0)?;
+        by_rows(out, self.weights[0].columns(), &mut threads, |first, out, ()| self.rows(a, first, out));
+        self.threads = threads;
         Ok(())
     }
 
     fn describe(&self) -> String {
-        let [k, n] = self.shape;
-        format!("f32 matrix product, depth {k}, {n} columns{}", self.clamp.describe())
+        let weights = &self.weights[0];
+        let (depth, columns) = (weights.depth(), weights.columns());
+        format!("f32 matrix product, depth {depth}, {columns} columns{}", self.clamp.describe())
     }
-}
-
-/// `out = a · b + bias`. The number of rows of `a` follows from its length; rows of `out` are `stride` elements apart. Rows of the
-/// bias repeat.
-pub(crate) fn multiply(
-    a: &[f32],
-    b: &[f32],
-    [k, n]: [usize; 2],
-    bias: &[f32],
-    out: &mut [f32],
-    stride: usize,
-) {
-    let mut biases = bias.chunks(n.max(1)).cycle();
-    for row in out.chunks_mut(stride.max(1)) {
-        match biases.next() {
-            Some(bias) => row[..n].copy_from_slice(bias),
-            None => row[..n].fill(0.0),
-        }
-    }
-    let rows = out.len().div_ceil(stride.max(1));
-    if k == 0 || n == 0 || rows == 0 {
-        return;
-    }
-    // The plan fixes the lengths; a mismatch would leave only the bias rather than panic.
-    if let (Ok(a), Ok(b), Some(mut y)) =
-        (ArrayView2::from_shape((rows, k), a), ArrayView2::from_shape((k, n), b), view(out, rows, n, stride))
-    {
-        general_mat_mul(1.0, &a, &b, 1.0, &mut y);
-    }
-}
-
-fn view(out: &mut [f32], rows: usize, n: usize, stride: usize) -> Option<ArrayViewMut2<'_, f32>> {
-    use ndarray::ShapeBuilder;
-    ArrayViewMut2::from_shape((rows, n).strides((stride, 1)), out).ok()
 }

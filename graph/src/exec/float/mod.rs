@@ -1,12 +1,14 @@
 //! Float steps: images are NHWC.
 
 mod conv;
+mod depthwise;
 mod elementwise;
 pub(crate) mod lower;
 mod matmul;
 mod pool;
 
 pub(crate) use conv::Convolution;
+pub(crate) use depthwise::Depthwise;
 pub(crate) use elementwise::{Binary, Clamp, Elementwise};
 pub(crate) use matmul::MatMul;
 pub(crate) use pool::{AveragePool, GlobalAverage, MaxPool};

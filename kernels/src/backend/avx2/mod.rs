@@ -45,4 +45,4 @@ pub(crate) const ENTRY: Entry = Entry {
     ],
 };
 
-vector_ops!(Avx2, 2, [LOOKUP], #[target_feature(enable = "avx2,fma")]);
+vector_ops!(Avx2, 2, [1 2 3 4 5 6], [LOOKUP], #[target_feature(enable = "avx2,fma")]);

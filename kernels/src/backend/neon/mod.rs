@@ -36,4 +36,4 @@ pub(crate) const ENTRY: Entry = Entry {
 /// The depthwise kernels without dot products, for the other Arm backends, too.
 pub(crate) static DEPTHWISE: [&DepthwiseKernel; 2] = [&depthwise::KERNEL, &ops::DEPTHWISE];
 
-vector_ops!(Neon, 4, [lookup::LOOKUP], #[target_feature(enable = "neon")]);
+vector_ops!(Neon, 4, [1 2 3 4 5 6 7 8 9 10 11 12], [lookup::LOOKUP], #[target_feature(enable = "neon")]);

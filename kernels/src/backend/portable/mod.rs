@@ -9,7 +9,7 @@ use crate::vector_ops::vector_ops;
 
 pub(crate) use simd::Portable;
 
-vector_ops!(Portable, 4, [crate::elementwise::lookup::SCALAR]);
+vector_ops!(Portable, 4, [1 2 3 4], [crate::elementwise::lookup::SCALAR]);
 
 /// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {

@@ -1,0 +1,63 @@
+//! Products and depthwise convolutions of `f32`, for the parts of a network that are not in eight bits.
+//!
+//! Sums run over the depth in order, one after the other, from the bias on: a result does not depend on threads or blocks. It does
+//! depend on whether the CPU multiplies and adds with one rounding, as every backend but the portable one does.
+
+mod depthwise;
+mod product;
+mod tile;
+mod weights;
+
+pub use depthwise::{DepthwiseCall, depthwise};
+pub use product::{ProductCall, multiply};
+pub use weights::FloatWeights;
+
+pub(crate) use depthwise::{Run, run};
+pub(crate) use tile::{Tile, tile};
+
+use crate::simd::Simd;
+
+/// The bounds of an activation; infinite where there is none. NaN stays NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Least output value.
+    pub low: f32,
+    /// Greatest output value.
+    pub high: f32,
+}
+
+/// The float kernels of a backend.
+pub(crate) struct FloatOps {
+    /// Floats of a vector.
+    pub(crate) lanes: usize,
+    /// By vectors less one, by rows less one: tiles of up to two vectors and as many rows as registers can hold.
+    pub(crate) tiles: [&'static [unsafe fn(&Tile)]; 2],
+    pub(crate) depthwise: unsafe fn(&Run<'_>),
+}
+
+/// `a · b + c`: with one rounding if the ISA has such an instruction.
+#[inline(always)]
+fn multiply_add<S: Simd>(simd: S, a: S::F, b: S::F, c: S::F) -> S::F {
+    if S::FUSED { simd.mul_add_f(a, b, c) } else { simd.add_f(c, simd.mul_f(a, b)) }
+}
+
+/// `x` within the bounds, broadcast; NaN stays NaN, because of two equal or unordered floats these operations give the first.
+#[inline(always)]
+fn bounded<S: Simd>(simd: S, x: S::F, [low, high]: [S::F; 2]) -> S::F {
+    simd.min_f(simd.max_f(x, low), high)
+}
+
+/// `VECTORS` vectors that lie side by side.
+///
+/// # Safety
+///
+/// `p` is valid for the reads.
+#[inline(always)]
+unsafe fn vectors<S: Simd, const VECTORS: usize>(simd: S, p: *const f32) -> [S::F; VECTORS] {
+    let mut all = [simd.splat_f(0.0); VECTORS];
+    for (v, vector) in all.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *vector = unsafe { simd.load_f(p.add(v * S::LANES)) };
+    }
+    all
+}

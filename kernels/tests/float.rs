@@ -1,0 +1,172 @@
+//! Float products and depthwise convolutions of every available backend against plain loops, bit for bit.
+
+use eightbit_kernels::Backend;
+use eightbit_kernels::float::{Bounds, DepthwiseCall, FloatWeights, ProductCall, depthwise, multiply};
+use eightbit_testing::Random;
+use eightbit_testing::suite::random_suite;
+
+const OPEN: Bounds = Bounds { low: f32::NEG_INFINITY, high: f32::INFINITY };
+
+/// Every backend but the portable one rounds a product and a sum once.
+fn multiply_add(backend: Backend, a: f32, b: f32, c: f32) -> f32 {
+    if backend.name() == "portable" { a * b + c } else { a.mul_add(b, c) }
+}
+
+/// NaN stays NaN.
+fn bounded(x: f32, bounds: Bounds) -> f32 {
+    x.clamp(bounds.low, bounds.high)
+}
+
+fn floats(random: &mut Random, count: usize) -> Vec<f32> {
+    (0..count).map(|_| random.float()).collect()
+}
+
+fn draw_bounds(random: &mut Random) -> Bounds {
+    random.pick(&[OPEN, Bounds { low: 0.0, ..OPEN }, Bounds { low: -0.25, high: 0.5 }])
+}
+
+fn assert_bits(found: &[f32], expected: &[f32], what: &str) {
+    let bits = |all: &[f32]| all.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(found), bits(expected), "{what}");
+}
+
+#[test]
+fn products() {
+    random_suite("float products", 0xf10a, |backend, random, count| {
+        for rows in [0, 1, 2, 5, 6, 7, 11, 12, 13, 25, 61] {
+            let [depth, columns] = [random.below(70), random.below(75)];
+            let (a, b) = (floats(random, rows * depth), floats(random, depth * columns));
+            let bias = if random.below(3) == 0 { Vec::new() } else { floats(random, columns) };
+            let (bounds, stride) = (draw_bounds(random), columns + random.below(4));
+            let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &bias);
+            let mut expected = vec![7.0f32; rows * stride];
+            for row in 0..rows {
+                for column in 0..columns {
+                    let first = bias.get(column).copied().unwrap_or(0.0);
+                    let sum = (0..depth).fold(first, |sum, k| {
+                        multiply_add(backend, a[row * depth + k], b[k * columns + column], sum)
+                    });
+                    expected[row * stride + column] = bounded(sum, bounds);
+                }
+            }
+            let mut out = vec![7.0f32; rows * stride];
+            multiply(&ProductCall { a: &a, weights: &weights, bounds }, rows, &mut out, stride);
+            assert_bits(&out, &expected, &format!("{backend} {rows}×{depth}×{columns}"));
+            *count += 1;
+        }
+    });
+}
+
+#[test]
+fn deep_products_in_several_blocks() {
+    random_suite("deep float products", 0xdee9, |backend, random, count| {
+        let [rows, depth, columns] = [40, 3000, 35];
+        let (a, b) = (floats(random, rows * depth), floats(random, depth * columns));
+        let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &[]);
+        let mut out = vec![0.0f32; rows * columns];
+        multiply(&ProductCall { a: &a, weights: &weights, bounds: OPEN }, rows, &mut out, columns);
+        let at = |row: usize, column: usize| {
+            (0..depth)
+                .fold(0.0, |sum, k| multiply_add(backend, a[row * depth + k], b[k * columns + column], sum))
+        };
+        let all = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let expected: Vec<f32> = all.map(|(row, column)| at(row, column)).collect();
+        assert_bits(&out, &expected, backend.name());
+        *count += 1;
+    });
+}
+
+#[test]
+fn nan_passes_bounds() {
+    for backend in Backend::available() {
+        let bounds = Bounds { low: 0.0, high: 6.0 };
+        let weights = FloatWeights::pack(backend, [1, 40], |_, column| column as f32, &[]);
+        let mut out = vec![0.0f32; 80];
+        multiply(&ProductCall { a: &[f32::NAN, 1.0], weights: &weights, bounds }, 2, &mut out, 40);
+        assert!(out[..40].iter().all(|x| x.is_nan()), "{backend}: {out:?}");
+        assert_eq!((out[40], out[43], out[79]), (0.0, 3.0, 6.0), "{backend}");
+    }
+}
+
+#[test]
+fn depthwise_runs() {
+    random_suite("float depthwise", 0xd3e9, |backend, random, count| {
+        for channels in [1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 48, 65, 96] {
+            let taps = [random.below(4), random.below(4)];
+            let (pixels, stride) = (random.below(11), 1 + random.below(2));
+            let (dilation, slack) = (1 + random.below(2), random.below(3));
+            // The image's rows are wider than the taps reach, and weights lie between others.
+            let width = pixels * stride + 4 * dilation + slack;
+            let tap_steps = [width * channels, dilation * channels];
+            let weights_step = (taps[1] + slack) * channels;
+            let image = floats(random, 4 * tap_steps[0] + slack);
+            let weights = floats(random, taps[0] * weights_step + slack);
+            let (bias, bounds) = (floats(random, channels), draw_bounds(random));
+            let call = DepthwiseCall {
+                backend,
+                channels,
+                image: &image,
+                first: slack,
+                pixel_step: stride * channels,
+                taps,
+                tap_steps,
+                weights: &weights,
+                weights_step,
+                bias: &bias,
+                bounds,
+            };
+            let mut out = vec![7.0f32; pixels * channels];
+            depthwise(&call, &mut out);
+            // Fewer channels than lanes are computed one by one, with two roundings.
+            let lanes = match backend.name() {
+                "avx512_vnni" => 16,
+                name if name.starts_with("avx") => 8,
+                _ => 4,
+            };
+            let mut expected = vec![7.0f32; pixels * channels];
+            for (index, y) in expected.iter_mut().enumerate() {
+                let (pixel, channel) = (index / channels, index % channels);
+                let mut sum = bias[channel];
+                for row in 0..taps[0] {
+                    for column in 0..taps[1] {
+                        let at =
+                            slack + pixel * stride * channels + row * tap_steps[0] + column * tap_steps[1];
+                        let w = weights[row * weights_step + column * channels + channel];
+                        let x = image[at + channel];
+                        sum = if channels < lanes { sum + x * w } else { multiply_add(backend, x, w, sum) };
+                    }
+                }
+                *y = bounded(sum, bounds);
+            }
+            assert_bits(&out, &expected, &format!("{backend} {channels} channels, taps {taps:?}"));
+            *count += 1;
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "taps within the image")]
+fn taps_beyond_the_image_are_refused() {
+    let backend = Backend::detected();
+    let call = DepthwiseCall {
+        backend,
+        channels: 2,
+        image: &[0.0; 7],
+        first: 0,
+        pixel_step: 2,
+        taps: [1, 2],
+        tap_steps: [8, 2],
+        weights: &[0.0; 4],
+        weights_step: 4,
+        bias: &[0.0; 2],
+        bounds: OPEN,
+    };
+    depthwise(&call, &mut [0.0; 6]);
+}
+
+#[test]
+#[should_panic(expected = "room for all rows")]
+fn an_output_without_room_is_refused() {
+    let weights = FloatWeights::pack(Backend::detected(), [1, 3], |_, _| 1.0, &[]);
+    multiply(&ProductCall { a: &[1.0, 1.0], weights: &weights, bounds: OPEN }, 2, &mut [0.0; 6], 4);
+}
