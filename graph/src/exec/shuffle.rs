@@ -67,15 +67,28 @@ fn interleave<T: Copy, const ROWS: usize>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// Transposes a matrix in blocks.
+/// Transposes a matrix in blocks of whole cache lines of the destination.
 fn transpose_one<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
-    /// Source and destination of a block of this size fit the first-level cache.
+    /// Rows and columns of a block.
     const BLOCK: usize = 16;
-    for first in (0..columns).step_by(BLOCK) {
-        for row in 0..rows {
-            for column in first..columns.min(first + BLOCK) {
-                to[column * rows + row] = from[row * columns + column];
+    let (whole_rows, whole_columns) = (rows - rows % BLOCK, columns - columns % BLOCK);
+    for row in (0..whole_rows).step_by(BLOCK) {
+        for column in (0..whole_columns).step_by(BLOCK) {
+            // Arrays of a fixed length, which the compiler transposes without checks.
+            let lines: [&[T; BLOCK]; BLOCK] = std::array::from_fn(|line| {
+                let at = (row + line) * columns + column;
+                from[at..].first_chunk().expect("a whole line")
+            });
+            for place in 0..BLOCK {
+                let at = (column + place) * rows + row;
+                to[at..at + BLOCK].copy_from_slice(&lines.map(|line| line[place]));
             }
+        }
+    }
+    for row in 0..rows {
+        let first = if row < whole_rows { whole_columns } else { 0 };
+        for column in first..columns {
+            to[column * rows + row] = from[row * columns + column];
         }
     }
 }
@@ -147,8 +160,8 @@ mod tests {
         let mut back = vec![0u8; 6];
         transpose(last.as_u8().expect("u8"), &mut back, 3, 2);
         assert_eq!(back, [1, 2, 3, 4, 5, 6]);
-        for rows in 1..7 {
-            let from: Vec<u8> = (0..2 * rows * 21).map(|at| at as u8).collect();
+        for rows in [1, 2, 3, 4, 5, 6, 16, 19, 33] {
+            let from: Vec<u16> = (0..2 * rows * 21).map(|at| at as u16).collect();
             let mut to = vec![0; from.len()];
             transpose(&from, &mut to, rows, 21);
             for (index, &element) in from.iter().enumerate() {

@@ -2,8 +2,12 @@
 
 use super::operator::Operator;
 use super::shared::binary::{self, Number, Operation};
+use crate::exec::float::{self, Binary};
 
-pub(crate) static OP: Operator = binary::two::<Div>("Div", "a / b");
+pub(crate) static OP: Operator = Operator {
+    lower: |builder, node| float::lower::binary(builder, node, Binary::Div),
+    ..binary::two::<Div>("Div", "a / b")
+};
 
 struct Div;
 

@@ -2,7 +2,11 @@
 
 use super::operator::Operator;
 use super::shared::binary;
+use crate::exec::float::{self, Binary};
 
-pub(crate) static OP: Operator = binary::many::<Min>("Min", "the least of all inputs");
+pub(crate) static OP: Operator = Operator {
+    lower: |builder, node| float::lower::binary(builder, node, Binary::Min),
+    ..binary::many::<Min>("Min", "the least of all inputs")
+};
 
 binary::operation!(Min, |a, b| a.min(b));

@@ -5,10 +5,12 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::indexing::{Offsets, broadcast, broadcast_strides};
 use super::shared::inputs::Inputs;
+use crate::exec::float::{self, Binary};
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Weights(&[3, 1, 1])], &[])],
+    lower: |builder, node| float::lower::binary(builder, node, Binary::Slope),
     ..Operator::new("PRelu", "x where it is not negative, slope · x elsewhere", infer, evaluate)
 };
 

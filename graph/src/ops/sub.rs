@@ -2,7 +2,11 @@
 
 use super::operator::Operator;
 use super::shared::binary;
+use crate::exec::float::{self, Binary};
 
-pub(crate) static OP: Operator = binary::two::<Sub>("Sub", "a − b");
+pub(crate) static OP: Operator = Operator {
+    lower: |builder, node| float::lower::binary(builder, node, Binary::Sub),
+    ..binary::two::<Sub>("Sub", "a − b")
+};
 
 binary::operation!(Sub, |a, b| a.sub(b));

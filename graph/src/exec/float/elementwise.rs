@@ -1,8 +1,9 @@
-//! Elementwise operators on tensors of equal shape.
+//! Elementwise operators.
 
 use eightbit_kernels::float::Bounds;
 
 use crate::Error;
+use crate::exec::broadcast::{Broadcast, Repeated};
 use crate::exec::step::{StepContext, StepKernel};
 
 /// The bounds of a fused activation: ReLU is 0 to ∞.
@@ -45,36 +46,83 @@ impl Clamp {
 pub(crate) enum Binary {
     /// `a + b`
     Add,
+    /// `a − b`
+    Sub,
     /// `a · b`
     Mul,
+    /// `a / b`
+    Div,
+    /// The greater one; NaN if one is NaN.
+    Max,
+    /// The smaller one; NaN if one is NaN.
+    Min,
+    /// `a` where it is not negative, `b · a` elsewhere.
+    Slope,
 }
 
-/// An operation on one or two tensors of equal shape and layout, followed by a clamp.
-#[derive(Debug)]
-pub(crate) struct Elementwise {
-    pub(crate) op: Option<Binary>,
-    pub(crate) clamp: Clamp,
-}
-
-impl StepKernel for Elementwise {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let a = context.input::<f32>(0)?;
-        let b = if self.op.is_some() { context.input::<f32>(1)? } else { a };
-        let y = context.output::<f32>(0)?;
-        let pairs = y.iter_mut().zip(a.iter().zip(b));
-        match self.op {
-            None => pairs.for_each(|(y, (a, _))| *y = *a),
-            Some(Binary::Add) => pairs.for_each(|(y, (a, b))| *y = a + b),
-            Some(Binary::Mul) => pairs.for_each(|(y, (a, b))| *y = a * b),
+impl Binary {
+    /// Writes the operation of every two elements.
+    fn apply(self, a: &[f32], b: &[f32], y: &mut [f32]) {
+        fn each(a: &[f32], b: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+            y.iter_mut().zip(a.iter().zip(b)).for_each(|(y, (&a, &b))| *y = f(a, b));
         }
-        self.clamp.apply(y);
+        match self {
+            Self::Add => each(a, b, y, |a, b| a + b),
+            Self::Sub => each(a, b, y, |a, b| a - b),
+            Self::Mul => each(a, b, y, |a, b| a * b),
+            Self::Div => each(a, b, y, |a, b| a / b),
+            Self::Max => each(a, b, y, |a, b| if a.is_nan() | (a > b) { a } else { b }),
+            Self::Min => each(a, b, y, |a, b| if a.is_nan() | (a < b) { a } else { b }),
+            Self::Slope => each(a, b, y, |a, b| if a < 0.0 { a * b } else { a }),
+        }
+    }
+}
+
+/// A clamp of each element.
+#[derive(Debug)]
+pub(crate) struct Clamping(pub(crate) Clamp);
+
+impl StepKernel for Clamping {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let y = context.output::<f32>(0)?;
+        y.copy_from_slice(x);
+        self.0.apply(y);
         Ok(())
     }
 
     fn describe(&self) -> String {
-        match self.op {
-            None => format!("f32{}", self.clamp.describe()),
-            Some(op) => format!("f32 {op:?}{}", self.clamp.describe()),
-        }
+        format!("f32{}", self.0.describe())
+    }
+}
+
+/// An operation on two tensors, followed by a clamp.
+#[derive(Debug)]
+pub(crate) struct Elementwise {
+    op: Binary,
+    broadcast: Broadcast,
+    repeated: Repeated<f32, f32>,
+    clamp: Clamp,
+}
+
+impl Elementwise {
+    pub(crate) fn new(op: Binary, broadcast: Broadcast, clamp: Clamp) -> Self {
+        Self { op, repeated: Repeated::new(&broadcast), broadcast, clamp }
+    }
+}
+
+impl StepKernel for Elementwise {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let inputs = (context.input::<f32>(0)?, context.input::<f32>(1)?);
+        let Self { op, broadcast, repeated, clamp } = self;
+        broadcast.for_each_run(inputs, context.output(0)?, repeated, |a, b, y| {
+            op.apply(a, b, y);
+            clamp.apply(y);
+            Ok(())
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!("f32 {:?}{}", self.op, self.clamp.describe())
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use eightbit_kernels::float::FloatWeights;
 
 use super::{
-    AveragePool, Binary, Clamp, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
+    AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
 };
+use crate::exec::broadcast;
 use crate::exec::builder::Builder;
 use crate::exec::shuffle::Join;
 use crate::exec::step::StepKernel;
@@ -161,24 +162,19 @@ pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     let Some(clamp) = bounds(builder, node).filter(|_| is_float(builder, node).unwrap_or(false)) else {
         return Ok(false);
     };
-    builder.push_elementwise(node, Box::new(Elementwise { op: None, clamp }))
+    builder.push_elementwise(node, Box::new(Clamping(clamp)))
 }
 
-/// Two tensors of equal shape.
+/// Two tensors, broadcast to a common shape.
 pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Result<bool, Error> {
-    if !is_float(builder, node)? || builder.shape(node, 0)? != builder.shape(node, 1)? {
+    if node.inputs.len() != 2 || !is_float(builder, node)? {
         return Ok(false);
     }
-    let (a, b) = (node.required_input(0)?, node.required_input(1)?);
-    let layout = if builder.layout_of(b) == Layout::ChannelsLast {
-        Layout::ChannelsLast
-    } else {
-        builder.layout_of(a)
-    };
-    let inputs = vec![Some(builder.read(a, layout)?), Some(builder.read(b, layout)?)];
+    let Some(pair) = broadcast::pair(builder, node, [0, 1])? else { return Ok(false) };
+    let inputs = pair.read(builder, node, [0, 1])?;
     let (clamp, result) = fuse_activation(builder, node)?;
-    let output = builder.define(&result, layout)?;
-    builder.push(node, inputs, vec![output], Box::new(Elementwise { op: Some(op), clamp }));
+    let output = builder.define(&result, pair.layout)?;
+    builder.push(node, inputs, vec![output], Box::new(Elementwise::new(op, pair.broadcast, clamp)));
     Ok(true)
 }
 

@@ -5,22 +5,25 @@ use eightbit::{Backend, QuantizedType};
 
 use super::planned::{by_byte, by_bytes, planned};
 use super::{clamp, element_type, failed, input, output};
+use crate::exec::broadcast::{self, Broadcast, Repeated};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
 use crate::exec::step::StepKernel;
-use crate::exec::value::Layout;
 use crate::{DataType, Error, Node, TensorData};
 
 /// A function that lowers a node to a step that runs a `$plan`.
 macro_rules! binary {
     ($name:ident, $plan:ident, $description:literal) => {
         pub(crate) fn $name(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-            binary(builder, node, |backend, [a, b, to], (low, high), threads| {
+            binary(builder, node, |backend, [a, b, to], (low, high), threads, broadcast| {
                 let plan = $plan::new(backend, a, b, to)?.clamped(low, high)?;
                 Ok(by_bytes!([I, O], [a.element(), to.element()], {
+                    let mut repeated = Repeated::new(&broadcast);
                     planned($description, threads, move |context, threads| {
-                        let (a, b) = (context.input::<I>(0)?, context.input::<I>(1)?);
-                        Ok(threads.run(plan.call(a, b, context.output::<O>(0)?)?)?)
+                        let inputs = (context.input::<I>(0)?, context.input::<I>(1)?);
+                        broadcast.for_each_run(inputs, context.output::<O>(0)?, &mut repeated, |a, b, y| {
+                            Ok(threads.run(plan.call(a, b, y)?)?)
+                        })
                     })
                 }))
             })
@@ -31,8 +34,8 @@ macro_rules! binary {
 binary!(add, Add, "eight-bit Add");
 binary!(mul, Mul, "eight-bit Mul");
 
-/// A step on two tensors of equal byte type, shape and layout, which `plan` makes for the types of both and of the output, and
-/// the output's range.
+/// A step on two tensors of equal byte type, broadcast to a common shape, which `plan` makes for the types of both and of the output,
+/// the output's range, and the pairs of elements.
 fn binary(
     builder: &mut Builder<'_>,
     node: &Node,
@@ -41,6 +44,7 @@ fn binary(
         [QuantizedType; 3],
         (i32, i32),
         Threads,
+        Broadcast,
     ) -> Result<Box<dyn StepKernel>, eightbit::Error>,
 ) -> Result<bool, Error> {
     let (Some(a), Some(b), Some(to)) =
@@ -48,18 +52,15 @@ fn binary(
     else {
         return Ok(false);
     };
-    if a.element() != b.element() || builder.shape(node, 0)? != builder.shape(node, 3)? {
+    let Some(pair) = broadcast::pair(builder, node, [0, 3])?.filter(|_| a.element() == b.element()) else {
         return Ok(false);
-    }
-    let (left, right) = (node.required_input(0)?, node.required_input(3)?);
-    let layout = match builder.layout_of(right) {
-        Layout::ChannelsLast => Layout::ChannelsLast,
-        Layout::Plain => builder.layout_of(left),
     };
-    let inputs = vec![Some(builder.read(left, layout)?), Some(builder.read(right, layout)?)];
-    let threads = Threads::new(builder.threads, 0);
-    let kernel = plan(builder.backend, [a, b, to], clamp(node, &to)?, threads);
-    let output = builder.define(node.required_output(0)?, layout)?;
+    let inputs = pair.read(builder, node, [0, 3])?;
+    // Short runs are not worth a task each.
+    let threads = if pair.broadcast.is_one_run() { builder.threads } else { 1 };
+    let threads = Threads::new(threads, 0);
+    let kernel = plan(builder.backend, [a, b, to], clamp(node, &to)?, threads, pair.broadcast);
+    let output = builder.define(node.required_output(0)?, pair.layout)?;
     builder.push(node, inputs, vec![output], kernel.map_err(|error| failed(node, &error))?);
     Ok(true)
 }

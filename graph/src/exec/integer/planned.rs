@@ -68,14 +68,14 @@ struct Planned<F> {
 /// A step that runs `call`.
 pub(super) fn planned<F>(description: impl Into<String>, threads: Threads, call: F) -> Box<dyn StepKernel>
 where
-    F: Fn(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync + 'static,
+    F: FnMut(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync + 'static,
 {
     Box::new(Planned { description: description.into(), threads, call })
 }
 
 impl<F> StepKernel for Planned<F>
 where
-    F: Fn(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync,
+    F: FnMut(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync,
 {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         (self.call)(context, &mut self.threads).map_err(|failure| match failure {
