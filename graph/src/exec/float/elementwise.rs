@@ -96,6 +96,23 @@ impl StepKernel for Clamping {
     }
 }
 
+/// Each element where it is not negative, and a multiple of it elsewhere.
+#[derive(Debug)]
+pub(crate) struct Leaky(pub(crate) f32);
+
+impl StepKernel for Leaky {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let pairs = context.output::<f32>(0)?.iter_mut().zip(x);
+        pairs.for_each(|(y, &x)| *y = if x < 0.0 { x * self.0 } else { x });
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("f32 LeakyRelu, slope {}", self.0)
+    }
+}
+
 /// An operation on two tensors, followed by a clamp.
 #[derive(Debug)]
 pub(crate) struct Elementwise {

@@ -165,6 +165,14 @@ pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     builder.push_elementwise(node, Box::new(Clamping(clamp)))
 }
 
+/// `LeakyRelu`.
+pub(crate) fn leaky(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if !is_float(builder, node)? {
+        return Ok(false);
+    }
+    builder.push_elementwise(node, Box::new(Leaky(node.float("alpha", 0.01)?)))
+}
+
 /// Two tensors, broadcast to a common shape.
 pub(crate) fn binary(builder: &mut Builder<'_>, node: &Node, op: Binary) -> Result<bool, Error> {
     if node.inputs.len() != 2 || !is_float(builder, node)? {

@@ -9,6 +9,6 @@ mod pool;
 
 pub(crate) use conv::Convolution;
 pub(crate) use depthwise::Depthwise;
-pub(crate) use elementwise::{Binary, Clamp, Clamping, Elementwise};
+pub(crate) use elementwise::{Binary, Clamp, Clamping, Elementwise, Leaky};
 pub(crate) use matmul::MatMul;
 pub(crate) use pool::{AveragePool, GlobalAverage, MaxPool};
