@@ -37,6 +37,8 @@ pub(crate) enum Input {
     Integers(&'static [i64]),
     /// Booleans of this shape, alternating.
     Booleans(&'static [usize]),
+    /// Constant booleans.
+    Flags(&'static [bool]),
     /// A constant table of 256 bytes.
     Table,
     /// Three inputs: unsigned bytes of this shape, an activation, then their scale and zero point.

@@ -47,12 +47,15 @@ operators! {
     batch_normalization
     cast
     ceil
+    center_crop_pad
     clip
+    compress
     concat
     constant
     constant_of_shape
     conv
     conv_integer
+    depth_to_space
     dequantize_linear
     div
     dropout
@@ -61,9 +64,12 @@ operators! {
     erf
     exp
     expand
+    eye_like
     flatten
     floor
     gather
+    gather_elements
+    gather_nd
     gemm
     global_average_pool
     global_max_pool
@@ -82,6 +88,8 @@ operators! {
     min
     mul
     neg
+    non_zero
+    one_hot
     pad
     pow
     prelu
@@ -102,20 +110,29 @@ operators! {
     reduce_sum
     relu
     reshape
+    resize
+    reverse_sequence
     round
+    scatter
+    scatter_elements
+    scatter_nd
     shape
     sigmoid
     slice
     softmax
     softplus
+    space_to_depth
     split
     sqrt
     squeeze
     sub
     sum
     tanh
+    top_k
     transpose
+    trilu
     unsqueeze
+    upsample
 }
 
 pub use evaluate::evaluate;

@@ -80,6 +80,7 @@ impl Sample {
                 let count: usize = shape.iter().product();
                 Some(Tensor::new(shape, (0..count).map(|at| at.is_multiple_of(2)).collect::<Vec<_>>())?)
             }
+            Input::Flags(values) => Some(Tensor::vector(values)),
             Input::Table => Some(Tensor::vector(numbers.bytes(&[256]))),
         };
         let index = self.inputs.len();

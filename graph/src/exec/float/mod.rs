@@ -5,6 +5,7 @@ mod elementwise;
 pub(crate) mod lower;
 mod matmul;
 mod pool;
+pub(crate) mod resize;
 
 pub(crate) use conv::Convolution;
 pub(crate) use elementwise::{Binary, Clamp, Elementwise};
