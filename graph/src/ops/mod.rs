@@ -73,6 +73,7 @@ operators! {
     gemm
     global_average_pool
     global_max_pool
+    gru
     hard_sigmoid
     hard_swish
     identity
@@ -81,6 +82,7 @@ operators! {
     log_softmax
     lookup_table
     lrn
+    lstm
     matmul
     matmul_integer
     max
@@ -112,6 +114,7 @@ operators! {
     reshape
     resize
     reverse_sequence
+    rnn
     round
     scatter
     scatter_elements

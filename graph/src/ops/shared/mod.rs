@@ -21,6 +21,7 @@ pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod qlinear;
 pub(crate) mod quantized_value;
+pub(crate) mod recurrent;
 pub(crate) mod reduction;
 pub(crate) mod reshaping;
 pub(crate) mod resize;

@@ -1,7 +1,8 @@
 //! Resizing along axes: the sizes of the output, and the elements of the input that each of its coordinates is made of.
 //!
 //! An interpolation over several axes is one along each of them, so all of it is about a single axis. Coordinates are computed in
-//! `f32`, as ONNX Runtime does: where they are rounded to the nearest element, it matters.
+//! `f32`, as ONNX Runtime does: where they are rounded to the nearest element, it matters. As there, the corners that are aligned
+//! are those of whole elements, where ONNX's own examples align with the scaled size before it is rounded.
 
 mod axis;
 mod filter;
@@ -125,12 +126,17 @@ impl Settings {
     /// The element of the input that is nearest to the coordinate `at` of the output.
     pub(crate) fn nearest(&self, axis: &Axis, at: usize) -> usize {
         let x = self.coordinate(axis, at);
-        let rounded = match self.mode {
-            Mode::Nearest(Rounding::PreferCeil) => (x + 0.5).floor(),
-            Mode::Nearest(Rounding::Floor) => x.floor(),
-            Mode::Nearest(Rounding::Ceil) => x.ceil(),
-            _ => (x - 0.5).ceil(),
+        let below = x.floor();
+        let beyond_half = x - below - 0.5;
+        // What almost is a tie is one: the coordinate was rounded.
+        let is_tie = beyond_half.abs() <= 1e-6;
+        let above = match self.mode {
+            Mode::Nearest(Rounding::PreferCeil) => is_tie || beyond_half > 0.0,
+            Mode::Nearest(Rounding::Floor) => false,
+            Mode::Nearest(Rounding::Ceil) => below < x,
+            _ => !is_tie && beyond_half > 0.0,
         };
+        let rounded = if above { below + 1.0 } else { below };
         // Casts saturate.
         (rounded as usize).min(axis.from.saturating_sub(1))
     }
