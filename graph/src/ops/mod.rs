@@ -55,6 +55,7 @@ operators! {
     constant_of_shape
     conv
     conv_integer
+    conv_transpose
     depth_to_space
     dequantize_linear
     div

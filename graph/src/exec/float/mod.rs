@@ -1,6 +1,7 @@
 //! Float steps: images are NHWC.
 
 mod conv;
+pub(crate) mod conv_transpose;
 mod elementwise;
 pub(crate) mod lower;
 mod matmul;

@@ -28,6 +28,7 @@ pub(crate) mod resize;
 pub(crate) mod scales;
 pub(crate) mod scatter;
 pub(crate) mod softmax;
+pub(crate) mod transposed;
 pub(crate) mod tuples;
 pub(crate) mod unary;
 pub(crate) mod upgrade;
