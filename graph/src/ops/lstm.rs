@@ -82,7 +82,8 @@ fn compute(direction: &Direction<'_>, Step { x, h, c, next }: Step<'_>, is_coupl
         };
         *c = forget * *c + input * direction.activate(1, sum(3));
         let output = direction.activate(0, sum(1) + direction.peep(1, unit, *c));
-        *next = output * direction.activate(2, *c);
+        // As in ONNX Runtime, `clip` holds for the sums of gates, not for the state.
+        *next = output * direction.apply(2, *c);
     }
     std::mem::swap(h, next);
 }

@@ -41,6 +41,7 @@ macro_rules! operators {
 operators! {
     abs
     add
+    affine_grid
     arg_max
     arg_min
     average_pool
@@ -49,6 +50,7 @@ operators! {
     ceil
     center_crop_pad
     clip
+    col2im
     compress
     concat
     constant
@@ -61,6 +63,7 @@ operators! {
     div
     dropout
     dynamic_quantize_linear
+    einsum
     elu
     erf
     exp
@@ -68,12 +71,14 @@ operators! {
     eye_like
     flatten
     floor
+    fused_matmul
     gather
     gather_elements
     gather_nd
     gemm
     global_average_pool
     global_max_pool
+    grid_sample
     gru
     hard_sigmoid
     hard_swish
@@ -88,9 +93,11 @@ operators! {
     matmul_integer
     max
     max_pool
+    max_unpool
     min
     mul
     neg
+    non_max_suppression
     non_zero
     one_hot
     pad
@@ -116,6 +123,7 @@ operators! {
     resize
     reverse_sequence
     rnn
+    roi_align
     round
     scatter
     scatter_elements
@@ -135,6 +143,7 @@ operators! {
     top_k
     transpose
     trilu
+    unique
     unsqueeze
     upsample
 }

@@ -76,7 +76,12 @@ impl<'a> Direction<'a> {
 
     /// The activation function number `index` of a clipped sum.
     pub(crate) fn activate(&self, index: usize, x: f64) -> f64 {
-        self.functions[index].apply(x.clamp(-self.clip, self.clip))
+        self.apply(index, x.clamp(-self.clip, self.clip))
+    }
+
+    /// The activation function number `index` of a number that is not clipped.
+    pub(crate) fn apply(&self, index: usize, x: f64) -> f64 {
+        self.functions[index].apply(x)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The weights of interpolations along an axis.
 
 use super::{Axis, Mode, Settings};
+use crate::ops::shared::cubic::cubic;
 
 /// The elements of the input that an element of the output is the weighted sum of: they lie side by side.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,17 +44,11 @@ impl Settings {
         if matches!(self.mode, Mode::Cubic(_)) { 2.0 } else { 1.0 }
     }
 
-    /// The weight of an element at a distance. Cubic: R. G. Keys, Cubic convolution interpolation for digital image processing, 1981.
+    /// The weight of an element at a distance.
     fn weight(&self, distance: f64) -> f64 {
-        let x = distance.abs();
-        let Mode::Cubic(a) = self.mode else { return (1.0 - x).max(0.0) };
-        let a = f64::from(a);
-        if x <= 1.0 {
-            ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
-        } else if x < 2.0 {
-            ((x - 5.0) * x + 8.0) * x * a - 4.0 * a
-        } else {
-            0.0
+        match self.mode {
+            Mode::Cubic(a) => cubic(distance, a.into()),
+            _ => (1.0 - distance.abs()).max(0.0),
         }
     }
 }
