@@ -29,14 +29,20 @@ pub(crate) enum Input {
     Float(f32),
     /// Constant floats.
     FloatVector(&'static [f32]),
+    /// Constant floats of this shape.
+    FloatVectors(&'static [usize], &'static [f32]),
     /// A constant unsigned byte.
     Byte(u8),
     /// A constant signed byte.
     SignedByte(i8),
     /// Constant 64-bit integers.
     Integers(&'static [i64]),
+    /// Constant 64-bit integers of this shape.
+    IntegersOf(&'static [usize], &'static [i64]),
     /// Booleans of this shape, alternating.
     Booleans(&'static [usize]),
+    /// Constant booleans.
+    Flags(&'static [bool]),
     /// A constant table of 256 bytes.
     Table,
     /// Three inputs: unsigned bytes of this shape, an activation, then their scale and zero point.

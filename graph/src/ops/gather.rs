@@ -4,9 +4,8 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::by_element::by_element;
-use super::shared::indexing;
 use super::shared::inputs::Inputs;
-use crate::{Element, Error, Tensor, TensorData, TensorType};
+use crate::{Element, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -27,18 +26,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn gathered<T: Element>(args: &Arguments<'_>, x: &[T]) -> Result<Vec<Tensor>, Error> {
         let (dims, indices) = (args.tensor(0)?.shape(), args.tensor(1)?);
         let axis = args.axis(args.node().int("axis", 0)?, dims.len())?;
-        let at: Vec<i64> = match indices.data() {
-            TensorData::I64(values) => values.clone(),
-            TensorData::I32(values) => values.iter().map(|&value| value.into()).collect(),
-            other => return Err(args.wrong_type(other.data_type())),
-        };
-        let at: Vec<usize> = at
-            .into_iter()
-            .map(|index| {
-                indexing::axis(index, dims[axis])
-                    .ok_or_else(|| args.error(format!("index {index} is out of range for {}", dims[axis])))
-            })
-            .collect::<Result<_, _>>()?;
+        let at: Vec<usize> =
+            args.integers(1)?.into_iter().map(|at| args.index(at, dims[axis])).collect::<Result<_, _>>()?;
         let shape = [&dims[..axis], indices.shape(), &dims[axis + 1..]].concat();
         let count = args.count(&shape)?;
         if count == 0 {

@@ -41,32 +41,45 @@ macro_rules! operators {
 operators! {
     abs
     add
+    affine_grid
     arg_max
     arg_min
     average_pool
     batch_normalization
     cast
     ceil
+    center_crop_pad
     clip
+    col2im
+    compress
     concat
     constant
     constant_of_shape
     conv
     conv_integer
+    conv_transpose
+    depth_to_space
     dequantize_linear
     div
     dropout
     dynamic_quantize_linear
+    einsum
     elu
     erf
     exp
     expand
+    eye_like
     flatten
     floor
+    fused_matmul
     gather
+    gather_elements
+    gather_nd
     gemm
     global_average_pool
     global_max_pool
+    grid_sample
+    gru
     hard_sigmoid
     hard_swish
     identity
@@ -75,13 +88,18 @@ operators! {
     log_softmax
     lookup_table
     lrn
+    lstm
     matmul
     matmul_integer
     max
     max_pool
+    max_unpool
     min
     mul
     neg
+    non_max_suppression
+    non_zero
+    one_hot
     pad
     pow
     prelu
@@ -102,20 +120,32 @@ operators! {
     reduce_sum
     relu
     reshape
+    resize
+    reverse_sequence
+    rnn
+    roi_align
     round
+    scatter
+    scatter_elements
+    scatter_nd
     shape
     sigmoid
     slice
     softmax
     softplus
+    space_to_depth
     split
     sqrt
     squeeze
     sub
     sum
     tanh
+    top_k
     transpose
+    trilu
+    unique
     unsqueeze
+    upsample
 }
 
 pub use evaluate::evaluate;

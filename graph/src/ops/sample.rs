@@ -73,13 +73,16 @@ impl Sample {
             }
             Input::Float(value) => Some(Tensor::scalar(value)),
             Input::FloatVector(values) => Some(Tensor::vector(values)),
+            Input::FloatVectors(shape, values) => Some(Tensor::new(shape, values.to_vec())?),
             Input::Byte(value) => Some(Tensor::scalar(value)),
             Input::SignedByte(value) => Some(Tensor::scalar(value)),
             Input::Integers(values) => Some(Tensor::vector(values)),
+            Input::IntegersOf(shape, values) => Some(Tensor::new(shape, values.to_vec())?),
             Input::Booleans(shape) => {
                 let count: usize = shape.iter().product();
                 Some(Tensor::new(shape, (0..count).map(|at| at.is_multiple_of(2)).collect::<Vec<_>>())?)
             }
+            Input::Flags(values) => Some(Tensor::vector(values)),
             Input::Table => Some(Tensor::vector(numbers.bytes(&[256]))),
         };
         let index = self.inputs.len();

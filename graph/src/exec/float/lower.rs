@@ -27,7 +27,7 @@ fn bounds(builder: &Builder<'_>, node: &Node) -> Option<Clamp> {
 
 /// Fuses the activation that is the only reader of the node's output, if there is one; returns it and the name of the
 /// result.
-fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, String), Error> {
+pub(super) fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, String), Error> {
     let output = node.required_output(0)?;
     if let Some((index, next)) = builder.only_consumer(output)
         && next.input(0) == Some(output)
@@ -41,7 +41,7 @@ fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, Str
 }
 
 /// A constant vector of `len` floats in input `index`; empty if the input is left out, `None` if it is anything else.
-fn bias(builder: &Builder<'_>, node: &Node, index: usize, len: usize) -> Option<Vec<f32>> {
+pub(super) fn bias(builder: &Builder<'_>, node: &Node, index: usize, len: usize) -> Option<Vec<f32>> {
     let Some(name) = node.input(index) else { return Some(Vec::new()) };
     let values = builder.constant(name)?.as_f32().ok()?;
     (values.len() == len).then(|| values.to_vec())

@@ -1,11 +1,13 @@
 //! Float steps: images are NHWC.
 
 mod conv;
+pub(crate) mod conv_transpose;
 mod depthwise;
 mod elementwise;
 pub(crate) mod lower;
 mod matmul;
 mod pool;
+pub(crate) mod resize;
 
 pub(crate) use conv::Convolution;
 pub(crate) use depthwise::Depthwise;

@@ -1,8 +1,8 @@
 //! A node and the tensors that it reads, with the checks that every operator needs.
 
-use crate::{DataType, Element, Error, Node, Tensor, element_count};
+use crate::{DataType, Element, Error, Node, Tensor, TensorData, element_count};
 
-use super::indexing::axis_of;
+use super::indexing::{self, axis_of};
 use crate::tensor::extent;
 
 /// The most elements of a tensor that an operator returns: hostile shapes are an error, not an allocation.
@@ -36,6 +36,21 @@ impl<'a> Arguments<'a> {
     /// The elements of input `index` as `T`.
     pub(crate) fn values<T: Element>(&self, index: usize) -> Result<&'a [T], Error> {
         self.tensor(index)?.values()
+    }
+
+    /// The elements of input `index`, integers of 32 or 64 bits.
+    pub(crate) fn integers(&self, index: usize) -> Result<Vec<i64>, Error> {
+        match self.tensor(index)?.data() {
+            TensorData::I64(values) => Ok(values.clone()),
+            TensorData::I32(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+            other => Err(self.error(format!("input {index} holds {}, not i32 or i64", other.data_type()))),
+        }
+    }
+
+    /// `index` among `size` elements, counted from the end if negative.
+    pub(crate) fn index(&self, index: i64, size: usize) -> Result<usize, Error> {
+        indexing::axis(index, size)
+            .ok_or_else(|| self.error(format!("index {index} is out of range for {size}")))
     }
 
     /// All inputs, none of which may be left out.

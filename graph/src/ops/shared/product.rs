@@ -82,8 +82,12 @@ fn shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 
 /// The shape of the product of the inputs `a` and `b`.
 pub(crate) fn infer(inputs: &Inputs<'_>, a: usize, b: usize) -> Result<Vec<usize>, Error> {
-    let (a, b) = (inputs.shape(a)?, inputs.shape(b)?);
-    shape(a, b).ok_or_else(|| inputs.error(format!("shapes {a:?} and {b:?} do not multiply")))
+    shape_of(inputs.node, inputs.shape(a)?, inputs.shape(b)?)
+}
+
+/// The shape of the product of tensors of the shapes `a` and `b`.
+pub(crate) fn shape_of(node: &Node, a: &[usize], b: &[usize]) -> Result<Vec<usize>, Error> {
+    shape(a, b).ok_or_else(|| Error::node(node, format!("shapes {a:?} and {b:?} do not multiply")))
 }
 
 /// The number of products that an element of the output is the sum of.

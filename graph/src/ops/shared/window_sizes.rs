@@ -122,7 +122,7 @@ impl WindowSizes {
 }
 
 /// The list attribute `name`: `len` entries, not below `least` (0 or 1), all `least` if absent.
-fn sizes(node: &Node, name: &str, len: usize, least: usize) -> Result<Vec<usize>, Error> {
+pub(crate) fn sizes(node: &Node, name: &str, len: usize, least: usize) -> Result<Vec<usize>, Error> {
     let Some(values) = node.ints(name)? else { return Ok(vec![least; len]) };
     if values.len() != len {
         return Err(Error::attribute(node, name, format!("has {} entries, needs {len}", values.len())));

@@ -1,0 +1,194 @@
+//! Transposed convolutions of NHWC images: a product of pixels and weights, whose columns are added to the output.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use eightbit::Backend;
+use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
+
+use super::elementwise::Clamp;
+use super::lower::{bias, fuse_activation};
+use crate::exec::builder::Builder;
+use crate::exec::parallel::by_rows;
+use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::value::Layout;
+use crate::ops::shared::transposed::{Axis, Geometry};
+use crate::{Error, Node};
+
+/// Elements of products that are made at a time: many pixels share the weights, and the products stay in a cache.
+const PRODUCT_ELEMENTS: usize = 1 << 18;
+
+/// `ConvTranspose` of images with constant weights.
+pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let Some(weights) =
+        builder.constant_input(node, 1).filter(|w| shape.len() == 4 && w.rank() == 4).cloned()
+    else {
+        return Ok(false);
+    };
+    let geometry = Geometry::new(node, &shape, weights.shape())?;
+    let [rows, columns] = geometry.axes[..] else { return Ok(false) };
+    // Products are made for all taps, plain loops visit only those inside the output.
+    if [rows, columns].iter().any(|axis| axis.kernel > 32.max(axis.output.saturating_mul(4))) {
+        return Ok(false);
+    }
+    let Some(bias) = bias(builder, node, 2, geometry.out_channels()) else { return Ok(false) };
+    let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
+    let (clamp, result) = fuse_activation(builder, node)?;
+    let output = builder.define(&result, Layout::ChannelsLast)?;
+    let iohw = weights.as_f32()?;
+    let backend = builder.backend;
+    let matrix = [geometry.group_channels[0], rows.kernel * columns.kernel * geometry.group_channels[1]];
+    let size = FloatWeights::size(backend, matrix).saturating_mul(geometry.groups as u64);
+    let weights = builder.packed_floats(node, &[1], size, || pack(backend, &geometry, iohw))?;
+    let kernel = ConvTranspose {
+        rows,
+        columns,
+        groups: geometry.groups,
+        group_channels: geometry.group_channels,
+        weights,
+        bias,
+        clamp,
+        scratch: vec![Scratch::default(); builder.threads],
+    };
+    builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
+    Ok(true)
+}
+
+/// Packs weights in ONNX's order, IOHW: for each group a matrix of a row for each input of the group and `kh · kw · outputs of the
+/// group` columns.
+fn pack(backend: Backend, geometry: &Geometry, iohw: &[f32]) -> Vec<FloatWeights> {
+    let taps: usize = geometry.axes.iter().map(|axis| axis.kernel).product();
+    let [inputs, outputs] = geometry.group_channels;
+    let group = |group: usize| {
+        let weight = |input: usize, column: usize| {
+            let (tap, output) = (column / outputs, column % outputs);
+            iohw[((group * inputs + input) * outputs + output) * taps + tap]
+        };
+        FloatWeights::pack(backend, [inputs, taps * outputs], weight, &[])
+    };
+    (0..geometry.groups).map(group).collect()
+}
+
+/// A transposed convolution of images.
+#[derive(Debug)]
+struct ConvTranspose {
+    rows: Axis,
+    columns: Axis,
+    groups: usize,
+    /// Inputs and outputs of a group.
+    group_channels: [usize; 2],
+    /// One matrix for each group.
+    weights: Arc<Vec<FloatWeights>>,
+    bias: Vec<f32>,
+    clamp: Clamp,
+    /// For each thread.
+    scratch: Vec<Scratch>,
+}
+
+/// Memory of a thread.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    /// The pixels of a group, if there are several groups.
+    pixels: Vec<f32>,
+    products: Vec<f32>,
+}
+
+impl StepKernel for ConvTranspose {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let x = context.input::<f32>(0)?;
+        let row = self.columns.output * self.groups * self.group_channels[1];
+        let mut scratch = std::mem::take(&mut self.scratch);
+        by_rows(context.output(0)?, row, &mut scratch, |first, out, scratch| {
+            self.fill(x, first, out, scratch);
+        });
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let (height, width) = (self.rows.kernel, self.columns.kernel);
+        let clamp = self.clamp.describe();
+        format!("f32 transposed convolution {height}×{width}, columns of a product added{clamp}")
+    }
+}
+
+impl ConvTranspose {
+    /// Computes the rows of the output that begin with the row `first` of all images. Every element is the sum of the same numbers
+    /// in the same order, whatever the rows are.
+    fn fill(&self, x: &[f32], first: usize, out: &mut [f32], scratch: &mut Scratch) {
+        let channels = self.groups * self.group_channels[1];
+        let row = self.columns.output * channels;
+        if row == 0 {
+            return;
+        }
+        for pixel in out.chunks_exact_mut(channels) {
+            match self.bias.is_empty() {
+                true => pixel.fill(0.0),
+                false => pixel.copy_from_slice(&self.bias),
+            }
+        }
+        let image = self.rows.input * self.columns.input * self.groups * self.group_channels[0];
+        let (mut next, end) = (first, first + out.len() / row);
+        while next < end {
+            let (number, top) = (next / self.rows.output, next % self.rows.output);
+            let bottom = self.rows.output.min(top + end - next);
+            let band = &mut out[(next - first) * row..][..(bottom - top) * row];
+            self.fill_band(&x[number * image..][..image], top..bottom, band, scratch);
+            next += bottom - top;
+        }
+        self.clamp.apply(out);
+    }
+
+    /// Adds to the rows `rows` of an image.
+    fn fill_band(&self, image: &[f32], rows: Range<usize>, out: &mut [f32], scratch: &mut Scratch) {
+        let [group_in, group_out] = self.group_channels;
+        let (width, depth) = (self.columns.input, self.groups * group_in);
+        let product = self.rows.kernel * self.columns.kernel * group_out;
+        let at_once = (PRODUCT_ELEMENTS / product.max(1)).max(1);
+        let inputs = self.rows.inputs(rows.clone());
+        let inputs = inputs.start * width..inputs.end * width;
+        for first in inputs.clone().step_by(at_once) {
+            let block = first..inputs.end.min(first + at_once);
+            let pixels = &image[first * depth..][..block.len() * depth];
+            scratch.products.resize(block.len() * product, 0.0);
+            for (group, weights) in self.weights.iter().enumerate() {
+                let pixels = match self.groups {
+                    1 => pixels,
+                    _ => {
+                        scratch.pixels.clear();
+                        let of_group =
+                            pixels.chunks_exact(depth.max(1)).map(|x| &x[group * group_in..][..group_in]);
+                        of_group.for_each(|x| scratch.pixels.extend_from_slice(x));
+                        &scratch.pixels
+                    }
+                };
+                let call = ProductCall { a: pixels, weights, bounds: Clamp::NONE.bounds() };
+                multiply(&call, block.len(), &mut scratch.products, product);
+                self.add(&scratch.products, first, group, &rows, out);
+            }
+        }
+    }
+
+    /// Adds the products of the input pixels from `first` on to the rows `rows` of the output.
+    fn add(&self, products: &[f32], first: usize, group: usize, rows: &Range<usize>, out: &mut [f32]) {
+        let (group_out, width) = (self.group_channels[1], self.columns.input);
+        let channels = self.groups * group_out;
+        let taps = self.rows.kernel * self.columns.kernel;
+        for (index, product) in products.chunks_exact((taps * group_out).max(1)).enumerate() {
+            let (y, x) = ((first + index) / width, (first + index) % width);
+            for ky in self.rows.taps(y) {
+                let to = self.rows.position(y, ky);
+                if !rows.contains(&to) {
+                    continue;
+                }
+                for kx in self.columns.taps(x) {
+                    let pixel = (to - rows.start) * self.columns.output + self.columns.position(x, kx);
+                    let out = &mut out[pixel * channels + group * group_out..][..group_out];
+                    let product = &product[(ky * self.columns.kernel + kx) * group_out..][..group_out];
+                    out.iter_mut().zip(product).for_each(|(out, product)| *out += product);
+                }
+            }
+        }
+    }
+}

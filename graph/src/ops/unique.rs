@@ -1,0 +1,79 @@
+//! `Unique`: the different elements, or slices along `axis`; the index of the first of each, for each element the index of its equal,
+//! and the numbers of equal ones. They are in order, or, if `sorted` is 0, in that of their first appearance.
+
+use super::example::{Example, Input, Value};
+use super::operator::Operator;
+use super::shared::arguments::Arguments;
+use super::shared::by_element::by_number;
+use super::shared::data_dependent;
+use super::shared::lines::Lines;
+use super::shared::order::compare;
+use crate::{Element, Error, Tensor};
+
+pub(crate) static OP: Operator = Operator {
+    since: 11,
+    examples: &[
+        Example::new(&[Input::Integers(&[2, 1, 1, 3, 4, 3])], &[("sorted", Value::Int(0))]).outputs(4),
+        Example::new(
+            &[Input::FloatVectors(&[3, 2], &[1.0, 0.0, 1.0, 0.0, 2.0, 3.0])],
+            &[("axis", Value::Int(0))],
+        ),
+    ],
+    ..Operator::new(
+        "Unique",
+        "the different elements or slices, and where they are",
+        |inputs| data_dependent::infer(inputs, evaluate),
+        evaluate,
+    )
+};
+
+fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    fn unique<T: Element + PartialOrd>(args: &Arguments<'_>, x: &[T]) -> Result<Vec<Tensor>, Error> {
+        let input = args.tensor(0)?;
+        let node = args.node();
+        // Without an axis, the elements are one line.
+        let (shape, axis) = match node.optional_int("axis")? {
+            Some(axis) => (input.shape().to_vec(), args.axis(axis, input.rank())?),
+            None => (vec![x.len()], 0),
+        };
+        let lines = Lines::new(args, &shape, axis)?;
+        let firsts: Vec<usize> = lines.firsts().collect();
+        let slice = |index: usize| firsts.iter().map(move |first| &x[first + index * lines.step]);
+        let by_elements = |&a: &usize, &b: &usize| {
+            let pairs = slice(a).zip(slice(b)).map(|(a, b)| compare(a, b));
+            pairs.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        };
+        let mut order: Vec<usize> = (0..lines.size).collect();
+        order.sort_by(by_elements);
+        // Equal slices are side by side, the first one first.
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for index in order {
+            match groups.last_mut() {
+                Some(group) if by_elements(&group[0], &index).is_eq() => group.push(index),
+                _ => groups.push(vec![index]),
+            }
+        }
+        if !node.flag("sorted", true)? {
+            groups.sort_by_key(|group| group[0]);
+        }
+        let mut equals = vec![0i64; lines.size];
+        for (number, group) in groups.iter().enumerate() {
+            group.iter().for_each(|&index| equals[index] = number as i64);
+        }
+        let mut to = shape;
+        to[axis] = groups.len();
+        let outputs = Lines::new(args, &to, axis)?;
+        let mut y = vec![T::default(); args.count(&to)?];
+        for (first, from) in outputs.firsts().zip(&firsts) {
+            for (to, group) in outputs.line(first).zip(&groups) {
+                y[to] = x[from + group[0] * lines.step];
+            }
+        }
+        let of_groups = |value: fn(&Vec<usize>) -> usize| {
+            Tensor::vector(groups.iter().map(|group| value(group) as i64).collect::<Vec<_>>())
+        };
+        let places = [of_groups(|group| group[0]), Tensor::vector(equals), of_groups(Vec::len)];
+        Ok([Tensor::new(to, T::wrap(y))?].into_iter().chain(places).collect())
+    }
+    by_number!(args, args.tensor(0)?, unique)
+}
