@@ -13,6 +13,6 @@ impl Operation for Div {
     }
 
     fn is_defined<T: Number>(b: &[T]) -> bool {
-        !T::IS_INTEGER || b.iter().all(|&b| b != T::default())
+        binary::divides(b)
     }
 }

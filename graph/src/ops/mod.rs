@@ -40,48 +40,88 @@ macro_rules! operators {
 
 operators! {
     abs
+    acos
+    acosh
     add
+    and
     arg_max
     arg_min
+    asin
+    asinh
+    atan
+    atanh
     average_pool
     batch_normalization
+    bias_gelu
+    bit_shift
+    bitwise_and
+    bitwise_not
+    bitwise_or
+    bitwise_xor
     cast
     ceil
+    celu
     clip
     concat
     constant
     constant_of_shape
     conv
     conv_integer
+    cos
+    cosh
+    cum_prod
+    cum_sum
     dequantize_linear
     div
     dropout
     dynamic_quantize_linear
     elu
+    equal
     erf
     exp
     expand
+    fast_gelu
     flatten
     floor
     gather
+    gelu
     gemm
     global_average_pool
+    global_lp_pool
     global_max_pool
+    greater
+    greater_or_equal
+    group_normalization
     hard_sigmoid
     hard_swish
+    hardmax
     identity
+    instance_normalization
+    is_inf
+    is_nan
+    layer_normalization
     leaky_relu
+    less
+    less_or_equal
     log
     log_softmax
     lookup_table
+    lp_normalization
+    lp_pool
     lrn
     matmul
     matmul_integer
     max
     max_pool
+    mean
+    mean_variance_normalization
     min
+    mish
+    modulo
     mul
     neg
+    not
+    or
     pad
     pow
     prelu
@@ -95,27 +135,52 @@ operators! {
     qlinear_mul
     qlinear_reduce_mean
     quantize_linear
+    quick_gelu
+    range
     reciprocal
+    reduce_l1
+    reduce_l2
+    reduce_log_sum
+    reduce_log_sum_exp
     reduce_max
     reduce_mean
     reduce_min
+    reduce_prod
     reduce_sum
+    reduce_sum_square
     relu
     reshape
+    rms_normalization
     round
+    selu
     shape
+    shrink
     sigmoid
+    sign
+    simplified_layer_normalization
+    sin
+    sinh
+    size
+    skip_layer_normalization
+    skip_simplified_layer_normalization
     slice
     softmax
     softplus
+    softsign
     split
     sqrt
     squeeze
     sub
     sum
+    swish
+    tan
     tanh
+    thresholded_relu
+    tile
     transpose
     unsqueeze
+    r#where
+    xor
 }
 
 pub use evaluate::evaluate;

@@ -4,8 +4,9 @@ use super::super::example::{Example, Input};
 use super::super::operator::Operator;
 use super::arguments::Arguments;
 use super::by_element::by_type_of;
-use super::indexing::{Offsets, broadcast, broadcast_strides};
+use super::indexing::broadcast;
 use super::inputs::Inputs;
+use super::zipped::zipped;
 use crate::{Element, Error, Node, Tensor, TensorType};
 
 /// Examples of operators with two or more inputs.
@@ -28,12 +29,18 @@ pub(crate) const fn many<O: Operation>(name: &'static str, summary: &'static str
 pub(crate) trait Number: Element + PartialOrd {
     /// Whether a division by zero is undefined.
     const IS_INTEGER: bool;
+    /// A count as a number of this type, of which large ones wrap or are rounded.
+    fn of_count(count: usize) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     /// Integers are not divided by zero: see [`Operation::is_defined`].
     fn div(self, other: Self) -> Self;
+    /// The remainder of the division rounded towards zero, with the sign of `self`. Integers are not divided by zero.
+    fn rem(self, other: Self) -> Self;
     fn pow(self, other: Self) -> Self;
+    /// The number of steps of `delta` from `start` until `limit` is reached or passed; `None` if it never is.
+    fn steps(start: Self, limit: Self, delta: Self) -> Option<usize>;
     /// The smaller one; NaN if one is NaN.
     fn min(self, other: Self) -> Self;
     /// The greater one; NaN if one is NaN.
@@ -44,6 +51,10 @@ macro_rules! float {
     ($type:ty) => {
         impl Number for $type {
             const IS_INTEGER: bool = false;
+
+            fn of_count(count: usize) -> Self {
+                count as $type
+            }
 
             fn add(self, other: Self) -> Self {
                 self + other
@@ -61,8 +72,17 @@ macro_rules! float {
                 self / other
             }
 
+            fn rem(self, other: Self) -> Self {
+                self % other
+            }
+
             fn pow(self, other: Self) -> Self {
                 self.powf(other)
+            }
+
+            fn steps(start: Self, limit: Self, delta: Self) -> Option<usize> {
+                let steps = (f64::from(limit - start) / f64::from(delta)).ceil();
+                steps.is_finite().then(|| steps.max(0.0) as usize)
             }
 
             fn min(self, other: Self) -> Self {
@@ -82,6 +102,10 @@ macro_rules! integer {
         impl Number for $type {
             const IS_INTEGER: bool = true;
 
+            fn of_count(count: usize) -> Self {
+                count as $type
+            }
+
             fn add(self, other: Self) -> Self {
                 self.wrapping_add(other)
             }
@@ -98,8 +122,19 @@ macro_rules! integer {
                 self.wrapping_div(other)
             }
 
+            fn rem(self, other: Self) -> Self {
+                self.wrapping_rem(other)
+            }
+
             fn pow(self, other: Self) -> Self {
                 (self as f64).powf(other as f64) as $type
+            }
+
+            fn steps(start: Self, limit: Self, delta: Self) -> Option<usize> {
+                let (distance, delta) = (limit as i128 - start as i128, delta as i128);
+                let whole = distance.checked_div(delta)?;
+                let rest = distance % delta != 0 && (distance < 0) == (delta < 0);
+                usize::try_from((whole + i128::from(rest)).max(0)).ok()
             }
 
             fn min(self, other: Self) -> Self {
@@ -159,10 +194,15 @@ pub(crate) trait Operation {
     }
 }
 
+/// Whether numbers can be divided by all of `b`: integers not by zero.
+pub(crate) fn divides<T: Number>(b: &[T]) -> bool {
+    !T::IS_INTEGER || b.iter().all(|&b| b != T::default())
+}
+
 /// Defines the [`Operation`] `$name`, which computes `$result` of the numbers `$a` and `$b`.
 macro_rules! operation {
     ($name:ident, |$a:ident, $b:ident| $result:expr) => {
-        struct $name;
+        pub(crate) struct $name;
 
         impl $crate::ops::shared::binary::Operation for $name {
             fn apply<T: $crate::ops::shared::binary::Number>($a: T, $b: T) -> T {
@@ -178,7 +218,8 @@ pub(crate) fn evaluate_two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Ten
     evaluate::<O>(args)
 }
 
-fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+/// From the first input to the last.
+pub(crate) fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn apply<O: Operation>(args: &Arguments<'_>, left: &Tensor, right: &Tensor) -> Result<Tensor, Error> {
         fn typed<O: Operation, T: Number>(
             args: &Arguments<'_>,
@@ -190,12 +231,7 @@ fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             if !O::is_defined(b) {
                 return Err(args.error("division of integers by zero"));
             }
-            let shape = broadcast_of(args.node(), left.shape(), right.shape())?;
-            args.count(&shape)?;
-            let left = Offsets::new(&shape, &broadcast_strides(left.shape(), &shape));
-            let right = Offsets::new(&shape, &broadcast_strides(right.shape(), &shape));
-            let result = left.zip(right).map(|(i, j)| O::apply(a[i], b[j])).collect();
-            Tensor::new(shape, T::wrap(result))
+            zipped(args, left, a, right, O::apply)
         }
         by_type_of!(
             left,
