@@ -55,6 +55,7 @@ pub(crate) enum Value {
     Int(i64),
     Float(f32),
     Ints(&'static [i64]),
+    Floats(&'static [f32]),
     Text(&'static str),
     Tensor(f32),
 }

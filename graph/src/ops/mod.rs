@@ -75,6 +75,7 @@ operators! {
     div
     dropout
     dynamic_quantize_linear
+    dynamic_quantize_matmul
     elu
     equal
     erf
@@ -83,6 +84,8 @@ operators! {
     fast_gelu
     flatten
     floor
+    fused_conv
+    fused_gemm
     gather
     gelu
     gemm
@@ -111,6 +114,7 @@ operators! {
     lrn
     matmul
     matmul_integer
+    matmul_integer_to_float
     max
     max_pool
     mean
@@ -131,9 +135,12 @@ operators! {
     qlinear_concat
     qlinear_conv
     qlinear_global_average_pool
+    qlinear_leaky_relu
     qlinear_matmul
     qlinear_mul
     qlinear_reduce_mean
+    qlinear_sigmoid
+    qlinear_softmax
     quantize_linear
     quick_gelu
     range

@@ -121,6 +121,7 @@ impl Value {
             Self::Int(value) => value.into(),
             Self::Float(value) => value.into(),
             Self::Ints(values) => values.to_vec().into(),
+            Self::Floats(values) => values.to_vec().into(),
             Self::Text(text) => text.into(),
             Self::Tensor(value) => Tensor::vector([value]).into(),
         }
