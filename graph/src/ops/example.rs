@@ -37,6 +37,8 @@ pub(crate) enum Input {
     SignedByte(i8),
     /// Constant 64-bit integers.
     Integers(&'static [i64]),
+    /// Constant 64-bit integers of this shape.
+    Indices(&'static [usize], &'static [i64]),
     /// Booleans of this shape, alternating.
     Booleans(&'static [usize]),
     /// A constant table of 256 bytes.

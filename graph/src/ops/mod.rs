@@ -50,6 +50,7 @@ operators! {
     asinh
     atan
     atanh
+    attention
     average_pool
     batch_normalization
     bias_gelu
@@ -59,6 +60,7 @@ operators! {
     bitwise_or
     bitwise_xor
     cast
+    cast_like
     ceil
     celu
     clip
@@ -158,6 +160,7 @@ operators! {
     relu
     reshape
     rms_normalization
+    rotary_embedding
     round
     selu
     shape
@@ -182,6 +185,7 @@ operators! {
     swish
     tan
     tanh
+    tensor_scatter
     thresholded_relu
     tile
     transpose

@@ -79,6 +79,7 @@ impl Sample {
             Input::Byte(value) => Some(Tensor::scalar(value)),
             Input::SignedByte(value) => Some(Tensor::scalar(value)),
             Input::Integers(values) => Some(Tensor::vector(values)),
+            Input::Indices(shape, values) => Some(Tensor::new(shape, values.to_vec())?),
             Input::Booleans(shape) => {
                 let count: usize = shape.iter().product();
                 Some(Tensor::new(shape, (0..count).map(|at| at.is_multiple_of(2)).collect::<Vec<_>>())?)

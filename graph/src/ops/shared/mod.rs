@@ -1,6 +1,8 @@
 //! Code shared by several operators. Nothing here is about a single operator.
 
 pub(crate) mod arguments;
+pub(crate) mod attention;
+pub(crate) mod attention_sizes;
 pub(crate) mod axes;
 pub(crate) mod bias;
 pub(crate) mod biased;
@@ -19,6 +21,7 @@ pub(crate) mod expansion;
 pub(crate) mod float_test;
 pub(crate) mod fused_activation;
 pub(crate) mod gelu;
+pub(crate) mod heads;
 pub(crate) mod indexing;
 pub(crate) mod inputs;
 pub(crate) mod layer_normalization;
