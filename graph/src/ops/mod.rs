@@ -126,6 +126,7 @@ operators! {
     modulo
     mul
     neg
+    negative_log_likelihood_loss
     not
     or
     pad
@@ -175,6 +176,7 @@ operators! {
     skip_simplified_layer_normalization
     slice
     softmax
+    softmax_cross_entropy_loss
     softplus
     softsign
     split

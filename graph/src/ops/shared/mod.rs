@@ -26,6 +26,7 @@ pub(crate) mod indexing;
 pub(crate) mod inputs;
 pub(crate) mod layer_normalization;
 pub(crate) mod logical;
+pub(crate) mod loss;
 pub(crate) mod norm;
 pub(crate) mod normalization;
 pub(crate) mod operands;
