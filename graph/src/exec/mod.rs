@@ -9,7 +9,7 @@
 //! to values; `step` defines the interface of a step; every kind of step has a file of its own.
 
 pub(crate) mod builder;
-mod by_type;
+pub(crate) mod by_type;
 mod fallback;
 pub(crate) mod float;
 pub(crate) mod integer;

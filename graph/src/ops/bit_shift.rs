@@ -36,7 +36,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         Ok(vec![zipped(args, args.tensor(0)?, a, args.tensor(1)?, shift)?])
     }
     let x = args.tensor(0)?;
-    if [DataType::I8, DataType::I32, DataType::I64].contains(&x.data_type()) {
+    if [DataType::I8, DataType::I16, DataType::I32, DataType::I64].contains(&x.data_type()) {
         return Err(args.wrong_type(x.data_type()));
     }
     by_integer!(args, x, shifted)

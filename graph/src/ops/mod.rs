@@ -54,11 +54,13 @@ operators! {
     average_pool
     batch_normalization
     bias_gelu
+    bit_cast
     bit_shift
     bitwise_and
     bitwise_not
     bitwise_or
     bitwise_xor
+    blackman_window
     cast
     cast_like
     ceil
@@ -74,6 +76,8 @@ operators! {
     cum_prod
     cum_sum
     dequantize_linear
+    det
+    dft
     div
     dropout
     dynamic_quantize_linear
@@ -97,6 +101,8 @@ operators! {
     greater
     greater_or_equal
     group_normalization
+    hamming_window
+    hann_window
     hard_sigmoid
     hard_swish
     hardmax
@@ -121,6 +127,7 @@ operators! {
     max_pool
     mean
     mean_variance_normalization
+    mel_weight_matrix
     min
     mish
     modulo
@@ -182,6 +189,7 @@ operators! {
     split
     sqrt
     squeeze
+    stft
     sub
     sum
     swish

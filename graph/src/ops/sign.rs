@@ -1,4 +1,4 @@
-//! `Sign`: NaN is neither positive nor negative, and gives 0, as in NumPy's comparison, not its `sign`.
+//! `Sign`: zeros and NaN are unchanged.
 
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
@@ -18,7 +18,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             } else if x < zero {
                 zero.sub(T::of_count(1))
             } else {
-                zero
+                x
             }
         })
     }

@@ -3,7 +3,7 @@
 use super::super::example::{Example, Input};
 use super::super::operator::Operator;
 use super::arguments::Arguments;
-use super::by_element::by_type_of;
+use super::by_element::by_number_of;
 use super::indexing::broadcast;
 use super::inputs::Inputs;
 use super::zipped::zipped;
@@ -152,7 +152,11 @@ float!(f32);
 float!(f64);
 integer!(u8);
 integer!(i8);
+integer!(u16);
+integer!(i16);
+integer!(u32);
 integer!(i32);
+integer!(u64);
 integer!(i64);
 
 /// Any number of inputs of one type, broadcast together.
@@ -233,9 +237,8 @@ pub(crate) fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>
             }
             zipped(args, left, a, right, O::apply)
         }
-        by_type_of!(
+        by_number_of!(
             left,
-            [F32 F64 U8 I8 I32 I64],
             a => typed::<O, _>(args, left, a, right),
             other => Err(args.wrong_type(other.data_type()))
         )

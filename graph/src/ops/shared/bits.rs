@@ -1,4 +1,4 @@
-//! Shared by the operators on the bits of integers.
+//! Shared by the operators on the bits of elements.
 
 use super::super::example::{Example, Input};
 use super::super::operator::{Evaluate, Operator};
@@ -6,13 +6,13 @@ use super::arguments::Arguments;
 use super::zipped::{self, zipped};
 use crate::{Element, Error, Tensor};
 
-/// An integer.
+/// An element as its bits.
 pub(crate) trait Bits: Element {
     /// The number of bits.
     const COUNT: u32;
     /// The bits, extended by the sign if there is one.
     fn bits(self) -> u64;
-    /// The integer of the lowest bits.
+    /// The element of the lowest bits.
     fn of_bits(bits: u64) -> Self;
 }
 
@@ -32,14 +32,44 @@ macro_rules! bits {
     )*};
 }
 
-bits!(u8 i8 i32 i64);
+bits!(u8 i8 u16 i16 u32 i32 u64 i64);
+
+macro_rules! float_bits {
+    ($($type:ty, $bits:ty);*) => {$(
+        impl Bits for $type {
+            const COUNT: u32 = <$bits>::BITS;
+
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+
+            fn of_bits(bits: u64) -> Self {
+                <$type>::from_bits(bits as $bits)
+            }
+        }
+    )*};
+}
+
+float_bits!(f32, u32; f64, u64);
+
+impl Bits for bool {
+    const COUNT: u32 = u8::BITS;
+
+    fn bits(self) -> u64 {
+        self.into()
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        bits != 0
+    }
+}
 
 /// Applies a function generic over [`Bits`] to the arguments and the elements of a tensor.
 macro_rules! by_integer {
     ($args:expr, $input:expr, $function:expr) => {
         $crate::ops::shared::by_element::by_type_of!(
             $input,
-            [U8 I8 I32 I64],
+            [U8 I8 U16 I16 U32 I32 U64 I64],
             x => $function($args, x),
             other => Err($args.wrong_type(other.data_type()))
         )

@@ -3,7 +3,8 @@
 use super::arguments::Arguments;
 use super::doubles::{optional_doubles, rounded};
 use super::inputs::Inputs;
-use crate::{Error, Node, Tensor, TensorData, TensorType, quoted};
+use super::integers::integers;
+use crate::{Error, Node, Tensor, TensorType, quoted};
 
 /// How the losses of all samples become one.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,11 +51,7 @@ pub(crate) fn evaluate(args: &Arguments<'_>, logs: &[f64]) -> Result<Tensor, Err
     if weights.as_ref().is_some_and(|weights| weights.len() != classes) {
         return Err(args.error(format!("input 2 needs a weight for each of {classes} classes")));
     }
-    let indices: Vec<i64> = match labels.data() {
-        TensorData::I64(labels) => labels.clone(),
-        TensorData::I32(labels) => labels.iter().map(|&label| label.into()).collect(),
-        other => return Err(args.wrong_type(other.data_type())),
-    };
+    let indices = integers(args, 1)?;
     let ignored = args.node().optional_int("ignore_index")?;
     let mut losses = Vec::with_capacity(indices.len());
     let mut total = 0.0;

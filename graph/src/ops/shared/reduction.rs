@@ -4,7 +4,7 @@ use super::super::example::{Example, Input, Value};
 use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
 use super::axes;
-use super::by_element::{by_element, by_type_of};
+use super::by_element::{by_element, by_number_of};
 use super::indexing::{Offsets, strides};
 use super::inputs::Inputs;
 use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType};
@@ -180,17 +180,23 @@ bounded! {
     f64: f64::NEG_INFINITY, f64::INFINITY;
     u8: u8::MIN, u8::MAX;
     i8: i8::MIN, i8::MAX;
+    u16: u16::MIN, u16::MAX;
+    i16: i16::MIN, i16::MAX;
+    u32: u32::MIN, u32::MAX;
     i32: i32::MIN, i32::MAX;
+    u64: u64::MIN, u64::MAX;
     i64: i64::MIN, i64::MAX;
     bool: false, true;
 }
 
-/// The greatest or least of each set of elements. Of no elements, they are the least and the greatest number.
+/// The greatest or least of each set of elements: NaN if there is one, as in NumPy (ONNX Runtime's answer depends on the order). Of no
+/// elements, they are the least and the greatest number.
 pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
     fn typed<T: Bounded>((args, greatest): (&Arguments<'_>, bool), x: &[T]) -> Result<Vec<Tensor>, Error> {
         let reduction = reduction(args)?;
         let better = |best: Option<T>, x: T| {
-            let best = best.filter(|&best| if greatest { best >= x } else { best <= x });
+            let is_nan = |x: T| x.partial_cmp(&x).is_none();
+            let best = best.filter(|&best| is_nan(best) || if greatest { best >= x } else { best <= x });
             Some(best.unwrap_or(x))
         };
         let best = reduction.accumulate(x.iter().copied(), None, better);
@@ -260,9 +266,8 @@ pub(crate) fn index(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>,
         let indices: Vec<i64> = best.into_iter().map(|best| best.map_or(0, |(_, index)| index)).collect();
         Ok(vec![Tensor::new(reduction.shape, indices)?])
     }
-    by_type_of!(
+    by_number_of!(
         args.tensor(0)?,
-        [F32 F64 U8 I8 I32 I64],
         x => typed(args, x, greatest),
         other => Err(args.wrong_type(other.data_type()))
     )

@@ -4,8 +4,9 @@ use super::super::example::{Example, Input, Value};
 use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
 use super::inputs::Inputs;
+use super::integers::integer;
 use super::unary;
-use crate::{DataType, Element, Error, Tensor, TensorData, TensorType};
+use crate::{Element, Error, Tensor, TensorData, TensorType};
 
 /// An operator whose input 1 is the axis.
 pub(crate) const fn operator(name: &'static str, summary: &'static str, evaluate: Evaluate) -> Operator {
@@ -58,7 +59,7 @@ fn visit<T: Element, W: Copy>(
     narrow: impl Fn(W) -> T,
 ) -> Result<Tensor, Error> {
     let shape = args.tensor(0)?.shape();
-    let axis = args.axis(axis(args)?, shape.len())?;
+    let axis = args.axis(integer(args, 1)?, shape.len())?;
     let (exclusive, reverse) = (args.node().flag("exclusive", false)?, args.node().flag("reverse", false)?);
     let (size, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
     let mut y = vec![T::default(); x.len()];
@@ -72,14 +73,4 @@ fn visit<T: Element, W: Copy>(
         }
     }
     Tensor::new(shape, T::wrap(y))
-}
-
-/// The axis, of either type of integers.
-fn axis(args: &Arguments<'_>) -> Result<i64, Error> {
-    let axis = if args.tensor(1)?.data_type() == DataType::I32 {
-        args.optional_scalar::<i32>(1)?.map(i64::from)
-    } else {
-        args.optional_scalar::<i64>(1)?
-    };
-    axis.ok_or_else(|| args.error("input 1, the axis, is missing"))
 }
