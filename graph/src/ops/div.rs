@@ -1,7 +1,8 @@
 //! `Div`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary::{self, Operation};
+use super::shared::number::Number;
 
 pub(crate) static OP: Operator = binary::two::<Div>("Div", "a / b");
 

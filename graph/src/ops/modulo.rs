@@ -3,7 +3,8 @@
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary::{self, Operation};
+use super::shared::number::Number;
 use crate::{DataType, Error, Tensor};
 
 pub(crate) static OP: Operator = Operator {

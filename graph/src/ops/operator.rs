@@ -92,10 +92,10 @@ impl Operator {
         }
     }
 
-    /// Its role in an eight-bit graph, in a word: `computes`, `clamps`, `moves`, `table`, `float`, or `bytes` for
-    /// an operator of eight-bit graphs.
+    /// Its role in an eight-bit graph, in a word: `computes`, `clamps`, `moves`, `table`, `float`, `bytes` for
+    /// an operator of eight-bit graphs, or `replaced` for one that means other operators.
     pub fn eight_bit(&self) -> &'static str {
-        self.eight_bit.word()
+        if self.expand.is_some() { "replaced" } else { self.eight_bit.word() }
     }
 
     /// The outputs of `node`, a node of this operator, that can become bytes: the first, or all where all are elements of the first

@@ -1,11 +1,18 @@
 //! `QLinearSoftmax`. Its attribute `opset` says by which definition of `Softmax`.
 
+use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::upgrade::Constants;
 use super::shared::{qlinear_unary, softmax};
 use crate::{Error, Node};
 
-pub(crate) static OP: Operator = qlinear_unary::operator("QLinearSoftmax", "Softmax on bytes", expand);
+pub(crate) static OP: Operator = Operator {
+    examples: &[Example::new(
+        &[Input::Quantized(&[2, 3, 5], 0.05, 100), Input::Scale(0.004, 0)],
+        &[("axis", Value::Int(1)), ("opset", Value::Int(11))],
+    )],
+    ..qlinear_unary::operator("QLinearSoftmax", "Softmax on bytes", expand)
+};
 
 fn expand(node: &Node, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     let version = node.int("opset", 13)?;

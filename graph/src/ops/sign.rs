@@ -2,8 +2,8 @@
 
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
-use super::shared::binary::Number;
 use super::shared::by_element::by_number;
+use super::shared::number::Number;
 use super::shared::unary;
 use crate::{Error, Tensor};
 

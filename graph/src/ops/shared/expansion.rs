@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::super::evaluate::evaluate as evaluate_node;
+use super::super::evaluate::{evaluate as evaluate_node, evaluate_known};
 use super::super::operator::Operator;
 use super::arguments::Arguments;
 use super::domains::MICROSOFT;
@@ -39,9 +39,14 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     for (index, name) in inputs.node.inputs.iter().enumerate() {
         types.extend(inputs.optional(index).map(|of| (name.clone(), of.clone())));
     }
+    // Shapes that follow from types decide those of other values.
+    let mut values: HashMap<String, Tensor> = graph.constants.into_iter().collect();
     let mut last = Vec::new();
     for node in &nodes {
-        last = output_types(&Inputs::new(node, |name| types.get(name), |name| graph.constants.get(name))?)?;
+        let inputs = Inputs::new(node, |name| types.get(name), |name| values.get(name))?;
+        last = output_types(&inputs)?;
+        let known = evaluate_known(&inputs)?.unwrap_or_default();
+        values.extend(node.outputs.iter().cloned().zip(known));
         types.extend(node.outputs.iter().cloned().zip(last.iter().cloned()));
     }
     Ok(last)
