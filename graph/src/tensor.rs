@@ -3,42 +3,51 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::data_type::element_types;
 use crate::{DataType, Error};
 
-/// The elements of a [`Tensor`], row-major (the last axis varies fastest).
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum TensorData {
-    /// 32-bit IEEE floats.
-    F32(Vec<f32>),
-    /// 64-bit IEEE floats.
-    F64(Vec<f64>),
-    /// Unsigned bytes.
-    U8(Vec<u8>),
-    /// Signed bytes.
-    I8(Vec<i8>),
-    /// Signed 32-bit integers.
-    I32(Vec<i32>),
-    /// Signed 64-bit integers.
-    I64(Vec<i64>),
-    /// Booleans.
-    Bool(Vec<bool>),
-}
+/// Defines [`TensorData`].
+macro_rules! tensor_data {
+    ([] $($variant:ident $type:ident $what:literal;)*) => {
+        /// The elements of a [`Tensor`], row-major (the last axis varies fastest).
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum TensorData {
+            $(#[doc = concat!($what, "s.")] $variant(Vec<$type>),)*
+        }
 
-/// Evaluates an expression with the elements bound as a vector, whatever their type.
-macro_rules! with_elements {
-    ($data:expr, $elements:ident => $result:expr) => {
-        match $data {
-            TensorData::F32($elements) => $result,
-            TensorData::F64($elements) => $result,
-            TensorData::U8($elements) => $result,
-            TensorData::I8($elements) => $result,
-            TensorData::I32($elements) => $result,
-            TensorData::I64($elements) => $result,
-            TensorData::Bool($elements) => $result,
+        impl TensorData {
+            /// The elements' type.
+            pub fn data_type(&self) -> DataType {
+                match self {
+                    $(Self::$variant(_) => DataType::$variant,)*
+                }
+            }
+
+            /// `len` zeros (`false` for booleans).
+            pub fn zeros(data_type: DataType, len: usize) -> Self {
+                match data_type {
+                    $(DataType::$variant => Self::$variant(vec![<$type>::default(); len]),)*
+                }
+            }
         }
     };
 }
+
+element_types!(tensor_data!());
+
+/// Evaluates an expression with the elements bound as a vector, whatever their type.
+macro_rules! with_elements {
+    ([$data:expr, $elements:ident => $result:expr] $($variant:ident $type:ident $what:literal;)*) => {
+        match $data {
+            $($crate::TensorData::$variant($elements) => $result,)*
+        }
+    };
+    ($data:expr, $elements:ident => $result:expr) => {
+        $crate::data_type::element_types!($crate::tensor::with_elements!($data, $elements => $result))
+    };
+}
+pub(crate) use with_elements;
 
 impl TensorData {
     /// The number of elements.
@@ -49,32 +58,6 @@ impl TensorData {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The elements' type.
-    pub fn data_type(&self) -> DataType {
-        match self {
-            Self::F32(_) => DataType::F32,
-            Self::F64(_) => DataType::F64,
-            Self::U8(_) => DataType::U8,
-            Self::I8(_) => DataType::I8,
-            Self::I32(_) => DataType::I32,
-            Self::I64(_) => DataType::I64,
-            Self::Bool(_) => DataType::Bool,
-        }
-    }
-
-    /// `len` zeros (`false` for booleans).
-    pub fn zeros(data_type: DataType, len: usize) -> Self {
-        match data_type {
-            DataType::F32 => Self::F32(vec![0.0; len]),
-            DataType::F64 => Self::F64(vec![0.0; len]),
-            DataType::U8 => Self::U8(vec![0; len]),
-            DataType::I8 => Self::I8(vec![0; len]),
-            DataType::I32 => Self::I32(vec![0; len]),
-            DataType::I64 => Self::I64(vec![0; len]),
-            DataType::Bool => Self::Bool(vec![false; len]),
-        }
     }
 }
 
@@ -97,7 +80,7 @@ pub trait Element: Copy + Default + PartialEq + fmt::Debug + sealed::Sealed + 's
 }
 
 macro_rules! element {
-    ($($type:ty => $variant:ident),*) => {$(
+    ([] $($variant:ident $type:ident $what:literal;)*) => {$(
         impl sealed::Sealed for $type {}
 
         impl Element for $type {
@@ -128,7 +111,7 @@ macro_rules! element {
     )*};
 }
 
-element!(f32 => F32, f64 => F64, u8 => U8, i8 => I8, i32 => I32, i64 => I64, bool => Bool);
+element_types!(element!());
 
 /// A dense tensor: a shape and its elements, row-major. A scalar has an empty shape.
 ///

@@ -10,7 +10,7 @@
 
 mod broadcast;
 pub(crate) mod builder;
-mod by_type;
+pub(crate) mod by_type;
 mod fallback;
 pub(crate) mod float;
 pub(crate) mod integer;

@@ -7,6 +7,7 @@ use eightbit::{MatMut, OutputElement};
 use super::by_type::by_type;
 use super::slot::Slot;
 use super::value::{Storage, Value};
+use crate::tensor::with_elements;
 use crate::{DataType, Element, Error, Tensor, TensorData};
 
 /// The computation of a step. Everything that does not depend on elements is decided when it is built.
@@ -157,15 +158,7 @@ impl<'a> StepContext<'a> {
             let (expected, found) = (to.len(), from.len());
             Err(context.error(format!("made {found} elements where {expected} were planned")))
         }
-        match tensor.data() {
-            TensorData::F32(x) => copy(self, index, x),
-            TensorData::F64(x) => copy(self, index, x),
-            TensorData::U8(x) => copy(self, index, x),
-            TensorData::I8(x) => copy(self, index, x),
-            TensorData::I32(x) => copy(self, index, x),
-            TensorData::I64(x) => copy(self, index, x),
-            TensorData::Bool(x) => copy(self, index, x),
-        }
+        with_elements!(tensor.data(), elements => copy(self, index, elements))
     }
 
     /// An error about the step's node.

@@ -9,7 +9,7 @@ use super::opset::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 use super::proto::{
     AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type,
 };
-use super::{budget, tensor, upgrade};
+use super::{budget, expand, tensor, upgrade};
 use crate::ops::constant;
 use crate::shapes::infer_open_shapes;
 use crate::{Attribute, DataType, Error, Graph, Limits, Names, Node, Op, Tensor, ValueInfo, quoted};
@@ -60,6 +60,7 @@ pub(super) fn graph(bytes: Bytes, limits: &Limits) -> Result<Graph, Error> {
             }
         }
     }
+    expand::expand(&mut graph)?;
     graph.opset = opset.unwrap_or(DEFAULT_OPSET).max(DEFAULT_OPSET);
     graph.validate()?;
     infer_outputs(&mut graph, &unknown)?;

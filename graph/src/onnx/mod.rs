@@ -7,6 +7,7 @@
 //! [`Graph::dimension_names`].
 
 mod budget;
+mod expand;
 mod export;
 mod import;
 mod opset;

@@ -3,6 +3,6 @@
 /// The oldest operator set that can be read.
 pub const OLDEST_OPSET: i64 = 7;
 /// The newest operator set that can be read.
-pub const NEWEST_OPSET: i64 = 25;
+pub const NEWEST_OPSET: i64 = 26;
 /// The oldest operator set of a graph in memory, and the one of a written QDQ model by default.
 pub const DEFAULT_OPSET: i64 = 13;

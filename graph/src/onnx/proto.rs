@@ -80,6 +80,7 @@ messages! {
         (string, tag = "8") name: String,
         (bytes = "bytes", tag = "9") raw_data: Bytes,
         (double, repeated, tag = "10") double_data: Vec<f64>,
+        (uint64, repeated, tag = "11") uint64_data: Vec<u64>,
         (message, repeated, tag = "13") external_data: Vec<StringStringEntryProto>,
         (int32, tag = "14") data_location: i32,
     }
@@ -144,7 +145,8 @@ numbers! {
 numbers! {
     /// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
     element_type {
-        FLOAT = 1, UINT8 = 2, INT8 = 3, INT32 = 6, INT64 = 7, BOOL = 9, DOUBLE = 11
+        FLOAT = 1, UINT8 = 2, INT8 = 3, UINT16 = 4, INT16 = 5, INT32 = 6, INT64 = 7, BOOL = 9, DOUBLE = 11,
+        UINT32 = 12, UINT64 = 13
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::proto::{EXTERNAL, TensorProto, element_type as code};
+use crate::ops::shared::by_element::by_number_of;
 use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
 
 /// The highest rank accepted; bounds messages and loops over hostile shapes.
@@ -32,13 +33,17 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
         code::INT8 => DataType::I8,
         code::INT32 => DataType::I32,
         code::INT64 => DataType::I64,
+        code::UINT16 => DataType::U16,
+        code::INT16 => DataType::I16,
+        code::UINT32 => DataType::U32,
+        code::UINT64 => DataType::U64,
         code::BOOL => DataType::Bool,
         code::DOUBLE => DataType::F64,
         other => {
             return Err(Error::unsupported_model(
                 what,
                 format!(
-                    "elements of type {}; f32, f64, u8, i8, i32, i64 and bool are supported",
+                    "elements of type {}; f32, f64, bool, and integers of 8 to 64 bits are supported",
                     type_name(other)
                 ),
             ));
@@ -80,6 +85,10 @@ pub(super) fn type_number(data_type: DataType) -> i32 {
         DataType::F64 => code::DOUBLE,
         DataType::U8 => code::UINT8,
         DataType::I8 => code::INT8,
+        DataType::U16 => code::UINT16,
+        DataType::I16 => code::INT16,
+        DataType::U32 => code::UINT32,
+        DataType::U64 => code::UINT64,
         DataType::I32 => code::INT32,
         DataType::I64 => code::INT64,
         DataType::Bool => code::BOOL,
@@ -137,6 +146,10 @@ fn typed(proto: TensorProto, data_type: DataType) -> Option<TensorData> {
         DataType::I32 => TensorData::I32(narrow),
         DataType::U8 => TensorData::U8(narrow.into_iter().map(|value| value as u8).collect()),
         DataType::I8 => TensorData::I8(narrow.into_iter().map(|value| value as i8).collect()),
+        DataType::U16 => TensorData::U16(narrow.into_iter().map(|value| value as u16).collect()),
+        DataType::I16 => TensorData::I16(narrow.into_iter().map(|value| value as i16).collect()),
+        DataType::U32 => TensorData::U32(proto.uint64_data.into_iter().map(|value| value as u32).collect()),
+        DataType::U64 => TensorData::U64(proto.uint64_data),
         DataType::Bool => TensorData::Bool(narrow.into_iter().map(|value| value != 0).collect()),
     })
 }
@@ -154,6 +167,10 @@ fn raw(bytes: &[u8], data_type: DataType) -> Option<TensorData> {
         DataType::I64 => TensorData::I64(split(bytes, i64::from_le_bytes)?),
         DataType::U8 => TensorData::U8(bytes.to_vec()),
         DataType::I8 => TensorData::I8(split(bytes, i8::from_le_bytes)?),
+        DataType::U16 => TensorData::U16(split(bytes, u16::from_le_bytes)?),
+        DataType::I16 => TensorData::I16(split(bytes, i16::from_le_bytes)?),
+        DataType::U32 => TensorData::U32(split(bytes, u32::from_le_bytes)?),
+        DataType::U64 => TensorData::U64(split(bytes, u64::from_le_bytes)?),
         DataType::Bool => TensorData::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
     })
 }
@@ -161,13 +178,13 @@ fn raw(bytes: &[u8], data_type: DataType) -> Option<TensorData> {
 /// Writes a tensor, its elements as little-endian bytes.
 pub(super) fn to_proto(tensor: &Tensor, name: &str) -> TensorProto {
     let raw: Vec<u8> = match tensor.data() {
-        TensorData::F32(elements) => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        TensorData::F64(elements) => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        TensorData::I32(elements) => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        TensorData::I64(elements) => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        TensorData::I8(elements) => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
         TensorData::U8(elements) => elements.clone(),
-        TensorData::Bool(elements) => elements.iter().map(|&value| u8::from(value)).collect(),
+        TensorData::Bool(elements) => elements.iter().map(|&value| value.into()).collect(),
+        _ => by_number_of!(
+            tensor,
+            elements => elements.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            _booleans => Vec::new()
+        ),
     };
     TensorProto {
         dims: tensor.shape().iter().map(|&dim| dim as i64).collect(),

@@ -1,9 +1,9 @@
 //! `ArgMax`.
 
 use super::operator::Operator;
-use super::shared::reduction;
+use super::shared::extremes;
 
 pub(crate) static OP: Operator =
-    reduction::index_operator("ArgMax", "the index of the greatest element along an axis", |args| {
-        reduction::index(args, true)
+    extremes::index_operator("ArgMax", "the index of the greatest element along an axis", |args| {
+        extremes::index(args, true)
     });

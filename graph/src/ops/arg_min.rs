@@ -1,9 +1,9 @@
 //! `ArgMin`.
 
 use super::operator::Operator;
-use super::shared::reduction;
+use super::shared::extremes;
 
 pub(crate) static OP: Operator =
-    reduction::index_operator("ArgMin", "the index of the least element along an axis", |args| {
-        reduction::index(args, false)
+    extremes::index_operator("ArgMin", "the index of the least element along an axis", |args| {
+        extremes::index(args, false)
     });

@@ -3,8 +3,10 @@
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
+use super::shared::by_element::by_number_of;
 use super::shared::inputs::Inputs;
-use crate::{DataType, Error, Node, Tensor, TensorData, TensorType, onnx};
+use crate::data_type::number_types;
+use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType, onnx};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -17,7 +19,8 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("Cast", "the elements as another type", infer, evaluate)
 };
 
-fn to(node: &Node) -> Result<DataType, Error> {
+/// The type that the attribute `to` names.
+pub(crate) fn to(node: &Node) -> Result<DataType, Error> {
     onnx::type_attribute(node, "to")?.ok_or_else(|| Error::attribute(node, "to", "is missing"))
 }
 
@@ -29,32 +32,28 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![converted(args.tensor(0)?, to(args.node())?)?])
 }
 
-/// The elements of `input` as another type.
-pub(crate) fn converted(input: &Tensor, to: DataType) -> Result<Tensor, Error> {
-    macro_rules! converted {
-        ($x:expr, $zero:expr) => {
-            match to {
-                DataType::F32 => TensorData::F32($x.iter().map(|&x| x as f32).collect()),
-                DataType::F64 => TensorData::F64($x.iter().map(|&x| x as f64).collect()),
-                DataType::U8 => TensorData::U8($x.iter().map(|&x| x as u8).collect()),
-                DataType::I8 => TensorData::I8($x.iter().map(|&x| x as i8).collect()),
-                DataType::I32 => TensorData::I32($x.iter().map(|&x| x as i32).collect()),
-                DataType::I64 => TensorData::I64($x.iter().map(|&x| x as i64).collect()),
-                DataType::Bool => TensorData::Bool($x.iter().map(|&x| x != $zero).collect()),
-            }
-        };
-    }
-    let data = match input.data() {
-        TensorData::F32(x) => converted!(x, 0.0),
-        TensorData::F64(x) => converted!(x, 0.0),
-        TensorData::U8(x) => converted!(x, 0),
-        TensorData::I8(x) => converted!(x, 0),
-        TensorData::I32(x) => converted!(x, 0),
-        TensorData::I64(x) => converted!(x, 0),
-        TensorData::Bool(x) => {
-            let x: Vec<u8> = x.iter().map(|&x| u8::from(x)).collect();
-            converted!(x, 0)
+/// Numbers `$x` as the type `$to`.
+macro_rules! converted {
+    ([$to:expr, $x:expr] $($variant:ident $type:ident $what:literal;)*) => {
+        match $to {
+            $(DataType::$variant => TensorData::$variant($x.iter().map(|&x| x as $type).collect()),)*
+            DataType::Bool => TensorData::Bool($x.iter().map(|&x| x != Default::default()).collect()),
         }
     };
+    ($to:expr, $x:expr) => {
+        number_types!(converted!($to, $x))
+    };
+}
+
+/// The elements of `input` as another type.
+pub(crate) fn converted(input: &Tensor, to: DataType) -> Result<Tensor, Error> {
+    let data = by_number_of!(
+        input,
+        x => converted!(to, x),
+        other => {
+            let x: Vec<u8> = bool::slice(other).unwrap_or_default().iter().map(|&x| x.into()).collect();
+            converted!(to, x)
+        }
+    );
     Tensor::new(input.shape(), data)
 }

@@ -1,7 +1,8 @@
 //! `Div`.
 
 use super::operator::Operator;
-use super::shared::binary::{self, Number, Operation};
+use super::shared::binary::{self, Operation};
+use super::shared::number::Number;
 use crate::exec::float::{self, Binary};
 
 pub(crate) static OP: Operator = Operator {
@@ -17,6 +18,6 @@ impl Operation for Div {
     }
 
     fn is_defined<T: Number>(b: &[T]) -> bool {
-        !T::IS_INTEGER || b.iter().all(|&b| b != T::default())
+        binary::divides(b)
     }
 }

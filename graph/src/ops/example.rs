@@ -17,6 +17,8 @@ pub(crate) enum Input {
     Floats(&'static [usize]),
     /// Floats between 0.1 and 2.1 of this shape.
     Positive(&'static [usize]),
+    /// Floats of this shape between two bounds.
+    Between(&'static [usize], f32, f32),
     /// Unsigned bytes of this shape: an activation.
     Bytes(&'static [usize]),
     /// Constant floats of this shape between −2 and 2.
@@ -59,6 +61,7 @@ pub(crate) enum Value {
     Int(i64),
     Float(f32),
     Ints(&'static [i64]),
+    Floats(&'static [f32]),
     Text(&'static str),
     Tensor(f32),
 }

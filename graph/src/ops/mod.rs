@@ -40,14 +40,32 @@ macro_rules! operators {
 
 operators! {
     abs
+    acos
+    acosh
     add
     affine_grid
+    and
     arg_max
     arg_min
+    asin
+    asinh
+    atan
+    atanh
+    attention
     average_pool
     batch_normalization
+    bias_gelu
+    bit_cast
+    bit_shift
+    bitwise_and
+    bitwise_not
+    bitwise_or
+    bitwise_xor
+    blackman_window
     cast
+    cast_like
     ceil
+    celu
     center_crop_pad
     clip
     col2im
@@ -58,48 +76,84 @@ operators! {
     conv
     conv_integer
     conv_transpose
+    cos
+    cosh
+    cum_prod
+    cum_sum
     depth_to_space
     dequantize_linear
+    det
+    dft
     div
     dropout
     dynamic_quantize_linear
+    dynamic_quantize_matmul
     einsum
     elu
+    equal
     erf
     exp
     expand
     eye_like
+    fast_gelu
     flatten
     floor
+    fused_conv
+    fused_gemm
     fused_matmul
     gather
     gather_elements
     gather_nd
+    gelu
     gemm
     global_average_pool
+    global_lp_pool
     global_max_pool
+    greater
+    greater_or_equal
     grid_sample
+    group_normalization
     gru
+    hamming_window
+    hann_window
     hard_sigmoid
     hard_swish
+    hardmax
     identity
+    instance_normalization
+    is_inf
+    is_nan
+    layer_normalization
     leaky_relu
+    less
+    less_or_equal
     log
     log_softmax
     lookup_table
+    lp_normalization
+    lp_pool
     lrn
     lstm
     matmul
     matmul_integer
+    matmul_integer_to_float
     max
     max_pool
     max_unpool
+    mean
+    mean_variance_normalization
+    mel_weight_matrix
     min
+    mish
+    modulo
     mul
     neg
+    negative_log_likelihood_loss
     non_max_suppression
     non_zero
+    not
     one_hot
+    or
     pad
     pow
     prelu
@@ -109,43 +163,75 @@ operators! {
     qlinear_concat
     qlinear_conv
     qlinear_global_average_pool
+    qlinear_leaky_relu
     qlinear_matmul
     qlinear_mul
     qlinear_reduce_mean
+    qlinear_sigmoid
+    qlinear_softmax
     quantize_linear
+    quick_gelu
+    range
     reciprocal
+    reduce_l1
+    reduce_l2
+    reduce_log_sum
+    reduce_log_sum_exp
     reduce_max
     reduce_mean
     reduce_min
+    reduce_prod
     reduce_sum
+    reduce_sum_square
     relu
     reshape
     resize
     reverse_sequence
+    rms_normalization
     rnn
     roi_align
+    rotary_embedding
     round
     scatter
     scatter_elements
     scatter_nd
+    selu
     shape
+    shrink
     sigmoid
+    sign
+    simplified_layer_normalization
+    sin
+    sinh
+    size
+    skip_layer_normalization
+    skip_simplified_layer_normalization
     slice
     softmax
+    softmax_cross_entropy_loss
     softplus
+    softsign
     space_to_depth
     split
     sqrt
     squeeze
+    stft
     sub
     sum
+    swish
+    tan
     tanh
+    tensor_scatter
+    thresholded_relu
+    tile
     top_k
     transpose
     trilu
     unique
     unsqueeze
     upsample
+    r#where
+    xor
 }
 
 pub use evaluate::evaluate;

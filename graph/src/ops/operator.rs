@@ -5,6 +5,7 @@ use std::fmt;
 use super::eight_bit::EightBit;
 use super::example::Example;
 use super::shared::arguments::Arguments;
+use super::shared::expansion::Expand;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::{Constants, Upgrade};
 use crate::exec::builder::{Builder, ColumnSlices};
@@ -38,6 +39,8 @@ pub struct Operator {
     pub(crate) lower: fn(&mut Builder<'_>, &Node) -> Result<bool, Error>,
     /// Rewrites a node of an older operator set for operator set 13.
     pub(crate) upgrade: Upgrade,
+    /// The nodes of other operators that a node means, which replace it when a file is read.
+    pub(crate) expand: Option<Expand>,
     /// Whether each output element depends on one element of the first input, so that the layout does not matter.
     pub(crate) elementwise: bool,
     /// The type of its first output by the types of its inputs, for graphs whose shapes are open.
@@ -81,6 +84,7 @@ impl Operator {
             reads: |_| 1,
             lower: |_, _| Ok(false),
             upgrade: |node, _, _: &mut Constants<'_>| Ok(vec![node]),
+            expand: None,
             elementwise: false,
             output_type: |_, inputs| inputs.first().copied().flatten(),
             from_types: None,
@@ -88,10 +92,10 @@ impl Operator {
         }
     }
 
-    /// Its role in an eight-bit graph, in a word: `computes`, `clamps`, `moves`, `table`, `float`, or `bytes` for
-    /// an operator of eight-bit graphs.
+    /// Its role in an eight-bit graph, in a word: `computes`, `clamps`, `moves`, `table`, `float`, `bytes` for
+    /// an operator of eight-bit graphs, or `replaced` for one that means other operators.
     pub fn eight_bit(&self) -> &'static str {
-        self.eight_bit.word()
+        if self.expand.is_some() { "replaced" } else { self.eight_bit.word() }
     }
 
     /// The outputs of `node`, a node of this operator, that can become bytes: the first, or all where all are elements of the first

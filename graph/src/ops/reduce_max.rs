@@ -1,8 +1,8 @@
 //! `ReduceMax`.
 
 use super::operator::Operator;
-use super::shared::reduction;
+use super::shared::{extremes, reduction};
 
 pub(crate) static OP: Operator = reduction::operator("ReduceMax", "the greatest element along axes", |args| {
-    reduction::extremes(args, true)
+    extremes::extremes(args, true)
 });

@@ -1,8 +1,8 @@
 //! `ReduceMin`.
 
 use super::operator::Operator;
-use super::shared::reduction;
+use super::shared::{extremes, reduction};
 
 pub(crate) static OP: Operator = reduction::operator("ReduceMin", "the least element along axes", |args| {
-    reduction::extremes(args, false)
+    extremes::extremes(args, false)
 });

@@ -62,6 +62,9 @@ impl Sample {
                 Some(Tensor::new(shape, numbers.floats(shape, -2.0, 4.0))?)
             }
             Input::Positive(shape) => Some(Tensor::new(shape, numbers.floats(shape, 0.1, 2.0))?),
+            Input::Between(shape, low, high) => {
+                Some(Tensor::new(shape, numbers.floats(shape, low, high - low))?)
+            }
             Input::Bytes(shape) => Some(Tensor::new(shape, numbers.bytes(shape))?),
             Input::SignedWeights(shape) => {
                 let bytes: Vec<i8> = numbers.bytes(shape).into_iter().map(|byte| byte as i8).collect();
@@ -90,7 +93,7 @@ impl Sample {
         self.inputs.push(tensor);
         self.constant.push(!matches!(
             input,
-            Input::Floats(_) | Input::Positive(_) | Input::Bytes(_) | Input::Booleans(_)
+            Input::Floats(_) | Input::Positive(_) | Input::Between(..) | Input::Bytes(_) | Input::Booleans(_)
         ));
         Ok(())
     }
@@ -121,6 +124,7 @@ impl Value {
             Self::Int(value) => value.into(),
             Self::Float(value) => value.into(),
             Self::Ints(values) => values.to_vec().into(),
+            Self::Floats(values) => values.to_vec().into(),
             Self::Text(text) => text.into(),
             Self::Tensor(value) => Tensor::vector([value]).into(),
         }

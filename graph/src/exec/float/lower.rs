@@ -5,7 +5,8 @@ use std::sync::Arc;
 use eightbit_kernels::float::FloatWeights;
 
 use super::{
-    AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, MatMul, MaxPool,
+    AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, Leaky, MatMul,
+    MaxPool,
 };
 use crate::exec::broadcast;
 use crate::exec::builder::Builder;

@@ -3,10 +3,12 @@
 use super::super::example::{Example, Input};
 use super::super::operator::Operator;
 use super::arguments::Arguments;
-use super::by_element::by_type_of;
-use super::indexing::{Offsets, broadcast, broadcast_strides};
+use super::by_element::by_number_of;
+use super::indexing::broadcast;
 use super::inputs::Inputs;
-use crate::{Element, Error, Node, Tensor, TensorType};
+use super::number::Number;
+use super::zipped::zipped;
+use crate::{Error, Node, Tensor, TensorType};
 
 /// Examples of operators with two or more inputs.
 const EXAMPLES: &[Example] = &[
@@ -23,102 +25,6 @@ pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str)
 pub(crate) const fn many<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
     Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate::<O>) }
 }
-
-/// A binary operation on elements, for every type that the operators support.
-pub(crate) trait Number: Element + PartialOrd {
-    /// Whether a division by zero is undefined.
-    const IS_INTEGER: bool;
-    fn add(self, other: Self) -> Self;
-    fn sub(self, other: Self) -> Self;
-    fn mul(self, other: Self) -> Self;
-    /// Integers are not divided by zero: see [`Operation::is_defined`].
-    fn div(self, other: Self) -> Self;
-    fn pow(self, other: Self) -> Self;
-    /// The smaller one; NaN if one is NaN.
-    fn min(self, other: Self) -> Self;
-    /// The greater one; NaN if one is NaN.
-    fn max(self, other: Self) -> Self;
-}
-
-macro_rules! float {
-    ($type:ty) => {
-        impl Number for $type {
-            const IS_INTEGER: bool = false;
-
-            fn add(self, other: Self) -> Self {
-                self + other
-            }
-
-            fn sub(self, other: Self) -> Self {
-                self - other
-            }
-
-            fn mul(self, other: Self) -> Self {
-                self * other
-            }
-
-            fn div(self, other: Self) -> Self {
-                self / other
-            }
-
-            fn pow(self, other: Self) -> Self {
-                self.powf(other)
-            }
-
-            fn min(self, other: Self) -> Self {
-                if self.is_nan() || self < other { self } else { other }
-            }
-
-            fn max(self, other: Self) -> Self {
-                if self.is_nan() || self > other { self } else { other }
-            }
-        }
-    };
-}
-
-/// Integers wrap; division rounds towards zero.
-macro_rules! integer {
-    ($type:ty) => {
-        impl Number for $type {
-            const IS_INTEGER: bool = true;
-
-            fn add(self, other: Self) -> Self {
-                self.wrapping_add(other)
-            }
-
-            fn sub(self, other: Self) -> Self {
-                self.wrapping_sub(other)
-            }
-
-            fn mul(self, other: Self) -> Self {
-                self.wrapping_mul(other)
-            }
-
-            fn div(self, other: Self) -> Self {
-                self.wrapping_div(other)
-            }
-
-            fn pow(self, other: Self) -> Self {
-                (self as f64).powf(other as f64) as $type
-            }
-
-            fn min(self, other: Self) -> Self {
-                Ord::min(self, other)
-            }
-
-            fn max(self, other: Self) -> Self {
-                Ord::max(self, other)
-            }
-        }
-    };
-}
-
-float!(f32);
-float!(f64);
-integer!(u8);
-integer!(i8);
-integer!(i32);
-integer!(i64);
 
 /// Any number of inputs of one type, broadcast together.
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
@@ -159,13 +65,18 @@ pub(crate) trait Operation {
     }
 }
 
+/// Whether numbers can be divided by all of `b`: integers not by zero.
+pub(crate) fn divides<T: Number>(b: &[T]) -> bool {
+    !T::IS_INTEGER || b.iter().all(|&b| b != T::default())
+}
+
 /// Defines the [`Operation`] `$name`, which computes `$result` of the numbers `$a` and `$b`.
 macro_rules! operation {
     ($name:ident, |$a:ident, $b:ident| $result:expr) => {
-        struct $name;
+        pub(crate) struct $name;
 
         impl $crate::ops::shared::binary::Operation for $name {
-            fn apply<T: $crate::ops::shared::binary::Number>($a: T, $b: T) -> T {
+            fn apply<T: $crate::ops::shared::number::Number>($a: T, $b: T) -> T {
                 $result
             }
         }
@@ -178,7 +89,8 @@ pub(crate) fn evaluate_two<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Ten
     evaluate::<O>(args)
 }
 
-fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+/// From the first input to the last.
+pub(crate) fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn apply<O: Operation>(args: &Arguments<'_>, left: &Tensor, right: &Tensor) -> Result<Tensor, Error> {
         fn typed<O: Operation, T: Number>(
             args: &Arguments<'_>,
@@ -190,16 +102,10 @@ fn evaluate<O: Operation>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             if !O::is_defined(b) {
                 return Err(args.error("division of integers by zero"));
             }
-            let shape = broadcast_of(args.node(), left.shape(), right.shape())?;
-            args.count(&shape)?;
-            let left = Offsets::new(&shape, &broadcast_strides(left.shape(), &shape));
-            let right = Offsets::new(&shape, &broadcast_strides(right.shape(), &shape));
-            let result = left.zip(right).map(|(i, j)| O::apply(a[i], b[j])).collect();
-            Tensor::new(shape, T::wrap(result))
+            zipped(args, left, a, right, O::apply)
         }
-        by_type_of!(
+        by_number_of!(
             left,
-            [F32 F64 U8 I8 I32 I64],
             a => typed::<O, _>(args, left, a, right),
             other => Err(args.wrong_type(other.data_type()))
         )

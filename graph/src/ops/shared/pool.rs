@@ -74,7 +74,7 @@ pub(crate) fn infer_global(inputs: &Inputs<'_>) -> Result<TensorType, Error> {
 }
 
 /// Applies a function to each plane of the first input; the spatial axes stay, with size 1.
-pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Result<Vec<Tensor>, Error> {
+pub(crate) fn global(args: &Arguments<'_>, of_plane: impl Fn(&[f32]) -> f32) -> Result<Vec<Tensor>, Error> {
     let input = args.tensor(0)?;
     if input.rank() < 2 {
         return Err(args.error(format!("an input of shape {:?} has no channels", input.shape())));
@@ -87,24 +87,41 @@ pub(crate) fn global(args: &Arguments<'_>, of_plane: fn(&[f32]) -> f32) -> Resul
     Ok(vec![Tensor::new(shape, pooled)?])
 }
 
-/// The mean of each window; `count_include_pad` counts the padding as zeros.
-pub(crate) fn average(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+/// A function of each window: of its index, and of the elements that it covers.
+pub(crate) fn windows(
+    args: &Arguments<'_>,
+    of_window: impl Fn(&Covered<'_>, &mut dyn ExactSizeIterator<Item = f64>) -> f64,
+) -> Result<Vec<Tensor>, Error> {
     let x = args.values::<f32>(0)?;
     let window = window(args)?;
     let (shape, planes) = output(args, &window)?;
     let plane: usize = window.input.iter().product();
-    let count_padding = args.node().flag("count_include_pad", false)?;
-    let mut means = Vec::new();
+    let mut results = Vec::new();
     let mut taps = Vec::new();
     for plane in (0..planes).map(|index| &x[index * plane..][..plane]) {
         for_each_index(&window.sizes.output, |index| {
             window.taps(index, &mut taps);
-            let count = if count_padding { window.padded_taps(index) } else { taps.len() };
-            let sum: f64 = taps.iter().map(|&(_, at)| f64::from(plane[at])).sum();
-            means.push((sum / count.max(1) as f64) as f32);
+            let mut elements = taps.iter().map(|&(_, at)| f64::from(plane[at]));
+            results.push(of_window(&Covered { window: &window, index }, &mut elements) as f32);
         });
     }
-    Ok(vec![Tensor::new(shape, means)?])
+    Ok(vec![Tensor::new(shape, results)?])
+}
+
+/// What a window covers.
+pub(crate) struct Covered<'w> {
+    window: &'w Window,
+    index: &'w [usize],
+}
+
+/// The mean of each window; `count_include_pad` counts the padding as zeros.
+pub(crate) fn average(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
+    let count_padding = args.node().flag("count_include_pad", false)?;
+    windows(args, |covered, elements| {
+        let inside = elements.len();
+        let count = if count_padding { covered.window.padded_taps(covered.index) } else { inside };
+        elements.sum::<f64>() / count.max(1) as f64
+    })
 }
 
 /// The mean of each plane.

@@ -4,10 +4,9 @@ use super::super::example::{Example, Input, Value};
 use super::super::operator::{Evaluate, Operator};
 use super::arguments::Arguments;
 use super::axes;
-use super::by_element::by_type_of;
 use super::indexing::{Offsets, strides};
 use super::inputs::Inputs;
-use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType};
+use crate::{Element, Error, Node, Tensor, TensorData, TensorType};
 
 /// A reduction of axes of a shape.
 pub(crate) struct Reduction {
@@ -45,6 +44,20 @@ impl Reduction {
     pub(crate) fn outputs(&self) -> Offsets {
         Offsets::new(&self.from, &self.strides)
     }
+
+    /// For each output, `step` applied to `start` and the elements `x` in turn.
+    pub(crate) fn accumulate<T: Copy, R: Copy>(
+        &self,
+        x: impl Iterator<Item = T>,
+        start: R,
+        step: impl Fn(R, T) -> R,
+    ) -> Vec<R> {
+        let mut results = vec![start; self.count];
+        for (x, at) in x.zip(self.outputs()) {
+            results[at] = step(results[at], x);
+        }
+        results
+    }
 }
 
 /// An operator that reduces axes to one element.
@@ -56,12 +69,11 @@ pub(crate) const fn operator(name: &'static str, summary: &'static str, evaluate
     Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate) }
 }
 
-/// Which axes of a tensor of `rank` the list `axes` reduces: all if it is empty; `None` if an empty list means no reduction.
-fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Option<Vec<bool>>, Error> {
+/// Which axes of a tensor of `rank` the list `axes` reduces: all or none if it is empty.
+fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Vec<bool>, Error> {
     match axes.filter(|axes| !axes.is_empty()) {
-        Some(axes) => axes::named(node, axes, rank).map(Some),
-        None if node.flag("noop_with_empty_axes", false)? => Ok(None),
-        None => Ok(Some(vec![true; rank])),
+        Some(axes) => axes::named(node, axes, rank),
+        None => Ok(vec![!node.flag("noop_with_empty_axes", false)?; rank]),
     }
 }
 
@@ -77,136 +89,74 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 
 /// The output shape for `from` with `axes` reduced by the node.
 pub(crate) fn reduced_shape(node: &Node, from: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>, Error> {
-    Ok(match reduced(node, axes, from.len())? {
-        Some(reduced) => Reduction::new(node, from, &reduced)?.shape,
-        None => from.to_vec(),
-    })
+    Ok(Reduction::new(node, from, &reduced(node, axes, from.len())?)?.shape)
 }
 
-/// The node's reduction; `None` if it reduces nothing.
-fn reduction(args: &Arguments<'_>) -> Result<Option<Reduction>, Error> {
+/// The node's reduction.
+pub(crate) fn reduction(args: &Arguments<'_>) -> Result<Reduction, Error> {
     let from = args.tensor(0)?.shape();
-    let reduced = reduced(args.node(), args.axes(1)?.as_deref(), from.len())?;
-    reduced.map(|reduced| Reduction::new(args.node(), from, &reduced)).transpose()
+    Reduction::new(args.node(), from, &reduced(args.node(), args.axes(1)?.as_deref(), from.len())?)
 }
 
-/// Sums of floats, each finished by `finish(sum, number of elements)`.
-pub(crate) fn sums(args: &Arguments<'_>, finish: fn(f64, f64) -> f64) -> Result<Vec<Tensor>, Error> {
-    let Some(reduction) = reduction(args)? else { return Ok(vec![args.tensor(0)?.clone()]) };
-    let x = match args.tensor(0)?.data() {
-        TensorData::F32(x) => x,
-        other => return Err(args.wrong_type(other.data_type())),
+/// How the elements of a set become one.
+pub(crate) struct Fold {
+    /// The result without an element.
+    pub(crate) start: f64,
+    /// The result with a further element.
+    pub(crate) step: fn(f64, f64) -> f64,
+    /// The result for a number of elements.
+    pub(crate) finish: fn(f64, f64) -> f64,
+    /// The same for integers, from `start`, if they need no conversion to floats and back.
+    pub(crate) integers: Option<fn(i64, i64) -> i64>,
+}
+
+impl Fold {
+    /// Sums.
+    pub(crate) const SUM: Self =
+        Self { start: 0.0, step: |sum, x| sum + x, finish: |sum, _| sum, integers: Some(i64::wrapping_add) };
+}
+
+/// Reduces each set of elements: floats in `f64`, integers in `i64`, which wraps.
+pub(crate) fn fold(args: &Arguments<'_>, fold: &Fold) -> Result<Vec<Tensor>, Error> {
+    let reduction = reduction(args)?;
+    let input = args.tensor(0)?;
+    let data = match (input.data(), fold.integers) {
+        (TensorData::F32(x), _) => TensorData::F32(floats(&reduction, x, fold, f64::from, |x| x as f32)),
+        (TensorData::F64(x), _) => TensorData::F64(floats(&reduction, x, fold, |x| x, |x| x)),
+        (TensorData::I32(x), Some(step)) => {
+            let sums = reduction.accumulate(x.iter().map(|&x| x.into()), fold.start as i64, step);
+            TensorData::I32(sums.into_iter().map(|sum| sum as i32).collect())
+        }
+        (TensorData::I64(x), Some(step)) => {
+            TensorData::I64(reduction.accumulate(x.iter().copied(), fold.start as i64, step))
+        }
+        (TensorData::I32(x), None) => TensorData::I32(floats(&reduction, x, fold, f64::from, |x| x as i32)),
+        (TensorData::I64(x), None) => {
+            TensorData::I64(floats(&reduction, x, fold, |x| x as f64, |x| x as i64))
+        }
+        (other, _) => return Err(args.wrong_type(other.data_type())),
     };
-    let mut sums = vec![0.0f64; reduction.count];
-    for (&x, at) in x.iter().zip(reduction.outputs()) {
-        sums[at] += f64::from(x);
-    }
-    let count = x.len() as f64 / reduction.count as f64;
-    let result: Vec<f32> = sums.into_iter().map(|sum| finish(sum, count) as f32).collect();
-    Ok(vec![Tensor::new(reduction.shape, result)?])
+    Ok(vec![Tensor::new(reduction.shape, data)?])
 }
 
-/// Means of floats.
+fn floats<T: Element>(
+    reduction: &Reduction,
+    x: &[T],
+    fold: &Fold,
+    wide: fn(T) -> f64,
+    narrow: fn(f64) -> T,
+) -> Vec<T> {
+    let count = x.len() as f64 / reduction.count as f64;
+    let sums = reduction.accumulate(x.iter().map(|&x| wide(x)), fold.start, fold.step);
+    sums.into_iter().map(|sum| narrow((fold.finish)(sum, count))).collect()
+}
+
+/// Means; those of integers are rounded towards zero.
 pub(crate) fn mean(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    sums(args, |sum, count| sum / count)
+    fold(args, &Fold { finish: |sum, count| sum / count, integers: None, ..Fold::SUM })
 }
 
 /// Whether a mean along `axes` is over the pixels of an image, an NCHW tensor. The result is meaningless for other ranks.
 pub(crate) fn over_pixels(axes: &[i64]) -> bool {
     matches!(axes, [2, 3] | [3, 2] | [-2, -1] | [-1, -2] | [2, -1] | [-1, 2] | [3, -2] | [-2, 3])
-}
-
-/// The greatest or least of each set of elements.
-pub(crate) fn extremes(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
-    fn typed<T: Element + PartialOrd>(
-        args: &Arguments<'_>,
-        x: &[T],
-        greatest: bool,
-        reduction: Reduction,
-    ) -> Result<Vec<Tensor>, Error> {
-        if x.is_empty() && reduction.count > 0 {
-            return Err(args.error("an empty set has neither a least nor a greatest element"));
-        }
-        let mut result: Vec<Option<T>> = vec![None; reduction.count];
-        for (&x, at) in x.iter().zip(reduction.outputs()) {
-            let best = result[at].filter(|&best| if greatest { best >= x } else { best <= x });
-            result[at] = Some(best.unwrap_or(x));
-        }
-        let result = result.into_iter().map(Option::unwrap_or_default).collect();
-        Ok(vec![Tensor::new(reduction.shape, T::wrap(result))?])
-    }
-    let input = args.tensor(0)?;
-    let Some(reduction) = reduction(args)? else { return Ok(vec![input.clone()]) };
-    by_type_of!(
-        input,
-        [F32 U8 I8 I32 I64],
-        x => typed(args, x, greatest, reduction),
-        other => Err(args.wrong_type(other.data_type()))
-    )
-}
-
-/// The reduction along one axis, `axis`.
-fn along_axis(node: &Node, from: &[usize]) -> Result<(usize, Reduction), Error> {
-    let axis = super::indexing::axis_of(node, node.int("axis", 0)?, from.len())?;
-    let mut reduced = vec![false; from.len()];
-    reduced[axis] = true;
-    Ok((axis, Reduction::new(node, from, &reduced)?))
-}
-
-/// An operator that finds an element along an axis, and returns its index.
-pub(crate) const fn index_operator(
-    name: &'static str,
-    summary: &'static str,
-    evaluate: Evaluate,
-) -> Operator {
-    const EXAMPLES: &[Example] = &[
-        Example::new(&[Input::Floats(&[2, 3, 4])], &[("axis", Value::Int(1))]),
-        Example::new(
-            &[Input::Bytes(&[2, 3])],
-            &[("axis", Value::Int(-1)), ("keepdims", Value::Int(0)), ("select_last_index", Value::Int(1))],
-        ),
-    ];
-    Operator {
-        examples: EXAMPLES,
-        output_type: |_, _| Some(DataType::I64),
-        ..Operator::new(name, summary, infer_index, evaluate)
-    }
-}
-
-fn infer_index(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let (_, reduction) = along_axis(inputs.node, inputs.shape(0)?)?;
-    Ok(vec![TensorType::new(DataType::I64, reduction.shape)])
-}
-
-/// The index of the greatest or least element along an axis: the first one, or the last if `select_last_index` is set.
-pub(crate) fn index(args: &Arguments<'_>, greatest: bool) -> Result<Vec<Tensor>, Error> {
-    fn typed<T: Element + PartialOrd>(
-        args: &Arguments<'_>,
-        x: &[T],
-        greatest: bool,
-    ) -> Result<Vec<Tensor>, Error> {
-        let from = args.tensor(0)?.shape();
-        let (axis, reduction) = along_axis(args.node(), from)?;
-        let last = args.node().flag("select_last_index", false)?;
-        if x.is_empty() && reduction.count > 0 {
-            return Err(args.error("an empty axis has no greatest and no least element"));
-        }
-        let inner = strides(from)[axis];
-        let mut best: Vec<Option<(T, i64)>> = vec![None; reduction.count];
-        for ((at, &x), to) in x.iter().enumerate().zip(reduction.outputs()) {
-            let index = (at / inner % from[axis]) as i64;
-            let better = |best: T| if greatest { x > best } else { x < best };
-            if best[to].is_none_or(|(best, _)| better(best) || last && x == best) {
-                best[to] = Some((x, index));
-            }
-        }
-        let indices: Vec<i64> = best.into_iter().map(|best| best.map_or(0, |(_, index)| index)).collect();
-        Ok(vec![Tensor::new(reduction.shape, indices)?])
-    }
-    by_type_of!(
-        args.tensor(0)?,
-        [F32 F64 U8 I8 I32 I64],
-        x => typed(args, x, greatest),
-        other => Err(args.wrong_type(other.data_type()))
-    )
 }

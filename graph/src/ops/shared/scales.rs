@@ -16,6 +16,8 @@ impl ZeroPoints {
             None => vec![0],
             Some(TensorData::U8(values)) => values.iter().map(|&zero| zero.into()).collect(),
             Some(TensorData::I8(values)) => values.iter().map(|&zero| zero.into()).collect(),
+            Some(TensorData::U16(values)) => values.iter().map(|&zero| zero.into()).collect(),
+            Some(TensorData::I16(values)) => values.iter().map(|&zero| zero.into()).collect(),
             Some(TensorData::I32(values)) => values.clone(),
             Some(other) => return Err(args.wrong_type(other.data_type())),
         };
@@ -66,11 +68,13 @@ fn check_scales(args: &Arguments<'_>, scales: &[f32]) -> Result<(), Error> {
     }
 }
 
-/// The range of an eight-bit type.
+/// The range of a type of quantized numbers.
 fn range(args: &Arguments<'_>, data_type: DataType) -> Result<(i32, i32), Error> {
     match data_type {
         DataType::U8 => Ok((0, 255)),
         DataType::I8 => Ok((-128, 127)),
+        DataType::U16 => Ok((0, 65_535)),
+        DataType::I16 => Ok((-32_768, 32_767)),
         other => Err(args.wrong_type(other)),
     }
 }
@@ -87,6 +91,8 @@ pub(crate) fn rounded(x: f32, zero: i32, (low, high): (i32, i32)) -> i32 {
 fn narrow(data_type: DataType, values: impl Iterator<Item = i32>) -> TensorData {
     match data_type {
         DataType::I8 => TensorData::I8(values.map(|value| value as i8).collect()),
+        DataType::U16 => TensorData::U16(values.map(|value| value as u16).collect()),
+        DataType::I16 => TensorData::I16(values.map(|value| value as i16).collect()),
         _ => TensorData::U8(values.map(|value| value as u8).collect()),
     }
 }
@@ -233,6 +239,8 @@ pub(crate) fn quantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
             // TensorProto.DataType of onnx.proto3.
             0 | 2 => DataType::U8,
             3 => DataType::I8,
+            4 => DataType::U16,
+            5 => DataType::I16,
             other => return Err(args.unsupported(format!("output type number {other}"))),
         },
     };
@@ -270,6 +278,8 @@ pub(crate) fn dequantize(args: &Arguments<'_>) -> Result<Tensor, Error> {
     let result: Vec<f32> = match x.data() {
         TensorData::U8(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
         TensorData::I8(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
+        TensorData::U16(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
+        TensorData::I16(x) => x.iter().map(|&x| x.into()).enumerate().map(to_float).collect(),
         TensorData::I32(x) => x.iter().copied().enumerate().map(to_float).collect(),
         other => return Err(args.wrong_type(other.data_type())),
     };

@@ -1,8 +1,8 @@
 //! Shared by operators that write elements into a copy of a tensor.
 
 use super::arguments::Arguments;
-use super::binary::Number;
 use super::by_element::{by_element, by_number};
+use super::number::Number;
 use crate::{Element, Error, Tensor, quoted};
 
 /// The runs of elements that the updates, input 2, replace in the first input.

@@ -41,7 +41,11 @@ pub(crate) fn along_axis(
 }
 
 /// Before operator set 13, these operators normalized over all axes starting at `axis` (1 by default) together.
-fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+pub(crate) fn upgrade(
+    mut node: Node,
+    version: i64,
+    constants: &mut Constants<'_>,
+) -> Result<Vec<Node>, Error> {
     if version >= 13 {
         return Ok(vec![node]);
     }

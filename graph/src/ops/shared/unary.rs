@@ -74,6 +74,7 @@ signed!(
     f32: abs, |x: f32| -x;
     f64: abs, |x: f64| -x;
     i8: wrapping_abs, i8::wrapping_neg;
+    i16: wrapping_abs, i16::wrapping_neg;
     i32: wrapping_abs, i32::wrapping_neg;
     i64: wrapping_abs, i64::wrapping_neg
 );
@@ -84,7 +85,7 @@ macro_rules! signed_numbers {
         let input = $args.tensor(0)?;
         $crate::ops::shared::by_element::by_type_of!(
             input,
-            [F32 F64 I8 I32 I64],
+            [F32 F64 I8 I16 I32 I64],
             x => $crate::ops::shared::unary::map(input, x, $function),
             other => Err($args.wrong_type(other.data_type()))
         )

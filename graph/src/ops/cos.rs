@@ -1,0 +1,7 @@
+//! `Cos`.
+
+use super::operator::Operator;
+use super::shared::unary;
+
+pub(crate) static OP: Operator =
+    Operator { since: 7, ..unary::operator("Cos", "the cosine", |args| unary::floats(args, f64::cos)) };

@@ -1,0 +1,9 @@
+//! `QLinearSigmoid`.
+
+use super::operator::Operator;
+use super::shared::qlinear_unary;
+
+pub(crate) static OP: Operator =
+    qlinear_unary::operator("QLinearSigmoid", "Sigmoid on bytes", |node, constants| {
+        qlinear_unary::expand(node, constants, "Sigmoid", &[])
+    });

@@ -1,0 +1,7 @@
+//! `Sin`.
+
+use super::operator::Operator;
+use super::shared::unary;
+
+pub(crate) static OP: Operator =
+    Operator { since: 7, ..unary::operator("Sin", "the sine", |args| unary::floats(args, f64::sin)) };
