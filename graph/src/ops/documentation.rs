@@ -12,7 +12,7 @@ pub(super) fn markdown(operators: &[&Operator]) -> String {
 Printed by `eightbit operators --markdown` from the registry (`graph/src/ops/mod.rs`); a test holds this page to it.
 [How to add one](adding-an-operator.md).
 
-*Since* is the version of the domain's operator set that brought the operator; nodes of ONNX's operator sets 7 to 25 are read.
+*Since* is the version of the domain's operator set that brought the operator; nodes of ONNX's operator sets 1 to 26 are read.
 *Eight bits* is what becomes of it in a quantized graph: it *computes* on bytes, *clamps* inside the operator before it, *moves*
 bytes without changing them, is a *table* of 256 bytes between bytes, stays *float*, or works on *bytes* by itself.
 
