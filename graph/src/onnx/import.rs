@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use prost::Message;
 
-use super::budget;
 use super::external::External;
 use super::functions::Functions;
 use super::half::Widened;
@@ -14,6 +13,7 @@ use super::opset::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 use super::proto::ModelProto;
 use super::scope::{Importer, Scope};
 use super::value::unknown_rank;
+use super::{broadcast, budget};
 use crate::ops::missing;
 use crate::shapes::infer_open_shapes;
 use crate::{Error, Graph, Limits, passes};
@@ -64,6 +64,7 @@ pub(super) fn graph(bytes: Bytes, external: External, limits: &Limits) -> Result
         Error::all(problems)?;
     }
     graph.validate()?;
+    let graph = broadcast::align(graph)?;
     let mut graph = passes::inline_branches(graph)?;
     infer_outputs(&mut graph, &unknown)?;
     Ok(graph)

@@ -9,6 +9,7 @@
 //! Half floats and bfloat16 become `f32`, and so do conversions to them: their values are not rounded any more. Calls of the
 //! model's functions are replaced by the functions' nodes, and an `If` whose condition is known by the nodes of its branch.
 
+mod broadcast;
 mod budget;
 mod export;
 mod external;
@@ -37,6 +38,12 @@ const MAX_FILE_SIZE: u64 = 1 << 31;
 /// The type with a number in ONNX's schema (the `to` of a `Cast`), if it is supported.
 fn data_type_of_number(number: i64) -> Option<DataType> {
     tensor::data_type(i32::try_from(number).ok()?, "").ok()
+}
+
+/// The number of the type with a name in ONNX's schema, which is `f32` for half floats; `None` if it is not supported.
+pub(crate) fn number_of_type(name: &str) -> Option<i64> {
+    let number = tensor::number_of_name(name)?;
+    Some(i64::from(tensor::type_number(tensor::data_type(number, "").ok()?)))
 }
 
 /// The element type whose number is the attribute `name` of `node`; `None` for 0 and where it is absent.

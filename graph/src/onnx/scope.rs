@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::broadcast::is_aligned;
 use super::external::External;
 use super::functions::Functions;
 use super::half::Widened;
@@ -90,6 +91,11 @@ impl Importer<'_> {
         };
         let (inputs, outputs) = (names(&proto.input)?, names(&proto.output)?);
         let mut graph = self.contents(proto, scope)?;
+        if let Some(node) = graph.nodes.iter().find(|node| is_aligned(node)) {
+            let reason =
+                "its inputs are broadcast from an axis, in a subgraph: convert the model to operator set 7";
+            self.problems.push(Error::unsupported(node, reason));
+        }
         let mut known: HashSet<&str> =
             inputs.iter().chain(graph.constants.keys()).map(String::as_str).collect();
         known.extend(graph.nodes.iter().flat_map(|node| &node.outputs).map(String::as_str));

@@ -55,31 +55,39 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
     })
 }
 
+/// The schema's names of element types, by number.
+const NAMES: [&str; 17] = [
+    "undefined",
+    "float",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "int64",
+    "string",
+    "bool",
+    "float16",
+    "double",
+    "uint32",
+    "uint64",
+    "complex64",
+    "complex128",
+    "bfloat16",
+];
+
 /// The schema's name of an element type, for messages.
 fn type_name(number: i32) -> String {
-    const NAMES: [&str; 17] = [
-        "undefined",
-        "float",
-        "uint8",
-        "int8",
-        "uint16",
-        "int16",
-        "int32",
-        "int64",
-        "string",
-        "bool",
-        "float16",
-        "double",
-        "uint32",
-        "uint64",
-        "complex64",
-        "complex128",
-        "bfloat16",
-    ];
     match usize::try_from(number).ok().and_then(|index| NAMES.get(index)) {
         Some(name) => (*name).to_owned(),
         None => format!("number {number}"),
     }
+}
+
+/// The number of the element type with this name, in any case.
+pub(super) fn number_of_name(name: &str) -> Option<i32> {
+    let index = NAMES.iter().position(|own| own.eq_ignore_ascii_case(name))?;
+    i32::try_from(index).ok()
 }
 
 /// The number of an element type.

@@ -4,7 +4,8 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
-use crate::{DataType, Error, Node, Tensor, TensorData, TensorType, onnx};
+use super::shared::upgrade::Constants;
+use crate::{Attribute, DataType, Error, Node, Tensor, TensorData, TensorType, onnx, quoted};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -14,11 +15,23 @@ pub(crate) static OP: Operator = Operator {
     ],
     elementwise: true,
     output_type: |node, _| to(node).ok(),
+    upgrade,
     ..Operator::new("Cast", "the elements as another type", infer, evaluate)
 };
 
 fn to(node: &Node) -> Result<DataType, Error> {
     onnx::type_attribute(node, "to")?.ok_or_else(|| Error::attribute(node, "to", "is missing"))
+}
+
+/// Before operator set 6, `to` was the name of a type.
+fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version >= 6 || !matches!(node.attributes.get("to"), Some(Attribute::String(_))) {
+        return Ok(vec![node]);
+    }
+    let name = node.string("to", "")?;
+    let number = onnx::number_of_type(name)
+        .ok_or_else(|| Error::unsupported(&node, format!("elements of type {}", quoted(name))))?;
+    Ok(vec![node.with("to", number)])
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -7,7 +7,7 @@ use eightbit_graph::{Error, Graph, Tensor};
 fn supported<T>(result: Result<T, Error>, case: &str) -> Option<T> {
     match result {
         Ok(value) => Some(value),
-        Err(Error::UnsupportedModel { .. }) => None,
+        Err(Error::UnsupportedModel { .. } | Error::Several(_)) => None,
         Err(other) => panic!("{case}: {other}"),
     }
 }
@@ -42,7 +42,7 @@ fn node_cases() {
         };
         let types = match infer_shapes(&graph, &ShapeOptions::default()) {
             Ok(types) => types,
-            Err(Error::UnsupportedOp { .. } | Error::MissingOperators(_)) => {
+            Err(Error::UnsupportedOp { .. } | Error::MissingOperators(_) | Error::Several(_)) => {
                 unsupported.push(name);
                 continue;
             }

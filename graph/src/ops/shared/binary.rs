@@ -6,6 +6,7 @@ use super::arguments::Arguments;
 use super::by_element::by_type_of;
 use super::indexing::{Offsets, broadcast, broadcast_strides};
 use super::inputs::Inputs;
+use super::upgrade;
 use crate::{Element, Error, Node, Tensor, TensorType};
 
 /// Examples of operators with two or more inputs.
@@ -16,7 +17,11 @@ const EXAMPLES: &[Example] = &[
 
 /// The operator that applies `O` to two tensors.
 pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
-    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer_two, evaluate_two::<O>) }
+    Operator {
+        examples: EXAMPLES,
+        upgrade: upgrade::broadcast,
+        ..Operator::new(name, summary, infer_two, evaluate_two::<O>)
+    }
 }
 
 /// The operator that applies `O` to any number of tensors, from the first to the last.
