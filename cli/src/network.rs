@@ -9,6 +9,7 @@ use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escap
 use crate::args::InputArgs;
 use crate::builtin;
 use crate::error::CliError;
+use crate::fixing;
 use crate::photo::{InputFormat, Layout, Photo};
 use crate::report;
 
@@ -55,6 +56,7 @@ impl Network {
         };
         let name = report::path(path);
         let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
+        let graph = fixing::apply(graph, &name, &args.fix)?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let path = path.to_string_lossy().into_owned();
@@ -227,6 +229,7 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::FixArgs;
 
     fn args() -> InputArgs {
         InputArgs {
@@ -238,6 +241,7 @@ mod tests {
             output_layer: None,
             lenient: false,
             ignore_orientation: false,
+            fix: FixArgs::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::DataType;
+use crate::error_list::{MissingOperator, listed, qualified, several};
 use crate::escape::{self, escaped, quoted};
 
 /// An error of this crate.
@@ -95,6 +96,9 @@ pub enum Error {
     /// Operators of the model are not implemented: all of them, each with its nodes.
     #[error("unsupported operators: {}", listed(.0))]
     MissingOperators(Vec<MissingOperator>),
+    /// Several things stop the model: all of them, each an error of its own.
+    #[error("{}", several(.0))]
+    Several(Vec<Error>),
     /// An attribute is missing, of another type than the operator defines, or out of range.
     #[error(
         "node {} ({}): attribute {}: {}",
@@ -243,55 +247,4 @@ impl Error {
             other => other,
         }
     }
-}
-
-/// An operator that a model uses and this crate does not implement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingOperator {
-    /// The operator.
-    pub op: String,
-    /// The operator's domain; empty for ONNX's own.
-    pub domain: String,
-    /// The names of its nodes, in the model's order.
-    pub nodes: Vec<String>,
-}
-
-/// The most node names of one operator that a message lists; the others are counted.
-const LISTED: usize = 4;
-/// The most characters of a list of operators. A longer one names one node of each, and counts the operators for which it has no
-/// room for.
-const MAX_LIST: usize = 900;
-
-fn listed(missing: &[MissingOperator]) -> String {
-    let list = missing.iter().map(|one| with_nodes(one, LISTED)).collect::<Vec<_>>().join("; ");
-    if list.chars().count() <= MAX_LIST {
-        return list;
-    }
-    let mut list = String::new();
-    for (index, one) in missing.iter().enumerate() {
-        let next = with_nodes(one, 1);
-        if index > 0 && list.chars().count() + next.chars().count() > MAX_LIST {
-            return format!("{list}; and {} more", missing.len() - index);
-        }
-        list += if index == 0 { "" } else { "; " };
-        list += &next;
-    }
-    list
-}
-
-/// An operator and the first `names` of its nodes.
-fn with_nodes(missing: &MissingOperator, names: usize) -> String {
-    let count = missing.nodes.len();
-    let nodes = if count == 1 { "node" } else { "nodes" };
-    let more = match count.saturating_sub(names) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let names: Vec<String> = missing.nodes.iter().take(names).map(|name| quoted(name).to_string()).collect();
-    format!("{} ({nodes} {}{more})", qualified(&missing.domain, &missing.op), names.join(", "))
-}
-
-fn qualified(domain: &str, op: &str) -> String {
-    let domain = if domain.is_empty() { "ai.onnx" } else { domain };
-    format!("{}.{}", escaped(domain), escaped(op))
 }

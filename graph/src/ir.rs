@@ -37,6 +37,10 @@ pub enum Attribute {
     Floats(Vec<f32>),
     /// Strings.
     Strings(Vec<String>),
+    /// A subgraph, such as a branch of an `If`. It reads no value of the graph around it by name: its last inputs are the values
+    /// that it takes from there (their types are not known), and the node reads them after its own inputs, those of its first
+    /// subgraph first.
+    Graph(Graph),
 }
 
 /// One operation: reads `inputs`, writes `outputs`. An empty input name is an optional input left out.
@@ -72,4 +76,6 @@ pub struct Graph {
     /// Names of open dimensions of inputs and outputs, by value and axis: `("x", 0)` is `N`. They are for users and
     /// programs that read the file; this crate does not depend on them.
     pub dimension_names: BTreeMap<(String, usize), String>,
+    /// What the importer changed, for users: half floats that became floats.
+    pub notes: Vec<String>,
 }

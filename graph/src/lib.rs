@@ -3,8 +3,10 @@
 //! Data flow: file → [`Graph`] → passes → calibrated graph → eight-bit graph → file; and graph → execution plan → runs.
 #![forbid(unsafe_code)]
 
+mod bind;
 mod data_type;
 mod error;
+mod error_list;
 mod escape;
 mod exec;
 mod ir;
@@ -23,7 +25,8 @@ mod tensor;
 mod topology;
 
 pub use data_type::DataType;
-pub use error::{Error, MissingOperator};
+pub use error::Error;
+pub use error_list::MissingOperator;
 pub use escape::{escaped, quoted};
 pub use exec::{Executor, ExecutorOptions, StepTime};
 pub use ir::{Attribute, Graph, Node, ValueInfo};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ops::Operator;
-use crate::{Attribute, Error, Node, Op, Tensor};
+use crate::{Attribute, Error, Graph, Node, Op, Tensor};
 
 macro_rules! attribute_from {
     ($($type:ty => $variant:ident),*) => {$(
@@ -17,7 +17,7 @@ macro_rules! attribute_from {
 
 attribute_from!(
     i64 => Int, f32 => Float, String => String, Tensor => Tensor,
-    Vec<i64> => Ints, Vec<f32> => Floats, Vec<String> => Strings
+    Vec<i64> => Ints, Vec<f32> => Floats, Vec<String> => Strings, Graph => Graph
 );
 
 impl From<&str> for Attribute {
@@ -37,6 +37,7 @@ impl Attribute {
             Self::Ints(_) => "a list of integers",
             Self::Floats(_) => "a list of floats",
             Self::Strings(_) => "a list of strings",
+            Self::Graph(_) => "a subgraph",
         }
     }
 }

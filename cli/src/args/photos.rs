@@ -5,6 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 use eightbit_graph::quoted;
 
+use super::fixing::FixArgs;
 use crate::photo::PhotoOptions;
 
 /// How a photo becomes the network's input: resized as a whole, then (pixel − mean) / std.
@@ -48,6 +49,9 @@ pub(crate) struct InputArgs {
     /// Accept truncated or damaged JPEG photos with a warning; missing parts are grey.
     #[arg(long)]
     pub(crate) lenient: bool,
+
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
 }
 
 impl InputArgs {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::backend::BackendArgs;
+use super::fixing::FixArgs;
 
 /// Run a network on arrays: NumPy files in, NumPy files out.
 #[derive(Args)]
@@ -14,6 +15,7 @@ use super::backend::BackendArgs;
   eightbit run model.int8.onnx --input photo.npy
   eightbit run model.onnx --input x=x.npy --output-dir out --reference
   eightbit run model.int8.onnx --input x=x.npy --output-dir out --backend portable
+  eightbit run vad.onnx --fix sr=16000 --input input=speech.npy state=state.npy --output-dir out
 
 Dimensions that the network leaves open take the sizes of the arrays.
 An output becomes NAME.npy; characters that do not belong in a file name are written as %XX, as in URLs.")]
@@ -32,6 +34,9 @@ pub(crate) struct RunArgs {
     /// Evaluate node by node with the plain interpreter, the reference of all tests.
     #[arg(long, conflicts_with = "backend")]
     pub(crate) reference: bool,
+
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
 
     #[command(flatten)]
     pub(crate) backend: BackendArgs,

@@ -13,6 +13,7 @@ use crate::args::RunArgs;
 use crate::array;
 use crate::engine::Settings;
 use crate::error::CliError;
+use crate::fixing;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
 
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
     let of_model = |error| CliError::model(&model, error);
     let mut graph =
         Graph::from_onnx_file(&args.model).map_err(|error| CliError::model_file(&model, error))?;
+    graph = fixing::apply(graph, &model, &args.fix)?;
     let wrong = |reason: String| CliError::Invalid(format!("{model}: {reason}"));
     let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
     // Quick checks that may fail come first.
@@ -113,10 +115,7 @@ fn assign(arguments: &[String], inputs: &[ValueInfo]) -> Result<Vec<PathBuf>, St
 
 /// Which input an argument is for, and its file. Names and files may both contain `=`.
 fn find(argument: &str, inputs: &[ValueInfo]) -> Option<(usize, PathBuf)> {
-    let named = argument.match_indices('=').rev().find_map(|(at, _)| {
-        let index = inputs.iter().position(|input| input.name == argument[..at])?;
-        Some((index, PathBuf::from(&argument[at + 1..])))
-    });
+    let named = fixing::named(argument, inputs).map(|(index, file)| (index, PathBuf::from(file)));
     let unnamed = || match inputs {
         [_] if !argument.contains('=') || Path::new(argument).exists() => Some((0, PathBuf::from(argument))),
         _ => None,

@@ -10,6 +10,7 @@ use crate::{Error, Limits};
 enum Message {
     Model,
     Graph,
+    Function,
     Node,
     Attribute,
     Tensor,
@@ -39,7 +40,7 @@ impl Message {
     /// Bytes of memory of one message, decoded and in the graph, with its share of growing lists.
     fn bytes(self) -> u64 {
         match self {
-            Self::Model | Self::Graph => 1024,
+            Self::Model | Self::Graph | Self::Function => 1024,
             Self::Node | Self::Attribute | Self::Tensor => 512,
             Self::Value | Self::Type | Self::TensorType | Self::Shape => 128,
             Self::Leaf => 64,
@@ -52,8 +53,12 @@ impl Message {
         match (self, number) {
             (Self::Model, 7) => message(Self::Graph),
             (Self::Model, 8) => message(Self::Leaf),
-            (Self::Model, 25) | (Self::Graph, 15) => Field::Text,
-            (Self::Graph, 1) => message(Self::Node),
+            (Self::Model, 25) => message(Self::Function),
+            (Self::Function, 9) => message(Self::Leaf),
+            (Self::Function, 11) => message(Self::Attribute),
+            (Self::Graph, 15) => Field::Text,
+            (Self::Graph, 1) | (Self::Function, 7) => message(Self::Node),
+            (Self::Attribute, 6) => message(Self::Graph),
             (Self::Graph, 5) | (Self::Attribute, 5) => message(Self::Tensor),
             (Self::Graph, 11 | 12) => message(Self::Value),
             (Self::Node, 5) => message(Self::Attribute),
@@ -68,7 +73,8 @@ impl Message {
             (Self::Shape, 1) => message(Self::Leaf),
             (Self::Model, 2 | 3)
             | (Self::Graph, 2)
-            | (Self::Node, 1 | 2 | 3 | 4 | 7)
+            | (Self::Function, 1 | 4 | 5 | 6 | 10 | 13)
+            | (Self::Node, 1 | 2 | 3 | 4 | 7 | 8)
             | (Self::Attribute, 1 | 4 | 9 | 21)
             | (Self::Tensor, 8)
             | (Self::Value, 1)
@@ -81,13 +87,15 @@ impl Message {
 /// Bytes of memory for a string in addition to its characters, and for a number that is not packed.
 const TEXT: u64 = 64;
 const NUMBER: u64 = 16;
+/// How deep messages nest: graphs hold nodes, which hold graphs. Decoding ends at 100.
+const MAX_DEPTH: u32 = 101;
 
 /// An error if the decoded structure of the model `bytes`, without the elements of tensors, would take more than a quarter
 /// of the limit, or both together more than the limit. Bytes that are not a protocol buffer are counted up to the fault,
 /// because decoding stops there, too.
 pub(super) fn check(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
     let mut used = Used::default();
-    used.add(bytes, Message::Model);
+    used.add(bytes, Message::Model, MAX_DEPTH);
     let quarter = Limits { max_bytes: limits.max_bytes / 4, ..limits.clone() };
     quarter.check_bytes(used.structure, || {
         "reading the model, without the elements of its tensors,".to_owned()
@@ -104,8 +112,9 @@ struct Used {
 }
 
 impl Used {
-    /// Adds a message; `None` where it breaks off.
-    fn add(&mut self, mut bytes: &[u8], message: Message) -> Option<()> {
+    /// Adds a message, in which others nest up to `depth`; `None` where it breaks off.
+    fn add(&mut self, mut bytes: &[u8], message: Message, depth: u32) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
         self.structure += message.bytes();
         while !bytes.is_empty() {
             let key = varint(&mut bytes)?;
@@ -128,8 +137,7 @@ impl Used {
                     bytes = rest;
                     let len = len as u64;
                     match message.field(key >> 3) {
-                        // The schema as decoded here is acyclic, which bounds the recursion.
-                        Field::Message(message) => self.add(inside, message)?,
+                        Field::Message(message) => self.add(inside, message, depth)?,
                         Field::Text => self.structure += TEXT + len,
                         // Lists grow by doubling.
                         Field::Fixed => self.numbers(message, 2 * len),
@@ -211,7 +219,7 @@ mod tests {
 
     fn used(bytes: &[u8]) -> Used {
         let mut used = Used::default();
-        used.add(bytes, Message::Model);
+        used.add(bytes, Message::Model, MAX_DEPTH);
         used
     }
 

@@ -34,7 +34,7 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
     let order = graph.topological_order()?;
     let names = &graph.dimension_names;
     let graph = GraphProto {
-        node: order.into_iter().map(|index| node(&graph.nodes[index])).collect(),
+        node: order.into_iter().map(|index| node(&graph.nodes[index])).collect::<Result<_, _>>()?,
         // The schema's checker requires a name.
         name: if graph.name.is_empty() { "main".to_owned() } else { graph.name.clone() },
         initializer: graph.constants.iter().map(|(name, tensor)| to_proto(tensor, name)).collect(),
@@ -66,18 +66,20 @@ fn ir_version(opset: i64) -> i64 {
     }
 }
 
-fn node(node: &Node) -> NodeProto {
-    NodeProto {
+fn node(node: &Node) -> Result<NodeProto, Error> {
+    let attributes = node.attributes.iter().map(|(name, value)| attribute(node, name, value));
+    Ok(NodeProto {
         input: node.inputs.clone(),
         output: node.outputs.clone(),
         name: node.name.clone(),
         op_type: node.op.to_string(),
-        attribute: node.attributes.iter().map(|(name, value)| attribute(name, value)).collect(),
+        attribute: attributes.collect::<Result<_, _>>()?,
         domain: node.op.domain().to_owned(),
-    }
+        overload: String::new(),
+    })
 }
 
-fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+fn attribute(node: &Node, name: &str, value: &Attribute) -> Result<AttributeProto, Error> {
     let mut proto = AttributeProto { name: name.to_owned(), ..AttributeProto::default() };
     proto.kind = match value {
         Attribute::Int(value) => {
@@ -108,8 +110,14 @@ fn attribute(name: &str, value: &Attribute) -> AttributeProto {
             proto.strings = values.iter().map(|value| value.clone().into()).collect();
             kind::STRINGS
         }
+        Attribute::Graph(_) => {
+            return Err(Error::unsupported(
+                node,
+                "a graph with branches is not written: fix the inputs that choose the branch",
+            ));
+        }
     };
-    proto
+    Ok(proto)
 }
 
 fn value(info: &ValueInfo, names: &BTreeMap<(String, usize), String>) -> ValueInfoProto {

@@ -1,8 +1,8 @@
 //! The part of ONNX's protocol buffers that this crate reads and writes, written by hand: no protoc, no build script.
 //!
 //! Field numbers are those of onnx.proto (github.com/onnx/onnx). Other fields are skipped when reading.
-//! Parts that are recognized only to be refused (subgraphs, sparse tensors, functions) are kept as bytes: the
-//! wire format is the same, and a file cannot make the reader recurse through them.
+//! Parts that are recognized only to be refused (sparse tensors) are kept as bytes: the wire format is the same. Graphs nest in
+//! attributes; prost refuses files that nest messages deeper than 100.
 
 use bytes::Bytes;
 use prost::Message;
@@ -30,7 +30,22 @@ messages! {
         (string, tag = "3") producer_version: String,
         (message, optional, tag = "7") graph: Option<GraphProto>,
         (message, repeated, tag = "8") opset_import: Vec<OperatorSetIdProto>,
-        (bytes = "bytes", repeated, tag = "25") functions: Vec<Bytes>,
+        (message, repeated, tag = "25") functions: Vec<FunctionProto>,
+    }
+
+    /// An operator that the model defines by nodes.
+    struct FunctionProto {
+        (string, tag = "1") name: String,
+        (string, repeated, tag = "4") input: Vec<String>,
+        (string, repeated, tag = "5") output: Vec<String>,
+        /// Attributes without a default.
+        (string, repeated, tag = "6") attribute: Vec<String>,
+        (message, repeated, tag = "7") node: Vec<NodeProto>,
+        (message, repeated, tag = "9") opset_import: Vec<OperatorSetIdProto>,
+        (string, tag = "10") domain: String,
+        /// Attributes with their defaults.
+        (message, repeated, tag = "11") attribute_proto: Vec<AttributeProto>,
+        (string, tag = "13") overload: String,
     }
 
     struct OperatorSetIdProto {
@@ -54,6 +69,8 @@ messages! {
         (string, tag = "4") op_type: String,
         (message, repeated, tag = "5") attribute: Vec<AttributeProto>,
         (string, tag = "7") domain: String,
+        /// Which of the functions of one name.
+        (string, tag = "8") overload: String,
     }
 
     struct AttributeProto {
@@ -63,6 +80,7 @@ messages! {
         (int64, optional, tag = "3") i: Option<i64>,
         (bytes = "bytes", optional, tag = "4") s: Option<Bytes>,
         (message, optional, tag = "5") t: Option<TensorProto>,
+        (message, optional, boxed, tag = "6") g: Option<Box<GraphProto>>,
         (float, repeated, packed = "false", tag = "7") floats: Vec<f32>,
         (int64, repeated, packed = "false", tag = "8") ints: Vec<i64>,
         (bytes = "bytes", repeated, tag = "9") strings: Vec<Bytes>,
@@ -145,8 +163,8 @@ numbers! {
 numbers! {
     /// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
     element_type {
-        FLOAT = 1, UINT8 = 2, INT8 = 3, UINT16 = 4, INT16 = 5, INT32 = 6, INT64 = 7, BOOL = 9, DOUBLE = 11,
-        UINT32 = 12, UINT64 = 13
+        FLOAT = 1, UINT8 = 2, INT8 = 3, UINT16 = 4, INT16 = 5, INT32 = 6, INT64 = 7, BOOL = 9, FLOAT16 = 10,
+        DOUBLE = 11, UINT32 = 12, UINT64 = 13, BFLOAT16 = 16
     }
 }
 

@@ -1,9 +1,13 @@
 //! Converts between [`Tensor`] and `TensorProto`.
 
+use std::io;
+
 use bytes::Bytes;
 use prost::Message;
 
-use super::proto::{EXTERNAL, TensorProto, element_type as code};
+use super::external::{External, Part, is_external};
+use super::half;
+use super::proto::{TensorProto, element_type as code};
 use crate::ops::shared::by_element::by_number_of;
 use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
 
@@ -11,12 +15,12 @@ use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
 const MAX_RANK: usize = 64;
 
 impl Tensor {
-    /// Reads a serialized `TensorProto`, the form in which ONNX stores test data.
+    /// Reads a serialized `TensorProto`, the form in which ONNX stores test data. Half floats become floats.
     pub fn from_onnx_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let proto = TensorProto::decode(Bytes::copy_from_slice(bytes))
             .map_err(|error| Error::NotAModel { format: "an ONNX tensor", reason: error.to_string() })?;
         let what = format!("tensor {}", quoted(&proto.name));
-        from_proto(proto, &what)
+        from_proto(proto, &what, &mut External::default())
     }
 
     /// Writes a serialized `TensorProto`.
@@ -25,10 +29,15 @@ impl Tensor {
     }
 }
 
-/// The type with this number; an error that names `what` for types without a [`DataType`].
+/// Whether the type with this number is read as `f32`, which holds all its values.
+pub(super) fn is_half(number: i32) -> bool {
+    matches!(number, code::FLOAT16 | code::BFLOAT16)
+}
+
+/// The type with this number, `f32` for half floats; an error that names `what` for types without a [`DataType`].
 pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
     Ok(match number {
-        code::FLOAT => DataType::F32,
+        code::FLOAT | code::FLOAT16 | code::BFLOAT16 => DataType::F32,
         code::UINT8 => DataType::U8,
         code::INT8 => DataType::I8,
         code::INT32 => DataType::I32,
@@ -43,7 +52,7 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
             return Err(Error::unsupported_model(
                 what,
                 format!(
-                    "elements of type {}; f32, f64, bool, and integers of 8 to 64 bits are supported",
+                    "elements of type {}; f32, f64, half floats, bool, and integers of 8 to 64 bits are supported",
                     type_name(other)
                 ),
             ));
@@ -51,31 +60,39 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
     })
 }
 
+/// The schema's names of element types, by number.
+const NAMES: [&str; 17] = [
+    "undefined",
+    "float",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "int64",
+    "string",
+    "bool",
+    "float16",
+    "double",
+    "uint32",
+    "uint64",
+    "complex64",
+    "complex128",
+    "bfloat16",
+];
+
 /// The schema's name of an element type, for messages.
 fn type_name(number: i32) -> String {
-    const NAMES: [&str; 17] = [
-        "undefined",
-        "float",
-        "uint8",
-        "int8",
-        "uint16",
-        "int16",
-        "int32",
-        "int64",
-        "string",
-        "bool",
-        "float16",
-        "double",
-        "uint32",
-        "uint64",
-        "complex64",
-        "complex128",
-        "bfloat16",
-    ];
     match usize::try_from(number).ok().and_then(|index| NAMES.get(index)) {
         Some(name) => (*name).to_owned(),
         None => format!("number {number}"),
     }
+}
+
+/// The number of the element type with this name, in any case.
+pub(super) fn number_of_name(name: &str) -> Option<i32> {
+    let index = NAMES.iter().position(|own| own.eq_ignore_ascii_case(name))?;
+    i32::try_from(index).ok()
 }
 
 /// The number of an element type.
@@ -110,68 +127,118 @@ pub(super) fn shape(dims: &[i64], what: &str) -> Result<Vec<usize>, Error> {
         .collect()
 }
 
-/// Reads a tensor; errors name `what`. Memory is allocated only for elements that are in the file.
-pub(super) fn from_proto(proto: TensorProto, what: &str) -> Result<Tensor, Error> {
-    if proto.data_location == EXTERNAL || !proto.external_data.is_empty() {
-        let file = proto.external_data.iter().find(|entry| entry.key == "location");
-        let file = file.map_or("another file", |entry| entry.value.as_str());
-        return Err(Error::unsupported_model(
-            what,
-            format!("its elements are in {}: save the model with its weights in one file", quoted(file)),
-        ));
-    }
+/// Reads a tensor, its elements from a file beside the model if the tensor says so; errors name `what`. Memory is allocated only
+/// for elements that are in a file.
+pub(super) fn from_proto(proto: TensorProto, what: &str, external: &mut External) -> Result<Tensor, Error> {
     let data_type = data_type(proto.data_type, what)?;
     let shape = shape(&proto.dims, what)?;
     let count = element_count(&shape).map_err(|error| Error::model(what, error.to_string()))?;
-    let data =
-        if proto.raw_data.is_empty() { typed(proto, data_type) } else { raw(&proto.raw_data, data_type) };
+    let number = proto.data_type;
+    let data = if is_external(&proto) {
+        let part = external.part(&proto, what)?;
+        // Compared before anything is read: the part may be far larger than the tensor.
+        if Some(part.len) != count.checked_mul(stored_size(number, data_type)) {
+            return Err(misfit(what, &shape, data_type));
+        }
+        raw(Stored::File(part), number).map_err(|error| Error::model(what, error.to_string()))?
+    } else if proto.raw_data.is_empty() {
+        typed(proto)
+    } else {
+        raw(Stored::Memory(&proto.raw_data), number).map_err(|error| Error::model(what, error.to_string()))?
+    };
     let Some(data) = data.filter(|data| data.len() == count) else {
-        return Err(Error::model(
-            what,
-            format!(
-                "shape {shape:?} needs {count} elements of type {data_type}, but the file holds another number"
-            ),
-        ));
+        return Err(misfit(what, &shape, data_type));
     };
     Tensor::new(shape, data).map_err(|error| Error::model(what, error.to_string()))
 }
 
+fn misfit(what: &str, shape: &[usize], data_type: DataType) -> Error {
+    Error::model(
+        what,
+        format!(
+            "shape {shape:?} needs {} elements of type {data_type}, but the file holds another number",
+            shape.iter().product::<usize>()
+        ),
+    )
+}
+
+/// The bytes of one element in a file.
+fn stored_size(number: i32, data_type: DataType) -> usize {
+    if is_half(number) { 2 } else { data_type.size() }
+}
+
 /// Elements from the schema's typed fields; values outside the range of a smaller type keep their low bits.
-fn typed(proto: TensorProto, data_type: DataType) -> Option<TensorData> {
+fn typed(proto: TensorProto) -> Option<TensorData> {
     let narrow = proto.int32_data;
-    Some(match data_type {
-        DataType::F32 => TensorData::F32(proto.float_data),
-        DataType::F64 => TensorData::F64(proto.double_data),
-        DataType::I64 => TensorData::I64(proto.int64_data),
-        DataType::I32 => TensorData::I32(narrow),
-        DataType::U8 => TensorData::U8(narrow.into_iter().map(|value| value as u8).collect()),
-        DataType::I8 => TensorData::I8(narrow.into_iter().map(|value| value as i8).collect()),
-        DataType::U16 => TensorData::U16(narrow.into_iter().map(|value| value as u16).collect()),
-        DataType::I16 => TensorData::I16(narrow.into_iter().map(|value| value as i16).collect()),
-        DataType::U32 => TensorData::U32(proto.uint64_data.into_iter().map(|value| value as u32).collect()),
-        DataType::U64 => TensorData::U64(proto.uint64_data),
-        DataType::Bool => TensorData::Bool(narrow.into_iter().map(|value| value != 0).collect()),
+    Some(match proto.data_type {
+        code::FLOAT => TensorData::F32(proto.float_data),
+        code::DOUBLE => TensorData::F64(proto.double_data),
+        code::INT64 => TensorData::I64(proto.int64_data),
+        code::INT32 => TensorData::I32(narrow),
+        code::UINT8 => TensorData::U8(narrow.into_iter().map(|value| value as u8).collect()),
+        code::INT8 => TensorData::I8(narrow.into_iter().map(|value| value as i8).collect()),
+        code::UINT16 => TensorData::U16(narrow.into_iter().map(|value| value as u16).collect()),
+        code::INT16 => TensorData::I16(narrow.into_iter().map(|value| value as i16).collect()),
+        code::UINT32 => TensorData::U32(proto.uint64_data.into_iter().map(|value| value as u32).collect()),
+        code::UINT64 => TensorData::U64(proto.uint64_data),
+        code::BOOL => TensorData::Bool(narrow.into_iter().map(|value| value != 0).collect()),
+        code::FLOAT16 => {
+            TensorData::F32(narrow.into_iter().map(|value| half::from_f16(value as u16)).collect())
+        }
+        code::BFLOAT16 => {
+            TensorData::F32(narrow.into_iter().map(|value| half::from_bf16(value as u16)).collect())
+        }
+        _ => return None,
     })
 }
 
-/// Elements from little-endian bytes; `None` if bytes remain.
-fn raw(bytes: &[u8], data_type: DataType) -> Option<TensorData> {
-    fn split<const N: usize, T>(bytes: &[u8], element: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+/// Little-endian elements.
+enum Stored<'a> {
+    Memory(&'a [u8]),
+    File(Part<'a>),
+}
+
+impl Stored<'_> {
+    /// The elements; `None` if bytes remain.
+    fn elements<const N: usize, T>(self, element: impl Fn([u8; N]) -> T) -> io::Result<Option<Vec<T>>> {
+        let bytes = match self {
+            Self::File(part) => return part.elements(element).map(Some),
+            Self::Memory(bytes) => bytes,
+        };
         let (chunks, rest) = bytes.as_chunks::<N>();
-        rest.is_empty().then(|| chunks.iter().map(|&chunk| element(chunk)).collect())
+        Ok(rest.is_empty().then(|| chunks.iter().map(|&chunk| element(chunk)).collect()))
     }
-    Some(match data_type {
-        DataType::F32 => TensorData::F32(split(bytes, f32::from_le_bytes)?),
-        DataType::F64 => TensorData::F64(split(bytes, f64::from_le_bytes)?),
-        DataType::I32 => TensorData::I32(split(bytes, i32::from_le_bytes)?),
-        DataType::I64 => TensorData::I64(split(bytes, i64::from_le_bytes)?),
-        DataType::U8 => TensorData::U8(bytes.to_vec()),
-        DataType::I8 => TensorData::I8(split(bytes, i8::from_le_bytes)?),
-        DataType::U16 => TensorData::U16(split(bytes, u16::from_le_bytes)?),
-        DataType::I16 => TensorData::I16(split(bytes, i16::from_le_bytes)?),
-        DataType::U32 => TensorData::U32(split(bytes, u32::from_le_bytes)?),
-        DataType::U64 => TensorData::U64(split(bytes, u64::from_le_bytes)?),
-        DataType::Bool => TensorData::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
+
+    /// The bytes themselves.
+    fn bytes(self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::File(part) => part.bytes(),
+            Self::Memory(bytes) => Ok(bytes.to_vec()),
+        }
+    }
+}
+
+/// Elements from little-endian bytes; `None` if bytes remain.
+fn raw(stored: Stored<'_>, number: i32) -> io::Result<Option<TensorData>> {
+    Ok(match number {
+        code::FLOAT => stored.elements(f32::from_le_bytes)?.map(TensorData::F32),
+        code::DOUBLE => stored.elements(f64::from_le_bytes)?.map(TensorData::F64),
+        code::INT32 => stored.elements(i32::from_le_bytes)?.map(TensorData::I32),
+        code::INT64 => stored.elements(i64::from_le_bytes)?.map(TensorData::I64),
+        code::UINT8 => Some(TensorData::U8(stored.bytes()?)),
+        code::INT8 => stored.elements(i8::from_le_bytes)?.map(TensorData::I8),
+        code::UINT16 => stored.elements(u16::from_le_bytes)?.map(TensorData::U16),
+        code::INT16 => stored.elements(i16::from_le_bytes)?.map(TensorData::I16),
+        code::UINT32 => stored.elements(u32::from_le_bytes)?.map(TensorData::U32),
+        code::UINT64 => stored.elements(u64::from_le_bytes)?.map(TensorData::U64),
+        code::BOOL => stored.elements(|[byte]: [u8; 1]| byte != 0)?.map(TensorData::Bool),
+        code::FLOAT16 => {
+            stored.elements(|bytes| half::from_f16(u16::from_le_bytes(bytes)))?.map(TensorData::F32)
+        }
+        code::BFLOAT16 => {
+            stored.elements(|bytes| half::from_bf16(u16::from_le_bytes(bytes)))?.map(TensorData::F32)
+        }
+        _ => None,
     })
 }
 
@@ -198,6 +265,11 @@ pub(super) fn to_proto(tensor: &Tensor, name: &str) -> TensorProto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::proto::EXTERNAL;
+
+    fn read(proto: TensorProto) -> Result<Tensor, Error> {
+        from_proto(proto, "tensor", &mut External::default())
+    }
 
     #[test]
     fn every_type_survives() {
@@ -223,7 +295,6 @@ mod tests {
     #[test]
     fn typed_fields_are_read() {
         let proto = TensorProto { dims: vec![3], data_type: code::INT8, ..TensorProto::default() };
-        let read = |proto| from_proto(proto, "tensor");
         let tensor = read(TensorProto { int32_data: vec![-1, 0, 127], ..proto.clone() }).expect("int8");
         assert_eq!(tensor.as_i8().expect("i8"), [-1, 0, 127]);
         let tensor = read(TensorProto { data_type: code::FLOAT, float_data: vec![0.5; 3], ..proto.clone() });
@@ -235,18 +306,30 @@ mod tests {
     }
 
     #[test]
+    fn halves_become_floats() {
+        let proto = TensorProto { dims: vec![2], data_type: code::FLOAT16, ..TensorProto::default() };
+        let raw = TensorProto { raw_data: vec![0, 0x3c, 0, 0xc0].into(), ..proto.clone() };
+        assert_eq!(read(raw).expect("float16").as_f32().expect("f32"), [1.0, -2.0]);
+        let typed = TensorProto { int32_data: vec![0x3c00, 0xc000], ..proto.clone() };
+        assert_eq!(read(typed).expect("float16").as_f32().expect("f32"), [1.0, -2.0]);
+        let wide =
+            TensorProto { data_type: code::BFLOAT16, raw_data: vec![0x80, 0x3f, 0, 0xc0].into(), ..proto };
+        assert_eq!(read(wide).expect("bfloat16").as_f32().expect("f32"), [1.0, -2.0]);
+    }
+
+    #[test]
     fn sizes_that_the_file_does_not_hold_are_errors() {
         let huge = TensorProto { dims: vec![1 << 40], data_type: code::FLOAT, ..TensorProto::default() };
-        assert!(matches!(from_proto(huge.clone(), "t"), Err(Error::InvalidModel { .. })));
+        assert!(matches!(read(huge.clone()), Err(Error::InvalidModel { .. })));
         let overflow = TensorProto { dims: vec![i64::MAX, 4], ..huge.clone() };
-        assert!(matches!(from_proto(overflow, "t"), Err(Error::InvalidModel { .. })));
+        assert!(matches!(read(overflow), Err(Error::InvalidModel { .. })));
         let negative = TensorProto { dims: vec![-1], ..huge.clone() };
-        assert!(matches!(from_proto(negative, "t"), Err(Error::InvalidModel { .. })));
+        assert!(matches!(read(negative), Err(Error::InvalidModel { .. })));
         let odd = TensorProto { dims: vec![1], raw_data: vec![0; 5].into(), ..huge.clone() };
-        assert!(matches!(from_proto(odd, "t"), Err(Error::InvalidModel { .. })));
-        let half = TensorProto { data_type: 10, ..huge.clone() };
-        assert!(from_proto(half, "t").expect_err("float16").to_string().contains("float16"));
+        assert!(matches!(read(odd), Err(Error::InvalidModel { .. })));
+        let text = TensorProto { data_type: 8, ..huge.clone() };
+        assert!(read(text).expect_err("strings").to_string().contains("elements of type string"));
         let external = TensorProto { data_location: EXTERNAL, ..huge };
-        assert!(matches!(from_proto(external, "t"), Err(Error::UnsupportedModel { .. })));
+        assert!(matches!(read(external), Err(Error::UnsupportedModel { .. })));
     }
 }

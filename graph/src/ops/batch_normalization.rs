@@ -65,13 +65,15 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     Ok(vec![Tensor::new(input.shape(), normalized.collect::<Vec<_>>())?])
 }
 
-/// Operator set 9 removed `spatial`, which selected statistics per channel (1) or per element.
+/// Operator set 9 removed `spatial`, which selected statistics per channel (1) or per element; 7 removed `is_test`, which the number of
+/// outputs tells.
 fn upgrade(mut node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     if version < 9 {
         if !node.flag("spatial", true)? {
             return Err(Error::unsupported(&node, "statistics per element (spatial = 0)"));
         }
         node.attributes.remove("spatial");
+        node.attributes.remove("is_test");
     }
     Ok(vec![node])
 }

@@ -5,8 +5,9 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::by_element::by_number_of;
 use super::shared::inputs::Inputs;
+use super::shared::upgrade::Constants;
 use crate::data_type::number_types;
-use crate::{DataType, Element, Error, Node, Tensor, TensorData, TensorType, onnx};
+use crate::{Attribute, DataType, Element, Error, Node, Tensor, TensorData, TensorType, onnx, quoted};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -16,12 +17,24 @@ pub(crate) static OP: Operator = Operator {
     ],
     elementwise: true,
     output_type: |node, _| to(node).ok(),
+    upgrade,
     ..Operator::new("Cast", "the elements as another type", infer, evaluate)
 };
 
 /// The type that the attribute `to` names.
 pub(crate) fn to(node: &Node) -> Result<DataType, Error> {
     onnx::type_attribute(node, "to")?.ok_or_else(|| Error::attribute(node, "to", "is missing"))
+}
+
+/// Before operator set 6, `to` was the name of a type.
+fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version >= 6 || !matches!(node.attributes.get("to"), Some(Attribute::String(_))) {
+        return Ok(vec![node]);
+    }
+    let name = node.string("to", "")?;
+    let number = onnx::number_of_type(name)
+        .ok_or_else(|| Error::unsupported(&node, format!("elements of type {}", quoted(name))))?;
+    Ok(vec![node.with("to", number)])
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -5,9 +5,10 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::qlinear_concat;
 use super::shared::inputs::Inputs;
+use super::shared::upgrade::Constants;
 use super::shared::{concat, qlinear};
 use crate::exec::float;
-use crate::{Error, TensorType};
+use crate::{Error, Node, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -24,8 +25,15 @@ pub(crate) static OP: Operator = Operator {
         }))
     })),
     lower: float::lower::concat,
+    upgrade,
     ..Operator::new("Concat", "the inputs one after the other along an axis", infer, concat::evaluate)
 };
+
+/// The axis has no default since operator set 4.
+fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    let is_bare = version < 4 && !node.attributes.contains_key("axis");
+    Ok(vec![if is_bare { node.with("axis", 1i64) } else { node }])
+}
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let first = inputs.get(0)?;

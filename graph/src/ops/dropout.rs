@@ -66,6 +66,7 @@ fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Resul
     if version < 12 {
         let ratio = node.float("ratio", 0.5)?;
         node.attributes.remove("ratio");
+        node.attributes.remove("is_test");
         let name = constants.add(&node, "ratio", Tensor::scalar(ratio));
         node.inputs.push(name);
     }

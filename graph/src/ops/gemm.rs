@@ -10,7 +10,7 @@ use super::shared::product;
 use super::shared::qlinear;
 use super::shared::quantized_value::QuantizedValue;
 use super::shared::values::Values;
-use super::shared::weights;
+use super::shared::{upgrade, weights};
 use crate::exec::float;
 use crate::{Error, Node, Tensor, TensorType};
 
@@ -32,6 +32,7 @@ pub(crate) static OP: Operator = Operator {
     ),
     reads: product::depth,
     lower: float::lower::gemm,
+    upgrade: upgrade::broadcast,
     ..Operator::new("Gemm", "alpha · A·B + beta · C", infer, product::gemm)
 };
 

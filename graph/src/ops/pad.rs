@@ -179,6 +179,10 @@ fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Resul
     if version >= 11 {
         return Ok(vec![node]);
     }
+    if let Some(pads) = node.attributes.remove("paddings") {
+        // Its name in operator set 1.
+        node.attributes.insert("pads".to_owned(), pads);
+    }
     let Some(pads) = node.ints("pads")?.map(<[i64]>::to_vec) else {
         return Err(Error::attribute(&node, "pads", "is missing"));
     };

@@ -6,6 +6,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::binary::{self, broadcast_of};
 use super::shared::inputs::Inputs;
+use super::shared::upgrade;
 use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
@@ -14,6 +15,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Positive(&[2, 1, 4]), Input::Float(2.0)], &[]),
         Example::new(&[Input::Positive(&[2, 3]), Input::Integers(&[3, 2, 1])], &[]),
     ],
+    upgrade: upgrade::broadcast,
     ..Operator::new("Pow", "aᵇ", infer, evaluate)
 };
 

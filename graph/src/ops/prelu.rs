@@ -5,12 +5,14 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::indexing::{Offsets, broadcast, broadcast_strides};
 use super::shared::inputs::Inputs;
+use super::shared::upgrade::{ALIGNED_AXIS, Constants};
 use crate::exec::float::{self, Binary};
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Weights(&[3, 1, 1])], &[])],
     lower: |builder, node| float::lower::binary(builder, node, Binary::Slope),
+    upgrade,
     ..Operator::new("PRelu", "x where it is not negative, slope · x elsewhere", infer, evaluate)
 };
 
@@ -34,4 +36,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let (x, slope) = (input.as_f32()?, slope.as_f32()?);
     let y: Vec<f32> = x.iter().zip(offsets).map(|(&x, at)| if x < 0.0 { slope[at] * x } else { x }).collect();
     Ok(vec![Tensor::new(input.shape(), y)?])
+}
+
+/// Before operator set 7, a slope with several elements had one for each channel.
+fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    Ok(vec![if version < 7 { node.with(ALIGNED_AXIS, 1i64) } else { node }])
 }

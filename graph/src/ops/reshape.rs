@@ -4,6 +4,7 @@
 use super::example::{Example, Input};
 use super::operator::Operator;
 use super::shared::reshaping::{self, Reshaping};
+use super::shared::upgrade::Constants;
 use crate::{Error, Node, element_count};
 
 pub(crate) static OP: Operator = Operator {
@@ -11,8 +12,17 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Integers(&[0, -1])], &[]),
         Example::new(&[Input::Bytes(&[1, 2, 3, 4]), Input::Integers(&[4, 6])], &[]),
     ],
+    upgrade,
     ..reshaping::operator::<Reshape>("Reshape", "the same elements in another shape")
 };
+
+/// `shape` became input 1 with operator set 5.
+fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 5 {
+        constants.ints_to_input(&mut node, "shape", 1)?;
+    }
+    Ok(vec![node])
+}
 
 struct Reshape;
 

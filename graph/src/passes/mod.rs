@@ -3,6 +3,7 @@
 mod fold_batch_norms;
 mod fold_constants;
 mod fuse_quantized;
+mod inline_branches;
 mod quantize_nodes;
 mod quantize_weights;
 mod remove_nodes;
@@ -15,6 +16,7 @@ pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
 pub use fuse_quantized::fuse_quantized;
+pub use inline_branches::inline_branches;
 pub use quantize_nodes::quantize_nodes;
 pub use quantize_weights::quantize_weights;
 pub(crate) use quantize_weights::quantize_weights_and_warn;

@@ -1,16 +1,17 @@
 //! Shape inference: the type and the fixed shape of every value in a graph, by the rules of its operators.
 
 mod open;
+mod partial;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::ops::evaluate::evaluate_known;
-use crate::ops::missing;
 use crate::ops::shared::inputs::Inputs;
 pub use crate::tensor::TensorType;
-use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count, quoted};
+use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count};
 pub use open::infer_open_shapes;
+pub use partial::{PartialShapes, infer_partial_shapes};
 
 /// Options of shape inference.
 #[derive(Clone, Debug)]
@@ -52,45 +53,12 @@ impl ShapeOptions {
 /// # Errors
 ///
 /// [`Error::UnknownDimension`] for an open dimension that `options` do not bind, [`Error::OverLimit`], [`Error::MissingOperators`] for
-/// operators that are not implemented, errors that name the node whose inputs do not fit, and every error
-/// of [`Graph::topological_order`].
+/// operators that are not implemented, errors that name the node whose inputs do not fit, [`Error::Several`] where several parts are
+/// not supported, and every error of [`Graph::topological_order`].
 pub fn infer_shapes(graph: &Graph, options: &ShapeOptions) -> Result<BTreeMap<String, TensorType>, Error> {
-    missing::check(graph)?;
-    let mut types = BTreeMap::new();
-    for input in &graph.inputs {
-        let shape = input_shape(input, options)?;
-        options.limits.check_elements(&shape, || format!("value {}", quoted(&input.name)))?;
-        types.insert(input.name.clone(), TensorType::new(input.data_type, shape));
-    }
-    for (name, tensor) in &graph.constants {
-        options.limits.check_elements(tensor.shape(), || format!("constant {}", quoted(name)))?;
-        types.insert(name.clone(), TensorType::of(tensor));
-    }
-    // Values known before the graph runs, for nodes that use them as shapes.
-    let mut computed: HashMap<&str, Tensor> = HashMap::new();
-    for index in graph.topological_order()? {
-        let node = &graph.nodes[index];
-        let value_of = |name: &str| graph.constants.get(name).or_else(|| computed.get(name));
-        let inputs = Inputs::new(node, |name| types.get(name), value_of)?;
-        let outputs = output_types(&inputs)?;
-        for output in &outputs {
-            // Even without a name: the operator computes it.
-            let what = || format!("an output of node {}", quoted(&node.name));
-            options.limits.check_elements(&output.shape, what)?;
-        }
-        let values = known_values(&inputs, &outputs)?;
-        for (index, output) in outputs.into_iter().enumerate() {
-            if let Some(name) = node.output(index) {
-                types.insert(name.to_owned(), output);
-            }
-        }
-        for (index, value) in values.into_iter().flatten().enumerate() {
-            if let Some(name) = node.output(index) {
-                computed.insert(name, value);
-            }
-        }
-    }
-    Ok(types)
+    let known = infer_partial_shapes(graph, options)?;
+    Error::all(known.errors)?;
+    Ok(known.types)
 }
 
 /// An error if an output of `graph` has another type than the graph declares. A declared shape is no promise: exporters write that of

@@ -73,6 +73,7 @@ fn small() -> Graph {
         nodes: vec![Node::new("relu", "Relu", &["x"], &["h"]), custom],
         constants: [("w".to_owned(), Tensor::vector([1.0f32, 2.0]))].into(),
         dimension_names: [(("x".to_owned(), 0), "N".to_owned())].into(),
+        notes: Vec::new(),
     }
 }
 

@@ -8,7 +8,10 @@ fn supported<T>(result: Result<T, Error>, case: &str) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(
-            Error::UnsupportedModel { .. } | Error::UnsupportedOp { .. } | Error::UnsupportedOpset { .. },
+            Error::UnsupportedModel { .. }
+            | Error::UnsupportedOp { .. }
+            | Error::UnsupportedOpset { .. }
+            | Error::Several(_),
         ) => None,
         Err(other) => panic!("{case}: {other}"),
     }
@@ -43,7 +46,7 @@ fn node_cases() {
         };
         let types = match infer_shapes(&graph, &ShapeOptions::default()) {
             Ok(types) => types,
-            Err(Error::UnsupportedOp { .. } | Error::MissingOperators(_)) => {
+            Err(Error::UnsupportedOp { .. } | Error::MissingOperators(_) | Error::Several(_)) => {
                 unsupported.push(name);
                 continue;
             }

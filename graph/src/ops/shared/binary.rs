@@ -7,6 +7,7 @@ use super::by_element::by_number_of;
 use super::indexing::broadcast;
 use super::inputs::Inputs;
 use super::number::Number;
+use super::upgrade;
 use super::zipped::zipped;
 use crate::{Error, Node, Tensor, TensorType};
 
@@ -18,7 +19,11 @@ const EXAMPLES: &[Example] = &[
 
 /// The operator that applies `O` to two tensors.
 pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
-    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer_two, evaluate_two::<O>) }
+    Operator {
+        examples: EXAMPLES,
+        upgrade: upgrade::broadcast,
+        ..Operator::new(name, summary, infer_two, evaluate_two::<O>)
+    }
 }
 
 /// The operator that applies `O` to any number of tensors, from the first to the last.

@@ -42,6 +42,25 @@ impl<'a> Constants<'a> {
     }
 }
 
+/// Marks nodes whose second input is aligned with an axis of the first, not with its last ones: the importer knows the ranks only
+/// when it has the whole graph.
+pub(crate) const ALIGNED_AXIS: &str = "aligned_axis";
+
+/// Before operator set 7, the second input was broadcast only if `broadcast` was set, and from `axis` on.
+pub(crate) fn broadcast(mut node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 7 {
+        let is_broadcast = node.flag("broadcast", false)?;
+        let axis = node.optional_int("axis")?.filter(|_| is_broadcast);
+        for old in ["axis", "broadcast"] {
+            node.attributes.remove(old);
+        }
+        if let Some(axis) = axis {
+            node = node.with(ALIGNED_AXIS, axis);
+        }
+    }
+    Ok(vec![node])
+}
+
 /// `axes` became input 1 with operator set 13.
 pub(crate) fn axes(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     if version < 13 {
