@@ -2,4 +2,5 @@
 //! converts them to [`eightbit_graph::Graph`].
 #![forbid(unsafe_code)]
 
+mod format;
 pub mod proto;
