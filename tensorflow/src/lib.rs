@@ -3,4 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod format;
+mod import;
 pub mod proto;
+
+pub use import::{ImportOptions, Reference};
