@@ -13,6 +13,7 @@ mod comparison;
 mod engine;
 mod error;
 mod labels;
+mod model;
 mod network;
 mod output;
 mod photo;

@@ -6,4 +6,5 @@ mod format;
 mod import;
 pub mod proto;
 
+pub use format::is_graph;
 pub use import::{ImportOptions, Reference};

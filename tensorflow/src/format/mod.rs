@@ -41,6 +41,24 @@ fn is_text(bytes: &[u8]) -> bool {
         && matches!(after.trim_ascii_start().first(), Some(b'{' | b'<' | b':' | b'[' | b'#'))
 }
 
+/// Whether a file that begins with `bytes` is a graph of TensorFlow, by its content. ONNX's models, which are protocol buffers, too,
+/// begin with a number.
+pub fn is_graph(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    let node = || match wire::take_varint(&mut rest)? {
+        // The list of nodes, functions, versions: the length, and a first field that is the name.
+        0x0a => wire::take_varint(&mut rest).map(|_| rest.first() == Some(&0x0a)),
+        0x12 | 0x22 => Some(true),
+        _ => None,
+    };
+    is_text(bytes) || is_json(bytes) || { node }() == Some(true)
+}
+
+/// Whether `bytes` are JSON. A line feed before the brace is the beginning of a binary graph, too: it is not JSON.
+fn is_json(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'{')
+}
+
 impl GraphDef {
     /// Reads a graph in binary or text form, whichever it is.
     ///
