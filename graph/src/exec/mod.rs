@@ -165,8 +165,8 @@ impl Executor {
                 format!("must be 1, or 2 to {MAX_THREADS} with the feature rayon; is {}", options.threads),
             ));
         }
-        let fused =
-            passes::fuse_quantized(&passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?)?;
+        let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?;
+        let fused = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
         let constant_bytes = constants_of([graph, &fused]);
         let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
         let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());

@@ -3,6 +3,7 @@
 mod cancel_transposes;
 mod fold_batch_norms;
 mod fold_constants;
+mod fold_scales;
 mod fuse_quantized;
 mod quantize_nodes;
 mod quantize_weights;
@@ -16,6 +17,7 @@ pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use cancel_transposes::cancel_transposes;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
+pub use fold_scales::fold_scales;
 pub use fuse_quantized::fuse_quantized;
 pub use quantize_nodes::quantize_nodes;
 pub use quantize_weights::quantize_weights;
