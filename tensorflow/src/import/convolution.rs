@@ -2,6 +2,7 @@
 
 use eightbit_graph::{Attribute, Error};
 
+use super::atrous::Blocks;
 use super::importer::Importer;
 use super::operation::Operation;
 use super::table::Function;
@@ -135,18 +136,33 @@ pub(super) fn conv<'d>(
     kind: Kind,
 ) -> Result<String, Error> {
     let order = Order::of(operation)?;
-    let x = order.first(importer, operation, operation.input(0)?)?;
+    let input = operation.input(0)?;
+    let detour = importer.detour(input).cloned();
+    let input = detour.as_ref().map_or(input, |blocks| &blocks.image).to_owned();
+    let x = order.first(importer, operation, &input)?;
     let weights = weights(importer, operation, operation.input(1)?, kind)?;
     let strides = order.sides(operation, "strides")?;
-    let dilations = match operation.ints("dilations")? {
+    let mut dilations = match operation.ints("dilations")? {
         // Depthwise convolutions of tfjs.
         &[height, width] => [height, width],
         _ => order.sides(operation, "dilations")?,
     };
+    let mut pads = padding(operation, order, weights.kernel, strides, dilations)?;
+    if let Some(blocks) = &detour {
+        let is_plain =
+            strides == [1, 1] && dilations == [1, 1] && operation.text("padding", "VALID")? == "VALID";
+        if !is_plain || order != Order::ChannelsLast {
+            return Err(
+                operation.unsupported("strides, dilations or padding on pixels in blocks (SpaceToBatchND)")
+            );
+        }
+        dilations = blocks.sizes;
+        pads = ("pads", Attribute::Ints(blocks.pads.to_vec()));
+    }
     let mut attributes = vec![
         ("strides", Attribute::Ints(strides.to_vec())),
         ("dilations", Attribute::Ints(dilations.to_vec())),
-        padding(operation, order, weights.kernel, strides, dilations)?,
+        pads,
     ];
     if let Some(kernel) = weights.kernel {
         attributes.push(("kernel_shape", Attribute::Ints(kernel.to_vec())));
@@ -154,8 +170,12 @@ pub(super) fn conv<'d>(
     if kind == Kind::Depthwise {
         attributes.push(("group", Attribute::Int(weights.channels)));
     }
-    let y = importer.emit(operation, "", "Conv", &[&x, &weights.name], &attributes)?;
-    order.restore(importer, operation, y)
+    let conv = importer.emit(operation, "", "Conv", &[&x, &weights.name], &attributes)?;
+    let y = order.restore(importer, operation, conv.clone())?;
+    if let Some(blocks) = detour {
+        importer.set_detour(&y, Blocks { conv: Some(conv), ..blocks });
+    }
+    Ok(y)
 }
 
 /// Weights in ONNX's order: outputs × inputs × height × width.

@@ -6,6 +6,7 @@ use eightbit_graph::{
     Attribute, DataType, Error, Graph, Limits, MissingOperator, Names, Node, Op, Tensor, ValueInfo, passes,
 };
 
+use super::atrous::{self, Blocks, Detours};
 use super::operation::{DOMAIN, Operation};
 use super::{Reference, flow, table};
 use crate::proto::{GraphDef, NodeDef};
@@ -31,6 +32,8 @@ pub(super) struct Importer<'d> {
     missing: Vec<MissingOperator>,
     /// Shapes of values that are computed from constants and are none, such as weights in eight bits.
     shapes: HashMap<String, Vec<usize>>,
+    /// See [`atrous`].
+    detours: Detours,
     /// Bytes that constants may still take.
     left: u64,
 }
@@ -48,6 +51,7 @@ impl<'d> Importer<'d> {
             values: HashMap::new(),
             missing: Vec::new(),
             shapes: HashMap::new(),
+            detours: HashMap::new(),
             left: Limits::default().max_bytes,
         }
     }
@@ -97,7 +101,22 @@ impl<'d> Importer<'d> {
                 }
             }
         }
-        let outputs = function(self, &Operation { node, inputs })?;
+        let detour = inputs.first().and_then(|name| self.detours.get(name)).cloned();
+        let operation = Operation { node, inputs };
+        let is_read = |(index, name): (usize, &String)| {
+            self.detours.get(name).is_none_or(|blocks| index == 0 && atrous::may_read(&node.op, blocks))
+        };
+        if !operation.inputs.iter().enumerate().all(is_read) {
+            return Err(
+                operation.unsupported("pixels in blocks (SpaceToBatchND): they are read for convolutions")
+            );
+        }
+        let outputs = function(self, &operation)?;
+        if let (Some(detour), Some(output), true) =
+            (detour, outputs.first(), atrous::acts_on_pixels(&node.op))
+        {
+            self.detours.insert(output.clone(), detour);
+        }
         self.set(node, outputs.into_iter().map(Value::Named).collect());
         Ok(())
     }
@@ -192,6 +211,35 @@ impl<'d> Importer<'d> {
     /// Remembers the shape of a value that is computed from constants.
     pub(super) fn set_shape(&mut self, name: &str, shape: Vec<usize>) {
         self.shapes.insert(name.to_owned(), shape);
+    }
+
+    /// A value of a detour, which has no node.
+    pub(super) fn add_detour(&mut self, operation: &Operation<'d>, blocks: Blocks) -> String {
+        let name = self.fresh(operation, "");
+        self.detours.insert(name.clone(), blocks);
+        name
+    }
+
+    /// Marks the value `name`, which a convolution computes, as one of a detour.
+    pub(super) fn set_detour(&mut self, name: &str, blocks: Blocks) {
+        self.detours.insert(name.to_owned(), blocks);
+    }
+
+    /// The detour of which `name` is a value before its convolution.
+    pub(super) fn detour(&self, name: &str) -> Option<&Blocks> {
+        self.detours.get(name).filter(|blocks| blocks.conv.is_none())
+    }
+
+    /// Takes the value `name` out of its detour.
+    pub(super) fn end_detour(&mut self, name: &str) -> Option<Blocks> {
+        self.detours.remove(name)
+    }
+
+    /// Changes an attribute of the node `name`.
+    pub(super) fn set_attribute(&mut self, name: &str, attribute: &str, value: Attribute) {
+        if let Some(node) = self.graph.nodes.iter_mut().rev().find(|node| node.name == name) {
+            node.attributes.insert(attribute.to_owned(), value);
+        }
     }
 
     /// Takes `bytes` from what constants may take.

@@ -4,6 +4,7 @@
 //! TensorFlow and NCHW here: the functions of operators on images put `Transpose` nodes around them, which
 //! [`cancel_transposes`](eightbit_graph::passes::cancel_transposes) removes again.
 
+mod atrous;
 mod attributes;
 mod batch_norm;
 mod convolution;
