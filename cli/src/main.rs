@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod fixing;
 mod labels;
+mod model;
 mod network;
 mod output;
 mod photo;

@@ -2,4 +2,9 @@
 //! converts them to [`eightbit_graph::Graph`].
 #![forbid(unsafe_code)]
 
+mod format;
+mod import;
 pub mod proto;
+
+pub use format::is_graph;
+pub use import::{ImportOptions, Reference};

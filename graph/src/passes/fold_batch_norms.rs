@@ -152,15 +152,20 @@ impl<'a> Fold<'a> {
 
     /// The new weights and bias.
     fn constants(&self) -> Result<(Tensor, Tensor), Error> {
-        let run: usize = self.weights.shape()[self.axis + 1..].iter().product();
-        let channels = self.factors.len();
-        let scaled = |(index, &weight): (usize, &f32)| {
-            (f64::from(weight) * self.factors[index / run % channels]) as f32
-        };
-        let weights: Vec<f32> = self.weights.as_f32()?.iter().enumerate().map(scaled).collect();
+        let weights = scaled(self.weights, self.axis, &self.factors)?;
         let bias: Vec<f32> = self.bias.iter().map(|&offset| offset as f32).collect();
-        Ok((Tensor::new(self.weights.shape(), weights)?, Tensor::vector(bias)))
+        Ok((weights, Tensor::vector(bias)))
     }
+}
+
+/// The weights times a factor for each channel, which is axis `axis`.
+pub(super) fn scaled(weights: &Tensor, axis: usize, factors: &[f64]) -> Result<Tensor, Error> {
+    let run: usize = weights.shape()[axis + 1..].iter().product();
+    let channels = factors.len();
+    let scaled =
+        |(index, &weight): (usize, &f32)| (f64::from(weight) * factors[index / run % channels]) as f32;
+    let values: Vec<f32> = weights.as_f32()?.iter().enumerate().map(scaled).collect();
+    Tensor::new(weights.shape(), values)
 }
 
 /// A bias as one number per channel; `None` if it differs between rows.

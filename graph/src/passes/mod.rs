@@ -1,7 +1,9 @@
 //! Passes: functions from graph to graph.
 
+mod cancel_transposes;
 mod fold_batch_norms;
 mod fold_constants;
+mod fold_scales;
 mod fuse_quantized;
 mod inline_branches;
 mod quantize_nodes;
@@ -13,8 +15,10 @@ mod strip_unused_nodes;
 mod testing;
 
 pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
+pub use cancel_transposes::cancel_transposes;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
+pub use fold_scales::fold_scales;
 pub use fuse_quantized::fuse_quantized;
 pub use inline_branches::inline_branches;
 pub use quantize_nodes::quantize_nodes;
