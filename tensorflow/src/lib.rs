@@ -2,4 +2,10 @@
 //! converts them to [`eightbit_graph::Graph`].
 #![forbid(unsafe_code)]
 
+pub mod data_types;
+mod evaluate;
+pub mod grammar;
+mod node;
 pub mod proto;
+mod registry;
+pub mod transforms;

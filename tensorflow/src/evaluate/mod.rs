@@ -1,0 +1,5 @@
+//! Evaluates TensorFlow's operators on constants.
+
+mod value;
+
+pub(crate) use value::{Data, Value};

@@ -1,0 +1,8 @@
+//! What transforms share.
+
+pub(crate) mod graph;
+pub(crate) mod hash;
+pub(crate) mod order;
+pub(crate) mod pattern;
+pub(crate) mod rename;
+pub(crate) mod replace;
