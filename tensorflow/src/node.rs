@@ -67,6 +67,11 @@ impl Builder {
         self
     }
 
+    pub(crate) fn inputs(mut self, inputs: impl IntoIterator<Item = String>) -> Self {
+        self.0.input.extend(inputs);
+        self
+    }
+
     pub(crate) fn attribute(mut self, name: &str, value: Value) -> Self {
         self.0.attr.insert(name.to_owned(), AttrValue { value: Some(value) });
         self

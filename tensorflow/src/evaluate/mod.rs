@@ -2,4 +2,4 @@
 
 mod value;
 
-pub(crate) use value::{Data, Value};
+pub(crate) use value::{Data, MAX_REPEATED, Value, content};

@@ -34,7 +34,7 @@ fn run(nodes: Vec<NodeDef>, _: &mut Context) -> Result<Vec<NodeDef>, TransformEr
         if let Some(flow) = flow {
             renames.add(output, flow.clone());
             // Any value: the second version orders its operators by the handle.
-            result.push(constant(flow, Value::scalar(1.0).to_content()));
+            result.push(constant(flow, Value::scalar(1f32).to_content()));
         }
     }
     renames.apply(&mut result, &Default::default())?;

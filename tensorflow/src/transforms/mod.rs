@@ -50,9 +50,17 @@ transforms! {
     add_default_attributes
     backport_concatv2
     backport_tensor_array_v3
+    flatten_atrous_conv
+    fold_batch_norms
+    fold_old_batch_norms
+    freeze_requantization_ranges
+    fuse_pad_and_conv
+    fuse_resize_and_conv
+    fuse_resize_pad_and_conv
     insert_logging
     merge_duplicate_nodes
     obfuscate_names
+    quantize_weights
     remove_attribute
     remove_control_dependencies
     remove_device
@@ -60,6 +68,7 @@ transforms! {
     rename_attribute
     rename_node
     rename_op
+    round_weights
     set_device
     sort_by_execution_order
     strip_unused_nodes

@@ -35,6 +35,10 @@ pub fn transform(
         // Tensors are shared, not copied.
         let original = ignores_errors(&context)?.then(|| graph.node.clone());
         graph = match ((transform.run)(graph.node, &mut context), original) {
+            // As in the tool, where this one alone adds to the graph that it gets.
+            (Ok(node), _) if call.name == "add_default_attributes" => {
+                GraphDef { node, versions: graph.versions, ..GraphDef::default() }
+            }
             (Ok(node), _) => GraphDef { node, ..GraphDef::default() },
             (Err(error), Some(node)) => {
                 context.warnings.push(format!("{}: Ignoring error {error}", call.name));

@@ -1,5 +1,7 @@
 //! What transforms share.
 
+pub(crate) mod batch_norm;
+pub(crate) mod fusion;
 pub(crate) mod graph;
 pub(crate) mod hash;
 pub(crate) mod order;
