@@ -4,6 +4,7 @@
 
 pub mod data_types;
 mod evaluate;
+mod format;
 pub mod grammar;
 mod node;
 pub mod proto;

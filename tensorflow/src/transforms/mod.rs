@@ -60,6 +60,7 @@ transforms! {
     insert_logging
     merge_duplicate_nodes
     obfuscate_names
+    quantize_nodes
     quantize_weights
     remove_attribute
     remove_control_dependencies

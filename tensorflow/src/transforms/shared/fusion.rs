@@ -8,7 +8,10 @@ pub(crate) fn data<const N: usize>(node: &NodeDef, inputs: [usize; N]) -> impl I
 }
 
 /// Nodes that stay, each once, then those that are new.
-pub(crate) fn distinct<const N: usize, const M: usize>(kept: [&NodeDef; N], new: [NodeDef; M]) -> Vec<NodeDef> {
+pub(crate) fn distinct<const N: usize, const M: usize>(
+    kept: [&NodeDef; N],
+    new: [NodeDef; M],
+) -> Vec<NodeDef> {
     let mut nodes: Vec<NodeDef> = Vec::with_capacity(N + M);
     for node in kept {
         if nodes.iter().all(|known| known.name != node.name) {

@@ -1,0 +1,123 @@
+//! From the wire format of a message to its text form, as protobuf's own printer lays it out.
+
+use std::fmt::Write;
+
+use super::schema::{Field, Kind, Message};
+use super::wire::{MAX_DEPTH, Value, take, take_array, take_varint};
+
+/// The text of the message `message` in `bytes`; `None` if the bytes are not one, or are nested too deeply.
+pub(super) fn print(bytes: &[u8], message: &Message) -> Option<String> {
+    let mut text = String::new();
+    fields(bytes, message, 0, &mut text)?;
+    Some(text)
+}
+
+fn fields(mut bytes: &[u8], message: &Message, depth: usize, text: &mut String) -> Option<()> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    while !bytes.is_empty() {
+        let (number, value) = take(&mut bytes)?;
+        // A field of a newer schema has no name, and protobuf's parser accepts no numbers.
+        let Some(field) = message.numbered(number) else { continue };
+        match (field.kind, value) {
+            (Kind::Sub(message) | Kind::Map(message), Value::Delimited(inside)) => {
+                indent(depth, text);
+                text.push_str(field.name);
+                text.push_str(" {\n");
+                fields(inside, message, depth + 1, text)?;
+                indent(depth, text);
+                text.push_str("}\n");
+            }
+            (Kind::String | Kind::Bytes, Value::Delimited(inside)) => {
+                line(field, depth, text);
+                quote(inside, text);
+                text.push('\n');
+            }
+            (_, Value::Delimited(packed)) => list(field, packed, depth, text)?,
+            (kind, value) => {
+                line(field, depth, text);
+                scalar(kind, value, text)?;
+                text.push('\n');
+            }
+        }
+    }
+    Some(())
+}
+
+/// Writes packed numbers, each on its line.
+fn list(field: &Field, mut packed: &[u8], depth: usize, text: &mut String) -> Option<()> {
+    while !packed.is_empty() {
+        let value = match field.kind {
+            Kind::Float => Value::Four(take_array(&mut packed)?),
+            Kind::Double | Kind::Fixed64 => Value::Eight(take_array(&mut packed)?),
+            _ => Value::Varint(take_varint(&mut packed)?),
+        };
+        line(field, depth, text);
+        scalar(field.kind, value, text)?;
+        text.push('\n');
+    }
+    Some(())
+}
+
+fn indent(depth: usize, text: &mut String) {
+    text.extend(std::iter::repeat_n("  ", depth));
+}
+
+fn line(field: &Field, depth: usize, text: &mut String) {
+    indent(depth, text);
+    text.push_str(field.name);
+    text.push_str(": ");
+}
+
+fn scalar(kind: Kind, value: Value<'_>, text: &mut String) -> Option<()> {
+    match (kind, value) {
+        (Kind::Int(_), Value::Varint(value)) => write!(text, "{}", value as i64).ok()?,
+        (Kind::Uint(_), Value::Varint(value)) => write!(text, "{value}").ok()?,
+        (Kind::Bool, Value::Varint(value)) => text.push_str(if value == 0 { "false" } else { "true" }),
+        (Kind::Enum(_, name), Value::Varint(value)) => match name(value as i64) {
+            Some(name) => text.push_str(&name),
+            None => write!(text, "{}", value as i64).ok()?,
+        },
+        (Kind::Fixed64, Value::Eight(bytes)) => write!(text, "{}", u64::from_le_bytes(bytes)).ok()?,
+        (Kind::Float, Value::Four(bytes)) => {
+            let value = f32::from_le_bytes(bytes);
+            number(value.into(), &format!("{value:?}"), text);
+        }
+        (Kind::Double, Value::Eight(bytes)) => {
+            let value = f64::from_le_bytes(bytes);
+            number(value, &format!("{value:?}"), text);
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Writes a float, given its shortest digits.
+fn number(value: f64, digits: &str, text: &mut String) {
+    match value {
+        _ if value.is_nan() => text.push_str("nan"),
+        f64::INFINITY => text.push_str("inf"),
+        f64::NEG_INFINITY => text.push_str("-inf"),
+        _ => text.push_str(digits.strip_suffix(".0").unwrap_or(digits)),
+    }
+}
+
+fn quote(bytes: &[u8], text: &mut String) {
+    text.push('"');
+    for &byte in bytes {
+        match byte {
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            b'"' | b'\'' | b'\\' => text.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => text.push(char::from(byte)),
+            _ => text.extend(['\\', digit(byte >> 6), digit(byte >> 3), digit(byte)]),
+        }
+    }
+    text.push('"');
+}
+
+fn digit(bits: u8) -> char {
+    char::from(b'0' + (bits & 7))
+}
