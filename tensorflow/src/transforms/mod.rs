@@ -52,6 +52,7 @@ transforms! {
     backport_tensor_array_v3
     flatten_atrous_conv
     fold_batch_norms
+    fold_constants
     fold_old_batch_norms
     freeze_requantization_ranges
     fuse_pad_and_conv
@@ -72,6 +73,7 @@ transforms! {
     round_weights
     set_device
     sort_by_execution_order
+    sparsify_gather
     strip_unused_nodes
 }
 

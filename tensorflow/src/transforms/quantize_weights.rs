@@ -75,3 +75,20 @@ fn quantized(name: &str, shape: &[usize], elements: &[f32]) -> [NodeDef; 4] {
             .build(),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(elements: &[f32]) -> [Value; 2] {
+        let [_, min, max, _] = quantized("k", &[elements.len()], elements);
+        [min, max].map(|node| Value::of(&node).expect("a constant"))
+    }
+
+    #[test]
+    fn a_range_is_never_empty() {
+        assert_eq!(range(&[0.0, 0.0]), [0f32, 1.0].map(Value::scalar));
+        assert_eq!(range(&[-2.0]), [-2.0, f32::MIN_POSITIVE].map(Value::scalar));
+        assert_eq!(range(&[3.0, 0.5]), [0.0, 3.0].map(Value::scalar));
+    }
+}

@@ -48,3 +48,14 @@ fn rounded(elements: &[f32], steps: f32) -> Vec<f32> {
     let middle = |element: &f32| min + width * (((element - min) / width).floor().min(steps - 1.0) + 0.5);
     elements.iter().map(middle).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greatest_element_is_in_the_last_step() {
+        assert_eq!(rounded(&[-1.0, 0.0, 0.9, 1.0], 2.0), [-0.5, 0.5, 0.5, 0.5]);
+        assert_eq!(rounded(&[3.0, 3.0], 1.0), [4.5, 4.5]);
+    }
+}

@@ -20,7 +20,121 @@ enum Instead {
 use Instead::{Error, Graph};
 
 /// Cases whose result in the tool comes from a defect of the tool, with what is done instead and why.
-const DIFFERENT: &[(&str, Instead, &str)] = &[];
+const DIFFERENT: &[(&str, Instead, &str)] = &[
+    (
+        "fold_batch_norms_conv_is_output",
+        Graph(&["Mul", "Conv2D", "Placeholder", "Const", "Const"]),
+        "the tool removes an output",
+    ),
+    (
+        "fold_old_batch_norms_check_abort",
+        Error("has 4 channels, but the batch norm's constants have 5"),
+        "the tool aborts",
+    ),
+    (
+        "fold_old_batch_norms_concat_shared_input",
+        Graph(&[
+            "Const",
+            "Placeholder",
+            "Conv2D",
+            "Const",
+            "BiasAdd",
+            "Const",
+            "Conv2D",
+            "Const",
+            "BiasAdd",
+            "Const",
+            "ConcatV2",
+            "Relu",
+        ]),
+        "the tool writes the input twice",
+    ),
+    ("fold_old_batch_norms_share_gamma", Graph(SHARED_GAMMA), "the tool does not end"),
+    (
+        "fold_old_batch_norms_shared_weights",
+        Graph(&[
+            "Const",
+            "Placeholder",
+            "Conv2D",
+            "Const",
+            "BiasAdd",
+            "Const",
+            "Neg",
+            "Conv2D",
+            "Const",
+            "BiasAdd",
+            "Add",
+        ]),
+        "the tool multiplies the shared weights by both factors",
+    ),
+    (
+        "fold_old_batch_norms_training",
+        Graph(&["FusedBatchNorm", "Conv2D", "Const", "Const", "Const", "Const", "Placeholder", "Const"]),
+        "the tool folds constants that a batch norm in training does not use",
+    ),
+    (
+        "quantize_nodes_control_input",
+        Graph(&[
+            "Dequantize",
+            "QuantizeV2",
+            "QuantizedRelu",
+            "Max",
+            "Const",
+            "Const",
+            "Min",
+            "Const",
+            "Reshape",
+            "Placeholder",
+        ]),
+        "the tool quantizes the control input: TensorFlow does not load the result",
+    ),
+    (
+        "quantize_nodes_placeholder_twice",
+        Graph(&[
+            "QuantizedMul",
+            "Min",
+            "Requantize",
+            "Reshape",
+            "Const",
+            "Const",
+            "Placeholder",
+            "Max",
+            "QuantizeV2",
+            "RequantizationRange",
+            "Dequantize",
+        ]),
+        "the tool renames an input to itself",
+    ),
+    (
+        "quantize_weights_min_eq_max",
+        Graph(MIN_EQ_MAX),
+        "the tool gives zeros a range that TensorFlow reads as NaN",
+    ),
+    ("round_weights_8", Graph(ROUNDED), "the tool rounds the greatest element to more than it is"),
+    ("round_weights_default", Graph(ROUNDED), "the tool rounds the greatest element to more than it is"),
+];
+
+const SHARED_GAMMA: &[&str] =
+    &["Const", "Placeholder", "Conv2D", "Const", "BiasAdd", "Const", "Conv2D", "Const", "BiasAdd", "Add"];
+const MIN_EQ_MAX: &[&str] = &[
+    "Placeholder",
+    "Const",
+    "Const",
+    "Const",
+    "Dequantize",
+    "Mul",
+    "Const",
+    "Const",
+    "Const",
+    "Dequantize",
+    "Mul",
+    "Const",
+    "Const",
+    "Const",
+    "Dequantize",
+    "Mul",
+];
+const ROUNDED: &[&str] = &["Placeholder", "Const", "Mul", "Const", "Mul", "Const", "Mul", "Const", "Mul"];
 
 #[test]
 fn transforms_give_what_the_tool_gives() {
