@@ -4,6 +4,7 @@ mod backend;
 mod bench;
 mod cpu;
 mod evaluate;
+mod graph;
 mod label_image;
 mod network;
 mod operators;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
 pub(crate) use cpu::CpuArgs;
 pub(crate) use evaluate::EvaluateArgs;
+pub(crate) use graph::{CompareGraphsArgs, SummarizeGraphArgs, TransformGraphArgs};
 pub(crate) use label_image::LabelImageArgs;
 pub(crate) use network::NetworkArgs;
 pub(crate) use operators::OperatorsArgs;
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     Cpu(CpuArgs),
     Bench(BenchArgs),
     Operators(OperatorsArgs),
+    TransformGraph(TransformGraphArgs),
+    SummarizeGraph(SummarizeGraphArgs),
+    CompareGraphs(CompareGraphsArgs),
 }
 
 #[cfg(test)]

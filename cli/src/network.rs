@@ -9,6 +9,7 @@ use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escap
 use crate::args::InputArgs;
 use crate::builtin;
 use crate::error::CliError;
+use crate::model;
 use crate::photo::{InputFormat, Layout, Photo};
 use crate::report;
 
@@ -45,7 +46,7 @@ pub(crate) enum Outputs {
 }
 
 impl Network {
-    /// Opens the ONNX file `path`, or the built-in network, with the input and outputs that `args` choose.
+    /// Opens the file `path`, or the built-in network, with the input and outputs that `args` choose.
     pub(crate) fn open(path: Option<&Path>, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
         let Some(path) = path else {
             let graph = Graph::from_onnx_bytes(builtin::MODEL);
@@ -54,7 +55,8 @@ impl Network {
             return Self::new(ModelFile { name, path, bytes: builtin::MODEL.len() }, graph, args, outputs);
         };
         let name = report::path(path);
-        let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
+        let graph = model::read(path, args.input_layer.as_deref(), args.output_layer.as_deref());
+        let graph = graph.map_err(|error| CliError::model_file(&name, error))?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let path = path.to_string_lossy().into_owned();
@@ -131,23 +133,24 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
 }
 
 /// Reduces the graph to the chosen input and outputs.
-fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outputs) -> Result<(), CliError> {
+fn choose_layers(graph: &mut Graph, file: &str, args: &InputArgs, outputs: Outputs) -> Result<(), CliError> {
     let list = |values: &[ValueInfo]| report::names(values.iter().map(|value| value.name.as_str()));
     let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
         CliError::Invalid(format!(
-            "{model}: {flag} {}: the network has no such {kind}, but {}",
+            "{file}: {flag} {}: the network has no such {kind}, but {}",
             quoted(name),
             list(values)
         ))
     };
     let several = |flag: &str, kind: &str, values: &[ValueInfo]| {
         CliError::Invalid(format!(
-            "{model}: the network has {} {kind}s, one is needed: choose with {flag} among {}",
+            "{file}: the network has {} {kind}s, one is needed: choose with {flag} among {}",
             values.len(),
             list(values)
         ))
     };
     if let Some(name) = &args.output_layer {
+        let name = &model::value_name(graph, name);
         if !graph.is_output(name) {
             // Any value that a node writes may become an output, as in TensorFlow.
             if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
@@ -163,7 +166,7 @@ fn choose_layers(graph: &mut Graph, model: &str, args: &InputArgs, outputs: Outp
         graph.outputs.retain(|output| output.name == *name);
     }
     if let Some(name) = &args.input_layer
-        && graph.input_info(name).is_none()
+        && graph.input_info(&model::value_name(graph, name)).is_none()
     {
         return Err(missing("--input-layer", "input", name, &graph.inputs));
     }

@@ -50,8 +50,7 @@ fn named(name: &str) -> Option<i32> {
 }
 
 /// The name of a type.
-#[must_use]
-pub fn name(data_type: i32) -> String {
+pub(crate) fn name(data_type: i32) -> String {
     let find = |number: i32| NAMES.iter().find(|(_, known)| *known as i32 == number).map(|(name, _)| *name);
     match (data_type, find(data_type), find(data_type.saturating_sub(REFERENCE))) {
         (0, ..) => "INVALID".to_owned(),

@@ -16,6 +16,8 @@ use super::network::NetworkArgs;
   eightbit label-image --image cat.jpg --top 3
   eightbit label-image --image cat.jpg --graph mobilenet.onnx --labels labels.txt --input-mean 127.5 --input-std 127.5
   eightbit label-image --image cat.jpg --graph model.int8.onnx --json
+  eightbit label-image --image=cat.jpg --graph=inception_v3.pb --labels=labels.txt --input_width=299 --input_height=299 \\
+      --input_mean=128 --input_std=128 --input_layer=\"Mul:0\" --output_layer=\"softmax:0\"
 
 Answers have the form `label (index): score`. If the network ends in logits, their softmax is the score.
 Spellings with underscores (--input_mean) are accepted, too.")]
@@ -32,6 +34,10 @@ pub(crate) struct LabelImageArgs {
     /// How many answers to print.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top: u16,
+
+    /// Check that the first answer is "military uniform", which the default photo shows, and fail if it is not.
+    #[arg(long, alias = "self_test")]
+    pub(crate) self_test: bool,
 
     /// Print JSON.
     #[arg(long)]

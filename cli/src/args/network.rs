@@ -10,7 +10,7 @@ use super::ranges::RangeArgs;
 /// The network, float or eight-bit, and how a float one is quantized in memory.
 #[derive(Args)]
 pub(crate) struct NetworkArgs {
-    /// The network: an ONNX file, float or eight-bit. Default: EfficientNet-Lite0, built in.
+    /// The network: an ONNX file or a frozen graph of TensorFlow, float or eight-bit. Default: EfficientNet-Lite0, built in.
     #[arg(long, value_name = "MODEL")]
     pub(crate) graph: Option<PathBuf>,
 

@@ -13,13 +13,14 @@ use super::ranges::RangeArgs;
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --pair-safe-weights
   eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
+  eightbit quantize mobilenet_v1.pb -o mobilenet.int8.onnx --calibrate photos/ --input-mean 127.5 --input-std 127.5
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
 The file written is ONNX with QuantizeLinear and DequantizeLinear nodes, which every ONNX runtime reads.
 A few dozen photos like those that the network will see calibrate well.")]
 pub(crate) struct QuantizeArgs {
-    /// The float network: an ONNX file.
+    /// The float network: an ONNX file or a frozen graph of TensorFlow.
     pub(crate) model: PathBuf,
 
     /// The file to write.

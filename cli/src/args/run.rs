@@ -18,7 +18,7 @@ use super::backend::BackendArgs;
 Dimensions that the network leaves open take the sizes of the arrays.
 An output becomes NAME.npy; characters that do not belong in a file name are written as %XX, as in URLs.")]
 pub(crate) struct RunArgs {
-    /// The network: an ONNX file, float or eight-bit.
+    /// The network: an ONNX file or a frozen graph of TensorFlow, float or eight-bit.
     pub(crate) model: PathBuf,
 
     /// An array for each input: the input's name, =, and a NumPy file. The name may be left out if there is one input.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, StepTime, Tensor, TensorData, ValueInfo};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, StepTime, Tensor, TensorData, ValueInfo};
 
 use crate::bench::case::Case;
 use crate::bench::random;
@@ -26,7 +26,8 @@ impl Model {
     pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
         let name = report::path(path.file_name().unwrap_or(path.as_os_str()).as_ref()).replace(',', ";");
         let of_model = |error| CliError::model(&name, error);
-        let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
+        let graph =
+            crate::model::read(path, None, None).map_err(|error| CliError::model_file(&name, error))?;
         let mut options = ExecutorOptions::default();
         options.backend = Some(setup.backend);
         options.threads = setup.threads;

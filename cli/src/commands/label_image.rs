@@ -58,6 +58,9 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
         let answers = scores::top(&scores, usize::from(args.top));
         replies.push(Reply { candidate, answers, softmax, milliseconds });
     }
+    if args.self_test {
+        self_test(&replies, &labels)?;
+    }
     if args.json {
         let photo = args.image.as_deref().map_or(photo_name.into(), Path::to_string_lossy);
         return Ok(report::json(out, &json(&comparison, &photo, settings, &replies, &labels))?);
@@ -78,6 +81,25 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
     writeln!(out)?;
     if replies.iter().any(|reply| reply.softmax) {
         writeln!(out, "{DIM}Scores are the softmax of the network's logits.{DIM:#}")?;
+    }
+    Ok(())
+}
+
+/// What the built-in photo shows, by which TensorFlow's program tests itself.
+const SHOWN: &str = "military uniform";
+
+/// An error unless every network sees what the built-in photo shows.
+fn self_test(replies: &[Reply], labels: &Labels) -> Result<(), CliError> {
+    for reply in replies {
+        let first = reply.answers.first().map(|answer| labels.name(answer.class));
+        if !first.as_ref().is_some_and(|name| name.contains(SHOWN)) {
+            let first = first.map_or_else(String::new, |name| escaped(&name).to_string());
+            let kind = reply.candidate.kind.name();
+            let reason = format!(
+                "the self-test failed: the {kind} network's first answer is {first:?}, not {SHOWN:?}"
+            );
+            return Err(CliError::Invalid(reason));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use eightbit_graph::{
-    DataType, Executor, ExecutorOptions, Graph, Tensor, TensorData, ValueInfo, escaped, ops, quoted,
+    DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo, escaped, ops, quoted,
 };
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use crate::args::RunArgs;
 use crate::array;
 use crate::engine::Settings;
 use crate::error::CliError;
+use crate::model;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
 
@@ -20,11 +21,11 @@ use crate::report::{self, BOLD, DIM, Table};
 const NAME_LIMIT: usize = 180;
 
 pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
-    let model = report::path(&args.model);
-    let of_model = |error| CliError::model(&model, error);
+    let name = report::path(&args.model);
+    let of_model = |error| CliError::model(&name, error);
     let mut graph =
-        Graph::from_onnx_file(&args.model).map_err(|error| CliError::model_file(&model, error))?;
-    let wrong = |reason: String| CliError::Invalid(format!("{model}: {reason}"));
+        model::read(&args.model, None, None).map_err(|error| CliError::model_file(&name, error))?;
+    let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
     let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
     // Quick checks that may fail come first.
     let outputs: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         });
         return Ok(report::json(out, &value)?);
     }
-    writeln!(out, "{DIM}network{DIM:#}  {model}")?;
+    writeln!(out, "{DIM}network{DIM:#}  {name}")?;
     writeln!(out, "{DIM}run by{DIM:#}   {run_by}\n")?;
     let mut table = Table::new(&["output", "type", "shape", "min", "max"], 3);
     lines.iter().for_each(|line| table.row(line.cells()));

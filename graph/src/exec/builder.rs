@@ -355,6 +355,18 @@ impl<'g> Builder<'g> {
         self.add_value(to, layout, self.values[id].storage).map(|_| ())
     }
 
+    /// Makes `to`, as `to_layout`, the elements of `from` as `layout`: the same order under another shape.
+    pub(crate) fn relabel(
+        &mut self,
+        from: &str,
+        layout: Layout,
+        to: &str,
+        to_layout: Layout,
+    ) -> Result<bool, Error> {
+        let id = self.read(from, layout)?;
+        self.add_value(to, to_layout, self.values[id].storage).map(|_| true)
+    }
+
     fn add_value(&mut self, name: &str, layout: Layout, storage: Storage) -> Result<usize, Error> {
         let found = self.type_of(name)?;
         let value = Value {

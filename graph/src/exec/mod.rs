@@ -35,10 +35,12 @@ use memory::Memory;
 use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;
+pub(crate) use shuffle::Shuffle;
 use slot::Slot;
 pub(crate) use source::Observer;
 use source::Source;
 use step::{Elements, RunInputs, StepContext};
+pub(crate) use value::Layout;
 use value::Storage;
 
 /// Options of an [`Executor`].
@@ -163,7 +165,8 @@ impl Executor {
                 format!("must be 1, or 2 to {MAX_THREADS} with the feature rayon; is {}", options.threads),
             ));
         }
-        let fused = passes::fuse_quantized(&passes::fold_batch_norms(graph.clone())?)?;
+        let fused =
+            passes::fuse_quantized(&passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?)?;
         let constant_bytes = constants_of([graph, &fused]);
         let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
         let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());

@@ -10,7 +10,8 @@ use crate::{Element, Error, Tensor};
 pub(crate) struct Shuffle {
     rows: usize,
     columns: usize,
-    to: Layout,
+    /// The layout that it makes, if not another value.
+    to: Option<Layout>,
 }
 
 impl Shuffle {
@@ -18,9 +19,16 @@ impl Shuffle {
     pub(crate) fn new(shape: &[usize], to: Layout) -> Self {
         let (channels, pixels) = (shape[1], shape[2] * shape[3]);
         match to {
-            Layout::ChannelsLast => Self { rows: channels, columns: pixels, to },
-            Layout::Plain => Self { rows: pixels, columns: channels, to },
+            Layout::ChannelsLast => Self { rows: channels, columns: pixels, to: Some(to) },
+            Layout::Plain => Self { rows: pixels, columns: channels, to: Some(to) },
         }
+    }
+}
+
+impl Shuffle {
+    /// Transposes each matrix of `rows × columns` elements.
+    pub(crate) fn matrices(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, to: None }
     }
 }
 
@@ -36,8 +44,9 @@ impl StepKernel for Shuffle {
 
     fn describe(&self) -> String {
         match self.to {
-            Layout::ChannelsLast => "reorder NCHW to NHWC".to_owned(),
-            Layout::Plain => "reorder NHWC to NCHW".to_owned(),
+            Some(Layout::ChannelsLast) => "reorder NCHW to NHWC".to_owned(),
+            Some(Layout::Plain) => "reorder NHWC to NCHW".to_owned(),
+            None => format!("transpose matrices of {}×{}", self.rows, self.columns),
         }
     }
 }

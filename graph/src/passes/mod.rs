@@ -1,5 +1,6 @@
 //! Passes: functions from graph to graph.
 
+mod cancel_transposes;
 mod fold_batch_norms;
 mod fold_constants;
 mod fuse_quantized;
@@ -12,6 +13,7 @@ mod strip_unused_nodes;
 mod testing;
 
 pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
+pub use cancel_transposes::cancel_transposes;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
 pub use fuse_quantized::fuse_quantized;

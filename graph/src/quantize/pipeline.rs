@@ -54,7 +54,7 @@ pub enum Progress {
 /// `examples` are inputs like the model's real ones, each a tensor for every input of the graph, in the graph's order. The
 /// float graph runs on them one by one to observe the ranges of its activations.
 ///
-/// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `fold_batch_norms`, calibration, `quantize_weights`,
+/// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `cancel_transposes`, `fold_batch_norms`, calibration, `quantize_weights`,
 /// `quantize_nodes`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
 ///
 /// # Errors
@@ -81,6 +81,7 @@ pub fn quantize<E: From<Error>>(
     let float = pass("strip_unused_nodes", passes::strip_unused_nodes, graph.clone())?;
     let float = pass("remove_nodes", passes::remove_nodes, float)?;
     let float = pass("fold_constants", passes::fold_constants, float)?;
+    let float = pass("cancel_transposes", passes::cancel_transposes, float)?;
     let float = pass("fold_batch_norms", passes::fold_batch_norms, float)?;
     let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 

@@ -11,6 +11,7 @@ use crate::ops::shared::inputs::Inputs;
 pub use crate::tensor::TensorType;
 use crate::{Error, Graph, Limits, Tensor, ValueInfo, element_count, quoted};
 pub use open::infer_open_shapes;
+pub(crate) use open::open_types;
 
 /// Options of shape inference.
 #[derive(Clone, Debug)]

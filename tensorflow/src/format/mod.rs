@@ -4,10 +4,12 @@
 
 mod budget;
 mod enums;
+mod json;
 mod lexer;
 mod schema;
 mod text_in;
 mod text_out;
+mod tfjs;
 mod wire;
 
 use std::path::Path;
@@ -41,8 +43,26 @@ fn is_text(bytes: &[u8]) -> bool {
         && matches!(after.trim_ascii_start().first(), Some(b'{' | b'<' | b':' | b'[' | b'#'))
 }
 
+/// Whether a file that begins with `bytes` is a graph of TensorFlow, by its content. ONNX's models, which are protocol buffers, too,
+/// begin with a number.
+pub fn is_graph(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    let node = || match wire::take_varint(&mut rest)? {
+        // The list of nodes, functions, versions: the length, and a first field that is the name.
+        0x0a => wire::take_varint(&mut rest).map(|_| rest.first() == Some(&0x0a)),
+        0x12 | 0x22 => Some(true),
+        _ => None,
+    };
+    is_text(bytes) || is_json(bytes) || { node }() == Some(true)
+}
+
+/// Whether `bytes` are JSON. A line feed before the brace is the beginning of a binary graph, too: it is not JSON.
+fn is_json(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'{')
+}
+
 impl GraphDef {
-    /// Reads a graph in binary or text form, whichever it is.
+    /// Reads a graph in binary form, as text or as JSON, whichever it is.
     ///
     /// # Errors
     ///
@@ -54,17 +74,20 @@ impl GraphDef {
 
     /// As [`from_bytes`](Self::from_bytes), with other limits than the default.
     pub fn from_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        read(Bytes::copy_from_slice(bytes), limits)
+        read(Bytes::copy_from_slice(bytes), None, limits)
     }
 
-    /// Reads the file `path`; errors as [`from_bytes`](Self::from_bytes) and [`read_limited`].
+    /// Reads the file `path`, and for a `model.json` of TensorFlow.js the files of weights beside it; errors as
+    /// [`from_bytes`](Self::from_bytes) and [`read_limited`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_file_within(path, &Limits::default())
     }
 
     /// As [`from_file`](Self::from_file), with other limits than the default.
     pub fn from_file_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, Error> {
-        read(read_limited(path, MAX_FILE.min(limits.max_bytes))?.into(), limits)
+        let path = path.as_ref();
+        let bytes = read_limited(path, MAX_FILE.min(limits.max_bytes))?;
+        read(bytes.into(), Some(path.parent().unwrap_or(Path::new(""))), limits)
     }
 
     /// The binary form. Equal graphs give equal bytes.
@@ -106,17 +129,23 @@ fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
     std::fs::write(path.as_ref(), bytes).map_err(|source| Error::write(path, source))
 }
 
-fn read(bytes: Bytes, limits: &Limits) -> Result<GraphDef, Error> {
+/// The graph in `bytes`, whose weights may be files in `folder`.
+fn read(bytes: Bytes, folder: Option<&Path>, limits: &Limits) -> Result<GraphDef, Error> {
     let size = bytes.len();
     if size == 0 {
         return Err(not_a_graph("there are no bytes".to_owned()));
     }
-    let wire = if is_text(&bytes) {
-        text_in::parse(&bytes, &schema::GRAPH).map_err(not_a_graph)?.into()
-    } else {
-        bytes
-    };
-    decode(wire, size, limits)
+    if is_json(&bytes) {
+        let (wire, weights) = tfjs::read(&bytes, folder, limits)?;
+        let mut graph = decode(wire, size, limits)?;
+        tfjs::fill(&mut graph, weights);
+        return Ok(graph);
+    }
+    if is_text(&bytes) {
+        let wire = text_in::parse(&bytes, &schema::GRAPH).map_err(not_a_graph)?;
+        return decode(wire.into(), size, limits);
+    }
+    decode(bytes, size, limits)
 }
 
 /// The graph in binary form, from a file of `size` bytes.

@@ -4,7 +4,7 @@
 
 use super::lexer::{Lexer, Token};
 use super::schema::{Field, Kind, Message};
-use super::wire::{DELIMITED, EIGHT, FOUR, MAX_DEPTH, VARINT, put_delimited, put_key, put_varint};
+use super::wire::{EIGHT, FOUR, MAX_DEPTH, VARINT, put_delimited, put_key, put_varint};
 
 /// The wire format of the message `message`; the reason, with its line, if the text is not one.
 pub(super) fn parse(text: &[u8], message: &Message) -> Result<Vec<u8>, String> {
@@ -117,7 +117,13 @@ impl<'a> Parser<'a> {
 }
 
 /// Appends the field `number` with the value that `word` says.
-fn scalar(kind: Kind, number: u32, word: &str, negative: bool, out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn scalar(
+    kind: Kind,
+    number: u32,
+    word: &str,
+    negative: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     let sign = if negative { "-" } else { "" };
     let refused = |what: &str| format!("{:?} is not {what}", format!("{sign}{word}"));
     let varint = |value: u64, out: &mut Vec<u8>| {
@@ -163,10 +169,7 @@ fn scalar(kind: Kind, number: u32, word: &str, negative: bool, out: &mut Vec<u8>
             varint(value.ok_or_else(|| refused("a known name"))? as u64, out);
         }
         Kind::String | Kind::Bytes => return Err(refused("a quoted text")),
-        Kind::Sub(_) | Kind::Map(_) => {
-            put_key(number, DELIMITED, out);
-            return Err(refused("a message in braces"));
-        }
+        Kind::Sub(_) | Kind::Map(_) => return Err(refused("a message in braces")),
     }
     Ok(())
 }

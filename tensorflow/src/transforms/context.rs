@@ -27,10 +27,6 @@ impl Context {
         self.inputs.iter().chain(&self.outputs).map(|name| node_name(name).to_owned()).collect()
     }
 
-    pub(crate) fn is_output(&self, name: &str) -> bool {
-        self.outputs.iter().any(|output| node_name(output) == name)
-    }
-
     /// All values of a parameter.
     pub(crate) fn all(&self, name: &str) -> &[String] {
         self.parameters.get(name).map_or(&[], Vec::as_slice)

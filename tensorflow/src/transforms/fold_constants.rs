@@ -14,7 +14,7 @@ use super::{Transform, TransformError, add_default_attributes};
 use crate::node::{Input, constant, node_name};
 use crate::proto::NodeDef;
 use constants::Constants;
-use imported::{Imported, Source};
+use imported::Imported;
 
 pub(super) static TRANSFORM: Transform = Transform {
     name: "fold_constants",

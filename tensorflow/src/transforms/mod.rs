@@ -10,7 +10,7 @@
 mod context;
 mod error;
 mod pipeline;
-mod shared;
+pub(crate) mod shared;
 
 use crate::proto::NodeDef;
 use context::Context;

@@ -7,7 +7,7 @@ use prost::Message;
 use crate::node::Input;
 use crate::proto::NodeDef;
 
-const SEED: u64 = 0xDECA_FCAF_FE;
+const SEED: u64 = 0x00DE_CAFC_AFFE;
 const FACTOR: u64 = 0xC6A4_A793_5BD1_E995;
 const SHIFT: u32 = 47;
 

@@ -1,0 +1,94 @@
+//! Moves transpositions that are left up, to the inputs of the graph and to constants.
+
+use super::permutation::Permutation;
+use super::rewrite::rewrite;
+use super::values::Values;
+use crate::ops::transpose;
+use crate::{Error, Graph, Names, Node, Tensor};
+
+/// Moves transpositions to NCHW, and those of constants, before the nodes that they follow.
+pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
+    let mut names = Names::of(&graph);
+    let mut values = Values::of(&mut graph);
+    let mut gone = vec![false; graph.nodes.len()];
+    let producers = graph.producers()?.into_iter().map(|(name, index)| (name.to_owned(), index));
+    let mut producers: std::collections::HashMap<String, usize> = producers.collect();
+    let consumers = graph.consumers().into_iter().map(|(name, readers)| (name.to_owned(), readers.len()));
+    let consumers: std::collections::HashMap<String, usize> = consumers.collect();
+    for at in 0..graph.nodes.len() {
+        // Every step takes one node from below the transposition to above it: the loop ends.
+        while let Some(step) = step(&graph, &values, &producers, &consumers, at)? {
+            let Step { before, mut node, order, constants } = step;
+            for (index, tensor) in constants {
+                let name = names.fresh(&format!("{}/constant", node.name));
+                values.add_constant(name.clone(), tensor);
+                node.inputs[index] = name;
+            }
+            let input = node.inputs[0].clone();
+            let above = names.fresh(&format!("{input}/transposed"));
+            node.inputs[0].clone_from(&above);
+            let below = std::mem::replace(&mut graph.nodes[at].outputs[0], above.clone());
+            node.outputs[0].clone_from(&below);
+            graph.nodes[before] = node;
+            graph.nodes[at].inputs[0].clone_from(&input);
+            producers.insert(below, before);
+            if let Some(tensor) = values.constant(&input) {
+                let tensor = order.transposed(tensor)?;
+                values.add_constant(above, tensor);
+                gone[at] = true;
+                break;
+            }
+            producers.insert(above, at);
+        }
+    }
+    let mut gone = gone.into_iter();
+    graph.nodes.retain(|_| gone.next() == Some(false));
+    graph.constants = values.into_constants();
+    Ok(graph)
+}
+
+/// A transposition that moves before a node.
+struct Step {
+    /// The index of the node.
+    before: usize,
+    /// The node for the transposed input.
+    node: Node,
+    order: Permutation,
+    /// Constants that replace inputs of the node.
+    constants: Vec<(usize, Tensor)>,
+}
+
+fn step(
+    graph: &Graph,
+    values: &Values,
+    producers: &std::collections::HashMap<String, usize>,
+    consumers: &std::collections::HashMap<String, usize>,
+    at: usize,
+) -> Result<Option<Step>, Error> {
+    let Some(node) = graph.nodes.get(at).filter(|node| node.is(&transpose::OP)) else { return Ok(None) };
+    let Some(value) =
+        node.input(0).filter(|value| !graph.is_output(value) && consumers.get(*value) == Some(&1))
+    else {
+        return Ok(None);
+    };
+    let Some(order) = Permutation::of(node, values.rank(value)) else { return Ok(None) };
+    let Some((&before, producer)) =
+        producers.get(value).and_then(|index| Some((index, graph.nodes.get(*index)?)))
+    else {
+        return Ok(None);
+    };
+    let of_constant = producer.input(0).and_then(|name| values.constant(name));
+    let has_room = of_constant.is_none_or(|tensor| tensor.rank() == order.rank() && values.has_room(tensor));
+    if !has_room || of_constant.is_none() && !order.is_to_channels_first() || producer.outputs.len() != 1 {
+        return Ok(None);
+    }
+    let Some(rewritten) = rewrite(values, producer, &order)? else { return Ok(None) };
+    let fits = |(_, tensor): &(usize, Tensor)| values.has_room(tensor);
+    // The elements of a broadcast that is transposed are those of its first input alone, or more inputs would be transposed.
+    let single = rewritten.inputs == [0] || of_constant.is_some() && rewritten.inputs.is_empty();
+    if !single || rewritten.outputs.as_ref() != Some(&order) || !rewritten.constants.iter().all(fits) {
+        return Ok(None);
+    }
+    let constants = rewritten.constants.into_iter().filter(|(index, _)| *index > 0).collect();
+    Ok(Some(Step { before, node: rewritten.node, order, constants }))
+}

@@ -1,0 +1,77 @@
+//! Operators that graph optimizers and tfjs made of several: a product with what follows it.
+
+use eightbit_graph::Error;
+
+use super::batch_norm::normalize;
+use super::convolution::{Kind, Order, add_bias, conv};
+use super::importer::Importer;
+use super::operation::Operation;
+use super::product::matmul;
+use super::table::{self, Function};
+
+pub(super) const TABLE: &[(&str, Function)] = &[
+    ("FusedDepthwiseConv2dNative", |importer, operation| {
+        let y = conv(importer, operation, Kind::Depthwise)?;
+        followed(importer, operation, y)
+    }),
+    ("_FusedConv2D", |importer, operation| {
+        let y = conv(importer, operation, Kind::Full)?;
+        followed(importer, operation, y)
+    }),
+    ("_FusedDepthwiseConv2dNative", |importer, operation| {
+        let y = conv(importer, operation, Kind::Depthwise)?;
+        followed(importer, operation, y)
+    }),
+    ("_FusedMatMul", |importer, operation| {
+        let y = matmul(importer, operation)?;
+        followed(importer, operation, y)
+    }),
+];
+
+/// Applies what the attribute `fused_ops` lists to `y`; its arguments are the inputs from the third.
+fn followed<'d>(
+    importer: &mut Importer<'d>,
+    operation: &Operation<'d>,
+    mut y: String,
+) -> Result<Vec<String>, Error> {
+    let mut next = 2;
+    for name in operation.texts("fused_ops")? {
+        y = match name {
+            "BiasAdd" => {
+                next += 1;
+                add_bias(importer, operation, &y, operation.input(next - 1)?)?
+            }
+            "FusedBatchNorm" => {
+                let mut statistics = [""; 4];
+                for (statistic, index) in statistics.iter_mut().zip(next..) {
+                    *statistic = operation.input(index)?;
+                }
+                next += 4;
+                let epsilon = operation.float("epsilon", 1e-4)?;
+                normalize(importer, operation, Order::of(operation)?, &y, statistics, epsilon)?
+            }
+            activation => {
+                let mut inputs = vec![y];
+                if activation == "Prelu" {
+                    next += 1;
+                    inputs.push(operation.input(next - 1)?.to_owned());
+                }
+                let function = match activation {
+                    "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" | "Prelu" => table::find(activation),
+                    "LeakyRelu" => {
+                        let alpha = ("alpha", operation.float("leakyrelu_alpha", 0.2)?.into());
+                        let y = importer.emit(operation, "", "LeakyRelu", &[inputs[0].as_str()], &[alpha])?;
+                        return Ok(vec![y]);
+                    }
+                    _ => None,
+                };
+                let function =
+                    function.ok_or_else(|| operation.unsupported(format!("{activation} in fused_ops")))?;
+                let operation = Operation { node: operation.node, inputs };
+                let outputs = function(importer, &operation)?;
+                outputs.into_iter().next().ok_or_else(|| operation.error("has no output"))?
+            }
+        };
+    }
+    Ok(vec![y])
+}

@@ -1,0 +1,34 @@
+//! The operators of TensorFlow that are imported.
+
+use eightbit_graph::Error;
+
+use super::importer::Importer;
+use super::operation::Operation;
+use super::{
+    batch_norm, convolution, elementwise, fake_quantize, fused, normalize, pool, product, reduce, reshape,
+    resize, slice, space,
+};
+
+/// Adds the nodes for one node of TensorFlow, and returns the names of its outputs.
+pub(super) type Function = for<'d> fn(&mut Importer<'d>, &Operation<'d>) -> Result<Vec<String>, Error>;
+
+/// The function for the operator `name`; `None` if it is not implemented.
+pub(super) fn find(name: &str) -> Option<Function> {
+    let find = |table: &[(&str, Function)]| table.iter().find(|(known, _)| *known == name).map(|row| row.1);
+    TABLES.iter().find_map(|table| find(table)).or_else(|| elementwise::find(name))
+}
+
+const TABLES: [&[(&str, Function)]; 12] = [
+    batch_norm::TABLE,
+    convolution::TABLE,
+    fake_quantize::TABLE,
+    fused::TABLE,
+    normalize::TABLE,
+    pool::TABLE,
+    product::TABLE,
+    reduce::TABLE,
+    reshape::TABLE,
+    resize::TABLE,
+    slice::TABLE,
+    space::TABLE,
+];
