@@ -36,6 +36,12 @@ pub(crate) enum CliError {
     Invalid(String),
     #[error("the calibration set is empty: no PNG or JPEG photo in {0}")]
     NoCalibration(String),
+    /// An error of a command on TensorFlow's graphs, in TensorFlow's words.
+    #[error("{0}")]
+    GraphTool(String),
+    /// Two graphs differ: the command said in what.
+    #[error("the graphs differ")]
+    Different,
     #[error(transparent)]
     Arithmetic(#[from] eightbit::Error),
     #[error(transparent)]
@@ -110,10 +116,11 @@ impl CliError {
         Self::TextFile { path: path.to_owned(), number: number.into(), reason: reason.into() }
     }
 
-    /// 2 for a wrong command line, as in clap; 1 for everything else.
+    /// 2 for a wrong command line, as in clap; 255 where TensorFlow's tools give it; 1 for everything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::GraphTool(_) => 255,
             _ => 1,
         }
     }

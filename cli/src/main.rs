@@ -29,15 +29,17 @@ use clap::Parser;
 
 use crate::args::Cli;
 use crate::error::CliError;
+use crate::usage::Refused;
 
 fn main() -> ExitCode {
-    let result = match Cli::try_parse().map_err(usage::printable) {
+    let result = match Cli::try_parse().map_err(Refused::new) {
         Ok(cli) => {
             let mut out = anstream::stdout().lock();
             commands::dispatch(&cli, &mut out).and_then(|()| Ok(out.flush()?))
         }
+        Err(Refused::ByGraphTool(error)) => Err(error),
         // Help and the version go to stdout; clap reports a usage error on stderr, with exit code 2.
-        Err(error) => match error.print().and_then(|()| std::io::stdout().flush()) {
+        Err(Refused::ByClap(error)) => match error.print().and_then(|()| std::io::stdout().flush()) {
             Ok(()) => return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
             Err(_) if error.use_stderr() => return ExitCode::from(2),
             Err(error) => Err(CliError::Output(error)),

@@ -2,9 +2,19 @@
 //! converts them to [`eightbit_graph::Graph`].
 #![forbid(unsafe_code)]
 
+mod compare;
+mod data_types;
+mod evaluate;
 mod format;
+pub mod grammar;
 mod import;
+mod node;
 pub mod proto;
+mod registry;
+mod summary;
+pub mod transforms;
 
+pub use compare::difference;
 pub use format::is_graph;
 pub use import::{ImportOptions, Reference};
+pub use summary::Summary;

@@ -3,6 +3,7 @@
 mod bench;
 mod cpu;
 mod evaluate;
+mod graph;
 mod label_image;
 mod operators;
 mod quantize;
@@ -22,6 +23,9 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),
+        Command::TransformGraph(args) => graph::transform_graph(args, out),
+        Command::SummarizeGraph(args) => graph::summarize_graph(args, out),
+        Command::CompareGraphs(args) => graph::compare_graphs(args, out),
         Command::Bench(args) => bench::run(args, &Settings::new(cli.threads, None)?, out),
     }
 }

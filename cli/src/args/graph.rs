@@ -1,0 +1,88 @@
+//! Arguments of the commands on TensorFlow's graphs, in TensorFlow's spelling.
+
+use clap::Args;
+
+/// Transform a TensorFlow graph, as TensorFlow's transform_graph does.
+#[derive(Args)]
+#[command(
+    args_override_self = true,
+    after_help = "Example, the usual way to an eight-bit graph:
+  eightbit transform-graph --in_graph=graph.pb --out_graph=quantized_graph.pb --inputs=Mul --outputs=softmax \\
+    --transforms='add_default_attributes strip_unused_nodes(type=float, shape=\"1,299,299,3\")
+      remove_nodes(op=Identity, op=CheckNumerics) fold_constants(ignore_errors=true) fold_batch_norms
+      fold_old_batch_norms quantize_weights quantize_nodes strip_unused_nodes sort_by_execution_order'
+
+`--list` prints the transforms and their parameters."
+)]
+pub(crate) struct TransformGraphArgs {
+    /// The graph: a frozen GraphDef, in binary or text form.
+    #[arg(
+        long = "in_graph",
+        visible_alias = "in-graph",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) in_graph: String,
+
+    /// The file for the result.
+    #[arg(
+        long = "out_graph",
+        visible_alias = "out-graph",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) out_graph: String,
+
+    /// The graph's inputs: names of nodes, separated by commas.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+    pub(crate) inputs: String,
+
+    /// The graph's outputs: names of nodes, separated by commas.
+    #[arg(long, value_name = "NAMES", default_value = "", hide_default_value = true)]
+    pub(crate) outputs: String,
+
+    /// The transforms, in order: names, each with its parameters in parentheses.
+    #[arg(long, value_name = "LIST", default_value = "", hide_default_value = true)]
+    pub(crate) transforms: String,
+
+    /// Write the text form.
+    #[arg(long = "output_as_text", visible_alias = "output-as-text", value_name = "true|false",
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_default_value = true, action = clap::ArgAction::Set)]
+    pub(crate) output_as_text: bool,
+
+    /// List the transforms with their parameters.
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+/// Describe a TensorFlow graph: inputs, outputs, parameters, operators.
+#[derive(Args)]
+#[command(args_override_self = true)]
+pub(crate) struct SummarizeGraphArgs {
+    /// The graph: a frozen GraphDef, in binary or text form.
+    #[arg(
+        long = "in_graph",
+        visible_alias = "in-graph",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) in_graph: String,
+
+    /// Print every node, too.
+    #[arg(long = "print_structure", visible_alias = "print-structure", value_name = "true|false",
+          num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true",
+          hide_default_value = true, action = clap::ArgAction::Set)]
+    pub(crate) print_structure: bool,
+}
+
+/// Compare two TensorFlow graphs: exit code 0 if they mean the same, 1 if not, 255 if one cannot be read.
+#[derive(Args)]
+pub(crate) struct CompareGraphsArgs {
+    /// The two graphs.
+    #[arg(value_name = "FILE")]
+    pub(crate) graphs: Vec<String>,
+}

@@ -1,0 +1,69 @@
+//! Runs transforms one after another.
+
+use super::context::Context;
+use super::shared::graph::check_inputs;
+use super::{TRANSFORMS, Transform, TransformError};
+use crate::grammar::Call;
+use crate::proto::GraphDef;
+
+/// What happened beside the transformation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Warnings, and errors that `ignore_errors` turned into them.
+    pub warnings: Vec<String>,
+}
+
+/// Applies transforms to a graph. `inputs` and `outputs` are names as TensorFlow's tools take them: `node` or `node:1`.
+///
+/// # Errors
+///
+/// The first error of a transform whose parameter `ignore_errors` is not `true`, or of a name that is no transform.
+pub fn transform(
+    mut graph: GraphDef,
+    inputs: &[String],
+    outputs: &[String],
+    calls: &[Call],
+) -> Result<(GraphDef, Report), TransformError> {
+    if calls.is_empty() {
+        return Err(TransformError::Empty);
+    }
+    let mut context = Context { inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..Context::default() };
+    for call in calls {
+        let transform = Transform::find(&call.name).ok_or_else(|| unknown(&call.name))?;
+        context.parameters.clone_from(&call.parameters);
+        let library = graph.library.take().unwrap_or_default();
+        // Tensors are shared, not copied.
+        let original = ignores_errors(&context)?.then(|| graph.node.clone());
+        graph = match ((transform.run)(graph.node, &mut context), original) {
+            // As in the tool, where this one alone adds to the graph that it gets.
+            (Ok(node), _) if call.name == "add_default_attributes" => {
+                GraphDef { node, versions: graph.versions, ..GraphDef::default() }
+            }
+            (Ok(node), _) => GraphDef { node, ..GraphDef::default() },
+            (Err(error), Some(node)) => {
+                context.warnings.push(format!("{}: Ignoring error {error}", call.name));
+                GraphDef { node, versions: graph.versions, ..GraphDef::default() }
+            }
+            (Err(error), None) => return Err(error),
+        };
+        graph.library = Some(library);
+        check_inputs(&graph.node)?;
+    }
+    Ok((graph, Report { warnings: context.warnings }))
+}
+
+fn unknown(name: &str) -> TransformError {
+    let known: Vec<_> = TRANSFORMS.iter().map(|transform| transform.name).collect();
+    TransformError::Unknown { name: name.to_owned(), known: known.join(", ") }
+}
+
+fn ignores_errors(context: &Context) -> Result<bool, TransformError> {
+    let Some(value) = context.all("ignore_errors").first() else { return Ok(false) };
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => {
+            Err(TransformError::Invalid(format!("ignore_errors should be true or false, found {other}")))
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `quantize_nodes`: operators in eight bits, as TensorFlow's eight-bit kernels compute them.
+//!
+//! Each operator first gets conversions of its own, from float and to float; those that cancel between two operators go at the
+//! end. What measures the ranges of the conversions that went stays, unused: `strip_unused_nodes` removes it.
+//!
+//! Other than the tool, this one reads an input that comes twice once, as in `x * x`, gives control inputs of an operator to its
+//! eight-bit form, and leaves operators float whose attributes the eight-bit kernels do not have, such as dilations.
+
+mod cancel;
+mod fake_quant;
+mod operators;
+mod placeholders;
+mod rewrite;
+
+use super::context::Context;
+use super::shared::graph::check_inputs;
+use super::{Transform, TransformError, merge_duplicate_nodes};
+use crate::proto::NodeDef;
+
+pub(super) static TRANSFORM: Transform = Transform {
+    name: "quantize_nodes",
+    parameters: &["input_min", "input_max", "fallback_min", "fallback_max", "ignore_op…"],
+    summary: "replaces operators by TensorFlow's eight-bit ones",
+    run,
+};
+
+fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, TransformError> {
+    let passes: [fn(Vec<NodeDef>, &mut Context) -> Result<Vec<NodeDef>, TransformError>; 7] = [
+        placeholders::quantize,
+        fake_quant::hoist,
+        fake_quant::convert,
+        rewrite::quantize,
+        fake_quant::merge,
+        merge_duplicate_nodes::run,
+        cancel::cancel,
+    ];
+    passes.into_iter().try_fold(nodes, |nodes, pass| {
+        let nodes = pass(nodes, context)?;
+        check_inputs(&nodes)?;
+        Ok(nodes)
+    })
+}

@@ -1,0 +1,4 @@
+//! The tests of the crate from outside, in one program: each file is a subject.
+
+mod support;
+mod transforms;
