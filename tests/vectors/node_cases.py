@@ -130,71 +130,301 @@ def of_onnx_runtime():
         files = {"model.onnx": model([of(*item) for item in results.items()])}
         for kind, arrays in (("input", inputs), ("output", results)):
             for at, (name_, array) in enumerate(arrays.items()):
-                files[f"test_data_set_0/{kind}_{at}.pb"] = numpy_helper.from_array(array, name_).SerializeToString()
+                files[f"test_data_set_0/{kind}_{at}.pb"] = numpy_helper.from_array(
+                    array, name_
+                ).SerializeToString()
         archive.add(f"ort_{name}", op, opset, "pass", files)
 
-    case('gelu','Gelu',MS,[f(2,3,4)])
-    case('fast_gelu','FastGelu',MS,[f(2,3,4)])
-    case('fast_gelu_bias','FastGelu',MS,[f(2,3,4),f(4)])
-    case('bias_gelu','BiasGelu',MS,[f(2,3,4),f(4)])
-    case('quick_gelu','QuickGelu',MS,[f(2,3,4)])
-    case('quick_gelu_alpha','QuickGelu',MS,[f(2,3,4)],{'alpha':0.7})
-    case('skip_layer_normalization','SkipLayerNormalization',MS,[f(2,3,4),f(2,3,4),f(4),f(4),f(4)],{'epsilon':1e-5},(0,3))
-    case('skip_layer_normalization_plain','SkipLayerNormalization',MS,[f(2,3,4),f(2,3,4),f(4)],{},(0,))
-    case('skip_layer_normalization_broadcast','SkipLayerNormalization',MS,[f(2,3,4),f(3,4),f(4),f(4)],{},(0,))
-    case('skip_simplified_layer_normalization','SkipSimplifiedLayerNormalization',MS,[f(2,3,4),f(2,3,4),f(4),f(4)],{'epsilon':1e-6},(0,3))
-    case('simplified_layer_normalization','SimplifiedLayerNormalization','',[f(2,3,4),f(4)],{'axis':-1,'epsilon':1e-6,'stash_type':1},(0,))
-    for a,p in [('Relu',None),('Sigmoid',None),('Tanh',None),('LeakyRelu',[0.1]),('Clip',[-0.5,0.7]),('HardSigmoid',[0.3,0.4])]:
-        at={'activation':a,'pads':[1,0,1,1],'strides':[2,1]}
-        if p: at['activation_params']=p
-        case('fused_conv_'+a.lower(),'FusedConv',MS,[f(1,3,7,6),f(4,3,3,2),f(4)],at)
-    case('fused_conv_sum','FusedConv',MS,[f(1,2,5,5),f(4,2,3,3),f(4),f(1,4,3,3)],{'activation':'Relu'})
-    case('fused_gemm_relu','FusedGemm',MS,[f(3,4),f(5,4),f(5)],{'transB':1,'activation':'Relu','alpha':0.5})
-    case('fused_gemm_leaky','FusedGemm',MS,[f(3,4),f(4,5),f(5)],{'activation':'LeakyRelu','activation_alpha':0.2})
-    case('dynamic_quantize_matmul','DynamicQuantizeMatMul',MS,[f(3,4),i8(4,5),S(0.02),S(3,np.int8),f(5)])
-    case('dynamic_quantize_matmul_columns','DynamicQuantizeMatMul',MS,[f(2,3,4),u8(4,5),np.abs(f(5))/50,u8(5)])
-    case('dynamic_quantize_matmul_plain','DynamicQuantizeMatMul',MS,[f(3,4),i8(4,5),S(0.02)])
-    case('matmul_integer_to_float','MatMulIntegerToFloat',MS,[u8(3,4),i8(4,5),S(0.03),S(0.02),S(120,np.uint8),S(3,np.int8),f(5)])
-    case('matmul_integer_to_float_columns','MatMulIntegerToFloat',MS,[u8(3,4),u8(4,5),S(0.03),np.abs(f(5))/50,S(120,np.uint8),u8(5)])
-    for t,name,zp,yz in [(np.uint8,'u8',120,7),(np.int8,'i8',-8,-100)]:
-        x=u8(2,3,16) if t==np.uint8 else i8(2,3,16)
-        case('qlinear_sigmoid_'+name,'QLinearSigmoid',MS,[x,S(0.05),S(zp,t),S(1/256),S(yz,t)])
-        case('qlinear_leaky_relu_'+name,'QLinearLeakyRelu',MS,[x,S(0.05),S(zp,t),S(0.03),S(yz,t)],{'alpha':0.1})
-        case('qlinear_softmax_'+name,'QLinearSoftmax',MS,[x,S(0.05),S(zp,t),S(1/256),S(0 if t==np.uint8 else -128,t)],{'axis':-1,'opset':13})
-    case('qlinear_softmax_opset11','QLinearSoftmax',MS,[u8(2,3,4),S(0.05),S(100,np.uint8),S(1/256),S(0,np.uint8)],{'axis':1,'opset':11})
-    sp=np.array([np.nan,np.inf,-np.inf,0.0,-0.0,1.5,-2.5,1e30,-1e-30],np.float32)
-    for op in ['Sign','Abs','Softsign','Celu','Selu','Elu','Mish','Sin','Cos','Atan','Sinh','Cosh','Asinh','Erf','Sigmoid','Tanh','Softplus','ThresholdedRelu','Shrink','HardSwish','Relu','LeakyRelu']:
-        x=sp if op not in('Sin','Cos') else sp[3:7]
-        case('special_'+op.lower(),op,'',[x],{},(0,),22 if op in('Mish',) else 17)
-    case('gelu20_special','Gelu','',[sp],{},(0,),20)
-    case('mod_float','Mod','',[f(3,4)*5,f(3,4)],{'fmod':1})
-    case('mod_int8','Mod','',[i8(40),np.where(i8(40)==0,1,3).astype(np.int8)*np.where(i8(40)>0,1,-1).astype(np.int8)])
-    case('mod_int8_fmod','Mod','',[i8(40),np.where(i8(40)==0,1,3).astype(np.int8)*np.where(i8(40)>0,1,-1).astype(np.int8)],{'fmod':1})
-    case('mod_uint32','Mod','',[rng.integers(0,1000,20).astype(np.uint32),rng.integers(1,9,20).astype(np.uint32)])
-    case('range_float','Range','',[S(0.1),S(1.0),S(0.1)])
-    case('range_negative','Range','',[S(10,np.int64),S(-5,np.int64),S(-4,np.int64)])
-    case('range_empty','Range','',[S(3,np.int32),S(1,np.int32),S(1,np.int32)])
-    case('bit_shift_all','BitShift','',[u8(8),S(8,np.uint8)],{'direction':'RIGHT'})
-    case('lp_pool_p3','LpPool','',[f(1,2,6,7)],{'kernel_shape':[3,2],'pads':[1,0,1,1],'strides':[2,1],'p':3},(0,),18)
-    case('global_lp_pool','GlobalLpPool','',[f(2,3,4,5)],{'p':3})
-    case('group_normalization18','GroupNormalization','',[f(2,4,3,3),f(2),f(2)],{'num_groups':2},(0,),18)
-    case('instance_normalization','InstanceNormalization','',[f(2,3,4,4),f(3),f(3)],{'epsilon':1e-3})
-    case('layer_normalization_outputs','LayerNormalization','',[f(2,3,4),f(3,4),f(3,4)],{'axis':1},(0,1,2))
-    case('reduce_sum_int64','ReduceSum','',[rng.integers(-9,9,(3,4)),np.array([1])])
-    case('reduce_prod_int64','ReduceProd','',[rng.integers(-9,9,(3,4)),np.array([1])],{},(0,),18)
-    case('reduce_mean_int32','ReduceMean','',[rng.integers(-9,9,(3,4)).astype(np.int32),np.array([1])],{},(0,),18)
-    case('reduce_l2_int32','ReduceL2','',[rng.integers(-9,9,(3,4)).astype(np.int32),np.array([1])],{},(0,),18)
-    case('reduce_sum_square_double','ReduceSumSquare','',[rng.standard_normal((3,4)),np.array([1])],{},(0,),18)
-    case('reduce_log_sum_exp_infinite','ReduceLogSumExp','',[np.array([[np.inf,1],[-np.inf,-np.inf],[1e4,1e4]],np.float32),np.array([1])],{},(0,),18)
-    case('cum_sum_int32','CumSum','',[rng.integers(-9,9,(3,4)).astype(np.int32),S(-1,np.int32)],{'reverse':1})
-    case('hardmax_ties','Hardmax','',[np.array([[1,3,3],[2,2,0]],np.float32)],{'axis':1},(0,),13)
-    case('lp_normalization_zero','LpNormalization','',[np.array([[0,0],[3,4]],np.float32)],{'axis':1,'p':2})
-    case('cast_nan_int32','Cast','',[np.array([1.9,-1.9,300.7],np.float32)],{'to':T.INT16})
-    case('quantize_int16','QuantizeLinear','',[f(3,4)*40,S(0.001),S(5,np.int16)],{},(0,),21)
-    case('dequantize_uint16','DequantizeLinear','',[rng.integers(0,65536,(3,4)).astype(np.uint16),S(0.001),S(500,np.uint16)],{},(0,),21)
-    case('where_int64','Where','',[rng.integers(0,2,(3,1)).astype(bool),rng.integers(0,9,(4,)),rng.integers(0,9,(3,4))])
-    case('equal_bool','Equal','',[rng.integers(0,2,(3,1)).astype(bool),rng.integers(0,2,(4,)).astype(bool)],{},(0,),13)
-    case('less_nan','Less','',[sp,np.float32([0])])
+    case("gelu", "Gelu", MS, [f(2, 3, 4)])
+    case("fast_gelu", "FastGelu", MS, [f(2, 3, 4)])
+    case("fast_gelu_bias", "FastGelu", MS, [f(2, 3, 4), f(4)])
+    case("bias_gelu", "BiasGelu", MS, [f(2, 3, 4), f(4)])
+    case("quick_gelu", "QuickGelu", MS, [f(2, 3, 4)])
+    case("quick_gelu_alpha", "QuickGelu", MS, [f(2, 3, 4)], {"alpha": 0.7})
+    case(
+        "skip_layer_normalization",
+        "SkipLayerNormalization",
+        MS,
+        [f(2, 3, 4), f(2, 3, 4), f(4), f(4), f(4)],
+        {"epsilon": 1e-5},
+        (0, 3),
+    )
+    case(
+        "skip_layer_normalization_plain",
+        "SkipLayerNormalization",
+        MS,
+        [f(2, 3, 4), f(2, 3, 4), f(4)],
+        {},
+        (0,),
+    )
+    case(
+        "skip_layer_normalization_broadcast",
+        "SkipLayerNormalization",
+        MS,
+        [f(2, 3, 4), f(3, 4), f(4), f(4)],
+        {},
+        (0,),
+    )
+    case(
+        "skip_simplified_layer_normalization",
+        "SkipSimplifiedLayerNormalization",
+        MS,
+        [f(2, 3, 4), f(2, 3, 4), f(4), f(4)],
+        {"epsilon": 1e-6},
+        (0, 3),
+    )
+    case(
+        "simplified_layer_normalization",
+        "SimplifiedLayerNormalization",
+        "",
+        [f(2, 3, 4), f(4)],
+        {"axis": -1, "epsilon": 1e-6, "stash_type": 1},
+        (0,),
+    )
+    for a, p in [
+        ("Relu", None),
+        ("Sigmoid", None),
+        ("Tanh", None),
+        ("LeakyRelu", [0.1]),
+        ("Clip", [-0.5, 0.7]),
+        ("HardSigmoid", [0.3, 0.4]),
+    ]:
+        at = {"activation": a, "pads": [1, 0, 1, 1], "strides": [2, 1]}
+        if p:
+            at["activation_params"] = p
+        case("fused_conv_" + a.lower(), "FusedConv", MS, [f(1, 3, 7, 6), f(4, 3, 3, 2), f(4)], at)
+    case(
+        "fused_conv_sum",
+        "FusedConv",
+        MS,
+        [f(1, 2, 5, 5), f(4, 2, 3, 3), f(4), f(1, 4, 3, 3)],
+        {"activation": "Relu"},
+    )
+    case(
+        "fused_gemm_relu",
+        "FusedGemm",
+        MS,
+        [f(3, 4), f(5, 4), f(5)],
+        {"transB": 1, "activation": "Relu", "alpha": 0.5},
+    )
+    case(
+        "fused_gemm_leaky",
+        "FusedGemm",
+        MS,
+        [f(3, 4), f(4, 5), f(5)],
+        {"activation": "LeakyRelu", "activation_alpha": 0.2},
+    )
+    case(
+        "dynamic_quantize_matmul",
+        "DynamicQuantizeMatMul",
+        MS,
+        [f(3, 4), i8(4, 5), S(0.02), S(3, np.int8), f(5)],
+    )
+    case(
+        "dynamic_quantize_matmul_columns",
+        "DynamicQuantizeMatMul",
+        MS,
+        [f(2, 3, 4), u8(4, 5), np.abs(f(5)) / 50, u8(5)],
+    )
+    case("dynamic_quantize_matmul_plain", "DynamicQuantizeMatMul", MS, [f(3, 4), i8(4, 5), S(0.02)])
+    case(
+        "matmul_integer_to_float",
+        "MatMulIntegerToFloat",
+        MS,
+        [u8(3, 4), i8(4, 5), S(0.03), S(0.02), S(120, np.uint8), S(3, np.int8), f(5)],
+    )
+    case(
+        "matmul_integer_to_float_columns",
+        "MatMulIntegerToFloat",
+        MS,
+        [u8(3, 4), u8(4, 5), S(0.03), np.abs(f(5)) / 50, S(120, np.uint8), u8(5)],
+    )
+    for t, name, zp, yz in [(np.uint8, "u8", 120, 7), (np.int8, "i8", -8, -100)]:
+        x = u8(2, 3, 16) if t == np.uint8 else i8(2, 3, 16)
+        case("qlinear_sigmoid_" + name, "QLinearSigmoid", MS, [x, S(0.05), S(zp, t), S(1 / 256), S(yz, t)])
+        case(
+            "qlinear_leaky_relu_" + name,
+            "QLinearLeakyRelu",
+            MS,
+            [x, S(0.05), S(zp, t), S(0.03), S(yz, t)],
+            {"alpha": 0.1},
+        )
+        case(
+            "qlinear_softmax_" + name,
+            "QLinearSoftmax",
+            MS,
+            [x, S(0.05), S(zp, t), S(1 / 256), S(0 if t == np.uint8 else -128, t)],
+            {"axis": -1, "opset": 13},
+        )
+    case(
+        "qlinear_softmax_opset11",
+        "QLinearSoftmax",
+        MS,
+        [u8(2, 3, 4), S(0.05), S(100, np.uint8), S(1 / 256), S(0, np.uint8)],
+        {"axis": 1, "opset": 11},
+    )
+    sp = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.5, -2.5, 1e30, -1e-30], np.float32)
+    for op in [
+        "Sign",
+        "Abs",
+        "Softsign",
+        "Celu",
+        "Selu",
+        "Elu",
+        "Mish",
+        "Sin",
+        "Cos",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Asinh",
+        "Erf",
+        "Sigmoid",
+        "Tanh",
+        "Softplus",
+        "ThresholdedRelu",
+        "Shrink",
+        "HardSwish",
+        "Relu",
+        "LeakyRelu",
+    ]:
+        x = sp if op not in ("Sin", "Cos") else sp[3:7]
+        case("special_" + op.lower(), op, "", [x], {}, (0,), 22 if op in ("Mish",) else 17)
+    case("gelu20_special", "Gelu", "", [sp], {}, (0,), 20)
+    case("mod_float", "Mod", "", [f(3, 4) * 5, f(3, 4)], {"fmod": 1})
+    case(
+        "mod_int8",
+        "Mod",
+        "",
+        [i8(40), np.where(i8(40) == 0, 1, 3).astype(np.int8) * np.where(i8(40) > 0, 1, -1).astype(np.int8)],
+    )
+    case(
+        "mod_int8_fmod",
+        "Mod",
+        "",
+        [i8(40), np.where(i8(40) == 0, 1, 3).astype(np.int8) * np.where(i8(40) > 0, 1, -1).astype(np.int8)],
+        {"fmod": 1},
+    )
+    case(
+        "mod_uint32",
+        "Mod",
+        "",
+        [rng.integers(0, 1000, 20).astype(np.uint32), rng.integers(1, 9, 20).astype(np.uint32)],
+    )
+    case("range_float", "Range", "", [S(0.1), S(1.0), S(0.1)])
+    case("range_negative", "Range", "", [S(10, np.int64), S(-5, np.int64), S(-4, np.int64)])
+    case("range_empty", "Range", "", [S(3, np.int32), S(1, np.int32), S(1, np.int32)])
+    case("bit_shift_all", "BitShift", "", [u8(8), S(8, np.uint8)], {"direction": "RIGHT"})
+    case(
+        "lp_pool_p3",
+        "LpPool",
+        "",
+        [f(1, 2, 6, 7)],
+        {"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "strides": [2, 1], "p": 3},
+        (0,),
+        18,
+    )
+    case("global_lp_pool", "GlobalLpPool", "", [f(2, 3, 4, 5)], {"p": 3})
+    case(
+        "group_normalization18",
+        "GroupNormalization",
+        "",
+        [f(2, 4, 3, 3), f(2), f(2)],
+        {"num_groups": 2},
+        (0,),
+        18,
+    )
+    case(
+        "instance_normalization", "InstanceNormalization", "", [f(2, 3, 4, 4), f(3), f(3)], {"epsilon": 1e-3}
+    )
+    case(
+        "layer_normalization_outputs",
+        "LayerNormalization",
+        "",
+        [f(2, 3, 4), f(3, 4), f(3, 4)],
+        {"axis": 1},
+        (0, 1, 2),
+    )
+    case("reduce_sum_int64", "ReduceSum", "", [rng.integers(-9, 9, (3, 4)), np.array([1])])
+    case("reduce_prod_int64", "ReduceProd", "", [rng.integers(-9, 9, (3, 4)), np.array([1])], {}, (0,), 18)
+    case(
+        "reduce_mean_int32",
+        "ReduceMean",
+        "",
+        [rng.integers(-9, 9, (3, 4)).astype(np.int32), np.array([1])],
+        {},
+        (0,),
+        18,
+    )
+    case(
+        "reduce_l2_int32",
+        "ReduceL2",
+        "",
+        [rng.integers(-9, 9, (3, 4)).astype(np.int32), np.array([1])],
+        {},
+        (0,),
+        18,
+    )
+    case(
+        "reduce_sum_square_double",
+        "ReduceSumSquare",
+        "",
+        [rng.standard_normal((3, 4)), np.array([1])],
+        {},
+        (0,),
+        18,
+    )
+    case(
+        "reduce_log_sum_exp_infinite",
+        "ReduceLogSumExp",
+        "",
+        [np.array([[np.inf, 1], [-np.inf, -np.inf], [1e4, 1e4]], np.float32), np.array([1])],
+        {},
+        (0,),
+        18,
+    )
+    case(
+        "cum_sum_int32",
+        "CumSum",
+        "",
+        [rng.integers(-9, 9, (3, 4)).astype(np.int32), S(-1, np.int32)],
+        {"reverse": 1},
+    )
+    case("hardmax_ties", "Hardmax", "", [np.array([[1, 3, 3], [2, 2, 0]], np.float32)], {"axis": 1}, (0,), 13)
+    case(
+        "lp_normalization_zero",
+        "LpNormalization",
+        "",
+        [np.array([[0, 0], [3, 4]], np.float32)],
+        {"axis": 1, "p": 2},
+    )
+    case("cast_nan_int32", "Cast", "", [np.array([1.9, -1.9, 300.7], np.float32)], {"to": T.INT16})
+    case("quantize_int16", "QuantizeLinear", "", [f(3, 4) * 40, S(0.001), S(5, np.int16)], {}, (0,), 21)
+    case(
+        "dequantize_uint16",
+        "DequantizeLinear",
+        "",
+        [rng.integers(0, 65536, (3, 4)).astype(np.uint16), S(0.001), S(500, np.uint16)],
+        {},
+        (0,),
+        21,
+    )
+    case(
+        "where_int64",
+        "Where",
+        "",
+        [rng.integers(0, 2, (3, 1)).astype(bool), rng.integers(0, 9, (4,)), rng.integers(0, 9, (3, 4))],
+    )
+    case(
+        "equal_bool",
+        "Equal",
+        "",
+        [rng.integers(0, 2, (3, 1)).astype(bool), rng.integers(0, 2, (4,)).astype(bool)],
+        {},
+        (0,),
+        13,
+    )
+    case("less_nan", "Less", "", [sp, np.float32([0])])
     archive.write()
 
 

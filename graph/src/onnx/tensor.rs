@@ -280,6 +280,10 @@ mod tests {
             Tensor::vector([-128i8, 127]),
             Tensor::vector([i32::MIN, i32::MAX]),
             Tensor::vector([i64::MIN, i64::MAX]),
+            Tensor::vector([u16::MAX, 1]),
+            Tensor::vector([i16::MIN, i16::MAX]),
+            Tensor::vector([u32::MAX, 1]),
+            Tensor::vector([u64::MAX, 1]),
             Tensor::vector([true, false]),
             Tensor::scalar(3i64),
             Tensor::zeros([0, 3], DataType::F32).expect("no elements"),
@@ -301,8 +305,14 @@ mod tests {
         assert_eq!(tensor.expect("float").as_f32().expect("f32"), [0.5; 3]);
         let tensor = read(TensorProto { data_type: code::BOOL, int32_data: vec![0, 1, 2], ..proto.clone() });
         assert_eq!(tensor.expect("bool").as_bool().expect("bool"), [false, true, true]);
-        let tensor = read(TensorProto { data_type: code::DOUBLE, double_data: vec![2.0; 3], ..proto });
+        let tensor =
+            read(TensorProto { data_type: code::DOUBLE, double_data: vec![2.0; 3], ..proto.clone() });
         assert_eq!(tensor.expect("double").as_f64().expect("f64"), [2.0; 3]);
+        let tensor =
+            read(TensorProto { data_type: code::UINT16, int32_data: vec![0, 9, 65535], ..proto.clone() });
+        assert_eq!(tensor.expect("uint16").values::<u16>().expect("u16"), [0, 9, u16::MAX]);
+        let tensor = read(TensorProto { data_type: code::UINT32, uint64_data: vec![0, 9, 1 << 31], ..proto });
+        assert_eq!(tensor.expect("uint32").values::<u32>().expect("u32"), [0, 9, 1 << 31]);
     }
 
     #[test]

@@ -28,8 +28,7 @@ pub(crate) static OP: Operator = Operator {
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let [m, _, n] = product::matrices(inputs.node, inputs.shape(0)?, inputs.shape(3)?)?;
-    let data_type = inputs.optional(8).map_or(DataType::F32, |zero| zero.data_type);
-    Ok(vec![TensorType::new(data_type, [m, n])])
+    Ok(vec![TensorType::new(qlinear::output_type(inputs, 7)?, [m, n])])
 }
 
 /// `y = alpha · a_scale · b_scale[n] · (Σ (a − a_zero)·(b − b_zero) + C)`: the operator's specification gives C the scale

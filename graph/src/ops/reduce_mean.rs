@@ -37,16 +37,13 @@ pub(crate) static OP: Operator = Operator {
     ..reduction::operator("ReduceMean", "the mean along axes", reduction::mean)
 };
 
-/// The axes of a node, from an attribute or a constant; `None` if from neither.
+/// The axes of a node, from a constant or an attribute; `None` if from neither.
 fn axes<'t>(
     node: &Node,
     constant: impl Fn(&str) -> Option<&'t Tensor>,
 ) -> Result<Option<Vec<i64>>, Error> {
-    if let Some(axes) = node.ints("axes")? {
-        return Ok(Some(axes.to_vec()));
-    }
-    let axes = node.input(1).and_then(constant);
-    axes.map(|axes| axes.as_i64().map(<[i64]>::to_vec)).transpose().map_err(|error| error.in_node(node))
+    let Some(input) = node.input(1) else { return Ok(node.ints("axes")?.map(<[i64]>::to_vec)) };
+    constant(input).map(|axes| axes.as_i64().map(<[i64]>::to_vec)).transpose().map_err(|error| error.in_node(node))
 }
 
 fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {

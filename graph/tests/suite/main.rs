@@ -5,6 +5,7 @@ mod executor;
 mod executor_eight_bit;
 mod hostile;
 mod memory_budget;
+mod mutated_operators;
 mod one_meaning;
 mod onnx;
 mod onnx_node_cases;

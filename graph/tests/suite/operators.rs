@@ -190,6 +190,26 @@ fn nodes_of_old_operator_sets_are_rewritten() {
 }
 
 #[test]
+fn operators_that_mean_others_are_read_as_those() {
+    let fused = Node::of(Op::new("com.microsoft", "FusedConv"), "c", &["x", "w", "", "z"], &["y"])
+        .with("activation", "LeakyRelu")
+        .with("activation_params", vec![0.5f32])
+        .with("pads", vec![1i64, 0, 0, 0]);
+    let constants = vec![("w", floats(&[1, 1, 1, 1], &[2.0])), ("z", floats(&[1], &[-5.0]))];
+    let x = floats(&[1, 1, 1, 2], &[1.0, 4.0]);
+    let graph = graph(&[1, 1, 1, 2], vec![fused], constants);
+    let expected = floats(&[1, 1, 2, 2], &[-2.5, -2.5, -1.5, 3.0]);
+    assert_eq!(run(&graph, &x), [expected.clone()]);
+    let read = Graph::from_onnx_bytes(&graph.to_onnx_bytes().expect("a sound graph")).expect("it is read");
+    assert_eq!(
+        read.nodes.iter().map(|node| node.op.as_str()).collect::<Vec<_>>(),
+        ["Conv", "Add", "LeakyRelu"]
+    );
+    assert_eq!(read.nodes[0].name, "c");
+    assert_eq!(run(&read, &x), [expected]);
+}
+
+#[test]
 fn all_missing_operators_are_listed_at_once() {
     let nodes = vec![
         Node::new("a", "Frobnicate", &["x"], &["p"]),

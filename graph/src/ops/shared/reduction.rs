@@ -77,12 +77,12 @@ fn reduced(node: &Node, axes: Option<&[i64]>, rank: usize) -> Result<Vec<bool>, 
     }
 }
 
-/// The shape rule of reductions: axes as an attribute (before operator set 18) or as an input.
+/// The shape rule of reductions: axes as an input, or as an attribute (before operator set 18).
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
-    let axes = match inputs.node.ints("axes")? {
-        Some(axes) => Some(axes),
-        None => inputs.integers(1)?,
+    let axes = match inputs.node.input(1) {
+        Some(_) => inputs.integers(1)?,
+        None => inputs.node.ints("axes")?,
     };
     Ok(vec![TensorType::new(x.data_type, reduced_shape(inputs.node, &x.shape, axes)?)])
 }
