@@ -108,6 +108,7 @@ operators! {
     qlinear_average_pool
     qlinear_concat
     qlinear_conv
+    qlinear_conv_transpose
     qlinear_global_average_pool
     qlinear_matmul
     qlinear_mul
@@ -162,3 +163,5 @@ pub fn documentation() -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;
