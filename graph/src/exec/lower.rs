@@ -15,7 +15,9 @@ use crate::{Error, Node};
 pub(crate) fn lower(source: &Source, shapes: &ShapeOptions, held: u64) -> Result<Lowered, Error> {
     let graph = &source.graph;
     let types = infer_shapes(graph, shapes)?;
-    check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    if !source.has_tail {
+        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    }
     let mut builder = Builder::new(source, types, &shapes.limits, held)?;
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];

@@ -3,7 +3,8 @@
 //! For each set of input shapes, an [`Executor`] makes one plan: it infers all shapes, folds constants, lays 4-D tensors
 //! out as NHWC, fuses activations into the operators before them, packs weights, and assigns memory to every intermediate
 //! value. A run then executes the steps and allocates nothing but the outputs, as long as no step falls back on
-//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] measures the time of each step.
+//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] measures the time of each step. A plan ends where sizes depend on
+//! elements (`tail`).
 //!
 //! Where to start reading: `lower` calls every node's operator, which adds its steps to `builder`; `memory` assigns memory
 //! to values; `step` defines the interface of a step; every kind of step has a file of its own.
@@ -25,6 +26,7 @@ mod shuffle;
 mod slot;
 mod source;
 mod step;
+mod tail;
 mod value;
 
 use std::fmt::Write as _;
@@ -41,6 +43,7 @@ use slot::Slot;
 pub(crate) use source::Observer;
 use source::Source;
 use step::{Elements, RunInputs, StepContext};
+use tail::Tail;
 pub(crate) use value::Layout;
 use value::Storage;
 
@@ -100,6 +103,8 @@ pub struct Executor {
     source: Option<Source>,
     /// Most recently used first.
     plans: Vec<Plan>,
+    /// What follows the plans, if there are sizes that are known only when the graph runs.
+    tail: Option<Tail>,
     /// Bytes that count towards the limits and are not the executor's.
     held: u64,
     /// The memory of the outputs of the running step.
@@ -168,6 +173,8 @@ impl Executor {
         }
         let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?;
         let fused = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
+        // What is observed must have a place in the plan.
+        let (fused, tail) = if observer.is_some() { (fused, None) } else { Tail::split(fused)? };
         let constant_bytes = constants_of([graph, &fused]);
         let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
         let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());
@@ -179,6 +186,7 @@ impl Executor {
             shared: Shared::default(),
             constant_bytes,
             observer,
+            has_tail: tail.is_some(),
         };
         let mut plans = Vec::with_capacity(MAX_PLANS);
         match source.plan(&source.shapes, held, &mut plans) {
@@ -190,7 +198,7 @@ impl Executor {
             Err(error) => return Err(error),
         }
         let source = Some(source).filter(|_| is_open);
-        Ok(Self { inputs, outputs, source, plans, held, taken: Vec::new(), order: Vec::new() })
+        Ok(Self { inputs, outputs, source, plans, tail, held, taken: Vec::new(), order: Vec::new() })
     }
 
     /// The inputs with the shapes of the last run; before the first run, with the sizes of [`ExecutorOptions::shapes`], and
@@ -199,8 +207,12 @@ impl Executor {
         self.plans.first().map_or(&self.inputs, |plan| &plan.lowered.inputs)
     }
 
-    /// The outputs for inputs of the shapes that [`inputs`](Self::inputs) returns.
+    /// The outputs for inputs of the shapes that [`inputs`](Self::inputs) returns; as the graph declares them if there are some
+    /// whose sizes are known only after a run.
     pub fn outputs(&self) -> &[ValueInfo] {
+        if let Some(tail) = &self.tail {
+            return tail.outputs();
+        }
         self.plans.first().map_or(&self.outputs, |plan| &plan.lowered.outputs)
     }
 
@@ -221,7 +233,10 @@ impl Executor {
         let blank = |&id: &usize| Tensor::zeros(values[id].shape.as_slice(), values[id].data_type);
         let mut outputs = results.iter().map(blank).collect::<Result<Vec<_>, _>>()?;
         self.run_prepared(inputs, &mut outputs)?;
-        Ok(outputs)
+        match &mut self.tail {
+            None => Ok(outputs),
+            Some(tail) => tail.run(&outputs),
+        }
     }
 
     /// As [`run`](Self::run), into existing tensors, such as those of an earlier run. Allocates nothing if an earlier run had
@@ -229,9 +244,15 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and if `outputs` differ in number, type or shape from [`outputs`](Self::outputs).
+    /// As [`run`](Self::run), if the size of an output is known only when the graph runs, and if `outputs` differ in number, type or shape from [`outputs`](Self::outputs).
     pub fn run_into(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.prepare(inputs)?;
+        if self.tail.is_some() {
+            return Err(Error::argument(
+                "outputs",
+                "have sizes that are known only when the graph runs: call run",
+            ));
+        }
         self.check_outputs(outputs)?;
         self.run_prepared(inputs, outputs)
     }
@@ -318,6 +339,9 @@ impl Executor {
         for (index, step) in lowered.steps.iter().enumerate() {
             let _ =
                 writeln!(text, "{index:>4}  {:<40} {}", escaped(&step.links.name), step.kernel.describe());
+        }
+        if let Some(tail) = &self.tail {
+            tail.describe(&mut text);
         }
         let _ = writeln!(text, "memory: {} bytes in {} buffers", memory.bytes(), memory.slots.len());
         text

@@ -15,6 +15,8 @@ pub(crate) struct Source {
     /// Bytes of the constants of this graph and of the caller's.
     pub(super) constant_bytes: u64,
     pub(super) observer: Option<Observer>,
+    /// Whether the outputs are read by what follows the plan, which the graph does not declare.
+    pub(super) has_tail: bool,
 }
 
 /// Who reads the outputs of an executor by [`Executor::observe`](super::Executor::observe).

@@ -14,6 +14,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 4]), Input::Flags(&[false, true, true])], &[("axis", Value::Int(1))]),
         Example::new(&[Input::Bytes(&[2, 2]), Input::Flags(&[true, false, false, true])], &[]),
     ],
+    sizes_from: &[1],
     ..Operator::new("Compress", "the elements or slices that a condition selects", infer, evaluate)
 };
 

@@ -3,13 +3,18 @@
 
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
+use super::qlinear_conv_transpose;
 use super::shared::arguments::Arguments;
+use super::shared::bias::Sums;
 use super::shared::convolution::check_bias;
-use super::shared::indexing::for_each_index;
 use super::shared::inputs::Inputs;
-use super::shared::transposed::{Axis, Geometry};
+use super::shared::operands::Operands;
+use super::shared::quantized_value::QuantizedValue;
+use super::shared::transposed::{self, Geometry};
+use super::shared::values::Values;
+use super::shared::{qlinear, weights};
 use crate::exec::float;
-use crate::{Error, Tensor, TensorType};
+use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -31,68 +36,53 @@ pub(crate) static OP: Operator = Operator {
             &[("auto_pad", Value::Text("SAME_UPPER")), ("strides", Value::Ints(&[2]))],
         ),
     ],
-    reads: |inputs| {
-        let weights = inputs.optional(1).map_or(&[][..], |weights| &weights.shape);
-        weights.iter().fold(1, |depth, &size| depth.saturating_mul(size))
-    },
+    eight_bit: weights::eight_bit(|_| Ok(1), why_float, on_bytes),
+    reads: |inputs| transposed::reads(inputs, 1),
     lower: float::conv_transpose::lower,
     ..Operator::new("ConvTranspose", "a transposed convolution, with groups and dilations", infer, evaluate)
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let geometry = Geometry::new(inputs.node, inputs.shape(0)?, inputs.shape(1)?)?;
-    if let Some(bias) = inputs.optional(2)
-        && bias.shape != [geometry.out_channels()]
-    {
-        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels());
-        return Err(inputs.error(reason));
-    }
-    inputs.like(0, geometry.output())
+    inputs.like(0, transposed::infer(inputs, 0, 1, 2)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let geometry = Geometry::new(args.node(), args.tensor(0)?.shape(), args.tensor(1)?.shape())?;
     let (x, w) = (args.values::<f32>(0)?, args.values::<f32>(1)?);
     let bias = args.optional(2).map(Tensor::as_f32).transpose()?;
-    check_bias(args, bias.map(<[f32]>::len), geometry.out_channels())?;
+    let channels = geometry.out_channels();
+    check_bias(args, bias.map(<[f32]>::len), channels)?;
     let shape = geometry.output();
     let mut y = vec![0.0f64; args.count(&shape)?];
-    let size = |of: fn(&Axis) -> usize| geometry.axes.iter().map(of).product::<usize>();
-    let [inputs, outputs, kernel] = [size(|a| a.input), size(|a| a.output), size(|a| a.kernel)];
-    let (channels, [group_in, group_out]) = (geometry.out_channels(), geometry.group_channels);
-    let input: Vec<usize> = geometry.axes.iter().map(|axis| axis.input).collect();
-    let (mut pixel, mut taps) = (0, Vec::new());
-    for_each_index(&input, |index| {
-        find_taps(&geometry.axes, index, &mut taps);
-        for image in 0..geometry.batch {
-            for channel in 0..geometry.groups * group_in {
-                let x = f64::from(x[(image * geometry.groups * group_in + channel) * inputs + pixel]);
-                for out in 0..group_out {
-                    let first = (image * channels + channel / group_in * group_out + out) * outputs;
-                    let kernel = &w[(channel * group_out + out) * kernel..][..kernel];
-                    for &(to, tap) in &taps {
-                        y[first + to] += x * f64::from(kernel[tap]);
-                    }
-                }
-            }
-        }
-        pixel += 1;
-    });
-    let bias_of = |at: usize| bias.map_or(0.0, |bias| f64::from(bias[at / outputs % channels]));
+    geometry.visit(|_, [to, i, j]| y[to] += f64::from(x[i]) * f64::from(w[j]));
+    let plane = shape[2..].iter().product::<usize>();
+    let bias_of = |at: usize| bias.map_or(0.0, |bias| f64::from(bias[at / plane % channels]));
     let y: Vec<f32> = y.into_iter().enumerate().map(|(at, sum)| (sum + bias_of(at)) as f32).collect();
     Ok(vec![Tensor::new(shape, y)?])
 }
 
-/// The taps of the input element at `index` that lie inside the output: offsets in the output and in the kernel.
-fn find_taps(axes: &[Axis], index: &[usize], taps: &mut Vec<(usize, usize)>) {
-    taps.clear();
-    taps.push((0, 0));
-    for (axis, &at) in axes.iter().zip(index) {
-        let along = |&(to, in_kernel): &(usize, usize)| {
-            axis.taps(at).map(move |tap| {
-                (to * axis.output + axis.position(at, tap), in_kernel * axis.kernel + tap)
-            })
-        };
-        *taps = taps.iter().flat_map(along).collect();
+/// The channels of the weights of several groups have no axis of their own.
+fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {
+    if node.int("group", 1)? != 1 {
+        return Ok(Some("it has groups".to_owned()));
     }
+    weights::why_float(node, values, 1, false)
+}
+
+fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+    let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
+    let by_channel = w.scales.len() == 1 || w.axis == 1;
+    let Some(&[_, channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };
+    let is_supported = by_channel && node.int("group", 1)? == 1 && to.is_some();
+    if !is_supported || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to) {
+        return Ok(None);
+    }
+    if node.input(2).is_some_and(|name| operands.shape_of(name).is_none_or(|shape| *shape != [channels])) {
+        return Ok(None);
+    }
+    let sums = Sums { step: x.scales[0], scales: &w.scales, factor: 1.0, channels, to };
+    let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
+    let inputs =
+        [&x, &w].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
+    Ok(Some(qlinear::node(&qlinear_conv_transpose::OP, inputs, node)))
 }

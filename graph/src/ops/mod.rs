@@ -162,6 +162,7 @@ operators! {
     qlinear_average_pool
     qlinear_concat
     qlinear_conv
+    qlinear_conv_transpose
     qlinear_global_average_pool
     qlinear_leaky_relu
     qlinear_matmul
@@ -248,3 +249,5 @@ pub fn documentation() -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade_tests;

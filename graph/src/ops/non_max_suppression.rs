@@ -27,6 +27,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     output_type: |_, _| Some(DataType::I64),
+    sizes_from: &[0, 1, 2, 3, 4],
     ..Operator::new(
         "NonMaxSuppression",
         "the boxes with the highest scores that do not overlap",

@@ -15,6 +15,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Weights(&[2, 3])], &[]),
     ],
     output_type: |_, _| Some(DataType::I64),
+    sizes_from: &[0],
     ..Operator::new(
         "NonZero",
         "the indices of the elements that are not zero",

@@ -47,6 +47,9 @@ pub struct Operator {
     pub(crate) output_type: fn(&Node, &[Option<DataType>]) -> Option<DataType>,
     /// The outputs of an operator that depends on the types and shapes of its inputs alone.
     pub(crate) from_types: Option<FromTypes>,
+    /// The inputs whose elements decide the sizes of the outputs, for operators that count elements: unless these inputs are known,
+    /// the executor's plan ends before the node.
+    pub(crate) sizes_from: &'static [usize],
     /// The column slices of the output that equal inputs, so that the steps that compute the inputs can write there.
     pub(crate) column_slices: Option<FindColumnSlices>,
 }
@@ -88,6 +91,7 @@ impl Operator {
             elementwise: false,
             output_type: |_, inputs| inputs.first().copied().flatten(),
             from_types: None,
+            sizes_from: &[],
             column_slices: None,
         }
     }

@@ -19,6 +19,7 @@ pub(crate) static OP: Operator = Operator {
             &[("axis", Value::Int(0))],
         ),
     ],
+    sizes_from: &[0],
     ..Operator::new(
         "Unique",
         "the different elements or slices, and where they are",

@@ -192,3 +192,41 @@ impl ConvTranspose {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows may be computed in any parts: every sum has the same bits.
+    #[test]
+    fn parts_of_the_output_are_the_whole() {
+        let node = Node::new("n", "ConvTranspose", &["x", "w"], &["y"])
+            .with("strides", vec![2, 3])
+            .with("pads", vec![1, 0, 2, 1])
+            .with("group", 2);
+        let geometry = Geometry::new(&node, &[2, 4, 5, 6], &[4, 3, 4, 2]).expect("sizes that fit");
+        let numbers = |count: usize| (0..count).map(|at| ((at * 37 % 101) as f32 - 50.0) / 7.0).collect();
+        let (x, iohw): (Vec<f32>, Vec<f32>) = (numbers(2 * 4 * 5 * 6), numbers(4 * 3 * 4 * 2));
+        let [rows, columns] = geometry.axes[..] else { panic!("two axes") };
+        let kernel = ConvTranspose {
+            rows,
+            columns,
+            groups: 2,
+            group_channels: geometry.group_channels,
+            weights: Arc::new(pack(&geometry, &iohw)),
+            bias: numbers(6),
+            clamp: Clamp::NONE,
+            scratch: Vec::new(),
+        };
+        let row = columns.output * 6;
+        let mut whole = vec![0.0; 2 * rows.output * row];
+        kernel.fill(&x, 0, &mut whole, &mut Scratch::default());
+        for parts in [2, 3, 7] {
+            let mut out = vec![0.0; whole.len()];
+            by_rows(&mut out, row, &mut vec![Scratch::default(); parts], |first, out, scratch| {
+                kernel.fill(&x, first, out, scratch);
+            });
+            assert!(out.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()), "{parts} parts");
+        }
+    }
+}

@@ -92,7 +92,7 @@ fn planned_convolution(
 }
 
 /// About the bytes of packed weights: whole panels of columns, each with its sums.
-fn packed_size(groups: usize, depth: usize, columns: usize) -> u64 {
+pub(super) fn packed_size(groups: usize, depth: usize, columns: usize) -> u64 {
     let panels = columns.div_ceil(PANEL).saturating_mul(groups) as u64;
     panels.saturating_mul(PANEL as u64).saturating_mul(depth as u64 + size_of::<i32>() as u64)
 }
@@ -128,7 +128,7 @@ fn ohwi<T: Copy>(oihw: &[T], taps: usize, outputs: usize) -> Vec<T> {
 }
 
 /// One value for all channels, or one for each of `channels`.
-fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
+pub(super) fn per<T: Copy>(values: Option<Vec<T>>, channels: usize) -> Option<Per<T>> {
     match values?.as_slice() {
         &[value] => Some(Per::Tensor(value)),
         values if values.len() == channels => Some(Per::Channel(values.to_vec())),

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::indexing::for_each_index;
+use super::inputs::Inputs;
 use super::window_sizes::{kernel_shape, sizes};
 use crate::{Error, Node, quoted};
 
@@ -98,6 +100,64 @@ impl Geometry {
             .chain(self.axes.iter().map(|axis| axis.output))
             .collect()
     }
+}
+
+impl Geometry {
+    /// Calls `visit(output channel, offsets of the output, of the activation and of the weight)` for each product.
+    pub(crate) fn visit(&self, mut visit: impl FnMut(usize, [usize; 3])) {
+        let size = |of: fn(&Axis) -> usize| self.axes.iter().map(of).product::<usize>();
+        let [inputs, outputs, kernel] = [size(|a| a.input), size(|a| a.output), size(|a| a.kernel)];
+        let (channels, [group_in, group_out]) = (self.out_channels(), self.group_channels);
+        let input: Vec<usize> = self.axes.iter().map(|axis| axis.input).collect();
+        let (mut pixel, mut taps) = (0, Vec::new());
+        for_each_index(&input, |index| {
+            self.find_taps(index, &mut taps);
+            for image in 0..self.batch {
+                for from in 0..self.groups * group_in {
+                    let x = (image * self.groups * group_in + from) * inputs + pixel;
+                    for out in 0..group_out {
+                        let channel = from / group_in * group_out + out;
+                        let (y, w) =
+                            ((image * channels + channel) * outputs, (from * group_out + out) * kernel);
+                        taps.iter().for_each(|&(to, tap)| visit(channel, [y + to, x, w + tap]));
+                    }
+                }
+            }
+            pixel += 1;
+        });
+    }
+
+    /// The taps of the input element at `index` that lie inside the output: offsets in the output and in the kernel.
+    fn find_taps(&self, index: &[usize], taps: &mut Vec<(usize, usize)>) {
+        taps.clear();
+        taps.push((0, 0));
+        for (axis, &at) in self.axes.iter().zip(index) {
+            let along = |&(to, in_kernel): &(usize, usize)| {
+                axis.taps(at).map(move |tap| {
+                    (to * axis.output + axis.position(at, tap), in_kernel * axis.kernel + tap)
+                })
+            };
+            *taps = taps.iter().flat_map(along).collect();
+        }
+    }
+}
+
+/// The shape of the output of a transposed convolution of input `x` with the weights in input `w`; checks input `bias` if present.
+pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
+    let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
+    if let Some(bias) = inputs.optional(bias)
+        && bias.shape != [geometry.out_channels()]
+    {
+        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels());
+        return Err(inputs.error(reason));
+    }
+    Ok(geometry.output())
+}
+
+/// The most products that one activation takes part in; `weights` is the index of their input.
+pub(crate) fn reads(inputs: &Inputs<'_>, weights: usize) -> usize {
+    let weights = inputs.optional(weights).map_or(&[][..], |weights| &weights.shape);
+    weights.iter().fold(1, |depth, &size| depth.saturating_mul(size))
 }
 
 /// The attributes of `node` by axis.

@@ -1,0 +1,98 @@
+//! The end of a graph whose sizes are known only when it runs, such as that of the boxes that a suppression leaves: the plan ends
+//! before it, and the plain evaluator runs it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use crate::ops::evaluate_graph;
+use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, escaped};
+
+/// The nodes behind those whose elements decide the sizes of their outputs, and these nodes themselves.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Its inputs are the outputs of the graph before it.
+    graph: Graph,
+}
+
+impl Tail {
+    /// Splits `graph`, if it has such nodes: what is left has what the tail reads as its outputs.
+    pub(super) fn split(graph: Graph) -> Result<(Graph, Option<Self>), Error> {
+        let (head, tail) = parts(&graph)?;
+        if tail.is_empty() {
+            return Ok((graph, None));
+        }
+        let nodes = |indices: &[usize]| indices.iter().map(|&index| graph.nodes[index].clone()).collect();
+        let (head, tail): (Vec<Node>, Vec<Node>) = (nodes(&head), nodes(&tail));
+        let written: HashSet<&str> = tail.iter().flat_map(|node| &node.outputs).map(String::as_str).collect();
+        let read = tail.iter().flat_map(|node| &node.inputs).map(String::as_str);
+        let wanted = graph.outputs.iter().map(|output| output.name.as_str());
+        let crossing =
+            |name: &&str| !name.is_empty() && !written.contains(name) && !graph.constants.contains_key(*name);
+        let crossing: BTreeSet<&str> = read.chain(wanted).filter(crossing).collect();
+        // A plan finds their types and shapes.
+        let info =
+            |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: Vec::new() };
+        let ends: Vec<ValueInfo> = crossing.into_iter().map(info).collect();
+        let reads: HashSet<&String> = tail.iter().flat_map(|node| &node.inputs).collect();
+        let wants = |name: &String| reads.contains(name) || graph.is_output(name);
+        let constants = graph.constants.iter().filter(|(name, _)| wants(name));
+        let constants = constants.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let outputs = graph.outputs.clone();
+        let tail = Graph { nodes: tail, inputs: ends.clone(), outputs, constants, ..Graph::default() };
+        Ok((Graph { nodes: head, outputs: ends, ..graph }, Some(Self { graph: tail })))
+    }
+
+    /// The outputs of the whole graph, from those of the graph before the tail.
+    pub(super) fn run(&mut self, given: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        for (info, tensor) in self.graph.inputs.iter_mut().zip(given) {
+            info.data_type = tensor.data_type();
+            info.shape = tensor.shape().iter().map(|&size| Some(size)).collect();
+        }
+        let names = self.graph.inputs.iter().map(|info| info.name.as_str());
+        let inputs: Vec<(&str, &Tensor)> = names.zip(given).collect();
+        evaluate_graph(&self.graph, &inputs)
+    }
+
+    /// The outputs of the whole graph as it declares them.
+    pub(super) fn outputs(&self) -> &[ValueInfo] {
+        &self.graph.outputs
+    }
+
+    /// One line per node.
+    pub(super) fn describe(&self, text: &mut String) {
+        for node in &self.graph.nodes {
+            let (name, op) = (escaped(&node.name), escaped(node.op.as_str()));
+            let _ = writeln!(text, "tail  {name:<40} {op}: plain loops: its size is known only when it runs");
+        }
+    }
+}
+
+/// The indices of the nodes before the tail, and of those in it.
+fn parts(graph: &Graph) -> Result<(Vec<usize>, Vec<usize>), Error> {
+    // Values that do not depend on elements of the graph's inputs, and those without a size before a run.
+    let mut known: HashSet<&str> = graph.constants.keys().map(String::as_str).collect();
+    let mut without_size: HashSet<&str> = HashSet::new();
+    let (mut head, mut tail) = (Vec::new(), Vec::new());
+    for index in graph.topological_order()? {
+        let node = &graph.nodes[index];
+        let Some(operator) = node.operator() else {
+            head.push(index);
+            continue;
+        };
+        let mut inputs = node.inputs.iter().map(String::as_str).filter(|name| !name.is_empty());
+        let is_known = |name: &str| known.contains(name);
+        let is_sized = inputs.clone().all(|name| !without_size.contains(name))
+            && operator.sizes_from.iter().filter_map(|&input| node.input(input)).all(is_known);
+        let outputs = node.outputs.iter().map(String::as_str);
+        if !is_sized {
+            tail.push(index);
+            without_size.extend(outputs);
+        } else {
+            head.push(index);
+            if operator.from_types.is_some() || inputs.all(is_known) {
+                known.extend(outputs);
+            }
+        }
+    }
+    Ok((head, tail))
+}
