@@ -8,6 +8,7 @@ mod atrous;
 mod attributes;
 mod batch_norm;
 mod convolution;
+mod dequantize;
 mod elementwise;
 mod fake_quantize;
 mod flow;

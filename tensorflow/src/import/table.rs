@@ -5,8 +5,8 @@ use eightbit_graph::Error;
 use super::importer::Importer;
 use super::operation::Operation;
 use super::{
-    atrous, batch_norm, convolution, elementwise, fake_quantize, fused, normalize, pool, product, reduce,
-    reshape, resize, slice, space,
+    atrous, batch_norm, convolution, dequantize, elementwise, fake_quantize, fused, normalize, pool, product,
+    reduce, reshape, resize, slice, space,
 };
 
 /// Adds the nodes for one node of TensorFlow, and returns the names of its outputs.
@@ -18,10 +18,11 @@ pub(super) fn find(name: &str) -> Option<Function> {
     TABLES.iter().find_map(|table| find(table)).or_else(|| elementwise::find(name))
 }
 
-const TABLES: [&[(&str, Function)]; 13] = [
+const TABLES: [&[(&str, Function)]; 14] = [
     atrous::TABLE,
     batch_norm::TABLE,
     convolution::TABLE,
+    dequantize::TABLE,
     fake_quantize::TABLE,
     fused::TABLE,
     normalize::TABLE,

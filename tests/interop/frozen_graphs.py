@@ -61,12 +61,6 @@ def batch_norm(x):
     return y
 
 
-def old_batch_norm(x):
-    return tf.raw_ops.BatchNormWithGlobalNormalization(
-        t=x, m=weights(3), v=tf.abs(weights(3)) + 0.1, beta=weights(3), gamma=weights(3),
-        variance_epsilon=0.001, scale_after_normalization=True)
-
-
 def residual(x):
     y = tf.nn.relu6(tf.nn.bias_add(tf.nn.conv2d(x, weights(3, 3, 4, 4), strides(1), "SAME"), weights(4)))
     s = tf.reduce_mean(y, [1, 2], keepdims=True)
@@ -126,7 +120,6 @@ def cases():
     yield "SpaceToBatchND", image(1, 9, 9, 4), atrous
     yield "Conv2DBackpropInput", image(1, 7, 7, 4), deconv
     yield "FusedBatchNormV3", image(2, 4, 5, 3), batch_norm
-    yield "BatchNormWithGlobalNormalization", image(2, 4, 5, 3), old_batch_norm
     for name in ("Relu", "Relu6", "Elu", "Selu", "Softplus", "Softsign", "Sigmoid", "Tanh", "Exp", "Square", "Abs", "Neg",
                  "Floor", "Ceil", "Sign", "Sin", "Cos", "Erf"):
         op = getattr(tf.raw_ops, name)
