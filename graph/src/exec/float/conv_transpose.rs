@@ -213,7 +213,7 @@ mod tests {
             columns,
             groups: 2,
             group_channels: geometry.group_channels,
-            weights: Arc::new(pack(&geometry, &iohw)),
+            weights: Arc::new(pack(Backend::detected(), &geometry, &iohw)),
             bias: numbers(6),
             clamp: Clamp::NONE,
             scratch: Vec::new(),
