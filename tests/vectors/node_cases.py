@@ -425,6 +425,12 @@ def of_onnx_runtime():
         13,
     )
     case("less_nan", "Less", "", [sp, np.float32([0])])
+    # Numbers so small that the default of epsilon matters.
+    small, ones = f(2, 4) / 1000, np.ones(4, np.float32)
+    for op in ["SkipLayerNormalization", "SkipSimplifiedLayerNormalization"]:
+        case(f"default_{op.lower()}", op, MS, [small, f(2, 4) / 1000, ones])
+    for op in ["LayerNormalization", "SimplifiedLayerNormalization"]:
+        case(f"default_{op.lower()}", op, "", [small, ones])
     archive.write()
 
 

@@ -31,11 +31,14 @@ pub(crate) static OP: Operator = Operator {
     })
 };
 
-/// The type is `output_dtype`'s, else the scale's.
+/// The type is the scale's, with which that of `output_dtype` must agree.
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let data_type = match onnx::type_attribute(inputs.node, "output_dtype")? {
-        Some(data_type) => data_type,
-        None => inputs.get(1)?.data_type,
-    };
-    Ok(vec![TensorType::new(data_type, inputs.shape(0)?)])
+    let data_type = inputs.get(1)?.data_type;
+    match onnx::type_attribute(inputs.node, "output_dtype")? {
+        Some(other) if other != data_type => Err(Error::unsupported(
+            inputs.node,
+            format!("an output of type {other} (output_dtype) for scales of type {data_type}"),
+        )),
+        _ => Ok(vec![TensorType::new(data_type, inputs.shape(0)?)]),
+    }
 }

@@ -8,6 +8,8 @@
 //! Where the standard is ambiguous or runtimes differ, the executor and the evaluator agree:
 //!
 //! * `MaxPool`, `GlobalMaxPool`: NaN is never the greatest; a window of NaN alone gives −∞.
+//! * `ReduceMax`, `ReduceMin`: NaN if there is one; the least and the greatest number of the type where there is no element.
+//! * `Range`: number `i` is `start + i · delta`; ONNX Runtime adds one step after the other.
 //! * `Pad`: negative amounts remove elements first, then the other end repeats the remaining ones; a constant value is
 //!   ignored in modes that copy.
 //! * `QLinearAdd`, `QLinearMul` of `com.microsoft`: the results of ONNX Runtime, by the formulas of [`eightbit::elementwise`],

@@ -7,7 +7,7 @@ use super::shared::layer_normalization::Layer;
 use super::shared::normalization::Kind;
 use super::shared::skip_normalization::{evaluate, infer};
 
-const LAYER: Layer = Layer { kind: Kind::Rms, scale: 2, bias: None, epsilon: 1e-5 };
+const LAYER: Layer = Layer { kind: Kind::Rms, scale: 2, bias: None, epsilon: 1e-12 };
 const BIAS: usize = 3;
 
 pub(crate) static OP: Operator = Operator {

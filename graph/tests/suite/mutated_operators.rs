@@ -9,7 +9,7 @@ use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{Attribute, DataType, Graph, Tensor, TensorData, TensorType};
 
 /// Mutated nodes for each example.
-const ROUNDS: usize = 3000;
+const ROUNDS: usize = 150;
 
 /// Attributes that operators read, beside those of their examples.
 const ATTRIBUTES: [&str; 32] = [

@@ -27,6 +27,6 @@ fn infer<R: Reshaping>(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 }
 
 fn evaluate<R: Reshaping>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let (input, given) = (args.tensor(0)?, args.axes(1)?);
-    Ok(vec![input.clone().reshape(R::shape(args.node(), input.shape(), given.as_deref())?)?])
+    let (input, given) = (args.tensor(0)?, args.optional(1).map(Tensor::as_i64).transpose()?);
+    Ok(vec![input.clone().reshape(R::shape(args.node(), input.shape(), given)?)?])
 }
