@@ -26,8 +26,8 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("Einsum", "sums of products by labels of axes", infer, evaluate)
 };
 
-/// The most products.
-const MAX_PRODUCTS: usize = 1 << 33;
+/// The most factors of all products together.
+const MAX_FACTORS: usize = 1 << 33;
 
 fn equation(inputs: &Inputs<'_>) -> Result<Equation, Error> {
     let shapes: Vec<&[usize]> = (0..inputs.len()).map(|index| inputs.shape(index)).collect::<Result<_, _>>()?;
@@ -54,7 +54,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let Equation { shape, summed, strides } = Equation::new(args.node(), &shapes)?;
     let count = args.count(&shape)?;
     let depth = summed.iter().fold(1usize, |depth, &size| depth.saturating_mul(size));
-    if depth.checked_mul(count).is_none_or(|products| products > MAX_PRODUCTS) {
+    if depth.saturating_mul(count).saturating_mul(operands.len()) > MAX_FACTORS {
         return Err(args.error(format!("{count} sums of {depth} products are too many")));
     }
     let sizes = [shape.as_slice(), &summed].concat();

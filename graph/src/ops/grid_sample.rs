@@ -27,11 +27,17 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("GridSample", "elements at the coordinates of a grid", infer, evaluate)
 };
 
+/// The most spatial axes: the elements of a sample grow with their power.
+const MAX_AXES: usize = 5;
+
 fn shape(node: &Node, x: &[usize], grid: &[usize]) -> Result<Vec<usize>, Error> {
     let misfit = || Error::node(node, format!("a grid of shape {grid:?} for images of shape {x:?}"));
     let (&[batch, channels, ref from @ ..], &[grids, ref to @ .., axes]) = (x, grid) else {
         return Err(misfit());
     };
+    if from.len() > MAX_AXES {
+        return Err(Error::unsupported(node, format!("{} spatial dimensions", from.len())));
+    }
     if batch != grids || from.is_empty() || to.len() != from.len() || axes != from.len() {
         return Err(misfit());
     }

@@ -38,8 +38,11 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("RoiAlign", "interpolated regions of images", infer, evaluate)
 };
 
+/// The most samples along an axis of a region.
+const MAX_SIDE: f64 = (1u64 << 20) as f64;
+
 /// The most samples of all regions together.
-const MAX_SAMPLES: f64 = (1u64 << 28) as f64;
+const MAX_SAMPLES: f64 = (1u64 << 32) as f64;
 
 /// The attributes and the sizes of the output.
 struct Settings {
@@ -87,8 +90,7 @@ impl Settings {
         let length = if self.half_pixel { length } else { length.max(1.0) };
         let step = length / bins as f32;
         let count = if self.samples > 0.0 { self.samples } else { f64::from(step.ceil().max(0.0)) };
-        // NaN is not below the limit.
-        if !(count * (bins as f64) < MAX_SAMPLES) {
+        if !length.is_finite() || count * bins as f64 > MAX_SIDE {
             let reason = format!("a region from {start} of length {length} has too many samples");
             return Err(Error::argument("regions", reason));
         }
@@ -133,7 +135,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let vertical = settings.samples(region[1], region[3], rows, height).map_err(in_node)?;
         let horizontal = settings.samples(region[0], region[2], columns, width).map_err(in_node)?;
         let count = |bins: &[Vec<Sample>]| bins.iter().map(Vec::len).sum::<usize>() as f64;
-        left -= count(&vertical) * count(&horizontal);
+        left -= count(&vertical) * count(&horizontal) * channels as f64;
         if left < 0.0 {
             return Err(args.error("the regions have too many samples"));
         }

@@ -46,34 +46,36 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         };
         let mut order: Vec<usize> = (0..lines.size).collect();
         order.sort_by(by_elements);
-        // Equal slices are side by side, the first one first.
-        let mut groups: Vec<Vec<usize>> = Vec::new();
+        // Equal slices are side by side, the first one first: of each group, its first slice and the number of slices.
+        let mut groups: Vec<(usize, usize)> = Vec::new();
+        let mut group_of = vec![0i64; lines.size];
         for index in order {
             match groups.last_mut() {
-                Some(group) if by_elements(&group[0], &index).is_eq() => group.push(index),
-                _ => groups.push(vec![index]),
+                Some((first, count)) if by_elements(first, &index).is_eq() => *count += 1,
+                _ => groups.push((index, 1)),
             }
+            group_of[index] = groups.len() as i64 - 1;
         }
         if !node.flag("sorted", true)? {
-            groups.sort_by_key(|group| group[0]);
-        }
-        let mut equals = vec![0i64; lines.size];
-        for (number, group) in groups.iter().enumerate() {
-            group.iter().for_each(|&index| equals[index] = number as i64);
+            let mut by_place: Vec<usize> = (0..groups.len()).collect();
+            by_place.sort_by_key(|&group| groups[group].0);
+            let mut place_of = vec![0i64; groups.len()];
+            by_place.iter().enumerate().for_each(|(place, &group)| place_of[group] = place as i64);
+            group_of.iter_mut().for_each(|group| *group = place_of[*group as usize]);
+            groups = by_place.into_iter().map(|group| groups[group]).collect();
         }
         let mut to = shape;
         to[axis] = groups.len();
         let outputs = Lines::new(args, &to, axis)?;
         let mut y = vec![T::default(); args.count(&to)?];
         for (first, from) in outputs.firsts().zip(&firsts) {
-            for (to, group) in outputs.line(first).zip(&groups) {
-                y[to] = x[from + group[0] * lines.step];
+            for (to, (index, _)) in outputs.line(first).zip(&groups) {
+                y[to] = x[from + index * lines.step];
             }
         }
-        let of_groups = |value: fn(&Vec<usize>) -> usize| {
-            Tensor::vector(groups.iter().map(|group| value(group) as i64).collect::<Vec<_>>())
-        };
-        let places = [of_groups(|group| group[0]), Tensor::vector(equals), of_groups(Vec::len)];
+        let firsts: Vec<i64> = groups.iter().map(|&(first, _)| first as i64).collect();
+        let counts: Vec<i64> = groups.iter().map(|&(_, count)| count as i64).collect();
+        let places = [firsts, group_of, counts].map(Tensor::vector);
         Ok([Tensor::new(to, T::wrap(y))?].into_iter().chain(places).collect())
     }
     by_number!(args, args.tensor(0)?, unique)
