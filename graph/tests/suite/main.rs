@@ -7,6 +7,7 @@ mod hostile;
 mod memory_budget;
 mod one_meaning;
 mod onnx;
+mod onnx_forms;
 mod onnx_node_cases;
 mod onnx_node_shapes;
 mod open_dimensions;
