@@ -5,6 +5,7 @@ mod bench;
 mod cpu;
 mod evaluate;
 mod fixing;
+mod inspect;
 mod label_image;
 mod network;
 mod operators;
@@ -19,6 +20,7 @@ pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelAr
 pub(crate) use cpu::CpuArgs;
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use fixing::FixArgs;
+pub(crate) use inspect::InspectArgs;
 pub(crate) use label_image::LabelImageArgs;
 pub(crate) use network::NetworkArgs;
 pub(crate) use operators::OperatorsArgs;
@@ -47,6 +49,7 @@ pub(crate) enum Command {
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
     Run(RunArgs),
+    Inspect(InspectArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),
     Operators(OperatorsArgs),

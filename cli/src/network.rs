@@ -6,7 +6,7 @@ use eightbit_graph::ops::Operator;
 use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
 
-use crate::args::InputArgs;
+use crate::args::{FixArgs, InputArgs};
 use crate::builtin;
 use crate::error::CliError;
 use crate::fixing;
@@ -54,13 +54,19 @@ impl Network {
             let [name, path] = [builtin::MODEL_NAME; 2].map(str::to_owned);
             return Self::new(ModelFile { name, path, bytes: builtin::MODEL.len() }, graph, args, outputs);
         };
+        let (file, graph) = Self::read(path, &args.fix)?;
+        Self::new(file, graph, args, outputs)
+    }
+
+    /// Reads the ONNX file `path`, whatever its inputs are, with the values and shapes of `fix`.
+    pub(crate) fn read(path: &Path, fix: &FixArgs) -> Result<(ModelFile, Graph), CliError> {
         let name = report::path(path);
         let graph = Graph::from_onnx_file(path).map_err(|error| CliError::model_file(&name, error))?;
-        let graph = fixing::apply(graph, &name, &args.fix)?;
+        let graph = fixing::apply(graph, &name, fix)?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let path = path.to_string_lossy().into_owned();
-        Self::new(ModelFile { name, path, bytes }, graph, args, outputs)
+        Ok((ModelFile { name, path, bytes }, graph))
     }
 
     fn new(file: ModelFile, mut graph: Graph, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
@@ -229,7 +235,6 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::FixArgs;
 
     fn args() -> InputArgs {
         InputArgs {

@@ -3,6 +3,7 @@
 mod bench;
 mod cpu;
 mod evaluate;
+mod inspect;
 mod label_image;
 mod operators;
 mod quantize;
@@ -20,6 +21,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Quantize(args) => quantize::run(args, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
+        Command::Inspect(args) => inspect::run(args, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),
         Command::Bench(args) => bench::run(args, &Settings::new(cli.threads, None)?, out),
