@@ -6,6 +6,7 @@ mod cpu;
 mod evaluate;
 mod fixing;
 mod graph;
+mod inspect;
 mod label_image;
 mod network;
 mod operators;
@@ -21,6 +22,7 @@ pub(crate) use cpu::CpuArgs;
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use fixing::FixArgs;
 pub(crate) use graph::{CompareGraphsArgs, SummarizeGraphArgs, TransformGraphArgs};
+pub(crate) use inspect::InspectArgs;
 pub(crate) use label_image::LabelImageArgs;
 pub(crate) use network::NetworkArgs;
 pub(crate) use operators::OperatorsArgs;
@@ -49,6 +51,7 @@ pub(crate) enum Command {
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
     Run(RunArgs),
+    Inspect(InspectArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),
     Operators(OperatorsArgs),

@@ -20,7 +20,8 @@ pub(crate) fn read(path: &Path) -> Result<Tensor, CliError> {
     parse(&bytes).map_err(|reason| CliError::Array { path: path.to_owned(), reason })
 }
 
-fn parse(bytes: &[u8]) -> Result<Tensor, String> {
+/// The array that the bytes of a file hold; the reason if they hold none.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Tensor, String> {
     let head = checked_head(bytes)?;
     let mut rest = bytes;
     let file = NpyFile::new(&mut rest).map_err(|error| match described_type(head) {

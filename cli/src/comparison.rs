@@ -115,10 +115,21 @@ impl<'a> Calibration<'a> {
             let paths: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
             return Err(CliError::NoCalibration(paths.join(", ")));
         }
-        let bar = report::progress(readers.len() + self.measured.min(readers.len()), "calibrating");
         let examples = readers
             .iter()
             .map(|read| -> Result<Vec<Tensor>, CliError> { Ok(vec![network.tensor(&read()?)?]) });
+        // Dimensions that the file leaves open stay open in its eight-bit form.
+        self.quantize_graph(&network.file.name, &network.open_graph(), examples)
+    }
+
+    /// The eight-bit form of `graph`, the model `name`, with a progress bar.
+    pub(crate) fn quantize_graph(
+        &self,
+        name: &str,
+        graph: &Graph,
+        examples: impl ExactSizeIterator<Item = Result<Vec<Tensor>, CliError>>,
+    ) -> Result<(Graph, QuantizeReport), CliError> {
+        let bar = report::progress(examples.len() + self.measured.min(examples.len()), "calibrating");
         let method = match (self.range.min_max, self.range.percentile) {
             (true, _) => CalibrationMethod::MinMax,
             (false, Some(percent)) => CalibrationMethod::Percentile(percent),
@@ -127,15 +138,13 @@ impl<'a> Calibration<'a> {
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
         let options =
             QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
-        // Dimensions that the file leaves open stay open in its eight-bit form.
-        let result =
-            quantize::quantize(&network.open_graph(), examples, &options, |progress| match progress {
-                Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
-                Progress::Pass(pass) => bar.set_message(pass),
-                _ => {}
-            });
+        let result = quantize::quantize(graph, examples, &options, |progress| match progress {
+            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+            Progress::Pass(pass) => bar.set_message(pass),
+            _ => {}
+        });
         bar.finish_and_clear();
-        let (graph, report) = result.map_err(|error| error.of_model(&network.file.name))?;
+        let (graph, report) = result.map_err(|error| error.of_model(name))?;
         // The built-in photos are few, but known to suffice.
         if !self.photos.is_empty() {
             for warning in report.warnings.iter().take(WARNINGS) {

@@ -51,6 +51,31 @@ pub(crate) fn apply(mut graph: Graph, model: &str, args: &FixArgs) -> Result<Gra
     Ok(graph)
 }
 
+/// Sets open dimensions of `input` to the sizes of `tensor`; the reason if the two do not fit.
+pub(crate) fn bind(input: &mut ValueInfo, tensor: &Tensor) -> Result<(), String> {
+    let fits = input.data_type == tensor.data_type()
+        && input.shape.len() == tensor.rank()
+        && input.shape.iter().zip(tensor.shape()).all(|(own, dim)| own.is_none_or(|own| own == *dim));
+    if !fits {
+        let open = input.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()));
+        return Err(format!(
+            "input {} takes {} of shape {}, not {} of shape {}",
+            quoted(&input.name),
+            input.data_type,
+            listed(open),
+            tensor.data_type(),
+            listed(tensor.shape().iter().map(usize::to_string))
+        ));
+    }
+    input.shape = tensor.shape().iter().copied().map(Some).collect();
+    Ok(())
+}
+
+/// A shape, as in NumPy.
+pub(crate) fn listed(dims: impl Iterator<Item = String>) -> String {
+    format!("[{}]", dims.collect::<Vec<_>>().join(", "))
+}
+
 fn unknown(flag: &str, argument: &str, inputs: &[ValueInfo]) -> String {
     let list = report::names(inputs.iter().map(|input| input.name.as_str()));
     format!("{flag} {}: give NAME=…; the network's inputs are {list}", escaped(argument))

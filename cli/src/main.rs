@@ -12,6 +12,7 @@ mod commands;
 mod comparison;
 mod engine;
 mod error;
+mod examples;
 mod fixing;
 mod labels;
 mod model;

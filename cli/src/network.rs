@@ -55,14 +55,20 @@ impl Network {
             let [name, path] = [builtin::MODEL_NAME; 2].map(str::to_owned);
             return Self::new(ModelFile { name, path, bytes: builtin::MODEL.len() }, graph, args, outputs);
         };
+        let (file, graph) = Self::read(path, args)?;
+        Self::new(file, graph, args, outputs)
+    }
+
+    /// Reads the file `path`, whatever its inputs are. A graph of TensorFlow is cut at the values that `args` name.
+    pub(crate) fn read(path: &Path, args: &InputArgs) -> Result<(ModelFile, Graph), CliError> {
         let name = report::path(path);
-        let graph = model::read(path, args.input_layer.as_deref(), args.output_layer.as_deref());
-        let graph = graph.map_err(|error| CliError::model_file(&name, error))?;
+        let graph = model::read(path, args.input_layer.as_deref(), args.output_layer.as_deref())
+            .map_err(|error| CliError::model_file(&name, error))?;
         let graph = fixing::apply(graph, &name, &args.fix)?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let path = path.to_string_lossy().into_owned();
-        Self::new(ModelFile { name, path, bytes }, graph, args, outputs)
+        Ok((ModelFile { name, path, bytes }, graph))
     }
 
     fn new(file: ModelFile, mut graph: Graph, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
@@ -232,7 +238,6 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::FixArgs;
 
     fn args() -> InputArgs {
         InputArgs {

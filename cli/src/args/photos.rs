@@ -23,6 +23,7 @@ pub(crate) struct InputArgs {
     /// Subtracted from a pixel (0 to 255): one number, or three for red, green, blue.
     #[arg(
         long,
+        visible_alias = "mean",
         alias = "input_mean",
         value_name = "MEAN",
         default_value = "127",
@@ -31,7 +32,7 @@ pub(crate) struct InputArgs {
     pub(crate) input_mean: Channels,
 
     /// The divisor of a pixel after that: one number, or three.
-    #[arg(long, alias = "input_std", value_name = "STD", default_value = "128", value_parser = divisor)]
+    #[arg(long, visible_alias = "std", alias = "input_std", value_name = "STD", default_value = "128", value_parser = divisor)]
     pub(crate) input_std: Channels,
 
     /// The input for the photo. Default: the network's only input.

@@ -14,6 +14,9 @@ use super::ranges::RangeArgs;
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --pair-safe-weights
   eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
   eightbit quantize mobilenet_v1.pb -o mobilenet.int8.onnx --calibrate photos/ --input-mean 127.5 --input-std 127.5
+  eightbit quantize text.onnx -o text.int8.onnx --calibrate ids=ids/ mask=masks/
+  eightbit quantize text.onnx -o text.int8.onnx --calibrate examples/*.npz
+  eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
@@ -27,9 +30,14 @@ pub(crate) struct QuantizeArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
-    /// Photos (files or folders) to calibrate with.
-    #[arg(long, value_name = "PHOTOS|DIR", num_args = 1.., required = true)]
+    /// What to calibrate with: photos, NumPy files or folders of either. An `.npz` file has an array for each input; `.npy` files
+    /// are for the only input, or for the one that `NAME=` before the file or folder names.
+    #[arg(long, value_name = "FILE|DIR|NAME=DIR", num_args = 1.., required_unless_present = "random")]
     pub(crate) calibrate: Vec<PathBuf>,
+
+    /// Calibrate with this many random inputs, to try whether a network can be quantized. Its answers may be wrong.
+    #[arg(long, value_name = "N", conflicts_with = "calibrate", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) random: Option<u16>,
 
     /// Print JSON.
     #[arg(long)]

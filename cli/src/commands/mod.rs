@@ -4,6 +4,7 @@ mod bench;
 mod cpu;
 mod evaluate;
 mod graph;
+mod inspect;
 mod label_image;
 mod operators;
 mod quantize;
@@ -21,6 +22,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Quantize(args) => quantize::run(args, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
+        Command::Inspect(args) => inspect::run(args, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),
         Command::TransformGraph(args) => graph::transform_graph(args, out),

@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::args::QuantizeArgs;
 use crate::comparison::Calibration;
 use crate::error::CliError;
-use crate::network::{Network, Outputs};
+use crate::examples::Examples;
+use crate::network::{ModelFile, Network, Outputs, is_eight_bit};
 use crate::output::OutputFile;
 use crate::photo;
 use crate::report::{self, BOLD, DIM, Table};
@@ -24,41 +25,57 @@ const WORST: usize = 5;
 const REASONS: usize = 8;
 
 pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let photos = photo::find(&args.calibrate)?;
     // Check this before minutes of work.
+    let photos = photo::find(&plain(&args.calibrate))?;
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let output = OutputFile::prepare(&args.output, sources)?;
-    let network = Network::open(Some(&args.model), &args.input, Outputs::All)?;
-    if network.is_eight_bit() {
-        let reason = format!("{}: the network is eight-bit already: give the float one", network.file.name);
+    let (file, graph) = Network::read(&args.model, &args.input)?;
+    if is_eight_bit(&graph) {
+        let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
         return Err(CliError::Invalid(reason));
     }
+    let examples = match args.random {
+        Some(count) => {
+            report::warning("calibrated with random numbers: measure its answers before they are used");
+            Some(Examples::Random(usize::from(count)))
+        }
+        None => Examples::find(&args.calibrate, &graph.inputs)?,
+    };
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
-    let (graph, report) = calibration.quantize(&network)?;
-    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&network.file.name, error))?;
+    let (graph, report) = match &examples {
+        Some(examples) => {
+            let read = (0..examples.len()).map(|index| examples.read(index, &graph.inputs));
+            calibration.quantize_graph(&file.name, &graph, read)?
+        }
+        None => calibration.quantize(&Network::open(Some(&args.model), &args.input, Outputs::All)?)?,
+    };
+    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
     if args.json {
-        return Ok(report::json(out, &json(args, &network, &report, bytes.len()))?);
+        return Ok(report::json(out, &json(args, &file, &report, bytes.len()))?);
     }
-    text(out, args, &network, &report, bytes.len())
+    let kind = if examples.is_some() { "example" } else { "photo" };
+    text(out, args, &file, &report, bytes.len(), kind)
+}
+
+/// The arguments that may be photos: those that are not `NAME=…` for an input.
+fn plain(arguments: &[PathBuf]) -> Vec<PathBuf> {
+    let is_plain = |path: &&PathBuf| path.exists() || !path.to_string_lossy().contains('=');
+    arguments.iter().filter(is_plain).cloned().collect()
 }
 
 fn text(
     out: &mut dyn Write,
     args: &QuantizeArgs,
-    network: &Network,
+    file: &ModelFile,
     report: &QuantizeReport,
     bytes: usize,
+    kind: &str,
 ) -> Result<(), CliError> {
     writeln!(out, "{BOLD}{}{BOLD:#}", report::path(&args.output))?;
-    let part = 100.0 * bytes as f64 / network.file.bytes.max(1) as f64;
-    writeln!(
-        out,
-        "size        {} → {}  ({part:.1} %)",
-        report::bytes(network.file.bytes),
-        report::bytes(bytes)
-    )?;
-    writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, "photo"))?;
+    let part = 100.0 * bytes as f64 / file.bytes.max(1) as f64;
+    writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(file.bytes), report::bytes(bytes))?;
+    writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, kind))?;
     if args.range.pair_safe_weights {
         writeln!(out, "weights     pair-safe: sums of neighbours within 128 steps")?;
     }
@@ -97,7 +114,7 @@ fn text(
     Ok(())
 }
 
-fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: usize) -> serde_json::Value {
+fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: usize) -> serde_json::Value {
     let float: Vec<_> = report
         .float()
         .map(|(node, reason)| json!({ "node": node.name, "operator": node.op, "reason": reason }))
@@ -118,7 +135,7 @@ fn json(args: &QuantizeArgs, network: &Network, report: &QuantizeReport, bytes: 
     json!({
         "model": args.model.display().to_string(),
         "output": args.output.display().to_string(),
-        "bytes_before": network.file.bytes,
+        "bytes_before": file.bytes,
         "bytes_after": bytes,
         "calibration_photos": report.calibration.inputs,
         "pair_safe_weights": args.range.pair_safe_weights,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use eightbit_graph::{
-    DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo, escaped, ops, quoted,
+    DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo, escaped, ops, passes, quoted,
 };
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::args::RunArgs;
 use crate::array;
 use crate::engine::Settings;
 use crate::error::CliError;
-use crate::fixing;
+use crate::fixing::{self, bind};
 use crate::model;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
@@ -38,6 +38,8 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         bind(input, &tensor).map_err(|reason| wrong(format!("{reason} (in {})", report::path(file))))?;
         tensors.push(tensor);
     }
+    // Branches may depend on the sizes of the arrays.
+    let graph = passes::inline_branches(graph).map_err(of_model)?;
     let named: Vec<(&str, &Tensor)> =
         graph.inputs.iter().map(|input| input.name.as_str()).zip(&tensors).collect();
     let results = if args.reference {
@@ -124,30 +126,6 @@ fn find(argument: &str, inputs: &[ValueInfo]) -> Option<(usize, PathBuf)> {
     named.or_else(unnamed)
 }
 
-/// Sets open dimensions of `input` to the sizes of `tensor`; the reason if the two do not fit.
-fn bind(input: &mut ValueInfo, tensor: &Tensor) -> Result<(), String> {
-    let fits = input.data_type == tensor.data_type()
-        && input.shape.len() == tensor.rank()
-        && input.shape.iter().zip(tensor.shape()).all(|(own, dim)| own.is_none_or(|own| own == *dim));
-    if !fits {
-        let open = input.shape.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()));
-        return Err(format!(
-            "input {} takes {} of shape {}, not {} of shape {}",
-            quoted(&input.name),
-            input.data_type,
-            shape(open),
-            tensor.data_type(),
-            shape(tensor.shape().iter().map(usize::to_string))
-        ));
-    }
-    input.shape = tensor.shape().iter().copied().map(Some).collect();
-    Ok(())
-}
-
-fn shape(dims: impl Iterator<Item = String>) -> String {
-    format!("[{}]", dims.collect::<Vec<_>>().join(", "))
-}
-
 /// The files of the outputs; none without a folder.
 fn prepare(
     args: &RunArgs,
@@ -227,7 +205,7 @@ impl<'a> Line<'a> {
             Some(range) => range.each_ref().map(|(text, _)| text.clone()),
             None => ["–".to_owned(), "–".to_owned()],
         };
-        let shape = shape(self.shape.iter().map(usize::to_string));
+        let shape = fixing::listed(self.shape.iter().map(usize::to_string));
         [escaped(self.name).to_string(), self.data_type.to_string(), shape, min, max]
     }
 

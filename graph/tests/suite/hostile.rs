@@ -333,3 +333,76 @@ fn quantizing_a_chain_takes_linear_time() {
     Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
     assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
 }
+
+fn form(name: &str) -> Result<Graph, Error> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/forms").join(name);
+    let start = Instant::now();
+    let result = Graph::from_onnx_file(path);
+    assert!(start.elapsed() < SOON, "{name} took {:?}", start.elapsed());
+    result
+}
+
+#[test]
+fn functions_end() {
+    let error = form("function_recursive.onnx").expect_err("it calls itself");
+    assert!(error.to_string().contains("deep, or themselves"), "{error}");
+    // 2²⁸ nodes.
+    let error = form("function_bomb.onnx").expect_err("too many nodes");
+    assert!(matches!(error, Error::OverLimit { .. }), "{error}");
+}
+
+#[test]
+fn elements_are_only_read_from_the_models_folder() {
+    for name in ["external_outside.onnx", "external_absolute.onnx"] {
+        let error = form(name).expect_err("another folder").to_string();
+        assert!(error.contains("only files in the model's folder"), "{error}");
+    }
+    for name in ["external_short.onnx", "external_huge.onnx"] {
+        let error = form(name).expect_err("more than the file").to_string();
+        assert!(error.contains("which has 12"), "{error}");
+    }
+    assert!(matches!(form("external_link.onnx"), Err(Error::Io { .. })), "there is no such file");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_do_not_lead_out_of_the_models_folder() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/forms");
+    let folder = std::env::temp_dir().join(format!("eightbit links {}", std::process::id()));
+    std::fs::create_dir(&folder).expect("a temporary folder");
+    let model = folder.join("external_link.onnx");
+    std::fs::copy(cases.join("external_link.onnx"), &model).expect("a copy");
+    std::os::unix::fs::symlink(cases.join("external.bin"), folder.join("link.bin")).expect("a link");
+    let outside = Graph::from_onnx_file(&model);
+    std::fs::remove_file(folder.join("link.bin")).expect("own link");
+    std::fs::copy(cases.join("external.bin"), folder.join("inside.bin")).expect("a copy");
+    std::os::unix::fs::symlink("inside.bin", folder.join("link.bin")).expect("a link");
+    let inside = Graph::from_onnx_file(&model);
+    std::fs::remove_dir_all(&folder).expect("own folder");
+    assert!(outside.expect_err("outside").to_string().contains("only files in the model's folder"));
+    assert!(inside.is_ok(), "{inside:?}");
+}
+
+#[test]
+fn graphs_do_not_nest_without_end() {
+    /// A length-delimited field of a protocol buffer.
+    fn field(number: u8, inside: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![number << 3 | 2];
+        let mut len = inside.len();
+        while len >= 0x80 {
+            bytes.push(len as u8 | 0x80);
+            len >>= 7;
+        }
+        bytes.push(len as u8);
+        bytes.extend(inside);
+        bytes
+    }
+    let mut graph = Vec::new();
+    for _ in 0..2000 {
+        // A node `If` with the attribute `then_branch` of type 5, a graph.
+        let attribute = [field(1, b"then_branch"), field(6, &graph), vec![0xa0, 1, 5]].concat();
+        graph = field(1, &[field(1, b"c"), field(4, b"If"), field(5, &attribute)].concat());
+    }
+    let model = [vec![8, 8], field(7, &graph), field(8, &[16, 17])].concat();
+    assert!(matches!(Graph::from_onnx_bytes(&model), Err(Error::NotAModel { .. })));
+}

@@ -10,6 +10,7 @@ mod memory_budget;
 mod mutated_operators;
 mod one_meaning;
 mod onnx;
+mod onnx_forms;
 mod onnx_node_cases;
 mod onnx_node_shapes;
 mod open_dimensions;
