@@ -51,7 +51,6 @@ fn names_are_those_of_tensorflow() {
     };
     let json = label(&["--input_layer=x:0", "--output_layer=softmax:0", "--input_width=20"]).json();
     assert_eq!(json["networks"][0]["answers"].as_array().map(Vec::len), Some(3));
-    label(&["--output_layer=mean:0", "--input_layer=conv:0"]).json();
     label(&["--output_layer=nothing:0"]).fails(1, &["\"nothing:0\"", "no node of this name"]);
     label(&["--self_test"]).fails(1, &["the self-test failed", "military uniform"]);
 }
