@@ -220,7 +220,8 @@ def run(program, graph, inputs, work):
 
 
 def compare(name, expected, found):
-    reach = max(float(np.ptp(expected)), 1e-6)
+    # The range of a single number is its size.
+    reach = max(float(np.ptp(expected)), float(np.max(np.abs(expected), initial=0)), 1e-6)
     if found.shape != expected.shape:
         failures.append(f"{name}: shape {found.shape}, TensorFlow's is {expected.shape}")
         return

@@ -129,8 +129,24 @@ const TABLE: &[(&str, Function)] = &[
 
 /// The function of an elementwise operator.
 pub(super) fn find(name: &str) -> Option<Function> {
-    let row = TABLE.iter().find(|(known, _)| *known == name).map(|row| row.1);
-    row.or_else(|| onnx_name(name).map(|_| same as Function))
+    of_table(name).or_else(|| onnx_name(name).map(|_| same as Function))
+}
+
+fn of_table(name: &str) -> Option<Function> {
+    TABLE.iter().find(|(known, _)| *known == name).map(|row| row.1)
+}
+
+/// Applies the elementwise operator `name` to the inputs of `operation`, a node of another operator.
+pub(super) fn apply<'d>(
+    importer: &mut Importer<'d>,
+    operation: &Operation<'d>,
+    name: &str,
+) -> Result<Vec<String>, Error> {
+    match (of_table(name), onnx_name(name)) {
+        (Some(function), _) => function(importer, operation),
+        (None, Some(kind)) => as_in_onnx(importer, operation, kind),
+        (None, None) => Err(operation.unsupported(format!("{name} within another operator"))),
+    }
 }
 
 fn onnx_name(name: &str) -> Option<&'static str> {
@@ -138,7 +154,14 @@ fn onnx_name(name: &str) -> Option<&'static str> {
 }
 
 fn same<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Vec<String>, Error> {
-    let kind = onnx_name(&operation.node.op).unwrap_or_default();
+    as_in_onnx(importer, operation, onnx_name(&operation.node.op).unwrap_or_default())
+}
+
+fn as_in_onnx<'d>(
+    importer: &mut Importer<'d>,
+    operation: &Operation<'d>,
+    kind: &str,
+) -> Result<Vec<String>, Error> {
     let inputs: Vec<&str> = operation.inputs.iter().map(String::as_str).collect();
     Ok(vec![importer.emit(operation, "", kind, &inputs, &[])?])
 }

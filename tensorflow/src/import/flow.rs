@@ -78,6 +78,10 @@ fn switch(importer: &Importer<'_>, operation: &Operation<'_>, values: &[Value]) 
     if values.contains(&Value::Dead) {
         return Ok(vec![Value::Dead; 2]);
     }
+    // What the condition depends on is reported already: loops.
+    if values.contains(&Value::Unknown) {
+        return Ok(vec![Value::Unknown; 2]);
+    }
     let mut outputs = vec![Value::Dead, data.clone()];
     if !condition(importer, operation, values.get(1))? {
         outputs.reverse();

@@ -4,10 +4,11 @@ use eightbit_graph::Error;
 
 use super::batch_norm::normalize;
 use super::convolution::{Kind, Order, add_bias, conv};
+use super::elementwise::apply;
 use super::importer::Importer;
 use super::operation::Operation;
 use super::product::matmul;
-use super::table::{self, Function};
+use super::table::Function;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("FusedDepthwiseConv2dNative", |importer, operation| {
@@ -56,20 +57,15 @@ fn followed<'d>(
                     next += 1;
                     inputs.push(operation.input(next - 1)?.to_owned());
                 }
-                let function = match activation {
-                    "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" | "Prelu" => table::find(activation),
-                    "LeakyRelu" => {
-                        let alpha = ("alpha", operation.float("leakyrelu_alpha", 0.2)?.into());
-                        let y = importer.emit(operation, "", "LeakyRelu", &[inputs[0].as_str()], &[alpha])?;
-                        return Ok(vec![y]);
-                    }
-                    _ => None,
-                };
-                let function =
-                    function.ok_or_else(|| operation.unsupported(format!("{activation} in fused_ops")))?;
-                let operation = Operation { node: operation.node, inputs };
-                let outputs = function(importer, &operation)?;
-                outputs.into_iter().next().ok_or_else(|| operation.error("has no output"))?
+                if activation == "LeakyRelu" {
+                    let alpha = ("alpha", operation.float("leakyrelu_alpha", 0.2)?.into());
+                    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+                    importer.emit(operation, "", "LeakyRelu", &inputs, &[alpha])?
+                } else {
+                    let operation = Operation { node: operation.node, inputs };
+                    let outputs = apply(importer, &operation, activation)?;
+                    outputs.into_iter().next().ok_or_else(|| operation.error("has no output"))?
+                }
             }
         };
     }

@@ -166,28 +166,42 @@ impl<'d> Importer<'d> {
 
     /// Makes the values `outputs` the outputs of the graph, under the names by which TensorFlow calls them.
     pub(super) fn set_outputs(&mut self, outputs: &[Reference<'_>]) -> Result<(), Error> {
-        let mut written: HashSet<String> =
-            self.graph.nodes.iter().flat_map(|node| node.outputs.iter().cloned()).collect();
-        written.extend(self.graph.inputs.iter().map(|input| input.name.clone()));
+        let mut pairs = Vec::with_capacity(outputs.len());
         for output in outputs {
             let name = output.value_name();
-            let found = self.value(output.node, output.port.unwrap_or_default());
-            let Value::Named(value) = found else {
-                let reason = if found == Value::Dead {
-                    "belongs to the branch of a condition that does not hold"
-                } else {
-                    "the node has no such output"
-                };
-                return Err(Error::value(name, reason));
-            };
-            if value != name {
-                // Another value may have got the name of a node that only passes its input on.
-                if written.contains(&name) || self.graph.constants.contains_key(&name) {
-                    return Err(Error::DuplicateName { kind: "value", name });
+            match self.value(output.node, output.port.unwrap_or_default()) {
+                Value::Named(value) => pairs.push((value, name)),
+                Value::Dead => {
+                    return Err(Error::value(
+                        name,
+                        "belongs to the branch of a condition that does not hold",
+                    ));
                 }
+                Value::Unknown => return Err(Error::value(name, "the node has no such output")),
+            }
+        }
+        // A value within the nodes that a node of TensorFlow became may have its name.
+        let others = pairs.iter().filter(|(value, name)| value != name);
+        let renamed: HashMap<String, String> =
+            others.map(|(_, name)| (name.clone(), self.names.fresh(&format!("{name}/inner")))).collect();
+        let rename = |name: &mut String| {
+            if let Some(new) = renamed.get(name) {
+                name.clone_from(new);
+            }
+        };
+        for node in &mut self.graph.nodes {
+            node.inputs.iter_mut().chain(&mut node.outputs).for_each(rename);
+        }
+        for (old, new) in &renamed {
+            if let Some(tensor) = self.graph.constants.remove(old) {
+                self.graph.constants.insert(new.clone(), tensor);
+            }
+        }
+        for (mut value, name) in pairs {
+            if value != name {
+                rename(&mut value);
                 let node = self.names.fresh(&format!("{name}/output"));
                 self.graph.nodes.push(Node::new(&node, "Identity", &[&value], &[&name]));
-                written.insert(name.clone());
             }
             self.graph.outputs.push(ValueInfo { name, data_type: DataType::F32, shape: Vec::new() });
         }
@@ -276,7 +290,7 @@ impl<'d> Importer<'d> {
         self.add_constant(operation, suffix, Tensor::vector(values))
     }
 
-    /// Adds a node of ONNX's operator `kind` and returns the name of its output. A node that reads constants alone becomes a
+    /// Adds a node of the operator `kind`, of ONNX's own domain or with the domain before a point, and returns the name of its output. A node that reads constants alone becomes a
     /// constant.
     pub(super) fn emit(
         &mut self,
@@ -336,7 +350,7 @@ impl<'d> Importer<'d> {
     ) -> Node {
         Node {
             name,
-            op: Op::from(kind),
+            op: kind.rsplit_once('.').map_or_else(|| Op::from(kind), |(domain, kind)| Op::new(domain, kind)),
             inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
             outputs,
             attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),

@@ -39,7 +39,11 @@ pub(super) fn add<'d>(
             Some((_, shape)) => Some(shape.clone()),
             None => match declared(&operation, port)? {
                 Some(shape) => Some(shape),
-                None => of_reader(nodes, order, name),
+                // Old graphs have the shape of a number where they mean an unknown one.
+                None => match of_reader(nodes, order, name) {
+                    None if is_number(&operation)? => Some(Vec::new()),
+                    found => found,
+                },
             },
         };
         let shape = shape.ok_or_else(|| {
@@ -58,11 +62,15 @@ fn data_type(operation: &Operation<'_>) -> Result<DataType, Error> {
     name.map_or(Ok(DataType::F32), |name| operation.data_type(name, DataType::F32))
 }
 
+/// Whether the node says that it has the shape of a number.
+fn is_number(operation: &Operation<'_>) -> Result<bool, Error> {
+    Ok(operation.shape("shape")?.is_some_and(|shape| shape.is_empty()))
+}
+
 /// The shape that the node itself says.
 fn declared(operation: &Operation<'_>, port: usize) -> Result<Option<Shape>, Error> {
     if operation.node.op.starts_with("Placeholder")
         && let Some(shape) = operation.shape("shape")?
-        // Old graphs have an empty shape where they mean an unknown one.
         && !shape.is_empty()
     {
         return Ok(Some(shape));

@@ -32,12 +32,16 @@ pub(super) fn matmul<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>)
     importer.emit(operation, "", "MatMul", &[&a, &b], &[])
 }
 
+/// A product that transposes its factors, of the domain `com.microsoft`.
+const FUSED: &str = "com.microsoft.FusedMatMul";
+
 fn batched<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Vec<String>, Error> {
-    if operation.flag("adj_x", false)? || operation.flag("adj_y", false)? {
-        return Err(
-            operation.unsupported("factors that are transposed (adj_x, adj_y): transpose them before")
-        );
-    }
     let inputs = [operation.input(0)?, operation.input(1)?];
+    let [left, right] = [operation.flag("adj_x", false)?, operation.flag("adj_y", false)?];
+    if left || right {
+        // Factors of any rank whose last two axes are exchanged.
+        let sides = [("transA", Attribute::Int(left.into())), ("transB", Attribute::Int(right.into()))];
+        return Ok(vec![importer.emit(operation, "", FUSED, &inputs, &sides)?]);
+    }
     Ok(vec![importer.emit(operation, "", "MatMul", &inputs, &[])?])
 }

@@ -52,6 +52,14 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         let to = ("to", onnx_type(DataType::I32));
         Ok(vec![importer.emit(operation, "cast", "Cast", &[&shape], &[to])?])
     }),
+    ("Size", |importer, operation| {
+        let size = importer.emit(operation, "", "Size", &[operation.input(0)?], &[])?;
+        if operation.attribute("out_type").is_some() {
+            return as_type(importer, operation, size, "out_type");
+        }
+        let to = ("to", onnx_type(DataType::I32));
+        Ok(vec![importer.emit(operation, "cast", "Cast", &[&size], &[to])?])
+    }),
     ("Squeeze", |importer, operation| {
         let x = operation.input(0)?;
         match operation.ints("squeeze_dims")? {

@@ -2,7 +2,7 @@
 
 use eightbit_graph::{Attribute, Error, Tensor};
 
-use super::convolution::Order;
+use super::convolution::{Order, transpose};
 use super::importer::Importer;
 use super::operation::Operation;
 use super::table::Function;
@@ -31,13 +31,11 @@ fn pad<'d>(
     mode: &str,
     value: Option<&str>,
 ) -> Result<Vec<String>, Error> {
-    let pads = importer.integers(operation, 1)?;
     // Pairs for each axis become all begins, then all ends.
-    let (pairs, []) = pads.as_chunks::<2>() else {
-        return Err(operation.error("its paddings must be pairs"));
-    };
-    let pads = pairs.iter().map(|pair| pair[0]).chain(pairs.iter().map(|pair| pair[1])).collect();
-    let pads = importer.add_integers(operation, "pads", pads);
+    let pairs = importer.as_shape(operation, 1, "pairs")?;
+    let by_side = transpose(importer, operation, "sides", &pairs, &[1, 0])?;
+    let all = importer.add_integers(operation, "all", vec![-1]);
+    let pads = importer.emit(operation, "pads", "Reshape", &[&by_side, &all], &[])?;
     let mut inputs = vec![operation.input(0)?, &pads];
     inputs.extend(value);
     Ok(vec![importer.emit(operation, "", "Pad", &inputs, &[("mode", Attribute::from(mode))])?])
