@@ -9,12 +9,14 @@ mod hostile;
 mod input;
 mod model;
 mod packed;
+mod transforms;
 
 pub use conv::{conv, depthwise};
 pub use gemm::gemm;
 pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use packed::packed_weights;
+pub use transforms::transforms;
 
 /// The body of a fuzz target.
 pub type Target = fn(&[u8]);
@@ -28,4 +30,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hostile", hostile),
     ("onnx", onnx),
     ("executor", executor),
+    ("transforms", transforms),
 ];

@@ -1,4 +1,5 @@
 //! The tests of the crate from outside, in one program: each file is a subject.
 
+mod hostile;
 mod support;
 mod transforms;
