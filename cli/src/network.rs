@@ -238,6 +238,7 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::FixArgs;
 
     fn args() -> InputArgs {
         InputArgs {

@@ -10,6 +10,7 @@ mod input;
 mod model;
 mod packed;
 mod tensorflow;
+mod transforms;
 
 pub use conv::{conv, depthwise};
 pub use gemm::gemm;
@@ -17,6 +18,7 @@ pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use packed::packed_weights;
 pub use tensorflow::tensorflow;
+pub use transforms::transforms;
 
 /// The body of a fuzz target.
 pub type Target = fn(&[u8]);
@@ -31,4 +33,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("onnx", onnx),
     ("executor", executor),
     ("tensorflow", tensorflow),
+    ("transforms", transforms),
 ];

@@ -23,8 +23,7 @@ const REASON: usize = 60;
 pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let name = report::path(&args.model);
     let of_model = |error| CliError::model(&name, error);
-    let graph =
-        model::read(&args.model, None, None).map_err(|error| CliError::model_file(&name, error))?;
+    let graph = model::read(&args.model, None, None).map_err(|error| CliError::model_file(&name, error))?;
     let graph = fixing::apply(graph, &name, &args.fix)?;
     let found = inspect(&graph, &ShapeOptions::with_batch(1)).map_err(of_model)?;
     if args.json {

@@ -7,8 +7,8 @@ use super::{Data, NoValue};
 use crate::node;
 use crate::proto::{NodeDef, Value as Attribute};
 
-/// The most elements of a result: 16 million.
-const MAX_ELEMENTS: usize = 1 << 24;
+/// The most elements of a result: 8 million, more than the largest constant that is folded has by default.
+const MAX_ELEMENTS: usize = 1 << 23;
 
 /// See the module.
 pub(crate) struct Arguments<'a> {

@@ -16,7 +16,7 @@ mod value;
 
 pub(crate) use arguments::Arguments;
 pub(crate) use shapes::of_shape;
-pub(crate) use value::{Data, MAX_REPEATED, Value, content, sizes};
+pub(crate) use value::{Data, MAX_REPEATED, Value, content, element_count, sizes};
 
 use std::rc::Rc;
 

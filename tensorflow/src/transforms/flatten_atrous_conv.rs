@@ -24,11 +24,13 @@ fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, Trans
     let conv = [Pattern::with("SpaceToBatchND", [any(), any(), any()]), any()];
     let conv = Pattern::with("Conv2D|DepthwiseConv2dNative", conv);
     let pattern = Pattern::with("BatchToSpaceND", [conv, any(), any()]);
-    let (nodes, _) = replace(&nodes, &pattern, Missing::KeepMatch, context, flatten)?;
+    let mut left = MAX_REPEATED;
+    let (nodes, _) = replace(&nodes, &pattern, Missing::KeepMatch, context, |found| flatten(found, &mut left))?;
     Ok(nodes)
 }
 
-fn flatten(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
+/// `left` elements of all weights may still be made.
+fn flatten(found: &Found<'_>, left: &mut usize) -> Result<Vec<NodeDef>, TransformError> {
     let (head, conv, weights) = (found.at(&[]), found.at(&[0]), found.at(&[0, 1]));
     let blocks = Value::of(found.at(&[0, 0, 1])).map_err(TransformError::Invalid)?;
     let blocks = blocks.integers().unwrap_or_default();
@@ -50,7 +52,8 @@ fn flatten(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
     let ((new_height, rows), (new_width, columns)) = spread(height, rows).zip(spread(width, columns)).ok_or_else(bad)?;
     let pixel = inputs.saturating_mul(outputs);
     let count = new_height.checked_mul(new_width).and_then(|pixels| pixels.checked_mul(pixel));
-    let count = count.filter(|&count| count <= MAX_REPEATED).ok_or_else(bad)?;
+    let count = count.ok_or_else(bad)?;
+    *left = left.checked_sub(count).ok_or_else(bad)?;
     let mut spread = vec![0.0; count];
     for (index, source) in elements.chunks(pixel.max(1)).enumerate() {
         let start = ((index / width) * rows * new_width + (index % width) * columns) * pixel;

@@ -18,6 +18,9 @@ use context::Context;
 pub use error::TransformError;
 pub use pipeline::{Report, transform};
 
+/// What a transform does with the nodes of a graph.
+type Run = fn(Vec<NodeDef>, &mut Context) -> Result<Vec<NodeDef>, TransformError>;
+
 /// A transform.
 pub struct Transform {
     /// Its name.
@@ -26,7 +29,7 @@ pub struct Transform {
     pub parameters: &'static [&'static str],
     /// What it does, in a line.
     pub summary: &'static str,
-    run: fn(Vec<NodeDef>, &mut Context) -> Result<Vec<NodeDef>, TransformError>,
+    run: Run,
 }
 
 impl Transform {

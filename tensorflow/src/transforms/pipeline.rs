@@ -3,8 +3,10 @@
 use super::context::Context;
 use super::shared::graph::check_inputs;
 use super::{TRANSFORMS, Transform, TransformError};
+use crate::evaluate::{MAX_REPEATED, element_count, sizes};
 use crate::grammar::Call;
-use crate::proto::GraphDef;
+use crate::node;
+use crate::proto::{GraphDef, Value};
 
 /// What happened beside the transformation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub fn transform(
     }
     let mut context = Context { inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..Context::default() };
     for call in calls {
+        check_repeated(&graph)?;
         let transform = Transform::find(&call.name).ok_or_else(|| unknown(&call.name))?;
         context.parameters.clone_from(&call.parameters);
         let library = graph.library.take().unwrap_or_default();
@@ -50,6 +53,22 @@ pub fn transform(
         check_inputs(&graph.node)?;
     }
     Ok((graph, Report { warnings: context.warnings }))
+}
+
+/// Checks that the constants repeat elements, which takes no space in a file, to no more than memory can hold.
+fn check_repeated(graph: &GraphDef) -> Result<(), TransformError> {
+    let counts = graph.node.iter().filter_map(|node| match node::value(node, "value") {
+        Some(Value::Tensor(tensor)) if tensor.tensor_content.is_empty() => {
+            element_count(&sizes(tensor.tensor_shape.as_ref()?)?)
+        }
+        _ => None,
+    });
+    match counts.fold(0usize, usize::saturating_add) {
+        0..=MAX_REPEATED => Ok(()),
+        count => Err(TransformError::Invalid(format!(
+            "The graph's constants repeat elements to {count}: at most {MAX_REPEATED}"
+        ))),
+    }
 }
 
 fn unknown(name: &str) -> TransformError {

@@ -14,7 +14,7 @@ mod rewrite;
 
 use super::context::Context;
 use super::shared::graph::check_inputs;
-use super::{Transform, TransformError, merge_duplicate_nodes};
+use super::{Run, Transform, TransformError, merge_duplicate_nodes};
 use crate::proto::NodeDef;
 
 pub(super) static TRANSFORM: Transform = Transform {
@@ -25,7 +25,7 @@ pub(super) static TRANSFORM: Transform = Transform {
 };
 
 fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, TransformError> {
-    let passes: [fn(Vec<NodeDef>, &mut Context) -> Result<Vec<NodeDef>, TransformError>; 7] = [
+    let passes: [Run; 7] = [
         placeholders::quantize,
         fake_quant::hoist,
         fake_quant::convert,

@@ -1,4 +1,6 @@
 //! The tests of the crate from outside, in one program: each file is a subject.
 
+mod evaluated;
+mod hostile;
 mod support;
 mod transforms;

@@ -10,8 +10,8 @@ use crate::node::{self, node_name};
 use crate::proto::{NodeDef, Value as Attribute};
 use crate::registry::Operator;
 
-/// The most elements of all values together: 64 million.
-const MAX_ELEMENTS: usize = 1 << 26;
+/// The most elements of all values together: 32 million.
+const MAX_ELEMENTS: usize = 1 << 25;
 
 /// See the module.
 pub(super) struct Constants {
@@ -85,7 +85,7 @@ impl Constants {
         }
         // Before constants are read: most nodes have other inputs, too.
         let all = sources.iter().all(|source| source.node().is_some_and(|node| self.is_constant(node)));
-        if sources.is_empty() || !all {
+        if sources.is_empty() || !all || *left == 0 {
             return Err(NoValue::Unsupported);
         }
         let mut inputs = Vec::with_capacity(sources.len());
@@ -115,10 +115,11 @@ impl Constants {
     }
 }
 
-/// Takes the elements of a value from those that are left.
+/// Takes the elements of a value from those that are left; there are none any more if they are too few.
 fn take(left: &mut usize, value: &Value) -> Result<(), NoValue> {
-    *left = left.checked_sub(value.data.len()).ok_or(NoValue::Unsupported)?;
-    Ok(())
+    let rest = left.checked_sub(value.data.len());
+    *left = rest.unwrap_or(0);
+    rest.map(drop).ok_or(NoValue::Unsupported)
 }
 
 fn is_excluded(node: &NodeDef, context: &Context) -> bool {
