@@ -11,6 +11,7 @@ use super::shared::inputs::Inputs;
 use crate::{Element, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
+    since: 11,
     examples: &[
         Example::new(&[Input::Floats(&[4]), Input::Integers(&[2, -4, 0])], &[]),
         Example::new(&[Input::Bytes(&[3]), Input::Integers(&[1])], &[("axis", Value::Int(-1))]),

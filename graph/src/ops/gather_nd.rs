@@ -10,6 +10,7 @@ use super::shared::tuples::Tuples;
 use crate::{Element, Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
+    since: 11,
     examples: &[
         Example::new(&[Input::Floats(&[3, 4, 2]), Input::Integers(&[2, -4])], &[]),
         Example::new(&[Input::Bytes(&[3, 4]), Input::Integers(&[1])], &[]),

@@ -17,6 +17,12 @@
 //! * `QGemm` of `com.microsoft`: C is broadcast by its shape, and its scale is `alpha · a_scale · b_scale`, as the operator's
 //!   specification says. Files of onnxruntime.quantization, which omits `alpha`, are read by the specification, too, as in ONNX
 //!   Runtime.
+//! * `Resize`: corners that are aligned are those of whole elements, and a coordinate within 10⁻⁶ of a tie is one, as in ONNX
+//!   Runtime; a region of `tf_crop_and_resize` counts along axes that keep their size, too, as the standard says.
+//! * `LSTM`: `clip` holds for the sums of gates, not for the state of the cell, as in ONNX Runtime.
+//! * `GridSample`: a cubic interpolation beside the border repeats elements, not coordinates, as in ONNX Runtime.
+//! * `ConvTranspose`: `auto_pad` of `SAME_UPPER` or `SAME_LOWER` gives `stride` times the input's size even where kernels do not
+//!   reach that far, as the standard says.
 //!
 //! Source of every formula: the operator's page in ONNX's operator reference, <https://onnx.ai/onnx/operators/>.
 

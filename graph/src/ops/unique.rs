@@ -1,6 +1,8 @@
 //! `Unique`: the different elements, or slices along `axis`; the index of the first of each, for each element the index of its equal,
 //! and the numbers of equal ones. They are in order, or, if `sorted` is 0, in that of their first appearance.
 
+use std::cmp::Ordering;
+
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
@@ -41,8 +43,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let firsts: Vec<usize> = lines.firsts().collect();
         let slice = |index: usize| firsts.iter().map(move |first| &x[first + index * lines.step]);
         let by_elements = |&a: &usize, &b: &usize| {
-            let pairs = slice(a).zip(slice(b)).map(|(a, b)| compare(a, b));
-            pairs.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            let mut pairs = slice(a).zip(slice(b)).map(|(a, b)| compare(a, b));
+            pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         };
         let mut order: Vec<usize> = (0..lines.size).collect();
         order.sort_by(by_elements);

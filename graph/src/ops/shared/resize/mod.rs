@@ -99,6 +99,8 @@ impl Settings {
         let Axis { from, to, scale, region: [start, end], .. } = *axis;
         let (x, size, resized) = (at as f32, from as f32, to as f32);
         match self.coordinates {
+            // Some would move it.
+            _ if axis.is_unchanged() => x,
             Coordinates::HalfPixel => (x + 0.5) / scale - 0.5,
             Coordinates::HalfPixelSymmetric => {
                 let offset = size / 2.0 * (1.0 - resized / (scale * size));
