@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_range_is_never_empty() {
         assert_eq!(range(&[0.0, 0.0]), [0f32, 1.0].map(Value::scalar));
-        assert_eq!(range(&[-2.0]), [-2.0, f32::MIN_POSITIVE].map(Value::scalar));
-        assert_eq!(range(&[3.0, 0.5]), [0.0, 3.0].map(Value::scalar));
+        assert_eq!(range(&[-2.0]), [-2f32, f32::MIN_POSITIVE].map(Value::scalar));
+        assert_eq!(range(&[3.0, 0.5]), [0f32, 3.0].map(Value::scalar));
     }
 }

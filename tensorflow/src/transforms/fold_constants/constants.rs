@@ -130,6 +130,9 @@ fn is_excluded(node: &NodeDef, context: &Context) -> bool {
 /// The value of `Shape`, `Rank` or `Size` of an input of the graph whose shape is known.
 fn shape_of_input(imported: &Imported, index: usize) -> Option<Value> {
     let node = &imported.nodes[index];
+    if !matches!(node.op.as_str(), "Shape" | "Size" | "Rank") {
+        return None;
+    }
     let input = match imported.sources[index].as_slice() {
         [Source::Fed(name)] => imported.nodes.iter().find(|node| node.name == node_name(name))?,
         [Source::Node(source, 0)] => &imported.nodes[*source],
