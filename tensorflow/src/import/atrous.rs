@@ -79,3 +79,34 @@ fn leave<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<V
     importer.set_attribute(&conv, "pads", Attribute::Ints(rest));
     Ok(vec![value.to_owned()])
 }
+
+impl<'d> Importer<'d> {
+    /// A value of a detour, which has no node.
+    fn add_detour(&mut self, operation: &Operation<'d>, blocks: Blocks) -> String {
+        let name = self.fresh(operation, "");
+        self.detours.insert(name.clone(), blocks);
+        name
+    }
+
+    /// Marks the value `name`, which a convolution computes, as one of a detour.
+    pub(super) fn set_detour(&mut self, name: &str, blocks: Blocks) {
+        self.detours.insert(name.to_owned(), blocks);
+    }
+
+    /// The detour of which `name` is a value before its convolution.
+    pub(super) fn detour(&self, name: &str) -> Option<&Blocks> {
+        self.detours.get(name).filter(|blocks| blocks.conv.is_none())
+    }
+
+    /// Takes the value `name` out of its detour.
+    fn end_detour(&mut self, name: &str) -> Option<Blocks> {
+        self.detours.remove(name)
+    }
+
+    /// Changes an attribute of the node `name`.
+    fn set_attribute(&mut self, name: &str, attribute: &str, value: Attribute) {
+        if let Some(node) = self.graph.nodes.iter_mut().rev().find(|node| node.name == name) {
+            node.attributes.insert(attribute.to_owned(), value);
+        }
+    }
+}

@@ -1,12 +1,10 @@
 //! The graph while it is made.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use eightbit_graph::{
-    Attribute, DataType, Error, Graph, Limits, MissingOperator, Names, Node, Op, Tensor, ValueInfo, passes,
-};
+use eightbit_graph::{DataType, Error, Graph, Limits, MissingOperator, Names, Node, Tensor, ValueInfo};
 
-use super::atrous::{self, Blocks, Detours};
+use super::atrous::{self, Detours};
 use super::operation::{DOMAIN, Operation};
 use super::{Reference, flow, table};
 use crate::proto::{GraphDef, NodeDef};
@@ -24,18 +22,18 @@ pub(super) enum Value {
 
 /// Adds nodes to a [`Graph`].
 pub(super) struct Importer<'d> {
-    graph: Graph,
-    names: Names,
+    pub(super) graph: Graph,
+    pub(super) names: Names,
     /// Names of nodes of TensorFlow that no node of the graph has yet.
-    own: HashSet<&'d str>,
+    pub(super) own: HashSet<&'d str>,
     values: HashMap<(&'d str, usize), Value>,
     missing: Vec<MissingOperator>,
     /// Shapes of values that are computed from constants and are none, such as weights in eight bits.
     shapes: HashMap<String, Vec<usize>>,
     /// See [`atrous`].
-    detours: Detours,
+    pub(super) detours: Detours,
     /// Bytes that constants may still take.
-    left: u64,
+    pub(super) left: u64,
 }
 
 impl<'d> Importer<'d> {
@@ -227,154 +225,13 @@ impl<'d> Importer<'d> {
         self.shapes.insert(name.to_owned(), shape);
     }
 
-    /// A value of a detour, which has no node.
-    pub(super) fn add_detour(&mut self, operation: &Operation<'d>, blocks: Blocks) -> String {
-        let name = self.fresh(operation, "");
-        self.detours.insert(name.clone(), blocks);
-        name
-    }
-
-    /// Marks the value `name`, which a convolution computes, as one of a detour.
-    pub(super) fn set_detour(&mut self, name: &str, blocks: Blocks) {
-        self.detours.insert(name.to_owned(), blocks);
-    }
-
-    /// The detour of which `name` is a value before its convolution.
-    pub(super) fn detour(&self, name: &str) -> Option<&Blocks> {
-        self.detours.get(name).filter(|blocks| blocks.conv.is_none())
-    }
-
-    /// Takes the value `name` out of its detour.
-    pub(super) fn end_detour(&mut self, name: &str) -> Option<Blocks> {
-        self.detours.remove(name)
-    }
-
-    /// Changes an attribute of the node `name`.
-    pub(super) fn set_attribute(&mut self, name: &str, attribute: &str, value: Attribute) {
-        if let Some(node) = self.graph.nodes.iter_mut().rev().find(|node| node.name == name) {
-            node.attributes.insert(attribute.to_owned(), value);
-        }
-    }
-
     /// Takes `bytes` from what constants may take.
     pub(super) fn take_bytes(&mut self, operation: &Operation<'_>, bytes: u64) -> Result<(), Error> {
         let left = self.left.checked_sub(bytes);
         self.left = left.ok_or_else(|| operation.error("the constants of the graph take too much memory"))?;
         Ok(())
     }
-
-    /// The name for a node and a value: that of the node of TensorFlow for the first with an empty `suffix`.
-    fn fresh(&mut self, operation: &Operation<'d>, suffix: &str) -> String {
-        let name = operation.node.name.as_str();
-        match suffix {
-            "" if self.own.remove(name) => name.to_owned(),
-            "" => self.names.fresh(name),
-            _ => self.names.fresh(&format!("{name}/{suffix}")),
-        }
-    }
-
-    /// Adds a constant.
-    pub(super) fn add_constant(&mut self, operation: &Operation<'d>, suffix: &str, tensor: Tensor) -> String {
-        let name = self.fresh(operation, suffix);
-        self.graph.constants.insert(name.clone(), tensor);
-        name
-    }
-
-    /// Adds a constant list of integers.
-    pub(super) fn add_integers(
-        &mut self,
-        operation: &Operation<'d>,
-        suffix: &str,
-        values: Vec<i64>,
-    ) -> String {
-        self.add_constant(operation, suffix, Tensor::vector(values))
-    }
-
-    /// Adds a node of the operator `kind`, of ONNX's own domain or with the domain before a point, and returns the name of its output. A node that reads constants alone becomes a
-    /// constant.
-    pub(super) fn emit(
-        &mut self,
-        operation: &Operation<'d>,
-        suffix: &str,
-        kind: &str,
-        inputs: &[&str],
-        attributes: &[(&str, Attribute)],
-    ) -> Result<String, Error> {
-        let name = self.fresh(operation, suffix);
-        let node = Self::node(name.clone(), kind, inputs, vec![name.clone()], attributes);
-        match self.folded(&node)? {
-            Some(tensor) => drop(self.graph.constants.insert(name.clone(), tensor)),
-            None => self.graph.nodes.push(node),
-        }
-        Ok(name)
-    }
-
-    /// As [`emit`](Self::emit), for a node with `count` outputs, which stays a node.
-    pub(super) fn emit_many(
-        &mut self,
-        operation: &Operation<'d>,
-        kind: &str,
-        inputs: &[&str],
-        attributes: &[(&str, Attribute)],
-        count: usize,
-    ) -> Vec<String> {
-        let name = self.fresh(operation, "");
-        let mut outputs = vec![name.clone()];
-        for port in 1..count {
-            outputs.push(self.names.fresh(&format!("{name}:{port}")));
-        }
-        self.graph.nodes.push(Self::node(name, kind, inputs, outputs.clone(), attributes));
-        outputs
-    }
-
-    /// As [`emit`](Self::emit), for a node that stays one even if it reads constants alone.
-    pub(super) fn emit_kept(
-        &mut self,
-        operation: &Operation<'d>,
-        suffix: &str,
-        kind: &str,
-        inputs: &[&str],
-        attributes: &[(&str, Attribute)],
-    ) -> String {
-        let name = self.fresh(operation, suffix);
-        self.graph.nodes.push(Self::node(name.clone(), kind, inputs, vec![name.clone()], attributes));
-        name
-    }
-
-    fn node(
-        name: String,
-        kind: &str,
-        inputs: &[&str],
-        outputs: Vec<String>,
-        attributes: &[(&str, Attribute)],
-    ) -> Node {
-        Node {
-            name,
-            op: kind.rsplit_once('.').map_or_else(|| Op::from(kind), |(domain, kind)| Op::new(domain, kind)),
-            inputs: inputs.iter().map(|&input| input.to_owned()).collect(),
-            outputs,
-            attributes: attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-        }
-    }
-
-    /// The output of `node`, if it reads constants alone and is not too large.
-    fn folded(&mut self, node: &Node) -> Result<Option<Tensor>, Error> {
-        let of_constant = |name: &String| Some((name.clone(), self.constant(name)?.clone()));
-        let inputs = node.inputs.iter().filter(|name| !name.is_empty());
-        let Some(constants) = inputs.map(of_constant).collect::<Option<BTreeMap<_, _>>>() else {
-            return Ok(None);
-        };
-        let Some(output) = node.outputs.first() else { return Ok(None) };
-        let single = Graph { opset: OPSET, nodes: vec![node.clone()], constants, ..Graph::default() };
-        let mut single = passes::fold_constants(single)?;
-        let Some(tensor) = single.constants.remove(output) else { return Ok(None) };
-        let bytes = tensor.len() as u64 * tensor.data_type().size() as u64;
-        // A graph whose constants grow without end keeps its nodes.
-        let Some(left) = self.left.checked_sub(bytes) else { return Ok(None) };
-        self.left = left;
-        Ok(Some(tensor))
-    }
 }
 
 /// The operator set that the nodes follow.
-const OPSET: i64 = 13;
+pub(super) const OPSET: i64 = 13;

@@ -10,6 +10,7 @@ mod batch_norm;
 mod convolution;
 mod dequantize;
 mod elementwise;
+mod emit;
 mod fake_quantize;
 mod flow;
 mod fused;
@@ -29,6 +30,7 @@ mod slice;
 mod space;
 mod table;
 mod tensor;
+mod transposed_convolution;
 
 use eightbit_graph::shapes::infer_open_shapes;
 use eightbit_graph::{Error, Graph, passes};

@@ -6,7 +6,7 @@ use super::importer::Importer;
 use super::operation::Operation;
 use super::{
     atrous, batch_norm, convolution, dequantize, elementwise, fake_quantize, fused, normalize, pool, product,
-    reduce, reshape, resize, slice, space,
+    reduce, reshape, resize, slice, space, transposed_convolution,
 };
 
 /// Adds the nodes for one node of TensorFlow, and returns the names of its outputs.
@@ -18,7 +18,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
     TABLES.iter().find_map(|table| find(table)).or_else(|| elementwise::find(name))
 }
 
-const TABLES: [&[(&str, Function)]; 14] = [
+const TABLES: [&[(&str, Function)]; 15] = [
     atrous::TABLE,
     batch_norm::TABLE,
     convolution::TABLE,
@@ -33,4 +33,5 @@ const TABLES: [&[(&str, Function)]; 14] = [
     resize::TABLE,
     slice::TABLE,
     space::TABLE,
+    transposed_convolution::TABLE,
 ];

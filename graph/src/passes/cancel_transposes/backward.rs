@@ -1,5 +1,7 @@
 //! Moves transpositions that are left up, to the inputs of the graph and to constants.
 
+use std::collections::{HashMap, HashSet};
+
 use super::permutation::Permutation;
 use super::rewrite::rewrite;
 use super::values::Values;
@@ -10,11 +12,11 @@ use crate::{Error, Graph, Names, Node, Tensor};
 pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
     let mut names = Names::of(&graph);
     let mut values = Values::of(&mut graph);
-    let mut gone = vec![false; graph.nodes.len()];
+    let mut gone = HashSet::new();
     let producers = graph.producers()?.into_iter().map(|(name, index)| (name.to_owned(), index));
-    let mut producers: std::collections::HashMap<String, usize> = producers.collect();
+    let mut producers: HashMap<String, usize> = producers.collect();
     let consumers = graph.consumers().into_iter().map(|(name, readers)| (name.to_owned(), readers.len()));
-    let consumers: std::collections::HashMap<String, usize> = consumers.collect();
+    let consumers: HashMap<String, usize> = consumers.collect();
     for at in 0..graph.nodes.len() {
         // Every step takes one node from below the transposition to above it: the loop ends.
         while let Some(step) = step(&graph, &values, &producers, &consumers, at)? {
@@ -35,14 +37,14 @@ pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
             if let Some(tensor) = values.constant(&input) {
                 let tensor = order.transposed(tensor)?;
                 values.add_constant(above, tensor);
-                gone[at] = true;
+                gone.insert(at);
                 break;
             }
             producers.insert(above, at);
         }
     }
-    let mut gone = gone.into_iter();
-    graph.nodes.retain(|_| gone.next() == Some(false));
+    let mut at = 0..;
+    graph.nodes.retain(|_| at.next().is_some_and(|at| !gone.contains(&at)));
     graph.constants = values.into_constants();
     Ok(graph)
 }
@@ -61,8 +63,8 @@ struct Step {
 fn step(
     graph: &Graph,
     values: &Values,
-    producers: &std::collections::HashMap<String, usize>,
-    consumers: &std::collections::HashMap<String, usize>,
+    producers: &HashMap<String, usize>,
+    consumers: &HashMap<String, usize>,
     at: usize,
 ) -> Result<Option<Step>, Error> {
     let Some(node) = graph.nodes.get(at).filter(|node| node.is(&transpose::OP)) else { return Ok(None) };
