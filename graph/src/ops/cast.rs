@@ -19,7 +19,7 @@ pub(crate) static OP: Operator = Operator {
     ..Operator::new("Cast", "the elements as another type", infer, evaluate)
 };
 
-fn to(node: &Node) -> Result<DataType, Error> {
+pub(crate) fn to(node: &Node) -> Result<DataType, Error> {
     onnx::type_attribute(node, "to")?.ok_or_else(|| Error::attribute(node, "to", "is missing"))
 }
 
