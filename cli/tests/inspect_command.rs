@@ -96,7 +96,7 @@ fn any_network_is_quantized_with_arrays_archives_or_random_numbers() {
         std::fs::create_dir_all(folder.join(name)).expect("a folder");
     }
     for at in 0..3 {
-        let sign = if at == 1 { -1.0 } else { 1.0 };
+        let sign = if at == 1 { -1.0f32 } else { 1.0 };
         npy::write(&folder.join(format!("x/{at}.npy")), &[1, 4], &[sign, 0.5, -0.25, 2.0 * sign]);
         npy::write(&folder.join(format!("shift/{at}.npy")), &[3], &[0.5, sign, -1.0]);
     }
