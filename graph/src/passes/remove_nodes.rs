@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::ops::{dropout, identity};
+use crate::ops::shared::values::Values;
+use crate::ops::{cast, dropout, identity};
 use crate::{Error, Graph, Node};
 
-/// Removes `Identity` and inference-mode `Dropout`; their readers read the inputs of the removed nodes.
+/// Removes `Identity`, inference-mode `Dropout`, and `Cast` to the type that the input has; their readers read the inputs of the removed nodes.
 ///
 /// Where such a node writes an output of the graph, the node before it takes over that name. The node stays where that is
 /// impossible: where it copies an input, a constant or another output of the graph.
@@ -14,6 +15,9 @@ use crate::{Error, Graph, Node};
 ///
 /// Every error of [`Graph::topological_order`].
 pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
+    let values = Values::new(&graph)?;
+    let give_back: Vec<bool> =
+        graph.nodes.iter().map(|node| gives_back(node, &values)).collect::<Result<_, _>>()?;
     let producers = graph.producers()?;
     let consumers = graph.consumers();
     let mut renamed: HashMap<String, String> = HashMap::new();
@@ -21,7 +25,7 @@ pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
         let is_read = |value: &str| consumers.contains_key(value) || graph.is_output(value);
-        if !gives_back(node, &graph)? || node.outputs.iter().skip(1).any(|value| is_read(value)) {
+        if !give_back[index] || node.outputs.iter().skip(1).any(|value| is_read(value)) {
             continue;
         }
         let (input, output) = (node.required_input(0)?, node.required_output(0)?);
@@ -58,9 +62,14 @@ fn resolve<'a>(renamed: &'a HashMap<String, String>, value: &'a str) -> &'a str 
     value
 }
 
-fn gives_back(node: &Node, graph: &Graph) -> Result<bool, Error> {
+/// Whether the first output of a node is its first input.
+fn gives_back(node: &Node, values: &Values<'_>) -> Result<bool, Error> {
     if node.is(&identity::OP) {
         return Ok(true);
+    }
+    if node.is(&cast::OP) {
+        let from = values.data_type(node.required_input(0)?);
+        return Ok(from.is_some() && from == Some(cast::to(node)?));
     }
     if !node.is(&dropout::OP) {
         return Ok(false);
@@ -68,7 +77,7 @@ fn gives_back(node: &Node, graph: &Graph) -> Result<bool, Error> {
     // Operator set 12 added `training_mode`; a mode that is not constant keeps the node.
     Ok(match node.input(2) {
         None => true,
-        Some(mode) => match graph.constants.get(mode) {
+        Some(mode) => match values.constant(mode) {
             Some(mode) => !mode.to_scalar::<bool>().map_err(|error| error.in_node(node))?,
             None => false,
         },
@@ -80,6 +89,19 @@ mod tests {
     use super::*;
     use crate::Tensor;
     use crate::passes::testing::{graph, names};
+
+    #[test]
+    fn casts_to_the_same_type_are_removed() {
+        let graph = graph(vec![
+            Node::new("same", "Cast", &["x"], &["a"]).with("to", 1i64),
+            Node::new("wide", "Cast", &["a"], &["b"]).with("to", 11i64),
+            Node::new("again", "Cast", &["b"], &["c"]).with("to", 11i64),
+            Node::new("back", "Cast", &["c"], &["y"]).with("to", 1i64),
+        ]);
+        let graph = remove_nodes(graph).expect("valid");
+        assert_eq!(names(&graph), ["wide", "back"]);
+        graph.validate().expect("valid");
+    }
 
     #[test]
     fn readers_skip_what_is_removed() {
