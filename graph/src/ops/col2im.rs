@@ -11,20 +11,20 @@ use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     since: 18,
-    examples: &[Example::new(
-        &[Input::Floats(&[1, 8, 12]), Input::Integers(&[4, 5]), Input::Integers(&[2, 2])],
-        &[],
-    ),
-    Example::new(
-        &[Input::Floats(&[2, 2, 4]), Input::Integers(&[5]), Input::Integers(&[2])],
-        &[("pads", Value::Ints(&[1, 1])), ("dilations", Value::Ints(&[3]))],
-    )],
+    examples: &[
+        Example::new(&[Input::Floats(&[1, 8, 12]), Input::Integers(&[4, 5]), Input::Integers(&[2, 2])], &[]),
+        Example::new(
+            &[Input::Floats(&[2, 2, 4]), Input::Integers(&[5]), Input::Integers(&[2])],
+            &[("pads", Value::Ints(&[1, 1])), ("dilations", Value::Ints(&[3]))],
+        ),
+    ],
     ..Operator::new("Col2Im", "the sums of blocks at their places in images", infer, evaluate)
 };
 
 /// The windows of the blocks on an image, and the shape of the output.
 fn window(node: &Node, x: &[usize], image: &[i64], block: &[i64]) -> Result<(Window, Vec<usize>), Error> {
-    let misfit = || Error::node(node, format!("columns of shape {x:?}, images of {image:?}, blocks of {block:?}"));
+    let misfit =
+        || Error::node(node, format!("columns of shape {x:?}, images of {image:?}, blocks of {block:?}"));
     let sizes = |values: &[i64]| -> Option<Vec<usize>> {
         values.iter().map(|&size| usize::try_from(size).ok().filter(|&size| size > 0)).collect()
     };
@@ -56,8 +56,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let x = args.tensor(0)?;
     let (window, shape) = window(args.node(), x.shape(), args.values(1)?, args.values(2)?)?;
     let mut y = vec![0.0f64; args.count(&shape)?];
-    let [plane, taps, places] =
-        [&window.input, &window.sizes.kernel, &window.sizes.output].map(|sizes| sizes.iter().product::<usize>());
+    let [plane, taps, places] = [&window.input, &window.sizes.kernel, &window.sizes.output]
+        .map(|sizes| sizes.iter().product::<usize>());
     let x = x.as_f32()?;
     let (mut place, mut inside) = (0, Vec::new());
     for_each_index(&window.sizes.output, |index| {

@@ -11,7 +11,10 @@ use crate::{Element, Error, Node, Tensor, TensorType};
 pub(crate) static OP: Operator = Operator {
     since: 9,
     examples: &[
-        Example::new(&[Input::Floats(&[2, 4]), Input::Flags(&[false, true, true])], &[("axis", Value::Int(1))]),
+        Example::new(
+            &[Input::Floats(&[2, 4]), Input::Flags(&[false, true, true])],
+            &[("axis", Value::Int(1))],
+        ),
         Example::new(&[Input::Bytes(&[2, 2]), Input::Flags(&[true, false, false, true])], &[]),
     ],
     sizes_from: &[1],

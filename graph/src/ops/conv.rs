@@ -55,13 +55,15 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float.
-fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let by_channel = w.scales.len() == 1 || w.axis == 0;
     let Some(&[channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };
-    if !by_channel
-        || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to)
-    {
+    if !by_channel || !qlinear::product_multipliers_exist(x.scales[0], &w.scales, to) {
         return Ok(None);
     }
     // The standard defines only one bias per channel of a convolution.
@@ -70,6 +72,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -
     }
     let sums = Sums { step: x.scales[0], scales: &w.scales, factor: 1.0, channels, to };
     let Some(bias) = operands.bias(node.input(2), &sums)? else { return Ok(None) };
-    let inputs = [&x, &w].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
+    let inputs =
+        [&x, &w].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
     Ok(Some(qlinear::node(&qlinear_conv::OP, inputs, node)))
 }

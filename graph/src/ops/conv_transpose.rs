@@ -69,7 +69,11 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
     weights::why_float(node, values, 1, false)
 }
 
-fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let Some([x, w]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let by_channel = w.scales.len() == 1 || w.axis == 1;
     let Some(&[_, channels, ..]) = operands.constant(w.value()).map(Tensor::shape) else { return Ok(None) };

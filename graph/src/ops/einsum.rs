@@ -30,7 +30,8 @@ pub(crate) static OP: Operator = Operator {
 const MAX_FACTORS: usize = 1 << 33;
 
 fn equation(inputs: &Inputs<'_>) -> Result<Equation, Error> {
-    let shapes: Vec<&[usize]> = (0..inputs.len()).map(|index| inputs.shape(index)).collect::<Result<_, _>>()?;
+    let shapes: Vec<&[usize]> =
+        (0..inputs.len()).map(|index| inputs.shape(index)).collect::<Result<_, _>>()?;
     Equation::new(inputs.node, &shapes)
 }
 
@@ -83,7 +84,8 @@ impl Walk {
     /// Goes to the next place, the last label fastest.
     fn advance(&mut self) {
         for (axis, &size) in self.sizes.iter().enumerate().rev() {
-            let steps = self.offsets.iter_mut().zip(&self.strides).map(|(offset, strides)| (offset, strides[axis]));
+            let steps =
+                self.offsets.iter_mut().zip(&self.strides).map(|(offset, strides)| (offset, strides[axis]));
             self.index[axis] += 1;
             if self.index[axis] < size {
                 steps.for_each(|(offset, stride)| *offset += stride);

@@ -25,11 +25,7 @@ pub(crate) static OP: Operator = Operator {
             &[("transA", Value::Int(1))],
         ),
     ],
-    eight_bit: weights::eight_bit(
-        weight_axis,
-        why_float,
-        on_bytes,
-    ),
+    eight_bit: weights::eight_bit(weight_axis, why_float, on_bytes),
     reads: product::depth,
     lower: float::lower::gemm,
     upgrade: upgrade::broadcast,
@@ -57,15 +53,16 @@ fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> 
 }
 
 /// Without `to`, the output is float.
-fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = i64::from(!node.flag("transB", false)?);
     let by_column = b.scales.len() == 1 || b.axis == columns || b.axis == columns - 2;
     let step = node.float("alpha", 1.0)? * a.scales[0];
-    if !by_column
-        || step < f32::MIN_POSITIVE
-        || !qlinear::product_multipliers_exist(step, &b.scales, to)
-    {
+    if !by_column || step < f32::MIN_POSITIVE || !qlinear::product_multipliers_exist(step, &b.scales, to) {
         return Ok(None);
     }
     let Some(shape) = operands.constant(b.value()).map(Tensor::shape) else { return Ok(None) };

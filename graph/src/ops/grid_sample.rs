@@ -67,7 +67,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let (image, point) = (number / points, number % points);
         for channel in image * channels..(image + 1) * channels {
             let first = channel * plane;
-            y[channel * points + point] = taps.iter().map(|&(at, weight)| weight * elements[first + at]).sum();
+            y[channel * points + point] =
+                taps.iter().map(|&(at, weight)| weight * elements[first + at]).sum();
         }
     }
     Ok(vec![super::cast::converted(&Tensor::new(shape, y)?, x.data_type())?])

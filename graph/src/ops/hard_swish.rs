@@ -3,5 +3,9 @@
 use super::operator::Operator;
 use super::shared::unary;
 
-pub(crate) static OP: Operator =
-    Operator { since: 14, ..unary::operator("HardSwish", "x · min(1, max(0, x / 6 + 1/2))", |args| unary::floats(args, |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0))) };
+pub(crate) static OP: Operator = Operator {
+    since: 14,
+    ..unary::operator("HardSwish", "x · min(1, max(0, x / 6 + 1/2))", |args| {
+        unary::floats(args, |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0))
+    })
+};

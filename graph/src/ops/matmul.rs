@@ -45,16 +45,18 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// Without `to`, the output is float. Input 2 may be the bias of an `Add` that follows.
-fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -> Result<Option<Node>, Error> {
+fn on_bytes(
+    node: &Node,
+    operands: &mut Operands,
+    to: Option<&QuantizedValue>,
+) -> Result<Option<Node>, Error> {
     let Some([a, b]) = qlinear::factors(node, operands)? else { return Ok(None) };
     let columns = match operands.constant(b.value()).map(Tensor::shape) {
         Some(&[_, columns]) => Some(columns),
         _ => None,
     };
     let by_column = b.scales.len() == 1 || (columns.is_some() && matches!(b.axis, 1 | -1));
-    if !by_column
-        || !qlinear::product_multipliers_exist(a.scales[0], &b.scales, to)
-    {
+    if !by_column || !qlinear::product_multipliers_exist(a.scales[0], &b.scales, to) {
         return Ok(None);
     }
     let bias = match columns {
@@ -66,6 +68,7 @@ fn on_bytes(node: &Node, operands: &mut Operands, to: Option<&QuantizedValue>) -
         None => to.filter(|_| node.input(2).is_none()).map(|_| None),
     };
     let Some(bias) = bias else { return Ok(None) };
-    let inputs = [&a, &b].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
+    let inputs =
+        [&a, &b].into_iter().flat_map(qlinear::operand).chain(qlinear::output(to)).chain(bias).collect();
     Ok(Some(qlinear::node(&qlinear_matmul::OP, inputs, node)))
 }

@@ -18,11 +18,7 @@ pub(crate) static OP: Operator = Operator {
             &[("kernel_shape", Value::Ints(&[2, 2])), ("strides", Value::Ints(&[2, 2]))],
         ),
         Example::new(
-            &[
-                Input::Bytes(&[1, 1, 2]),
-                Input::IntegersOf(&[1, 1, 2], &[0, 3]),
-                Input::Integers(&[1, 1, 6]),
-            ],
+            &[Input::Bytes(&[1, 1, 2]), Input::IntegersOf(&[1, 1, 2], &[0, 3]), Input::Integers(&[1, 1, 6])],
             &[("kernel_shape", Value::Ints(&[2])), ("strides", Value::Ints(&[2]))],
         ),
     ],
@@ -40,7 +36,11 @@ fn pooled(node: &Node, x: &[usize], places: &[usize]) -> Result<Vec<usize>, Erro
     let kernel = kernel_shape(node)?.ok_or_else(|| Error::attribute(node, "kernel_shape", "is missing"))?;
     let rank = spatial.len();
     if kernel.len() != rank {
-        return Err(Error::attribute(node, "kernel_shape", format!("has {} sizes for {rank} axes", kernel.len())));
+        return Err(Error::attribute(
+            node,
+            "kernel_shape",
+            format!("has {} sizes for {rank} axes", kernel.len()),
+        ));
     }
     let (strides, pads) = (sizes(node, "strides", rank, 1)?, sizes(node, "pads", 2 * rank, 0)?);
     let side = |axis: usize| {
@@ -56,7 +56,9 @@ fn shape(node: &Node, from: &[usize], wanted: Option<&[i64]>) -> Result<Vec<usiz
     let Some(wanted) = wanted else { return Ok(from.to_vec()) };
     let sizes: Option<Vec<usize>> = wanted.iter().map(|&size| usize::try_from(size).ok()).collect();
     let fits = |sizes: &Vec<usize>| sizes.len() == from.len() && sizes.iter().zip(from).all(|(a, b)| a >= b);
-    sizes.filter(fits).ok_or_else(|| Error::node(node, format!("{wanted:?} does not hold a tensor of {from:?}")))
+    sizes
+        .filter(fits)
+        .ok_or_else(|| Error::node(node, format!("{wanted:?} does not hold a tensor of {from:?}")))
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -23,7 +23,12 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     output_type: |_, inputs| inputs.get(2).copied().flatten(),
-    ..Operator::new("OneHot", "a value at each index along a new axis, another one elsewhere", infer, evaluate)
+    ..Operator::new(
+        "OneHot",
+        "a value at each index along a new axis, another one elsewhere",
+        infer,
+        evaluate,
+    )
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -25,7 +25,12 @@ pub(crate) static OP: Operator = Operator {
     ],
     eight_bit: EightBit::Move(Move { why_float, on_bytes, every_output: false }),
     upgrade,
-    ..Operator::new("Pad", "elements added around the input: constant, edge, reflect or wrap", infer, evaluate)
+    ..Operator::new(
+        "Pad",
+        "elements added around the input: constant, edge, reflect or wrap",
+        infer,
+        evaluate,
+    )
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -9,10 +9,7 @@ use crate::{Error, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[Example::new(
-        &[
-            Input::Quantized(&[1, 3, 5, 6], 0.05, 100),
-            Input::Scale(0.03, 90),
-        ],
+        &[Input::Quantized(&[1, 3, 5, 6], 0.05, 100), Input::Scale(0.03, 90)],
         &[("kernel_shape", Value::Ints(&[3, 2])), ("pads", Value::Ints(&[1, 0, 1, 1]))],
     )],
     reads: pool::taps,

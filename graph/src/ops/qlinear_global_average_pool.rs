@@ -8,13 +8,7 @@ use crate::exec::integer;
 use crate::{Error, TensorType};
 
 pub(crate) static OP: Operator = Operator {
-    examples: &[Example::new(
-        &[
-            Input::Quantized(&[1, 3, 5, 6], 0.05, 100),
-            Input::Scale(0.03, 90),
-        ],
-        &[],
-    )],
+    examples: &[Example::new(&[Input::Quantized(&[1, 3, 5, 6], 0.05, 100), Input::Scale(0.03, 90)], &[])],
     lower: integer::pool::global_average,
     ..qlinear::operator("QLinearGlobalAveragePool", "GlobalAveragePool on bytes", infer, |args| {
         pool::of_bytes(args, pool::global_average)

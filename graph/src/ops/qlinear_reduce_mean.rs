@@ -7,10 +7,7 @@ use super::shared::{pool, qlinear, reduction};
 use crate::exec::integer;
 use crate::{Error, TensorType};
 
-const INPUTS: &[Input] = &[
-    Input::Quantized(&[1, 3, 4, 5], 0.05, 100),
-    Input::Scale(0.03, 90),
-];
+const INPUTS: &[Input] = &[Input::Quantized(&[1, 3, 4, 5], 0.05, 100), Input::Scale(0.03, 90)];
 
 pub(crate) static OP: Operator = Operator {
     examples: &[

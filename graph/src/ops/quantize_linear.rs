@@ -19,12 +19,9 @@ pub(crate) static OP: Operator = Operator {
     output_type: |node, inputs| {
         inputs.get(2).copied().flatten().or_else(|| output_dtype(node).ok().flatten()).or(Some(DataType::U8))
     },
-    ..Operator::new(
-        "QuantizeLinear",
-        "rne(x / scale) + zero point, saturated to a byte",
-        infer,
-        |args| Ok(vec![scales::quantize(args)?]),
-    )
+    ..Operator::new("QuantizeLinear", "rne(x / scale) + zero point, saturated to a byte", infer, |args| {
+        Ok(vec![scales::quantize(args)?])
+    })
 };
 
 fn output_dtype(node: &Node) -> Result<Option<DataType>, Error> {

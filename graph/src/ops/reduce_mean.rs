@@ -21,12 +21,7 @@ pub(crate) static OP: Operator = Operator {
         ),
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Integers(&[0])], &[]),
     ],
-    eight_bit: EightBit::Compute(Compute {
-        data_inputs: 1,
-        weight_axis: None,
-        why_float,
-        on_bytes,
-    }),
+    eight_bit: EightBit::Compute(Compute { data_inputs: 1, weight_axis: None, why_float, on_bytes }),
     lower: |builder, node| {
         let axes = axes(node, |name| builder.constant(name))?;
         if !axes.as_deref().is_some_and(over_pixels) {
@@ -38,12 +33,12 @@ pub(crate) static OP: Operator = Operator {
 };
 
 /// The axes of a node, from a constant or an attribute; `None` if from neither.
-fn axes<'t>(
-    node: &Node,
-    constant: impl Fn(&str) -> Option<&'t Tensor>,
-) -> Result<Option<Vec<i64>>, Error> {
+fn axes<'t>(node: &Node, constant: impl Fn(&str) -> Option<&'t Tensor>) -> Result<Option<Vec<i64>>, Error> {
     let Some(input) = node.input(1) else { return Ok(node.ints("axes")?.map(<[i64]>::to_vec)) };
-    constant(input).map(|axes| axes.as_i64().map(<[i64]>::to_vec)).transpose().map_err(|error| error.in_node(node))
+    constant(input)
+        .map(|axes| axes.as_i64().map(<[i64]>::to_vec))
+        .transpose()
+        .map_err(|error| error.in_node(node))
 }
 
 fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {

@@ -30,7 +30,8 @@ impl Reshaping for Reshape {
     fn shape(node: &Node, from: &[usize], wanted: Option<&[i64]>) -> Result<Vec<usize>, Error> {
         let wanted = wanted.ok_or_else(|| Error::node(node, "input 1, the shape, is missing"))?;
         let zero_is_zero = node.flag("allowzero", false)?;
-        let misfit = || Error::node(node, format!("a tensor of shape {from:?} does not reshape to {wanted:?}"));
+        let misfit =
+            || Error::node(node, format!("a tensor of shape {from:?} does not reshape to {wanted:?}"));
         let mut open = None;
         let mut shape = Vec::with_capacity(wanted.len());
         for (axis, &size) in wanted.iter().enumerate() {

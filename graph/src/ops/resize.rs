@@ -21,11 +21,7 @@ pub(crate) static OP: Operator = Operator {
     since: 10,
     examples: &[
         Example::new(
-            &[
-                Input::Floats(&[1, 3, 4, 5]),
-                Input::Absent,
-                Input::FloatVector(&[1.0, 1.0, 2.0, 1.5]),
-            ],
+            &[Input::Floats(&[1, 3, 4, 5]), Input::Absent, Input::FloatVector(&[1.0, 1.0, 2.0, 1.5])],
             &[],
         ),
         Example::new(
@@ -148,7 +144,8 @@ impl Call<'_> {
         if x.data_type() == DataType::Bool {
             return Err(self.args.wrong_type(DataType::Bool));
         }
-        let mut order: Vec<usize> = (0..self.axes.len()).filter(|&at| !self.axes[at].is_unchanged()).collect();
+        let mut order: Vec<usize> =
+            (0..self.axes.len()).filter(|&at| !self.axes[at].is_unchanged()).collect();
         order.sort_by_key(|&at| self.axes[at].to > self.axes[at].from);
         let mut shape = x.shape().to_vec();
         let mut elements = cast::converted(x, DataType::F64)?.into_values::<f64>()?;
@@ -181,7 +178,8 @@ impl Call<'_> {
 /// Interpolation makes numbers that are no bytes of the input.
 fn why_float(node: &Node, _: &Values<'_>) -> Result<Option<String>, Error> {
     let settings = Settings::of(node)?;
-    let moves = matches!(settings.mode, Mode::Nearest(_)) && settings.coordinates != Coordinates::CropAndResize;
+    let moves =
+        matches!(settings.mode, Mode::Nearest(_)) && settings.coordinates != Coordinates::CropAndResize;
     Ok((!moves).then(|| "it interpolates or extrapolates".to_owned()))
 }
 

@@ -27,7 +27,8 @@ pub(crate) static OP: Operator = Operator {
 /// The axes of the batch and of the time.
 fn axes(node: &Node, shape: &[usize], lengths: &[usize]) -> Result<[usize; 2], Error> {
     let axis = |name: &str, default: i64| {
-        let axis = usize::try_from(node.int(name, default)?).ok().filter(|&axis| axis < 2 && axis < shape.len());
+        let axis =
+            usize::try_from(node.int(name, default)?).ok().filter(|&axis| axis < 2 && axis < shape.len());
         axis.ok_or_else(|| Error::attribute(node, name, "must be 0 or 1, and an axis of the input"))
     };
     let (batch, time) = (axis("batch_axis", 1)?, axis("time_axis", 0)?);

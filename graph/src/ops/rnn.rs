@@ -7,8 +7,11 @@ use super::shared::recurrent::{self, Cell, Direction, Step};
 pub(crate) static OP: Operator = Operator {
     since: 7,
     examples: &[
-        Example::new(&[Input::Floats(&[3, 2, 4]), Input::Weights(&[1, 5, 4]), Input::Weights(&[1, 5, 5])], &[])
-            .outputs(2),
+        Example::new(
+            &[Input::Floats(&[3, 2, 4]), Input::Weights(&[1, 5, 4]), Input::Weights(&[1, 5, 5])],
+            &[],
+        )
+        .outputs(2),
         Example::new(
             &[
                 Input::Floats(&[2, 3, 4]),

@@ -57,26 +57,35 @@ struct Settings {
 impl Settings {
     fn new(node: &Node, x: &[usize], regions: &[usize], images: &[usize]) -> Result<Self, Error> {
         let (&[_, channels, ..], &[count, 4], &[number]) = (x, regions, images) else {
-            let reason = format!("images of shape {x:?}, regions of shape {regions:?}, indices of shape {images:?}");
+            let reason =
+                format!("images of shape {x:?}, regions of shape {regions:?}, indices of shape {images:?}");
             return Err(Error::node(node, reason));
         };
         if x.len() != 4 || count != number {
-            return Err(Error::node(node, format!("{number} indices for {count} regions of images of shape {x:?}")));
+            return Err(Error::node(
+                node,
+                format!("{number} indices for {count} regions of images of shape {x:?}"),
+            ));
         }
         let size = |name: &str, least: i64, default: i64| {
             let size = node.int(name, default)?;
             let fits = usize::try_from(size).ok().filter(|_| size >= least);
             fits.ok_or_else(|| Error::attribute(node, name, format!("{size} is below {least}")))
         };
-        let mode = |name: &str, default: &'static str, [yes, no]: [&str; 2]| match node.string(name, default)? {
-            value if value.eq_ignore_ascii_case(yes) => Ok(true),
-            value if value.eq_ignore_ascii_case(no) => Ok(false),
-            other => Err(Error::attribute(node, name, format!("{} is not {yes} or {no}", quoted(other)))),
-        };
+        let mode =
+            |name: &str, default: &'static str, [yes, no]: [&str; 2]| match node.string(name, default)? {
+                value if value.eq_ignore_ascii_case(yes) => Ok(true),
+                value if value.eq_ignore_ascii_case(no) => Ok(false),
+                other => Err(Error::attribute(node, name, format!("{} is not {yes} or {no}", quoted(other)))),
+            };
         Ok(Self {
             shape: [count, channels, size("output_height", 1, 1)?, size("output_width", 1, 1)?],
             mean: mode("mode", "avg", ["avg", "max"])?,
-            half_pixel: mode("coordinate_transformation_mode", "half_pixel", ["half_pixel", "output_half_pixel"])?,
+            half_pixel: mode(
+                "coordinate_transformation_mode",
+                "half_pixel",
+                ["half_pixel", "output_half_pixel"],
+            )?,
             samples: size("sampling_ratio", 0, 0)? as f64,
             scale: node.float("spatial_scale", 1.0)?,
         })
@@ -94,7 +103,8 @@ impl Settings {
             let reason = format!("a region from {start} of length {length} has too many samples");
             return Err(Error::argument("regions", reason));
         }
-        let position = |bin: usize, at: usize| start + bin as f32 * step + (at as f32 + 0.5) * step / count as f32;
+        let position =
+            |bin: usize, at: usize| start + bin as f32 * step + (at as f32 + 0.5) * step / count as f32;
         let bin = |bin: usize| (0..count as usize).map(|at| Sample::new(position(bin, at), pixels)).collect();
         Ok((0..bins).map(bin).collect())
     }
@@ -142,7 +152,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         for channel in 0..channels {
             let plane = &elements[(image * channels + channel) * height * width..][..height * width];
             for vertical in &vertical {
-                y.extend(horizontal.iter().map(|horizontal| settings.bin(plane, width, vertical, horizontal)));
+                y.extend(
+                    horizontal.iter().map(|horizontal| settings.bin(plane, width, vertical, horizontal)),
+                );
             }
         }
     }
@@ -175,5 +187,9 @@ impl Settings {
 
 /// Operator set 16 moved pixels by half a pixel by default.
 fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
-    Ok(vec![if version < 16 { node.with("coordinate_transformation_mode", "output_half_pixel") } else { node }])
+    Ok(vec![if version < 16 {
+        node.with("coordinate_transformation_mode", "output_half_pixel")
+    } else {
+        node
+    }])
 }

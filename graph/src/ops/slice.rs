@@ -53,8 +53,7 @@ impl Ranges {
             return Err(Error::node(node, "starts, ends, axes and steps differ in length"));
         }
         axes::named(node, &axes, from.len())?;
-        let mut ranges =
-            Self { first: vec![0; from.len()], step: vec![1; from.len()], shape: from.to_vec() };
+        let mut ranges = Self { first: vec![0; from.len()], step: vec![1; from.len()], shape: from.to_vec() };
         for (index, &by) in steps.iter().enumerate() {
             let axis = axis_of(node, axes[index], from.len())?;
             let size = i64::try_from(from[axis]).map_err(|_| Error::node(node, "too large"))?;

@@ -30,7 +30,10 @@ fn order(node: &Node, from: &[usize]) -> Result<Order, Error> {
     let size = blocks::size(node)?;
     let deeper = channels.checked_mul(size * size);
     let Some(deeper) = deeper.filter(|_| height.is_multiple_of(size) && width.is_multiple_of(size)) else {
-        return Err(Error::node(node, format!("an image of {height}×{width} has no blocks of {size}×{size}")));
+        return Err(Error::node(
+            node,
+            format!("an image of {height}×{width} has no blocks of {size}×{size}"),
+        ));
     };
     let (rows, columns) = (height / size, width / size);
     Ok(Order {

@@ -12,11 +12,8 @@ use crate::{Element, Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
-        Example::new(
-            &[Input::Floats(&[1, 5, 2, 3]), Input::Integers(&[2, 3])],
-            &[("axis", Value::Int(1))],
-        )
-        .outputs(2),
+        Example::new(&[Input::Floats(&[1, 5, 2, 3]), Input::Integers(&[2, 3])], &[("axis", Value::Int(1))])
+            .outputs(2),
         Example::new(&[Input::Floats(&[6, 2])], &[]).outputs(3),
         // The last part is smaller.
         Example::new(&[Input::Bytes(&[7])], &[("num_outputs", Value::Int(3))]).outputs(3),

@@ -14,7 +14,12 @@ pub(crate) static OP: Operator = Operator {
     examples: &[
         Example::new(&[Input::Floats(&[1, 12, 1]), Input::IntegersOf(&[], &[3]), Input::Weights(&[6])], &[]),
         Example::new(
-            &[Input::Floats(&[2, 9, 2]), Input::IntegersOf(&[], &[2]), Input::Absent, Input::IntegersOf(&[], &[5])],
+            &[
+                Input::Floats(&[2, 9, 2]),
+                Input::IntegersOf(&[], &[2]),
+                Input::Absent,
+                Input::IntegersOf(&[], &[5]),
+            ],
             &[("onesided", Value::Int(0))],
         ),
     ],

@@ -3,4 +3,5 @@
 use super::operator::Operator;
 use super::shared::unary;
 
-pub(crate) static OP: Operator = unary::operator("Tanh", "the hyperbolic tangent", |args| unary::floats(args, f64::tanh));
+pub(crate) static OP: Operator =
+    unary::operator("Tanh", "the hyperbolic tangent", |args| unary::floats(args, f64::tanh));

@@ -13,11 +13,18 @@ use crate::{DataType, Element, Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
-        Example::new(&[Input::Floats(&[2, 5, 3]), Input::Integers(&[2])], &[("axis", Value::Int(1))]).outputs(2),
-        Example::new(&[Input::Bytes(&[3, 7]), Input::Integers(&[3])], &[("largest", Value::Int(0))]).outputs(2),
+        Example::new(&[Input::Floats(&[2, 5, 3]), Input::Integers(&[2])], &[("axis", Value::Int(1))])
+            .outputs(2),
+        Example::new(&[Input::Bytes(&[3, 7]), Input::Integers(&[3])], &[("largest", Value::Int(0))])
+            .outputs(2),
     ],
     upgrade,
-    ..Operator::new("TopK", "the greatest or least elements along an axis, and their indices", infer, evaluate)
+    ..Operator::new(
+        "TopK",
+        "the greatest or least elements along an axis, and their indices",
+        infer,
+        evaluate,
+    )
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
@@ -32,7 +39,8 @@ fn shape(node: &Node, from: &[usize], k: &[i64]) -> Result<(usize, Vec<usize>), 
     let axis = super::shared::indexing::axis_of(node, node.int("axis", -1)?, from.len())?;
     let &[k] = k else { return Err(Error::node(node, "input 1 must be a single number")) };
     let fits = usize::try_from(k).ok().filter(|&k| k <= from[axis]);
-    let k = fits.ok_or_else(|| Error::node(node, format!("{k} of the {} elements of an axis", from[axis])))?;
+    let k =
+        fits.ok_or_else(|| Error::node(node, format!("{k} of the {} elements of an axis", from[axis])))?;
     let mut shape = from.to_vec();
     shape[axis] = k;
     Ok((axis, shape))

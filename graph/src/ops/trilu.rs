@@ -14,7 +14,12 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4])], &[]),
         Example::new(&[Input::Bytes(&[4, 3]), Input::Integers(&[-1])], &[("upper", Value::Int(0))]),
     ],
-    ..Operator::new("Trilu", "the upper or the lower triangle of each matrix, zeros elsewhere", infer, evaluate)
+    ..Operator::new(
+        "Trilu",
+        "the upper or the lower triangle of each matrix, zeros elsewhere",
+        infer,
+        evaluate,
+    )
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
