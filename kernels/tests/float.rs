@@ -7,11 +7,6 @@ use eightbit_testing::suite::random_suite;
 
 const OPEN: Bounds = Bounds { low: f32::NEG_INFINITY, high: f32::INFINITY };
 
-/// Every backend but the portable one rounds a product and a sum once.
-fn multiply_add(backend: Backend, a: f32, b: f32, c: f32) -> f32 {
-    if backend.name() == "portable" { a * b + c } else { a.mul_add(b, c) }
-}
-
 /// NaN stays NaN.
 fn bounded(x: f32, bounds: Bounds) -> f32 {
     x.clamp(bounds.low, bounds.high)
@@ -43,9 +38,8 @@ fn products() {
             for row in 0..rows {
                 for column in 0..columns {
                     let first = bias.get(column).copied().unwrap_or(0.0);
-                    let sum = (0..depth).fold(first, |sum, k| {
-                        multiply_add(backend, a[row * depth + k], b[k * columns + column], sum)
-                    });
+                    let sum = (0..depth)
+                        .fold(first, |sum, k| a[row * depth + k].mul_add(b[k * columns + column], sum));
                     expected[row * stride + column] = bounded(sum, bounds);
                 }
             }
@@ -66,8 +60,7 @@ fn deep_products_in_several_blocks() {
         let mut out = vec![0.0f32; rows * columns];
         multiply(&ProductCall { a: &a, weights: &weights, bounds: OPEN }, rows, &mut out, columns);
         let at = |row: usize, column: usize| {
-            (0..depth)
-                .fold(0.0, |sum, k| multiply_add(backend, a[row * depth + k], b[k * columns + column], sum))
+            (0..depth).fold(0.0, |sum, k| a[row * depth + k].mul_add(b[k * columns + column], sum))
         };
         let all = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         let expected: Vec<f32> = all.map(|(row, column)| at(row, column)).collect();
@@ -117,12 +110,6 @@ fn depthwise_runs() {
             };
             let mut out = vec![7.0f32; pixels * channels];
             depthwise(&call, &mut out);
-            // Fewer channels than lanes are computed one by one, with two roundings.
-            let lanes = match backend.name() {
-                "avx512_vnni" => 16,
-                name if name.starts_with("avx") => 8,
-                _ => 4,
-            };
             let mut expected = vec![7.0f32; pixels * channels];
             for (index, y) in expected.iter_mut().enumerate() {
                 let (pixel, channel) = (index / channels, index % channels);
@@ -133,7 +120,7 @@ fn depthwise_runs() {
                             slack + pixel * stride * channels + row * tap_steps[0] + column * tap_steps[1];
                         let w = weights[row * weights_step + column * channels + channel];
                         let x = image[at + channel];
-                        sum = if channels < lanes { sum + x * w } else { multiply_add(backend, x, w, sum) };
+                        sum = x.mul_add(w, sum);
                     }
                 }
                 *y = bounded(sum, bounds);

@@ -1,6 +1,6 @@
 //! Depthwise convolutions of `f32`: every channel by itself, channels innermost.
 
-use super::{Bounds, bounded, multiply_add, vectors};
+use super::{Bounds, bounded, vectors};
 use crate::Backend;
 use crate::simd::Simd;
 
@@ -81,7 +81,7 @@ pub(crate) unsafe fn run<S: Simd>(simd: S, run: &Run<'_>) {
     let channels = run.call.channels;
     if channels < S::LANES {
         // SAFETY: the caller's promise.
-        unsafe { few_channels(run) };
+        unsafe { few_channels(simd, run) };
         return;
     }
     let mut channel = 0;
@@ -150,7 +150,7 @@ unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
                 for (p, sums) in sums.iter_mut().enumerate() {
                     for v in 0..VECTORS {
                         let x = simd.load_f(x.add(p * call.pixel_step + v * S::LANES));
-                        sums[v] = multiply_add(simd, x, weights[v], sums[v]);
+                        sums[v] = simd.mul_add_f(x, weights[v], sums[v]);
                     }
                 }
                 x = x.wrapping_add(call.tap_steps[1]);
@@ -167,29 +167,28 @@ unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
     }
 }
 
-/// Fewer channels than a vector has lanes, one by one.
+/// Fewer channels than a vector has lanes, one by one, each in all lanes of a vector.
 ///
 /// # Safety
 ///
 /// As [`run`].
 #[inline(always)]
-unsafe fn few_channels(run: &Run<'_>) {
+unsafe fn few_channels<S: Simd>(simd: S, run: &Run<'_>) {
     let DepthwiseCall { image, weights, bias, bounds, channels, .. } = *run.call;
     let [rows, columns] = run.call.taps;
     let [row_step, tap_step] = run.call.tap_steps;
+    let bounds = [simd.splat_f(bounds.low), simd.splat_f(bounds.high)];
     for pixel in 0..run.pixels {
         for channel in 0..channels {
-            let mut sum = bias[channel];
+            let mut sum = simd.splat_f(bias[channel]);
             for row in 0..rows {
                 for column in 0..columns {
                     let at = pixel * run.call.pixel_step + row * row_step + column * tap_step + channel;
-                    let w = weights[row * run.call.weights_step + column * channels + channel];
-                    let x = image[run.call.first + at];
-                    sum += x * w;
+                    let w = simd.splat_f(weights[row * run.call.weights_step + column * channels + channel]);
+                    sum = simd.mul_add_f(simd.splat_f(image[run.call.first + at]), w, sum);
                 }
             }
-            let sum = if sum < bounds.low { bounds.low } else { sum };
-            let sum = if sum > bounds.high { bounds.high } else { sum };
+            let sum = simd.lanes_f(bounded(simd, sum, bounds)).at(0);
             // SAFETY: the pixel lies within the output, by the caller's promise.
             unsafe { run.out.add(pixel * channels + channel).write(sum) };
         }

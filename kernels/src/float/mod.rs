@@ -1,7 +1,7 @@
 //! Products and depthwise convolutions of `f32`, for the parts of a network that are not in eight bits.
 //!
-//! Sums run over the depth in order, one after the other, from the bias on: a result does not depend on threads or blocks. It does
-//! depend on whether the CPU multiplies and adds with one rounding, as every backend but the portable one does.
+//! Sums run over the depth in order, from the bias on, and every product is added with one rounding: a result does not depend on threads,
+//! blocks or backends. The portable backend has no instruction for that and takes many.
 
 mod depthwise;
 mod product;
@@ -33,12 +33,6 @@ pub(crate) struct FloatOps {
     /// By vectors less one, by rows less one: tiles of up to two vectors and as many rows as registers can hold.
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; 2],
     pub(crate) depthwise: unsafe fn(&Run<'_>),
-}
-
-/// `a · b + c`: with one rounding if the ISA has such an instruction.
-#[inline(always)]
-fn multiply_add<S: Simd>(simd: S, a: S::F, b: S::F, c: S::F) -> S::F {
-    if S::FUSED { simd.mul_add_f(a, b, c) } else { simd.add_f(c, simd.mul_f(a, b)) }
 }
 
 /// `x` within the bounds, broadcast; NaN stays NaN, because of two equal or unordered floats these operations give the first.

@@ -1,6 +1,6 @@
 //! A tile of a product: a few rows by one or two vectors of columns, in registers over the whole depth.
 
-use super::{Bounds, bounded, multiply_add, vectors};
+use super::{Bounds, bounded, vectors};
 use crate::simd::Simd;
 
 /// What a tile is computed from.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(simd
             for (row, sums) in sums.iter_mut().enumerate() {
                 let a = simd.splat_f(tile.a.add(row * tile.a_stride + k).read());
                 for v in 0..VECTORS {
-                    sums[v] = multiply_add(simd, a, w[v], sums[v]);
+                    sums[v] = simd.mul_add_f(a, w[v], sums[v]);
                 }
             }
         }
