@@ -1,13 +1,16 @@
 """ONNX files that people use, from packages of PyPI and npm: each is run by this project and by ONNX Runtime, and quantized.
 
 For each file: whether the float outputs are those of ONNX Runtime within 1e-4 of their range, whether the file quantizes and its
-eight-bit form runs, and otherwise why not. Run by packages.sh, which fetches the packages; nothing of them is committed.
+eight-bit form runs, the milliseconds of a run on one thread, and what fails. Run by packages.sh, which fetches the packages;
+nothing of them is committed.
 """
 
 import argparse
+import json
 import re
 import subprocess
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -16,18 +19,18 @@ import onnxruntime
 
 # Shapes of inputs whose dimensions a file leaves open, by parts of its path: the first that fits.
 SHAPES = [
-    (r"silero.*sequence", {"input": [8, 576], "h": [1, 1, 128], "c": [1, 1, 128]}),
-    (r"silero.*op18|silero.*16k|silero", {"input": [1, 576], "state": [2, 1, 128], "h": [1, 1, 128], "c": [1, 1, 128], "sr": []}),
-    (r"basic_pitch|nmp", {None: [1, 43844, 1]}),
-    (r"pnet", {None: [1, 3, 48, 48]}),
-    (r"rnet", {None: [1, 3, 24, 24]}),
-    (r"onet", {None: [1, 3, 48, 48]}),
+    (r"silero.*sequence", {"input": [8, 576]}),
+    (r"silero.*(legacy|/silero_vad/|dist|models)", {"input": [1, 512], "state": [2, 1, 128], "h": [2, 1, 64], "c": [2, 1, 64], "sr": []}),
+    (r"silero", {"input": [1, 576], "state": [2, 1, 128], "sr": []}),
+    (r"melspectrogram", {None: [1, 12400]}),
+    (r"pnet", {None: [1, 48, 48, 3]}),
+    (r"slanet", {None: [1, 3, 488, 488]}),
     (r"_det", {None: [1, 3, 416, 416]}),
     (r"common", {None: [1, 1, 64, 192]}),
     (r"rec", {None: [1, 3, 48, 320]}),
     (r"cls", {None: [1, 3, 48, 192]}),
     (r"det", {None: [1, 3, 320, 320]}),
-    (r"nudenet|320n", {None: [1, 3, 320, 320]}),
+    (r"320n", {None: [1, 3, 320, 320]}),
     (r"", {None: [1, 3, 224, 224]}),
 ]
 # Inputs that choose branches, and are fixed for the eight-bit form.
@@ -41,6 +44,8 @@ TYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }
+# How many runs are timed: the fastest counts.
+RUNS = 5
 # The greatest difference from ONNX Runtime, as a part of an output's range.
 TOLERANCE = 1e-4
 
@@ -70,21 +75,33 @@ def inputs_of(path, session):
 
 
 def run(binary, model, feeds, folder, fixed=()):
-    """The outputs of `eightbit run` by name, or its error."""
+    """The folder with the outputs of `eightbit run` and its milliseconds, or its error."""
     folder.mkdir(parents=True, exist_ok=True)
     arguments = []
     for index, (name, array) in enumerate(feeds.items()):
         file = folder / f"in{index}.npy"
         np.save(file, array.astype(np.float32) if array.dtype == np.float16 else array)
         arguments.append(f"{name}={file}")
-    command = [binary, "run", str(model), "--output-dir", str(folder / "out")]
+    command = [binary, "run", str(model), "--output-dir", str(folder / "out"), "--repeat", str(RUNS), "--json"]
     command += ["--input", *arguments] if arguments else []
     command += [part for fix in fixed for part in ("--fix", fix)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
-        return None, "took more than 600 s"
-    return folder / "out", done.stderr.strip() if done.returncode else None
+        return None, None, "took more than 600 s"
+    if done.returncode:
+        return None, None, done.stderr.strip()
+    return folder / "out", json.loads(done.stdout)["milliseconds"], None
+
+
+def milliseconds(session, feeds):
+    """The time of ONNX Runtime's fastest run."""
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        session.run(None, feeds)
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e3
 
 
 def difference(session, wanted, folder):
@@ -107,21 +124,33 @@ def short(reason):
 
 
 def check(binary, file, name, work):
-    """A row of the table: the name, the float difference, the eight-bit difference, the reason if something fails."""
+    """The cells of a file's row, the reason last: empty if all is well."""
+    row = dict.fromkeys(("float", "eight", "ms", "eight_ms", "ort_ms"), "–")
+    row["reason"] = examine(binary, file, name, work, row)
+    return [name, *row.values()]
+
+
+def examine(binary, file, name, work, row):
+    """Fills the row, and returns what fails."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
     try:
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         feeds = inputs_of(name, session)
         wanted = session.run(None, feeds)
     except Exception as error:  # ONNX Runtime has no narrower type.
-        return name, "–", "–", f"ONNX Runtime: {short(str(error))}"
+        return f"ONNX Runtime: {short(str(error))}"
+    row["ort_ms"] = f"{milliseconds(session, feeds):.1f}"
     fixed = [f"{name}={FIXED[name]}" for name in feeds if name in FIXED]
     open_feeds = {name: array for name, array in feeds.items() if name not in FIXED}
-    folder, error = run(binary, file, open_feeds, work / "float", fixed)
+    folder, time_taken, error = run(binary, file, open_feeds, work / "float", fixed)
     if error:
-        return name, "fails", "–", short(error)
+        return short(error)
+    row["ms"] = f"{time_taken:.1f}"
     worst = difference(session, wanted, folder)
+    row["float"] = worst if isinstance(worst, str) else f"{worst:.1e}"
     if isinstance(worst, str) or not worst <= TOLERANCE:
-        return name, worst if isinstance(worst, str) else f"{worst:.1e}", "–", "differs from ONNX Runtime"
+        return "differs from ONNX Runtime"
     eight_bit = work / "int8.onnx"
     command = [binary, "quantize", str(file), "-o", str(eight_bit), "--random", "4"]
     command += [part for fix in fixed for part in ("--fix", fix)]
@@ -129,12 +158,14 @@ def check(binary, file, name, work):
         command += ["--shape", f"{info}={','.join(map(str, array.shape))}"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        return name, f"{worst:.1e}", "fails", short(done.stderr.strip())
-    folder, error = run(binary, eight_bit, open_feeds, work / "int8")
+        return f"quantizing: {short(done.stderr.strip())}"
+    folder, time_taken, error = run(binary, eight_bit, open_feeds, work / "int8")
     if error:
-        return name, f"{worst:.1e}", "fails", short(error)
+        return f"eight bits: {short(error)}"
+    row["eight_ms"] = f"{time_taken:.1f}"
     loss = difference(session, wanted, folder)
-    return name, f"{worst:.1e}", loss if isinstance(loss, str) else f"{loss:.1e}", ""
+    row["eight"] = loss if isinstance(loss, str) else f"{loss:.1e}"
+    return "" if not isinstance(loss, str) else f"eight bits: {loss}"
 
 
 def main():
@@ -148,12 +179,13 @@ def main():
     files = sorted(path for path in arguments.models.rglob("*.onnx") if arguments.only in str(path))
     if not files:
         sys.exit(f"no ONNX file in {arguments.models}: run packages.sh, which fetches them")
-    print("| model | float: difference | eight bits: difference | reason |\n|---|---|---|---|")
+    print("| model | float: difference | eight bits: difference | float ms | eight bits ms | ONNX Runtime ms | reason |")
+    print("|---|---|---|---|---|---|---|")
     good = 0
     for index, file in enumerate(files):
         name = str(file.relative_to(arguments.models))
         row = check(arguments.binary, file, name, arguments.work / str(index))
-        good += not row[3]
+        good += not row[-1]
         print(f"| {' | '.join(row)} |", flush=True)
     print(f"\n{good} of {len(files)} run in float as in ONNX Runtime (within {TOLERANCE} of the range), and in eight bits")
 
