@@ -89,7 +89,8 @@ def inputs_of(path, session):
         elif np.issubdtype(kind, np.floating):
             feeds[info.name] = (random.standard_normal(shape) * 0.5).astype(kind)
         else:
-            feeds[info.name] = random.integers(0, 2, shape).astype(kind)
+            # Bytes of a file, or flags.
+            feeds[info.name] = random.integers(0, 256 if info.name == "bytes" else 2, shape).astype(kind)
     return feeds
 
 

@@ -242,7 +242,7 @@ fn image_to_image(
 /// `GlobalAveragePool` of images.
 pub(crate) fn global_average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let [_, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
-    image_to_image(builder, node, GlobalAverage { pixels: height * width, channels })
+    image_to_image(builder, node, GlobalAverage::new(height * width, channels))
 }
 
 /// A mean over the axes 2 and 3, the pixels of an image: a global pool.
@@ -253,7 +253,7 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
     }
     // With one pixel per image both layouts are the same.
     let define = |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::Plain);
-    let kernel = GlobalAverage { pixels: height * width, channels };
+    let kernel = GlobalAverage::new(height * width, channels);
     builder.push_unary(node, Layout::ChannelsLast, define, Box::new(kernel))
 }
 
