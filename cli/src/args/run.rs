@@ -41,6 +41,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
 
+    /// Run this many times, and report the milliseconds of the fastest.
+    #[arg(long, value_name = "N", conflicts_with = "reference", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) repeat: Option<u16>,
+
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use eightbit_graph::{
     DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo, escaped, ops, passes, quoted,
@@ -42,13 +43,14 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
     let graph = passes::inline_branches(graph).map_err(of_model)?;
     let named: Vec<(&str, &Tensor)> =
         graph.inputs.iter().map(|input| input.name.as_str()).zip(&tensors).collect();
-    let results = if args.reference {
-        ops::evaluate_graph(&graph, &named).map_err(of_model)?
+    let (results, fastest) = if args.reference {
+        (ops::evaluate_graph(&graph, &named).map_err(of_model)?, None)
     } else {
         let mut options = ExecutorOptions::default();
         options.backend = Some(settings.backend);
         options.threads = settings.threads;
-        Executor::new(&graph, &options).and_then(|mut executor| executor.run(&named)).map_err(of_model)?
+        let mut executor = Executor::new(&graph, &options).map_err(of_model)?;
+        timed(&mut executor, &named, args.repeat).map_err(of_model)?
     };
     for ((_, file), result) in output_files.iter().zip(&results) {
         file.write(&array::to_bytes(result)?)?;
@@ -62,12 +64,17 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
             "reference": args.reference,
             "backend": (!args.reference).then(|| settings.backend.name()),
             "threads": (!args.reference).then_some(settings.threads),
+            "milliseconds": fastest.map(milliseconds),
             "outputs": lines.iter().map(Line::json).collect::<Vec<_>>(),
         });
         return Ok(report::json(out, &value)?);
     }
     writeln!(out, "{DIM}network{DIM:#}  {name}")?;
-    writeln!(out, "{DIM}run by{DIM:#}   {run_by}\n")?;
+    writeln!(out, "{DIM}run by{DIM:#}   {run_by}")?;
+    if let Some(fastest) = fastest {
+        writeln!(out, "{DIM}fastest{DIM:#}  {:.3} ms", milliseconds(fastest))?;
+    }
+    writeln!(out)?;
     let mut table = Table::new(&["output", "type", "shape", "min", "max"], 3);
     lines.iter().for_each(|line| table.row(line.cells()));
     table.write(out)?;
@@ -79,6 +86,27 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         writeln!(out, "\nwritten to {}", report::path(folder))?;
     }
     Ok(())
+}
+
+/// The results, and the time of the fastest of `repeat` runs if it is given.
+fn timed(
+    executor: &mut Executor,
+    inputs: &[(&str, &Tensor)],
+    repeat: Option<u16>,
+) -> Result<(Vec<Tensor>, Option<Duration>), eightbit_graph::Error> {
+    let mut results = executor.run(inputs)?;
+    let mut fastest = None;
+    for _ in 0..repeat.unwrap_or(0) {
+        let start = Instant::now();
+        results = executor.run(inputs)?;
+        let time = start.elapsed();
+        fastest = Some(fastest.map_or(time, |other: Duration| other.min(time)));
+    }
+    Ok((results, fastest))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// The file of each input, in the network's order; the reason if arguments and inputs do not match.

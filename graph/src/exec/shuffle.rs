@@ -52,7 +52,7 @@ impl StepKernel for Shuffle {
 }
 
 /// Transposes each of the `rows × columns` matrices in `from`.
-fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
+pub(super) fn transpose<T: Copy>(from: &[T], to: &mut [T], rows: usize, columns: usize) {
     let size = rows * columns;
     if size == 0 {
         return;

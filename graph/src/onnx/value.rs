@@ -48,7 +48,8 @@ pub(super) fn value(proto: ValueInfoProto) -> Result<Described, Error> {
                 Some(Dimension::Value(-1)) | None => None,
                 Some(Dimension::Value(size)) => Some(size),
                 Some(Dimension::Symbol(symbol)) => {
-                    if !symbol.is_empty() {
+                    // Exporters that know no name write a question mark, the same for all dimensions.
+                    if !symbol.is_empty() && symbol != "?" {
                         names.push((axis, checked(symbol, &what)?));
                     }
                     None

@@ -25,6 +25,15 @@ pub(crate) static OP: Operator = Operator {
             &[("group", Value::Int(4))],
         ),
         Example::new(&[Input::Floats(&[1, 2, 9]), Input::Weights(&[3, 2, 4])], &[]),
+        Example::new(
+            &[Input::Floats(&[2, 4, 11]), Input::Weights(&[6, 2, 3]), Input::Weights(&[6])],
+            &[
+                ("group", Value::Int(2)),
+                ("pads", Value::Ints(&[1, 2])),
+                ("strides", Value::Ints(&[3])),
+                ("dilations", Value::Ints(&[2])),
+            ],
+        ),
     ],
     eight_bit: weights::eight_bit(
         |_| Ok(0),

@@ -49,8 +49,8 @@ pub(crate) static OP: Operator = Operator {
     )
 };
 
-static FORGETS: Cell = cell(forgets);
-static COUPLED: Cell = cell(coupled);
+pub(super) const FORGETS: Cell = cell(forgets);
+const COUPLED: Cell = cell(coupled);
 
 const fn cell(step: fn(&Direction<'_>, Step<'_>)) -> Cell {
     Cell { gates: 4, states: 2, functions: &["sigmoid", "tanh", "tanh"], step }
@@ -62,7 +62,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// The state of the cell is forgotten by a gate of its own.
-fn forgets(direction: &Direction<'_>, step: Step<'_>) {
+pub(super) fn forgets(direction: &Direction<'_>, step: Step<'_>) {
     compute(direction, step, false);
 }
 

@@ -95,6 +95,7 @@ operators! {
     div
     dropout
     dynamic_quantize_linear
+    dynamic_quantize_lstm
     dynamic_quantize_matmul
     einsum
     elu

@@ -23,6 +23,7 @@ mod quantize_concat;
 mod quantize_measure;
 mod quantize_split;
 mod quantize_warnings;
+mod recurrent_eight_bit;
 mod sizes_from_elements;
 mod support;
 mod values;

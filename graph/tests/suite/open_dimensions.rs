@@ -22,6 +22,20 @@ fn name(graph: &Graph, value: &str, axis: usize) -> Option<String> {
     graph.dimension_names.get(&(value.to_owned(), axis)).cloned()
 }
 
+/// Some exporters give all dimensions whose name they do not know the name `?`.
+#[test]
+fn a_question_mark_is_no_name() {
+    let mut graph = file("open_dimensions.onnx");
+    let x = graph.inputs[0].name.clone();
+    for axis in [2, 3] {
+        graph.dimension_names.insert((x.clone(), axis), "?".to_owned());
+    }
+    let read = Graph::from_onnx_bytes(&graph.to_onnx_bytes().expect("valid")).expect("own bytes");
+    assert_eq!([0, 2, 3].map(|axis| name(&read, &x, axis)), [Some("N".to_owned()), None, None]);
+    let fixed = read.fix_shape(&x, &[1, 3, 24, 16]).expect("two sizes");
+    assert_eq!(fixed.inputs[0].shape, [1, 3, 24, 16].map(Some));
+}
+
 #[test]
 fn a_quantized_file_has_the_inputs_and_outputs_of_the_float_one() {
     let float = file("open_dimensions.onnx");

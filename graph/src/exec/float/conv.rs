@@ -62,15 +62,20 @@ impl Convolution {
     ) -> Self {
         Self { filter: Filter { geometry, weights, clamp }, patches: vec![Vec::new(); threads] }
     }
+
+    /// Convolves the image `x`.
+    pub(crate) fn compute(&mut self, x: &[f32], out: &mut [f32]) {
+        let filter = &self.filter;
+        by_rows(out, filter.geometry.out_channels(), &mut self.patches, |first, out, patches| {
+            filter.multiply_patches(x, first, out, patches);
+        });
+    }
 }
 
 impl StepKernel for Convolution {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let (x, filter) = (context.input::<f32>(0)?, &self.filter);
-        let channels = filter.geometry.out_channels();
-        by_rows(context.output(0)?, channels, &mut self.patches, |first, out, patches| {
-            filter.multiply_patches(x, first, out, patches);
-        });
+        let x = context.input::<f32>(0)?;
+        self.compute(x, context.output(0)?);
         Ok(())
     }
 

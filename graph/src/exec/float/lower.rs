@@ -6,7 +6,7 @@ use eightbit_kernels::float::FloatWeights;
 
 use super::{
     AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, Leaky, MatMul,
-    MaxPool,
+    MaxPool, signal,
 };
 use crate::exec::broadcast;
 use crate::exec::builder::Builder;
@@ -48,9 +48,26 @@ pub(super) fn bias(builder: &Builder<'_>, node: &Node, index: usize, len: usize)
     (values.len() == len).then(|| values.to_vec())
 }
 
+/// The weights of a convolution, in ONNX's order, as matrices with their bias.
+pub(super) fn packed(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    geometry: &Geometry,
+    oihw: &[f32],
+    bias: &[f32],
+) -> Result<Arc<Vec<FloatWeights>>, Error> {
+    let (backend, (inputs, outputs)) = (builder.backend, geometry.group_channels());
+    let depth = geometry.window.sizes.kernel.iter().product::<usize>() * inputs;
+    let size = FloatWeights::size(backend, [depth, outputs]).saturating_mul(geometry.groups as u64);
+    builder.packed_floats(node, &[1, 2], size, || Convolution::pack(backend, geometry, oihw, bias))
+}
+
 /// `Conv` with constant weights.
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let shape = builder.shape(node, 0)?;
+    if shape.len() == 3 {
+        return signal::convolution(builder, node, &shape);
+    }
     let Some(weights) =
         builder.constant_input(node, 1).filter(|w| shape.len() == 4 && w.rank() == 4).cloned()
     else {
@@ -71,11 +88,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
             .packed_taps(node, &[1], bytes_of_tensor(&weights), || Depthwise::pack(&geometry, oihw))?;
         Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads))
     } else {
-        let (inputs, outputs) = geometry.group_channels();
-        let depth = geometry.window.sizes.kernel.iter().product::<usize>() * inputs;
-        let size = FloatWeights::size(backend, [depth, outputs]).saturating_mul(geometry.groups as u64);
-        let weights = builder
-            .packed_floats(node, &[1, 2], size, || Convolution::pack(backend, &geometry, oihw, &bias))?;
+        let weights = packed(builder, node, &geometry, oihw, &bias)?;
         Box::new(Convolution::new(geometry, weights, clamp, threads))
     };
     builder.push(node, vec![Some(input)], vec![output], kernel);
@@ -229,7 +242,7 @@ fn image_to_image(
 /// `GlobalAveragePool` of images.
 pub(crate) fn global_average_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let [_, channels, height, width] = builder.shape(node, 0)?[..] else { return Ok(false) };
-    image_to_image(builder, node, GlobalAverage { pixels: height * width, channels })
+    image_to_image(builder, node, GlobalAverage::new(height * width, channels))
 }
 
 /// A mean over the axes 2 and 3, the pixels of an image: a global pool.
@@ -240,7 +253,7 @@ pub(crate) fn mean_over_pixels(builder: &mut Builder<'_>, node: &Node) -> Result
     }
     // With one pixel per image both layouts are the same.
     let define = |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::Plain);
-    let kernel = GlobalAverage { pixels: height * width, channels };
+    let kernel = GlobalAverage::new(height * width, channels);
     builder.push_unary(node, Layout::ChannelsLast, define, Box::new(kernel))
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod lower;
 mod matmul;
 mod pool;
 pub(crate) mod resize;
+mod signal;
 
 pub(crate) use conv::Convolution;
 pub(crate) use depthwise::Depthwise;

@@ -111,8 +111,20 @@ impl StepKernel for AveragePool {
 /// The mean of each channel of an image.
 #[derive(Debug)]
 pub(crate) struct GlobalAverage {
-    pub(crate) pixels: usize,
-    pub(crate) channels: usize,
+    pixels: usize,
+    channels: usize,
+    /// The sum of a block of pixels, and of all blocks.
+    block: Vec<f32>,
+    total: Vec<f64>,
+}
+
+impl GlobalAverage {
+    /// Pixels that are added in `f32`. The errors of a sum grow with its number of terms.
+    const BLOCK: usize = 16;
+
+    pub(crate) fn new(pixels: usize, channels: usize) -> Self {
+        Self { pixels, channels, block: vec![0.0; channels], total: vec![0.0; channels] }
+    }
 }
 
 impl StepKernel for GlobalAverage {
@@ -122,11 +134,17 @@ impl StepKernel for GlobalAverage {
         let channels = self.channels.max(1);
         let images = x.chunks_exact((self.pixels * channels).max(1));
         for (out, image) in out.chunks_exact_mut(channels).zip(images) {
-            out.fill(0.0);
-            for pixel in image.chunks_exact(channels) {
-                out.iter_mut().zip(pixel).for_each(|(y, x)| *y += x);
+            self.total.fill(0.0);
+            for pixels in image.chunks(Self::BLOCK * channels) {
+                self.block.fill(0.0);
+                for pixel in pixels.chunks_exact(channels) {
+                    self.block.iter_mut().zip(pixel).for_each(|(y, x)| *y += x);
+                }
+                self.total.iter_mut().zip(&self.block).for_each(|(total, &sum)| *total += f64::from(sum));
             }
-            out.iter_mut().for_each(|y| *y /= self.pixels as f32);
+            for (y, total) in out.iter_mut().zip(&self.total) {
+                *y = (total / self.pixels as f64) as f32;
+            }
         }
         Ok(())
     }

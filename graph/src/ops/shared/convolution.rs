@@ -46,6 +46,18 @@ impl Geometry {
         Ok(Self { batch: x[0], channels: [x[1], w[0]], groups, window })
     }
 
+    /// The same on images of one row, for a convolution that has one spatial axis.
+    pub(crate) fn of_one_row(mut self) -> Self {
+        self.window.input.insert(0, 1);
+        let sizes = &mut self.window.sizes;
+        for ones in [&mut sizes.kernel, &mut sizes.strides, &mut sizes.dilations, &mut sizes.output] {
+            ones.insert(0, 1);
+        }
+        sizes.pads_begin.insert(0, 0);
+        sizes.pads_end.insert(0, 0);
+        self
+    }
+
     /// The number of output channels.
     pub(crate) fn out_channels(&self) -> usize {
         self.channels[1]

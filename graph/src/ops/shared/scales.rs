@@ -88,6 +88,71 @@ pub(crate) fn rounded(x: f32, zero: i32, (low, high): (i32, i32)) -> i32 {
     x.clamp((low - zero) as f32, (high - zero) as f32).round_ties_even() as i32 + zero
 }
 
+/// The range of floats, widened to hold 0, laid over all unsigned bytes.
+pub(crate) struct DynamicRange {
+    pub(crate) scale: f32,
+    pub(crate) zero: i32,
+}
+
+impl DynamicRange {
+    /// The range of `values`, if it is finite.
+    pub(crate) fn of(values: impl Iterator<Item = f32>) -> Option<Self> {
+        let (low, high) = values.fold((0.0f32, 0.0f32), |(low, high), x| (low.min(x), high.max(x)));
+        let scale = (high - low) / 255.0;
+        // All zeros: any scale is exact, and ONNX Runtime uses 1.
+        let scale = if scale == 0.0 { 1.0 } else { scale };
+        let zero = rounded((0.0 - low / scale).clamp(0.0, 255.0), 0, (0, 255));
+        scale.is_finite().then_some(Self { scale, zero })
+    }
+
+    pub(crate) fn byte(&self, x: f32) -> u8 {
+        rounded(x / self.scale, self.zero, (0, 255)) as u8
+    }
+
+    /// The float that the byte of `x` stands for.
+    pub(crate) fn rounded(&self, x: f32) -> f32 {
+        (i32::from(self.byte(x)) - self.zero) as f32 * self.scale
+    }
+}
+
+/// The floats of the bytes in input `index`, of shape `[groups, rows, columns]`, as `[groups, columns, rows]`. Inputs `scale` and
+/// `scale + 1` are scales and zero points: one, one per group, or one per column of each group.
+pub(crate) fn dequantized_columns(args: &Arguments<'_>, index: usize, scale: usize) -> Result<Tensor, Error> {
+    let tensor = args.tensor(index)?;
+    let &[groups, rows, columns] = tensor.shape() else {
+        return Err(args.error(format!("input {index} of shape {:?}, not of rank 3", tensor.shape())));
+    };
+    let values = bytes(args, index)?;
+    let per_column = groups.saturating_mul(columns);
+    let channels = if args.tensor(scale)?.len() <= groups { groups } else { per_column };
+    let scales = Scales::new(args, scale, channels)?;
+    let zeros = ZeroPoints::new(args, scale + 1)?;
+    if !zeros.fits(groups) && !zeros.fits(per_column) {
+        return Err(args.error(format!("input {} does not fit {channels} scales", scale + 1)));
+    }
+    let zero_per_column = !zeros.fits(groups);
+    let mut floats = Vec::with_capacity(values.len());
+    for group in 0..groups {
+        let values = &values[group * rows * columns..][..rows * columns];
+        for column in 0..columns {
+            let channel = |per_column: bool| if per_column { group * columns + column } else { group };
+            let (scale, zero) =
+                (scales.of(channel(channels == per_column)), zeros.of(channel(zero_per_column)));
+            floats.extend(values.iter().skip(column).step_by(columns).map(|&q| (q - zero) as f32 * scale));
+        }
+    }
+    Tensor::new([groups, columns, rows], floats)
+}
+
+/// The bytes in input `index`, signed or not, as integers.
+fn bytes(args: &Arguments<'_>, index: usize) -> Result<Vec<i32>, Error> {
+    match args.tensor(index)?.data() {
+        TensorData::U8(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+        TensorData::I8(values) => Ok(values.iter().map(|&value| value.into()).collect()),
+        other => Err(args.wrong_type(other.data_type())),
+    }
+}
+
 fn narrow(data_type: DataType, values: impl Iterator<Item = i32>) -> TensorData {
     match data_type {
         DataType::I8 => TensorData::I8(values.map(|value| value as i8).collect()),

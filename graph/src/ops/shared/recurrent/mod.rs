@@ -149,8 +149,16 @@ impl Sizes {
 
 /// The types of the outputs: the hidden states of all steps, then the last states.
 pub(crate) fn infer(inputs: &Inputs<'_>, cell: &Cell) -> Result<Vec<TensorType>, Error> {
-    let shape_of = |index: usize| inputs.optional(index).map(|of| of.shape.as_slice());
-    let sizes = Sizes::new(inputs.node, cell, shape_of)?;
+    types(inputs.node, cell, |index| inputs.optional(index).map(|of| of.shape.as_slice()))
+}
+
+/// As [`infer`], for the shapes of inputs that `shape_of` returns.
+pub(crate) fn types<'a>(
+    node: &Node,
+    cell: &Cell,
+    shape_of: impl Fn(usize) -> Option<&'a [usize]>,
+) -> Result<Vec<TensorType>, Error> {
+    let sizes = Sizes::new(node, cell, shape_of)?;
     let state = TensorType::new(DataType::F32, sizes.state());
     let all = TensorType::new(DataType::F32, sizes.output());
     Ok([all].into_iter().chain(vec![state; cell.states]).collect())
