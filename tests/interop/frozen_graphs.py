@@ -250,23 +250,43 @@ def operators(program, work, only):
     print(f"{count} graphs of single operators, {len(missing)} with operators that are not implemented")
 
 
-def network(program, path, work, names):
+def cut(program, path, work, cuts, names):
+    """The graph from the tensor in `cuts` (name and shape) on, if there is one."""
+    if not cuts:
+        return path
+    [(name, shape)] = cuts
+    transforms = f'strip_unused_nodes(type=float, shape="{",".join(map(str, shape))}")'
+    file = work / "cut.pb"
+    subprocess.run([program, "transform-graph", f"--in_graph={path}", f"--out_graph={file}", f"--inputs={name}",
+                    f"--outputs={','.join(names)}", f"--transforms={transforms}"], check=True)
+    return file
+
+
+def network(program, path, work, names, cuts, reach):
     graph = tf.GraphDef()
     graph.ParseFromString(path.read_bytes())
     with tf.Graph().as_default() as loaded, tf.Session() as session:
         tf.import_graph_def(graph, name="")
-        inputs = [op.outputs[0] for op in loaded.get_operations() if op.type == "Placeholder"]
-        values = [random.uniform(-1, 1, [d or 1 for d in t.shape.as_list()]).astype(np.float32) for t in inputs]
-        outputs = [f"{name}:0" for name in names]
-        expected = session.run(outputs, dict(zip(inputs, values)))
+        placeholders = [op.outputs[0] for op in loaded.get_operations() if op.type == "Placeholder"]
+        inputs = cuts or [(x.op.name, [1] if x.shape.rank is None else [d or 1 for d in x.shape.as_list()]) for x in placeholders]
+        values = [random.uniform(*reach, shape).astype(np.float32) for _, shape in inputs]
+        feeds = {f"{name}:0": value for (name, _), value in zip(inputs, values)}
+        expected = session.run([f"{name}:0" for name in names], feeds)
     arguments = []
-    for tensor, value in zip(inputs, values):
-        np.save(work / f"{tensor.op.name}.npy", value)
-        arguments += ["--input", f"{tensor.op.name}={work / tensor.op.name}.npy"]
-    subprocess.run([program, "run", str(path), *arguments, "--output-dir", str(work / "out")], check=True)
+    for index, ((name, _), value) in enumerate(zip(inputs, values)):
+        file = work / f"input{index}.npy"
+        np.save(file, value)
+        arguments += ["--input", f"{name}={file}"]
+    file = cut(program, path, work, cuts, names)
+    subprocess.run([program, "run", str(file), *arguments, "--output-dir", str(work / "out")], check=True)
     for name, value in zip(names, expected):
         file = work / "out" / (name.replace("/", "%2F") + ".npy")
         print(f"{path.name} {name}: worst difference {compare(name, value, np.load(file)):.2g} of the range")
+
+
+def name_and_shape(text):
+    name, shape = text.split("=")
+    return name, [int(size) for size in shape.split(",")]
 
 
 def main():
@@ -276,10 +296,12 @@ def main():
     arguments.add_argument("--only", default="")
     arguments.add_argument("--graph", type=pathlib.Path)
     arguments.add_argument("--outputs", nargs="+")
+    arguments.add_argument("--cut", nargs=1, type=name_and_shape, default=[], help="the input instead of the placeholders: NAME=SHAPE")
+    arguments.add_argument("--reach", nargs=2, type=float, default=[-1, 1], help="the least and greatest random number")
     options = arguments.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.graph:
-        network(options.program, options.graph, options.work, options.outputs)
+        network(options.program, options.graph, options.work, options.outputs, options.cut, options.reach)
     else:
         operators(options.program, options.work, options.only)
     for line in missing:
