@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -97,7 +98,8 @@ class Recipe:
             self.row("its graph run by TensorFlow", f"the float answer on {same} of {len(scores)}; {eight_bit:.0f} ms", "")
             done = self.call(*self.label_image(recipe))
             if done.returncode:
-                text = "not yet: " + done.stderr.strip().splitlines()[0]
+                absent = re.findall(r"tensorflow\.(\w+)", done.stderr)
+                text = f"not yet: {len(absent)} operators are missing: {', '.join(absent)}" if absent else done.stderr.strip()
             else:
                 text = "; ".join(line.strip() for line in done.stdout.splitlines() if "): " in line)
             self.row("label-image, the recipe's graph", "", text)
