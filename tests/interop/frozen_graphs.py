@@ -1,7 +1,7 @@
 """Does this project compute what TensorFlow computes, from the same frozen graphs?
 
 * For every operator that is imported, small graphs with random weights: each output within 1e-4 of its range.
-* With --graph FILE, a whole network on random photos.
+* With --graph FILE, a whole network on random inputs: a frozen graph, or a model.json of tfjs.
 
 Exit status 1 if anything differs. Operators that the graph library does not implement are listed apart.
 Run with TF_ENABLE_ONEDNN_OPTS=0: with it, TensorFlow's own float results are off by percents on some networks.
@@ -15,6 +15,8 @@ import sys
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+
+import tfjs
 
 TOLERANCE = 1e-4
 failures, missing = [], []
@@ -119,6 +121,9 @@ def cases():
     yield "DepthwiseConv2dNative multiplier", *depthwise(7, 1, "SAME", 2)
     yield "SpaceToBatchND", image(1, 9, 9, 4), atrous
     yield "Conv2DBackpropInput", image(1, 7, 7, 4), deconv
+    for stride, size in ((1, 9), (2, 15), (2, 16), (3, 22)):
+        yield f"Conv2DBackpropInput VALID {stride} {size}", image(1, 7, 7, 4), \
+            lambda x, s=stride, n=size: tf.nn.conv2d_transpose(x, weights(3, 3, 5, 4), [1, n, n, 5], strides(s), "VALID")
     yield "FusedBatchNormV3", image(2, 4, 5, 3), batch_norm
     for name in ("Relu", "Relu6", "Elu", "Selu", "Softplus", "Softsign", "Sigmoid", "Tanh", "Exp", "Square", "Abs", "Neg",
                  "Floor", "Ceil", "Sign", "Sin", "Cos", "Erf"):
@@ -140,6 +145,12 @@ def cases():
     yield "Pow", *unary(lambda x: tf.pow(x, 2.5), 0.1, 2)
     yield "AddN", image(2, 3), lambda x: tf.add_n([x, x * 2, weights(2, 3)])
     yield "SelectV2", image(2, 3, 4), lambda x: tf.where_v2(x > 0, x, weights(4))
+    yield "SelectV2 of constants", image(2, 3, 4), lambda x: tf.where_v2(tf.less(weights(3, 1), 0.0), x, tf.zeros_like(x))
+    yield "Select", image(2, 3), lambda x: tf.raw_ops.Select(condition=x > 0, x=x, y=x * 2)
+    yield "LogicalAnd", image(2, 3), lambda x: tf.cast(tf.logical_and(x > -0.5, tf.logical_not(x > 0.5)), tf.float32)
+    yield "LogicalOr", image(2, 3), lambda x: tf.cast(tf.logical_or(x < -0.5, tf.equal(x, 0.5)), tf.float32)
+    yield "Cast", image(2, 9), lambda x: tf.cast(tf.cast(x * 5, tf.int32), tf.float32)
+    yield "PlaceholderWithDefault", image(2, 3), lambda x: x * tf.placeholder_with_default(weights(3), [3])
     yield "ClipByValue", image(2, 3), lambda x: tf.clip_by_value(x, -0.5, 0.25)
     yield "LRN", image(1, 4, 5, 9), lambda x: tf.nn.lrn(x, 2, 1.0, 0.3, 0.75)
     for padding in ("SAME", "VALID"):
@@ -165,6 +176,12 @@ def cases():
     yield "Transpose", image(2, 4, 5, 3), lambda x: tf.transpose(x, [3, 0, 2, 1])
     yield "MatMul", image(3, 5), lambda x: tf.matmul(x, weights(4, 5), transpose_b=True)
     yield "BatchMatMulV2", image(2, 3, 5), lambda x: tf.matmul(x, weights(2, 5, 4))
+    for left, right in ((True, False), (False, True), (True, True)):
+        a, b = (2, 5, 3) if left else (2, 3, 5), (2, 4, 5) if right else (2, 5, 4)
+        yield f"BatchMatMulV2 adjoint {left} {right}", image(*a), \
+            lambda x, b=b, l=left, r=right: tf.matmul(x, weights(*b), adjoint_a=l, adjoint_b=r)
+    yield "MatMul transposed", image(5, 3), lambda x: tf.matmul(x, weights(5, 4), transpose_a=True)
+    yield "Einsum", image(2, 3, 5), lambda x: tf.einsum("abc,cd->abd", x, weights(5, 4))
     yield "Softmax", image(3, 5), lambda x: tf.nn.softmax(x)
     yield "LogSoftmax", image(3, 5), lambda x: tf.nn.log_softmax(x)
     yield "Split", image(2, 6), lambda x: tf.add(*tf.split(x, 2, 1))
@@ -172,6 +189,13 @@ def cases():
     yield "Unpack", image(2, 6), lambda x: tf.add(*tf.unstack(x, 2, 0))
     yield "Pack", image(2, 6), lambda x: tf.stack([x, x * 2], -1)
     yield "GatherV2", image(4, 6), lambda x: tf.gather(x, [1, 3, 3], axis=1)
+    yield "GatherV2 of a constant", image(4), lambda x: tf.gather(weights(9, 3), tf.cast(tf.abs(x) * 8, tf.int32))
+    yield "GatherNd", image(4, 6), lambda x: tf.gather_nd(x, [[1, 2], [3, 5]])
+    yield "GatherNd rows", image(4, 6), lambda x: tf.gather_nd(x, [[1], [3]])
+    yield "OneHot", image(4), lambda x: tf.one_hot(tf.cast(x * 6, tf.int32), 5, 2.0, -1.0)
+    yield "OneHot axis", image(4, 3), lambda x: tf.one_hot(tf.cast(tf.abs(x) * 6, tf.int64), 5, axis=1)
+    yield "Size", image(4, 6), lambda x: x / tf.cast(tf.size(x), tf.float32)
+    yield "Rank", image(4, 6), lambda x: x / tf.cast(tf.rank(x), tf.float32)
     yield "Slice", image(4, 6), lambda x: tf.slice(x, [1, 2], [2, -1])
     yield "StridedSlice", image(4, 6, 5), lambda x: x[1:, ::-2, -1]
     yield "StridedSlice ellipsis", image(4, 6, 5), lambda x: x[..., 1:3]
@@ -180,6 +204,13 @@ def cases():
     yield "Tile", image(2, 3), lambda x: tf.tile(x, [2, 3])
     yield "Fill", image(2, 3), lambda x: x + tf.fill([2, 3], 0.5)
     yield "Range", image(4), lambda x: x + tf.cast(tf.range(4), tf.float32)
+    yield "BroadcastTo", image(4, 1), lambda x: tf.broadcast_to(x, [2, 4, 3])
+    yield "Cumsum", image(2, 5), lambda x: tf.cumsum(x, 1)
+    yield "Cumsum exclusive", image(2, 5), lambda x: tf.cumsum(x, 0, exclusive=True, reverse=True)
+    yield "ReverseV2", image(2, 5, 3), lambda x: tf.reverse(x, [1, -1])
+    yield "ZerosLike", image(2, 5), lambda x: x + tf.ones_like(x) - tf.zeros_like(x)
+    yield "All", image(2, 5), lambda x: tf.cast(tf.reduce_all(x > -0.5, 1), tf.float32)
+    yield "Any", image(2, 5), lambda x: tf.cast(tf.reduce_any(x > 0.5, 1), tf.float32)
     yield "TopKV2", image(2, 9), lambda x: tf.nn.top_k(x, 3).values
     yield "TopKV2 indices", image(2, 9), lambda x: tf.cast(tf.nn.top_k(x, 3).indices, tf.float32)
     yield "DepthToSpace", image(1, 3, 4, 12), lambda x: tf.nn.depth_to_space(x, 2)
@@ -189,6 +220,9 @@ def cases():
         yield f"{name} legacy", *resize(name)
         yield f"{name} corners", *resize(name, align_corners=True)
         yield f"{name} centers", *resize(name, half_pixel_centers=True)
+    yield "ResizeBilinear smaller", image(1, 11, 13, 3), \
+        lambda x: tf.raw_ops.ResizeBilinear(images=x, size=[5, 6], half_pixel_centers=True)
+    yield "Resize by shape", image(1, 6, 5, 3), lambda x: tf.raw_ops.ResizeBilinear(images=x, size=tf.shape(x)[1:3] * 2)
     yield "FakeQuant", image(1, 6, 6, 4), fake_quantize
     yield "CheckNumerics", image(2, 3), lambda x: tf.stop_gradient(tf.debugging.check_numerics(x, "x"))
     yield "Switch", image(2, 3), old_cond
@@ -250,23 +284,45 @@ def operators(program, work, only):
     print(f"{count} graphs of single operators, {len(missing)} with operators that are not implemented")
 
 
-def network(program, path, work, names):
-    graph = tf.GraphDef()
-    graph.ParseFromString(path.read_bytes())
+def cut(program, path, work, cuts, names):
+    """The graph from the tensor in `cuts` (name and shape) on, if there is one."""
+    if not cuts:
+        return path
+    [(name, shape)] = cuts
+    transforms = f'strip_unused_nodes(type=float, shape="{",".join(map(str, shape))}")'
+    file = work / "cut.pb"
+    subprocess.run([program, "transform-graph", f"--in_graph={path}", f"--out_graph={file}", f"--inputs={name}",
+                    f"--outputs={','.join(names)}", f"--transforms={transforms}"], check=True)
+    return file
+
+
+def network(program, path, work, names, cuts, reach):
+    if path.suffix == ".json":
+        graph = tfjs.graph(path)
+    else:
+        graph = tf.GraphDef.FromString(path.read_bytes())
     with tf.Graph().as_default() as loaded, tf.Session() as session:
         tf.import_graph_def(graph, name="")
-        inputs = [op.outputs[0] for op in loaded.get_operations() if op.type == "Placeholder"]
-        values = [random.uniform(-1, 1, [d or 1 for d in t.shape.as_list()]).astype(np.float32) for t in inputs]
-        outputs = [f"{name}:0" for name in names]
-        expected = session.run(outputs, dict(zip(inputs, values)))
+        placeholders = [op.outputs[0] for op in loaded.get_operations() if op.type == "Placeholder"]
+        inputs = cuts or [(x.op.name, [1] if x.shape.rank is None else [d or 1 for d in x.shape.as_list()]) for x in placeholders]
+        values = [random.uniform(*reach, shape).astype(np.float32) for _, shape in inputs]
+        feeds = {f"{name}:0": value for (name, _), value in zip(inputs, values)}
+        expected = session.run([f"{name}:0" for name in names], feeds)
     arguments = []
-    for tensor, value in zip(inputs, values):
-        np.save(work / f"{tensor.op.name}.npy", value)
-        arguments += ["--input", f"{tensor.op.name}={work / tensor.op.name}.npy"]
-    subprocess.run([program, "run", str(path), *arguments, "--output-dir", str(work / "out")], check=True)
+    for index, ((name, _), value) in enumerate(zip(inputs, values)):
+        file = work / f"input{index}.npy"
+        np.save(file, value)
+        arguments += ["--input", f"{name}={file}"]
+    file = cut(program, path, work, cuts, names)
+    subprocess.run([program, "run", str(file), *arguments, "--output-dir", str(work / "out")], check=True)
     for name, value in zip(names, expected):
         file = work / "out" / (name.replace("/", "%2F") + ".npy")
         print(f"{path.name} {name}: worst difference {compare(name, value, np.load(file)):.2g} of the range")
+
+
+def name_and_shape(text):
+    name, shape = text.split("=")
+    return name, [int(size) for size in shape.split(",")]
 
 
 def main():
@@ -276,10 +332,12 @@ def main():
     arguments.add_argument("--only", default="")
     arguments.add_argument("--graph", type=pathlib.Path)
     arguments.add_argument("--outputs", nargs="+")
+    arguments.add_argument("--cut", nargs=1, type=name_and_shape, default=[], help="the input instead of the placeholders: NAME=SHAPE")
+    arguments.add_argument("--reach", nargs=2, type=float, default=[-1, 1], help="the least and greatest random number")
     options = arguments.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.graph:
-        network(options.program, options.graph, options.work, options.outputs)
+        network(options.program, options.graph, options.work, options.outputs, options.cut, options.reach)
     else:
         operators(options.program, options.work, options.only)
     for line in missing:

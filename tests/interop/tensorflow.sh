@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
-# Compares this project with TensorFlow, operator by operator and on whole networks: see frozen_graphs.py.
+# Compares this project with TensorFlow, operator by operator and on whole networks: see frozen_graphs.py and recipe.py.
 #
-# usage: tests/interop/tensorflow.sh [--graph FILE.pb --outputs NAME...]
+# usage: tests/interop/tensorflow.sh [--graph FILE.pb --outputs NAME... [--cut NAME=SHAPE] [--reach LOW HIGH]]
+#        tests/interop/tensorflow.sh recipe --graph FILE.pb --photos DIR [--photo PHOTO] [--size 299 --mean 0 --std 255 ...]
 #   default: small graphs of every operator
+#   recipe: TensorFlow's transform_graph and label_image on a network, in one table
+#   TENSORFLOW_PYTHON: a Python with TensorFlow, instead of one installed here
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=target/interop/tensorflow
 mkdir -p "$work"
-if [ ! -x "$work/venv/bin/python" ]; then
+python=${TENSORFLOW_PYTHON:-$work/venv/bin/python}
+if [ -z "${TENSORFLOW_PYTHON:-}" ] && [ ! -x "$python" ]; then
     python3 -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements_tensorflow.txt
 fi
 cargo build --release -p eightbit-cli
 export TF_ENABLE_ONEDNN_OPTS=0 TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES=
-exec "$work/venv/bin/python" tests/interop/frozen_graphs.py --work "$work" "$@"
+script=frozen_graphs
+if [ "${1:-}" = recipe ]; then
+    script=recipe
+    shift
+fi
+exec "$python" "tests/interop/$script.py" --work "$work" --program "${CARGO_TARGET_DIR:-target}/release/eightbit" "$@"

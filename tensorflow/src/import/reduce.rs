@@ -8,8 +8,11 @@ use super::operation::Operation;
 use super::table::Function;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
+    ("All", |importer, operation| of_flags(importer, operation, "ReduceMin")),
+    ("Any", |importer, operation| of_flags(importer, operation, "ReduceMax")),
     ("ArgMax", |importer, operation| arg(importer, operation, "ArgMax")),
     ("ArgMin", |importer, operation| arg(importer, operation, "ArgMin")),
+    ("Cumsum", running_sum),
     ("Max", |importer, operation| reduce(importer, operation, "ReduceMax")),
     ("Mean", |importer, operation| reduce(importer, operation, "ReduceMean")),
     ("Min", |importer, operation| reduce(importer, operation, "ReduceMin")),
@@ -36,6 +39,29 @@ fn reduce<'d>(
     }
     attributes.push(("axes", Attribute::Ints(axes)));
     Ok(vec![importer.emit(operation, "", kind, &[x], &attributes)?])
+}
+
+/// A reduction of flags, by way of integers: ONNX's reductions take none in operator set 13.
+fn of_flags<'d>(
+    importer: &mut Importer<'d>,
+    operation: &Operation<'d>,
+    kind: &str,
+) -> Result<Vec<String>, Error> {
+    let to = ("to", onnx_type(DataType::I32));
+    let mut inputs = operation.inputs.clone();
+    if let Some(flags) = inputs.first_mut() {
+        *flags = importer.emit(operation, "integers", "Cast", &[flags], &[to])?;
+    }
+    let reduced = reduce(importer, &Operation { node: operation.node, inputs }, kind)?;
+    let [reduced] = &reduced[..] else { return Err(operation.error("has no result")) };
+    Ok(vec![importer.emit(operation, "flags", "Cast", &[reduced], &[("to", onnx_type(DataType::Bool))])?])
+}
+
+fn running_sum<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Vec<String>, Error> {
+    let flag = |name| operation.flag(name, false).map(|set| (name, Attribute::Int(set.into())));
+    let attributes = [flag("exclusive")?, flag("reverse")?];
+    let inputs = [operation.input(0)?, operation.input(1)?];
+    Ok(vec![importer.emit(operation, "", "CumSum", &inputs, &attributes)?])
 }
 
 fn arg<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>, kind: &str) -> Result<Vec<String>, Error> {

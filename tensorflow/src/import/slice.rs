@@ -16,6 +16,8 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         gather(importer, operation, axis)
     }),
     ("NonMaxSuppressionV3", suppress),
+    ("OneHot", one_hot),
+    ("ReverseV2", reverse),
     ("Slice", slice),
     ("Split", |importer, operation| {
         let axes = importer.integers(operation, 0)?;
@@ -80,6 +82,40 @@ fn slice<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<V
     let axes = importer.add_integers(operation, "axes", axes);
     let inputs = [operation.input(0)?, &begins, &ends, &axes];
     Ok(vec![importer.emit(operation, "", "Slice", &inputs, &[])?])
+}
+
+/// Axes backwards: slices from the last element to the first.
+fn reverse<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Vec<String>, Error> {
+    let axes = importer.integers(operation, 1)?;
+    if axes.is_empty() {
+        return Ok(vec![operation.input(0)?.to_owned()]);
+    }
+    let all = |value: i64| vec![value; axes.len()];
+    let [begins, ends, strides] = [("begins", all(-1)), ("ends", all(i64::MIN)), ("strides", all(-1))]
+        .map(|(suffix, values)| importer.add_integers(operation, suffix, values));
+    let axes = importer.add_integers(operation, "axes", axes);
+    let inputs = [operation.input(0)?, &begins, &ends, &axes, &strides];
+    Ok(vec![importer.emit(operation, "", "Slice", &inputs, &[])?])
+}
+
+/// A row for each index, with one value at the index and another elsewhere.
+fn one_hot<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Vec<String>, Error> {
+    let [indices, depth] = [operation.input(0)?, operation.input(1)?];
+    // ONNX has both values in one list, and counts negative indices from the end, where TensorFlow has no 1 at all.
+    let axes = importer.add_integers(operation, "axes", vec![0]);
+    let [off, on] = [("off", 3), ("on", 2)].map(|(suffix, index)| {
+        importer.emit(operation, suffix, "Unsqueeze", &[operation.input(index)?, &axes], &[])
+    });
+    let both = ("axis", Attribute::Int(0));
+    let values = importer.emit(operation, "values", "Concat", &[&off?, &on?], &[both])?;
+    let to = ("to", onnx_type(DataType::I64));
+    let wide = importer.emit(operation, "indices", "Cast", &[indices], std::slice::from_ref(&to))?;
+    let depth = importer.emit(operation, "depth", "Cast", &[depth], &[to])?;
+    let zero = importer.add_constant(operation, "zero", Tensor::scalar(0i64));
+    let negative = importer.emit(operation, "negative", "Less", &[&wide, &zero], &[])?;
+    let known = importer.emit(operation, "known", "Where", &[&negative, &depth, &wide], &[])?;
+    let axis = ("axis", Attribute::Int(operation.int("axis", -1)?));
+    Ok(vec![importer.emit(operation, "", "OneHot", &[&known, &depth, &values], &[axis])?])
 }
 
 /// Python's slices: `x[begin:end:stride]`, with masks for what is left out.
