@@ -154,6 +154,55 @@ fn shapes_are_computed() {
 }
 
 #[test]
+fn an_index_below_zero_has_no_row() {
+    let text = constant("depth", "DT_INT32", &[], "int_val: 3")
+        + &constant("on", "DT_FLOAT", &[], "float_val: 5")
+        + &constant("off", "DT_FLOAT", &[], "float_val: -1")
+        + &placeholder("x", &[3])
+        + &node(
+            "i",
+            "Cast",
+            &["x"],
+            &(attribute("SrcT", "type: DT_FLOAT") + &attribute("DstT", "type: DT_INT32")),
+        )
+        + &node("y", "OneHot", &["i", "depth", "on", "off"], &attribute("axis", "i: -1"));
+    let graph = import(&text, &[], &[]).expect("imports");
+    let y = run(&graph, &[("x", &Tensor::vector([2.0f32, -1.0, 3.0]))]);
+    assert_eq!(y[0].shape(), [3, 3]);
+    assert_eq!(y[0].as_f32().expect("f32"), [-1.0, -1.0, 5.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]);
+}
+
+#[test]
+fn sums_run_and_axes_turn() {
+    let sum = attribute("exclusive", "b: true") + &attribute("reverse", "b: true");
+    let text = placeholder("x", &[2, 3])
+        + &constant("axis", "DT_INT32", &[], "int_val: 1")
+        + &node("sums", "Cumsum", &["x", "axis"], &sum)
+        + &constant("axes", "DT_INT32", &[2], "int_val: [0, -1]")
+        + &node("y", "ReverseV2", &["sums", "axes"], "");
+    let graph = import(&text, &[], &[]).expect("imports");
+    let x = Tensor::new([2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]).expect("six");
+    // The sums are 5 3 0 and 11 6 0.
+    assert_eq!(run(&graph, &[("x", &x)])[0].as_f32().expect("f32"), [0.0, 6.0, 11.0, 0.0, 3.0, 5.0]);
+}
+
+#[test]
+fn flags_are_reduced() {
+    let reduced = |op: &str| {
+        let text = placeholder("x", &[2, 2])
+            + &constant("zero", "DT_FLOAT", &[], "float_val: 0")
+            + &node("flags", "Greater", &["x", "zero"], "")
+            + &constant("axis", "DT_INT32", &[], "int_val: 1")
+            + &node("y", op, &["flags", "axis"], "");
+        let graph = import(&text, &[], &[]).expect("imports");
+        let x = Tensor::new([2, 2], vec![1.0f32, -1.0, 2.0, 3.0]).expect("four");
+        run(&graph, &[("x", &x)])[0].clone()
+    };
+    assert_eq!(reduced("All"), Tensor::vector([false, true]));
+    assert_eq!(reduced("Any"), Tensor::vector([true, true]));
+}
+
+#[test]
 fn fake_quantization_has_the_range_given() {
     let range = attribute("min", "f: -1") + &attribute("max", "f: 1.55");
     let text = placeholder("x", &[4]) + &node("y", "FakeQuantWithMinMaxArgs", &["x"], &range);
