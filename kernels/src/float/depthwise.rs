@@ -141,10 +141,11 @@ unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
         let bias = call.bias.as_ptr().add(channel);
         let bias = vectors::<S, VECTORS>(simd, bias);
         let mut sums = [bias; COUNT];
-        let image = call.image.as_ptr().add(call.first + pixel * call.pixel_step + channel);
+        // Without taps there is nothing to point to.
+        let image = call.image.as_ptr().wrapping_add(call.first + pixel * call.pixel_step + channel);
         for row in 0..call.taps[0] {
-            let mut x = image.add(row * call.tap_steps[0]);
-            let mut w = call.weights.as_ptr().add(row * call.weights_step + channel);
+            let mut x = image.wrapping_add(row * call.tap_steps[0]);
+            let mut w = call.weights.as_ptr().wrapping_add(row * call.weights_step + channel);
             for _ in 0..call.taps[1] {
                 let weights = vectors::<S, VECTORS>(simd, w);
                 for (p, sums) in sums.iter_mut().enumerate() {
