@@ -15,6 +15,8 @@ use crate::{Attribute, Error, Limits, Node};
 const MAX_DEPTH: usize = 32;
 /// Bytes of memory of one more node, beside what it has in the file.
 const NODE: u64 = 1024;
+/// Bytes of memory for a byte of a node with a graph: its nodes take five bytes at least in a file, and some 300 in memory.
+const IN_GRAPH: u64 = 64;
 /// Bytes kept free of a name for the number that makes it unique.
 const NUMBER: usize = 32;
 
@@ -105,6 +107,7 @@ impl<'m> Importer<'m> {
                 // An input that is an output, or an output twice.
                 let name = body.node_names.fresh(&local(&call.name, output));
                 let copy = Node::new(&name, "Identity", &[other], &[outer]);
+                self.functions.charge(&call, NODE)?;
                 self.push(copy, "", inner, body)?;
             } else {
                 renamed.insert(output.clone(), outer.to_owned());
@@ -112,7 +115,9 @@ impl<'m> Importer<'m> {
         }
         for (index, proto) in function.node.iter().enumerate() {
             let names = proto.input.iter().chain(&proto.output).count() * (call.name.len() + NUMBER);
-            self.functions.charge(&call, NODE + 2 * proto.encoded_len() as u64 + names as u64)?;
+            let has_graph = proto.attribute.iter().any(|attribute| attribute.g.is_some());
+            let growth = if has_graph { IN_GRAPH } else { 2 };
+            self.functions.charge(&call, NODE + growth * proto.encoded_len() as u64 + names as u64)?;
             let mut proto = proto.clone();
             let stem = if proto.name.is_empty() { &proto.op_type } else { &proto.name };
             proto.name = local(&call.name, stem);
@@ -137,6 +142,8 @@ impl<'m> Importer<'m> {
         let mut attributes = call.attributes.clone();
         for default in &function.attribute_proto {
             if !attributes.contains_key(&default.name) {
+                // Elements of a tensor are decoded anew for every call.
+                self.functions.charge(call, 2 * default.encoded_len() as u64)?;
                 attributes.insert(default.name.clone(), self.attribute(call, default.clone())?);
             }
         }

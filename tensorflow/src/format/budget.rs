@@ -4,6 +4,7 @@
 
 use eightbit_graph::{Error, Limits};
 
+use super::not_a_graph;
 use super::schema::{GRAPH, Kind, Message};
 use super::wire::{MAX_DEPTH, Value, take};
 
@@ -12,13 +13,14 @@ const MESSAGE: u64 = 512;
 const TEXT: u64 = 64;
 const NUMBER: u64 = 16;
 
-/// An error if the graph `bytes` would take more memory than the limit. Bytes that are no graph are counted up to the fault:
-/// decoding stops there, too.
+/// An error if the graph `bytes` would take more memory than the limit, or cannot be counted to its end: it breaks off, it nests
+/// messages deeper than decoding goes, or it holds groups, which decoding would skip.
 pub(super) fn check(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
     let mut needs = bytes.len() as u64;
-    add(bytes, &GRAPH, MAX_DEPTH, &mut needs);
+    let counted = add(bytes, &GRAPH, MAX_DEPTH + 1, &mut needs);
     if needs <= limits.max_bytes {
-        return Ok(());
+        let fault = "its messages break off, nest too deeply, or are groups, which no graph has";
+        return counted.ok_or_else(|| not_a_graph(fault.to_owned()));
     }
     Err(Error::OverLimit {
         what: "reading the graph".to_owned(),

@@ -99,6 +99,14 @@ fn empty_messages_count() {
     }
 }
 
+/// Decoding skips groups and goes on behind them, so what follows them is not uncounted.
+#[test]
+fn groups_are_refused() {
+    let graph = [&b"\x73\x74"[..], &b"\x0a\x00".repeat(1 << 12)].concat();
+    let error = GraphDef::from_bytes(&graph).expect_err("a group");
+    assert!(matches!(error, Error::NotAModel { .. }), "{error}");
+}
+
 #[test]
 fn text_is_told_by_its_content() {
     assert!(is_text(b"# a comment\n\n node {"));

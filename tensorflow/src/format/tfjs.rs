@@ -4,7 +4,7 @@
 //! `(weight − min) / scale`.
 
 use std::collections::HashMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use eightbit_graph::{Error, Limits, element_count, quoted, read_limited};
@@ -80,7 +80,7 @@ pub(super) fn read(
         })?;
         let mut bytes = Vec::new();
         for path in &group.paths {
-            let read = read_limited(folder.join(beside(path)?), left)?;
+            let read = read_limited(beside(folder, path)?, left)?;
             left = left.saturating_sub(read.len() as u64);
             bytes.extend(read);
         }
@@ -93,14 +93,23 @@ pub(super) fn read(
     Ok((wire.into(), constants))
 }
 
-/// The path of a file that is in the same folder or below it.
-fn beside(path: &str) -> Result<&Path, Error> {
+/// The file `path` of the folder of a model. Links inside the folder may lead out of it; such files are refused.
+fn beside(folder: &Path, path: &str) -> Result<PathBuf, Error> {
+    // The folder of a plain file name is the current one.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let outside = || {
+        let what = format!("weights {}", quoted(path));
+        Error::model(what, "weights must be in the folder of the model, or below it")
+    };
     let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     if path.is_empty() || !is_below {
-        let what = format!("weights {}", quoted(path));
-        return Err(Error::model(what, "weights must be in the folder of the model, or below it"));
+        return Err(outside());
     }
-    Ok(Path::new(path))
+    let file = folder.join(path);
+    let real = |path: &Path| {
+        path.canonicalize().map_err(|source| Error::Io { action: "read", path: path.to_path_buf(), source })
+    };
+    if real(&file)?.starts_with(real(folder)?) { Ok(file) } else { Err(outside()) }
 }
 
 /// The value of a constant of the graph.
@@ -188,11 +197,18 @@ mod tests {
 
     #[test]
     fn weights_stay_beside_the_model() {
-        for path in ["/etc/passwd", "../x", "a/../../x", "", "."] {
-            assert!(beside(path).is_err(), "{path}");
+        let folder = std::env::temp_dir().join(format!("eightbit tfjs {}", std::process::id()));
+        std::fs::create_dir_all(folder.join("weights")).expect("a temporary folder");
+        for file in ["group1-shard1of2.bin", "weights/a.bin"] {
+            std::fs::write(folder.join(file), [0]).expect("a temporary file");
+            assert!(beside(&folder, file).is_ok(), "{file}");
         }
-        assert!(beside("group1-shard1of2.bin").is_ok());
-        assert!(beside("weights/a.bin").is_ok());
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/dev/null", folder.join("link.bin")).expect("a link");
+        for path in ["", ".", "/etc/passwd", "../a.bin", "a/../../b.bin", "link.bin"] {
+            assert!(beside(&folder, path).is_err(), "{path}");
+        }
+        std::fs::remove_dir_all(&folder).expect("own folder");
     }
 
     fn weight(json: &str, bytes: &[u8]) -> Result<Option<Constant>, Error> {

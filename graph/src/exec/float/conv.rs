@@ -14,6 +14,10 @@ use crate::ops::shared::convolution::Geometry;
 /// Elements of the patches that are laid out at a time. They fit the second-level cache.
 const PATCH_ELEMENTS: usize = 1 << 15;
 
+/// The most elements where patches are so deep that few of them would fit: those of 64 patches, which share the loads of weights, or fewer
+/// patches.
+const MOST_ELEMENTS: usize = 1 << 22;
+
 /// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
 #[derive(Debug)]
 pub(crate) struct Convolution {
@@ -151,7 +155,7 @@ impl Filter {
             let call = ProductCall { a, weights: &self.weights[0], bounds };
             return multiply(&call, rows, out, channels);
         }
-        let step = (PATCH_ELEMENTS / depth.max(1)).max(64);
+        let step = (PATCH_ELEMENTS / depth.max(1)).max((MOST_ELEMENTS / depth.max(1)).clamp(1, 64));
         for (index, block) in out.chunks_mut((step * channels).max(1)).enumerate() {
             let (first, rows) = (first + index * step, block.len() / channels.max(1));
             for (group, weights) in self.weights.iter().enumerate() {

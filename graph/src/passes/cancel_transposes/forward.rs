@@ -147,10 +147,11 @@ impl Forward {
         };
         let is_free = self.transposed.get(input).is_some_and(|found| found.of == of)
             && self.values.shape(input).is_some_and(|shape| by.inverse().keeps_elements(shape));
-        // A zero in the shape copies a dimension, which may be another one now; `Flatten` counts dimensions.
+        // A zero in the shape copies a dimension, which may be another one now; `Flatten` counts dimensions, of which the first must
+        // be the same.
         let copies = match node.input(1) {
             Some(shape) => self.values.integers(shape).is_none_or(|shape| shape.contains(&0)),
-            None => node.int("axis", 1).ok() != Some(1),
+            None => node.int("axis", 1).ok() != Some(1) || by.attribute().first() != Some(&0),
         };
         if !is_free || copies {
             return false;

@@ -155,3 +155,27 @@ fn constants_are_transposed() {
     assert_eq!(dequantize.attributes["axis"], Attribute::Int(0));
     assert_eq!(count(&moved), 2);
 }
+
+/// `Flatten` keeps the first dimension, which a transposition may have moved although no element moves.
+#[test]
+fn a_first_dimension_that_moves_stays_before_flatten() {
+    let value = |name: &str, shape: [usize; 2]| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: shape.map(Some).to_vec(),
+    };
+    let graph = Graph {
+        inputs: vec![value("x", [1, 7])],
+        outputs: vec![value("y", [7, 1])],
+        nodes: vec![
+            Node::new("t", "Transpose", &["x"], &["t"]).with("perm", vec![1i64, 0]),
+            Node::new("f", "Flatten", &["t"], &["y"]),
+        ],
+        opset: 13,
+        ..Graph::default()
+    };
+    let x = Tensor::new([1, 7], vec![0.5f32; 7]).expect("seven");
+    let moved = cancel_transposes(graph.clone()).expect("valid");
+    let run = |graph: &Graph| evaluate_graph(graph, &[("x", &x)]).expect("runs");
+    assert_eq!(run(&graph), run(&moved), "{:?}", moved.nodes);
+}
