@@ -2,6 +2,20 @@
 
 use clap::Args;
 
+/// The graph that a command reads.
+#[derive(Args)]
+pub(crate) struct FromGraph {
+    /// The graph: a frozen GraphDef, in binary or text form.
+    #[arg(
+        long = "in_graph",
+        visible_alias = "in-graph",
+        value_name = "FILE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) in_graph: String,
+}
+
 /// Transform a TensorFlow graph, as TensorFlow's transform_graph does.
 #[derive(Args)]
 #[command(
@@ -15,15 +29,8 @@ use clap::Args;
 `--list` prints the transforms and their parameters."
 )]
 pub(crate) struct TransformGraphArgs {
-    /// The graph: a frozen GraphDef, in binary or text form.
-    #[arg(
-        long = "in_graph",
-        visible_alias = "in-graph",
-        value_name = "FILE",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub(crate) in_graph: String,
+    #[command(flatten)]
+    pub(crate) from: FromGraph,
 
     /// The file for the result.
     #[arg(
@@ -62,15 +69,8 @@ pub(crate) struct TransformGraphArgs {
 #[derive(Args)]
 #[command(args_override_self = true)]
 pub(crate) struct SummarizeGraphArgs {
-    /// The graph: a frozen GraphDef, in binary or text form.
-    #[arg(
-        long = "in_graph",
-        visible_alias = "in-graph",
-        value_name = "FILE",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub(crate) in_graph: String,
+    #[command(flatten)]
+    pub(crate) from: FromGraph,
 
     /// Print every node, too.
     #[arg(long = "print_structure", visible_alias = "print-structure", value_name = "true|false",

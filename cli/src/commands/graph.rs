@@ -21,7 +21,7 @@ pub(crate) fn transform_graph(args: &TransformGraphArgs, out: &mut dyn Write) ->
         }
         return Ok(());
     }
-    for (name, value) in [("in_graph", &args.in_graph), ("out_graph", &args.out_graph)] {
+    for (name, value) in [("in_graph", &args.from.in_graph), ("out_graph", &args.out_graph)] {
         if value.is_empty() {
             return Err(failed(&format!("{name} graph can't be empty.")));
         }
@@ -31,7 +31,7 @@ pub(crate) fn transform_graph(args: &TransformGraphArgs, out: &mut dyn Write) ->
     if calls.is_empty() {
         return Err(failed(&TransformError::Empty.to_string()));
     }
-    let graph = load(&args.in_graph)?;
+    let graph = load(&args.from.in_graph)?;
     let result = transform(graph, &names(&args.inputs), &names(&args.outputs), &calls);
     let (graph, done) = result.map_err(|error| failed(&error.to_string()))?;
     done.warnings.iter().for_each(|warning| report::warning(&printable(warning)));
@@ -39,10 +39,10 @@ pub(crate) fn transform_graph(args: &TransformGraphArgs, out: &mut dyn Write) ->
 }
 
 pub(crate) fn summarize_graph(args: &SummarizeGraphArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    if args.in_graph.is_empty() {
+    if args.from.in_graph.is_empty() {
         return Err(failed("in_graph graph can't be empty."));
     }
-    let graph = load(&args.in_graph)?;
+    let graph = load(&args.from.in_graph)?;
     let summary = Summary(&graph);
     let of_graph = |error: TransformError| failed(&error.to_string());
     let mut lines = summary.lines().map_err(of_graph)?;

@@ -35,8 +35,8 @@ impl<'d> Importer<'d> {
         self.add_constant(operation, suffix, Tensor::vector(values))
     }
 
-    /// Adds a node of the operator `kind`, of ONNX's own domain or with the domain before a point, and returns the name of its output. A node that reads constants alone becomes a
-    /// constant.
+    /// Adds a node of the operator `kind`, of ONNX's own domain or with the domain before a point, and returns the name of its
+    /// output. A node that reads constants alone becomes a constant.
     pub(super) fn emit(
         &mut self,
         operation: &Operation<'d>,

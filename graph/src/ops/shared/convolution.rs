@@ -114,13 +114,18 @@ impl Geometry {
 /// The output shape of a convolution of input `x` with the weights in input `w`; checks input `bias` if present.
 pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
     let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
-    if let Some(bias) = inputs.optional(bias)
-        && bias.shape != [geometry.out_channels()]
-    {
-        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels());
-        return Err(inputs.error(reason));
-    }
+    check_bias_shape(inputs, bias, geometry.out_channels())?;
     Ok(geometry.output())
+}
+
+/// Checks that input `bias`, if present, has one element per channel.
+pub(crate) fn check_bias_shape(inputs: &Inputs<'_>, bias: usize, channels: usize) -> Result<(), Error> {
+    match inputs.optional(bias) {
+        Some(bias) if bias.shape != [channels] => {
+            Err(inputs.error(format!("a bias of shape {:?} for {channels} channels", bias.shape)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `Σ (x − x_zero)·(w − w_zero)` mod 2³²; the padding is the zero point.

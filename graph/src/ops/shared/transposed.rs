@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::convolution::check_bias_shape;
 use super::indexing::for_each_index;
 use super::inputs::Inputs;
 use super::window_sizes::{kernel_shape, sizes};
@@ -145,12 +146,7 @@ impl Geometry {
 /// The shape of the output of a transposed convolution of input `x` with the weights in input `w`; checks input `bias` if present.
 pub(crate) fn infer(inputs: &Inputs<'_>, x: usize, w: usize, bias: usize) -> Result<Vec<usize>, Error> {
     let geometry = Geometry::new(inputs.node, inputs.shape(x)?, inputs.shape(w)?)?;
-    if let Some(bias) = inputs.optional(bias)
-        && bias.shape != [geometry.out_channels()]
-    {
-        let reason = format!("a bias of shape {:?} for {} channels", bias.shape, geometry.out_channels());
-        return Err(inputs.error(reason));
-    }
+    check_bias_shape(inputs, bias, geometry.out_channels())?;
     Ok(geometry.output())
 }
 
