@@ -502,7 +502,8 @@ fn mul_add(a: f32, b: f32, c: f32) -> f32 {
     let of_c = sum - product;
     let lost = (product - (sum - of_c)) + (c - of_c);
     let bits = sum.to_bits();
-    if lost == 0.0 || bits & 1 == 1 {
+    // Of infinities nothing is lost; the differences above are NaN then.
+    if lost == 0.0 || lost.is_nan() || bits & 1 == 1 {
         return sum as f32;
     }
     let away = (lost > 0.0) == (sum > 0.0);

@@ -82,6 +82,25 @@ fn nan_passes_bounds() {
 }
 
 #[test]
+fn infinities_are_numbers() {
+    for backend in Backend::available() {
+        let factors = [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1.5, 0.0];
+        let biases = [0.5, f32::INFINITY, f32::NEG_INFINITY];
+        for (x, bias) in factors.into_iter().flat_map(|x| biases.map(|bias| (x, bias))) {
+            let weights =
+                FloatWeights::pack(backend, [1, 5], |_, n| [2.5, -1.0, 0.0, 1e30, 0.1][n], &[bias; 5]);
+            let mut out = [0.0f32; 5];
+            multiply(&ProductCall { a: &[x], weights: &weights, bounds: OPEN }, 1, &mut out, 5);
+            for (y, w) in out.into_iter().zip([2.5, -1.0, 0.0, 1e30, 0.1]) {
+                let expected = x.mul_add(w, bias);
+                let same = y == expected || y.is_nan() && expected.is_nan();
+                assert!(same, "{backend}: {x} · {w} + {bias} = {y}");
+            }
+        }
+    }
+}
+
+#[test]
 fn depthwise_runs() {
     random_suite("float depthwise", 0xd3e9, |backend, random, count| {
         for channels in [1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 48, 65, 96] {
