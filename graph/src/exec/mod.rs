@@ -23,6 +23,7 @@ mod plan;
 mod profile;
 mod shared;
 mod shuffle;
+mod signal;
 mod slot;
 mod source;
 mod step;

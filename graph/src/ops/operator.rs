@@ -43,6 +43,8 @@ pub struct Operator {
     pub(crate) expand: Option<Expand>,
     /// Whether each output element depends on one element of the first input, so that the layout does not matter.
     pub(crate) elementwise: bool,
+    /// Whether each output element depends on one element of each input, which are broadcast.
+    pub(crate) broadcasts: bool,
     /// The type of its first output by the types of its inputs, for graphs whose shapes are open.
     pub(crate) output_type: fn(&Node, &[Option<DataType>]) -> Option<DataType>,
     /// The outputs of an operator that depends on the types and shapes of its inputs alone.
@@ -89,6 +91,7 @@ impl Operator {
             upgrade: |node, _, _: &mut Constants<'_>| Ok(vec![node]),
             expand: None,
             elementwise: false,
+            broadcasts: false,
             output_type: |_, inputs| inputs.first().copied().flatten(),
             from_types: None,
             sizes_from: &[],

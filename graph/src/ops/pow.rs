@@ -16,6 +16,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Positive(&[2, 3]), Input::Integers(&[3, 2, 1])], &[]),
     ],
     upgrade: upgrade::broadcast,
+    broadcasts: true,
     ..Operator::new("Pow", "aᵇ", infer, evaluate)
 };
 

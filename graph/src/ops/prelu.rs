@@ -13,6 +13,7 @@ pub(crate) static OP: Operator = Operator {
     examples: &[Example::new(&[Input::Floats(&[1, 3, 4, 5]), Input::Weights(&[3, 1, 1])], &[])],
     lower: |builder, node| float::lower::binary(builder, node, Binary::Slope),
     upgrade,
+    broadcasts: true,
     ..Operator::new("PRelu", "x where it is not negative, slope · x elsewhere", infer, evaluate)
 };
 

@@ -13,15 +13,34 @@ use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     since: 10,
-    examples: &[Example::new(
-        &[
-            Input::Quantized(&[1, 3, 5, 6], 0.05, 100),
-            Input::QuantizedWeights(&[4, 3, 3, 2], 0.01),
-            Input::Scale(0.7, 120),
-            Input::Bias(&[4]),
-        ],
-        &[("pads", Value::Ints(&[1, 0, 1, 1]))],
-    )],
+    examples: &[
+        Example::new(
+            &[
+                Input::Quantized(&[1, 3, 5, 6], 0.05, 100),
+                Input::QuantizedWeights(&[4, 3, 3, 2], 0.01),
+                Input::Scale(0.7, 120),
+                Input::Bias(&[4]),
+            ],
+            &[("pads", Value::Ints(&[1, 0, 1, 1]))],
+        ),
+        Example::new(
+            &[
+                Input::Quantized(&[2, 4, 19], 0.05, 100),
+                Input::QuantizedWeights(&[6, 2, 5], 0.01),
+                Input::Scale(0.7, 120),
+                Input::Bias(&[6]),
+            ],
+            &[("pads", Value::Ints(&[1, 2])), ("strides", Value::Ints(&[2])), ("group", Value::Int(2))],
+        ),
+        Example::new(
+            &[
+                Input::Quantized(&[3, 1, 40], 0.05, 100),
+                Input::QuantizedWeights(&[1, 1, 9], 0.01),
+                Input::Scale(0.7, 120),
+            ],
+            &[("dilations", Value::Ints(&[3]))],
+        ),
+    ],
     eight_bit: EightBit::Bytes,
     reads: |inputs| convolution::depth(inputs, 3),
     lower: integer::product::convolution,

@@ -1,36 +1,28 @@
-//! Convolutions of signals, which have one spatial axis: those of images of one row. The values before and after stay in ONNX's order.
+//! Convolutions of signals.
 
 use super::Convolution;
 use super::lower::{bias, fuse_activation, packed};
-use crate::Error;
 use crate::exec::builder::Builder;
-use crate::exec::shuffle::transpose;
+use crate::exec::signal::Signal;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
-use crate::{Node, element_count};
+use crate::{Error, Node};
 
 /// A convolution between values in ONNX's order.
 #[derive(Debug)]
-struct Signal {
+struct SignalConvolution {
     convolution: Convolution,
-    /// Channels and length of the input and of the output.
-    sizes: [[usize; 2]; 2],
-    /// Input and output, channels innermost.
-    scratch: [Vec<f32>; 2],
+    signal: Signal<f32, f32>,
 }
 
-impl StepKernel for Signal {
+impl StepKernel for SignalConvolution {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let (x, [from, to]) = (context.input::<f32>(0)?, &mut self.scratch);
-        let [[in_channels, in_length], [out_channels, out_length]] = self.sizes;
-        from.resize(x.len(), 0.0);
-        transpose(x, from, in_channels, in_length);
-        let y = context.output::<f32>(0)?;
-        to.resize(y.len(), 0.0);
-        self.convolution.compute(from, to);
-        transpose(to, y, out_length, out_channels);
-        Ok(())
+        let (x, convolution) = (context.input::<f32>(0)?, &mut self.convolution);
+        self.signal.around(x, context.output(0)?, |x, y| {
+            convolution.compute(x, y);
+            Ok(())
+        })
     }
 
     fn describe(&self) -> String {
@@ -51,14 +43,10 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    let [in_channels, out_channels] = geometry.channels;
-    let sizes = [
-        [in_channels, element_count(&geometry.window.input)?],
-        [out_channels, element_count(&geometry.window.sizes.output)?],
-    ];
+    let signal = Signal::new(&geometry)?;
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
     let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
-    let kernel = Signal { convolution, sizes, scratch: Default::default() };
+    let kernel = SignalConvolution { convolution, signal };
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)
 }

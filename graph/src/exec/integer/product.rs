@@ -9,6 +9,7 @@ use super::planned::{by_byte, planned, with_type};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
+use crate::exec::signal::Signal;
 use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
@@ -39,10 +40,15 @@ fn planned_convolution(
     stage: &Stage,
 ) -> Result<bool, Error> {
     let dims = builder.shape(node, 0)?;
-    let Some(w) = constant_bytes(builder, node, weights).filter(|w| w.rank() == 4 && dims.len() == 4) else {
+    let is_signal = dims.len() == 3;
+    let w = constant_bytes(builder, node, weights);
+    let Some(w) = w.filter(|w| w.rank() == dims.len() && (is_signal || dims.len() == 4)) else {
         return Ok(false);
     };
-    let geometry = Geometry::new(node, &dims, w.shape())?;
+    let mut geometry = Geometry::new(node, &dims, w.shape())?;
+    if is_signal {
+        geometry = geometry.of_one_row();
+    }
     if geometry.window.is_huge() {
         return Ok(false);
     }
@@ -78,8 +84,22 @@ fn planned_convolution(
         .map_err(|error| failed(node, &error))?;
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
     let [height, width] = shape.kernel;
-    let what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
+    let mut what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
     let to = builder.type_of(node.required_output(0)?)?.data_type;
+    if is_signal {
+        what += ", of a signal";
+        let kernel = by_byte!(I, x_type, {
+            with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
+                convolve_signal::<I, O>(plan, &geometry, what, threads)
+            })
+        })?;
+        return builder.push_unary(
+            node,
+            Layout::Plain,
+            |builder, name| builder.define(name, Layout::Plain),
+            kernel,
+        );
+    }
     let kernel = by_byte!(I, x_type, {
         with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
             planned(what, threads, move |context, threads| {
@@ -89,6 +109,27 @@ fn planned_convolution(
         })
     });
     builder.push_unary(node, Layout::ChannelsLast, Builder::define_pixels, kernel)
+}
+
+/// A step that convolves signals of `I` to `O`.
+fn convolve_signal<I, O>(
+    plan: Conv2d,
+    geometry: &Geometry,
+    what: String,
+    threads: Threads,
+) -> Result<Box<dyn StepKernel>, Error>
+where
+    I: Element + crate::Element,
+    O: OutputElement + crate::Element,
+{
+    let (mut signal, channels) = (Signal::<I, O>::new(geometry)?, geometry.out_channels());
+    Ok(planned(what, threads, move |context, threads| {
+        let x = context.input::<I>(0)?;
+        signal.around(x, context.output::<O>(0)?, |x, y| {
+            let pixels = y.len().checked_div(channels).unwrap_or(0);
+            Ok(threads.run(plan.call_rows(x, MatMut::new(y, pixels, channels)?)?)?)
+        })
+    }))
 }
 
 /// About the bytes of packed weights: whole panels of columns, each with its sums.

@@ -22,13 +22,14 @@ pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str)
     Operator {
         examples: EXAMPLES,
         upgrade: upgrade::broadcast,
+        broadcasts: true,
         ..Operator::new(name, summary, infer_two, evaluate_two::<O>)
     }
 }
 
 /// The operator that applies `O` to any number of tensors, from the first to the last.
 pub(crate) const fn many<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
-    Operator { examples: EXAMPLES, ..Operator::new(name, summary, infer, evaluate::<O>) }
+    Operator { examples: EXAMPLES, broadcasts: true, ..Operator::new(name, summary, infer, evaluate::<O>) }
 }
 
 /// Any number of inputs of one type, broadcast together.

@@ -1,8 +1,8 @@
 //! `fuse_quantized`: converts QDQ form to operators on bytes.
 
 mod chain;
+mod function;
 mod parameters;
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +13,10 @@ use crate::ops::shared::indexing;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::ops::{self, constant, dequantize_linear, matmul, quantize_linear, transpose};
-use crate::{Attribute, Error, Graph, Names, Node, Tensor};
+use crate::{Attribute, Error, Graph, Names, Node, Tensor, TensorType};
 
 use chain::Chain;
+use function::Function;
 use parameters::read_parameters;
 
 /// Rewrites a graph in QDQ form (float operators between `DequantizeLinear` and `QuantizeLinear`) into one whose
@@ -33,8 +34,9 @@ use parameters::read_parameters;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
 ///   the output, which is exact because rounding is monotonic;
-/// * other unary operators and changes of scale become `LookupTable` (domain [`DOMAIN`](super::DOMAIN)): 256 outputs, indexed by the
-///   input's byte, each computed as the float operators would have;
+/// * other values whose every element depends on one byte become `LookupTable` (domain [`DOMAIN`](super::DOMAIN)): 256 outputs, indexed
+///   by that byte, each computed as the float operators would have. These are changes of scale, unary operators, and what several
+///   elementwise operators compute of one quantized value and single constants together: `x · sigmoid(x)`, `(x − a) / b`;
 /// * `MaxPool`, `Reshape`, `Transpose` and others that only move data do so with bytes.
 ///
 /// Other nodes stay float, between the `DequantizeLinear` and `QuantizeLinear` that they need. The results differ from
@@ -66,6 +68,12 @@ struct Fuser<'a> {
     floats: HashSet<String>,
     /// Nodes converted, and nodes fused into them.
     taken: HashSet<usize>,
+    /// Values that are functions of bytes.
+    functions: HashMap<String, Function>,
+    /// For each float value that became a table, its quantized forms.
+    tabulated: HashMap<String, Vec<QuantizedValue>>,
+    /// The types of the graph's values, once they are needed.
+    types: Option<HashMap<String, TensorType>>,
 }
 
 impl<'a> Fuser<'a> {
@@ -87,6 +95,9 @@ impl<'a> Fuser<'a> {
             renamed: HashMap::new(),
             floats: HashSet::new(),
             taken: HashSet::new(),
+            functions: HashMap::new(),
+            tabulated: HashMap::new(),
+            types: None,
         })
     }
 
@@ -100,12 +111,16 @@ impl<'a> Fuser<'a> {
             self.evaluate(node)?
         } else if node.is(&quantize_linear::OP) {
             self.quantize(node)?
+        } else if self.record_function(node)? {
+            // What reads its bytes reads a table. It stays for what reads its floats, if anything does.
+            false
         } else {
             match node.operator().map(|operator| &operator.eight_bit) {
-                None | Some(EightBit::Float | EightBit::Bytes) => false,
+                None | Some(EightBit::Float | EightBit::Bytes | EightBit::Table | EightBit::Clamp(_)) => {
+                    false
+                }
                 Some(EightBit::Move(how)) => self.moves(node, how)?,
                 Some(EightBit::Compute(compute)) => self.compute(node, compute)?,
-                Some(EightBit::Table | EightBit::Clamp(_)) => self.unary(node)?,
             }
         };
         if !fused {
@@ -120,25 +135,38 @@ impl<'a> Fuser<'a> {
         let Some(bytes) = read_parameters(node, value, &mut self.operands)? else {
             return Ok(false);
         };
-        self.operands.bytes.insert(node.required_output(0)?.to_owned(), bytes);
+        let output = node.required_output(0)?;
+        self.record_dequantized(output, &bytes);
+        self.operands.bytes.insert(output.to_owned(), bytes);
         Ok(true)
     }
 
-    /// Requantization of a quantized value: an alias if the parameters are equal, else a table.
+    /// Quantization of a function of bytes: an alias if it is their value and the parameters are equal, else a table.
     fn quantize(&mut self, node: &Node) -> Result<bool, Error> {
-        let Some(from) = self.bytes(node.required_input(0)?) else { return Ok(false) };
+        let input = node.required_input(0)?;
+        let Some(function) = self.function(input) else { return Ok(false) };
         let output = node.required_output(0)?;
         let Some(to) = read_parameters(node, output.to_owned(), &mut self.operands)? else {
             return Ok(false);
         };
-        if !from.per_tensor() || !to.per_tensor() {
+        if !to.per_tensor() {
             return Ok(false);
         }
-        if from.same_steps(&to) {
+        let same = |from: &QuantizedValue| from.same_steps(&to);
+        if let Some(from) =
+            self.bytes(input).filter(same).or_else(|| self.tabulated(input).find(|from| same(from)).cloned())
+        {
             self.same_bytes(node, from.value())?;
             return Ok(true);
         }
-        self.table(&node.name, &from, &[], &to)
+        self.table(node, &function, &to)?;
+        self.tabulated.entry(input.to_owned()).or_default().push(to);
+        Ok(true)
+    }
+
+    /// The quantized forms of a value that became a table.
+    fn tabulated(&self, value: &str) -> impl Iterator<Item = &QuantizedValue> {
+        self.tabulated.get(value).into_iter().flatten()
     }
 
     /// Makes the output of `node` an alias of `bytes`.
@@ -287,21 +315,6 @@ impl<'a> Fuser<'a> {
         Ok(Some((index, with_bias)))
     }
 
-    /// An elementwise operator: becomes a table if its input and its output are quantized.
-    fn unary(&mut self, node: &Node) -> Result<bool, Error> {
-        let Some((chain, to)) = self.quantized_output(node)? else { return Ok(false) };
-        let from = self.bytes(node.required_input(0)?).filter(QuantizedValue::per_tensor);
-        let Some(from) = from else { return Ok(false) };
-        let graph = self.graph;
-        let activations = chain.activations.iter().map(|&index| &graph.nodes[index]);
-        let nodes: Vec<&Node> = [node].into_iter().chain(activations).collect();
-        let fused = self.table(&node.name, &from, &nodes, &to)?;
-        if fused {
-            self.take(&chain, &to)?;
-        }
-        Ok(fused)
-    }
-
     /// Marks the nodes of a chain as fused into the one that writes the bytes `to`.
     fn take(&mut self, chain: &Chain, to: &QuantizedValue) -> Result<(), Error> {
         self.taken.extend(chain.activations.iter().chain(&chain.copies));
@@ -344,6 +357,7 @@ impl<'a> Fuser<'a> {
         for output in &self.graph.outputs {
             self.float(&output.name);
         }
+        self.drop_unread_functions();
         let used: HashSet<&str> = self
             .nodes
             .iter()

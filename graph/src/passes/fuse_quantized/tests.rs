@@ -114,6 +114,58 @@ fn unary_operators_become_tables_that_compute_what_they_did() {
     assert_eq!(expected[0].as_u8().expect("u8"), table);
 }
 
+/// What `graph` computes of every byte, as its inputs `x` of 256 elements.
+fn of_every_byte(graph: &Graph) -> Vec<Tensor> {
+    let x: Vec<f32> = (0..256).map(|byte| (byte - 100) as f32 * 0.05).collect();
+    let x = Tensor::new(vec![1, 2, 8, 16], x).expect("256 elements");
+    ops::evaluate_graph(graph, &[("x", &x)]).expect("evaluate")
+}
+
+#[test]
+fn what_several_operators_compute_of_one_byte_is_one_table() {
+    let mut gelu = graph(vec![
+        Node::new("div", "Div", &["xf", "root"], &["d"]),
+        Node::new("erf", "Erf", &["d"], &["e"]),
+        quantize("e", "e8", "c"),
+        dequantize("e8", "ef", "c"),
+        Node::new("add", "Add", &["ef", "one"], &["s"]),
+        quantize("s", "s8", "b"),
+        dequantize("s8", "sf", "b"),
+        Node::new("mul", "Mul", &["xf", "sf"], &["m"]),
+        quantize("m", "m8", "b"),
+        dequantize("m8", "y", "b"),
+    ]);
+    gelu.constants.insert("root".into(), Tensor::vector([std::f32::consts::SQRT_2]));
+    gelu.constants.insert("one".into(), Tensor::scalar(1.0f32));
+    let fused = fuse_quantized(&gelu).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "LookupTable", "DequantizeLinear"]);
+    assert_eq!(fused.nodes[1].name, "mul");
+    assert_eq!(of_every_byte(&fused), of_every_byte(&gelu));
+
+    // One dimension more than the input's.
+    gelu.constants.insert("root".into(), Tensor::new(vec![1; 5], vec![1.5f32]).expect("one element"));
+    let fused = fuse_quantized(&gelu).expect("fuse");
+    assert!(ops_of(&fused).contains(&"Erf"), "{:?}", ops_of(&fused));
+    assert_eq!(of_every_byte(&fused)[0].shape(), [1, 1, 2, 8, 16]);
+}
+
+#[test]
+fn floats_and_bytes_of_one_function_are_both_there() {
+    let mut graph = graph(vec![
+        Node::new("tanh", "Tanh", &["xf"], &["t"]),
+        quantize("t", "t8", "c"),
+        dequantize("t8", "y", "c"),
+        quantize("t", "same8", "c"),
+        dequantize("same8", "z", "c"),
+    ]);
+    graph.outputs.extend([value("z", &[1, 2, 2, 2]), value("t", &[1, 2, 2, 2])]);
+    let fused = fuse_quantized(&graph).expect("fuse");
+    let ops = ops_of(&fused);
+    assert_eq!(ops.iter().filter(|&&op| op == "LookupTable").count(), 1, "{ops:?}");
+    assert!(ops.contains(&"Tanh"), "{ops:?}");
+    assert_eq!(of_every_byte(&fused), of_every_byte(&graph));
+}
+
 #[test]
 fn data_that_only_moves_stays_bytes() {
     let graph = graph(vec![

@@ -91,7 +91,10 @@ pub(crate) fn elementwise(activations: DataType) -> Graph {
     net.graph.inputs = vec![value("x", &[1, 8, 50, 60])];
     net.graph.outputs = vec![value("y", &[1, 16, 50, 60])];
     let x = net.activation("x", 1.0 / 127.0, 128);
-    net.node(Node::new("sigmoid", "Sigmoid", &[&x], &["gate"]));
+    // A gate of other values than x: the product of x with its own gate is a table.
+    let pool = Node::new("pool", "MaxPool", &[&x], &["pooled"]).with("kernel_shape", vec![3, 3]);
+    net.node(pool.with("pads", vec![1, 1, 1, 1]));
+    net.node(Node::new("sigmoid", "Sigmoid", &["pooled"], &["gate"]));
     let gate = net.activation("gate", 1.0 / 255.0, 0);
     net.node(Node::new("mul", "Mul", &[&x, &gate], &["swish"]));
     let swish = net.activation("swish", 0.008, 60);
@@ -129,7 +132,8 @@ pub(crate) fn network(activations: DataType, with_softmax: bool) -> Graph {
     let sum = net.activation("sum", 0.035, 100);
     net.node(Node::new("sigmoid", "Sigmoid", &[&sum], &["gate"]));
     let gate = net.activation("gate", 1.0 / 255.0, 0);
-    net.node(Node::new("mul", "Mul", &[&sum, &gate], &["swish"]));
+    // Of two values: the product of one with its own gate is a table.
+    net.node(Node::new("mul", "Mul", &[&h, &gate], &["swish"]));
     let swish = net.activation("swish", 0.03, 40);
     let [w, b] = net.weights("grouped", &[8, 8, 2, 2], 0.03);
     let conv = Node::new("grouped", "Conv", &[&swish, &w, &b], &["grouped_out"]);

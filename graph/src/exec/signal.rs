@@ -1,0 +1,50 @@
+//! Signals, which have one spatial axis: convolutions take them as images of one row, with channels innermost.
+
+use super::shuffle::transpose;
+use crate::ops::shared::convolution::Geometry;
+use crate::{Error, element_count};
+
+/// Reorders a signal before and after a convolution: its values before and after stay in ONNX's order.
+#[derive(Debug)]
+pub(super) struct Signal<I, O> {
+    /// Channels and length of the input and of the output.
+    sizes: [[usize; 2]; 2],
+    /// Input and output, channels innermost.
+    from: Vec<I>,
+    to: Vec<O>,
+}
+
+impl<I: Copy + Default, O: Copy + Default> Signal<I, O> {
+    /// For a convolution of images of one row.
+    pub(super) fn new(geometry: &Geometry) -> Result<Self, Error> {
+        let ([inputs, outputs], window) = (geometry.channels, &geometry.window);
+        let sizes =
+            [[inputs, element_count(&window.input)?], [outputs, element_count(&window.sizes.output)?]];
+        Ok(Self { sizes, from: Vec::new(), to: Vec::new() })
+    }
+
+    /// Writes to `y` what `convolve` computes of `x`.
+    pub(super) fn around<E>(
+        &mut self,
+        x: &[I],
+        y: &mut [O],
+        convolve: impl FnOnce(&[I], &mut [O]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let [[in_channels, in_length], [out_channels, out_length]] = self.sizes;
+        // A single channel is the same in both orders.
+        let x = if in_channels == 1 {
+            x
+        } else {
+            self.from.resize(x.len(), I::default());
+            transpose(x, &mut self.from, in_channels, in_length);
+            &self.from
+        };
+        if out_channels == 1 {
+            return convolve(x, y);
+        }
+        self.to.resize(y.len(), O::default());
+        convolve(x, &mut self.to)?;
+        transpose(&self.to, y, out_length, out_channels);
+        Ok(())
+    }
+}
