@@ -28,8 +28,19 @@ pub(crate) enum Examples {
 }
 
 impl Examples {
+    /// `random` examples, else those that `arguments` name for these inputs; `None` if they name photos.
+    pub(crate) fn of_arguments(
+        arguments: &[PathBuf],
+        random: Option<u16>,
+        inputs: &[ValueInfo],
+    ) -> Result<Option<Self>, CliError> {
+        let Some(count) = random else { return Self::find(arguments, inputs) };
+        report::warning("calibrated with random numbers: measure its answers before they are used");
+        Ok(Some(Self::Random(usize::from(count))))
+    }
+
     /// The examples that `arguments` name for these inputs; `None` if they name photos.
-    pub(crate) fn find(arguments: &[PathBuf], inputs: &[ValueInfo]) -> Result<Option<Self>, CliError> {
+    fn find(arguments: &[PathBuf], inputs: &[ValueInfo]) -> Result<Option<Self>, CliError> {
         let mut archives = Vec::new();
         let mut arrays: Vec<Vec<PathBuf>> = vec![Vec::new(); inputs.len()];
         for argument in arguments {

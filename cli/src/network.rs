@@ -71,7 +71,13 @@ impl Network {
         Ok((ModelFile { name, path, bytes }, graph))
     }
 
-    fn new(file: ModelFile, mut graph: Graph, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
+    /// The graph of a file, with the input and outputs that `args` choose.
+    pub(crate) fn new(
+        file: ModelFile,
+        mut graph: Graph,
+        args: &InputArgs,
+        outputs: Outputs,
+    ) -> Result<Self, CliError> {
         let name = file.name.as_str();
         choose_layers(&mut graph, name, args, outputs)?;
         let declared = [graph.inputs.clone(), graph.outputs.clone()];

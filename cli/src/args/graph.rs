@@ -1,6 +1,10 @@
 //! Arguments of the commands on TensorFlow's graphs, in TensorFlow's spelling.
 
+use std::path::PathBuf;
+
 use clap::Args;
+
+use super::photos::InputArgs;
 
 /// The graph that a command reads.
 #[derive(Args)]
@@ -26,7 +30,11 @@ pub(crate) struct FromGraph {
       remove_nodes(op=Identity, op=CheckNumerics) fold_constants(ignore_errors=true) fold_batch_norms
       fold_old_batch_norms quantize_weights quantize_nodes strip_unused_nodes sort_by_execution_order'
 
-`--list` prints the transforms and their parameters."
+With --calibrate the ranges of quantize_nodes are constants and biases keep 32 bits: a graph that is faster and more exact.
+
+`--list` prints the transforms and their parameters.",
+    mut_arg("input_layer", |arg| arg.hide(true)),
+    mut_arg("output_layer", |arg| arg.hide(true))
 )]
 pub(crate) struct TransformGraphArgs {
     #[command(flatten)]
@@ -60,9 +68,21 @@ pub(crate) struct TransformGraphArgs {
           hide_default_value = true, action = clap::ArgAction::Set)]
     pub(crate) output_as_text: bool,
 
+    /// Choose the ranges of quantize_nodes once, from these examples, not in each run: photos, NumPy files or folders of either,
+    /// as `eightbit quantize` takes them.
+    #[arg(long, value_name = "FILE|DIR|NAME=DIR", num_args = 1..)]
+    pub(crate) calibrate: Vec<PathBuf>,
+
+    /// Choose them from this many random inputs, to try whether a graph can be calibrated. Its answers may be wrong.
+    #[arg(long, value_name = "N", conflicts_with = "calibrate", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) random: Option<u16>,
+
     /// List the transforms with their parameters.
     #[arg(long)]
     pub(crate) list: bool,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 }
 
 /// Describe a TensorFlow graph: inputs, outputs, parameters, operators.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use eightbit_graph::{Error, escaped};
 use eightbit_tensorflow::proto::GraphDef;
-use eightbit_tensorflow::transforms::{TRANSFORMS, TransformError, transform};
+use eightbit_tensorflow::transforms::{TRANSFORMS, TransformError, transform, transform_calibrated};
 use eightbit_tensorflow::{Summary, difference, grammar};
 
 use crate::args::{CompareGraphsArgs, SummarizeGraphArgs, TransformGraphArgs};
 use crate::error::CliError;
+use crate::observed;
 use crate::output::OutputFile;
 use crate::report;
 
@@ -31,8 +32,21 @@ pub(crate) fn transform_graph(args: &TransformGraphArgs, out: &mut dyn Write) ->
     if calls.is_empty() {
         return Err(failed(&TransformError::Empty.to_string()));
     }
+    let is_calibrated = !args.calibrate.is_empty() || args.random.is_some();
+    if is_calibrated && calls.iter().all(|call| call.name != "quantize_nodes") {
+        return Err(failed("--calibrate is for quantize_nodes, which --transforms does not have."));
+    }
     let graph = load(&args.from.in_graph)?;
-    let result = transform(graph, &names(&args.inputs), &names(&args.outputs), &calls);
+    let (inputs, outputs) = (names(&args.inputs), names(&args.outputs));
+    let result = if is_calibrated {
+        let mut observe = |float| {
+            let ranges = observed::ranges(float, args);
+            ranges.map_err(|error| TransformError::Invalid(format!("calibration: {error}")))
+        };
+        transform_calibrated(graph, &inputs, &outputs, &calls, &mut observe)
+    } else {
+        transform(graph, &inputs, &outputs, &calls)
+    };
     let (graph, done) = result.map_err(|error| failed(&error.to_string()))?;
     done.warnings.iter().for_each(|warning| report::warning(&printable(warning)));
     save(&graph, args)

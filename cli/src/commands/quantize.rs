@@ -34,13 +34,7 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
         let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
         return Err(CliError::Invalid(reason));
     }
-    let examples = match args.random {
-        Some(count) => {
-            report::warning("calibrated with random numbers: measure its answers before they are used");
-            Some(Examples::Random(usize::from(count)))
-        }
-        None => Examples::find(&args.calibrate, &graph.inputs)?,
-    };
+    let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
     let (graph, report) = match &examples {
         Some(examples) => {

@@ -10,6 +10,7 @@ use super::proto::{
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type as kind,
 };
 use super::tensor::{to_proto, type_number};
+use crate::ops::{dequantize_linear, quantize_linear};
 use crate::{Attribute, Error, Graph, Node, ValueInfo};
 
 pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
@@ -71,12 +72,19 @@ fn node(node: &Node) -> Result<NodeProto, Error> {
     Ok(NodeProto {
         input: node.inputs.clone(),
         output: node.outputs.clone(),
-        name: node.name.clone(),
+        name: if is_named_again(node) { node.name.clone() } else { String::new() },
         op_type: node.op.to_string(),
         attribute: attributes.collect::<Result<_, _>>()?,
         domain: node.op.domain().to_owned(),
         overload: String::new(),
     })
+}
+
+/// Whether the name of `node` is in the file: not those of conversions that are named as the values that they write, as readers
+/// name them without it. Eight-bit files are full of them.
+fn is_named_again(node: &Node) -> bool {
+    let is_conversion = node.is(&quantize_linear::OP) || node.is(&dequantize_linear::OP);
+    !is_conversion || node.output(0) != Some(&node.name)
 }
 
 fn attribute(node: &Node, name: &str, value: &Attribute) -> Result<AttributeProto, Error> {
@@ -178,6 +186,30 @@ mod tests {
             };
             assert!(has_field, "{}", attribute.name);
         }
+        assert_eq!(Graph::from_onnx_bytes(&bytes).expect("own bytes").nodes, graph.nodes);
+    }
+
+    #[test]
+    fn conversions_named_as_what_they_write_need_no_name() {
+        let value =
+            |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(1)] };
+        let graph = Graph {
+            inputs: vec![value("x")],
+            outputs: vec![value("y"), value("z")],
+            nodes: vec![
+                Node::new("bytes", "QuantizeLinear", &["x", "scale", "zero"], &["bytes"]),
+                Node::new("own", "DequantizeLinear", &["bytes", "scale", "zero"], &["y"]),
+                Node::new("z", "Relu", &["y"], &["z"]),
+            ],
+            constants: [("scale", Tensor::scalar(0.5f32)), ("zero", Tensor::scalar(3u8))]
+                .map(|(name, tensor)| (name.to_owned(), tensor))
+                .into(),
+            ..Graph::default()
+        };
+        let bytes = graph.to_onnx_bytes().expect("a valid graph");
+        let model = ModelProto::decode(bytes.as_slice()).expect("own bytes");
+        let written = model.graph.expect("a graph").node.into_iter().map(|node| node.name);
+        assert_eq!(written.collect::<Vec<_>>(), ["", "own", "z"]);
         assert_eq!(Graph::from_onnx_bytes(&bytes).expect("own bytes").nodes, graph.nodes);
     }
 

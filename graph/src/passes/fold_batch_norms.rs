@@ -26,8 +26,8 @@ pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
         let output = graph.nodes[norm].required_output(0)?.to_owned();
         let (weights, bias) = fold.constants()?;
         let stem = graph.nodes[product].name.clone();
-        let weights_name = names.fresh(&format!("{stem}_folded_weights"));
-        let bias_name = names.fresh(&format!("{stem}_folded_bias"));
+        let weights_name = names.fresh(&format!("{stem}_weights"));
+        let bias_name = names.fresh(&format!("{stem}_bias"));
         let node = &mut graph.nodes[product];
         node.inputs.truncate(1);
         node.inputs.extend([weights_name.clone(), bias_name.clone()]);
@@ -221,8 +221,8 @@ mod tests {
         graph.validate().expect("valid");
         assert_eq!(names(&graph), ["c"]);
         assert_eq!(graph.nodes[0].outputs, ["y"]);
-        assert_eq!(constant(&graph, "c_folded_weights"), [1.0, 2.0, -9.0, -12.0]);
-        assert_eq!(constant(&graph, "c_folded_bias"), [-3.5, -2.0]);
+        assert_eq!(constant(&graph, "c_weights"), [1.0, 2.0, -9.0, -12.0]);
+        assert_eq!(constant(&graph, "c_bias"), [-3.5, -2.0]);
         // Other nodes may read the old weights.
         assert_eq!(constant(&graph, "w"), [1.0, 2.0, 3.0, 4.0]);
 
@@ -230,7 +230,7 @@ mod tests {
         let bias = ("bias", &[2][..], &[10.0, 20.0][..]);
         let graph = with_constants(vec![conv, norm("h")], &[&[weights, bias], &NORM[..]].concat());
         let graph = fold_batch_norms(graph).expect("folds");
-        assert_eq!(constant(&graph, "c_folded_bias"), [6.5, -62.0]);
+        assert_eq!(constant(&graph, "c_bias"), [6.5, -62.0]);
     }
 
     #[test]
@@ -241,8 +241,8 @@ mod tests {
             Node::new("g", "Gemm", &["x", "w", "c"], &["h"]).with("beta", 0.5f32).with("alpha", 2.0f32);
         let graph = with_constants(vec![gemm.clone(), norm("h")], &[&[weights, bias], &NORM[..]].concat());
         let graph = fold_batch_norms(graph).expect("folds");
-        assert_eq!(constant(&graph, "g_folded_weights"), [1.0, -6.0, 3.0, -12.0, 5.0, -18.0]);
-        assert_eq!(constant(&graph, "g_folded_bias"), [1.5, -32.0]);
+        assert_eq!(constant(&graph, "g_weights"), [1.0, -6.0, 3.0, -12.0, 5.0, -18.0]);
+        assert_eq!(constant(&graph, "g_bias"), [1.5, -32.0]);
         assert_eq!(graph.nodes[0].float("beta", 0.0).expect("float"), 1.0);
         assert_eq!(graph.nodes[0].float("alpha", 0.0).expect("float"), 2.0);
 
@@ -250,7 +250,7 @@ mod tests {
         let graph =
             with_constants(vec![gemm.with("transB", 1), norm("h")], &[&[weights, bias], &NORM[..]].concat());
         let graph = fold_batch_norms(graph).expect("folds");
-        assert_eq!(constant(&graph, "g_folded_weights"), [1.0, 2.0, 3.0, -12.0, -15.0, -18.0]);
+        assert_eq!(constant(&graph, "g_weights"), [1.0, 2.0, 3.0, -12.0, -15.0, -18.0]);
     }
 
     #[test]
@@ -263,8 +263,8 @@ mod tests {
         graph.inputs[0].shape = vec![None, Some(1)];
         let graph = fold_batch_norms(graph).expect("folds");
         assert_eq!(graph.nodes[0].op, "Gemm");
-        assert_eq!(constant(&graph, "p_folded_weights"), [1.0, -6.0]);
-        assert_eq!(constant(&graph, "p_folded_bias"), [-3.5, -2.0]);
+        assert_eq!(constant(&graph, "p_weights"), [1.0, -6.0]);
+        assert_eq!(constant(&graph, "p_bias"), [-3.5, -2.0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `quantize_nodes`: quantizes activations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::quantize::{Affine, Plan, Role, bounds};
 use crate::{Error, Graph, Names, Node, Tensor};
@@ -8,10 +8,12 @@ use crate::{Error, Graph, Names, Node, Tensor};
 /// Inserts a `QuantizeLinear` and a `DequantizeLinear` at every value that `plan` quantizes. This is ONNX's QDQ form, in
 /// which a float operator between the two stands for its eight-bit kernel.
 ///
-/// For a value `v` that an eight-bit node writes, that node writes `v_float`, then come `v_quantized` and, after the
+/// For a value `v` that an eight-bit node writes, that node writes a value `float`, then come `quantized` and, after the
 /// `DequantizeLinear`, `v` itself: readers that stay float and outputs of the graph need no change. Where `v` is an
-/// input of the graph or comes from a node that stays float, eight-bit readers read `v_dequantized`. Values that
-/// share scale and zero point share the constants, too.
+/// input of the graph or comes from a node that stays float, eight-bit readers read `dequantized`. These names are followed
+/// by a number, not preceded by `v`, and conversions have the names of what they write: names then add little to a file.
+///
+/// The scale is the constant `v_scale`; values of one scale and zero point share it, as all with one zero point share that.
 ///
 /// A `Relu` or `Clip` whose bounds equal the range of the bytes is removed: the saturation of the `QuantizeLinear` after
 /// it has the same effect for every number.
@@ -28,6 +30,8 @@ pub fn quantize_nodes(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
         constants: graph.constants,
         dequantized: HashMap::new(),
         parameters: HashMap::new(),
+        zero_points: HashMap::new(),
+        taken: nodes.iter().map(|node| node.name.clone()).collect(),
     };
     for input in &graph.inputs {
         writer.float_written(&input.name);
@@ -90,6 +94,10 @@ struct Writer<'a> {
     dequantized: HashMap<String, String>,
     /// Names of scale and zero point, by the value that they belong to.
     parameters: HashMap<String, (String, String)>,
+    /// By zero point, the name of the constant that holds it.
+    zero_points: HashMap<u8, String>,
+    /// The names of the float graph's nodes.
+    taken: HashSet<String>,
 }
 
 impl Writer<'_> {
@@ -109,7 +117,7 @@ impl Writer<'_> {
         for output in &mut node.outputs {
             // Without parameters it is an internal float value before an activation.
             if self.plan.parameters(output).is_some() {
-                let float = self.names.fresh(&format!("{output}_float"));
+                let float = self.names.fresh("float");
                 written.push((float.clone(), std::mem::replace(output, float)));
             }
         }
@@ -120,7 +128,7 @@ impl Writer<'_> {
     /// Adds the quantized form of a float value after its producer, if the plan has one.
     fn float_written(&mut self, value: &str) {
         if self.plan.parameters(value).is_some() {
-            let dequantized = self.names.fresh(&format!("{value}_dequantized"));
+            let dequantized = self.names.fresh("dequantized");
             self.through_bytes(value, &dequantized, value);
             self.dequantized.insert(value.to_owned(), dequantized);
         }
@@ -132,25 +140,24 @@ impl Writer<'_> {
             (self.plan.parameters(name), self.parameters_of(name), self.constants.get(name))
         {
             let bytes = affine.quantize_tensor(values).map_err(|error| error.in_value(name))?;
-            let quantized = self.names.fresh(&format!("{name}_quantized"));
-            let dequantized = self.names.fresh(&format!("{name}_dequantized"));
-            let node = self.names.fresh(&format!("{name}_dequantize"));
+            let quantized = self.names.fresh(&format!("{name}_{}", bytes.data_type()));
+            let dequantized = self.names.fresh("dequantized");
             self.constants.insert(quantized.clone(), bytes);
             let inputs = [quantized.as_str(), &scale, &zero_point];
-            self.nodes.push(Node::new(&node, "DequantizeLinear", &inputs, &[&dequantized]));
+            self.nodes.push(Node::new(&dequantized, "DequantizeLinear", &inputs, &[&dequantized]));
             self.dequantized.insert(name.to_owned(), dequantized);
         }
         Ok(())
     }
 
-    /// Adds `from` → bytes → `to` with the parameters of `value`, named after it.
+    /// Adds `from` → bytes → `to` with the parameters of `value`.
     fn through_bytes(&mut self, from: &str, to: &str, value: &str) {
         let Some((scale, zero_point)) = self.parameters_of(value) else { return };
-        let bytes = self.names.fresh(&format!("{value}_quantized"));
-        let quantize = self.names.fresh(&format!("{value}_quantize"));
-        let dequantize = self.names.fresh(&format!("{value}_dequantize"));
+        let bytes = self.names.fresh("quantized");
         let inputs = [from, &scale, &zero_point];
-        self.nodes.push(Node::new(&quantize, "QuantizeLinear", &inputs, &[&bytes]));
+        self.nodes.push(Node::new(&bytes, "QuantizeLinear", &inputs, &[&bytes]));
+        // A node of the float graph may have the name of a value.
+        let dequantize = if self.taken.contains(to) { self.names.fresh("dequantize") } else { to.to_owned() };
         let inputs = [bytes.as_str(), &scale, &zero_point];
         self.nodes.push(Node::new(&dequantize, "DequantizeLinear", &inputs, &[to]));
     }
@@ -163,9 +170,14 @@ impl Writer<'_> {
             return Some(names.clone());
         }
         let scale = self.names.fresh(&format!("{root}_scale"));
-        let zero_point = self.names.fresh(&format!("{root}_zero_point"));
         self.constants.insert(scale.clone(), Tensor::scalar(affine.scale));
-        self.constants.insert(zero_point.clone(), Tensor::scalar(affine.zero_point));
+        let Self { names, constants, zero_points, .. } = self;
+        let zero_point = zero_points.entry(affine.zero_point).or_insert_with(|| {
+            let name = names.fresh(&format!("zero_point_{}", affine.zero_point));
+            constants.insert(name.clone(), Tensor::scalar(affine.zero_point));
+            name
+        });
+        let zero_point = zero_point.clone();
         self.parameters.insert(root.to_owned(), (scale.clone(), zero_point.clone()));
         Some((scale, zero_point))
     }
@@ -220,18 +232,28 @@ mod tests {
         assert_eq!(
             lines(&graph),
             [
-                "QuantizeLinear(x,x_scale,x_zero_point)→x_quantized",
-                "DequantizeLinear(x_quantized,x_scale,x_zero_point)→x_dequantized",
-                "Conv(x_dequantized,w)→y_float",
-                "QuantizeLinear(y_float,y_scale,y_zero_point)→y_quantized",
-                "DequantizeLinear(y_quantized,y_scale,y_zero_point)→y",
+                "QuantizeLinear(x,x_scale,zero_point_128)→quantized",
+                "DequantizeLinear(quantized,x_scale,zero_point_128)→dequantized",
+                "Conv(dequantized,w)→float",
+                "QuantizeLinear(float,y_scale,zero_point_0)→quantized_1",
+                "DequantizeLinear(quantized_1,y_scale,zero_point_0)→y",
             ]
         );
+        let named: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(named, ["quantized", "dequantized", "conv", "quantized_1", "y"]);
         assert_eq!(plan.roles().node("relu6"), Some(&Role::Fused));
         assert_eq!(plan.parameters("h"), None);
         // Bytes whose range exceeds the bounds do not replace the activation.
         let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", -1.0, 7.0)]);
-        assert_eq!(lines(&graph)[2..4], ["Conv(x_dequantized,w)→h", "Clip(h,zero,six)→y_float"]);
+        assert_eq!(lines(&graph)[2..4], ["Conv(dequantized,w)→h", "Clip(h,zero,six)→float"]);
+    }
+
+    #[test]
+    fn a_node_named_as_a_value_keeps_its_name() {
+        let nodes = vec![Node::new("y", "Conv", &["x", "w"], &["y"])];
+        let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", -1.0, 1.0)]);
+        let named: Vec<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(named, ["quantized", "dequantized", "y", "quantized_1", "dequantize"]);
     }
 
     #[test]
@@ -242,9 +264,9 @@ mod tests {
             Node::new("relu6", "Clip", &["g", "zero", "six"], &["y"]),
         ];
         let (graph, _) = quantized(nodes.clone(), &["y"], &[("x", -1.0, 1.0), ("y", 0.0, 6.0)]);
-        assert_eq!(lines(&graph)[2], "Conv(x_dequantized,w)→y_float");
+        assert_eq!(lines(&graph)[2], "Conv(dequantized,w)→float");
         let (graph, _) = quantized(nodes, &["y"], &[("x", -1.0, 1.0), ("y", 0.0, 9.0)]);
-        let expected = ["Conv(x_dequantized,w)→h", "Relu(h)→g", "Clip(g,zero,six)→y_float"];
+        let expected = ["Conv(dequantized,w)→h", "Relu(h)→g", "Clip(g,zero,six)→float"];
         assert_eq!(lines(&graph)[2..5], expected);
     }
 
@@ -258,8 +280,8 @@ mod tests {
         let ranges = [("x", -1.0, 1.0), ("h", -2.0, 2.0), ("g", 0.0, 2.0), ("y", -4.0, 4.0)];
         let (graph, plan) = quantized(nodes, &["y"], &ranges);
         assert_eq!(plan.roles().node("relu"), Some(&Role::Quantized));
-        assert!(lines(&graph).contains(&"Relu(h)→g_float".to_owned()), "{:?}", lines(&graph));
-        assert!(lines(&graph).contains(&"Add(h,g)→y_float".to_owned()));
+        assert!(lines(&graph).contains(&"Relu(h)→float_1".to_owned()), "{:?}", lines(&graph));
+        assert!(lines(&graph).contains(&"Add(h,g)→float_2".to_owned()));
     }
 
     #[test]
@@ -274,10 +296,10 @@ mod tests {
         let (graph, plan) = quantized(nodes, &["y", "f"], &[("x", -1.0, 1.0), ("h", -2.0, 2.0)]);
         let lines = lines(&graph);
         assert!(
-            lines.contains(&"DequantizeLinear(p_quantized,x_scale,x_zero_point)→p".to_owned()),
+            lines.contains(&"DequantizeLinear(quantized_1,x_scale,zero_point_128)→p".to_owned()),
             "{lines:?}"
         );
-        assert!(lines.contains(&"QuantizeLinear(f_float,h_scale,h_zero_point)→f_quantized".to_owned()));
+        assert!(lines.contains(&"QuantizeLinear(float_2,h_scale,zero_point_128)→quantized_3".to_owned()));
         assert!(lines.contains(&"Softmax(f)→s".to_owned()) && lines.contains(&"Flatten(s)→y".to_owned()));
         for (name, part) in
             [("soft", "no eight-bit kernel for Softmax"), ("last", "between nodes that are float")]
@@ -298,11 +320,11 @@ mod tests {
         let ranges = [("s", 0.0, 1.0), ("h", 0.0, 1.5), ("t", 0.0, 1.0), ("y", 0.0, 1.5)];
         let (graph, _) = quantized(nodes, &["y"], &ranges);
         let lines = lines(&graph);
-        assert_eq!(lines[0], "DequantizeLinear(c_quantized,c_scale,c_zero_point)→c_dequantized");
-        assert!(lines.contains(&"Add(s_dequantized,c_dequantized)→h_float".to_owned()), "{lines:?}");
+        assert_eq!(lines[0], "DequantizeLinear(c_u8,c_scale,zero_point_0)→dequantized");
+        assert!(lines.contains(&"Add(dequantized_1,dequantized)→float".to_owned()), "{lines:?}");
         assert!(lines.contains(&"Softmax(s)→t".to_owned()));
-        assert!(lines.contains(&"Mul(h,t_dequantized)→y_float".to_owned()));
-        assert_eq!(graph.constants["c_quantized"].as_u8().expect("u8"), [255]);
+        assert!(lines.contains(&"Mul(h,dequantized_2)→float_1".to_owned()));
+        assert_eq!(graph.constants["c_u8"].as_u8().expect("u8"), [255]);
     }
 
     #[test]

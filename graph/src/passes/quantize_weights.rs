@@ -38,7 +38,8 @@ pub(crate) fn quantize_weights_and_warn(
     let fused = nodes.iter().filter(|node| plan.roles().node(&node.name) == Some(&Role::Fused));
     let fused = fused.filter_map(|node| Some((node.input(0)?.to_owned(), node.output(0)?.to_owned())));
     let fused = fused.collect();
-    let mut writer = Writer { graph, names, shared: HashMap::new(), fused, warnings: Vec::new() };
+    let (shared, zero_points) = (HashMap::new(), HashMap::new());
+    let mut writer = Writer { graph, names, shared, fused, zero_points, warnings: Vec::new() };
     for mut node in nodes {
         if plan.roles().is_quantized(&node.name)
             && let Some(axis) = weight_axis(&node)?
@@ -63,6 +64,8 @@ struct Writer {
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
     /// For each fused activation, from the value that it reads to the value that it writes.
     fused: HashMap<String, String>,
+    /// By the number of channels, the constant with the zero points of weights.
+    zero_points: HashMap<usize, String>,
     warnings: Vec<Warning>,
 }
 
@@ -145,23 +148,31 @@ impl Writer {
     }
 
     /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; returns the name of
-    /// its output. `stem` is the name of the float values.
+    /// its output. `stem` is the name of the float values, and of the integers with their type; the others are numbered, which
+    /// keeps files of many layers small.
     fn dequantized(&mut self, stem: &str, axis: usize, values: Tensor, scales: Vec<f32>) -> String {
-        let mut fresh = |what: &str| self.names.fresh(&format!("{stem}_{what}"));
-        let (integers, scale, value, name) =
-            (fresh("quantized"), fresh("scale"), fresh("dequantized"), fresh("dequantize"));
-        let mut inputs = vec![integers.as_str(), scale.as_str()];
+        let integers = self.names.fresh(&format!("{stem}_{}", values.data_type()));
+        let [scale, value] = ["scale", "dequantized"].map(|what| self.names.fresh(what));
         // Runtimes recognize int8 weights by their zero point, and int32 biases by its absence.
-        let zero_point = (values.data_type() == DataType::I8).then(|| fresh("zero_point"));
-        if let Some(zero_point) = &zero_point {
-            inputs.push(zero_point);
-            self.graph.constants.insert(zero_point.clone(), Tensor::vector(vec![0i8; scales.len()]));
-        }
-        let node = Node::new(&name, "DequantizeLinear", &inputs, &[&value]).with("axis", axis as i64);
+        let zero_points = (values.data_type() == DataType::I8).then(|| self.zero_points(scales.len()));
+        let mut inputs = vec![integers.as_str(), scale.as_str()];
+        inputs.extend(zero_points.as_deref());
+        let node = Node::new(&value, "DequantizeLinear", &inputs, &[&value]).with("axis", axis as i64);
         self.graph.nodes.push(node);
         self.graph.constants.insert(integers, values);
         self.graph.constants.insert(scale, Tensor::vector(scales));
         value
+    }
+
+    /// The name of the constant with the zero points of weights with this many channels, which are zeros.
+    fn zero_points(&mut self, channels: usize) -> String {
+        let Self { graph, names, zero_points, .. } = self;
+        let name = zero_points.entry(channels).or_insert_with(|| {
+            let name = names.fresh(&format!("zero_points_{channels}"));
+            graph.constants.insert(name.clone(), Tensor::vector(vec![0i8; channels]));
+            name
+        });
+        name.clone()
     }
 }
 
@@ -232,15 +243,15 @@ mod tests {
         let result = quantize_weights(graph.clone(), &plan(&graph)).expect("finite");
         result.validate().expect("names");
         let [weights, bias, fc] = result.nodes.as_slice() else { panic!("{:?}", result.nodes) };
-        assert_eq!(fc.inputs, ["x", "w_dequantized", "b_dequantized"]);
+        assert_eq!(fc.inputs, ["x", "dequantized", "dequantized_1"]);
         assert_eq!(fc.attributes.keys().collect::<Vec<_>>(), ["transB"]);
         assert_eq!(weights.int("axis", -1).expect("int"), 0);
-        assert_eq!(bias.inputs, ["b_quantized", "b_scale"]);
+        assert_eq!(bias.inputs, ["b_i32", "scale_1"]);
         let constant = |name: &str| &result.constants[name];
-        assert_eq!(constant("w_quantized").as_i8().expect("i8"), [127, 1, 0, -127]);
-        assert_eq!(constant("w_scale").as_f32().expect("f32"), [1.0, 2.0]);
+        assert_eq!(constant("w_i8").as_i8().expect("i8"), [127, 1, 0, -127]);
+        assert_eq!(constant("scale").as_f32().expect("f32"), [1.0, 2.0]);
         // 0.02 in units of 0.01 · 1 and 0.01 · 2.
-        assert_eq!(constant("b_quantized").as_i32().expect("i32"), [2, 1]);
+        assert_eq!(constant("b_i32").as_i32().expect("i32"), [2, 1]);
     }
 
     #[test]
@@ -256,7 +267,7 @@ mod tests {
         result.validate().expect("names");
         assert_eq!(result.nodes.len(), 3);
         assert_eq!(result.nodes[0].int("axis", -1).expect("int"), 1);
-        assert_eq!(result.constants["w_scale"].as_f32().expect("f32"), [3.0 / 127.0, 4.0 / 127.0]);
+        assert_eq!(result.constants["scale"].as_f32().expect("f32"), [3.0 / 127.0, 4.0 / 127.0]);
     }
 
     #[test]

@@ -158,11 +158,10 @@ pub(super) fn conv<'d>(
         dilations = blocks.sizes;
         pads = ("pads", Attribute::Ints(blocks.pads.to_vec()));
     }
-    let mut attributes = vec![
-        ("strides", Attribute::Ints(strides.to_vec())),
-        ("dilations", Attribute::Ints(dilations.to_vec())),
-        pads,
-    ];
+    let mut attributes = vec![pads];
+    let sides = [("strides", strides), ("dilations", dilations)];
+    let sides = sides.into_iter().filter(|(_, sides)| *sides != [1, 1]);
+    attributes.extend(sides.map(|(name, sides)| (name, Attribute::Ints(sides.to_vec()))));
     if let Some(kernel) = weights.kernel {
         attributes.push(("kernel_shape", Attribute::Ints(kernel.to_vec())));
     }

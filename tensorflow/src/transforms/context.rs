@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use super::TransformError;
+use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
 /// See the module.
@@ -19,6 +20,10 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// The number of constants that were folded so far, over all transforms.
     pub(crate) folded: usize,
+    /// Whether ranges are chosen from examples.
+    pub(crate) is_calibrated: bool,
+    /// The ranges that were observed, for `quantize_nodes`.
+    pub(crate) ranges: Option<Ranges>,
 }
 
 impl Context {

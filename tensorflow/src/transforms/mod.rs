@@ -16,7 +16,8 @@ use crate::proto::NodeDef;
 use context::Context;
 
 pub use error::TransformError;
-pub use pipeline::{Report, transform};
+pub use pipeline::{Observe, Report, transform, transform_calibrated};
+pub use shared::ranges::Ranges;
 
 /// What a transform does with the nodes of a graph.
 type Run = fn(Vec<NodeDef>, &mut Context) -> Result<Vec<NodeDef>, TransformError>;

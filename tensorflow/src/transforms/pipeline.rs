@@ -1,8 +1,11 @@
 //! Runs transforms one after another.
 
+use eightbit_graph::Graph;
+
 use super::context::Context;
 use super::shared::graph::check_inputs;
-use super::{TRANSFORMS, Transform, TransformError};
+use super::shared::ranges::Ranges;
+use super::{TRANSFORMS, Transform, TransformError, quantize_nodes};
 use crate::evaluate::{MAX_REPEATED, element_count, sizes};
 use crate::grammar::Call;
 use crate::node;
@@ -21,19 +24,56 @@ pub struct Report {
 ///
 /// The first error of a transform whose parameter `ignore_errors` is not `true`, or of a name that is no transform.
 pub fn transform(
-    mut graph: GraphDef,
+    graph: GraphDef,
     inputs: &[String],
     outputs: &[String],
     calls: &[Call],
 ) -> Result<(GraphDef, Report), TransformError> {
+    run(graph, inputs, outputs, calls, None)
+}
+
+/// Runs a graph on examples and returns the ranges of its outputs.
+pub type Observe<'a> = dyn FnMut(Graph) -> Result<Ranges, TransformError> + 'a;
+
+/// As [`transform`], with ranges from examples in `quantize_nodes`: what each run would measure becomes constant, zero is a code
+/// of each range, that of weights among them, and a bias is added to 32-bit sums.
+///
+/// # Errors
+///
+/// As [`transform`]; the errors of `observe`, and operators that the import does not know, as the float graph must run.
+pub fn transform_calibrated(
+    graph: GraphDef,
+    inputs: &[String],
+    outputs: &[String],
+    calls: &[Call],
+    observe: &mut Observe<'_>,
+) -> Result<(GraphDef, Report), TransformError> {
+    run(graph, inputs, outputs, calls, Some(observe))
+}
+
+fn run(
+    mut graph: GraphDef,
+    inputs: &[String],
+    outputs: &[String],
+    calls: &[Call],
+    mut observe: Option<&mut Observe<'_>>,
+) -> Result<(GraphDef, Report), TransformError> {
     if calls.is_empty() {
         return Err(TransformError::Empty);
     }
-    let mut context = Context { inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..Context::default() };
+    let mut context = Context {
+        inputs: inputs.to_vec(),
+        outputs: outputs.to_vec(),
+        is_calibrated: observe.is_some(),
+        ..Context::default()
+    };
     for call in calls {
         check_repeated(&graph)?;
         let transform = Transform::find(&call.name).ok_or_else(|| unknown(&call.name))?;
         context.parameters.clone_from(&call.parameters);
+        if let (Some(observe), "quantize_nodes") = (observe.as_deref_mut(), transform.name) {
+            context.ranges = Some(quantize_nodes::observe(&graph, &context, observe)?);
+        }
         let library = graph.library.take().unwrap_or_default();
         // Tensors are shared, not copied.
         let original = ignores_errors(&context)?.then(|| graph.node.clone());

@@ -3,14 +3,22 @@
 //! Each operator first gets conversions of its own, from float and to float; those that cancel between two operators go at the
 //! end. What measures the ranges of the conversions that went stays, unused: `strip_unused_nodes` removes it.
 //!
+//! With a calibration (`transform_calibrated`) the ranges are constants in which zero is a code, operators read each other's codes,
+//! and a bias that follows a product is added to its 32-bit sums.
+//!
 //! Other than the tool, this one reads an input that comes twice once, as in `x * x`, gives control inputs of an operator to its
 //! eight-bit form, and leaves operators float whose attributes the eight-bit kernels do not have, such as dilations.
 
 mod cancel;
+mod classes;
 mod fake_quant;
+mod frozen;
+mod observe;
 mod operators;
 mod placeholders;
 mod rewrite;
+
+pub(super) use observe::observe;
 
 use super::context::Context;
 use super::shared::graph::check_inputs;

@@ -3,7 +3,10 @@
 //! Other than the tool, it gives a constant of zeros the range 0 to 1 (TensorFlow reads the tool's, 0 to 1.2e-38, as NaN), and
 //! leaves a constant that has infinite elements or NaN.
 
+use eightbit_graph::quantize::Range;
+
 use super::context::Context;
+use super::shared::ranges::nudged;
 use super::{Transform, TransformError};
 use crate::evaluate::{Data, Value, content};
 use crate::node::{Builder, constant, type_of};
@@ -31,7 +34,7 @@ fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, Trans
         if elements.len() < minimum_size {
             result.push(node);
         } else if elements.iter().all(|element| element.is_finite()) {
-            result.extend(quantized(&node.name, &shape, &elements));
+            result.extend(quantized(&node.name, &shape, &elements, context.is_calibrated));
         } else {
             context.warnings.push(format!("{} has elements that are not finite: it stays float", node.name));
             result.push(node);
@@ -47,12 +50,19 @@ fn is_float(node: &NodeDef) -> Result<bool, TransformError> {
     }
 }
 
-/// The codes, their range, and the node that has the old name.
-fn quantized(name: &str, shape: &[usize], elements: &[f32]) -> [NodeDef; 4] {
+/// The codes, their range, in which zero is a code if `is_nudged`, and the node that has the old name.
+fn quantized(name: &str, shape: &[usize], elements: &[f32], is_nudged: bool) -> [NodeDef; 4] {
     let min = elements.iter().copied().fold(0.0, f32::min);
     let max = match elements.iter().copied().fold(f32::MIN_POSITIVE, f32::max) {
         f32::MIN_POSITIVE if min == 0.0 => 1.0,
         max => max,
+    };
+    let (min, max) = match is_nudged {
+        true => {
+            let Range { min, max } = nudged(Range { min, max });
+            (min, max)
+        }
+        false => (min, max),
     };
     let scale = (STEPS / f64::from(max - min)) as f32;
     let zero = (min * scale).round();
@@ -81,7 +91,7 @@ mod tests {
     use super::*;
 
     fn range(elements: &[f32]) -> [Value; 2] {
-        let [_, min, max, _] = quantized("k", &[elements.len()], elements);
+        let [_, min, max, _] = quantized("k", &[elements.len()], elements, false);
         [min, max].map(|node| Value::of(&node).expect("a constant"))
     }
 

@@ -1,5 +1,6 @@
 //! Replaces operators by their eight-bit forms between conversions.
 
+use super::frozen::Frozen;
 use super::operators::{CODES, EightBit, OPERATORS, SUMS, is_supported};
 use crate::evaluate::Value;
 use crate::node::{Builder, Input, constant, node_name};
@@ -9,19 +10,39 @@ use crate::transforms::TransformError;
 use crate::transforms::context::Context;
 
 pub(super) fn quantize(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, TransformError> {
-    let ignored = context.all("ignore_op");
     let fallback = context.range("fallback_min", "fallback_max")?;
+    let frozen = Frozen::new(&nodes, context)?;
     let mut result = Vec::with_capacity(nodes.len());
     for node in nodes {
-        let operator = OPERATORS.iter().find(|operator| operator.op == node.op);
-        match operator.filter(|operator| !ignored.iter().any(|op| op == operator.op)) {
-            Some(operator) if is_float(&node, operator)? && is_supported(&node) => {
-                result.extend(Rewrite::new(&node, operator).finish(fallback));
-            }
-            _ => result.push(node),
+        match form(&node, context)? {
+            Some(operator) => result.extend(Rewrite::new(&node, operator, &frozen).finish(fallback)),
+            None => result.push(node),
         }
     }
     Ok(result)
+}
+
+/// The eight-bit form of a node, if it has one and gets it.
+pub(super) fn form(node: &NodeDef, context: &Context) -> Result<Option<&'static EightBit>, TransformError> {
+    let ignored = context.all("ignore_op");
+    let known = OPERATORS.iter().find(|operator| operator.op == node.op);
+    match known.filter(|operator| !ignored.iter().any(|op| op == operator.op)) {
+        Some(operator) if is_float(node, operator)? && is_supported(node) => Ok(Some(operator)),
+        _ => Ok(None),
+    }
+}
+
+/// The inputs of a node that its eight-bit form reads as codes.
+pub(super) fn coded_inputs<'a>(node: &'a NodeDef, operator: &EightBit) -> impl Iterator<Item = &'a str> {
+    let plain = operator.plain;
+    let inputs = node.input.iter().filter(|input| !input.starts_with('^')).enumerate();
+    inputs.filter(move |&(index, _)| plain != Some(index)).map(|(_, input)| input.as_str())
+}
+
+/// The name of the node that gives the codes of a node's result.
+pub(super) fn result(node: &NodeDef, operator: &EightBit) -> String {
+    let requantize = if operator.wide.is_some() { "/requantize" } else { "" };
+    format!("{}/eightbit{requantize}", node.name)
 }
 
 /// Whether all inputs and outputs that would be codes are floats.
@@ -42,40 +63,76 @@ fn is_float(node: &NodeDef, operator: &EightBit) -> Result<bool, TransformError>
 struct Rewrite<'a> {
     node: &'a NodeDef,
     operator: &'a EightBit,
+    frozen: &'a Frozen,
     new: Vec<NodeDef>,
 }
 
 impl<'a> Rewrite<'a> {
-    fn new(node: &'a NodeDef, operator: &'a EightBit) -> Self {
-        Self { node, operator, new: Vec::new() }
+    fn new(node: &'a NodeDef, operator: &'a EightBit, frozen: &'a Frozen) -> Self {
+        Self { node, operator, frozen, new: Vec::new() }
     }
 
     fn finish(mut self, fallback: Option<(f32, f32)>) -> Vec<NodeDef> {
+        if let Some(bias) = self.frozen.bias(self.node) {
+            return self.add_bias(bias);
+        }
         let (node, operator) = (self.node, self.operator);
         let (control, inputs): (Vec<_>, Vec<_>) = node.input.iter().partition(|input| input.starts_with('^'));
         let name = format!("{}/eightbit", node.name);
         let mut main = Builder::new(&name, &format!("Quantized{}", operator.op));
-        let mut codes = Vec::new();
+        let mut ranges = Vec::new();
         for (index, input) in inputs.into_iter().enumerate() {
             if operator.plain == Some(index) {
                 main = main.input(input);
                 continue;
             }
-            let quantized = self.input(input);
-            main = main.input(format!("{quantized}:0"));
-            codes.push(quantized);
+            let [quantized, min, max] = match self.frozen.codes(input) {
+                Some(codes) => codes.clone(),
+                None => ports(&self.input(input)),
+            };
+            main = main.input(quantized);
+            ranges.push([min, max]);
         }
-        let ranges = match operator.are_ranges_apart {
-            false => codes.iter().flat_map(|name| [format!("{name}:1"), format!("{name}:2")]).collect(),
-            true => [1, 2].map(|port| codes.iter().map(move |name| format!("{name}:{port}"))).into_iter().flatten().collect::<Vec<_>>(),
+        let ranges: Vec<String> = match operator.are_ranges_apart {
+            false => ranges.concat(),
+            true => [0, 1].into_iter().flat_map(|bound| ranges.iter().map(move |range| range[bound].clone())).collect(),
         };
         main = main.inputs(ranges).inputs(control.into_iter().cloned());
         main = operator.kept.iter().fold(main, |main, attribute| main.copied(node, attribute));
         main = operator.types.iter().fold(main, |main, attribute| main.data_type(attribute, CODES));
         main = operator.wide.iter().fold(main, |main, attribute| main.data_type(attribute, SUMS));
         self.new.push(main.build());
-        let result = if operator.wide.is_some() { self.requantize(&name, fallback) } else { name };
-        self.new.push(dequantize(&node.name, ports(&result)));
+        if self.frozen.gives_sums(node, operator) {
+            return self.new;
+        }
+        if operator.wide.is_some() {
+            let sums = ports(&name);
+            self.requantize(&name, sums, fallback);
+        }
+        self.new.push(dequantize(&node.name, ports(&result(node, operator))));
+        self.new
+    }
+
+    /// Adds a bias to the sums of the operator before, as 32-bit numbers.
+    fn add_bias(mut self, bias: &[i32]) -> Vec<NodeDef> {
+        let node = self.node;
+        let name = format!("{}/eightbit", node.name);
+        let [sums, min, max] = ports(&format!("{}/eightbit", node.input.first().map_or("", |input| node_name(input))));
+        let part = |part: &str| format!("{name}/{part}");
+        let (inner, outer) = (DataType::Int32, SUMS);
+        let bitcast = |name: &str, from: DataType, to: DataType, input: &str| {
+            Builder::new(name, "Bitcast").data_type("T", from).data_type("type", to).input(input).build()
+        };
+        let control = node.input.iter().filter(|input| input.starts_with('^')).cloned();
+        let add = Builder::new(part("add"), "BiasAdd").data_type("T", inner).text("data_format", "NHWC");
+        self.new.extend([
+            constant(part("bias"), Value::vector(bias.to_vec()).to_content()),
+            bitcast(&part("sums"), outer, inner, &sums),
+            add.input(part("sums")).input(part("bias")).inputs(control).build(),
+            bitcast(&name, inner, outer, &part("add")),
+        ]);
+        self.requantize(&name, [name.clone(), min, max], None);
+        self.new.push(dequantize(&node.name, ports(&result(node, self.operator))));
         self.new
     }
 
@@ -86,6 +143,14 @@ impl<'a> Rewrite<'a> {
         let prefix = format!("{}_eightbit/{}{port}", self.node.name, parsed.node);
         let part = |part: &str| format!("{prefix}/{part}");
         if self.new.iter().any(|node| node.name == part("quantize")) {
+            return part("quantize");
+        }
+        if let Some((min, max)) = self.frozen.range(input) {
+            self.new.extend([
+                constant(part("min"), float_constant(min)),
+                constant(part("max"), float_constant(max)),
+                conversion("QuantizeV2", &part("quantize"), CODES, [input.to_owned(), part("min"), part("max")]),
+            ]);
             return part("quantize");
         }
         let integer = |name: &str, value: i32| {
@@ -118,34 +183,33 @@ impl<'a> Rewrite<'a> {
         part("quantize")
     }
 
-    /// Sums as codes; returns the name of the node that gives them.
-    fn requantize(&mut self, sums: &str, fallback: Option<(f32, f32)>) -> String {
-        let [min, max] = match fallback {
-            Some((min, max)) => {
-                let names = ["min", "max"].map(|part| format!("{sums}/fallback_{part}"));
+    /// Sums, of the operator that is called `name`, as codes.
+    fn requantize(&mut self, name: &str, sums: [String; 3], fallback: Option<(f32, f32)>) {
+        let frozen = self.frozen.range(&self.node.name).map(|range| ("frozen", range));
+        let [min, max] = match frozen.or(fallback.map(|range| ("fallback", range))) {
+            Some((kind, (min, max))) => {
+                let names = ["min", "max"].map(|part| format!("{name}/{kind}_{part}"));
                 for (name, value) in names.iter().zip([min, max]) {
                     self.new.push(constant(name, float_constant(value)));
                 }
                 names
             }
             None => {
-                let range = format!("{sums}/requant_range");
+                let range = format!("{name}/requant_range");
                 let node = Builder::new(&range, "RequantizationRange").data_type("Tinput", SUMS);
-                self.new.push(node.inputs(ports(sums)).build());
+                self.new.push(node.inputs(sums.clone()).build());
                 [0, 1].map(|port| format!("{range}:{port}"))
             }
         };
-        let name = format!("{sums}/requantize");
         self.new.push(
-            Builder::new(&name, "Requantize")
+            Builder::new(format!("{name}/requantize"), "Requantize")
                 .data_type("Tinput", SUMS)
                 .data_type("out_type", CODES)
-                .inputs(ports(sums))
+                .inputs(sums)
                 .input(min)
                 .input(max)
                 .build(),
         );
-        name
     }
 }
 

@@ -6,5 +6,6 @@ pub(crate) mod graph;
 pub(crate) mod hash;
 pub(crate) mod order;
 pub(crate) mod pattern;
+pub(crate) mod ranges;
 pub(crate) mod rename;
 pub(crate) mod replace;

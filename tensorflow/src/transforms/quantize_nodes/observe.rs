@@ -1,0 +1,67 @@
+//! What a calibration must observe: the tensors that become codes.
+
+use std::collections::BTreeSet;
+
+use eightbit_graph::{Error, Graph};
+use eightbit_graph::quantize::Range;
+
+use super::rewrite::{coded_inputs, form};
+use crate::evaluate::Value;
+use crate::import::{ImportOptions, Reference};
+use crate::proto::GraphDef;
+use crate::transforms::context::Context;
+use crate::transforms::shared::graph::by_name;
+use crate::transforms::shared::ranges::Ranges;
+use crate::transforms::{Observe, TransformError};
+
+/// The ranges of all tensors of `graph` that `quantize_nodes` makes codes: those of constants, and what `observe` finds for the
+/// others.
+pub(in crate::transforms) fn observe(
+    graph: &GraphDef,
+    context: &Context,
+    observe: &mut Observe<'_>,
+) -> Result<Ranges, TransformError> {
+    let failed = |error: Error| TransformError::Invalid(format!("calibration: {error}"));
+    let names = by_name(&graph.node);
+    let mut wanted = BTreeSet::new();
+    let mut ranges = Ranges::new();
+    for node in &graph.node {
+        let Some(operator) = form(node, context)? else { continue };
+        wanted.insert(node.name.clone());
+        for input in coded_inputs(node, operator) {
+            let input = Reference::new(input);
+            let source = names.get(input.node).map(|&index| &graph.node[index]);
+            match source.filter(|source| source.op == "Const") {
+                Some(constant) => {
+                    let (_, elements) = Value::floats(constant).map_err(TransformError::Invalid)?;
+                    let range = Range::of(&constant.name, &elements).map_err(failed)?;
+                    ranges.insert(input.value_name(), range);
+                }
+                None => drop(wanted.insert(input.value_name())),
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(ranges);
+    }
+    let options = ImportOptions {
+        inputs: context.inputs.clone(),
+        outputs: wanted.into_iter().collect(),
+        ..ImportOptions::default()
+    };
+    let mut graph = graph.to_graph(&options).map_err(failed)?;
+    let Graph { outputs, constants, .. } = &mut graph;
+    let mut kept = Vec::with_capacity(outputs.len());
+    for output in outputs.drain(..) {
+        match constants.get(&output.name).map(|tensor| tensor.as_f32()) {
+            Some(values) => {
+                let range = values.and_then(|values| Range::of(&output.name, values)).map_err(failed)?;
+                ranges.insert(output.name, range);
+            }
+            None => kept.push(output),
+        }
+    }
+    *outputs = kept;
+    ranges.extend(observe(graph)?);
+    Ok(ranges)
+}
