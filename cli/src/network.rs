@@ -71,7 +71,13 @@ impl Network {
         Ok((ModelFile { name, path, bytes }, graph))
     }
 
-    fn new(file: ModelFile, mut graph: Graph, args: &InputArgs, outputs: Outputs) -> Result<Self, CliError> {
+    /// The network `graph` of the file `file`, with the input and outputs that `args` choose.
+    pub(crate) fn new(
+        file: ModelFile,
+        mut graph: Graph,
+        args: &InputArgs,
+        outputs: Outputs,
+    ) -> Result<Self, CliError> {
         let name = file.name.as_str();
         choose_layers(&mut graph, name, args, outputs)?;
         let declared = [graph.inputs.clone(), graph.outputs.clone()];
@@ -93,6 +99,12 @@ impl Network {
             }
         }
         Ok(Self { file, graph, format, declared })
+    }
+
+    /// The file, the format of a photo, and the graph with the open dimensions of the file.
+    pub(crate) fn into_parts(self) -> (ModelFile, InputFormat, Graph) {
+        let [inputs, outputs] = self.declared;
+        (self.file, self.format, Graph { inputs, outputs, ..self.graph })
     }
 
     /// The graph with the open dimensions of the file.

@@ -58,6 +58,9 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
     ];
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
     let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
+    let [from, to] = sizes.map(|[channels, length]| shape[0] * channels * length);
+    let pixels = shape[0] * sizes[1][1];
+    builder.count_scratch(convolution.scratch_bytes(pixels) + ((from + to) * size_of::<f32>()) as u64);
     let kernel = Signal { convolution, sizes, scratch: Default::default() };
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)
