@@ -1,5 +1,6 @@
 //! The networks that a command compares: the float and the eight-bit one, or a single one.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eightbit_graph::quantize::{
@@ -13,7 +14,7 @@ use crate::candidate::{Candidate, Kind};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::network::Network;
-use crate::photo::{self, Photo, PhotoOptions};
+use crate::photo::{self, InputFormat, Photo, PhotoOptions};
 use crate::report;
 
 /// One or two networks that run on the same photos.
@@ -60,7 +61,8 @@ impl Comparison {
                 (given(Kind::EightBit, &quantized)?, None)
             }
             None => {
-                let (graph, report) = calibration.quantize(&network)?;
+                let (name, open) = (&network.file.name, network.open_graph());
+                let (graph, report) = calibration.quantize(name, &network.format, &open)?;
                 let name = format!("{} in eight bits", network.file.name);
                 let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
                 (
@@ -101,8 +103,13 @@ impl<'a> Calibration<'a> {
         Self::new(&args.calibrate, &args.range, &args.input, 0)
     }
 
-    /// The eight-bit form of `network`, with a progress bar.
-    pub(crate) fn quantize(&self, network: &Network) -> Result<(Graph, QuantizeReport), CliError> {
+    /// The eight-bit form of `graph`, the model `name`, whose only input is a photo of this format, with a progress bar.
+    pub(crate) fn quantize<'g>(
+        &self,
+        name: &str,
+        format: &InputFormat,
+        graph: impl Into<Cow<'g, Graph>>,
+    ) -> Result<(Graph, QuantizeReport), CliError> {
         type Reader<'a> = Box<dyn Fn() -> Result<Photo, CliError> + 'a>;
         let paths;
         let readers: Vec<Reader> = if self.photos.is_empty() {
@@ -115,18 +122,17 @@ impl<'a> Calibration<'a> {
             let paths: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
             return Err(CliError::NoCalibration(paths.join(", ")));
         }
-        let examples = readers
-            .iter()
-            .map(|read| -> Result<Vec<Tensor>, CliError> { Ok(vec![network.tensor(&read()?)?]) });
-        // Dimensions that the file leaves open stay open in its eight-bit form.
-        self.quantize_graph(&network.file.name, &network.open_graph(), examples)
+        let examples = readers.iter().map(|read| -> Result<Vec<Tensor>, CliError> {
+            Ok(vec![format.tensor(&read()?).map_err(|error| CliError::model(name, error))?])
+        });
+        self.quantize_graph(name, graph, examples)
     }
 
     /// The eight-bit form of `graph`, the model `name`, with a progress bar.
-    pub(crate) fn quantize_graph(
+    pub(crate) fn quantize_graph<'g>(
         &self,
         name: &str,
-        graph: &Graph,
+        graph: impl Into<Cow<'g, Graph>>,
         examples: impl ExactSizeIterator<Item = Result<Vec<Tensor>, CliError>>,
     ) -> Result<(Graph, QuantizeReport), CliError> {
         let bar = report::progress(examples.len() + self.measured.min(examples.len()), "calibrating");

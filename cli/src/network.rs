@@ -71,7 +71,7 @@ impl Network {
         Ok((ModelFile { name, path, bytes }, graph))
     }
 
-    /// The graph of a file, with the input and outputs that `args` choose.
+    /// The network `graph` of the file `file`, with the input and outputs that `args` choose.
     pub(crate) fn new(
         file: ModelFile,
         mut graph: Graph,
@@ -99,6 +99,12 @@ impl Network {
             }
         }
         Ok(Self { file, graph, format, declared })
+    }
+
+    /// The file, the format of a photo, and the graph with the open dimensions of the file.
+    pub(crate) fn into_parts(self) -> (ModelFile, InputFormat, Graph) {
+        let [inputs, outputs] = self.declared;
+        (self.file, self.format, Graph { inputs, outputs, ..self.graph })
     }
 
     /// The graph with the open dimensions of the file.

@@ -3,6 +3,7 @@
 //! It follows ONNX: nodes name the values they read and write by strings, so that a test of a pass needs a graph of three
 //! lines and a written file keeps the names of the file that was read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::{DataType, Op, Tensor};
@@ -78,4 +79,16 @@ pub struct Graph {
     pub dimension_names: BTreeMap<(String, usize), String>,
     /// What the importer changed, for users: half floats that became floats.
     pub notes: Vec<String>,
+}
+
+impl From<Graph> for Cow<'_, Graph> {
+    fn from(graph: Graph) -> Self {
+        Self::Owned(graph)
+    }
+}
+
+impl<'g> From<&'g Graph> for Cow<'g, Graph> {
+    fn from(graph: &'g Graph) -> Self {
+        Self::Borrowed(graph)
+    }
 }

@@ -15,7 +15,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 1 << 16;
 
 /// Reads the file `path` of at most `limit` bytes. Pipes are read, too, as long as they deliver bytes at least every five
-/// seconds. Memory is allocated for the bytes read, not for the size that a file claims.
+/// seconds.
 ///
 /// # Errors
 ///
@@ -32,6 +32,9 @@ pub fn read_limited(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>, Error
             return Err(too_large());
         }
         let mut bytes = Vec::new();
+        // Growing step by step, the buffer would be up to twice as large, and moved while it is read.
+        let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+        bytes.try_reserve_exact(size).map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
         // The size may be wrong, as in /proc, or may have changed.
         let mut file = File::open(path).map_err(failed)?.take(limit.saturating_add(1));
         file.read_to_end(&mut bytes).map_err(failed)?;

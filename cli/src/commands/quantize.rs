@@ -36,12 +36,19 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     }
     let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
-    let (graph, report) = match &examples {
+    // The weights of the float network are dropped as soon as they are bytes.
+    let (file, (graph, report)) = match &examples {
         Some(examples) => {
-            let read = (0..examples.len()).map(|index| examples.read(index, &graph.inputs));
-            calibration.quantize_graph(&file.name, &graph, read)?
+            let inputs = graph.inputs.clone();
+            let read = (0..examples.len()).map(|index| examples.read(index, &inputs));
+            let quantized = calibration.quantize_graph(&file.name, graph, read)?;
+            (file, quantized)
         }
-        None => calibration.quantize(&Network::open(Some(&args.model), &args.input, Outputs::All)?)?,
+        None => {
+            let (file, format, graph) = Network::new(file, graph, &args.input, Outputs::All)?.into_parts();
+            let quantized = calibration.quantize(&file.name, &format, graph)?;
+            (file, quantized)
+        }
     };
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;

@@ -1,5 +1,6 @@
 //! Builds the execution plan.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo}
 /// Builder of the execution plan. It knows no operators: operators add their steps to it.
 pub(crate) struct Builder<'g> {
     pub(crate) graph: &'g Graph,
+    /// The constants of the graph.
+    given: Cow<'g, BTreeMap<String, Tensor>>,
     pub(crate) backend: eightbit::Backend,
     /// The number of parts into which convolutions and eight-bit operators are split.
     pub(crate) threads: usize,
@@ -36,6 +39,8 @@ pub(crate) struct Builder<'g> {
     work_left: Cell<u64>,
     /// The most bytes that a step takes for a while beside the values.
     passing_bytes: u64,
+    /// Bytes that steps keep from run to run beside the values.
+    scratch_bytes: u64,
     /// By node, the column slices of its output that its inputs are.
     slices: RefCell<HashMap<usize, ColumnSlices<'g>>>,
     types: BTreeMap<String, TensorType>,
@@ -54,9 +59,11 @@ pub(crate) struct Builder<'g> {
 }
 
 impl<'g> Builder<'g> {
-    /// An empty plan for the graph of `source`, whose values are of these types, beside `held` bytes.
+    /// An empty plan for the graph of `source`, whose constants are `given` and whose values are of these types, beside `held`
+    /// bytes.
     pub(crate) fn new(
         source: &'g Source,
+        given: Cow<'g, BTreeMap<String, Tensor>>,
         types: BTreeMap<String, TensorType>,
         limits: &'g Limits,
         held: u64,
@@ -64,6 +71,7 @@ impl<'g> Builder<'g> {
         let graph = &source.graph;
         let mut builder = Self {
             graph,
+            given,
             backend: source.backend,
             threads: source.threads,
             limits,
@@ -73,6 +81,7 @@ impl<'g> Builder<'g> {
             constant_bytes: Cell::new(source.constant_bytes),
             work_left: Cell::new(MAX_WORK),
             passing_bytes: 0,
+            scratch_bytes: 0,
             slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
@@ -110,7 +119,7 @@ impl<'g> Builder<'g> {
             steps: self.steps,
             results,
             constant_bytes: self.constant_bytes.get(),
-            passing_bytes: self.passing_bytes,
+            passing_bytes: self.passing_bytes.saturating_add(self.scratch_bytes),
             observer: self.observer,
         }
     }
@@ -131,6 +140,15 @@ impl<'g> Builder<'g> {
         self.folded.insert(name.to_owned(), tensor);
     }
 
+    /// Drops the constant `name`, which no later node reads, unless others have it, too.
+    pub(crate) fn release(&mut self, name: &str) {
+        if !self.is_output(name)
+            && let Cow::Owned(given) = &mut self.given
+        {
+            given.remove(name);
+        }
+    }
+
     /// Adds `bytes` to what is computed from constants; an error if the sum exceeds the limits.
     pub(crate) fn count_constants(&self, bytes: u64) -> Result<(), Error> {
         self.constant_bytes.set(self.constant_bytes.get().saturating_add(bytes));
@@ -148,6 +166,11 @@ impl<'g> Builder<'g> {
     /// Counts `bytes` that a step takes while it runs.
     pub(crate) fn count_passing(&mut self, bytes: u64) {
         self.passing_bytes = self.passing_bytes.max(bytes);
+    }
+
+    /// Counts `bytes` that a step takes in its first run and keeps.
+    pub(crate) fn count_scratch(&mut self, bytes: u64) {
+        self.scratch_bytes = self.scratch_bytes.saturating_add(bytes);
     }
 
     /// The names and types of the outputs of `node`.
@@ -215,7 +238,7 @@ impl<'g> Builder<'g> {
 
     /// Whether the inputs `sources` of a node are constants of the graph or left out.
     fn are_own(&self, node: &Node, sources: &[usize]) -> bool {
-        let is_own = |name: &str| self.graph.constants.contains_key(name);
+        let is_own = |name: &str| self.given.contains_key(name);
         sources.iter().all(|&index| node.input(index).is_none_or(is_own))
     }
 
@@ -236,7 +259,7 @@ impl<'g> Builder<'g> {
 
     /// The tensor behind a name, if it does not depend on the graph's inputs.
     pub(crate) fn constant(&self, name: &str) -> Option<&Tensor> {
-        self.folded.get(name).or_else(|| self.graph.constants.get(name))
+        self.folded.get(name).or_else(|| self.given.get(name))
     }
 
     /// Input `index` of a node, if it is a constant.

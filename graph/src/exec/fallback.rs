@@ -66,7 +66,12 @@ pub(crate) fn push(
         bytes = bytes.saturating_add(bytes_of(of));
         largest = largest.max(bytes_of(&TensorType::new(DataType::F64, of.shape.as_slice())));
     }
-    builder.count_passing(bytes.saturating_add(PASSING_DOUBLES.saturating_mul(largest)));
+    let own = match node.operator() {
+        Some(operator) => (operator.passing)(&builder.inputs(node)?),
+        None => 0,
+    };
+    bytes = bytes.saturating_add(PASSING_DOUBLES.saturating_mul(largest));
+    builder.count_passing(bytes.saturating_add(own));
     let kernel = Fallback { node: node.clone(), written, why };
     builder.push(node, inputs, outputs, Box::new(kernel));
     Ok(())

@@ -1,6 +1,7 @@
 //! Lowers nodes to steps.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 use super::builder::Builder;
 use super::fallback::{self, fold};
@@ -8,18 +9,45 @@ use super::plan::Lowered;
 use super::source::Source;
 use super::value::Layout;
 use crate::shapes::{ShapeOptions, check_outputs, infer_shapes};
-use crate::{Error, Node};
+use crate::{Error, Limits, Node, Tensor, TensorType};
 
-/// Lowers the graph of `source` to steps: constants are folded, operators add the steps for which they have kernels, and the
-/// plain evaluator runs the others. The limits hold for what takes memory beside `held` bytes.
-pub(crate) fn lower(source: &Source, shapes: &ShapeOptions, held: u64) -> Result<Lowered, Error> {
-    let graph = &source.graph;
-    let types = infer_shapes(graph, shapes)?;
+/// What is known of a graph before it is lowered.
+pub(crate) struct Inferred {
+    /// The types of all values.
+    types: BTreeMap<String, TensorType>,
+    /// The nodes in execution order.
+    order: Vec<usize>,
+}
+
+/// Infers the types of all values of the graph of `source`.
+pub(crate) fn infer(source: &Source, shapes: &ShapeOptions) -> Result<Inferred, Error> {
+    let types = infer_shapes(&source.graph, shapes)?;
     if !source.has_tail {
-        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+        check_outputs(&source.graph, |name| types.get(name).map(Cow::Borrowed))?;
     }
-    let mut builder = Builder::new(source, types, &shapes.limits, held)?;
-    for index in graph.topological_order()? {
+    Ok(Inferred { types, order: source.graph.topological_order()? })
+}
+
+/// Lowers the graph of `source` to steps: constants are folded, operators add the steps for
+/// which they have kernels, and the plain evaluator runs the others. The limits hold for what takes memory beside `held` bytes.
+///
+/// `constants` are those of the graph. If they are owned, each is dropped after the last node that reads it, so that weights
+/// are not in memory twice, as they are and packed.
+pub(crate) fn lower(
+    source: &Source,
+    constants: Cow<'_, BTreeMap<String, Tensor>>,
+    inferred: Inferred,
+    limits: &Limits,
+    held: u64,
+) -> Result<Lowered, Error> {
+    let graph = &source.graph;
+    let Inferred { types, order } = inferred;
+    let mut last: HashMap<&str, usize> = HashMap::new();
+    for &index in &order {
+        last.extend(graph.nodes[index].inputs.iter().map(|name| (name.as_str(), index)));
+    }
+    let mut builder = Builder::new(source, constants, types, limits, held)?;
+    for index in order {
         let node = &graph.nodes[index];
         if !builder.is_fused(index) {
             lower_node(&mut builder, node)?;
@@ -31,6 +59,9 @@ pub(crate) fn lower(source: &Source, shapes: &ShapeOptions, held: u64) -> Result
                     builder.read(output, Layout::Plain)?;
                 }
             }
+        }
+        for name in node.inputs.iter().filter(|name| last.get(name.as_str()) == Some(&index)) {
+            builder.release(name);
         }
     }
     let results = graph.outputs.iter().map(|output| builder.read(&output.name, Layout::Plain));

@@ -30,11 +30,12 @@ mod step;
 mod tail;
 mod value;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::limits::constants_of;
 use crate::shapes::{ShapeOptions, open_shape};
-use crate::{Error, Graph, Tensor, ValueInfo, escaped, passes};
+use crate::{Error, Graph, Limits, Tensor, ValueInfo, escaped, passes};
 use memory::Memory;
 use plan::Lowered;
 pub use profile::StepTime;
@@ -127,13 +128,33 @@ impl Source {
     /// Makes the plan for `shapes` beside `held` bytes and the plans `kept`, of which those that leave it too little memory
     /// are dropped.
     fn plan(&self, shapes: &ShapeOptions, held: u64, kept: &mut Vec<Plan>) -> Result<Plan, Error> {
-        let mut lowered = lower::lower(self, shapes, held)?;
+        let inferred = lower::infer(self, shapes)?;
+        let constants = Cow::Borrowed(&self.graph.constants);
+        let lowered = lower::lower(self, constants, inferred, &shapes.limits, held)?;
+        Plan::place(lowered, &shapes.limits, held, kept)
+    }
+
+    /// The only plan, for the shapes of the options. What it does not need is dropped before its values get memory.
+    fn only_plan(mut self, held: u64) -> Result<Plan, Error> {
+        let inferred = lower::infer(&self, &self.shapes)?;
+        let constants = Cow::Owned(std::mem::take(&mut self.graph.constants));
+        let lowered = lower::lower(&self, constants, inferred, &self.shapes.limits, held)?;
+        let limits = self.shapes.limits.clone();
+        drop(self);
+        Plan::place(lowered, &limits, held, &mut Vec::new())
+    }
+}
+
+impl Plan {
+    /// Gives the values of `lowered` memory beside `held` bytes and the plans `kept`, of which those that leave it too little are
+    /// dropped.
+    fn place(mut lowered: Lowered, limits: &Limits, held: u64, kept: &mut Vec<Self>) -> Result<Self, Error> {
         let completions = lowered.completions();
         loop {
             let others: u64 = kept.iter().map(|plan| plan.memory.bytes() as u64).sum();
-            match Memory::plan(&mut lowered, &shapes.limits, held.saturating_add(others)) {
+            match Memory::plan(&mut lowered, limits, held.saturating_add(others)) {
                 Err(Error::OverLimit { .. }) if kept.pop().is_some() => {}
-                memory => return Ok(Plan { memory: memory?, lowered, completions }),
+                memory => return Ok(Self { memory: memory?, lowered, completions }),
             }
         }
     }
@@ -148,12 +169,13 @@ impl Executor {
     /// Shapes that do not fit, operators that are not implemented, a backend that this CPU cannot run, a model that takes
     /// more than its limits.
     pub fn new(graph: &Graph, options: &ExecutorOptions) -> Result<Self, Error> {
-        Self::beside(graph, options, 0, None)
+        Self::beside(Cow::Borrowed(graph), options, 0, None)
     }
 
-    /// As [`new`](Self::new), while `held` bytes of the limits are taken by others.
+    /// As [`new`](Self::new), while `held` bytes of the limits are taken by others. The constants of a graph that is owned are
+    /// dropped as soon as nothing needs them.
     fn beside(
-        graph: &Graph,
+        graph: Cow<'_, Graph>,
         options: &ExecutorOptions,
         held: u64,
         observer: Option<Observer>,
@@ -172,11 +194,12 @@ impl Executor {
                 format!("must be 1, or 2 to {MAX_THREADS} with the feature rayon; is {}", options.threads),
             ));
         }
-        let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?;
+        let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
+        let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.into_owned())?)?;
         let fused = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
         // What is observed must have a place in the plan.
         let (fused, tail) = if observer.is_some() { (fused, None) } else { Tail::split(fused)? };
-        let constant_bytes = constants_of([graph, &fused]);
+        let constant_bytes = constants_of(callers.into_iter().chain([&fused]));
         let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
         let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());
         let source = Source {
@@ -189,16 +212,20 @@ impl Executor {
             observer,
             has_tail: tail.is_some(),
         };
+        let is_guess = is_open && source.shapes.inputs.is_empty();
         let mut plans = Vec::with_capacity(MAX_PLANS);
-        match source.plan(&source.shapes, held, &mut plans) {
+        let (plan, source) = if is_open {
+            (source.plan(&source.shapes, held, &mut plans), Some(source))
+        } else {
+            (source.only_plan(held), None)
+        };
+        match plan {
             Ok(plan) => plans.push(plan),
             Err(Error::UnknownDimension { .. }) => {}
             // The default batch of 1 is a guess: a node or an output may need another.
-            Err(Error::InvalidNode { .. } | Error::InvalidValue { .. })
-                if is_open && source.shapes.inputs.is_empty() => {}
+            Err(Error::InvalidNode { .. } | Error::InvalidValue { .. }) if is_guess => {}
             Err(error) => return Err(error),
         }
-        let source = Some(source).filter(|_| is_open);
         Ok(Self { inputs, outputs, source, plans, tail, held, taken: Vec::new(), order: Vec::new() })
     }
 

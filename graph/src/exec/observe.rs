@@ -1,19 +1,22 @@
 //! Runs for intermediate values: each is shown as soon as it is complete, so that its memory is free again soon.
 
+use std::borrow::Cow;
+
 use super::source::Observer;
 use super::step::{Elements, RunInputs};
 use super::{Executor, ExecutorOptions};
 use crate::{Error, Graph, Limits, Tensor};
 
 impl Executor {
-    /// As [`new`](Self::new), for [`observe`](Self::observe) alone, while `held` bytes of the limits are taken by others.
+    /// As [`new`](Self::new), for [`observe`](Self::observe) alone, while `held` bytes of the limits are taken by others. The
+    /// graph's constants are dropped as soon as nothing needs them.
     pub(crate) fn observed(
-        graph: &Graph,
+        graph: Graph,
         options: &ExecutorOptions,
         held: u64,
         observer: Observer,
     ) -> Result<Self, Error> {
-        Self::beside(graph, options, held, Some(observer))
+        Self::beside(Cow::Owned(graph), options, held, Some(observer))
     }
 
     /// Runs the graph, and calls `see` with the position and the elements of each output as soon as they are complete.

@@ -21,7 +21,7 @@ pub(crate) struct Lowered {
     pub(crate) results: Vec<usize>,
     /// Bytes of the graph's constants and of what is made of them.
     pub(crate) constant_bytes: u64,
-    /// The most bytes that a step takes for a while beside the values.
+    /// The most bytes that a step takes for a while beside the values, and all that steps keep.
     pub(crate) passing_bytes: u64,
     /// Set if the results are read as soon as they are complete, not at the end.
     pub(crate) observer: Option<Observer>,

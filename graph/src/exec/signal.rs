@@ -7,6 +7,8 @@ use crate::{Error, element_count};
 /// Reorders a signal before and after a convolution: its values before and after stay in ONNX's order.
 #[derive(Debug)]
 pub(super) struct Signal<I, O> {
+    /// How many signals there are.
+    batch: usize,
     /// Channels and length of the input and of the output.
     sizes: [[usize; 2]; 2],
     /// Input and output, channels innermost.
@@ -20,7 +22,13 @@ impl<I: Copy + Default, O: Copy + Default> Signal<I, O> {
         let ([inputs, outputs], window) = (geometry.channels, &geometry.window);
         let sizes =
             [[inputs, element_count(&window.input)?], [outputs, element_count(&window.sizes.output)?]];
-        Ok(Self { sizes, from: Vec::new(), to: Vec::new() })
+        Ok(Self { batch: geometry.batch, sizes, from: Vec::new(), to: Vec::new() })
+    }
+
+    /// About the bytes of the reordered values.
+    pub(super) fn scratch_bytes(&self) -> u64 {
+        let [from, to] = self.sizes.map(|[channels, length]| self.batch * channels * length);
+        (from * size_of::<I>() + to * size_of::<O>()) as u64
     }
 
     /// Writes to `y` what `convolve` computes of `x`.

@@ -189,6 +189,39 @@ mod tests {
         assert_eq!(Graph::from_onnx_bytes(&bytes).expect("own bytes").nodes, graph.nodes);
     }
 
+    /// Of operator set 16 is the attribute that tells how an older `RoiAlign` computes.
+    #[test]
+    fn what_changed_later_needs_its_operator_set() {
+        let roi_align = NodeProto {
+            input: ["x", "regions", "images"].map(str::to_owned).to_vec(),
+            output: vec!["y".to_owned()],
+            op_type: "RoiAlign".to_owned(),
+            ..NodeProto::default()
+        };
+        let input = |name: &str, data_type, rank| {
+            value(&ValueInfo { name: name.to_owned(), data_type, shape: vec![None; rank] }, &BTreeMap::new())
+        };
+        let inputs = [("x", DataType::F32, 4), ("regions", DataType::F32, 2), ("images", DataType::I64, 1)];
+        let model = ModelProto {
+            ir_version: 8,
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 11 }],
+            graph: Some(GraphProto {
+                node: vec![roi_align],
+                input: inputs.map(|(name, data_type, rank)| input(name, data_type, rank)).to_vec(),
+                output: vec![input("y", DataType::F32, 4)],
+                ..GraphProto::default()
+            }),
+            ..ModelProto::default()
+        };
+        let graph = Graph::from_onnx_bytes(&model.encode_to_vec()).expect("a valid model");
+        let written = ModelProto::decode(graph.to_onnx_bytes().expect("a valid graph").as_slice());
+        assert_eq!(written.expect("own bytes").opset_import[0].version, 16);
+        assert_eq!(
+            graph.nodes[0].string("coordinate_transformation_mode", "").expect("text"),
+            "output_half_pixel"
+        );
+    }
+
     #[test]
     fn conversions_named_as_what_they_write_need_no_name() {
         let value =

@@ -11,8 +11,8 @@ use super::scope::{Body, Importer, Scope};
 use super::value::{MAX_NAME, checked};
 use crate::{Attribute, Error, Limits, Node};
 
-/// The most calls inside each other.
-const MAX_DEPTH: usize = 32;
+/// The most calls of functions and graphs of nodes inside each other.
+const MAX_DEPTH: usize = 64;
 /// Bytes of memory of one more node, beside what it has in the file.
 const NODE: u64 = 1024;
 /// Bytes of memory for a byte of a node with a graph: its nodes take five bytes at least in a file, and some 300 in memory.
@@ -62,6 +62,17 @@ impl<'m> Functions<'m> {
     }
 }
 
+/// The depth inside `node`, which calls a function or has a graph: functions may call themselves, and what reads them recurses.
+pub(super) fn deeper(node: &Node, scope: Scope<'_>) -> Result<usize, Error> {
+    if scope.depth < MAX_DEPTH {
+        return Ok(scope.depth + 1);
+    }
+    let reason = format!(
+        "functions call functions, and graphs hold graphs, more than {MAX_DEPTH} deep, or themselves"
+    );
+    Err(Error::unsupported(node, reason))
+}
+
 /// The memory of an attribute without the elements of a tensor, which copies share.
 pub(super) fn bytes_of_attribute(attribute: &Attribute) -> u64 {
     let bytes = match attribute {
@@ -83,16 +94,9 @@ impl<'m> Importer<'m> {
         scope: Scope<'_>,
         body: &mut Body,
     ) -> Result<(), Error> {
-        if scope.depth >= MAX_DEPTH {
-            let reason = format!("functions call each other more than {MAX_DEPTH} deep, or themselves");
-            return Err(Error::unsupported(&call, reason));
-        }
+        let depth = deeper(&call, scope)?;
         let attributes = self.arguments(&call, function)?;
-        let inner = Scope {
-            version: version(function, scope),
-            attributes: Some(&attributes),
-            depth: scope.depth + 1,
-        };
+        let inner = Scope { version: version(function, scope), attributes: Some(&attributes), depth };
         if inner.version.is_some_and(|version| !(OLDEST_OPSET..=NEWEST_OPSET).contains(&version)) {
             let reason = format!("its function is of operator set {}", inner.version.unwrap_or_default());
             return Err(Error::unsupported(&call, reason));
@@ -165,4 +169,71 @@ fn local(call: &str, inner: &str) -> String {
     let end = (0..=MAX_NAME - NUMBER).rev().find(|&end| name.is_char_boundary(end.min(name.len())));
     name.truncate(end.unwrap_or(0).min(name.len()));
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proto::{
+        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, attribute_type,
+    };
+    use super::*;
+    use crate::Graph;
+
+    /// A call of the function `name` inside `graphs` branches.
+    fn call(name: &str, graphs: usize) -> NodeProto {
+        let node = NodeProto {
+            op_type: name.to_owned(),
+            domain: "own".to_owned(),
+            input: vec!["x".to_owned()],
+            output: vec!["y".to_owned()],
+            ..NodeProto::default()
+        };
+        (0..graphs).fold(node, |node, _| {
+            let graph = GraphProto { node: vec![node], ..GraphProto::default() };
+            let branch = AttributeProto {
+                name: "then_branch".to_owned(),
+                kind: attribute_type::GRAPH,
+                g: Some(Box::new(graph)),
+                ..AttributeProto::default()
+            };
+            NodeProto {
+                op_type: "If".to_owned(),
+                attribute: vec![branch],
+                output: vec!["y".to_owned()],
+                ..NodeProto::default()
+            }
+        })
+    }
+
+    /// A model whose functions call each other `calls` deep, each call inside `graphs` branches.
+    fn model(calls: usize, graphs: usize) -> Vec<u8> {
+        let opset_import = vec![
+            OperatorSetIdProto { domain: String::new(), version: 18 },
+            OperatorSetIdProto { domain: "own".to_owned(), version: 1 },
+        ];
+        let function = |index: usize| FunctionProto {
+            name: format!("f{index}"),
+            domain: "own".to_owned(),
+            input: vec!["x".to_owned()],
+            output: vec!["y".to_owned()],
+            node: if index + 1 < calls { vec![call(&format!("f{}", index + 1), graphs)] } else { Vec::new() },
+            opset_import: opset_import.clone(),
+            ..FunctionProto::default()
+        };
+        let graph = GraphProto { node: vec![call("f0", 0)], ..GraphProto::default() };
+        let functions = (0..calls).map(function).collect();
+        ModelProto { ir_version: 9, graph: Some(graph), opset_import, functions, ..ModelProto::default() }
+            .encode_to_vec()
+    }
+
+    #[test]
+    fn calls_and_graphs_share_one_depth() {
+        for (calls, graphs) in [(MAX_DEPTH + 1, 0), (32, 30), (16, 4)] {
+            let error = Graph::from_onnx_bytes(&model(calls, graphs)).expect_err("deep").to_string();
+            assert!(error.contains("more than 64 deep"), "{calls} {graphs}: {error}");
+        }
+        let flat =
+            Graph::from_onnx_bytes(&model(16, 2)).map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(!flat.contains("deep"), "{flat}");
+    }
 }

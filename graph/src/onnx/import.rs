@@ -56,7 +56,7 @@ pub(super) fn graph(bytes: Bytes, external: External, limits: &Limits) -> Result
         problems: Vec::new(),
     };
     let (mut graph, unknown) = importer.model(proto, Scope { version, attributes: None, depth: 0 })?;
-    graph.opset = version.unwrap_or(DEFAULT_OPSET).max(DEFAULT_OPSET);
+    graph.opset = version.unwrap_or(DEFAULT_OPSET).max(DEFAULT_OPSET).max(graph.opset);
     graph.notes.extend(importer.widened.note());
     let mut problems = importer.problems;
     if !problems.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::functions::deeper;
 use super::proto::{AttributeProto, NodeProto, attribute_type, element_type};
 use super::scope::{Importer, Scope};
 use super::tensor;
@@ -56,7 +57,8 @@ impl Importer<'_> {
                 self.argument(&node, &name, &proto.ref_attr_name, scope)?
             } else if proto.kind == attribute_type::GRAPH {
                 let graph = proto.g.ok_or_else(|| Error::attribute(&node, &name, "has no graph"))?;
-                let (graph, values) = self.subgraph(*graph, scope)?;
+                let inner = Scope { depth: deeper(&node, scope)?, ..scope };
+                let (graph, values) = self.subgraph(*graph, inner)?;
                 captured.insert(name.clone(), values);
                 Some(Attribute::Graph(graph))
             } else {

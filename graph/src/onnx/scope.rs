@@ -28,7 +28,7 @@ pub(super) struct Scope<'a> {
     pub(super) version: Option<i64>,
     /// The attributes of the call, for nodes of a function.
     pub(super) attributes: Option<&'a BTreeMap<String, Attribute>>,
-    /// The number of calls around the node.
+    /// The number of calls and graphs around the node.
     pub(super) depth: usize,
 }
 

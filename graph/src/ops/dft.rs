@@ -4,7 +4,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::doubles::{doubles, rounded};
-use super::shared::fourier::{Complex, Fourier, complex, one_sided};
+use super::shared::fourier::{Complex, Fourier, complex, one_sided, passing_bytes};
 use super::shared::inputs::Inputs;
 use super::shared::integers::{integer, size};
 use crate::{Error, Tensor, TensorType};
@@ -24,6 +24,10 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     reads: |inputs| inputs.optional(0).map_or(1, |x| x.shape.iter().copied().max().unwrap_or(1)),
+    passing: |inputs| {
+        let transform = inputs.shape(0).and_then(|x| Ok((x, from_types(inputs)?)));
+        transform.map_or(0, |(x, transform)| passing_bytes(x, transform.length))
+    },
     ..Operator::new("DFT", "the discrete Fourier transform along an axis", infer, evaluate)
 };
 
@@ -89,11 +93,14 @@ impl Transform {
     }
 }
 
-fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    // Their values decide the shape; x itself does not.
+/// What is known without the elements of x.
+fn from_types(inputs: &Inputs<'_>) -> Result<Transform, Error> {
     let known = [None, inputs.value(1)?, inputs.value(2)?];
-    let transform = Transform::new(&Arguments::new(inputs.node, &known), inputs.shape(0)?)?;
-    inputs.like(0, transform.shape)
+    Transform::new(&Arguments::new(inputs.node, &known), inputs.shape(0)?)
+}
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    inputs.like(0, from_types(inputs)?.shape)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

@@ -35,6 +35,9 @@ pub struct Operator {
     pub(crate) eight_bit: EightBit,
     /// About how many numbers the plain evaluation reads for each element of the output, for operators that read many.
     pub(crate) reads: fn(&Inputs<'_>) -> usize,
+    /// About the bytes that the plain evaluation takes for a while, beside copies of its inputs and outputs and three arrays of doubles
+    /// as large as the largest of them, for operators that take more.
+    pub(crate) passing: fn(&Inputs<'_>) -> u64,
     /// Adds a step with a kernel to the executor's plan; `false` where there is no kernel for the node.
     pub(crate) lower: fn(&mut Builder<'_>, &Node) -> Result<bool, Error>,
     /// Rewrites a node of an older operator set for operator set 13.
@@ -87,6 +90,7 @@ impl Operator {
             evaluate,
             eight_bit: EightBit::Float,
             reads: |_| 1,
+            passing: |_| 0,
             lower: |_, _| Ok(false),
             upgrade: |node, _, _: &mut Constants<'_>| Ok(vec![node]),
             expand: None,

@@ -186,10 +186,10 @@ impl Settings {
 }
 
 /// Operator set 16 moved pixels by half a pixel by default.
-fn upgrade(node: Node, version: i64, _: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
-    Ok(vec![if version < 16 {
-        node.with("coordinate_transformation_mode", "output_half_pixel")
-    } else {
-        node
-    }])
+fn upgrade(mut node: Node, version: i64, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
+    if version < 16 {
+        node = node.with("coordinate_transformation_mode", "output_half_pixel");
+        constants.need_opset(16);
+    }
+    Ok(vec![node])
 }

@@ -4,7 +4,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::doubles::{doubles, optional_doubles, rounded};
-use super::shared::fourier::{Complex, Fourier, complex, one_sided};
+use super::shared::fourier::{Complex, Fourier, complex, one_sided, passing_bytes};
 use super::shared::inputs::Inputs;
 use super::shared::integers::size;
 use crate::{Error, Tensor, TensorType};
@@ -26,6 +26,10 @@ pub(crate) static OP: Operator = Operator {
     reads: |inputs| {
         let frame = inputs.optional(2).and_then(|window| window.shape.first().copied());
         frame.or(inputs.optional(0).and_then(|signal| signal.shape.get(1).copied())).unwrap_or(1)
+    },
+    passing: |inputs| {
+        let frames = inputs.shape(0).and_then(|signal| Ok((signal, from_types(inputs)?)));
+        frames.map_or(0, |(signal, frames)| passing_bytes(signal, frames.length))
     },
     ..Operator::new("STFT", "the discrete Fourier transforms of frames of a signal", infer, evaluate)
 };
@@ -60,11 +64,15 @@ impl Frames {
     }
 }
 
-fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+/// What is known without the elements of the signal.
+fn from_types(inputs: &Inputs<'_>) -> Result<Frames, Error> {
     let known = [None, inputs.value(1)?, None, inputs.value(3)?];
     let window = inputs.optional(2).map(|window| window.shape.as_slice());
-    let frames = Frames::new(&Arguments::new(inputs.node, &known), inputs.shape(0)?, window)?;
-    inputs.like(0, frames.shape)
+    Frames::new(&Arguments::new(inputs.node, &known), inputs.shape(0)?, window)
+}
+
+fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
+    inputs.like(0, from_types(inputs)?.shape)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {

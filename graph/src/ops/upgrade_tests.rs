@@ -47,4 +47,6 @@ fn other_operators_changed_too() {
         (mode(10).as_deref(), mode(15).as_deref(), mode(16)),
         (Some("output_half_pixel"), Some("output_half_pixel"), None)
     );
+    // The attribute is one of operator set 16.
+    assert_eq!([10, 15, 16].map(|version| upgraded(roi(), version).1.opset), [16, 16, 0]);
 }

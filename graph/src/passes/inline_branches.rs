@@ -102,6 +102,7 @@ fn inline(
             *value = renamed.entry(value.clone()).or_insert_with(|| names.fresh(value)).clone();
         }
     };
+    graph.opset = graph.opset.max(branch.opset);
     for (mut name, tensor) in branch.constants {
         rename(&mut name, names);
         graph.constants.insert(name, tensor);

@@ -95,7 +95,7 @@ impl Calibrator {
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
         let histograms = names.len() as u64 * Histogram::BYTES;
-        let runner = Runner::new(graph, &names, 0, held.saturating_add(histograms), limits)?;
+        let runner = Runner::new(graph.clone(), &names, 0, held.saturating_add(histograms), limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(&value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }

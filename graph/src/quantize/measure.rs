@@ -70,10 +70,10 @@ struct Layer {
 }
 
 impl Meter {
-    /// Compares `float` with `eight_bit`, which the passes made from it by `plan`. `held` bytes of the limits are taken, the
-    /// constants of both graphs among them.
+    /// Compares `float`, whose constants it takes, with `eight_bit`, which the passes made from it by `plan`. `held` bytes of the
+    /// limits are taken, the constants of both graphs among them.
     pub(super) fn new(
-        float: &Graph,
+        float: &mut Graph,
         eight_bit: &Graph,
         plan: &Plan,
         held: u64,
@@ -106,10 +106,12 @@ impl Meter {
             });
         }
         let (beside, renamed) = beside(float, eight_bit, plan);
+        float.constants.clear();
         let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
         let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
         let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
-        let alone = Runner::new(&beside, &both, values.len(), held, limits)?;
+        let alone = Runner::new(beside, &both, values.len(), held, limits)?;
+        let eight_bit = Graph { inputs: float.inputs.clone(), ..eight_bit.clone() };
         let together = Runner::new(eight_bit, &values, 0, held.saturating_add(alone.bytes()), limits)?;
         Ok(Self { layers, alone, together, held })
     }

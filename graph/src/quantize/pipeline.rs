@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::measure::Meter;
-use super::warnings;
 use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Warning, WeightRange};
+use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
@@ -51,10 +51,13 @@ pub enum Progress {
 /// Quantizes the float graph `graph`. The result has the same inputs and outputs, with activations and weights in bytes,
 /// in ONNX's QDQ form.
 ///
+/// A graph that is given by value is dropped as soon as its weights are part of others, which takes less memory.
+///
 /// `examples` are inputs like the model's real ones, each a tensor for every input of the graph, in the graph's order. The
 /// float graph runs on them one by one to observe the ranges of its activations.
 ///
-/// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `cancel_transposes`, `fold_batch_norms`, `fold_scales`, calibration, `quantize_weights`,
+/// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `cancel_transposes`, `fold_batch_norms`, `fold_scales`,
+/// `strip_unused_nodes` for the weights that were folded, `sort_by_execution_order`, calibration, `quantize_weights`,
 /// `quantize_nodes`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
 ///
 /// # Errors
@@ -62,33 +65,37 @@ pub enum Progress {
 /// The first error among the examples, of the caller's own type; converted to that type, every error of a pass or the
 /// calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
 /// is quantized already or contains operators that cannot run.
-pub fn quantize<E: From<Error>>(
-    graph: &Graph,
+pub fn quantize<'g, E: From<Error>>(
+    graph: impl Into<Cow<'g, Graph>>,
     examples: impl IntoIterator<Item = Result<Vec<Tensor>, E>>,
     options: &QuantizeOptions,
     mut progress: impl FnMut(Progress),
 ) -> Result<(Graph, QuantizeReport), E> {
+    let graph = graph.into();
     options.method.validate()?;
     graph.validate()?;
-    check_weights(graph)?;
-    if let Ok(types) = infer_shapes(graph, &ShapeOptions::default()) {
-        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    check_weights(&graph)?;
+    if let Ok(types) = infer_shapes(&graph, &ShapeOptions::default()) {
+        check_outputs(&graph, |name| types.get(name).map(Cow::Borrowed))?;
     }
+    let bytes_before = report::bytes(&graph);
+    let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
     let mut pass = |name, pass: fn(Graph) -> Result<Graph, Error>, graph| {
         progress(Progress::Pass(name));
         pass(graph)
     };
-    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, graph.clone())?;
+    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, graph.into_owned())?;
     let float = pass("remove_nodes", passes::remove_nodes, float)?;
     let float = pass("fold_constants", passes::fold_constants, float)?;
     let float = pass("cancel_transposes", passes::cancel_transposes, float)?;
     let float = pass("fold_batch_norms", passes::fold_batch_norms, float)?;
     let float = pass("fold_scales", passes::fold_scales, float)?;
-    let float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
+    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, float)?;
+    let mut float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 
     progress(Progress::Pass("calibrate"));
     let limits = &options.limits;
-    let constants = constants_of([graph, &float]);
+    let constants = constants_of(callers.into_iter().chain([&float]));
     let mut calibrator = Calibrator::beside(&float, constants, limits)?;
     let mut kept: Vec<Vec<Tensor>> = Vec::new();
     for example in examples {
@@ -120,12 +127,14 @@ pub fn quantize<E: From<Error>>(
     progress(Progress::Pass("sort_by_execution_order"));
     let eight_bit = passes::sort_by_execution_order(eight_bit)?;
 
-    let mut report = QuantizeReport::new(graph, &float, &eight_bit, plan.roles(), calibration);
+    let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration);
     if !kept.is_empty() {
         progress(Progress::Pass("measure"));
         let examples = kept.iter().map(|example| bytes_of_example(example));
-        let held = examples.fold(constants_of([graph, &float, &eight_bit]), u64::saturating_add);
-        let measured = Meter::new(&float, &eight_bit, &plan, held, limits).and_then(|mut meter| {
+        let constants = constants_of(callers.into_iter().chain([&float, &eight_bit]));
+        let held = examples.fold(constants, u64::saturating_add);
+        fix_inputs(&mut float, &kept);
+        let measured = Meter::new(&mut float, &eight_bit, &plan, held, limits).and_then(|mut meter| {
             for (index, example) in kept.iter().enumerate() {
                 meter.observe(&named(&float, example)?)?;
                 progress(Progress::Measured(index + 1));
@@ -134,7 +143,7 @@ pub fn quantize<E: From<Error>>(
         });
         match measured {
             Ok(layers) => {
-                warnings.extend(warnings::of_layers(&float, &layers)?);
+                warnings.extend(warnings::of_layers(&float, &layers));
                 report.layers = layers;
             }
             // The eight-bit graph is complete without it.
@@ -170,6 +179,19 @@ fn check_weights(graph: &Graph) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Closes the dimensions of the inputs that all `examples` have in common: one plan then serves all, and the weights from which
+/// it was made are not needed for others.
+fn fix_inputs(graph: &mut Graph, examples: &[Vec<Tensor>]) {
+    for (index, input) in graph.inputs.iter_mut().enumerate() {
+        let mut shapes = examples.iter().filter_map(|example| example.get(index)).map(Tensor::shape);
+        if let Some(first) = shapes.next()
+            && shapes.all(|shape| shape == first)
+        {
+            input.shape = first.iter().copied().map(Some).collect();
+        }
+    }
 }
 
 /// The bytes of an example's tensors.

@@ -2,6 +2,7 @@
 
 use super::{Calibration, LayerError, Role, Roles, Warning};
 use crate::Graph;
+use crate::limits::bytes_of_tensor;
 
 /// One node and its role.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +34,7 @@ pub struct QuantizeReport {
 
 impl QuantizeReport {
     pub(super) fn new(
-        before: &Graph,
+        bytes_before: u64,
         folded: &Graph,
         after: &Graph,
         roles: &Roles,
@@ -45,7 +46,7 @@ impl QuantizeReport {
         });
         Self {
             nodes: nodes.collect(),
-            bytes_before: bytes(before),
+            bytes_before,
             bytes_after: bytes(after),
             calibration,
             layers: Vec::new(),
@@ -75,7 +76,7 @@ impl QuantizeReport {
     }
 }
 
-/// The bytes of a graph's constants.
-fn bytes(graph: &Graph) -> u64 {
-    graph.constants.values().map(|tensor| (tensor.len() * tensor.data_type().size()) as u64).sum()
+/// The bytes of a graph's constants in a file.
+pub(super) fn bytes(graph: &Graph) -> u64 {
+    graph.constants.values().map(bytes_of_tensor).sum()
 }

@@ -17,7 +17,7 @@ impl Runner {
     /// Prepares to run `graph` for `values`, which must be distinct; the caller keeps copies of the first `copied`. `held`
     /// bytes of the limits are taken, the constants of `graph` among them.
     pub(super) fn new(
-        graph: &Graph,
+        graph: Graph,
         values: &[String],
         copied: usize,
         held: u64,
@@ -25,12 +25,12 @@ impl Runner {
     ) -> Result<Self, Error> {
         let output =
             |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
-        let graph = Graph { outputs: values.iter().map(output).collect(), ..graph.clone() };
+        let graph = Graph { outputs: values.iter().map(output).collect(), ..graph };
         let mut options = ExecutorOptions::default();
         options.shapes.limits = limits.clone();
         let constants = constants_of([&graph]);
         let beside = held.saturating_sub(constants);
-        let executor = Executor::observed(&graph, &options, beside, Observer { copied })?;
+        let executor = Executor::observed(graph, &options, beside, Observer { copied })?;
         Ok(Self { executor, limits: limits.clone(), constants })
     }
 

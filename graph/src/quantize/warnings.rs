@@ -172,13 +172,12 @@ pub(super) fn of_activations(graph: &Graph, extremes: &[(String, Range)]) -> Res
     Ok(warnings)
 }
 
-/// Warnings about results, by the errors of the layers of `graph`.
-pub(super) fn of_layers(graph: &Graph, layers: &[LayerError]) -> Result<Vec<Warning>, Error> {
+/// Warnings about results, by the errors of the layers of `graph`, whose nodes are in execution order.
+pub(super) fn of_layers(graph: &Graph, layers: &[LayerError]) -> Vec<Warning> {
     let written: HashSet<&str> = layers.iter().map(|layer| layer.value.as_str()).collect();
     // Values that other layers depend on.
     let mut inner: HashSet<&str> = HashSet::new();
-    for &index in graph.topological_order()?.iter().rev() {
-        let node = &graph.nodes[index];
+    for node in graph.nodes.iter().rev() {
         let feeds = |value: &String| written.contains(value.as_str()) || inner.contains(value.as_str());
         if node.outputs.iter().any(feeds) {
             inner.extend(node.inputs.iter().map(String::as_str));
@@ -203,5 +202,5 @@ pub(super) fn of_layers(graph: &Graph, layers: &[LayerError]) -> Result<Vec<Warn
     {
         warnings.push(warning(worst));
     }
-    Ok(warnings)
+    warnings
 }

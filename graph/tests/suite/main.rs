@@ -24,6 +24,8 @@ mod quantize_measure;
 mod quantize_split;
 mod quantize_warnings;
 mod recurrent_eight_bit;
+mod scratch;
 mod sizes_from_elements;
 mod support;
 mod values;
+mod weights_in_memory;

@@ -37,7 +37,7 @@ impl FloatWeights {
     ) -> Self {
         assert!(bias.is_empty() || bias.len() == columns, "a bias for each column");
         let mut weights = Self { backend, depth, columns, lines: Vec::new() };
-        weights.lines.resize(weights.padded_columns() * (depth + 1) / LINE + 1, Line([0.0; LINE]));
+        weights.lines.resize(lines(backend, [depth, columns]), Line([0.0; LINE]));
         let mut at = 0;
         for first in (0..columns).step_by(weights.panel()) {
             let width = weights.width(first);
@@ -57,11 +57,10 @@ impl FloatWeights {
         weights
     }
 
-    /// About the bytes of memory that such weights take when they are packed.
+    /// The bytes of memory that such weights take when they are packed.
     #[must_use]
-    pub fn size(backend: Backend, [depth, columns]: [usize; 2]) -> u64 {
-        let columns = columns.next_multiple_of(backend.entry().ops.float.lanes) as u64;
-        (depth as u64 + 1).saturating_mul(columns).saturating_mul(size_of::<f32>() as u64)
+    pub fn size(backend: Backend, sizes: [usize; 2]) -> u64 {
+        (lines(backend, sizes) as u64).saturating_mul(size_of::<Line>() as u64) + size_of::<Self>() as u64
     }
 
     /// The number of columns.
@@ -94,10 +93,6 @@ impl FloatWeights {
         if self.columns - first <= self.lanes() { self.lanes() } else { self.panel() }
     }
 
-    fn padded_columns(&self) -> usize {
-        self.columns.next_multiple_of(self.lanes())
-    }
-
     /// The panel that begins at column `first`.
     pub(super) fn panel_at(&self, first: usize) -> &[f32] {
         let (before, len) = (first * (self.depth + 1), self.width(first) * (self.depth + 1));
@@ -106,5 +101,31 @@ impl FloatWeights {
             core::slice::from_raw_parts(self.lines.as_ptr().cast::<f32>(), self.lines.len() * LINE)
         };
         &floats[before..before + len]
+    }
+}
+
+/// The number of lines of packed weights: padded columns of a bias and `depth` weights each, and one more. As large as can be where
+/// that overflows.
+fn lines(backend: Backend, [depth, columns]: [usize; 2]) -> usize {
+    let padded = columns.checked_next_multiple_of(backend.entry().ops.float.lanes);
+    let floats = padded.and_then(|padded| padded.checked_mul(depth.checked_add(1)?));
+    floats.map_or(usize::MAX, |floats| floats / LINE + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_is_what_the_weights_take() {
+        for backend in Backend::available() {
+            for (depth, columns) in [(0, 0), (0, 1), (1, 1), (1, 8), (3, 17), (7, 64), (5, 200)] {
+                let weights = FloatWeights::pack(backend, [depth, columns], |_, _| 1.0, &[]);
+                let taken = weights.lines.capacity() * size_of::<Line>() + size_of::<FloatWeights>();
+                let size = FloatWeights::size(backend, [depth, columns]);
+                assert_eq!(size, taken as u64, "{backend}: {depth}×{columns}");
+            }
+            assert!(FloatWeights::size(backend, [usize::MAX, 2]) > u64::MAX / 2);
+        }
     }
 }

@@ -67,6 +67,16 @@ impl Convolution {
         Self { filter: Filter { geometry, weights, clamp }, patches: vec![Vec::new(); threads] }
     }
 
+    /// The most bytes of patches for an output of `pixels` pixels.
+    pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
+        let (filter, threads) = (&self.filter, self.patches.len());
+        if filter.is_matrix() {
+            return 0;
+        }
+        let at_once = filter.patches_at_once().min(pixels.div_ceil(threads.max(1)));
+        ((at_once * filter.depth() * size_of::<f32>()) as u64).saturating_mul(threads as u64)
+    }
+
     /// Convolves the image `x`.
     pub(crate) fn compute(&mut self, x: &[f32], out: &mut [f32]) {
         let filter = &self.filter;
@@ -95,6 +105,12 @@ impl StepKernel for Convolution {
 impl Filter {
     fn depth(&self) -> usize {
         self.geometry.group_channels().0 * self.geometry.window.sizes.kernel.iter().product::<usize>()
+    }
+
+    /// The number of patches that are laid out at a time.
+    fn patches_at_once(&self) -> usize {
+        let depth = self.depth().max(1);
+        (PATCH_ELEMENTS / depth).max((MOST_ELEMENTS / depth).clamp(1, 64))
     }
 
     /// Whether output pixel `m` depends on input pixel `m` alone.
@@ -148,14 +164,15 @@ impl Filter {
     fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
         let channels = self.geometry.out_channels();
         let (_, outputs) = self.geometry.group_channels();
-        let (depth, bounds) = (self.depth(), self.clamp.bounds());
+        let bounds = self.clamp.bounds();
         if self.is_matrix() {
+            let depth = self.depth();
             let rows = out.len() / channels.max(1);
             let a = &x[first * depth..][..rows * depth];
             let call = ProductCall { a, weights: &self.weights[0], bounds };
             return multiply(&call, rows, out, channels);
         }
-        let step = (PATCH_ELEMENTS / depth.max(1)).max((MOST_ELEMENTS / depth.max(1)).clamp(1, 64));
+        let step = self.patches_at_once();
         for (index, block) in out.chunks_mut((step * channels).max(1)).enumerate() {
             let (first, rows) = (first + index * step, block.len() / channels.max(1));
             for (group, weights) in self.weights.iter().enumerate() {

@@ -51,6 +51,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         clamp,
         scratch: vec![Scratch::default(); builder.threads],
     };
+    builder.count_scratch(kernel.scratch_bytes());
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)
 }
@@ -114,6 +115,24 @@ impl StepKernel for ConvTranspose {
 }
 
 impl ConvTranspose {
+    /// The number of products of a pixel of the input with the weights of a group.
+    fn products(&self) -> usize {
+        self.rows.kernel * self.columns.kernel * self.group_channels[1]
+    }
+
+    /// The number of pixels of the input whose products are made at a time.
+    fn at_once(&self) -> usize {
+        (PRODUCT_ELEMENTS / self.products().max(1)).max(1)
+    }
+
+    /// The most bytes that it keeps beside the image and the output.
+    fn scratch_bytes(&self) -> u64 {
+        let pixels = self.at_once().min(self.rows.input * self.columns.input);
+        let own = if self.groups == 1 { 0 } else { self.group_channels[0] };
+        let elements = pixels * (self.products() + own);
+        ((elements * size_of::<f32>()) as u64).saturating_mul(self.scratch.len() as u64)
+    }
+
     /// Computes the rows of the output that begin with the row `first` of all images. Every element is the sum of the same numbers
     /// in the same order, whatever the rows are.
     fn fill(&self, x: &[f32], first: usize, out: &mut [f32], scratch: &mut Scratch) {
@@ -142,10 +161,9 @@ impl ConvTranspose {
 
     /// Adds to the rows `rows` of an image.
     fn fill_band(&self, image: &[f32], rows: Range<usize>, out: &mut [f32], scratch: &mut Scratch) {
-        let [group_in, group_out] = self.group_channels;
+        let group_in = self.group_channels[0];
         let (width, depth) = (self.columns.input, self.groups * group_in);
-        let product = self.rows.kernel * self.columns.kernel * group_out;
-        let at_once = (PRODUCT_ELEMENTS / product.max(1)).max(1);
+        let (product, at_once) = (self.products(), self.at_once());
         let inputs = self.rows.inputs(rows.clone());
         let inputs = inputs.start * width..inputs.end * width;
         for first in inputs.clone().step_by(at_once) {

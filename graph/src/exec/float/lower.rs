@@ -18,7 +18,7 @@ use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
 use crate::ops::shared::indexing::{self, Offsets, broadcast_strides};
 use crate::ops::shared::window::Window;
-use crate::{DataType, Error, Node, Tensor};
+use crate::{DataType, Error, Node, Tensor, element_count};
 
 /// The bounds of a clamping node, if they are constant.
 fn bounds(builder: &Builder<'_>, node: &Node) -> Option<Clamp> {
@@ -89,7 +89,10 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
         Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads))
     } else {
         let weights = packed(builder, node, &geometry, oihw, &bias)?;
-        Box::new(Convolution::new(geometry, weights, clamp, threads))
+        let pixels = shape[0] * element_count(&geometry.window.sizes.output)?;
+        let convolution = Convolution::new(geometry, weights, clamp, threads);
+        builder.count_scratch(convolution.scratch_bytes(pixels));
+        Box::new(convolution)
     };
     builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)

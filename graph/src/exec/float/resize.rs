@@ -32,6 +32,9 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     if !keeps_others || [rows, columns].iter().any(|axis| axis.from == 0 || axis.from > u32::MAX as usize) {
         return Ok(false);
     }
+    // They may outnumber the elements by far.
+    let coordinates = rows.to.saturating_add(columns.to) as u64;
+    builder.count_constants(coordinates.saturating_mul(size_of::<Blend>() as u64))?;
     let blends =
         [rows, columns].map(|axis| (0..axis.to).map(|at| Blend::new(&settings, &axis, at)).collect());
     let kernel = Resize {

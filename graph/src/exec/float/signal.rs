@@ -44,8 +44,10 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
     let signal = Signal::new(&geometry)?;
+    let pixels = geometry.batch * geometry.window.sizes.output.iter().product::<usize>();
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
     let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
+    builder.count_scratch(convolution.scratch_bytes(pixels) + signal.scratch_bytes());
     let kernel = SignalConvolution { convolution, signal };
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)

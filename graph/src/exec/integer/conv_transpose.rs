@@ -63,7 +63,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         .map_err(|error| failed(node, &error))?;
     let at_once = (PRODUCT_ELEMENTS / (taps * channels).max(1)).max(1).min(rows.input * columns.input);
     let (products, sums) = (at_once * taps * channels, rows.output * columns.output * channels);
-    builder.count_passing(((products + sums) * size_of::<i32>()) as u64);
+    builder.count_scratch(((products + sums) * size_of::<i32>()) as u64);
     let step = Transposed {
         axes: [rows, columns],
         threads: Threads::new(builder.threads, plan.workspace_bytes()),

@@ -90,7 +90,7 @@ fn planned_convolution(
         what += ", of a signal";
         let kernel = by_byte!(I, x_type, {
             with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
-                convolve_signal::<I, O>(plan, &geometry, what, threads)
+                convolve_signal::<I, O>(builder, plan, &geometry, what, threads)
             })
         })?;
         return builder.push_unary(
@@ -113,6 +113,7 @@ fn planned_convolution(
 
 /// A step that convolves signals of `I` to `O`.
 fn convolve_signal<I, O>(
+    builder: &mut Builder<'_>,
     plan: Conv2d,
     geometry: &Geometry,
     what: String,
@@ -123,6 +124,7 @@ where
     O: OutputElement + crate::Element,
 {
     let (mut signal, channels) = (Signal::<I, O>::new(geometry)?, geometry.out_channels());
+    builder.count_scratch(signal.scratch_bytes());
     Ok(planned(what, threads, move |context, threads| {
         let x = context.input::<I>(0)?;
         signal.around(x, context.output::<O>(0)?, |x, y| {

@@ -41,6 +41,12 @@ pub(crate) fn complex(parts: &[f64], real: bool) -> Vec<Complex> {
     if real { parts.iter().map(|&x| [x, 0.0]).collect() } else { parts.as_chunks().0.to_vec() }
 }
 
+/// About the bytes that transforms of lines of `x` take: x itself, the roots, a line, and its conjugates.
+pub(crate) fn passing_bytes(x: &[usize], length: usize) -> u64 {
+    let numbers = x.iter().product::<usize>().saturating_add(length.saturating_mul(3));
+    (numbers as u64).saturating_mul(size_of::<Complex>() as u64)
+}
+
 /// The number of frequencies that are not the conjugates of others.
 pub(crate) fn one_sided(length: usize) -> usize {
     length / 2 + 1

@@ -24,6 +24,11 @@ impl<'a> Constants<'a> {
         std::mem::take(&mut self.graph.nodes)
     }
 
+    /// Notes that a rewritten node is one of operator set `version`, which the file that is written must import.
+    pub(crate) fn need_opset(&mut self, version: i64) {
+        self.graph.opset = self.graph.opset.max(version);
+    }
+
     /// Adds a constant for `node`, and returns its name.
     pub(crate) fn add(&mut self, node: &Node, what: &str, tensor: Tensor) -> String {
         let name = self.names.fresh(&format!("{}_{what}", node.name));

@@ -1,12 +1,12 @@
 //! Moves transpositions that are left up, to the inputs of the graph and to constants.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::permutation::Permutation;
-use super::rewrite::rewrite;
+use super::rewrite::{Constant, rewrite};
 use super::values::Values;
 use crate::ops::transpose;
-use crate::{Error, Graph, Names, Node, Tensor};
+use crate::{Error, Graph, Names, Node};
 
 /// Moves transpositions to NCHW, and those of constants, before the nodes that they follow.
 pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
@@ -21,22 +21,23 @@ pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
         // Every step takes one node from below the transposition to above it: the loop ends.
         while let Some(step) = step(&graph, &values, &producers, &consumers, at)? {
             let Step { before, mut node, order, constants } = step;
-            for (index, tensor) in constants {
-                let name = names.fresh(&format!("{}/constant", node.name));
-                values.add_constant(name.clone(), tensor);
-                node.inputs[index] = name;
+            for (index, constant) in constants {
+                let fresh = || names.fresh(&format!("{}/constant", node.name));
+                node.inputs[index] = values.replacement(&node.inputs[index], constant, &order, fresh)?;
             }
             let input = node.inputs[0].clone();
-            let above = names.fresh(&format!("{input}/transposed"));
+            let mut above = names.fresh(&format!("{input}/transposed"));
+            let is_constant = values.constant(&input).is_some();
+            if is_constant {
+                above = values.transposed(&input, &order, || above)?;
+            }
             node.inputs[0].clone_from(&above);
             let below = std::mem::replace(&mut graph.nodes[at].outputs[0], above.clone());
             node.outputs[0].clone_from(&below);
             graph.nodes[before] = node;
             graph.nodes[at].inputs[0].clone_from(&input);
             producers.insert(below, before);
-            if let Some(tensor) = values.constant(&input) {
-                let tensor = order.transposed(tensor)?;
-                values.add_constant(above, tensor);
+            if is_constant {
                 gone.insert(at);
                 break;
             }
@@ -57,7 +58,7 @@ struct Step {
     node: Node,
     order: Permutation,
     /// Constants that replace inputs of the node.
-    constants: Vec<(usize, Tensor)>,
+    constants: BTreeMap<usize, Constant>,
 }
 
 fn step(
@@ -79,18 +80,21 @@ fn step(
     else {
         return Ok(None);
     };
-    let of_constant = producer.input(0).and_then(|name| values.constant(name));
-    let has_room = of_constant.is_none_or(|tensor| tensor.rank() == order.rank() && values.has_room(tensor));
-    if !has_room || of_constant.is_none() && !order.is_to_channels_first() || producer.outputs.len() != 1 {
+    let of_constant = producer.input(0).filter(|name| values.constant(name).is_some());
+    let has_rank = |name| values.constant(name).is_some_and(|tensor| tensor.rank() == order.rank());
+    if !of_constant.is_none_or(has_rank)
+        || of_constant.is_none() && !order.is_to_channels_first()
+        || producer.outputs.len() != 1
+    {
         return Ok(None);
     }
-    let Some(rewritten) = rewrite(values, producer, &order)? else { return Ok(None) };
-    let fits = |(_, tensor): &(usize, Tensor)| values.has_room(tensor);
+    let Some(mut rewritten) = rewrite(values, producer, &order)? else { return Ok(None) };
     // The elements of a broadcast that is transposed are those of its first input alone, or more inputs would be transposed.
-    let single = rewritten.inputs == [0] || of_constant.is_some() && rewritten.inputs.is_empty();
-    if !single || rewritten.outputs.as_ref() != Some(&order) || !rewritten.constants.iter().all(fits) {
+    let single = rewritten.inputs.iter().eq(&[0]) || of_constant.is_some() && rewritten.inputs.is_empty();
+    let has_room = || values.has_room(of_constant.into_iter().chain(rewritten.transposed()), &order);
+    if !single || rewritten.outputs.as_ref() != Some(&order) || !has_room() {
         return Ok(None);
     }
-    let constants = rewritten.constants.into_iter().filter(|(index, _)| *index > 0).collect();
-    Ok(Some(Step { before, node: rewritten.node, order, constants }))
+    rewritten.constants.remove(&0);
+    Ok(Some(Step { before, node: rewritten.node, order, constants: rewritten.constants }))
 }

@@ -57,8 +57,10 @@ impl Forward {
             if self.shape_of(&node, &of, &by) || self.reshaped(&node, &of, &by) {
                 return Ok(());
             }
-            if let Some(rewritten) = rewrite(&self.values, &node, &by.inverse())?
+            let back = by.inverse();
+            if let Some(rewritten) = rewrite(&self.values, &node, &back)?
                 && self.moves(&rewritten, &by)
+                && self.values.has_room(rewritten.transposed(), &back)
             {
                 return self.push(rewritten, &by);
             }
@@ -79,14 +81,14 @@ impl Forward {
         }
         let rank = self.values.rank(input).or_else(|| self.values.constant(input).map(Tensor::rank));
         let Some(by) = Permutation::of(node, rank) else { return Ok(false) };
-        if let Some(tensor) = self.values.constant(input)
-            && !self.graph.is_output(output)
-        {
-            if !self.values.has_room(tensor) {
+        if self.values.constant(input).is_some() && !self.graph.is_output(output) {
+            if !self.values.has_room([input].into_iter(), &by) {
                 return Ok(false);
             }
-            let tensor = by.transposed(tensor)?;
-            self.values.add_constant(output.to_owned(), tensor);
+            let made = self.values.transposed(input, &by, || output.to_owned())?;
+            if let Some(tensor) = self.values.constant(&made).filter(|_| made != output).cloned() {
+                self.values.add_constant(output.to_owned(), tensor);
+            }
             return Ok(true);
         }
         let found = match self.transposed.get(input) {
@@ -173,18 +175,17 @@ impl Forward {
                 Some(found) if !found.by.is_identity() => found.by == *by,
                 _ => self.values.shape(name).is_some_and(|shape| back.keeps_elements(shape)),
             }
-        }) && rewritten.constants.iter().all(|(_, tensor)| self.values.has_room(tensor))
+        })
     }
 
     /// Adds a rewritten node, whose outputs are transposed.
     fn push(&mut self, rewritten: Rewritten, by: &Permutation) -> Result<(), Error> {
-        let Rewritten { mut node, outputs, inputs, constants } = rewritten;
+        let Rewritten { mut node, outputs, inputs, mut constants } = rewritten;
         let back = by.inverse();
         for (index, input) in node.inputs.iter_mut().enumerate() {
-            if let Some((_, tensor)) = constants.iter().find(|(at, _)| *at == index) {
-                let name = self.names.fresh(&format!("{}/constant", node.name));
-                self.values.add_constant(name.clone(), tensor.clone());
-                *input = name;
+            if let Some(constant) = constants.remove(&index) {
+                let fresh = || self.names.fresh(&format!("{}/constant", node.name));
+                *input = self.values.replacement(input, constant, &back, fresh)?;
                 continue;
             }
             let found = self.transposed.get(input).cloned();

@@ -82,19 +82,14 @@ impl Permutation {
         shape.len() == self.rank() && moved.is_sorted()
     }
 
-    /// A constant that is broadcast to the rank of this order, transposed; `None` if it has more axes.
-    pub(super) fn operand(&self, tensor: &Tensor) -> Result<Option<Tensor>, Error> {
-        if tensor.len() == 1 && tensor.rank() <= self.rank() {
-            return Ok(Some(tensor.clone()));
+    /// A constant of at most this rank, broadcast to it and transposed.
+    pub(super) fn operand(&self, tensor: &Tensor) -> Result<Tensor, Error> {
+        if tensor.len() == 1 {
+            return Ok(tensor.clone());
         }
-        let Some(missing) = self.rank().checked_sub(tensor.rank()) else { return Ok(None) };
-        let mut shape = vec![1; missing];
+        let mut shape = vec![1; self.rank().saturating_sub(tensor.rank())];
         shape.extend(tensor.shape());
-        self.transposed(&tensor.clone().reshape(shape)?).map(Some)
-    }
-
-    /// A tensor of this rank, transposed.
-    pub(super) fn transposed(&self, tensor: &Tensor) -> Result<Tensor, Error> {
+        let tensor = &tensor.clone().reshape(shape)?;
         let node = Node::of(&ops::transpose::OP, "constant", &["x"], &["y"]).with("perm", self.attribute());
         let transposed = ops::evaluate(&node, &[Some(tensor)])?.pop();
         transposed.ok_or_else(|| Error::node(&node, "has no output"))

@@ -3,6 +3,8 @@
 //! A node whose inputs are transposed computes its outputs transposed, if its attributes and constants follow: `Relu(x)` needs
 //! nothing, `Concat` another axis, `Add` of a constant a transposed constant.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::permutation::Permutation;
 use super::values::Values;
 use crate::{Attribute, Error, Node, Tensor};
@@ -13,15 +15,29 @@ pub(super) struct Rewritten {
     /// The order by which its outputs are transposed; `None` if they are as they were.
     pub(super) outputs: Option<Permutation>,
     /// The inputs that must be transposed; the others are as they are.
-    pub(super) inputs: Vec<usize>,
+    pub(super) inputs: BTreeSet<usize>,
     /// Constants that replace inputs.
-    pub(super) constants: Vec<(usize, Tensor)>,
+    pub(super) constants: BTreeMap<usize, Constant>,
+}
+
+/// A constant that replaces an input.
+pub(super) enum Constant {
+    /// The input, which is a constant, transposed. It may be large: it is made once the node is in the graph.
+    Transposed,
+    /// Axes or sizes.
+    Other(Tensor),
 }
 
 impl Rewritten {
     fn new(node: &Node, order: &Permutation, inputs: impl IntoIterator<Item = usize>) -> Self {
         let inputs = inputs.into_iter().collect();
-        Self { node: node.clone(), outputs: Some(order.clone()), inputs, constants: Vec::new() }
+        Self { node: node.clone(), outputs: Some(order.clone()), inputs, constants: BTreeMap::new() }
+    }
+
+    /// The constants that must be transposed.
+    pub(super) fn transposed(&self) -> impl Iterator<Item = &str> {
+        let is_large = |(_, constant): &(&usize, &Constant)| matches!(constant, Constant::Transposed);
+        self.constants.iter().filter(is_large).filter_map(|(&index, _)| self.node.input(index))
     }
 
     fn with(mut self, name: &str, value: impl Into<Attribute>) -> Self {
@@ -37,13 +53,13 @@ pub(super) fn rewrite(values: &Values, node: &Node, order: &Permutation) -> Resu
         "QuantizeLinear" | "DequantizeLinear" => quantization(values, node, order),
         "Add" | "And" | "Div" | "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max"
         | "Mean" | "Min" | "Mod" | "Mul" | "Or" | "PRelu" | "Pow" | "Sub" | "Sum" | "Where" | "Xor" => {
-            broadcast(values, node, order)
+            Ok(broadcast(values, node, order))
         }
         "LogSoftmax" | "Softmax" => along_axis(node, order, -1, [0]),
         "Split" => along_axis(node, order, 0, [0]),
         "Concat" => {
             let rewritten = along_axis(node, order, 0, 0..node.inputs.len())?;
-            with_constants(values, order, rewritten)
+            Ok(rewritten.and_then(|rewritten| with_constants(values, order, rewritten)))
         }
         "ArgMax" | "ArgMin" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceProd" | "ReduceSum" => {
             reduction(values, node, order)
@@ -76,35 +92,30 @@ fn along_axis(
 }
 
 /// Replaces the constants among the transposed inputs.
-fn with_constants(
-    values: &Values,
-    order: &Permutation,
-    rewritten: Option<Rewritten>,
-) -> Result<Option<Rewritten>, Error> {
-    let Some(mut rewritten) = rewritten else { return Ok(None) };
+fn with_constants(values: &Values, order: &Permutation, mut rewritten: Rewritten) -> Option<Rewritten> {
     for index in std::mem::take(&mut rewritten.inputs) {
         let Some(tensor) = rewritten.node.input(index).and_then(|name| values.constant(name)) else {
-            rewritten.inputs.push(index);
+            rewritten.inputs.insert(index);
             continue;
         };
-        match order.operand(tensor)? {
-            Some(tensor) => rewritten.constants.push((index, tensor)),
-            None => return Ok(None),
+        if tensor.rank() > order.rank() {
+            return None;
         }
+        rewritten.constants.insert(index, Constant::Transposed);
     }
-    Ok(Some(rewritten))
+    Some(rewritten)
 }
 
-fn broadcast(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Rewritten>, Error> {
+fn broadcast(values: &Values, node: &Node, order: &Permutation) -> Option<Rewritten> {
     // The other inputs must have all axes, too.
     let has_rank = |index: usize| {
         node.input(index)
             .is_some_and(|name| values.constant(name).is_some() || values.rank(name) == Some(order.rank()))
     };
     if !(0..node.inputs.len()).all(has_rank) {
-        return Ok(None);
+        return None;
     }
-    with_constants(values, order, Some(Rewritten::new(node, order, 0..node.inputs.len())))
+    with_constants(values, order, Rewritten::new(node, order, 0..node.inputs.len()))
 }
 
 fn quantization(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Rewritten>, Error> {
@@ -167,7 +178,7 @@ fn reduction(values: &Values, node: &Node, order: &Permutation) -> Result<Option
     } else if node.attributes.contains_key("axes") {
         rewritten = rewritten.with("axes", places);
     } else if node.input(1).is_some() {
-        rewritten.constants.push((1, Tensor::vector(places)));
+        rewritten.constants.insert(1, Constant::Other(Tensor::vector(places)));
     }
     if !node.flag("keepdims", true)? {
         rewritten.outputs = Some(order.without(&gone)).filter(|order| !order.is_identity());
@@ -178,16 +189,19 @@ fn reduction(values: &Values, node: &Node, order: &Permutation) -> Result<Option
 fn squeezed(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Rewritten>, Error> {
     let axes = match node.input(1) {
         Some(name) => values.integers(name),
-        None => node.input(0).and_then(|name| values.shape(name)).map(|shape| {
-            shape.iter().zip(0..).filter(|&(&size, _)| size == Some(1)).map(|(_, axis)| axis).collect()
-        }),
+        // Whether an open axis goes is not known.
+        None => node.input(0).and_then(|name| values.shape(name)).filter(|shape| !shape.contains(&None)).map(
+            |shape| {
+                shape.iter().zip(0..).filter(|&(&size, _)| size == Some(1)).map(|(_, axis)| axis).collect()
+            },
+        ),
     };
     let Some(axes) = axes else { return Ok(None) };
     let Some(gone) = named(&axes, order.rank()) else { return Ok(None) };
     let Some(places) = places(&axes, order) else { return Ok(None) };
     let mut rewritten = Rewritten::new(node, order, [0]);
     if node.input(1).is_some() {
-        rewritten.constants.push((1, Tensor::vector(places)));
+        rewritten.constants.insert(1, Constant::Other(Tensor::vector(places)));
     }
     rewritten.outputs = Some(order.without(&gone)).filter(|order| !order.is_identity());
     Ok(Some(rewritten))
@@ -202,7 +216,7 @@ fn padded(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Re
     let (Some(mut pads), Some(after)) = (order.apply(before), order.apply(after)) else { return Ok(None) };
     pads.extend(after);
     let mut rewritten = Rewritten::new(node, order, [0]);
-    rewritten.constants.push((1, Tensor::vector(pads)));
+    rewritten.constants.insert(1, Constant::Other(Tensor::vector(pads)));
     Ok(Some(rewritten))
 }
 
@@ -217,6 +231,6 @@ fn sliced(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Re
     if rewritten.node.inputs.len() < 4 {
         rewritten.node.inputs.resize(4, String::new());
     }
-    rewritten.constants.push((3, Tensor::vector(places)));
+    rewritten.constants.insert(3, Constant::Other(Tensor::vector(places)));
     Ok(Some(rewritten))
 }

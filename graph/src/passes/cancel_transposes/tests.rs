@@ -179,3 +179,46 @@ fn a_first_dimension_that_moves_stays_before_flatten() {
     let run = |graph: &Graph| evaluate_graph(graph, &[("x", &x)]).expect("runs");
     assert_eq!(run(&graph), run(&moved), "{:?}", moved.nodes);
 }
+
+/// Whether an open axis has size 1, and goes, is known when the graph runs.
+#[test]
+fn squeezing_axes_of_unknown_size_stays_behind_its_transposition() {
+    let graph = image(
+        vec![
+            transpose("t1", "x", "x1", TO_FIRST),
+            Node::new("mean", "ReduceMean", &["x1"], &["m"]).with("axes", vec![2i64]),
+            Node::new("s", "Squeeze", &["m"], &["y"]),
+        ],
+        3,
+    );
+    let moved = checked(&graph);
+    let squeeze = moved.nodes.iter().find(|node| node.op == *"Squeeze").expect("it stays");
+    let before = moved.nodes.iter().find(|node| Some(node.outputs[0].as_str()) == squeeze.input(0));
+    assert!(before.expect("a node").is(&transpose::OP), "{:?}", moved.nodes);
+    // With one image it squeezes another axis, too.
+    let x = Tensor::new([1, 3, 4, 2], (0..24).map(|at| at as f32).collect::<Vec<_>>()).expect("24");
+    let mut one = [graph, moved];
+    one.iter_mut().for_each(|graph| graph.outputs[0].shape.truncate(2));
+    let [before, after] = one.map(|graph| evaluate_graph(&graph, &[("x", &x)]).expect("runs"));
+    assert_eq!(before, after);
+    assert_eq!(after[0].shape(), [2, 4]);
+}
+
+#[test]
+fn nodes_that_read_one_constant_read_one_transposed_constant() {
+    let mut nodes = conv();
+    for at in 0..4 {
+        let from = if at == 0 { "c".to_owned() } else { format!("a{at}") };
+        let to = format!("a{}", at + 1);
+        nodes.push(Node::new(&to, "Add", &[&from, "rows"], &[&to]));
+    }
+    nodes.push(transpose("t3", "a4", "d", TO_FIRST));
+    nodes.push(Node::new("conv2", "Conv", &["d", "weights"], &["c2"]));
+    nodes.push(transpose("t4", "c2", "y", TO_LAST));
+    let graph = image(nodes, 4);
+    let moved = checked(&graph);
+    let read: Vec<&str> =
+        moved.nodes.iter().filter(|node| node.op == *"Add").filter_map(|node| node.input(1)).collect();
+    assert_eq!(read.len(), 4);
+    assert!(read.iter().all(|name| *name == read[0] && *name != "rows"), "{read:?}");
+}
