@@ -172,7 +172,7 @@ impl Executor {
             ));
         }
         let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.clone())?)?;
-        let fused = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
+        let fused = passes::fuse_dynamic(passes::fuse_quantized(&passes::fold_scales(folded)?)?)?;
         // What is observed must have a place in the plan.
         let (fused, tail) = if observer.is_some() { (fused, None) } else { Tail::split(fused)? };
         let constant_bytes = constants_of([graph, &fused]);

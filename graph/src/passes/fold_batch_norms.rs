@@ -108,17 +108,6 @@ impl<'a> Fold<'a> {
             return Ok(None);
         }
         let channels = weights.shape()[axis];
-        let mut statistics = [&[][..]; 4];
-        for (index, statistic) in statistics.iter_mut().enumerate() {
-            let Some(Ok(values)) = constant(norm, index + 1).map(Tensor::as_f32) else { return Ok(None) };
-            if values.len() != channels {
-                return Err(Error::node(
-                    norm,
-                    format!("input {} has {} elements for {channels} channels", index + 1, values.len()),
-                ));
-            }
-            *statistic = values;
-        }
         let old_bias = match product.input(2) {
             None => vec![0.0; channels],
             Some(name) => match graph.constants.get(name).and_then(|bias| per_channel(bias, channels)) {
@@ -127,27 +116,9 @@ impl<'a> Fold<'a> {
             },
         };
         let beta = if product.is(&gemm::OP) { f64::from(product.float("beta", 1.0)?) } else { 1.0 };
-        let epsilon = f64::from(norm.float("epsilon", 1e-5)?);
-        let [scale, shift, mean, variance] = statistics;
-        let mut factors = Vec::with_capacity(channels);
-        let mut bias = Vec::with_capacity(channels);
-        for channel in 0..channels {
-            let factor = f64::from(scale[channel]) / (f64::from(variance[channel]) + epsilon).sqrt();
-            let moved = factor * (beta * old_bias[channel] - f64::from(mean[channel]));
-            let offset = moved + f64::from(shift[channel]);
-            if !factor.is_finite() || !offset.is_finite() {
-                return Err(Error::node(
-                    norm,
-                    format!(
-                        "no finite scale and offset for channel {channel}: scale {}, mean {}, variance {}, epsilon {epsilon}",
-                        scale[channel], mean[channel], variance[channel]
-                    ),
-                ));
-            }
-            factors.push(factor);
-            bias.push(offset);
-        }
-        Ok(Some(Self { weights, axis, factors, bias }))
+        let bias = old_bias.into_iter().map(|bias| beta * bias).collect();
+        let normalized = normalize(graph, norm, bias)?;
+        Ok(normalized.map(|(factors, bias)| Self { weights, axis, factors, bias }))
     }
 
     /// The new weights and bias.
@@ -156,6 +127,46 @@ impl<'a> Fold<'a> {
         let bias: Vec<f32> = self.bias.iter().map(|&offset| offset as f32).collect();
         Ok((weights, Tensor::vector(bias)))
     }
+}
+
+/// The factor of each channel of `norm`, and what it makes of summands of its input, one for each channel; `None` if its statistics
+/// are not constant floats.
+pub(super) fn normalize(
+    graph: &Graph,
+    norm: &Node,
+    mut bias: Vec<f64>,
+) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
+    let channels = bias.len();
+    let mut statistics = [&[][..]; 4];
+    for (index, statistic) in statistics.iter_mut().enumerate() {
+        let constant = norm.input(index + 1).and_then(|name| graph.constants.get(name));
+        let Some(Ok(values)) = constant.map(Tensor::as_f32) else { return Ok(None) };
+        if values.len() != channels {
+            return Err(Error::node(
+                norm,
+                format!("input {} has {} elements for {channels} channels", index + 1, values.len()),
+            ));
+        }
+        *statistic = values;
+    }
+    let epsilon = f64::from(norm.float("epsilon", 1e-5)?);
+    let [scale, shift, mean, variance] = statistics;
+    let mut factors = Vec::with_capacity(channels);
+    for (channel, bias) in bias.iter_mut().enumerate() {
+        let factor = f64::from(scale[channel]) / (f64::from(variance[channel]) + epsilon).sqrt();
+        *bias = factor * (*bias - f64::from(mean[channel])) + f64::from(shift[channel]);
+        if !factor.is_finite() || !bias.is_finite() {
+            return Err(Error::node(
+                norm,
+                format!(
+                    "no finite scale and offset for channel {channel}: scale {}, mean {}, variance {}, epsilon {epsilon}",
+                    scale[channel], mean[channel], variance[channel]
+                ),
+            ));
+        }
+        factors.push(factor);
+    }
+    Ok(Some((factors, bias)))
 }
 
 /// The weights times a factor for each channel, which is axis `axis`.
