@@ -27,4 +27,5 @@ mod quantize_warnings;
 mod recurrent_eight_bit;
 mod sizes_from_elements;
 mod support;
+mod two_activations;
 mod values;

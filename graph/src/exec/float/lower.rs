@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use eightbit_kernels::float::FloatWeights;
 
+use super::batched;
 use super::{
     AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, Leaky, MatMul,
     MaxPool, signal,
@@ -146,8 +147,11 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     product(builder, node, weights, bias)
 }
 
-/// `MatMul` with constant weights.
+/// `MatMul`, with constant weights or of two activations.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if builder.constant_input(node, 1).is_none() {
+        return batched::matmul(builder, node);
+    }
     let shape = builder.shape(node, 0)?;
     let Some(&[k, n]) = builder.constant_input(node, 1).map(Tensor::shape) else { return Ok(false) };
     if shape.last() != Some(&k) {

@@ -34,13 +34,9 @@ impl Batched {
         let (Some(lhs), Some(rhs)) = (element_type(a.data_type), element_type(b.data_type)) else {
             return Ok(None);
         };
-        let Some(mut product) = Product::new(&a.shape, &b.shape) else { return Ok(None) };
-        let Product { m, k, n, .. } = product;
-        // One second matrix for all: the first ones are one matrix.
-        if b.shape.len() <= 2 || b.shape[..b.shape.len() - 2].iter().all(|&size| size == 1) {
-            product.m = m * product.pairs.len();
-            product.pairs.truncate(1);
-        }
+        let Some(product) = Product::new(&a.shape, &b.shape) else { return Ok(None) };
+        let product = product.joined(&b.shape);
+        let Product { k, n, .. } = product;
         builder.count_constants(packed_size(1, k, n))?;
         let packed = by_byte!(W, rhs, pack(builder, &vec![W::default(); k * n], [k, n], zeros[1]));
         let gemm = packed.and_then(|packed| Gemm::new(packed, lhs, zeros[0], None, stage));

@@ -4,9 +4,6 @@ use super::super::eight_bit::{Compute, EightBit, OnBytes, WeightAxis, WhyFloat};
 use super::values::Values;
 use crate::{DataType, Error, Node};
 
-/// Why a product stays float whose second factor is not weights.
-const NOT_CONSTANT: &str = "its weights are not constant";
-
 /// The role of a product of an activation and weights.
 pub(crate) const fn eight_bit(weight_axis: WeightAxis, why_float: WhyFloat, on_bytes: OnBytes) -> EightBit {
     EightBit::Compute(Compute { data_inputs: 1, weight_axis: Some(weight_axis), why_float, on_bytes })
@@ -21,7 +18,7 @@ pub(crate) fn why_float(
     matrix: bool,
 ) -> Result<Option<String>, Error> {
     let Some(weights) = values.constant(node.required_input(1)?) else {
-        return Ok(Some(NOT_CONSTANT.to_owned()));
+        return Ok(Some("its weights are not constant".to_owned()));
     };
     if weights.data_type() != DataType::F32 {
         return Ok(Some(format!("its weights are {}", weights.data_type())));
