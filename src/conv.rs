@@ -175,6 +175,15 @@ impl Conv2d {
         Ok(())
     }
 
+    /// Changes the factors of a [`Stage::Dequantize`]: see [`Gemm::set_scales`](crate::Gemm::set_scales).
+    ///
+    /// # Errors
+    ///
+    /// If the plan does not dequantize, there is another number of factors, or one is not finite.
+    pub fn set_scales(&mut self, scales: &[f32]) -> Result<(), Error> {
+        self.epilogue.set_scales(scales, Columns::of(&self.weights))
+    }
+
     /// The shape.
     #[must_use]
     pub fn shape(&self) -> &Conv2dShape {

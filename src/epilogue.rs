@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use eightbit_kernels::gemm::{self, PackedPanels};
 
-use crate::check::in_range;
+use crate::check::{check_size, in_range};
 use crate::packed::Packed;
 use crate::{Dequantize, ElementType, Error, FixedPoint, Multiplier, PackedWeights, Per, Requantize, Stage};
 
@@ -35,6 +35,26 @@ impl Epilogue {
     #[inline]
     pub(crate) fn output(&self) -> ElementType {
         self.output
+    }
+
+    /// Changes the factors of a dequantization: one for all channels, or one for each. Allocates nothing.
+    pub(crate) fn set_scales(&mut self, scales: &[f32], channels: Columns) -> Result<(), Error> {
+        let Prepared::Dequantize { scale, .. } = &mut self.stage else {
+            let why = "the plan's output is not dequantized, so it has no factors to change".into();
+            return Err(Error::Shape { what: "dequantization", why });
+        };
+        if scales.len() != 1 {
+            check_size("number of dequantization scales", channels.total, scales.len())?;
+        }
+        if let Some(index) = scales.iter().position(|scale| !scale.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "dequantization scale",
+                found: scales[index],
+                index: Some(index),
+            });
+        }
+        channels.spread_into(|n| scales[if scales.len() == 1 { 0 } else { n }], scale);
+        Ok(())
     }
 
     /// The stage of a call, with columns from `first` on (counted with padding).
@@ -125,13 +145,18 @@ impl Columns {
     /// The values by channel; groups are padded with `filler`.
     pub(crate) fn spread<T: Copy>(self, values: &Per<T>, filler: T) -> Vec<T> {
         let mut spread = vec![filler; self.len()];
+        self.spread_into(|n| values.of(n), &mut spread);
+        spread
+    }
+
+    /// Writes the value of every channel to where `spread`, which is as long as [`len`](Self::len), has it; not the padding.
+    fn spread_into<T>(self, value: impl Fn(usize) -> T, spread: &mut [T]) {
         if self.groups > 0 && self.padded > 0 {
             let group = self.total / self.groups;
             for n in 0..self.total {
-                spread[n / group * self.padded + n % group] = values.of(n);
+                spread[n / group * self.padded + n % group] = value(n);
             }
         }
-        spread
     }
 }
 

@@ -41,6 +41,7 @@ use crate::{
 pub struct Gemm {
     weights: Arc<PackedWeights>,
     lhs: ElementType,
+    lhs_zero: i32,
     bias: Option<Vec<i32>>,
     columns: ColumnTerms,
     epilogue: Epilogue,
@@ -135,6 +136,7 @@ impl Gemm {
         Ok(Gemm {
             weights,
             lhs,
+            lhs_zero,
             bias: bias.map(<[i32]>::to_vec),
             columns: terms,
             epilogue,
@@ -150,8 +152,36 @@ impl Gemm {
     /// If the zero point lies outside the activations' type.
     pub fn set_lhs_zero_point(&mut self, lhs_zero: i32) -> Result<(), Error> {
         check_activations(self.lhs, lhs_zero)?;
+        self.lhs_zero = lhs_zero;
         self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, lhs_zero);
         Ok(())
+    }
+
+    /// Replaces the weights by another matrix of the same size and type, with one zero point for all columns: the second factor of
+    /// a product of two activations. It is packed anew, which allocates.
+    ///
+    /// # Errors
+    ///
+    /// As [`PackedWeights::pack`], and if the size or type of the matrix is another.
+    pub fn set_weights<W: Element>(&mut self, weights: &MatRef<'_, W>, zero_point: i32) -> Result<(), Error> {
+        check_type("the weights", self.weights.element(), W::TYPE)?;
+        check_size("depth of the weights", self.weights.depth(), weights.rows())?;
+        check_size("columns of the weights", self.weights.columns(), weights.columns())?;
+        self.weights = Arc::new(PackedWeights::pack(self.weights.backend(), weights, zero_point)?);
+        self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, self.lhs_zero);
+        // The layout may have become another, for which other tiles are best.
+        self.memo = TilingMemo::default();
+        Ok(())
+    }
+
+    /// Changes the factors of a [`Stage::Dequantize`], of which dynamic quantization learns one part only at run time: one
+    /// for all columns, or one for each. They may be any finite numbers. Allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the plan does not dequantize, there is another number of factors, or one is not finite.
+    pub fn set_scales(&mut self, scales: &[f32]) -> Result<(), Error> {
+        self.epilogue.set_scales(scales, Columns::of(&self.weights))
     }
 
     /// The weights.

@@ -27,7 +27,7 @@ mod signal;
 mod slot;
 mod source;
 mod step;
-mod tail;
+pub(crate) mod tail;
 mod value;
 
 use std::borrow::Cow;
@@ -196,9 +196,13 @@ impl Executor {
         }
         let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
         let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.into_owned())?)?;
-        let fused = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
-        // What is observed must have a place in the plan.
-        let (fused, tail) = if observer.is_some() { (fused, None) } else { Tail::split(fused)? };
+        let fused = passes::fuse_dynamic(passes::fuse_quantized(&passes::fold_scales(folded)?)?)?;
+        // What is observed has a place in the plan; nothing else is needed.
+        let (fused, tail) = if observer.is_some() {
+            (passes::strip_unused_nodes(fused)?, None)
+        } else {
+            Tail::split(fused, &options.shapes.limits)?
+        };
         let constant_bytes = constants_of(callers.into_iter().chain([&fused]));
         let is_open = fused.inputs.iter().any(|input| input.shape.contains(&None));
         let (inputs, outputs) = (fused.inputs.clone(), fused.outputs.clone());
@@ -257,14 +261,19 @@ impl Executor {
     /// [`new`](Self::new).
     pub fn run(&mut self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
         self.prepare(inputs)?;
-        let Lowered { values, results, .. } = &self.plans[0].lowered;
-        let blank = |&id: &usize| Tensor::zeros(values[id].shape.as_slice(), values[id].data_type);
-        let mut outputs = results.iter().map(blank).collect::<Result<Vec<_>, _>>()?;
+        let mut outputs = self.blank_outputs()?;
         self.run_prepared(inputs, &mut outputs)?;
         match &mut self.tail {
             None => Ok(outputs),
-            Some(tail) => tail.run(&outputs),
+            Some(tail) => tail.run(&outputs, |_| ()),
         }
+    }
+
+    /// Memory for what the first plan computes.
+    fn blank_outputs(&self) -> Result<Vec<Tensor>, Error> {
+        let Lowered { values, results, .. } = &self.plans[0].lowered;
+        let blank = |&id: &usize| Tensor::zeros(values[id].shape.as_slice(), values[id].data_type);
+        results.iter().map(blank).collect()
     }
 
     /// As [`run`](Self::run), into existing tensors, such as those of an earlier run. Allocates nothing if an earlier run had
@@ -287,6 +296,11 @@ impl Executor {
 
     fn run_prepared(&mut self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         self.walk(inputs, |_| ())?;
+        self.copy_outputs(inputs, outputs)
+    }
+
+    /// Copies what the first plan has computed.
+    fn copy_outputs(&self, inputs: &[(&str, &Tensor)], outputs: &mut [Tensor]) -> Result<(), Error> {
         let Plan { lowered: Lowered { values, constants, results, .. }, memory, .. } = &self.plans[0];
         let inputs = RunInputs { tensors: inputs, order: &self.order };
         let elements = Elements { constants, inputs, slots: &memory.slots };

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::Executor;
-use crate::{Error, Tensor};
+use super::step::Step;
+use super::tail::{DESCRIPTION, Tail};
+use crate::{Error, Node, Tensor};
 
 /// A step of an [`Executor`] and its time.
 #[derive(Clone, Debug)]
@@ -29,25 +31,65 @@ impl Executor {
     pub fn profile(&mut self, inputs: &[(&str, &Tensor)], runs: usize) -> Result<Vec<StepTime>, Error> {
         let runs = runs.max(1);
         self.prepare(inputs)?;
-        let mut times = vec![Vec::with_capacity(runs); self.plans[0].lowered.steps.len()];
+        let mut watch = Stopwatch::new(self.plans[0].lowered.steps.len());
+        let mut of_tail = Stopwatch::new(self.tail.as_ref().map_or(0, |tail| tail.nodes().len()));
         for _ in 0..runs {
-            let mut last = Instant::now();
-            self.walk(inputs, |step| {
-                let now = Instant::now();
-                times[step].push(now - last);
-                last = now;
-            })?;
-        }
-        let steps = self.plans[0].lowered.steps.iter().zip(times);
-        let time = |(step, mut times): (&super::step::Step, Vec<Duration>)| {
-            times.sort_unstable();
-            StepTime {
-                name: step.links.name.clone(),
-                op: step.links.op.clone(),
-                description: step.kernel.describe(),
-                time: times[times.len() / 2],
+            watch.start();
+            self.walk(inputs, |step| watch.lap(step))?;
+            if self.tail.is_some() {
+                let mut outputs = self.blank_outputs()?;
+                self.copy_outputs(inputs, &mut outputs)?;
+                of_tail.start();
+                self.tail
+                    .iter_mut()
+                    .try_for_each(|tail| tail.run(&outputs, |at| of_tail.lap(at)).map(drop))?;
             }
+        }
+        let steps = self.plans[0].lowered.steps.iter().zip(watch.medians());
+        let of_step = |(step, time): (&Step, Duration)| StepTime {
+            name: step.links.name.clone(),
+            op: step.links.op.clone(),
+            description: step.kernel.describe(),
+            time,
         };
-        Ok(steps.map(time).collect())
+        let nodes = self.tail.iter().flat_map(Tail::nodes).zip(of_tail.medians());
+        let of_node = |(node, time): (&Node, Duration)| StepTime {
+            name: node.name.clone(),
+            op: node.op.to_string(),
+            description: DESCRIPTION.to_owned(),
+            time,
+        };
+        Ok(steps.map(of_step).chain(nodes.map(of_node)).collect())
+    }
+}
+
+/// The times of steps in several runs.
+struct Stopwatch {
+    times: Vec<Vec<Duration>>,
+    last: Instant,
+}
+
+impl Stopwatch {
+    fn new(steps: usize) -> Self {
+        Self { times: vec![Vec::new(); steps], last: Instant::now() }
+    }
+
+    fn start(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Counts the time since the last call for a step.
+    fn lap(&mut self, step: usize) {
+        let now = Instant::now();
+        self.times[step].push(now - self.last);
+        self.last = now;
+    }
+
+    /// The median time of each step; none of a step that did not run.
+    fn medians(self) -> impl Iterator<Item = Duration> {
+        self.times.into_iter().map(|mut times| {
+            times.sort_unstable();
+            times.get(times.len() / 2).copied().unwrap_or_default()
+        })
     }
 }

@@ -1,8 +1,6 @@
 //! Signals, which have one spatial axis: convolutions take them as images of one row, with channels innermost.
 
 use super::shuffle::transpose;
-use crate::ops::shared::convolution::Geometry;
-use crate::{Error, element_count};
 
 /// Reorders a signal before and after a convolution: its values before and after stay in ONNX's order.
 #[derive(Debug)]
@@ -17,12 +15,9 @@ pub(super) struct Signal<I, O> {
 }
 
 impl<I: Copy + Default, O: Copy + Default> Signal<I, O> {
-    /// For a convolution of images of one row.
-    pub(super) fn new(geometry: &Geometry) -> Result<Self, Error> {
-        let ([inputs, outputs], window) = (geometry.channels, &geometry.window);
-        let sizes =
-            [[inputs, element_count(&window.input)?], [outputs, element_count(&window.sizes.output)?]];
-        Ok(Self { batch: geometry.batch, sizes, from: Vec::new(), to: Vec::new() })
+    /// For `batch` signals of the channels and the length of input and output.
+    pub(super) fn new(batch: usize, sizes: [[usize; 2]; 2]) -> Self {
+        Self { batch, sizes, from: Vec::new(), to: Vec::new() }
     }
 
     /// About the bytes of the reordered values.

@@ -4,19 +4,24 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
-use crate::ops::evaluate_graph;
-use crate::{DataType, Error, Graph, Node, Tensor, ValueInfo, escaped};
+use crate::ops::interpret::evaluate_within;
+use crate::{DataType, Error, Graph, Limits, Node, Tensor, ValueInfo, escaped};
 
 /// The nodes behind those whose elements decide the sizes of their outputs, and these nodes themselves.
 #[derive(Debug)]
 pub(super) struct Tail {
     /// Its inputs are the outputs of the graph before it.
     graph: Graph,
+    limits: Limits,
 }
 
+/// How the tail runs, and why.
+pub(super) const DESCRIPTION: &str = "plain loops: its size is known only when it runs";
+
 impl Tail {
-    /// Splits `graph`, if it has such nodes: what is left has what the tail reads as its outputs.
-    pub(super) fn split(graph: Graph) -> Result<(Graph, Option<Self>), Error> {
+    /// Splits `graph`, if it has such nodes: what is left has what the tail reads as its outputs. The tail takes no more than
+    /// `limits`.
+    pub(super) fn split(graph: Graph, limits: &Limits) -> Result<(Graph, Option<Self>), Error> {
         let (head, tail) = parts(&graph)?;
         if tail.is_empty() {
             return Ok((graph, None));
@@ -39,18 +44,22 @@ impl Tail {
         let constants = constants.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
         let outputs = graph.outputs.clone();
         let tail = Graph { nodes: tail, inputs: ends.clone(), outputs, constants, ..Graph::default() };
-        Ok((Graph { nodes: head, outputs: ends, ..graph }, Some(Self { graph: tail })))
+        Ok((
+            Graph { nodes: head, outputs: ends, ..graph },
+            Some(Self { graph: tail, limits: limits.clone() }),
+        ))
     }
 
-    /// The outputs of the whole graph, from those of the graph before the tail.
-    pub(super) fn run(&mut self, given: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+    /// The outputs of the whole graph, from those of the graph before the tail. Calls `after` with the index of each node when it
+    /// ends.
+    pub(super) fn run(&mut self, given: &[Tensor], after: impl FnMut(usize)) -> Result<Vec<Tensor>, Error> {
         for (info, tensor) in self.graph.inputs.iter_mut().zip(given) {
             info.data_type = tensor.data_type();
             info.shape = tensor.shape().iter().map(|&size| Some(size)).collect();
         }
         let names = self.graph.inputs.iter().map(|info| info.name.as_str());
         let inputs: Vec<(&str, &Tensor)> = names.zip(given).collect();
-        evaluate_graph(&self.graph, &inputs)
+        evaluate_within(&self.graph, &inputs, &self.limits, after)
     }
 
     /// The outputs of the whole graph as it declares them.
@@ -58,17 +67,22 @@ impl Tail {
         &self.graph.outputs
     }
 
+    /// The nodes.
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.graph.nodes
+    }
+
     /// One line per node.
     pub(super) fn describe(&self, text: &mut String) {
         for node in &self.graph.nodes {
             let (name, op) = (escaped(&node.name), escaped(node.op.as_str()));
-            let _ = writeln!(text, "tail  {name:<40} {op}: plain loops: its size is known only when it runs");
+            let _ = writeln!(text, "tail  {name:<40} {op}: {DESCRIPTION}");
         }
     }
 }
 
 /// The indices of the nodes before the tail, and of those in it.
-fn parts(graph: &Graph) -> Result<(Vec<usize>, Vec<usize>), Error> {
+pub(crate) fn parts(graph: &Graph) -> Result<(Vec<usize>, Vec<usize>), Error> {
     // Values that do not depend on elements of the graph's inputs, and those without a size before a run.
     let mut known: HashSet<&str> = graph.constants.keys().map(String::as_str).collect();
     let mut without_size: HashSet<&str> = HashSet::new();

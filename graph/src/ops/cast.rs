@@ -7,6 +7,8 @@ use super::shared::by_element::by_number_of;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::Constants;
 use crate::data_type::number_types;
+use crate::exec::builder::Builder;
+use crate::exec::float;
 use crate::{Attribute, DataType, Element, Error, Node, Tensor, TensorData, TensorType, onnx, quoted};
 
 pub(crate) static OP: Operator = Operator {
@@ -14,12 +16,20 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[("to", Value::Int(7))]),
         Example::new(&[Input::Bytes(&[7])], &[("to", Value::Int(1))]),
         Example::new(&[Input::Booleans(&[7])], &[("to", Value::Int(6))]),
+        Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[("to", Value::Int(1))]),
     ],
     elementwise: true,
+    lower,
     output_type: |node, _| to(node).ok(),
     upgrade,
     ..Operator::new("Cast", "the elements as another type", infer, evaluate)
 };
+
+/// Elements that have the type already need no step.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let from = builder.type_of(node.required_input(0)?)?.data_type;
+    if from == to(node)? { float::lower::rename(builder, node) } else { Ok(false) }
+}
 
 /// The type that the attribute `to` names.
 pub(crate) fn to(node: &Node) -> Result<DataType, Error> {

@@ -6,12 +6,14 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::scales::DynamicRange;
+use crate::exec::integer;
 use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     since: 11,
     examples: &[Example::new(&[Input::Floats(&[2, 5])], &[]).outputs(3)],
     eight_bit: EightBit::Bytes,
+    lower: integer::dynamic::quantize,
     output_type: |_, _| Some(DataType::U8),
     ..Operator::new(
         "DynamicQuantizeLinear",
@@ -31,8 +33,7 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let x = args.values::<f32>(0)?;
-    let range = DynamicRange::of(x.iter().copied())
-        .ok_or_else(|| args.error("the range of the input is not finite"))?;
+    let range = DynamicRange::of(x).ok_or_else(|| args.error(DynamicRange::NOT_FINITE))?;
     let y: Vec<u8> = x.iter().map(|&x| range.byte(x)).collect();
     let zero = Tensor::scalar(range.zero as u8);
     Ok(vec![Tensor::new(args.tensor(0)?.shape(), y)?, Tensor::scalar(range.scale), zero])

@@ -46,7 +46,8 @@ const LSTM_INPUTS: usize = 8;
 /// A step whose hidden state is rounded to bytes.
 fn step(direction: &Direction<'_>, step: Step<'_>) {
     // What is not finite stays, for the outputs to show.
-    if let Some(range) = DynamicRange::of(step.h.iter().map(|&h| h as f32)) {
+    let floats: Vec<f32> = step.h.iter().map(|&h| h as f32).collect();
+    if let Some(range) = DynamicRange::of(&floats) {
         step.h.iter_mut().for_each(|h| *h = range.rounded(*h as f32).into());
     }
     lstm::forgets(direction, step);
@@ -70,8 +71,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         return Err(args.unsupported("a coupled input gate (input_forget) is not supported"));
     }
     let x = args.values::<f32>(0)?;
-    let range = DynamicRange::of(x.iter().copied())
-        .ok_or_else(|| args.error("the range of the input is not finite"))?;
+    let range = DynamicRange::of(x).ok_or_else(|| args.error(DynamicRange::NOT_FINITE))?;
     let x = Tensor::new(args.tensor(0)?.shape(), x.iter().map(|&x| range.rounded(x)).collect::<Vec<f32>>())?;
     let (w, r) = (dequantized_columns(args, 1, 8)?, dequantized_columns(args, 2, 10)?);
     let mut inputs: Vec<Option<&Tensor>> = (0..LSTM_INPUTS).map(|index| args.optional(index)).collect();

@@ -39,9 +39,9 @@ pub(crate) type OnBytes = fn(&Node, &mut Operands, Option<&QuantizedValue>) -> R
 /// See [`EightBit::Compute`].
 #[derive(Clone, Copy)]
 pub(crate) struct Compute {
-    /// The number of leading inputs that are activations, or constants in the place of one.
+    /// The number of leading inputs that are activations, or constants in the place of one. Weights are not counted.
     pub(crate) data_inputs: usize,
-    /// For operators whose input 1 is weights.
+    /// For operators whose input 1 is weights, if it is constant.
     pub(crate) weight_axis: Option<WeightAxis>,
     pub(crate) why_float: WhyFloat,
     pub(crate) on_bytes: OnBytes,

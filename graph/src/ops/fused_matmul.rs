@@ -18,50 +18,54 @@ pub(crate) static OP: Operator = Operator {
             &[("transB", Value::Int(1)), ("alpha", Value::Float(0.5))],
         ),
         Example::new(&[Input::Floats(&[4, 3]), Input::Weights(&[4, 5])], &[("transA", Value::Int(1))]),
+        Example::new(
+            &[Input::Floats(&[4, 2, 6, 3]), Input::Floats(&[4, 2, 6, 5])],
+            &[("transBatchA", Value::Int(1)), ("transA", Value::Int(1)), ("transBatchB", Value::Int(1))],
+        ),
     ],
     reads: product::depth,
     ..Operator::new("FusedMatMul", "alpha · A·B, each transposed or not", infer, evaluate)
 };
 
-/// Whether A and B are transposed.
-fn transposed(node: &Node) -> Result<[bool; 2], Error> {
-    for name in ["transBatchA", "transBatchB"] {
-        if node.flag(name, false)? {
-            return Err(Error::unsupported(node, format!("{name}: transpose the batch with a Transpose")));
+/// For each axis of a transposed operand of `rank` axes, its axis in the input: with `transBatch…` the first axis of the input, in
+/// front of the batch, is that of the rows; with `trans…` the last two axes are exchanged then.
+fn axes(node: &Node, index: usize, rank: usize) -> Result<Vec<usize>, Error> {
+    let [batch, matrix] = [["transBatchA", "transA"], ["transBatchB", "transB"]][index];
+    let mut axes: Vec<usize> = (0..rank).collect();
+    if node.flag(batch, false)? {
+        if rank < 3 {
+            return Err(Error::attribute(node, batch, format!("needs a batch, input {index} has {rank} axes")));
         }
+        axes[..rank - 1].rotate_left(1);
     }
-    Ok([node.flag("transA", false)?, node.flag("transB", false)?])
-}
-
-/// The shape with the last two axes exchanged; a vector has nothing to exchange.
-fn swapped(shape: &[usize]) -> Vec<usize> {
-    let mut shape = shape.to_vec();
-    if let [.., rows, columns] = shape.as_mut_slice() {
-        std::mem::swap(rows, columns);
+    // A vector has nothing to exchange.
+    if node.flag(matrix, false)? && rank >= 2 {
+        axes.swap(rank - 2, rank - 1);
     }
-    shape
+    Ok(axes)
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let [a, b] = transposed(inputs.node)?;
-    let shape = |index: usize, swap: bool| {
-        inputs.shape(index).map(|shape| if swap { swapped(shape) } else { shape.to_vec() })
+    let shape = |index: usize| -> Result<Vec<usize>, Error> {
+        let shape = inputs.shape(index)?;
+        Ok(axes(inputs.node, index, shape.len())?.into_iter().map(|axis| shape[axis]).collect())
     };
-    inputs.like(0, product::shape_of(inputs.node, &shape(0, a)?, &shape(1, b)?)?)
+    inputs.like(0, product::shape_of(inputs.node, &shape(0)?, &shape(1)?)?)
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let [a, b] = transposed(args.node())?;
-    let operand = |index: usize, swap: bool| -> Result<Tensor, Error> {
+    let operand = |index: usize| -> Result<Tensor, Error> {
         let tensor = args.tensor(index)?;
-        if !swap {
+        let axes = axes(args.node(), index, tensor.rank())?;
+        if axes.is_sorted() {
             return Ok(tensor.clone());
         }
-        let (x, to) = (tensor.as_f32()?, swapped(tensor.shape()));
-        let offsets = Offsets::new(&to, &swapped(&strides(tensor.shape())));
-        Tensor::new(to, offsets.map(|at| x[at]).collect::<Vec<_>>())
+        let (x, steps) = (tensor.as_f32()?, strides(tensor.shape()));
+        let to: Vec<usize> = axes.iter().map(|&axis| tensor.shape()[axis]).collect();
+        let steps: Vec<usize> = axes.iter().map(|&axis| steps[axis]).collect();
+        Tensor::new(to.as_slice(), Offsets::new(&to, &steps).map(|at| x[at]).collect::<Vec<_>>())
     };
-    let (a, b) = (operand(0, a)?, operand(1, b)?);
+    let (a, b) = (operand(0)?, operand(1)?);
     let alpha = args.node().float("alpha", 1.0)?;
     let mut products = (matmul::OP.evaluate)(&Arguments::new(args.node(), &[Some(&a), Some(&b)]))?;
     for product in &mut products {

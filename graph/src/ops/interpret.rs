@@ -16,6 +16,16 @@ use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 ///
 /// An input that is missing or unknown, a graph that exceeds the default [`Limits`], and the error of any node.
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
+    evaluate_within(graph, inputs, &Limits::default(), |_| ())
+}
+
+/// As [`evaluate_graph`], within other limits; calls `after` with the index of each node when it ends.
+pub(crate) fn evaluate_within(
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+    limits: &Limits,
+    mut after: impl FnMut(usize),
+) -> Result<Vec<Tensor>, Error> {
     missing::check(graph)?;
     let order = graph.topological_order()?;
     for (name, _) in inputs {
@@ -36,8 +46,8 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
         }
         values.insert(&input.name, (*tensor).clone());
     }
-    let types = types(graph, &values)?;
-    let mut live = Live::new(graph, &order, &values);
+    let types = types(graph, &values, limits)?;
+    let mut live = Live::new(graph, &order, &values, limits);
     if !types.is_empty() {
         // Checked before anything is computed.
         live.clone().rehearse(graph, &order, &types)?;
@@ -61,6 +71,7 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
             }
         }
         live.drop_after(node, time, |name| drop(values.remove(name)));
+        after(index);
     }
     let found = |name: &str| values.get(name).or(graph.constants.get(name));
     check_outputs(graph, |name| found(name).map(|tensor| Cow::Owned(TensorType::of(tensor))))?;
@@ -73,9 +84,14 @@ pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<T
 }
 
 /// The types of all values for these inputs if they follow from shapes alone; otherwise empty.
-fn types(graph: &Graph, inputs: &HashMap<&str, Tensor>) -> Result<BTreeMap<String, TensorType>, Error> {
+fn types(
+    graph: &Graph,
+    inputs: &HashMap<&str, Tensor>,
+    limits: &Limits,
+) -> Result<BTreeMap<String, TensorType>, Error> {
     let shape = |(name, tensor): (&&str, &Tensor)| ((*name).to_owned(), tensor.shape().to_vec());
-    let options = ShapeOptions { inputs: inputs.iter().map(shape).collect(), ..ShapeOptions::default() };
+    let inputs = inputs.iter().map(shape).collect();
+    let options = ShapeOptions { inputs, limits: limits.clone(), ..ShapeOptions::default() };
     match infer_shapes(graph, &options) {
         Ok(types) => Ok(types),
         Err(error @ Error::OverLimit { .. }) => Err(error),
@@ -102,7 +118,7 @@ struct Live<'g> {
 }
 
 impl<'g> Live<'g> {
-    fn new(graph: &'g Graph, order: &[usize], inputs: &HashMap<&'g str, Tensor>) -> Self {
+    fn new(graph: &'g Graph, order: &[usize], inputs: &HashMap<&'g str, Tensor>, limits: &Limits) -> Self {
         let mut last_reads = HashMap::new();
         for (time, &index) in order.iter().enumerate() {
             last_reads.extend(graph.nodes[index].inputs.iter().map(|name| (name.as_str(), time)));
@@ -111,12 +127,7 @@ impl<'g> Live<'g> {
         let bytes = |tensor: &Tensor| bytes_of(&TensorType::of(tensor));
         let values: HashMap<&str, u64> = inputs.iter().map(|(name, tensor)| (*name, bytes(tensor))).collect();
         let constants: u64 = graph.constants.values().map(bytes).sum();
-        Self {
-            limits: Limits::default(),
-            bytes: constants + values.values().sum::<u64>(),
-            values,
-            last_reads,
-        }
+        Self { limits: limits.clone(), bytes: constants + values.values().sum::<u64>(), values, last_reads }
     }
 
     /// Checks whether values of these types fit.

@@ -1,5 +1,6 @@
 //! `MatMul`, also of stacks of matrices and of vectors.
 
+use super::eight_bit::{Compute, EightBit};
 use super::example::{Example, Input};
 use super::operator::Operator;
 use super::qlinear_matmul;
@@ -9,6 +10,7 @@ use super::shared::operands::Operands;
 use super::shared::product::{self, Product};
 use super::shared::qlinear;
 use super::shared::quantized_value::QuantizedValue;
+use super::shared::values::Values;
 use super::shared::weights;
 use crate::exec::float;
 use crate::{Error, Node, Tensor};
@@ -19,11 +21,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Floats(&[2, 4, 5])], &[]),
         Example::new(&[Input::Floats(&[4]), Input::Floats(&[4])], &[]),
     ],
-    eight_bit: weights::eight_bit(
-        |_| Ok(1),
-        |node, values| weights::why_float(node, values, 1, true),
-        on_bytes,
-    ),
+    eight_bit: EightBit::Compute(Compute { data_inputs: 2, weight_axis: Some(|_| Ok(1)), why_float, on_bytes }),
     reads: product::depth,
     lower: float::lower::matmul,
     ..Operator::new(
@@ -42,6 +40,14 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         pairs.fold(0.0, |sum, (i, j)| sum + f64::from(a[i]) * f64::from(b[j])) as f32
     });
     Ok(vec![Tensor::new(product.shape, result)?])
+}
+
+/// A second factor that is not constant is an activation.
+fn why_float(node: &Node, values: &Values<'_>) -> Result<Option<String>, Error> {
+    if values.is_constant(node.required_input(1)?) {
+        return weights::why_float(node, values, 1, true);
+    }
+    Ok(None)
 }
 
 /// Without `to`, the output is float. Input 2 may be the bias of an `Add` that follows.
@@ -64,8 +70,7 @@ fn on_bytes(
             let sums = Sums { step: a.scales[0], scales: &b.scales, factor: 1.0, channels, to };
             operands.bias(node.input(2), &sums)?
         }
-        // There are kernels for matrices of constants.
-        None => to.filter(|_| node.input(2).is_none()).map(|_| None),
+        None => node.input(2).is_none().then_some(None),
     };
     let Some(bias) = bias else { return Ok(None) };
     let inputs =

@@ -30,7 +30,7 @@ mod documentation;
 pub(crate) mod eight_bit;
 pub(crate) mod evaluate;
 mod example;
-mod interpret;
+pub(crate) mod interpret;
 mod lookup;
 pub(crate) mod missing;
 mod operator;

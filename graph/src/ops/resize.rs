@@ -62,7 +62,7 @@ pub(crate) static OP: Operator = Operator {
             ],
         ),
     ],
-    eight_bit: EightBit::Move(Move { why_float, on_bytes: |_, _, _| Ok(true), every_output: false }),
+    eight_bit: EightBit::Move(Move { why_float, on_bytes: |node, _, _| moves(node), every_output: false }),
     lower: float::resize::lower,
     upgrade,
     ..Operator::new("Resize", "another size, by the nearest elements or by interpolation", infer, evaluate)
@@ -175,12 +175,14 @@ impl Call<'_> {
     }
 }
 
-/// Interpolation makes numbers that are no bytes of the input.
-fn why_float(node: &Node, _: &Values<'_>) -> Result<Option<String>, Error> {
+/// Whether all elements of the output are elements of the input: interpolation makes numbers that are no bytes of it.
+fn moves(node: &Node) -> Result<bool, Error> {
     let settings = Settings::of(node)?;
-    let moves =
-        matches!(settings.mode, Mode::Nearest(_)) && settings.coordinates != Coordinates::CropAndResize;
-    Ok((!moves).then(|| "it interpolates or extrapolates".to_owned()))
+    Ok(matches!(settings.mode, Mode::Nearest(_)) && settings.coordinates != Coordinates::CropAndResize)
+}
+
+fn why_float(node: &Node, _: &Values<'_>) -> Result<Option<String>, Error> {
+    Ok((!moves(node)?).then(|| "it interpolates or extrapolates".to_owned()))
 }
 
 /// Operator set 11 added the regions, and named the ways to compute coordinates: before, they were multiplied.

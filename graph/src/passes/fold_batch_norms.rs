@@ -1,18 +1,18 @@
 //! `fold_batch_norms`: batch normalization becomes part of the weights before it.
 
 use crate::ops::eight_bit::weight_axis;
-use crate::ops::{batch_normalization, conv, gemm, matmul};
+use crate::ops::{batch_normalization, conv, conv_transpose, gemm, matmul};
 use crate::shapes::{ShapeOptions, infer_shapes};
 use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 
-/// Folds each `BatchNormalization` that follows a `Conv`, `Gemm` or `MatMul` into that node's weights and bias.
+/// Folds each `BatchNormalization` that follows a `Conv`, `ConvTranspose`, `Gemm` or `MatMul` into that node's weights and bias.
 ///
 /// With `s = scale / √(variance + epsilon)` per channel, `s · (W·x + b − mean) + B` is a product with weights `s·W`
 /// and bias `s·(b − mean) + B` (Jacob et al., arXiv:1712.05877, section 3.2). Computed in f64 and rounded once. A
 /// `MatMul` of matrices becomes a `Gemm`, to have a bias.
 ///
 /// Not folded: batch norms whose input has other readers or is an output of the graph; weights, biases or statistics
-/// that are not constant floats; a `MatMul` that is not known to multiply matrices. Constants that become unused stay
+/// that are not constant floats; a `ConvTranspose` with groups, whose weights have no axis of channels; a `MatMul` that is not known to multiply matrices. Constants that become unused stay
 /// for `strip_unused_nodes`.
 ///
 /// # Errors
@@ -76,6 +76,7 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
                 .is_some_and(|left| left.shape.len() == 2)
         };
         let fits = product.is(&conv::OP)
+            || product.is(&conv_transpose::OP) && product.int("group", 1)? == 1
             || product.is(&gemm::OP)
             || product.is(&matmul::OP) && multiplies_matrices();
         if fits {
@@ -104,21 +105,11 @@ impl<'a> Fold<'a> {
             return Ok(None);
         };
         let Some(axis) = weight_axis(product)? else { return Ok(None) };
-        if weights.rank() < 2 || (axis == 1 && weights.rank() != 2) {
+        let is_of_pixels = product.is(&conv::OP) || product.is(&conv_transpose::OP);
+        if weights.rank() < 2 || (!is_of_pixels && weights.rank() != 2) {
             return Ok(None);
         }
         let channels = weights.shape()[axis];
-        let mut statistics = [&[][..]; 4];
-        for (index, statistic) in statistics.iter_mut().enumerate() {
-            let Some(Ok(values)) = constant(norm, index + 1).map(Tensor::as_f32) else { return Ok(None) };
-            if values.len() != channels {
-                return Err(Error::node(
-                    norm,
-                    format!("input {} has {} elements for {channels} channels", index + 1, values.len()),
-                ));
-            }
-            *statistic = values;
-        }
         let old_bias = match product.input(2) {
             None => vec![0.0; channels],
             Some(name) => match graph.constants.get(name).and_then(|bias| per_channel(bias, channels)) {
@@ -127,27 +118,9 @@ impl<'a> Fold<'a> {
             },
         };
         let beta = if product.is(&gemm::OP) { f64::from(product.float("beta", 1.0)?) } else { 1.0 };
-        let epsilon = f64::from(norm.float("epsilon", 1e-5)?);
-        let [scale, shift, mean, variance] = statistics;
-        let mut factors = Vec::with_capacity(channels);
-        let mut bias = Vec::with_capacity(channels);
-        for channel in 0..channels {
-            let factor = f64::from(scale[channel]) / (f64::from(variance[channel]) + epsilon).sqrt();
-            let moved = factor * (beta * old_bias[channel] - f64::from(mean[channel]));
-            let offset = moved + f64::from(shift[channel]);
-            if !factor.is_finite() || !offset.is_finite() {
-                return Err(Error::node(
-                    norm,
-                    format!(
-                        "no finite scale and offset for channel {channel}: scale {}, mean {}, variance {}, epsilon {epsilon}",
-                        scale[channel], mean[channel], variance[channel]
-                    ),
-                ));
-            }
-            factors.push(factor);
-            bias.push(offset);
-        }
-        Ok(Some(Self { weights, axis, factors, bias }))
+        let bias = old_bias.into_iter().map(|bias| beta * bias).collect();
+        let normalized = normalize(graph, norm, bias)?;
+        Ok(normalized.map(|(factors, bias)| Self { weights, axis, factors, bias }))
     }
 
     /// The new weights and bias.
@@ -156,6 +129,46 @@ impl<'a> Fold<'a> {
         let bias: Vec<f32> = self.bias.iter().map(|&offset| offset as f32).collect();
         Ok((weights, Tensor::vector(bias)))
     }
+}
+
+/// The factor of each channel of `norm`, and what it makes of summands of its input, one for each channel; `None` if its statistics
+/// are not constant floats.
+pub(super) fn normalize(
+    graph: &Graph,
+    norm: &Node,
+    mut bias: Vec<f64>,
+) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
+    let channels = bias.len();
+    let mut statistics = [&[][..]; 4];
+    for (index, statistic) in statistics.iter_mut().enumerate() {
+        let constant = norm.input(index + 1).and_then(|name| graph.constants.get(name));
+        let Some(Ok(values)) = constant.map(Tensor::as_f32) else { return Ok(None) };
+        if values.len() != channels {
+            return Err(Error::node(
+                norm,
+                format!("input {} has {} elements for {channels} channels", index + 1, values.len()),
+            ));
+        }
+        *statistic = values;
+    }
+    let epsilon = f64::from(norm.float("epsilon", 1e-5)?);
+    let [scale, shift, mean, variance] = statistics;
+    let mut factors = Vec::with_capacity(channels);
+    for (channel, bias) in bias.iter_mut().enumerate() {
+        let factor = f64::from(scale[channel]) / (f64::from(variance[channel]) + epsilon).sqrt();
+        *bias = factor * (*bias - f64::from(mean[channel])) + f64::from(shift[channel]);
+        if !factor.is_finite() || !bias.is_finite() {
+            return Err(Error::node(
+                norm,
+                format!(
+                    "no finite scale and offset for channel {channel}: scale {}, mean {}, variance {}, epsilon {epsilon}",
+                    scale[channel], mean[channel], variance[channel]
+                ),
+            ));
+        }
+        factors.push(factor);
+    }
+    Ok(Some((factors, bias)))
 }
 
 /// The weights times a factor for each channel, which is axis `axis`.
@@ -265,6 +278,19 @@ mod tests {
         assert_eq!(graph.nodes[0].op, "Gemm");
         assert_eq!(constant(&graph, "p_weights"), [1.0, -6.0]);
         assert_eq!(constant(&graph, "p_bias"), [-3.5, -2.0]);
+    }
+
+    #[test]
+    fn transposed_convolutions_have_their_channels_on_the_second_axis() {
+        let weights = ("w", &[2, 2, 1, 1][..], &[1.0, 2.0, 3.0, 4.0][..]);
+        let conv = Node::new("t", "ConvTranspose", &["x", "w"], &["h"]);
+        let mut graph = with_constants(vec![conv, norm("h")], &[&[weights], &NORM[..]].concat());
+        let folded = fold_batch_norms(graph.clone()).expect("folds");
+        assert_eq!(names(&folded), ["t"]);
+        assert_eq!(constant(&folded, "t_folded_weights"), [1.0, -6.0, 3.0, -12.0]);
+        assert_eq!(constant(&folded, "t_folded_bias"), [-3.5, -2.0]);
+        graph.nodes[0].attributes.insert("group".to_owned(), Attribute::Int(2));
+        assert_eq!(fold_batch_norms(graph.clone()).expect("stays"), graph);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn quantize_weights_and_warn(
     let mut writer = Writer { graph, names, shared, fused, zero_points, warnings: Vec::new() };
     for mut node in nodes {
         if plan.roles().is_quantized(&node.name)
+            && node.input(1).is_some_and(|weights| writer.graph.constants.contains_key(weights))
             && let Some(axis) = weight_axis(&node)?
         {
             writer.quantize(&mut node, axis, plan)?;

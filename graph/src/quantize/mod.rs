@@ -18,6 +18,7 @@ mod runner;
 mod support;
 mod warnings;
 mod weights;
+mod worth;
 
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};

@@ -1,10 +1,12 @@
 //! Decides which nodes become eight-bit, which values become bytes, and records why the rest stays float.
 //!
-//! The decision depends on the graph's structure alone, not on ranges.
+//! The decision depends on the graph's structure and the shapes of its values alone, not on ranges, and not on the machine.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::support::{data_inputs, data_outputs, kind};
+use super::worth;
+use crate::exec::tail;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::values::Values;
 use crate::ops::{Operator, concat};
@@ -73,6 +75,10 @@ impl Roles {
             }
             kinds.push(kind(node, &values)?);
         }
+        for index in tail::parts(graph)?.1 {
+            kinds[index] = Err("its size is known only when the graph runs".to_owned());
+        }
+        worth::keep_float(graph, &mut kinds)?;
 
         let mut roles: Vec<Option<Role>> = vec![None; graph.nodes.len()];
         let is_quantized = |roles: &[Option<Role>], value: &str| {
@@ -137,7 +143,7 @@ impl Roles {
             let node = &graph.nodes[index];
             let role = roles[index].take().unwrap_or(Role::Quantized);
             if role == Role::Quantized {
-                for input in data_inputs(node) {
+                for input in data_inputs(node, |name| graph.constants.contains_key(name)) {
                     if !result.roots.contains_key(input) {
                         result.roots.insert(input.to_owned(), input.to_owned());
                         if graph.constants.contains_key(input) {

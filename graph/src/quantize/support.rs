@@ -35,7 +35,7 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
         return stays("its bounds are not constant numbers, the lower one first".to_owned());
     }
     let mut any = false;
-    for input in data_inputs(node) {
+    for input in data_inputs(node, |name| values.is_constant(name)) {
         match values.data_type(input) {
             Some(DataType::F32) => {}
             Some(other) => return stays(format!("it works on {other} values")),
@@ -46,9 +46,14 @@ pub(super) fn kind(node: &Node, values: &Values<'_>) -> Result<Result<&'static E
     if any { Ok(Ok(&operator.eight_bit)) } else { stays("all its inputs are constant".to_owned()) }
 }
 
-/// The inputs of `node` that are activations, or constants in the place of one.
-pub(super) fn data_inputs(node: &Node) -> impl Iterator<Item = &str> {
+/// The inputs of `node` that are activations, or constants in the place of one: not constant weights.
+pub(super) fn data_inputs(node: &Node, is_constant: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
     let count = match node.operator().map(|operator| operator.eight_bit) {
+        Some(EightBit::Compute(compute))
+            if compute.weight_axis.is_some() && node.input(1).is_some_and(is_constant) =>
+        {
+            1
+        }
         Some(EightBit::Compute(compute)) => compute.data_inputs,
         _ => 1,
     };

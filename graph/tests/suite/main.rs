@@ -1,6 +1,7 @@
 //! The tests of the crate from outside, in one program: each file is a subject.
 
 mod biases;
+mod dynamic;
 mod eight_bit_transposed;
 mod executor;
 mod executor_eight_bit;
@@ -27,5 +28,6 @@ mod recurrent_eight_bit;
 mod scratch;
 mod sizes_from_elements;
 mod support;
+mod two_activations;
 mod values;
 mod weights_in_memory;

@@ -1,7 +1,9 @@
 //! Graphs whose outputs have sizes that are known only after a run: the plan ends before them, and the rest is interpreted.
 
-use eightbit_graph::quantize::{QuantizeOptions, quantize};
-use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, Role, quantize};
+use eightbit_graph::{
+    DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Tensor, ValueInfo, ops,
+};
 
 use crate::values::value;
 
@@ -101,10 +103,61 @@ fn boxes_are_suppressed_after_a_network() {
     assert_eq!(found, [Tensor::new([2, 3], vec![0i64, 0, 1, 0, 0, 2]).expect("six")]);
 }
 
-/// Its ranges cannot be measured yet.
+/// What comes before the sizes is calibrated and quantized, what comes after stays float.
 #[test]
-fn quantizing_says_why_it_does_not_work() {
-    let example = Ok::<_, Error>(vec![example([1.0; 6])]);
-    let error = quantize(&graph(), [example], &QuantizeOptions::default(), |_| {}).expect_err("no shape");
-    assert!(error.to_string().contains("known only when the graph runs"), "{error}");
+fn the_part_of_fixed_sizes_is_quantized() {
+    let mut float = graph();
+    float.nodes[0] = Node::new("product", "MatMul", &["x", "weights"], &["scaled"]);
+    let weights: Vec<f32> = (0..9).map(|at| at as f32 / 8.0 - 0.5).collect();
+    float.constants.insert("weights".to_owned(), Tensor::new([3, 3], weights).expect("nine"));
+    let examples = [[1.0, -1.0, 4.0, 0.0, -2.0, 8.0], [-1.0; 6], [2.0; 6]].map(example);
+    let given = examples.iter().map(|x| Ok::<_, Error>(vec![x.clone()]));
+    let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
+    let (eight_bit, report) = quantize(&float, given, &options, |_| {}).expect("a float graph");
+    let role = |name: &str| report.nodes.iter().find(|node| node.name == name).map(|node| &node.role);
+    assert_eq!(role("product"), Some(&Role::Quantized));
+    for name in ["places", "turned", "found"] {
+        let Some(Role::Float(reason)) = role(name) else { panic!("{name} is not float") };
+        assert!(reason.contains("known only when the graph runs"), "{reason}");
+    }
+    assert!(!report.layers.is_empty(), "the error of the product is measured");
+    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    assert!(executor.explain().contains("eight-bit matrix product"), "{}", executor.explain());
+    for x in &examples {
+        let found = executor.run(&[("x", x)]).expect("a run");
+        let expected = ops::evaluate_graph(&float, &[("x", x)]).expect("a meaning");
+        let pairs = found[1].as_f32().expect("floats").iter().zip(expected[1].as_f32().expect("floats"));
+        pairs.for_each(|(a, b)| assert!((a - b).abs() < 0.1, "{a}, not {b}"));
+        let positive = found[1].as_f32().expect("floats").iter().filter(|&&x| x > 0.0).count();
+        assert_eq!((found[0].len(), found[2].shape()), (positive, &[positive, 2][..]));
+    }
+}
+
+#[test]
+fn the_profile_shows_what_follows_the_plan() {
+    let mut executor = Executor::new(&graph(), &ExecutorOptions::default()).expect("a graph that runs");
+    let x = example([1.0, -1.0, 4.0, 0.0, -2.0, 8.0]);
+    let steps = executor.profile(&[("x", &x)], 3).expect("a run");
+    let of_tail = steps.iter().filter(|step| step.description.contains("known only when it runs"));
+    let names: Vec<&str> = of_tail.map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["places", "turned", "found"]);
+    assert!(steps.len() > names.len());
+}
+
+#[test]
+fn limits_hold_for_what_follows_the_plan() {
+    let mut wide = graph();
+    wide.inputs[0].shape = vec![Some(100), Some(100)];
+    wide.outputs.truncate(1);
+    let x = Tensor::new([100, 100], vec![1.0f32; 10_000]).expect("as many");
+    // The places take two numbers of eight bytes for each element, and as many again when they are turned.
+    for (max_bytes, fits) in [(1 << 20, true), (300_000, false)] {
+        let mut options = ExecutorOptions::default();
+        options.shapes.limits = Limits { max_bytes, ..Limits::default() };
+        let mut executor = Executor::new(&wide, &options).expect("the plan is small");
+        match executor.run(&[("x", &x)]) {
+            Ok(found) => assert!(fits && found[0].len() == 10_000),
+            Err(error) => assert!(!fits && matches!(error, Error::OverLimit { .. }), "{error}"),
+        }
+    }
 }

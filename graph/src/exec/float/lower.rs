@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use eightbit_kernels::float::FloatWeights;
 
+use super::batched;
 use super::{
     AveragePool, Binary, Clamp, Clamping, Convolution, Depthwise, Elementwise, GlobalAverage, Leaky, MatMul,
     MaxPool, signal,
@@ -29,16 +30,26 @@ fn bounds(builder: &Builder<'_>, node: &Node) -> Option<Clamp> {
 /// Fuses the activation that is the only reader of the node's output, if there is one; returns it and the name of the
 /// result.
 pub(super) fn fuse_activation(builder: &mut Builder<'_>, node: &Node) -> Result<(Clamp, String), Error> {
+    let (index, clamp, result) = next_activation(builder, node)?;
+    index.into_iter().for_each(|index| builder.fuse(index));
+    Ok((clamp, result))
+}
+
+/// The activation that is the only reader of the node's output, if there is one: its index, its bounds and the name of the result,
+/// which without one are those of the node itself.
+pub(crate) fn next_activation(
+    builder: &Builder<'_>,
+    node: &Node,
+) -> Result<(Option<usize>, Clamp, String), Error> {
     let output = node.required_output(0)?;
     if let Some((index, next)) = builder.only_consumer(output)
         && next.input(0) == Some(output)
         && let Some(clamp) = bounds(builder, next)
         && let Some(result) = next.output(0)
     {
-        builder.fuse(index);
-        return Ok((clamp, result.to_owned()));
+        return Ok((Some(index), clamp, result.to_owned()));
     }
-    Ok((Clamp::NONE, output.to_owned()))
+    Ok((None, Clamp::NONE, output.to_owned()))
 }
 
 /// A constant vector of `len` floats in input `index`; empty if the input is left out, `None` if it is anything else.
@@ -139,8 +150,11 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
     product(builder, node, weights, bias)
 }
 
-/// `MatMul` with constant weights.
+/// `MatMul`, with constant weights or of two activations.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if builder.constant_input(node, 1).is_none() {
+        return batched::matmul(builder, node);
+    }
     let shape = builder.shape(node, 0)?;
     let Some(&[k, n]) = builder.constant_input(node, 1).map(Tensor::shape) else { return Ok(false) };
     if shape.last() != Some(&k) {

@@ -1,5 +1,6 @@
 //! Float steps: images are NHWC.
 
+mod batched;
 mod conv;
 pub(crate) mod conv_transpose;
 mod depthwise;

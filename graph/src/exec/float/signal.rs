@@ -43,8 +43,11 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    let signal = Signal::new(&geometry)?;
-    let pixels = geometry.batch * geometry.window.sizes.output.iter().product::<usize>();
+    let [in_channels, out_channels] = geometry.channels;
+    let length = geometry.window.sizes.output[1];
+    let signal =
+        Signal::new(geometry.batch, [[in_channels, geometry.window.input[1]], [out_channels, length]]);
+    let pixels = geometry.batch * length;
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
     let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
     builder.count_scratch(convolution.scratch_bytes(pixels) + signal.scratch_bytes());

@@ -12,7 +12,6 @@ use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
-use crate::ops::shared::scales::rounded;
 use crate::ops::shared::transposed::{Axis, Geometry};
 use crate::{Element, Error, Node, TensorData};
 
@@ -99,6 +98,9 @@ fn packed<T: eightbit::Element>(
     let matrix: Vec<T> = (0..depth).flat_map(columns).collect();
     PackedWeights::pack(builder.backend, &MatRef::new(&matrix, depth, taps * channels)?, zeros)
 }
+
+/// A float beside which all floats are integers: adding it to a number of less than 2²² rounds that to the nearest integer, ties to even.
+const INTEGERS: f32 = 12_582_912.0;
 
 /// A transposed convolution of images.
 struct Transposed {
@@ -191,9 +193,12 @@ impl Transposed {
 
     fn requantize<O: Byte>(&self, out: &mut [O]) {
         let channels = self.sizes[1].max(1);
+        let (low, high) = ((self.range.0 - self.zero) as f32, (self.range.1 - self.zero) as f32);
         for (out, sums) in out.chunks_exact_mut(channels).zip(self.sums.chunks_exact(channels)) {
             for ((out, &sum), multiplier) in out.iter_mut().zip(sums).zip(&self.multipliers) {
-                *out = O::narrow(rounded(sum as f32 * multiplier, self.zero, self.range));
+                // Both are finite. Steps of the sum are integers, and so are the differences of their bits.
+                let steps = (sum as f32 * multiplier).clamp(low, high) + INTEGERS;
+                *out = O::narrow((steps.to_bits() as i32 - INTEGERS.to_bits() as i32) + self.zero);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
 
+mod batched;
 pub(crate) mod concat;
 pub(crate) mod conv_transpose;
+pub(crate) mod dynamic;
 pub(crate) mod elementwise;
 mod planned;
 pub(crate) mod pool;

@@ -1,16 +1,18 @@
 //! Convolutions and matrix products of bytes with constant weights.
 
 use eightbit::{
-    Conv2d, Conv2dShape, Dequantize, Element, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Padding,
-    Per, Requantize, Stage,
+    Conv2d, Conv2dShape, Dequantize, Element, ElementType, Gemm, MatMut, MatRef, OutputElement,
+    PackedWeights, Padding, Per, Requantize, Stage,
 };
 
-use super::planned::{by_byte, planned, with_type};
-use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
+use super::batched::Batched;
+use super::dynamic::Late;
+use super::planned::{Failure, by_byte, planned, with_type};
+use super::{clamp, constant_bytes, element_type, failed, input, output, scale, scales, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::parallel::Threads;
 use crate::exec::signal::Signal;
-use crate::exec::step::StepKernel;
+use crate::exec::step::StepContext;
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
@@ -19,38 +21,48 @@ use crate::{DataType, Error, Node, Tensor, TensorData};
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(x) = input(builder, node, 0)? else { return Ok(false) };
     let Some(stage) = stage(builder, node, x.scale(), [4, 6, 8])? else { return Ok(false) };
-    planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)
+    let Some(plan) = planned_convolution(builder, node, [3, 5, 8], x.zero_point(), &stage)? else {
+        return Ok(false);
+    };
+    let (layout, what) = (layout(builder, node)?, describe_convolution(&plan));
+    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let kernel = by_byte!(I, x.element(), {
+        with_type!(O, plan.output(), [ElementType::F32 => f32, ElementType::I8 => i8, _ => u8], {
+            let mut signal = signal::<I, O>(builder, layout, plan.shape())?;
+            planned(what, threads, move |context, threads| convolve(&plan, &mut signal, context, threads))
+        })
+    });
+    let define = match layout {
+        Layout::ChannelsLast => Builder::define_pixels,
+        Layout::Plain => |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::Plain),
+    };
+    builder.push_unary(node, layout, define, kernel)
 }
 
 /// Columns of a panel of packed weights.
 const PANEL: usize = 16;
 
-/// Inputs: x, w, zero point of x, zero point of w.
-pub(crate) fn conv_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
-    planned_convolution(builder, node, [1, 3, usize::MAX], zero, &Stage::ACCUMULATORS)
-}
-
-/// `weights`, `zeros_index`, `bias_input` are indices of inputs.
-fn planned_convolution(
-    builder: &mut Builder<'_>,
+/// A convolution that reads the weights, their zero points and the bias in the inputs `weights`, `zeros_index` and `bias_input`; `None`
+/// if there is no kernel for it.
+pub(super) fn planned_convolution(
+    builder: &Builder<'_>,
     node: &Node,
     [weights, zeros_index, bias_input]: [usize; 3],
     x_zero: i32,
     stage: &Stage,
-) -> Result<bool, Error> {
+) -> Result<Option<Conv2d>, Error> {
     let dims = builder.shape(node, 0)?;
     let is_signal = dims.len() == 3;
     let w = constant_bytes(builder, node, weights);
     let Some(w) = w.filter(|w| w.rank() == dims.len() && (is_signal || dims.len() == 4)) else {
-        return Ok(false);
+        return Ok(None);
     };
     let mut geometry = Geometry::new(node, &dims, w.shape())?;
     if is_signal {
         geometry = geometry.of_one_row();
     }
     if geometry.window.is_huge() {
-        return Ok(false);
+        return Ok(None);
     }
     let shape = conv_shape(&geometry);
     let channels = geometry.out_channels();
@@ -58,14 +70,14 @@ fn planned_convolution(
         per(zero_points(builder, node, zeros_index), channels),
         biases(builder, node, bias_input, channels, stage),
     ) else {
-        return Ok(false);
+        return Ok(None);
     };
     // The bias of a convolution is always one number per channel.
     if builder.constant_input(node, bias_input).is_some_and(|bias| bias.len() != channels) {
-        return Ok(false);
+        return Ok(None);
     }
     let x_type = builder.type_of(node.required_input(0)?)?.data_type;
-    let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(false) };
+    let Some(x_type) = element_type(x_type).filter(|_| shape.check().is_ok()) else { return Ok(None) };
     let taps = shape.kernel[0] * shape.kernel[1];
     let pack = || match w.data() {
         TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, taps, channels), zeros).map(Some),
@@ -78,60 +90,58 @@ fn planned_convolution(
         (inputs, outputs) => packed_size(geometry.groups, taps.saturating_mul(inputs), outputs),
     };
     let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
-        return Ok(false);
+        return Ok(None);
     };
-    let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage)
-        .map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
-    let [height, width] = shape.kernel;
-    let mut what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
-    let to = builder.type_of(node.required_output(0)?)?.data_type;
-    if is_signal {
-        what += ", of a signal";
-        let kernel = by_byte!(I, x_type, {
-            with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
-                convolve_signal::<I, O>(builder, plan, &geometry, what, threads)
-            })
-        })?;
-        return builder.push_unary(
-            node,
-            Layout::Plain,
-            |builder, name| builder.define(name, Layout::Plain),
-            kernel,
-        );
-    }
-    let kernel = by_byte!(I, x_type, {
-        with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
-            planned(what, threads, move |context, threads| {
-                let x = context.input::<I>(0)?;
-                Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?)?)
-            })
-        })
-    });
-    builder.push_unary(node, Layout::ChannelsLast, Builder::define_pixels, kernel)
+    let plan = Conv2d::new(shape, packed, x_type, x_zero, bias.as_deref(), stage);
+    plan.map(Some).map_err(|error| failed(node, &error))
 }
 
-/// A step that convolves signals of `I` to `O`.
-fn convolve_signal<I, O>(
+/// Describes a convolution.
+pub(super) fn describe_convolution(plan: &Conv2d) -> String {
+    let [height, width] = plan.shape().kernel;
+    format!("eight-bit convolution {height}×{width}: {}", plan.explain())
+}
+
+/// The layout in which a convolution reads and writes its values: signals stay in ONNX's order.
+pub(super) fn layout(builder: &Builder<'_>, node: &Node) -> Result<Layout, Error> {
+    Ok(if builder.shape(node, 0)?.len() == 3 { Layout::Plain } else { Layout::ChannelsLast })
+}
+
+/// What reorders the values of a convolution of signals of `I` to `O`; `None` for one of images.
+pub(super) fn signal<I: Copy + Default, O: Copy + Default>(
     builder: &mut Builder<'_>,
-    plan: Conv2d,
-    geometry: &Geometry,
-    what: String,
-    threads: Threads,
-) -> Result<Box<dyn StepKernel>, Error>
+    layout: Layout,
+    shape: &Conv2dShape,
+) -> Result<Option<Signal<I, O>>, Error> {
+    if layout == Layout::ChannelsLast {
+        return Ok(None);
+    }
+    let [_, length] = shape.output();
+    let signal =
+        Signal::new(shape.batch, [[shape.in_channels, shape.input[1]], [shape.out_channels, length]]);
+    builder.count_scratch(signal.scratch_bytes());
+    Ok(Some(signal))
+}
+
+/// Runs a convolution on the values of a step.
+pub(super) fn convolve<I, O>(
+    plan: &Conv2d,
+    signal: &mut Option<Signal<I, O>>,
+    context: &mut StepContext<'_>,
+    threads: &mut Threads,
+) -> Result<(), Failure>
 where
     I: Element + crate::Element,
     O: OutputElement + crate::Element,
 {
-    let (mut signal, channels) = (Signal::<I, O>::new(geometry)?, geometry.out_channels());
-    builder.count_scratch(signal.scratch_bytes());
-    Ok(planned(what, threads, move |context, threads| {
-        let x = context.input::<I>(0)?;
-        signal.around(x, context.output::<O>(0)?, |x, y| {
-            let pixels = y.len().checked_div(channels).unwrap_or(0);
-            Ok(threads.run(plan.call_rows(x, MatMut::new(y, pixels, channels)?)?)?)
-        })
-    }))
+    let (x, channels) = (context.input::<I>(0)?, plan.shape().out_channels);
+    let Some(signal) = signal else {
+        return Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?)?);
+    };
+    signal.around(x, context.output::<O>(0)?, |x, y| {
+        let pixels = y.len().checked_div(channels).unwrap_or(0);
+        Ok(threads.run(plan.call_rows(x, MatMut::new(y, pixels, channels)?)?)?)
+    })
 }
 
 /// About the bytes of packed weights: whole panels of columns, each with its sums.
@@ -249,71 +259,93 @@ pub(crate) fn gemm(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(a) = input(builder, node, 0)? else { return Ok(false) };
     let Some(stage) = stage(builder, node, a.scale(), [4, 6, 8])? else { return Ok(false) };
-    product(builder, node, [3, 5, 8], false, a.zero_point(), &stage)
+    if builder.constant_input(node, 3).is_some() {
+        return product(builder, node, [3, 5, 8], false, a.zero_point(), &stage);
+    }
+    let Some(&[b_zero]) = zero_points(builder, node, 5).as_deref() else { return Ok(false) };
+    let has_one_scale = scale(builder, node, 4).is_some();
+    if !has_one_scale || node.input(8).is_some() {
+        return Ok(false);
+    }
+    let zeros = [a.zero_point(), b_zero];
+    let Some(batched) = Batched::new(builder, node, 3, zeros, &stage)? else { return Ok(false) };
+    let kernel = batched.kernel(builder.threads, Late::default());
+    let mut read = |index: usize| builder.read(node.required_input(index)?, Layout::Plain);
+    let inputs = vec![Some(read(0)?), Some(read(3)?)];
+    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
+    builder.push(node, inputs, vec![output], kernel);
+    Ok(true)
 }
 
-/// Inputs: a, b, zero point of a, zero point of b.
-pub(crate) fn matmul_integer(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
-    let Some(&[zero]) = zero_points(builder, node, 2).as_deref() else { return Ok(false) };
-    product(builder, node, [1, 3, usize::MAX], false, zero, &Stage::ACCUMULATORS)
-}
-
-/// `weights`, `zeros`, `bias` are indices of inputs.
+/// The step of a product with the weights, zero points and bias in these inputs.
 fn product(
     builder: &mut Builder<'_>,
     node: &Node,
-    [weights, zeros_index, bias]: [usize; 3],
+    inputs: [usize; 3],
     transposed: bool,
     a_zero: i32,
     stage: &Stage,
 ) -> Result<bool, Error> {
-    let Some(b) = constant_bytes(builder, node, weights) else { return Ok(false) };
-    let (depth, columns) = match *b.shape() {
-        [n, k] if transposed => (k, n),
-        [k, n] => (k, n),
-        _ => return Ok(false),
-    };
-    let a = builder.type_of(node.required_input(0)?)?;
-    let (Some(lhs), Some(&width)) = (element_type(a.data_type), a.shape.last()) else { return Ok(false) };
-    let rows = a.shape[..a.shape.len() - 1].iter().product();
-    let (Some(zeros), Some(bias)) =
-        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns, stage))
-    else {
+    let Some((plan, rows)) = planned_product(builder, node, inputs, transposed, a_zero, stage)? else {
         return Ok(false);
     };
-    if width != depth {
-        return Ok(false);
-    }
-    let pack = || pack(builder, b, transposed, [depth, columns], zeros);
-    let size = packed_size(1, depth, columns);
-    let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
-        return Ok(false);
-    };
-    let plan =
-        Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage).map_err(|error| failed(node, &error))?;
+    let what = describe_product(&plan, rows);
     let threads = Threads::new(builder.threads, plan.workspace_bytes());
-    let to = builder.type_of(node.required_output(0)?)?.data_type;
-    let sizes = [rows, depth, columns];
-    let kernel = by_byte!(I, lhs, {
-        with_type!(O, to, [DataType::F32 => f32, DataType::I32 => i32, DataType::I8 => i8, _ => u8], {
-            multiply::<I, O>(plan, sizes, threads)
+    let (depth, columns) = (plan.weights().depth(), plan.weights().columns());
+    let lhs = builder.type_of(node.required_input(0)?)?.data_type;
+    let kernel = with_type!(I, lhs, [DataType::I8 => i8, _ => u8], {
+        with_type!(O, plan.output(), [ElementType::F32 => f32, ElementType::I8 => i8, _ => u8], {
+            planned(what, threads, move |context, threads| {
+                let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
+                let out = MatMut::new(context.output::<O>(0)?, rows, columns)?;
+                Ok(threads.run(plan.call(a, out)?)?)
+            })
         })
     });
     builder.push_unary(node, Layout::Plain, |builder, name| builder.define(name, Layout::Plain), kernel)
 }
 
-/// A step that multiplies `rows × depth` by `depth × columns`.
-fn multiply<I, O>(plan: Gemm, [rows, depth, columns]: [usize; 3], threads: Threads) -> Box<dyn StepKernel>
-where
-    I: Element + crate::Element,
-    O: OutputElement + crate::Element,
-{
-    let what = format!("eight-bit matrix product: {}", plan.explain(rows));
-    planned(what, threads, move |context, threads| {
-        let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
-        let out = MatMut::new(context.output::<O>(0)?, rows, columns)?;
-        Ok(threads.run(plan.call(a, out)?)?)
-    })
+/// Describes a product of `rows` rows.
+pub(super) fn describe_product(plan: &Gemm, rows: usize) -> String {
+    format!("eight-bit matrix product: {}", plan.explain(rows))
+}
+
+/// A product with the constant matrix in input `weights`, its zero points and a bias in the inputs `zeros_index` and `bias`, and the
+/// number of rows; `None` if there is no kernel for it.
+pub(super) fn planned_product(
+    builder: &Builder<'_>,
+    node: &Node,
+    [weights, zeros_index, bias]: [usize; 3],
+    transposed: bool,
+    a_zero: i32,
+    stage: &Stage,
+) -> Result<Option<(Gemm, usize)>, Error> {
+    let Some(b) = constant_bytes(builder, node, weights) else { return Ok(None) };
+    let (depth, columns) = match *b.shape() {
+        [n, k] if transposed => (k, n),
+        [k, n] => (k, n),
+        _ => return Ok(None),
+    };
+    let a = builder.type_of(node.required_input(0)?)?;
+    let (Some(lhs), Some((&width, rows))) = (element_type(a.data_type), a.shape.split_last()) else {
+        return Ok(None);
+    };
+    let rows = rows.iter().product();
+    let (Some(zeros), Some(bias)) =
+        (per(zero_points(builder, node, zeros_index), columns), biases(builder, node, bias, columns, stage))
+    else {
+        return Ok(None);
+    };
+    if width != depth {
+        return Ok(None);
+    }
+    let pack = || pack(builder, b, transposed, [depth, columns], zeros);
+    let size = packed_size(1, depth, columns);
+    let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
+        return Ok(None);
+    };
+    let plan = Gemm::new(packed, lhs, a_zero, bias.as_deref(), stage);
+    plan.map(|plan| Some((plan, rows))).map_err(|error| failed(node, &error))
 }
 
 fn pack(

@@ -52,6 +52,7 @@ pub(crate) mod reshaping;
 pub(crate) mod resize;
 pub(crate) mod running;
 pub(crate) mod sampling;
+pub(crate) mod scaled_sums;
 pub(crate) mod scales;
 pub(crate) mod scatter;
 pub(crate) mod skip_normalization;

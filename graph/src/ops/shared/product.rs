@@ -7,6 +7,7 @@ use super::scales::ZeroPoints;
 use crate::{Error, Node, Tensor, TensorData};
 
 /// The sizes of a product of (stacks of) matrices, by the rules of NumPy's `matmul`.
+#[derive(Debug)]
 pub(crate) struct Product {
     /// Rows, depth and columns.
     pub(crate) m: usize,
@@ -36,6 +37,15 @@ impl Product {
         };
         let pairs = offsets(a_stack, m * k).zip(offsets(b_stack, k * n)).collect();
         Some(Self { m, k, n, pairs, shape })
+    }
+
+    /// The same as one product where one second matrix, of a tensor of shape `b`, is multiplied by all first ones.
+    pub(crate) fn joined(mut self, b: &[usize]) -> Self {
+        if b.len() > 1 && b[..b.len() - 2].iter().all(|&size| size == 1) && !self.pairs.is_empty() {
+            self.m *= self.pairs.len();
+            self.pairs.truncate(1);
+        }
+        self
     }
 
     /// The sizes for two tensors.

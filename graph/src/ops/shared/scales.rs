@@ -88,6 +88,9 @@ pub(crate) fn rounded(x: f32, zero: i32, (low, high): (i32, i32)) -> i32 {
     x.clamp((low - zero) as f32, (high - zero) as f32).round_ties_even() as i32 + zero
 }
 
+/// Floats of which [`DynamicRange::of`] compares as many side by side.
+const RANGE_LANES: usize = 32;
+
 /// The range of floats, widened to hold 0, laid over all unsigned bytes.
 pub(crate) struct DynamicRange {
     pub(crate) scale: f32,
@@ -95,9 +98,23 @@ pub(crate) struct DynamicRange {
 }
 
 impl DynamicRange {
-    /// The range of `values`, if it is finite.
-    pub(crate) fn of(values: impl Iterator<Item = f32>) -> Option<Self> {
-        let (low, high) = values.fold((0.0f32, 0.0f32), |(low, high), x| (low.min(x), high.max(x)));
+    /// What is wrong with floats that have no range.
+    pub(crate) const NOT_FINITE: &str = "the range of the input is not finite";
+
+    /// The range of `values`, if it is finite; NaN counts as 0.
+    pub(crate) fn of(values: &[f32]) -> Option<Self> {
+        // Lane by lane, for the compiler to make vectors of them.
+        let (mut lows, mut highs) = ([0.0f32; RANGE_LANES], [0.0f32; RANGE_LANES]);
+        let mut widen = |values: &[f32]| {
+            for ((low, high), &x) in lows.iter_mut().zip(&mut highs).zip(values) {
+                *low = if x < *low { x } else { *low };
+                *high = if x > *high { x } else { *high };
+            }
+        };
+        let (whole, rest) = values.as_chunks::<RANGE_LANES>();
+        whole.iter().for_each(|lanes| widen(lanes));
+        widen(rest);
+        let (low, high) = (lows.into_iter().fold(0.0, f32::min), highs.into_iter().fold(0.0, f32::max));
         let scale = (high - low) / 255.0;
         // All zeros: any scale is exact, and ONNX Runtime uses 1.
         let scale = if scale == 0.0 { 1.0 } else { scale };

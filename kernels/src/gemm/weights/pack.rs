@@ -66,16 +66,36 @@ impl PackedPanels {
         let mut bytes = vec![0u8; len];
         let mut sums = vec![0i32; padded(weights.columns)];
         let flip = if weights.signed { 0 } else { 0x80 };
-        for (column, sum) in sums.iter_mut().enumerate().take(weights.columns) {
-            let (panel, lane) = (column / PANEL, column % PANEL);
-            for segment in 0..segments {
-                for k in 0..segment_len {
-                    let source =
-                        (segment * segment_len + k) * weights.depth_stride + column * weights.column_stride;
-                    let canonical = weights.data[source] ^ flip;
-                    let group = (panel * segments + segment) * groups + k / k_group;
-                    bytes[(group * PANEL + lane) * k_group + k % k_group] = canonical;
-                    *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
+        let group_at = |panel: usize, segment: usize, k: usize| {
+            ((panel * segments + segment) * groups + k / k_group) * PANEL * k_group
+        };
+        if weights.column_stride == 1 && weights.columns > 0 {
+            // Row by row: each is read in order.
+            for (segment, k) in (0..segments).flat_map(|segment| (0..segment_len).map(move |k| (segment, k)))
+            {
+                let row =
+                    &weights.data[(segment * segment_len + k) * weights.depth_stride..][..weights.columns];
+                for (panel, (row, sums)) in row.chunks(PANEL).zip(sums.chunks_exact_mut(PANEL)).enumerate() {
+                    let group = &mut bytes[group_at(panel, segment, k)..][..PANEL * k_group];
+                    let lanes = group.chunks_exact_mut(k_group).zip(sums);
+                    for ((lane, sum), &weight) in lanes.zip(row) {
+                        let canonical = weight ^ flip;
+                        lane[k % k_group] = canonical;
+                        *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
+                    }
+                }
+            }
+        } else {
+            for (column, sum) in sums.iter_mut().enumerate().take(weights.columns) {
+                let (panel, lane) = (column / PANEL, column % PANEL);
+                for segment in 0..segments {
+                    for k in 0..segment_len {
+                        let source = (segment * segment_len + k) * weights.depth_stride
+                            + column * weights.column_stride;
+                        let canonical = weights.data[source] ^ flip;
+                        bytes[group_at(panel, segment, k) + lane * k_group + k % k_group] = canonical;
+                        *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
+                    }
                 }
             }
         }

@@ -1,0 +1,75 @@
+//! Products of two activations: matrices or stacks of them, of which the second is packed when it is multiplied.
+
+use eightbit::Backend;
+use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
+
+use super::elementwise::Clamp;
+use super::lower::fuse_activation;
+use crate::exec::builder::Builder;
+use crate::exec::parallel::by_rows;
+use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::value::Layout;
+use crate::ops::shared::product::Product;
+use crate::{DataType, Error, Node};
+
+/// `MatMul` of two values that no constant is.
+pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let names = [node.required_input(0)?, node.required_input(1)?];
+    let [a, b] = [builder.type_of(names[0])?, builder.type_of(names[1])?];
+    let product = Product::new(&a.shape, &b.shape).map(|product| product.joined(&b.shape));
+    let are_floats = a.data_type == DataType::F32 && b.data_type == DataType::F32;
+    let Some(product) = product.filter(|product| are_floats && product.m * product.n > 0) else {
+        return Ok(false);
+    };
+    builder.count_passing(FloatWeights::size(builder.backend, [product.k, product.n]));
+    let inputs =
+        vec![Some(builder.read(names[0], Layout::Plain)?), Some(builder.read(names[1], Layout::Plain)?)];
+    let (clamp, result) = fuse_activation(builder, node)?;
+    let output = builder.define(&result, Layout::Plain)?;
+    let threads = vec![(); builder.threads];
+    let kernel = Batched { product, backend: builder.backend, clamp, threads };
+    builder.push(node, inputs, vec![output], Box::new(kernel));
+    Ok(true)
+}
+
+/// `out = clamp(a · b)` for each pair of matrices.
+#[derive(Debug)]
+struct Batched {
+    product: Product,
+    backend: Backend,
+    clamp: Clamp,
+    /// One for each thread; a thread needs no memory.
+    threads: Vec<()>,
+}
+
+impl StepKernel for Batched {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let Self { product: Product { m, k, n, ref pairs, .. }, backend, clamp, ref mut threads } = *self;
+        let (a, b) = (context.input::<f32>(0)?, context.input::<f32>(1)?);
+        let products = context.output::<f32>(0)?.chunks_exact_mut(m * n);
+        let mut packed: Option<(usize, FloatWeights)> = None;
+        for (&(first, second), out) in pairs.iter().zip(products) {
+            let weights = match packed.take().filter(|(at, _)| *at == second) {
+                Some((_, weights)) => weights,
+                None => {
+                    let b = &b[second..][..k * n];
+                    FloatWeights::pack(backend, [k, n], |row, column| b[row * n + column], &[])
+                }
+            };
+            let a = &a[first..][..m * k];
+            by_rows(out, n, threads, |row, out, ()| {
+                let rows = out.len() / n;
+                let a = &a[row * k..][..rows * k];
+                multiply(&ProductCall { a, weights: &weights, bounds: clamp.bounds() }, rows, out, n);
+            });
+            packed = Some((second, weights));
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        let Product { m, k, n, pairs, .. } = &self.product;
+        let count = pairs.len();
+        format!("f32 products of two activations, {count} of {m}×{k}×{n}{}", self.clamp.describe())
+    }
+}

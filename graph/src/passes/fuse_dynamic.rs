@@ -1,0 +1,216 @@
+//! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
+
+use std::collections::HashMap;
+
+use super::fold_batch_norms::normalize;
+use crate::ops::shared::scaled_sums;
+use crate::ops::{
+    add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, matmul_integer, mul,
+};
+use crate::{DataType, Error, Graph, Names, Node, Tensor};
+
+/// Fuses what ONNX Runtime's `quantize_dynamic` writes: `ConvInteger` or `MatMulInteger` with constant weights, `Cast` to float, and
+/// `Mul` by the product of both scales become one node, whose optional inputs 4 and 5 are that product and a bias (see
+/// `ops::conv_integer`). The bias is what a following `Add` adds to each channel; a following `BatchNormalization` of images becomes
+/// factors on the weights' scales and a bias, computed in f64 and rounded once.
+///
+/// Every other operation keeps its rounding, so without a `BatchNormalization` the results stay the same in every bit. Not fused:
+/// values that have other readers or are outputs of the graph.
+///
+/// # Errors
+///
+/// Every error of [`Graph::producers`], attributes of the wrong type, and statistics without a finite scale.
+pub fn fuse_dynamic(mut graph: Graph) -> Result<Graph, Error> {
+    let is_product = |node: &Node| node.is(&conv_integer::OP) || node.is(&matmul_integer::OP);
+    if !graph.nodes.iter().any(is_product) {
+        return Ok(graph);
+    }
+    let mut names = Names::of(&graph);
+    let mut fused = Vec::new();
+    let finder = Finder { graph: &graph, consumers: graph.consumers(), producers: graph.producers()? };
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node)) {
+        fused.extend(finder.chain(node)?.map(|chain| (index, chain)));
+    }
+    let mut gone = vec![false; graph.nodes.len()];
+    for (index, chain) in fused {
+        let Chain { nodes, output, scales, bias } = chain;
+        let stem = graph.nodes[index].name.clone();
+        let scales = match scales {
+            Scales::Value(name) => name,
+            Scales::Scaled { dynamic, constant } => {
+                let factor = names.fresh(&format!("{stem}_folded_scales"));
+                let scales = names.fresh(&format!("{stem}_scales"));
+                graph.nodes.push(Node::new(&scales, "Mul", &[&dynamic, &factor], &[&scales]));
+                graph.constants.insert(factor, Tensor::vector(constant));
+                scales
+            }
+        };
+        let node = &mut graph.nodes[index];
+        node.inputs.resize(scaled_sums::SCALES, String::new());
+        node.inputs.push(scales);
+        if let Some(bias) = bias {
+            let name = names.fresh(&format!("{stem}_bias"));
+            node.inputs.push(name.clone());
+            graph.constants.insert(name, Tensor::vector(bias));
+        }
+        node.outputs = vec![output];
+        for fused in nodes {
+            gone[fused] = true;
+        }
+    }
+    let mut gone = gone.into_iter();
+    graph.nodes.retain(|_| gone.next() != Some(true));
+    Ok(graph)
+}
+
+/// What is fused into a product.
+struct Chain {
+    /// The indices of the nodes.
+    nodes: Vec<usize>,
+    /// The output of the last one.
+    output: String,
+    scales: Scales,
+    bias: Option<Vec<f32>>,
+}
+
+/// The factors of the sums.
+enum Scales {
+    /// A value of the graph.
+    Value(String),
+    /// Such a value times one number for each channel.
+    Scaled { dynamic: String, constant: Vec<f32> },
+}
+
+struct Finder<'g> {
+    graph: &'g Graph,
+    consumers: HashMap<&'g str, Vec<usize>>,
+    producers: HashMap<&'g str, usize>,
+}
+
+impl<'g> Finder<'g> {
+    /// The nodes after `product` that are fused into it.
+    fn chain(&self, product: &'g Node) -> Result<Option<Chain>, Error> {
+        let Some((channels, behind)) = self.channels(product) else { return Ok(None) };
+        let Some(cast) = self.only_reader(product) else { return Ok(None) };
+        let to_float = self.graph.nodes[cast].is(&cast::OP)
+            && cast::to(&self.graph.nodes[cast])? == DataType::F32
+            && product.input(scaled_sums::SCALES).is_none();
+        let Some(scaling) = self.only_reader(&self.graph.nodes[cast]).filter(|_| to_float) else {
+            return Ok(None);
+        };
+        let node = &self.graph.nodes[scaling];
+        let Some(scales) = other_factor(node, self.graph.nodes[cast].required_output(0)?) else {
+            return Ok(None);
+        };
+        let Some((dynamic, constant)) = self.scales(scales, channels, behind) else { return Ok(None) };
+        let mut chain = Chain {
+            nodes: vec![cast, scaling],
+            output: node.required_output(0)?.to_owned(),
+            scales: Scales::Value(scales.to_owned()),
+            bias: None,
+        };
+        let Some(next) = self.only_reader(node) else { return Ok(Some(chain)) };
+        let after = &self.graph.nodes[next];
+        if after.is(&add::OP) {
+            let other = other_operand(after, &chain.output);
+            chain.bias = other.and_then(|other| self.by_channel(other, channels, behind));
+        } else if behind > 0 && is_plain_norm(after)? && after.input(0) == Some(chain.output.as_str()) {
+            if let Some((factors, bias)) = normalize(self.graph, after, vec![0.0; channels])? {
+                let scaled =
+                    constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
+                let scaled: Vec<f32> = scaled.collect();
+                if scaled.iter().all(|scale| scale.is_finite()) {
+                    chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
+                    chain.nodes.extend(self.only_read_by(scales, scaling));
+                    chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
+                }
+            }
+        }
+        if chain.bias.as_ref().is_some_and(|bias| bias.iter().all(|bias| bias.is_finite())) {
+            after.required_output(0)?.clone_into(&mut chain.output);
+            chain.nodes.push(next);
+        } else {
+            (chain.bias, chain.scales) = (None, Scales::Value(scales.to_owned()));
+            chain.nodes.truncate(2);
+        }
+        Ok(Some(chain))
+    }
+
+    /// The number of output channels of a product with constant weights, and the number of axes behind them.
+    fn channels(&self, product: &Node) -> Option<(usize, usize)> {
+        let weights = self.graph.constants.get(product.input(1)?)?.shape();
+        match *weights {
+            [channels, _, ..] if product.is(&conv_integer::OP) => Some((channels, weights.len() - 2)),
+            [_, columns] if product.is(&matmul_integer::OP) => Some((columns, 0)),
+            _ => None,
+        }
+    }
+
+    /// The factors of scales: what `DynamicQuantizeLinear` writes, and a constant for each channel.
+    fn scales(&self, scales: &str, channels: usize, behind: usize) -> Option<(&'g str, Vec<f32>)> {
+        let product = self.graph.nodes.get(*self.producers.get(scales)?)?;
+        let is_dynamic = |name: &str| {
+            self.producers.get(name).is_some_and(|&at| {
+                let node = &self.graph.nodes[at];
+                node.is(&dynamic_quantize_linear::OP) && node.output(1) == Some(name)
+            })
+        };
+        let (left, right) = (product.input(0)?, product.input(1)?);
+        let (dynamic, constant) = if is_dynamic(left) { (left, right) } else { (right, left) };
+        let found = product.is(&mul::OP) && is_dynamic(dynamic);
+        let constant = self.by_channel(constant, channels, behind).filter(|_| found)?;
+        constant.iter().all(|scale| scale.is_finite()).then_some((dynamic, constant))
+    }
+
+    /// A constant as a number for each channel, if it is one beside an output with `behind` axes after the channels.
+    fn by_channel(&self, constant: &str, channels: usize, behind: usize) -> Option<Vec<f32>> {
+        let tensor = self.constant(constant)?;
+        let (values, rank) = (tensor.as_f32().ok()?, tensor.rank());
+        // Of more axes it might have more than the output.
+        let most = if behind == 0 { 1 } else { behind + 2 };
+        if rank > most {
+            return None;
+        }
+        if let &[value] = values {
+            return Some(vec![value; channels]);
+        }
+        let of_channels = rank.checked_sub(behind + 1).and_then(|axis| tensor.shape().get(axis));
+        (values.len() == channels && of_channels == Some(&channels)).then(|| values.to_vec())
+    }
+
+    /// The constant called `name`.
+    fn constant(&self, name: &str) -> Option<&'g Tensor> {
+        self.graph.constants.get(name)
+    }
+
+    /// The node that writes `value`, if the node `reader` alone reads it.
+    fn only_read_by(&self, value: &str, reader: usize) -> Option<usize> {
+        let is_only = self.consumers.get(value).is_some_and(|readers| *readers == [reader]);
+        self.producers.get(value).copied().filter(|_| is_only && !self.graph.is_output(value))
+    }
+
+    /// The only node that reads the only output of `node`, unless that is an output of the graph.
+    fn only_reader(&self, node: &Node) -> Option<usize> {
+        let [output] = node.outputs.as_slice() else { return None };
+        match self.consumers.get(output.as_str()).map(Vec::as_slice) {
+            Some(&[reader]) if !self.graph.is_output(output) => Some(reader),
+            _ => None,
+        }
+    }
+}
+
+/// The factor of `value` in a `Mul`.
+fn other_factor<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
+    node.is(&mul::OP).then(|| other_operand(node, value)).flatten()
+}
+
+/// The operand beside `value` of a node with two.
+fn other_operand<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
+    let [left, right] = node.inputs.as_slice() else { return None };
+    Some(if left == value { right } else { left })
+}
+
+/// Whether a node normalizes by constants and writes nothing else.
+fn is_plain_norm(node: &Node) -> Result<bool, Error> {
+    Ok(node.is(&batch_normalization::OP) && !node.flag("training_mode", false)? && node.output(1).is_none())
+}
