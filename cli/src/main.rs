@@ -15,6 +15,7 @@ mod error;
 mod examples;
 mod fixing;
 mod labels;
+mod layers;
 mod model;
 mod network;
 mod observed;

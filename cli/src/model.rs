@@ -8,17 +8,19 @@ use eightbit_graph::{Error, Graph};
 use eightbit_tensorflow::proto::GraphDef;
 use eightbit_tensorflow::{ImportOptions, Reference, is_graph};
 
+use crate::layers::Layers;
+
 /// Bytes of a file that tell its format.
 const BEGINNING: u64 = 1 << 12;
 
-/// Reads the model `path`: an ONNX file, or a frozen graph of TensorFlow, which may be cut at the values `inputs` and `outputs`.
-pub(crate) fn read(path: &Path, inputs: Option<&str>, outputs: Option<&str>) -> Result<Graph, Error> {
+/// Reads the model `path`: an ONNX file, or a frozen graph of TensorFlow, of which the part that `layers` name is read.
+pub(crate) fn read(path: &Path, layers: Layers<'_>) -> Result<Graph, Error> {
     if !is_graph(&beginning(path)) {
         return Graph::from_onnx_file(path);
     }
-    let names = |name: Option<&str>| name.map(str::to_owned).into_iter().collect();
+    let Layers { inputs, outputs } = layers;
     let options =
-        ImportOptions { inputs: names(inputs), outputs: names(outputs), ..ImportOptions::default() };
+        ImportOptions { inputs: inputs.to_vec(), outputs: outputs.to_vec(), ..ImportOptions::default() };
     GraphDef::from_file(path)?.to_graph(&options)
 }
 

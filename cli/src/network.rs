@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use eightbit_graph::ops::Operator;
-use eightbit_graph::shapes::{ShapeOptions, infer_open_shapes, infer_shapes};
+use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
 
 use crate::args::InputArgs;
 use crate::builtin;
 use crate::error::CliError;
 use crate::fixing;
+use crate::layers;
 use crate::model;
 use crate::photo::{InputFormat, Layout, Photo};
 use crate::report;
@@ -52,6 +53,7 @@ impl Network {
         let Some(path) = path else {
             let graph = Graph::from_onnx_bytes(builtin::MODEL);
             let graph = graph.map_err(|error| CliError::model(builtin::MODEL_NAME, error))?;
+            let graph = layers::cut(graph, builtin::MODEL_NAME, args.layers())?;
             let [name, path] = [builtin::MODEL_NAME; 2].map(str::to_owned);
             return Self::new(ModelFile { name, path, bytes: builtin::MODEL.len() }, graph, args, outputs);
         };
@@ -59,12 +61,12 @@ impl Network {
         Self::new(file, graph, args, outputs)
     }
 
-    /// Reads the file `path`, whatever its inputs are. A graph of TensorFlow is cut at the values that `args` name.
+    /// Reads the part of the file `path` that `args` name, whatever its inputs are.
     pub(crate) fn read(path: &Path, args: &InputArgs) -> Result<(ModelFile, Graph), CliError> {
         let name = report::path(path);
-        let graph = model::read(path, args.input_layer.as_deref(), args.output_layer.as_deref())
-            .map_err(|error| CliError::model_file(&name, error))?;
+        let graph = model::read(path, args.layers()).map_err(|error| CliError::model_file(&name, error))?;
         let graph = fixing::apply(graph, &name, &args.fix)?;
+        let graph = layers::cut(graph, &name, args.layers())?;
         let metadata = std::fs::metadata(path).map_err(|source| CliError::read(path, source))?;
         let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
         let path = path.to_string_lossy().into_owned();
@@ -79,7 +81,7 @@ impl Network {
         outputs: Outputs,
     ) -> Result<Self, CliError> {
         let name = file.name.as_str();
-        choose_layers(&mut graph, name, args, outputs)?;
+        check_layers(&graph, name, outputs)?;
         let declared = [graph.inputs.clone(), graph.outputs.clone()];
         let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
         let format = bind_input(&mut graph.inputs[0], args).map_err(wrong)?;
@@ -152,16 +154,9 @@ fn check_numbers(graph: &Graph) -> Result<(), String> {
     Ok(())
 }
 
-/// Reduces the graph to the chosen input and outputs.
-fn choose_layers(graph: &mut Graph, file: &str, args: &InputArgs, outputs: Outputs) -> Result<(), CliError> {
+/// Checks that the graph has one input, and outputs that a command can use.
+fn check_layers(graph: &Graph, file: &str, outputs: Outputs) -> Result<(), CliError> {
     let list = |values: &[ValueInfo]| report::names(values.iter().map(|value| value.name.as_str()));
-    let missing = |flag: &str, kind: &str, name: &str, values: &[ValueInfo]| {
-        CliError::Invalid(format!(
-            "{file}: {flag} {}: the network has no such {kind}, but {}",
-            quoted(name),
-            list(values)
-        ))
-    };
     let several = |flag: &str, kind: &str, values: &[ValueInfo]| {
         CliError::Invalid(format!(
             "{file}: the network has {} {kind}s, one is needed: choose with {flag} among {}",
@@ -169,27 +164,6 @@ fn choose_layers(graph: &mut Graph, file: &str, args: &InputArgs, outputs: Outpu
             list(values)
         ))
     };
-    if let Some(name) = &args.output_layer {
-        let name = &model::value_name(graph, name);
-        if !graph.is_output(name) {
-            // Any value that a node writes may become an output, as in TensorFlow.
-            if !graph.nodes.iter().any(|node| node.outputs.contains(name)) {
-                return Err(missing("--output-layer", "value", name, &graph.outputs));
-            }
-            let known = infer_open_shapes(graph, std::slice::from_ref(name)).ok().and_then(|mut it| it.pop());
-            graph.outputs.push(known.unwrap_or_else(|| ValueInfo {
-                name: name.clone(),
-                data_type: DataType::F32,
-                shape: Vec::new(),
-            }));
-        }
-        graph.outputs.retain(|output| output.name == *name);
-    }
-    if let Some(name) = &args.input_layer
-        && graph.input_info(&model::value_name(graph, name)).is_none()
-    {
-        return Err(missing("--input-layer", "input", name, &graph.inputs));
-    }
     if graph.inputs.len() != 1 {
         return Err(several("--input-layer", "input", &graph.inputs));
     }
@@ -209,7 +183,8 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
         .join("×");
     let refused = |reason: &str| {
         format!(
-            "input {} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32",
+            "input {} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32, \
+             or has 1 channel",
             quoted(&input.name),
             input.data_type
         )
@@ -218,12 +193,29 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
         return Err(refused("does not take floats"));
     }
     let &[batch, second, third, fourth] = &input.shape[..] else { return Err(refused("has another rank")) };
-    let (layout, height, width) = match (second, fourth) {
+    let layout = args.layout.or(match (second, fourth) {
         // A width of 3 is less likely than three channels in ONNX's own order.
-        (Some(3), _) => (Layout::Nchw, third, fourth),
-        (_, Some(3)) => (Layout::Nhwc, second, third),
-        _ => return Err(refused("does not have 3 channels")),
+        (Some(3), _) => Some(Layout::Nchw),
+        (_, Some(3)) => Some(Layout::Nhwc),
+        (Some(1), _) => Some(Layout::Nchw),
+        (_, Some(1)) => Some(Layout::Nhwc),
+        _ => None,
+    });
+    let (layout, channels, height, width) = match layout {
+        Some(Layout::Nchw) => (Layout::Nchw, second, third, fourth),
+        Some(Layout::Nhwc) => (Layout::Nhwc, fourth, second, third),
+        None => return Err(refused("does not have 3 channels, unless --layout says where")),
     };
+    let channels = match channels {
+        None => 3,
+        Some(channels @ (1 | 3)) => channels,
+        Some(_) => return Err(refused("does not have 3 channels in this order")),
+    };
+    let differ = |of: [f32; 3]| of != [of[0]; 3];
+    if channels == 1 && (differ(args.input_mean.0) || differ(args.input_std.0)) {
+        let name = quoted(&input.name);
+        return Err(format!("input {name} has one channel: give one number as --input-mean and --input-std"));
+    }
     if batch.is_some_and(|batch| batch != 1) {
         return Err(refused("takes several photos at once"));
     }
@@ -239,7 +231,9 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
     let format = InputFormat {
         height: side(height, args.input_height, "--input-height")?,
         width: side(width, args.input_width, "--input-width")?,
+        channels,
         layout,
+        resize: args.resize,
         mean: args.input_mean.0,
         std: args.input_std.0,
     };
@@ -251,6 +245,7 @@ fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, St
 mod tests {
     use super::*;
     use crate::args::FixArgs;
+    use crate::photo::Resize;
 
     fn args() -> InputArgs {
         InputArgs {
@@ -258,6 +253,8 @@ mod tests {
             input_height: None,
             input_mean: "127".parse().expect("a number"),
             input_std: "128".parse().expect("a number"),
+            resize: Resize::Stretch,
+            layout: None,
             input_layer: None,
             output_layer: None,
             lenient: false,
@@ -283,9 +280,27 @@ mod tests {
     }
 
     #[test]
+    fn one_channel_and_a_given_order() {
+        let channels = |shape: &[Option<usize>], args: &InputArgs| {
+            let mut input = ValueInfo { name: "x".into(), data_type: DataType::F32, shape: shape.to_vec() };
+            bind_input(&mut input, args).map(|format| (format.layout, format.channels))
+        };
+        let grey = [Some(1), Some(1), Some(28), Some(28)];
+        assert_eq!(channels(&grey, &args()), Ok((Layout::Nchw, 1)));
+        assert_eq!(channels(&[Some(1), Some(28), Some(28), Some(1)], &args()), Ok((Layout::Nhwc, 1)));
+        let nhwc = InputArgs { layout: Some(Layout::Nhwc), ..args() };
+        assert_eq!(channels(&[None; 4], &nhwc), Ok((Layout::Nhwc, 3)));
+        assert_eq!(channels(&[None, Some(3), Some(20), Some(3)], &nhwc), Ok((Layout::Nhwc, 3)));
+        assert!(channels(&grey, &nhwc).expect_err("28 channels").contains("in this order"));
+        let three = InputArgs { input_mean: "1,2,3".parse().expect("three"), ..args() };
+        assert!(channels(&grey, &three).expect_err("one channel").contains("one number"));
+    }
+
+    #[test]
     fn shapes_that_take_no_photo_are_refused() {
         for shape in [
-            &[Some(1), Some(1), Some(28), Some(28)][..],
+            &[Some(1), Some(4), Some(28), Some(28)][..],
+            &[Some(1), None, Some(28), Some(28)],
             &[Some(1), Some(3)],
             &[Some(2), Some(3), Some(8), Some(8)],
             &[Some(1), Some(3), Some(0), Some(8)],

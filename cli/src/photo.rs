@@ -1,17 +1,21 @@
-//! From a PNG or JPEG file to a model's input, as in TensorFlow's `label_image`.
+//! From a PNG or JPEG file to pixels in their displayed orientation.
 
 mod decode;
+mod input;
 mod jpeg;
+mod resize;
 mod view;
 
 use std::path::{Path, PathBuf};
 
-use eightbit_graph::{Tensor, read_limited};
+use eightbit_graph::read_limited;
 
 use crate::builtin::BuiltinPhoto;
 use crate::error::CliError;
 use crate::report;
 use decode::{Decoded, Refusal};
+pub(crate) use input::{InputFormat, Layout};
+pub(crate) use resize::Resize;
 use view::View;
 
 /// The size limit of photo files; photos within the decoding limit are smaller.
@@ -73,87 +77,6 @@ impl Photo {
     }
 }
 
-/// The memory layout of a model's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// Channels before pixels, as PyTorch exports it: `[1, 3, height, width]`.
-    Nchw,
-    /// Channels within pixels, as TensorFlow exports it: `[1, height, width, 3]`.
-    Nhwc,
-}
-
-/// How a model's input represents a photo.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct InputFormat {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) layout: Layout,
-    /// Subtracted from each channel (red, green, blue) of a pixel, which is 0 to 255.
-    pub(crate) mean: [f32; 3],
-    /// The divisor of each channel after that.
-    pub(crate) std: [f32; 3],
-}
-
-impl InputFormat {
-    pub(crate) fn shape(&self) -> [usize; 4] {
-        match self.layout {
-            Layout::Nchw => [1, 3, self.height, self.width],
-            Layout::Nhwc => [1, self.height, self.width, 3],
-        }
-    }
-
-    /// The whole photo, resized and normalized: `(pixel − mean) / std`.
-    ///
-    /// Resized as by TensorFlow's `ResizeBilinear` without `align_corners` and without half-pixel centres: output
-    /// row `y` is at `y · in / out` of the input, interpolated between the rows above and below (the last row is its own
-    /// row below), and columns likewise; all in f32.
-    pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, eightbit_graph::Error> {
-        let rows = axis(photo.height, self.height);
-        let columns = axis(photo.width, self.width);
-        let plane = self.height * self.width;
-        let mut values = vec![0f32; plane * 3];
-        for (y, row) in rows.iter().enumerate() {
-            for (x, column) in columns.iter().enumerate() {
-                let corner = |y, x| photo.pixel(y, x);
-                let top = lerp(corner(row.low, column.low), corner(row.low, column.high), column.part);
-                let bottom = lerp(corner(row.high, column.low), corner(row.high, column.high), column.part);
-                let pixel = lerp(top, bottom, row.part);
-                let index = y * self.width + x;
-                for (channel, value) in pixel.into_iter().enumerate() {
-                    let at = match self.layout {
-                        Layout::Nchw => channel * plane + index,
-                        Layout::Nhwc => index * 3 + channel,
-                    };
-                    values[at] = (value - self.mean[channel]) / self.std[channel];
-                }
-            }
-        }
-        Tensor::new(self.shape(), values)
-    }
-}
-
-/// The position of an output row (or column) between two of the input.
-struct Position {
-    low: usize,
-    high: usize,
-    part: f32,
-}
-
-fn axis(from: usize, to: usize) -> Vec<Position> {
-    let scale = from as f32 / to as f32;
-    (0..to)
-        .map(|index| {
-            let at = index as f32 * scale;
-            let low = (at as usize).min(from - 1);
-            Position { low, high: (low + 1).min(from - 1), part: at - low as f32 }
-        })
-        .collect()
-}
-
-fn lerp(from: [f32; 3], to: [f32; 3], part: f32) -> [f32; 3] {
-    [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
-}
-
 /// The photos that `paths` name: given files, and the files `.png`, `.jpg` or `.jpeg` in given folders (not in subfolders),
 /// sorted by name.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
@@ -193,59 +116,6 @@ fn may_be_a_file(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::builtin;
-    use image::metadata::Orientation;
-
-    fn format(height: usize, width: usize, layout: Layout) -> InputFormat {
-        InputFormat { height, width, layout, mean: [0.0; 3], std: [1.0; 3] }
-    }
-
-    fn photo(size: [usize; 2], pixels: Vec<u8>) -> Photo {
-        let file = Decoded { size, pixels, orientation: Orientation::NoTransforms, damage: None };
-        Photo::new(file, false)
-    }
-
-    fn grey(height: usize, width: usize, values: &[u8]) -> Photo {
-        photo([height, width], values.iter().flat_map(|&value| [value; 3]).collect())
-    }
-
-    fn first_channel(format: &InputFormat, photo: &Photo) -> Vec<f32> {
-        let tensor = format.tensor(photo).expect("fits");
-        tensor.as_f32().expect("f32")[..format.height * format.width].to_vec()
-    }
-
-    /// The positions are `out · in / out`: TensorFlow's own example of the legacy mode.
-    #[test]
-    fn no_half_pixel_centres_and_no_aligned_corners() {
-        let photo = grey(2, 2, &[0, 60, 120, 240]);
-        let twice = first_channel(&format(4, 4, Layout::Nchw), &photo);
-        assert_eq!(twice[..4], [0.0, 30.0, 60.0, 60.0]);
-        assert_eq!(twice[4..8], [60.0, 105.0, 150.0, 150.0]);
-        assert_eq!(twice[12..], [120.0, 180.0, 240.0, 240.0]);
-        let half = first_channel(&format(1, 2, Layout::Nchw), &grey(2, 4, &[1, 2, 3, 4, 5, 6, 7, 8]));
-        assert_eq!(half, [1.0, 3.0]);
-        let three_of_two = first_channel(&format(1, 3, Layout::Nchw), &grey(1, 2, &[0, 90]));
-        assert_eq!(three_of_two[0], 0.0);
-        assert!((three_of_two[1] - 60.0).abs() < 1e-4 && three_of_two[2] == 90.0);
-    }
-
-    #[test]
-    fn layouts_hold_the_same_values() {
-        let photo = photo([1, 2], vec![1, 2, 3, 4, 5, 6]);
-        let mut wanted = format(1, 2, Layout::Nchw);
-        wanted.mean = [1.0, 0.0, 0.0];
-        wanted.std = [2.0, 1.0, 1.0];
-        let nchw = wanted.tensor(&photo).expect("fits");
-        assert_eq!(
-            (nchw.shape(), nchw.as_f32().expect("f32")),
-            (&[1, 3, 1, 2][..], &[0.0, 1.5, 2.0, 5.0, 3.0, 6.0][..])
-        );
-        wanted.layout = Layout::Nhwc;
-        let nhwc = wanted.tensor(&photo).expect("fits");
-        assert_eq!(
-            (nhwc.shape(), nhwc.as_f32().expect("f32")),
-            (&[1, 1, 2, 3][..], &[0.0, 2.0, 3.0, 1.5, 5.0, 6.0][..])
-        );
-    }
 
     #[test]
     fn the_built_in_photos_decode() {

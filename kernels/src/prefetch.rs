@@ -21,6 +21,19 @@ pub(crate) fn prefetch(p: *const u8) {
     let _ = p;
 }
 
+/// Prefetches the line of `p`, wherever that is, into the second-level cache.
+#[inline(always)]
+pub(crate) fn prefetch_line(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: as in `prefetch`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
 /// Prefetches the line [`PREFETCH_DISTANCE`] bytes past each of `panels` panels, which lie `stride` bytes apart.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]

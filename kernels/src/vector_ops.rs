@@ -60,6 +60,8 @@ macro_rules! vector_ops {
                     lanes: 16 / $vectors,
                     tiles: [&[$(float_tile::<$rows, 1>),+], &[$(float_tile::<$rows, 2>),+]],
                     depthwise: float_depthwise,
+                    softmax: float_softmax,
+                    curve: float_curve,
                 },
             };
 
@@ -140,6 +142,18 @@ macro_rules! vector_ops {
             unsafe fn float_depthwise(run: &float::Run<'_>) {
                 // SAFETY: as in `add`.
                 unsafe { float::run::<$simd>(<$simd>::new(), run) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn float_softmax(row: &float::SoftmaxRow) {
+                // SAFETY: as in `add`.
+                unsafe { float::softmax_row::<$simd>(<$simd>::new(), row) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn float_curve(call: &float::CurveCall) {
+                // SAFETY: as in `add`.
+                unsafe { float::curve::<$simd>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*

@@ -1,11 +1,13 @@
 //! Float products and depthwise convolutions of every available backend against plain loops, bit for bit.
 
 use eightbit_kernels::Backend;
-use eightbit_kernels::float::{Bounds, DepthwiseCall, FloatWeights, ProductCall, depthwise, multiply};
+use eightbit_kernels::float::{
+    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, apply_curve, depthwise, multiply, softmax,
+};
 use eightbit_testing::Random;
 use eightbit_testing::suite::random_suite;
 
-const OPEN: Bounds = Bounds { low: f32::NEG_INFINITY, high: f32::INFINITY };
+const OPEN: Bounds = Bounds::NONE;
 
 /// NaN stays NaN.
 fn bounded(x: f32, bounds: Bounds) -> f32 {
@@ -44,7 +46,7 @@ fn products() {
                 }
             }
             let mut out = vec![7.0f32; rows * stride];
-            multiply(&ProductCall { a: &a, weights: &weights, bounds }, rows, &mut out, stride);
+            multiply(&ProductCall::new(&a, &weights, bounds), rows, &mut out, stride);
             assert_bits(&out, &expected, &format!("{backend} {rows}×{depth}×{columns}"));
             *count += 1;
         }
@@ -58,7 +60,7 @@ fn deep_products_in_several_blocks() {
         let (a, b) = (floats(random, rows * depth), floats(random, depth * columns));
         let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &[]);
         let mut out = vec![0.0f32; rows * columns];
-        multiply(&ProductCall { a: &a, weights: &weights, bounds: OPEN }, rows, &mut out, columns);
+        multiply(&ProductCall::new(&a, &weights, OPEN), rows, &mut out, columns);
         let at = |row: usize, column: usize| {
             (0..depth).fold(0.0, |sum, k| a[row * depth + k].mul_add(b[k * columns + column], sum))
         };
@@ -75,7 +77,7 @@ fn nan_passes_bounds() {
         let bounds = Bounds { low: 0.0, high: 6.0 };
         let weights = FloatWeights::pack(backend, [1, 40], |_, column| column as f32, &[]);
         let mut out = vec![0.0f32; 80];
-        multiply(&ProductCall { a: &[f32::NAN, 1.0], weights: &weights, bounds }, 2, &mut out, 40);
+        multiply(&ProductCall::new(&[f32::NAN, 1.0], &weights, bounds), 2, &mut out, 40);
         assert!(out[..40].iter().all(|x| x.is_nan()), "{backend}: {out:?}");
         assert_eq!((out[40], out[43], out[79]), (0.0, 3.0, 6.0), "{backend}");
     }
@@ -90,7 +92,7 @@ fn infinities_are_numbers() {
             let weights =
                 FloatWeights::pack(backend, [1, 5], |_, n| [2.5, -1.0, 0.0, 1e30, 0.1][n], &[bias; 5]);
             let mut out = [0.0f32; 5];
-            multiply(&ProductCall { a: &[x], weights: &weights, bounds: OPEN }, 1, &mut out, 5);
+            multiply(&ProductCall::new(&[x], &weights, OPEN), 1, &mut out, 5);
             for (y, w) in out.into_iter().zip([2.5, -1.0, 0.0, 1e30, 0.1]) {
                 let expected = x.mul_add(w, bias);
                 let same = y == expected || y.is_nan() && expected.is_nan();
@@ -174,5 +176,108 @@ fn taps_beyond_the_image_are_refused() {
 #[should_panic(expected = "room for all rows")]
 fn an_output_without_room_is_refused() {
     let weights = FloatWeights::pack(Backend::detected(), [1, 3], |_, _| 1.0, &[]);
-    multiply(&ProductCall { a: &[1.0, 1.0], weights: &weights, bounds: OPEN }, 2, &mut [0.0; 6], 4);
+    multiply(&ProductCall::new(&[1.0, 1.0], &weights, OPEN), 2, &mut [0.0; 6], 4);
+}
+
+#[test]
+fn curves_are_near_the_exact_ones_and_the_same_everywhere() {
+    let special =
+        [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, 0.0, -0.0, 1e-30, 88.5, -103.0];
+    let all: Vec<f32> = (-4000..4000).map(|at| at as f32 / 97.0).chain(special).collect();
+    for curve in [Curve::Sigmoid, Curve::Tanh] {
+        let exact = |x: f32| match curve {
+            Curve::Sigmoid => 1.0 / (1.0 + (-f64::from(x)).exp()),
+            Curve::Tanh => f64::from(x).tanh(),
+        };
+        let mut first: Option<Vec<u32>> = None;
+        for backend in Backend::available() {
+            for count in [0, 1, 3, 4, 7, 8, 15, 16, 17, all.len()] {
+                let mut found = all[all.len() - count..].to_vec();
+                apply_curve(backend, curve, &mut found);
+                for (&x, &y) in all[all.len() - count..].iter().zip(&found) {
+                    let near = (f64::from(y) - exact(x)).abs() < 3e-7 || x.is_nan() && y.is_nan();
+                    assert!(near, "{backend}: {curve:?} of {x} is {y}");
+                }
+                if count == all.len() {
+                    let bits = found.iter().map(|y| if y.is_nan() { 0 } else { y.to_bits() }).collect();
+                    assert_eq!(*first.get_or_insert_with(|| Vec::clone(&bits)), bits, "{backend} {curve:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn softmax_of_rows() {
+    let mut random = Random(0x50f7);
+    for length in [1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 100, 1001] {
+        let x: Vec<f32> = (0..3 * length).map(|_| 40.0 * random.float()).collect();
+        let exact: Vec<f64> = x
+            .chunks(length)
+            .flat_map(|row| {
+                let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let powers: Vec<f64> = row.iter().map(|&x| f64::from(x - greatest).exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.into_iter().map(move |power| power / sum)
+            })
+            .collect();
+        let mut first: Option<Vec<f32>> = None;
+        for backend in Backend::available() {
+            let mut found = vec![0.0; x.len()];
+            softmax(backend, &x, length, &mut found);
+            let near = |(y, exact): (&f32, &f64)| (f64::from(*y) - exact).abs() <= 1e-6 * exact + 1e-37;
+            assert!(found.iter().zip(&exact).all(near), "{backend}, {length} elements");
+            let first = first.get_or_insert_with(|| found.clone());
+            assert_bits(&found, first, &format!("{backend}, {length} elements"));
+        }
+    }
+}
+
+#[test]
+fn softmax_of_infinities() {
+    const INF: f32 = f32::INFINITY;
+    for backend in Backend::available() {
+        let row = |x: &[f32]| {
+            let mut found = vec![0.0; x.len()];
+            softmax(backend, x, x.len(), &mut found);
+            found
+        };
+        assert_eq!(row(&[-INF, 3.0, -INF, 3.0]), [0.0, 0.5, 0.0, 0.5], "{backend}");
+        for lost in [&[-INF, -INF][..], &[INF, 1.0], &[1.0, f32::NAN, 2.0], &[f32::NAN; 20]] {
+            assert!(row(lost).iter().all(|y| y.is_nan()), "{backend} {lost:?}");
+        }
+        let masked = [&[0.0f32; 17][..], &[-INF; 17]].concat();
+        assert!(row(&masked)[17..].iter().all(|&y| y == 0.0), "{backend}");
+    }
+}
+
+/// A product in parts of its depth has the bits of the whole, whatever lies between the rows of the first factor.
+#[test]
+fn parts_of_the_depth_are_the_whole() {
+    random_suite("parts of float products", 0x9a27, |backend, random, count| {
+        for rows in [1, 5, 13, 40] {
+            let [depth, columns] = [2 + random.below(900), 1 + random.below(70)];
+            let gap = random.below(5);
+            let a = floats(random, rows * (depth + gap));
+            let (b, bias) = (floats(random, depth * columns), floats(random, columns));
+            let bounds = draw_bounds(random);
+            let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &bias);
+            let whole =
+                ProductCall { a: &a, a_stride: depth + gap, ..ProductCall::new(&a, &weights, bounds) };
+            let mut expected = vec![0.0f32; rows * columns];
+            multiply(&whole, rows, &mut expected, columns);
+            let middle = 1 + random.below(depth - 1);
+            let mut out = vec![7.0f32; rows * columns];
+            for part in [0..middle, middle..depth] {
+                multiply(
+                    &ProductCall { a: &a[part.start..], depth: part, ..whole.clone() },
+                    rows,
+                    &mut out,
+                    columns,
+                );
+            }
+            assert_bits(&out, &expected, &format!("{backend} {rows}×{depth}×{columns}"));
+            *count += 1;
+        }
+    });
 }

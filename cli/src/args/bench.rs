@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::backend::BackendArgs;
+use super::fixing::FixArgs;
 use crate::bench::clock::Clock;
 use crate::bench::types::Types;
 
@@ -54,7 +55,9 @@ A shape file has one shape per line: `name H(=W) Cin Cout R stride pad groups`; 
   eightbit bench model resnet50.int8.onnx
   eightbit bench model resnet50.onnx resnet50.int8.onnx --budget 2000 --json
   eightbit bench model mobilenet.int8.onnx --threads 2
-  eightbit bench model mobilenet.int8.onnx --steps --budget 1000")]
+  eightbit bench model mobilenet.int8.onnx --steps --budget 1000
+  eightbit bench model detector.onnx --shape images=1,3,320,320
+  eightbit bench model vad.onnx --fix sr=16000 --shape input=1,576")]
     Model(ModelArgs),
     /// The peak of the CPU's multipliers, measured on registers only.
     #[command(after_help = "Examples:
@@ -96,7 +99,7 @@ pub(crate) struct KernelArgs {
 /// Which networks to measure.
 #[derive(Args)]
 pub(crate) struct ModelArgs {
-    /// Networks: ONNX files, float or eight-bit.
+    /// Networks: ONNX files or frozen graphs of TensorFlow, float or eight-bit.
     #[arg(value_name = "MODEL", required_unless_present = "stdin", conflicts_with = "stdin")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -104,6 +107,9 @@ pub(crate) struct ModelArgs {
     /// model,step,operator,us,share,kernel.
     #[arg(long, conflicts_with_all = ["stdin", "clock"])]
     pub(crate) steps: bool,
+
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
 
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,

@@ -6,9 +6,10 @@ use clap::Args;
 use eightbit_graph::quoted;
 
 use super::fixing::FixArgs;
-use crate::photo::PhotoOptions;
+use crate::layers::Layers;
+use crate::photo::{Layout, PhotoOptions, Resize};
 
-/// How a photo becomes the network's input: resized as a whole, then (pixel − mean) / std.
+/// How a photo becomes the network's input: resized, then (pixel − mean) / std; grey if the network takes one channel.
 #[derive(Args)]
 #[command(next_help_heading = "How a photo becomes the network's input")]
 pub(crate) struct InputArgs {
@@ -35,7 +36,15 @@ pub(crate) struct InputArgs {
     #[arg(long, visible_alias = "std", alias = "input_std", value_name = "STD", default_value = "128", value_parser = divisor)]
     pub(crate) input_std: Channels,
 
-    /// The input for the photo. Default: the network's only input.
+    /// What happens to a photo whose sides have another ratio than the input's.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) resize: Resize,
+
+    /// The order of the input's dimensions. Default: by which of them has 3 sizes, or 1.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub(crate) layout: Option<Layout>,
+
+    /// The value that the photo becomes: the network's only input, or one inside it, such as `Mul:0`; what comes before is cut off.
     #[arg(long, alias = "input_layer", value_name = "NAME")]
     pub(crate) input_layer: Option<String>,
 
@@ -56,6 +65,10 @@ pub(crate) struct InputArgs {
 }
 
 impl InputArgs {
+    pub(crate) fn layers(&self) -> Layers<'_> {
+        Layers { inputs: self.input_layer.as_slice(), outputs: self.output_layer.as_slice() }
+    }
+
     pub(crate) fn photo_options(&self) -> PhotoOptions {
         PhotoOptions { lenient: self.lenient, ignore_orientation: self.ignore_orientation }
     }

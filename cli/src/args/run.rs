@@ -16,6 +16,8 @@ use super::fixing::FixArgs;
   eightbit run model.onnx --input x=x.npy --output-dir out --reference
   eightbit run model.int8.onnx --input x=x.npy --output-dir out --backend portable
   eightbit run vad.onnx --fix sr=16000 --input input=speech.npy state=state.npy --output-dir out
+  eightbit run graph.pb --input-layer Mul:0 --output-layer softmax:0 --input Mul=photo.npy --output-dir out
+  eightbit run model.onnx --output-layer conv1/relu conv2/relu --input x=x.npy --output-dir out
 
 Dimensions that the network leaves open take the sizes of the arrays.
 An output becomes NAME.npy; characters that do not belong in a file name are written as %XX, as in URLs.")]
@@ -34,6 +36,14 @@ pub(crate) struct RunArgs {
     /// Evaluate node by node with the plain interpreter, the reference of all tests.
     #[arg(long, conflicts_with = "backend")]
     pub(crate) reference: bool,
+
+    /// Cut off what comes before these values, such as `Mul:0`: they become the inputs. Repeatable.
+    #[arg(long = "input-layer", alias = "input_layer", value_name = "NAME", num_args = 1..)]
+    pub(crate) input_layers: Vec<String>,
+
+    /// The values to compute instead of the network's outputs: any of its inner values. Repeatable.
+    #[arg(long = "output-layer", alias = "output_layer", value_name = "NAME", num_args = 1..)]
+    pub(crate) output_layers: Vec<String>,
 
     #[command(flatten)]
     pub(crate) fix: FixArgs,

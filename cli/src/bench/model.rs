@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use eightbit_graph::{DataType, Executor, ExecutorOptions, StepTime, Tensor, TensorData, ValueInfo};
 
+use crate::args::FixArgs;
 use crate::bench::case::Case;
 use crate::bench::random;
 use crate::bench::setup::Setup;
 use crate::error::CliError;
+use crate::fixing;
+use crate::layers::Layers;
 use crate::network::is_eight_bit;
 use crate::report;
 
@@ -22,12 +25,13 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Loads the ONNX file `path`, float or eight-bit, and runs the network once.
-    pub(crate) fn open(setup: &Setup, path: &Path) -> Result<Self, CliError> {
+    /// Loads the network `path`, float or eight-bit, with what `fix` says of its inputs, and runs the network once.
+    pub(crate) fn open(setup: &Setup, path: &Path, fix: &FixArgs) -> Result<Self, CliError> {
         let name = report::path(path.file_name().unwrap_or(path.as_os_str()).as_ref()).replace(',', ";");
         let of_model = |error| CliError::model(&name, error);
-        let graph =
-            crate::model::read(path, None, None).map_err(|error| CliError::model_file(&name, error))?;
+        let graph = crate::model::read(path, Layers::default())
+            .map_err(|error| CliError::model_file(&name, error))?;
+        let graph = fixing::apply(graph, &name, fix)?;
         let mut options = ExecutorOptions::default();
         options.backend = Some(setup.backend);
         options.threads = setup.threads;

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::args::InspectArgs;
 use crate::error::CliError;
 use crate::fixing;
+use crate::layers::Layers;
 use crate::model;
 use crate::report::{self, BOLD, DIM, Table};
 
@@ -23,7 +24,8 @@ const REASON: usize = 60;
 pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let name = report::path(&args.model);
     let of_model = |error| CliError::model(&name, error);
-    let graph = model::read(&args.model, None, None).map_err(|error| CliError::model_file(&name, error))?;
+    let graph =
+        model::read(&args.model, Layers::default()).map_err(|error| CliError::model_file(&name, error))?;
     let graph = fixing::apply(graph, &name, &args.fix)?;
     let found = inspect(&graph, &ShapeOptions::with_batch(1)).map_err(of_model)?;
     if args.json {

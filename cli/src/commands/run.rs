@@ -15,6 +15,7 @@ use crate::array;
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::fixing::{self, bind};
+use crate::layers::{self, Layers};
 use crate::model;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
@@ -25,9 +26,10 @@ const NAME_LIMIT: usize = 180;
 pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let name = report::path(&args.model);
     let of_model = |error| CliError::model(&name, error);
-    let mut graph =
-        model::read(&args.model, None, None).map_err(|error| CliError::model_file(&name, error))?;
-    graph = fixing::apply(graph, &name, &args.fix)?;
+    let layers = Layers { inputs: &args.input_layers, outputs: &args.output_layers };
+    let graph = model::read(&args.model, layers).map_err(|error| CliError::model_file(&name, error))?;
+    let graph = fixing::apply(graph, &name, &args.fix)?;
+    let mut graph = layers::cut(graph, &name, layers)?;
     let wrong = |reason: String| CliError::Invalid(format!("{name}: {reason}"));
     let files = assign(&args.inputs, &graph.inputs).map_err(wrong)?;
     // Quick checks that may fail come first.

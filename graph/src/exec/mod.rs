@@ -9,6 +9,7 @@
 //! Where to start reading: `lower` calls every node's operator, which adds its steps to `builder`; `memory` assigns memory
 //! to values; `step` defines the interface of a step; every kind of step has a file of its own.
 
+pub(crate) mod blocks;
 mod broadcast;
 pub(crate) mod builder;
 pub(crate) mod by_type;

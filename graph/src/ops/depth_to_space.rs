@@ -7,6 +7,8 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::blocks::{self, Order};
 use super::shared::inputs::Inputs;
+use crate::exec::builder::Builder;
+use crate::exec::{self, blocks::Blocks};
 use crate::{Error, Node, Tensor, TensorType, quoted};
 
 pub(crate) static OP: Operator = Operator {
@@ -18,6 +20,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: EightBit::MOVE,
+    lower,
     ..Operator::new("DepthToSpace", "groups of channels as blocks of pixels", infer, evaluate)
 };
 
@@ -27,6 +30,14 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     order(args.node(), args.tensor(0)?.shape())?.apply(args)
+}
+
+/// The channels of a pixel are neighbours in NHWC, unless they are beside each other.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    if node.string("mode", "DCR")? != "DCR" {
+        return Ok(false);
+    }
+    exec::blocks::lower(builder, node, Blocks::ToPixels, blocks::size(node)?)
 }
 
 fn order(node: &Node, from: &[usize]) -> Result<Order, Error> {

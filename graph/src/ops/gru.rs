@@ -3,6 +3,10 @@
 use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::recurrent::{self, Cell, Direction, Step};
+use crate::exec::builder::Builder;
+use crate::exec::float::{self, recurrent::Cell as Gru};
+use crate::{Error, Node};
+
 
 pub(crate) static OP: Operator = Operator {
     since: 7,
@@ -23,6 +27,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     reads: |inputs| recurrent::reads(inputs, AFTER.gates),
+    lower,
     ..Operator::new(
         "GRU",
         "a network of gated recurrent units",
@@ -33,6 +38,11 @@ pub(crate) static OP: Operator = Operator {
         },
     )
 };
+
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let before = node.flag("linear_before_reset", false)?;
+    float::recurrent::lower(builder, node, if before { Gru::GruBeforeReset } else { Gru::GruAfterReset })
+}
 
 static AFTER: Cell = cell(after_reset);
 static BEFORE: Cell = cell(before_reset);

@@ -5,6 +5,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::recurrent::{self, Cell, Direction, Step};
+use crate::exec::float;
 use crate::{Error, Tensor};
 
 pub(crate) static OP: Operator = Operator {
@@ -41,6 +42,7 @@ pub(crate) static OP: Operator = Operator {
         .outputs(3),
     ],
     reads: |inputs| recurrent::reads(inputs, 4),
+    lower: |builder, node| float::recurrent::lower(builder, node, float::recurrent::Cell::Lstm),
     ..Operator::new(
         "LSTM",
         "a network of long short-term memory",

@@ -2,6 +2,9 @@
 
 use super::operator::Operator;
 use super::shared::unary;
+use crate::exec::float::softmax::{Curve, curve};
 
-pub(crate) static OP: Operator =
-    unary::operator("Sigmoid", "1 / (1 + e⁻ˣ)", |args| unary::floats(args, |x| 1.0 / (1.0 + (-x).exp())));
+pub(crate) static OP: Operator = Operator {
+    lower: |builder, node| curve(builder, node, Curve::Sigmoid),
+    ..unary::operator("Sigmoid", "1 / (1 + e⁻ˣ)", |args| unary::floats(args, |x| 1.0 / (1.0 + (-x).exp())))
+};

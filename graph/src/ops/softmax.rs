@@ -2,7 +2,11 @@
 
 use super::operator::Operator;
 use super::shared::softmax;
+use crate::exec::float;
 
-pub(crate) static OP: Operator = softmax::operator("Softmax", "eˣ / Σ eˣ along an axis", |args| {
-    softmax::along_axis(args, |x, sum| x.exp() / sum)
-});
+pub(crate) static OP: Operator = Operator {
+    lower: float::softmax::lower,
+    ..softmax::operator("Softmax", "eˣ / Σ eˣ along an axis", |args| {
+        softmax::along_axis(args, |x, sum| x.exp() / sum)
+    })
+};

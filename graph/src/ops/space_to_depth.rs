@@ -6,6 +6,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::blocks::{self, Order};
 use super::shared::inputs::Inputs;
+use crate::exec::{self, blocks::Blocks};
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
@@ -14,6 +15,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Bytes(&[2, 1, 3, 3])], &[("blocksize", Value::Int(3))]),
     ],
     eight_bit: EightBit::MOVE,
+    lower: |builder, node| exec::blocks::lower(builder, node, Blocks::ToChannels, blocks::size(node)?),
     ..Operator::new("SpaceToDepth", "blocks of pixels as groups of channels", infer, evaluate)
 };
 

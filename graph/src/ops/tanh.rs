@@ -2,6 +2,9 @@
 
 use super::operator::Operator;
 use super::shared::unary;
+use crate::exec::float::softmax::{Curve, curve};
 
-pub(crate) static OP: Operator =
-    unary::operator("Tanh", "the hyperbolic tangent", |args| unary::floats(args, f64::tanh));
+pub(crate) static OP: Operator = Operator {
+    lower: |builder, node| curve(builder, node, Curve::Tanh),
+    ..unary::operator("Tanh", "the hyperbolic tangent", |args| unary::floats(args, f64::tanh))
+};

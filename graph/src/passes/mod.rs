@@ -1,6 +1,7 @@
 //! Passes: functions from graph to graph.
 
 mod cancel_transposes;
+mod extract;
 mod fold_batch_norms;
 mod fold_constants;
 mod fold_scales;
@@ -17,6 +18,7 @@ mod testing;
 
 pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use cancel_transposes::cancel_transposes;
+pub use extract::extract;
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::fold_constants;
 pub use fold_scales::fold_scales;

@@ -1,18 +1,24 @@
-//! Products and depthwise convolutions of `f32`, for the parts of a network that are not in eight bits.
+//! Products, depthwise convolutions and smooth functions of `f32`, for the parts of a network that are not in eight bits.
 //!
-//! Sums run over the depth in order, from the bias on, and every product is added with one rounding: a result does not depend on threads,
+//! Sums run over the depth in order, from the bias on, in registers or by way of the output, and every product is added with one rounding: a result does not depend on threads,
 //! blocks or backends. The portable backend has no instruction for that and takes many.
 
+mod curves;
 mod depthwise;
 mod product;
+mod softmax;
 mod tile;
 mod weights;
 
+pub use curves::{Curve, apply_curve};
 pub use depthwise::{DepthwiseCall, depthwise};
 pub use product::{ProductCall, multiply};
+pub use softmax::softmax;
 pub use weights::FloatWeights;
 
+pub(crate) use curves::{CurveCall, curve};
 pub(crate) use depthwise::{Run, run};
+pub(crate) use softmax::{SoftmaxRow, softmax_row};
 pub(crate) use tile::{Tile, tile};
 
 use crate::simd::Simd;
@@ -26,6 +32,11 @@ pub struct Bounds {
     pub high: f32,
 }
 
+impl Bounds {
+    /// No bounds.
+    pub const NONE: Self = Self { low: f32::NEG_INFINITY, high: f32::INFINITY };
+}
+
 /// The float kernels of a backend.
 pub(crate) struct FloatOps {
     /// Floats of a vector.
@@ -33,6 +44,8 @@ pub(crate) struct FloatOps {
     /// By vectors less one, by rows less one: tiles of up to two vectors and as many rows as registers can hold.
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; 2],
     pub(crate) depthwise: unsafe fn(&Run<'_>),
+    pub(crate) softmax: unsafe fn(&SoftmaxRow),
+    pub(crate) curve: unsafe fn(&CurveCall),
 }
 
 /// `x` within the bounds, broadcast; NaN stays NaN, because of two equal or unordered floats these operations give the first.

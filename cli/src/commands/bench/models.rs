@@ -23,7 +23,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
             if !again || ready.is_none() {
                 // Hold one network in memory at a time.
                 ready = None;
-                ready = Some(Model::open(&session.setup, Path::new(line))?.case());
+                ready = Some(Model::open(&session.setup, Path::new(line), &args.fix)?.case());
             }
             ready.iter_mut().try_for_each(|case| csv::measure(&session, case, "model", out))
         });
@@ -43,7 +43,7 @@ pub(super) fn run(args: &ModelArgs, settings: &Settings, out: &mut dyn Write) ->
     }
     let mut lines = Vec::new();
     for file in &args.files {
-        let mut case = Model::open(&session.setup, file)?.case();
+        let mut case = Model::open(&session.setup, file, &args.fix)?.case();
         if args.measure.csv {
             csv::measure(&session, &mut case, "model", out)?;
             continue;
@@ -82,7 +82,7 @@ fn steps(args: &ModelArgs, session: &Session, out: &mut dyn Write) -> Result<(),
     }
     let mut models = Vec::new();
     for file in &args.files {
-        let mut model = Model::open(&session.setup, file)?;
+        let mut model = Model::open(&session.setup, file, &args.fix)?;
         let steps = model.steps(session.stopwatch.budget)?;
         let total: f64 = steps.iter().map(|step| step.time.as_secs_f64()).sum();
         let share = |step: &StepTime| step.time.as_secs_f64() / total;

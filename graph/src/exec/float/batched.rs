@@ -60,7 +60,7 @@ impl StepKernel for Batched {
             by_rows(out, n, threads, |row, out, ()| {
                 let rows = out.len() / n;
                 let a = &a[row * k..][..rows * k];
-                multiply(&ProductCall { a, weights: &weights, bounds: clamp.bounds() }, rows, out, n);
+                multiply(&ProductCall::new(a, &weights, clamp.bounds()), rows, out, n);
             });
             packed = Some((second, weights));
         }

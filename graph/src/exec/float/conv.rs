@@ -6,17 +6,15 @@ use eightbit::Backend;
 use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 
 use super::elementwise::Clamp;
+use super::patches::Patches;
 use crate::Error;
 use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::convolution::Geometry;
 
-/// Elements of the patches that are laid out at a time. They fit the second-level cache.
-const PATCH_ELEMENTS: usize = 1 << 15;
-
-/// The most elements where patches are so deep that few of them would fit: those of 64 patches, which share the loads of weights, or fewer
-/// patches.
-const MOST_ELEMENTS: usize = 1 << 22;
+/// Rows of a matrix this many elements long, or a multiple of it, lie in the same places of a first-level cache, which has few of them: such
+/// an image is laid out like patches.
+const ALIASING: usize = 1024;
 
 /// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
 #[derive(Debug)]
@@ -33,6 +31,7 @@ struct Filter {
     /// One matrix for each group.
     weights: Arc<Vec<FloatWeights>>,
     clamp: Clamp,
+    patches: Patches,
 }
 
 impl Convolution {
@@ -64,7 +63,8 @@ impl Convolution {
         clamp: Clamp,
         threads: usize,
     ) -> Self {
-        Self { filter: Filter { geometry, weights, clamp }, patches: vec![Vec::new(); threads] }
+        let patches = Patches::new(&geometry);
+        Self { filter: Filter { geometry, weights, clamp, patches }, patches: vec![Vec::new(); threads] }
     }
 
     /// The most bytes of patches for an output of `pixels` pixels.
@@ -73,8 +73,8 @@ impl Convolution {
         if filter.is_matrix() {
             return 0;
         }
-        let at_once = filter.patches_at_once().min(pixels.div_ceil(threads.max(1)));
-        ((at_once * filter.depth() * size_of::<f32>()) as u64).saturating_mul(threads as u64)
+        let elements = filter.patches.elements(pixels.div_ceil(threads.max(1)));
+        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64)
     }
 
     /// Convolves the image `x`.
@@ -103,17 +103,7 @@ impl StepKernel for Convolution {
 }
 
 impl Filter {
-    fn depth(&self) -> usize {
-        self.geometry.group_channels().0 * self.geometry.window.sizes.kernel.iter().product::<usize>()
-    }
-
-    /// The number of patches that are laid out at a time.
-    fn patches_at_once(&self) -> usize {
-        let depth = self.depth().max(1);
-        (PATCH_ELEMENTS / depth).max((MOST_ELEMENTS / depth).clamp(1, 64))
-    }
-
-    /// Whether output pixel `m` depends on input pixel `m` alone.
+    /// Whether output pixel `m` depends on input pixel `m` alone, and pixels can be read in place.
     fn is_matrix(&self) -> bool {
         let sizes = &self.geometry.window.sizes;
         self.geometry.groups == 1
@@ -121,64 +111,31 @@ impl Filter {
             && sizes.strides == [1, 1]
             && sizes.pads_begin == [0, 0]
             && sizes.pads_end == [0, 0]
-    }
-
-    /// Lays out the patches of the output pixels starting at `first`, for the channels of a group.
-    fn lay_out(&self, x: &[f32], first: usize, rows: usize, group: usize, patches: &mut Vec<f32>) {
-        let Geometry { window, channels: [in_channels, _], groups, .. } = &self.geometry;
-        let (channels, _) = self.geometry.group_channels();
-        let [out_h, out_w] = [window.sizes.output[0], window.sizes.output[1]];
-        let [in_h, in_w] = [window.input[0], window.input[1]];
-        let [kernel_h, kernel_w] = [window.sizes.kernel[0], window.sizes.kernel[1]];
-        patches.resize(rows * kernel_h * kernel_w * channels, 0.0);
-        if channels == 0 {
-            return;
-        }
-        // The taps of a row are neighbours in the image.
-        let in_one_piece = *groups == 1 && window.sizes.dilations[1] == 1;
-        let mut lines = patches.chunks_exact_mut(kernel_w * channels);
-        for pixel in first..first + rows {
-            let (image, y, x_at) = (pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w);
-            let inside = window.taps_inside(1, x_at);
-            for ky in 0..kernel_h {
-                let Some(line) = lines.next() else { return };
-                let (Some(row), false) = (window.position(0, y, ky), inside.is_empty()) else {
-                    line.fill(0.0);
-                    continue;
-                };
-                line[..inside.start * channels].fill(0.0);
-                line[inside.end * channels..].fill(0.0);
-                let line = &mut line[inside.start * channels..inside.end * channels];
-                let of_row = (image * in_h + row) * in_w;
-                let piece = if in_one_piece { line.len() } else { channels };
-                for (tap, taps) in inside.clone().zip(line.chunks_exact_mut(piece)) {
-                    let Some(column) = window.position(1, x_at, tap) else { continue };
-                    let at = (of_row + column) * in_channels + group * channels;
-                    taps.copy_from_slice(&x[at..at + piece]);
-                }
-            }
-        }
+            && (self.geometry.channels[0] == 0 || !self.geometry.channels[0].is_multiple_of(ALIASING))
     }
 
     /// Computes the output pixels starting at `first` that fit `out`, as products.
     fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
-        let channels = self.geometry.out_channels();
-        let (_, outputs) = self.geometry.group_channels();
-        let bounds = self.clamp.bounds();
+        let Self { geometry, weights, .. } = self;
+        let channels = geometry.out_channels();
+        let (_, outputs) = geometry.group_channels();
+        let (count, bounds) = (out.len() / channels.max(1), self.clamp.bounds());
         if self.is_matrix() {
-            let depth = self.depth();
-            let rows = out.len() / channels.max(1);
-            let a = &x[first * depth..][..rows * depth];
-            let call = ProductCall { a, weights: &self.weights[0], bounds };
-            return multiply(&call, rows, out, channels);
+            let depth = geometry.channels[0];
+            let a = &x[first * depth..][..count * depth];
+            return multiply(&ProductCall::new(a, &weights[0], bounds), count, out, channels);
         }
-        let step = self.patches_at_once();
-        for (index, block) in out.chunks_mut((step * channels).max(1)).enumerate() {
-            let (first, rows) = (first + index * step, block.len() / channels.max(1));
-            for (group, weights) in self.weights.iter().enumerate() {
-                self.lay_out(x, first, rows, group, patches);
-                let call = ProductCall { a: patches, weights, bounds };
-                multiply(&call, rows, &mut block[group * outputs..], channels);
+        for block in self.patches.blocks(count) {
+            let out = &mut out[block.start * channels..block.end * channels];
+            let pixels = first + block.start..first + block.end;
+            for kernel_rows in self.patches.parts(geometry) {
+                let depth = self.patches.depth(&kernel_rows);
+                for (group, weights) in weights.iter().enumerate() {
+                    self.patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, patches);
+                    let a_stride = self.patches.stride;
+                    let call = ProductCall { a: patches, a_stride, weights, depth: depth.clone(), bounds };
+                    multiply(&call, block.len(), &mut out[group * outputs..], channels);
+                }
             }
         }
     }

@@ -181,7 +181,7 @@ impl ConvTranspose {
                         &scratch.pixels
                     }
                 };
-                let call = ProductCall { a: pixels, weights, bounds: Clamp::NONE.bounds() };
+                let call = ProductCall::new(pixels, weights, Clamp::NONE.bounds());
                 multiply(&call, block.len(), &mut scratch.products, product);
                 self.add(&scratch.products, first, group, &rows, out);
             }

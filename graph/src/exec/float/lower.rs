@@ -184,7 +184,8 @@ fn product(
     Ok(true)
 }
 
-fn is_float(builder: &Builder<'_>, node: &Node) -> Result<bool, Error> {
+/// Whether the first input of a node is of `f32`.
+pub(super) fn is_float(builder: &Builder<'_>, node: &Node) -> Result<bool, Error> {
     Ok(builder.type_of(node.required_input(0)?)?.data_type == DataType::F32)
 }
 

@@ -29,7 +29,7 @@ impl MatMul {
         let rows = out.len() / columns.max(1);
         let a = &a[first * depth..][..rows * depth];
         let clamp = if self.bias.is_empty() { self.clamp } else { Clamp::NONE };
-        multiply(&ProductCall { a, weights, bounds: clamp.bounds() }, rows, out, columns);
+        multiply(&ProductCall::new(a, weights, clamp.bounds()), rows, out, columns);
         if !self.bias.is_empty() {
             let bias = self.bias.iter().skip(first * columns);
             out.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);

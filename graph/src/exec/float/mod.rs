@@ -7,9 +7,12 @@ mod depthwise;
 mod elementwise;
 pub(crate) mod lower;
 mod matmul;
+mod patches;
 mod pool;
+pub(crate) mod recurrent;
 pub(crate) mod resize;
 mod signal;
+pub(crate) mod softmax;
 
 pub(crate) use conv::Convolution;
 pub(crate) use depthwise::Depthwise;

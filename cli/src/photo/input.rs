@@ -1,0 +1,164 @@
+//! From a photo to a network's input, as in TensorFlow's `label_image`.
+
+use clap::ValueEnum;
+use eightbit_graph::Tensor;
+
+use super::Photo;
+use super::resize::{Position, Resize};
+
+/// The memory layout of a model's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Layout {
+    /// Channels before pixels, as PyTorch exports it: `[1, 3, height, width]`.
+    Nchw,
+    /// Channels within pixels, as TensorFlow exports it: `[1, height, width, 3]`.
+    Nhwc,
+}
+
+/// How a model's input represents a photo.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InputFormat {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// 3 (red, green, blue), or 1: the luma.
+    pub(crate) channels: usize,
+    pub(crate) layout: Layout,
+    pub(crate) resize: Resize,
+    /// Subtracted from each channel (red, green, blue) of a pixel, which is 0 to 255. A single channel takes the first.
+    pub(crate) mean: [f32; 3],
+    /// The divisor of each channel after that.
+    pub(crate) std: [f32; 3],
+}
+
+impl InputFormat {
+    pub(crate) fn shape(&self) -> [usize; 4] {
+        match self.layout {
+            Layout::Nchw => [1, self.channels, self.height, self.width],
+            Layout::Nhwc => [1, self.height, self.width, self.channels],
+        }
+    }
+
+    /// The photo, resized and normalized: `(pixel − mean) / std`, and 0 beside the photo. All in f32.
+    pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, eightbit_graph::Error> {
+        let [rows, columns] = self.resize.positions([photo.height, photo.width], [self.height, self.width]);
+        let plane = self.height * self.width;
+        let mut values = vec![0f32; plane * self.channels];
+        for (y, row) in rows.iter().enumerate() {
+            for (x, column) in columns.iter().enumerate() {
+                let (Some(row), Some(column)) = (row, column) else { continue };
+                let pixel = blended(photo, row, column);
+                let pixel = if self.channels == 1 { [luma(pixel); 3] } else { pixel };
+                let index = y * self.width + x;
+                for (channel, value) in pixel.into_iter().enumerate().take(self.channels) {
+                    let at = match self.layout {
+                        Layout::Nchw => channel * plane + index,
+                        Layout::Nhwc => index * self.channels + channel,
+                    };
+                    values[at] = (value - self.mean[channel]) / self.std[channel];
+                }
+            }
+        }
+        Tensor::new(self.shape(), values)
+    }
+}
+
+/// The photo between two rows and two columns.
+fn blended(photo: &Photo, row: &Position, column: &Position) -> [f32; 3] {
+    let corner = |y, x| photo.pixel(y, x);
+    let top = lerp(corner(row.low, column.low), corner(row.low, column.high), column.part);
+    let bottom = lerp(corner(row.high, column.low), corner(row.high, column.high), column.part);
+    lerp(top, bottom, row.part)
+}
+
+fn lerp(from: [f32; 3], to: [f32; 3], part: f32) -> [f32; 3] {
+    [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
+}
+
+/// The luma of ITU-R BT.601 (section 2.5.1), as in JPEG files: 0.299 R + 0.587 G + 0.114 B. In thousandths, grey stays what it is.
+fn luma([red, green, blue]: [f32; 3]) -> f32 {
+    (299.0 * red + 587.0 * green + 114.0 * blue) / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::photo::decode::Decoded;
+    use image::metadata::Orientation;
+
+    fn format(height: usize, width: usize, layout: Layout) -> InputFormat {
+        let resize = Resize::Stretch;
+        InputFormat { height, width, channels: 3, layout, resize, mean: [0.0; 3], std: [1.0; 3] }
+    }
+
+    fn photo(size: [usize; 2], pixels: Vec<u8>) -> Photo {
+        let file = Decoded { size, pixels, orientation: Orientation::NoTransforms, damage: None };
+        Photo::new(file, false)
+    }
+
+    fn grey(height: usize, width: usize, values: &[u8]) -> Photo {
+        photo([height, width], values.iter().flat_map(|&value| [value; 3]).collect())
+    }
+
+    fn first_channel(format: &InputFormat, photo: &Photo) -> Vec<f32> {
+        let tensor = format.tensor(photo).expect("fits");
+        tensor.as_f32().expect("f32")[..format.height * format.width].to_vec()
+    }
+
+    /// The positions are `out · in / out`: TensorFlow's own example of the legacy mode.
+    #[test]
+    fn no_half_pixel_centres_and_no_aligned_corners() {
+        let photo = grey(2, 2, &[0, 60, 120, 240]);
+        let twice = first_channel(&format(4, 4, Layout::Nchw), &photo);
+        assert_eq!(twice[..4], [0.0, 30.0, 60.0, 60.0]);
+        assert_eq!(twice[4..8], [60.0, 105.0, 150.0, 150.0]);
+        assert_eq!(twice[12..], [120.0, 180.0, 240.0, 240.0]);
+        let half = first_channel(&format(1, 2, Layout::Nchw), &grey(2, 4, &[1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!(half, [1.0, 3.0]);
+        let three_of_two = first_channel(&format(1, 3, Layout::Nchw), &grey(1, 2, &[0, 90]));
+        assert_eq!(three_of_two[0], 0.0);
+        assert!((three_of_two[1] - 60.0).abs() < 1e-4 && three_of_two[2] == 90.0);
+    }
+
+    #[test]
+    fn layouts_hold_the_same_values() {
+        let photo = photo([1, 2], vec![1, 2, 3, 4, 5, 6]);
+        let mut wanted = format(1, 2, Layout::Nchw);
+        wanted.mean = [1.0, 0.0, 0.0];
+        wanted.std = [2.0, 1.0, 1.0];
+        let nchw = wanted.tensor(&photo).expect("fits");
+        assert_eq!(
+            (nchw.shape(), nchw.as_f32().expect("f32")),
+            (&[1, 3, 1, 2][..], &[0.0, 1.5, 2.0, 5.0, 3.0, 6.0][..])
+        );
+        wanted.layout = Layout::Nhwc;
+        let nhwc = wanted.tensor(&photo).expect("fits");
+        assert_eq!(
+            (nhwc.shape(), nhwc.as_f32().expect("f32")),
+            (&[1, 1, 2, 3][..], &[0.0, 2.0, 3.0, 1.5, 5.0, 6.0][..])
+        );
+    }
+
+    #[test]
+    fn crops_and_fits_keep_the_sides_ratio() {
+        let wide = grey(1, 4, &[10, 20, 30, 40]);
+        let mut wanted = format(2, 2, Layout::Nchw);
+        wanted.mean = [5.0; 3];
+        wanted.resize = Resize::Crop;
+        // Twice as large, 2×8; the middle begins at column 3, at 1.5 of the photo.
+        assert_eq!(first_channel(&wanted, &wide), [20.0, 25.0, 20.0, 25.0]);
+        wanted.resize = Resize::Fit;
+        // Half as large, one row: the other one is the mean.
+        assert_eq!(first_channel(&wanted, &wide), [5.0, 25.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn one_channel_is_the_luma() {
+        let mut wanted = format(1, 2, Layout::Nhwc);
+        wanted.channels = 1;
+        let colours = wanted.tensor(&photo([1, 2], vec![255, 0, 0, 7, 7, 7])).expect("fits");
+        assert_eq!(
+            (colours.shape(), colours.as_f32().expect("f32")),
+            (&[1, 1, 2, 1][..], &[76.245, 7.0][..])
+        );
+    }
+}

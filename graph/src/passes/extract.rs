@@ -1,0 +1,123 @@
+//! `extract`: the part of a graph between values.
+
+use std::collections::HashSet;
+
+use super::strip_unused_nodes;
+use crate::shapes::infer_open_shapes;
+use crate::{DataType, Error, Graph, ValueInfo, quoted};
+
+/// The part of `graph` that computes `outputs` from `inputs`, both values of the graph in the order of the new ones; without any, those
+/// of the graph. What comes before the inputs is cut off, as ONNX's `extract_model` does.
+///
+/// # Errors
+///
+/// A value that the graph does not have, is constant where it should be an input, or whose type is not known before the graph runs;
+/// outputs that need an input of the graph which is not among `inputs`.
+pub fn extract(mut graph: Graph, inputs: &[String], outputs: &[String]) -> Result<Graph, Error> {
+    check(&graph, inputs.iter().chain(outputs))?;
+    let mut known: Vec<ValueInfo> = graph.outputs.iter().chain(&graph.inputs).cloned().collect();
+    // What neither is made of may have types that are not known.
+    let wanted = if outputs.is_empty() {
+        graph.outputs.iter().map(|info| info.name.clone()).collect()
+    } else {
+        outputs.to_vec()
+    };
+    let placeholder =
+        |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
+    graph.outputs = wanted.iter().chain(inputs).map(placeholder).collect();
+    let mut graph = strip_unused_nodes(graph)?;
+    let is_unknown = |name: &&String| known.iter().all(|info| info.name != **name);
+    let unknown: Vec<String> = wanted.iter().chain(inputs).filter(is_unknown).cloned().collect();
+    if !unknown.is_empty() {
+        known.extend(infer_open_shapes(&graph, &unknown)?);
+    }
+    let info = |name: &String| {
+        let info = known.iter().find(|info| info.name == *name).cloned();
+        info.ok_or_else(|| Error::value(name, "has no known type"))
+    };
+    graph.outputs = wanted.iter().map(info).collect::<Result<_, _>>()?;
+    if inputs.is_empty() {
+        return Ok(graph);
+    }
+    let declared = std::mem::replace(&mut graph.inputs, inputs.iter().map(info).collect::<Result<_, _>>()?);
+    for output in graph.nodes.iter_mut().flat_map(|node| &mut node.outputs) {
+        if inputs.contains(output) {
+            output.clear();
+        }
+    }
+    let graph = strip_unused_nodes(graph)?;
+    let reads =
+        |name: &String| graph.is_output(name) || graph.nodes.iter().any(|node| node.inputs.contains(name));
+    match declared.iter().find(|info| !inputs.contains(&info.name) && reads(&info.name)) {
+        Some(info) => {
+            let given: Vec<String> = inputs.iter().map(|name| quoted(name).to_string()).collect();
+            let reason = format!("is needed, too: the outputs do not depend on {} alone", given.join(", "));
+            Err(Error::value(&info.name, reason))
+        }
+        None => Ok(graph),
+    }
+}
+
+/// An error if a value is neither an input of the graph nor computed by it.
+fn check<'a>(graph: &Graph, mut names: impl Iterator<Item = &'a String>) -> Result<(), Error> {
+    let computed = graph.nodes.iter().flat_map(|node| &node.outputs);
+    let known: HashSet<&String> = computed.chain(graph.inputs.iter().map(|info| &info.name)).collect();
+    match names.find(|name| name.is_empty() || !known.contains(name)) {
+        None => Ok(()),
+        Some(name) if graph.constants.contains_key(name) => Err(Error::value(name, "is a constant")),
+        Some(name) => Err(Error::value(name, "is not in the graph")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Node;
+    use crate::passes::testing::{graph, names};
+
+    fn chain() -> Graph {
+        let mut graph = graph(vec![
+            Node::new("split", "Split", &["x"], &["a", "b"]).with("axis", 0i64),
+            Node::new("neg", "Neg", &["a"], &["c"]),
+            Node::new("add", "Add", &["c", "b"], &["d"]),
+            Node::new("join", "Concat", &["d", "c"], &["y"]).with("axis", 0i64),
+        ]);
+        graph.opset = 13;
+        graph
+    }
+
+    fn list(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_part_between_values() {
+        let part = extract(chain(), &list(&["b", "c"]), &list(&["d"])).expect("inner values");
+        assert_eq!(names(&part), ["add"]);
+        let info = |name: &str| ValueInfo {
+            name: name.to_owned(),
+            data_type: DataType::F32,
+            shape: vec![Some(1), Some(2)],
+        };
+        assert_eq!(part.inputs, [info("b"), info("c")]);
+        assert_eq!(part.outputs, [info("d")]);
+        part.validate().expect("a graph");
+        assert_eq!(extract(chain(), &[], &[]).expect("all of it"), chain());
+    }
+
+    /// A node may write a value that is an input now, and another that is needed.
+    #[test]
+    fn an_input_is_no_output_of_a_node() {
+        let part = extract(chain(), &list(&["x", "b"]), &[]).expect("both");
+        assert_eq!(part.nodes[0].outputs, ["a", ""]);
+        part.validate().expect("a graph");
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error() {
+        let error = extract(chain(), &list(&["c"]), &[]).expect_err("b needs x").to_string();
+        assert!(error.contains("\"x\"") && error.contains("\"c\" alone"), "{error}");
+        let error = extract(chain(), &[], &list(&["z"])).expect_err("no z").to_string();
+        assert!(error.contains("\"z\" is not in the graph"), "{error}");
+    }
+}
