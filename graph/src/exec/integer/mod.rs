@@ -1,5 +1,6 @@
 //! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
 
+pub(crate) mod coded;
 pub(crate) mod concat;
 pub(crate) mod conv_transpose;
 pub(crate) mod elementwise;
