@@ -9,7 +9,7 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::by_code::by_code;
-use super::shared::code_range::{Code, CodeRange, Encoder, outputs, types};
+use super::shared::code_range::{Code, CodeRange, Encoder, outputs, rounded, types};
 use super::shared::code_type;
 use super::shared::domains::TENSORFLOW;
 use super::shared::inputs::Inputs;
@@ -139,7 +139,9 @@ impl<T: Code> Quantizer<T> {
             let (low, high) = ((T::LOWEST + f64::from(u8::from(narrow))) as f32, T::HIGHEST as f32);
             let side = |code: f32, float: f32| if code * float > 0.0 { code / float } else { f32::MAX };
             scale = side(low, range.min).min(side(high, range.max));
-            range = CodeRange { min: low / scale, max: high / scale };
+            // TensorFlow computes without subnormal numbers.
+            let min = Some(low / scale).filter(|min| min.is_normal());
+            range = CodeRange { min: min.unwrap_or(0.0), max: high / scale };
         }
         Ok(Self { mode, range, scale, encoder: Encoder::new(range) })
     }
@@ -154,12 +156,12 @@ impl<T: Code> Quantizer<T> {
             }
             Mode::Combined => {
                 let half = ((T::HIGHEST - T::LOWEST + 1.0) / 2.0) as f32;
-                map(x, codes, |x| T::truncated(((clamped(x) - min) * scale - half).round()));
+                map(x, codes, |x| T::truncated(rounded((clamped(x) - min) * scale - half)));
             }
             Mode::Scaled { to_even: true, .. } => {
                 map(x, codes, |x| T::truncated((clamped(x) * scale).round_ties_even()));
             }
-            Mode::Scaled { .. } => map(x, codes, |x| T::truncated((clamped(x) * scale).round())),
+            Mode::Scaled { .. } => map(x, codes, |x| T::truncated(rounded(clamped(x) * scale))),
         }
     }
 }

@@ -84,8 +84,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
             for row in &rows {
                 for column in &columns {
                     for channel in 0..from[3] {
+                        // Codes of 32 bits are rounded to floats first, unless the size stays.
                         let at = |row: usize, column: usize| -> i64 {
-                            x[((image * from[1] + row) * from[2] + column) * from[3] + channel].into() as i64
+                            x[((image * from[1] + row) * from[2] + column) * from[3] + channel].as_f32() as i64
                         };
                         let between = |row: usize| {
                             let (left, right) = (at(row, column.lower), at(row, column.upper));

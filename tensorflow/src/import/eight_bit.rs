@@ -43,8 +43,11 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("QuantizedConcat", concat),
     ("QuantizedConv2D", |importer, operation| {
         let padding = padding(operation, Order::ChannelsLast, None, [0, 0], [1, 1])?;
-        let attributes =
-            [("strides", sides(operation, "strides")?), ("dilations", sides(operation, "dilations")?), padding];
+        let attributes = [
+            ("strides", sides(operation, "strides")?),
+            ("dilations", sides(operation, "dilations")?),
+            padding,
+        ];
         Ok(add(importer, operation, "", "QuantizedConv2D", &inputs(operation), &attributes, 3))
     }),
     ("QuantizedMatMul", |importer, operation| same(importer, operation, &["transpose_a", "transpose_b"], 3)),
@@ -149,7 +152,8 @@ fn dequantize<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Res
     let Some(constants) = constants else {
         return Ok(add(importer, operation, "", "Dequantize", &inputs, &attributes, 1));
     };
-    let node = node(&operation.node.name, "Dequantize", &inputs, vec![operation.node.name.clone()], &attributes);
+    let node =
+        node(&operation.node.name, "Dequantize", &inputs, vec![operation.node.name.clone()], &attributes);
     let constants: Vec<Option<&Tensor>> = constants.into_iter().map(Some).collect();
     let floats = ops::evaluate(&node, &constants)?.into_iter().next();
     let floats = floats.ok_or_else(|| operation.error("has no result"))?;

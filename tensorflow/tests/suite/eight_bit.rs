@@ -64,7 +64,8 @@ fn operators_give_tensorflows_results() {
             .iter()
             .map(|input| (format!("{name}/{input}"), constant(&graph, format!("{name}/given/{input}"))))
             .collect();
-        let given: Vec<(&str, &Tensor)> = given.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let given: Vec<(&str, &Tensor)> =
+            given.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
         let outputs = case.outputs.iter().map(|port| format!("{name}:{port}")).collect();
         let imported = match import(&graph, outputs) {
             Ok(imported) => imported,

@@ -32,7 +32,11 @@ macro_rules! by_byte {
 pub(crate) use by_byte;
 
 /// The codes of input `index` less that of 0.
-pub(crate) fn offset_bytes<T: Code>(args: &Arguments<'_>, index: usize, range: CodeRange) -> Result<Vec<i32>, Error> {
+pub(crate) fn offset_bytes<T: Code>(
+    args: &Arguments<'_>,
+    index: usize,
+    range: CodeRange,
+) -> Result<Vec<i32>, Error> {
     let zero = range.unbounded_code::<T>(0.0) as i32;
     Ok(args.values::<T>(index)?.iter().map(|&code| (code.into() as i32).wrapping_sub(zero)).collect())
 }

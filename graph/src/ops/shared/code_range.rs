@@ -110,7 +110,8 @@ impl CodeRange {
 
     /// The range of 32-bit sums of products of codes of two ranges.
     pub(crate) fn of_products<X: Code, W: Code>(x: Self, w: Self) -> Self {
-        let level = |range: Self, lowest: f64, highest: f64| (range.max - range.min) / (highest - lowest) as f32;
+        let level =
+            |range: Self, lowest: f64, highest: f64| (range.max - range.min) / (highest - lowest) as f32;
         let level = level(x, X::LOWEST, X::HIGHEST) * level(w, W::LOWEST, W::HIGHEST);
         Self { min: level * i32::MIN as f32, max: level * i32::MAX as f32 }
     }
@@ -160,8 +161,18 @@ impl<T: Code> Encoder<T> {
     #[inline]
     pub(crate) fn code(self, x: f32) -> T {
         let [low, high] = T::BOUNDS;
-        T::truncated(((x * self.scale).round() - self.offset).max(low).min(high))
+        T::truncated((rounded(x * self.scale) - self.offset).max(low).min(high))
     }
+}
+
+/// `x.round()`, half away from zero, but that small negative numbers become 0 without a sign: compilers make vector code of it on every CPU.
+#[inline]
+pub(crate) fn rounded(x: f32) -> f32 {
+    let whole = x as i32 as f32;
+    let rest = x - whole;
+    let rounded = whole + f32::from(u8::from(rest >= 0.5)) - f32::from(u8::from(rest <= -0.5));
+    // Larger numbers have no fraction; NaN is none either.
+    if x.abs() < 8_388_608.0 { rounded } else { x }
 }
 
 /// The codes of bytes of a range in another one.
@@ -180,13 +191,20 @@ pub(crate) fn types(data_type: DataType, shape: impl Into<Vec<usize>>) -> Vec<Te
 }
 
 /// As [`types`], for a tensor like input 0.
-pub(crate) fn types_like_first(inputs: &Inputs<'_>, data_type: Option<DataType>) -> Result<Vec<TensorType>, Error> {
+pub(crate) fn types_like_first(
+    inputs: &Inputs<'_>,
+    data_type: Option<DataType>,
+) -> Result<Vec<TensorType>, Error> {
     let x = inputs.get(0)?;
     Ok(types(data_type.unwrap_or(x.data_type), x.shape.as_slice()))
 }
 
 /// A tensor of codes and the bounds of its range.
-pub(crate) fn outputs<T: Code>(shape: &[usize], codes: Vec<T>, range: CodeRange) -> Result<Vec<Tensor>, Error> {
+pub(crate) fn outputs<T: Code>(
+    shape: &[usize],
+    codes: Vec<T>,
+    range: CodeRange,
+) -> Result<Vec<Tensor>, Error> {
     let [min, max] = range.tensors();
     Ok(vec![Tensor::new(shape, T::wrap(codes))?, min, max])
 }
@@ -210,6 +228,15 @@ mod tests {
     }
 
     #[test]
+    fn ties_are_rounded_away_from_zero() {
+        for x in [0.0, 0.5, -0.5, 0.499_999_97, -1.5, 2.5, 8_388_607.5, -8_388_607.5, 8_388_609.0, 3e9, -3e38]
+        {
+            assert_eq!(rounded(x), x.round());
+        }
+        assert!(rounded(f32::NAN).is_nan() && rounded(f32::INFINITY).is_infinite());
+    }
+
+    #[test]
     fn a_range_of_one_float_has_one_code() {
         let point = CodeRange { min: 2.0, max: 2.0 };
         assert_eq!((point.float(7u8), point.code::<u8>(9.0)), (2.0, 0));
@@ -219,7 +246,10 @@ mod tests {
 
     #[test]
     fn sums_of_products_have_a_symmetric_range() {
-        let range = CodeRange::of_products::<u8, u8>(CodeRange { min: -3.2, max: 5.1 }, CodeRange { min: -0.7, max: 0.9 });
+        let range = CodeRange::of_products::<u8, u8>(
+            CodeRange { min: -3.2, max: 5.1 },
+            CodeRange { min: -0.7, max: 0.9 },
+        );
         assert_eq!(range, CodeRange { min: -438_578.72, max: 438_578.72 });
     }
 }

@@ -2,10 +2,12 @@
 //! runs. Images are NHWC by their shapes.
 
 pub(crate) mod bytes;
+mod chain;
 pub(crate) mod concat;
 pub(crate) mod pairs;
 pub(crate) mod pool;
 pub(crate) mod products;
+mod requantized;
 pub(crate) mod sums;
 
 use super::planned::{Failure, planned};
@@ -26,11 +28,21 @@ fn has_outputs(node: &Node, count: usize) -> bool {
 
 /// Adds a step that reads all inputs of a node and writes all its outputs, in the order of their shapes.
 fn push(builder: &mut Builder<'_>, node: &Node, kernel: Box<dyn StepKernel>) -> Result<bool, Error> {
+    push_as(builder, node, &node.outputs, kernel)
+}
+
+/// As [`push`], for a step that writes `outputs` instead.
+fn push_as(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    outputs: &[String],
+    kernel: Box<dyn StepKernel>,
+) -> Result<bool, Error> {
     let mut inputs = Vec::with_capacity(node.inputs.len());
     for index in 0..node.inputs.len() {
         inputs.push(node.input(index).map(|name| builder.read(name, Layout::Plain)).transpose()?);
     }
-    let outputs = node.outputs.iter().map(|name| builder.define(name, Layout::Plain));
+    let outputs = outputs.iter().map(|name| builder.define(name, Layout::Plain));
     let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
     builder.push(node, inputs, outputs, kernel);
     Ok(true)

@@ -64,8 +64,12 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     }
     let (channels, taps) = (geometry.out_channels(), shape.kernel[0] * shape.kernel[1]);
     let pack = || match w.data() {
-        TensorData::U8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, channels), weights.zero).map(Some),
-        TensorData::I8(w) => Conv2d::pack(builder.backend, &shape, &ohwi(w, channels), weights.zero).map(Some),
+        TensorData::U8(w) => {
+            Conv2d::pack(builder.backend, &shape, &ohwi(w, channels), weights.zero).map(Some)
+        }
+        TensorData::I8(w) => {
+            Conv2d::pack(builder.backend, &shape, &ohwi(w, channels), weights.zero).map(Some)
+        }
         _ => Ok(None),
     };
     let (inputs, outputs) = geometry.group_channels();
