@@ -281,6 +281,12 @@ impl<'g> Builder<'g> {
         }
     }
 
+    /// The nodes that read `value`; `None` if it is an output of the graph, too.
+    pub(crate) fn readers(&self, value: &str) -> Option<&[usize]> {
+        let readers = self.consumers.get(value).map_or(&[][..], Vec::as_slice);
+        (!self.outputs.contains(value)).then_some(readers)
+    }
+
     /// The only node that reads `value`, if there is exactly one and the value is not an output of the graph.
     pub(crate) fn only_consumer(&self, value: &str) -> Option<(usize, &'g Node)> {
         match self.consumers.get(value)?.as_slice() {

@@ -23,6 +23,8 @@ pub(crate) enum Input {
     Bytes(&'static [usize]),
     /// Constant floats of this shape between −2 and 2.
     Weights(&'static [usize]),
+    /// Constant unsigned bytes of this shape.
+    ByteWeights(&'static [usize]),
     /// Constant signed bytes of this shape.
     SignedWeights(&'static [usize]),
     /// Constant 32-bit integers of this shape between −1000 and 1000.

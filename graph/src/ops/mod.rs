@@ -89,6 +89,7 @@ operators! {
     cum_prod
     cum_sum
     depth_to_space
+    dequantize
     dequantize_linear
     det
     dft
@@ -180,6 +181,18 @@ operators! {
     qlinear_sigmoid
     qlinear_softmax
     quantize_linear
+    quantize_v2
+    quantized_add
+    quantized_avg_pool
+    quantized_batch_norm
+    quantized_bias_add
+    quantized_concat
+    quantized_conv2d
+    quantized_matmul
+    quantized_mul
+    quantized_relu
+    quantized_relu6
+    quantized_resize_bilinear
     quick_gelu
     range
     reciprocal
@@ -194,6 +207,8 @@ operators! {
     reduce_sum
     reduce_sum_square
     relu
+    requantization_range
+    requantize
     reshape
     resize
     reverse_sequence

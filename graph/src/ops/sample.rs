@@ -65,7 +65,9 @@ impl Sample {
             Input::Between(shape, low, high) => {
                 Some(Tensor::new(shape, numbers.floats(shape, low, high - low))?)
             }
-            Input::Bytes(shape) => Some(Tensor::new(shape, numbers.bytes(shape))?),
+            Input::Bytes(shape) | Input::ByteWeights(shape) => {
+                Some(Tensor::new(shape, numbers.bytes(shape))?)
+            }
             Input::SignedWeights(shape) => {
                 let bytes: Vec<i8> = numbers.bytes(shape).into_iter().map(|byte| byte as i8).collect();
                 Some(Tensor::new(shape, bytes)?)

@@ -8,7 +8,7 @@ mod atrous;
 mod attributes;
 mod batch_norm;
 mod convolution;
-mod dequantize;
+mod eight_bit;
 mod elementwise;
 mod emit;
 mod fake_quantize;

@@ -13,7 +13,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("MaxPool", |importer, operation| pool(importer, operation, "MaxPool")),
 ];
 
-fn pool<'d>(
+pub(super) fn pool<'d>(
     importer: &mut Importer<'d>,
     operation: &Operation<'d>,
     kind: &str,

@@ -5,7 +5,7 @@ use eightbit_graph::Error;
 use super::importer::Importer;
 use super::operation::Operation;
 use super::{
-    atrous, batch_norm, convolution, dequantize, elementwise, fake_quantize, fused, normalize, pool, product,
+    atrous, batch_norm, convolution, eight_bit, elementwise, fake_quantize, fused, normalize, pool, product,
     reduce, reshape, resize, slice, space, transposed_convolution,
 };
 
@@ -22,7 +22,7 @@ const TABLES: [&[(&str, Function)]; 15] = [
     atrous::TABLE,
     batch_norm::TABLE,
     convolution::TABLE,
-    dequantize::TABLE,
+    eight_bit::TABLE,
     fake_quantize::TABLE,
     fused::TABLE,
     normalize::TABLE,

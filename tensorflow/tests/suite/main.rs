@@ -1,5 +1,6 @@
 //! The tests of the crate from outside, in one program: each file is a subject.
 
+mod eight_bit;
 mod evaluated;
 mod hostile;
 mod support;

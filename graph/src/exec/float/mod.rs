@@ -5,6 +5,7 @@ mod conv;
 pub(crate) mod conv_transpose;
 mod depthwise;
 mod elementwise;
+pub(crate) mod extreme;
 pub(crate) mod lower;
 mod matmul;
 mod patches;

@@ -1,6 +1,7 @@
 //! Eight-bit steps, by the operators of the crate `eightbit`: images are NHWC.
 
 mod batched;
+pub(crate) mod coded;
 pub(crate) mod concat;
 pub(crate) mod conv_transpose;
 pub(crate) mod dynamic;

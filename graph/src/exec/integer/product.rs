@@ -150,7 +150,7 @@ pub(super) fn packed_size(groups: usize, depth: usize, columns: usize) -> u64 {
     panels.saturating_mul(PANEL as u64).saturating_mul(depth as u64 + size_of::<i32>() as u64)
 }
 
-fn conv_shape(geometry: &Geometry) -> Conv2dShape {
+pub(super) fn conv_shape(geometry: &Geometry) -> Conv2dShape {
     let (window, sizes) = (&geometry.window, &geometry.window.sizes);
     let &Geometry { batch, channels: [in_channels, out_channels], groups, .. } = geometry;
     let pad = Padding {
@@ -348,7 +348,7 @@ pub(super) fn planned_product(
     plan.map(|plan| Some((plan, rows))).map_err(|error| failed(node, &error))
 }
 
-fn pack(
+pub(super) fn pack(
     builder: &Builder<'_>,
     b: &Tensor,
     transposed: bool,

@@ -5,3 +5,6 @@ pub(crate) const MICROSOFT: &str = "com.microsoft";
 
 /// Domain of the operators that neither ONNX nor ONNX Runtime defines.
 pub const EIGHTBIT: &str = "eightbit";
+
+/// TensorFlow's eight-bit operators, which read and write the range of each tensor beside it.
+pub(crate) const TENSORFLOW: &str = "org.tensorflow";
