@@ -25,7 +25,7 @@ impl Requantizer {
         // These products are rounded to f32 each.
         let of_middle = middle * ((255.0 / f64::from(to_range)) as f32) * one as f32;
         let of_min = one * (f64::from(to.min) * 255.0) / f64::from(to_range);
-        let offset = (of_middle as i64).saturating_sub(of_min as i64);
+        let offset = (of_middle as i64).saturating_sub(of_min.round() as i64);
         Self { scale: scale as i64, offset: offset.saturating_add(1 << (FRACTION - 1)) }
     }
 
