@@ -113,7 +113,8 @@ impl CodeRange {
         }
         let scale = f64::from(self.max - self.min) * (steps::<T>() / (steps::<T>() - 1.0)) / steps::<T>();
         let of_min = f64::from((self.min / scale as f32).round()) * f64::from(scale as f32);
-        (of_min + (code.into() - T::LOWEST) * scale) as f32
+        // TensorFlow reads a code of 32 bits by way of `f32`.
+        (of_min + (f64::from(code.as_f32()) - T::LOWEST) * scale) as f32
     }
 
     /// The range of 32-bit sums of products of codes of two ranges.

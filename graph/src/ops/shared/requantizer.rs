@@ -31,7 +31,9 @@ impl Requantizer {
 
     #[inline]
     pub(crate) fn code(self, sum: i32) -> u8 {
-        let product = i64::from(sum).wrapping_mul(self.scale) >> 32;
+        // TensorFlow reads larger sums by way of `f32`, which rounds them.
+        let sum = if sum.unsigned_abs() < 1 << 24 { i64::from(sum) } else { sum as f32 as i64 };
+        let product = sum.wrapping_mul(self.scale) >> 32;
         (product.wrapping_add(self.offset) >> FRACTION).clamp(0, 255) as u8
     }
 }
