@@ -111,6 +111,15 @@ def image(*shape, high=256):
     return random.integers(0, high, shape).astype(np.uint8)
 
 
+def ties(low, high, to_low, to_high):
+    """Sums that are requantized to numbers nearly halfway between two codes, by the fixed-point formula."""
+    width, to_width = float(F(high - low)), float(F(to_high - to_low))
+    sums = random.integers(int(to_low / width * 2**32), int(to_high / width * 2**32), 1_000_000).astype(np.int32)
+    products = sums.astype(F).astype(np.int64) * int(255 * 65536 * width / to_width) >> 32
+    rest = (products - round(65536 * 255 * float(to_low) / to_width) + 32768) % 65536
+    return sums[(rest < 3) | (rest > 65532)][:60]
+
+
 def own_cases():
     count = 0
 
@@ -183,6 +192,12 @@ def own_cases():
             out_type=tf.quint8)
         add("Requantize", [("input", sums), ("input_min", F(low)), ("input_max", F(high)), ("requested_output_min", F(to_low)),
                            ("requested_output_max", F(to_high))], {"input", "input_min", "requested_output_min"}, out_type=tf.quint8)
+    for low, high, to_low, to_high in [(-5e4, 5e4, -3.3, 5.9), (-600, 600, 0, 70), (-600, 600.003, -1, 60), (-7e4, 7e4, -7.7, 0.4)]:
+        sums = ties(*map(F, (low, high, to_low, to_high)))
+        add("Requantize", [("input", sums), ("input_min", F(low)), ("input_max", F(high)), ("requested_output_min", F(to_low)),
+                           ("requested_output_max", F(to_high))], {"input", "input_min", "requested_output_min"}, out_type=tf.quint8)
+    add("RequantizationRange", [("input", np.int32([2147483000, 2147482000])), ("input_min", F(-2147480000)), ("input_max", F(0.5))],
+        {"input", "input_min"})
     bounds = [("min_features", F(-3)), ("max_features", F(9))]
     add("QuantizedRelu", [("features", image(3, 40))] + bounds, {"features", "min_features"})
     add("QuantizedRelu6", [("features", image(3, 40))] + bounds, {"features", "min_features"})

@@ -10,6 +10,7 @@ use super::proto::{
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type as kind,
 };
 use super::tensor::{to_proto, type_number};
+use crate::ops::shared::domains::TENSORFLOW;
 use crate::ops::{dequantize_linear, quantize_linear};
 use crate::{Attribute, Error, Graph, Node, ValueInfo};
 
@@ -23,6 +24,11 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
             oldest: DEFAULT_OPSET,
             newest: NEWEST_OPSET,
         });
+    }
+    if let Some(node) = graph.nodes.iter().find(|node| node.op.domain() == TENSORFLOW) {
+        let reason = "the ranges of TensorFlow's eight-bit operators are computed when the graph runs, which ONNX has no form for: \
+                      convert the float graph that this one was made from";
+        return Err(Error::unsupported(node, reason));
     }
     let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: opset }];
     let others: BTreeSet<&str> = graph.nodes.iter().map(|node| node.op.domain()).collect();

@@ -1,6 +1,7 @@
 //! The tests of the crate from outside, in one program: each file is a subject.
 
 mod biases;
+mod codes_and_ranges;
 mod dynamic;
 mod eight_bit_transposed;
 mod executor;

@@ -3,6 +3,9 @@
 //! Every operator of TensorFlow is a function of the table in `table`, which adds nodes with ONNX's meaning. Images are NHWC in
 //! TensorFlow and NCHW here: the functions of operators on images put `Transpose` nodes around them, which
 //! [`cancel_transposes`](eightbit_graph::passes::cancel_transposes) removes again.
+//!
+//! The operators of eight-bit graphs have meanings that ONNX's do not: they keep TensorFlow's names, in the domain `org.tensorflow`. Such a
+//! graph runs with TensorFlow's results, but is not written as ONNX.
 
 mod atrous;
 mod attributes;

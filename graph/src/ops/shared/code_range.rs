@@ -26,6 +26,9 @@ pub(crate) trait Code: Element + Into<f64> {
     /// The code at a float, of which the fraction is cut off; the nearest one outside of the type.
     fn truncated(x: f32) -> Self;
 
+    /// The code that the low bits of an integer are.
+    fn of_bits(bits: u32) -> Self;
+
     /// The code as a float, rounded where it is not one.
     fn as_f32(self) -> f32;
 }
@@ -44,6 +47,11 @@ macro_rules! code {
             #[inline]
             fn truncated(x: f32) -> Self {
                 x as Self
+            }
+
+            #[inline]
+            fn of_bits(bits: u32) -> Self {
+                bits as Self
             }
 
             #[inline]
@@ -105,7 +113,8 @@ impl CodeRange {
         }
         let scale = f64::from(self.max - self.min) * (steps::<T>() / (steps::<T>() - 1.0)) / steps::<T>();
         let of_min = f64::from((self.min / scale as f32).round()) * f64::from(scale as f32);
-        (of_min + (code.into() - T::LOWEST) * scale) as f32
+        // TensorFlow reads a code of 32 bits by way of `f32`.
+        (of_min + (f64::from(code.as_f32()) - T::LOWEST) * scale) as f32
     }
 
     /// The range of 32-bit sums of products of codes of two ranges.
@@ -148,19 +157,36 @@ impl<T: Code> Decoder<T> {
 pub(crate) struct Encoder<T> {
     scale: f32,
     offset: f32,
+    /// Whether the multiples of `1 / scale` that have codes are among the numbers that [`SHIFT`] rounds.
+    is_small: bool,
     codes: PhantomData<T>,
 }
+
+/// 1.5 · 2²³: a float of at most 2²² plus this number is rounded to a whole one, ties to even, which the low bits of the sum are.
+const SHIFT: f32 = 12_582_912.0;
 
 impl<T: Code> Encoder<T> {
     pub(crate) fn new(range: CodeRange) -> Self {
         let CodeRange { min, max } = range;
         let scale = if min == max { 0.0 } else { ((steps::<T>() - 1.0) / f64::from(max - min)) as f32 };
-        Self { scale, offset: (min * scale).round() - T::LOWEST as f32, codes: PhantomData }
+        let offset = (min * scale).round() - T::LOWEST as f32;
+        let is_small = T::BOUNDS.iter().all(|bound| (offset + bound).abs() < (1 << 21) as f32);
+        Self { scale, offset, is_small, codes: PhantomData }
     }
 
     #[inline]
     pub(crate) fn code(self, x: f32) -> T {
         let [low, high] = T::BOUNDS;
+        if self.is_small {
+            // The bounds are whole numbers: to clamp first gives the same.
+            let x = (x * self.scale).max(low + self.offset).min(high + self.offset);
+            let even = (x + SHIFT) - SHIFT;
+            let rest = x - even;
+            // Ties that went towards zero.
+            let up = if rest == 0.5 && x > 0.0 { 1.0 } else { 0.0 };
+            let down = if rest == -0.5 && x < 0.0 { 1.0 } else { 0.0 };
+            return T::of_bits((even + up - down - self.offset + SHIFT).to_bits());
+        }
         T::truncated((rounded(x * self.scale) - self.offset).max(low).min(high))
     }
 }
@@ -234,6 +260,18 @@ mod tests {
             assert_eq!(rounded(x), x.round());
         }
         assert!(rounded(f32::NAN).is_nan() && rounded(f32::INFINITY).is_infinite());
+    }
+
+    #[test]
+    fn small_codes_are_rounded_as_large_ones() {
+        let mut encoder = Encoder::<i8>::new(CodeRange { min: -63.5, max: 64.0 });
+        for sixteenth in -3000i16..3000 {
+            let x = f32::from(sixteenth) / 16.0;
+            encoder.is_small = true;
+            let small = encoder.code(x);
+            encoder.is_small = false;
+            assert_eq!(small, encoder.code(x), "{x}");
+        }
     }
 
     #[test]

@@ -25,13 +25,15 @@ impl Requantizer {
         // These products are rounded to f32 each.
         let of_middle = middle * ((255.0 / f64::from(to_range)) as f32) * one as f32;
         let of_min = one * (f64::from(to.min) * 255.0) / f64::from(to_range);
-        let offset = (of_middle as i64).saturating_sub(of_min as i64);
+        let offset = (of_middle as i64).saturating_sub(of_min.round() as i64);
         Self { scale: scale as i64, offset: offset.saturating_add(1 << (FRACTION - 1)) }
     }
 
     #[inline]
     pub(crate) fn code(self, sum: i32) -> u8 {
-        let product = i64::from(sum).wrapping_mul(self.scale) >> 32;
+        // TensorFlow reads larger sums by way of `f32`, which rounds them.
+        let sum = if sum.unsigned_abs() < 1 << 24 { i64::from(sum) } else { sum as f32 as i64 };
+        let product = sum.wrapping_mul(self.scale) >> 32;
         (product.wrapping_add(self.offset) >> FRACTION).clamp(0, 255) as u8
     }
 }

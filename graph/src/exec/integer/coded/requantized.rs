@@ -13,7 +13,7 @@ use crate::ops::shared::code_range::CodeRange;
 use crate::ops::shared::requantizer::Requantizer;
 
 /// Rows from which on a table for each channel takes less time than the function itself.
-const MANY_ROWS: usize = 512;
+const MANY_ROWS: usize = 16;
 
 /// What a thread has found in its rows.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ struct Found {
     greatest: Vec<u8>,
     /// Of all results.
     extremes: (i32, i32),
+    /// Whether there were any.
+    has_rows: bool,
 }
 
 /// Memory of a step.
@@ -39,7 +41,12 @@ impl Requantized {
     pub(super) fn new(len: usize, row: usize, threads: usize, clamp: Option<Clamp>) -> Self {
         let many = len >= row.saturating_mul(MANY_ROWS);
         let channels = if many { row } else { 0 };
-        let found = Found { least: vec![0; channels], greatest: vec![0; channels], extremes: (0, 0) };
+        let found = Found {
+            least: vec![0; channels],
+            greatest: vec![0; channels],
+            extremes: (0, 0),
+            has_rows: false,
+        };
         Self { clamp, found: vec![found; threads], tables: vec![[0; 256]; channels] }
     }
 
@@ -66,8 +73,15 @@ impl Requantized {
         let byte = |code: i32| requantizer.code(code).max(low).min(high);
         let row = right.len();
         if by_channel {
-            for (table, &right) in self.tables.iter_mut().zip(right) {
-                for (to, &left) in table.iter_mut().zip(&pair.left) {
+            for (channel, (table, &right)) in self.tables.iter_mut().zip(right).enumerate() {
+                let found = self.found.iter().take(states.len()).filter(|found| found.has_rows);
+                let (least, greatest) = found.fold((u8::MAX, 0), |(least, greatest), found| {
+                    (least.min(found.least[channel]), greatest.max(found.greatest[channel]))
+                });
+                // Other bytes do not occur.
+                let bytes = usize::from(least)..usize::from(greatest) + 1;
+                let lefts = pair.left.get(bytes.clone()).unwrap_or_default();
+                for (to, &left) in table.get_mut(bytes).unwrap_or_default().iter_mut().zip(lefts) {
                     *to = byte(pair.join(left, right));
                 }
             }
@@ -105,7 +119,8 @@ impl Requantized {
             for (index, found) in found.iter_mut().enumerate() {
                 let mut rows_of_x = x.chunks_exact(row).skip((first + index) * rows).take(rows);
                 found.extremes = (i32::MAX, i32::MIN);
-                if by_channel && found.channels(&mut rows_of_x) {
+                found.has_rows = by_channel && found.channels(&mut rows_of_x);
+                if found.has_rows {
                     let ends = found.least.iter().chain(&found.greatest).zip(right.iter().cycle());
                     let of_channels =
                         ends.map(|(&byte, &right)| pair.join(pair.left[usize::from(byte)], right));
