@@ -7,6 +7,9 @@ use super::TransformError;
 use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
+/// The most nodes that are searched for patterns: 16 million, which takes some ten seconds.
+const MAX_SEARCHED: usize = 1 << 24;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -20,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// The number of constants that were folded so far, over all transforms.
     pub(crate) folded: usize,
+    /// The number of nodes that were searched for patterns so far, over all transforms.
+    pub(crate) searched: usize,
     /// Whether ranges are chosen from examples.
     pub(crate) is_calibrated: bool,
     /// The ranges that were observed, for `quantize_nodes`.
@@ -30,6 +35,17 @@ impl Context {
     /// The names of nodes that are inputs or outputs of the graph.
     pub(crate) fn required(&self) -> BTreeSet<String> {
         self.inputs.iter().chain(&self.outputs).map(|name| node_name(name).to_owned()).collect()
+    }
+
+    /// Counts nodes that are searched for a pattern. Some transforms repeat the search while it finds something.
+    pub(crate) fn take_work(&mut self, nodes: usize) -> Result<(), TransformError> {
+        self.searched = self.searched.saturating_add(nodes);
+        if self.searched <= MAX_SEARCHED {
+            return Ok(());
+        }
+        Err(TransformError::Invalid(format!(
+            "the transforms search the graph too often: more than {MAX_SEARCHED} nodes in all"
+        )))
     }
 
     /// All values of a parameter.
