@@ -87,15 +87,19 @@ class Recipe:
 
         recipe = o.work / "quantized_graph.pb"
         inputs, outputs = o.input_layer.split(":")[0], o.output_layer.split(":")[0]
-        done = self.call("transform-graph", f"--in_graph={o.graph}", f"--out_graph={recipe}", f"--inputs={inputs}",
-                         f"--outputs={outputs}", f"--transforms={RECIPE.format(o.size)}")
-        if done.returncode:
-            self.failures.append(f"transform-graph: {done.stderr.strip()}")
-        else:
+        calibrated = ["--calibrate", *self.photos[-CALIBRATION:], f"--input-mean={o.mean}", f"--input-std={o.std}"]
+        # The last is what label-image gets below.
+        for how, more in [(", --calibrate", calibrated), ("", [])]:
+            done = self.call("transform-graph", f"--in_graph={o.graph}", f"--out_graph={recipe}", f"--inputs={inputs}",
+                             f"--outputs={outputs}", f"--transforms={RECIPE.format(o.size)}", *more)
+            if done.returncode:
+                self.failures.append(f"transform-graph{how}: {done.stderr.strip()}")
+                continue
             scores, eight_bit = self.tensorflow(recipe, [o.photo, *self.photos[:COMPARED]])
             same = int(np.sum(np.argmax(scores, 1) == np.argmax(expected, 1)))
-            self.row("transform-graph, the recipe", "", share(recipe.stat().st_size))
+            self.row(f"transform-graph, the recipe{how}", "", share(recipe.stat().st_size))
             self.row("its graph run by TensorFlow", f"the float answer on {same} of {len(scores)}; {eight_bit:.0f} ms", "")
+        if recipe.exists():
             done = self.call(*self.label_image(recipe))
             if done.returncode:
                 absent = re.findall(r"tensorflow\.(\w+)", done.stderr)
