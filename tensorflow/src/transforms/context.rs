@@ -7,8 +7,10 @@ use super::TransformError;
 use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
-/// The most nodes that are searched for patterns: 16 million, which takes some ten seconds.
-const MAX_SEARCHED: usize = 1 << 24;
+/// The passes of a transform that are not counted.
+const FREE_PASSES: usize = 64;
+/// The most nodes that are searched in other passes: 2 million, which takes some ten seconds.
+const MAX_SEARCHED: usize = 1 << 21;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -23,7 +25,7 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// The number of constants that were folded so far, over all transforms.
     pub(crate) folded: usize,
-    /// The number of nodes that were searched for patterns so far, over all transforms.
+    /// The number of nodes that were searched in repeated passes so far, over all transforms.
     pub(crate) searched: usize,
     /// Whether ranges are chosen from examples.
     pub(crate) is_calibrated: bool,
@@ -37,14 +39,17 @@ impl Context {
         self.inputs.iter().chain(&self.outputs).map(|name| node_name(name).to_owned()).collect()
     }
 
-    /// Counts nodes that are searched for a pattern. Some transforms repeat the search while it finds something.
-    pub(crate) fn take_work(&mut self, nodes: usize) -> Result<(), TransformError> {
-        self.searched = self.searched.saturating_add(nodes);
+    /// Counts a pass over `nodes` nodes that a transform repeats while it finds something. The first ones, which suffice where
+    /// what is found does not overlap, cost nothing.
+    pub(crate) fn repeat(&mut self, pass: usize, nodes: usize) -> Result<(), TransformError> {
+        if pass >= FREE_PASSES {
+            self.searched = self.searched.saturating_add(nodes);
+        }
         if self.searched <= MAX_SEARCHED {
             return Ok(());
         }
         Err(TransformError::Invalid(format!(
-            "the transforms search the graph too often: more than {MAX_SEARCHED} nodes in all"
+            "the transforms search the graph too often: more than {MAX_SEARCHED} nodes in repeated passes"
         )))
     }
 

@@ -10,7 +10,7 @@ use eightbit_tensorflow::{ImportOptions, grammar};
 use crate::support::nodes::{floats, node, placeholder};
 
 /// The longest time that such a graph may take.
-const MAX_TIME: Duration = Duration::from_secs(20);
+const MAX_TIME: Duration = Duration::from_secs(60);
 
 fn float_type(name: &str) -> (&str, Value) {
     (name, Value::Type(DataType::Float as i32))

@@ -40,7 +40,8 @@ fn network() -> Vec<NodeDef> {
         floats("b", &[2], &[0.25, 1.0]),
         node("bias", "BiasAdd", &["conv", "b"], &[float()]),
         node("relu", "Relu", &["bias"], &[float()]),
-        conv("other", "x", "w"),
+        floats("v", &[1, 1, 1, 2], &[1.0, 0.75]),
+        conv("other", "x", "v"),
         axis,
         node("y", "Concat", &["axis", "relu", "other"], &[float(), ("N", Value::I(2))]),
     ]
@@ -74,8 +75,10 @@ fn tensor(node: &NodeDef) -> &eightbit_tensorflow::proto::TensorProto {
     }
 }
 
-fn number(graph: &GraphDef, name: &str) -> f32 {
-    let bytes = tensor(find(graph, name)).tensor_content.to_vec();
+/// The float of the constant that is an input of a node. Equal constants are merged, so that their names say little.
+fn number(graph: &GraphDef, node: &str, input: usize) -> f32 {
+    let constant = find(graph, &find(graph, node).input[input]);
+    let bytes = tensor(constant).tensor_content.to_vec();
     f32::from_le_bytes(bytes.try_into().expect("one float"))
 }
 
@@ -99,7 +102,7 @@ fn codes_of_a_concatenation_share_a_range_with_zero() {
     let graph = calibrated("quantize_nodes");
     // relu: 0 to 2.25; other: −1 to 2.
     let range = ["bias", "other"]
-        .map(|name| ["min", "max"].map(|bound| number(&graph, &format!("{name}/eightbit/frozen_{bound}"))));
+        .map(|name| [3, 4].map(|input| number(&graph, &format!("{name}/eightbit/requantize"), input)));
     assert_eq!(range[0], range[1]);
     let [min, max] = range[0];
     let step = (max - min) / 255.0;
@@ -111,9 +114,9 @@ fn codes_of_a_concatenation_share_a_range_with_zero() {
 #[test]
 fn a_bias_is_in_steps_of_the_sums() {
     let graph = calibrated("quantize_nodes");
-    let steps = ["x", "w"].map(|name| {
-        let bound = |bound: &str| number(&graph, &format!("conv_eightbit/{name}/{bound}"));
-        (bound("max") - bound("min")) / 255.0
+    let steps = [0, 1].map(|input| {
+        let (quantize, _) = find(&graph, "conv/eightbit").input[input].split_once(':').expect("an output");
+        (number(&graph, quantize, 2) - number(&graph, quantize, 1)) / 255.0
     });
     let content = tensor(find(&graph, "bias/eightbit/bias")).tensor_content.to_vec();
     let (chunks, _) = content.as_chunks::<4>();
@@ -126,7 +129,7 @@ fn a_bias_is_in_steps_of_the_sums() {
 #[test]
 fn weights_in_bytes_have_a_code_for_zero() {
     let graph = calibrated("quantize_weights(minimum_size=1) quantize_nodes");
-    let [min, max] = ["min", "max"].map(|bound| number(&graph, &format!("w_quantized_{bound}")));
+    let [min, max] = [4, 5].map(|input| number(&graph, "conv/eightbit", input));
     let zero = -min / ((max - min) / 255.0);
     assert!((zero - 85.0).abs() < 1e-3, "{zero}");
     assert_eq!(find(&graph, "conv/eightbit").input[1], "w_quantized_const");

@@ -54,7 +54,6 @@ pub(crate) fn replace(
     context: &mut Context,
     mut replacement: impl FnMut(&Found<'_>) -> Result<Vec<NodeDef>, TransformError>,
 ) -> Result<(Vec<NodeDef>, usize), TransformError> {
-    context.take_work(nodes.len())?;
     let matches = find(nodes, pattern);
     let heads: HashMap<usize, &Match> = matches.iter().map(|matched| (matched.node, matched)).collect();
     let matched: HashSet<usize> = matches.iter().flat_map(Match::nodes).collect();
