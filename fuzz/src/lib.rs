@@ -5,6 +5,7 @@
 
 mod conv;
 mod gemm;
+mod graph_def;
 mod hostile;
 mod input;
 mod model;
@@ -14,6 +15,7 @@ mod transforms;
 
 pub use conv::{conv, depthwise};
 pub use gemm::gemm;
+pub use graph_def::graph_def;
 pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use packed::packed_weights;
@@ -34,4 +36,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("executor", executor),
     ("tensorflow", tensorflow),
     ("transforms", transforms),
+    ("graph_def", graph_def),
 ];

@@ -86,20 +86,22 @@ class Recipe:
 
         recipe = o.work / "quantized_graph.pb"
         inputs, outputs = o.input_layer.split(":")[0], o.output_layer.split(":")[0]
-        done = self.call("transform-graph", f"--in_graph={o.graph}", f"--out_graph={recipe}", f"--inputs={inputs}",
-                         f"--outputs={outputs}", f"--transforms={RECIPE.format(o.size)}")
-        if done.returncode:
-            self.failures.append(f"transform-graph: {done.stderr.strip()}")
-        else:
+        calibrated = ["--calibrate", *self.photos[-CALIBRATION:], f"--input-mean={o.mean}", f"--input-std={o.std}"]
+        for how, more in [(", --calibrate", calibrated), ("", [])]:
+            done = self.call("transform-graph", f"--in_graph={o.graph}", f"--out_graph={recipe}", f"--inputs={inputs}",
+                             f"--outputs={outputs}", f"--transforms={RECIPE.format(o.size)}", *more)
+            if done.returncode:
+                self.failures.append(f"transform-graph{how}: {done.stderr.strip()}")
+                continue
             scores, eight_bit = self.tensorflow(recipe, [o.photo, *self.photos[:COMPARED]])
             same = int(np.sum(np.argmax(scores, 1) == np.argmax(expected, 1)))
-            self.row("transform-graph, the recipe", "", share(recipe.stat().st_size))
+            self.row(f"transform-graph, the recipe{how}", "", share(recipe.stat().st_size))
             self.row("its graph run by TensorFlow", f"the float answer on {same} of {len(scores)}; {eight_bit:.0f} ms", "")
             found = self.json(*self.label_image(recipe))
             if found:
                 answers = found["networks"][0]["answers"]
                 worst = max(abs(scores[0][answer["index"]] - answer["score"]) for answer in answers)
-                self.row("label-image, the recipe's graph", "", f"{self.answers(answers)}; within {worst:.1e} of TensorFlow")
+                self.row(f"label-image, the recipe's graph{how}", "", f"{self.answers(answers)}; within {worst:.1e} of TensorFlow")
 
         quantized = o.work / "quantized.onnx"
         report = self.json("quantize", o.graph, "-o", quantized, "--calibrate", *self.photos[:CALIBRATION], *self.input())

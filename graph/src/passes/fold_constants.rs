@@ -8,21 +8,34 @@ use crate::ops::evaluate::{MAX_WORK, evaluate_known, work};
 use crate::ops::shared::inputs::Inputs;
 use crate::shapes::{ShapeOptions, infer_shapes, output_types};
 use crate::tensor::extent;
-use crate::{Error, Graph, Node, Tensor, TensorType};
+use crate::{Error, Graph, Limits, Node, Tensor, TensorType};
 
 /// The largest result folded, in elements: a larger constant in the file would cost more than it saves.
 const MAX_ELEMENTS: usize = 1 << 24;
 /// The most bytes of all results together: many nodes may each make a large result from the same constant.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// What all results together may still take.
-struct Left {
+/// What all results that are folded together may still take: bytes, and operations of the evaluator.
+#[derive(Clone, Debug)]
+pub struct FoldBudget {
     bytes: u64,
     /// See [`work`].
     work: u64,
 }
 
-impl Left {
+/// As much as [`fold_constants`] takes for a graph.
+impl Default for FoldBudget {
+    fn default() -> Self {
+        Self { bytes: MAX_BYTES, work: MAX_WORK }
+    }
+}
+
+impl FoldBudget {
+    /// As much as the limits of a model allow: for an importer, which folds weights of every size one by one.
+    pub fn within(limits: &Limits) -> Self {
+        Self { bytes: limits.max_bytes, work: MAX_WORK }
+    }
+
     /// Takes what results of these types take; `false` if too little is left.
     fn take(&mut self, inputs: &Inputs<'_>, outputs: &[TensorType]) -> bool {
         let bytes = self.bytes.checked_sub(outputs.iter().map(bytes_of).sum());
@@ -41,14 +54,22 @@ impl Left {
 /// # Errors
 ///
 /// Nodes whose constant inputs do not fit their operator, and every error of [`Graph::topological_order`].
-pub fn fold_constants(mut graph: Graph) -> Result<Graph, Error> {
+pub fn fold_constants(graph: Graph) -> Result<Graph, Error> {
+    fold_constants_within(graph, &mut FoldBudget::default())
+}
+
+/// As [`fold_constants`], for parts of a graph that share a budget; a node for which too little is left stays.
+///
+/// # Errors
+///
+/// As [`fold_constants`].
+pub fn fold_constants_within(mut graph: Graph, left: &mut FoldBudget) -> Result<Graph, Error> {
     // With open dimensions or unknown operators, shapes are unknown.
     let types = infer_shapes(&graph, &ShapeOptions::default()).unwrap_or_default();
     let mut folded = vec![false; graph.nodes.len()];
-    let mut left = Left { bytes: MAX_BYTES, work: MAX_WORK };
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let results = evaluate(&graph, node, &types, &mut left)?;
+        let results = evaluate(&graph, node, &types, left)?;
         let Some(results) = results.filter(|results| results.len() >= node.outputs.len()) else { continue };
         let outputs = node.outputs.clone();
         let named = outputs.into_iter().zip(results).filter(|(name, _)| !name.is_empty());
@@ -66,7 +87,7 @@ fn evaluate(
     graph: &Graph,
     node: &Node,
     types: &BTreeMap<String, TensorType>,
-    left: &mut Left,
+    left: &mut FoldBudget,
 ) -> Result<Option<Vec<Tensor>>, Error> {
     let needs_values = node.operator().is_none_or(|operator| operator.from_types.is_none());
     let names = || (0..node.inputs.len()).filter_map(|index| node.input(index));

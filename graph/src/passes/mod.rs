@@ -20,7 +20,7 @@ pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use cancel_transposes::cancel_transposes;
 pub use extract::extract;
 pub use fold_batch_norms::fold_batch_norms;
-pub use fold_constants::fold_constants;
+pub use fold_constants::{FoldBudget, fold_constants, fold_constants_within};
 pub use fold_scales::fold_scales;
 pub use fuse_dynamic::fuse_dynamic;
 pub use fuse_quantized::fuse_quantized;

@@ -14,6 +14,9 @@ use super::json::InWire;
 use super::{not_a_graph, schema};
 use crate::proto::{AttrValue, DataType, Dim, GraphDef, TensorProto, TensorShapeProto, Value};
 
+/// The most dimensions of a tensor, as in TensorFlow.
+const MAX_RANK: usize = 254;
+
 /// A graph in its binary form.
 struct Topology(Vec<u8>);
 
@@ -80,11 +83,15 @@ pub(super) fn read(
         })?;
         let mut bytes = Vec::new();
         for path in &group.paths {
-            let read = read_limited(beside(folder, path)?, left)?;
+            let mut read = read_limited(beside(folder, path)?, left)?;
             left = left.saturating_sub(read.len() as u64);
-            bytes.extend(read);
+            // Of the one file that most groups have, no copy.
+            match bytes.is_empty() {
+                true => bytes = read,
+                false => bytes.append(&mut read),
+            }
         }
-        let mut bytes = &bytes[..];
+        let mut bytes = Bytes::from(bytes);
         for weight in group.weights {
             let constant = weight.take(&mut bytes, &mut left)?;
             constants.extend(constant);
@@ -121,15 +128,19 @@ pub(super) struct Constant {
 impl Weight {
     /// Takes the weight from the front of `bytes`; none for texts, which no operator here reads. `left` is what weights may still
     /// take.
-    fn take(self, bytes: &mut &[u8], left: &mut u64) -> Result<Option<Constant>, Error> {
+    fn take(self, bytes: &mut Bytes, left: &mut u64) -> Result<Option<Constant>, Error> {
         let what = || format!("weights {}", quoted(&self.name));
         let wrong = |reason: &str| Error::model(what(), reason.to_owned());
+        if self.shape.len() > MAX_RANK {
+            return Err(wrong("it has more dimensions than TensorFlow allows, 254"));
+        }
         let count = element_count(&self.shape)?;
         let end = "the files of weights end before it";
         if self.dtype == "string" {
             for _ in 0..count {
                 let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| wrong(end))?;
-                *bytes = rest.get(u32::from_le_bytes(*size) as usize..).ok_or_else(|| wrong(end))?;
+                let text = rest.get(..u32::from_le_bytes(*size) as usize).ok_or_else(|| wrong(end))?;
+                *bytes = bytes.slice(size.len() + text.len()..);
             }
             return Ok(None);
         }
@@ -141,8 +152,11 @@ impl Weight {
             _ => return Err(wrong("its type is not float32, int32, bool, float16, uint16 or uint8")),
         };
         let len = count.checked_mul(size).ok_or_else(|| wrong(end))?;
-        let (own, rest) = bytes.split_at_checked(len).ok_or_else(|| wrong(end))?;
-        *bytes = rest;
+        if len > bytes.len() {
+            return Err(wrong(end));
+        }
+        // A part of the file's bytes, not a copy.
+        let own = bytes.split_to(len);
         let whole = matches!(self.dtype.as_str(), "int32");
         let restored = |value: f64, out: &mut Vec<u8>| {
             if whole {
@@ -152,10 +166,10 @@ impl Weight {
             }
         };
         let (dtype, content) = match (&self.quantization, stored) {
-            (None, "float32") => (DataType::Float, own.to_vec()),
-            (None, "int32") => (DataType::Int32, own.to_vec()),
-            (None, "bool") => (DataType::Bool, own.to_vec()),
-            (_, "float16") => (DataType::Half, own.to_vec()),
+            (None, "float32") => (DataType::Float, own),
+            (None, "int32") => (DataType::Int32, own),
+            (None, "bool") => (DataType::Bool, own),
+            (_, "float16") => (DataType::Half, own),
             (Some(how), "uint8" | "uint16") => {
                 let needs = (count as u64).saturating_mul(4);
                 *left = left.checked_sub(needs).ok_or_else(|| wrong("the weights take too much memory"))?;
@@ -164,7 +178,7 @@ impl Weight {
                     let code = code.iter().rev().fold(0u32, |code, &byte| code << 8 | u32::from(byte));
                     restored(f64::from(code) * how.scale + how.min, &mut content);
                 }
-                (if whole { DataType::Int32 } else { DataType::Float }, content)
+                (if whole { DataType::Int32 } else { DataType::Float }, content.into())
             }
             _ => return Err(wrong("its type and its quantization do not fit")),
         };
@@ -172,7 +186,7 @@ impl Weight {
         let tensor = TensorProto {
             dtype: dtype.into(),
             tensor_shape: Some(TensorShapeProto { dim, unknown_rank: false }),
-            tensor_content: content.into(),
+            tensor_content: content,
             ..TensorProto::default()
         };
         Ok(Some(Constant { name: self.name, tensor }))
@@ -213,7 +227,17 @@ mod tests {
 
     fn weight(json: &str, bytes: &[u8]) -> Result<Option<Constant>, Error> {
         let weight: Weight = serde_json::from_str(json).expect("a weight");
-        weight.take(&mut &bytes[..], &mut 1000)
+        weight.take(&mut Bytes::copy_from_slice(bytes), &mut 1000)
+    }
+
+    #[test]
+    fn shapes_have_at_most_as_many_dimensions_as_in_tensorflow() {
+        let of_rank = |rank: usize| {
+            let shape = vec!["1"; rank].join(",");
+            weight(&format!(r#"{{"name": "w", "shape": [{shape}], "dtype": "bool"}}"#), &[1]).map(drop)
+        };
+        of_rank(254).expect("one element");
+        assert!(of_rank(255).expect_err("too many").to_string().contains("more dimensions"));
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl<'d> Importer<'d> {
         };
         let Some(output) = node.outputs.first() else { return Ok(None) };
         let single = Graph { opset: OPSET, nodes: vec![node.clone()], constants, ..Graph::default() };
-        let mut single = passes::fold_constants(single)?;
+        let mut single = passes::fold_constants_within(single, &mut self.folding)?;
         let Some(tensor) = single.constants.remove(output) else { return Ok(None) };
         let bytes = tensor.len() as u64 * tensor.data_type().size() as u64;
         // A graph whose constants grow without end keeps its nodes.

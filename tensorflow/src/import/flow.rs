@@ -1,6 +1,6 @@
 //! Nodes that decide what is computed: constants, what passes its input on, and branches.
 
-use eightbit_graph::{DataType, Error, element_count};
+use eightbit_graph::{Error, element_count};
 
 use super::importer::{Importer, Value};
 use super::operation::Operation;
@@ -39,17 +39,17 @@ pub(super) fn outputs<'d>(
 
 fn constant<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Value, Error> {
     let proto = operation.tensor("value")?;
-    if tensor::data_type(proto.dtype).is_none() {
+    let Some(data_type) = tensor::data_type(proto.dtype) else {
         // Text, resources: the message of an assertion is not used here.
         if proto.dtype != proto::DataType::String as i32 {
             importer.add_missing(operation.node);
         }
         return Ok(Value::Unknown);
-    }
+    };
     let dims = proto.tensor_shape.iter().flat_map(|shape| &shape.dim);
     let sizes: Vec<usize> = dims.map(|dim| usize::try_from(dim.size).unwrap_or_default()).collect();
     let count = element_count(&sizes).map_err(|error| operation.error(error.to_string()))?;
-    importer.take_bytes(operation, (count as u64).saturating_mul(DataType::I64.size() as u64 / 2))?;
+    importer.take_bytes(operation, (count as u64).saturating_mul(data_type.size() as u64))?;
     let tensor = tensor::tensor(proto).map_err(|error| operation.error(error.to_string()))?;
     Ok(Value::Named(importer.add_constant(operation, "", tensor)))
 }

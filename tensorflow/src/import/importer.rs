@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use eightbit_graph::passes::FoldBudget;
 use eightbit_graph::{DataType, Error, Graph, Limits, MissingOperator, Names, Node, Tensor, ValueInfo};
 
 use super::atrous::{self, Detours};
@@ -28,12 +29,16 @@ pub(super) struct Importer<'d> {
     pub(super) own: HashSet<&'d str>,
     values: HashMap<(&'d str, usize), Value>,
     missing: Vec<MissingOperator>,
+    /// The position in `missing`, by operator.
+    missing_positions: HashMap<&'d str, usize>,
     /// Shapes of values that are computed from constants and are none, such as weights in eight bits.
     shapes: HashMap<String, Vec<usize>>,
     /// See [`atrous`].
     pub(super) detours: Detours,
     /// Bytes that constants may still take.
     pub(super) left: u64,
+    /// What folding may still take.
+    pub(super) folding: FoldBudget,
 }
 
 impl<'d> Importer<'d> {
@@ -48,9 +53,11 @@ impl<'d> Importer<'d> {
             own: graph.node.iter().map(|node| node.name.as_str()).collect(),
             values: HashMap::new(),
             missing: Vec::new(),
+            missing_positions: HashMap::new(),
             shapes: HashMap::new(),
             detours: HashMap::new(),
             left: Limits::default().max_bytes,
+            folding: FoldBudget::within(&Limits::default()),
         }
     }
 
@@ -120,9 +127,9 @@ impl<'d> Importer<'d> {
     }
 
     /// Reports that the operator of `node` is not implemented.
-    pub(super) fn add_missing(&mut self, node: &NodeDef) {
-        let same = |missing: &&mut MissingOperator| missing.op == node.op;
-        match self.missing.iter_mut().find(same) {
+    pub(super) fn add_missing(&mut self, node: &'d NodeDef) {
+        let position = *self.missing_positions.entry(&node.op).or_insert(self.missing.len());
+        match self.missing.get_mut(position) {
             Some(missing) => missing.nodes.push(node.name.clone()),
             None => self.missing.push(MissingOperator {
                 op: node.op.clone(),

@@ -1,6 +1,6 @@
 //! The inputs of the graph: placeholders, and values where the graph is cut.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use eightbit_graph::{DataType, Error};
 
@@ -23,24 +23,26 @@ pub(super) fn add<'d>(
 ) -> Result<(), Error> {
     let cut = |reference: &Reference<'_>| Some((*nodes.get(reference.node)?, reference.port?));
     let mut inputs: Vec<(&NodeDef, usize)> = cuts.iter().filter_map(cut).collect();
-    for &node in order {
-        if node.op.starts_with("Placeholder")
+    let first_cuts: HashSet<&str> =
+        inputs.iter().filter(|(_, port)| *port == 0).map(|(node, _)| node.name.as_str()).collect();
+    let is_placeholder = |node: &NodeDef| {
+        node.op.starts_with("Placeholder")
             && node.op != "PlaceholderWithDefault"
-            && !inputs.contains(&(node, 0))
-        {
-            inputs.push((node, 0));
-        }
-    }
+            && !first_cuts.contains(node.name.as_str())
+    };
+    inputs.extend(order.iter().filter(|node| is_placeholder(node)).map(|&node| (node, 0)));
+    let given: HashMap<Reference<'_>, &Shape> =
+        options.shapes.iter().rev().map(|(name, shape)| (Reference::new(name), shape)).collect();
+    let mut read = of_readers(nodes, order, &inputs);
     for (node, port) in inputs {
         let operation = Operation { node, inputs: Vec::new() };
         let name = Reference { node: &node.name, port: Some(port) };
-        let given = options.shapes.iter().find(|(given, _)| Reference::new(given) == name);
-        let shape = match given {
-            Some((_, shape)) => Some(shape.clone()),
+        let shape = match given.get(&name) {
+            Some(&shape) => Some(shape.clone()),
             None => match declared(&operation, port)? {
                 Some(shape) => Some(shape),
                 // Old graphs have the shape of a number where they mean an unknown one.
-                None => match of_reader(nodes, order, name) {
+                None => match read.remove(&name) {
                     None if is_number(&operation)? => Some(Vec::new()),
                     found => found,
                 },
@@ -100,34 +102,52 @@ const PREPARING: [&str; 16] = [
     "Relu",
 ];
 
-/// The shape of an image of any size with the channels of the convolution that reads it.
-fn of_reader(nodes: &Nodes<'_>, order: &[&NodeDef], image: Reference<'_>) -> Option<Shape> {
-    let mut images = HashSet::from([image]);
-    for node in order {
-        let Some(first) = node.input.first().map(|input| Reference::new(input)) else { continue };
-        if !images.contains(&first) {
-            continue;
-        }
+/// For each of `inputs`, the shape of an image of any size with the channels of the first convolution that reads it.
+fn of_readers<'d>(
+    nodes: &Nodes<'d>,
+    order: &[&'d NodeDef],
+    inputs: &[(&'d NodeDef, usize)],
+) -> HashMap<Reference<'d>, Shape> {
+    // For each image, the input that it is.
+    let mut images: HashMap<Reference<'d>, Reference<'d>> = HashMap::new();
+    for &(node, port) in inputs {
+        let input = Reference { node: &node.name, port: Some(port) };
+        images.insert(input, input);
+    }
+    let mut seen = HashSet::new();
+    let mut shapes = HashMap::new();
+    for &node in order {
+        let first = node.input.first().map(|input| Reference::new(input));
+        let Some(&input) = first.and_then(|first| images.get(&first)) else { continue };
         match node.op.as_str() {
             "Conv2D" | "DepthwiseConv2dNative" | "_FusedConv2D" | "FusedDepthwiseConv2dNative" => {
-                let mut filter = *nodes.get(Reference::new(node.input.get(1)?).node)?;
-                // Filters are constants behind a few nodes that pass them on.
-                for _ in 0..4 {
-                    if filter.op == "Const" {
-                        break;
-                    }
-                    filter = nodes.get(Reference::new(filter.input.first()?).node)?;
+                if seen.insert(input)
+                    && let Some(channels) = channels(nodes, node)
+                {
+                    shapes.insert(input, vec![None, None, None, Some(channels)]);
                 }
-                let filter = Operation { node: filter, inputs: Vec::new() };
-                let shape = filter.tensor("value").ok()?.tensor_shape.as_ref()?;
-                let [_, _, channels, _] = shape.dim.as_slice() else { return None };
-                return Some(vec![None, None, None, Some(usize::try_from(channels.size).ok()?)]);
             }
             op if PREPARING.contains(&op) => {
-                images.insert(Reference { node: &node.name, port: Some(0) });
+                images.entry(Reference { node: &node.name, port: Some(0) }).or_insert(input);
             }
             _ => {}
         }
     }
-    None
+    shapes
+}
+
+/// The channels of a convolution's input.
+fn channels(nodes: &Nodes<'_>, convolution: &NodeDef) -> Option<usize> {
+    let mut filter = *nodes.get(Reference::new(convolution.input.get(1)?).node)?;
+    // Filters are constants behind a few nodes that pass them on.
+    for _ in 0..4 {
+        if filter.op == "Const" {
+            break;
+        }
+        filter = nodes.get(Reference::new(filter.input.first()?).node)?;
+    }
+    let filter = Operation { node: filter, inputs: Vec::new() };
+    let shape = filter.tensor("value").ok()?.tensor_shape.as_ref()?;
+    let [_, _, channels, _] = shape.dim.as_slice() else { return None };
+    usize::try_from(channels.size).ok()
 }

@@ -7,6 +7,11 @@ use super::TransformError;
 use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
+/// The passes of a transform that are not counted.
+const FREE_PASSES: usize = 64;
+/// The most nodes that are searched in other passes: 2 million, which takes some ten seconds.
+const MAX_SEARCHED: usize = 1 << 21;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
@@ -20,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// The number of constants that were folded so far, over all transforms.
     pub(crate) folded: usize,
+    /// The number of nodes that were searched in repeated passes so far, over all transforms.
+    pub(crate) searched: usize,
     /// Whether ranges are chosen from examples.
     pub(crate) is_calibrated: bool,
     /// The ranges that were observed, for `quantize_nodes`.
@@ -30,6 +37,20 @@ impl Context {
     /// The names of nodes that are inputs or outputs of the graph.
     pub(crate) fn required(&self) -> BTreeSet<String> {
         self.inputs.iter().chain(&self.outputs).map(|name| node_name(name).to_owned()).collect()
+    }
+
+    /// Counts a pass over `nodes` nodes that a transform repeats while it finds something. The first ones, which suffice where
+    /// what is found does not overlap, cost nothing.
+    pub(crate) fn repeat(&mut self, pass: usize, nodes: usize) -> Result<(), TransformError> {
+        if pass >= FREE_PASSES {
+            self.searched = self.searched.saturating_add(nodes);
+        }
+        if self.searched <= MAX_SEARCHED {
+            return Ok(());
+        }
+        Err(TransformError::Invalid(format!(
+            "the transforms search the graph too often: more than {MAX_SEARCHED} nodes in repeated passes"
+        )))
     }
 
     /// All values of a parameter.

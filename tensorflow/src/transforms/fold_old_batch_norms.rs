@@ -49,7 +49,8 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
         let pattern = Pattern::with(ops, [source, constant(), constant(), constant(), constant()]);
         let count = |nodes: &[NodeDef]| nodes.iter().filter(|node| ops.split('|').any(|op| op == node.op)).count();
         // Batch norms that share a node are folded one after the other.
-        loop {
+        for pass in 0.. {
+            context.repeat(pass, nodes.len())?;
             let before = count(&nodes);
             (nodes, _) = replace(&nodes, &pattern, Missing::KeepMatch, context, |found| {
                 let inner: &[&[usize]] = match between {

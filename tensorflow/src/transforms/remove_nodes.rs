@@ -34,7 +34,8 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
     for op in context.all("op").to_vec() {
         for inputs in 1..=usize::try_from(max_inputs).unwrap_or_default() {
             let pattern = Pattern::with(&op, (0..inputs).map(|_| Pattern::any()).collect::<Vec<_>>());
-            loop {
+            for pass in 0.. {
+                context.repeat(pass, nodes.len())?;
                 let mut renames = Renames::default();
                 let mut removed = false;
                 let (replaced, _) = replace(&nodes, &pattern, Missing::Accept, context, |found| {

@@ -36,7 +36,8 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
     ];
     for pattern in patterns {
         // Matches that share a node are replaced one after the other; each has one Gather less.
-        loop {
+        for pass in 0.. {
+            context.repeat(pass, nodes.len())?;
             let mut tables = Vec::new();
             (nodes, _) = replace(&nodes, &pattern, Missing::Accept, context, |found| {
                 let name = &found.at(&[0, 0]).name;

@@ -10,6 +10,7 @@ use eightbit_tensorflow::transforms::{TRANSFORMS, transform};
 use eightbit_tensorflow::{Summary, difference};
 use eightbit_testing::{Random, suite};
 
+use crate::support::nodes::node;
 use crate::support::transform_cases::TransformCases;
 
 /// The longest time of a transform of such a graph.
@@ -161,16 +162,4 @@ fn operators_that_make_large_tensors_are_bounded() {
     let (graph, _) = transform(graph, &["x".to_owned()], &["o".to_owned()], &calls).expect("a graph");
     assert!(start.elapsed() < MAX_TIME);
     assert!(graph.node.len() > 60, "what is too large stays: {} nodes", graph.node.len());
-}
-
-fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, Value)]) -> NodeDef {
-    let attribute =
-        |(name, value): &(&str, Value)| ((*name).to_owned(), AttrValue { value: Some(value.clone()) });
-    NodeDef {
-        name: name.to_owned(),
-        op: op.to_owned(),
-        input: inputs.iter().map(|&input| input.to_owned()).collect(),
-        attr: attributes.iter().map(attribute).collect(),
-        ..NodeDef::default()
-    }
 }

@@ -13,12 +13,15 @@ use crate::registry::Operator;
 /// The most elements of all values together: 32 million.
 const MAX_ELEMENTS: usize = 1 << 25;
 
+/// The most nodes in all sets of nodes that run before others, together: 4 million.
+const MAX_CONTROL: usize = 1 << 22;
+
 /// See the module.
 pub(super) struct Constants {
     /// The outputs of nodes that depend on constants alone; a constant has them when a node reads it.
     values: Vec<State>,
     /// By node: the other nodes that must run before the node or one that it depends on.
-    control: Vec<BTreeSet<usize>>,
+    control: Vec<Rc<BTreeSet<usize>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,8 +34,8 @@ enum State {
 impl Constants {
     pub(super) fn new(imported: &Imported, context: &Context) -> Result<Self, TransformError> {
         let count = imported.nodes.len();
-        let mut constants = Self { values: vec![State::Varies; count], control: vec![BTreeSet::new(); count] };
-        let mut left = MAX_ELEMENTS;
+        let mut constants = Self { values: vec![State::Varies; count], control: vec![Rc::default(); count] };
+        let (mut left, mut left_control) = (MAX_ELEMENTS, MAX_CONTROL);
         for index in imported.kept() {
             let node = &imported.nodes[index];
             constants.values[index] = match node.op.as_str() {
@@ -45,7 +48,10 @@ impl Constants {
                 },
             };
             if constants.is_constant(index) {
-                constants.control[index] = constants.all_before(imported, index);
+                match constants.all_before(imported, index, &mut left_control) {
+                    Some(before) => constants.control[index] = before,
+                    None => constants.values[index] = State::Varies,
+                }
             }
         }
         Ok(constants)
@@ -105,13 +111,22 @@ impl Constants {
         Ok(outputs)
     }
 
-    /// The nodes that vary and must run before a constant node.
-    fn all_before(&self, imported: &Imported, index: usize) -> BTreeSet<usize> {
+    /// The nodes that vary and must run before a constant node; nothing if they are more than `left`, from which they are taken
+    /// unless they are those of another node.
+    fn all_before(&self, imported: &Imported, index: usize, left: &mut usize) -> Option<Rc<BTreeSet<usize>>> {
         let own = imported.before[index].iter().copied();
         let inputs = imported.sources[index].iter().filter_map(Source::node);
         let (constant, varying): (BTreeSet<usize>, BTreeSet<usize>) =
             own.chain(inputs).partition(|&node| self.is_constant(node));
-        constant.iter().flat_map(|&node| &self.control[node]).copied().chain(varying).collect()
+        let mut sets = constant.iter().map(|&node| &self.control[node]).filter(|set| !set.is_empty());
+        let first = sets.next().cloned().unwrap_or_default();
+        let others: Vec<_> = sets.filter(|set| !Rc::ptr_eq(set, &first)).collect();
+        if varying.is_empty() && others.is_empty() {
+            return Some(first);
+        }
+        let most = others.iter().fold(first.len() + varying.len(), |most, set| most + set.len());
+        *left = left.checked_sub(most)?;
+        Some(Rc::new(others.into_iter().flat_map(|set| set.iter()).chain(first.iter()).chain(&varying).copied().collect()))
     }
 }
 

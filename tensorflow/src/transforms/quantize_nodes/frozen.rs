@@ -15,91 +15,144 @@ use crate::proto::{NodeDef, Value as Attribute};
 use crate::transforms::TransformError;
 use crate::transforms::context::Context;
 use crate::transforms::shared::graph::{by_name, readers};
+use crate::transforms::shared::order::execution_order;
 use crate::transforms::shared::ranges::Ranges;
+
+/// Operators of which eight bits are the point.
+const PRODUCTS: [&str; 2] = ["Conv2D", "MatMul"];
+/// Operators that cut values off: what codes would be of these does not matter before.
+const CLIPPING: [&str; 2] = ["Relu", "Relu6"];
 
 /// The largest bias in steps of the sums: half of what these hold is left for the products.
 const MAX_BIAS: f64 = (1u32 << 30) as f64;
 
-/// What is known of a graph before it runs. Of a graph without a calibration, nothing.
+/// What is known of a graph before it runs.
 #[derive(Default)]
 pub(super) struct Frozen {
+    /// By name, the operators that become eight-bit.
+    operators: HashMap<String, &'static EightBit>,
     /// The range of codes, by tensor.
     ranges: Ranges,
     /// Codes, their least and their greatest value, by the tensor of floats that they stand for.
     codes: HashMap<String, [String; 3]>,
-    /// By name of a `BiasAdd`, the bias in steps of the sums that it is added to.
-    biases: HashMap<String, Vec<i32>>,
-    /// The operators whose sums a `BiasAdd` reads as they are.
+    /// By name of an addition, the bias in steps of the sums that it is added to.
+    biases: HashMap<String, Bias>,
+    /// The operators whose sums an addition reads as they are.
     sums: HashSet<String>,
 }
 
+/// A bias for sums.
+pub(super) struct Bias {
+    /// In steps of the sums.
+    pub(super) values: Vec<i32>,
+    /// The operator that gives the sums.
+    pub(super) product: String,
+}
+
 impl Frozen {
-    pub(super) fn new(nodes: &[NodeDef], context: &Context) -> Result<Self, TransformError> {
-        let Some(observed) = &context.ranges else { return Ok(Self::default()) };
-        let required = context.required();
+    pub(super) fn new(nodes: &[NodeDef], context: &Context, observed: &Ranges) -> Result<Self, TransformError> {
+        let mut frozen = Self::default();
+        let rewritten = frozen.choose(nodes, context)?;
         let readers = readers(nodes);
-        let readers = |node: &NodeDef| readers.get(node.name.as_str()).into_iter().flatten().map(|&index| &nodes[index]);
-        let mut rewritten = Vec::new();
-        let mut codes = HashMap::new();
-        for node in nodes {
-            if let Some(operator) = form(node, context)? {
-                codes.insert(node.name.clone(), ports(&result(node, operator)));
-                rewritten.push((node, operator));
-            } else if let Some(inputs) = conversion_of_codes(node) {
-                codes.insert(node.name.clone(), inputs);
-            }
-        }
-        let is_rewritten: HashSet<&str> = rewritten.iter().map(|(node, _)| node.name.as_str()).collect();
+        let readers = |node: &NodeDef| -> Vec<&NodeDef> {
+            readers.get(node.name.as_str()).into_iter().flatten().map(|&index| &nodes[index]).collect()
+        };
+        let required = context.required();
         let mut classes = Classes::default();
         for &(node, operator) in &rewritten {
-            let mut is_clipped = readers(node).next().is_some() && !required.contains(&node.name);
-            let mut is_trained = false;
-            for reader in readers(node) {
-                is_clipped &= is_rewritten.contains(reader.name.as_str()) && matches!(reader.op.as_str(), "Relu" | "Relu6");
-                is_trained |= reader.op == "QuantizeV2" && type_of(reader, "T") == Some(SUMS as i32);
-            }
-            for input in coded_inputs(node, operator) {
-                let name = Reference::new(input).value_name();
-                if !codes.contains_key(&name) {
-                    classes.cover(&name, observed.get(&name));
-                }
-                if operator.wide.is_none() {
-                    match codes.contains_key(&name) && !is_rewritten.contains(name.as_str()) {
-                        // Of these the range is not chosen here.
-                        true => classes.cover(&node.name, None),
-                        false => classes.join(&name, &node.name),
-                    }
-                }
-            }
-            // A range from training comes behind one that is measured, in whose place it is put.
-            if is_trained {
-                classes.cover(&node.name, None);
-            } else if operator.wide.is_none() || !is_clipped {
-                classes.cover(&node.name, observed.get(&node.name));
-            }
+            let own_readers = if required.contains(&node.name) { Vec::new() } else { readers(node) };
+            frozen.cover(&mut classes, observed, (node, operator), &own_readers);
         }
-        let mut frozen = Self { ranges: classes.into_ranges(), codes, ..Self::default() };
+        frozen.ranges = classes.into_ranges();
         let names = by_name(nodes);
         let find = |input: &str| names.get(node_name(input)).map(|&index| &nodes[index]);
-        for (node, _) in rewritten.iter().filter(|(node, _)| node.op == "BiasAdd") {
-            let [sums, bias, ..] = node.input.as_slice() else { continue };
-            let (Some(product), Some(bias)) = (find(sums), find(bias)) else { continue };
-            let is_product = matches!(product.op.as_str(), "Conv2D" | "MatMul")
-                && is_rewritten.contains(product.name.as_str())
-                && !required.contains(&product.name)
-                && readers(product).count() == 1;
-            if !is_product || bias.op != "Const" || !frozen.ranges.contains_key(&node.name) {
+        for (node, _) in rewritten {
+            let Some((product, bias)) = frozen.product_and_bias(node, find) else { continue };
+            if required.contains(&product.name) || readers(product).len() != 1 {
                 continue;
             }
-            let Some(step) = frozen.step(product, find) else { continue };
-            let (_, bias) = Value::floats(bias).map_err(TransformError::Invalid)?;
+            let (Some(step), Ok((_, bias))) = (frozen.step(product, find), Value::floats(bias)) else { continue };
             let steps: Vec<f64> = bias.iter().map(|&bias| (f64::from(bias) / step).round_ties_even()).collect();
             if steps.iter().all(|steps| steps.abs() <= MAX_BIAS) {
-                frozen.biases.insert(node.name.clone(), steps.into_iter().map(|steps| steps as i32).collect());
+                let values = steps.into_iter().map(|steps| steps as i32).collect();
+                frozen.biases.insert(node.name.clone(), Bias { values, product: product.name.clone() });
                 frozen.sums.insert(product.name.clone());
             }
         }
         Ok(frozen)
+    }
+
+    /// Chooses the operators that become eight-bit, and returns their nodes: products, and others that read codes. Between
+    /// operators that stay float, others would only lose digits.
+    fn choose<'a>(
+        &mut self,
+        nodes: &'a [NodeDef],
+        context: &Context,
+    ) -> Result<Vec<(&'a NodeDef, &'static EightBit)>, TransformError> {
+        let (order, _) = execution_order(nodes);
+        let mut rewritten = Vec::new();
+        for node in order.into_iter().map(|index| &nodes[index]) {
+            let operator = form(node, context)?.filter(|operator| {
+                let is_code = |input: &str| self.codes.contains_key(&Reference::new(input).value_name());
+                PRODUCTS.contains(&operator.op) || coded_inputs(node, operator).any(is_code)
+            });
+            if let Some(operator) = operator {
+                self.codes.insert(node.name.clone(), ports(&result(node, operator)));
+                self.operators.insert(node.name.clone(), operator);
+                rewritten.push((node, operator));
+            } else if let Some(inputs) = conversion_of_codes(node) {
+                self.codes.insert(node.name.clone(), inputs);
+            }
+        }
+        Ok(rewritten)
+    }
+
+    /// Enters what an operator needs of ranges. `readers` read it; there are none if it is an output of the graph.
+    fn cover(
+        &self,
+        classes: &mut Classes,
+        observed: &Ranges,
+        (node, operator): (&NodeDef, &EightBit),
+        readers: &[&NodeDef],
+    ) {
+        for input in coded_inputs(node, operator) {
+            let name = Reference::new(input).value_name();
+            let is_code = self.codes.contains_key(&name);
+            if !is_code {
+                classes.cover(&name, observed.get(&name));
+            }
+            if operator.wide.is_none() {
+                match is_code && !self.operators.contains_key(&name) {
+                    // Of these the range is not chosen here.
+                    true => classes.cover(&node.name, None),
+                    false => classes.join(&name, &node.name),
+                }
+            }
+        }
+        let is_clipping =
+            |reader: &&NodeDef| self.operators.get(&reader.name).is_some_and(|form| CLIPPING.contains(&form.op));
+        let is_trained =
+            |reader: &&NodeDef| reader.op == "QuantizeV2" && type_of(reader, "T") == Some(SUMS as i32);
+        // A range from training comes behind one that is measured, in whose place it is put.
+        if readers.iter().any(is_trained) {
+            classes.cover(&node.name, None);
+        } else if operator.wide.is_none() || readers.is_empty() || !readers.iter().all(is_clipping) {
+            classes.cover(&node.name, observed.get(&node.name));
+        }
+    }
+
+    /// The product and the constant that a node adds.
+    fn product_and_bias<'a>(
+        &self,
+        node: &NodeDef,
+        find: impl Fn(&str) -> Option<&'a NodeDef>,
+    ) -> Option<(&'a NodeDef, &'a NodeDef)> {
+        if !matches!(node.op.as_str(), "BiasAdd" | "Add") || !self.ranges.contains_key(&node.name) {
+            return None;
+        }
+        let (product, bias) = (find(node.input.first()?)?, find(node.input.get(1)?)?);
+        let product = self.operators.get(&product.name).filter(|form| PRODUCTS.contains(&form.op)).map(|_| product)?;
+        (bias.op == "Const").then_some((product, bias))
     }
 
     /// The step of an operator's sums, if the ranges of its two inputs are known.
@@ -133,9 +186,14 @@ impl Frozen {
         self.codes.get(&Reference::new(input).value_name())
     }
 
-    /// The bias of a `BiasAdd` that adds 32-bit numbers.
-    pub(super) fn bias(&self, node: &NodeDef) -> Option<&[i32]> {
-        self.biases.get(&node.name).map(Vec::as_slice)
+    /// The eight-bit form that a node gets.
+    pub(super) fn form(&self, node: &NodeDef) -> Option<&'static EightBit> {
+        self.operators.get(&node.name).copied()
+    }
+
+    /// The bias that an addition adds as 32-bit numbers.
+    pub(super) fn bias(&self, node: &NodeDef) -> Option<&Bias> {
+        self.biases.get(&node.name)
     }
 
     /// Whether only sums are needed of an operator.

@@ -1,6 +1,6 @@
 //! Replaces operators by their eight-bit forms between conversions.
 
-use super::frozen::Frozen;
+use super::frozen::{Bias, Frozen};
 use super::operators::{CODES, EightBit, OPERATORS, SUMS, is_supported};
 use crate::evaluate::Value;
 use crate::node::{Builder, Input, constant, node_name};
@@ -11,11 +11,16 @@ use crate::transforms::context::Context;
 
 pub(super) fn quantize(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, TransformError> {
     let fallback = context.range("fallback_min", "fallback_max")?;
-    let frozen = Frozen::new(&nodes, context)?;
+    let calibrated = context.ranges.as_ref().map(|observed| Frozen::new(&nodes, context, observed)).transpose()?;
+    let frozen = calibrated.as_ref();
     let mut result = Vec::with_capacity(nodes.len());
     for node in nodes {
-        match form(&node, context)? {
-            Some(operator) => result.extend(Rewrite::new(&node, operator, &frozen).finish(fallback)),
+        let operator = match frozen {
+            Some(frozen) => frozen.form(&node),
+            None => form(&node, context)?,
+        };
+        match operator {
+            Some(operator) => result.extend(Rewrite::new(&node, operator, frozen).finish(fallback)),
             None => result.push(node),
         }
     }
@@ -63,17 +68,18 @@ fn is_float(node: &NodeDef, operator: &EightBit) -> Result<bool, TransformError>
 struct Rewrite<'a> {
     node: &'a NodeDef,
     operator: &'a EightBit,
-    frozen: &'a Frozen,
+    /// With a calibration.
+    frozen: Option<&'a Frozen>,
     new: Vec<NodeDef>,
 }
 
 impl<'a> Rewrite<'a> {
-    fn new(node: &'a NodeDef, operator: &'a EightBit, frozen: &'a Frozen) -> Self {
+    fn new(node: &'a NodeDef, operator: &'a EightBit, frozen: Option<&'a Frozen>) -> Self {
         Self { node, operator, frozen, new: Vec::new() }
     }
 
     fn finish(mut self, fallback: Option<(f32, f32)>) -> Vec<NodeDef> {
-        if let Some(bias) = self.frozen.bias(self.node) {
+        if let Some(bias) = self.frozen.and_then(|frozen| frozen.bias(self.node)) {
             return self.add_bias(bias);
         }
         let (node, operator) = (self.node, self.operator);
@@ -86,7 +92,7 @@ impl<'a> Rewrite<'a> {
                 main = main.input(input);
                 continue;
             }
-            let [quantized, min, max] = match self.frozen.codes(input) {
+            let [quantized, min, max] = match self.frozen.and_then(|frozen| frozen.codes(input)) {
                 Some(codes) => codes.clone(),
                 None => ports(&self.input(input)),
             };
@@ -102,7 +108,7 @@ impl<'a> Rewrite<'a> {
         main = operator.types.iter().fold(main, |main, attribute| main.data_type(attribute, CODES));
         main = operator.wide.iter().fold(main, |main, attribute| main.data_type(attribute, SUMS));
         self.new.push(main.build());
-        if self.frozen.gives_sums(node, operator) {
+        if self.frozen.is_some_and(|frozen| frozen.gives_sums(node, operator)) {
             return self.new;
         }
         if operator.wide.is_some() {
@@ -114,19 +120,19 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Adds a bias to the sums of the operator before, as 32-bit numbers.
-    fn add_bias(mut self, bias: &[i32]) -> Vec<NodeDef> {
+    fn add_bias(mut self, bias: &Bias) -> Vec<NodeDef> {
         let node = self.node;
         let name = format!("{}/eightbit", node.name);
-        let [sums, min, max] = ports(&format!("{}/eightbit", node.input.first().map_or("", |input| node_name(input))));
+        let [sums, min, max] = ports(&format!("{}/eightbit", bias.product));
         let part = |part: &str| format!("{name}/{part}");
         let (inner, outer) = (DataType::Int32, SUMS);
         let bitcast = |name: &str, from: DataType, to: DataType, input: &str| {
             Builder::new(name, "Bitcast").data_type("T", from).data_type("type", to).input(input).build()
         };
         let control = node.input.iter().filter(|input| input.starts_with('^')).cloned();
-        let add = Builder::new(part("add"), "BiasAdd").data_type("T", inner).text("data_format", "NHWC");
+        let add = Builder::new(part("add"), &node.op).copied(node, "data_format").data_type("T", inner);
         self.new.extend([
-            constant(part("bias"), Value::vector(bias.to_vec()).to_content()),
+            constant(part("bias"), Value::vector(bias.values.clone()).to_content()),
             bitcast(&part("sums"), outer, inner, &sums),
             add.input(part("sums")).input(part("bias")).inputs(control).build(),
             bitcast(&name, inner, outer, &part("add")),
@@ -145,7 +151,7 @@ impl<'a> Rewrite<'a> {
         if self.new.iter().any(|node| node.name == part("quantize")) {
             return part("quantize");
         }
-        if let Some((min, max)) = self.frozen.range(input) {
+        if let Some((min, max)) = self.frozen.and_then(|frozen| frozen.range(input)) {
             self.new.extend([
                 constant(part("min"), float_constant(min)),
                 constant(part("max"), float_constant(max)),
@@ -185,7 +191,7 @@ impl<'a> Rewrite<'a> {
 
     /// Sums, of the operator that is called `name`, as codes.
     fn requantize(&mut self, name: &str, sums: [String; 3], fallback: Option<(f32, f32)>) {
-        let frozen = self.frozen.range(&self.node.name).map(|range| ("frozen", range));
+        let frozen = self.frozen.and_then(|frozen| frozen.range(&self.node.name)).map(|range| ("frozen", range));
         let [min, max] = match frozen.or(fallback.map(|range| ("fallback", range))) {
             Some((kind, (min, max))) => {
                 let names = ["min", "max"].map(|part| format!("{name}/{kind}_{part}"));

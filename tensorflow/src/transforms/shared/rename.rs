@@ -1,30 +1,26 @@
 //! Lets nodes read other outputs than before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::TransformError;
 use crate::node::{Input, node_name};
 use crate::proto::NodeDef;
 
+/// The most comparisons of inputs with what is replaced.
+const MAX_COMPARED: usize = 1 << 24;
+
 /// Which outputs to replace by which others. The source `node:*` stands for all outputs of the node, its control output included:
 /// they become the same outputs of the other node.
 #[derive(Debug, Default)]
 pub(crate) struct Renames {
-    by_node: HashMap<String, Vec<(String, String)>>,
+    by_node: HashMap<String, BTreeMap<String, String>>,
 }
 
 impl Renames {
     pub(crate) fn add(&mut self, from: impl Into<String>, to: impl Into<String>) {
         let (from, to) = (from.into(), to.into());
         // As in a map of sources: the last one counts.
-        let renames = self.by_node.entry(node_name(&from).to_owned()).or_default();
-        match renames.iter_mut().find(|(known, _)| *known == from) {
-            Some((_, old)) => *old = to,
-            None => {
-                renames.push((from, to));
-                renames.sort();
-            }
-        }
+        self.by_node.entry(node_name(&from).to_owned()).or_default().insert(from, to);
     }
 
     /// Applies the replacements to all nodes but some, again and again where a replacement is replaced itself.
@@ -36,10 +32,11 @@ impl Renames {
         if self.by_node.is_empty() {
             return Ok(());
         }
+        let mut left = MAX_COMPARED;
         for node in nodes {
             let skip = except.contains(&node.name);
             for input in &mut node.input {
-                if let Some(renamed) = self.renamed(input, skip)? {
+                if let Some(renamed) = self.renamed(input, skip, &mut left)? {
                     *input = renamed;
                 }
             }
@@ -47,7 +44,7 @@ impl Renames {
         Ok(())
     }
 
-    fn renamed(&self, input: &str, skip: bool) -> Result<Option<String>, TransformError> {
+    fn renamed(&self, input: &str, skip: bool, left: &mut usize) -> Result<Option<String>, TransformError> {
         let mut current: Option<String> = None;
         let mut visited = HashSet::new();
         loop {
@@ -61,6 +58,11 @@ impl Renames {
             if skip {
                 return Ok(current);
             }
+            *left = left.checked_sub(renames.len()).ok_or_else(|| {
+                TransformError::invalid(
+                    "too many inputs read nodes of too many outputs, which get other names",
+                )
+            })?;
             let mut next: Option<String> = None;
             for (from, to) in renames {
                 let input = Input::parse(next.as_deref().unwrap_or(name));
@@ -97,6 +99,16 @@ mod tests {
         assert_eq!(renamed(&[("a", "b:1")], "a:1").as_deref(), Ok("a:1"));
         assert_eq!(renamed(&[("a:*", "b")], "^a").as_deref(), Ok("^b"));
         assert_eq!(renamed(&[("a:*", "b"), ("b", "c")], "a:0").as_deref(), Ok("c"));
+    }
+
+    #[test]
+    fn nodes_of_many_outputs_are_bounded() {
+        let mut all = Renames::default();
+        (0..100_000).for_each(|port| all.add(format!("a:{port}"), format!("b:{port}")));
+        let inputs = (0..100_000).map(|port| format!("a:{port}"));
+        let mut nodes = [Builder::new("n", "AddN").inputs(inputs).build()];
+        let error = all.apply(&mut nodes, &HashSet::new()).expect_err("10 billion comparisons");
+        assert!(error.to_string().contains("too many inputs"), "{error}");
     }
 
     #[test]

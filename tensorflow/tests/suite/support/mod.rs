@@ -1,3 +1,4 @@
 //! What the tests share.
 
+pub(crate) mod nodes;
 pub(crate) mod transform_cases;
