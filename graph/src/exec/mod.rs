@@ -198,9 +198,9 @@ impl Executor {
         let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
         let folded = passes::fold_batch_norms(passes::cancel_transposes(graph.into_owned())?)?;
         let fused = passes::fuse_dynamic(passes::fuse_quantized(&passes::fold_scales(folded)?)?)?;
-        // What is observed has a place in the plan; nothing else is needed.
+        // What is observed has a place in the plan.
         let (fused, tail) = if observer.is_some() {
-            (passes::strip_unused_nodes(fused)?, None)
+            (tail::without(fused)?, None)
         } else {
             Tail::split(fused, &options.shapes.limits)?
         };

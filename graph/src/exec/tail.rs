@@ -81,6 +81,15 @@ impl Tail {
     }
 }
 
+/// The graph without its tail, on which no output depends.
+pub(super) fn without(mut graph: Graph) -> Result<Graph, Error> {
+    let (_, tail) = parts(&graph)?;
+    let tail: HashSet<usize> = tail.into_iter().collect();
+    let mut index = 0..;
+    graph.nodes.retain(|_| index.next().is_none_or(|index| !tail.contains(&index)));
+    Ok(graph)
+}
+
 /// The indices of the nodes before the tail, and of those in it.
 pub(crate) fn parts(graph: &Graph) -> Result<(Vec<usize>, Vec<usize>), Error> {
     // Values that do not depend on elements of the graph's inputs, and those without a size before a run.

@@ -209,3 +209,71 @@ fn a_lone_addition_between_float_nodes_stays_float() {
     let lone = roles.iter().find(|(name, _)| name == "lone").map(|(_, role)| role);
     assert!(matches!(lone, Some(Role::Float(reason)) if reason.contains("between float nodes")), "{roles:?}");
 }
+
+/// `transBatchA` and `transBatchB` say that the rows of the factors lie in front of the batch, as ONNX Runtime reads them.
+#[test]
+fn rows_may_lie_in_front_of_the_batch() {
+    let shapes: [[&[usize]; 2]; 2] = [[&[3, 2, 4], &[2, 4, 5]], [&[4, 2, 3], &[5, 2, 4]]];
+    for ([a_shape, b_shape], flags) in
+        shapes.into_iter().zip([&["transBatchA"][..], &["transBatchA", "transA", "transBatchB", "transB"]])
+    {
+        let (a, b) = (floats(&mut Random(1), a_shape, 1.0), floats(&mut Random(2), b_shape, 1.0));
+        let mut node = Node::new("product", "FusedMatMul", &["a", "b"], &["y"]);
+        node.op = eightbit_graph::Op::new("com.microsoft", "FusedMatMul");
+        flags.iter().for_each(|&flag| drop(node.attributes.insert(flag.to_owned(), 1.into())));
+        let found = ops::evaluate(&node, &[Some(&a), Some(&b)]).expect("a product").remove(0);
+        assert_eq!(found.shape(), [2, 3, 5]);
+        let (x, w, y) = (a.as_f32().expect("a"), b.as_f32().expect("b"), found.as_f32().expect("y"));
+        let (is_swapped, is_batched) = (flags.contains(&"transA"), flags.contains(&"transBatchB"));
+        for (at, &y) in y.iter().enumerate() {
+            let (batch, row, column) = (at / 15, at / 5 % 3, at % 5);
+            let product = |k: usize| {
+                // [rows, batch, depth], or [depth, batch, rows]; [batch, depth, columns], or [columns, batch, depth].
+                let i = if is_swapped { (k * 2 + batch) * 3 + row } else { (row * 2 + batch) * 4 + k };
+                let j = if is_batched { (column * 2 + batch) * 4 + k } else { (batch * 4 + k) * 5 + column };
+                x[i] * w[j]
+            };
+            let expected: f32 = (0..4).map(product).sum();
+            assert!((y - expected).abs() < 1e-5, "{flags:?}, {at}: {y}, not {expected}");
+        }
+    }
+    let mut node = Node::new("product", "FusedMatMul", &["a", "b"], &["y"]).with("transBatchA", 1);
+    node.op = eightbit_graph::Op::new("com.microsoft", "FusedMatMul");
+    let flat = floats(&mut Random(1), &[2, 2], 1.0);
+    let error = ops::evaluate(&node, &[Some(&flat), Some(&flat)]).expect_err("no batch").to_string();
+    assert!(error.contains("transBatchA") && error.contains("2 axes"), "{error}");
+}
+
+/// Interpolated bytes are not the bytes of interpolated numbers.
+#[test]
+fn bytes_are_not_interpolated() {
+    let shape = [1, 1, 3, 3];
+    let graph = Graph {
+        opset: 13,
+        inputs: vec![ValueInfo { data_type: DataType::U8, ..value("x", &shape) }],
+        outputs: vec![value("y", &[1, 1, 6, 6])],
+        nodes: vec![
+            Node::new("floats", "DequantizeLinear", &["x", "scale", "zero"], &["f"]),
+            Node::new("larger", "Resize", &["f", "", "scales"], &["y"]).with("mode", "linear"),
+            Node::new("same", "Cast", &["y"], &["z"]).with("to", 1),
+        ],
+        constants: [
+            ("scale".to_owned(), Tensor::scalar(0.5f32)),
+            ("zero".to_owned(), Tensor::scalar(3u8)),
+            ("scales".to_owned(), Tensor::vector([1.0f32, 1.0, 2.0, 2.0])),
+        ]
+        .into(),
+        ..Graph::default()
+    };
+    let x = Tensor::new(shape, vec![0u8, 1, 2, 7, 9, 4, 250, 3, 3]).expect("nine");
+    let expected = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a meaning");
+    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let found = executor.run(&[("x", &x)]).expect("a run");
+    let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
+    pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, not {b}"));
+    assert!(
+        !executor.explain().contains("Cast"),
+        "a Cast to the same type is no step: {}",
+        executor.explain()
+    );
+}
