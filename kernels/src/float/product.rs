@@ -15,9 +15,6 @@ const BLOCK: usize = 1 << 16;
 /// The most sums of a tile.
 const MOST_SUMS: usize = 12 * 2 * 16;
 
-/// Bytes of weights that a second-level cache may not keep from one run of a network to the next: these are prefetched.
-const PREFETCH_BYTES: usize = 1 << 20;
-
 /// `out = bounded(a · weights + bias)`, or a part of the depth of that.
 #[derive(Clone, Debug)]
 pub struct ProductCall<'a> {
@@ -95,7 +92,6 @@ unsafe fn panels(
     let &ProductCall { a, a_stride, weights, .. } = call;
     let float = &weights.backend().entry().ops.float;
     let is_last = part.end == weights.depth();
-    let prefetches = weights.depth() * weights.columns() * size_of::<f32>() > PREFETCH_BYTES;
     let out = out.as_mut_ptr();
     // The sums of a tile whose vectors have more lanes than the output has columns.
     let mut begun = [0f32; MOST_SUMS];
@@ -103,8 +99,8 @@ unsafe fn panels(
         let (panel, width) = (weights.panel_at(first), weights.width(first));
         let tiles = float.tiles[width / float.lanes - 1];
         let here = panel[(1 + part.start) * width..].as_ptr();
-        // The panel after this one begins where this one ends.
-        let next = if prefetches { here.wrapping_add(panel.len()) } else { here };
+        // The panel after this one begins where this one ends. No cache keeps the weights of a whole network until they are needed.
+        let next = here.wrapping_add(panel.len());
         // As many rows for each tile as for the others, or one less: a last tile of one row would take almost as long.
         let count = rows.len().div_ceil(tiles.len());
         for index in 0..count {

@@ -113,6 +113,9 @@ impl StepKernel for Leaky {
     }
 }
 
+/// Elements that are computed and then clamped.
+const BLOCK: usize = 2048;
+
 /// An operation on two tensors, followed by a clamp.
 #[derive(Debug)]
 pub(crate) struct Elementwise {
@@ -133,8 +136,11 @@ impl StepKernel for Elementwise {
         let inputs = (context.input::<f32>(0)?, context.input::<f32>(1)?);
         let Self { op, broadcast, repeated, clamp } = self;
         broadcast.for_each_run(inputs, context.output(0)?, repeated, |a, b, y| {
-            op.apply(a, b, y);
-            clamp.apply(y);
+            // The clamp finds the results of a block in the first-level cache.
+            for ((a, b), y) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(y.chunks_mut(BLOCK)) {
+                op.apply(a, b, y);
+                clamp.apply(y);
+            }
             Ok(())
         })
     }
