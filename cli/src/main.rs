@@ -17,6 +17,7 @@ mod fixing;
 mod labels;
 mod model;
 mod network;
+mod npy;
 mod output;
 mod photo;
 mod report;
