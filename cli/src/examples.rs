@@ -1,18 +1,14 @@
 //! Examples of a network's inputs that are no photos: arrays from files, or random numbers.
 
-use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use eightbit_graph::{DataType, Tensor, TensorData, ValueInfo, escaped, quoted, read_limited};
-use zip::ZipArchive;
+use eightbit_graph::{DataType, Tensor, TensorData, ValueInfo, escaped, quoted};
 
 use crate::array;
 use crate::error::CliError;
 use crate::fixing::{self, bind};
 use crate::report;
 
-/// The size limit of an archive, and of an array in it: it may expand far.
-const FILE_LIMIT: u64 = 2 << 30;
 /// The most elements of a random input.
 const MAX_RANDOM: usize = 1 << 28;
 
@@ -133,26 +129,10 @@ fn fitting(input: &ValueInfo, tensor: Tensor, path: &Path) -> Result<Tensor, Cli
     }
 }
 
-/// The arrays of all inputs in an `.npz` archive, a zip file with an `.npy` file for each.
+/// The arrays of all inputs in an `.npz` archive.
 fn archive(path: &Path, inputs: &[ValueInfo]) -> Result<Vec<Tensor>, CliError> {
-    let wrong = |reason: String| CliError::Array { path: path.to_owned(), reason };
-    let bytes = read_limited(path, FILE_LIMIT).map_err(CliError::file)?;
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| wrong(error.to_string()))?;
-    let mut tensors = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let entry = archive.by_name(&format!("{}.npy", input.name));
-        let entry = entry.map_err(|error| wrong(format!("array {}: {error}", quoted(&input.name))))?;
-        let mut bytes = Vec::new();
-        let read = entry.take(FILE_LIMIT + 1).read_to_end(&mut bytes);
-        read.map_err(|error| wrong(error.to_string()))?;
-        if bytes.len() as u64 > FILE_LIMIT {
-            return Err(wrong(format!("array {} has more than {FILE_LIMIT} bytes", quoted(&input.name))));
-        }
-        let tensor = array::parse(&bytes)
-            .map_err(|reason| wrong(format!("array {}: {reason}", quoted(&input.name))))?;
-        tensors.push(fitting(input, tensor, path)?);
-    }
-    Ok(tensors)
+    let tensors = array::read_all(path, inputs.iter().map(|input| input.name.as_str()))?;
+    inputs.iter().zip(tensors).map(|(input, tensor)| fitting(input, tensor, path)).collect()
 }
 
 /// Random numbers for `input`: floats from −1 to 1, integers and flags of 0 and 1. An open batch is 1.

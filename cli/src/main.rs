@@ -18,6 +18,7 @@ mod labels;
 mod layers;
 mod model;
 mod network;
+mod npy;
 mod observed;
 mod output;
 mod photo;

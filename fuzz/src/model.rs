@@ -37,16 +37,26 @@ fn run(graph: &Graph) -> Result<(), Error> {
     let inputs = graph.inputs.iter().map(|info| Ok((info.name.as_str(), filled(&types[&info.name])?)));
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
     let given: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
-    if let Ok(outputs) = evaluate_graph(graph, &given) {
-        check_types(graph, &types, &outputs);
+    run_on(graph, &given, &types, 1 << 11)
+}
+
+/// As [`run`], on these inputs; values may have `max_elements`.
+pub(crate) fn run_on(
+    graph: &Graph,
+    given: &[(&str, &Tensor)],
+    types: &BTreeMap<String, TensorType>,
+    max_elements: usize,
+) -> Result<(), Error> {
+    if let Ok(outputs) = evaluate_graph(graph, given) {
+        check_types(graph, types, &outputs);
     }
     let mut first: Option<Vec<Tensor>> = None;
     for backend in Backend::available() {
         let mut how = ExecutorOptions::default();
         how.backend = Some(backend);
-        how.shapes = options(1 << 11);
-        let outputs = Executor::new(graph, &how)?.run(&given)?;
-        check_types(graph, &types, &outputs);
+        how.shapes = options(max_elements);
+        let outputs = Executor::new(graph, &how)?.run(given)?;
+        check_types(graph, types, &outputs);
         match &first {
             None => first = Some(outputs),
             Some(first) => {
@@ -92,7 +102,7 @@ fn fill<T: Copy>(values: &mut [T], pattern: &[T]) {
 }
 
 /// Small limits: the fuzzer looks for panics, not for a lack of memory.
-fn options(max_elements: usize) -> ShapeOptions {
+pub(crate) fn options(max_elements: usize) -> ShapeOptions {
     let limits = Limits { max_elements, ..Limits::default() };
     ShapeOptions { batch: Some(1), limits, ..ShapeOptions::default() }
 }

@@ -17,6 +17,7 @@ use crate::error::CliError;
 use crate::fixing::{self, bind};
 use crate::layers::{self, Layers};
 use crate::model;
+use crate::npy;
 use crate::output::OutputFile;
 use crate::report::{self, BOLD, DIM, Table};
 
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         timed(&mut executor, &named, args.repeat).map_err(of_model)?
     };
     for ((_, file), result) in output_files.iter().zip(&results) {
-        file.write(&array::to_bytes(result)?)?;
+        file.write(&npy::to_bytes(result)?)?;
     }
     let files = output_files.iter().map(|(path, _)| Some(path.as_path())).chain(std::iter::repeat(None));
     let lines: Vec<Line> = graph.outputs.iter().zip(&results).zip(files).map(Line::new).collect();
@@ -256,7 +257,7 @@ impl<'a> Line<'a> {
 
 /// The least and the greatest element that are not NaN, and the number of NaNs.
 fn range(data: &TensorData) -> (Option<[(String, serde_json::Value); 2]>, usize) {
-    array::with_elements!(data, values => range_of(values), _ => (None, 0))
+    npy::with_elements!(data, values => range_of(values), _ => (None, 0))
 }
 
 fn range_of<T>(values: &[T]) -> (Option<[(String, serde_json::Value); 2]>, usize)

@@ -12,7 +12,7 @@ use super::value::{MAX_NAME, checked};
 use crate::{Attribute, Error, Limits, Node};
 
 /// The most calls of functions and graphs of nodes inside each other.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 32;
 /// Bytes of memory of one more node, beside what it has in the file.
 const NODE: u64 = 1024;
 /// Bytes of memory for a byte of a node with a graph: its nodes take five bytes at least in a file, and some 300 in memory.
@@ -230,10 +230,10 @@ mod tests {
     fn calls_and_graphs_share_one_depth() {
         for (calls, graphs) in [(MAX_DEPTH + 1, 0), (32, 30), (16, 4)] {
             let error = Graph::from_onnx_bytes(&model(calls, graphs)).expect_err("deep").to_string();
-            assert!(error.contains("more than 64 deep"), "{calls} {graphs}: {error}");
+            assert!(error.contains("more than 32 deep"), "{calls} {graphs}: {error}");
         }
         let flat =
-            Graph::from_onnx_bytes(&model(16, 2)).map_or_else(|error| error.to_string(), |_| String::new());
+            Graph::from_onnx_bytes(&model(8, 2)).map_or_else(|error| error.to_string(), |_| String::new());
         assert!(!flat.contains("deep"), "{flat}");
     }
 }

@@ -20,7 +20,7 @@ fn heavy(batch: Option<usize>) -> Graph {
     };
     let mut graph = Graph { opset: 13, inputs: vec![value("v0")], ..Graph::default() };
     for name in ["gamma", "beta", "mean", "variance"] {
-        let value = if name == "beta" || name == "mean" { 0.01 } else { 1.5 };
+        let value = if name == "beta" || name == "mean" { 0.01f32 } else { 1.5 };
         graph.constants.insert(name.to_owned(), Tensor::vector(vec![value; CHANNELS]));
     }
     for layer in 0..LAYERS {

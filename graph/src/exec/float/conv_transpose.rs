@@ -175,6 +175,7 @@ impl ConvTranspose {
                     1 => pixels,
                     _ => {
                         scratch.pixels.clear();
+                        scratch.pixels.reserve_exact(block.len() * group_in);
                         let of_group =
                             pixels.chunks_exact(depth.max(1)).map(|x| &x[group * group_in..][..group_in]);
                         of_group.for_each(|x| scratch.pixels.extend_from_slice(x));
