@@ -239,18 +239,18 @@ pub(crate) fn outputs<T: Code>(
 mod tests {
     use super::*;
 
-    const RANGE: CodeRange = CodeRange { min: -1.0, max: 4.0 };
+    const RANGE: CodeRange = CodeRange { min: -64.0, max: 63.5 };
 
     #[test]
     fn codes_stand_for_floats() {
-        assert_eq!([0u8, 51, 255].map(|code| RANGE.float(code)), [-1.0, 0.0, 4.0]);
-        assert_eq!([-1.0, 0.0, 4.0].map(|x| RANGE.code::<u8>(x)), [0, 51, 255]);
-        assert_eq!([-9.0, 9.0].map(|x| RANGE.code::<i8>(x)), [-128, 127]);
-        assert_eq!(RANGE.unbounded_code::<u8>(5.0), 306);
+        assert_eq!([0u8, 128, 255].map(|code| RANGE.float(code)), [-64.0, 0.0, 63.5]);
+        assert_eq!([-64.0, 0.0, 63.5].map(|x| RANGE.code::<u8>(x)), [0, 128, 255]);
+        assert_eq!([-99.0, 99.0].map(|x| RANGE.code::<i8>(x)), [-128, 127]);
+        assert_eq!(RANGE.unbounded_code::<u8>(127.0), 382);
         let decoder = Decoder::<u8>::new(RANGE);
-        assert_eq!([0u8, 51, 255].map(|code| decoder.float(code)), [-1.0, 0.0, 4.0]);
+        assert_eq!([0u8, 128, 255].map(|code| decoder.float(code)), [-64.0, 0.0, 63.5]);
         let encoder = Encoder::<u8>::new(RANGE);
-        assert_eq!([-1.0, 0.0, 4.0, 9.0, f32::NAN].map(|x| encoder.code(x)), [0, 51, 255, 255, 0]);
+        assert_eq!([-64.0, 0.0, 63.5, 99.0, f32::NAN].map(|x| encoder.code(x)), [0, 128, 255, 255, 0]);
     }
 
     #[test]
