@@ -5,7 +5,6 @@
 
 mod conv;
 mod gemm;
-mod graph_def;
 mod hostile;
 mod input;
 mod model;
@@ -15,7 +14,6 @@ mod transforms;
 
 pub use conv::{conv, depthwise};
 pub use gemm::gemm;
-pub use graph_def::graph_def;
 pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use packed::packed_weights;
@@ -36,5 +34,4 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("executor", executor),
     ("tensorflow", tensorflow),
     ("transforms", transforms),
-    ("graph_def", graph_def),
 ];
