@@ -6,7 +6,6 @@
 mod conv;
 mod edits;
 mod gemm;
-mod graph_def;
 mod hostile;
 mod input;
 mod model;
@@ -22,7 +21,6 @@ mod transforms;
 pub use conv::{conv, depthwise};
 pub use edits::onnx_edits;
 pub use gemm::gemm;
-pub use graph_def::graph_def;
 pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use numpy::npy;
@@ -48,5 +46,4 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("npy", npy),
     ("tensorflow", tensorflow),
     ("transforms", transforms),
-    ("graph_def", graph_def),
 ];

@@ -34,10 +34,11 @@ impl Importer<'_> {
         if op.is_empty() {
             return Err(Error::model(what, "it has no operator"));
         }
-        // A node's name has no meaning in ONNX; files with duplicates exist and other runtimes accept them. One without a name
-        // is known by what it writes.
-        let written = || proto.output.iter().find(|value| !value.is_empty());
-        let stem = if name.is_empty() { written().unwrap_or(&op) } else { &name };
+        // A node's name has no meaning in ONNX; files with duplicates exist and other runtimes accept them. Conversions without
+        // one, of which eight-bit files are full, are known by what they write.
+        let is_conversion = matches!(op.as_str(), "QuantizeLinear" | "DequantizeLinear");
+        let written = proto.output.first().filter(|value| is_conversion && !value.is_empty());
+        let stem = if name.is_empty() { written.unwrap_or(&op) } else { &name };
         let name = names.fresh(&checked(stem.clone(), &what)?);
         let domain = checked(proto.domain, &what)?;
         let values = |values: Vec<String>| -> Result<Vec<String>, Error> {
