@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::fold_batch_norms::normalize;
+use super::fold_batch_norms::{Normalized, normalize};
 use crate::ops::shared::scaled_sums;
 use crate::ops::{
     add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, matmul_integer, mul,
@@ -114,16 +114,18 @@ impl<'g> Finder<'g> {
         if after.is(&add::OP) {
             let other = other_operand(after, &chain.output);
             chain.bias = other.and_then(|other| self.by_channel(other, channels, behind));
-        } else if behind > 0 && is_plain_norm(after)? && after.input(0) == Some(chain.output.as_str()) {
-            if let Some((factors, bias)) = normalize(self.graph, after, vec![0.0; channels])? {
-                let scaled =
-                    constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
-                let scaled: Vec<f32> = scaled.collect();
-                if scaled.iter().all(|scale| scale.is_finite()) {
-                    chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
-                    chain.nodes.extend(self.only_read_by(scales, scaling));
-                    chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
-                }
+        } else if behind > 0
+            && is_plain_norm(after)?
+            && after.input(0) == Some(chain.output.as_str())
+            && let Some(Normalized { factors, bias }) = normalize(self.graph, after, vec![0.0; channels])?
+        {
+            let scaled =
+                constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
+            let scaled: Vec<f32> = scaled.collect();
+            if scaled.iter().all(|scale| scale.is_finite()) {
+                chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
+                chain.nodes.extend(self.only_read_by(scales, scaling));
+                chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
             }
         }
         if chain.bias.as_ref().is_some_and(|bias| bias.iter().all(|bias| bias.is_finite())) {
