@@ -1,11 +1,13 @@
 //! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::fold_batch_norms::{Normalized, normalize};
 use crate::ops::shared::scaled_sums;
 use crate::ops::{
-    add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, matmul_integer, mul,
+    add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, evaluate, matmul_integer, mul,
+    reshape,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor};
 
@@ -180,9 +182,18 @@ impl<'g> Finder<'g> {
         (values.len() == channels && of_channels == Some(&channels)).then(|| values.to_vec())
     }
 
-    /// The constant called `name`.
-    fn constant(&self, name: &str) -> Option<&'g Tensor> {
-        self.graph.constants.get(name)
+    /// The constant called `name`, or what a `Reshape` makes of one: that is how `quantize_dynamic` writes the bias of a convolution.
+    fn constant(&self, name: &str) -> Option<Cow<'g, Tensor>> {
+        let constants = &self.graph.constants;
+        if let Some(tensor) = constants.get(name) {
+            return Some(Cow::Borrowed(tensor));
+        }
+        let node = self.graph.nodes.get(*self.producers.get(name)?)?;
+        let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|input| constants.get(input)).collect();
+        if !node.is(&reshape::OP) || inputs.iter().any(Option::is_none) {
+            return None;
+        }
+        evaluate(node, &inputs).ok()?.pop().map(Cow::Owned)
     }
 
     /// The node that writes `value`, if the node `reader` alone reads it.
