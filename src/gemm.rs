@@ -160,6 +160,18 @@ impl Gemm {
     /// Replaces the weights by another matrix of the same size and type, with one zero point for all columns: the second factor of
     /// a product of two activations. It is packed anew, which allocates.
     ///
+    /// ```
+    /// use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
+    /// let first = PackedWeights::pack(Backend::best()?, &MatRef::new(&[1u8, 2], 2, 1)?, 0)?;
+    /// let mut gemm = Gemm::new(first, ElementType::U8, 5, None, &Stage::ACCUMULATORS)?;
+    /// gemm.set_weights(&MatRef::new(&[7u8, 8], 2, 1)?, 4)?;
+    /// let mut out = [0i32];
+    /// let lhs = MatRef::new(&[6u8, 9], 1, 2)?;
+    /// gemm.call(lhs, MatMut::new(&mut out, 1, 1)?)?.run(&mut Workspace::new());
+    /// assert_eq!(out, [(6 - 5) * (7 - 4) + (9 - 5) * (8 - 4)]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`PackedWeights::pack`], and if the size or type of the matrix is another.
@@ -176,6 +188,19 @@ impl Gemm {
 
     /// Changes the factors of a [`Stage::Dequantize`], of which dynamic quantization learns one part only at run time: one
     /// for all columns, or one for each. They may be any finite numbers. Allocates nothing.
+    ///
+    /// ```
+    /// use eightbit::{Backend, Dequantize, ElementType, Gemm, MatMut, MatRef, PackedWeights, Per, Stage, Workspace};
+    /// let weights = PackedWeights::pack(Backend::best()?, &MatRef::new(&[1i8, 2], 1, 2)?, 0)?;
+    /// let stage = Stage::Dequantize(Dequantize::new(Per::Tensor(1.0)));
+    /// let mut gemm = Gemm::new(weights, ElementType::U8, 0, None, &stage)?;
+    /// gemm.set_scales(&[0.5, -0.25])?;
+    /// let mut out = [0.0; 2];
+    /// let lhs = MatRef::new(&[3u8], 1, 1)?;
+    /// gemm.call(lhs, MatMut::new(&mut out, 1, 2)?)?.run(&mut Workspace::new());
+    /// assert_eq!(out, [1.5, -1.5]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

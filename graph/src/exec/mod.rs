@@ -3,7 +3,7 @@
 //! For each set of input shapes, an [`Executor`] makes one plan: it infers all shapes, folds constants, lays 4-D tensors
 //! out as NHWC, fuses activations into the operators before them, packs weights, and assigns memory to every intermediate
 //! value. A run then executes the steps and allocates nothing but the outputs, as long as no step falls back on
-//! [`ops::evaluate`](crate::ops::evaluate). [`Executor::profile`] measures the time of each step. A plan ends where sizes depend on
+//! [`ops::evaluate`](crate::ops::evaluate) or multiplies two activations, of which it packs the second. [`Executor::profile`] measures the time of each step. A plan ends where sizes depend on
 //! elements (`tail`).
 //!
 //! Where to start reading: `lower` calls every node's operator, which adds its steps to `builder`; `memory` assigns memory
@@ -278,7 +278,7 @@ impl Executor {
     }
 
     /// As [`run`](Self::run), into existing tensors, such as those of an earlier run. Allocates nothing if an earlier run had
-    /// the same shapes and no step falls back on [`ops::evaluate`](crate::ops::evaluate).
+    /// the same shapes and no step falls back on [`ops::evaluate`](crate::ops::evaluate) or multiplies two activations.
     ///
     /// # Errors
     ///

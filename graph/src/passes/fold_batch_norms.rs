@@ -120,7 +120,7 @@ impl<'a> Fold<'a> {
         let beta = if product.is(&gemm::OP) { f64::from(product.float("beta", 1.0)?) } else { 1.0 };
         let bias = old_bias.into_iter().map(|bias| beta * bias).collect();
         let normalized = normalize(graph, norm, bias)?;
-        Ok(normalized.map(|(factors, bias)| Self { weights, axis, factors, bias }))
+        Ok(normalized.map(|Normalized { factors, bias }| Self { weights, axis, factors, bias }))
     }
 
     /// The new weights and bias.
@@ -131,13 +131,15 @@ impl<'a> Fold<'a> {
     }
 }
 
+/// What a batch norm does to each channel.
+pub(super) struct Normalized {
+    pub(super) factors: Vec<f64>,
+    pub(super) bias: Vec<f64>,
+}
+
 /// The factor of each channel of `norm`, and what it makes of summands of its input, one for each channel; `None` if its statistics
 /// are not constant floats.
-pub(super) fn normalize(
-    graph: &Graph,
-    norm: &Node,
-    mut bias: Vec<f64>,
-) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
+pub(super) fn normalize(graph: &Graph, norm: &Node, mut bias: Vec<f64>) -> Result<Option<Normalized>, Error> {
     let channels = bias.len();
     let mut statistics = [&[][..]; 4];
     for (index, statistic) in statistics.iter_mut().enumerate() {
@@ -168,7 +170,7 @@ pub(super) fn normalize(
         }
         factors.push(factor);
     }
-    Ok(Some((factors, bias)))
+    Ok(Some(Normalized { factors, bias }))
 }
 
 /// The weights times a factor for each channel, which is axis `axis`.

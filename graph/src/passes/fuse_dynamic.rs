@@ -1,11 +1,13 @@
 //! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::fold_batch_norms::normalize;
+use super::fold_batch_norms::{Normalized, normalize};
 use crate::ops::shared::scaled_sums;
 use crate::ops::{
-    add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, matmul_integer, mul,
+    add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, evaluate, matmul_integer, mul,
+    reshape,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor};
 
@@ -114,16 +116,18 @@ impl<'g> Finder<'g> {
         if after.is(&add::OP) {
             let other = other_operand(after, &chain.output);
             chain.bias = other.and_then(|other| self.by_channel(other, channels, behind));
-        } else if behind > 0 && is_plain_norm(after)? && after.input(0) == Some(chain.output.as_str()) {
-            if let Some((factors, bias)) = normalize(self.graph, after, vec![0.0; channels])? {
-                let scaled =
-                    constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
-                let scaled: Vec<f32> = scaled.collect();
-                if scaled.iter().all(|scale| scale.is_finite()) {
-                    chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
-                    chain.nodes.extend(self.only_read_by(scales, scaling));
-                    chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
-                }
+        } else if behind > 0
+            && is_plain_norm(after)?
+            && after.input(0) == Some(chain.output.as_str())
+            && let Some(Normalized { factors, bias }) = normalize(self.graph, after, vec![0.0; channels])?
+        {
+            let scaled =
+                constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
+            let scaled: Vec<f32> = scaled.collect();
+            if scaled.iter().all(|scale| scale.is_finite()) {
+                chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
+                chain.nodes.extend(self.only_read_by(scales, scaling));
+                chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
             }
         }
         if chain.bias.as_ref().is_some_and(|bias| bias.iter().all(|bias| bias.is_finite())) {
@@ -178,9 +182,18 @@ impl<'g> Finder<'g> {
         (values.len() == channels && of_channels == Some(&channels)).then(|| values.to_vec())
     }
 
-    /// The constant called `name`.
-    fn constant(&self, name: &str) -> Option<&'g Tensor> {
-        self.graph.constants.get(name)
+    /// The constant called `name`, or what a `Reshape` makes of one: that is how `quantize_dynamic` writes the bias of a convolution.
+    fn constant(&self, name: &str) -> Option<Cow<'g, Tensor>> {
+        let constants = &self.graph.constants;
+        if let Some(tensor) = constants.get(name) {
+            return Some(Cow::Borrowed(tensor));
+        }
+        let node = self.graph.nodes.get(*self.producers.get(name)?)?;
+        let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|input| constants.get(input)).collect();
+        if !node.is(&reshape::OP) || inputs.iter().any(Option::is_none) {
+            return None;
+        }
+        evaluate(node, &inputs).ok()?.pop().map(Cow::Owned)
     }
 
     /// The node that writes `value`, if the node `reader` alone reads it.

@@ -45,7 +45,7 @@ pub enum Stage<F, I> {
     },
     /// `clamp((f32(acc) · scale[n]) · row_scale[m] + bias[n], low, high)`, each step rounded on its own.
     Dequantize {
-        /// Factor by column: finite, > 0.
+        /// Factor by column: finite.
         scale: F,
         /// Factor by row of the whole matrix: finite, > 0.
         row_scale: Option<F>,
