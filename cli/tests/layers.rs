@@ -25,6 +25,7 @@ fn any_part_of_a_network_runs() {
     assert_eq!(names, ["r", "c"]);
     let (shape, values) = npy::read(&outputs.join("r.npy"));
     let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+    let shape: Vec<u64> = shape.into_iter().map(|size| size as u64).collect();
     npy::write(&relu, &shape, &values);
     let json = part(&format!("r={}", relu.display()), &["--input_layer=r:0"]);
     assert_eq!(json["outputs"].as_array().map(Vec::len), Some(1));

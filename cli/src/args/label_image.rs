@@ -16,6 +16,7 @@ use super::network::NetworkArgs;
   eightbit label-image --image cat.jpg --top 3
   eightbit label-image --image cat.jpg --graph mobilenet.onnx --labels labels.txt --input-mean 127.5 --input-std 127.5
   eightbit label-image --image cat.jpg --graph model.int8.onnx --json
+  eightbit label-image --image cat.jpg --resize crop
   eightbit label-image --image=cat.jpg --graph=inception_v3.pb --labels=labels.txt --input_width=299 --input_height=299 \\
       --input_mean=128 --input_std=128 --input_layer=\"Mul:0\" --output_layer=\"softmax:0\"
 

@@ -14,6 +14,7 @@ use super::ranges::RangeArgs;
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --pair-safe-weights
   eightbit quantize model.onnx -o model.int8.onnx --calibrate a.jpg b.jpg c.png --min-max
   eightbit quantize mobilenet_v1.pb -o mobilenet.int8.onnx --calibrate photos/ --input-mean 127.5 --input-std 127.5
+  eightbit quantize digits.onnx -o digits.int8.onnx --calibrate scans/ --resize fit --layout nhwc
   eightbit quantize text.onnx -o text.int8.onnx --calibrate ids=ids/ mask=masks/
   eightbit quantize text.onnx -o text.int8.onnx --calibrate examples/*.npz
   eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4

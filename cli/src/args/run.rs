@@ -16,8 +16,8 @@ use super::fixing::FixArgs;
   eightbit run model.onnx --input x=x.npy --output-dir out --reference
   eightbit run model.int8.onnx --input x=x.npy --output-dir out --backend portable
   eightbit run vad.onnx --fix sr=16000 --input input=speech.npy state=state.npy --output-dir out
-  eightbit run graph.pb --input-layer Mul:0 --output-layer softmax:0 --input Mul=photo.npy --output-dir out
-  eightbit run model.onnx --output-layer conv1/relu conv2/relu --input x=x.npy --output-dir out
+  eightbit run graph.pb --input-layer Mul:0 --output-layer softmax:0 --input Mul=x.npy
+  eightbit run model.onnx --output-layer relu1 relu2 --input x=x.npy --output-dir out
 
 Dimensions that the network leaves open take the sizes of the arrays.
 An output becomes NAME.npy; characters that do not belong in a file name are written as %XX, as in URLs.")]

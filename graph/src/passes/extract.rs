@@ -118,6 +118,6 @@ mod tests {
         let error = extract(chain(), &list(&["c"]), &[]).expect_err("b needs x").to_string();
         assert!(error.contains("\"x\"") && error.contains("\"c\" alone"), "{error}");
         let error = extract(chain(), &[], &list(&["z"])).expect_err("no z").to_string();
-        assert!(error.contains("\"z\" is not in the graph"), "{error}");
+        assert!(error.contains("value \"z\": is not in the graph"), "{error}");
     }
 }

@@ -27,12 +27,12 @@ impl Cell {
         if self == Self::Lstm { 4 } else { 3 }
     }
 
-    /// The gates of each product with the hidden state.
-    fn products(self) -> &'static [std::ops::Range<usize>] {
+    /// The first gate of each product with the hidden state, and the one after its last.
+    fn products(self) -> &'static [[usize; 2]] {
         match self {
-            Self::Lstm => &[0..4],
-            Self::GruAfterReset => &[0..2, 2..3],
-            Self::GruBeforeReset => &[0..3],
+            Self::Lstm => &[[0, 4]],
+            Self::GruAfterReset => &[[0, 2], [2, 3]],
+            Self::GruBeforeReset => &[[0, 3]],
         }
     }
 
@@ -121,10 +121,10 @@ impl Sizes {
                 (0..rows).map(|row| if is_reset(row) { bias(rows + row) } else { 0.0 }).collect();
             let weight = |k: usize, row: usize| w[(direction * rows + row) * inputs + k];
             packed.push(FloatWeights::pack(backend, [inputs, rows], weight, &of_input));
-            for gates in cell.products() {
-                let first = gates.start * hidden;
+            for &[begin, end] in cell.products() {
+                let first = begin * hidden;
                 let weight = |k: usize, row: usize| r[(direction * rows + first + row) * hidden + k];
-                let bias = &of_state[first..gates.end * hidden];
+                let bias = &of_state[first..end * hidden];
                 packed.push(FloatWeights::pack(backend, [hidden, bias.len()], weight, bias));
             }
         }
