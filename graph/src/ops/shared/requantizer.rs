@@ -32,10 +32,19 @@ impl Requantizer {
     #[inline]
     pub(crate) fn code(self, sum: i32) -> u8 {
         // TensorFlow reads larger sums by way of `f32`, which rounds them.
-        let sum = if sum.unsigned_abs() < 1 << 24 { i64::from(sum) } else { sum as f32 as i64 };
+        self.code_of(if is_small(sum) { sum.into() } else { sum as f32 as i64 })
+    }
+
+    #[inline]
+    fn code_of(self, sum: i64) -> u8 {
         let product = sum.wrapping_mul(self.scale) >> 32;
         (product.wrapping_add(self.offset) >> FRACTION).clamp(0, 255) as u8
     }
+}
+
+/// Whether `f32` holds every sum up to this one.
+fn is_small(sum: i32) -> bool {
+    sum.unsigned_abs() < 1 << 24
 }
 
 /// Requantizes 32-bit codes to bytes of type `T`.
@@ -46,8 +55,10 @@ pub(crate) trait RequantizeTo: Code {
 impl RequantizeTo for u8 {
     fn requantize(from: CodeRange, to: CodeRange, sums: &[i32], codes: &mut [Self]) {
         let requantizer = Requantizer::new(from, to);
+        // Decided once: the common loop has no conversions.
+        let all_small = sums.iter().all(|&sum| is_small(sum));
         for (&sum, code) in sums.iter().zip(codes) {
-            *code = requantizer.code(sum);
+            *code = if all_small { requantizer.code_of(sum.into()) } else { requantizer.code(sum) };
         }
     }
 }
