@@ -61,16 +61,18 @@ pub(crate) unsafe fn curve<S: Simd>(simd: S, call: &CurveCall) {
 
 #[inline(always)]
 fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
-    let one = simd.splat_f(1.0);
-    let logistic = |factor: f32| {
-        let power = exp(simd, simd.mul_f(x, simd.splat_f(factor)));
-        simd.div_f(one, simd.add_f(one, power))
-    };
     match curve {
-        Curve::Sigmoid => logistic(-1.0),
+        Curve::Sigmoid => logistic(simd, x, -1.0),
         // 1 − 2 / (1 + e²ˣ)
-        Curve::Tanh => simd.mul_add_f(simd.splat_f(-2.0), logistic(2.0), one),
+        Curve::Tanh => simd.mul_add_f(simd.splat_f(-2.0), logistic(simd, x, 2.0), simd.splat_f(1.0)),
     }
+}
+
+/// 1 / (1 + e^(factor · x)). No closure: it would not have the caller's instructions.
+#[inline(always)]
+fn logistic<S: Simd>(simd: S, x: S::F, factor: f32) -> S::F {
+    let power = exp(simd, simd.mul_f(x, simd.splat_f(factor)));
+    simd.div_f(simd.splat_f(1.0), simd.add_f(simd.splat_f(1.0), power))
 }
 
 /// eˣ from −88 to 88, and its values there beyond: 0 (instead of what has no normal number) and 1.7e38. NaN stays NaN.
