@@ -45,7 +45,7 @@ fn every_backend_and_type_gives_what_the_float_operators_give() {
                 "eight-bit maximum",
                 "eight-bit mean",
                 "eight-bit matrix product",
-                "Softmax: plain loops",
+                "f32 softmax",
             ] {
                 assert!(text.contains(what), "no {what:?} in\n{text}");
             }

@@ -12,15 +12,15 @@ use eightbit_graph::{Attribute, DataType, Graph, Tensor, TensorData, TensorType}
 const ROUNDS: usize = 150;
 
 /// Attributes that operators read, beside those of their examples.
-const ATTRIBUTES: [&str; 32] = [
+const ATTRIBUTES: [&str; 37] = [
     "alpha",
     "auto_pad",
     "axes",
     "axis",
     "block_size",
     "ceil_mode",
-    "direction",
     "dilations",
+    "direction",
     "epsilon",
     "group",
     "ignore_index",
@@ -32,6 +32,7 @@ const ATTRIBUTES: [&str; 32] = [
     "num_groups",
     "num_heads",
     "onesided",
+    "out_type",
     "output_datatype",
     "output_dtype",
     "output_padding",
@@ -42,9 +43,13 @@ const ATTRIBUTES: [&str; 32] = [
     "q_num_heads",
     "reduction",
     "rotary_embedding_dim",
+    "round_mode",
     "split",
     "strides",
+    "T",
     "to",
+    "transpose_a",
+    "transpose_b",
 ];
 
 /// Numbers at which arithmetic on sizes goes wrong.

@@ -1,5 +1,6 @@
 //! The weights of a product, packed for the tiles of a backend.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::Backend;
@@ -36,8 +37,8 @@ impl FloatWeights {
         bias: &[f32],
     ) -> Self {
         assert!(bias.is_empty() || bias.len() == columns, "a bias for each column");
-        let mut weights = Self { backend, depth, columns, lines: Vec::new() };
-        weights.lines.resize(lines(backend, [depth, columns]), Line([0.0; LINE]));
+        let lines = vec![Line([0.0; LINE]); lines(backend, [depth, columns])];
+        let mut weights = Self { backend, depth, columns, lines };
         let mut at = 0;
         for first in (0..columns).step_by(weights.panel()) {
             let width = weights.width(first);

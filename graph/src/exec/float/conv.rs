@@ -31,7 +31,8 @@ struct Filter {
     /// One matrix for each group.
     weights: Arc<Vec<FloatWeights>>,
     clamp: Clamp,
-    patches: Patches,
+    /// `None` if the image is a matrix of its pixels, which is read in place.
+    patches: Option<Patches>,
 }
 
 impl Convolution {
@@ -63,18 +64,15 @@ impl Convolution {
         clamp: Clamp,
         threads: usize,
     ) -> Self {
-        let patches = Patches::new(&geometry);
+        let patches = (!is_matrix(&geometry)).then(|| Patches::new(&geometry));
         Self { filter: Filter { geometry, weights, clamp, patches }, patches: vec![Vec::new(); threads] }
     }
 
-    /// The most bytes of patches for an output of `pixels` pixels.
+    /// The most bytes of patches, and of what describes them, for an output of `pixels` pixels.
     pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
-        let (filter, threads) = (&self.filter, self.patches.len());
-        if filter.is_matrix() {
-            return 0;
-        }
-        let elements = filter.patches.elements(pixels.div_ceil(threads.max(1)));
-        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64)
+        let (Some(patches), threads) = (&self.filter.patches, self.patches.len()) else { return 0 };
+        let elements = patches.elements(pixels.div_ceil(threads.max(1)));
+        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64) + patches.bytes()
     }
 
     /// Convolves the image `x`.
@@ -96,44 +94,47 @@ impl StepKernel for Convolution {
     fn describe(&self) -> String {
         let Filter { geometry, clamp, .. } = &self.filter;
         let kernel = &geometry.window.sizes.kernel;
-        let path =
-            if self.filter.is_matrix() { "the image as a matrix" } else { "patches laid out in blocks" };
+        let path = if self.filter.patches.is_none() {
+            "the image as a matrix"
+        } else {
+            "patches laid out in blocks"
+        };
         format!("f32 convolution {}×{}, {path}{}", kernel[0], kernel[1], clamp.describe())
     }
 }
 
-impl Filter {
-    /// Whether output pixel `m` depends on input pixel `m` alone, and pixels can be read in place.
-    fn is_matrix(&self) -> bool {
-        let sizes = &self.geometry.window.sizes;
-        self.geometry.groups == 1
-            && sizes.kernel == [1, 1]
-            && sizes.strides == [1, 1]
-            && sizes.pads_begin == [0, 0]
-            && sizes.pads_end == [0, 0]
-            && (self.geometry.channels[0] == 0 || !self.geometry.channels[0].is_multiple_of(ALIASING))
-    }
+/// Whether output pixel `m` depends on input pixel `m` alone, and pixels can be read in place.
+fn is_matrix(geometry: &Geometry) -> bool {
+    let sizes = &geometry.window.sizes;
+    geometry.groups == 1
+        && sizes.kernel == [1, 1]
+        && sizes.strides == [1, 1]
+        && sizes.pads_begin == [0, 0]
+        && sizes.pads_end == [0, 0]
+        && (geometry.channels[0] == 0 || !geometry.channels[0].is_multiple_of(ALIASING))
+}
 
+impl Filter {
     /// Computes the output pixels starting at `first` that fit `out`, as products.
-    fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], patches: &mut Vec<f32>) {
+    fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], scratch: &mut Vec<f32>) {
         let Self { geometry, weights, .. } = self;
         let channels = geometry.out_channels();
         let (_, outputs) = geometry.group_channels();
         let (count, bounds) = (out.len() / channels.max(1), self.clamp.bounds());
-        if self.is_matrix() {
+        let Some(patches) = &self.patches else {
             let depth = geometry.channels[0];
             let a = &x[first * depth..][..count * depth];
             return multiply(&ProductCall::new(a, &weights[0], bounds), count, out, channels);
-        }
-        for block in self.patches.blocks(count) {
+        };
+        for block in patches.blocks(count) {
             let out = &mut out[block.start * channels..block.end * channels];
             let pixels = first + block.start..first + block.end;
-            for kernel_rows in self.patches.parts(geometry) {
-                let depth = self.patches.depth(&kernel_rows);
+            for kernel_rows in patches.parts(geometry) {
+                let depth = patches.depth(&kernel_rows);
                 for (group, weights) in weights.iter().enumerate() {
-                    self.patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, patches);
-                    let a_stride = self.patches.stride;
-                    let call = ProductCall { a: patches, a_stride, weights, depth: depth.clone(), bounds };
+                    patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, scratch);
+                    let a_stride = patches.stride;
+                    let call = ProductCall { a: scratch, a_stride, weights, depth: depth.clone(), bounds };
                     multiply(&call, block.len(), &mut out[group * outputs..], channels);
                 }
             }

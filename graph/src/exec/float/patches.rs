@@ -70,6 +70,11 @@ impl Patches {
         self.at_once().min(count) * self.stride
     }
 
+    /// The bytes of the description.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.columns.capacity() * size_of::<(Range<usize>, usize)>()) as u64
+    }
+
     /// Lays out some rows of the kernel of the patches of output pixels, for the channels of a group.
     pub(super) fn lay_out(
         &self,

@@ -189,12 +189,17 @@ fn reduction(values: &Values, node: &Node, order: &Permutation) -> Result<Option
 fn squeezed(values: &Values, node: &Node, order: &Permutation) -> Result<Option<Rewritten>, Error> {
     let axes = match node.input(1) {
         Some(name) => values.integers(name),
-        // Whether an open axis goes is not known.
-        None => node.input(0).and_then(|name| values.shape(name)).filter(|shape| !shape.contains(&None)).map(
-            |shape| {
-                shape.iter().zip(0..).filter(|&(&size, _)| size == Some(1)).map(|(_, axis)| axis).collect()
-            },
-        ),
+        None => {
+            let Some(shape) = node.input(0).and_then(|name| values.shape(name)) else { return Ok(None) };
+            let ones: Vec<i64> =
+                shape.iter().zip(0..).filter(|&(&size, _)| size == Some(1)).map(|(_, axis)| axis).collect();
+            // Whether an open axis goes is not known: it makes no difference where the others keep their order.
+            let keeps_order = |gone: Vec<bool>| order.without(&gone).is_identity();
+            if shape.contains(&None) && !named(&ones, order.rank()).is_some_and(keeps_order) {
+                return Ok(None);
+            }
+            Some(ones)
+        }
     };
     let Some(axes) = axes else { return Ok(None) };
     let Some(gone) = named(&axes, order.rank()) else { return Ok(None) };
