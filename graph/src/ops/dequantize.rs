@@ -66,9 +66,15 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dequantizer<T> {
     /// `(code + half) · scale + min`.
-    Combined { half: f32, scale: f32, min: f32 },
+    Combined {
+        half: f32,
+        scale: f32,
+        min: f32,
+    },
     First(Decoder<T>),
-    Scaled { scale: f32 },
+    Scaled {
+        scale: f32,
+    },
 }
 
 impl<T: Code> Dequantizer<T> {

@@ -34,7 +34,11 @@ fn axes(node: &Node, index: usize, rank: usize) -> Result<Vec<usize>, Error> {
     let mut axes: Vec<usize> = (0..rank).collect();
     if node.flag(batch, false)? {
         if rank < 3 {
-            return Err(Error::attribute(node, batch, format!("needs a batch, input {index} has {rank} axes")));
+            return Err(Error::attribute(
+                node,
+                batch,
+                format!("needs a batch, input {index} has {rank} axes"),
+            ));
         }
         axes[..rank - 1].rotate_left(1);
     }

@@ -7,7 +7,6 @@ use crate::exec::builder::Builder;
 use crate::exec::float::{self, recurrent::Cell as Gru};
 use crate::{Error, Node};
 
-
 pub(crate) static OP: Operator = Operator {
     since: 7,
     examples: &[

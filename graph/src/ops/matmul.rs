@@ -21,7 +21,12 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Floats(&[2, 4, 5])], &[]),
         Example::new(&[Input::Floats(&[4]), Input::Floats(&[4])], &[]),
     ],
-    eight_bit: EightBit::Compute(Compute { data_inputs: 2, weight_axis: Some(|_| Ok(1)), why_float, on_bytes }),
+    eight_bit: EightBit::Compute(Compute {
+        data_inputs: 2,
+        weight_axis: Some(|_| Ok(1)),
+        why_float,
+        on_bytes,
+    }),
     reads: product::depth,
     lower: float::lower::matmul,
     ..Operator::new(

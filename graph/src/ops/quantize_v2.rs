@@ -27,7 +27,11 @@ pub(crate) static OP: Operator = Operator {
         )
         .outputs(3),
         Example::new(
-            &[Input::Floats(&[2, 3]), Input::FloatVector(&[-1.0, 0.0, -2.0]), Input::FloatVector(&[1.0, 2.0, 2.0])],
+            &[
+                Input::Floats(&[2, 3]),
+                Input::FloatVector(&[-1.0, 0.0, -2.0]),
+                Input::FloatVector(&[1.0, 2.0, 2.0]),
+            ],
             &[
                 ("T", Value::Text("qint8")),
                 ("mode", Value::Text("SCALED")),
@@ -128,7 +132,10 @@ impl<T: Code> Quantizer<T> {
     /// A quantizer for floats of the range `given`, which is widened to hold 0, and a step if it is narrow.
     pub(crate) fn new(node: &Node, mode: Mode, given: CodeRange) -> Result<Self, Error> {
         if given.max < given.min {
-            return Err(Error::node(node, format!("its range ends at {} before it begins at {}", given.max, given.min)));
+            return Err(Error::node(
+                node,
+                format!("its range ends at {} before it begins at {}", given.max, given.min),
+            ));
         }
         let least_width =
             given.min.abs().max(given.max.abs()).max(1.0) * node.float("ensure_minimum_range", 0.01)?;

@@ -32,7 +32,12 @@ pub(crate) static OP: Operator = Operator {
         kernel.iter().zip(sides).fold(1, |taps, (&kernel, &size)| taps.saturating_mul(kernel.min(size)))
     },
     lower: coded::pool::average,
-    ..Operator::new("QuantizedAvgPool", "the mean of each window's bytes, its fraction cut off", infer, evaluate)
+    ..Operator::new(
+        "QuantizedAvgPool",
+        "the mean of each window's bytes, its fraction cut off",
+        infer,
+        evaluate,
+    )
 };
 
 /// The window on images of shape `x`, NHWC, and the output's shape.

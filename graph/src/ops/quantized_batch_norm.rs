@@ -60,7 +60,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     for index in [3, 6, 9, 12] {
         let (codes, range) = (args.values::<u8>(index)?, CodeRange::of(args, index + 1)?);
         if codes.len() != channels {
-            return Err(args.error(format!("input {index} has {} elements for {channels} channels", codes.len())));
+            return Err(
+                args.error(format!("input {index} has {} elements for {channels} channels", codes.len()))
+            );
         }
         of_channels.push(codes.iter().map(|&code| range.float(code)).collect::<Vec<f32>>());
     }

@@ -29,7 +29,12 @@ pub(crate) static OP: Operator = Operator {
     .outputs(3)],
     eight_bit: EightBit::Bytes,
     lower: coded::concat::lower,
-    ..Operator::new("QuantizedConcat", "the parts in a row, in a range that holds all of theirs", infer, evaluate)
+    ..Operator::new(
+        "QuantizedConcat",
+        "the parts in a row, in a range that holds all of theirs",
+        infer,
+        evaluate,
+    )
 };
 
 /// The number of parts.
@@ -59,7 +64,8 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn joins<T: Code>(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-        let count = parts(args.node().inputs.len()).ok_or_else(|| args.error("needs a range for each part"))?;
+        let count =
+            parts(args.node().inputs.len()).ok_or_else(|| args.error("needs a range for each part"))?;
         let ranges = (0..count).map(|index| CodeRange::between(args, count + index, 2 * count + index));
         let ranges = ranges.collect::<Result<Vec<_>, _>>()?;
         let to = holding(&ranges);

@@ -20,7 +20,14 @@ pub(crate) static OP: Operator = Operator {
     domains: &[TENSORFLOW],
     examples: &[
         Example::new(
-            &[Input::Bytes(&[2, 5, 6, 3]), Input::ByteWeights(&[3, 2, 3, 4]), RANGES[0], RANGES[1], RANGES[2], RANGES[3]],
+            &[
+                Input::Bytes(&[2, 5, 6, 3]),
+                Input::ByteWeights(&[3, 2, 3, 4]),
+                RANGES[0],
+                RANGES[1],
+                RANGES[2],
+                RANGES[3],
+            ],
             &[("auto_pad", Value::Text("SAME_UPPER")), ("strides", Value::Ints(&[2, 1]))],
         )
         .outputs(3),
@@ -39,9 +46,12 @@ pub(crate) static OP: Operator = Operator {
         .outputs(3),
     ],
     eight_bit: EightBit::Bytes,
-    reads: |inputs| inputs.optional(1).and_then(|w| w.shape.get(..3)).map_or(1, |taps| {
-        taps.iter().fold(1usize, |depth, &size| depth.saturating_mul(size))
-    }),
+    reads: |inputs| {
+        inputs
+            .optional(1)
+            .and_then(|w| w.shape.get(..3))
+            .map_or(1, |taps| taps.iter().fold(1usize, |depth, &size| depth.saturating_mul(size)))
+    },
     lower: coded::products::convolution,
     output_type: |_, _| Some(DataType::I32),
     ..Operator::new("QuantizedConv2D", "a convolution of bytes to 32-bit codes", infer, evaluate)
@@ -50,7 +60,10 @@ pub(crate) static OP: Operator = Operator {
 /// The sizes of the convolution of images of shape `x` (NHWC) with weights of shape `w` (HWIO).
 pub(crate) fn geometry(node: &Node, x: &[usize], w: &[usize]) -> Result<Geometry, Error> {
     let (&[batch, height, width, channels], &[kernel_height, kernel_width, inputs, outputs]) = (x, w) else {
-        return Err(Error::node(node, format!("images of shape {x:?} and weights of shape {w:?} do not convolve")));
+        return Err(Error::node(
+            node,
+            format!("images of shape {x:?} and weights of shape {w:?} do not convolve"),
+        ));
     };
     Geometry::new(node, &[batch, channels, height, width], &[outputs, inputs, kernel_height, kernel_width])
 }

@@ -55,7 +55,10 @@ impl Sizes {
         let (rows, depth) = if transposed[0] { (a1, a0) } else { (a0, a1) };
         let (columns, of_b) = if transposed[1] { (b0, b1) } else { (b1, b0) };
         if depth != of_b {
-            return Err(Error::node(node, format!("matrices of {depth} columns and {of_b} rows have no product")));
+            return Err(Error::node(
+                node,
+                format!("matrices of {depth} columns and {of_b} rows have no product"),
+            ));
         }
         Ok(Self { rows, depth, columns, transposed })
     }

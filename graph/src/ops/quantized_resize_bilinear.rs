@@ -22,7 +22,12 @@ pub(crate) static OP: Operator = Operator {
             .outputs(3),
     ],
     eight_bit: EightBit::Bytes,
-    ..Operator::new("QuantizedResizeBilinear", "images of another size, between the nearest pixels", infer, evaluate)
+    ..Operator::new(
+        "QuantizedResizeBilinear",
+        "images of another size, between the nearest pixels",
+        infer,
+        evaluate,
+    )
 };
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
@@ -86,7 +91,8 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
                     for channel in 0..from[3] {
                         // Codes of 32 bits are rounded to floats first, unless the size stays.
                         let at = |row: usize, column: usize| -> i64 {
-                            x[((image * from[1] + row) * from[2] + column) * from[3] + channel].as_f32() as i64
+                            x[((image * from[1] + row) * from[2] + column) * from[3] + channel].as_f32()
+                                as i64
                         };
                         let between = |row: usize| {
                             let (left, right) = (at(row, column.lower), at(row, column.upper));

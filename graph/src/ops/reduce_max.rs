@@ -6,5 +6,7 @@ use crate::exec::float::extreme::extreme;
 
 pub(crate) static OP: Operator = Operator {
     lower: |builder, node| extreme(builder, node, true),
-    ..reduction::operator("ReduceMax", "the greatest element along axes", |args| extremes::extremes(args, true))
+    ..reduction::operator("ReduceMax", "the greatest element along axes", |args| {
+        extremes::extremes(args, true)
+    })
 };

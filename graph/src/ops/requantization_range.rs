@@ -13,11 +13,9 @@ use crate::{DataType, Error, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     domains: &[TENSORFLOW],
-    examples: &[Example::new(
-        &[Input::Bias(&[2, 3, 4]), Input::Float(-2147.5), Input::Float(2147.5)],
-        &[],
-    )
-    .outputs(2)],
+    examples: &[
+        Example::new(&[Input::Bias(&[2, 3, 4]), Input::Float(-2147.5), Input::Float(2147.5)], &[]).outputs(2)
+    ],
     eight_bit: EightBit::Bytes,
     lower: coded::sums::range_of,
     output_type: |_, _| Some(DataType::F32),

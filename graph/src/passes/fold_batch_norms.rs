@@ -290,7 +290,7 @@ mod tests {
         let folded = fold_batch_norms(graph.clone()).expect("folds");
         assert_eq!(names(&folded), ["t"]);
         assert_eq!(constant(&folded, "t_weights"), [1.0, -6.0, 3.0, -12.0]);
-        assert_eq!(constant(&folded, "t_folded_bias"), [-3.5, -2.0]);
+        assert_eq!(constant(&folded, "t_bias"), [-3.5, -2.0]);
         graph.nodes[0].attributes.insert("group".to_owned(), Attribute::Int(2));
         assert_eq!(fold_batch_norms(graph.clone()).expect("stays"), graph);
     }

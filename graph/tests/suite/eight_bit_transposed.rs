@@ -119,7 +119,7 @@ fn groups_stay_float() {
     let x = floats(&mut Random(5), &[1, 4, 6, 5], 1.0);
     let examples = [Ok::<_, Error>(vec![x.clone()])];
     let (eight_bit, report) =
-        quantize(&decoder(2), examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(decoder(2), examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     assert!(matches!(&report.nodes[0].role, Role::Float(reason) if reason.contains("groups")));
     assert!(both_agree_nearly(&eight_bit, &x).contains("f32 transposed convolution 2×2"));
 }

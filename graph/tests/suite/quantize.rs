@@ -132,7 +132,7 @@ fn the_report_tells_what_and_why() {
     let mut steps = Vec::new();
     let options = QuantizeOptions::default();
     let (eight_bit, report) =
-        quantize(&network(), examples(5), &options, |step| steps.push(step)).expect("quantized");
+        quantize(network(), examples(5), &options, |step| steps.push(step)).expect("quantized");
     let float: Vec<(&str, &str)> = report.float().map(|(node, why)| (node.name.as_str(), why)).collect();
     assert_eq!(float, [("softmax", "no eight-bit kernel for Softmax")]);
     let fused = report.nodes.iter().filter(|node| node.role == Role::Fused).map(|node| node.name.as_str());

@@ -61,7 +61,8 @@ impl FloatWeights {
     /// The bytes of memory that such weights take when they are packed.
     #[must_use]
     pub fn size(backend: Backend, sizes: [usize; 2]) -> u64 {
-        (lines(backend, sizes) as u64).saturating_mul(size_of::<Line>() as u64) + size_of::<Self>() as u64
+        let lines = (lines(backend, sizes) as u64).saturating_mul(size_of::<Line>() as u64);
+        lines.saturating_add(size_of::<Self>() as u64)
     }
 
     /// The number of columns.
