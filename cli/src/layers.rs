@@ -8,6 +8,9 @@ use crate::error::CliError;
 use crate::model;
 use crate::report;
 
+const INPUT: &str = "--input-layer";
+const OUTPUT: &str = "--output-layer";
+
 /// The most names that an error suggests.
 const SUGGESTED: usize = 4;
 /// Names are compared up to this many bytes: the time grows with the square.
@@ -26,8 +29,8 @@ pub(crate) fn cut(graph: Graph, file: &str, layers: Layers<'_>) -> Result<Graph,
     if inputs.is_empty() && outputs.is_empty() {
         return Ok(graph);
     }
-    let inputs = resolved(&graph, file, "--input-layer", inputs)?;
-    let outputs = resolved(&graph, file, "--output-layer", outputs)?;
+    let inputs = resolved(&graph, file, INPUT, inputs)?;
+    let outputs = resolved(&graph, file, OUTPUT, outputs)?;
     passes::extract(graph, &inputs, &outputs).map_err(|error| CliError::model(file, error))
 }
 
@@ -35,13 +38,13 @@ pub(crate) fn cut(graph: Graph, file: &str, layers: Layers<'_>) -> Result<Graph,
 fn resolved(graph: &Graph, file: &str, flag: &str, names: &[String]) -> Result<Vec<String>, CliError> {
     let find = |name: &String| {
         let found = model::value_name(graph, name);
-        if values(graph).any(|value| value == found) {
+        if values(graph).any(|value| value == found) || flag == OUTPUT && graph.is_output(&found) {
             return Ok(found);
         }
         let list = |values: &[eightbit_graph::ValueInfo]| {
             report::names(values.iter().map(|value| value.name.as_str()))
         };
-        let near = match &near(values(graph), name)[..] {
+        let near = match &near(values(graph), name.strip_suffix(":0").unwrap_or(name))[..] {
             [] => String::new(),
             near => format!("; similar names are {}", report::names(near.iter().copied())),
         };

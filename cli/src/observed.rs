@@ -7,6 +7,7 @@ use eightbit_tensorflow::transforms::Ranges;
 use crate::args::TransformGraphArgs;
 use crate::error::CliError;
 use crate::examples::Examples;
+use crate::fixing;
 use crate::network::{ModelFile, Network, Outputs};
 use crate::photo::{self, Photo};
 use crate::report;
@@ -14,6 +15,7 @@ use crate::report;
 /// The least and greatest element that each output of `graph` has on the examples that `args` name.
 pub(crate) fn ranges(graph: Graph, args: &TransformGraphArgs) -> Result<Ranges, CliError> {
     let name = report::path(args.from.in_graph.as_ref());
+    let graph = fixing::apply(graph, &name, &args.input.fix)?;
     if let Some(examples) = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)? {
         let read = (0..examples.len()).map(|index| examples.read(index, &graph.inputs));
         return observe(&name, &graph, read);

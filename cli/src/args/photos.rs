@@ -40,7 +40,7 @@ pub(crate) struct InputArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub(crate) resize: Resize,
 
-    /// The order of the input's dimensions. Default: by which of them has 3 sizes, or 1.
+    /// The order of the input's dimensions. Default: the channels are where the size is 3, or else 1.
     #[arg(long, value_enum, value_name = "ORDER")]
     pub(crate) layout: Option<Layout>,
 

@@ -34,7 +34,14 @@ pub(crate) fn transform_graph(args: &TransformGraphArgs, out: &mut dyn Write) ->
     }
     let is_calibrated = !args.calibrate.is_empty() || args.random.is_some();
     if is_calibrated && calls.iter().all(|call| call.name != "quantize_nodes") {
-        return Err(failed("--calibrate is for quantize_nodes, which --transforms does not have."));
+        return Err(failed(
+            "--calibrate and --random are for quantize_nodes, which --transforms does not have.",
+        ));
+    }
+    if args.input.input_layer.is_some() || args.input.output_layer.is_some() {
+        return Err(failed(
+            "the part of the graph is what --inputs and --outputs name, without --input-layer and --output-layer.",
+        ));
     }
     let graph = load(&args.from.in_graph)?;
     let (inputs, outputs) = (names(&args.inputs), names(&args.outputs));

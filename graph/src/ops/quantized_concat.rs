@@ -73,8 +73,9 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let shapes: Vec<&[usize]> = tensors.iter().map(|tensor| tensor.shape()).collect();
         let axis = axis(args.node(), tensors[0].rank())?;
         let shape = joined(args.node(), &shapes, axis)?;
-        let mut codes: Vec<T> = Vec::with_capacity(args.count(&shape)?);
-        let runs = args.count(&shape[..axis])?;
+        let count = args.count(&shape)?;
+        let mut codes: Vec<T> = Vec::with_capacity(count);
+        let runs = if count == 0 { 0 } else { args.count(&shape[..axis])? };
         for run in 0..runs {
             for (tensor, &range) in tensors.iter().zip(&ranges) {
                 let len = tensor.len() / runs;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::strip_unused_nodes;
+use crate::ops::shared::values::Values;
 use crate::shapes::infer_open_shapes;
 use crate::{DataType, Error, Graph, ValueInfo, quoted};
 
@@ -14,7 +15,8 @@ use crate::{DataType, Error, Graph, ValueInfo, quoted};
 /// A value that the graph does not have, is constant where it should be an input, or whose type is not known before the graph runs;
 /// outputs that need an input of the graph which is not among `inputs`.
 pub fn extract(mut graph: Graph, inputs: &[String], outputs: &[String]) -> Result<Graph, Error> {
-    check(&graph, inputs.iter().chain(outputs))?;
+    // An output may be a constant.
+    check(&graph, inputs.iter().chain(outputs.iter().filter(|name| !graph.is_output(name))))?;
     let mut known: Vec<ValueInfo> = graph.outputs.iter().chain(&graph.inputs).cloned().collect();
     // What neither is made of may have types that are not known.
     let wanted = if outputs.is_empty() {
@@ -29,7 +31,18 @@ pub fn extract(mut graph: Graph, inputs: &[String], outputs: &[String]) -> Resul
     let is_unknown = |name: &&String| known.iter().all(|info| info.name != **name);
     let unknown: Vec<String> = wanted.iter().chain(inputs).filter(is_unknown).cloned().collect();
     if !unknown.is_empty() {
-        known.extend(infer_open_shapes(&graph, &unknown)?);
+        match infer_open_shapes(&graph, &unknown) {
+            Ok(found) => known.extend(found),
+            Err(error) if inputs.iter().any(|input| unknown.contains(input)) => return Err(error),
+            // Open sizes that must fit together are given later: outputs do not need theirs before.
+            Err(_) => {
+                let types = Values::new(&graph)?;
+                known.extend(unknown.iter().map(|name| {
+                    let data_type = types.data_type(name).unwrap_or(DataType::F32);
+                    ValueInfo { data_type, ..placeholder(name) }
+                }));
+            }
+        }
     }
     let info = |name: &String| {
         let info = known.iter().find(|info| info.name == *name).cloned();
@@ -72,8 +85,8 @@ fn check<'a>(graph: &Graph, mut names: impl Iterator<Item = &'a String>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Node;
     use crate::passes::testing::{graph, names};
+    use crate::{Node, Tensor};
 
     fn chain() -> Graph {
         let mut graph = graph(vec![
@@ -111,6 +124,23 @@ mod tests {
         let part = extract(chain(), &list(&["x", "b"]), &[]).expect("both");
         assert_eq!(part.nodes[0].outputs, ["a", ""]);
         part.validate().expect("a graph");
+    }
+
+    /// No one size for both open dimensions is a guess that a product of fixed weights accepts.
+    #[test]
+    fn open_sizes_may_be_given_later() {
+        let mut graph = graph(vec![
+            Node::new("flat", "Flatten", &["x"], &["f"]),
+            Node::new("inner", "MatMul", &["f", "w"], &["p"]),
+            Node::new("relu", "Relu", &["p"], &["y"]),
+        ]);
+        graph.opset = 13;
+        graph.inputs[0].shape = vec![None, Some(3), None, None];
+        let weights = Tensor::zeros(vec![3 * 32 * 32, 2], DataType::F32).expect("small");
+        graph.constants.insert("w".to_owned(), weights);
+        let part = extract(graph.clone(), &[], &list(&["p"])).expect("an output");
+        assert_eq!((names(&part), part.outputs[0].data_type), (vec!["flat", "inner"], DataType::F32));
+        assert!(extract(graph, &list(&["f"]), &[]).is_err(), "an input without a type");
     }
 
     #[test]

@@ -109,6 +109,9 @@ impl<'a> Fold<'a> {
         if weights.rank() < 2 || (!is_of_pixels && weights.rank() != 2) {
             return Ok(None);
         }
+        if weights.is_empty() {
+            return Ok(None);
+        }
         let channels = weights.shape()[axis];
         let old_bias = match product.input(2) {
             None => vec![0.0; channels],

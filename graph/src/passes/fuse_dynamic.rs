@@ -142,7 +142,9 @@ impl<'g> Finder<'g> {
 
     /// The number of output channels of a product with constant weights, and the number of axes behind them.
     fn channels(&self, product: &Node) -> Option<(usize, usize)> {
-        let weights = self.graph.constants.get(product.input(1)?)?.shape();
+        let weights = self.graph.constants.get(product.input(1)?)?;
+        // Without elements the shape says nothing about the size of the file.
+        let weights = Some(weights).filter(|weights| !weights.is_empty())?.shape();
         match *weights {
             [channels, _, ..] if product.is(&conv_integer::OP) => Some((channels, weights.len() - 2)),
             [_, columns] if product.is(&matmul_integer::OP) => Some((columns, 0)),

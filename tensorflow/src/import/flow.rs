@@ -1,10 +1,11 @@
 //! Nodes that decide what is computed: constants, what passes its input on, and branches.
 
-use eightbit_graph::{Error, element_count};
+use eightbit_graph::{DataType, Error, element_count};
 
 use super::importer::{Importer, Value};
 use super::operation::Operation;
 use super::tensor;
+use crate::node::type_of;
 use crate::proto::{self, NodeDef};
 
 /// Operators that return their input, at least in a graph that is not trained.
@@ -33,8 +34,26 @@ pub(super) fn outputs<'d>(
         "Switch" | "RefSwitch" => Some(switch(importer, &operation, values)?),
         "Merge" | "RefMerge" => Some(merge(importer, &operation, values)?),
         op if PASSING.contains(&op) => Some(values.to_vec()),
+        "Bitcast" if is_same_here(&operation) => Some(values.to_vec()),
         _ => None,
     })
+}
+
+/// Whether a `Bitcast` is between types that are one in a graph, as codes of 32 bits and `int32` are.
+fn is_same_here(operation: &Operation<'_>) -> bool {
+    let data_type = |attribute| type_of(operation.node, attribute);
+    matches!(
+        (data_type("T").and_then(of_bits), data_type("type").and_then(of_bits)),
+        (Some(from), Some(to)) if from == to
+    )
+}
+
+/// The element type of a type of TensorFlow that has as many bits here.
+fn of_bits(number: i32) -> Option<DataType> {
+    use proto::DataType as Type;
+    let is_widened = [Type::Half, Type::Bfloat16, Type::Int16, Type::Uint16, Type::Uint32]
+        .contains(&Type::try_from(number).ok()?);
+    tensor::data_type(number).filter(|_| !is_widened)
 }
 
 fn constant<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<Value, Error> {

@@ -2,9 +2,9 @@
 
 use eightbit_graph::quantize::Range;
 use eightbit_graph::{Executor, ExecutorOptions, Graph, Tensor};
-use eightbit_tensorflow::grammar;
 use eightbit_tensorflow::proto::{DataType, GraphDef, NodeDef, Value};
 use eightbit_tensorflow::transforms::{Ranges, TransformError, transform, transform_calibrated};
+use eightbit_tensorflow::{ImportOptions, grammar};
 
 use crate::support::nodes::{floats, node, placeholder};
 
@@ -141,4 +141,24 @@ fn without_examples_ranges_are_measured() {
     let calls = grammar::parse("quantize_nodes").expect("well-formed");
     let (graph, _) = transform(graph, &["x".to_owned()], &["y".to_owned()], &calls).expect("a graph");
     assert_eq!(graph.node.iter().filter(|node| node.op == "RequantizationRange").count(), 3);
+}
+
+/// Sums of codes, biases in 32 bits and codes that pass on mean what the float graph means, within two steps of its range.
+#[test]
+fn a_calibrated_graph_gives_what_the_float_graph_gives() {
+    let run = |graph: &GraphDef| {
+        let options = ImportOptions { outputs: vec!["y".to_owned()], ..ImportOptions::default() };
+        let x = Tensor::new([1, 2, 2, 1], vec![-1.0f32, 0.0, 1.0, 2.0]).expect("four");
+        let graph = graph.to_graph(&options).expect("imported");
+        let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a plan");
+        executor.run(&[("x", &x)]).expect("runs").remove(0)
+    };
+    let float = run(&GraphDef { node: network(), ..GraphDef::default() });
+    let eight_bit = run(&calibrated("quantize_nodes strip_unused_nodes"));
+    let (float, eight_bit) = (float.as_f32().expect("floats"), eight_bit.as_f32().expect("floats"));
+    let (low, high) = float.iter().fold((0.0f32, 0.0f32), |(low, high), &x| (low.min(x), high.max(x)));
+    assert_eq!(float.len(), eight_bit.len());
+    for (float, eight_bit) in float.iter().zip(eight_bit) {
+        assert!((float - eight_bit).abs() <= (high - low) / 127.5, "{float} {eight_bit}");
+    }
 }

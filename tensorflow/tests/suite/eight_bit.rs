@@ -75,6 +75,9 @@ fn operators_give_tensorflows_results() {
             }
         };
         let mut check = |what: &str, found: Result<Vec<Tensor>, Error>| match found {
+            Ok(found) if found.len() != expected.len() => {
+                failures.push(format!("{name}, {what}: {} outputs", found.len()));
+            }
             Ok(found) => {
                 for (port, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     if !is_same(found, expected) {

@@ -16,11 +16,11 @@ use crate::{DataType, Error, Node};
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let names = [node.required_input(0)?, node.required_input(1)?];
     let [a, b] = [builder.type_of(names[0])?, builder.type_of(names[1])?];
-    let product = Product::new(&a.shape, &b.shape).map(|product| product.joined(&b.shape));
     let are_floats = a.data_type == DataType::F32 && b.data_type == DataType::F32;
-    let Some(product) = product.filter(|product| are_floats && product.m * product.n > 0) else {
-        return Ok(false);
-    };
+    let Some(count) = Product::count(&a.shape, &b.shape).filter(|_| are_floats) else { return Ok(false) };
+    builder.count_constants((count as u64).saturating_mul(size_of::<(usize, usize)>() as u64))?;
+    let Some(product) = Product::new(&a.shape, &b.shape) else { return Ok(false) };
+    let product = product.joined(&b.shape);
     builder.count_passing(FloatWeights::size(builder.backend, [product.k, product.n]));
     let inputs =
         vec![Some(builder.read(names[0], Layout::Plain)?), Some(builder.read(names[1], Layout::Plain)?)];

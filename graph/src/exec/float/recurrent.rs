@@ -69,9 +69,10 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, cell: Cell) -> Resul
     let (w, r, b) =
         (w.as_f32()?, r.as_f32()?, b.as_ref().map(Tensor::as_f32).transpose()?.unwrap_or_default());
     let weights = builder.packed_floats(node, &[1, 2, 3], size, || sizes.pack(backend, cell, [w, r, b]))?;
-    // Products of the inputs, and the hidden states of all steps.
-    let passing = sizes.of_steps(cell.gates() + directions).saturating_mul(size_of::<f32>() as u64);
-    builder.count_passing(passing);
+    // Products of the inputs, the hidden states of all steps, and those of one.
+    let kept = sizes.of_steps(cell.gates() + directions);
+    let states = Sizes { steps: 1, ..sizes }.of_steps(cell.gates() + 3);
+    builder.count_scratch(kept.saturating_add(states).saturating_mul(size_of::<f32>() as u64));
     let mut read = vec![Some(builder.read(node.required_input(0)?, Layout::Plain)?)];
     for index in [5, 6] {
         read.push(node.input(index).map(|name| builder.read(name, Layout::Plain)).transpose()?);

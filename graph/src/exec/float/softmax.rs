@@ -25,6 +25,10 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     let of_pixels = axis == 1 && builder.is_image(output);
     let layout = if of_pixels { Layout::ChannelsLast } else { Layout::Plain };
     let inner: usize = if of_pixels { 1 } else { shape[axis + 1..].iter().product() };
+    if inner > 1 {
+        let block = (shape[axis] as u64).saturating_mul(inner as u64);
+        builder.count_scratch(block.saturating_mul(2 * size_of::<f32>() as u64));
+    }
     let threads = vec![(); builder.threads];
     let kernel =
         Softmax { backend: builder.backend, size: shape[axis], inner, scratch: Default::default(), threads };

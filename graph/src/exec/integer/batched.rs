@@ -34,6 +34,8 @@ impl Batched {
         let (Some(lhs), Some(rhs)) = (element_type(a.data_type), element_type(b.data_type)) else {
             return Ok(None);
         };
+        let Some(count) = Product::count(&a.shape, &b.shape) else { return Ok(None) };
+        builder.count_constants((count as u64).saturating_mul(size_of::<(usize, usize)>() as u64))?;
         let Some(product) = Product::new(&a.shape, &b.shape) else { return Ok(None) };
         let product = product.joined(&b.shape);
         let Product { k, n, .. } = product;

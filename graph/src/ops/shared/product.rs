@@ -39,6 +39,15 @@ impl Product {
         Some(Self { m, k, n, pairs, shape })
     }
 
+    /// The number of products that tensors of these shapes have, if it is not 0.
+    pub(crate) fn count(a: &[usize], b: &[usize]) -> Option<usize> {
+        if a.contains(&0) || b.contains(&0) {
+            return None;
+        }
+        let [a, b] = [a, b].map(|shape| &shape[..shape.len().saturating_sub(2)]);
+        broadcast(a, b)?.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
+    }
+
     /// The same as one product where one second matrix, of a tensor of shape `b`, is multiplied by all first ones.
     pub(crate) fn joined(mut self, b: &[usize]) -> Self {
         if b.len() > 1 && b[..b.len() - 2].iter().all(|&size| size == 1) && !self.pairs.is_empty() {

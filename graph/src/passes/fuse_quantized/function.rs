@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Fuser;
+use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::ops::{dequantize_linear, lookup_table, quantize_linear};
 use crate::shapes::{ShapeOptions, infer_shapes};
@@ -41,6 +42,9 @@ impl Fuser<'_> {
     /// Records that `value` is the numbers that the bytes `bytes` represent, if those are a function of other bytes.
     pub(super) fn record_dequantized(&mut self, value: &str, bytes: &QuantizedValue) {
         let Some(Function { of, results }) = self.functions.get(bytes.value()) else { return };
+        if !bytes.per_tensor() || bytes.data_type != results.data_type() {
+            return;
+        }
         let reals: Vec<f32> = match results.data() {
             TensorData::U8(steps) => steps.iter().map(|&step| bytes.real(step.into())).collect(),
             TensorData::I8(steps) => steps.iter().map(|&step| bytes.real(step.into())).collect(),
@@ -51,20 +55,26 @@ impl Fuser<'_> {
     }
 
     /// What `value` is as a function of bytes.
-    pub(super) fn function(&self, value: &str) -> Option<Function> {
-        self.functions.get(value).cloned().or_else(|| {
-            let bytes = self.operands.bytes(value).filter(QuantizedValue::per_tensor)?;
-            self.operands.constant(bytes.value()).is_none().then(|| Function::dequantized(bytes))
-        })
+    pub(super) fn function(&mut self, value: &str) -> Option<Function> {
+        if let Some(known) = self.functions.get(value) {
+            return Some(known.clone());
+        }
+        let bytes = self.operands.bytes(value).filter(QuantizedValue::per_tensor)?;
+        if self.operands.constant(bytes.value()).is_some() {
+            return None;
+        }
+        let function = Function::dequantized(bytes);
+        self.functions.insert(value.to_owned(), function.clone());
+        Some(function)
     }
 
     /// The output of an operator on elements that are functions of the same bytes, or constant.
     fn function_of_node(&mut self, node: &Node) -> Option<Function> {
         let operator = node.operator()?;
-        if !(operator.elementwise || operator.broadcasts)
-            || operator.is_eight_bit()
-            || node.outputs.len() != 1
-        {
+        // What moves bytes does so without a table.
+        let moves = matches!(operator.eight_bit, EightBit::Move(_));
+        let is_function = (operator.elementwise || operator.broadcasts) && !moves;
+        if !is_function || operator.is_eight_bit() || node.outputs.len() != 1 {
             return None;
         }
         let mut of: Option<QuantizedValue> = None;

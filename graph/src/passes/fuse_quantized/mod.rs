@@ -13,7 +13,7 @@ use crate::ops::shared::indexing;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
 use crate::ops::{self, constant, dequantize_linear, matmul, quantize_linear, transpose};
-use crate::{Attribute, Error, Graph, Names, Node, Tensor, TensorType};
+use crate::{Attribute, DataType, Error, Graph, Names, Node, Tensor, TensorType};
 
 use chain::Chain;
 use function::Function;
@@ -70,8 +70,8 @@ struct Fuser<'a> {
     taken: HashSet<usize>,
     /// Values that are functions of bytes.
     functions: HashMap<String, Function>,
-    /// For each float value that became a table, its quantized forms.
-    tabulated: HashMap<String, Vec<QuantizedValue>>,
+    /// For each float value that became a table, its bytes by their type, the bits of their scale, and their zero point.
+    tabulated: HashMap<(String, DataType, u32, i32), String>,
     /// The types of the graph's values, once they are needed.
     types: Option<HashMap<String, TensorType>>,
 }
@@ -152,21 +152,18 @@ impl<'a> Fuser<'a> {
         if !to.per_tensor() {
             return Ok(false);
         }
-        let same = |from: &QuantizedValue| from.same_steps(&to);
-        if let Some(from) =
-            self.bytes(input).filter(same).or_else(|| self.tabulated(input).find(|from| same(from)).cloned())
-        {
+        if let Some(from) = self.bytes(input).filter(|from| from.same_steps(&to)) {
             self.same_bytes(node, from.value())?;
             return Ok(true);
         }
+        let key = (input.to_owned(), to.data_type, to.scales[0].to_bits(), to.zeros[0]);
+        if let Some(bytes) = self.tabulated.get(&key).cloned() {
+            self.same_bytes(node, &bytes)?;
+            return Ok(true);
+        }
         self.table(node, &function, &to)?;
-        self.tabulated.entry(input.to_owned()).or_default().push(to);
+        self.tabulated.insert(key, to.value().to_owned());
         Ok(true)
-    }
-
-    /// The quantized forms of a value that became a table.
-    fn tabulated(&self, value: &str) -> impl Iterator<Item = &QuantizedValue> {
-        self.tabulated.get(value).into_iter().flatten()
     }
 
     /// Makes the output of `node` an alias of `bytes`.

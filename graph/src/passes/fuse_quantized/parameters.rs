@@ -1,5 +1,6 @@
 //! Reads quantization parameters from `QuantizeLinear` and `DequantizeLinear`.
 
+use crate::onnx;
 use crate::ops::quantize_linear;
 use crate::ops::shared::operands::Operands;
 use crate::ops::shared::quantized_value::QuantizedValue;
@@ -30,7 +31,9 @@ pub(super) fn read_parameters(
             // The type of the zero point is the type of the bytes: that of a constant, or u8 by default.
             let data_type = match operands.constants.get(&value).map(Tensor::data_type) {
                 Some(data_type) => data_type,
-                None if node.is(&quantize_linear::OP) => DataType::U8,
+                None if node.is(&quantize_linear::OP) => {
+                    onnx::type_attribute(node, "output_dtype")?.unwrap_or(DataType::U8)
+                }
                 None => return Ok(None),
             };
             let shape =

@@ -149,6 +149,36 @@ fn what_several_operators_compute_of_one_byte_is_one_table() {
     assert_eq!(of_every_byte(&fused)[0].shape(), [1, 1, 2, 8, 16]);
 }
 
+/// The bytes of a table whose steps differ by channel are no function of one byte.
+#[test]
+fn steps_of_channels_end_a_function() {
+    let mut graph = graph(vec![
+        Node::new("tanh", "Tanh", &["xf"], &["t"]),
+        quantize("t", "t8", "c"),
+        dequantize("t8", "tf", "channels"),
+        Node::new("neg", "Neg", &["tf"], &["n"]),
+        quantize("n", "n8", "b"),
+        dequantize("n8", "y", "b"),
+    ]);
+    graph.constants.insert("channels_scale".into(), Tensor::vector([0.5f32, 0.01]));
+    graph.constants.insert("channels_zero".into(), Tensor::vector([3u8, 200]));
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused).iter().filter(|&&op| op == "LookupTable").count(), 1, "{:?}", ops_of(&fused));
+    assert_eq!(of_every_byte(&fused), of_every_byte(&graph));
+}
+
+#[test]
+fn what_passes_bytes_on_is_no_function() {
+    let graph = graph(vec![
+        Node::new("copy", "Identity", &["xf"], &["c"]),
+        Node::new("pool", "MaxPool", &["c"], &["p"]).with("kernel_shape", vec![1i64, 1]),
+        quantize("p", "p8", "a"),
+        dequantize("p8", "y", "a"),
+    ]);
+    let fused = fuse_quantized(&graph).expect("fuse");
+    assert_eq!(ops_of(&fused), ["QuantizeLinear", "Identity", "MaxPool", "DequantizeLinear"]);
+}
+
 #[test]
 fn floats_and_bytes_of_one_function_are_both_there() {
     let mut graph = graph(vec![

@@ -71,7 +71,11 @@ impl Frozen {
             if required.contains(&product.name) || readers(product).len() != 1 {
                 continue;
             }
-            let (Some(step), Ok((_, bias))) = (frozen.step(product, find), Value::floats(bias)) else { continue };
+            let (Some(step), Ok((shape, bias))) = (frozen.step(product, find), Value::floats(bias)) else { continue };
+            // Of more dimensions it may have a number for each row, or each element.
+            if shape.len() > 1 {
+                continue;
+            }
             let steps: Vec<f64> = bias.iter().map(|&bias| (f64::from(bias) / step).round_ties_even()).collect();
             if steps.iter().all(|steps| steps.abs() <= MAX_BIAS) {
                 let values = steps.into_iter().map(|steps| steps as i32).collect();

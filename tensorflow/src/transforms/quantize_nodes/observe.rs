@@ -1,6 +1,6 @@
 //! What a calibration must observe: the tensors that become codes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use eightbit_graph::{Error, Graph};
 use eightbit_graph::quantize::Range;
@@ -8,7 +8,8 @@ use eightbit_graph::quantize::Range;
 use super::rewrite::{coded_inputs, form};
 use crate::evaluate::Value;
 use crate::import::{ImportOptions, Reference};
-use crate::proto::GraphDef;
+use crate::node::node_name;
+use crate::proto::{GraphDef, NodeDef};
 use crate::transforms::context::Context;
 use crate::transforms::shared::graph::by_name;
 use crate::transforms::shared::ranges::Ranges;
@@ -25,7 +26,8 @@ pub(in crate::transforms) fn observe(
     let names = by_name(&graph.node);
     let mut wanted = BTreeSet::new();
     let mut ranges = Ranges::new();
-    for node in &graph.node {
+    let needed = needed(&graph.node, &names, context);
+    for node in graph.node.iter().filter(|node| needed.contains(node.name.as_str())) {
         let Some(operator) = form(node, context)? else { continue };
         wanted.insert(node.name.clone());
         for input in coded_inputs(node, operator) {
@@ -64,4 +66,20 @@ pub(in crate::transforms) fn observe(
     *outputs = kept;
     ranges.extend(observe(graph)?);
     Ok(ranges)
+}
+
+/// The names of the nodes that the outputs of the graph depend on: of others, there may be no inputs.
+fn needed<'a>(nodes: &'a [NodeDef], names: &HashMap<&str, usize>, context: &'a Context) -> HashSet<&'a str> {
+    let mut needed = HashSet::new();
+    let mut open: Vec<&str> = context.outputs.iter().map(|output| node_name(output)).collect();
+    let cut: HashSet<&str> = context.inputs.iter().map(|input| node_name(input)).collect();
+    while let Some(name) = open.pop() {
+        if needed.insert(name)
+            && !cut.contains(name)
+            && let Some(&index) = names.get(name)
+        {
+            open.extend(nodes[index].input.iter().map(|input| node_name(input)));
+        }
+    }
+    needed
 }

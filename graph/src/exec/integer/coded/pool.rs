@@ -21,6 +21,7 @@ pub(crate) fn average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Er
     if taps.is_none_or(|taps| taps > MAX_TAPS) || channels == 0 {
         return Ok(false);
     }
+    builder.count_scratch((channels as u64).saturating_mul(size_of::<u16>() as u64 * builder.threads as u64));
     // The sums of a pixel, and the place of the taps of its window.
     let state = (vec![0u16; channels], Vec::with_capacity(MAX_TAPS));
     let kernel = step(builder, "mean of each window's bytes", state, move |context, states| {

@@ -14,6 +14,8 @@ use crate::ops::shared::requantizer::Requantizer;
 
 /// Rows from which on a table for each channel takes less time than the function itself.
 const MANY_ROWS: usize = 16;
+/// Channels up to which there are tables: a row may be a whole image, too.
+const MOST_CHANNELS: usize = 4096;
 
 /// What a thread has found in its rows.
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ impl Requantized {
     /// Memory for `len` bytes in rows of `row`.
     pub(super) fn new(len: usize, row: usize, threads: usize, clamp: Option<Clamp>) -> Self {
         let many = len >= row.saturating_mul(MANY_ROWS);
-        let channels = if many { row } else { 0 };
+        let channels = if many && row <= MOST_CHANNELS { row } else { 0 };
         let found = Found {
             least: vec![0; channels],
             greatest: vec![0; channels],
