@@ -162,3 +162,17 @@ fn a_calibrated_graph_gives_what_the_float_graph_gives() {
         assert!((float - eight_bit).abs() <= (high - low) / 127.5, "{float} {eight_bit}");
     }
 }
+
+/// An output that is not there needs no nodes: without an error nothing would be frozen.
+#[test]
+fn outputs_must_be_there_and_may_be_left_out() {
+    let calls = grammar::parse("quantize_nodes").expect("well-formed");
+    let of_outputs = |outputs: &[String]| {
+        let graph = GraphDef { node: network(), ..GraphDef::default() };
+        transform_calibrated(graph, &["x".to_owned()], outputs, &calls, &mut observe)
+    };
+    let error = of_outputs(&["nope".to_owned()]).expect_err("no such output").to_string();
+    assert!(error.contains("no output \"nope\""), "{error}");
+    let (graph, _) = of_outputs(&[]).expect("all of the graph");
+    assert!(graph.node.iter().all(|node| node.op != "RequantizationRange"), "ranges are frozen");
+}

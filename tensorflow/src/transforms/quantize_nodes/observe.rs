@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use eightbit_graph::{Error, Graph};
+use eightbit_graph::{Error, Graph, quoted};
 use eightbit_graph::quantize::Range;
 
 use super::rewrite::{coded_inputs, form};
@@ -26,8 +26,12 @@ pub(in crate::transforms) fn observe(
     let names = by_name(&graph.node);
     let mut wanted = BTreeSet::new();
     let mut ranges = Ranges::new();
+    if let Some(output) = context.outputs.iter().find(|output| !names.contains_key(node_name(output))) {
+        return Err(TransformError::Invalid(format!("calibration: the graph has no output {}", quoted(output))));
+    }
     let needed = needed(&graph.node, &names, context);
-    for node in graph.node.iter().filter(|node| needed.contains(node.name.as_str())) {
+    let is_needed = |node: &&NodeDef| context.outputs.is_empty() || needed.contains(node.name.as_str());
+    for node in graph.node.iter().filter(is_needed) {
         let Some(operator) = form(node, context)? else { continue };
         wanted.insert(node.name.clone());
         for input in coded_inputs(node, operator) {
