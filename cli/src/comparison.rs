@@ -115,13 +115,9 @@ impl<'a> Calibration<'a> {
         let readers: Vec<Reader> = if self.photos.is_empty() {
             builtin::PHOTOS.iter().map(|photo| Box::new(|| Photo::builtin(photo)) as Reader).collect()
         } else {
-            paths = photo::find(self.photos)?;
+            paths = photo::for_calibration(self.photos)?;
             paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
-        if readers.is_empty() {
-            let paths: Vec<String> = self.photos.iter().take(4).map(|path| report::path(path)).collect();
-            return Err(CliError::NoCalibration(paths.join(", ")));
-        }
         let examples = readers.iter().map(|read| -> Result<Vec<Tensor>, CliError> {
             Ok(vec![format.tensor(&read()?).map_err(|error| CliError::model(name, error))?])
         });

@@ -20,11 +20,7 @@ pub(crate) fn ranges(graph: Graph, args: &TransformGraphArgs) -> Result<Ranges, 
         let read = (0..examples.len()).map(|index| examples.read(index, &graph.inputs));
         return observe(&name, &graph, read);
     }
-    let photos = photo::find(&args.calibrate)?;
-    if photos.is_empty() {
-        let paths: Vec<String> = args.calibrate.iter().take(4).map(|path| report::path(path)).collect();
-        return Err(CliError::NoCalibration(paths.join(", ")));
-    }
+    let photos = photo::for_calibration(&args.calibrate)?;
     let file = ModelFile { name: name.clone(), path: args.from.in_graph.clone(), bytes: 0 };
     let network = Network::new(file, graph, &args.input, Outputs::All)?;
     let options = args.input.photo_options();

@@ -77,6 +77,16 @@ impl Photo {
     }
 }
 
+/// The photos that `paths` name for calibration, of which there must be one.
+pub(crate) fn for_calibration(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let photos = find(paths)?;
+    if photos.is_empty() {
+        let paths: Vec<String> = paths.iter().take(4).map(|path| report::path(path)).collect();
+        return Err(CliError::NoCalibration(paths.join(", ")));
+    }
+    Ok(photos)
+}
+
 /// The photos that `paths` name: given files, and the files `.png`, `.jpg` or `.jpeg` in given folders (not in subfolders),
 /// sorted by name.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {

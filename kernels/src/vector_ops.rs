@@ -24,7 +24,8 @@ pub(crate) struct VectorOps {
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
 ///
 /// Takes the token, the number of its vectors that hold sixteen lanes (16 / `LANES`), the numbers of rows of its float tiles, from 1
-/// to as many as registers can hold, the table lookup kernels, best first, and the attributes that entry functions need: their `target_feature`s, all of which the backend's `detect` must check.
+/// to as many as registers can hold, the table lookup kernels, best first, and the attributes that entry functions need: their
+/// `target_feature`s, all of which the backend's `detect` must check.
 macro_rules! vector_ops {
     ($simd:ty, $vectors:literal, [$($rows:literal)+], [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {

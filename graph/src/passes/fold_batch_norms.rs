@@ -12,8 +12,8 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 /// `MatMul` of matrices becomes a `Gemm`, to have a bias.
 ///
 /// Not folded: batch norms whose input has other readers or is an output of the graph; weights, biases or statistics
-/// that are not constant floats; a `ConvTranspose` with groups, whose weights have no axis of channels; a `MatMul` that is not known to multiply matrices. Constants that become unused stay
-/// for `strip_unused_nodes`.
+/// that are not constant floats; a `ConvTranspose` with groups, whose weights have no axis of channels; a `MatMul` that is not known to
+/// multiply matrices. Constants that become unused stay for `strip_unused_nodes`.
 ///
 /// # Errors
 ///

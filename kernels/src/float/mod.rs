@@ -1,7 +1,7 @@
 //! Products, depthwise convolutions and smooth functions of `f32`, for the parts of a network that are not in eight bits.
 //!
-//! Sums run over the depth in order, from the bias on, in registers or by way of the output, and every product is added with one rounding: a result does not depend on threads,
-//! blocks or backends. The portable backend has no instruction for that and takes many.
+//! Sums run over the depth in order, from the bias on, in registers or by way of the output, and every product is added with one
+//! rounding: a result does not depend on threads, blocks or backends. The portable backend has no instruction for that and takes many.
 
 mod curves;
 mod depthwise;
