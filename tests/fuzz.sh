@@ -42,8 +42,19 @@ fi
 for target in "${targets[@]}"; do
     # New inputs go to a temporary corpus; a crash leaves its input in fuzz/artifacts.
     mkdir -p "$CARGO_TARGET_DIR/corpus/$target" "artifacts/$target"
-    ASAN_OPTIONS=detect_odr_violation=0 "$CARGO_TARGET_DIR/$host/release/$target" \
+    log=$CARGO_TARGET_DIR/$target.log
+    if ASAN_OPTIONS=detect_odr_violation=0 "$CARGO_TARGET_DIR/$host/release/$target" \
         "$CARGO_TARGET_DIR/corpus/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" \
-        -max_total_time="${FUZZ_SECONDS:-11}" -timeout=20 -rss_limit_mb=4096 -print_final_stats=0 2>&1 |
-        tail -n 25 | sed "s/^/$target: /"
+        -max_total_time="${FUZZ_SECONDS:-11}" -timeout=20 -rss_limit_mb=4096 -print_final_stats=0 >"$log" 2>&1; then
+        tail -n 1 "$log" | sed "s/^/$target: /"
+    else
+        # What was found, where, and the input itself, which is lost with this machine.
+        { grep -v -e '^#' -e '# Uses: ' "$log" || true; } | tail -n 60 | sed "s/^/$target: /"
+        for input in "artifacts/$target"/*; do
+            echo "$target: to repeat: base64 -d | xz -d > INPUT, then tests/fuzz.sh $target: $input"
+            xz -c "$input" | base64 -w 0 | fold -w 200
+            echo
+        done
+        die "$target found something: see above"
+    fi
 done
