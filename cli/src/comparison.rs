@@ -86,6 +86,8 @@ pub(crate) struct Calibration<'a> {
     options: PhotoOptions,
     /// The number of photos on which the error of each layer is measured.
     measured: usize,
+    /// Whether nodes that take longer in eight bits on this machine stay float.
+    measure_speed: bool,
 }
 
 impl<'a> Calibration<'a> {
@@ -95,7 +97,12 @@ impl<'a> Calibration<'a> {
         input: &InputArgs,
         measured: usize,
     ) -> Self {
-        Self { photos, range, options: input.photo_options(), measured }
+        Self { photos, range, options: input.photo_options(), measured, measure_speed: false }
+    }
+
+    /// As this, and nodes that take longer in eight bits on this machine stay float if `measure_speed`.
+    pub(crate) fn with_measured_speed(self, measure_speed: bool) -> Self {
+        Self { measure_speed, ..self }
     }
 
     /// Quantizes the network of `args` without measuring the errors of layers.
@@ -138,8 +145,13 @@ impl<'a> Calibration<'a> {
             (false, None) => QuantizeOptions::default().method,
         };
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
-        let options =
-            QuantizeOptions { method, weights, measured: self.measured, ..QuantizeOptions::default() };
+        let options = QuantizeOptions {
+            method,
+            weights,
+            measured: self.measured,
+            measure_speed: self.measure_speed,
+            ..QuantizeOptions::default()
+        };
         let result = quantize::quantize(graph, examples, &options, |progress| match progress {
             Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
             Progress::Pass(pass) => bar.set_message(pass),

@@ -18,6 +18,7 @@ use super::ranges::RangeArgs;
   eightbit quantize text.onnx -o text.int8.onnx --calibrate ids=ids/ mask=masks/
   eightbit quantize text.onnx -o text.int8.onnx --calibrate examples/*.npz
   eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4
+  eightbit quantize speech.onnx -o speech.int8.onnx --calibrate examples/ --measure-speed
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
@@ -39,6 +40,11 @@ pub(crate) struct QuantizeArgs {
     /// Calibrate with this many random inputs, to try whether a network can be quantized. Its answers may be wrong.
     #[arg(long, value_name = "N", conflicts_with = "calibrate", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) random: Option<u16>,
+
+    /// Time every node on this machine and leave float what eight bits make slower, conversions included. The file then depends
+    /// on the machine; run it where nothing else does.
+    #[arg(long)]
+    pub(crate) measure_speed: bool,
 
     /// Print JSON.
     #[arg(long)]

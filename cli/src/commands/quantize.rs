@@ -35,7 +35,8 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
         return Err(CliError::Invalid(reason));
     }
     let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
-    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED);
+    let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED)
+        .with_measured_speed(args.measure_speed);
     // The weights of the float network are dropped as soon as they are bytes.
     let (file, (graph, report)) = match &examples {
         Some(examples) => {

@@ -86,12 +86,12 @@ impl Calibrator {
 
     /// As [`new`](Self::new), with other limits than the default.
     pub fn within(graph: &Graph, limits: &Limits) -> Result<Self, Error> {
-        Self::beside(graph, constants_of([graph]), limits)
+        Self::beside(graph, &Roles::new(graph)?, constants_of([graph]), limits)
     }
 
-    /// As [`within`](Self::within), while `held` bytes of the limits are taken, the constants of `graph` among them.
-    pub(super) fn beside(graph: &Graph, held: u64, limits: &Limits) -> Result<Self, Error> {
-        let roles = Roles::new(graph)?;
+    /// As [`within`](Self::within), for nodes with these roles, while `held` bytes of the limits are taken, the constants of `graph`
+    /// among them.
+    pub(super) fn beside(graph: &Graph, roles: &Roles, held: u64, limits: &Limits) -> Result<Self, Error> {
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
         let histograms = names.len() as u64 * Histogram::BYTES;

@@ -7,6 +7,7 @@
 
 mod affine;
 mod calibrate;
+mod cut;
 mod flat;
 mod histogram;
 mod measure;
@@ -16,6 +17,7 @@ mod report;
 mod roles;
 mod runner;
 mod support;
+mod timing;
 mod warnings;
 mod weights;
 mod worth;

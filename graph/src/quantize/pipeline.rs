@@ -1,9 +1,11 @@
 //! The whole quantization: the passes in order, with the calibration between them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::measure::Meter;
-use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Warning, WeightRange};
+use super::timing::slower_in_eight_bits;
+use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Roles, Warning, WeightRange};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -16,6 +18,11 @@ use crate::{Error, Graph, Limits, Tensor, passes, quoted};
 pub struct QuantizeOptions {
     /// How the ranges of activations are chosen.
     pub method: CalibrationMethod,
+    /// Nodes that stay float, each with the reason, by their names after the passes that come before the calibration.
+    pub float: BTreeMap<String, String>,
+    /// Whether to measure on this machine which nodes take longer in eight bits than as floats, and to leave them float. The result then
+    /// depends on the machine, and on its other work. It takes the memory of both networks at once.
+    pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
     /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
@@ -29,6 +36,8 @@ impl Default for QuantizeOptions {
     fn default() -> Self {
         Self {
             method: CalibrationMethod::Percentile(99.99),
+            float: BTreeMap::new(),
+            measure_speed: false,
             weights: WeightRange::default(),
             measured: 4,
             limits: Limits::default(),
@@ -93,10 +102,19 @@ pub fn quantize<'g, E: From<Error>>(
     let float = pass("strip_unused_nodes", passes::strip_unused_nodes, float)?;
     let mut float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
 
-    progress(Progress::Pass("calibrate"));
     let limits = &options.limits;
     let constants = constants_of(callers.into_iter().chain([&float]));
-    let mut calibrator = Calibrator::beside(&float, constants, limits)?;
+    let mut examples = examples.into_iter().peekable();
+    let mut stay_float = options.float.clone();
+    if options.measure_speed
+        && let Some(Ok(example)) = examples.peek()
+    {
+        progress(Progress::Pass("measure_speed"));
+        stay_float = slower_in_eight_bits(&float, &named(&float, example)?, stay_float, constants, limits)?;
+    }
+    let roles = Roles::keeping_float(&float, &stay_float)?;
+    progress(Progress::Pass("calibrate"));
+    let mut calibrator = Calibrator::beside(&float, &roles, constants, limits)?;
     let mut kept: Vec<Vec<Tensor>> = Vec::new();
     for example in examples {
         let example = example?;
@@ -112,20 +130,13 @@ pub fn quantize<'g, E: From<Error>>(
         }
     }
     let calibration = calibrator.calibration(options.method)?;
-    let plan = Plan::new(&float, &calibration)?.with_weights(options.weights);
+    let plan = Plan::of_roles(&float, roles, &calibration)?.with_weights(options.weights);
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
     warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
     drop(calibrator);
 
-    progress(Progress::Pass("quantize_weights"));
-    let (eight_bit, cut) = passes::quantize_weights_and_warn(float.clone(), &plan)?;
+    let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);
-    progress(Progress::Pass("quantize_nodes"));
-    let eight_bit = passes::quantize_nodes(eight_bit, &plan)?;
-    progress(Progress::Pass("strip_unused_nodes"));
-    let eight_bit = passes::strip_unused_nodes(eight_bit)?;
-    progress(Progress::Pass("sort_by_execution_order"));
-    let eight_bit = passes::sort_by_execution_order(eight_bit)?;
 
     let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration);
     if !kept.is_empty() {
@@ -155,6 +166,22 @@ pub fn quantize<'g, E: From<Error>>(
     }
     report.warnings = warnings;
     Ok((eight_bit, report))
+}
+
+/// The eight-bit form of a float graph, and what its weights give reason to warn of.
+pub(super) fn to_eight_bits(
+    float: Graph,
+    plan: &Plan,
+    mut progress: impl FnMut(Progress),
+) -> Result<(Graph, Vec<Warning>), Error> {
+    progress(Progress::Pass("quantize_weights"));
+    let (graph, warnings) = passes::quantize_weights_and_warn(float, plan)?;
+    progress(Progress::Pass("quantize_nodes"));
+    let graph = passes::quantize_nodes(graph, plan)?;
+    progress(Progress::Pass("strip_unused_nodes"));
+    let graph = passes::strip_unused_nodes(graph)?;
+    progress(Progress::Pass("sort_by_execution_order"));
+    Ok((passes::sort_by_execution_order(graph)?, warnings))
 }
 
 /// An error if the weights of a node are not finite. Checked before the passes change names and before the weights are

@@ -21,7 +21,11 @@ impl Plan {
     ///
     /// A value whose range was not observed, a constant that is not finite, every error of [`Roles::new`].
     pub fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, Error> {
-        let roles = Roles::new(graph)?;
+        Self::of_roles(graph, Roles::new(graph)?, calibration)
+    }
+
+    /// As [`new`](Self::new), for nodes with these roles.
+    pub(super) fn of_roles(graph: &Graph, roles: Roles, calibration: &Calibration) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
         for root in roles.observed() {
             let range = calibration.ranges.get(root).ok_or_else(|| {

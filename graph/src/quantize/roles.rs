@@ -10,7 +10,7 @@ use crate::exec::tail;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::values::Values;
 use crate::ops::{Operator, concat};
-use crate::{Error, Graph, Node, escaped};
+use crate::{Error, Graph, Node, escaped, quoted};
 
 /// The output of `node` after the activations fused into it; with fused activations its own output never becomes bytes.
 fn after_activations<'g>(
@@ -63,6 +63,15 @@ impl Roles {
     ///
     /// A graph with quantized operators; inconsistent names.
     pub fn new(graph: &Graph) -> Result<Self, Error> {
+        Self::keeping_float(graph, &BTreeMap::new())
+    }
+
+    /// As [`new`](Self::new), except that the nodes of `float` stay float, each for the given reason.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new); a node of `float` that the graph does not have.
+    pub fn keeping_float(graph: &Graph, float: &BTreeMap<String, String>) -> Result<Self, Error> {
         let values = Values::new(graph)?;
         let order = graph.topological_order()?;
         let producers = graph.producers()?;
@@ -77,6 +86,19 @@ impl Roles {
         }
         for index in tail::parts(graph)?.1 {
             kinds[index] = Err("its size is known only when the graph runs".to_owned());
+        }
+        let mut missing: BTreeSet<&str> = float.keys().map(String::as_str).collect();
+        for (node, kind) in graph.nodes.iter().zip(&mut kinds) {
+            if let Some(reason) = float.get(&node.name) {
+                missing.remove(node.name.as_str());
+                *kind = Err(reason.clone());
+            }
+        }
+        if let Some(name) = missing.first() {
+            return Err(Error::argument(
+                "nodes that stay float",
+                format!("there is no node {}", quoted(name)),
+            ));
         }
         worth::keep_float(graph, &mut kinds)?;
 
