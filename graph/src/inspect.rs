@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::shared::inputs::Inputs;
-use crate::quantize::{Role, Roles};
+use crate::quantize::{Role, Roles, simplified};
 use crate::shapes::{PartialShapes, ShapeOptions, infer_partial_shapes};
-use crate::{Error, Graph, Node, TensorType, passes};
+use crate::{Error, Graph, Node, TensorType};
 
 /// What is known of a node before it runs.
 #[derive(Clone, Debug)]
@@ -70,12 +70,10 @@ fn macs(graph: &Graph, node: &Node, known: &PartialShapes) -> Option<u64> {
 
 /// The roles of the nodes by name, as [`quantize`](crate::quantize::quantize) decides them after its passes over the float graph.
 fn roles(graph: &Graph) -> BTreeMap<String, Role> {
-    let float = passes::strip_unused_nodes(graph.clone())
-        .and_then(passes::remove_nodes)
-        .and_then(passes::fold_constants)
-        .and_then(passes::fold_batch_norms);
     // A graph that is eight-bit already has no roles.
-    let Ok(roles) = float.and_then(|float| Roles::new(&float)) else { return BTreeMap::new() };
+    let Ok(roles) = simplified(graph.clone(), |_| {}).and_then(|float| Roles::new(&float)) else {
+        return BTreeMap::new();
+    };
     roles.iter().map(|(name, role)| (name.to_owned(), role.clone())).collect()
 }
 

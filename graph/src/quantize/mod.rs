@@ -26,6 +26,7 @@ pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
 pub use histogram::{BINS, Histogram};
 pub use measure::LayerError;
+pub(crate) use pipeline::simplified;
 pub use pipeline::{Progress, QuantizeOptions, quantize};
 pub use plan::Plan;
 pub use report::{NodeReport, QuantizeReport};

@@ -89,19 +89,7 @@ pub fn quantize<'g, E: From<Error>>(
     }
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
-    let mut pass = |name, pass: fn(Graph) -> Result<Graph, Error>, graph| {
-        progress(Progress::Pass(name));
-        pass(graph)
-    };
-    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, graph.into_owned())?;
-    let float = pass("remove_nodes", passes::remove_nodes, float)?;
-    let float = pass("fold_constants", passes::fold_constants, float)?;
-    let float = pass("cancel_transposes", passes::cancel_transposes, float)?;
-    let float = pass("fold_batch_norms", passes::fold_batch_norms, float)?;
-    let float = pass("fold_scales", passes::fold_scales, float)?;
-    let float = pass("strip_unused_nodes", passes::strip_unused_nodes, float)?;
-    let mut float = pass("sort_by_execution_order", passes::sort_by_execution_order, float)?;
-
+    let mut float = simplified(graph.into_owned(), &mut progress)?;
     let limits = &options.limits;
     let constants = constants_of(callers.into_iter().chain([&float]));
     let mut examples = examples.into_iter().peekable();
@@ -166,6 +154,26 @@ pub fn quantize<'g, E: From<Error>>(
     }
     report.warnings = warnings;
     Ok((eight_bit, report))
+}
+
+/// The passes over a float graph that come before its calibration.
+pub(crate) fn simplified(mut float: Graph, mut progress: impl FnMut(Progress)) -> Result<Graph, Error> {
+    const PASSES: [(&str, fn(Graph) -> Result<Graph, Error>); 8] = [
+        ("strip_unused_nodes", passes::strip_unused_nodes),
+        ("remove_nodes", passes::remove_nodes),
+        ("fold_constants", passes::fold_constants),
+        ("cancel_transposes", passes::cancel_transposes),
+        ("fold_batch_norms", passes::fold_batch_norms),
+        ("fold_scales", passes::fold_scales),
+        // For the weights that were folded.
+        ("strip_unused_nodes", passes::strip_unused_nodes),
+        ("sort_by_execution_order", passes::sort_by_execution_order),
+    ];
+    for (name, pass) in PASSES {
+        progress(Progress::Pass(name));
+        float = pass(float)?;
+    }
+    Ok(float)
 }
 
 /// The eight-bit form of a float graph, and what its weights give reason to warn of.

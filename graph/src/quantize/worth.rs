@@ -13,8 +13,8 @@ const PRODUCTS_PER_ELEMENT: usize = 12;
 /// Makes nodes float that compute in eight bits but do not pay:
 ///
 /// * a product of two activations, if its matrices are small;
-/// * a node without weights, if all that it reads comes from float nodes and all that reads it is float: it would be quantized for
-///   itself alone, and an addition takes less time than that.
+/// * a node without weights, if no other node computes with the bytes that it reads and writes, however they are moved, clamped or
+///   looked up: it would be quantized for itself alone, and an addition takes less time than that.
 ///
 /// `kinds` has the role of each node of the graph, or why it stays float.
 pub(super) fn keep_float(graph: &Graph, kinds: &mut [Result<&EightBit, String>]) -> Result<(), Error> {
@@ -58,29 +58,94 @@ fn keep_small_products(graph: &Graph, kinds: &mut [Result<&EightBit, String>]) -
     Ok(())
 }
 
+/// Whether a node works on bytes, computes or moves them.
+fn is_eight_bit(kind: &Result<&EightBit, String>) -> bool {
+    !matches!(kind, Err(_) | Ok(EightBit::Float | EightBit::Bytes))
+}
+
 fn keep_lone_nodes(graph: &Graph, kinds: &mut [Result<&EightBit, String>]) -> Result<(), Error> {
     let (producers, consumers) = (graph.producers()?, graph.consumers());
-    let is_eight_bit = |kinds: &[Result<&EightBit, String>], index: usize| {
-        !matches!(kinds[index], Err(_) | Ok(EightBit::Float | EightBit::Bytes))
-    };
-    for index in 0..graph.nodes.len() {
-        let node = &graph.nodes[index];
-        // A product of activations is worth more than its neighbours.
-        let is_light = of_activations(graph, node, &kinds[index]);
-        if is_light.is_none_or(|compute| compute.weight_axis.is_some()) {
+    let mut seen = vec![false; graph.nodes.len()];
+    for start in 0..graph.nodes.len() {
+        if seen[start] || !is_eight_bit(&kinds[start]) {
             continue;
         }
-        let written = |name: &str| producers.get(name).is_some_and(|&at| is_eight_bit(kinds, at));
-        let read = |name: &str| {
-            consumers.get(name).is_some_and(|readers| readers.iter().any(|&at| is_eight_bit(kinds, at)))
-        };
-        let has_bytes = data_inputs(node, |name| graph.constants.contains_key(name)).any(written)
-            || data_outputs(node).any(read);
-        if !has_bytes {
-            kinds[index] =
+        // Everything that bytes reach from here, in both directions.
+        seen[start] = true;
+        let (mut part, mut visited) = (vec![start], 0);
+        while let Some(&index) = part.get(visited) {
+            visited += 1;
+            let node = &graph.nodes[index];
+            let before = data_inputs(node, |name| graph.constants.contains_key(name))
+                .filter_map(|name| producers.get(name));
+            let after = data_outputs(node).filter_map(|name| consumers.get(name)).flatten();
+            for &next in before.chain(after) {
+                if !seen[next] && is_eight_bit(&kinds[next]) {
+                    seen[next] = true;
+                    part.push(next);
+                }
+            }
+        }
+        let mut computing =
+            part.iter().copied().filter(|&index| matches!(kinds[index], Ok(EightBit::Compute(_))));
+        if let (Some(alone), None) = (computing.next(), computing.next())
+            // A product is worth more than the conversions.
+            && of_activations(graph, &graph.nodes[alone], &kinds[alone]).is_some_and(|of| of.weight_axis.is_none())
+        {
+            kinds[alone] =
                 Err("it stands between float nodes, and quantizing for it alone takes longer than it saves"
                     .to_owned());
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::quantize::{Role, Roles};
+    use crate::{DataType, Graph, Node, Tensor, ValueInfo};
+
+    /// The reason for which `node` stays float, if it does.
+    fn reason(nodes: Vec<Node>, node: &str) -> Option<String> {
+        let value = |name: &str| ValueInfo {
+            name: name.to_owned(),
+            data_type: DataType::F32,
+            shape: [1, 4, 4, 4].map(Some).to_vec(),
+        };
+        let weights = Tensor::zeros([4, 4, 1, 1], DataType::F32).expect("small");
+        let graph = Graph {
+            inputs: vec![value("x")],
+            outputs: vec![value("y")],
+            nodes,
+            constants: [("w".to_owned(), weights)].into(),
+            ..Graph::default()
+        };
+        match Roles::new(&graph).expect("valid").node(node) {
+            Some(Role::Float(reason)) => Some(reason.clone()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_sum_among_float_nodes_stays_float() {
+        // What clamps or moves bytes does not pay for conversions either.
+        let sum = Node::new("sum", "Add", &["x", "x"], &["a"]);
+        let relu = Node::new("relu", "Relu", &["a"], &["b"]);
+        let moved = Node::new("moved", "Transpose", &["b"], &["y"]);
+        let nodes = vec![sum.clone(), relu.clone(), moved];
+        let expected =
+            "it stands between float nodes, and quantizing for it alone takes longer than it saves";
+        assert_eq!(reason(nodes, "sum").as_deref(), Some(expected));
+        // A product with weights does.
+        let nodes = vec![sum, relu, Node::new("conv", "Conv", &["b", "w"], &["y"])];
+        assert_eq!(reason(nodes, "sum"), None);
+    }
+
+    #[test]
+    fn a_small_product_of_activations_stays_float() {
+        let nodes = vec![Node::new("product", "MatMul", &["x", "x"], &["y"])];
+        let expected = "its factors of shapes [1, 4, 4, 4] and [1, 4, 4, 4] are small: quantizing them takes longer than the \
+                        eight-bit product saves";
+        assert_eq!(reason(nodes, "product").as_deref(), Some(expected));
+    }
 }
