@@ -38,6 +38,7 @@ use crate::limits::constants_of;
 use crate::shapes::{ShapeOptions, open_shape};
 use crate::{Error, Graph, Limits, Tensor, ValueInfo, escaped, passes};
 use memory::Memory;
+pub(crate) use observe::Seen;
 use plan::Lowered;
 pub use profile::StepTime;
 use shared::Shared;

@@ -5,7 +5,24 @@ use std::borrow::Cow;
 use super::source::Observer;
 use super::step::{Elements, RunInputs};
 use super::{Executor, ExecutorOptions};
-use crate::{Error, Graph, Limits, Tensor};
+use crate::{DataType, Error, Graph, Limits, Tensor};
+
+/// The elements of an output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Seen<'a> {
+    Floats(&'a [f32]),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Seen<'a> {
+    /// The elements of an output that is declared as floats.
+    pub(crate) fn floats(self) -> Result<&'a [f32], Error> {
+        match self {
+            Self::Floats(values) => Ok(values),
+            Self::Bytes(_) => Err(Error::WrongType { expected: DataType::F32, found: DataType::U8 }),
+        }
+    }
+}
 
 impl Executor {
     /// As [`new`](Self::new), for [`observe`](Self::observe) alone, while `held` bytes of the limits are taken by others. The
@@ -19,11 +36,11 @@ impl Executor {
         Self::beside(Cow::Owned(graph), options, held, Some(observer))
     }
 
-    /// Runs the graph, and calls `see` with the position and the elements of each output as soon as they are complete.
+    /// Runs the graph, and calls `see` with the position and the elements of each output, `f32` or `u8`, as soon as they are complete.
     pub(crate) fn observe(
         &mut self,
         inputs: &[(&str, &Tensor)],
-        mut see: impl FnMut(usize, &[f32]) -> Result<(), Error>,
+        mut see: impl FnMut(usize, Seen<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.prepare(inputs)?;
         let mut order: Vec<(usize, usize)> = self.plans[0].completions.iter().copied().zip(0..).collect();
@@ -41,7 +58,10 @@ impl Executor {
             };
             while let Some((_, output)) = order.next_if(|&(complete, _)| complete == done) {
                 let value = &plan.lowered.values[plan.lowered.results[output]];
-                let found = elements.of(value);
+                let found = match value.data_type {
+                    DataType::U8 => elements.of(value).map(Seen::Bytes),
+                    _ => elements.of(value).map(Seen::Floats),
+                };
                 see(output, found.map_err(|error| error.in_value(&self.outputs[output].name))?)?;
             }
         }

@@ -6,7 +6,7 @@ use super::flat::is_flat;
 use super::runner::Runner;
 use super::{Histogram, Range, Roles};
 use crate::limits::constants_of;
-use crate::{Error, Graph, Limits, Tensor};
+use crate::{DataType, Error, Graph, Limits, Tensor};
 
 /// How a range is chosen from the values observed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +95,8 @@ impl Calibrator {
         let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
         let histograms = names.len() as u64 * Histogram::BYTES;
-        let runner = Runner::new(graph.clone(), &names, 0, held.saturating_add(histograms), limits)?;
+        let values = names.iter().map(|name| (name.clone(), DataType::F32));
+        let runner = Runner::new(graph.clone(), values, 0, held.saturating_add(histograms), limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(&value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }
@@ -130,9 +131,9 @@ impl Calibrator {
             }
         }
         let observed = &mut self.observed;
-        self.runner.run(inputs, |at, values| {
+        self.runner.run(inputs, |at, seen| {
             let Observed { value, histogram, .. } = &mut observed[at];
-            histogram.add(value, values)
+            histogram.add(value, seen.floats()?)
         })?;
         self.inputs += 1;
         Ok(())

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::runner::Runner;
-use super::{Plan, Role, bounds};
+use super::{Affine, Plan, Role, bounds};
+use crate::exec::Seen;
 use crate::ops::{concat, dequantize_linear, quantize_linear};
-use crate::{Error, Graph, Limits, Names, Node, Tensor};
+use crate::{DataType, Error, Graph, Limits, Names, Node, Tensor};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
 /// `10 · log10(Σ float² / Σ (float − eight-bit)²)`, infinite where there is no difference.
@@ -32,9 +33,9 @@ struct Energy {
 
 impl Energy {
     /// Adds what is left of the values after activations that clamp them to `bounds`.
-    fn add(&mut self, float: &[f32], eight_bit: &[f32], (low, high): (f32, f32)) {
+    fn add(&mut self, float: &[f32], eight_bit: impl IntoIterator<Item = f32>, (low, high): (f32, f32)) {
         let clamped = |value: f32| f64::from(value.max(low).min(high));
-        for (&float, &eight_bit) in float.iter().zip(eight_bit) {
+        for (&float, eight_bit) in float.iter().zip(eight_bit) {
             let (float, eight_bit) = (clamped(float), clamped(eight_bit));
             self.signal += float * float;
             self.noise += (float - eight_bit) * (float - eight_bit);
@@ -63,10 +64,50 @@ struct Layer {
     node: String,
     op: String,
     value: String,
+    /// What its bytes stand for.
+    affine: Affine,
     /// Those of the activations fused into later nodes, which clamp the value's bytes already.
     bounds: (f32, f32),
     alone: Energy,
     together: Energy,
+}
+
+/// A copy of a value; of the eight-bit graph its bytes, a quarter of the floats that they stand for.
+#[derive(Clone, Debug)]
+enum Kept {
+    Floats(Vec<f32>),
+    Bytes(Vec<u8>),
+}
+
+impl From<Seen<'_>> for Kept {
+    fn from(seen: Seen<'_>) -> Self {
+        match seen {
+            Seen::Floats(values) => Self::Floats(values.to_vec()),
+            Seen::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+}
+
+impl Kept {
+    fn seen(&self) -> Seen<'_> {
+        match self {
+            Self::Floats(values) => Seen::Floats(values),
+            Self::Bytes(bytes) => Seen::Bytes(bytes),
+        }
+    }
+}
+
+impl Layer {
+    /// Adds the energies of a value of the eight-bit graph to those of the layer alone or of all layers together.
+    fn compare(&mut self, of: fn(&mut Self) -> &mut Energy, float: &[f32], eight_bit: Seen<'_>) {
+        let (affine, bounds) = (self.affine, self.bounds);
+        match eight_bit {
+            Seen::Floats(values) => of(self).add(float, values.iter().copied(), bounds),
+            Seen::Bytes(bytes) => {
+                of(self).add(float, bytes.iter().map(|&byte| affine.dequantize(byte)), bounds);
+            }
+        }
+    }
 }
 
 impl Meter {
@@ -89,10 +130,10 @@ impl Meter {
                 continue;
             };
             let head = node.input(0).and_then(|input| heads.get(input).copied()).unwrap_or(node);
-            if plan.parameters(value).is_none() {
+            let Some(affine) = plan.parameters(value) else {
                 heads.insert(value, head);
                 continue;
-            }
+            };
             if plan.roles().is_moved(value) {
                 continue;
             }
@@ -100,6 +141,7 @@ impl Meter {
                 node: head.name.clone(),
                 op: head.op.to_string(),
                 value: value.to_owned(),
+                affine,
                 bounds: later.get(value).copied().unwrap_or(UNBOUNDED),
                 alone: Energy::default(),
                 together: Energy::default(),
@@ -107,12 +149,22 @@ impl Meter {
         }
         let (beside, renamed) = beside(float, eight_bit, plan);
         float.constants.clear();
-        let values: Vec<String> = layers.iter().map(|layer| layer.value.clone()).collect();
-        let of_beside = |value: &String| renamed.get(value).unwrap_or(value).clone();
-        let both: Vec<String> = values.iter().cloned().chain(values.iter().map(of_beside)).collect();
-        let alone = Runner::new(beside, &both, values.len(), held, limits)?;
-        let eight_bit = Graph { inputs: float.inputs.clone(), ..eight_bit.clone() };
-        let together = Runner::new(eight_bit, &values, 0, held.saturating_add(alone.bytes()), limits)?;
+        let values = layers.iter().map(|layer| &layer.value);
+        let producers = eight_bit.producers()?;
+        // The bytes of each value rather than the floats that they stand for, whose memory is four times as large.
+        let bytes_of = |value: &String| {
+            let node = &eight_bit.nodes[*producers.get(value.as_str())?];
+            node.is(&dequantize_linear::OP).then(|| Some((node.input(0)?.to_owned(), DataType::U8)))?
+        };
+        let float_of = |value: &String| (value.clone(), DataType::F32);
+        let of_beside = |value: &String| float_of(renamed.get(value).unwrap_or(value));
+        let in_beside = values.clone().map(|value| bytes_of(value).unwrap_or_else(|| of_beside(value)));
+        let both = values.clone().map(float_of).chain(in_beside);
+        let alone = Runner::new(beside, both, layers.len(), held, limits)?;
+        let of_eight_bit = values.map(|value| bytes_of(value).unwrap_or_else(|| float_of(value)));
+        let graph = Graph { inputs: float.inputs.clone(), ..eight_bit.clone() };
+        let together =
+            Runner::new(graph, of_eight_bit, layers.len(), held.saturating_add(alone.bytes()), limits)?;
         Ok(Self { layers, alone, together, held })
     }
 
@@ -120,21 +172,25 @@ impl Meter {
     pub(super) fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         let layers = &mut self.layers;
         let count = layers.len();
-        let mut floats: Vec<Vec<f32>> = vec![Vec::new(); count];
-        self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
-        self.alone.run(inputs, |at, values| {
-            if at < count {
-                floats[at] = values.to_vec();
-            } else {
-                let layer = &mut layers[at - count];
-                layer.alone.add(&floats[at - count], values, layer.bounds);
-            }
+        let mut together = vec![Kept::Bytes(Vec::new()); count];
+        self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
+        self.together.run(inputs, |at, seen| {
+            together[at] = seen.into();
             Ok(())
         })?;
-        self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
-        self.together.run(inputs, |at, values| {
+        // Of each layer the float value and the eight-bit one, whichever is complete first, until the other one is.
+        let mut waiting: Vec<Option<Kept>> = vec![None; count];
+        self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
+        self.alone.run(inputs, |at, seen| {
+            let (is_float, at) = (at < count, at % count);
+            let Some(other) = waiting[at].take() else {
+                waiting[at] = Some(seen.into());
+                return Ok(());
+            };
+            let (float, eight_bit) = if is_float { (seen, other.seen()) } else { (other.seen(), seen) };
             let layer = &mut layers[at];
-            layer.together.add(&floats[at], values, layer.bounds);
+            layer.compare(|layer| &mut layer.alone, float.floats()?, eight_bit);
+            layer.compare(|layer| &mut layer.together, float.floats()?, together[at].seen());
             Ok(())
         })
     }

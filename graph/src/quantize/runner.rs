@@ -1,10 +1,10 @@
 //! Runs a graph for its intermediate values.
 
-use crate::exec::Observer;
+use crate::exec::{Observer, Seen};
 use crate::limits::constants_of;
-use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo};
+use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo, passes};
 
-/// A graph that runs for chosen float values.
+/// A graph that runs for chosen values.
 #[derive(Debug)]
 pub(super) struct Runner {
     executor: Executor,
@@ -14,18 +14,18 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Prepares to run `graph` for `values`, which must be distinct; the caller keeps copies of the first `copied`. `held`
-    /// bytes of the limits are taken, the constants of `graph` among them.
+    /// Prepares to run `graph` for `values`, floats or bytes, which must be distinct; the caller keeps copies of the first `copied`.
+    /// `held` bytes of the limits are taken, the constants of `graph` among them.
     pub(super) fn new(
         graph: Graph,
-        values: &[String],
+        values: impl IntoIterator<Item = (String, DataType)>,
         copied: usize,
         held: u64,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let output =
-            |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
-        let graph = Graph { outputs: values.iter().map(output).collect(), ..graph };
+        let output = |(name, data_type)| ValueInfo { name, data_type, shape: Vec::new() };
+        let graph = Graph { outputs: values.into_iter().map(output).collect(), ..graph };
+        let graph = passes::strip_unused_nodes(graph)?;
         let mut options = ExecutorOptions::default();
         options.shapes.limits = limits.clone();
         let constants = constants_of([&graph]);
@@ -52,7 +52,7 @@ impl Runner {
     pub(super) fn run(
         &mut self,
         inputs: &[(&str, &Tensor)],
-        see: impl FnMut(usize, &[f32]) -> Result<(), Error>,
+        see: impl FnMut(usize, Seen<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.executor.observe(inputs, see)
     }
