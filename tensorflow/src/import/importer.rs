@@ -6,6 +6,7 @@ use eightbit_graph::passes::FoldBudget;
 use eightbit_graph::{DataType, Error, Graph, Limits, MissingOperator, Names, Node, Tensor, ValueInfo};
 
 use super::atrous::{self, Detours};
+use super::once::ReadOnce;
 use super::operation::{DOMAIN, Operation};
 use super::{Reference, flow, table};
 use crate::proto::{GraphDef, NodeDef};
@@ -62,17 +63,37 @@ impl<'d> Importer<'d> {
     }
 
     /// Imports the nodes `order`; an error that lists all operators that are not implemented.
-    pub(super) fn run(&mut self, order: &[&'d NodeDef]) -> Result<(), Error> {
+    pub(super) fn run(&mut self, order: &[&'d NodeDef], once: &ReadOnce<'d>) -> Result<(), Error> {
         for &node in order {
             // Cut off: an input.
             if !self.values.contains_key(&(node.name.as_str(), 0)) {
+                let first = self.graph.nodes.len();
                 self.import(node)?;
+                self.release(node, once, first);
             }
         }
         if self.missing.is_empty() {
             Ok(())
         } else {
             Err(Error::MissingOperators(std::mem::take(&mut self.missing)))
+        }
+    }
+
+    /// Removes the constants that `node` alone reads, unless a node that it became, from the graph's node `first`, reads them, or it
+    /// passes them on.
+    fn release(&mut self, node: &'d NodeDef, once: &ReadOnce<'d>, first: usize) {
+        let passed = |name: &str| {
+            (0..).map_while(|port| self.values.get(&(node.name.as_str(), port))).any(|value| match value {
+                Value::Named(value) => value == name,
+                Value::Dead | Value::Unknown => false,
+            })
+        };
+        let read = |name: &str| {
+            self.graph.nodes[first..].iter().any(|node| node.inputs.iter().any(|input| input == name))
+        };
+        let unused: Vec<&str> = once.constants(node).filter(|name| !passed(name) && !read(name)).collect();
+        for name in unused {
+            self.graph.constants.remove(name);
         }
     }
 

@@ -21,6 +21,7 @@ mod importer;
 mod index;
 mod inputs;
 mod normalize;
+mod once;
 mod operation;
 mod order;
 mod pool;
@@ -40,6 +41,7 @@ use eightbit_graph::{Error, Graph, passes};
 
 use crate::proto::GraphDef;
 use importer::Importer;
+use once::ReadOnce;
 pub use reference::Reference;
 
 /// What to import of a graph.
@@ -67,7 +69,7 @@ impl GraphDef {
         let order = order::order(&nodes, &outputs, &cuts);
         let mut importer = Importer::new(self);
         inputs::add(&mut importer, &nodes, &order, &cuts, options)?;
-        importer.run(&order)?;
+        importer.run(&order, &ReadOnce::new(&order, &outputs))?;
         importer.set_outputs(&outputs)?;
         let graph = passes::strip_unused_nodes(importer.into_graph())?;
         let graph = passes::remove_nodes(graph)?;
