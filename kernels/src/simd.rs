@@ -6,7 +6,7 @@
 //! that is inlined into it. Everything here is `#[inline(always)]`, so that it becomes part of that
 //! function, and is compiled for its features.
 //!
-//! An ISA must give fifteen operations. The others have bodies that go through the lanes one by one, and an ISA replaces
+//! An ISA must give sixteen operations. The others have bodies that go through the lanes one by one, and an ISA replaces
 //! those for which it has a better sequence.
 
 use core::marker::PhantomData;
@@ -139,6 +139,8 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn round(self, x: Self::F) -> Self::I;
     /// Sum, rounded once.
     fn add_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// Difference, rounded once.
+    fn sub_f(self, a: Self::F, b: Self::F) -> Self::F;
     /// Product, rounded once.
     fn mul_f(self, a: Self::F, b: Self::F) -> Self::F;
     /// Quotient, rounded once.
@@ -414,6 +416,13 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn nan_to_zero(self, x: Self::F) -> Self::F {
         let x = self.lanes_f(x);
         self.each_lane_f(|i| if x.at(i).is_nan() { 0.0 } else { x.at(i) })
+    }
+
+    /// Whether in any lane `a` is greater than `b`.
+    #[inline(always)]
+    fn any_greater(self, a: Self::F, b: Self::F) -> bool {
+        let (a, b) = (self.lanes_f(a), self.lanes_f(b));
+        (0..Self::LANES).any(|i| a.at(i) > b.at(i))
     }
 
     /// `f` of every two lanes.

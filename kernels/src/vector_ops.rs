@@ -2,7 +2,7 @@
 //! the depthwise kernel that accepts all weights.
 
 use crate::elementwise::contract::{Code, LookupKernel};
-use crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
+use crate::elementwise::{Add, Decode, Dequantize, Encode, FixedPointOps, Mul, Quantize, Requantize};
 use crate::float::FloatOps;
 use crate::pooling::contract::PoolKernel;
 
@@ -13,6 +13,9 @@ pub(crate) struct VectorOps {
     pub(crate) requantize: [Code<Requantize>; 2],
     pub(crate) quantize: Code<Quantize>,
     pub(crate) dequantize: [Code<Dequantize>; 2],
+    pub(crate) encode: Code<Encode>,
+    pub(crate) decode: Code<Decode>,
+    pub(crate) fixed_point: FixedPointOps,
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],
@@ -30,8 +33,9 @@ macro_rules! vector_ops {
     ($simd:ty, $vectors:literal, [$($rows:literal)+], [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
             use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
-            use $crate::elementwise::{Add, Dequantize, Mul, Quantize, Requantize};
-            use $crate::elementwise::{generic as elementwise, quantize as quotients};
+            use $crate::elementwise::fixed_point::{self, Call, Codes, FixedPointOps};
+            use $crate::elementwise::{Add, Decode, Dequantize, Encode, Mul, Quantize, Requantize};
+            use $crate::elementwise::{encode as steps, generic as elementwise, quantize as quotients};
             use $crate::float::{self, FloatOps};
             use $crate::gemm::{Finish, Tile, in_memory};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
@@ -47,6 +51,13 @@ macro_rules! vector_ops {
                 requantize: [requantize::<false>, requantize::<true>],
                 quantize,
                 dequantize: [dequantize::<false>, dequantize::<true>],
+                encode,
+                decode,
+                fixed_point: FixedPointOps {
+                    of_bytes: fixed_point,
+                    of_codes: fixed_point,
+                    extremes,
+                },
                 lookup: &[$(&$lookup),+],
                 maximum: [
                     pool::<Greatest<false>, Greatest<false>>(),
@@ -60,7 +71,7 @@ macro_rules! vector_ops {
                 float: FloatOps {
                     lanes: 16 / $vectors,
                     tiles: [&[$(float_tile::<$rows, 1>),+], &[$(float_tile::<$rows, 2>),+]],
-                    depthwise: float_depthwise,
+                    depthwise: [float_depthwise::<false>, float_depthwise::<true>],
                     softmax: float_softmax,
                     curve: float_curve,
                 },
@@ -106,6 +117,30 @@ macro_rules! vector_ops {
                 unsafe { elementwise::dequantize::<$simd, SIGNED>(<$simd>::new(), call) }
             }
 
+            $(#[$attribute])*
+            unsafe fn encode(call: &Encode) {
+                // SAFETY: as in `add`.
+                unsafe { steps::bytes::<$simd>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn decode(call: &Decode) {
+                // SAFETY: as in `add`.
+                unsafe { steps::floats::<$simd>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn fixed_point<C: Codes>(call: &Call<C>) {
+                // SAFETY: as in `add`.
+                unsafe { fixed_point::requantize::<$simd, C>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn extremes(codes: &[i32]) -> (i32, i32) {
+                // SAFETY: as in `add`.
+                fixed_point::extremes_of::<$simd>(unsafe { <$simd>::new() }, codes)
+            }
+
             // SAFETY: the function is `in_memory`, with the token's features.
             unsafe impl Finish for $simd {
                 #[inline(never)]
@@ -140,9 +175,9 @@ macro_rules! vector_ops {
             }
 
             $(#[$attribute])*
-            unsafe fn float_depthwise(run: &float::Run<'_>) {
+            unsafe fn float_depthwise<const TWICE: bool>(run: &float::Run<'_>) {
                 // SAFETY: as in `add`.
-                unsafe { float::run::<$simd>(<$simd>::new(), run) }
+                unsafe { float::run::<$simd, TWICE>(<$simd>::new(), run) }
             }
 
             $(#[$attribute])*

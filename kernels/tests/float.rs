@@ -2,7 +2,8 @@
 
 use eightbit_kernels::Backend;
 use eightbit_kernels::float::{
-    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, apply_curve, depthwise, multiply, softmax,
+    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, Rounding, apply_curve, depthwise, multiply,
+    softmax,
 };
 use eightbit_testing::Random;
 use eightbit_testing::suite::random_suite;
@@ -116,6 +117,7 @@ fn depthwise_runs() {
             let image = floats(random, 4 * tap_steps[0] + slack);
             let weights = floats(random, taps[0] * weights_step + slack);
             let (bias, bounds) = (floats(random, channels), draw_bounds(random));
+            let rounding = random.pick(&[Rounding::Once, Rounding::Twice]);
             let call = DepthwiseCall {
                 backend,
                 channels,
@@ -127,6 +129,7 @@ fn depthwise_runs() {
                 weights: &weights,
                 weights_step,
                 bias: &bias,
+                rounding,
                 bounds,
             };
             let mut out = vec![7.0f32; pixels * channels];
@@ -141,7 +144,10 @@ fn depthwise_runs() {
                             slack + pixel * stride * channels + row * tap_steps[0] + column * tap_steps[1];
                         let w = weights[row * weights_step + column * channels + channel];
                         let x = image[at + channel];
-                        sum = x.mul_add(w, sum);
+                        sum = match rounding {
+                            Rounding::Once => x.mul_add(w, sum),
+                            Rounding::Twice => x * w + sum,
+                        };
                     }
                 }
                 *y = bounded(sum, bounds);
@@ -167,6 +173,7 @@ fn taps_beyond_the_image_are_refused() {
         weights: &[0.0; 4],
         weights_step: 4,
         bias: &[0.0; 2],
+        rounding: Rounding::Once,
         bounds: OPEN,
     };
     depthwise(&call, &mut [0.0; 6]);

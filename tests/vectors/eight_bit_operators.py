@@ -216,6 +216,21 @@ def own_cases():
             codes = random.integers(-2**30, 2**30, (1, 6, 4, 2)).astype(np.int32)
             add("QuantizedResizeBilinear", [("images", codes), ("size", np.int32(size)), ("min", F(-1)), ("max", F(1))], {"images"},
                 **options)
+    # Floats between eight-bit operators.
+    for batch, size, c, k, n, stride, padding in [(1, 9, 33, 3, 1, 1, "SAME"), (2, 8, 16, 3, 1, 2, "SAME"), (1, 7, 5, 5, 1, 1, "VALID"),
+                                                  (1, 6, 3, 2, 4, 1, "SAME"), (1, 6, 1, 3, 1, 1, "SAME")]:
+        pixels = (random.integers(0, 256, (batch, size, size + 1, c)) * F(6 / 255)).astype(F)
+        add("DepthwiseConv2dNative", [("input", pixels), ("filter", random.normal(0, 1, (k, k, c, n)).astype(F))], {"input"},
+            strides=[1, stride, stride, 1], padding=padding)
+    # Long enough for every vector, with halves between codes.
+    halves = np.concatenate([random.integers(-200, 300, 700) / 2, random.normal(0, 90, 300)]).astype(F)
+    add("QuantizeV2", [("input", halves), ("min_range", F(-64.0)), ("max_range", F(191.0))], {"input"}, T=tf.quint8, mode="MIN_FIRST")
+    add("QuantizeV2", [("input", halves), ("min_range", F(-31.7)), ("max_range", F(88.2))], {"input"}, T=tf.quint8, mode="MIN_FIRST")
+    for reach in (2**18, 2**23, 2**31):
+        sums = random.integers(-reach, reach, 1000).astype(np.int32)
+        add("Requantize", [("input", sums), ("input_min", F(-5e3)), ("input_max", F(5e3)), ("requested_output_min", F(-1e4 * reach / 2**33)),
+                           ("requested_output_max", F(1e4 * reach / 2**32))], {"input", "input_min", "requested_output_min"},
+            out_type=tf.quint8)
 
 
 for path in sorted(pathlib.Path(sys.argv[2]).glob("*.npz")) if len(sys.argv) > 2 else []:

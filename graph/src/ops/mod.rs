@@ -89,6 +89,7 @@ operators! {
     cum_prod
     cum_sum
     depth_to_space
+    depthwise_conv2d_native
     dequantize
     dequantize_linear
     det

@@ -153,6 +153,11 @@ impl<T: Code> Quantizer<T> {
         Ok(Self { mode, range, scale, encoder: Encoder::new(range) })
     }
 
+    /// See [`Encoder::steps`].
+    pub(crate) fn steps(&self) -> Option<(f32, i32)> {
+        if matches!(self.mode, Mode::First) { self.encoder.steps() } else { None }
+    }
+
     pub(crate) fn run(&self, x: &[f32], codes: &mut [T]) {
         let Self { range: CodeRange { min, max }, scale, encoder, .. } = *self;
         let clamped = |x: f32| x.min(max).max(min);

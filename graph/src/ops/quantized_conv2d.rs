@@ -98,7 +98,7 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
 }
 
 /// The elements of a tensor of `shape` with its axes in another order.
-fn reordered(elements: &[i32], shape: &[usize], order: [usize; 4]) -> Vec<i32> {
+pub(crate) fn reordered<T: Copy>(elements: &[T], shape: &[usize], order: [usize; 4]) -> Vec<T> {
     let own = strides(shape);
     let [shape, strides] = [shape, &own].map(|of| order.map(|axis| of[axis]));
     Offsets::new(&shape, &strides).map(|at| elements[at]).collect()

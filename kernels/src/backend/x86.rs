@@ -77,13 +77,14 @@ widths! {
 /// The part of an implementation of [`Simd`](crate::simd::Simd) that is the same for both widths. The token must prove AVX2
 /// and FMA for `bits256`, AVX-512 F and BW for `bits512`. What differs is given: how bytes from
 /// [`narrow_floats`](crate::simd::Simd::narrow_floats) come in order, where vectors were whole and where they were of `u16`s,
-/// how NaN becomes zero, how `LANES` bytes are loaded, and how the lanes of a product are put together.
+/// how NaN becomes zero, how lanes are compared, how `LANES` bytes are loaded, and how the lanes of a product are put together.
 macro_rules! x86_operations {
     (
         $width:ident;
         narrow($lanes:ident) = $narrow:expr;
         narrow_u16x($pairs:ident) = $narrow_u16x:expr;
         nan_to_zero($x:ident) = $nan_to_zero:expr;
+        any_greater($first:ident, $second:ident) = $any_greater:expr;
         load_extended($p:ident) = $bytes:expr;
         rounding_doubling_high_mul($even:ident, $odd:ident) = $high:expr;
     ) => {
@@ -107,7 +108,7 @@ macro_rules! x86_operations {
                 add_u16x = $width::add_epi16,
             }
             (Self::F, Self::F) -> Self::F {
-                add_f = $width::add_ps, mul_f = $width::mul_ps, div_f = $width::div_ps
+                add_f = $width::add_ps, sub_f = $width::sub_ps, mul_f = $width::mul_ps, div_f = $width::div_ps
             }
             (Self::F, Self::F, Self::F) -> Self::F { mul_add_f = $width::fmadd_ps }
             (Self::I) -> Self::F { to_f32 = $width::cvtepi32_ps }
@@ -172,6 +173,12 @@ macro_rules! x86_operations {
         fn nan_to_zero(self, $x: Self::F) -> Self::F {
             // SAFETY: the token.
             unsafe { $nan_to_zero }
+        }
+
+        #[inline(always)]
+        fn any_greater(self, $first: Self::F, $second: Self::F) -> bool {
+            // SAFETY: the token.
+            unsafe { $any_greater }
         }
 
         #[inline(always)]

@@ -1,20 +1,27 @@
 //! Element-by-element operators: addition and multiplication of two tensors, rescaling, conversion
 //! from and to `f32`.
 //!
-//! All of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
-//! operation on `f32` is rounded on its own, to nearest, ties to even; a fused multiply-add occurs in [`add`] alone.
+//! Most of them end in [`Target`]: `rne(clamp(x, low − zero_point, high − zero_point)) + zero_point` in `f32`. Every
+//! operation on `f32` is rounded on its own, to nearest, ties to even; a fused multiply-add occurs in [`add`] alone. Ranges that are computed at
+//! run time have forms of their own: [`encode`], [`decode`], [`FixedPoint`].
 
 pub(crate) mod contract;
+pub(crate) mod encode;
+pub(crate) mod fixed_point;
 pub(crate) mod generic;
 pub(crate) mod lookup;
 pub(crate) mod quantize;
 mod rows;
 
 pub use contract::{MAX_FACTOR, Target};
+pub use encode::{MAX_OFFSET, decode, encode};
+pub use fixed_point::{CodesOfBytes, FixedPoint, extremes, requantize_bytes, requantize_codes};
 pub use lookup::lookup;
 pub use rows::{RequantizeCall, requantize};
 
 pub(crate) use contract::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Quantize, Requantize};
+pub(crate) use encode::{Decode, Encode};
+pub(crate) use fixed_point::FixedPointOps;
 
 use contract::{check_factor, check_zero};
 

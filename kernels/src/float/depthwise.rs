@@ -4,6 +4,15 @@ use super::{Bounds, bounded, vectors};
 use crate::Backend;
 use crate::simd::Simd;
 
+/// How a product is added to a sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// The result is rounded.
+    Once,
+    /// The product is rounded, and the result.
+    Twice,
+}
+
 /// Output pixels side by side whose windows have the same taps inside the image.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthwiseCall<'a> {
@@ -27,6 +36,8 @@ pub struct DepthwiseCall<'a> {
     pub weights_step: usize,
     /// One for each channel.
     pub bias: &'a [f32],
+    /// How products are added.
+    pub rounding: Rounding,
     /// Bounds of the results.
     pub bounds: Bounds,
 }
@@ -65,40 +76,40 @@ pub fn depthwise(call: &DepthwiseCall<'_>, out: &mut [f32]) {
     assert!(call.bias.len() >= channels, "a bias for each channel");
     let run = Run { call, pixels, out: out.as_mut_ptr() };
     // SAFETY: image, weights, bias and output are as long as asserted; the backend exists, so its features do.
-    unsafe { (call.backend.entry().ops.float.depthwise)(&run) }
+    unsafe { (call.backend.entry().ops.float.depthwise[usize::from(call.rounding == Rounding::Twice)])(&run) }
 }
 
 /// Output pixels computed at once, which share the loads of weights.
 const PIXELS: usize = 4;
 
-/// Computes a run of pixels.
+/// Computes a run of pixels, rounding `TWICE` or once.
 ///
 /// # Safety
 ///
 /// The assertions of [`depthwise`] hold.
 #[inline(always)]
-pub(crate) unsafe fn run<S: Simd>(simd: S, run: &Run<'_>) {
+pub(crate) unsafe fn run<S: Simd, const TWICE: bool>(simd: S, run: &Run<'_>) {
     let channels = run.call.channels;
     if channels < S::LANES {
         // SAFETY: the caller's promise.
-        unsafe { few_channels(simd, run) };
+        unsafe { few_channels::<S, TWICE>(simd, run) };
         return;
     }
     let mut channel = 0;
     while channel + 2 * S::LANES <= channels {
         // SAFETY: the caller's promise; the block lies within the channels.
-        unsafe { block::<S, 2>(simd, run, channel) };
+        unsafe { block::<S, 2, TWICE>(simd, run, channel) };
         channel += 2 * S::LANES;
     }
     if channel + S::LANES <= channels {
         // SAFETY: as above.
-        unsafe { block::<S, 1>(simd, run, channel) };
+        unsafe { block::<S, 1, TWICE>(simd, run, channel) };
         channel += S::LANES;
     }
     if channel < channels {
         // The last block ends with the last channel, and computes some channels again.
         // SAFETY: as above.
-        unsafe { block::<S, 1>(simd, run, channels - S::LANES) };
+        unsafe { block::<S, 1, TWICE>(simd, run, channels - S::LANES) };
     }
 }
 
@@ -108,16 +119,16 @@ pub(crate) unsafe fn run<S: Simd>(simd: S, run: &Run<'_>) {
 ///
 /// As [`run`], for channels that exist.
 #[inline(always)]
-unsafe fn block<S: Simd, const VECTORS: usize>(simd: S, run: &Run<'_>, channel: usize) {
+unsafe fn block<S: Simd, const VECTORS: usize, const TWICE: bool>(simd: S, run: &Run<'_>, channel: usize) {
     let mut pixel = 0;
     while pixel + PIXELS <= run.pixels {
         // SAFETY: the caller's promise.
-        unsafe { pixels::<S, VECTORS, PIXELS>(simd, run, channel, pixel) };
+        unsafe { pixels::<S, VECTORS, PIXELS, TWICE>(simd, run, channel, pixel) };
         pixel += PIXELS;
     }
     while pixel < run.pixels {
         // SAFETY: the caller's promise.
-        unsafe { pixels::<S, VECTORS, 1>(simd, run, channel, pixel) };
+        unsafe { pixels::<S, VECTORS, 1, TWICE>(simd, run, channel, pixel) };
         pixel += 1;
     }
 }
@@ -128,7 +139,7 @@ unsafe fn block<S: Simd, const VECTORS: usize>(simd: S, run: &Run<'_>, channel: 
 ///
 /// As [`run`], for pixels and channels that exist.
 #[inline(always)]
-unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
+unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize, const TWICE: bool>(
     simd: S,
     run: &Run<'_>,
     channel: usize,
@@ -151,7 +162,7 @@ unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
                 for (p, sums) in sums.iter_mut().enumerate() {
                     for v in 0..VECTORS {
                         let x = simd.load_f(x.add(p * call.pixel_step + v * S::LANES));
-                        sums[v] = simd.mul_add_f(x, weights[v], sums[v]);
+                        sums[v] = added::<S, TWICE>(simd, x, weights[v], sums[v]);
                     }
                 }
                 x = x.wrapping_add(call.tap_steps[1]);
@@ -168,13 +179,19 @@ unsafe fn pixels<S: Simd, const VECTORS: usize, const COUNT: usize>(
     }
 }
 
+/// `x · w + sum`.
+#[inline(always)]
+fn added<S: Simd, const TWICE: bool>(simd: S, x: S::F, w: S::F, sum: S::F) -> S::F {
+    if TWICE { simd.add_f(simd.mul_f(x, w), sum) } else { simd.mul_add_f(x, w, sum) }
+}
+
 /// Fewer channels than a vector has lanes, one by one, each in all lanes of a vector.
 ///
 /// # Safety
 ///
 /// As [`run`].
 #[inline(always)]
-unsafe fn few_channels<S: Simd>(simd: S, run: &Run<'_>) {
+unsafe fn few_channels<S: Simd, const TWICE: bool>(simd: S, run: &Run<'_>) {
     let DepthwiseCall { image, weights, bias, bounds, channels, .. } = *run.call;
     let [rows, columns] = run.call.taps;
     let [row_step, tap_step] = run.call.tap_steps;
@@ -186,7 +203,7 @@ unsafe fn few_channels<S: Simd>(simd: S, run: &Run<'_>) {
                 for column in 0..columns {
                     let at = pixel * run.call.pixel_step + row * row_step + column * tap_step + channel;
                     let w = simd.splat_f(weights[row * run.call.weights_step + column * channels + channel]);
-                    sum = simd.mul_add_f(simd.splat_f(image[run.call.first + at]), w, sum);
+                    sum = added::<S, TWICE>(simd, simd.splat_f(image[run.call.first + at]), w, sum);
                 }
             }
             let sum = simd.lanes_f(bounded(simd, sum, bounds)).at(0);

@@ -1,7 +1,7 @@
 //! Products, depthwise convolutions and smooth functions of `f32`, for the parts of a network that are not in eight bits.
 //!
 //! Sums run over the depth in order, from the bias on, in registers or by way of the output, and every product is added with one
-//! rounding: a result does not depend on threads, blocks or backends. The portable backend has no instruction for that and takes many.
+//! rounding, but for depthwise convolutions that ask for two: a result does not depend on threads, blocks or backends. The portable backend has no instruction for that and takes many.
 
 mod curves;
 mod depthwise;
@@ -11,7 +11,7 @@ mod tile;
 mod weights;
 
 pub use curves::{Curve, apply_curve};
-pub use depthwise::{DepthwiseCall, depthwise};
+pub use depthwise::{DepthwiseCall, Rounding, depthwise};
 pub use product::{ProductCall, multiply};
 pub use softmax::softmax;
 pub use weights::FloatWeights;
@@ -43,7 +43,8 @@ pub(crate) struct FloatOps {
     pub(crate) lanes: usize,
     /// By vectors less one, by rows less one: tiles of up to two vectors and as many rows as registers can hold.
     pub(crate) tiles: [&'static [unsafe fn(&Tile)]; 2],
-    pub(crate) depthwise: unsafe fn(&Run<'_>),
+    /// With one rounding for each product, with two.
+    pub(crate) depthwise: [unsafe fn(&Run<'_>); 2],
     pub(crate) softmax: unsafe fn(&SoftmaxRow),
     pub(crate) curve: unsafe fn(&CurveCall),
 }

@@ -63,6 +63,9 @@ unsafe impl Simd for Arrays {
     fn add_f(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         each(a, b, |a, b| a + b)
     }
+    fn sub_f(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        each(a, b, |a, b| a - b)
+    }
     fn mul_f(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         each(a, b, |a, b| a * b)
     }
@@ -159,6 +162,7 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
         let infinite = isa.mul_f(x, isa.splat_f(f32::INFINITY));
         let floats = [
             isa.add_f(x, y),
+            isa.sub_f(x, y),
             isa.mul_f(x, y),
             isa.div_f(x, isa.splat_f(3.0)),
             isa.mul_add_f(x, y, z),
@@ -167,6 +171,10 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
             isa.nan_to_zero(infinite),
             isa.float_of_bits(isa.to_bits(x)),
         ];
+        for lane in 0..S::LANES {
+            let other = isa.each_lane_f(|i| if i == lane { of.y[first + i] } else { of.x[first + i] });
+            assert_eq!(isa.any_greater(x, other), of.x[first + lane] > of.y[first + lane]);
+        }
         let narrowed = isa.bytes(isa.narrow([a, b, n, isa.round(x)], &limits));
         let narrowed = array_of!(4, v => isa.each_lane(|i| i32::from(narrowed.at(v * S::LANES + i))));
         let vectors =

@@ -3,13 +3,20 @@
 use eightbit_graph::{Attribute, Error};
 
 use super::atrous::Blocks;
+use super::eight_bit;
 use super::importer::Importer;
 use super::operation::Operation;
 use super::table::Function;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("Conv2D", |importer, operation| Ok(vec![conv(importer, operation, Kind::Full)?])),
-    ("DepthwiseConv2dNative", |importer, operation| Ok(vec![conv(importer, operation, Kind::Depthwise)?])),
+    ("DepthwiseConv2dNative", |importer, operation| {
+        let is_plain = importer.detour(operation.input(0)?).is_none();
+        if importer.is_eight_bit && is_plain && Order::of(operation)? == Order::ChannelsLast {
+            return eight_bit::convolution(importer, operation, 1);
+        }
+        Ok(vec![conv(importer, operation, Kind::Depthwise)?])
+    }),
     ("BiasAdd", |importer, operation| {
         let [x, bias] = [operation.input(0)?, operation.input(1)?];
         Ok(vec![add_bias(importer, operation, x, bias)?])

@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::pool::pool;
 use super::table::Function;
 use crate::data_types;
-use crate::proto::Value;
+use crate::proto::{GraphDef, Value};
 
 /// The domain of the operators.
 const DOMAIN: &str = "org.tensorflow";
@@ -41,15 +41,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     }),
     ("QuantizedBiasAdd", |importer, operation| same(importer, operation, &[], 3)),
     ("QuantizedConcat", concat),
-    ("QuantizedConv2D", |importer, operation| {
-        let padding = padding(operation, Order::ChannelsLast, None, [0, 0], [1, 1])?;
-        let attributes = [
-            ("strides", sides(operation, "strides")?),
-            ("dilations", sides(operation, "dilations")?),
-            padding,
-        ];
-        Ok(add(importer, operation, "", "QuantizedConv2D", &inputs(operation), &attributes, 3))
-    }),
+    ("QuantizedConv2D", |importer, operation| convolution(importer, operation, 3)),
     ("QuantizedMatMul", |importer, operation| same(importer, operation, &["transpose_a", "transpose_b"], 3)),
     ("QuantizedMaxPool", |importer, operation| {
         let mut outputs = pool(importer, operation, "MaxPool")?;
@@ -73,6 +65,23 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("RequantizationRange", |importer, operation| same(importer, operation, &[], 2)),
     ("Requantize", |importer, operation| same(importer, operation, &["out_type"], 3)),
 ];
+
+/// Adds a convolution as it is.
+pub(super) fn convolution<'d>(
+    importer: &mut Importer<'d>,
+    operation: &Operation<'d>,
+    outputs: usize,
+) -> Result<Vec<String>, Error> {
+    let padding = padding(operation, Order::ChannelsLast, None, [0, 0], [1, 1])?;
+    let attributes =
+        [("strides", sides(operation, "strides")?), ("dilations", sides(operation, "dilations")?), padding];
+    Ok(add(importer, operation, "", &operation.node.op, &inputs(operation), &attributes, outputs))
+}
+
+/// Whether floats become codes: then their ranges may show the last bits of what float operators compute.
+pub(super) fn quantizes(graph: &GraphDef) -> bool {
+    graph.node.iter().any(|node| node.op == "QuantizeV2")
+}
 
 /// Adds the node as it is, with the attributes `names`.
 fn same<'d>(

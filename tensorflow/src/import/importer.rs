@@ -8,7 +8,7 @@ use eightbit_graph::{DataType, Error, Graph, Limits, MissingOperator, Names, Nod
 use super::atrous::{self, Detours};
 use super::once::ReadOnce;
 use super::operation::{DOMAIN, Operation};
-use super::{Reference, flow, table};
+use super::{Reference, eight_bit, flow, table};
 use crate::proto::{GraphDef, NodeDef};
 
 /// What an output of a node of TensorFlow became.
@@ -40,6 +40,8 @@ pub(super) struct Importer<'d> {
     pub(super) left: u64,
     /// What folding may still take.
     pub(super) folding: FoldBudget,
+    /// See [`eight_bit::quantizes`].
+    pub(super) is_eight_bit: bool,
 }
 
 impl<'d> Importer<'d> {
@@ -59,6 +61,7 @@ impl<'d> Importer<'d> {
             detours: HashMap::new(),
             left: Limits::default().max_bytes,
             folding: FoldBudget::within(&Limits::default()),
+            is_eight_bit: eight_bit::quantizes(graph),
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use eightbit::Backend;
-use eightbit_kernels::float::{DepthwiseCall, depthwise};
+use eightbit_kernels::float::{DepthwiseCall, Rounding, depthwise};
 
 use super::elementwise::Clamp;
 use crate::Error;
@@ -28,6 +28,7 @@ struct Filter {
     weights: Arc<Vec<f32>>,
     /// One for each channel.
     bias: Vec<f32>,
+    rounding: Rounding,
     clamp: Clamp,
     /// Columns of the output side by side, all of them in order, and the columns of taps that lie inside the image there.
     runs: Vec<(Range<usize>, Range<usize>)>,
@@ -60,7 +61,15 @@ impl Depthwise {
                 _ => runs.push((column..column + 1, taps)),
             }
         }
-        Self { filter: Filter { backend, geometry, weights, bias, clamp, runs }, threads: vec![(); threads] }
+        let rounding = Rounding::Once;
+        let filter = Filter { backend, geometry, weights, bias, rounding, clamp, runs };
+        Self { filter, threads: vec![(); threads] }
+    }
+
+    /// The same, with products that are rounded before they are added.
+    pub(crate) fn rounding_twice(mut self) -> Self {
+        self.filter.rounding = Rounding::Twice;
+        self
     }
 }
 
@@ -106,6 +115,7 @@ impl Filter {
                         .unwrap_or_default(),
                     weights_step: sizes.kernel[1] * channels,
                     bias: &self.bias,
+                    rounding: self.rounding,
                     bounds: self.clamp.bounds(),
                 };
                 depthwise(&call, &mut out[columns.start * channels..columns.end * channels]);

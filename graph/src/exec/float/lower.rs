@@ -15,6 +15,7 @@ use crate::exec::shuffle::Join;
 use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::limits::bytes_of_tensor;
+use crate::ops::depthwise_conv2d_native;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
 use crate::ops::shared::indexing::{self, Offsets, broadcast_strides};
@@ -106,6 +107,25 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
         Box::new(convolution)
     };
     builder.push(node, vec![Some(input)], vec![output], kernel);
+    Ok(true)
+}
+
+/// `DepthwiseConv2dNative` with constant weights, and one output for each channel.
+pub(crate) fn depthwise(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let Some(weights) = builder.constant_input(node, 1).cloned() else { return Ok(false) };
+    let geometry = depthwise_conv2d_native::geometry(node, &shape, weights.shape())?;
+    if geometry.window.is_huge() || !geometry.is_depthwise() {
+        return Ok(false);
+    }
+    // In the order of the kernels already.
+    let taps = weights.as_f32()?.to_vec();
+    let taps = builder.packed_taps(node, &[1], bytes_of_tensor(&weights), || taps)?;
+    let (backend, threads) = (builder.backend, builder.threads);
+    let kernel = Depthwise::new(backend, geometry, taps, Vec::new(), Clamp::NONE, threads).rounding_twice();
+    let input = builder.read(node.required_input(0)?, Layout::Plain)?;
+    let output = builder.define(node.required_output(0)?, Layout::Plain)?;
+    builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)
 }
 

@@ -52,6 +52,13 @@ impl BytePair {
         !self.multiplied && self.left.is_sorted() && right.iter().all(fits)
     }
 
+    /// What the sums rise by from one left byte to the next, if that is the same for all of them, modulo 2³².
+    pub(crate) fn step(&self) -> Option<i32> {
+        let step = self.left[1].wrapping_sub(self.left[0]);
+        let is_line = self.left.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
+        (!self.multiplied && is_line).then_some(step)
+    }
+
     /// The function of two bytes.
     fn of(&self, left: u8, right: u8) -> i32 {
         self.join(self.left[usize::from(left)], self.right[usize::from(right)])

@@ -7,6 +7,8 @@
 
 use std::marker::PhantomData;
 
+use eightbit_kernels::elementwise::MAX_OFFSET;
+
 use super::arguments::Arguments;
 use super::inputs::Inputs;
 use crate::{DataType, Element, Error, Tensor, TensorType};
@@ -146,6 +148,11 @@ impl<T: Code> Decoder<T> {
         Self { scale, offset: of_min - T::LOWEST as f32 * scale, codes: PhantomData }
     }
 
+    /// The scale and the offset: a float is `offset + code · scale`.
+    pub(crate) fn line(self) -> [f32; 2] {
+        [self.scale, self.offset]
+    }
+
     #[inline]
     pub(crate) fn float(self, code: T) -> f32 {
         self.offset + code.as_f32() * self.scale
@@ -172,6 +179,12 @@ impl<T: Code> Encoder<T> {
         let offset = (min * scale).round() - T::LOWEST as f32;
         let is_small = T::BOUNDS.iter().all(|bound| (offset + bound).abs() < (1 << 21) as f32);
         Self { scale, offset, is_small, codes: PhantomData }
+    }
+
+    /// The scale and the offset of [`encode`](eightbit_kernels::elementwise::encode), if that gives the same bytes.
+    pub(crate) fn steps(self) -> Option<(f32, i32)> {
+        let is_whole = T::LOWEST == 0.0 && self.offset.abs() <= MAX_OFFSET as f32;
+        is_whole.then_some((self.scale, self.offset as i32))
     }
 
     #[inline]

@@ -13,6 +13,7 @@ unsafe impl Simd for Avx2 {
         narrow(x) = _mm256_permutevar8x32_epi32(x, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         narrow_u16x(x) = _mm256_permute4x64_epi64::<0b11_01_10_00>(x);
         nan_to_zero(x) = _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_ORD_Q>(x, x));
+        any_greater(a, b) = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) != 0;
         load_extended(p) = _mm_loadl_epi64(p.cast());
         rounding_doubling_high_mul(even, odd) = {
             let high = _mm256_blend_epi32::<0b1010_1010>(even, odd);

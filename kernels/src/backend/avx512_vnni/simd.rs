@@ -14,6 +14,7 @@ unsafe impl Simd for Avx512 {
         narrow(x) = permute(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), x);
         narrow_u16x(x) = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
         nan_to_zero(x) = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_ORD_Q>(x, x), x);
+        any_greater(a, b) = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) != 0;
         load_extended(p) = _mm_loadu_si128(p.cast());
         rounding_doubling_high_mul(even, odd) = {
             let high = _mm512_mask_blend_epi32(0b1010_1010_1010_1010, even, odd);

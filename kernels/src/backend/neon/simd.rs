@@ -26,7 +26,7 @@ unsafe impl Simd for Neon {
             add = vaddq_s32, sub = vsubq_s32, mul = vmulq_s32, min = vminq_s32, max = vmaxq_s32,
             shift_left = vshlq_s32, rounding_doubling_high_mul = vqrdmulhq_s32
         }
-        (float32x4_t, float32x4_t) -> float32x4_t { add_f = vaddq_f32, mul_f = vmulq_f32, div_f = vdivq_f32 }
+        (float32x4_t, float32x4_t) -> float32x4_t { add_f = vaddq_f32, sub_f = vsubq_f32, mul_f = vmulq_f32, div_f = vdivq_f32 }
         (uint16x8_t, uint16x8_t) -> uint16x8_t { add_u16x = vaddq_u16 }
         (int32x4_t) -> float32x4_t { to_f32 = vcvtq_f32_s32 }
         (float32x4_t) -> int32x4_t { round = vcvtnq_s32_f32 }
@@ -48,6 +48,12 @@ unsafe impl Simd for Neon {
     fn max_f(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: the token.
         unsafe { vbslq_f32(vcgtq_f32(b, a), b, a) }
+    }
+
+    #[inline(always)]
+    fn any_greater(self, a: float32x4_t, b: float32x4_t) -> bool {
+        // SAFETY: the token.
+        unsafe { vmaxvq_u32(vcgtq_f32(a, b)) != 0 }
     }
 
     #[inline(always)]

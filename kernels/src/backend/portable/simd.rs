@@ -71,6 +71,11 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn sub_f(self, a: f32x4, b: f32x4) -> f32x4 {
+        a - b
+    }
+
+    #[inline(always)]
     fn mul_f(self, a: f32x4, b: f32x4) -> f32x4 {
         a * b
     }

@@ -1,11 +1,14 @@
 //! Codes element by element.
 
+use eightbit_kernels::elementwise::{decode, encode};
+
 use super::{by_element, has_outputs, push, range, step, store};
 use crate::exec::builder::Builder;
 use crate::ops::dequantize::Dequantizer;
 use crate::ops::quantize_v2::{Mode, Quantizer};
 use crate::ops::shared::by_code::by_code;
 use crate::ops::shared::clamped_codes::bounds;
+use crate::ops::shared::code_range::Decoder;
 use crate::ops::shared::slices::Slices;
 use crate::{DataType, Error, Node};
 
@@ -15,6 +18,18 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
         return Ok(false);
     }
     let (mode, to) = (Mode::of(node)?, builder.type_of(node.required_output(0)?)?.data_type);
+    if to == DataType::U8 {
+        let (node_of_step, backend) = (node.clone(), builder.backend);
+        let kernel = step(builder, "quantize to a range", (), move |context, states| {
+            let quantizer = Quantizer::<u8>::new(&node_of_step, mode, range(context, 1, 2)?)?;
+            by_element(context, states, 1, |x, codes| match quantizer.steps() {
+                Some((scale, offset)) => encode(backend, x, scale, offset, codes),
+                None => quantizer.run(x, codes),
+            })?;
+            store(context, 1, quantizer.range)
+        });
+        return push(builder, node, kernel);
+    }
     let kernel = by_code!(T, to, {
         let node = node.clone();
         step(builder, "quantize to a range", (), move |context, states| {
@@ -32,6 +47,14 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool,
         return Ok(false);
     }
     let mode = Mode::of(node)?;
+    if x.data_type == DataType::U8 && matches!(mode, Mode::First) {
+        let backend = builder.backend;
+        let kernel = step(builder, "dequantize from a range", (), move |context, states| {
+            let [scale, offset] = Decoder::<u8>::new(range(context, 1, 2)?).line();
+            by_element(context, states, 1, |codes, y| decode(backend, codes, scale, offset, y))
+        });
+        return push(builder, node, kernel);
+    }
     let kernel = by_code!(T, x.data_type, {
         step(builder, "dequantize from a range", (), move |context, states| {
             let dequantizer = Dequantizer::<T>::new(mode, range(context, 1, 2)?);

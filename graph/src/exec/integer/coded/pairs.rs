@@ -27,7 +27,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
         pair.ok_or_else(|| context.error(format!("bytes of type {data_type} are not supported")))
     };
     if let Some(chain) = chain::find(builder, node).filter(|_| data_type == DataType::U8) {
-        let mut requantized = Requantized::new(len, row, builder.threads, chain.clamp);
+        let mut requantized = Requantized::new(builder.backend, [len, row], builder.threads, chain.clamp);
         builder.count_constants(requantized.bytes())?;
         let kernel = step(builder, "function of two bytes, requantized", (), move |context, states| {
             let pair = sides(context)?;

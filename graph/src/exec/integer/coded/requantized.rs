@@ -1,7 +1,9 @@
 //! Runs a function of two bytes with the requantization of its results.
 //!
-//! Where the function rises with the first byte, its extremes are at the least and the greatest byte of each channel, and with many
-//! pixels the bytes of the output come from a table for each channel.
+//! Where the function rises with the first byte, its extremes are at the least and the greatest byte of each channel.
+
+use eightbit::Backend;
+use eightbit_kernels::elementwise::{CodesOfBytes, requantize_bytes, requantize_codes};
 
 use super::chain::Clamp;
 use super::threads;
@@ -10,12 +12,14 @@ use crate::ops::requantization_range::used;
 use crate::ops::shared::byte_pair::BytePair;
 use crate::ops::shared::clamped_codes::bounds;
 use crate::ops::shared::code_range::CodeRange;
-use crate::ops::shared::requantizer::Requantizer;
+use crate::ops::shared::requantizer::fixed_point;
 
-/// Rows from which on a table for each channel takes less time than the function itself.
+/// Rows from which on the extremes of each channel take less time than the function itself.
 const MANY_ROWS: usize = 16;
-/// Channels up to which there are tables: a row may be a whole image, too.
+/// Channels up to which they are found: a row may be a whole image, too.
 const MOST_CHANNELS: usize = 4096;
+/// Elements from which on rows are computed one by one, and not several as one.
+const LONG: usize = 1024;
 
 /// What a thread has found in its rows.
 #[derive(Clone, Debug)]
@@ -32,29 +36,49 @@ struct Found {
 /// Memory of a step.
 #[derive(Debug)]
 pub(super) struct Requantized {
+    backend: Backend,
     clamp: Option<Clamp>,
+    /// Whether the extremes of each channel are found first.
+    by_channel: bool,
     found: Vec<Found>,
-    /// For each channel the byte of the output by the byte of the input; empty where there are few rows.
-    tables: Vec<[u8; 256]>,
+    /// The function of the second byte, for some rows.
+    addends: Vec<i32>,
+    /// The results for as many elements, by thread.
+    sums: Vec<Vec<i32>>,
 }
 
 impl Requantized {
-    /// Memory for `len` bytes in rows of `row`.
-    pub(super) fn new(len: usize, row: usize, threads: usize, clamp: Option<Clamp>) -> Self {
-        let many = len >= row.saturating_mul(MANY_ROWS);
-        let channels = if many && row <= MOST_CHANNELS { row } else { 0 };
+    /// Memory for `len` bytes in rows of `row`, one at least.
+    pub(super) fn new(
+        backend: Backend,
+        [len, row]: [usize; 2],
+        threads: usize,
+        clamp: Option<Clamp>,
+    ) -> Self {
+        let by_channel = len >= row.saturating_mul(MANY_ROWS) && row <= MOST_CHANNELS;
+        let channels = if by_channel { row } else { 0 };
         let found = Found {
             least: vec![0; channels],
             greatest: vec![0; channels],
             extremes: (0, 0),
             has_rows: false,
         };
-        Self { clamp, found: vec![found; threads], tables: vec![[0; 256]; channels] }
+        // No more than there are elements: `len` is a multiple of `row`.
+        let several = (row * LONG.div_ceil(row)).min(len);
+        Self {
+            backend,
+            clamp,
+            by_channel,
+            found: vec![found; threads],
+            addends: vec![0; several],
+            sums: vec![vec![0; several]; threads],
+        }
     }
 
-    /// The bytes of `memory`, which a step takes beside its values.
+    /// The bytes that a step takes beside its values.
     pub(super) fn bytes(&self) -> u64 {
-        (size_of_val(&self.tables[..]) + 2 * self.found.len() * self.tables.len()) as u64
+        let of_found: usize = self.found.iter().map(|found| 2 * found.least.len()).sum();
+        (of_found + size_of_val(&self.addends[..]) * (1 + self.sums.len())) as u64
     }
 
     /// Computes `out` and returns its range; `right` has the function of the second byte for each element of a row.
@@ -67,39 +91,29 @@ impl Requantized {
         states: &mut [()],
     ) -> CodeRange {
         let states = threads(states, x.len());
-        let by_channel = !self.tables.is_empty() && pair.is_rising(right);
-        let extremes = self.extremes(x, pair, right, by_channel, states);
-        let to = used(extremes, pair.range);
-        let requantizer = Requantizer::new(pair.range, to);
-        let (low, high) = self.clamp.map_or((0, u8::MAX), |clamp| bounds(to, clamp.upper));
-        let byte = |code: i32| requantizer.code(code).max(low).min(high);
-        let row = right.len();
-        if by_channel {
-            for (channel, (table, &right)) in self.tables.iter_mut().zip(right).enumerate() {
-                let found = self.found.iter().take(states.len()).filter(|found| found.has_rows);
-                let (least, greatest) = found.fold((u8::MAX, 0), |(least, greatest), found| {
-                    (least.min(found.least[channel]), greatest.max(found.greatest[channel]))
-                });
-                // Other bytes do not occur.
-                let bytes = usize::from(least)..usize::from(greatest) + 1;
-                let lefts = pair.left.get(bytes.clone()).unwrap_or_default();
-                for (to, &left) in table.get_mut(bytes).unwrap_or_default().iter_mut().zip(lefts) {
-                    *to = byte(pair.join(left, right));
-                }
-            }
+        let by_channel = self.by_channel && pair.is_rising(right);
+        let to = used(self.extremes(x, pair, right, by_channel, states), pair.range);
+        let by = fixed_point(pair.range, to);
+        let bounds = self.clamp.map_or([0, u8::MAX], |clamp| bounds(to, clamp.upper).into());
+        let line = pair.step().map(|step| (step, pair.left[0]));
+        let base = line.map_or(0, |(_, base)| base);
+        for (addend, right) in self.addends.iter_mut().zip(right.iter().cycle()) {
+            *addend = base.wrapping_add(*right);
         }
-        let tables = &self.tables;
-        by_rows(out, row, states, |first, part, ()| {
-            for (x, out) in x.chunks_exact(row).skip(first).zip(part.chunks_exact_mut(row)) {
-                if by_channel {
-                    for ((&x, table), out) in x.iter().zip(tables).zip(out) {
-                        *out = table[usize::from(x)];
-                    }
-                } else {
-                    for ((&x, &right), out) in x.iter().zip(right).zip(out) {
-                        *out = byte(pair.join(pair.left[usize::from(x)], right));
-                    }
+        let (backend, addends, row) = (self.backend, &self.addends[..], right.len());
+        let sums = self.sums.get_mut(..states.len()).unwrap_or_default();
+        by_rows(out, row, sums, |first, part, sums| {
+            let x = x.get(first * row..).unwrap_or_default();
+            for (x, out) in x.chunks(addends.len()).zip(part.chunks_mut(addends.len())) {
+                let x = x.get(..out.len()).unwrap_or_default();
+                if let Some((factor, _)) = line {
+                    requantize_bytes(backend, CodesOfBytes { x, factor, addends }, by, bounds, out);
+                    continue;
                 }
+                for ((sum, &x), &right) in sums.iter_mut().zip(x).zip(addends) {
+                    *sum = pair.join(pair.left[usize::from(x)], right);
+                }
+                requantize_codes(backend, sums.get(..out.len()).unwrap_or_default(), by, bounds, out);
             }
         });
         to
