@@ -13,10 +13,6 @@ use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::convolution::Geometry;
 
-/// Rows of a matrix this many elements long, or a multiple of it, lie in the same places of a first-level cache, which has few of them: such
-/// an image is laid out like patches.
-pub(super) const ALIASING: usize = 1024;
-
 /// A convolution as products of what its windows see and weights.
 #[derive(Debug)]
 pub(crate) struct Convolution {
@@ -133,7 +129,7 @@ impl StepKernel for Convolution {
     }
 }
 
-/// Whether output pixel `m` depends on input pixel `m` alone, and pixels can be read in place.
+/// Whether output pixel `m` depends on input pixel `m` alone, on all of its channels.
 fn is_matrix(geometry: &Geometry) -> bool {
     let sizes = &geometry.window.sizes;
     geometry.groups == 1
@@ -141,7 +137,6 @@ fn is_matrix(geometry: &Geometry) -> bool {
         && sizes.strides == [1, 1]
         && sizes.pads_begin == [0, 0]
         && sizes.pads_end == [0, 0]
-        && (geometry.channels[0] == 0 || !geometry.channels[0].is_multiple_of(ALIASING))
 }
 
 impl Filter {

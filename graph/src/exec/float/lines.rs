@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use eightbit_kernels::float::Rows;
 
-use super::conv::ALIASING;
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of the image that are laid out at a time: a part of the second-level cache.
@@ -38,13 +37,13 @@ pub(super) struct Scratch {
 }
 
 impl Lines {
-    /// `None` if lines are too short or what they see is too much, or if windows lie where a first-level cache has few places.
+    /// `None` if lines are too short or what they see is too much.
     pub(super) fn new(geometry: &Geometry) -> Option<Self> {
         let (window, channels) = (&geometry.window, geometry.channels[0]);
         let sizes = &window.sizes;
         let step = sizes.strides[1].checked_mul(channels)?;
         let (inputs, outputs) = geometry.group_channels();
-        if inputs == 0 || outputs == 0 || sizes.output[1] < LEAST_WIDTH || step.is_multiple_of(ALIASING) {
+        if inputs == 0 || outputs == 0 || sizes.output[1] < LEAST_WIDTH {
             return None;
         }
         let is_padded =

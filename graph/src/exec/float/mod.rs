@@ -1,6 +1,6 @@
 //! Float steps: images are NHWC.
 
-mod batched;
+pub(crate) mod batched;
 mod conv;
 pub(crate) mod conv_transpose;
 mod depthwise;
