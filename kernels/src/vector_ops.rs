@@ -71,9 +71,11 @@ macro_rules! vector_ops {
                 float: FloatOps {
                     lanes: 16 / $vectors,
                     tiles: [&[$(float_tile::<$rows, 1>),+], &[$(float_tile::<$rows, 2>),+]],
+                    row: [float_tile::<1, { float::ROW_VECTORS }>],
                     depthwise: [float_depthwise::<false>, float_depthwise::<true>],
                     softmax: float_softmax,
                     curve: float_curve,
+                    sums: [float_sums::<false>, float_sums::<true>],
                 },
             };
 
@@ -169,7 +171,7 @@ macro_rules! vector_ops {
             }
 
             $(#[$attribute])*
-            unsafe fn float_tile<const ROWS: usize, const VECTORS: usize>(tile: &float::Tile) {
+            unsafe fn float_tile<const ROWS: usize, const VECTORS: usize>(tile: &float::Tile<'_>) {
                 // SAFETY: as in `add`.
                 unsafe { float::tile::<$simd, ROWS, VECTORS>(<$simd>::new(), tile) }
             }
@@ -190,6 +192,12 @@ macro_rules! vector_ops {
             unsafe fn float_curve(call: &float::CurveCall) {
                 // SAFETY: as in `add`.
                 unsafe { float::curve::<$simd>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn float_sums<const SQUARES: bool>(chunk: &mut float::Chunk) {
+                // SAFETY: as in `add`.
+                unsafe { float::add_up::<$simd, SQUARES>(<$simd>::new(), chunk) }
             }
 
             $(#[$attribute])*

@@ -2,8 +2,8 @@
 
 use eightbit_kernels::Backend;
 use eightbit_kernels::float::{
-    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, Rounding, apply_curve, depthwise, multiply,
-    softmax,
+    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, Rounding, Rows, apply_curve, depthwise,
+    multiply, softmax, squares, sum,
 };
 use eightbit_testing::Random;
 use eightbit_testing::suite::random_suite;
@@ -186,24 +186,63 @@ fn an_output_without_room_is_refused() {
     multiply(&ProductCall::new(&[1.0, 1.0], &weights, OPEN), 2, &mut [0.0; 6], 4);
 }
 
+const CURVES: [Curve; 9] = [
+    Curve::Sigmoid,
+    Curve::Tanh,
+    Curve::Exp,
+    Curve::Erf,
+    Curve::Gelu,
+    Curve::GeluByTanh,
+    Curve::Swish,
+    Curve::Mish,
+    Curve::HardSwish,
+];
+
+fn exact(curve: Curve, x: f64) -> f64 {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    // A number far below 0 times what is 0 there.
+    let weighted = |part: f64| if x < -1e3 { 0.0 } else { x * part };
+    match curve {
+        Curve::Sigmoid => sigmoid(x),
+        Curve::Tanh => x.tanh(),
+        Curve::Exp => x.exp(),
+        Curve::Erf => erf(x),
+        Curve::Gelu => weighted(0.5 + 0.5 * erf(x / 2f64.sqrt())),
+        Curve::GeluByTanh => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+            weighted(0.5 + 0.5 * u.tanh())
+        }
+        Curve::Swish => weighted(sigmoid(x)),
+        Curve::Mish => weighted(if x > 20.0 { 1.0 } else { x.exp().ln_1p().tanh() }),
+        Curve::HardSwish => weighted((x / 6.0 + 0.5).clamp(0.0, 1.0)),
+    }
+}
+
+/// The error function by Simpson's rule.
+fn erf(x: f64) -> f64 {
+    let (end, steps) = (x.clamp(-6.0, 6.0), 400);
+    let at = |step: usize| (-(end * step as f64 / steps as f64).powi(2)).exp();
+    let weight = |step: usize| [2.0, 4.0][step % 2];
+    let inner: f64 = (1..steps).map(|step| weight(step) * at(step)).sum();
+    (at(0) + inner + at(steps)) * end / (3.0 * steps as f64) * std::f64::consts::FRAC_2_SQRT_PI
+}
+
 #[test]
 fn curves_are_near_the_exact_ones_and_the_same_everywhere() {
     let special =
         [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN, 0.0, -0.0, 1e-30, 88.5, -103.0];
     let all: Vec<f32> = (-4000..4000).map(|at| at as f32 / 97.0).chain(special).collect();
-    for curve in [Curve::Sigmoid, Curve::Tanh] {
-        let exact = |x: f32| match curve {
-            Curve::Sigmoid => 1.0 / (1.0 + (-f64::from(x)).exp()),
-            Curve::Tanh => f64::from(x).tanh(),
-        };
+    for curve in CURVES {
+        let exact: Vec<f64> = all.iter().map(|&x| exact(curve, f64::from(x))).collect();
         let mut first: Option<Vec<u32>> = None;
         for backend in Backend::available() {
             for count in [0, 1, 3, 4, 7, 8, 15, 16, 17, all.len()] {
                 let mut found = all[all.len() - count..].to_vec();
                 apply_curve(backend, curve, &mut found);
-                for (&x, &y) in all[all.len() - count..].iter().zip(&found) {
-                    let near = (f64::from(y) - exact(x)).abs() < 3e-7 || x.is_nan() && y.is_nan();
-                    assert!(near, "{backend}: {curve:?} of {x} is {y}");
+                for ((&x, &exact), &y) in all.iter().zip(&exact).skip(all.len() - count).zip(&found) {
+                    let error = (f64::from(y) - exact).abs() / exact.abs().max(f64::from(x).abs()).max(1.0);
+                    let near = error < 3e-7 || x.is_nan() && y.is_nan() || y == exact as f32;
+                    assert!(near, "{backend}: {curve:?} of {x} is {y}, not {exact}");
                 }
                 if count == all.len() {
                     let bits = found.iter().map(|y| if y.is_nan() { 0 } else { y.to_bits() }).collect();
@@ -270,7 +309,7 @@ fn parts_of_the_depth_are_the_whole() {
             let bounds = draw_bounds(random);
             let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &bias);
             let whole =
-                ProductCall { a: &a, a_stride: depth + gap, ..ProductCall::new(&a, &weights, bounds) };
+                ProductCall { rows: Rows::apart(depth + gap), ..ProductCall::new(&a, &weights, bounds) };
             let mut expected = vec![0.0f32; rows * columns];
             multiply(&whole, rows, &mut expected, columns);
             let middle = 1 + random.below(depth - 1);
@@ -287,4 +326,75 @@ fn parts_of_the_depth_are_the_whole() {
             *count += 1;
         }
     });
+}
+
+/// Rows that are windows of an image, in lines and of several runs, to which something is added before the bounds.
+#[test]
+fn windows_are_rows() {
+    random_suite("float products of windows", 0x714d, |backend, random, count| {
+        for per_line in [1, 3, 7, 12, 14, 29] {
+            let (run, runs) = (1 + random.below(300), 1 + random.below(4));
+            let (columns, stride) = (1 + random.below(70), random.below(2 * run));
+            let (lines, skipped) = (1 + random.below(40), random.below(per_line));
+            let rows = (lines * per_line - skipped - random.below(per_line - skipped)).max(1);
+            let runs: Vec<usize> = (0..runs).map(|_| random.below(500)).collect();
+            let places: Vec<usize> = (0..lines).map(|_| random.below(500)).collect();
+            let a = floats(random, 1000 + per_line * stride + run);
+            let depth = run * runs.len();
+            let b = floats(random, depth * columns);
+            let (addend, bounds) = (floats(random, rows * columns), draw_bounds(random));
+            let is_added = random.below(3) > 0;
+            let weights = FloatWeights::pack(backend, [depth, columns], |k, n| b[k * columns + n], &[]);
+            let mut expected = Vec::new();
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+                let (line, at) = ((skipped + row) / per_line, (skipped + row) % per_line);
+                let sum = (0..depth).fold(0.0f32, |sum, k| {
+                    let element = a[places[line] + at * stride + runs[k / run] + k % run];
+                    element.mul_add(b[k * columns + column], sum)
+                });
+                let sum = if is_added { sum + addend[row * columns + column] } else { sum };
+                expected.push(bounded(sum, bounds));
+            }
+            let call = ProductCall {
+                rows: Rows { lines: &places, per_line, skipped, stride, runs: &runs },
+                addend: is_added.then_some(&addend),
+                ..ProductCall::new(&a, &weights, bounds)
+            };
+            let mut out = vec![7.0; rows * columns];
+            multiply(&call, rows, &mut out, columns);
+            assert_bits(&out, &expected, &format!("{backend} {rows} rows of {per_line}, {runs:?} of {run}"));
+            *count += 1;
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "rows of the depth")]
+fn a_line_beyond_the_elements_is_refused() {
+    let weights = FloatWeights::pack(Backend::detected(), [2, 1], |_, _| 1.0, &[]);
+    let rows = Rows { lines: &[0, 2], per_line: 2, skipped: 1, stride: 1, runs: &[0, 3] };
+    let call = ProductCall { rows, ..ProductCall::new(&[0.0; 6], &weights, OPEN) };
+    multiply(&call, 2, &mut [0.0; 2], 1);
+}
+
+#[test]
+fn sums_are_near_the_exact_ones_and_the_same_everywhere() {
+    let mut random = Random(0x5035);
+    for count in [0, 1, 3, 15, 16, 17, 100, 1023, 1024, 1025, 5000] {
+        let x: Vec<f32> = (0..count).map(|_| 3.0 + random.float()).collect();
+        let exact: f64 = x.iter().copied().map(f64::from).sum();
+        let mean = if count == 0 { 0.0 } else { (exact / count as f64) as f32 };
+        let exact_squares: f64 = x.iter().map(|&x| (f64::from(x) - f64::from(mean)).powi(2)).sum();
+        let mut first = None;
+        for backend in Backend::available() {
+            let found = [sum(backend, &x), squares(backend, &x, mean)];
+            for (found, exact) in found.into_iter().zip([exact, exact_squares]) {
+                assert!(
+                    (found - exact).abs() <= 2e-6 * exact.abs(),
+                    "{backend}, {count}: {found}, not {exact}"
+                );
+            }
+            assert_eq!(*first.get_or_insert(found), found, "{backend}, {count} elements");
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod signal;
 mod slot;
 mod source;
 mod step;
+pub(crate) mod strided;
 pub(crate) mod tail;
 mod value;
 

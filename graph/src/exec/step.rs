@@ -112,6 +112,12 @@ impl<'a> StepContext<'a> {
         self.elements.of(&self.values[id])
     }
 
+    /// As [`input`](Self::input), of a step that may have fewer inputs.
+    pub(crate) fn optional_input<T: Element>(&self, index: usize) -> Result<Option<&'a [T]>, Error> {
+        let id = self.links.inputs.get(index).copied().flatten();
+        id.map(|id| self.elements.of(&self.values[id])).transpose()
+    }
+
     /// The memory of output `index`, which must be contiguous.
     pub(crate) fn output<T: Element>(&mut self, index: usize) -> Result<&mut [T], Error> {
         let value = &self.values[self.links.outputs[index]];

@@ -8,6 +8,8 @@ use super::shared::domains::MICROSOFT;
 use super::shared::indexing::{Offsets, strides};
 use super::shared::inputs::Inputs;
 use super::shared::product;
+use crate::exec::builder::Builder;
+use crate::exec::float::batched;
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
@@ -24,6 +26,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     reads: product::depth,
+    lower,
     ..Operator::new("FusedMatMul", "alpha · A·B, each transposed or not", infer, evaluate)
 };
 
@@ -47,6 +50,16 @@ fn axes(node: &Node, index: usize, rank: usize) -> Result<Vec<usize>, Error> {
         axes.swap(rank - 2, rank - 1);
     }
     Ok(axes)
+}
+
+/// Kernels take first matrices as they are.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    for flag in ["transA", "transBatchA", "transBatchB"] {
+        if node.flag(flag, false)? {
+            return Ok(false);
+        }
+    }
+    batched::lower(builder, node, node.float("alpha", 1.0)?, node.flag("transB", false)?)
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {

@@ -16,6 +16,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Weights(&[3, 4])], &[("axis", Value::Int(1))])
             .outputs(3),
     ],
+    lower: |builder, node| LAYER.lower(builder, node),
     ..Operator::new(
         "LayerNormalization",
         "scale · (x − mean) / √(variance + epsilon) + bias over the last axes",

@@ -9,6 +9,8 @@ use super::shared::by_element::by_element;
 use super::shared::indexing::{axis_of, for_each_index, strides};
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::Constants;
+use crate::exec::builder::Builder;
+use crate::exec::strided;
 use crate::{Element, Error, Node, Tensor, TensorData, TensorType};
 
 pub(crate) static OP: Operator = Operator {
@@ -27,6 +29,7 @@ pub(crate) static OP: Operator = Operator {
     ],
     eight_bit: EightBit::MOVE,
     upgrade,
+    lower,
     ..Operator::new("Slice", "ranges of the elements along axes, with steps", infer, evaluate)
 };
 
@@ -102,6 +105,23 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         Ok(vec![Tensor::new(shape, T::wrap(taken))?])
     }
     by_element!(args, args.tensor(0)?, sliced)
+}
+
+/// A step that copies, if the ranges are known and go forward.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let from = builder.shape(node, 0)?;
+    let given = [1, 2, 3, 4].map(|index| builder.constant_input(node, index));
+    if (1..5).zip(&given).any(|(index, tensor)| node.input(index).is_some() && tensor.is_none()) {
+        return Ok(false);
+    }
+    let Ranges { first, step, shape } = Ranges::new(node, &from, given)?;
+    let own = strides(&from);
+    let positive = |all: &[i64]| all.iter().map(|&by| usize::try_from(by).ok()).collect::<Option<Vec<_>>>();
+    let (Some(first), Some(step)) = (positive(&first), positive(&step)) else { return Ok(false) };
+    let begin = first.iter().zip(&own).map(|(at, stride)| at * stride).sum();
+    // A step beyond the last element is never taken.
+    let strides: Vec<usize> = step.iter().zip(&own).map(|(step, stride)| step.saturating_mul(*stride)).collect();
+    strided::lower(builder, node, begin, &shape, &strides)
 }
 
 /// `starts`, `ends` and `axes` became inputs with operator set 10.

@@ -8,6 +8,7 @@ use super::shared::by_element::by_element;
 use super::shared::indexing::{Offsets, axis_of, strides};
 use super::shared::inputs::Inputs;
 use crate::exec::builder::Builder;
+use crate::exec::strided;
 use crate::exec::{Layout, Shuffle};
 use crate::{Element, Error, Node, Tensor, TensorType};
 
@@ -35,13 +36,17 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     fn gathered<T: Element>(args: &Arguments<'_>, elements: &[T]) -> Result<Vec<Tensor>, Error> {
         let from = args.tensor(0)?.shape();
         let order = order(args.node(), from.len())?;
-        let own = strides(from);
-        let shape: Vec<usize> = order.iter().map(|&axis| from[axis]).collect();
-        let strides: Vec<usize> = order.iter().map(|&axis| own[axis]).collect();
+        let [shape, strides] = reordered(from, &order);
         let elements = Offsets::new(&shape, &strides).map(|at| elements[at]).collect();
         Ok(vec![Tensor::new(shape, T::wrap(elements))?])
     }
     by_element!(args, args.tensor(0)?, gathered)
+}
+
+/// The shape of the output, and the distances of the input's elements along its axes.
+fn reordered(from: &[usize], order: &[usize]) -> [Vec<usize>; 2] {
+    let own = strides(from);
+    [from, &own].map(|sizes| order.iter().map(|&axis| sizes[axis]).collect())
 }
 
 /// Between NHWC and NCHW only the name of the layout changes; axes that trade places as blocks are a transposed matrix.
@@ -54,7 +59,10 @@ fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
         [0, 2, 3, 1] => return builder.relabel(input, Layout::ChannelsLast, output, Layout::Plain),
         _ => {}
     }
-    let Some((rows, columns)) = as_matrix(&from, &order) else { return Ok(false) };
+    let Some((rows, columns)) = as_matrix(&from, &order) else {
+        let [shape, strides] = reordered(&from, &order);
+        return strided::lower(builder, node, 0, &shape, &strides);
+    };
     if rows == 1 {
         return builder.relabel(input, Layout::Plain, output, Layout::Plain);
     }

@@ -5,21 +5,27 @@
 
 mod curves;
 mod depthwise;
+mod parts;
 mod product;
+mod rows;
 mod softmax;
+mod sums;
 mod tile;
 mod weights;
 
 pub use curves::{Curve, apply_curve};
 pub use depthwise::{DepthwiseCall, Rounding, depthwise};
 pub use product::{ProductCall, multiply};
+pub use rows::Rows;
 pub use softmax::softmax;
+pub use sums::{squares, sum};
 pub use weights::FloatWeights;
 
 pub(crate) use curves::{CurveCall, curve};
 pub(crate) use depthwise::{Run, run};
 pub(crate) use softmax::{SoftmaxRow, softmax_row};
-pub(crate) use tile::{Tile, tile};
+pub(crate) use sums::{Chunk, add_up};
+pub(crate) use tile::{ROW_PANELS, ROW_VECTORS, Tile, tile};
 
 use crate::simd::Simd;
 
@@ -42,11 +48,15 @@ pub(crate) struct FloatOps {
     /// Floats of a vector.
     pub(crate) lanes: usize,
     /// By vectors less one, by rows less one: tiles of up to two vectors and as many rows as registers can hold.
-    pub(crate) tiles: [&'static [unsafe fn(&Tile)]; 2],
+    pub(crate) tiles: [&'static [unsafe fn(&Tile<'_>)]; 2],
+    /// One row of [`ROW_PANELS`] panels.
+    pub(crate) row: [unsafe fn(&Tile<'_>); 1],
     /// With one rounding for each product, with two.
     pub(crate) depthwise: [unsafe fn(&Run<'_>); 2],
     pub(crate) softmax: unsafe fn(&SoftmaxRow),
     pub(crate) curve: unsafe fn(&CurveCall),
+    /// Of elements, and of squares.
+    pub(crate) sums: [unsafe fn(&mut Chunk); 2],
 }
 
 /// `x` within the bounds, broadcast; NaN stays NaN, because of two equal or unordered floats these operations give the first.

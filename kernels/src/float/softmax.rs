@@ -5,7 +5,10 @@ use crate::Backend;
 use crate::simd::Simd;
 
 /// Elements of a row that are added side by side, whatever a vector's lanes: the order of sums is that of every backend.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
+
+/// The most vectors of a block: those of four lanes.
+pub(super) const MOST_VECTORS: usize = BLOCK / 4;
 
 /// For each row of `length` elements of `x`: eˣ / Σ eˣ. The greatest element of a row, NaN aside, is subtracted first, so that nothing
 /// overflows. A row with NaN or +∞, or of −∞ alone, becomes NaN.
@@ -70,25 +73,30 @@ pub(crate) unsafe fn softmax_row<S: Simd>(simd: S, row: &SoftmaxRow) {
         let lanes = simd.lanes_f(greatest);
         let greatest = (0..S::LANES).map(|lane| lanes.at(lane)).fold(f32::NEG_INFINITY, f32::max);
         let shift = simd.splat_f(-greatest);
-        let mut sums = [0.0; BLOCK];
-        let add = |sums: &mut [f32; BLOCK], at: usize, power: S::F| {
-            let sum = sums.as_mut_ptr().add(at % BLOCK);
-            simd.store_f(sum, simd.add_f(simd.load_f(sum), power));
-        };
-        for at in (0..whole).step_by(S::LANES) {
-            let power = exp(simd, simd.add_f(simd.load_f(row.x.add(at)), shift));
-            simd.store_f(row.out.add(at), power);
-            add(&mut sums, at, power);
+        // In registers: vectors of a block, as many as the lanes need.
+        let mut sums = [simd.splat_f(0.0); MOST_VECTORS];
+        for block in (0..whole).step_by(BLOCK) {
+            for v in 0..BLOCK / S::LANES {
+                let at = block + v * S::LANES;
+                let power = exp(simd, simd.add_f(simd.load_f(row.x.add(at)), shift));
+                simd.store_f(row.out.add(at), power);
+                sums[v] = simd.add_f(sums[v], power);
+            }
         }
         let mut powers = [0.0; BLOCK];
         if rest > 0 {
-            for at in (0..BLOCK).step_by(S::LANES) {
+            for v in 0..BLOCK / S::LANES {
+                let at = v * S::LANES;
                 let power = exp(simd, simd.add_f(simd.load_f(last.as_ptr().add(at)), shift));
                 simd.store_f(powers.as_mut_ptr().add(at), power);
-                add(&mut sums, at, power);
+                sums[v] = simd.add_f(sums[v], power);
             }
         }
-        let factor = 1.0 / sums.iter().sum::<f32>();
+        let mut lanes = [0.0; BLOCK];
+        for v in 0..BLOCK / S::LANES {
+            simd.store_f(lanes.as_mut_ptr().add(v * S::LANES), sums[v]);
+        }
+        let factor = 1.0 / lanes.iter().sum::<f32>();
         let factors = simd.splat_f(factor);
         for at in (0..whole).step_by(S::LANES) {
             let out = row.out.add(at);

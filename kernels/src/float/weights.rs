@@ -95,14 +95,13 @@ impl FloatWeights {
         if self.columns - first <= self.lanes() { self.lanes() } else { self.panel() }
     }
 
-    /// The panel that begins at column `first`.
-    pub(super) fn panel_at(&self, first: usize) -> &[f32] {
-        let (before, len) = (first * (self.depth + 1), self.width(first) * (self.depth + 1));
+    /// The panel that begins at column `first`, and those after it.
+    pub(super) fn panels_from(&self, first: usize) -> &[f32] {
         // SAFETY: lines are arrays of floats without gaps, and the borrow is theirs.
         let floats = unsafe {
             core::slice::from_raw_parts(self.lines.as_ptr().cast::<f32>(), self.lines.len() * LINE)
         };
-        &floats[before..before + len]
+        &floats[first * (self.depth + 1)..]
     }
 }
 

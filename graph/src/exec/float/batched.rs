@@ -14,8 +14,21 @@ use crate::{DataType, Error, Node};
 
 /// `MatMul` of two values that no constant is.
 pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    lower(builder, node, 1.0, false)
+}
+
+/// Products of the first two inputs, times `factor`. If `is_transposed`, the second matrices lie there transposed.
+pub(crate) fn lower(
+    builder: &mut Builder<'_>,
+    node: &Node,
+    factor: f32,
+    is_transposed: bool,
+) -> Result<bool, Error> {
     let names = [node.required_input(0)?, node.required_input(1)?];
-    let [a, b] = [builder.type_of(names[0])?, builder.type_of(names[1])?];
+    let [a, mut b] = [builder.type_of(names[0])?.clone(), builder.type_of(names[1])?.clone()];
+    if let (true, [.., rows, columns]) = (is_transposed, &mut b.shape[..]) {
+        std::mem::swap(rows, columns);
+    }
     let are_floats = a.data_type == DataType::F32 && b.data_type == DataType::F32;
     let Some(count) = Product::count(&a.shape, &b.shape).filter(|_| are_floats) else { return Ok(false) };
     builder.count_constants((count as u64).saturating_mul(size_of::<(usize, usize)>() as u64))?;
@@ -26,16 +39,18 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         vec![Some(builder.read(names[0], Layout::Plain)?), Some(builder.read(names[1], Layout::Plain)?)];
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    let threads = vec![(); builder.threads];
-    let kernel = Batched { product, backend: builder.backend, clamp, threads };
+    let (backend, threads) = (builder.backend, vec![(); builder.threads]);
+    let kernel = Batched { product, factor, is_transposed, backend, clamp, threads };
     builder.push(node, inputs, vec![output], Box::new(kernel));
     Ok(true)
 }
 
-/// `out = clamp(a · b)` for each pair of matrices.
+/// `out = clamp(a · (factor · b))` for each pair of matrices.
 #[derive(Debug)]
 struct Batched {
     product: Product,
+    factor: f32,
+    is_transposed: bool,
     backend: Backend,
     clamp: Clamp,
     /// One for each thread; a thread needs no memory.
@@ -44,7 +59,10 @@ struct Batched {
 
 impl StepKernel for Batched {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let Self { product: Product { m, k, n, ref pairs, .. }, backend, clamp, ref mut threads } = *self;
+        let Self {
+            product: Product { m, k, n, ref pairs, .. }, factor, backend, clamp, ref mut threads, ..
+        } = *self;
+        let [to_row, to_column] = if self.is_transposed { [1, k] } else { [n, 1] };
         let (a, b) = (context.input::<f32>(0)?, context.input::<f32>(1)?);
         let products = context.output::<f32>(0)?.chunks_exact_mut(m * n);
         let mut packed: Option<(usize, FloatWeights)> = None;
@@ -53,7 +71,12 @@ impl StepKernel for Batched {
                 Some((_, weights)) => weights,
                 None => {
                     let b = &b[second..][..k * n];
-                    FloatWeights::pack(backend, [k, n], |row, column| b[row * n + column], &[])
+                    FloatWeights::pack(
+                        backend,
+                        [k, n],
+                        |row, column| factor * b[row * to_row + column * to_column],
+                        &[],
+                    )
                 }
             };
             let a = &a[first..][..m * k];

@@ -3,25 +3,22 @@
 use std::sync::Arc;
 
 use eightbit::Backend;
-use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
+use eightbit_kernels::float::{FloatWeights, ProductCall, Rows, multiply};
 
 use super::elementwise::Clamp;
+use super::lines::{self, Lines};
 use super::patches::Patches;
 use crate::Error;
 use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::ops::shared::convolution::Geometry;
 
-/// Rows of a matrix this many elements long, or a multiple of it, lie in the same places of a first-level cache, which has few of them: such
-/// an image is laid out like patches.
-const ALIASING: usize = 1024;
-
-/// A convolution as products of patches and weights. A 1×1 convolution reads the image in place.
+/// A convolution as products of what its windows see and weights.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     filter: Filter,
-    /// Patches laid out, for each thread.
-    patches: Vec<Vec<f32>>,
+    /// Memory of each thread.
+    scratch: Vec<Scratch>,
 }
 
 /// What a convolution computes.
@@ -31,8 +28,22 @@ struct Filter {
     /// One matrix for each group.
     weights: Arc<Vec<FloatWeights>>,
     clamp: Clamp,
-    /// `None` if the image is a matrix of its pixels, which is read in place.
-    patches: Option<Patches>,
+    windows: Windows,
+}
+
+/// How windows become rows of a matrix.
+#[derive(Debug)]
+enum Windows {
+    /// A window is a pixel, and all pixels are a matrix.
+    Pixels,
+    Lines(Lines),
+    Patches(Patches),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    lines: lines::Scratch,
+    patches: Vec<f32>,
 }
 
 impl Convolution {
@@ -64,22 +75,36 @@ impl Convolution {
         clamp: Clamp,
         threads: usize,
     ) -> Self {
-        let patches = (!is_matrix(&geometry)).then(|| Patches::new(&geometry));
-        Self { filter: Filter { geometry, weights, clamp, patches }, patches: vec![Vec::new(); threads] }
+        let windows = if is_matrix(&geometry) {
+            Windows::Pixels
+        } else if let Some(lines) = Lines::new(&geometry) {
+            Windows::Lines(lines)
+        } else {
+            Windows::Patches(Patches::new(&geometry))
+        };
+        let filter = Filter { geometry, weights, clamp, windows };
+        Self { filter, scratch: vec![Scratch::default(); threads] }
     }
 
-    /// The most bytes of patches, and of what describes them, for an output of `pixels` pixels.
+    /// The most bytes that are kept, and of what describes windows, for an output of `pixels` pixels.
     pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
-        let (Some(patches), threads) = (&self.filter.patches, self.patches.len()) else { return 0 };
-        let elements = patches.elements(pixels.div_ceil(threads.max(1)));
-        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64) + patches.bytes()
+        let threads = self.scratch.len();
+        let of_thread = pixels.div_ceil(threads.max(1));
+        let (each, once) = match &self.filter.windows {
+            Windows::Pixels => return 0,
+            Windows::Lines(lines) => (lines.scratch_bytes(&self.filter.geometry, of_thread), lines.bytes()),
+            Windows::Patches(patches) => {
+                ((patches.elements(of_thread) * size_of::<f32>()) as u64, patches.bytes())
+            }
+        };
+        each.saturating_mul(threads as u64).saturating_add(once)
     }
 
-    /// Convolves the image `x`.
-    pub(crate) fn compute(&mut self, x: &[f32], out: &mut [f32]) {
+    /// Convolves the image `x` and adds `addend`, if there is one.
+    pub(crate) fn compute(&mut self, x: &[f32], addend: Option<&[f32]>, out: &mut [f32]) {
         let filter = &self.filter;
-        by_rows(out, filter.geometry.out_channels(), &mut self.patches, |first, out, patches| {
-            filter.multiply_patches(x, first, out, patches);
+        by_rows(out, filter.geometry.out_channels(), &mut self.scratch, |first, out, scratch| {
+            filter.multiply_windows(x, addend, first, out, scratch);
         });
     }
 }
@@ -87,23 +112,24 @@ impl Convolution {
 impl StepKernel for Convolution {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
-        self.compute(x, context.output(0)?);
+        let addend = context.optional_input::<f32>(1)?;
+        self.compute(x, addend, context.output(0)?);
         Ok(())
     }
 
     fn describe(&self) -> String {
         let Filter { geometry, clamp, .. } = &self.filter;
         let kernel = &geometry.window.sizes.kernel;
-        let path = if self.filter.patches.is_none() {
-            "the image as a matrix"
-        } else {
-            "patches laid out in blocks"
+        let path = match &self.filter.windows {
+            Windows::Pixels => "the image as a matrix",
+            Windows::Lines(lines) => lines.describe(),
+            Windows::Patches(_) => "patches laid out in blocks",
         };
         format!("f32 convolution {}×{}, {path}{}", kernel[0], kernel[1], clamp.describe())
     }
 }
 
-/// Whether output pixel `m` depends on input pixel `m` alone, and pixels can be read in place.
+/// Whether output pixel `m` depends on input pixel `m` alone, on all of its channels.
 fn is_matrix(geometry: &Geometry) -> bool {
     let sizes = &geometry.window.sizes;
     geometry.groups == 1
@@ -111,31 +137,69 @@ fn is_matrix(geometry: &Geometry) -> bool {
         && sizes.strides == [1, 1]
         && sizes.pads_begin == [0, 0]
         && sizes.pads_end == [0, 0]
-        && (geometry.channels[0] == 0 || !geometry.channels[0].is_multiple_of(ALIASING))
 }
 
 impl Filter {
     /// Computes the output pixels starting at `first` that fit `out`, as products.
-    fn multiply_patches(&self, x: &[f32], first: usize, out: &mut [f32], scratch: &mut Vec<f32>) {
-        let Self { geometry, weights, .. } = self;
+    fn multiply_windows(
+        &self,
+        x: &[f32],
+        addend: Option<&[f32]>,
+        first: usize,
+        out: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let Self { geometry, weights, windows, .. } = self;
         let channels = geometry.out_channels();
-        let (_, outputs) = geometry.group_channels();
+        let (inputs, outputs) = geometry.group_channels();
         let (count, bounds) = (out.len() / channels.max(1), self.clamp.bounds());
-        let Some(patches) = &self.patches else {
-            let depth = geometry.channels[0];
-            let a = &x[first * depth..][..count * depth];
-            return multiply(&ProductCall::new(a, &weights[0], bounds), count, out, channels);
-        };
-        for block in patches.blocks(count) {
-            let out = &mut out[block.start * channels..block.end * channels];
-            let pixels = first + block.start..first + block.end;
-            for kernel_rows in patches.parts(geometry) {
-                let depth = patches.depth(&kernel_rows);
-                for (group, weights) in weights.iter().enumerate() {
-                    patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, scratch);
-                    let a_stride = patches.stride;
-                    let call = ProductCall { a: scratch, a_stride, weights, depth: depth.clone(), bounds };
-                    multiply(&call, block.len(), &mut out[group * outputs..], channels);
+        let addend = addend.map(|addend| &addend[first * channels..][..out.len()]);
+        match windows {
+            Windows::Pixels => {
+                let depth = geometry.channels[0];
+                let a = &x[first * depth..][..count * depth];
+                multiply(
+                    &ProductCall { addend, ..ProductCall::new(a, &weights[0], bounds) },
+                    count,
+                    out,
+                    channels,
+                );
+            }
+            Windows::Lines(lines) => {
+                lines.for_each_block(
+                    geometry,
+                    x,
+                    first..first + count,
+                    &mut scratch.lines,
+                    |pixels, a, rows| {
+                        let (begin, count) = ((pixels.start - first) * channels, pixels.len());
+                        for (group, weights) in weights.iter().enumerate() {
+                            let begin = begin + group * outputs;
+                            let addend = addend.map(|addend| &addend[begin..]);
+                            let depth = 0..weights.depth();
+                            let a = &a[group * inputs..];
+                            let call = ProductCall { a, rows, weights, depth, addend, bounds };
+                            multiply(&call, count, &mut out[begin..], channels);
+                        }
+                    },
+                );
+            }
+            Windows::Patches(patches) => {
+                for block in patches.blocks(count) {
+                    let begin = block.start * channels;
+                    let pixels = first + block.start..first + block.end;
+                    for kernel_rows in patches.parts(geometry) {
+                        let depth = patches.depth(&kernel_rows);
+                        for (group, weights) in weights.iter().enumerate() {
+                            let a = &mut scratch.patches;
+                            patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, a);
+                            let begin = begin + group * outputs;
+                            let addend = addend.map(|addend| &addend[begin..]);
+                            let (rows, depth) = (Rows::apart(patches.stride), depth.clone());
+                            let call = ProductCall { a, rows, weights, depth, addend, bounds };
+                            multiply(&call, block.len(), &mut out[begin..], channels);
+                        }
+                    }
                 }
             }
         }

@@ -15,11 +15,11 @@ use crate::exec::shuffle::Join;
 use crate::exec::step::StepKernel;
 use crate::exec::value::Layout;
 use crate::limits::bytes_of_tensor;
-use crate::ops::depthwise_conv2d_native;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::convolution::Geometry;
 use crate::ops::shared::indexing::{self, Offsets, broadcast_strides};
 use crate::ops::shared::window::Window;
+use crate::ops::{add, depthwise_conv2d_native};
 use crate::{DataType, Error, Node, Tensor, element_count};
 
 /// The bounds of a clamping node, if they are constant.
@@ -51,6 +51,32 @@ pub(crate) fn next_activation(
         return Ok((Some(index), clamp, result.to_owned()));
     }
     Ok((None, Clamp::NONE, output.to_owned()))
+}
+
+/// What is added to the results of a step, and the bounds and the name of their sum.
+struct Finish {
+    addend: Option<usize>,
+    clamp: Clamp,
+    result: String,
+}
+
+/// Fuses the addition of a channels-last value of the same shape, if it is the only reader of the node's output and an earlier step writes
+/// that value, and then the activation that follows.
+fn fuse_addition(builder: &mut Builder<'_>, node: &Node) -> Result<Finish, Error> {
+    let output = node.required_output(0)?;
+    if let Some((index, next)) = builder.only_consumer(output)
+        && next.is(&add::OP)
+        && let [a, b] = &next.inputs[..]
+        && let other = if a == output { b } else { a }
+        && builder.type_of(other)? == builder.type_of(output)?
+        && let Some((addend, _)) = builder.found(other, Layout::ChannelsLast)
+    {
+        builder.fuse(index);
+        let (clamp, result) = fuse_activation(builder, next)?;
+        return Ok(Finish { addend: Some(addend), clamp, result });
+    }
+    let (clamp, result) = fuse_activation(builder, node)?;
+    Ok(Finish { addend: None, clamp, result })
 }
 
 /// A constant vector of `len` floats in input `index`; empty if the input is left out, `None` if it is anything else.
@@ -91,22 +117,25 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     }
     let Some(bias) = bias(builder, node, 2, geometry.out_channels()) else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
-    let (clamp, result) = fuse_activation(builder, node)?;
-    let output = builder.define(&result, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
     let (backend, threads) = (builder.backend, builder.threads);
-    let kernel: Box<dyn StepKernel> = if geometry.is_depthwise() {
+    let mut inputs = vec![Some(input)];
+    let (kernel, result): (Box<dyn StepKernel>, _) = if geometry.is_depthwise() {
+        let (clamp, result) = fuse_activation(builder, node)?;
         let weights = builder
             .packed_taps(node, &[1], bytes_of_tensor(&weights), || Depthwise::pack(&geometry, oihw))?;
-        Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads))
+        (Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads)), result)
     } else {
+        let Finish { addend, clamp, result } = fuse_addition(builder, node)?;
+        inputs.extend(addend.map(Some));
         let weights = packed(builder, node, &geometry, oihw, &bias)?;
         let pixels = shape[0] * element_count(&geometry.window.sizes.output)?;
         let convolution = Convolution::new(geometry, weights, clamp, threads);
         builder.count_scratch(convolution.scratch_bytes(pixels));
-        Box::new(convolution)
+        (Box::new(convolution), result)
     };
-    builder.push(node, vec![Some(input)], vec![output], kernel);
+    let output = builder.define(&result, Layout::ChannelsLast)?;
+    builder.push(node, inputs, vec![output], kernel);
     Ok(true)
 }
 

@@ -1,13 +1,15 @@
 //! Float steps: images are NHWC.
 
-mod batched;
+pub(crate) mod batched;
 mod conv;
 pub(crate) mod conv_transpose;
 mod depthwise;
 mod elementwise;
 pub(crate) mod extreme;
+mod lines;
 pub(crate) mod lower;
 mod matmul;
+pub(crate) mod normalize;
 mod patches;
 mod pool;
 pub(crate) mod recurrent;

@@ -20,7 +20,7 @@ impl StepKernel for SignalConvolution {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let (x, convolution) = (context.input::<f32>(0)?, &mut self.convolution);
         self.signal.around(x, context.output(0)?, |x, y| {
-            convolution.compute(x, y);
+            convolution.compute(x, None, y);
             Ok(())
         })
     }

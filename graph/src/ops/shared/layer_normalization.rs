@@ -5,6 +5,8 @@ use super::doubles::doubles;
 use super::indexing::axis_of;
 use super::inputs::Inputs;
 use super::normalization::{Kind, Moments, check_broadcast, epsilon, rows, scaled};
+use crate::exec::builder::Builder;
+use crate::exec::float::normalize;
 use crate::{DataType, Error, Node, Tensor, TensorType};
 
 /// A normalization of input 0, or of sums of its shape.
@@ -28,6 +30,12 @@ impl Layer {
         let (_, moments) = trailing(inputs.node, &x.shape)?;
         let moments = TensorType::new(moment_type(inputs.node)?, moments);
         Ok([x.clone(), moments.clone(), moments])
+    }
+
+    /// Adds the step of a node whose scale and bias are the inputs 1 and 2.
+    pub(crate) fn lower(&self, builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+        let (length, _) = trailing(node, &builder.shape(node, 0)?)?;
+        normalize::layer(builder, node, self.kind, length, epsilon(node, self.epsilon)?)
     }
 
     /// The results, the means, and the inverse deviations.

@@ -7,7 +7,7 @@ use super::inputs::Inputs;
 use crate::{Error, Node, Tensor};
 
 /// How rows are normalized.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `(x − mean) / √(variance + epsilon)`.
     Centered,

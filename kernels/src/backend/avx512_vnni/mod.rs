@@ -26,7 +26,7 @@ pub(crate) const ENTRY: Entry = Entry {
 vector_ops!(
     Avx512,
     1,
-    [1 2 3 4 5 6 7 8 9 10 11 12],
+    [1 2 3 4 5 6 7 8 9 10 11 12 13 14],
     [lookup::LOOKUP, avx2::LOOKUP],
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 );
