@@ -85,7 +85,7 @@ impl<'g> Builder<'g> {
             slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
-            outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
+            outputs: graph.output_names(),
             folded: BTreeMap::new(),
             by_name: HashMap::new(),
             fused: HashSet::new(),

@@ -1,7 +1,7 @@
 //! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fold_batch_norms::{Normalized, normalize};
 use crate::ops::shared::scaled_sums;
@@ -29,7 +29,12 @@ pub fn fuse_dynamic(mut graph: Graph) -> Result<Graph, Error> {
     }
     let mut names = Names::of(&graph);
     let mut fused = Vec::new();
-    let finder = Finder { graph: &graph, consumers: graph.consumers(), producers: graph.producers()? };
+    let finder = Finder {
+        graph: &graph,
+        consumers: graph.consumers(),
+        producers: graph.producers()?,
+        outputs: graph.output_names(),
+    };
     for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node)) {
         fused.extend(finder.chain(node)?.map(|chain| (index, chain)));
     }
@@ -87,6 +92,7 @@ struct Finder<'g> {
     graph: &'g Graph,
     consumers: HashMap<&'g str, Vec<usize>>,
     producers: HashMap<&'g str, usize>,
+    outputs: HashSet<&'g str>,
 }
 
 impl<'g> Finder<'g> {
@@ -201,14 +207,14 @@ impl<'g> Finder<'g> {
     /// The node that writes `value`, if the node `reader` alone reads it.
     fn only_read_by(&self, value: &str, reader: usize) -> Option<usize> {
         let is_only = self.consumers.get(value).is_some_and(|readers| *readers == [reader]);
-        self.producers.get(value).copied().filter(|_| is_only && !self.graph.is_output(value))
+        self.producers.get(value).copied().filter(|_| is_only && !self.outputs.contains(value))
     }
 
     /// The only node that reads the only output of `node`, unless that is an output of the graph.
     fn only_reader(&self, node: &Node) -> Option<usize> {
         let [output] = node.outputs.as_slice() else { return None };
         match self.consumers.get(output.as_str()).map(Vec::as_slice) {
-            Some(&[reader]) if !self.graph.is_output(output) => Some(reader),
+            Some(&[reader]) if !self.outputs.contains(output.as_str()) => Some(reader),
             _ => None,
         }
     }
