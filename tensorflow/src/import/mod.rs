@@ -42,6 +42,11 @@ use crate::proto::GraphDef;
 use importer::Importer;
 pub use reference::Reference;
 
+/// The names of TensorFlow's operators that are imported.
+pub fn imported_operators() -> impl Iterator<Item = &'static str> {
+    table::names()
+}
+
 /// What to import of a graph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportOptions {
