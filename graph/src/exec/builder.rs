@@ -173,6 +173,13 @@ impl<'g> Builder<'g> {
         self.scratch_bytes = self.scratch_bytes.saturating_add(bytes);
     }
 
+    /// As [`count_scratch`](Self::count_scratch), for what is allocated at once; an error if it exceeds the limits.
+    pub(crate) fn take_scratch(&mut self, bytes: u64) -> Result<(), Error> {
+        self.count_scratch(bytes);
+        let needs = self.scratch_bytes.saturating_add(self.constant_bytes.get()).saturating_add(self.held);
+        self.limits.check_bytes(needs, || "what steps keep beside the values".to_owned())
+    }
+
     /// The names and types of the outputs of `node`.
     pub(crate) fn output_types(&self, node: &'g Node) -> Vec<(&'g str, TensorType)> {
         let of_type = |name: &'g String| Some((name.as_str(), self.types.get(name)?.clone()));

@@ -68,11 +68,16 @@ impl Convolution {
         Self { filter: Filter { geometry, weights, clamp, patches }, patches: vec![Vec::new(); threads] }
     }
 
-    /// The most bytes of patches, and of what describes them, for an output of `pixels` pixels.
+    /// The bytes of what describes patches, which [`new`](Self::new) makes.
+    pub(crate) fn description_bytes(geometry: &Geometry) -> u64 {
+        if is_matrix(geometry) { 0 } else { Patches::bytes(geometry) }
+    }
+
+    /// The most bytes of patches for an output of `pixels` pixels.
     pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
         let (Some(patches), threads) = (&self.filter.patches, self.patches.len()) else { return 0 };
         let elements = patches.elements(pixels.div_ceil(threads.max(1)));
-        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64) + patches.bytes()
+        ((elements * size_of::<f32>()) as u64).saturating_mul(threads as u64)
     }
 
     /// Convolves the image `x`.
