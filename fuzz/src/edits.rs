@@ -1,6 +1,8 @@
 //! Models with fields that are changed, at any depth: the wire format stays whole, so that readers and rules get what the parser of
 //! protocol buffers would refuse of random bytes.
 
+use prost::{decode_length_delimiter, encode_length_delimiter};
+
 use crate::input::Input;
 use crate::model::{executor, onnx};
 
@@ -82,17 +84,9 @@ fn fields(mut bytes: &[u8]) -> Option<Vec<Field>> {
     Some(fields)
 }
 
+/// Takes a varint; the wire format has lengths in this form, too.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    decode_length_delimiter(bytes).ok().map(|value| value as u64)
 }
 
 fn encoded(fields: &[Field]) -> Vec<u8> {
@@ -117,12 +111,8 @@ fn encoded(fields: &[Field]) -> Vec<u8> {
     out
 }
 
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+fn push_varint(out: &mut Vec<u8>, value: u64) {
+    encode_length_delimiter(value as usize, out).expect("a vector grows");
 }
 
 /// The message with one change, in it or in one of its fields.

@@ -6,6 +6,7 @@
 mod conv;
 mod edits;
 mod gemm;
+mod graph_def;
 mod hostile;
 mod input;
 mod model;
@@ -21,6 +22,7 @@ mod transforms;
 pub use conv::{conv, depthwise};
 pub use edits::onnx_edits;
 pub use gemm::gemm;
+pub use graph_def::graph_def;
 pub use hostile::hostile;
 pub use model::{executor, onnx};
 pub use numpy::npy;
@@ -46,4 +48,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("npy", npy),
     ("tensorflow", tensorflow),
     ("transforms", transforms),
+    ("graph_def", graph_def),
 ];

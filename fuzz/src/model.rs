@@ -32,7 +32,7 @@ pub fn executor(data: &[u8]) {
 }
 
 /// Runs the plain interpreter, and the executor on every backend, whose bits must agree.
-fn run(graph: &Graph) -> Result<(), Error> {
+pub(crate) fn run(graph: &Graph) -> Result<(), Error> {
     let types = infer_shapes(graph, &options(1 << 11))?;
     let inputs = graph.inputs.iter().map(|info| Ok((info.name.as_str(), filled(&types[&info.name])?)));
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;

@@ -30,6 +30,16 @@ impl Graph {
         consumers
     }
 
+    /// The names of the graph's outputs: where many values are looked up, which [`Graph::is_output`] would compare with all of them.
+    pub(crate) fn output_names(&self) -> HashSet<&str> {
+        self.outputs.iter().map(|output| output.name.as_str()).collect()
+    }
+
+    /// The names of the graph's inputs, as [`Graph::output_names`].
+    pub(crate) fn input_names(&self) -> HashSet<&str> {
+        self.inputs.iter().map(|input| input.name.as_str()).collect()
+    }
+
     /// Whether `value` is one of the graph's outputs.
     pub fn is_output(&self, value: &str) -> bool {
         self.outputs.iter().any(|output| output.name == value)
@@ -90,7 +100,7 @@ impl Graph {
         let producers = self.producers()?;
         let mut missing = vec![0usize; self.nodes.len()];
         let mut readers: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
-        let inputs: HashSet<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
+        let inputs = self.input_names();
         for (index, node) in self.nodes.iter().enumerate() {
             for input in named(&node.inputs) {
                 if let Some(&producer) = producers.get(input) {

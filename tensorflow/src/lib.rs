@@ -16,5 +16,5 @@ pub mod transforms;
 
 pub use compare::difference;
 pub use format::is_graph;
-pub use import::{ImportOptions, Reference};
+pub use import::{ImportOptions, Reference, imported_operators};
 pub use summary::Summary;

@@ -4,9 +4,11 @@
 //! * [`suite`](mod@suite): runs cases on every backend under test and reports them, and fails a suite that compared nothing.
 //! * [`stage`]: random stages for plans, and the [oracle](stage::expected) of a kernel's stage.
 //! * [`hostile`]: impossible sizes, and owners whose bytes change.
+//! * [`assert_linear`]: fails where time grows as a square.
 //! * [`Guarded`]: buffers that end at a protected page.
 
 mod fill;
+mod growth;
 pub mod hostile;
 mod random;
 pub mod stage;
@@ -14,6 +16,7 @@ pub mod suite;
 
 pub use eightbit_kernels::testing::{Guard, Guarded, backends};
 pub use fill::{EXTREMES, Fill, fill};
+pub use growth::assert_linear;
 pub use random::Random;
 
 use proptest::prelude::*;

@@ -85,7 +85,7 @@ impl<'g> Builder<'g> {
             slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
-            outputs: graph.outputs.iter().map(|output| output.name.as_str()).collect(),
+            outputs: graph.output_names(),
             folded: BTreeMap::new(),
             by_name: HashMap::new(),
             fused: HashSet::new(),
@@ -171,6 +171,13 @@ impl<'g> Builder<'g> {
     /// Counts `bytes` that a step takes in its first run and keeps.
     pub(crate) fn count_scratch(&mut self, bytes: u64) {
         self.scratch_bytes = self.scratch_bytes.saturating_add(bytes);
+    }
+
+    /// As [`count_scratch`](Self::count_scratch), for what is allocated at once; an error if it exceeds the limits.
+    pub(crate) fn take_scratch(&mut self, bytes: u64) -> Result<(), Error> {
+        self.count_scratch(bytes);
+        let needs = self.scratch_bytes.saturating_add(self.constant_bytes.get()).saturating_add(self.held);
+        self.limits.check_bytes(needs, || "what steps keep beside the values".to_owned())
     }
 
     /// The names and types of the outputs of `node`.

@@ -33,6 +33,7 @@ pub(crate) mod tail;
 mod value;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::limits::constants_of;
@@ -114,6 +115,8 @@ pub struct Executor {
     held: u64,
     /// The memory of the outputs of the running step.
     taken: Vec<Slot>,
+    /// The position of each input of the graph, by its name.
+    positions: HashMap<String, usize>,
     /// For each input of the graph, its position among the arguments of the call.
     order: Vec<usize>,
 }
@@ -233,7 +236,9 @@ impl Executor {
             Err(Error::InvalidNode { .. } | Error::InvalidValue { .. }) if is_guess => {}
             Err(error) => return Err(error),
         }
-        Ok(Self { inputs, outputs, source, plans, tail, held, taken: Vec::new(), order: Vec::new() })
+        let positions = inputs.iter().enumerate().map(|(at, info)| (info.name.clone(), at)).collect();
+        let (taken, order) = (Vec::new(), Vec::new());
+        Ok(Self { inputs, outputs, source, plans, tail, held, taken, positions, order })
     }
 
     /// The inputs with the shapes of the last run; before the first run, with the sizes of [`ExecutorOptions::shapes`], and
@@ -394,18 +399,18 @@ impl Executor {
 
     /// Finds the graph's inputs among the arguments of a call.
     fn find(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
-        for (name, _) in inputs {
-            if !self.inputs.iter().any(|info| info.name == *name) {
-                return Err(Error::value(*name, "is not an input of the graph"));
-            }
-        }
         self.order.clear();
-        for info in &self.inputs {
-            let Some(found) = inputs.iter().position(|(name, _)| *name == info.name) else {
+        self.order.resize(self.inputs.len(), usize::MAX);
+        // Of several with one name the first counts.
+        for (at, (name, _)) in inputs.iter().enumerate().rev() {
+            let position = self.positions.get(*name).and_then(|&position| self.order.get_mut(position));
+            *position.ok_or_else(|| Error::value(*name, "is not an input of the graph"))? = at;
+        }
+        for (info, &at) in self.inputs.iter().zip(&self.order) {
+            let Some((_, tensor)) = inputs.get(at) else {
                 return Err(Error::value(&info.name, "is an input, but the call does not pass it"));
             };
-            check_type(info, inputs[found].1)?;
-            self.order.push(found);
+            check_type(info, tensor)?;
         }
         Ok(())
     }

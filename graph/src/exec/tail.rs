@@ -39,7 +39,8 @@ impl Tail {
             |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: Vec::new() };
         let ends: Vec<ValueInfo> = crossing.into_iter().map(info).collect();
         let reads: HashSet<&String> = tail.iter().flat_map(|node| &node.inputs).collect();
-        let wants = |name: &String| reads.contains(name) || graph.is_output(name);
+        let outputs = graph.output_names();
+        let wants = |name: &String| reads.contains(name) || outputs.contains(name.as_str());
         let constants = graph.constants.iter().filter(|(name, _)| wants(name));
         let constants = constants.map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
         let outputs = graph.outputs.clone();

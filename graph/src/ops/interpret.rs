@@ -28,16 +28,17 @@ pub(crate) fn evaluate_within(
 ) -> Result<Vec<Tensor>, Error> {
     missing::check(graph)?;
     let order = graph.topological_order()?;
-    for (name, _) in inputs {
-        if graph.input_info(name).is_none() {
-            return Err(Error::value(*name, "is not an input of the graph"));
-        }
+    let declared = graph.input_names();
+    if let Some((name, _)) = inputs.iter().find(|(name, _)| !declared.contains(name)) {
+        return Err(Error::value(*name, "is not an input of the graph"));
     }
+    // Of several with one name the first counts.
+    let given: HashMap<&str, &Tensor> = inputs.iter().rev().copied().collect();
     let mut values: HashMap<&str, Tensor> = HashMap::new();
     for input in &graph.inputs {
-        let given = inputs.iter().find(|(name, _)| *name == input.name);
-        let (_, tensor) =
-            given.ok_or_else(|| Error::value(&input.name, "is an input, but the call does not pass it"))?;
+        let tensor = given
+            .get(input.name.as_str())
+            .ok_or_else(|| Error::value(&input.name, "is an input, but the call does not pass it"))?;
         if tensor.data_type() != input.data_type {
             return Err(Error::value(
                 &input.name,

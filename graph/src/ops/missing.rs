@@ -39,6 +39,7 @@ pub(crate) fn errors(graph: &Graph) -> Vec<Error> {
 /// Why the conditions of these nodes are not known.
 fn undecided(graph: &Graph, branches: &[&Node]) -> String {
     let producers = graph.producers().unwrap_or_default();
+    let given = graph.input_names();
     let mut inputs = Vec::new();
     let mut seen = HashSet::new();
     let mut open: Vec<&str> = branches.iter().filter_map(|node| node.input(0)).collect();
@@ -48,7 +49,7 @@ fn undecided(graph: &Graph, branches: &[&Node]) -> String {
         }
         match producers.get(value) {
             Some(&index) => open.extend(graph.nodes[index].inputs.iter().map(String::as_str)),
-            None if graph.input_info(value).is_some() => inputs.push(quoted(value).to_string()),
+            None if given.contains(value) => inputs.push(quoted(value).to_string()),
             None => {}
         }
     }

@@ -1,6 +1,6 @@
 //! `extract`: the part of a graph between values.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::strip_unused_nodes;
 use crate::ops::shared::values::Values;
@@ -16,8 +16,13 @@ use crate::{DataType, Error, Graph, ValueInfo, quoted};
 /// outputs that need an input of the graph which is not among `inputs`.
 pub fn extract(mut graph: Graph, inputs: &[String], outputs: &[String]) -> Result<Graph, Error> {
     // An output may be a constant.
-    check(&graph, inputs.iter().chain(outputs.iter().filter(|name| !graph.is_output(name))))?;
-    let mut known: Vec<ValueInfo> = graph.outputs.iter().chain(&graph.inputs).cloned().collect();
+    let own = graph.output_names();
+    check(&graph, inputs.iter().chain(outputs.iter().filter(|name| !own.contains(name.as_str()))))?;
+    check_repeated(inputs)?;
+    check_repeated(outputs)?;
+    let declared = graph.inputs.iter().chain(&graph.outputs);
+    let mut known: HashMap<String, ValueInfo> =
+        declared.map(|info| (info.name.clone(), info.clone())).collect();
     // What neither is made of may have types that are not known.
     let wanted = if outputs.is_empty() {
         graph.outputs.iter().map(|info| info.name.clone()).collect()
@@ -28,40 +33,39 @@ pub fn extract(mut graph: Graph, inputs: &[String], outputs: &[String]) -> Resul
         |name: &String| ValueInfo { name: name.clone(), data_type: DataType::F32, shape: Vec::new() };
     graph.outputs = wanted.iter().chain(inputs).map(placeholder).collect();
     let mut graph = strip_unused_nodes(graph)?;
-    let is_unknown = |name: &&String| known.iter().all(|info| info.name != **name);
+    let is_unknown = |name: &&String| !known.contains_key(*name);
     let unknown: Vec<String> = wanted.iter().chain(inputs).filter(is_unknown).cloned().collect();
     if !unknown.is_empty() {
         match infer_open_shapes(&graph, &unknown) {
-            Ok(found) => known.extend(found),
+            Ok(found) => known.extend(found.into_iter().map(|info| (info.name.clone(), info))),
             Err(error) if inputs.iter().any(|input| unknown.contains(input)) => return Err(error),
             // Open sizes that must fit together are given later: outputs do not need theirs before.
             Err(_) => {
                 let types = Values::new(&graph)?;
                 known.extend(unknown.iter().map(|name| {
                     let data_type = types.data_type(name).unwrap_or(DataType::F32);
-                    ValueInfo { data_type, ..placeholder(name) }
+                    (name.clone(), ValueInfo { data_type, ..placeholder(name) })
                 }));
             }
         }
     }
-    let info = |name: &String| {
-        let info = known.iter().find(|info| info.name == *name).cloned();
-        info.ok_or_else(|| Error::value(name, "has no known type"))
-    };
+    let info =
+        |name: &String| known.get(name).cloned().ok_or_else(|| Error::value(name, "has no known type"));
     graph.outputs = wanted.iter().map(info).collect::<Result<_, _>>()?;
     if inputs.is_empty() {
         return Ok(graph);
     }
     let declared = std::mem::replace(&mut graph.inputs, inputs.iter().map(info).collect::<Result<_, _>>()?);
+    let given: HashSet<&String> = inputs.iter().collect();
     for output in graph.nodes.iter_mut().flat_map(|node| &mut node.outputs) {
-        if inputs.contains(output) {
+        if given.contains(output) {
             output.clear();
         }
     }
     let graph = strip_unused_nodes(graph)?;
-    let reads =
-        |name: &String| graph.is_output(name) || graph.nodes.iter().any(|node| node.inputs.contains(name));
-    match declared.iter().find(|info| !inputs.contains(&info.name) && reads(&info.name)) {
+    let read = graph.nodes.iter().flat_map(|node| &node.inputs);
+    let read: HashSet<&String> = read.chain(graph.outputs.iter().map(|info| &info.name)).collect();
+    match declared.iter().find(|info| !given.contains(&info.name) && read.contains(&info.name)) {
         Some(info) => {
             let given: Vec<String> = inputs.iter().map(|name| quoted(name).to_string()).collect();
             let reason = format!("is needed, too: the outputs do not depend on {} alone", given.join(", "));
@@ -79,6 +83,15 @@ fn check<'a>(graph: &Graph, mut names: impl Iterator<Item = &'a String>) -> Resu
         None => Ok(()),
         Some(name) if graph.constants.contains_key(name) => Err(Error::value(name, "is a constant")),
         Some(name) => Err(Error::value(name, "is not in the graph")),
+    }
+}
+
+/// An error if a value is named twice.
+fn check_repeated(names: &[String]) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::value(name, "is named twice")),
     }
 }
 
@@ -147,6 +160,10 @@ mod tests {
     fn what_is_missing_is_an_error() {
         let error = extract(chain(), &list(&["c"]), &[]).expect_err("b needs x").to_string();
         assert!(error.contains("\"x\"") && error.contains("\"c\" alone"), "{error}");
+        for (inputs, outputs) in [(&["b", "c", "b"][..], &["d"][..]), (&["b", "c"], &["b", "b"])] {
+            let error = extract(chain(), &list(inputs), &list(outputs)).expect_err("b twice").to_string();
+            assert!(error.contains("value \"b\": is named twice"), "{error}");
+        }
         let error = extract(chain(), &[], &list(&["z"])).expect_err("no z").to_string();
         assert!(error.contains("value \"z\": is not in the graph"), "{error}");
     }

@@ -19,6 +19,9 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 ///
 /// Statistics of a length other than the number of channels, or without a finite scale.
 pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
+    if !graph.nodes.iter().any(|node| node.is(&batch_normalization::OP)) {
+        return Ok(graph);
+    }
     let mut names = Names::of(&graph);
     let mut folded = vec![false; graph.nodes.len()];
     for (product, norm) in candidates(&graph)? {
@@ -52,6 +55,7 @@ pub fn fold_batch_norms(mut graph: Graph) -> Result<Graph, Error> {
 fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
     let producers = graph.producers()?;
     let consumers = graph.consumers();
+    let outputs = graph.output_names();
     let mut types = None;
     let mut pairs = Vec::new();
     for (norm_index, norm) in graph.nodes.iter().enumerate() {
@@ -63,7 +67,7 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
         }
         let value = norm.required_input(0)?;
         let Some(&product_index) = producers.get(value) else { continue };
-        if graph.is_output(value) || consumers.get(value).map_or(0, Vec::len) != 1 {
+        if outputs.contains(value) || consumers.get(value).map_or(0, Vec::len) != 1 {
             continue;
         }
         let product = &graph.nodes[product_index];

@@ -19,11 +19,15 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor, TensorType};
 ///
 /// Every error of [`Graph::producers`], and attributes of the wrong type.
 pub fn fold_scales(mut graph: Graph) -> Result<Graph, Error> {
+    let chains = chains(&graph);
+    if chains.is_empty() {
+        return Ok(graph);
+    }
     let mut names = Names::of(&graph);
     let mut gone = vec![false; graph.nodes.len()];
     // Inferred once it is needed: only products of unknown rank need it.
     let mut types = None;
-    for (index, chain) in chains(&graph) {
+    for (index, chain) in chains {
         let Some(fold) = Fold::prepare(&graph, &graph.nodes[index], &chain, &mut types)? else { continue };
         let last = chain.get(fold.nodes.wrapping_sub(1)).and_then(|&last| graph.nodes[last].output(0));
         let Some(output) = last.map(str::to_owned) else { continue };
@@ -60,13 +64,17 @@ pub fn fold_scales(mut graph: Graph) -> Result<Graph, Error> {
 
 /// For each product, the nodes after it that each read the one before alone.
 fn chains(graph: &Graph) -> Vec<(usize, Vec<usize>)> {
+    let is_product = |node: &Node| [&conv::OP, &gemm::OP, &matmul::OP].into_iter().any(|op| node.is(op));
+    if !graph.nodes.iter().any(is_product) {
+        return Vec::new();
+    }
     let consumers = graph.consumers();
+    let outputs = graph.output_names();
     let is_affine = |node: &Node| [&mul::OP, &div::OP, &add::OP, &sub::OP].into_iter().any(|op| node.is(op));
     let only_reader = |value: &str| match consumers.get(value).map(Vec::as_slice) {
-        Some(&[reader]) if !graph.is_output(value) && is_affine(&graph.nodes[reader]) => Some(reader),
+        Some(&[reader]) if !outputs.contains(value) && is_affine(&graph.nodes[reader]) => Some(reader),
         _ => None,
     };
-    let is_product = |node: &Node| [&conv::OP, &gemm::OP, &matmul::OP].into_iter().any(|op| node.is(op));
     let products = graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node));
     let chain = |(index, node): (usize, &Node)| {
         let next = |node: &Node| only_reader(node.output(0)?);

@@ -1,7 +1,7 @@
 //! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::fold_batch_norms::{Normalized, normalize};
 use crate::ops::shared::scaled_sums;
@@ -21,7 +21,7 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor};
 ///
 /// # Errors
 ///
-/// Every error of [`Graph::producers`], attributes of the wrong type, and statistics without a finite scale.
+/// Every error of [`Graph::producers`], and attributes of the wrong type.
 pub fn fuse_dynamic(mut graph: Graph) -> Result<Graph, Error> {
     let is_product = |node: &Node| node.is(&conv_integer::OP) || node.is(&matmul_integer::OP);
     if !graph.nodes.iter().any(is_product) {
@@ -29,9 +29,19 @@ pub fn fuse_dynamic(mut graph: Graph) -> Result<Graph, Error> {
     }
     let mut names = Names::of(&graph);
     let mut fused = Vec::new();
-    let finder = Finder { graph: &graph, consumers: graph.consumers(), producers: graph.producers()? };
+    let mut left = MAX_NUMBERS;
+    let finder = Finder {
+        graph: &graph,
+        consumers: graph.consumers(),
+        producers: graph.producers()?,
+        outputs: graph.output_names(),
+    };
     for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node)) {
-        fused.extend(finder.chain(node)?.map(|chain| (index, chain)));
+        let Some(chain) = finder.chain(node)? else { continue };
+        // A number for each channel is made of a single one.
+        let Some(rest) = left.checked_sub(chain.numbers()) else { break };
+        left = rest;
+        fused.push((index, chain));
     }
     let mut gone = vec![false; graph.nodes.len()];
     for (index, chain) in fused {
@@ -75,6 +85,17 @@ struct Chain {
     bias: Option<Vec<f32>>,
 }
 
+impl Chain {
+    /// How many constants it adds to the graph.
+    fn numbers(&self) -> usize {
+        let scales = if let Scales::Scaled { constant, .. } = &self.scales { constant.len() } else { 0 };
+        scales + self.bias.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// The most numbers that are added: products may share their weights, and a file names each of them in a few bytes.
+const MAX_NUMBERS: usize = 1 << 24;
+
 /// The factors of the sums.
 enum Scales {
     /// A value of the graph.
@@ -87,6 +108,7 @@ struct Finder<'g> {
     graph: &'g Graph,
     consumers: HashMap<&'g str, Vec<usize>>,
     producers: HashMap<&'g str, usize>,
+    outputs: HashSet<&'g str>,
 }
 
 impl<'g> Finder<'g> {
@@ -119,12 +141,13 @@ impl<'g> Finder<'g> {
         } else if behind > 0
             && is_plain_norm(after)?
             && after.input(0) == Some(chain.output.as_str())
-            && let Some(Normalized { factors, bias }) = normalize(self.graph, after, vec![0.0; channels])?
+            // Statistics without a finite scale have their meaning where the node stays.
+            && let Ok(Some(Normalized { factors, bias })) = normalize(self.graph, after, vec![0.0; channels])
         {
             let scaled =
                 constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
             let scaled: Vec<f32> = scaled.collect();
-            if scaled.iter().all(|scale| scale.is_finite()) {
+            if scaled.iter().all(|&scale| is_safe(scale)) {
                 chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
                 chain.nodes.extend(self.only_read_by(scales, scaling));
                 chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
@@ -165,7 +188,7 @@ impl<'g> Finder<'g> {
         let (dynamic, constant) = if is_dynamic(left) { (left, right) } else { (right, left) };
         let found = product.is(&mul::OP) && is_dynamic(dynamic);
         let constant = self.by_channel(constant, channels, behind).filter(|_| found)?;
-        constant.iter().all(|scale| scale.is_finite()).then_some((dynamic, constant))
+        constant.iter().all(|&scale| is_safe(scale)).then_some((dynamic, constant))
     }
 
     /// A constant as a number for each channel, if it is one beside an output with `behind` axes after the channels.
@@ -201,17 +224,23 @@ impl<'g> Finder<'g> {
     /// The node that writes `value`, if the node `reader` alone reads it.
     fn only_read_by(&self, value: &str, reader: usize) -> Option<usize> {
         let is_only = self.consumers.get(value).is_some_and(|readers| *readers == [reader]);
-        self.producers.get(value).copied().filter(|_| is_only && !self.graph.is_output(value))
+        self.producers.get(value).copied().filter(|_| is_only && !self.outputs.contains(value))
     }
 
     /// The only node that reads the only output of `node`, unless that is an output of the graph.
     fn only_reader(&self, node: &Node) -> Option<usize> {
         let [output] = node.outputs.as_slice() else { return None };
         match self.consumers.get(output.as_str()).map(Vec::as_slice) {
-            Some(&[reader]) if !self.graph.is_output(output) => Some(reader),
+            Some(&[reader]) if !self.outputs.contains(output.as_str()) => Some(reader),
             _ => None,
         }
     }
+}
+
+/// Whether a factor times the scale of any activation is finite: kernels refuse others, and the nodes that would be fused do not.
+fn is_safe(scale: f32) -> bool {
+    // `DynamicQuantizeLinear` divides a range of 2 · f32::MAX at most by 255.
+    scale.abs() <= 127.0
 }
 
 /// The factor of `value` in a `Mul`.

@@ -20,19 +20,20 @@ pub fn remove_nodes(mut graph: Graph) -> Result<Graph, Error> {
         graph.nodes.iter().map(|node| gives_back(node, &values)).collect::<Result<_, _>>()?;
     let producers = graph.producers()?;
     let consumers = graph.consumers();
+    let outputs = graph.output_names();
     let mut renamed: HashMap<String, String> = HashMap::new();
     let mut removed = vec![false; graph.nodes.len()];
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let is_read = |value: &str| consumers.contains_key(value) || graph.is_output(value);
+        let is_read = |value: &str| consumers.contains_key(value) || outputs.contains(value);
         if !give_back[index] || node.outputs.iter().skip(1).any(|value| is_read(value)) {
             continue;
         }
         let (input, output) = (node.required_input(0)?, node.required_output(0)?);
         let input = resolve(&renamed, input).to_owned();
-        if !graph.is_output(output) {
+        if !outputs.contains(output) {
             renamed.insert(output.to_owned(), input);
-        } else if producers.contains_key(input.as_str()) && !graph.is_output(&input) {
+        } else if producers.contains_key(input.as_str()) && !outputs.contains(input.as_str()) {
             renamed.insert(input, output.to_owned());
         } else {
             continue;

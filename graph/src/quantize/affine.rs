@@ -31,6 +31,12 @@ impl Range {
         }
         Ok(range)
     }
+
+    /// The range of what is in either.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
 }
 
 /// The smallest scale of an activation. A range that needs a smaller one gets this one, and the report warns

@@ -1,6 +1,6 @@
 //! Calibration: observes the ranges of a graph's activations while it runs on examples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::flat::is_flat;
 use super::runner::Runner;
@@ -92,13 +92,14 @@ impl Calibrator {
     /// As [`within`](Self::within), for nodes with these roles, while `held` bytes of the limits are taken, the constants of `graph`
     /// among them.
     pub(super) fn beside(graph: &Graph, roles: &Roles, held: u64, limits: &Limits) -> Result<Self, Error> {
-        let outputs: Vec<&str> = graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
+        let outputs: HashSet<&str> =
+            graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
         let histograms = names.len() as u64 * Histogram::BYTES;
         let values = names.iter().map(|name| (name.clone(), DataType::F32));
         let runner = Runner::new(graph.clone(), values, 0, held.saturating_add(histograms), limits)?;
         let observe = |value: String| {
-            let is_output = outputs.contains(&value.as_str());
+            let is_output = outputs.contains(value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }
         };
         let flat = graph.inputs.iter().map(|input| (input.name.clone(), 0)).collect();

@@ -76,6 +76,7 @@ impl Roles {
         let order = graph.topological_order()?;
         let producers = graph.producers()?;
         let consumers = graph.consumers();
+        let outputs = graph.output_names();
         let producer = |value: &str| producers.get(value).copied();
         let mut kinds: Vec<Result<&EightBit, String>> = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
@@ -120,7 +121,7 @@ impl Roles {
                 Ok(EightBit::Clamp(_)) => {
                     let input = node.required_input(0)?;
                     let alone =
-                        !graph.is_output(input) && consumers.get(input).is_some_and(|all| all.len() == 1);
+                        !outputs.contains(input) && consumers.get(input).is_some_and(|all| all.len() == 1);
                     let fuses = alone
                         && producer(input).is_some_and(|before| match roles[before] {
                             Some(Role::Fused) => true,
@@ -147,7 +148,7 @@ impl Roles {
                 let mut is_output = false;
                 for output in data_outputs(&graph.nodes[index]) {
                     readers.extend(consumers.get(output).into_iter().flatten());
-                    is_output |= graph.is_output(output);
+                    is_output |= outputs.contains(output);
                 }
                 let pays = !is_output
                     && !readers.is_empty()
@@ -161,6 +162,7 @@ impl Roles {
         }
 
         let mut result = Self::default();
+        let inputs = graph.input_names();
         for &index in &order {
             let node = &graph.nodes[index];
             let role = roles[index].take().unwrap_or(Role::Quantized);
@@ -190,7 +192,12 @@ impl Roles {
             }
             if role == Role::Quantized && node.is(&concat::OP) {
                 let written = after_activations(node, graph, &consumers, &roles);
-                result.join(node, written, graph, &consumers);
+                let made_here = |value: &str| {
+                    !outputs.contains(value)
+                        && !inputs.contains(value)
+                        && !graph.constants.contains_key(value)
+                };
+                result.join(node, written, made_here, &consumers);
             }
             result.nodes.insert(node.name.clone(), role);
         }
@@ -208,6 +215,7 @@ impl Roles {
         consumers: &HashMap<&str, Vec<usize>>,
     ) -> Result<(), Error> {
         let producers = graph.producers()?;
+        let outputs = graph.output_names();
         let role = |index: usize| self.node(&graph.nodes[index].name);
         let is_float = |index: usize| matches!(role(index), Some(Role::Float(_)));
         let clamps = |index: usize| matches!(kinds[index], Ok(EightBit::Clamp(_)));
@@ -216,7 +224,7 @@ impl Roles {
         for &index in order.iter().rev() {
             let Some(output) = graph.nodes[index].output(0) else { continue };
             let readers = consumers.get(output).map_or(&[][..], Vec::as_slice);
-            bytes_follow[index] = !graph.is_output(output)
+            bytes_follow[index] = !outputs.contains(output)
                 && match readers {
                     &[reader] if is_float(reader) => clamps(reader) && bytes_follow[reader],
                     [] => false,
@@ -245,22 +253,19 @@ impl Roles {
         Ok(())
     }
 
-    /// Gives values whose only reader is a `Concat` the scale and zero point of `output`, the output of the `Concat` after the
+    /// Gives values that the graph makes for a `Concat` alone the scale and zero point of `output`, the output of the `Concat` after the
     /// activations fused into it: their bytes are then written into the output directly and rounded once.
     fn join(
         &mut self,
         node: &Node,
         output: Option<&str>,
-        graph: &Graph,
+        made_here: impl Fn(&str) -> bool,
         consumers: &HashMap<&str, Vec<usize>>,
     ) {
         let Some(output) = output else { return };
         for input in &node.inputs {
-            let alone =
-                !graph.is_output(input) && consumers.get(input.as_str()).is_some_and(|all| all.len() == 1);
-            let made_here =
-                !graph.constants.contains_key(input) && !graph.inputs.iter().any(|one| one.name == *input);
-            if alone && made_here && self.root(input) == Some(input) {
+            let alone = consumers.get(input.as_str()).is_some_and(|all| all.len() == 1);
+            if alone && made_here(input) && self.root(input) == Some(input) {
                 self.roots.insert(input.clone(), output.to_owned());
             }
         }
@@ -270,13 +275,15 @@ impl Roles {
     fn resolve(&mut self) {
         let values: Vec<String> = self.roots.keys().cloned().collect();
         for value in values {
-            let mut root = &self.roots[&value];
+            let mut passed = Vec::new();
+            let mut root = value;
             // A root is computed later than its value, or earlier where bytes are moved: no cycles.
-            while let Some(next) = self.roots.get(root).filter(|next| *next != root) {
-                root = next;
+            while let Some(next) = self.roots.get(&root).filter(|next| **next != root) {
+                let next = next.clone();
+                passed.push(std::mem::replace(&mut root, next));
             }
-            let root = root.clone();
-            self.roots.insert(value, root);
+            // All of them, so that others do not take the same way: chains of `Concat` are as long as the graph.
+            self.roots.extend(passed.into_iter().map(|value| (value, root.clone())));
         }
     }
 

@@ -151,12 +151,13 @@ pub(super) fn of_activations(graph: &Graph, extremes: &[(String, Range)]) -> Res
     let mut ranges: HashMap<&str, Range> =
         extremes.iter().map(|(value, range)| (value.as_str(), *range)).collect();
     let (mut warnings, mut constants) = (Vec::new(), Vec::new());
+    let inputs = graph.input_names();
     for index in graph.topological_order()? {
         let node = &graph.nodes[index];
-        let of_graph = node.inputs.iter().filter(|input| graph.input_info(input).is_some());
+        let of_graph = node.inputs.iter().filter(|input| inputs.contains(input.as_str()));
         for value in of_graph.chain(&node.outputs) {
             let Some(range) = ranges.remove(value.as_str()) else { continue };
-            let is_input = graph.input_info(value).is_some();
+            let is_input = inputs.contains(value.as_str());
             if let Some(cut) = is_cut(range) {
                 let largest = range.min.abs().max(range.max.abs());
                 warnings.push(Warning::Scale { node: node.name.clone(), value: value.clone(), largest, cut });

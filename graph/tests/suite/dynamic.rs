@@ -204,3 +204,34 @@ fn inputs_without_a_range_are_errors() {
     let error = executor.run(&[("x", &x)]).expect_err("no range").to_string();
     assert!(error.contains("stem_quantize") && error.contains("not finite"), "{error}");
 }
+
+/// The executor and the meaning of the nodes, which gives infinities and no numbers.
+fn assert_same_without_numbers(graph: &Graph, x: &Tensor) {
+    let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("an answer");
+    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let found = executor.run(&[("x", x)]).expect("an answer");
+    let (found, expected) = (found[0].as_f32().expect("floats"), expected[0].as_f32().expect("floats"));
+    assert!(expected.iter().any(|value| !value.is_finite()));
+    let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(same));
+}
+
+#[test]
+fn scales_that_overflow_are_not_fused() {
+    let mut net = Dynamic::new();
+    net.product("huge", "ConvInteger", &[2, 3, 3, 3], true, Tensor::scalar(1e38f32));
+    let mut x = inputs()[0].clone();
+    x.values_mut::<f32>().expect("floats")[5] = 3e38;
+    assert_same_without_numbers(&net.finish(&[2, 2, 7, 9]), &x);
+}
+
+#[test]
+fn statistics_without_a_scale_are_not_fused() {
+    let mut net = Dynamic::new();
+    net.product("first", "ConvInteger", &[2, 3, 3, 3], true, Tensor::scalar(0.01f32));
+    for (name, values) in [("one", [1.0f32; 2]), ("variance", [-1.0, 2.0])] {
+        net.constant(name, Tensor::vector(values));
+    }
+    net.unary("BatchNormalization", &["one", "one", "one", "variance"]);
+    assert_same_without_numbers(&net.finish(&[2, 2, 7, 9]), &inputs()[0]);
+}

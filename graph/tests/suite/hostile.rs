@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eightbit_graph::quantize::{QuantizeOptions, quantize};
+use eightbit_graph::quantize::{QuantizeOptions, Roles, quantize};
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Op, Tensor, ValueInfo, ops,
 };
+
+use eightbit_testing::assert_linear;
 
 use crate::values::value;
 
@@ -310,28 +312,77 @@ fn names_in_errors_cannot_steer_a_terminal() {
     assert!(message.contains("\\u{1b}") && message.chars().count() < 1000, "{message}");
 }
 
-#[test]
-fn quantizing_a_chain_takes_linear_time() {
-    const LENGTH: usize = 5_000;
+/// A chain of `length` nodes from `x` to `y`.
+fn chain(length: usize, node: impl Fn(usize, &str, &str) -> Node) -> Graph {
     let name = |at: usize| match at {
         0 => "x".to_owned(),
-        LENGTH => "y".to_owned(),
+        at if at == length => "y".to_owned(),
         at => format!("v{at}"),
     };
-    let nodes = (0..LENGTH).map(|index| {
-        let op = if index % 100 == 0 { "Add" } else { "Relu" };
-        let (from, to) = (name(index), name(index + 1));
-        let inputs = if op == "Add" { vec![from.as_str(), "x"] } else { vec![from.as_str()] };
-        Node::new(&format!("n{index}"), op, &inputs, &[&to])
-    });
-    let mut float = graph(&[1, 2, 2, 2], nodes.collect());
-    float.outputs[0].shape = [1, 2, 2, 2].map(Some).to_vec();
-    let start = Instant::now();
+    let nodes = (0..length).map(|index| node(index, &name(index), &name(index + 1)));
+    let mut chain = graph(&[1, 2, 2, 2], nodes.collect());
+    chain.outputs[0].shape = [1, 2, 2, 2].map(Some).to_vec();
+    chain
+}
+
+fn quantize_and_plan(float: &Graph) {
     let example = || Ok::<_, Error>(vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")]);
     let options = QuantizeOptions::default();
-    let (eight_bit, _) = quantize(&float, [example(), example()], &options, |_| {}).expect("quantizes");
+    let (eight_bit, _) = quantize(float, [example(), example()], &options, |_| {}).expect("quantizes");
     Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
-    assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
+}
+
+#[test]
+fn quantizing_a_chain_takes_linear_time() {
+    let activations = |length| {
+        chain(length, |index, from, to| {
+            let (op, inputs) =
+                if index % 100 == 0 { ("Add", &[from, "x"][..]) } else { ("Relu", &[from][..]) };
+            Node::new(&format!("n{index}"), op, inputs, &[to])
+        })
+    };
+    assert_linear("activations", 600, activations, |float| quantize_and_plan(&float));
+    // Each of them is observed: an output of the graph that runs on examples.
+    let additions =
+        |length| chain(length, |index, from, to| Node::new(&format!("n{index}"), "Add", &[from, "x"], &[to]));
+    assert_linear("additions", 300, additions, |float| quantize_and_plan(&float));
+}
+
+/// Each joins one value, which has the scale of the next one.
+#[test]
+fn chains_of_joins_take_linear_time() {
+    let joins = |length| {
+        let mut joins = chain(length, |index, from, to| {
+            Node::new(&format!("n{index}"), "Concat", &[from], &[to]).with("axis", 1)
+        });
+        // Names in the order of the nodes, which is that in which scales are looked for.
+        joins.nodes.insert(0, Node::new("first", "Add", &["x", "x"], &["first_sum"]));
+        joins.nodes[1].inputs[0] = "first_sum".to_owned();
+        joins
+    };
+    assert_linear("joins", 600, joins, |float| drop(Roles::new(&float).expect("a float graph")));
+}
+
+#[test]
+fn many_inputs_take_linear_time() {
+    let sum = |count: usize| {
+        let names: Vec<String> = (0..count).map(|index| format!("x{index}")).collect();
+        let read: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut sum = graph(&[1], vec![Node::new("sum", "Sum", &read, &["y"])]);
+        sum.inputs = read.iter().map(|name| value(name, &[1])).collect();
+        sum
+    };
+    assert_linear("inputs", 2_500, sum, |sum| {
+        let x = Tensor::vector([1.0f32]);
+        let inputs: Vec<(&str, &Tensor)> = sum.inputs.iter().map(|info| (info.name.as_str(), &x)).collect();
+        let mut executor = Executor::new(&sum, &ExecutorOptions::default()).expect("a graph that runs");
+        let expected = ops::evaluate_graph(&sum, &inputs).expect("an answer");
+        assert_eq!(executor.run(&inputs).expect("a run"), expected);
+        let names: Vec<String> = sum.inputs.iter().map(|info| info.name.clone()).collect();
+        let part =
+            eightbit_graph::passes::extract(sum.clone(), &names, &["y".to_owned()]).expect("all of it");
+        assert_eq!(part.inputs.len(), names.len());
+    });
 }
 
 fn form(name: &str) -> Result<Graph, Error> {

@@ -97,3 +97,14 @@ fn a_graph_that_is_accepted_runs_within_its_limit() {
         assert!(taken <= accepted + SLACK, "{what}: {accepted} bytes allowed, {taken} taken");
     }
 }
+
+/// The columns of an image are described, each in more bytes than its pixels take.
+#[test]
+fn what_is_refused_is_not_allocated() {
+    let wide = graph(product("Conv"), &[1, 2, 1, 1 << 22], 4, weights(&[1, 2, 1, 3]));
+    let counted = measure(|| {
+        let error = executor(&wide, 64 << 20).expect_err("it describes four million columns");
+        assert!(matches!(error, Error::OverLimit { unit: "bytes", .. }), "{error}");
+    });
+    assert!(counted.bytes_max < SLACK, "{} bytes", counted.bytes_max);
+}

@@ -132,6 +132,11 @@ pub(super) fn find(name: &str) -> Option<Function> {
     of_table(name).or_else(|| onnx_name(name).map(|_| same as Function))
 }
 
+/// The names of the elementwise operators.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.0).chain(SAME.iter().map(|row| row.0))
+}
+
 fn of_table(name: &str) -> Option<Function> {
     TABLE.iter().find(|(known, _)| *known == name).map(|row| row.1)
 }

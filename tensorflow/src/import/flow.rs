@@ -22,6 +22,11 @@ const PASSING: [&str; 10] = [
     "DebugIdentity",
 ];
 
+/// The names of the operators that decide what is computed.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ["Const", "Switch", "RefSwitch", "Merge", "RefMerge", "Bitcast"].into_iter().chain(PASSING)
+}
+
 /// The outputs of a node that decides what is computed; `None` for all others.
 pub(super) fn outputs<'d>(
     importer: &mut Importer<'d>,

@@ -193,13 +193,15 @@ impl<'d> Importer<'d> {
         self.graph.inputs.push(ValueInfo { name, data_type, shape });
     }
 
-    /// Makes the values `outputs` the outputs of the graph, under the names by which TensorFlow calls them.
-    pub(super) fn set_outputs(&mut self, outputs: &[Reference<'_>]) -> Result<(), Error> {
+    /// Makes the values `outputs` the outputs of the graph, under the names by which TensorFlow calls them. Those that are never
+    /// computed are errors, unless it `skips_dead` ones.
+    pub(super) fn set_outputs(&mut self, outputs: &[Reference<'_>], skips_dead: bool) -> Result<(), Error> {
         let mut pairs = Vec::with_capacity(outputs.len());
         for output in outputs {
             let name = output.value_name();
             match self.value(output.node, output.port.unwrap_or_default()) {
                 Value::Named(value) => pairs.push((value, name)),
+                Value::Dead if skips_dead => {}
                 Value::Dead => {
                     return Err(Error::value(
                         name,

@@ -44,6 +44,11 @@ use importer::Importer;
 use once::ReadOnce;
 pub use reference::Reference;
 
+/// The names of TensorFlow's operators that are imported.
+pub fn imported_operators() -> impl Iterator<Item = &'static str> {
+    table::names()
+}
+
 /// What to import of a graph.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportOptions {
@@ -63,6 +68,15 @@ impl GraphDef {
     /// [`Error::MissingOperators`] for operators that are not implemented: all of them, each with its nodes; every error of
     /// [`Graph::validate`]; names of inputs and outputs that the graph does not have.
     pub fn to_graph(&self, options: &ImportOptions) -> Result<Graph, Error> {
+        self.import(options, false)
+    }
+
+    /// As [`to_graph`](Self::to_graph), without outputs that belong to the branch of a condition that does not hold.
+    pub(crate) fn to_live_graph(&self, options: &ImportOptions) -> Result<Graph, Error> {
+        self.import(options, true)
+    }
+
+    fn import(&self, options: &ImportOptions, skips_dead: bool) -> Result<Graph, Error> {
         let nodes = index::by_name(self)?;
         let outputs = index::outputs(self, &nodes, options)?;
         let cuts = index::references(&nodes, &options.inputs)?;
@@ -70,7 +84,7 @@ impl GraphDef {
         let mut importer = Importer::new(self);
         inputs::add(&mut importer, &nodes, &order, &cuts, options)?;
         importer.run(&order, &ReadOnce::new(&order, &outputs))?;
-        importer.set_outputs(&outputs)?;
+        importer.set_outputs(&outputs, skips_dead)?;
         let graph = passes::strip_unused_nodes(importer.into_graph())?;
         let graph = passes::remove_nodes(graph)?;
         let graph = passes::cancel_transposes(graph)?;

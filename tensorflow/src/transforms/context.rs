@@ -7,10 +7,8 @@ use super::TransformError;
 use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
-/// The passes of a transform that are not counted.
-const FREE_PASSES: usize = 64;
-/// The most nodes that are searched in other passes: 2 million, which takes some ten seconds.
-const MAX_SEARCHED: usize = 1 << 21;
+/// The most nodes that are searched in repeated passes: a million, which takes some seconds.
+const MAX_SEARCHED: usize = 1 << 20;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -39,18 +37,11 @@ impl Context {
         self.inputs.iter().chain(&self.outputs).map(|name| node_name(name).to_owned()).collect()
     }
 
-    /// Counts a pass over `nodes` nodes that a transform repeats while it finds something. The first ones, which suffice where
-    /// what is found does not overlap, cost nothing.
-    pub(crate) fn repeat(&mut self, pass: usize, nodes: usize) -> Result<(), TransformError> {
-        if pass >= FREE_PASSES {
-            self.searched = self.searched.saturating_add(nodes);
-        }
-        if self.searched <= MAX_SEARCHED {
-            return Ok(());
-        }
-        Err(TransformError::Invalid(format!(
-            "the transforms search the graph too often: more than {MAX_SEARCHED} nodes in repeated passes"
-        )))
+    /// Whether a transform may search `nodes` nodes in another pass, as the tool does while it finds something: this gives the tool's
+    /// order of nodes. A graph in which very many matches share a node has too many passes; what they leave is replaced in one.
+    pub(crate) fn may_repeat(&mut self, nodes: usize) -> bool {
+        self.searched = self.searched.saturating_add(nodes);
+        self.searched <= MAX_SEARCHED
     }
 
     /// All values of a parameter.

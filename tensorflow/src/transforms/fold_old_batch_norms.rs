@@ -12,8 +12,9 @@ use super::context::Context;
 use super::shared::batch_norm::{debug, scaled};
 use super::shared::pattern::Pattern;
 use super::shared::replace::{Found, Missing, replace};
+use super::shared::turns::replace_in_turn;
 use super::{Transform, TransformError};
-use crate::evaluate::Value;
+use crate::evaluate::{MAX_REPEATED, Value};
 use crate::node::{Builder, constant, value};
 use crate::proto::{NodeDef, Value as Attribute};
 
@@ -40,6 +41,7 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
     let required = context.required();
     let conv = || Pattern::with("Conv2D|DepthwiseConv2dNative", [Pattern::any(), Pattern::op("Const")]);
     let constant = || Pattern::op("Const");
+    let mut left = MAX_REPEATED;
     for between in [Between::Nothing, Between::BatchToSpace, Between::Concat] {
         let source = match between {
             Between::Nothing => conv(),
@@ -49,10 +51,10 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
         let pattern = Pattern::with(ops, [source, constant(), constant(), constant(), constant()]);
         let count = |nodes: &[NodeDef]| nodes.iter().filter(|node| ops.split('|').any(|op| op == node.op)).count();
         // Batch norms that share a node are folded one after the other.
-        for pass in 0.. {
-            context.repeat(pass, nodes.len())?;
+        loop {
+            let is_last = !context.may_repeat(nodes.len());
             let before = count(&nodes);
-            (nodes, _) = replace(&nodes, &pattern, Missing::KeepMatch, context, |found| {
+            let replacement = |found: &Found<'_>| {
                 let inner: &[&[usize]] = match between {
                     Between::Nothing => &[&[0]],
                     Between::BatchToSpace => &[&[0], &[0, 0]],
@@ -64,9 +66,14 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
                 if is_training || inner.iter().any(is_needed) {
                     return Ok(found.original());
                 }
-                fold(found, between)
-            })?;
-            if count(&nodes) >= before {
+                fold(found, between, &mut left)
+            };
+            nodes = if is_last {
+                replace_in_turn(nodes, &pattern, Missing::KeepMatch, context, replacement)?
+            } else {
+                replace(&nodes, &pattern, Missing::KeepMatch, context, replacement)?.0
+            };
+            if is_last || count(&nodes) >= before {
                 break;
             }
         }
@@ -74,10 +81,11 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
     Ok(nodes)
 }
 
-fn fold(found: &Found<'_>, between: Between) -> Result<Vec<NodeDef>, TransformError> {
+/// What replaces a match. `left` elements of copied weights may still be made.
+fn fold(found: &Found<'_>, between: Between, left: &mut usize) -> Result<Vec<NodeDef>, TransformError> {
     let head = found.at(&[]);
     let norm = Norm::of(found)?;
-    let mut new = New { found, nodes: Vec::new() };
+    let mut new = New { found, nodes: Vec::new(), left };
     match between {
         Between::Nothing => new.convolution(&[0], &norm, &head.name)?,
         Between::BatchToSpace => {
@@ -189,6 +197,7 @@ fn channels(conv: &NodeDef, weights: &NodeDef) -> Result<usize, TransformError> 
 struct New<'a> {
     found: &'a Found<'a>,
     nodes: Vec<NodeDef>,
+    left: &'a mut usize,
 }
 
 impl New<'_> {
@@ -211,6 +220,12 @@ impl New<'_> {
         let name = if is_shared { format!("{}_bn_weights", conv.name) } else { weights.name.clone() };
         let mut conv = conv.clone();
         if is_shared {
+            let left = self.left.checked_sub(elements.len());
+            *self.left = left.ok_or_else(|| {
+                TransformError::Invalid(format!(
+                    "copies of shared weights take more than {MAX_REPEATED} elements; the last are {}", weights.name
+                ))
+            })?;
             self.push(weights.clone());
             conv.input.iter_mut().skip(1).take(1).for_each(|input| input.clone_from(&name));
         }

@@ -71,13 +71,21 @@ fn run(
         check_repeated(&graph)?;
         let transform = Transform::find(&call.name).ok_or_else(|| unknown(&call.name))?;
         context.parameters.clone_from(&call.parameters);
-        if let (Some(observe), "quantize_nodes") = (observe.as_deref_mut(), transform.name) {
-            context.ranges = Some(quantize_nodes::observe(&graph, &context, observe)?);
-        }
+        // An error of the calibration is one of the transform.
+        let ranges = match observe.as_deref_mut() {
+            Some(observe) if transform.name == "quantize_nodes" => {
+                quantize_nodes::observe(&graph, &context, observe).map(Some)
+            }
+            _ => Ok(None),
+        };
         let library = graph.library.take().unwrap_or_default();
         // Tensors are shared, not copied.
         let original = ignores_errors(&context)?.then(|| graph.node.clone());
-        graph = match ((transform.run)(graph.node, &mut context), original) {
+        let run = |nodes| {
+            context.ranges = ranges?;
+            (transform.run)(nodes, &mut context)
+        };
+        graph = match (run(graph.node), original) {
             // As in the tool, where this one alone adds to the graph that it gets.
             (Ok(node), _) if call.name == "add_default_attributes" => {
                 GraphDef { node, versions: graph.versions, ..GraphDef::default() }

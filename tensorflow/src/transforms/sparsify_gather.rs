@@ -3,10 +3,13 @@
 //! Weights are constants: a variable's are in a checkpoint, which is not read. Other than the tool, which removes what other nodes
 //! read, the constant and its `Identity` stay where they have other readers, and a graph without a match stays as it is.
 
+use std::collections::HashSet;
+
 use super::context::Context;
 use super::shared::batch_norm::debug;
-use super::shared::pattern::Pattern;
+use super::shared::pattern::{Pattern, data_inputs};
 use super::shared::replace::{Found, Missing, replace};
+use super::shared::turns::replace_in_turn;
 use super::{Transform, TransformError};
 use crate::evaluate::Value;
 use crate::node::{Builder, constant};
@@ -36,12 +39,14 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
     ];
     for pattern in patterns {
         // Matches that share a node are replaced one after the other; each has one Gather less.
-        for pass in 0.. {
-            context.repeat(pass, nodes.len())?;
+        loop {
+            let is_last = !context.may_repeat(nodes.len());
             let mut tables = Vec::new();
-            (nodes, _) = replace(&nodes, &pattern, Missing::Accept, context, |found| {
+            let mut made = HashSet::new();
+            let replacement = |found: &Found<'_>| {
                 let name = &found.at(&[0, 0]).name;
-                let mut new = look_up(found)?;
+                let is_new = made.insert(name.clone());
+                let mut new = look_up(found, is_new)?;
                 for path in [&[0][..], &[0, 0]] {
                     let node = found.at(path);
                     if found.is_used_elsewhere(path) || required.contains(&node.name) {
@@ -55,14 +60,22 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
                 if found.at(&[]).op == "GatherV2" && found.is_used_elsewhere(&[2]) {
                     new.push(found.at(&[2]).clone());
                 }
-                tables.push(format!("^{name}/InitializeTable"));
+                tables.extend(is_new.then(|| format!("^{name}/InitializeTable")));
                 Ok(distinct(new))
-            })?;
-            if tables.is_empty() {
+            };
+            nodes = if is_last {
+                replace_in_turn(nodes, &pattern, Missing::Accept, context, replacement)?
+            } else {
+                replace(&nodes, &pattern, Missing::Accept, context, replacement)?.0
+            };
+            let is_found = !tables.is_empty();
+            if is_found {
+                initialize(&mut nodes, &group, tables);
+                nodes = distinct(nodes);
+            }
+            if is_last || !is_found {
                 break;
             }
-            initialize(&mut nodes, &group, tables);
-            nodes = distinct(nodes);
         }
     }
     Ok(nodes)
@@ -70,7 +83,7 @@ fn run(mut nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, T
 
 /// The nodes of one name once: two look-ups may share a table.
 fn distinct(nodes: Vec<NodeDef>) -> Vec<NodeDef> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     nodes.into_iter().filter(|node| seen.insert(node.name.clone())).collect()
 }
 
@@ -82,7 +95,8 @@ fn initialize(nodes: &mut Vec<NodeDef>, group: &str, tables: Vec<String>) {
     }
 }
 
-fn look_up(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
+/// What replaces a match, with the table unless that is there.
+fn look_up(found: &Found<'_>, with_table: bool) -> Result<Vec<NodeDef>, TransformError> {
     let (gather, weights, ids) = (found.at(&[]), found.at(&[0, 0]), found.at(&[1]));
     if gather.op == "GatherV2" {
         let axis = Value::of(found.at(&[2])).map_err(TransformError::Invalid)?.integers();
@@ -92,6 +106,30 @@ fn look_up(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
             return Err(TransformError::Invalid(reason));
         }
     }
+    let of_gather = |part: &str| format!("{}/{part}", gather.name);
+    let ids_input = data_inputs(gather).nth(1).unwrap_or(&ids.name);
+    let find = Builder::new(of_gather("LookupTableFind"), "LookupTableFind")
+        .data_type("Tin", DataType::Int64)
+        .data_type("Tout", DataType::Float)
+        .inputs([format!("{}/HashTable", weights.name), ids_input.clone(), of_gather("Const")]);
+    let expand = Builder::new(&gather.name, "ExpandDims")
+        .data_type("T", DataType::Float)
+        .inputs(["LookupTableFind", "ExpandDims/Const"].map(of_gather));
+    let mut nodes = vec![ids.clone()];
+    if with_table {
+        nodes.extend(table(weights)?);
+    }
+    nodes.extend([
+        find.build(),
+        constant(of_gather("Const"), Value::scalar(0f32).to_content()),
+        constant(of_gather("ExpandDims/Const"), Value::scalar(-1i32).to_tensor()),
+        expand.build(),
+    ]);
+    Ok(nodes)
+}
+
+/// The table of the weights that are not zero, and what fills it.
+fn table(weights: &NodeDef) -> Result<[NodeDef; 4], TransformError> {
     let (shape, elements) = Value::floats(weights).map_err(TransformError::Invalid)?;
     if !matches!(shape.as_slice(), [_, 1]) {
         return Err(TransformError::Invalid(format!(
@@ -106,8 +144,6 @@ fn look_up(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
         (indices, values) = (vec![0], vec![0.0]);
     }
     let of_weights = |part: &str| format!("{}/{part}", weights.name);
-    let of_gather = |part: &str| format!("{}/{part}", gather.name);
-    let ids_input = gather.input.iter().filter(|input| !input.starts_with('^')).nth(1).unwrap_or(&ids.name);
     let table = Builder::new(of_weights("HashTable"), "HashTable")
         .data_type("key_dtype", DataType::Int64)
         .data_type("value_dtype", DataType::Float);
@@ -115,22 +151,10 @@ fn look_up(found: &Found<'_>) -> Result<Vec<NodeDef>, TransformError> {
         .data_type("Tkey", DataType::Int64)
         .data_type("Tval", DataType::Float)
         .inputs(["HashTable", "indices", "values"].map(of_weights));
-    let find = Builder::new(of_gather("LookupTableFind"), "LookupTableFind")
-        .data_type("Tin", DataType::Int64)
-        .data_type("Tout", DataType::Float)
-        .inputs([of_weights("HashTable"), ids_input.clone(), of_gather("Const")]);
-    let expand = Builder::new(&gather.name, "ExpandDims")
-        .data_type("T", DataType::Float)
-        .inputs(["LookupTableFind", "ExpandDims/Const"].map(of_gather));
-    Ok(vec![
-        ids.clone(),
+    Ok([
         constant(of_weights("indices"), Value::vector(indices).to_content()),
         constant(of_weights("values"), Value::vector(values).to_content()),
         table.build(),
         fill.build(),
-        find.build(),
-        constant(of_gather("Const"), Value::scalar(0f32).to_content()),
-        constant(of_gather("ExpandDims/Const"), Value::scalar(-1i32).to_tensor()),
-        expand.build(),
     ])
 }

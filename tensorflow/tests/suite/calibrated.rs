@@ -135,6 +135,55 @@ fn weights_in_bytes_have_a_code_for_zero() {
     assert_eq!(find(&graph, "conv/eightbit").input[1], "w_quantized_const");
 }
 
+/// `network` as the branch that is taken, and an operator of one that is not.
+#[test]
+fn branches_that_are_never_taken_are_not_observed() {
+    let mut nodes = network();
+    let mut condition = floats("condition", &[], &[]);
+    for attribute in condition.attr.values_mut() {
+        match &mut attribute.value {
+            Some(Value::Type(data_type)) => *data_type = DataType::Bool as i32,
+            Some(Value::Tensor(tensor)) => {
+                (tensor.dtype, tensor.bool_val) = (DataType::Bool as i32, vec![true])
+            }
+            _ => {}
+        }
+    }
+    let float = || ("T", Value::Type(DataType::Float as i32));
+    nodes.extend([
+        condition,
+        node("switch", "Switch", &["relu", "condition"], &[float()]),
+        node("dead", "Relu", &["switch:0"], &[float()]),
+        node("live", "Relu6", &["switch:1"], &[float()]),
+        node("merged", "Merge", &["dead", "live"], &[float(), ("N", Value::I(2))]),
+    ]);
+    let calls = grammar::parse("quantize_nodes").expect("well-formed");
+    let (inputs, outputs) = (["x".to_owned()], ["merged".to_owned()]);
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    let mut seen = Vec::new();
+    let mut observe = |graph: Graph| {
+        seen.extend(graph.outputs.iter().map(|output| output.name.clone()));
+        observe(graph)
+    };
+    transform_calibrated(graph, &inputs, &outputs, &calls, &mut observe).expect("a graph");
+    assert!(seen.contains(&"live".to_owned()) && !seen.contains(&"dead".to_owned()), "{seen:?}");
+}
+
+#[test]
+fn an_error_of_the_calibration_may_be_ignored() {
+    let fails = |transforms: &str| {
+        let graph = GraphDef { node: network(), ..GraphDef::default() };
+        let calls = grammar::parse(transforms).expect("well-formed");
+        let mut observe = |_| Err(TransformError::Invalid("no examples".to_owned()));
+        let (inputs, outputs) = (["x".to_owned()], ["y".to_owned()]);
+        transform_calibrated(graph, &inputs, &outputs, &calls, &mut observe)
+    };
+    fails("quantize_nodes").expect_err("no examples");
+    let (graph, report) = fails("quantize_nodes(ignore_errors=true)").expect("the graph as it was");
+    assert_eq!(graph.node, network());
+    assert!(report.warnings[0].contains("no examples"), "{:?}", report.warnings);
+}
+
 #[test]
 fn without_examples_ranges_are_measured() {
     let graph = GraphDef { node: network(), ..GraphDef::default() };

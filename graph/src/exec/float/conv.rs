@@ -86,18 +86,21 @@ impl Convolution {
         Self { filter, scratch: vec![Scratch::default(); threads] }
     }
 
-    /// The most bytes that are kept, and of what describes windows, for an output of `pixels` pixels.
+    /// The most bytes of what describes windows, which [`new`](Self::new) makes.
+    pub(crate) fn description_bytes(geometry: &Geometry) -> u64 {
+        if is_matrix(geometry) { 0 } else { Patches::bytes(geometry).max(Lines::bytes(geometry)) }
+    }
+
+    /// The most bytes that are kept for an output of `pixels` pixels.
     pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
         let threads = self.scratch.len();
         let of_thread = pixels.div_ceil(threads.max(1));
-        let (each, once) = match &self.filter.windows {
-            Windows::Pixels => return 0,
-            Windows::Lines(lines) => (lines.scratch_bytes(&self.filter.geometry, of_thread), lines.bytes()),
-            Windows::Patches(patches) => {
-                ((patches.elements(of_thread) * size_of::<f32>()) as u64, patches.bytes())
-            }
+        let each = match &self.filter.windows {
+            Windows::Pixels => 0,
+            Windows::Lines(lines) => lines.scratch_bytes(&self.filter.geometry, of_thread),
+            Windows::Patches(patches) => (patches.elements(of_thread) * size_of::<f32>()) as u64,
         };
-        each.saturating_mul(threads as u64).saturating_add(once)
+        each.saturating_mul(threads as u64)
     }
 
     /// Convolves the image `x` and adds `addend`, if there is one.

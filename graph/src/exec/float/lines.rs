@@ -91,9 +91,11 @@ impl Lines {
         if self.is_padded { "windows of the padded image" } else { "windows of the image" }
     }
 
-    /// The bytes of the description.
-    pub(super) fn bytes(&self) -> u64 {
-        (self.runs.capacity() * size_of::<usize>()) as u64
+    /// The most bytes of the description that [`new`](Self::new) makes.
+    pub(super) fn bytes(geometry: &Geometry) -> u64 {
+        let taps =
+            geometry.window.sizes.kernel.iter().fold(1u64, |all, &size| all.saturating_mul(size as u64));
+        taps.saturating_mul(size_of::<usize>() as u64)
     }
 
     /// Calls `multiply(pixels, elements, rows)` for blocks of the output's pixels `pixels`, whose windows are `rows` of `elements`.

@@ -130,6 +130,7 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
         inputs.extend(addend.map(Some));
         let weights = packed(builder, node, &geometry, oihw, &bias)?;
         let pixels = shape[0] * element_count(&geometry.window.sizes.output)?;
+        builder.take_scratch(Convolution::description_bytes(&geometry))?;
         let convolution = Convolution::new(geometry, weights, clamp, threads);
         builder.count_scratch(convolution.scratch_bytes(pixels));
         (Box::new(convolution), result)

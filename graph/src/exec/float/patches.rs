@@ -70,9 +70,10 @@ impl Patches {
         self.at_once().min(count) * self.stride
     }
 
-    /// The bytes of the description.
-    pub(super) fn bytes(&self) -> u64 {
-        (self.columns.capacity() * size_of::<(Range<usize>, usize)>()) as u64
+    /// The bytes of the description that [`new`](Self::new) makes.
+    pub(super) fn bytes(geometry: &Geometry) -> u64 {
+        let column = size_of::<(Range<usize>, usize)>() as u64;
+        (geometry.window.sizes.output[1] as u64).saturating_mul(column)
     }
 
     /// Lays out some rows of the kernel of the patches of output pixels, for the channels of a group.

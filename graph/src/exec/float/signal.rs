@@ -49,6 +49,7 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
         Signal::new(geometry.batch, [[in_channels, geometry.window.input[1]], [out_channels, length]]);
     let pixels = geometry.batch * length;
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
+    builder.take_scratch(Convolution::description_bytes(&geometry))?;
     let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
     builder.count_scratch(convolution.scratch_bytes(pixels) + signal.scratch_bytes());
     let kernel = SignalConvolution { convolution, signal };

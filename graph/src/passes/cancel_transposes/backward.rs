@@ -15,11 +15,16 @@ pub(super) fn backward(mut graph: Graph) -> Result<Graph, Error> {
     let mut gone = HashSet::new();
     let producers = graph.producers()?.into_iter().map(|(name, index)| (name.to_owned(), index));
     let mut producers: HashMap<String, usize> = producers.collect();
-    let consumers = graph.consumers().into_iter().map(|(name, readers)| (name.to_owned(), readers.len()));
-    let consumers: HashMap<String, usize> = consumers.collect();
+    // Of an output of the graph the graph itself is a reader.
+    let outputs = graph.outputs.iter().map(|output| (output.name.as_str(), 1));
+    let consumers = graph.consumers().into_iter().map(|(name, readers)| (name, readers.len()));
+    let mut readers: HashMap<String, usize> = HashMap::new();
+    for (name, count) in consumers.chain(outputs) {
+        *readers.entry(name.to_owned()).or_default() += count;
+    }
     for at in 0..graph.nodes.len() {
         // Every step takes one node from below the transposition to above it: the loop ends.
-        while let Some(step) = step(&graph, &values, &producers, &consumers, at)? {
+        while let Some(step) = step(&graph, &values, &producers, &readers, at)? {
             let Step { before, mut node, order, constants } = step;
             for (index, constant) in constants {
                 let fresh = || names.fresh(&format!("{}/constant", node.name));
@@ -65,15 +70,11 @@ fn step(
     graph: &Graph,
     values: &Values,
     producers: &HashMap<String, usize>,
-    consumers: &HashMap<String, usize>,
+    readers: &HashMap<String, usize>,
     at: usize,
 ) -> Result<Option<Step>, Error> {
     let Some(node) = graph.nodes.get(at).filter(|node| node.is(&transpose::OP)) else { return Ok(None) };
-    let Some(value) =
-        node.input(0).filter(|value| !graph.is_output(value) && consumers.get(*value) == Some(&1))
-    else {
-        return Ok(None);
-    };
+    let Some(value) = node.input(0).filter(|value| readers.get(*value) == Some(&1)) else { return Ok(None) };
     let Some(order) = Permutation::of(node, values.rank(value)) else { return Ok(None) };
     let Some((&before, producer)) =
         producers.get(value).and_then(|index| Some((index, graph.nodes.get(*index)?)))

@@ -1,6 +1,6 @@
 //! Moves transpositions from the inputs of nodes to their outputs, where they meet others and cancel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::permutation::Permutation;
 use super::rewrite::{Rewritten, rewrite};
@@ -21,6 +21,8 @@ struct Forward {
     names: Names,
     /// The graph without its nodes.
     graph: Graph,
+    /// The names of its outputs.
+    outputs: HashSet<String>,
     nodes: Vec<Node>,
     /// Values for which there is no node, because they are others, transposed. Those that are others as they are stand here, too.
     transposed: HashMap<String, Transposed>,
@@ -34,9 +36,15 @@ pub(super) fn forward(mut graph: Graph) -> Result<Graph, Error> {
     let order = graph.topological_order()?;
     let values = Values::of(&mut graph);
     let mut nodes: Vec<Option<Node>> = std::mem::take(&mut graph.nodes).into_iter().map(Some).collect();
-    let (transposed, made) = (HashMap::new(), HashMap::new());
-    let mut forward =
-        Forward { values, names, graph, nodes: Vec::with_capacity(nodes.len()), transposed, made };
+    let mut forward = Forward {
+        values,
+        names,
+        outputs: graph.outputs.iter().map(|output| output.name.clone()).collect(),
+        graph,
+        nodes: Vec::with_capacity(nodes.len()),
+        transposed: HashMap::new(),
+        made: HashMap::new(),
+    };
     for index in order {
         if let Some(node) = nodes.get_mut(index).and_then(Option::take) {
             forward.node(node)?;
@@ -81,7 +89,7 @@ impl Forward {
         }
         let rank = self.values.rank(input).or_else(|| self.values.constant(input).map(Tensor::rank));
         let Some(by) = Permutation::of(node, rank) else { return Ok(false) };
-        if self.values.constant(input).is_some() && !self.graph.is_output(output) {
+        if self.values.constant(input).is_some() && !self.outputs.contains(output) {
             if !self.values.has_room([input].into_iter(), &by) {
                 return Ok(false);
             }
@@ -103,7 +111,7 @@ impl Forward {
     /// Notes that the value `name` is another, transposed.
     fn define(&mut self, name: &str, found: Transposed) {
         self.transposed.insert(name.to_owned(), found);
-        if self.graph.is_output(name) {
+        if self.outputs.contains(name) {
             let made = self.make(name);
             if made != name {
                 let node = self.names.fresh(&format!("{name}/identity"));

@@ -1,10 +1,11 @@
 //! The chain of activations between an operator and its `QuantizeLinear`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use super::Fuser;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::quantize_linear;
-use crate::{Error, Graph, Node, Tensor};
+use crate::{Error, Node, Tensor};
 
 /// Clamping activations, each the only reader of the value before it, and the `QuantizeLinear` after them.
 pub(super) struct Chain {
@@ -24,12 +25,9 @@ const MAX_ACTIVATIONS: usize = 8;
 
 impl Chain {
     /// The chain that begins with the readers of `value`, if there is one.
-    pub(super) fn after(
-        graph: &Graph,
-        consumers: &HashMap<&str, Vec<usize>>,
-        constants: &BTreeMap<String, Tensor>,
-        value: &str,
-    ) -> Result<Option<Chain>, Error> {
+    pub(super) fn after(fuser: &Fuser<'_>, value: &str) -> Result<Option<Chain>, Error> {
+        let Fuser { graph, consumers, outputs, operands, .. } = fuser;
+        let constants = &operands.constants;
         let mut chain = Chain {
             activations: Vec::new(),
             quantize: 0,
@@ -41,7 +39,7 @@ impl Chain {
             let Some((&reader, others)) = consumers.get(value).and_then(|all| all.split_first()) else {
                 return Ok(None);
             };
-            if graph.is_output(value) {
+            if outputs.contains(value) {
                 return Ok(None);
             }
             let node = &graph.nodes[reader];

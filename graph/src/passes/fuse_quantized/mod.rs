@@ -59,6 +59,8 @@ struct Fuser<'a> {
     graph: &'a Graph,
     consumers: HashMap<&'a str, Vec<usize>>,
     producers: HashMap<&'a str, usize>,
+    /// The names of the graph's outputs.
+    outputs: HashSet<&'a str>,
     nodes: Vec<Node>,
     /// Float values that have a quantized form; the `DequantizeLinear` is added where a node reads the floats.
     operands: Operands,
@@ -90,6 +92,7 @@ impl<'a> Fuser<'a> {
             graph,
             producers: graph.producers()?,
             consumers: graph.consumers(),
+            outputs: graph.output_names(),
             nodes: Vec::with_capacity(graph.nodes.len()),
             operands: Operands { bytes: HashMap::new(), constants, names: Names::of(graph) },
             renamed: HashMap::new(),
@@ -169,7 +172,7 @@ impl<'a> Fuser<'a> {
     /// Makes the output of `node` an alias of `bytes`.
     fn same_bytes(&mut self, node: &Node, bytes: &str) -> Result<(), Error> {
         let output = node.required_output(0)?;
-        if self.graph.is_output(output) {
+        if self.outputs.contains(output) {
             self.nodes.push(Node::new(&node.name, "Identity", &[bytes], &[output]));
         } else {
             self.renamed.insert(output.to_owned(), bytes.to_owned());
@@ -245,7 +248,7 @@ impl<'a> Fuser<'a> {
     /// quantized.
     fn quantized_output(&mut self, node: &Node) -> Result<Option<(Chain, QuantizedValue)>, Error> {
         let [output] = node.outputs.as_slice() else { return Ok(None) };
-        let Some(chain) = Chain::after(self.graph, &self.consumers, &self.operands.constants, output)? else {
+        let Some(chain) = Chain::after(self, output)? else {
             return Ok(None);
         };
         let quantize = &self.graph.nodes[chain.quantize];
@@ -289,7 +292,7 @@ impl<'a> Fuser<'a> {
         let graph = self.graph;
         let Some(&[index]) = self.consumers.get(output).map(Vec::as_slice) else { return Ok(None) };
         let add = &graph.nodes[index];
-        if !add.is(&ops::add::OP) || graph.is_output(output) {
+        if !add.is(&ops::add::OP) || self.outputs.contains(output) {
             return Ok(None);
         }
         let (a, b) = (add.required_input(0)?, add.required_input(1)?);
@@ -363,7 +366,17 @@ impl<'a> Fuser<'a> {
             .collect();
         let constants =
             self.operands.constants.into_iter().filter(|(name, _)| used.contains(name.as_str())).collect();
-        let graph = Graph { constants, nodes: self.nodes, ..self.graph.clone() };
+        let Graph { name, inputs, outputs, dimension_names, notes, opset, .. } = self.graph;
+        let graph = Graph {
+            name: name.clone(),
+            opset: *opset,
+            inputs: inputs.clone(),
+            outputs: outputs.clone(),
+            nodes: self.nodes,
+            constants,
+            dimension_names: dimension_names.clone(),
+            notes: notes.clone(),
+        };
         graph.validate()?;
         Ok(graph)
     }

@@ -55,7 +55,7 @@ pub(in crate::transforms) fn observe(
         outputs: wanted.into_iter().collect(),
         ..ImportOptions::default()
     };
-    let mut graph = graph.to_graph(&options).map_err(failed)?;
+    let mut graph = graph.to_live_graph(&options).map_err(failed)?;
     let Graph { outputs, constants, .. } = &mut graph;
     let mut kept = Vec::with_capacity(outputs.len());
     for output in outputs.drain(..) {
@@ -68,7 +68,9 @@ pub(in crate::transforms) fn observe(
         }
     }
     *outputs = kept;
-    ranges.extend(observe(graph)?);
+    if !graph.outputs.is_empty() {
+        ranges.extend(observe(graph)?);
+    }
     Ok(ranges)
 }
 

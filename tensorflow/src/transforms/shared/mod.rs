@@ -9,3 +9,4 @@ pub(crate) mod pattern;
 pub(crate) mod ranges;
 pub(crate) mod rename;
 pub(crate) mod replace;
+pub(crate) mod turns;

@@ -1,6 +1,6 @@
 //! Finds small trees of nodes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::graph::by_name;
 use super::order::execution_order;
@@ -60,48 +60,48 @@ impl Match {
 /// All matches, in the order of execution of their heads. No node is in two of them: what runs first wins.
 pub(crate) fn find(nodes: &[NodeDef], pattern: &Pattern<'_>) -> Vec<Match> {
     let (order, _) = execution_order(nodes);
-    let mut finder = Finder {
-        nodes,
-        names: by_name(nodes),
-        runs: vec![false; nodes.len()],
-        taken: vec![false; nodes.len()],
-    };
-    order.iter().for_each(|&index| finder.runs[index] = true);
+    let names = by_name(nodes);
+    // Nodes of a cycle are not in the order of execution.
+    let mut free = vec![false; nodes.len()];
+    order.iter().for_each(|&index| free[index] = true);
     let mut matches = Vec::new();
     for index in order {
-        if let Some(found) = finder.match_at(index, pattern) {
-            found.nodes().into_iter().for_each(|node| finder.taken[node] = true);
+        let position = |name: &str| names.get(name).copied().filter(|&index| free[index]);
+        if free[index]
+            && let Some(found) = match_at(nodes, index, pattern, &position)
+        {
+            found.nodes().into_iter().for_each(|node| free[node] = false);
             matches.push(found);
         }
     }
     matches
 }
 
-struct Finder<'a> {
-    nodes: &'a [NodeDef],
-    names: HashMap<&'a str, usize>,
-    /// Whether a node is in the order of execution: nodes of a cycle are not.
-    runs: Vec<bool>,
-    taken: Vec<bool>,
+/// The match of a pattern whose head is the node at `index`, with inputs that are where `position` finds them.
+pub(crate) fn match_at(
+    nodes: &[NodeDef],
+    index: usize,
+    pattern: &Pattern<'_>,
+    position: &dyn Fn(&str) -> Option<usize>,
+) -> Option<Match> {
+    let node = &nodes[index];
+    if !pattern.accepts(&node.op) {
+        return None;
+    }
+    if pattern.inputs.is_empty() {
+        return Some(Match { node: index, inputs: Vec::new() });
+    }
+    if data_inputs(node).count() != pattern.inputs.len() {
+        return None;
+    }
+    let matched = data_inputs(node).zip(&pattern.inputs).map(|(input, pattern)| {
+        // As deep as the pattern, which is never a file's.
+        match_at(nodes, position(node_name(input))?, pattern, position)
+    });
+    Some(Match { node: index, inputs: matched.collect::<Option<_>>()? })
 }
 
-impl Finder<'_> {
-    fn match_at(&self, index: usize, pattern: &Pattern<'_>) -> Option<Match> {
-        let node = &self.nodes[index];
-        if self.taken[index] || !self.runs[index] || !pattern.accepts(&node.op) {
-            return None;
-        }
-        if pattern.inputs.is_empty() {
-            return Some(Match { node: index, inputs: Vec::new() });
-        }
-        let inputs = || node.input.iter().filter(|input| !input.is_empty() && !input.starts_with('^'));
-        if inputs().count() != pattern.inputs.len() {
-            return None;
-        }
-        let matched = inputs().zip(&pattern.inputs).map(|(input, pattern)| {
-            // As deep as the pattern, which is never a file's.
-            self.match_at(*self.names.get(node_name(input))?, pattern)
-        });
-        Some(Match { node: index, inputs: matched.collect::<Option<_>>()? })
-    }
+/// The inputs of a node that are no control inputs.
+pub(crate) fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &String> {
+    node.input.iter().filter(|input| !input.is_empty() && !input.starts_with('^'))
 }

@@ -16,6 +16,32 @@ pub(crate) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// A match among `nodes`, of which others read the nodes `used`.
+    pub(crate) fn new(nodes: &'a [NodeDef], matched: &'a Match, used: HashSet<usize>) -> Self {
+        Self { nodes, matched, used }
+    }
+
+    /// What replaces the match: `new`, or nothing where that lacks what others read.
+    pub(crate) fn checked(
+        &self,
+        new: Vec<NodeDef>,
+        missing: Missing,
+        context: &mut Context,
+    ) -> Option<Vec<NodeDef>> {
+        if missing == Missing::KeepMatch {
+            let names: HashSet<&str> = new.iter().map(|node| node.name.as_str()).collect();
+            let used = self.used.iter().map(|&node| self.nodes[node].name.as_str());
+            if let Some(lost) = used.filter(|name| !names.contains(name)).min() {
+                let head = &self.at(&[]).name;
+                context
+                    .warnings
+                    .push(format!("Expected {lost} to be preserved: the nodes before {head} stay"));
+                return None;
+            }
+        }
+        Some(new)
+    }
+
     /// The node at the end of a path of inputs from the head, which the pattern must have.
     pub(crate) fn at(&self, path: &[usize]) -> &'a NodeDef {
         &self.nodes[self.position(path)]
@@ -73,19 +99,10 @@ pub(crate) fn replace(
             readers.iter().any(|reader| !inside.contains(reader))
         };
         let used = inside.iter().filter(is_used).copied().collect();
-        let found = Found { nodes, matched: head, used };
-        let new = replacement(&found)?;
-        let names: HashSet<&str> = new.iter().map(|node| node.name.as_str()).collect();
-        let lost =
-            found.used.iter().map(|&node| nodes[node].name.as_str()).filter(|name| !names.contains(name));
-        match lost.min().filter(|_| missing == Missing::KeepMatch) {
-            Some(lost) => {
-                context
-                    .warnings
-                    .push(format!("Expected {lost} to be preserved: the nodes before {} stay", node.name));
-                result.extend(found.original());
-            }
-            None => {
+        let found = Found::new(nodes, head, used);
+        match found.checked(replacement(&found)?, missing, context) {
+            None => result.extend(found.original()),
+            Some(new) => {
                 result.extend(new);
                 replaced += 1;
             }
