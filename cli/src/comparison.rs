@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use eightbit_graph::quantize::{
     self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, WeightRange,
 };
-use eightbit_graph::{Graph, Tensor};
+use eightbit_graph::{Graph, Limits, Tensor};
 
 use crate::args::{InputArgs, NetworkArgs, RangeArgs};
 use crate::builtin;
@@ -145,7 +145,9 @@ impl<'a> Calibration<'a> {
             (false, None) => QuantizeOptions::default().method,
         };
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
+        let graph = graph.into();
         let options = QuantizeOptions {
+            limits: Limits::for_model(&graph),
             method,
             weights,
             measured: self.measured,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use eightbit::Backend;
-use eightbit_graph::{Executor, ExecutorOptions, Graph, Tensor};
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Limits, Tensor};
 
 use crate::error::{CliError, with_printable_name};
 
@@ -58,6 +58,15 @@ const REPETITIONS: usize = 15;
 /// Time budget of the repetitions.
 const ENOUGH: Duration = Duration::from_millis(600);
 
+/// How `graph` runs.
+pub(crate) fn executor_options(graph: &Graph, backend: Backend, threads: usize) -> ExecutorOptions {
+    let mut options = ExecutorOptions::default();
+    options.backend = Some(backend);
+    options.threads = threads;
+    options.shapes.limits = Limits::for_model(graph);
+    options
+}
+
 /// A network, ready to run.
 pub(crate) struct Engine {
     executor: Executor,
@@ -68,9 +77,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Prepares `graph`, which has one input and one output; `name` is for errors.
     pub(crate) fn new(name: &str, graph: &Graph, settings: &Settings) -> Result<Self, CliError> {
-        let mut options = ExecutorOptions::default();
-        options.backend = Some(settings.backend);
-        options.threads = settings.threads;
+        let options = executor_options(graph, settings.backend, settings.threads);
         let executor = Executor::new(graph, &options).map_err(|error| CliError::model(name, error))?;
         let input = graph.inputs.first().map_or_else(String::new, |input| input.name.clone());
         Ok(Self { executor, name: name.to_owned(), input })

@@ -32,6 +32,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The default limits, with more bytes for a model whose weights need it: three times what its constants take, which somebody has on
+    /// a disk, and 1 GiB. Packed weights lie beside them.
+    #[must_use]
+    pub fn for_model(graph: &Graph) -> Self {
+        let limits = Self::default();
+        let needed = constants_of([graph]).saturating_mul(3).saturating_add(1 << 30);
+        Self { max_bytes: limits.max_bytes.max(needed), ..limits }
+    }
+
     /// An error if a tensor of `shape` has too many elements; `what` names it.
     pub(crate) fn check_elements(&self, shape: &[usize], what: impl FnOnce() -> String) -> Result<(), Error> {
         match extent(shape) {

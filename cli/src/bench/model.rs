@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use eightbit_graph::{DataType, Executor, ExecutorOptions, StepTime, Tensor, TensorData, ValueInfo};
+use eightbit_graph::{DataType, Executor, StepTime, Tensor, TensorData, ValueInfo};
 
 use crate::args::FixArgs;
 use crate::bench::case::Case;
 use crate::bench::random;
 use crate::bench::setup::Setup;
+use crate::engine::executor_options;
 use crate::error::CliError;
 use crate::fixing;
 use crate::layers::Layers;
@@ -32,9 +33,7 @@ impl Model {
         let graph = crate::model::read(path, Layers::default())
             .map_err(|error| CliError::model_file(&name, error))?;
         let graph = fixing::apply(graph, &name, fix)?;
-        let mut options = ExecutorOptions::default();
-        options.backend = Some(setup.backend);
-        options.threads = setup.threads;
+        let options = executor_options(&graph, setup.backend, setup.threads);
         let executor = Executor::new(&graph, &options).map_err(of_model)?;
         let inputs: Vec<(String, Tensor)> = executor
             .inputs()

@@ -6,7 +6,8 @@ use std::io::Write;
 use eightbit_graph::quantize::Role;
 use eightbit_graph::shapes::ShapeOptions;
 use eightbit_graph::{
-    Executor, ExecutorOptions, Graph, Inspection, Node, NodeFacts, TensorType, ValueInfo, escaped, inspect,
+    Executor, ExecutorOptions, Graph, Inspection, Limits, Node, NodeFacts, TensorType, ValueInfo, escaped,
+    inspect,
 };
 use serde_json::json;
 
@@ -42,7 +43,9 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), CliErro
         nodes(out, &graph, &found)?;
     }
     if args.plan {
-        let executor = Executor::new(&graph, &ExecutorOptions::default()).map_err(of_model)?;
+        let mut options = ExecutorOptions::default();
+        options.shapes.limits = Limits::for_model(&graph);
+        let executor = Executor::new(&graph, &options).map_err(of_model)?;
         writeln!(out, "\n{}", executor.explain())?;
     }
     if !found.errors.is_empty() {

@@ -5,14 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use eightbit_graph::{
-    DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo, escaped, ops, passes, quoted,
-};
+use eightbit_graph::{DataType, Executor, Tensor, TensorData, ValueInfo, escaped, ops, passes, quoted};
 use serde_json::json;
 
 use crate::args::RunArgs;
 use crate::array;
-use crate::engine::Settings;
+use crate::engine::{Settings, executor_options};
 use crate::error::CliError;
 use crate::fixing::{self, bind};
 use crate::layers::{self, Layers};
@@ -49,9 +47,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
     let (results, fastest) = if args.reference {
         (ops::evaluate_graph(&graph, &named).map_err(of_model)?, None)
     } else {
-        let mut options = ExecutorOptions::default();
-        options.backend = Some(settings.backend);
-        options.threads = settings.threads;
+        let options = executor_options(&graph, settings.backend, settings.threads);
         let mut executor = Executor::new(&graph, &options).map_err(of_model)?;
         timed(&mut executor, &named, args.repeat).map_err(of_model)?
     };

@@ -35,9 +35,9 @@ impl OutputRanges {
         let names: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let ranges = names.iter().map(|name| (name.clone(), None)).collect();
         let how = if tail::parts(&graph)?.1.is_empty() {
-            let held = constants_of([&graph]);
+            let (held, limits) = (constants_of([&graph]), Limits::for_model(&graph));
             let values = names.into_iter().map(|name| (name, DataType::F32));
-            How::Observed(Box::new(Runner::new(graph, values, 0, held, &Limits::default())?))
+            How::Observed(Box::new(Runner::new(graph, values, 0, held, &limits)?))
         } else {
             How::Whole(Box::new(Executor::new(&graph, &ExecutorOptions::default())?))
         };
