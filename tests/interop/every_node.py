@@ -1,4 +1,4 @@
-"""Compares every output of every node of an eight-bit graph with TensorFlow's, bit for bit: of a file, or of chains of operators drawn by a seed.
+"""Compares every output of every node of an eight-bit graph with TensorFlow's, bit for bit: of a file, or of drawn chains of operators.
 
 Exit status 1 if any differs. Each graph also runs with some of the outputs alone, for then nodes between them are computed together.
 """
