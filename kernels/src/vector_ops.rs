@@ -16,6 +16,7 @@ pub(crate) struct VectorOps {
     pub(crate) encode: Code<Encode>,
     pub(crate) decode: Code<Decode>,
     pub(crate) fixed_point: FixedPointOps,
+    pub(crate) extremes: unsafe fn(&[i32]) -> (i32, i32),
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],
@@ -35,7 +36,7 @@ macro_rules! vector_ops {
             use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::fixed_point::{self, Call, Codes, FixedPointOps};
             use $crate::elementwise::{Add, Decode, Dequantize, Encode, Mul, Quantize, Requantize};
-            use $crate::elementwise::{encode as steps, generic as elementwise, quantize as quotients};
+            use $crate::elementwise::{encode as steps, extremes as integers, generic as elementwise, quantize as quotients};
             use $crate::float::{self, FloatOps};
             use $crate::gemm::{Finish, Tile, in_memory};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
@@ -56,8 +57,8 @@ macro_rules! vector_ops {
                 fixed_point: FixedPointOps {
                     of_bytes: fixed_point,
                     of_codes: fixed_point,
-                    extremes,
                 },
+                extremes,
                 lookup: &[$(&$lookup),+],
                 maximum: [
                     pool::<Greatest<false>, Greatest<false>>(),
@@ -140,7 +141,7 @@ macro_rules! vector_ops {
             $(#[$attribute])*
             unsafe fn extremes(codes: &[i32]) -> (i32, i32) {
                 // SAFETY: as in `add`.
-                fixed_point::extremes_of::<$simd>(unsafe { <$simd>::new() }, codes)
+                integers::extremes_of::<$simd>(unsafe { <$simd>::new() }, codes)
             }
 
             // SAFETY: the function is `in_memory`, with the token's features.

@@ -216,12 +216,19 @@ def own_cases():
             codes = random.integers(-2**30, 2**30, (1, 6, 4, 2)).astype(np.int32)
             add("QuantizedResizeBilinear", [("images", codes), ("size", np.int32(size)), ("min", F(-1)), ("max", F(1))], {"images"},
                 **options)
+    # 0 is above all codes.
+    add("QuantizedConv2D", [("input", image(1, 5, 5, 2)), ("filter", image(3, 3, 2, 3)), ("min_input", F(-1.43)), ("max_input", F(-1.33)),
+                            ("min_filter", F(-1)), ("max_filter", F(1))], {"input", "min_input"}, strides=[1, 1, 1, 1], padding="SAME")
     # Floats between eight-bit operators.
     for batch, size, c, k, n, stride, padding in [(1, 9, 33, 3, 1, 1, "SAME"), (2, 8, 16, 3, 1, 2, "SAME"), (1, 7, 5, 5, 1, 1, "VALID"),
                                                   (1, 6, 3, 2, 4, 1, "SAME"), (1, 6, 1, 3, 1, 1, "SAME")]:
         pixels = (random.integers(0, 256, (batch, size, size + 1, c)) * F(6 / 255)).astype(F)
         add("DepthwiseConv2dNative", [("input", pixels), ("filter", random.normal(0, 1, (k, k, c, n)).astype(F))], {"input"},
             strides=[1, stride, stride, 1], padding=padding)
+    # The product of a step and the code of 0 is not a float.
+    add("QuantizedAdd", [("x", image(2, 128)), ("y", np.arange(128).astype(np.uint8)), ("min_x", F(float.fromhex("-0x1.d0905cp+3"))),
+                         ("max_x", F(float.fromhex("0x1.6ceb14p+3"))), ("min_y", F(float.fromhex("-0x1.ebabcap+2"))),
+                         ("max_y", F(float.fromhex("0x1.7bde46p+3")))], {"x", "min_x"})
     # Long enough for every vector, with halves between codes.
     halves = np.concatenate([random.integers(-200, 300, 700) / 2, random.normal(0, 90, 300)]).astype(F)
     add("QuantizeV2", [("input", halves), ("min_range", F(-64.0)), ("max_range", F(191.0))], {"input"}, T=tf.quint8, mode="MIN_FIRST")

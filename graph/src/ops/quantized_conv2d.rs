@@ -87,14 +87,31 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
         let count = args.count(&shape)?;
         let x = reordered(&offset_bytes::<X>(args, 0, x_range)?, x.shape(), [0, 3, 1, 2]);
         let w = reordered(&offset_bytes::<W>(args, 1, w_range)?, w.shape(), [3, 2, 0, 1]);
+        let of_weights: Vec<i32> = w.chunks(geometry.depth().max(1)).map(wrapping_sum).collect();
+        let border = border::<X>(x_range);
         let mut y = vec![0i32; count];
-        geometry.visit(|at, _, pairs| {
-            y[at] = pairs.fold(0i32, |sum, (i, j)| sum.wrapping_add(x[i].wrapping_mul(w[j])));
+        geometry.visit(|at, channel, pairs| {
+            let (sum, inside) = pairs.fold((0i32, 0i32), |(sum, inside), (i, j)| {
+                (sum.wrapping_add(x[i].wrapping_mul(w[j])), inside.wrapping_add(w[j]))
+            });
+            let outside = of_weights.get(channel).map_or(0, |all| all.wrapping_sub(inside));
+            y[at] = sum.wrapping_add(border.wrapping_mul(outside));
         });
         let y = reordered(&y, &geometry.output(), [0, 2, 3, 1]);
         outputs(&shape, y, CodeRange::of_products::<X, W>(x_range, w_range))
     }
     by_byte!(args, [X: 0, W: 1], sums::<X, W>(args))
+}
+
+/// What TensorFlow takes for an element outside of an image, less the code of 0: the low bits of that code, where it is above all codes.
+fn border<X: Code>(range: CodeRange) -> i32 {
+    let zero = range.unbounded_code::<X>(0.0);
+    let is_above = zero as f64 > X::HIGHEST;
+    if is_above { (X::of_bits(zero as u32).into() as i64).wrapping_sub(zero) as i32 } else { 0 }
+}
+
+fn wrapping_sum(all: &[i32]) -> i32 {
+    all.iter().fold(0, |sum, &x| sum.wrapping_add(x))
 }
 
 /// The elements of a tensor of `shape` with its axes in another order.

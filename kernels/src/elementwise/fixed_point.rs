@@ -73,18 +73,10 @@ pub fn requantize_codes(backend: Backend, codes: &[i32], by: FixedPoint, bounds:
     unsafe { (backend.entry().ops.fixed_point.of_codes)(&call) };
 }
 
-/// The least and the greatest of some codes; those of none are `i32::MAX` and `i32::MIN`.
-#[must_use]
-pub fn extremes(backend: Backend, codes: &[i32]) -> (i32, i32) {
-    // SAFETY: the codes are readable; the backend exists, so its features do.
-    unsafe { (backend.entry().ops.fixed_point.extremes)(codes) }
-}
-
 /// The kernels of a backend.
 pub(crate) struct FixedPointOps {
     pub(crate) of_bytes: unsafe fn(&Call<Source>),
     pub(crate) of_codes: unsafe fn(&Call<*const i32>),
-    pub(crate) extremes: unsafe fn(&[i32]) -> (i32, i32),
 }
 
 /// What a kernel computes.
@@ -248,32 +240,4 @@ unsafe fn exactly<C: Codes>(call: &Call<C>, first: usize, count: usize) {
         // SAFETY: the caller's promise.
         unsafe { *call.out.add(at) = call.by.byte(call.source.one(at)).max(low).min(high) };
     }
-}
-
-/// The extremes of codes.
-#[inline(always)]
-pub(crate) fn extremes_of<S: Simd>(isa: S, codes: &[i32]) -> (i32, i32) {
-    let (mut least, mut greatest) = (i32::MAX, i32::MIN);
-    if codes.len() >= 4 * S::LANES {
-        let (mut low, mut high) = ([isa.splat(i32::MAX); 4], [isa.splat(i32::MIN); 4]);
-        for at in Blocks::new::<S>(codes.len()) {
-            // SAFETY: blocks lie within the codes.
-            let codes = unsafe { codes.as_ptr().vectors(isa, at) };
-            for v in 0..4 {
-                low[v] = isa.min(low[v], codes[v]);
-                high[v] = isa.max(high[v], codes[v]);
-            }
-        }
-        for v in 0..4 {
-            let (low, high) = (isa.lanes(low[v]), isa.lanes(high[v]));
-            for lane in 0..S::LANES {
-                (least, greatest) = (least.min(low.at(lane)), greatest.max(high.at(lane)));
-            }
-        }
-        return (least, greatest);
-    }
-    for &code in codes {
-        (least, greatest) = (least.min(code), greatest.max(code));
-    }
-    (least, greatest)
 }

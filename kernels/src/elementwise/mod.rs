@@ -7,6 +7,7 @@
 
 pub(crate) mod contract;
 pub(crate) mod encode;
+pub(crate) mod extremes;
 pub(crate) mod fixed_point;
 pub(crate) mod generic;
 pub(crate) mod lookup;
@@ -15,7 +16,8 @@ mod rows;
 
 pub use contract::{MAX_FACTOR, Target};
 pub use encode::{MAX_OFFSET, decode, encode};
-pub use fixed_point::{CodesOfBytes, FixedPoint, extremes, requantize_bytes, requantize_codes};
+pub use extremes::extremes;
+pub use fixed_point::{CodesOfBytes, FixedPoint, requantize_bytes, requantize_codes};
 pub use lookup::lookup;
 pub use rows::{RequantizeCall, requantize};
 

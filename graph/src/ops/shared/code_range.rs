@@ -114,7 +114,8 @@ impl CodeRange {
             return self.min;
         }
         let scale = f64::from(self.max - self.min) * (steps::<T>() / (steps::<T>() - 1.0)) / steps::<T>();
-        let of_min = f64::from((self.min / scale as f32).round()) * f64::from(scale as f32);
+        // Of floats in TensorFlow: the product is rounded to one.
+        let of_min = f64::from((self.min / scale as f32).round() * scale as f32);
         // TensorFlow reads a code of 32 bits by way of `f32`.
         (of_min + (f64::from(code.as_f32()) - T::LOWEST) * scale) as f32
     }

@@ -68,6 +68,11 @@ impl Geometry {
         (self.channels[0] / self.groups, self.channels[1] / self.groups)
     }
 
+    /// The products of an element of the output.
+    pub(crate) fn depth(&self) -> usize {
+        self.group_channels().0 * self.window.sizes.kernel.iter().product::<usize>()
+    }
+
     /// Whether it is depthwise.
     pub(crate) fn is_depthwise(&self) -> bool {
         self.channels == [self.groups; 2]

@@ -29,8 +29,6 @@ struct Found {
     greatest: Vec<u8>,
     /// Of all results.
     extremes: (i32, i32),
-    /// Whether there were any.
-    has_rows: bool,
 }
 
 /// Memory of a step.
@@ -57,12 +55,8 @@ impl Requantized {
     ) -> Self {
         let by_channel = len >= row.saturating_mul(MANY_ROWS) && row <= MOST_CHANNELS;
         let channels = if by_channel { row } else { 0 };
-        let found = Found {
-            least: vec![0; channels],
-            greatest: vec![0; channels],
-            extremes: (0, 0),
-            has_rows: false,
-        };
+        let found =
+            Found { least: vec![0; channels], greatest: vec![0; channels], extremes: (i32::MAX, i32::MIN) };
         // No more than there are elements: `len` is a multiple of `row`.
         let several = (row * LONG.div_ceil(row)).min(len);
         Self {
@@ -133,20 +127,16 @@ impl Requantized {
         let found = self.found.get_mut(..states.len()).unwrap_or_default();
         by_rows(found, 1, states, |first, found, ()| {
             for (index, found) in found.iter_mut().enumerate() {
-                let mut rows_of_x = x.chunks_exact(row).skip((first + index) * rows).take(rows);
+                let rows_of_x = x.chunks_exact(row).skip((first + index) * rows).take(rows);
                 found.extremes = (i32::MAX, i32::MIN);
-                found.has_rows = by_channel && found.channels(&mut rows_of_x);
-                if found.has_rows {
-                    let ends = found.least.iter().chain(&found.greatest).zip(right.iter().cycle());
-                    let of_channels =
-                        ends.map(|(&byte, &right)| pair.join(pair.left[usize::from(byte)], right));
-                    found.extremes = of_channels.fold(found.extremes, widened);
-                } else if !by_channel {
-                    for x in rows_of_x {
-                        let results = x.iter().zip(right);
-                        let results = results.map(|(&x, &right)| pair.join(pair.left[usize::from(x)], right));
-                        found.extremes = results.fold(found.extremes, widened);
-                    }
+                if by_channel {
+                    found.of_channels(rows_of_x, pair, right);
+                    continue;
+                }
+                for x in rows_of_x {
+                    let results = x.iter().zip(right);
+                    let results = results.map(|(&x, &right)| pair.join(pair.left[usize::from(x)], right));
+                    found.extremes = results.fold(found.extremes, widened);
                 }
             }
         });
@@ -161,9 +151,9 @@ fn widened((least, greatest): (i32, i32), code: i32) -> (i32, i32) {
 }
 
 impl Found {
-    /// Finds the extremes of each channel in rows; `false` if there are none.
-    fn channels<'x>(&mut self, mut rows: impl Iterator<Item = &'x [u8]>) -> bool {
-        let Some(first) = rows.next() else { return false };
+    /// Finds the extremes of rows by those of each channel.
+    fn of_channels<'x>(&mut self, mut rows: impl Iterator<Item = &'x [u8]>, pair: &BytePair, right: &[i32]) {
+        let Some(first) = rows.next() else { return };
         self.least.copy_from_slice(first);
         self.greatest.copy_from_slice(first);
         for row in rows {
@@ -172,6 +162,8 @@ impl Found {
                 *greatest = (*greatest).max(x);
             }
         }
-        true
+        let ends = self.least.iter().chain(&self.greatest).zip(right.iter().cycle());
+        let results = ends.map(|(&byte, &right)| pair.join(pair.left[usize::from(byte)], right));
+        self.extremes = results.fold(self.extremes, widened);
     }
 }
