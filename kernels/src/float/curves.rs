@@ -124,7 +124,8 @@ fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
     }
 }
 
-const SQRT_2_OVER_PI: f32 = 0.797_884_56;
+/// √(2/π)
+const SQRT_2_OVER_PI: f32 = (core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2) as f32;
 
 /// `x · part`, where `part` is as good as 0 from −100 down.
 #[inline(always)]
@@ -135,12 +136,12 @@ fn weighted<S: Simd>(simd: S, x: S::F, part: S::F) -> S::F {
 /// The distance of erf(x) from 1, for x ≥ 0: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, whose error is below 1.5e-7.
 #[inline(always)]
 fn erfc<S: Simd>(simd: S, x: S::F) -> S::F {
-    const TERMS: [f32; 4] = [-1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    const TERMS: [f64; 5] = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
     let one = simd.splat_f(1.0);
     let t = simd.div_f(one, simd.mul_add_f(x, simd.splat_f(0.327_591_1), one));
-    let mut sum = simd.splat_f(1.061_405_429);
+    let mut sum = simd.splat_f(0.0);
     for term in TERMS {
-        sum = simd.mul_add_f(sum, t, simd.splat_f(term));
+        sum = simd.mul_add_f(sum, t, simd.splat_f(term as f32));
     }
     let square = simd.mul_f(x, simd.mul_f(x, simd.splat_f(-1.0)));
     simd.mul_f(simd.mul_f(sum, t), exp(simd, square))
