@@ -2,8 +2,8 @@
 
 use eightbit_kernels::Backend;
 use eightbit_kernels::float::{
-    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, Rounding, Rows, apply_curve, depthwise,
-    multiply, softmax, squares, sum,
+    Bounds, Curve, DepthwiseCall, FloatWeights, ProductCall, Rounding, Rows, apply_curve, curve_of,
+    depthwise, multiply, softmax, squares, sum,
 };
 use eightbit_testing::Random;
 use eightbit_testing::suite::random_suite;
@@ -239,6 +239,9 @@ fn curves_are_near_the_exact_ones_and_the_same_everywhere() {
             for count in [0, 1, 3, 4, 7, 8, 15, 16, 17, all.len()] {
                 let mut found = all[all.len() - count..].to_vec();
                 apply_curve(backend, curve, &mut found);
+                let mut apart = vec![7.0; count];
+                curve_of(backend, curve, &all[all.len() - count..], &mut apart);
+                assert_bits(&apart, &found, &format!("{backend} {curve:?}"));
                 for ((&x, &exact), &y) in all.iter().zip(&exact).skip(all.len() - count).zip(&found) {
                     let error = (f64::from(y) - exact).abs() / exact.abs().max(f64::from(x).abs()).max(1.0);
                     let near = error < 3e-7 || x.is_nan() && y.is_nan() || y == exact as f32;

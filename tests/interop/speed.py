@@ -4,7 +4,7 @@
 
 Each network is made eight-bit with random inputs, which is enough for times. Both programs run on one thread and one core, in turn:
 a burst of one, a burst of the other, again and again. Times are CPU time, so that other programs disturb less; of each the median of
-its bursts counts, in milliseconds. A GraphDef has no ONNX Runtime time unless a file of the same name with the extension `.onnx`
+its bursts counts, in milliseconds, or on a busy machine, whose other programs empty the caches, a lower quantile of many short bursts. A GraphDef has no ONNX Runtime time unless a file of the same name with the extension `.onnx`
 lies beside it.
 """
 
@@ -19,15 +19,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-ROUNDS = 9
-BURST_MS = 100
 
 
 class Ours:
     """A network in a process of ours, which measures when it is asked."""
 
-    def __init__(self, program, model):
-        command = [program, "bench", "model", "--stdin", "--csv", "--budget", str(BURST_MS)]
+    def __init__(self, program, model, burst):
+        command = [program, "bench", "model", "--stdin", "--csv", "--budget", str(burst)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self.model = model
@@ -47,7 +45,8 @@ class Ours:
 
 
 class OnnxRuntime:
-    def __init__(self, model):
+    def __init__(self, model, burst):
+        self.burst = burst
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
@@ -62,7 +61,7 @@ class OnnxRuntime:
     def measure(self):
         times = []
         begin = time.process_time()
-        while not times or time.process_time() - begin < BURST_MS / 1e3:
+        while not times or time.process_time() - begin < self.burst / 1e3:
             start = time.process_time()
             self.session.run(None, self.inputs)
             times.append(time.process_time() - start)
@@ -83,25 +82,27 @@ def eight_bit(program, model, folder):
     return output
 
 
-def compared(program, model, folder):
+def compared(program, model, folder, arguments):
     """The three times of a network; None where there is none."""
     peer = model if model.suffix == ".onnx" else model.with_suffix(".onnx")
-    quantized = eight_bit(program, model, folder)
+    quantized = None if arguments.float else eight_bit(program, model, folder)
+    burst = arguments.burst
     runners = [
-        OnnxRuntime(peer) if peer.exists() else None,
-        Ours(program, model),
-        Ours(program, quantized) if quantized else None,
+        OnnxRuntime(peer, burst) if peer.exists() else None,
+        Ours(program, model, burst),
+        Ours(program, quantized, burst) if quantized else None,
     ]
     present = [runner for runner in runners if runner]
     for runner in present:
         runner.measure()
     times = {runner: [] for runner in present}
-    for _ in range(ROUNDS):
+    for _ in range(arguments.rounds):
         for runner in present:
             times[runner].append(runner.measure())
     for runner in present:
         runner.close()
-    return [statistics.median(times[runner]) if runner else None for runner in runners]
+    least = lambda all: sorted(all)[int(len(all) * arguments.quantile)]
+    return [least(times[runner]) if runner else None for runner in runners]
 
 
 def main():
@@ -109,14 +110,18 @@ def main():
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--eightbit", default="target/release/eightbit")
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--burst", type=int, default=100, help="milliseconds of a burst")
+    parser.add_argument("--quantile", type=float, default=0.5, help="the part of the bursts that are faster than the one that counts")
+    parser.add_argument("--float", action="store_true", help="leave eight bits out")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {arguments.core})
-    print(f"ONNX Runtime {onnxruntime.__version__}, one thread on core {arguments.core}, {ROUNDS} rounds\n")
+    print(f"ONNX Runtime {onnxruntime.__version__}, one thread on core {arguments.core}, {arguments.rounds} rounds\n")
     print("| network | ONNX Runtime float, ms | float, ms | times as fast | eight bits, ms | times as fast |")
     print("|---|---:|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         for model in arguments.models:
-            peer, *ours = compared(arguments.eightbit, model.resolve(), folder)
+            peer, *ours = compared(arguments.eightbit, model.resolve(), folder, arguments)
             cells = [model.name, f"{peer:.2f}" if peer else "–"]
             for own in ours:
                 cells += [f"{own:.2f}" if own else "–", f"{peer / own:.2f}" if peer and own else "–"]

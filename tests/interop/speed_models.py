@@ -44,11 +44,11 @@ class Network:
             group=groups,
         )
 
-    def save(self, path, shape):
+    def save(self, path, shape, opset=13):
         self.nodes[-1].output[0] = "y"
         value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         graph = helper.make_graph(self.nodes, path.stem, [value("x", shape)], [value("y", None)], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
         onnx.save(onnx.shape_inference.infer_shapes(model, strict_mode=True), path)
 
 
@@ -87,10 +87,12 @@ def mobilenet_v1(folder):
     net.save(folder / "mobilenet_v1.onnx", [1, 3, 224, 224])
 
 
-def single(folder, name, shape, op, inputs=(), **attributes):
+def single(folder, name, shape, op, inputs=(), opset=13, **attributes):
+    """A network of one operator, whose other inputs are arrays or shapes of weights."""
     net = Network()
-    net.node(op, ["x", *(net.weights(*shape) if shape else "" for shape in inputs)], **attributes)
-    net.save(folder / f"{name}.onnx", shape)
+    constant = lambda of: net.weights(*of) if isinstance(of, tuple) else net.constant(of)
+    net.node(op, ["x", *map(constant, inputs)], **attributes)
+    net.save(folder / f"{name}.onnx", shape, opset)
 
 
 def main():
@@ -106,6 +108,19 @@ def main():
     single(folder, "space_to_depth", [1, 16, 224, 224], "SpaceToDepth", blocksize=2)
     single(folder, "lstm", [50, 1, 128], "LSTM", [(1, 1024, 128), (1, 1024, 256), (1, 2048)], hidden_size=256)
     single(folder, "gru", [50, 1, 128], "GRU", [(1, 768, 128), (1, 768, 256), (1, 1536)], hidden_size=256)
+    tokens = [1, 197, 768]
+    single(folder, "layer_normalization", tokens, "LayerNormalization", [(768,), (768,)], 17)
+    single(folder, "mean_of_rows", tokens, "ReduceMean", axes=[-1])
+    single(folder, "square", tokens, "Pow", [np.float32(2)])
+    single(folder, "transpose_heads", [1, 197, 12, 64], "Transpose", perm=[0, 2, 1, 3])
+    single(folder, "scores", [12, 197, 64], "FusedMatMul", [(12, 197, 64)], domain="com.microsoft", transB=1)
+    single(folder, "log_softmax", [128, 1000], "LogSoftmax", axis=-1)
+    for op, opset in [("Gelu", 20), ("Erf", 13), ("Exp", 13), ("Sqrt", 13), ("Mish", 18), ("HardSwish", 14)]:
+        single(folder, op.lower(), [1, 197, 3072], op, opset=opset)
+    image = [1, 32, 128, 128]
+    single(folder, "instance_normalization", image, "InstanceNormalization", [(32,), (32,)])
+    ranges = [np.array(bounds) for bounds in ([1, 1], [100, 100], [2, 3])]
+    single(folder, "slice", image, "Slice", ranges)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ use super::shared::arguments::Arguments;
 use super::shared::binary::{self, broadcast_of};
 use super::shared::inputs::Inputs;
 use super::shared::upgrade;
-use crate::{DataType, Error, Tensor, TensorType};
+use crate::exec::builder::Builder;
+use crate::exec::float::mapped::{self, Mapped};
+use crate::{DataType, Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -17,8 +19,16 @@ pub(crate) static OP: Operator = Operator {
     ],
     upgrade: upgrade::broadcast,
     broadcasts: true,
+    lower,
     ..Operator::new("Pow", "aᵇ", infer, evaluate)
 };
+
+/// Squares, whose exponent is one constant.
+fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let exponent = builder.constant_input(node, 1).filter(|exponent| exponent.rank() == 0);
+    let is_square = exponent.is_some_and(|exponent| matches!(exponent.as_f32(), Ok([2.0])));
+    Ok(is_square && mapped::lower(builder, node, Mapped::Square)?)
+}
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
     let (a, b) = (inputs.get(0)?, inputs.get(1)?);

@@ -24,10 +24,11 @@ pub(crate) static OP: Operator = Operator {
     eight_bit: EightBit::Compute(Compute { data_inputs: 1, weight_axis: None, why_float, on_bytes }),
     lower: |builder, node| {
         let axes = axes(node, |name| builder.constant(name))?;
-        if !axes.as_deref().is_some_and(over_pixels) {
-            return Ok(false);
+        match axes.as_deref() {
+            Some(axes) if over_pixels(axes) => float::lower::mean_over_pixels(builder, node),
+            Some(axes) => float::normalize::means(builder, node, axes),
+            None => Ok(false),
         }
-        float::lower::mean_over_pixels(builder, node)
     },
     ..reduction::operator("ReduceMean", "the mean along axes", reduction::mean)
 };

@@ -13,6 +13,7 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Weights(&[4])], &[]),
         Example::new(&[Input::Floats(&[2, 3, 4]), Input::Weights(&[3, 4])], &[("axis", Value::Int(1))]),
     ],
+    lower: |builder, node| LAYER.lower(builder, node),
     ..Operator::new(
         "RMSNormalization",
         "scale · x / √(mean square + epsilon) over the last axes",

@@ -12,6 +12,7 @@ const LAYER: Layer = Layer { kind: Kind::Rms, scale: 1, bias: None, epsilon: 1e-
 pub(crate) static OP: Operator = Operator {
     domains: &[MICROSOFT, ""],
     examples: &[Example::new(&[Input::Floats(&[2, 3, 4]), Input::Weights(&[4])], &[]).outputs(2)],
+    lower: |builder, node| LAYER.lower(builder, node),
     ..Operator::new(
         "SimplifiedLayerNormalization",
         "scale · x / √(mean square + epsilon) over the last axes",

@@ -5,7 +5,7 @@ use super::shared::softmax;
 use crate::exec::float;
 
 pub(crate) static OP: Operator = Operator {
-    lower: float::softmax::lower,
+    lower: |builder, node| float::softmax::lower(builder, node, false),
     ..softmax::operator("Softmax", "eˣ / Σ eˣ along an axis", |args| {
         softmax::along_axis(args, |x, sum| x.exp() / sum)
     })

@@ -29,15 +29,30 @@ pub enum Curve {
 
 /// Replaces each element by its place on the curve. NaN stays NaN.
 pub fn apply_curve(backend: Backend, curve: Curve, elements: &mut [f32]) {
-    let call = CurveCall { curve, elements: elements.as_mut_ptr(), count: elements.len() };
+    let out = elements.as_mut_ptr();
+    let call = CurveCall { curve, x: out, out, count: elements.len() };
     // SAFETY: the elements are borrowed mutably; the backend exists, so its features do.
+    unsafe { (backend.entry().ops.float.curve)(&call) }
+}
+
+/// Writes the place of each element of `x` on the curve. NaN stays NaN.
+///
+/// # Panics
+///
+/// If `out` has another length than `x`.
+pub fn curve_of(backend: Backend, curve: Curve, x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len(), "as many results as elements");
+    let call = CurveCall { curve, x: x.as_ptr(), out: out.as_mut_ptr(), count: x.len() };
+    // SAFETY: elements and results are borrowed; the backend exists, so its features do.
     unsafe { (backend.entry().ops.float.curve)(&call) }
 }
 
 /// What a kernel computes.
 pub(crate) struct CurveCall {
     curve: Curve,
-    elements: *mut f32,
+    /// The elements, which may be where the results are.
+    x: *const f32,
+    out: *mut f32,
     count: usize,
 }
 
@@ -48,15 +63,15 @@ const MOST_LANES: usize = 16;
 ///
 /// # Safety
 ///
-/// The elements are readable and writable.
+/// `x` is readable and `out` writable for `count` elements; they are the same or apart.
 #[inline(always)]
 pub(crate) unsafe fn curve<S: Simd>(simd: S, call: &CurveCall) {
     let mut at = 0;
     while at + S::LANES <= call.count {
         // SAFETY: the caller's promise.
         unsafe {
-            let p = call.elements.add(at);
-            simd.store_f(p, place(simd, call.curve, simd.load_f(p)));
+            let x = simd.load_f(call.x.add(at));
+            simd.store_f(call.out.add(at), place(simd, call.curve, x));
         }
         at += S::LANES;
     }
@@ -65,11 +80,10 @@ pub(crate) unsafe fn curve<S: Simd>(simd: S, call: &CurveCall) {
         let mut lanes = [0.0; MOST_LANES];
         // SAFETY: the elements left, which are fewer than lanes; lanes are as many as any vector has.
         unsafe {
-            let p = call.elements.add(at);
-            p.copy_to_nonoverlapping(lanes.as_mut_ptr(), rest);
+            call.x.add(at).copy_to_nonoverlapping(lanes.as_mut_ptr(), rest);
             let y = place(simd, call.curve, simd.load_f(lanes.as_ptr()));
             simd.store_f(lanes.as_mut_ptr(), y);
-            p.copy_from_nonoverlapping(lanes.as_ptr(), rest);
+            call.out.add(at).copy_from_nonoverlapping(lanes.as_ptr(), rest);
         }
     }
 }
@@ -110,7 +124,8 @@ fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
     }
 }
 
-const SQRT_2_OVER_PI: f32 = 0.797_884_56;
+/// √(2/π)
+const SQRT_2_OVER_PI: f32 = (core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2) as f32;
 
 /// `x · part`, where `part` is as good as 0 from −100 down.
 #[inline(always)]
@@ -121,12 +136,12 @@ fn weighted<S: Simd>(simd: S, x: S::F, part: S::F) -> S::F {
 /// The distance of erf(x) from 1, for x ≥ 0: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, whose error is below 1.5e-7.
 #[inline(always)]
 fn erfc<S: Simd>(simd: S, x: S::F) -> S::F {
-    const TERMS: [f32; 4] = [-1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    const TERMS: [f64; 5] = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
     let one = simd.splat_f(1.0);
     let t = simd.div_f(one, simd.mul_add_f(x, simd.splat_f(0.327_591_1), one));
-    let mut sum = simd.splat_f(1.061_405_429);
+    let mut sum = simd.splat_f(0.0);
     for term in TERMS {
-        sum = simd.mul_add_f(sum, t, simd.splat_f(term));
+        sum = simd.mul_add_f(sum, t, simd.splat_f(term as f32));
     }
     let square = simd.mul_f(x, simd.mul_f(x, simd.splat_f(-1.0)));
     simd.mul_f(simd.mul_f(sum, t), exp(simd, square))

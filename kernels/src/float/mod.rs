@@ -13,7 +13,7 @@ mod sums;
 mod tile;
 mod weights;
 
-pub use curves::{Curve, apply_curve};
+pub use curves::{Curve, apply_curve, curve_of};
 pub use depthwise::{DepthwiseCall, Rounding, depthwise};
 pub use product::{ProductCall, multiply};
 pub use rows::Rows;

@@ -76,25 +76,25 @@ pub(crate) unsafe fn softmax_row<S: Simd>(simd: S, row: &SoftmaxRow) {
         // In registers: vectors of a block, as many as the lanes need.
         let mut sums = [simd.splat_f(0.0); MOST_VECTORS];
         for block in (0..whole).step_by(BLOCK) {
-            for v in 0..BLOCK / S::LANES {
+            for (v, sum) in sums.iter_mut().enumerate().take(BLOCK / S::LANES) {
                 let at = block + v * S::LANES;
                 let power = exp(simd, simd.add_f(simd.load_f(row.x.add(at)), shift));
                 simd.store_f(row.out.add(at), power);
-                sums[v] = simd.add_f(sums[v], power);
+                *sum = simd.add_f(*sum, power);
             }
         }
         let mut powers = [0.0; BLOCK];
         if rest > 0 {
-            for v in 0..BLOCK / S::LANES {
+            for (v, sum) in sums.iter_mut().enumerate().take(BLOCK / S::LANES) {
                 let at = v * S::LANES;
                 let power = exp(simd, simd.add_f(simd.load_f(last.as_ptr().add(at)), shift));
                 simd.store_f(powers.as_mut_ptr().add(at), power);
-                sums[v] = simd.add_f(sums[v], power);
+                *sum = simd.add_f(*sum, power);
             }
         }
         let mut lanes = [0.0; BLOCK];
-        for v in 0..BLOCK / S::LANES {
-            simd.store_f(lanes.as_mut_ptr().add(v * S::LANES), sums[v]);
+        for (v, &sum) in sums.iter().enumerate().take(BLOCK / S::LANES) {
+            simd.store_f(lanes.as_mut_ptr().add(v * S::LANES), sum);
         }
         let factor = 1.0 / lanes.iter().sum::<f32>();
         let factors = simd.splat_f(factor);

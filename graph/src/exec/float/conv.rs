@@ -208,3 +208,68 @@ impl Filter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Node;
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| ((at * 37 + seed) % 101) as f32 / 7.0 - 7.0).collect()
+    }
+
+    /// Windows read in place or in the padded image are the patches, in any parts and with an addend.
+    #[test]
+    fn windows_are_patches() {
+        let nodes = [
+            (Node::new("n", "Conv", &["x", "w"], &["y"]), [2, 4, 9, 11], [5, 4, 3, 3]),
+            (
+                Node::new("n", "Conv", &["x", "w"], &["y"]).with("pads", vec![1, 1, 1, 1]),
+                [3, 3, 5, 6],
+                [4, 3, 3, 3],
+            ),
+            (
+                Node::new("n", "Conv", &["x", "w"], &["y"])
+                    .with("pads", vec![3, 0, 1, 5])
+                    .with("strides", vec![2, 3])
+                    .with("dilations", vec![2, 2])
+                    .with("group", 2),
+                [2, 6, 12, 17],
+                [4, 3, 2, 3],
+            ),
+            (
+                Node::new("n", "Conv", &["x", "w"], &["y"]).with("strides", vec![2, 2]),
+                [1, 8, 9, 9],
+                [3, 8, 1, 1],
+            ),
+        ];
+        for (node, x_shape, w_shape) in nodes {
+            let geometry = Geometry::new(&node, &x_shape, &w_shape).expect("sizes that fit");
+            let count = |shape: [usize; 4]| shape.iter().product::<usize>();
+            let (x, oihw) = (numbers(count(x_shape), 3), numbers(count(w_shape), 5));
+            let bias = numbers(w_shape[0], 11);
+            let out: usize = geometry.output().iter().product();
+            let addend = numbers(out, 13);
+            let weights = Arc::new(Convolution::pack(Backend::detected(), &geometry, &oihw, &bias));
+            let clamp = Clamp { low: -100.0, high: 300.0 };
+            let compute = |by_patches: bool, addend: Option<&[f32]>, threads: usize| {
+                let weights = Arc::clone(&weights);
+                let mut convolution = Convolution::new(geometry.clone(), weights, clamp, threads);
+                assert!(matches!(convolution.filter.windows, Windows::Lines(_)), "{node:?}");
+                if by_patches {
+                    convolution.filter.windows = Windows::Patches(Patches::new(&geometry));
+                }
+                let mut y = vec![f32::NAN; out];
+                convolution.compute(&x, addend, &mut y);
+                y
+            };
+            for addend in [None, Some(&addend[..])] {
+                let expected = compute(true, addend, 1);
+                assert!(expected.iter().any(|&y| y > clamp.low && y < clamp.high), "within the bounds");
+                for threads in [1, 2, 3, 5] {
+                    assert_eq!(compute(false, addend, threads), expected, "{node:?}, {threads} threads");
+                }
+            }
+        }
+    }
+}

@@ -43,7 +43,7 @@ impl StepKernel for Extreme {
 }
 
 /// The best element, `worst` if there is none; NaN if there is one.
-fn best(x: &[f32], worst: f32, is_better: impl Fn(f32, f32) -> bool) -> f32 {
+pub(super) fn best(x: &[f32], worst: f32, is_better: impl Fn(f32, f32) -> bool) -> f32 {
     let mut lanes = [worst; LANES];
     let mut nan = [false; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();

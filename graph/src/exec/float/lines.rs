@@ -67,24 +67,32 @@ impl Lines {
     }
 
     /// The lines of the output that are computed at a time.
-    fn at_once(&self) -> usize {
-        if self.is_padded { (ELEMENTS / (self.line * self.lines_step).max(1)).max(1) } else { usize::MAX }
+    fn at_once(&self, geometry: &Geometry) -> usize {
+        if !self.is_padded {
+            return usize::MAX;
+        }
+        // Each image begins with lines of its own.
+        let seen = self.lines_step + self.seen.div_ceil(geometry.window.sizes.output[0].max(1));
+        (ELEMENTS / (self.line * seen).max(1)).max(1)
+    }
+
+    /// The most elements that are laid out for `lines` lines of the output.
+    fn elements(&self, geometry: &Geometry, lines: usize) -> usize {
+        if !self.is_padded {
+            return 0;
+        }
+        let images = lines / geometry.window.sizes.output[0].max(1) + 2;
+        let seen = lines.saturating_mul(self.lines_step).saturating_add(images.saturating_mul(self.seen));
+        seen.saturating_mul(self.line)
     }
 
     /// The most bytes that are kept for `pixels` pixels of the output.
     pub(super) fn scratch_bytes(&self, geometry: &Geometry, pixels: usize) -> u64 {
-        let [height, width] = [0, 1].map(|axis| geometry.window.sizes.output[axis].max(1));
-        let lines = (pixels.div_ceil(width) + 1).min(self.at_once()) as u64;
-        let begins = lines.saturating_mul(size_of::<usize>() as u64);
-        if !self.is_padded {
-            return begins;
-        }
-        // Each image begins with lines of its own.
-        let images = lines / height as u64 + 2;
-        let of_image = lines.saturating_mul(self.lines_step as u64);
-        let laid_out = of_image.saturating_add(images.saturating_mul(self.seen as u64));
-        let bytes = laid_out.saturating_mul(self.line as u64).saturating_mul(size_of::<f32>() as u64);
-        bytes.saturating_add(begins)
+        let width = geometry.window.sizes.output[1].max(1);
+        let lines = (pixels.div_ceil(width) + 1).min(self.at_once(geometry));
+        let bytes = |count: usize, size: usize| (count as u64).saturating_mul(size as u64);
+        bytes(self.elements(geometry, lines), size_of::<f32>())
+            .saturating_add(bytes(lines, size_of::<usize>()))
     }
 
     pub(super) fn describe(&self) -> &'static str {
@@ -109,7 +117,7 @@ impl Lines {
     ) {
         let width = geometry.window.sizes.output[1];
         let lines = pixels.start / width..pixels.end.div_ceil(width);
-        let blocks = lines.len().div_ceil(self.at_once());
+        let blocks = lines.len().div_ceil(self.at_once(geometry));
         for block in 0..blocks {
             // Without overflow: lines are as many as pixels at most.
             let at =
@@ -135,7 +143,9 @@ impl Lines {
             (window.sizes.output[0], window.input[0] * window.input[1] * geometry.channels[0]);
         let Scratch { image: laid_out, begins } = scratch;
         begins.clear();
+        begins.reserve_exact(lines.len());
         laid_out.clear();
+        laid_out.reserve_exact(self.elements(geometry, lines.len()));
         let mut next = lines.start;
         while next < lines.end {
             let (number, top) = (next / height, next % height);
@@ -160,7 +170,6 @@ impl Lines {
         let row = window.input[1] * channels;
         let left = (window.sizes.pads_begin[1].saturating_mul(channels)).min(self.line);
         let inside = row.min(self.line - left);
-        to.reserve(count * self.line);
         for line in top..top + count {
             let end = to.len() + self.line;
             let of_image =

@@ -8,6 +8,7 @@ mod elementwise;
 pub(crate) mod extreme;
 mod lines;
 pub(crate) mod lower;
+pub(crate) mod mapped;
 mod matmul;
 pub(crate) mod normalize;
 mod patches;

@@ -1,4 +1,4 @@
-//! Normalizations of rows, sets of consecutive elements.
+//! Normalizations and means of rows, sets of consecutive elements.
 
 use eightbit::Backend;
 use eightbit_kernels::float::{squares, sum};
@@ -8,6 +8,7 @@ use crate::exec::builder::Builder;
 use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
+use crate::ops::shared::indexing;
 use crate::ops::shared::normalization::Kind;
 use crate::{DataType, Error, Node};
 
@@ -65,6 +66,50 @@ impl Normalize {
             y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
         }
     }
+}
+
+/// The mean of each row.
+#[derive(Debug)]
+struct Means {
+    backend: Backend,
+    length: usize,
+    /// One for each thread; a thread needs no memory.
+    threads: Vec<()>,
+}
+
+impl StepKernel for Means {
+    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+        let (x, length, backend) = (context.input::<f32>(0)?, self.length, self.backend);
+        by_rows(context.output(0)?, 1, &mut self.threads, |first, y, ()| {
+            let rows = x[first * length..].chunks_exact(length);
+            rows.zip(y).for_each(|(x, y)| *y = (sum(backend, x) / length as f64) as f32);
+        });
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("f32 means of rows of {} elements", self.length)
+    }
+}
+
+/// Adds the step of a mean over the last axes.
+pub(crate) fn means(builder: &mut Builder<'_>, node: &Node, axes: &[i64]) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
+    let mut own: Vec<_> = axes.iter().filter_map(|&of| indexing::axis(of, shape.len())).collect();
+    own.sort_unstable();
+    own.dedup();
+    let first = shape.len() - own.len();
+    let length: usize = shape[first..].iter().product();
+    if own.len() != axes.len()
+        || own.is_empty()
+        || own[0] != first
+        || length == 0
+        || !is_float(builder, node)?
+    {
+        return Ok(false);
+    }
+    let kernel = Box::new(Means { backend: builder.backend, length, threads: vec![(); builder.threads] });
+    builder.push_unary(node, Layout::Plain, |builder, name| builder.define(name, Layout::Plain), kernel)
 }
 
 /// Adds the step of a node whose inputs are `x`, `scale` and perhaps `bias`, and which has no other output than the results.

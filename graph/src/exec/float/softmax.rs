@@ -2,8 +2,9 @@
 
 use eightbit::Backend;
 pub(crate) use eightbit_kernels::float::Curve;
-use eightbit_kernels::float::{apply_curve, softmax};
+use eightbit_kernels::float::{curve_of, softmax};
 
+use super::extreme::best;
 use super::lower::is_float;
 use crate::exec::builder::Builder;
 use crate::exec::parallel::by_rows;
@@ -13,8 +14,8 @@ use crate::exec::value::Layout;
 use crate::ops::shared::indexing;
 use crate::{Error, Node};
 
-/// `Softmax` of floats.
-pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+/// `Softmax` of floats, or its logarithm.
+pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, is_logarithm: bool) -> Result<bool, Error> {
     let shape = builder.shape(node, 0)?;
     let Some(axis) = indexing::axis(node.int("axis", -1)?, shape.len()) else { return Ok(false) };
     if !is_float(builder, node)? {
@@ -30,8 +31,14 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         builder.count_scratch(block.saturating_mul(2 * size_of::<f32>() as u64));
     }
     let threads = vec![(); builder.threads];
-    let kernel =
-        Softmax { backend: builder.backend, size: shape[axis], inner, scratch: Default::default(), threads };
+    let kernel = Softmax {
+        backend: builder.backend,
+        is_logarithm,
+        size: shape[axis],
+        inner,
+        scratch: Default::default(),
+        threads,
+    };
     builder.push_unary(node, layout, |builder, name| builder.define(name, layout), Box::new(kernel))
 }
 
@@ -39,6 +46,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
 #[derive(Debug)]
 struct Softmax {
     backend: Backend,
+    is_logarithm: bool,
     size: usize,
     inner: usize,
     /// The lines of a block, and their results, where elements are apart.
@@ -51,10 +59,16 @@ impl StepKernel for Softmax {
     fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let y = context.output::<f32>(0)?;
-        let &mut Self { backend, size, inner, .. } = self;
+        let &mut Self { backend, is_logarithm, size, inner, .. } = self;
+        let rows = |x: &[f32], y: &mut [f32]| {
+            softmax(backend, x, size, y);
+            if is_logarithm {
+                logarithms(x, size, y);
+            }
+        };
         if inner == 1 {
             by_rows(y, size, &mut self.threads, |first, y, ()| {
-                softmax(backend, &x[first * size..][..y.len()], size, y);
+                rows(&x[first * size..][..y.len()], y);
             });
             return Ok(());
         }
@@ -64,7 +78,7 @@ impl StepKernel for Softmax {
         results.resize(block, 0.0);
         for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
             transpose(x, lines, size, inner);
-            softmax(backend, lines, size, results);
+            rows(lines, results);
             transpose(results, y, inner, size);
         }
         Ok(())
@@ -72,11 +86,22 @@ impl StepKernel for Softmax {
 
     fn describe(&self) -> String {
         let apart = if self.inner == 1 { "" } else { ", transposed" };
-        format!("f32 softmax of {} elements{apart}", self.size)
+        let logarithm = if self.is_logarithm { "logarithm of " } else { "" };
+        format!("f32 {logarithm}softmax of {} elements{apart}", self.size)
     }
 }
 
-/// `Sigmoid` and `Tanh` of floats.
+/// Makes logarithms of the softmax `y` of rows `x`. The greatest element's is the logarithm of its share, and the others' are less by their
+/// distances from it, however small their shares are.
+fn logarithms(x: &[f32], size: usize, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+        let [greatest, share] = [x, y].map(|all| best(all, f32::NEG_INFINITY, |x, best| x > best));
+        let logarithm = share.ln();
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - greatest) + logarithm);
+    }
+}
+
+/// A curve of floats.
 pub(crate) fn curve(builder: &mut Builder<'_>, node: &Node, curve: Curve) -> Result<bool, Error> {
     if !is_float(builder, node)? {
         return Ok(false);
@@ -99,8 +124,7 @@ impl StepKernel for Curved {
         let x = context.input::<f32>(0)?;
         let (backend, curve) = (self.backend, self.curve);
         by_rows(context.output(0)?, 1, &mut self.threads, |first, y, ()| {
-            y.copy_from_slice(&x[first..][..y.len()]);
-            apply_curve(backend, curve, y);
+            curve_of(backend, curve, &x[first..][..y.len()], y);
         });
         Ok(())
     }
