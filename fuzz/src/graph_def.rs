@@ -2,6 +2,7 @@
 
 mod make;
 mod signatures;
+mod values;
 
 use eightbit_graph::Limits;
 use eightbit_tensorflow::grammar::Call;

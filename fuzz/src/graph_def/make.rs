@@ -1,10 +1,9 @@
 //! Makes graphs node by node: mostly of values and attributes that fit, so that what reads them gets far.
 
-use eightbit_tensorflow::proto::{
-    AttrValue, DataType, Dim, GraphDef, ListValue, NodeDef, TensorProto, TensorShapeProto, Value,
-};
+use eightbit_tensorflow::proto::{AttrValue, DataType, GraphDef, NodeDef, Value};
 
 use super::signatures::{Item, Signature, signatures};
+use super::values::{TEXTS, ints, shape, tensor, value};
 use crate::input::Input;
 
 /// The name of the last node.
@@ -13,74 +12,12 @@ pub(super) const OUTPUT: &str = "y";
 /// The most nodes that are chosen, beside constants for them.
 const MAX_NODES: usize = 8;
 
-const TYPES: [DataType; 9] = [
-    DataType::Float,
-    DataType::Int32,
-    DataType::Int64,
-    DataType::Bool,
-    DataType::Quint8,
-    DataType::Qint8,
-    DataType::Qint32,
-    DataType::Half,
-    DataType::String,
-];
-const TEXTS: [&str; 14] = [
-    "SAME",
-    "VALID",
-    "EXPLICIT",
-    "NHWC",
-    "NCHW",
-    "MIN_FIRST",
-    "MIN_COMBINED",
-    "SCALED",
-    "REFLECT",
-    "SYMMETRIC",
-    "Relu",
-    "BiasAdd",
-    "Relu6",
-    "\u{e9}\u{0}",
-];
 /// Attributes, each of which some operator has.
-const ATTRIBUTES: [&str; 38] = [
-    "T",
-    "dtype",
-    "DstT",
-    "SrcT",
-    "Tidx",
-    "Tinput",
-    "out_type",
-    "strides",
-    "dilations",
-    "ksize",
-    "padding",
-    "data_format",
-    "keep_dims",
-    "axis",
-    "N",
-    "num",
-    "num_split",
-    "squeeze_dims",
-    "begin_mask",
-    "end_mask",
-    "shrink_axis_mask",
-    "new_axis_mask",
-    "align_corners",
-    "half_pixel_centers",
-    "epsilon",
-    "is_training",
-    "transpose_a",
-    "transpose_b",
-    "block_size",
-    "mode",
-    "alpha",
-    "explicit_paddings",
-    "fused_ops",
-    "shape",
-    "value",
-    "_output_shapes",
-    "num_bits",
-    "narrow_range",
-];
+const ATTRIBUTES: &str = "\
+    T dtype DstT SrcT Tidx Tinput out_type strides dilations ksize padding data_format keep_dims axis N \
+    num num_split squeeze_dims begin_mask end_mask shrink_axis_mask new_axis_mask align_corners \
+    half_pixel_centers epsilon is_training transpose_a transpose_b block_size mode alpha \
+    explicit_paddings fused_ops shape value _output_shapes num_bits narrow_range";
 
 /// A value that later nodes can read.
 struct Made {
@@ -158,8 +95,9 @@ impl Maker<'_, '_> {
             _ => {}
         }
         for _ in 0..self.input.size(0, 3) {
-            let name = ATTRIBUTES[self.input.size(0, ATTRIBUTES.len() - 1)];
-            attributes.extend(value(self.input).map(|value| (name, value)));
+            let chosen = self.input.size(0, ATTRIBUTES.split(' ').count() - 1);
+            let named = ATTRIBUTES.split(' ').nth(chosen).zip(value(self.input));
+            attributes.extend(named);
         }
         let types: Vec<DataType> =
             results.iter().flat_map(|item| std::iter::repeat_n(item.data_type, count_of(item))).collect();
@@ -188,95 +126,4 @@ impl Maker<'_, '_> {
         let last = (self.values.len() - 1).min(255);
         self.values[self.input.size(0, last)].name.clone()
     }
-}
-
-fn shape(sizes: &[i64]) -> TensorShapeProto {
-    let dim = sizes.iter().map(|&size| Dim { size, ..Dim::default() }).collect();
-    TensorShapeProto { dim, unknown_rank: false }
-}
-
-fn sizes(input: &mut Input<'_>) -> Vec<i64> {
-    let size = |input: &mut Input<'_>| match input.byte() {
-        0 => -1,
-        1 => 0,
-        2 => i64::MAX,
-        byte => i64::from(byte % 4) + 1,
-    };
-    (0..input.size(0, 4)).map(|_| size(input)).collect()
-}
-
-fn ints(values: &[i64]) -> Value {
-    Value::List(Box::new(ListValue { i: values.to_vec(), ..ListValue::default() }))
-}
-
-/// A small tensor: each element, one that repeats, or all as bytes.
-fn tensor(input: &mut Input<'_>, data_type: DataType) -> TensorProto {
-    // Indices and sizes are scalars or vectors.
-    let sizes = match data_type {
-        DataType::Int32 | DataType::Int64 => match input.size(0, 4) {
-            0 => Vec::new(),
-            length => vec![length as i64],
-        },
-        _ => sizes(input),
-    };
-    let count =
-        sizes.iter().try_fold(1i64, |count, &size| count.checked_mul(size)).unwrap_or(0).clamp(0, 256);
-    let mut tensor =
-        TensorProto { dtype: data_type as i32, tensor_shape: Some(shape(&sizes)), ..TensorProto::default() };
-    let form = input.byte();
-    let given = match form {
-        0..=63 => 1,
-        64..=71 => input.size(0, 4) as i64,
-        _ => count,
-    };
-    let mut bytes = Vec::new();
-    for _ in 0..given {
-        let number = input.between(-2, 5);
-        match data_type {
-            DataType::Float => tensor.float_val.push(number as f32 / 2.0),
-            DataType::Int64 => tensor.int64_val.push(number.into()),
-            DataType::Bool => tensor.bool_val.push(number > 0),
-            DataType::Half => tensor.half_val.push(input.word() & 0xffff),
-            DataType::String => tensor.string_val.push(vec![number as u8; 2]),
-            _ => tensor.int_val.push(number),
-        }
-        match data_type {
-            DataType::Float => bytes.extend((number as f32 / 2.0).to_le_bytes()),
-            DataType::Int64 => bytes.extend(i64::from(number).to_le_bytes()),
-            DataType::Int32 | DataType::Qint32 => bytes.extend(number.to_le_bytes()),
-            _ => bytes.push(number as u8),
-        }
-    }
-    if form > 191 {
-        tensor = TensorProto {
-            dtype: tensor.dtype,
-            tensor_shape: tensor.tensor_shape,
-            tensor_content: bytes.into(),
-            ..TensorProto::default()
-        };
-    }
-    tensor
-}
-
-/// The value of an attribute, whatever its name; some of them are none.
-fn value(input: &mut Input<'_>) -> Option<Value> {
-    Some(match input.byte() % 12 {
-        0 => return None,
-        1 => Value::I(input.between(-3, 8).into()),
-        2 => Value::I(i64::from(input.word()) << input.size(0, 31)),
-        3 => Value::F(f32::from_bits(input.word() as u32)),
-        4 => Value::B(input.bool()),
-        5 | 6 => Value::S(TEXTS[input.size(0, TEXTS.len() - 1)].into()),
-        7 => Value::Type(TYPES[input.size(0, TYPES.len() - 1)] as i32),
-        8 => Value::Shape(shape(&sizes(input))),
-        9 => {
-            let data_type = TYPES[input.size(0, TYPES.len() - 1)];
-            Value::Tensor(Box::new(tensor(input, data_type)))
-        }
-        10 => Value::List(Box::new(ListValue {
-            s: (0..input.size(0, 2)).map(|_| TEXTS[input.size(0, TEXTS.len() - 1)].into()).collect(),
-            ..ListValue::default()
-        })),
-        _ => ints(&sizes(input)),
-    })
 }

@@ -7,8 +7,8 @@ use super::TransformError;
 use super::shared::ranges::Ranges;
 use crate::node::node_name;
 
-/// The most nodes that are searched in repeated passes: a million, which takes some seconds.
-const MAX_SEARCHED: usize = 1 << 20;
+/// The most nodes that are searched in repeated passes: half a million, which takes a second or two.
+const MAX_SEARCHED: usize = 1 << 19;
 
 /// See the module.
 #[derive(Debug, Default)]
