@@ -158,7 +158,8 @@ pub fn quantize<'g, E: From<Error>>(
 
 /// The passes over a float graph that come before its calibration.
 pub(crate) fn simplified(mut float: Graph, mut progress: impl FnMut(Progress)) -> Result<Graph, Error> {
-    const PASSES: [(&str, fn(Graph) -> Result<Graph, Error>); 8] = [
+    type Pass = fn(Graph) -> Result<Graph, Error>;
+    const PASSES: [(&str, Pass); 8] = [
         ("strip_unused_nodes", passes::strip_unused_nodes),
         ("remove_nodes", passes::remove_nodes),
         ("fold_constants", passes::fold_constants),
