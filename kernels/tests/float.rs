@@ -186,11 +186,10 @@ fn an_output_without_room_is_refused() {
     multiply(&ProductCall::new(&[1.0, 1.0], &weights, OPEN), 2, &mut [0.0; 6], 4);
 }
 
-const CURVES: [Curve; 9] = [
+const CURVES: [Curve; 8] = [
     Curve::Sigmoid,
     Curve::Tanh,
     Curve::Exp,
-    Curve::Erf,
     Curve::Gelu,
     Curve::GeluByTanh,
     Curve::Swish,
@@ -200,13 +199,12 @@ const CURVES: [Curve; 9] = [
 
 fn exact(curve: Curve, x: f64) -> f64 {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    // A number far below 0 times what is 0 there.
-    let weighted = |part: f64| if x < -1e3 { 0.0 } else { x * part };
+    // −∞ times what is 0 there is NaN.
+    let weighted = |part: f64| x * part;
     match curve {
         Curve::Sigmoid => sigmoid(x),
         Curve::Tanh => x.tanh(),
         Curve::Exp => x.exp(),
-        Curve::Erf => erf(x),
         Curve::Gelu => weighted(0.5 + 0.5 * erf(x / 2f64.sqrt())),
         Curve::GeluByTanh => {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
@@ -220,7 +218,10 @@ fn exact(curve: Curve, x: f64) -> f64 {
 
 /// The error function by Simpson's rule.
 fn erf(x: f64) -> f64 {
-    let (end, steps) = (x.clamp(-6.0, 6.0), 400);
+    if x.abs() >= 6.0 {
+        return x.signum();
+    }
+    let (end, steps) = (x, 400);
     let at = |step: usize| (-(end * step as f64 / steps as f64).powi(2)).exp();
     let weight = |step: usize| [2.0, 4.0][step % 2];
     let inner: f64 = (1..steps).map(|step| weight(step) * at(step)).sum();
@@ -244,7 +245,7 @@ fn curves_are_near_the_exact_ones_and_the_same_everywhere() {
                 assert_bits(&apart, &found, &format!("{backend} {curve:?}"));
                 for ((&x, &exact), &y) in all.iter().zip(&exact).skip(all.len() - count).zip(&found) {
                     let error = (f64::from(y) - exact).abs() / exact.abs().max(f64::from(x).abs()).max(1.0);
-                    let near = error < 3e-7 || x.is_nan() && y.is_nan() || y == exact as f32;
+                    let near = error < 3e-7 || exact.is_nan() && y.is_nan() || y == exact as f32;
                     assert!(near, "{backend}: {curve:?} of {x} is {y}, not {exact}");
                 }
                 if count == all.len() {

@@ -11,10 +11,8 @@ pub enum Curve {
     Sigmoid,
     /// (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)
     Tanh,
-    /// eˣ; 0 where it has no normal number.
+    /// eˣ, and 0 below −176.
     Exp,
-    /// The error function.
-    Erf,
     /// x/2 · (1 + erf(x / √2))
     Gelu,
     /// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
@@ -94,32 +92,27 @@ fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
         Curve::Sigmoid => logistic(simd, x, -1.0),
         // 1 − 2 / (1 + e²ˣ)
         Curve::Tanh => simd.mul_add_f(simd.splat_f(-2.0), logistic(simd, x, 2.0), simd.splat_f(1.0)),
-        Curve::Exp => {
-            // A square, because what is computed ends at 1.7e38.
-            let root = exp(simd, simd.mul_f(x, simd.splat_f(0.5)));
-            simd.mul_f(root, root)
-        }
-        Curve::Erf => erf(simd, x),
+        Curve::Exp => power(simd, x),
         Curve::Gelu => gelu(simd, x),
         Curve::GeluByTanh => {
             // x / (1 + e⁻²ᵘ), where u is what the hyperbolic tangent is of.
             let square = simd.mul_f(x, x);
             let slope = simd.mul_add_f(square, simd.splat_f(0.044_715), simd.splat_f(1.0));
             let u = simd.mul_f(simd.mul_f(x, slope), simd.splat_f(SQRT_2_OVER_PI));
-            weighted(simd, x, logistic(simd, u, -2.0))
+            share(simd, x, simd.mul_f(u, simd.splat_f(-2.0)))
         }
-        Curve::Swish => weighted(simd, x, logistic(simd, x, -1.0)),
+        Curve::Swish => share(simd, x, simd.mul_f(x, simd.splat_f(-1.0))),
         Curve::Mish => {
             // tanh(ln(1 + e)) = (e² + 2e) / (e² + 2e + 2); from 20 on it is 1.
             let e = exp(simd, simd.min_f(x, simd.splat_f(20.0)));
             let two = simd.splat_f(2.0);
             let part = simd.mul_f(e, simd.add_f(e, two));
-            weighted(simd, x, simd.div_f(part, simd.add_f(part, two)))
+            simd.mul_f(x, simd.div_f(part, simd.add_f(part, two)))
         }
         Curve::HardSwish => {
             let part = simd.mul_add_f(x, simd.splat_f(1.0 / 6.0), simd.splat_f(0.5));
             let part = simd.min_f(simd.max_f(part, simd.splat_f(0.0)), simd.splat_f(1.0));
-            weighted(simd, x, part)
+            simd.mul_f(x, part)
         }
     }
 }
@@ -127,10 +120,18 @@ fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
 /// √(2/π)
 const SQRT_2_OVER_PI: f32 = (core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::FRAC_1_SQRT_2) as f32;
 
-/// `x · part`, where `part` is as good as 0 from −100 down.
+/// eˣ, also where it is more than 1.7e38: a square.
 #[inline(always)]
-fn weighted<S: Simd>(simd: S, x: S::F, part: S::F) -> S::F {
-    simd.mul_f(simd.max_f(x, simd.splat_f(-100.0)), part)
+fn power<S: Simd>(simd: S, x: S::F) -> S::F {
+    let root = exp(simd, simd.mul_f(x, simd.splat_f(0.5)));
+    simd.mul_f(root, root)
+}
+
+/// x / (1 + eᵗ) as a product, so that it is 0 where x is a great negative number, and NaN where that is −∞.
+#[inline(always)]
+fn share<S: Simd>(simd: S, x: S::F, t: S::F) -> S::F {
+    let one = simd.splat_f(1.0);
+    simd.mul_f(x, simd.div_f(one, simd.add_f(one, power(simd, t))))
 }
 
 /// The distance of erf(x) from 1, for x ≥ 0: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, whose error is below 1.5e-7.
@@ -159,33 +160,10 @@ fn gelu<S: Simd>(simd: S, x: S::F) -> S::F {
     let size = simd.min_f(magnitude(simd, x), simd.splat_f(16.0));
     let rest = erfc(simd, simd.mul_f(size, simd.splat_f(core::f32::consts::FRAC_1_SQRT_2)));
     let term = simd.mul_f(size, simd.mul_f(rest, simd.splat_f(-0.5)));
-    simd.add_f(simd.max_f(x, simd.splat_f(0.0)), term)
-}
-
-/// Near 0 by its series, whose terms are 2/√π · (−1)ⁿ x²ⁿ⁺¹ / (n! (2n + 1)); the eighth is below 5e-10 there.
-#[inline(always)]
-fn erf<S: Simd>(simd: S, x: S::F) -> S::F {
-    const NEAR: f32 = 0.5;
-    const TERMS: [f32; 6] = [-1.0 / 1320.0, 1.0 / 216.0, -1.0 / 42.0, 1.0 / 10.0, -1.0 / 3.0, 1.0];
-    let (zero, one) = (simd.splat_f(0.0), simd.splat_f(1.0));
-    let size = magnitude(simd, x);
-    let near = simd.min_f(size, simd.splat_f(NEAR));
-    let square = simd.mul_f(near, near);
-    let mut sum = simd.splat_f(1.0 / 9360.0);
-    for term in TERMS {
-        sum = simd.mul_add_f(sum, square, simd.splat_f(term));
-    }
-    let by_series = simd.mul_f(simd.mul_f(near, simd.splat_f(core::f32::consts::FRAC_2_SQRT_PI)), sum);
-    let rest = erfc(simd, simd.min_f(size, simd.splat_f(16.0)));
-    let by_rest = simd.mul_add_f(rest, simd.splat_f(-1.0), one);
-    // From one to the other along the last tenth of what is near.
-    let part = simd.mul_add_f(size, simd.splat_f(10.0 / NEAR), simd.splat_f(-9.0));
-    let part = simd.min_f(simd.max_f(part, zero), one);
-    let step = simd.add_f(by_rest, simd.mul_f(by_series, simd.splat_f(-1.0)));
-    let y = simd.mul_add_f(part, step, by_series);
-    // The sign is the bit that distinguishes an element from its magnitude.
-    let sign = simd.sub(simd.to_bits(x), simd.to_bits(size));
-    simd.float_of_bits(simd.add(simd.to_bits(y), sign))
+    let zero = simd.splat_f(0.0);
+    // Nothing is added but NaN for −∞, whose product with 0 it is.
+    let positive = simd.mul_add_f(simd.min_f(x, zero), zero, simd.max_f(x, zero));
+    simd.add_f(positive, term)
 }
 
 /// 1 / (1 + e^(factor · x)). No closure: it would not have the caller's instructions.
