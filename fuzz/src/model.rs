@@ -73,18 +73,17 @@ fn check_types(graph: &Graph, types: &BTreeMap<String, TensorType>, outputs: &[T
     }
 }
 
-/// Whether two results are the same, zeros by their signs. Sign and payload of a NaN that arithmetic made are the compiler's choice, by
-/// the reference of Rust ("NaN bit patterns" of `f32`).
+/// Whether two tensors have the same bits; a NaN is as any other, since Rust does not say which bits an operation on floats gives it.
 fn same_bits(a: &Tensor, b: &Tensor) -> bool {
-    fn bits_32(values: &[f32]) -> impl Iterator<Item = Option<u32>> {
-        values.iter().map(|value| (!value.is_nan()).then_some(value.to_bits()))
-    }
-    fn bits_64(values: &[f64]) -> impl Iterator<Item = Option<u64>> {
-        values.iter().map(|value| (!value.is_nan()).then_some(value.to_bits()))
-    }
     match (a.data(), b.data()) {
-        (TensorData::F32(a), TensorData::F32(b)) => bits_32(a).eq(bits_32(b)),
-        (TensorData::F64(a), TensorData::F64(b)) => bits_64(a).eq(bits_64(b)),
+        (TensorData::F32(a), TensorData::F32(b)) => {
+            let bits = |x: &f32| (!x.is_nan()).then_some(x.to_bits());
+            a.iter().map(bits).eq(b.iter().map(bits))
+        }
+        (TensorData::F64(a), TensorData::F64(b)) => {
+            let bits = |x: &f64| (!x.is_nan()).then_some(x.to_bits());
+            a.iter().map(bits).eq(b.iter().map(bits))
+        }
         _ => a == b,
     }
 }
