@@ -57,6 +57,27 @@ fn what_is_printed_is_read_again() {
 }
 
 #[test]
+fn of_a_field_given_twice_the_last_value_is_printed() {
+    // In bytes that are carried without a look at them: two numbers of a type.
+    let node = NodeDef {
+        name: "n".to_owned(),
+        op: "N".to_owned(),
+        experimental_type: Some(vec![8, 1, 8, 232, 7].into()),
+        ..NodeDef::default()
+    };
+    let graph = GraphDef { node: vec![node], ..GraphDef::default() };
+    let printed = graph.to_text().expect("printable");
+    assert_eq!(printed.matches("type_id: TFT_TENSOR\n").count(), 1, "{printed}");
+    assert_eq!(printed.matches("type_id").count(), 1, "{printed}");
+    assert_eq!(text(&printed).expect("readable").to_text().expect("printable"), printed);
+    // An attribute's shape in two parts: messages are merged, as protobuf's own reader does.
+    let parts = [[58, 4, 18, 2, 8, 2], [58, 4, 18, 2, 8, 3]].concat();
+    let merged = super::text_out::print(&parts, &super::schema::ATTRIBUTE).expect("a message");
+    assert_eq!(merged.matches("shape {").count(), 1, "{merged}");
+    assert_eq!(merged.matches("size: 2").count() + merged.matches("size: 3").count(), 2, "{merged}");
+}
+
+#[test]
 fn faults_are_named_with_their_line() {
     for (graph, expected) in [
         ("node { name: 'x'\n nme: 'y' }", "line 2: NodeDef has no field \"nme\""),

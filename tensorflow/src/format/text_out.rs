@@ -12,20 +12,60 @@ pub(super) fn print(bytes: &[u8], message: &Message) -> Option<String> {
     Some(text)
 }
 
-fn fields(mut bytes: &[u8], message: &Message, depth: usize, text: &mut String) -> Option<()> {
+/// The number of values in `bytes` of each field that is not repeated, by its number, which is below 32.
+fn counts(mut bytes: &[u8], message: &Message) -> Option<[usize; 32]> {
+    let mut counts = [0; 32];
+    while !bytes.is_empty() {
+        let (number, _) = take(&mut bytes)?;
+        if message.numbered(number).is_some_and(|field| !field.repeated) {
+            counts[number as usize % 32] += 1;
+        }
+    }
+    Some(counts)
+}
+
+/// What the messages in `bytes` of the field `number` are together: messages are merged by writing one behind the other.
+fn merged(mut bytes: &[u8], number: u32) -> Option<Vec<u8>> {
+    let mut merged = Vec::new();
+    while !bytes.is_empty() {
+        if let (found, Value::Delimited(inside)) = take(&mut bytes)?
+            && found == number
+        {
+            merged.extend_from_slice(inside);
+        }
+    }
+    Some(merged)
+}
+
+fn fields(all: &[u8], message: &Message, depth: usize, text: &mut String) -> Option<()> {
     if depth > MAX_DEPTH {
         return None;
     }
+    let mut left = counts(all, message)?;
+    let given = left;
+    let mut bytes = all;
     while !bytes.is_empty() {
         let (number, value) = take(&mut bytes)?;
         // A field of a newer schema has no name, and protobuf's parser accepts no numbers.
         let Some(field) = message.numbered(number) else { continue };
+        if !field.repeated {
+            // The last value counts.
+            let left = &mut left[number as usize % 32];
+            *left -= 1;
+            if *left > 0 {
+                continue;
+            }
+        }
         match (field.kind, value) {
             (Kind::Sub(message) | Kind::Map(message), Value::Delimited(inside)) => {
                 indent(depth, text);
                 text.push_str(field.name);
                 text.push_str(" {\n");
-                fields(inside, message, depth + 1, text)?;
+                if !field.repeated && given[number as usize % 32] > 1 {
+                    fields(&merged(all, number)?, message, depth + 1, text)?;
+                } else {
+                    fields(inside, message, depth + 1, text)?;
+                }
                 indent(depth, text);
                 text.push_str("}\n");
             }
@@ -34,7 +74,7 @@ fn fields(mut bytes: &[u8], message: &Message, depth: usize, text: &mut String) 
                 quote(inside, text);
                 text.push('\n');
             }
-            (_, Value::Delimited(packed)) => list(field, packed, depth, text)?,
+            (_, Value::Delimited(packed)) if field.repeated => list(field, packed, depth, text)?,
             (kind, value) => {
                 line(field, depth, text);
                 scalar(kind, value, text)?;
