@@ -32,8 +32,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default limits, with more bytes for a model whose weights need it: three times what its constants take, which somebody has on
-    /// a disk, and 1 GiB. Packed weights lie beside them.
+    /// The default limits, with more bytes for a model whose weights need it: three times what its constants take, which had limits when
+    /// they were read, and 1 GiB. Packed weights lie beside them.
     #[must_use]
     pub fn for_model(graph: &Graph) -> Self {
         let limits = Self::default();

@@ -180,6 +180,11 @@ impl Executor {
 
     /// As [`new`](Self::new), while `held` bytes of the limits are taken by others. The constants of a graph that is owned are
     /// dropped as soon as nothing needs them.
+    /// As [`new`](Self::new), while `held` bytes of the limits are taken by others.
+    pub(crate) fn while_held(graph: &Graph, options: &ExecutorOptions, held: u64) -> Result<Self, Error> {
+        Self::beside(Cow::Borrowed(graph), options, held, None)
+    }
+
     fn beside(
         graph: Cow<'_, Graph>,
         options: &ExecutorOptions,

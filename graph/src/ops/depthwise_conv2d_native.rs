@@ -45,12 +45,12 @@ pub(crate) fn geometry(node: &Node, x: &[usize], w: &[usize]) -> Result<Geometry
     else {
         return Err(fault());
     };
+    if channels == 0 || inputs != channels || node.attributes.contains_key("group") {
+        return Err(fault());
+    }
     let outputs = inputs.checked_mul(multiplier).ok_or_else(fault)?;
     let w = [outputs, inputs, kernel_height, kernel_width];
     let geometry = Geometry::new(node, &[batch, channels, height, width], &w)?;
-    if channels == 0 {
-        return Err(fault());
-    }
     Ok(Geometry { groups: channels, ..geometry })
 }
 

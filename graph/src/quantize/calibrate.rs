@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::flat::is_flat;
-use super::runner::Runner;
+use super::runner::{Runner, observed};
 use super::{Histogram, Range, Roles};
 use crate::limits::constants_of;
 use crate::{DataType, Error, Graph, Limits, Tensor};
@@ -97,7 +97,8 @@ impl Calibrator {
         let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
         let histograms = names.len() as u64 * Histogram::BYTES;
         let values = names.iter().map(|name| (name.clone(), DataType::F32));
-        let runner = Runner::new(graph.clone(), values, 0, held.saturating_add(histograms), limits)?;
+        let runner =
+            Runner::new(observed(graph.clone(), values), 0, held.saturating_add(histograms), limits)?;
         let observe = |value: String| {
             let is_output = outputs.contains(value.as_str());
             Observed { value, histogram: Histogram::new(), is_output }

@@ -36,13 +36,18 @@ impl Division {
     pub(super) fn add(&mut self, first: u64, second: u64) -> usize {
         let thing = self.leaving.len();
         self.leaving.push(Vec::new());
-        self.link(Self::FIRST, thing, second);
-        self.link(thing, Self::SECOND, first);
+        // What either side costs changes no division.
+        let least = first.min(second);
+        self.link(Self::FIRST, thing, second - least);
+        self.link(thing, Self::SECOND, first - least);
         thing
     }
 
     /// Makes it cost `cost` if `on_first` is on the first side and `on_second` on the second.
     pub(super) fn link(&mut self, on_first: usize, on_second: usize, cost: u64) {
+        if cost == 0 {
+            return;
+        }
         for (from, to, left) in [(on_first, on_second, cost), (on_second, on_first, 0)] {
             self.leaving[from].push(self.edges.len());
             self.edges.push(Edge { to, left });
@@ -76,6 +81,10 @@ impl Division {
         reached[start] = true;
         let mut next = VecDeque::from([start]);
         while let Some(thing) = next.pop_front() {
+            if thing == Self::SECOND && start == Self::FIRST {
+                // A path is there.
+                break;
+            }
             for &edge in &self.leaving[thing] {
                 let to = self.edges[edge].to;
                 if left(edge) > 0 && !reached[to] {

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::runner::Runner;
+use super::runner::{Runner, observed};
 use super::{Affine, Plan, Role, bounds};
 use crate::exec::Seen;
 use crate::ops::{concat, dequantize_linear, quantize_linear};
-use crate::{DataType, Error, Graph, Limits, Names, Node, Tensor};
+use crate::{DataType, Error, Graph, Limits, Names, Node, Tensor, passes};
 
 /// The quantization error of one eight-bit node, as signal-to-noise ratios in decibels:
 /// `10 · log10(Σ float² / Σ (float − eight-bit)²)`, infinite where there is no difference.
@@ -160,11 +160,13 @@ impl Meter {
         let of_beside = |value: &String| float_of(renamed.get(value).unwrap_or(value));
         let in_beside = values.clone().map(|value| bytes_of(value).unwrap_or_else(|| of_beside(value)));
         let both = values.clone().map(float_of).chain(in_beside);
-        let alone = Runner::new(beside, both, layers.len(), held, limits)?;
+        // What made floats of bytes is not needed.
+        let beside = passes::strip_unused_nodes(observed(beside, both))?;
+        let alone = Runner::new(beside, layers.len(), held, limits)?;
         let of_eight_bit = values.map(|value| bytes_of(value).unwrap_or_else(|| float_of(value)));
         let graph = Graph { inputs: float.inputs.clone(), ..eight_bit.clone() };
-        let together =
-            Runner::new(graph, of_eight_bit, layers.len(), held.saturating_add(alone.bytes()), limits)?;
+        let graph = passes::strip_unused_nodes(observed(graph, of_eight_bit))?;
+        let together = Runner::new(graph, layers.len(), held.saturating_add(alone.bytes()), limits)?;
         Ok(Self { layers, alone, together, held })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Range;
-use super::runner::Runner;
+use super::runner::{Runner, observed};
 use crate::exec::tail;
 use crate::limits::constants_of;
 use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor};
@@ -34,12 +34,15 @@ impl OutputRanges {
     pub fn new(graph: Graph) -> Result<Self, Error> {
         let names: Vec<String> = graph.outputs.iter().map(|output| output.name.clone()).collect();
         let ranges = names.iter().map(|name| (name.clone(), None)).collect();
+        let limits = Limits::for_model(&graph);
         let how = if tail::parts(&graph)?.1.is_empty() {
-            let (held, limits) = (constants_of([&graph]), Limits::for_model(&graph));
+            let held = constants_of([&graph]);
             let values = names.into_iter().map(|name| (name, DataType::F32));
-            How::Observed(Box::new(Runner::new(graph, values, 0, held, &limits)?))
+            How::Observed(Box::new(Runner::new(observed(graph, values), 0, held, &limits)?))
         } else {
-            How::Whole(Box::new(Executor::new(&graph, &ExecutorOptions::default())?))
+            let mut options = ExecutorOptions::default();
+            options.shapes.limits = limits;
+            How::Whole(Box::new(Executor::new(&graph, &options)?))
         };
         Ok(Self { how, ranges })
     }
@@ -51,17 +54,17 @@ impl OutputRanges {
     /// Inputs that do not fit the graph; an output that is no float or not finite, with its name.
     pub fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
         let ranges = &mut self.ranges;
-        let mut see = |at: usize, values: &[f32]| {
+        let mut see = |at: usize, values: Result<&[f32], Error>| {
             let (name, range) = &mut ranges[at];
-            let new = Range::of(name, values)?;
+            let new = Range::of(name, values.map_err(|error| error.in_value(name))?)?;
             *range = Some(range.map_or(new, |old| old.union(new)));
             Ok(())
         };
         match &mut self.how {
-            How::Observed(runner) => runner.run(inputs, |at, seen| see(at, seen.floats()?)),
+            How::Observed(runner) => runner.run(inputs, |at, seen| see(at, seen.floats())),
             How::Whole(executor) => {
                 let values = executor.run(inputs)?;
-                values.iter().enumerate().try_for_each(|(at, value)| see(at, value.as_f32()?))
+                values.iter().enumerate().try_for_each(|(at, value)| see(at, value.as_f32()))
             }
         }
     }

@@ -2,7 +2,13 @@
 
 use crate::exec::{Observer, Seen};
 use crate::limits::constants_of;
-use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo, passes};
+use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ValueInfo};
+
+/// `graph` with the values `values`, floats or bytes, in the place of its outputs.
+pub(super) fn observed(graph: Graph, values: impl IntoIterator<Item = (String, DataType)>) -> Graph {
+    let output = |(name, data_type)| ValueInfo { name, data_type, shape: Vec::new() };
+    Graph { outputs: values.into_iter().map(output).collect(), ..graph }
+}
 
 /// A graph that runs for chosen values.
 #[derive(Debug)]
@@ -14,18 +20,9 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Prepares to run `graph` for `values`, floats or bytes, which must be distinct; the caller keeps copies of the first `copied`.
-    /// `held` bytes of the limits are taken, the constants of `graph` among them.
-    pub(super) fn new(
-        graph: Graph,
-        values: impl IntoIterator<Item = (String, DataType)>,
-        copied: usize,
-        held: u64,
-        limits: &Limits,
-    ) -> Result<Self, Error> {
-        let output = |(name, data_type)| ValueInfo { name, data_type, shape: Vec::new() };
-        let graph = Graph { outputs: values.into_iter().map(output).collect(), ..graph };
-        let graph = passes::strip_unused_nodes(graph)?;
+    /// Prepares to run `graph`, whose outputs are [`observed`] and distinct; the caller keeps copies of the first `copied`. `held` bytes of
+    /// the limits are taken, the constants of `graph` among them.
+    pub(super) fn new(graph: Graph, copied: usize, held: u64, limits: &Limits) -> Result<Self, Error> {
         let mut options = ExecutorOptions::default();
         options.shapes.limits = limits.clone();
         let constants = constants_of([&graph]);

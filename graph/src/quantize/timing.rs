@@ -7,7 +7,7 @@ use super::cut::{Division, NEVER};
 use super::pipeline::to_eight_bits;
 use super::{Calibration, CalibrationMethod, Calibrator, Plan, Role, Roles};
 use crate::ops::{Operator, dequantize_linear, quantize_linear};
-use crate::shapes::{ShapeOptions, infer_shapes};
+use crate::shapes::{ShapeOptions, infer_partial_shapes};
 use crate::{DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Tensor, ValueInfo};
 
 /// The time that the runs of one measurement take together.
@@ -33,15 +33,15 @@ pub(super) fn slower_in_eight_bits(
     let prepared = |roles: Roles| -> Result<(Plan, Timed), Error> {
         let plan = Plan::of_roles(float, roles.clone(), &observed(float, &roles, inputs, held, limits)?)?;
         let eight_bit = to_eight_bits(float.clone(), &plan, |_| {})?.0;
-        Ok((plan, Timed::new(&eight_bit, inputs, limits)?))
+        Ok((plan, Timed::new(&eight_bit, inputs, held, limits)?))
     };
     let (plan, mut eight_bit) = prepared(Roles::keeping_float(float, &stay_float)?)?;
-    let mut as_float = Timed::new(float, inputs, limits)?;
+    let mut as_float = Timed::new(float, inputs, held.saturating_add(eight_bit.executor.bytes()), limits)?;
     for _ in 0..TURNS {
         eight_bit.measure(inputs)?;
         as_float.measure(inputs)?;
     }
-    let types = infer_shapes(float, &options(inputs, limits))?;
+    let types = infer_partial_shapes(float, &options(inputs, limits))?.types;
     let conversion = Conversion::measured(limits)?;
     let cost = |value: &str| {
         let elements = types.get(value).map_or(0, |of| of.shape.iter().product());
@@ -92,10 +92,11 @@ struct Timed {
 }
 
 impl Timed {
-    fn new(graph: &Graph, inputs: &[(&str, &Tensor)], limits: &Limits) -> Result<Self, Error> {
+    /// `held` bytes of the limits are taken by others.
+    fn new(graph: &Graph, inputs: &[(&str, &Tensor)], held: u64, limits: &Limits) -> Result<Self, Error> {
         let mut how = ExecutorOptions::default();
         how.shapes.limits = limits.clone();
-        let mut executor = Executor::new(graph, &how)?;
+        let mut executor = Executor::while_held(graph, &how, held)?;
         executor.run(inputs)?;
         let start = Instant::now();
         executor.run(inputs)?;
@@ -150,7 +151,7 @@ impl Conversion {
         };
         let example = Tensor::zeros([ELEMENTS], DataType::F32)?;
         let inputs = [("x", &example)];
-        let mut timed = Timed::new(&graph, &inputs, limits)?;
+        let mut timed = Timed::new(&graph, &inputs, 0, limits)?;
         timed.measure(&inputs)?;
         Ok(Self { nanoseconds_per_element: timed.least.as_nanos() as f64 / (2 * ELEMENTS) as f64 })
     }
@@ -192,13 +193,14 @@ fn divided(
             division.link(things[before], thing, NEVER);
         }
     }
+    let outputs = graph.output_names();
     let values = producers.keys().copied().chain(graph.inputs.iter().map(|input| input.name.as_str()));
     for value in values {
         let source = producers.get(value).map_or(Division::SECOND, |&index| things[index]);
         let cost = conversion(value);
         let mut readers: Vec<usize> =
             consumers.get(value).into_iter().flatten().map(|&index| things[index]).collect();
-        if graph.is_output(value) {
+        if outputs.contains(value) {
             readers.push(Division::SECOND);
         }
         // However many read it, it is converted once: back to floats if one of them is float, to bytes if one is eight-bit.

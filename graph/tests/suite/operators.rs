@@ -51,6 +51,58 @@ fn the_mean_of_a_large_image_is_exact_to_millionths() {
     }
 }
 
+/// Sizes that are rounded up end with windows that reach behind the image, where there is nothing.
+#[test]
+fn windows_of_a_convolution_may_end_behind_the_image() {
+    for (shape, groups) in [([1, 1, 3, 8], 1), ([2, 1, 6, 8], 1), ([2, 2, 5, 8], 2)] {
+        let [images, channels, height, width] = shape;
+        let numbers = |count: usize| (0..count).map(|at| (at % 7) as f32 - 3.0).collect::<Vec<f32>>();
+        let x = floats(&shape, &numbers(images * channels * height * width));
+        let w = floats(&[2 * channels, channels / groups, 3, 3], &numbers(18 * channels * channels / groups));
+        let node = Node::new("c", "Conv", &["x", "w"], &["y"])
+            .with("strides", vec![2i64, 2])
+            .with("group", groups as i64)
+            .with("ceil_mode", 1);
+        let y = run(&graph(&shape, vec![node], vec![("w", w)]), &x);
+        assert_eq!(y[0].shape()[3], 4);
+    }
+}
+
+/// Scales along other axes than the last ones differ from row to row.
+#[test]
+fn scales_of_a_normalization_may_differ_from_row_to_row() {
+    for (shape, axis, scale) in
+        [(vec![3, 3], -1, vec![3, 1]), (vec![6, 2, 3], 1, vec![6, 1, 1]), (vec![2, 3], -1, vec![1, 3])]
+    {
+        let count = shape.iter().product::<usize>();
+        let x = floats(&shape, &(0..count).map(|at| (at * at % 11) as f32).collect::<Vec<f32>>());
+        let count = scale.iter().product::<usize>();
+        let scale = floats(&scale, &(0..count).map(|at| at as f32 + 1.0).collect::<Vec<f32>>());
+        let node = Node::new("n", "LayerNormalization", &["x", "s"], &["y"]).with("axis", axis);
+        let network = Graph { opset: 17, ..graph(&shape, vec![node], vec![("s", scale)]) };
+        let expected = ops::evaluate_graph(&network, &[("x", &x)]).expect("a graph with a meaning");
+        let mut executor = Executor::new(&network, &ExecutorOptions::default()).expect("a graph that runs");
+        let found = executor.run(&[("x", &x)]).expect("a run");
+        let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
+        for (found, expected) in pairs {
+            assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+        }
+    }
+}
+
+/// TensorFlow's operator has a group for each channel, and no attribute for it.
+#[test]
+fn a_depthwise_convolution_has_a_group_for_each_channel() {
+    for w in [[2, 2, 2, 1], [2, 2, 2, 3]] {
+        let op = Op::new("org.tensorflow", "DepthwiseConv2dNative");
+        let node = Node::of(op, "d", &["x", "w"], &["y"]).with("group", 2);
+        let weights = Tensor::zeros(w, DataType::F32).expect("small");
+        let graph = graph(&[1, 4, 4, 4], vec![node], vec![("w", weights)]);
+        let error = Executor::new(&graph, &ExecutorOptions::default()).expect_err("two groups").to_string();
+        assert!(error.contains("do not convolve"), "{error}");
+    }
+}
+
 #[test]
 fn slices_step_in_both_directions() {
     let x = floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);

@@ -128,6 +128,19 @@ fn pair_safe_weights_take_the_pair_sum_kernels() {
 }
 
 #[test]
+fn nodes_stay_float_on_request() {
+    let asked = |name: &str| QuantizeOptions {
+        float: [(name.to_owned(), "asked for".to_owned())].into(),
+        measure_speed: true,
+        ..QuantizeOptions::default()
+    };
+    let (_, report) = quantized(&network(), &asked("dw")).expect("quantized");
+    assert!(report.float().any(|(node, why)| (node.name.as_str(), why) == ("dw", "asked for")), "{report:?}");
+    let error = quantized(&network(), &asked("conv9")).expect_err("no such node").to_string();
+    assert!(error.contains("conv9"), "{error}");
+}
+
+#[test]
 fn the_report_tells_what_and_why() {
     let mut steps = Vec::new();
     let options = QuantizeOptions::default();

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use core::ptr;
 
-use super::parts::{Part, parts};
+use super::parts::{Part, divided, parts};
 use super::{Bounds, FloatWeights, ROW_PANELS, Rows, Tile};
 
 /// Bytes of a panel that all rows of a block are multiplied with before the next ones are: most of a first-level cache, because every tile
@@ -68,7 +68,7 @@ pub fn multiply(call: &ProductCall<'_>, rows: usize, out: &mut [f32], stride: us
     // Blocks as large as the others, or a little smaller: a small last one would read all weights for a few rows.
     let blocks = rows.div_ceil((BLOCK / places.new_elements(depth.len(), deepest)).max(most));
     for block in 0..blocks {
-        let at = |block: usize| places.cut(rows * block / blocks, rows, rows / blocks);
+        let at = |block: usize| places.cut(divided(rows, block, blocks), rows, rows / blocks);
         for part in parts(places.runs, depth.clone(), deepest) {
             // SAFETY: rows and parts of the depth lie within what is asserted.
             unsafe { panels(call, at(block)..at(block + 1), &part, out, stride) };

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use super::parts::divided;
+
 /// Rows, in lines whose rows are equally far apart. A row is one or more runs of elements, all as long as each other.
 ///
 /// The patches of an image are such rows: a line is one of the output, and a run is what a row of the kernel sees.
@@ -70,7 +72,7 @@ impl Rows<'_> {
             // As many rows for each tile as for the others, or one less: a last tile of one row would take almost as long.
             let tiles = count.div_ceil(most);
             for tile in 0..tiles {
-                let at = |tile: usize| count * tile / tiles;
+                let at = |tile: usize| divided(count, tile, tiles);
                 let place = self.lines[line] + (skipped + at(tile)) * self.stride;
                 visit(first + at(tile), at(tile + 1) - at(tile), place);
             }

@@ -74,7 +74,7 @@ fn of_a_field_given_twice_the_last_value_is_printed() {
     let parts = [[58, 4, 18, 2, 8, 2], [58, 4, 18, 2, 8, 3]].concat();
     let merged = super::text_out::print(&parts, &super::schema::ATTRIBUTE).expect("a message");
     assert_eq!(merged.matches("shape {").count(), 1, "{merged}");
-    assert_eq!(merged.matches("size: 2").count() + merged.matches("size: 3").count(), 2, "{merged}");
+    assert_eq!([merged.matches("size: 2").count(), merged.matches("size: 3").count()], [1, 1], "{merged}");
 }
 
 #[test]

@@ -5,10 +5,13 @@ use std::fmt::Write;
 use super::schema::{Field, Kind, Message};
 use super::wire::{MAX_DEPTH, Value, take, take_array, take_varint};
 
-/// The text of the message `message` in `bytes`; `None` if the bytes are not one, or are nested too deeply.
+/// The text of the message `message` in `bytes`; `None` if the bytes are not one, are nested too deeply, or are in so many parts that
+/// joining them takes more memory than they do.
 pub(super) fn print(bytes: &[u8], message: &Message) -> Option<String> {
     let mut text = String::new();
-    fields(bytes, message, 0, &mut text)?;
+    // Messages in parts within messages in parts would be copied once for each of them.
+    let mut left = bytes.len();
+    fields(bytes, message, 0, &mut left, &mut text)?;
     Some(text)
 }
 
@@ -37,7 +40,7 @@ fn merged(mut bytes: &[u8], number: u32) -> Option<Vec<u8>> {
     Some(merged)
 }
 
-fn fields(all: &[u8], message: &Message, depth: usize, text: &mut String) -> Option<()> {
+fn fields(all: &[u8], message: &Message, depth: usize, to_copy: &mut usize, text: &mut String) -> Option<()> {
     if depth > MAX_DEPTH {
         return None;
     }
@@ -62,9 +65,11 @@ fn fields(all: &[u8], message: &Message, depth: usize, text: &mut String) -> Opt
                 text.push_str(field.name);
                 text.push_str(" {\n");
                 if !field.repeated && given[number as usize % 32] > 1 {
-                    fields(&merged(all, number)?, message, depth + 1, text)?;
+                    let merged = merged(all, number)?;
+                    *to_copy = to_copy.checked_sub(merged.len())?;
+                    fields(&merged, message, depth + 1, to_copy, text)?;
                 } else {
-                    fields(inside, message, depth + 1, text)?;
+                    fields(inside, message, depth + 1, to_copy, text)?;
                 }
                 indent(depth, text);
                 text.push_str("}\n");

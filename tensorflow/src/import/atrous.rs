@@ -76,7 +76,9 @@ fn leave<'d>(importer: &mut Importer<'d>, operation: &Operation<'d>) -> Result<V
             .filter(|&pad| pad >= 0)
             .ok_or_else(|| operation.unsupported("more rows or columns cropped than were added"))?;
     }
-    importer.set_attribute(&conv, "pads", Attribute::Ints(rest));
+    if !importer.set_attribute(&conv, "pads", Attribute::Ints(rest)) {
+        return Err(operation.unsupported("blocks of a constant image"));
+    }
     Ok(vec![value.to_owned()])
 }
 
@@ -103,10 +105,9 @@ impl<'d> Importer<'d> {
         self.detours.remove(name)
     }
 
-    /// Changes an attribute of the node `name`.
-    fn set_attribute(&mut self, name: &str, attribute: &str, value: Attribute) {
-        if let Some(node) = self.graph.nodes.iter_mut().rev().find(|node| node.name == name) {
-            node.attributes.insert(attribute.to_owned(), value);
-        }
+    /// Changes an attribute of the node `name`; whether there is one.
+    fn set_attribute(&mut self, name: &str, attribute: &str, value: Attribute) -> bool {
+        let node = self.graph.nodes.iter_mut().rev().find(|node| node.name == name);
+        node.map(|node| node.attributes.insert(attribute.to_owned(), value)).is_some()
     }
 }

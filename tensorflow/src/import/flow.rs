@@ -27,6 +27,11 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ["Const", "Switch", "RefSwitch", "Merge", "RefMerge", "Bitcast"].into_iter().chain(PASSING)
 }
 
+/// Whether nodes of this operator decide what is computed, or may.
+pub(super) fn decides(op: &str) -> bool {
+    matches!(op, "Const" | "Switch" | "RefSwitch" | "Merge" | "RefMerge" | "Bitcast") || PASSING.contains(&op)
+}
+
 /// The outputs of a node that decides what is computed; `None` for all others.
 pub(super) fn outputs<'d>(
     importer: &mut Importer<'d>,

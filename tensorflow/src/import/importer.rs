@@ -85,16 +85,22 @@ impl<'d> Importer<'d> {
     /// Removes the constants that `node` alone reads, unless a node that it became, from the graph's node `first`, reads them, or it
     /// passes them on.
     fn release(&mut self, node: &'d NodeDef, once: &ReadOnce<'d>, first: usize) {
-        let passed = |name: &str| {
-            (0..).map_while(|port| self.values.get(&(node.name.as_str(), port))).any(|value| match value {
-                Value::Named(value) => value == name,
-                Value::Dead | Value::Unknown => false,
-            })
-        };
-        let read = |name: &str| {
-            self.graph.nodes[first..].iter().any(|node| node.inputs.iter().any(|input| input == name))
-        };
-        let unused: Vec<&str> = once.constants(node).filter(|name| !passed(name) && !read(name)).collect();
+        // What stands for blocks of pixels keeps the name of the image.
+        if flow::decides(&node.op) || node.op == "SpaceToBatchND" {
+            return;
+        }
+        let constants: Vec<&str> = once.constants(node).collect();
+        if constants.is_empty() {
+            return;
+        }
+        let outputs = (0..).map_while(|port| self.values.get(&(node.name.as_str(), port)));
+        let passed = outputs.filter_map(|value| match value {
+            Value::Named(name) => Some(name.as_str()),
+            Value::Dead | Value::Unknown => None,
+        });
+        let read = self.graph.nodes[first..].iter().flat_map(|node| &node.inputs).map(String::as_str);
+        let needed: HashSet<&str> = passed.chain(read).collect();
+        let unused: Vec<&str> = constants.into_iter().filter(|name| !needed.contains(name)).collect();
         for name in unused {
             self.graph.constants.remove(name);
         }

@@ -65,6 +65,35 @@ fn inputs_without_shapes_are_searched_for_at_once() {
     });
 }
 
+/// What a single operator reads is dropped, and found in steps that do not grow with what lies between.
+#[test]
+fn constants_that_are_read_once_are_found_at_once() {
+    let passed = |count: usize| {
+        let mut nodes = vec![placeholder("x", &[1]), floats("i0", &[1], &[1.0])];
+        for index in 0..count {
+            let [before, name] = [index, index + 1].map(|index| format!("i{index}"));
+            nodes.push(node(&name, "Identity", &[&before], &[float_type("T")]));
+        }
+        nodes.push(node("y", "Mul", &["x", &format!("i{count}")], &[float_type("T")]));
+        nodes
+    };
+    assert_linear("Identity behind Identity", 2_500, passed, |nodes| {
+        assert_eq!(imported(nodes).expect("a graph").nodes.len(), 1);
+    });
+    let summed = |count: usize| {
+        let names: Vec<String> = (0..count).map(|index| format!("c{index}")).collect();
+        let mut nodes = vec![placeholder("x", &[1])];
+        nodes.extend(names.iter().map(|name| floats(name, &[1], &[1.0])));
+        let inputs: Vec<&str> = std::iter::once("x").chain(names.iter().map(String::as_str)).collect();
+        nodes.push(node("y", "AddN", &inputs, &[float_type("T"), ("N", Value::I(inputs.len() as i64))]));
+        nodes
+    };
+    assert_linear("AddN", 2_500, summed, |nodes| {
+        let count = nodes.len() - 2;
+        assert_eq!(imported(nodes).expect("a graph").constants.len(), count);
+    });
+}
+
 #[test]
 fn missing_operators_are_counted_at_once() {
     let nodes = |count: usize| {

@@ -46,12 +46,16 @@ impl Lines {
         if inputs == 0 || outputs == 0 || sizes.output[1] < LEAST_WIDTH {
             return None;
         }
-        let is_padded =
-            [&sizes.pads_begin, &sizes.pads_end].iter().any(|pads| pads.iter().any(|&pad| pad > 0));
         let span = |axis: usize, windows: usize| {
             let taps = (sizes.kernel[axis].checked_sub(1)?).checked_mul(sizes.dilations[axis])?;
             (windows - 1).checked_mul(sizes.strides[axis])?.checked_add(taps)?.checked_add(1)
         };
+        // Windows may end behind the image without padding: if the sizes of the output are rounded up.
+        let ends_behind =
+            |axis: usize| span(axis, sizes.output[axis].max(1)).is_none_or(|span| span > window.input[axis]);
+        let has_pads =
+            [&sizes.pads_begin, &sizes.pads_end].iter().any(|pads| pads.iter().any(|&pad| pad > 0));
+        let is_padded = has_pads || ends_behind(0) || ends_behind(1);
         let width = if is_padded { span(1, sizes.output[1])? } else { window.input[1] };
         let (line, seen) = (width.checked_mul(channels)?, span(0, 1)?);
         if is_padded && line.checked_mul(seen.max(sizes.strides[0])).is_none_or(|all| all > MOST_ELEMENTS) {

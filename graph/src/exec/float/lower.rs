@@ -149,8 +149,8 @@ pub(crate) fn depthwise(builder: &mut Builder<'_>, node: &Node) -> Result<bool, 
         return Ok(false);
     }
     // In the order of the kernels already.
-    let taps = weights.as_f32()?.to_vec();
-    let taps = builder.packed_taps(node, &[1], bytes_of_tensor(&weights), || taps)?;
+    let values = weights.as_f32()?;
+    let taps = builder.packed_taps(node, &[1], bytes_of_tensor(&weights), || values.to_vec())?;
     let (backend, threads) = (builder.backend, builder.threads);
     let kernel = Depthwise::new(backend, geometry, taps, Vec::new(), Clamp::NONE, threads).rounding_twice();
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;

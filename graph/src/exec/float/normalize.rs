@@ -134,10 +134,16 @@ pub(crate) fn layer(
     length: usize,
     epsilon: f64,
 ) -> Result<bool, Error> {
+    let shape = builder.shape(node, 0)?;
     for index in 1..3.min(node.inputs.len()) {
         let Some(name) = node.input(index) else { continue };
         let of = builder.type_of(name)?;
-        if of.data_type != DataType::F32 || of.shape.iter().product::<usize>() != length {
+        // An element for each of a row, along the last axes: others repeat along them, or differ from row to row.
+        let own = &of.shape[of.shape.iter().take_while(|&&size| size == 1).count()..];
+        if of.data_type != DataType::F32
+            || of.shape.iter().product::<usize>() != length
+            || !shape.ends_with(own)
+        {
             return Ok(false);
         }
     }

@@ -35,6 +35,10 @@ impl Layer {
     /// Adds the step of a node whose scale and bias are the inputs 1 and 2.
     pub(crate) fn lower(&self, builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
         let (length, _) = trailing(node, &builder.shape(node, 0)?)?;
+        // An input that the operator does not have has no meaning for the step either.
+        if self.bias.is_none() && node.input(2).is_some() {
+            return Ok(false);
+        }
         normalize::layer(builder, node, self.kind, length, epsilon(node, self.epsilon)?)
     }
 

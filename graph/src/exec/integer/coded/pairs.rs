@@ -20,6 +20,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
     if !repeats_along(&y.shape, &x.shape) || len == 0 {
         return Ok(false);
     }
+    builder.count_constants((row as u64).saturating_mul(size_of::<i32>() as u64))?;
     let mut right = vec![0; row];
     let sides = move |context: &StepContext<'_>| -> Result<BytePair, Error> {
         let side = |min, len| Ok(Side { range: range(context, min, min + 1)?, is_single: len == 1 });
@@ -27,8 +28,8 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
         pair.ok_or_else(|| context.error(format!("bytes of type {data_type} are not supported")))
     };
     if let Some(chain) = chain::find(builder, node).filter(|_| data_type == DataType::U8) {
+        builder.count_constants(Requantized::bytes([len, row], builder.threads))?;
         let mut requantized = Requantized::new(builder.backend, [len, row], builder.threads, chain.clamp);
-        builder.count_constants(requantized.bytes())?;
         let kernel = step(builder, "function of two bytes, requantized", (), move |context, states| {
             let pair = sides(context)?;
             fill(&pair, context.input(1)?, &mut right, |byte: u8| byte);

@@ -46,33 +46,34 @@ pub(super) struct Requantized {
 }
 
 impl Requantized {
-    /// Memory for `len` bytes in rows of `row`, one at least.
-    pub(super) fn new(
-        backend: Backend,
-        [len, row]: [usize; 2],
-        threads: usize,
-        clamp: Option<Clamp>,
-    ) -> Self {
+    /// The channels whose extremes are found first, and the elements that are computed at a time, of `len` bytes in rows of `row`.
+    fn sizes([len, row]: [usize; 2]) -> (usize, usize) {
         let by_channel = len >= row.saturating_mul(MANY_ROWS) && row <= MOST_CHANNELS;
-        let channels = if by_channel { row } else { 0 };
+        // No more than there are elements: `len` is a multiple of `row`.
+        let several = row.saturating_mul(LONG.div_ceil(row.max(1))).min(len);
+        (if by_channel { row } else { 0 }, several)
+    }
+
+    /// The bytes that a step for `len` bytes in rows of `row` takes beside its values.
+    pub(super) fn bytes(sizes: [usize; 2], threads: usize) -> u64 {
+        let (channels, several) = Self::sizes(sizes);
+        let elements = (several as u64).saturating_mul(1 + threads as u64);
+        elements.saturating_add(2 * (channels * threads) as u64).saturating_mul(size_of::<i32>() as u64)
+    }
+
+    /// Memory for `len` bytes in rows of `row`, one at least.
+    pub(super) fn new(backend: Backend, sizes: [usize; 2], threads: usize, clamp: Option<Clamp>) -> Self {
+        let (channels, several) = Self::sizes(sizes);
         let found =
             Found { least: vec![0; channels], greatest: vec![0; channels], extremes: (i32::MAX, i32::MIN) };
-        // No more than there are elements: `len` is a multiple of `row`.
-        let several = (row * LONG.div_ceil(row)).min(len);
         Self {
             backend,
             clamp,
-            by_channel,
+            by_channel: channels > 0,
             found: vec![found; threads],
             addends: vec![0; several],
             sums: vec![vec![0; several]; threads],
         }
-    }
-
-    /// The bytes that a step takes beside its values.
-    pub(super) fn bytes(&self) -> u64 {
-        let of_found: usize = self.found.iter().map(|found| 2 * found.least.len()).sum();
-        (of_found + size_of_val(&self.addends[..]) * (1 + self.sums.len())) as u64
     }
 
     /// Computes `out` and returns its range; `right` has the function of the second byte for each element of a row.
