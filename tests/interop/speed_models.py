@@ -3,7 +3,7 @@
     python tests/interop/speed_models.py FOLDER
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +96,9 @@ def single(folder, name, shape, op, inputs=(), opset=13, **attributes):
 
 
 def main():
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where to write the models")
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     resnet50(folder)
     mobilenet_v1(folder)
