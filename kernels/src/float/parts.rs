@@ -20,7 +20,7 @@ pub(super) fn parts(runs: &[usize], depth: Range<usize>, deepest: usize) -> impl
     let run = depth.len() / runs.len();
     let pieces = run.div_ceil(deepest).max(1);
     // Rows of no elements are one part: each adds the addend if it is the last one of the weights.
-    let of_part = if run == 0 { runs.len() } else { (deepest / run).clamp(1, runs.len()) };
+    let of_part = deepest.checked_div(run).map_or(runs.len(), |whole| whole.clamp(1, runs.len()));
     runs.chunks(of_part).enumerate().flat_map(move |(index, runs)| {
         let first = depth.start + index * of_part * run;
         (0..pieces).map(move |piece| {
