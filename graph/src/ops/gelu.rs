@@ -5,7 +5,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::domains::MICROSOFT;
 use super::shared::{gelu, unary};
-use crate::exec::float::softmax::{Curve, curve};
+use crate::exec::float::curve::{self, Curve};
 use crate::{Error, Tensor};
 
 pub(crate) static OP: Operator = Operator {
@@ -16,8 +16,8 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[7])], &[("approximate", Value::Text("tanh"))]),
     ],
     lower: |builder, node| match node.string("approximate", "none")? {
-        "none" => curve(builder, node, Curve::Gelu),
-        "tanh" => curve(builder, node, Curve::GeluByTanh),
+        "none" => curve::lower(builder, node, Curve::Gelu),
+        "tanh" => curve::lower(builder, node, Curve::GeluByTanh),
         _ => Ok(false),
     },
     ..unary::operator("Gelu", "x/2 · (1 + erf(x / √2)), or its approximation by tanh", evaluate)

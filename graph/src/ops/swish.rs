@@ -3,12 +3,12 @@
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::unary;
-use crate::exec::float::softmax::{Curve, curve};
+use crate::exec::float::curve::{self, Curve};
 use crate::{Error, Tensor};
 
 pub(crate) static OP: Operator = Operator {
     since: 24,
-    lower: |builder, node| Ok(node.float("alpha", 1.0)? == 1.0 && curve(builder, node, Curve::Swish)?),
+    lower: |builder, node| Ok(node.float("alpha", 1.0)? == 1.0 && curve::lower(builder, node, Curve::Swish)?),
     ..unary::operator("Swish", "x / (1 + e^(−alpha · x))", evaluate)
 };
 

@@ -2,9 +2,9 @@
 
 use super::operator::Operator;
 use super::shared::unary;
-use crate::exec::float::softmax::{Curve, curve};
+use crate::exec::float::curve::{self, Curve};
 
 pub(crate) static OP: Operator = Operator {
-    lower: |builder, node| curve(builder, node, Curve::Tanh),
+    lower: |builder, node| curve::lower(builder, node, Curve::Tanh),
     ..unary::operator("Tanh", "the hyperbolic tangent", |args| unary::floats(args, f64::tanh))
 };

@@ -3,6 +3,7 @@
 pub(crate) mod batched;
 mod conv;
 pub(crate) mod conv_transpose;
+pub(crate) mod curve;
 mod depthwise;
 mod elementwise;
 pub(crate) mod extreme;

@@ -1,8 +1,7 @@
-//! Softmax along an axis, and curves of elements.
+//! Softmax along an axis, and its logarithm.
 
 use eightbit::Backend;
-pub(crate) use eightbit_kernels::float::Curve;
-use eightbit_kernels::float::{curve_of, softmax};
+use eightbit_kernels::float::softmax;
 
 use super::extreme::best;
 use super::lower::is_float;
@@ -98,38 +97,5 @@ fn logarithms(x: &[f32], size: usize, y: &mut [f32]) {
         let [greatest, share] = [x, y].map(|all| best(all, f32::NEG_INFINITY, |x, best| x > best));
         let logarithm = share.ln();
         y.iter_mut().zip(x).for_each(|(y, x)| *y = (x - greatest) + logarithm);
-    }
-}
-
-/// A curve of floats.
-pub(crate) fn curve(builder: &mut Builder<'_>, node: &Node, curve: Curve) -> Result<bool, Error> {
-    if !is_float(builder, node)? {
-        return Ok(false);
-    }
-    let kernel = Curved { backend: builder.backend, curve, threads: vec![(); builder.threads] };
-    builder.push_elementwise(node, Box::new(kernel))
-}
-
-/// A curve of each element.
-#[derive(Debug)]
-struct Curved {
-    backend: Backend,
-    curve: Curve,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
-}
-
-impl StepKernel for Curved {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let x = context.input::<f32>(0)?;
-        let (backend, curve) = (self.backend, self.curve);
-        by_rows(context.output(0)?, 1, &mut self.threads, |first, y, ()| {
-            curve_of(backend, curve, &x[first..][..y.len()], y);
-        });
-        Ok(())
-    }
-
-    fn describe(&self) -> String {
-        format!("f32 {:?}", self.curve)
     }
 }
