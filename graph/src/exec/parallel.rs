@@ -44,6 +44,11 @@ pub(crate) fn by_rows<T: Send, S: Send>(
     split(0, out, row, states, work);
 }
 
+/// Where part `index` of `parts` parts of `count`, as large as each other, begins. Without overflow, whatever the numbers.
+pub(crate) fn divided(count: usize, index: usize, parts: usize) -> usize {
+    (count as u128 * index as u128 / parts as u128) as usize
+}
+
 fn split<T: Send, S: Send>(
     first: usize,
     out: &mut [T],
@@ -57,7 +62,7 @@ fn split<T: Send, S: Send>(
         _ => {
             let (rows, parts, half) =
                 (out.len().checked_div(row).unwrap_or(0), states.len(), states.len() / 2);
-            let middle = (rows as u128 * half as u128 / parts as u128) as usize;
+            let middle = divided(rows, half, parts);
             let (upper, lower) = out.split_at_mut(middle * row);
             let (one, other) = states.split_at_mut(half);
             join(|| split(first, upper, row, one, work), || split(first + middle, lower, row, other, work));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use eightbit_kernels::float::Rows;
 
+use crate::exec::parallel::divided;
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of the image that are laid out at a time: a part of the second-level cache.
@@ -123,9 +124,7 @@ impl Lines {
         let lines = pixels.start / width..pixels.end.div_ceil(width);
         let blocks = lines.len().div_ceil(self.at_once(geometry));
         for block in 0..blocks {
-            // Without overflow: lines are as many as pixels at most.
-            let at =
-                |block: usize| lines.start + (lines.len() as u128 * block as u128 / blocks as u128) as usize;
+            let at = |block: usize| lines.start + divided(lines.len(), block, blocks);
             let lines = at(block)..at(block + 1);
             self.place(geometry, x, lines.clone(), scratch);
             let block = pixels.start.max(lines.start * width)..pixels.end.min(lines.end * width);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::exec::parallel::divided;
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of the patches that are laid out at a time: a part of the second-level cache.
@@ -54,8 +55,7 @@ impl Patches {
     /// Blocks of patches to lay out at a time, as large as each other: of `count` patches.
     pub(super) fn blocks(&self, count: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let blocks = count.div_ceil(self.at_once());
-        // Without overflow: blocks are as many as patches at most.
-        let at = move |block: usize| (count as u128 * block as u128 / blocks as u128) as usize;
+        let at = move |block: usize| divided(count, block, blocks);
         (0..blocks).map(move |block| at(block)..at(block + 1))
     }
 
