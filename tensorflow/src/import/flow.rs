@@ -29,7 +29,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whether nodes of this operator decide what is computed, or may.
 pub(super) fn decides(op: &str) -> bool {
-    matches!(op, "Const" | "Switch" | "RefSwitch" | "Merge" | "RefMerge" | "Bitcast") || PASSING.contains(&op)
+    names().any(|name| name == op)
 }
 
 /// The outputs of a node that decides what is computed; `None` for all others.
