@@ -178,13 +178,12 @@ impl Executor {
         Self::beside(Cow::Borrowed(graph), options, 0, None)
     }
 
-    /// As [`new`](Self::new), while `held` bytes of the limits are taken by others. The constants of a graph that is owned are
-    /// dropped as soon as nothing needs them.
     /// As [`new`](Self::new), while `held` bytes of the limits are taken by others.
     pub(crate) fn while_held(graph: &Graph, options: &ExecutorOptions, held: u64) -> Result<Self, Error> {
         Self::beside(Cow::Borrowed(graph), options, held, None)
     }
 
+    /// As [`while_held`](Self::while_held). The constants of a graph that is owned are dropped as soon as nothing needs them.
     fn beside(
         graph: Cow<'_, Graph>,
         options: &ExecutorOptions,

@@ -39,8 +39,8 @@ pub(crate) static OP: Operator = Operator {
 
 /// The sizes of the convolution of images of shape `x` (NHWC) with weights of shape `w`.
 pub(crate) fn geometry(node: &Node, x: &[usize], w: &[usize]) -> Result<Geometry, Error> {
-    let fault = || format!("images of shape {x:?} and weights of shape {w:?} do not convolve");
-    let fault = || Error::node(node, fault());
+    let fault =
+        || Error::node(node, format!("images of shape {x:?} and weights of shape {w:?} do not convolve"));
     let (&[batch, height, width, channels], &[kernel_height, kernel_width, inputs, multiplier]) = (x, w)
     else {
         return Err(fault());

@@ -120,7 +120,8 @@ fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let (Some(first), Some(step)) = (positive(&first), positive(&step)) else { return Ok(false) };
     let begin = first.iter().zip(&own).map(|(at, stride)| at * stride).sum();
     // A step beyond the last element is never taken.
-    let strides: Vec<usize> = step.iter().zip(&own).map(|(step, stride)| step.saturating_mul(*stride)).collect();
+    let strides: Vec<usize> =
+        step.iter().zip(&own).map(|(step, stride)| step.saturating_mul(*stride)).collect();
     strided::lower(builder, node, begin, &shape, &strides)
 }
 

@@ -31,7 +31,7 @@ pub(super) fn slower_in_eight_bits(
     limits: &Limits,
 ) -> Result<BTreeMap<String, String>, Error> {
     let prepared = |roles: Roles| -> Result<(Plan, Timed), Error> {
-        let plan = Plan::of_roles(float, roles.clone(), &observed(float, &roles, inputs, held, limits)?)?;
+        let plan = Plan::of_roles(float, roles.clone(), &calibrated(float, &roles, inputs, held, limits)?)?;
         let eight_bit = to_eight_bits(float.clone(), &plan, |_| {})?.0;
         Ok((plan, Timed::new(&eight_bit, inputs, held, limits)?))
     };
@@ -64,7 +64,7 @@ pub(super) fn slower_in_eight_bits(
 }
 
 /// The ranges of one example: enough to run, which takes the same time whatever the ranges.
-fn observed(
+fn calibrated(
     float: &Graph,
     roles: &Roles,
     inputs: &[(&str, &Tensor)],
