@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eightbit_graph::quantize::{
-    self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, WeightRange,
+    self, CalibrationMethod, Dataset, FromFn, Progress, QuantizeOptions, QuantizeReport, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
 
@@ -125,10 +125,10 @@ impl<'a> Calibration<'a> {
             paths = photo::for_calibration(self.photos)?;
             paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
-        let examples = readers.iter().map(|read| -> Result<Vec<Tensor>, CliError> {
-            Ok(vec![format.tensor(&read()?).map_err(|error| CliError::model(name, error))?])
+        let examples = FromFn::new(readers.len(), |index| -> Result<Vec<Tensor>, CliError> {
+            Ok(vec![format.tensor(&readers[index]()?).map_err(|error| CliError::model(name, error))?])
         });
-        self.quantize_graph(name, graph, examples)
+        self.quantize_graph(name, graph, &examples)
     }
 
     /// The eight-bit form of `graph`, the model `name`, with a progress bar.
@@ -136,7 +136,7 @@ impl<'a> Calibration<'a> {
         &self,
         name: &str,
         graph: impl Into<Cow<'g, Graph>>,
-        examples: impl ExactSizeIterator<Item = Result<Vec<Tensor>, CliError>>,
+        examples: &impl Dataset<Error = CliError>,
     ) -> Result<(Graph, QuantizeReport), CliError> {
         let bar = report::progress(examples.len() + self.measured.min(examples.len()), "calibrating");
         let method = match (self.range.min_max, self.range.percentile) {

@@ -6,10 +6,15 @@
 //! it out.
 
 mod affine;
+mod aids;
 mod calibrate;
+mod channels;
 mod cut;
+mod dataset;
 mod flat;
 mod histogram;
+mod judge;
+mod layer;
 mod measure;
 mod output_ranges;
 mod pipeline;
@@ -17,21 +22,25 @@ mod plan;
 mod report;
 mod roles;
 mod runner;
+mod split;
 mod support;
 mod timing;
+mod tune;
 mod warnings;
 mod weights;
 mod worth;
 
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
+pub use channels::{ChannelAxis, ChannelStatistics};
+pub use dataset::{Dataset, FromFn};
 pub use histogram::{BINS, Histogram};
 pub use measure::LayerError;
 pub use output_ranges::OutputRanges;
 pub(crate) use pipeline::simplified;
 pub use pipeline::{Progress, QuantizeOptions, quantize};
-pub use plan::Plan;
-pub use report::{NodeReport, QuantizeReport};
+pub use plan::{NodeChoice, Plan};
+pub use report::{AidReport, NodeReport, QuantizeReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
 pub use warnings::Warning;

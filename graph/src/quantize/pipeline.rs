@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Roles, Warning, WeightRange};
+use super::split::Split;
+use super::tune::{self, Observation, Tuned};
+use super::{CalibrationMethod, Dataset, Plan, QuantizeReport, Roles, Warning, WeightRange};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -25,6 +27,8 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
+    /// How much is tried for accuracy, 0 to 3.
+    pub effort: u8,
     /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
     /// then.
     pub measured: usize,
@@ -39,6 +43,7 @@ impl Default for QuantizeOptions {
             float: BTreeMap::new(),
             measure_speed: false,
             weights: WeightRange::default(),
+            effort: 1,
             measured: 4,
             limits: Limits::default(),
         }
@@ -51,6 +56,8 @@ impl Default for QuantizeOptions {
 pub enum Progress {
     /// A pass begins.
     Pass(&'static str),
+    /// An aid to accuracy is tried.
+    Aid(&'static str),
     /// The number of examples observed.
     Observed(usize),
     /// The number of examples on which the error of the layers was measured.
@@ -74,12 +81,12 @@ pub enum Progress {
 /// The first error among the examples, of the caller's own type; converted to that type, every error of a pass or the
 /// calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
 /// is quantized already or contains operators that cannot run.
-pub fn quantize<'g, E: From<Error>>(
+pub fn quantize<'g, D: Dataset + ?Sized>(
     graph: impl Into<Cow<'g, Graph>>,
-    examples: impl IntoIterator<Item = Result<Vec<Tensor>, E>>,
+    examples: &D,
     options: &QuantizeOptions,
     mut progress: impl FnMut(Progress),
-) -> Result<(Graph, QuantizeReport), E> {
+) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
     options.method.validate()?;
     graph.validate()?;
@@ -89,49 +96,45 @@ pub fn quantize<'g, E: From<Error>>(
     }
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
-    let mut float = simplified(graph.into_owned(), &mut progress)?;
+    let float = simplified(graph.into_owned(), &mut progress)?;
     let limits = &options.limits;
     let constants = constants_of(callers.into_iter().chain([&float]));
-    let mut examples = examples.into_iter().peekable();
     let mut stay_float = options.float.clone();
-    if options.measure_speed
-        && let Some(Ok(example)) = examples.peek()
-    {
+    if options.measure_speed && !examples.is_empty() {
         progress(Progress::Pass("measure_speed"));
-        stay_float = slower_in_eight_bits(&float, &named(&float, example)?, stay_float, constants, limits)?;
+        let example = examples.example(0)?;
+        stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
+    let split = if options.effort == 0 { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
     progress(Progress::Pass("calibrate"));
-    let mut calibrator = Calibrator::beside(&float, &roles, constants, limits)?;
-    let mut kept: Vec<Vec<Tensor>> = Vec::new();
-    for example in examples {
-        let example = example?;
-        if calibrator.inputs() == 0 {
-            // Of about the same size as the examples that will be kept.
-            calibrator
-                .hold(constants.saturating_add(bytes_of_example(&example) * options.measured as u64))?;
-        }
-        calibrator.observe(&named(&float, &example)?)?;
-        progress(Progress::Observed(calibrator.inputs()));
-        if kept.len() < options.measured {
-            kept.push(example);
-        }
-    }
-    let calibration = calibrator.calibration(options.method)?;
-    let plan = Plan::of_roles(&float, roles, &calibration)?.with_weights(options.weights);
+    let channels = tune::wanted_channels(&float, &roles, options)?;
+    let observation =
+        Observation::of(float, &roles, &channels, (examples, &split.calibrating), constants, options, &mut progress)?;
+    let calibrator = &observation.calibrator;
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
-    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
-    drop(calibrator);
+    warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
+    let tuned = if split.judging.is_empty() {
+        let calibration = calibrator.calibration(options.method)?;
+        let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
+        Tuned { graph: observation.graph, plan, calibration, aids: Vec::new() }
+    } else {
+        tune::tune(observation, roles, examples, (&split.calibrating, &split.judging), options, &mut progress)?
+    };
+    let Tuned { graph: mut float, plan, calibration, aids } = tuned;
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);
 
     let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration);
-    if !kept.is_empty() {
+    report.aids = aids;
+    let measured = options.measured.min(examples.len());
+    if measured > 0 {
         progress(Progress::Pass("measure"));
-        let examples = kept.iter().map(|example| bytes_of_example(example));
+        let kept: Vec<Vec<Tensor>> = (0..measured).map(|index| examples.example(index)).collect::<Result<_, _>>()?;
+        let bytes = kept.iter().map(|example| bytes_of_example(example));
         let constants = constants_of(callers.into_iter().chain([&float, &eight_bit]));
-        let held = examples.fold(constants, u64::saturating_add);
+        let held = bytes.fold(constants, u64::saturating_add);
         fix_inputs(&mut float, &kept);
         let measured = Meter::new(&mut float, &eight_bit, &plan, held, limits).and_then(|mut meter| {
             for (index, example) in kept.iter().enumerate() {
@@ -231,12 +234,12 @@ fn fix_inputs(graph: &mut Graph, examples: &[Vec<Tensor>]) {
 }
 
 /// The bytes of an example's tensors.
-fn bytes_of_example(example: &[Tensor]) -> u64 {
+pub(super) fn bytes_of_example(example: &[Tensor]) -> u64 {
     example.iter().map(bytes_of_tensor).sum()
 }
 
 /// An example's tensors with the names of the graph's inputs.
-fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
+pub(super) fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
     if example.len() != graph.inputs.len() {
         return Err(Error::argument(
             "calibration set",

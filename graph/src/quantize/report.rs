@@ -15,6 +15,19 @@ pub struct NodeReport {
     pub role: Role,
 }
 
+/// An aid to accuracy that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AidReport {
+    /// What it does.
+    pub name: String,
+    /// Whether it is part of the result: the error with it is less than without.
+    pub kept: bool,
+    /// The noise in the answers of the executed eight-bit graph without it, as a part of the signal.
+    pub error_before: f64,
+    /// The same with it.
+    pub error_after: f64,
+}
+
 /// The report on a quantization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuantizeReport {
@@ -28,6 +41,8 @@ pub struct QuantizeReport {
     pub calibration: Calibration,
     /// The error of each eight-bit node, in execution order; empty if nothing was measured.
     pub layers: Vec<LayerError>,
+    /// The aids to accuracy that were tried, in order.
+    pub aids: Vec<AidReport>,
     /// Reasons to distrust the result; empty if nothing was found.
     pub warnings: Vec<Warning>,
 }
@@ -50,6 +65,7 @@ impl QuantizeReport {
             bytes_after: bytes(after),
             calibration,
             layers: Vec::new(),
+            aids: Vec::new(),
             warnings: Vec::new(),
         }
     }
