@@ -8,6 +8,7 @@
 mod affine;
 mod calibrate;
 mod cut;
+pub mod data_free;
 mod flat;
 mod histogram;
 mod measure;
