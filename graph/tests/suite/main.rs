@@ -32,3 +32,4 @@ mod support;
 mod two_activations;
 mod values;
 mod weights_in_memory;
+mod zero_attributes;
