@@ -8,19 +8,21 @@ const RANGES: usize = 128;
 /// The number of bytes.
 const LEVELS: usize = 256;
 
-/// The part of the extremes, from 1/128 to all, whose 256 bytes have the distribution that is nearest to that of the values by the
+/// The range from −t to t, but not beyond the extremes, whose 256 bytes have the distribution nearest to that of the values by the
 /// Kullback-Leibler divergence; `None` before the first value.
 ///
-/// As TensorRT's calibration (Migacz 2017, "8-bit Inference with TensorRT", GTC 2017), with both ends of the range moved alike: values
+/// As TensorRT's calibration (Migacz 2017, "8-bit Inference with TensorRT", GTC 2017), of 128 t up to the largest magnitude: values
 /// beyond an end count as the end in the reference, and the bytes' distribution is spread evenly over the bins that hold values.
 pub fn entropy_range(histogram: &Histogram) -> Option<Range> {
     let (min, max) = histogram.extremes()?;
-    let (min, max) = (min.min(0.0), max.max(0.0));
-    let bins: Vec<(f64, f64)> =
-        histogram.bins().map(|(edge, count)| (edge + 0.5 * histogram.width(), count as f64)).collect();
+    let (min, max) = (f64::from(min.min(0.0)), f64::from(max.max(0.0)));
+    let bins: Vec<Bin> = histogram
+        .bins()
+        .map(|(edge, count)| Bin::new(edge + 0.5 * histogram.width(), count as f64))
+        .collect();
     let range = |part: usize| {
-        let share = part as f64 / RANGES as f64;
-        (f64::from(min) * share, f64::from(max) * share)
+        let bound = max.max(-min) * part as f64 / RANGES as f64;
+        (min.max(-bound), max.min(bound))
     };
     let divergences = (1..=RANGES).map(|part| (divergence(&bins, range(part)), part));
     // Of equal ones the widest range.
@@ -29,39 +31,74 @@ pub fn entropy_range(histogram: &Histogram) -> Option<Range> {
     Some(Range { min: low as f32, max: high as f32 })
 }
 
-/// The divergence of the bytes' distribution from that of the bins, given by their middles and counts; infinite where bytes have values
-/// that no byte stands for.
-fn divergence(bins: &[(f64, f64)], (low, high): (f64, f64)) -> f64 {
-    let first = bins.partition_point(|(middle, _)| *middle < low);
-    let end = bins.partition_point(|(middle, _)| *middle <= high);
+/// A bin of the histogram.
+#[derive(Clone, Copy)]
+struct Bin {
+    middle: f64,
+    count: f64,
+    /// `count · ln(count)`, of which an entropy is made.
+    product: f64,
+}
+
+impl Bin {
+    fn new(middle: f64, count: f64) -> Self {
+        Self { middle, count, product: product(count) }
+    }
+}
+
+fn product(count: f64) -> f64 {
+    if count > 0.0 { count * count.ln() } else { 0.0 }
+}
+
+/// What a byte stands for.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    /// The number of its values.
+    values: f64,
+    /// The number of its values and of those beyond the end of the range.
+    expected: f64,
+    /// The number of its bins that hold some.
+    holders: f64,
+}
+
+/// The divergence `Σ p·ln(p / q)` of the bytes' distribution `q` from that of the bins `p`; infinite where a byte stands for nothing but
+/// values beyond the range.
+///
+/// With the counts `e` of the bins and `v` values in `h` bins for a byte, it is
+/// `(Σ e·ln(e) − Σ e·ln(v / h)) / Σ e − ln(Σ e) + ln(Σ v)`: few logarithms.
+fn divergence(bins: &[Bin], (low, high): (f64, f64)) -> f64 {
+    let first = bins.partition_point(|bin| bin.middle < low);
+    let end = bins.partition_point(|bin| bin.middle <= high);
     let (Some(inside), true) = (bins.get(first..end), first < end) else { return f64::INFINITY };
-    let count = |bins: Option<&[(f64, f64)]>| bins.into_iter().flatten().map(|bin| bin.1).sum::<f64>();
-    let mut reference: Vec<f64> = inside.iter().map(|bin| bin.1).collect();
-    if let Some(lowest) = reference.first_mut() {
-        *lowest += count(bins.get(..first));
-    }
-    if let Some(highest) = reference.last_mut() {
-        *highest += count(bins.get(end..));
-    }
-    let step = (high - low) / (LEVELS - 1) as f64;
-    let level = |middle: f64| (((middle - low) / step).round() as usize).min(LEVELS - 1);
-    // For each byte, the number of its values and of the bins that hold some.
-    let mut bytes = [(0.0, 0.0); LEVELS];
-    for (&(middle, count), &expected) in inside.iter().zip(&reference) {
-        let (values, holders) = &mut bytes[level(middle)];
-        *values += count;
-        *holders += f64::from(u8::from(expected > 0.0));
-    }
-    let (all, kept) = (reference.iter().sum::<f64>(), inside.iter().map(|bin| bin.1).sum::<f64>());
-    let part = |(&(middle, _), &expected): (&(f64, f64), &f64)| {
-        if expected == 0.0 {
-            return 0.0;
+    let count = |bins: Option<&[Bin]>| bins.into_iter().flatten().map(|bin| bin.count).sum::<f64>();
+    let (under, over) = (count(bins.get(..first)), count(bins.get(end..)));
+    let per_unit = (LEVELS - 1) as f64 / (high - low);
+    let mut levels = [Level::default(); LEVELS];
+    let mut products = 0.0;
+    for (index, bin) in inside.iter().enumerate() {
+        let is_end = index == 0 || index + 1 == inside.len();
+        let mut expected = bin.count;
+        if index == 0 {
+            expected += under;
         }
-        let (values, holders) = bytes[level(middle)];
-        let (expected, found) = (expected / all, values / holders / kept);
-        if found > 0.0 { expected * (expected / found).ln() } else { f64::INFINITY }
-    };
-    inside.iter().zip(&reference).map(part).sum()
+        if index + 1 == inside.len() {
+            expected += over;
+        }
+        // A cast takes what is not a number, of a range without width, to 0.
+        let level = &mut levels[(((bin.middle - low) * per_unit).round() as usize).min(LEVELS - 1)];
+        level.values += bin.count;
+        level.expected += expected;
+        level.holders += f64::from(u8::from(expected > 0.0));
+        products += if is_end { product(expected) } else { bin.product };
+    }
+    let (mut kept, mut all, mut spread) = (0.0, 0.0, 0.0);
+    for level in levels.iter().filter(|level| level.expected > 0.0) {
+        kept += level.values;
+        all += level.expected;
+        spread += level.expected * (level.values / level.holders).ln();
+    }
+    // The logarithm of no values is −∞, and the divergence ∞.
+    (products - spread) / all - f64::ln(all) + f64::ln(kept)
 }
 
 #[cfg(test)]
@@ -124,6 +161,7 @@ mod tests {
             })
             .sum();
         assert!(expected > 0.01);
-        assert!((divergence(&bins, (0.0, 255.0)) - expected).abs() < 1e-12);
+        let bins: Vec<Bin> = bins.into_iter().map(|(middle, count)| Bin::new(middle, count)).collect();
+        assert!((divergence(&bins, (0.0, 255.0)) - expected).abs() < 1e-9);
     }
 }

@@ -46,8 +46,10 @@ struct SquaredError {
     zero: usize,
     /// The index of the last edge.
     last: usize,
-    /// The number of values in the bins beside zero, which need no step of their own.
+    /// The number of values in the bins beside zero and in those of the extremes, which lie within a bin of what a byte stands for.
     near_zero: f64,
+    near_min: f64,
+    near_max: f64,
     width: f64,
     min: f64,
     max: f64,
@@ -78,9 +80,14 @@ impl SquaredError {
         let edges: Vec<f64> = (0..=bins.len()).map(|index| first + index as f64 * width).collect();
         // A histogram has an edge at zero.
         let zero = edges.iter().position(|&edge| edge >= 0.0).unwrap_or(0);
-        let beside = bins.iter().filter(|(edge, _)| (-width..=0.0).contains(edge));
-        let near_zero = beside.map(|(_, count)| count).sum();
-        Self { last: bins.len(), edges, below, zero, near_zero, width, min, max }
+        let count = |fits: &dyn Fn(f64) -> bool| -> f64 {
+            bins.iter().filter(|(edge, _)| fits(*edge)).map(|(_, count)| count).sum()
+        };
+        let is_near_zero = |edge: f64| (-width..=0.0).contains(&edge);
+        let near_zero = count(&is_near_zero);
+        let near_min = count(&|edge| edge <= min && !is_near_zero(edge));
+        let near_max = count(&|edge| edge + width > max && !is_near_zero(edge));
+        Self { last: bins.len(), edges, below, zero, near_zero, near_min, near_max, width, min, max }
     }
 
     /// The ends of a range, none of them beyond the values.
@@ -103,10 +110,12 @@ impl SquaredError {
             (squares - 2.0 * end * sum + end * end * number).max(0.0)
         };
         let rounding = ((high - low) / 255.0).powi(2) / 12.0;
-        let near_zero = self.near_zero.min(until[0] - under[0]);
-        let inside = until[0] - under[0] - near_zero;
-        let to_zero = self.width * self.width / 3.0;
-        beyond(under, low) + beyond(over, high) + inside * rounding + near_zero * rounding.min(to_zero)
+        let near_min = if range.0 == 0 { self.near_min } else { 0.0 };
+        let near_max = if range.1 == self.last { self.near_max } else { 0.0 };
+        let inside = until[0] - under[0];
+        let near = (self.near_zero + near_min + near_max).min(inside);
+        let within_bin = self.width * self.width / 3.0;
+        beyond(under, low) + beyond(over, high) + (inside - near) * rounding + near * rounding.min(within_bin)
     }
 }
 
@@ -137,7 +146,7 @@ mod tests {
         let plain = numbers(1);
         let positive: Vec<f32> = numbers(3).iter().map(|value| value.max(0.0)).collect();
         let outlier: Vec<f32> = plain.iter().copied().chain([-300.0]).collect();
-        let shifted: Vec<f32> = numbers(3).iter().map(|value| 0.2 * value + 1.0).collect();
+        let shifted: Vec<f32> = plain.iter().map(|value| 0.2 * value + 1.0).collect();
         for values in [plain, positive, outlier, numbers(5), shifted] {
             let mut histogram = Histogram::new();
             histogram.add("x", &values).expect("finite");
