@@ -2,6 +2,7 @@
 
 mod biases;
 mod codes_and_ranges;
+mod data_free;
 mod dynamic;
 mod eight_bit_transposed;
 mod executor;

@@ -78,6 +78,7 @@ fn of_constant(context: &Context<'_>, node: &Node, constant: &Tensor) -> Result<
     let other = (0..node.inputs.len()).find_map(|index| context.find(node.input(index)?));
     let axis = other.filter(|other| !other.are_alike()).and_then(|other| other.axis.checked_sub(missing));
     let channels = axis.and_then(|axis| constant.shape().get(axis)).copied().unwrap_or(1).max(1);
+    context.check(channels)?;
     let stride = axis.and_then(|axis| strides(constant.shape()).get(axis).copied()).unwrap_or(1).max(1);
     let mut tallies = vec![Tally::default(); channels];
     for (at, &value) in constant.as_f32()?.iter().enumerate() {

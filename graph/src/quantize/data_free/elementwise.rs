@@ -12,6 +12,9 @@ use crate::{Node, Tensor, ops};
 /// Points per channel at which a function is evaluated, evenly spaced over [`SPAN`] deviations on either side of the mean.
 const POINTS: usize = 97;
 
+/// Channels that are evaluated at once.
+const AT_ONCE: usize = 1 << 12;
+
 /// Beyond 6 deviations lie two elements of a thousand million.
 const SPAN: f64 = 6.0;
 
@@ -22,22 +25,26 @@ pub(super) fn elementwise(context: &Context<'_>, node: &Node) -> Result<Channels
         let (low, high) = bounds(node, context.graph)?;
         return Ok(input.map(|channel| clipped(channel, f64::from(low), f64::from(high))));
     }
-    let at = |index: usize| -SPAN + 2.0 * SPAN * index as f64 / (POINTS - 1) as f64;
-    let points = input.all().iter().flat_map(|channel| {
-        (0..POINTS).map(|index| {
-            (channel.mean + channel.deviation * at(index)).clamp(channel.low, channel.high) as f32
-        })
-    });
-    let points = Tensor::vector(points.collect::<Vec<f32>>());
-    let mut inputs = vec![Some(&points)];
+    let mut others = Vec::new();
     for index in 1..node.inputs.len() {
-        inputs.push(node.input(index).map(|_| context.required_constant(node, index)).transpose()?);
+        others.push(node.input(index).map(|_| context.required_constant(node, index)).transpose()?);
     }
-    let results = ops::evaluate(node, &inputs)?;
-    let values = results.first().and_then(|result| result.as_f32().ok());
-    let values = values.ok_or_else(|| Reason::new("its output is not float"))?;
+    let at = |index: usize| -SPAN + 2.0 * SPAN * index as f64 / (POINTS - 1) as f64;
     let weights: Vec<f64> = (0..POINTS).map(|index| density(at(index))).collect();
-    let all = values.chunks_exact(POINTS).map(|values| weighted(values, &weights)).collect();
+    let mut all = Vec::with_capacity(input.all().len());
+    for channels in input.all().chunks(AT_ONCE) {
+        let point = |channel: &Moments, index| {
+            (channel.mean + channel.deviation * at(index)).clamp(channel.low, channel.high) as f32
+        };
+        let points = channels.iter().flat_map(|channel| (0..POINTS).map(move |index| point(channel, index)));
+        let points = Tensor::vector(points.collect::<Vec<f32>>());
+        let inputs: Vec<Option<&Tensor>> =
+            std::iter::once(Some(&points)).chain(others.iter().copied()).collect();
+        let results = ops::evaluate(node, &inputs)?;
+        let values = results.first().and_then(|result| result.as_f32().ok());
+        let values = values.ok_or_else(|| Reason::new("its output is not float"))?;
+        all.extend(values.chunks_exact(POINTS).map(|values| weighted(values, &weights)));
+    }
     Channels::new(input.axis, all).ok_or_else(|| Reason::new("it has no channels"))
 }
 

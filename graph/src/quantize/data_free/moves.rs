@@ -16,16 +16,16 @@ pub(super) fn reshaped(context: &Context<'_>, node: &Node) -> Result<Channels, R
     }
     let (from, to) = (context.shape(node.required_input(0)?)?, context.shape(node.required_output(0)?)?);
     let before: usize = from.iter().take(input.axis).product();
-    let mut behind = 1;
+    let own: usize = from.iter().skip(input.axis + 1).product();
+    let channels = input.all().len();
     // Of axes of size 1 the last one, which has the channels' size if one does.
     let axis = (0..to.len()).rev().find(|&axis| to[..axis].iter().product::<usize>() == before);
     let joined = |axis: usize| {
-        behind = to[axis].checked_div(input.all().len())?;
+        let behind = to[axis] / channels;
         let same: usize = to[axis + 1..].iter().product();
-        let own: usize = from[input.axis + 1..].iter().product();
-        (behind > 0 && behind * input.all().len() == to[axis] && behind * same == own).then_some(axis)
+        (behind > 0 && behind * channels == to[axis] && behind * same == own).then_some((axis, behind))
     };
-    let Some(axis) = axis.and_then(joined) else { return Ok(input.mixed()) };
+    let Some((axis, behind)) = axis.and_then(joined) else { return Ok(input.mixed()) };
     context.check(to[axis])?;
     let all = input.all().iter().flat_map(|&channel| std::iter::repeat_n(channel, behind)).collect();
     Channels::new(axis, all).ok_or_else(|| Reason::new("it has no channels"))
@@ -62,7 +62,7 @@ pub(super) fn split(context: &Context<'_>, node: &Node) -> Result<Vec<Channels>,
     let input = context.input(node, 0)?;
     let rank = context.shape(node.required_input(0)?)?.len();
     let is_divided = axis_of(node, node.int("axis", 0)?, rank)? == input.axis && !input.are_alike();
-    let mut first = 0;
+    let mut first = 0usize;
     let mut parts = Vec::with_capacity(node.outputs.len());
     for index in 0..node.outputs.len() {
         if !is_divided {
@@ -70,10 +70,12 @@ pub(super) fn split(context: &Context<'_>, node: &Node) -> Result<Vec<Channels>,
             continue;
         }
         let size = context.shape(node.required_output(index)?)?.get(input.axis).copied().unwrap_or(0);
-        let part =
-            input.all().get(first..first + size).and_then(|part| Channels::new(input.axis, part.to_vec()));
+        let part = input
+            .all()
+            .get(first..first.saturating_add(size))
+            .and_then(|part| Channels::new(input.axis, part.to_vec()));
         parts.push(part.ok_or_else(|| Reason::new("it has no channels"))?);
-        first += size;
+        first = first.saturating_add(size);
     }
     Ok(parts)
 }
