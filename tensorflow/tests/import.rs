@@ -321,3 +321,23 @@ fn what_is_no_batch_normalization_stays() {
         assert!(!graph.nodes.iter().any(|node| node.op == "BatchNormalization"), "{:?}", graph.nodes);
     }
 }
+
+/// A bias between the product and the normalization says nothing of the rank.
+#[test]
+fn columns_of_a_matrix_are_normalized() {
+    let text = placeholder("x", &[1, 2])
+        + &constant("w", "DT_FLOAT", &[2, 2], "float_val: [1, 2, 3, 4]")
+        + &constant("b", "DT_FLOAT", &[2], "float_val: [0.5, -1]")
+        + &node("product", "MatMul", &["x", "w"], "")
+        + &node("conv", "BiasAdd", &["product", "b"], "");
+    let norm = decomposed(true, "float_val: [3, 24]");
+    let norm = norm.split_once("node { name: \"scale\"").expect("the normalization").1;
+    let text = text + "node { name: \"scale\"" + norm;
+    let graph = import(&text, &[], &["normalized"]).expect("it is read");
+    assert!(graph.nodes.iter().any(|node| node.op == "BatchNormalization"), "{:?}", graph.nodes);
+    let x = Tensor::new([1, 2], vec![1.0f32, 10.0]).expect("two");
+    let found = run(&graph, &[("x", &x)]);
+    // 31.5 and 41: (31.5 − 10) / 2 · 2 + 0.5 and (41 − 100) / 5 · −3 + 1.
+    let found = found[0].as_f32().expect("floats");
+    assert!((found[0] - 22.0).abs() < 1e-4 && (found[1] - 36.4).abs() < 1e-4, "{found:?}");
+}

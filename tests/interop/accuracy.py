@@ -137,11 +137,13 @@ class Network:
         return {"version": told["version"], **self.compared(scores, output, told["seconds"])}
 
     def compared(self, scores, file, seconds):
+        # Some tools write the weights beside the file.
+        size = sum(part.stat().st_size for part in [file, Path(f"{file}_data"), Path(f"{file}.data")] if part.exists())
         figures = {
             "agreement": 100 * float(np.mean(scores.argmax(1) == self.expected.argmax(1))),
             "error": float(np.abs(scores - self.expected).mean()),
-            "bytes": file.stat().st_size,
-            "part": 100 * file.stat().st_size / self.path.stat().st_size,
+            "bytes": size,
+            "part": 100 * size / self.path.stat().st_size,
             "seconds": seconds,
         }
         if self.facts["first_class"] is not None:

@@ -11,14 +11,14 @@ use eightbit_graph::{Error, Tensor};
 use super::Reference;
 use super::batch_norm::normalize;
 use super::convolution::Order;
-use super::importer::{Importer, Value};
+use super::importer::{self, Importer};
 use super::index::Nodes;
 use super::once::ReadOnce;
 use super::operation::Operation;
-use crate::proto::NodeDef;
+use crate::proto::{NodeDef, Value};
 
-/// Products of channels, after which the last axis has the channels.
-const PRODUCTS: [&str; 4] = ["Conv2D", "DepthwiseConv2dNative", "BiasAdd", "MatMul"];
+/// Convolutions, whose outputs are images.
+const CONVOLUTIONS: [&str; 2] = ["Conv2D", "DepthwiseConv2dNative"];
 
 /// The most `Identity` nodes in a row that are looked through.
 const MAX_IDENTITIES: usize = 4;
@@ -62,7 +62,7 @@ impl<'d> DecomposedNorms<'d> {
         operation: &Operation<'d>,
     ) -> Result<Option<String>, Error> {
         let Some(norm) = self.0.get(operation.node.name.as_str()) else { return Ok(None) };
-        let named = |value| if let Value::Named(name) = value { Some(name) } else { None };
+        let named = |value| if let importer::Value::Named(name) = value { Some(name) } else { None };
         let Some(x) = named(importer.value(norm.x.node, norm.x.port.unwrap_or_default())) else {
             return Ok(None);
         };
@@ -130,11 +130,7 @@ impl<'d> Search<'_, 'd> {
         };
         let [sum] = self.inputs(root, &["Rsqrt"])?;
         let [variance, epsilon] = self.inputs(self.node(sum)?, &["Add", "AddV2"])?;
-        let product = self.node(x)?;
-        let is_last = product.attr.get("data_format").is_none_or(
-            |format| matches!(&format.value, Some(crate::proto::Value::S(text)) if text == b"NHWC"),
-        );
-        let fits = PRODUCTS.contains(&product.op.as_str()) && is_last && self.once.is_read_once(scaled);
+        let product = self.product(x).filter(|_| self.once.is_read_once(scaled))?;
         Some(Norm {
             x: Reference::new(x),
             scale,
@@ -144,7 +140,15 @@ impl<'d> Search<'_, 'd> {
             epsilon: self.constant(epsilon)?,
             is_of_matrix: product.op == "MatMul",
         })
-        .filter(|_| fits)
+    }
+
+    /// The product, perhaps with a bias, that computes the value of an input, if its last axis has the channels.
+    fn product(self, input: &'d str) -> Option<&'d NodeDef> {
+        let mut node = self.node(input).filter(|node| has_channels_last(node))?;
+        if node.op == "BiasAdd" {
+            node = self.node(node.input.first()?).filter(|node| has_channels_last(node))?;
+        }
+        (node.op == "MatMul" || CONVOLUTIONS.contains(&node.op.as_str())).then_some(node)
     }
 
     /// The inputs of `node`, which has `N` of them, if it is of one of the operators `ops`.
@@ -182,4 +186,9 @@ impl<'d> Search<'_, 'd> {
     fn constant(self, input: &'d str) -> Option<&'d str> {
         self.node(input).filter(|node| node.op == "Const").map(|node| node.name.as_str())
     }
+}
+
+fn has_channels_last(node: &NodeDef) -> bool {
+    let is_last = |value: &Value| matches!(value, Value::S(text) if text == b"NHWC");
+    node.attr.get("data_format").is_none_or(|format| format.value.as_ref().is_some_and(is_last))
 }

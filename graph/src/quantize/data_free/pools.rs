@@ -26,8 +26,10 @@ pub(super) fn average(context: &Context<'_>, node: &Node) -> Result<Channels, Re
 
 /// The mean of whole images.
 pub(super) fn global_average(context: &Context<'_>, node: &Node) -> Result<Channels, Reason> {
-    let mean =
-        |x: Moments| Moments::normal(x.mean, OF_IMAGES * x.deviation, context.reach).within(x.low, x.high);
+    let mean = |x: Moments| {
+        let ends = Moments::normal(x.mean, x.deviation, context.reach).within(x.low, x.high);
+        Moments { deviation: OF_IMAGES * x.deviation, ..ends }
+    };
     Ok(context.input(node, 0)?.map(mean))
 }
 
