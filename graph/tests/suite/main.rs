@@ -2,6 +2,7 @@
 
 mod biases;
 mod codes_and_ranges;
+mod data_free;
 mod dynamic;
 mod eight_bit_transposed;
 mod executor;
@@ -32,3 +33,4 @@ mod support;
 mod two_activations;
 mod values;
 mod weights_in_memory;
+mod zero_attributes;

@@ -25,7 +25,7 @@ const INPUT: [usize; 4] = [1, 3, 8, 8];
 
 /// Convolution with batch norm and ReLU6, depthwise convolution, a residual addition, pooling, and a classifier with
 /// a softmax beside it.
-fn network() -> Graph {
+pub(crate) fn network() -> Graph {
     let mut numbers = Numbers(7);
     let value = |name: &str, shape: &[usize]| ValueInfo {
         name: name.to_owned(),
@@ -71,7 +71,7 @@ fn network() -> Graph {
     }
 }
 
-fn examples(count: u64) -> impl Iterator<Item = Result<Vec<Tensor>, Error>> {
+pub(crate) fn examples(count: u64) -> impl Iterator<Item = Result<Vec<Tensor>, Error>> {
     (0..count).map(|seed| Ok(vec![Numbers(seed).tensor(&INPUT, 2.0)]))
 }
 
