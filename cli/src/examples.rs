@@ -58,8 +58,7 @@ impl Examples {
                 (None, _) => {
                     let list = report::names(inputs.iter().map(|input| input.name.as_str()));
                     let path = report::path(path);
-                    let reason =
-                        format!("{flag} {path}: give NAME={path}: the network's inputs are {list}");
+                    let reason = format!("{flag} {path}: give NAME={path}: the network's inputs are {list}");
                     return Err(CliError::Usage(reason));
                 }
             }

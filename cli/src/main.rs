@@ -22,8 +22,10 @@ mod npy;
 mod observed;
 mod output;
 mod photo;
+mod profiled;
 mod report;
 mod scores;
+mod source;
 mod usage;
 
 use std::io::Write;

@@ -89,11 +89,23 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// The number of leading columns that hold text.
     text_columns: usize,
+    /// The number of columns at the end that hold text.
+    text_last: usize,
 }
 
 impl Table {
     pub(crate) fn new(head: &[&str], text_columns: usize) -> Self {
-        Self { head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new(), text_columns }
+        Self {
+            head: head.iter().map(|&cell| cell.to_owned()).collect(),
+            rows: Vec::new(),
+            text_columns,
+            text_last: 0,
+        }
+    }
+
+    /// The same table, whose last columns hold text, too.
+    pub(crate) fn with_text_last(self, text_last: usize) -> Self {
+        Self { text_last, ..self }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -112,11 +124,8 @@ impl Table {
                 if column > 0 {
                     line.push_str("  ");
                 }
-                line.push_str(&if column < self.text_columns {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                });
+                let is_text = column < self.text_columns || column + self.text_last >= self.head.len();
+                line.push_str(&if is_text { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
             }
             line.trim_end().to_owned()
         };
