@@ -156,6 +156,12 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// `text` in at most `width` columns, with an ellipsis where its start was cut: the ends of the names of values differ.
+pub(crate) fn fit_end(text: &str, width: usize) -> String {
+    let cut = text.chars().count().saturating_sub(width);
+    if cut == 0 { text.to_owned() } else { ['…'].into_iter().chain(text.chars().skip(cut + 1)).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,5 +201,7 @@ mod tests {
         assert!(shortened(&"ä".repeat(5000)).chars().count() < MESSAGE_LIMIT + 20);
         assert_eq!(fit("military uniform", 10), "military …");
         assert_eq!(fit("tench", 10), "tench");
+        assert_eq!(fit_end("military uniform", 10), "…y uniform");
+        assert_eq!(fit_end("tench", 5), "tench");
     }
 }

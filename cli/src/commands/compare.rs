@@ -13,7 +13,9 @@ use crate::report::{self, BOLD, DIM, Table};
 use crate::source::Source;
 
 /// The most characters of a name in the table.
-const NAME: usize = 40;
+const NAME: usize = 44;
+/// The most values listed that were not compared.
+const SHOWN: usize = 3;
 
 pub(crate) fn run(args: &CompareArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let source = Source::open(&args.a, &args.examples, &args.input, None)?;
@@ -47,9 +49,10 @@ pub(crate) fn run(args: &CompareArgs, out: &mut dyn Write) -> Result<(), CliErro
     outputs(out, &found)?;
     for (graph, names) in [("A", &found.unmatched), ("B", &found.other_unmatched)] {
         if !names.is_empty() {
-            let (count, names) =
-                (report::count(names.len(), "value"), report::names(names.iter().map(String::as_str)));
-            writeln!(out, "{DIM}not compared{DIM:#}  {count} of {graph}: {names}")?;
+            let shown: Vec<String> = names.iter().take(SHOWN).map(|name| fitted(name)).collect();
+            let more = if names.len() > SHOWN { ", …: see --json" } else { "" };
+            let (count, shown) = (report::count(names.len(), "value"), shown.join(", "));
+            writeln!(out, "{DIM}not compared{DIM:#}  {count} of {graph}: {shown}{more}")?;
         }
     }
     Ok(())
@@ -107,7 +110,7 @@ fn outputs(out: &mut dyn Write, found: &Comparison) -> Result<(), CliError> {
 }
 
 fn fitted(name: &str) -> String {
-    report::fit(&escaped(name).to_string(), NAME)
+    report::fit_end(&escaped(name).to_string(), NAME)
 }
 
 fn decibels(ratio: f64) -> String {

@@ -41,6 +41,12 @@ fn telling<'s>(signal: &'s Signal<'_>) -> impl Iterator<Item = &'s str> {
     all.map(plain).filter(|name| !is_made_up(name))
 }
 
+/// The name by which users know a signal.
+pub(super) fn label<'g>(signal: &Signal<'g>) -> &'g str {
+    let all = std::iter::once(signal.value).chain(signal.names.iter().copied());
+    all.clone().find(|name| !is_made_up(plain(name))).unwrap_or(signal.value)
+}
+
 fn is_made_up(name: &str) -> bool {
     let stem = match name.rsplit_once('_') {
         Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => stem,

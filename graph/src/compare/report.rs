@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use super::names::label;
 use super::pairs::{MatchedBy, Pairs};
 use super::signals::{Signal, Signals};
 use crate::Graph;
@@ -48,8 +49,8 @@ impl ValueDifference {
         };
         let ((node, op), (other_node, other_op)) = (node(a), node(b));
         Self {
-            value: a.value.to_owned(),
-            other_value: b.value.to_owned(),
+            value: label(a).to_owned(),
+            other_value: label(b).to_owned(),
             node,
             op,
             other_node,
@@ -118,7 +119,7 @@ impl Comparison {
         let unmatched = |signals: &Signals<'_>, of: &[Option<usize>]| {
             let all = signals.list.iter().zip(of);
             let left = all.filter(|(signal, pair)| pair.is_none() && !signal.is_given());
-            left.map(|(signal, _)| signal.value.to_owned()).collect()
+            left.map(|(signal, _)| label(signal).to_owned()).collect()
         };
         Self {
             values: pairs.list.iter().map(value).collect(),

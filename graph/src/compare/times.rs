@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::names::label;
 use super::pairs::Pairs;
 use super::signals::Signals;
 use super::{inputs, normalized};
@@ -48,7 +49,7 @@ pub fn compare_times(
         .map(|pair| written.0.contains(&Some(pair)) && written.1.contains(&Some(pair)))
         .collect();
     let pair = |&(signal, ..): &(usize, usize, _)| TimePair {
-        value: signals.list[signal].value.to_owned(),
+        value: label(&signals.list[signal]).to_owned(),
         steps: Vec::new(),
         time: Duration::ZERO,
         other_steps: Vec::new(),

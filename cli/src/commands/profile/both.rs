@@ -16,7 +16,7 @@ use crate::report::{self, BOLD, GOOD, Table};
 use crate::source::Source;
 
 /// The most characters of names and kernels in a table.
-const NAME: usize = 36;
+const NAME: usize = 40;
 const KERNEL: usize = 60;
 /// A difference below this share of the faster one's time, or below this time, is none: measurements differ by as much.
 const NOTABLE: f64 = 0.05;
@@ -125,7 +125,7 @@ impl Compared {
             writeln!(out, "{:>9.3} ms  {name}", milliseconds(*time))?;
         }
         let gain = base_time.as_secs_f64() / new_time.as_secs_f64().max(f64::MIN_POSITIVE);
-        writeln!(out, "{new} takes 1/{gain:.2} of the time of {base}")?;
+        writeln!(out, "{new} is {gain:.2} times as fast as {base}")?;
         let slower: Vec<&Line> = self.lines.iter().filter(|line| line.is_slower()).collect();
         if slower.is_empty() {
             writeln!(
@@ -145,7 +145,7 @@ impl Compared {
             .with_text_last(2);
         for line in slower {
             table.row([
-                report::fit(&escaped(&line.value).to_string(), NAME),
+                report::fit_end(&escaped(&line.value).to_string(), NAME),
                 format!("{:.4}", milliseconds(line.base.time)),
                 format!("{:.4}", milliseconds(line.new.time)),
                 format!("{:.2}", line.new.time.as_secs_f64() / line.base.time.as_secs_f64().max(1e-9)),

@@ -12,7 +12,7 @@ use crate::error::CliError;
 use crate::report::{self, Table};
 
 /// The most characters of a step's name and of its kernel.
-const NAME: usize = 36;
+const NAME: usize = 40;
 const KERNEL: usize = 90;
 
 /// Time and products together.
@@ -111,7 +111,7 @@ pub(super) fn table(
             share,
             rate,
             of_peak,
-            report::fit(&escaped(&step.name).to_string(), NAME),
+            report::fit_end(&escaped(&step.name).to_string(), NAME),
             escaped(&step.op).to_string(),
             report::fit(&escaped(&step.description).to_string(), KERNEL),
         ]);
