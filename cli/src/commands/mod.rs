@@ -21,7 +21,7 @@ use crate::error::CliError;
 pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
     match &cli.command {
         Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads, None)?, out),
-        Command::Quantize(args) => quantize::run(args, out),
+        Command::Quantize(args) => quantize::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Compare(args) => compare::run(args, out),

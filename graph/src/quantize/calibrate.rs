@@ -146,6 +146,11 @@ impl Calibrator {
         &self.flat
     }
 
+    /// The histogram of each activation.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (&str, &Histogram)> {
+        self.observed.iter().map(|observed| (observed.value.as_str(), &observed.histogram))
+    }
+
     /// The least and greatest value of each activation.
     pub(super) fn extremes(&self) -> Vec<(String, Range)> {
         let range = |observed: &Observed| {

@@ -58,6 +58,13 @@ impl Histogram {
         (self.total > 0).then_some((self.min, self.max))
     }
 
+    /// The lower and upper edge of each bin that holds values, and their number.
+    pub fn bins(&self) -> impl Iterator<Item = (f64, f64, u64)> {
+        let width = power_of_two(self.exponent);
+        let bins = self.counts.iter().zip(self.start..).filter(|(count, _)| **count > 0);
+        bins.map(move |(&count, bin)| (bin as f64 * width, (bin + 1) as f64 * width, count))
+    }
+
     /// Counts `values`.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub use output_ranges::OutputRanges;
 pub(crate) use pipeline::simplified;
 pub use pipeline::{Progress, QuantizeOptions, quantize};
 pub use plan::Plan;
-pub use report::{NodeReport, QuantizeReport};
+pub use report::{ActivationReport, NodeReport, QuantizeReport, WeightReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
 pub use warnings::Warning;

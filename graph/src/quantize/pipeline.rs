@@ -121,12 +121,14 @@ pub fn quantize<'g, E: From<Error>>(
     let plan = Plan::of_roles(&float, roles, &calibration)?.with_weights(options.weights);
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
     warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
+    let activations = report::activations(&calibrator, &plan);
     drop(calibrator);
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);
 
-    let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration);
+    let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration)?;
+    report.activations = activations;
     if !kept.is_empty() {
         progress(Progress::Pass("measure"));
         let examples = kept.iter().map(|example| bytes_of_example(example));

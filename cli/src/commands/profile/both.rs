@@ -1,182 +1,109 @@
-//! Two forms of a network, and what is slower in one of them.
+//! Two forms of a network, and what is slower in the second one.
 
 use std::io::Write;
 use std::time::Duration;
 
-use eightbit_graph::compare::{TimePair, compare_times};
-use eightbit_graph::{Graph, Tensor, escaped};
+use eightbit_graph::escaped;
+use eightbit_graph::shapes::ShapeOptions;
 use serde_json::json;
 
-use crate::engine::Settings;
 use crate::error::CliError;
-use crate::fixing;
-use crate::network::is_eight_bit;
-use crate::profiled::Profiled;
+use crate::profiled::{Form, ValueTimes, by_value, milliseconds};
 use crate::report::{self, BOLD, GOOD, Table};
-use crate::source::Source;
 
 /// The most characters of names and kernels in a table.
 const NAME: usize = 40;
 const KERNEL: usize = 60;
-/// A difference below this share of the faster one's time, or below this time, is none: measurements differ by as much.
+/// A difference below this share of the first one's time, or below this time, is none: measurements differ by as much.
 const NOTABLE: f64 = 0.05;
 const NOTABLE_TIME: Duration = Duration::from_micros(1);
 
-/// Another form of the network.
-pub(super) struct Other {
-    name: String,
-    graph: Graph,
-    profiled: Profiled,
-}
-
-impl Other {
-    pub(super) fn new(name: String, graph: Graph, settings: &Settings) -> Result<Self, CliError> {
-        let profiled = Profiled::new(&name, &graph, settings)?;
-        Ok(Self { name, graph, profiled })
-    }
-
-    /// Measures on the example of the network, whose inputs must be the same.
-    pub(super) fn measure(&mut self, example: &[Tensor], budget: Duration) -> Result<(), CliError> {
-        for (input, tensor) in self.graph.inputs.iter().zip(example) {
-            fixing::bind(&mut input.clone(), tensor)
-                .map_err(|reason| CliError::Invalid(format!("{}: {reason}", self.name)))?;
-        }
-        let inputs: Vec<(&str, &Tensor)> =
-            self.graph.inputs.iter().map(|input| input.name.as_str()).zip(example).collect();
-        self.profiled.measure(&inputs, budget)
-    }
-
-    /// The times of both, value by value.
-    pub(super) fn compare(
-        self,
-        source: &Source,
-        own: &Profiled,
-        example: &[Tensor],
-    ) -> Result<Compared, CliError> {
-        let pairs = compare_times(
-            (&source.graph, &own.steps),
-            (&self.graph, &self.profiled.steps),
-            &source.shapes(example),
-        );
-        let pairs = pairs
-            .map_err(|error| CliError::model(&format!("{} and {}", source.file.name, self.name), error))?;
-        // The eight-bit form is the one that should be faster.
-        let is_slow_own = is_eight_bit(&source.graph) && !is_eight_bit(&self.graph);
-        let line = |pair: TimePair| {
-            let describe = |profiled: &Profiled, steps: &[usize]| {
-                let longest = steps.iter().max_by_key(|&&at| profiled.steps[at].time);
-                longest.map_or_else(String::new, |&at| profiled.steps[at].description.clone())
-            };
-            let [own, other] = [
-                Side { time: pair.time, kernel: describe(own, &pair.steps) },
-                Side { time: pair.other_time, kernel: describe(&self.profiled, &pair.other_steps) },
-            ];
-            let (base, new) = if is_slow_own { (other, own) } else { (own, other) };
-            Line { value: pair.value, base, new }
-        };
-        let [own_name, other_name] = [source.file.name.clone(), self.name];
-        let [own_total, other_total] = [own.total(), self.profiled.total()];
-        let mut both = [(own_name, own_total), (other_name, other_total)];
-        if is_slow_own {
-            both.reverse();
-        }
-        let mut lines: Vec<Line> = pairs.into_iter().map(line).collect();
-        lines.sort_by(|a, b| b.loss().total_cmp(&a.loss()));
-        Ok(Compared { both, lines })
-    }
-}
-
-/// What one form takes for a value.
-struct Side {
-    time: Duration,
-    /// The kernel of its longest step.
-    kernel: String,
-}
-
-/// What both take for a value: the form that is compared with, usually float, and the one that should be faster.
-struct Line {
-    value: String,
-    base: Side,
-    new: Side,
-}
-
-impl Line {
-    /// The seconds that are lost.
-    fn loss(&self) -> f64 {
-        self.new.time.as_secs_f64() - self.base.time.as_secs_f64()
-    }
-
-    fn is_slower(&self) -> bool {
-        self.new.time > self.base.time.mul_f64(1.0 + NOTABLE) + NOTABLE_TIME
-    }
-}
-
-/// The names and times of both forms, and the values, those first for which most is lost.
+/// The names and times of two forms, of which the second should be faster, and their values, those first for which most is lost.
 pub(super) struct Compared {
-    both: [(String, Duration); 2],
-    lines: Vec<Line>,
+    forms: [(String, Duration); 2],
+    values: Vec<ValueTimes>,
 }
 
 impl Compared {
+    /// Compares what was measured; `reversed` if the first form is the one that should be faster.
+    pub(super) fn new(
+        forms: &[Form<'_>; 2],
+        shapes: &ShapeOptions,
+        reversed: bool,
+    ) -> Result<Self, CliError> {
+        let mut values = by_value(forms, shapes)?;
+        let mut forms = forms.each_ref().map(|form| (form.name.clone(), form.total()));
+        if reversed {
+            forms.reverse();
+            values.iter_mut().for_each(|value| value.sides.reverse());
+        }
+        values.sort_by(|a, b| loss(b).total_cmp(&loss(a)));
+        Ok(Self { forms, values })
+    }
+
     pub(super) fn write(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let [(base, base_time), (new, new_time)] = &self.both;
+        let [(first, first_time), (second, second_time)] = &self.forms;
         writeln!(out, "\n{BOLD}Compared{BOLD:#}")?;
-        for (name, time) in &self.both {
+        for (name, time) in &self.forms {
             writeln!(out, "{:>9.3} ms  {name}", milliseconds(*time))?;
         }
-        let gain = base_time.as_secs_f64() / new_time.as_secs_f64().max(f64::MIN_POSITIVE);
-        writeln!(out, "{new} is {gain:.2} times as fast as {base}")?;
-        let slower: Vec<&Line> = self.lines.iter().filter(|line| line.is_slower()).collect();
+        writeln!(out, "{second} is {:.2} times as fast as {first}", ratio(*first_time, *second_time))?;
+        let slower: Vec<&ValueTimes> = self.values.iter().filter(|value| is_slower(value)).collect();
+        let all = self.values.len();
         if slower.is_empty() {
-            writeln!(
-                out,
-                "{GOOD}no value takes longer{GOOD:#} of the {} that both compute",
-                self.lines.len()
-            )?;
+            writeln!(out, "{GOOD}no value takes longer{GOOD:#} of the {all} that both compute")?;
             return Ok(());
         }
         let count = report::count_as(slower.len(), "value takes", "values take");
-        writeln!(
-            out,
-            "{BOLD}{count} longer{BOLD:#} in the second, of {} that both compute:\n",
-            self.lines.len()
-        )?;
-        let mut table = Table::new(&["value", "ms", "ms", "ratio", "first's kernel", "second's kernel"], 1)
-            .with_text_last(2);
-        for line in slower {
+        writeln!(out, "{BOLD}{count} longer{BOLD:#} in the second, of {all} that both compute:\n")?;
+        let head = ["value", "first ms", "second ms", "ratio", "first's kernel", "second's kernel"];
+        let mut table = Table::new(&head, 1).with_text_last(2);
+        for value in slower {
+            let [first, second] = &value.sides;
             table.row([
-                report::fit_end(&escaped(&line.value).to_string(), NAME),
-                format!("{:.4}", milliseconds(line.base.time)),
-                format!("{:.4}", milliseconds(line.new.time)),
-                format!("{:.2}", line.new.time.as_secs_f64() / line.base.time.as_secs_f64().max(1e-9)),
-                report::fit(&escaped(&line.base.kernel).to_string(), KERNEL),
-                report::fit(&escaped(&line.new.kernel).to_string(), KERNEL),
+                report::fit_end(&escaped(&value.value).to_string(), NAME),
+                format!("{:.4}", milliseconds(first.time)),
+                format!("{:.4}", milliseconds(second.time)),
+                format!("{:.2}", ratio(second.time, first.time)),
+                report::fit(&escaped(&first.kernel).to_string(), KERNEL),
+                report::fit(&escaped(&second.kernel).to_string(), KERNEL),
             ]);
         }
         Ok(table.write(out)?)
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
-        let line = |line: &Line| {
+        let value = |value: &ValueTimes| {
+            let [first, second] = &value.sides;
             json!({
-                "value": line.value,
-                "first_milliseconds": milliseconds(line.base.time),
-                "second_milliseconds": milliseconds(line.new.time),
-                "slower": line.is_slower(),
-                "first_kernel": line.base.kernel,
-                "second_kernel": line.new.kernel,
+                "value": value.value,
+                "first_milliseconds": milliseconds(first.time),
+                "second_milliseconds": milliseconds(second.time),
+                "slower": is_slower(value),
+                "first_kernel": first.kernel,
+                "second_kernel": second.kernel,
             })
         };
         let form =
             |(name, time): &(String, Duration)| json!({ "model": name, "milliseconds": milliseconds(*time) });
         json!({
-            "first": form(&self.both[0]),
-            "second": form(&self.both[1]),
-            "values": self.lines.iter().map(line).collect::<Vec<_>>(),
+            "first": form(&self.forms[0]),
+            "second": form(&self.forms[1]),
+            "values": self.values.iter().map(value).collect::<Vec<_>>(),
         })
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+fn ratio(time: Duration, of: Duration) -> f64 {
+    time.as_secs_f64() / of.as_secs_f64().max(1e-9)
+}
+
+/// The seconds that the second form loses.
+fn loss(value: &ValueTimes) -> f64 {
+    value.sides[1].time.as_secs_f64() - value.sides[0].time.as_secs_f64()
+}
+
+fn is_slower(value: &ValueTimes) -> bool {
+    let [first, second] = &value.sides;
+    second.time > first.time.mul_f64(1.0 + NOTABLE) + NOTABLE_TIME
 }

@@ -6,8 +6,8 @@ mod steps;
 use std::io::Write;
 use std::time::Duration;
 
-use eightbit_graph::Tensor;
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
+use eightbit_graph::{Graph, Tensor};
 use serde_json::json;
 
 use crate::args::ProfileArgs;
@@ -17,11 +17,11 @@ use crate::bench::timing::Stopwatch;
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::network::{Network, is_eight_bit};
-use crate::profiled::Profiled;
+use crate::profiled::{Form, milliseconds};
 use crate::report::{self, DIM};
 use crate::source::Source;
 
-use both::Other;
+use both::Compared;
 
 /// Measurements of each network, which take turns if there are two.
 const TURNS: u32 = 3;
@@ -31,17 +31,24 @@ const PEAK: Duration = Duration::from_millis(60);
 pub(crate) fn run(args: &ProfileArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let source = Source::open(&args.model, &args.examples, &args.input, Some(1))?;
     let example = source.read(0)?;
-    let mut own = Profiled::new(&source.file.name, &source.graph, settings)?;
-    let mut other = other(args, settings, &source, &example)?;
+    let other = other(args, &source, &example)?;
+    let mut own = Form::new(&source.file.name, &source.graph, settings)?;
+    let mut second = other.as_ref().map(|(name, graph)| Form::new(name, graph, settings)).transpose()?;
     let peak = peak(settings)?;
     for _ in 0..TURNS {
         let budget = Duration::from_millis(args.budget) / TURNS;
-        own.measure(&source.named(&example), budget)?;
-        if let Some(other) = &mut other {
-            other.measure(&example, budget)?;
-        }
+        own.measure(&example, budget)?;
+        second.iter_mut().try_for_each(|form| form.measure(&example, budget))?;
     }
-    let compared = other.map(|other| other.compare(&source, &own, &example)).transpose()?;
+    let (steps, total) = (own.steps.clone(), own.total());
+    let compared = match (second, &other) {
+        (Some(second), Some((_, graph))) => {
+            // The eight-bit form is the one that should be faster.
+            let reversed = is_eight_bit(&source.graph) && !is_eight_bit(graph);
+            Some(Compared::new(&[own, second], &source.shapes(&example), reversed)?)
+        }
+        _ => None,
+    };
     let all_peak = peak.rate() * settings.threads as f64;
     if args.json {
         let mut value = json!({
@@ -49,9 +56,9 @@ pub(crate) fn run(args: &ProfileArgs, settings: &Settings, out: &mut dyn Write) 
             "backend": settings.backend.name(),
             "threads": settings.threads,
             "peak_gops": all_peak,
-            "milliseconds": own.total().as_secs_f64() * 1e3,
-            "steps": steps::json(&own.steps, all_peak, args.in_order),
-            "operators": steps::totals_json(&own.steps, all_peak),
+            "milliseconds": milliseconds(total),
+            "steps": steps::json(&steps, all_peak, args.in_order),
+            "operators": steps::totals_json(&steps, all_peak),
         });
         if let Some(compared) = &compared {
             value["compared"] = compared.json();
@@ -62,9 +69,9 @@ pub(crate) fn run(args: &ProfileArgs, settings: &Settings, out: &mut dyn Write) 
     writeln!(out, "{DIM}run by{DIM:#}   {}, on {}", settings.describe(), an(source.noun()))?;
     writeln!(out, "{DIM}peak{DIM:#}     {all_peak:.0} Gop/s ({})", peak.what)?;
     writeln!(out)?;
-    steps::table(out, &own.steps, all_peak, args.in_order)?;
+    steps::table(out, &steps, all_peak, args.in_order)?;
     writeln!(out)?;
-    steps::totals(out, &own.steps, all_peak)?;
+    steps::totals(out, &steps, all_peak)?;
     compared.iter().try_for_each(|compared| compared.write(out))
 }
 
@@ -78,16 +85,15 @@ fn peak(settings: &Settings) -> Result<Peak, CliError> {
     Ok(peak::measure(settings.backend, &stopwatch)?)
 }
 
-/// The other form of the network that `args` ask for.
+/// The name and the graph of the other form of the network that `args` ask for.
 fn other(
     args: &ProfileArgs,
-    settings: &Settings,
     source: &Source,
     example: &[Tensor],
-) -> Result<Option<Other>, CliError> {
+) -> Result<Option<(String, Graph)>, CliError> {
     if let Some(path) = &args.compare {
         let (file, graph) = Network::read(path, &args.input)?;
-        return Other::new(file.name, graph, settings).map(Some);
+        return Ok(Some((file.name, graph)));
     }
     if !args.quantized {
         return Ok(None);
@@ -101,5 +107,5 @@ fn other(
     let examples = [Ok::<_, eightbit_graph::Error>(example.to_vec())];
     let quantized = quantize(&source.graph, examples, &options, |_| {});
     let (graph, _) = quantized.map_err(|error| CliError::model(&source.file.name, error))?;
-    Other::new(format!("{} in eight bits", source.file.name), graph, settings).map(Some)
+    Ok(Some((format!("{} in eight bits", source.file.name), graph)))
 }
