@@ -9,7 +9,7 @@ for (const head of document.querySelectorAll("table.sortable th")) {
     const compare = (a, b) => {
       // What has no value comes last in either order.
       if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === "");
-      const order = head.classList.contains("number") ? key(a) - key(b) : key(a).localeCompare(key(b));
+      const order = head.className ? key(a) - key(b) : key(a).localeCompare(key(b));
       return down ? -order : order;
     };
     for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");

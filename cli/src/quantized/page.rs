@@ -1,6 +1,7 @@
 //! The report as a page.
 
 use std::fmt::{Display, Write as _};
+use std::path::Path;
 
 use eightbit_graph::quantize::{ActivationReport, Role};
 
@@ -16,9 +17,11 @@ const BAD_DB: f64 = 10.0;
 /// The page: warnings, sizes, the error along the network, and a table of the nodes.
 pub(crate) fn page(of: &Quantized<'_>) -> String {
     let mut body = String::new();
+    let name = Path::new(of.model).file_name().map_or(of.model.into(), |name| name.to_string_lossy());
     let _ = write!(
         body,
-        "<h1>{} in eight bits</h1>\n<p class=\"quiet\">written to {} by eightbit {}</p>\n",
+        "<h1>{} in eight bits</h1>\n<p class=\"quiet path\">{} → {}, by eightbit {}</p>\n",
+        Text(&name),
         Text(of.model),
         Text(of.output),
         env!("CARGO_PKG_VERSION")
@@ -27,7 +30,7 @@ pub(crate) fn page(of: &Quantized<'_>) -> String {
     tiles(&mut body, of);
     errors(&mut body, of);
     table(&mut body, of);
-    html::page(&format!("{} in eight bits", of.model), &body, include_str!("../html/sort.js"))
+    html::page(&format!("{name} in eight bits"), &body, include_str!("../html/sort.js"))
 }
 
 fn warnings(body: &mut String, of: &Quantized<'_>) {
@@ -43,35 +46,37 @@ fn warnings(body: &mut String, of: &Quantized<'_>) {
 }
 
 fn tiles(body: &mut String, of: &Quantized<'_>) {
-    let tile = |body: &mut String, value: &dyn Display, what: &dyn Display| {
+    let tile = |body: &mut String, value: &str, what: &str| {
         let _ = write!(body, "<div class=\"tile\"><b>{value}</b>{what}</div>");
     };
     body.push_str("<section class=\"tiles\">");
     let part = 100.0 * of.bytes_after as f64 / of.bytes_before.max(1) as f64;
-    let sizes = format!("{} → {}", report::bytes(of.bytes_before), report::bytes(of.bytes_after));
-    tile(body, &format_args!("{part:.1} %"), &format_args!("of the size: {sizes}"));
-    let count = |is: fn(&Role) -> bool| of.report.nodes.iter().filter(|node| is(&node.role)).count();
-    let tables = count(|role| *role == Role::Table);
-    let float = count(|role| matches!(role, Role::Float(_)));
-    let eight_bit = of.report.nodes.len() - tables - float;
+    let sizes =
+        format!("of the size: {} → {}", report::bytes(of.bytes_before), report::bytes(of.bytes_after));
+    tile(body, &format!("{part:.1} %"), &sizes);
+    let all = of.report.nodes.len();
+    let tables = of.report.nodes.iter().filter(|node| node.role == Role::Table).count();
+    let float = of.report.float().count();
+    let others: Vec<String> = [(tables, "as tables"), (float, "as floats")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, how)| format!(", {count} {how}"))
+        .collect();
     tile(
         body,
-        &format_args!("{eight_bit} of {}", of.report.nodes.len()),
-        &format_args!("nodes in eight bits, {tables} as tables, {float} as floats"),
+        &format!("{} of {all}", all - tables - float),
+        &format!("nodes in eight bits{}", others.concat()),
     );
     if let Some(last) = of.report.layers.last() {
-        tile(body, &ratio(last.accumulated_sqnr_db), &"signal to noise at the last layer");
+        let found = marked(last.accumulated_sqnr_db, &format!("{} dB", ratio(last.accumulated_sqnr_db)));
+        tile(body, &found, "signal to noise at the last layer");
     }
     if let Some(times) = of.times {
         let [float, eight_bit] = times.totals.map(milliseconds);
-        tile(
-            body,
-            &format_args!("{:.2} ×", float / eight_bit.max(1e-9)),
-            &format_args!("as fast: {float:.2} → {eight_bit:.2} ms, {}", Text(&times.run_by)),
-        );
+        let what = format!("as fast: {float:.2} → {eight_bit:.2} ms, {}", Text(&times.run_by));
+        tile(body, &format!("{:.2} ×", float / eight_bit.max(1e-9)), &what);
     }
-    let calibrated = of.report.calibration.inputs;
-    tile(body, &calibrated, &format_args!("calibrated it: {}", report::count(calibrated, of.noun)));
+    tile(body, &report::count(of.report.calibration.inputs, of.noun), "showed the ranges");
     body.push_str("</section>\n");
 }
 
@@ -83,37 +88,38 @@ fn errors(body: &mut String, of: &Quantized<'_>) {
         body,
         "<h2>Error along the network</h2>\n<p class=\"quiet\">Signal-to-noise ratio: at 20 dB the error is a tenth of the signal, at \
          40 dB a hundredth. <span class=\"key\" style=\"background:var(--second)\"></span>a layer alone, on exact inputs \
-         <span class=\"key\" style=\"background:var(--accent)\"></span>all layers up to it</p>\n{}\n",
+         <span class=\"key\" style=\"background:var(--accent)\"></span>all layers up to it</p>\n<div class=\"scroll\">{}</div>\n",
         svg::errors(&of.report.layers)
     );
 }
 
 fn table(body: &mut String, of: &Quantized<'_>) {
-    const HEAD: [(&str, bool); 10] = [
-        ("#", true),
-        ("node", false),
-        ("runs in", false),
-        ("activation", true),
-        ("weights dB", true),
-        ("alone dB", true),
-        ("so far dB", true),
-        ("float ms", true),
-        ("eight-bit ms", true),
-        ("kernel", false),
+    // What rows are sorted by: text, or numbers beside others, or below a picture.
+    const HEAD: [(&str, &str); 10] = [
+        ("#", "number"),
+        ("node", ""),
+        ("runs in", ""),
+        ("activation", "picture"),
+        ("weights dB", "number"),
+        ("alone dB", "number"),
+        ("so far dB", "number"),
+        ("float ms", "number"),
+        ("eight-bit ms", "number"),
+        ("kernel", ""),
     ];
-    body.push_str("<h2>Nodes</h2>\n<div><table class=\"sortable cards\"><thead><tr>");
-    for (name, is_number) in HEAD {
-        let class = if is_number { " class=\"number\"" } else { "" };
-        let _ = write!(body, "<th scope=\"col\"{class}>{name}</th>");
+    body.push_str("<h2>Nodes</h2>\n<table class=\"sortable cards\"><thead><tr>");
+    for (name, class) in HEAD {
+        let _ = write!(body, "<th scope=\"col\" class=\"{class}\">{name}</th>");
     }
     body.push_str("</tr></thead>\n<tbody>\n");
     for (index, row) in of.rows().iter().enumerate() {
         body.push_str("<tr>");
         number(body, "#", Some((index + 1) as f64), &(index + 1));
+        let name = Text(&row.node.name).to_string();
         let _ = write!(
             body,
-            "<td class=\"name\" data-label=\"node\" data-sort=\"{0}\">{0}<br><small>{1}</small></td>",
-            Text(&row.node.name),
+            "<td class=\"name\" data-sort=\"{name}\">{}<br><small>{}</small></td>",
+            name.replace('/', "/<wbr>"),
             Text(&row.operators())
         );
         role(body, row);
@@ -125,7 +131,7 @@ fn table(body: &mut String, of: &Quantized<'_>) {
         times(body, row);
         body.push_str("</tr>\n");
     }
-    body.push_str("</tbody></table></div>\n");
+    body.push_str("</tbody></table>\n");
 }
 
 fn role(body: &mut String, row: &Row<'_>) {
@@ -150,7 +156,7 @@ fn activation(body: &mut String, of: Option<&ActivationReport>) {
     };
     let _ = write!(
         body,
-        "<td class=\"number\" data-label=\"activation\" data-sort=\"{}\"><span>{}<small>{} … {}{clamped}</small></span></td>",
+        "<td class=\"picture\" data-label=\"activation\" data-sort=\"{}\"><span>{}<small>{} … {}{clamped}</small></span></td>",
         of.clamped,
         svg::histogram(of),
         short(of.covered.min),
@@ -170,7 +176,7 @@ fn times(body: &mut String, row: &Row<'_>) {
     let kernel = Text(&time.sides[1].kernel);
     let _ = write!(
         body,
-        "<td class=\"kernel\" data-label=\"kernel\" data-sort=\"{kernel}\"><span>{kernel}</span></td>"
+        "<td class=\"kernel\" data-label=\"kernel\" data-sort=\"{kernel}\"><span title=\"{kernel}\">{kernel}</span></td>"
     );
 }
 
@@ -182,13 +188,18 @@ fn number(body: &mut String, label: &str, key: Option<f64>, text: &dyn Display) 
 }
 
 fn decibels(body: &mut String, label: &str, found: Option<f64>) {
-    let text = match found {
-        None => String::new(),
-        Some(found) if found < BAD_DB => format!("<span class=\"bad\">{}</span>", ratio(found)),
-        Some(found) if found < DOUBTFUL_DB => format!("<span class=\"doubtful\">{}</span>", ratio(found)),
-        Some(found) => ratio(found),
-    };
+    let text = found.map_or_else(String::new, |found| marked(found, &ratio(found)));
     number(body, label, found, &text);
+}
+
+/// A ratio as it is shown, marked if it is low.
+fn marked(ratio: f64, shown: &str) -> String {
+    let class = match ratio {
+        ratio if ratio < BAD_DB => "bad",
+        ratio if ratio < DOUBTFUL_DB => "doubtful",
+        _ => return shown.to_owned(),
+    };
+    format!("<span class=\"{class}\">{shown}</span>")
 }
 
 fn ratio(ratio: f64) -> String {

@@ -10,7 +10,7 @@ use crate::html::Text;
 const BAR: f64 = 3.0;
 const HEIGHT: f64 = 36.0;
 
-/// The numbers of an activation, with the ends of what bytes cover. Heights are logarithmic: a few large numbers matter.
+/// The numbers of an activation, with the ends of what bytes cover. Heights are square roots: a few large numbers matter.
 pub(super) fn histogram(of: &ActivationReport) -> String {
     let width = BAR * of.bars.len() as f64;
     let [min, max] = [of.observed.min, of.observed.max].map(f64::from);
@@ -22,7 +22,7 @@ pub(super) fn histogram(of: &ActivationReport) -> String {
         "<svg width=\"{width}\" height=\"{HEIGHT}\" viewBox=\"0 0 {width} {HEIGHT}\" role=\"img\" aria-label=\"histogram\">"
     );
     for (at, &count) in of.bars.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = (1.0 + count as f64).ln() / (1.0 + most).ln() * (HEIGHT - 2.0);
+        let height = ((count as f64 / most).sqrt() * (HEIGHT - 2.0)).max(1.0);
         let (x, y) = (at as f64 * BAR, HEIGHT - height);
         let middle = x + BAR / 2.0;
         let class = if middle < ends[0] - BAR || middle > ends[1] + BAR { "bar out" } else { "bar" };
