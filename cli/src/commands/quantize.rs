@@ -31,6 +31,9 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let photos = photo::find(&plain(&args.calibrate))?;
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let output = OutputFile::prepare(&args.output, sources.clone())?;
+    if args.report.as_ref() == Some(&args.output) {
+        return Err(CliError::Usage("--report and --output name the same file: give two".to_owned()));
+    }
     let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources)).transpose()?;
     let (file, graph) = Network::read(&args.model, &args.input)?;
     if is_eight_bit(&graph) {
