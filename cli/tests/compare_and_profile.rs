@@ -54,6 +54,29 @@ fn a_node_that_was_broken_comes_first() {
 }
 
 #[test]
+fn the_file_of_another_tool_is_compared_by_the_names_that_it_keeps() {
+    let networks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/networks");
+    let [float, other] = ["mnist_cnn.onnx", "mnist_cnn.onnxruntime.onnx"].map(|name| networks.join(name));
+    let json = compare(&float, &other, &["--random", "2", "--in-order", "--json"]).json();
+    let values = json["values"].as_array().expect("values");
+    let found = values.iter().map(|value| (value["value"].as_str(), value["other_node"].as_str()));
+    let expected = [
+        ("input", ""),
+        ("r0", "c0"),
+        ("p0", "p0"),
+        ("r1", "c1"),
+        ("r2", "c2"),
+        ("p2", "p2"),
+        ("r3", "c3"),
+        ("gap", "gap"),
+        ("flat", "flat"),
+        ("logits", "fc"),
+    ];
+    assert!(found.eq(expected.map(|(value, node)| (Some(value), Some(node)))), "{json}");
+    assert!(values.iter().all(|value| value["sqnr_db"].as_f64().is_some_and(|ratio| ratio > 20.0)), "{json}");
+}
+
+#[test]
 fn arrays_and_random_numbers_are_compared_on() {
     let (folder, model) = folder_with_network("compare-arrays");
     let array = folder.join("x.npy");

@@ -22,7 +22,7 @@ pub(super) fn page(
     let mut body = format!(
         "<h1>{} of {}</h1>\n<p>got another answer in eight bits: the float network was right about {}, the eight-bit one about \
          {}.</p>\n<section class=\"photos\">\n",
-        report::count(found.len(), "answer"),
+        found.len(),
         report::count(photos, "photo"),
         right(0),
         right(1)
