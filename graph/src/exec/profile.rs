@@ -17,6 +17,10 @@ pub struct StepTime {
     pub op: String,
     /// A human-readable description of the kernel.
     pub description: String,
+    /// The first value that the step writes, after the activations fused into it; empty if the graph has no name for it.
+    pub value: String,
+    /// The products that the step adds up: 0 for operators that multiply nothing, and where sizes are known only in a run.
+    pub macs: u64,
     /// The median time over the runs.
     pub time: Duration,
 }
@@ -50,6 +54,8 @@ impl Executor {
             name: step.links.name.clone(),
             op: step.links.op.clone(),
             description: step.kernel.describe(),
+            value: step.links.written.clone(),
+            macs: step.links.macs,
             time,
         };
         let nodes = self.tail.iter().flat_map(Tail::nodes).zip(of_tail.medians());
@@ -57,6 +63,8 @@ impl Executor {
             name: node.name.clone(),
             op: node.op.to_string(),
             description: DESCRIPTION.to_owned(),
+            value: node.output(0).unwrap_or_default().to_owned(),
+            macs: 0,
             time,
         };
         Ok(steps.map(of_step).chain(nodes.map(of_node)).collect())

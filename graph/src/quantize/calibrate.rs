@@ -125,7 +125,7 @@ impl Calibrator {
     ///
     /// [`Error::OverLimit`] if the calibration does not fit beside them.
     pub(super) fn hold(&mut self, held: u64) -> Result<(), Error> {
-        let histograms = self.histograms().count() as u64 * Histogram::BYTES;
+        let histograms = self.bytes().count() as u64 * Histogram::BYTES;
         self.runner.hold(held.saturating_add(histograms))
     }
 
@@ -162,8 +162,13 @@ impl Calibrator {
         &self.flat
     }
 
+    /// The histogram of each activation.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (&str, &Histogram)> {
+        self.bytes().map(|(observed, histogram)| (observed.value.as_str(), histogram))
+    }
+
     /// The values that become bytes, with their histograms.
-    fn histograms(&self) -> impl Iterator<Item = (&Observed, &Histogram)> {
+    fn bytes(&self) -> impl Iterator<Item = (&Observed, &Histogram)> {
         self.observed.iter().filter_map(|one| Some((one, one.histogram.as_ref()?)))
     }
 
@@ -173,7 +178,7 @@ impl Calibrator {
             let (min, max) = histogram.extremes()?;
             Some((one.value.clone(), Range { min, max }))
         };
-        self.histograms().filter_map(range).collect()
+        self.bytes().filter_map(range).collect()
     }
 
     /// The statistics of channels, by value.
@@ -204,6 +209,6 @@ impl Calibrator {
             let method = if one.is_output { CalibrationMethod::MinMax } else { method };
             (one.value.clone(), method.range(histogram).unwrap_or(nothing))
         };
-        Ok(Calibration { ranges: self.histograms().map(range).collect(), inputs: self.inputs })
+        Ok(Calibration { ranges: self.bytes().map(range).collect(), inputs: self.inputs })
     }
 }

@@ -17,7 +17,7 @@ pub fn entropy_range(histogram: &Histogram) -> Option<Range> {
     let (min, max) = histogram.extremes()?;
     let (min, max) = (f64::from(min.min(0.0)), f64::from(max.max(0.0)));
     let bins: Vec<Bin> = histogram
-        .bins()
+        .edges()
         .map(|(edge, count)| Bin::new(edge + 0.5 * histogram.width(), count as f64))
         .collect();
     let range = |part: usize| {

@@ -64,9 +64,15 @@ impl Histogram {
     }
 
     /// The lower edge of each bin and its count, in ascending order. One of the edges is 0.
-    pub(super) fn bins(&self) -> impl Iterator<Item = (f64, u64)> {
+    pub(super) fn edges(&self) -> impl Iterator<Item = (f64, u64)> {
         let width = self.width();
         (self.start..).zip(&self.counts).map(move |(bin, &count)| (bin as f64 * width, count))
+    }
+
+    /// The lower and upper edge of each bin that holds values, and their number.
+    pub fn bins(&self) -> impl Iterator<Item = (f64, f64, u64)> {
+        let width = self.width();
+        self.edges().filter(|(_, count)| *count > 0).map(move |(edge, count)| (edge, edge + width, count))
     }
 
     /// Counts `values`.

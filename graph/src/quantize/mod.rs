@@ -45,7 +45,7 @@ pub use output_ranges::OutputRanges;
 pub(crate) use pipeline::simplified;
 pub use pipeline::{Progress, QuantizeOptions, quantize};
 pub use plan::{NodeChoice, Plan};
-pub use report::{AidReport, NodeReport, QuantizeReport};
+pub use report::{ActivationReport, AidReport, NodeReport, QuantizeReport, WeightReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
 pub use warnings::Warning;

@@ -60,7 +60,7 @@ impl SquaredError {
         let width = histogram.width();
         let within = |edge: f64| edge + width > min && edge <= max;
         let bins: Vec<(f64, f64)> = histogram
-            .bins()
+            .edges()
             .filter(|(edge, _)| within(*edge))
             .map(|(edge, count)| (edge, count as f64))
             .collect();

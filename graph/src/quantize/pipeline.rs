@@ -117,16 +117,19 @@ pub fn quantize<'g, D: Dataset + ?Sized>(
     let tuned = if split.judging.is_empty() {
         let calibration = calibrator.calibration(options.method)?;
         let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
-        Tuned { graph: observation.graph, plan, calibration, aids: Vec::new() }
+        Tuned { observation, plan, calibration, aids: Vec::new() }
     } else {
         tune::tune(observation, roles, examples, (&split.calibrating, &split.judging), options, &mut progress)?
     };
-    let Tuned { graph: mut float, plan, calibration, aids } = tuned;
+    let Tuned { observation, plan, calibration, aids } = tuned;
+    let activations = report::activations(&observation.calibrator, &plan);
+    let mut float = observation.graph;
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);
 
-    let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration);
+    let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration)?;
+    report.activations = activations;
     report.aids = aids;
     let measured = options.measured.min(examples.len());
     if measured > 0 {

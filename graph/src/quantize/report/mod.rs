@@ -1,8 +1,17 @@
 //! Reports on a quantization.
 
+mod activations;
+mod weights;
+
+use std::collections::HashMap;
+
 use super::{Calibration, LayerError, Role, Roles, Warning};
-use crate::Graph;
 use crate::limits::bytes_of_tensor;
+use crate::{Error, Graph};
+
+pub use activations::ActivationReport;
+pub(super) use activations::activations;
+pub use weights::WeightReport;
 
 /// One node and its role.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +22,12 @@ pub struct NodeReport {
     pub op: String,
     /// Its role.
     pub role: Role,
+    /// The value that it writes; empty if nothing reads it.
+    pub value: String,
+    /// The activation whose scale and zero point that value has, if it becomes bytes: itself, unless bytes are moved or joined.
+    pub activation: Option<String>,
+    /// For [`Role::Fused`], the first node of those that run as one.
+    pub fused_into: Option<String>,
 }
 
 /// An aid to accuracy that was tried.
@@ -39,6 +54,10 @@ pub struct QuantizeReport {
     pub bytes_after: u64,
     /// The observed ranges.
     pub calibration: Calibration,
+    /// The activations that become bytes, by name.
+    pub activations: Vec<ActivationReport>,
+    /// The weights that became bytes, in execution order.
+    pub weights: Vec<WeightReport>,
     /// The error of each eight-bit node, in execution order; empty if nothing was measured.
     pub layers: Vec<LayerError>,
     /// The aids to accuracy that were tried, in order.
@@ -54,20 +73,18 @@ impl QuantizeReport {
         after: &Graph,
         roles: &Roles,
         calibration: Calibration,
-    ) -> Self {
-        let nodes = folded.nodes.iter().filter_map(|node| {
-            let role = roles.node(&node.name)?.clone();
-            Some(NodeReport { name: node.name.clone(), op: node.op.to_string(), role })
-        });
-        Self {
-            nodes: nodes.collect(),
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            nodes: nodes(folded, roles),
             bytes_before,
             bytes_after: bytes(after),
             calibration,
+            activations: Vec::new(),
+            weights: weights::weights(folded, after)?,
             layers: Vec::new(),
             aids: Vec::new(),
             warnings: Vec::new(),
-        }
+        })
     }
 
     /// The nodes that run in eight bits, including fused activations and tables.
@@ -90,6 +107,29 @@ impl QuantizeReport {
         layers.truncate(count);
         layers
     }
+}
+
+/// The nodes of `graph`, which is in execution order.
+fn nodes(graph: &Graph, roles: &Roles) -> Vec<NodeReport> {
+    // By the value that a node writes, the first of the nodes that run as one.
+    let mut heads: HashMap<&str, &str> = HashMap::new();
+    let mut nodes = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let Some(role) = roles.node(&node.name) else { continue };
+        let before = node.input(0).and_then(|input| heads.get(input).copied());
+        let fused_into = before.filter(|_| *role == Role::Fused);
+        let value = node.output(0).unwrap_or_default();
+        heads.insert(value, fused_into.unwrap_or(&node.name));
+        nodes.push(NodeReport {
+            name: node.name.clone(),
+            op: node.op.to_string(),
+            role: role.clone(),
+            value: value.to_owned(),
+            activation: roles.root(value).map(str::to_owned),
+            fused_into: fused_into.map(str::to_owned),
+        });
+    }
+    nodes
 }
 
 /// The bytes of a graph's constants in a file.
