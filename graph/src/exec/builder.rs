@@ -8,7 +8,6 @@ use std::sync::Arc;
 use eightbit::PackedWeights;
 use eightbit_kernels::float::FloatWeights;
 
-use super::parallel::Workers;
 use super::plan::Lowered;
 use super::shared::Shared;
 use super::shuffle::{Shuffle, channels_last};
@@ -16,6 +15,7 @@ use super::source::{Observer, Source};
 use super::step::{Links, Step, StepKernel};
 pub(crate) use super::value::ColumnSlices;
 use super::value::{ColumnSlice, Layout, Storage, Value};
+use super::workers::Workers;
 use crate::limits::bytes_of_tensor;
 use crate::ops::evaluate::MAX_WORK;
 use crate::ops::shared::inputs::Inputs;

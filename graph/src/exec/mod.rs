@@ -28,6 +28,7 @@ mod options;
 mod parallel;
 mod plan;
 mod plans;
+mod prepared;
 mod profile;
 mod run;
 mod scratch;
@@ -43,6 +44,7 @@ pub(crate) mod strided;
 mod supported;
 pub(crate) mod tail;
 mod value;
+mod workers;
 
 pub use executor::Executor;
 pub(crate) use observe::Seen;

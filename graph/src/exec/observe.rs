@@ -1,7 +1,9 @@
 //! Runs for intermediate values: each is shown as soon as it is complete, so that its memory is free again soon.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::prepared::Prepared;
 use super::run::Run;
 use super::source::Observer;
 use super::{Executor, ExecutorOptions};
@@ -33,7 +35,7 @@ impl Executor {
         held: u64,
         observer: Observer,
     ) -> Result<Self, Error> {
-        Self::beside(Cow::Owned(graph), options, held, Some(observer))
+        Ok(Self(Arc::new(Prepared::new(Cow::Owned(graph), options, held, Some(observer))?)))
     }
 
     /// Runs the graph, and calls `see` with the position and the elements of each output, `f32` or `u8`, as soon as they are complete.

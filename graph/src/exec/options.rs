@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::parallel::{Parallel, Workers};
+use super::parallel::Parallel;
+use super::workers::Workers;
 use crate::Error;
 use crate::shapes::ShapeOptions;
 

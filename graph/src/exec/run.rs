@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::executor::Prepared;
 use super::options::RunOptions;
 use super::plan::Lowered;
+use super::prepared::Prepared;
 use super::state::{Plan, State};
 use super::step::{Elements, Given, RunInputs, StepContext};
 use super::value::Storage;

@@ -1,7 +1,7 @@
 //! What plans are made from.
 
-use super::parallel::Workers;
 use super::shared::Shared;
+use super::workers::Workers;
 use crate::Graph;
 use crate::shapes::ShapeOptions;
 

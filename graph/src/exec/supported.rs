@@ -75,7 +75,7 @@ pub fn supported(graph: &Graph, options: &ExecutorOptions) -> Result<Vec<Support
     accept_tail(graph, &known, &mut all)?;
     let part = part(graph, &known, |index| all[index] == Support::Nothing);
     let outcome = Outcome::of(simplified(part)?, options)?;
-    let consumers = graph.consumers();
+    let (consumers, owners) = (graph.consumers(), outcome.owners(graph));
     for index in graph.topological_order()?.into_iter().rev() {
         let node = &graph.nodes[index];
         if all[index] != Support::Nothing {
@@ -84,7 +84,14 @@ pub fn supported(graph: &Graph, options: &ExecutorOptions) -> Result<Vec<Support
         let readers = node.outputs.iter().filter_map(|name| consumers.get(name.as_str())).flatten();
         let readers = readers.map(|&reader| (&graph.nodes[reader], &all[reader]));
         let found = outcome.nodes.get(&node.name).cloned();
-        all[index] = found.unwrap_or_else(|| outcome.without_step(graph, node, readers));
+        all[index] = found.unwrap_or_else(|| outcome.without_step(graph, node, readers, &owners));
+    }
+    for support in &mut all {
+        if let Support::Fused(into) = support
+            && let Some(owner) = owners.get(into.as_str())
+        {
+            (*owner).clone_into(into);
+        }
     }
     Ok(all)
 }
@@ -196,6 +203,21 @@ impl Outcome {
         Ok(outcome)
     }
 
+    /// For each node that passes added, the node of `graph` whose output it writes.
+    fn owners<'g>(&self, graph: &'g Graph) -> HashMap<&str, &'g str> {
+        let own: HashSet<&str> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
+        let mut owners = HashMap::new();
+        for node in &graph.nodes {
+            let writers = node.outputs.iter().filter_map(|name| self.writers.get(name));
+            owners.extend(
+                writers
+                    .filter(|writer| !own.contains(writer.as_str()))
+                    .map(|writer| (&**writer, &*node.name)),
+            );
+        }
+        owners
+    }
+
     /// What became of a node that passes took away: the node that writes its output, or the first that reads it, whose `readers` are
     /// known already.
     fn without_step<'a>(
@@ -203,6 +225,7 @@ impl Outcome {
         graph: &Graph,
         node: &Node,
         mut readers: impl Iterator<Item = (&'a Node, &'a Support)>,
+        owners: &HashMap<&str, &str>,
     ) -> Support {
         let named = |name: &&String| !name.is_empty();
         if node.outputs.iter().filter(named).any(|name| self.constants.contains(name))
@@ -211,7 +234,9 @@ impl Outcome {
             return Support::Constant;
         }
         if let Some(writer) = node.outputs.iter().find_map(|name| self.writers.get(name)) {
-            return Support::Fused(writer.clone());
+            let is_own = owners.contains_key(writer.as_str());
+            let own = self.nodes.get(writer).filter(|_| is_own).cloned();
+            return own.unwrap_or_else(|| Support::Fused(writer.clone()));
         }
         let into = readers.find_map(|(reader, support)| match support {
             _ if self.nodes.contains_key(&reader.name) => Some(reader.name.clone()),

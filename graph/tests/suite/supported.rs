@@ -44,7 +44,14 @@ fn what_is_told_is_what_runs() {
                 _ => None,
             })
             .collect();
-        assert!(own.len() > 5 && own.is_subset(&runs), "{own:#?}\n{runs:#?}");
+        assert!(own.len() > 5);
+        for (name, kernel) in &own {
+            // Passes give some nodes other names.
+            let is_renamed =
+                || runs.iter().all(|(of, _)| of != name) && runs.iter().any(|(_, of)| of == kernel);
+            let runs_so = runs.contains(&(name.clone(), kernel.clone())) || is_renamed();
+            assert!(runs_so, "{name}: {kernel}\n{runs:#?}");
+        }
         // What else runs reorders values, which are not nodes, or is another step of a node.
         for (name, kernel) in runs.difference(&own) {
             let is_own = own.iter().any(|(of, _)| of == name);
@@ -65,9 +72,7 @@ fn eight_bit_kernels_tables_and_what_is_fused_are_told_apart() {
     for name in ["stem", "dw", "pw", "add", "mul"] {
         assert_eq!(kind(&told[name]), Some(StepKind::EightBit), "{name}: {:?}", told[name]);
     }
-    assert_eq!(kind(&told["sigmoid"]), None, "{:?}", told["sigmoid"]);
-    let tables = told.values().filter(|support| kind(support) == Some(StepKind::Table)).count();
-    assert_eq!(tables, 1, "{told:#?}");
+    assert_eq!(kind(&told["sigmoid"]), Some(StepKind::Table));
     assert_eq!(told["stem_relu"], Support::Fused("stem".to_owned()));
     assert_eq!(told["q_stem_relu_out_node"], Support::Fused("stem".to_owned()));
     assert_eq!(kind(&told["q_x_node"]), Some(StepKind::EightBit));
@@ -84,7 +89,7 @@ fn partly() -> Graph {
         nodes: vec![
             Node::new("last", "Relu", &["c"], &["y"]),
             Node::new("weights", "Neg", &["w"], &["v"]),
-            Node::new("conv", "Conv", &["x", "v"], &["a"]).with("pads", vec![1; 4]),
+            Node::new("conv", "Conv", &["x", "w"], &["a"]).with("pads", vec![1; 4]),
             Node::new("norm", "BatchNormalization", &["a", "s", "b", "m", "r"], &["n"]),
             Node::new("relu", "Relu", &["n"], &["h"]),
             Node::new("odd", "Frobnicate", &["h"], &["c"]),

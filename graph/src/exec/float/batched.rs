@@ -6,10 +6,10 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 use super::elementwise::Clamp;
 use super::lower::fuse_activation;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::product::Product;
 use crate::{DataType, Error, Node};
 

@@ -9,9 +9,9 @@ use super::elementwise::Clamp;
 use super::lines::{self, Lines};
 use super::patches::Patches;
 use crate::Error;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::ops::shared::convolution::Geometry;
 
 /// A convolution as products of what its windows see and weights.

@@ -9,10 +9,10 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 use super::elementwise::Clamp;
 use super::lower::{bias, fuse_activation};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::transposed::{Axis, Geometry};
 use crate::{Error, Node};
 

@@ -6,9 +6,9 @@ use eightbit_kernels::float::curve_of;
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::{Error, Node};
 
 /// Adds the step of a node whose first input a curve maps.

@@ -8,9 +8,9 @@ use eightbit_kernels::float::{DepthwiseCall, Rounding, depthwise};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::ops::shared::convolution::Geometry;
 
 /// A convolution of each channel by itself.

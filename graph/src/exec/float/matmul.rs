@@ -6,9 +6,9 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 
 /// `out = clamp(a · weights + bias)`.
 #[derive(Debug)]

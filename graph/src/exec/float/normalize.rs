@@ -5,10 +5,10 @@ use eightbit_kernels::float::{squares, sum};
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::indexing;
 use crate::ops::shared::normalization::Kind;
 use crate::{DataType, Error, Node};

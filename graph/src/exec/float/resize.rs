@@ -2,10 +2,10 @@
 
 use crate::exec::builder::Builder;
 use crate::exec::by_type::by_type;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::resize::{Axis, Coordinates, Given, Mode, Settings, Taps};
 use crate::{DataType, Element, Error, Node, Tensor};
 

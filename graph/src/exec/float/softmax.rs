@@ -6,11 +6,11 @@ use eightbit_kernels::float::softmax;
 use super::extreme::best;
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::scratch::Scratch;
 use crate::exec::shuffle::transpose;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::indexing;
 use crate::{Error, Node};
 

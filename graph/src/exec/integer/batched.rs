@@ -7,8 +7,8 @@ use super::planned::{Failure, by_byte, planned, with_type};
 use super::product::{describe_product, packed_size};
 use super::{element_type, failed};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, Workers};
 use crate::exec::step::StepKernel;
+use crate::exec::workers::{Threads, Workers};
 use crate::ops::shared::product::Product;
 use crate::{Error, Node};
 

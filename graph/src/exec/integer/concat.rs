@@ -6,8 +6,8 @@ use eightbit::elementwise::Requantize;
 use super::planned::{by_byte, planned};
 use super::{clamp, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::value::{ColumnSlice, ColumnSlices, Layout};
+use crate::exec::workers::Threads;
 use crate::ops::shared::indexing;
 use crate::{Error, Node};
 

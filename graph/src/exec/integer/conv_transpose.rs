@@ -9,10 +9,10 @@ use super::planned::by_bytes;
 use super::product::{packed_size, per};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::transposed::{Axis, Geometry};
 use crate::{Element, Error, Node, TensorData};
 

@@ -11,10 +11,10 @@ use super::product::{
 use super::{element_type, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::float::lower::next_activation;
-use crate::exec::parallel::Threads;
 use crate::exec::signal::Reordered;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::scaled_sums::{BIAS, SCALES};
 use crate::ops::shared::scales::DynamicRange;
 use crate::{Element, Error, Node};

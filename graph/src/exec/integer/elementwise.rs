@@ -7,8 +7,8 @@ use super::planned::{by_byte, by_bytes, planned, planned_as};
 use super::{clamp, element_type, failed, input, output};
 use crate::exec::broadcast::{self, Broadcast, Repeated};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::step::{StepKernel, StepKind};
+use crate::exec::workers::Threads;
 use crate::{DataType, Error, Node, TensorData};
 
 /// A function that lowers a node to a step that runs a `$plan`.

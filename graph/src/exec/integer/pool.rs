@@ -6,8 +6,8 @@ use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use super::planned::{by_byte, by_bytes, planned};
 use super::{clamp, element_type, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::window::Window;
 use crate::{Error, Node};
 

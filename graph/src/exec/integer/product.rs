@@ -10,10 +10,10 @@ use super::dynamic::Late;
 use super::planned::{Failure, by_byte, planned, with_type};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scale, scales, zero_points};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::signal::{Reordered, Signal};
 use crate::exec::step::StepContext;
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 

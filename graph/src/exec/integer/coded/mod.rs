@@ -12,9 +12,9 @@ pub(crate) mod sums;
 
 use super::planned::{Failure, planned};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::code_range::CodeRange;
 use crate::{Element, Error, Node};
 

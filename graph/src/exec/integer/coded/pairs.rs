@@ -5,8 +5,8 @@ use super::requantized::Requantized;
 use super::{has_outputs, push, push_as, range, step, store, worth};
 use crate::exec::builder::Builder;
 use crate::exec::integer::element_type;
-use crate::exec::parallel::Workers;
 use crate::exec::step::StepContext;
+use crate::exec::workers::Workers;
 use crate::ops::shared::byte_pair::{BytePair, Kind, Side};
 use crate::{DataType, Error, Node};
 
@@ -20,7 +20,10 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
     if !repeats_along(&y.shape, &x.shape) || len == 0 {
         return Ok(false);
     }
-    builder.count_constants((row as u64).saturating_mul(size_of::<i32>() as u64))?;
+    // The memory of a run is a copy of that of the step.
+    let bytes = (row as u64).saturating_mul(size_of::<i32>() as u64);
+    builder.count_constants(bytes)?;
+    builder.take_scratch(bytes)?;
     let right = vec![0; row];
     let sides = move |context: &StepContext<'_>| -> Result<BytePair, Error> {
         let side = |min, len| Ok(Side { range: range(context, min, min + 1)?, is_single: len == 1 });
@@ -28,8 +31,10 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
         pair.ok_or_else(|| context.error(format!("bytes of type {data_type} are not supported")))
     };
     if let Some(chain) = chain::find(builder, node).filter(|_| data_type == DataType::U8) {
-        builder.count_constants(Requantized::bytes([len, row], builder.workers.parts()))?;
         let parts = builder.workers.parts();
+        let bytes = Requantized::bytes([len, row], parts);
+        builder.count_constants(bytes)?;
+        builder.take_scratch(bytes)?;
         let requantized = Requantized::new(builder.backend, [len, row], parts, chain.clamp);
         let (what, memory) = ("function of two bytes, requantized", (right, requantized));
         let kernel = step(builder, what, memory, move |context, workers, (right, requantized)| {

@@ -21,7 +21,10 @@ pub(crate) fn average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Er
         return Ok(false);
     }
     let parts = builder.workers.parts();
-    builder.count_scratch((channels as u64).saturating_mul((size_of::<u16>() * parts) as u64));
+    // The memory of a run is a copy of that of the step.
+    let bytes = (channels as u64).saturating_mul((size_of::<u16>() * parts) as u64);
+    builder.count_constants(bytes)?;
+    builder.take_scratch(bytes)?;
     // For each part, the sums of a pixel, and the place of the taps of its window.
     let states = vec![(vec![0u16; channels], Vec::new()); parts];
     let kernel = step(builder, "mean of each window's bytes", states, move |context, workers, states| {

@@ -8,7 +8,7 @@ use crate::exec::fallback::Fallback;
 use crate::exec::integer::planned::{by_byte, planned};
 use crate::exec::integer::product::{conv_shape, pack, packed_size};
 use crate::exec::integer::{constant_bytes, element_type, failed, scale};
-use crate::exec::parallel::Threads;
+use crate::exec::workers::Threads;
 use crate::ops::quantized_conv2d::geometry;
 use crate::ops::quantized_matmul::Sizes;
 use crate::ops::shared::code_range::CodeRange;

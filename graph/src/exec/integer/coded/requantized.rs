@@ -7,7 +7,7 @@ use eightbit_kernels::elementwise::{CodesOfBytes, requantize_bytes, requantize_c
 
 use super::chain::Clamp;
 use super::worth;
-use crate::exec::parallel::Workers;
+use crate::exec::workers::Workers;
 use crate::ops::requantization_range::used;
 use crate::ops::shared::byte_pair::BytePair;
 use crate::ops::shared::clamped_codes::bounds;

@@ -5,8 +5,8 @@ use eightbit_kernels::elementwise::{extremes, requantize_codes};
 
 use super::{by_element, has_outputs, push, range, step, store, worth};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Workers;
 use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::workers::Workers;
 use crate::ops::requantization_range::used;
 use crate::ops::shared::code_range::CodeRange;
 use crate::ops::shared::requantizer::{RequantizeTo, fixed_point};
