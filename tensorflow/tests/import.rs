@@ -42,7 +42,7 @@ fn import(text: &str, inputs: &[&str], outputs: &[&str]) -> Result<Graph, Error>
 }
 
 fn run(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Vec<Tensor> {
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a plan");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a plan");
     executor.run(inputs).expect("runs")
 }
 

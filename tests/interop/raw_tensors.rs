@@ -61,7 +61,7 @@ fn write_quantized(model: &str, out: &str, method: &str, tensors: &str) -> Resul
 
 fn write_outputs(model: &str, tensors: &str, outputs: &str) -> Result<()> {
     let graph = Graph::from_onnx_file(model)?;
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default())?;
+    let executor = Executor::new(&graph, &ExecutorOptions::default())?;
     let mut bytes = Vec::new();
     for tensor in read(&graph, tensors)? {
         let results = executor.run(&[(&graph.inputs[0].name, &tensor)])?;

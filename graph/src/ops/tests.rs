@@ -119,7 +119,7 @@ fn near(a: &Tensor, b: &Tensor) -> bool {
 #[test]
 fn the_executor_gives_what_evaluation_gives() {
     for_each_example(|operator, sample| {
-        let mut executor = Executor::new(&graph(sample), &ExecutorOptions::default())
+        let executor = Executor::new(&graph(sample), &ExecutorOptions::default())
             .unwrap_or_else(|error| panic!("{operator:?}: {error}"));
         let given: Vec<(&str, &Tensor)> = named(sample)
             .into_iter()

@@ -9,7 +9,7 @@ use crate::values::{floats, value};
 /// Both give the same outputs; returns the plan.
 fn both_agree(graph: &Graph, x: &Tensor) -> String {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", x)]).expect("a run"), expected, "{}", executor.explain());
     executor.explain()
 }
@@ -127,7 +127,7 @@ fn groups_stay_float() {
 /// As [`both_agree`], for floats that are rounded in another order before they become bytes.
 fn both_agree_nearly(graph: &Graph, x: &Tensor) -> String {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
     let far = pairs.filter(|(a, b)| (*a - *b).abs() > 1e-5).count();

@@ -195,7 +195,7 @@ fn parts_of_a_concat_share_its_steps() {
     let layers: Vec<&str> = report.layers.iter().map(|layer| layer.node.as_str()).collect();
     assert_eq!(layers, ["conv", "a", "b", "inner", "outer", "c"]);
 
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
     // `ab` must be copied into `abr`, because it is a `Concat` itself. `r1` has other readers.
     assert_eq!(executor.explain().matches("join").count(), 2, "{}", executor.explain());
     let fused = passes::fuse_quantized(&eight_bit).expect("fuses");

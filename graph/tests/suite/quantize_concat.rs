@@ -60,7 +60,7 @@ fn check(name: &str, nodes: Vec<Node>, output: &[usize]) {
     let eight_bit = Graph::from_onnx_bytes(&bytes).expect("read");
     assert_eq!(report.warnings, [], "{name}: {:?}", report.layers);
     assert_eq!(report.float().count(), 0, "{name}: {:?}", report.float().collect::<Vec<_>>());
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     for seed in 0..12 {
         let x = numbers(seed, &INPUT, 1.0);
         let expected = ops::evaluate_graph(&float, &[("x", &x)]).expect("a graph with a meaning");

@@ -43,7 +43,7 @@ fn a_split_between_bytes_moves_bytes() {
 
     let bytes = eight_bit.to_onnx_bytes().expect("written");
     let eight_bit = Graph::from_onnx_bytes(&bytes).expect("read");
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     // The input is quantized, the output dequantized, and nothing between.
     let how = executor.explain();
     assert_eq!(how.matches("quantize\n").count(), 2, "{how}");

@@ -122,7 +122,7 @@ fn assert_sound(graph: &Graph) {
             );
         }
     }
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let result = executor.run(&[("x", &numbers(9, &INPUT, 1.0))]).expect("a run");
     assert!(result[0].as_f32().expect("floats").iter().all(|value| value.is_finite()));
 }
@@ -131,7 +131,7 @@ fn assert_sound(graph: &Graph) {
 fn error_of(float: &Graph, eight_bit: &Graph) -> f32 {
     let x = numbers(7, &INPUT, 1.0);
     let run = |graph: &Graph| {
-        let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
         executor.run(&[("x", &x)]).expect("a run").remove(0)
     };
     let (expected, found) = (run(float), run(eight_bit));
