@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::flat::is_flat;
 use super::runner::{Runner, observed};
+use super::{entropy_range, mse_range};
 use super::{ChannelAxis, ChannelStatistics, Histogram, Range, Roles};
 use crate::limits::constants_of;
 use crate::{DataType, Error, Graph, Limits, Tensor};
@@ -19,6 +20,11 @@ pub enum CalibrationMethod {
     ///
     /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but it is the result.
     Percentile(f64),
+    /// The range of least squared error: what is cut off against what is rounded ([`mse_range`]). Outputs of the graph keep their whole
+    /// range.
+    Mse,
+    /// The range of least divergence ([`entropy_range`]). Outputs of the graph keep their whole range.
+    Entropy,
 }
 
 impl CalibrationMethod {
@@ -34,6 +40,8 @@ impl CalibrationMethod {
 
     fn range(self, histogram: &Histogram) -> Option<Range> {
         let (min, max) = match self {
+            Self::Mse => return mse_range(histogram),
+            Self::Entropy => return entropy_range(histogram),
             Self::MinMax => histogram.extremes()?,
             Self::Percentile(percent) => {
                 let tail = (100.0 - percent) / 200.0;

@@ -6,16 +6,17 @@
 //! it out.
 
 mod affine;
+mod aid;
 mod aids;
 mod calibrate;
 mod channels;
 mod cut;
 mod dataset;
 pub mod data_free;
+mod effort;
 mod entropy;
 mod flat;
 mod histogram;
-mod judge;
 mod layer;
 mod measure;
 mod mse;
@@ -25,7 +26,6 @@ mod plan;
 mod report;
 mod roles;
 mod runner;
-mod split;
 mod support;
 mod timing;
 mod tune;
@@ -33,17 +33,19 @@ mod warnings;
 mod weights;
 mod worth;
 
+pub use aid::{Aid, Subject};
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
 pub use channels::{ChannelAxis, ChannelStatistics};
 pub use dataset::{Dataset, FromFn};
+pub use effort::Effort;
 pub use entropy::entropy_range;
 pub use histogram::{BINS, Histogram};
 pub use measure::LayerError;
 pub use mse::mse_range;
 pub use output_ranges::OutputRanges;
 pub(crate) use pipeline::simplified;
-pub use pipeline::{Progress, QuantizeOptions, quantize};
+pub use pipeline::{Progress, QuantizeOptions, quantize, quantize_with};
 pub use plan::{NodeChoice, Plan};
 pub use report::{ActivationReport, AidReport, NodeReport, QuantizeReport, WeightReport};
 pub use roles::{Role, Roles};

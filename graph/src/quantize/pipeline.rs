@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::split::Split;
-use super::tune::{self, Observation, Tuned};
-use super::{CalibrationMethod, Dataset, Plan, QuantizeReport, Roles, Warning, WeightRange};
+use super::tune::{self, Observation, Split, Tuned};
+use super::{Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -27,8 +26,8 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
-    /// How much is tried for accuracy, 0 to 3.
-    pub effort: u8,
+    /// How much is tried for accuracy.
+    pub effort: Effort,
     /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
     /// then.
     pub measured: usize,
@@ -43,7 +42,7 @@ impl Default for QuantizeOptions {
             float: BTreeMap::new(),
             measure_speed: false,
             weights: WeightRange::default(),
-            effort: 1,
+            effort: Effort::default(),
             measured: 4,
             limits: Limits::default(),
         }
@@ -56,8 +55,13 @@ impl Default for QuantizeOptions {
 pub enum Progress {
     /// A pass begins.
     Pass(&'static str),
-    /// An aid to accuracy is tried.
-    Aid(&'static str),
+    /// The number of activations whose ranges were tried, of how many, at [`Effort::High`].
+    Searched {
+        /// Those tried.
+        done: usize,
+        /// All.
+        of: usize,
+    },
     /// The number of examples observed.
     Observed(usize),
     /// The number of examples on which the error of the layers was measured.
@@ -85,6 +89,21 @@ pub fn quantize<'g, D: Dataset + ?Sized>(
     graph: impl Into<Cow<'g, Graph>>,
     examples: &D,
     options: &QuantizeOptions,
+    progress: impl FnMut(Progress),
+) -> Result<(Graph, QuantizeReport), D::Error> {
+    quantize_with(graph, examples, options, &[], progress)
+}
+
+/// As [`quantize`], with aids to accuracy of one's own, which are tried after those of the options.
+///
+/// # Errors
+///
+/// Those of [`quantize`], and of the aids.
+pub fn quantize_with<'g, D: Dataset + ?Sized>(
+    graph: impl Into<Cow<'g, Graph>>,
+    examples: &D,
+    options: &QuantizeOptions,
+    aids: &[&dyn Aid],
     mut progress: impl FnMut(Progress),
 ) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
@@ -106,11 +125,10 @@ pub fn quantize<'g, D: Dataset + ?Sized>(
         stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
-    let split = if options.effort == 0 { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
+    let split = if options.effort == Effort::None && aids.is_empty() { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
     progress(Progress::Pass("calibrate"));
-    let channels = tune::wanted_channels(&float, &roles, options)?;
     let observation =
-        Observation::of(float, &roles, &channels, (examples, &split.calibrating), constants, options, &mut progress)?;
+        Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
     let calibrator = &observation.calibrator;
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
     warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
@@ -119,9 +137,9 @@ pub fn quantize<'g, D: Dataset + ?Sized>(
         let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
         Tuned { observation, plan, calibration, aids: Vec::new() }
     } else {
-        tune::tune(observation, roles, examples, (&split.calibrating, &split.judging), options, &mut progress)?
+        tune::tune(observation, roles, (examples, &split), options, aids, &mut progress)?
     };
-    let Tuned { observation, plan, calibration, aids } = tuned;
+    let Tuned { observation, plan, calibration, aids: tried } = tuned;
     let activations = report::activations(&observation.calibrator, &plan);
     let mut float = observation.graph;
 
@@ -130,7 +148,7 @@ pub fn quantize<'g, D: Dataset + ?Sized>(
 
     let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration)?;
     report.activations = activations;
-    report.aids = aids;
+    report.aids = tried;
     let measured = options.measured.min(examples.len());
     if measured > 0 {
         progress(Progress::Pass("measure"));

@@ -88,7 +88,6 @@ impl Plan {
         Ok(self)
     }
 
-    pub(super) fn only(mut self, root: &str) -> Self { self.parameters.retain(|r, _| r == root); self }
     /// What `node` has of its own, if anything.
     pub fn choice(&self, node: &str) -> Option<&NodeChoice> {
         self.choices.get(node)

@@ -13,14 +13,6 @@ use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelStatistics, Plan};
 use crate::{Error, Graph, Names, Node, Tensor, passes};
 
-/// A network with copies of channels.
-#[derive(Debug)]
-pub(in crate::quantize) struct Copied {
-    pub(in crate::quantize) graph: Graph,
-    /// For each depthwise layer, the number of dead channels that are copies now.
-    pub(in crate::quantize) layers: Vec<(String, usize)>,
-}
-
 /// A product, the depthwise layer after it, and the products that read that.
 struct Place<'g> {
     before: Layer<'g>,
@@ -30,6 +22,8 @@ struct Place<'g> {
     after: Vec<Layer<'g>>,
 }
 
+/// How many times as large as seen a value may be.
+const MARGIN: f64 = 8.0;
 /// The part of the noise of a layer that must be saved at least.
 const WORTH: f64 = 0.1;
 
@@ -38,26 +32,25 @@ pub(in crate::quantize) fn copied(
     graph: &Graph,
     plan: &Plan,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
-) -> Result<Option<Copied>, Error> {
+) -> Result<Option<Graph>, Error> {
     let mut changed = graph.clone();
     let mut names = Names::of(graph);
-    let mut layers = Vec::new();
+    let mut any = false;
     for place in places(graph, plan)? {
         let Some(step) = plan.parameters(place.values[0]).map(|affine| f64::from(affine.scale)) else { continue };
         let Some(written) = statistics.get(place.values[1]) else { continue };
-        let dead = constant(written);
+        let Some(read) = statistics.get(place.values[0]) else { continue };
+        let step_after = plan.parameters(place.values[1]).map_or(0.0, |affine| f64::from(affine.scale));
+        let dead = dead(&place, read, step_after)?;
         let sources = sources(&place, dead.len());
         if sources.is_empty() {
             continue;
         }
         let copies: Vec<(usize, usize)> = dead.into_iter().zip(sources).collect();
-        layers.push((place.depthwise.node.name.clone(), copies.len()));
+        any = true;
         copy(&mut changed, &mut names, &place, &copies, step, written)?;
     }
-    if layers.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Copied { graph: passes::strip_unused_nodes(changed)?, layers }))
+    any.then(|| passes::strip_unused_nodes(changed)).transpose()
 }
 
 /// The places in `graph` where channels can be copied.
@@ -110,9 +103,17 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
     Ok(places)
 }
 
-/// The channels that have always the same value.
-fn constant(of: &ChannelStatistics) -> Vec<usize> {
-    (0..of.channels()).filter(|&channel| of.min[channel] == of.max[channel]).collect()
+/// The channels that the depthwise layer hardly reads: even values several times as large as those seen would not move its output, in
+/// steps of `step`, by half a step.
+fn dead(place: &Place<'_>, read: &ChannelStatistics, step: f64) -> Result<Vec<usize>, Error> {
+    let weights = place.depthwise.weights.as_f32()?;
+    let moved = |(channel, weights): (usize, &[f32])| {
+        let sum: f64 = weights.iter().map(|&weight| f64::from(weight.abs())).sum();
+        let largest = f64::from(read.max[channel].max(-read.min[channel]));
+        (sum * largest * MARGIN < step / 2.0).then_some(channel)
+    };
+    let rows = weights.chunks_exact(place.depthwise.depth()).enumerate();
+    Ok(if read.channels() == place.depthwise.rows() { rows.filter_map(moved).collect() } else { Vec::new() })
 }
 
 /// The channels to copy, at most `count`: a channel may be copied several times.

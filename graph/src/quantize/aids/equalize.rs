@@ -10,18 +10,14 @@ use std::collections::{BTreeMap, HashMap};
 use super::classes::{Class, classes};
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelAxis, ChannelStatistics, Roles};
-use crate::{Error, Graph, Names, Tensor};
+use crate::{Error, Graph, Names, Tensor, passes};
 
+/// How many times the largest value seen an activation's bound must leave.
+const MARGIN: f64 = 2.0;
+/// The noise, as a part of the noise without factors, that is worth changing.
+const WORTH: f64 = 0.97;
 /// The largest factor.
 const MOST: f64 = 256.0;
-
-/// A network with other factors for the channels of some activations.
-#[derive(Debug)]
-pub(in crate::quantize) struct Equalized {
-    pub(in crate::quantize) graph: Graph,
-    /// For each class of values that was changed, the expected noise after it as a part of that before.
-    pub(in crate::quantize) gains: Vec<(String, f64)>,
-}
 
 /// The values whose channels must be observed for [`equalized`].
 pub(in crate::quantize) fn wanted(graph: &Graph) -> Result<BTreeMap<String, ChannelAxis>, Error> {
@@ -32,26 +28,24 @@ pub(in crate::quantize) fn wanted(graph: &Graph) -> Result<BTreeMap<String, Chan
     Ok(wanted)
 }
 
-/// `graph` with equalized channels; `None` where nothing is gained.
+/// `graph` with equalized channels; `None` where nothing is gained. Values that an activation bounds from above, which then cuts off
+/// more than it did, are changed if `bounded`, the others if not.
 pub(in crate::quantize) fn equalized(
     graph: &Graph,
     roles: &Roles,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
-) -> Result<Option<Equalized>, Error> {
+    bounded: bool,
+) -> Result<Option<Graph>, Error> {
     let classes = classes(graph)?;
     let mut factors: HashMap<&str, Vec<f64>> = HashMap::new();
-    let mut gains = Vec::new();
-    let bounded = std::env::var("BOUNDED").is_ok();
-    for class in &classes {
-        if class.bound.is_finite() && !bounded { continue; }
+    for class in classes.iter().filter(|class| class.bound.is_finite() == bounded) {
         let Some(channels) = Channels::of(class, roles, statistics)? else { continue };
         let (factor, gain) = channels.best(class)?;
-        if gain < 0.97 {
-            gains.push((class.values[0].to_owned(), gain));
+        if gain < WORTH {
             factors.extend(class.values.iter().map(|&value| (value, factor.clone())));
         }
     }
-    if gains.is_empty() {
+    if factors.is_empty() {
         return Ok(None);
     }
     let mut changed = graph.clone();
@@ -81,7 +75,7 @@ pub(in crate::quantize) fn equalized(
             put(2, scaled.collect(), bias.shape())?;
         }
     }
-    Ok(Some(Equalized { graph: crate::passes::strip_unused_nodes(changed)?, gains }))
+    passes::strip_unused_nodes(changed).map(Some)
 }
 
 /// What is known about the channels of a class.
@@ -164,7 +158,7 @@ impl Channels {
                     let by = (all / largest).powf(of_activations) * (weight / most).powf(of_weights);
                     // An activation's bound may cut off only what was not seen, and must still cut off what it did.
                     let bound = f64::from(class.bound);
-                    let limits = if bound.is_finite() { (1.0, (bound / (largest * std::env::var("MARGIN").map_or(1.0, |m| m.parse().unwrap()))).max(1.0)) } else { (1.0 / MOST, MOST) };
+                    let limits = if bound.is_finite() { (1.0, (bound / (MARGIN * largest)).max(1.0)) } else { (1.0 / MOST, MOST) };
                     by.clamp(limits.0, limits.1.min(MOST))
                 };
                 let factors: Vec<f64> = self.largest.iter().zip(&weights).map(factor).collect();

@@ -7,14 +7,14 @@ const OF: usize = 4;
 
 /// The numbers of examples that calibrate, and of those that are held out to judge what the others decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Split {
-    pub(super) calibrating: Vec<usize>,
-    pub(super) judging: Vec<usize>,
+pub(in crate::quantize) struct Split {
+    pub(in crate::quantize) calibrating: Vec<usize>,
+    pub(in crate::quantize) judging: Vec<usize>,
 }
 
 impl Split {
     /// Divides `len` examples, evenly from the first to the last; fewer than four do both.
-    pub(super) fn new(len: usize) -> Self {
+    pub(in crate::quantize) fn new(len: usize) -> Self {
         let judges = (len / OF).min(MOST);
         if judges == 0 {
             return Self { calibrating: (0..len).collect(), judging: (0..len).collect() };
@@ -25,7 +25,7 @@ impl Split {
     }
 
     /// Every example calibrates, none judges.
-    pub(super) fn without_judges(len: usize) -> Self {
+    pub(in crate::quantize) fn without_judges(len: usize) -> Self {
         Self { calibrating: (0..len).collect(), judging: Vec::new() }
     }
 }

@@ -1,7 +1,8 @@
 //! Measures how far the answers of an eight-bit graph are from those of the float graph.
 
-use super::Dataset;
-use super::runner::{Runner, observed};
+use crate::quantize::Dataset;
+use crate::quantize::pipeline::named;
+use crate::quantize::runner::{Runner, observed};
 use crate::limits::constants_of;
 use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
 use crate::{DataType, Error, Graph, Limits, Node, Tensor};
@@ -61,11 +62,6 @@ impl Judge {
         Ok(sum / f64::from(count.max(1)))
     }
 
-    /// The number of examples.
-    pub(super) fn examples(&self) -> usize {
-        self.examples.len()
-    }
-
     fn runner(&self, graph: &Graph) -> Result<Runner, Error> {
         let values = self.values.iter().map(|value| (value.clone(), DataType::F32));
         Runner::new(observed(graph.clone(), values), 0, constants_of([graph]), &self.limits)
@@ -73,7 +69,7 @@ impl Judge {
 
     fn answers(&self, runner: &mut Runner, graph: &Graph, example: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
         let mut answers = vec![Vec::new(); self.values.len()];
-        let inputs = super::pipeline::named(graph, example)?;
+        let inputs = named(graph, example)?;
         runner.run(&inputs, |at, _, seen| {
             answers[at] = seen.floats()?.to_vec();
             Ok(())
