@@ -5,6 +5,7 @@
 //! [`quantize_weights`](crate::passes::quantize_weights) and [`quantize_nodes`](crate::passes::quantize_nodes) carry
 //! it out.
 
+mod accuracy;
 mod affine;
 mod aid;
 mod aids;
@@ -31,8 +32,10 @@ mod timing;
 mod tune;
 mod warnings;
 mod weights;
+mod without_examples;
 mod worth;
 
+pub use accuracy::{AccuracyDrop, FloatAgain};
 pub use aid::{Aid, Subject};
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
@@ -53,3 +56,4 @@ pub(crate) use support::bounds;
 pub use warnings::Warning;
 pub use weights::{QuantizedBias, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};
 pub(crate) use weights::{ScaleLimits, quantize_within};
+pub use without_examples::quantize_without_examples;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
 use super::tune::{self, Observation, Split, Tuned};
-use super::{Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange};
+use super::{AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -28,6 +28,8 @@ pub struct QuantizeOptions {
     pub weights: WeightRange,
     /// How much is tried for accuracy.
     pub effort: Effort,
+    /// The most accuracy that may be lost; nodes go back to float until it is.
+    pub accuracy_drop: Option<AccuracyDrop>,
     /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
     /// then.
     pub measured: usize,
@@ -43,6 +45,7 @@ impl Default for QuantizeOptions {
             measure_speed: false,
             weights: WeightRange::default(),
             effort: Effort::default(),
+            accuracy_drop: None,
             measured: 4,
             limits: Limits::default(),
         }
@@ -107,12 +110,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     mut progress: impl FnMut(Progress),
 ) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
-    options.method.validate()?;
-    graph.validate()?;
-    check_weights(&graph)?;
-    if let Ok(types) = infer_shapes(&graph, &ShapeOptions::default()) {
-        check_outputs(&graph, |name| types.get(name).map(Cow::Borrowed))?;
-    }
+    check(&graph, options)?;
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
     let float = simplified(graph.into_owned(), &mut progress)?;
@@ -125,7 +123,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
-    let split = if options.effort == Effort::None && aids.is_empty() { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
+    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
     progress(Progress::Pass("calibrate"));
     let observation =
         Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
@@ -135,11 +133,11 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     let tuned = if split.judging.is_empty() {
         let calibration = calibrator.calibration(options.method)?;
         let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
-        Tuned { observation, plan, calibration, aids: Vec::new() }
+        Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
     } else {
-        tune::tune(observation, roles, (examples, &split), options, aids, &mut progress)?
+        tune::tune(observation, roles, (examples, &split), options, (aids, &stay_float), &mut progress)?
     };
-    let Tuned { observation, plan, calibration, aids: tried } = tuned;
+    let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
     let activations = report::activations(&observation.calibrator, &plan);
     let mut float = observation.graph;
 
@@ -149,6 +147,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration)?;
     report.activations = activations;
     report.aids = tried;
+    report.accuracy = accuracy;
     let measured = options.measured.min(examples.len());
     if measured > 0 {
         progress(Progress::Pass("measure"));
@@ -178,6 +177,17 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     }
     report.warnings = warnings;
     Ok((eight_bit, report))
+}
+
+/// An error if the graph or the options cannot be right, before anything is computed.
+pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Error> {
+    options.method.validate()?;
+    graph.validate()?;
+    check_weights(graph)?;
+    if let Ok(types) = infer_shapes(graph, &ShapeOptions::default()) {
+        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    }
+    Ok(())
 }
 
 /// The passes over a float graph that come before its calibration.

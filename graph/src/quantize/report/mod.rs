@@ -5,7 +5,7 @@ mod weights;
 
 use std::collections::HashMap;
 
-use super::{Calibration, LayerError, Role, Roles, Warning};
+use super::{Calibration, FloatAgain, LayerError, Role, Roles, Warning};
 use crate::limits::bytes_of_tensor;
 use crate::{Error, Graph};
 
@@ -62,6 +62,8 @@ pub struct QuantizeReport {
     pub layers: Vec<LayerError>,
     /// The aids to accuracy that were tried, in order.
     pub aids: Vec<AidReport>,
+    /// The accuracy that is lost, in percentage points, and the nodes that went back to float for it, if it was limited.
+    pub accuracy: Option<(f64, Vec<FloatAgain>)>,
     /// Reasons to distrust the result; empty if nothing was found.
     pub warnings: Vec<Warning>,
 }
@@ -83,6 +85,7 @@ impl QuantizeReport {
             weights: weights::weights(folded, after)?,
             layers: Vec::new(),
             aids: Vec::new(),
+            accuracy: None,
             warnings: Vec::new(),
         })
     }

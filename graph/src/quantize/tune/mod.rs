@@ -1,5 +1,6 @@
 //! Tries aids to accuracy, and keeps those that make the answers of the executed eight-bit graph more accurate.
 
+mod drop;
 mod judge;
 mod observation;
 mod ranges;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use super::aids::{bias, copies, equalize, rounding, shift};
 use super::pipeline::to_eight_bits;
 use super::{
-    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, NodeChoice, Plan, Progress, QuantizeOptions, QuantizedWeights, Range,
+    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, NodeChoice, Plan, Progress, QuantizeOptions, QuantizedWeights, Range,
     Roles, Subject,
 };
 use crate::limits::constants_of;
@@ -25,6 +26,8 @@ pub(super) struct Tuned {
     pub(super) plan: Plan,
     pub(super) calibration: Calibration,
     pub(super) aids: Vec<AidReport>,
+    /// The accuracy lost, and the nodes that are float for it.
+    pub(super) accuracy: Option<(f64, Vec<FloatAgain>)>,
 }
 
 /// What makes a plan of an observation.
@@ -52,7 +55,7 @@ impl Recipe {
         let mut calibration = calibrator.calibration(self.method)?;
         calibration.ranges.extend(self.ranges.iter().map(|(value, range)| (value.clone(), *range)));
         let mut plan = Plan::of_roles(graph, roles.clone(), &calibration)?.with_weights(options.weights);
-        for (node, weights) in &self.weights {
+        for (node, weights) in self.weights.iter().filter(|(node, _)| roles.is_quantized(node)) {
             let weights = Some(weights.clone());
             plan = plan.with_choice(node, NodeChoice { weights, ..NodeChoice::default() })?;
         }
@@ -180,7 +183,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     roles: Roles,
     (dataset, split): (&D, &Split),
     options: &QuantizeOptions,
-    others: &[&dyn Aid],
+    (others, float): (&[&dyn Aid], &BTreeMap<String, String>),
     mut progress: impl FnMut(Progress),
 ) -> Result<Tuned, D::Error> {
     let judge = Judge::new(&observation.graph, dataset, &split.judging, &options.limits)?;
@@ -211,6 +214,11 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         ranges::search(&mut search, &mut progress)?;
     }
     let (mut plan, calibration) = search.best.plan(&search.observation, &search.roles, options)?;
+    let mut accuracy = None;
+    if let Some(allowed) = &options.accuracy_drop {
+        let (changed, again, lost) = drop::within(&mut search, allowed, float, &mut progress)?;
+        (plan, accuracy) = (changed, Some((lost, again)));
+    }
     for aid in others {
         progress(Progress::Pass("own aid"));
         let statistics = search.observation.calibrator.channels();
@@ -222,5 +230,5 @@ pub(super) fn tune<D: Dataset + ?Sized>(
             }
         }
     }
-    Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids })
+    Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids, accuracy })
 }
