@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
+use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
-    self, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions, QuantizeReport, WeightRange,
+    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions, QuantizeReport, Range, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
+use indicatif::ProgressBar;
 
 use crate::args::{InputArgs, NetworkArgs, RangeArgs, Rule};
 use crate::builtin;
@@ -88,6 +90,7 @@ pub(crate) struct Calibration<'a> {
     measured: usize,
     /// Whether nodes that take longer in eight bits on this machine stay float.
     measure_speed: bool,
+    accuracy_drop: Option<AccuracyDrop>,
 }
 
 impl<'a> Calibration<'a> {
@@ -97,12 +100,17 @@ impl<'a> Calibration<'a> {
         input: &InputArgs,
         measured: usize,
     ) -> Self {
-        Self { photos, range, options: input.photo_options(), measured, measure_speed: false }
+        Self { photos, range, options: input.photo_options(), measured, measure_speed: false, accuracy_drop: None }
     }
 
     /// As this, and nodes that take longer in eight bits on this machine stay float if `measure_speed`.
     pub(crate) fn with_measured_speed(self, measure_speed: bool) -> Self {
         Self { measure_speed, ..self }
+    }
+
+    /// As this, and nodes go back to float until no more accuracy is lost.
+    pub(crate) fn with_accuracy_drop(self, accuracy_drop: Option<AccuracyDrop>) -> Self {
+        Self { accuracy_drop, ..self }
     }
 
     /// Quantizes the network of `args` without measuring the errors of layers.
@@ -139,6 +147,39 @@ impl<'a> Calibration<'a> {
         examples: &impl Dataset<Error = CliError>,
     ) -> Result<(Graph, QuantizeReport), CliError> {
         let bar = report::progress(examples.len() + self.measured.min(examples.len()), "calibrating");
+        let graph = graph.into();
+        let options = self.options(&graph);
+        let result = quantize::quantize(graph, examples, &options, |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        let (graph, report) = result.map_err(|error| error.of_model(name))?;
+        self.warn(&report);
+        Ok((graph, report))
+    }
+
+    /// The eight-bit form of `graph`, the model `name`, by its batch normalizations; its inputs are photos.
+    pub(crate) fn quantize_without_examples(
+        &self,
+        name: &str,
+        graph: Graph,
+        input: &InputArgs,
+    ) -> Result<(Graph, QuantizeReport), CliError> {
+        let (mean, std) = (input.input_mean.0, input.input_std.0);
+        let ends = mean.into_iter().zip(std).flat_map(|(mean, std)| [-mean / std, (255.0 - mean) / std]);
+        let range = ends.fold(Range { min: f32::INFINITY, max: f32::NEG_INFINITY }, |range, end| {
+            range.union(Range { min: end, max: end })
+        });
+        let data_free = DataFreeOptions { other_inputs: InputMoments::photos(range), ..DataFreeOptions::default() };
+        let bar = report::progress(0, "data-free");
+        let options = self.options(&graph);
+        let result =
+            quantize::quantize_without_examples(graph, &data_free, &options, |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        let (graph, report) = result.map_err(|error| CliError::model(name, error))?;
+        self.warn(&report);
+        Ok((graph, report))
+    }
+
+    fn options(&self, graph: &Graph) -> QuantizeOptions {
         let method = match (self.range.min_max, self.range.percentile, self.range.ranges) {
             (true, ..) => CalibrationMethod::MinMax,
             (_, Some(percent), _) => CalibrationMethod::Percentile(percent),
@@ -147,24 +188,19 @@ impl<'a> Calibration<'a> {
             _ => QuantizeOptions::default().method,
         };
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
-        let graph = graph.into();
-        let options = QuantizeOptions {
-            limits: Limits::for_model(&graph),
+        QuantizeOptions {
+            limits: Limits::for_model(graph),
             method,
             weights,
             measured: self.measured,
             effort: Effort::from_number(self.range.effort).unwrap_or_default(),
+            accuracy_drop: self.accuracy_drop.clone(),
             measure_speed: self.measure_speed,
             ..QuantizeOptions::default()
-        };
-        let result = quantize::quantize(graph, examples, &options, |progress| match progress {
-            Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
-            Progress::Pass(pass) => bar.set_message(pass),
-            Progress::Searched { done, of } => bar.set_message(format!("ranges {done}/{of}")),
-            _ => {}
-        });
-        bar.finish_and_clear();
-        let (graph, report) = result.map_err(|error| error.of_model(name))?;
+        }
+    }
+
+    fn warn(&self, report: &QuantizeReport) {
         // The built-in photos are few, but known to suffice.
         if !self.photos.is_empty() {
             for warning in report.warnings.iter().take(WARNINGS) {
@@ -174,6 +210,15 @@ impl<'a> Calibration<'a> {
                 report::warning(&format!("and {} more", report.warnings.len() - WARNINGS));
             }
         }
-        Ok((graph, report))
+    }
+}
+
+/// Shows progress in a bar.
+fn show(bar: &ProgressBar, progress: Progress) {
+    match progress {
+        Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+        Progress::Pass(pass) => bar.set_message(pass),
+        Progress::Searched { done, of } => bar.set_message(format!("search {done}/{of}")),
+        _ => {}
     }
 }

@@ -20,6 +20,9 @@ use super::ranges::RangeArgs;
   eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --report report.html
   eightbit quantize speech.onnx -o speech.int8.onnx --calibrate examples/ --measure-speed
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --effort 3
+  eightbit quantize model.onnx -o model.int8.onnx --data-free
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --accuracy-drop 0.5 --labels classes.tsv
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
@@ -35,12 +38,31 @@ pub(crate) struct QuantizeArgs {
 
     /// What to calibrate with: photos, NumPy files or folders of either. An `.npz` file has an array for each input; `.npy` files
     /// are for the only input, or for the one that `NAME=` before the file or folder names.
-    #[arg(long, value_name = "FILE|DIR|NAME=DIR", num_args = 1.., required_unless_present = "random")]
+    #[arg(long, value_name = "FILE|DIR|NAME=DIR", num_args = 1.., required_unless_present_any = ["random", "data_free"])]
     pub(crate) calibrate: Vec<PathBuf>,
 
     /// Calibrate with this many random inputs, to try whether a network can be quantized. Its answers may be wrong.
     #[arg(long, value_name = "N", conflicts_with = "calibrate", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) random: Option<u16>,
+
+    /// Quantize without examples, by what the batch normalizations of the network say of its activations. Photos are expected, from
+    /// black to white by --input-mean and --input-std.
+    #[arg(long, conflicts_with_all = ["calibrate", "random", "measure_speed", "accuracy_drop", "percentile", "min_max", "ranges"])]
+    pub(crate) data_free: bool,
+
+    /// The most accuracy that a classifier may lose, in percentage points, on the examples of --calibrate: nodes go back to float, those
+    /// first whose error is greatest for their time, until it loses no more. Give hundreds of photos. Without --labels, an answer is right
+    /// if it is the float network's.
+    #[arg(long, value_name = "POINTS", conflicts_with = "random", value_parser = points)]
+    pub(crate) accuracy_drop: Option<f64>,
+
+    /// The class of each photo of --calibrate: on each line a file name, a tab or a comma, and the class, counted from 0.
+    #[arg(long, value_name = "TSV", requires = "accuracy_drop")]
+    pub(crate) labels: Option<PathBuf>,
+
+    /// Added to each class of --labels: 1 for networks with a background class before the others.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "labels")]
+    pub(crate) label_offset: usize,
 
     /// Time every node on this machine and leave float what eight bits make slower, conversions included. The file then depends
     /// on the machine; run it where nothing else does.
@@ -61,4 +83,11 @@ pub(crate) struct QuantizeArgs {
 
     #[command(flatten)]
     pub(crate) range: RangeArgs,
+}
+
+fn points(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(points) if (0.0..=100.0).contains(&points) => Ok(points),
+        _ => Err("percentage points from 0 to 100 are needed, for example 0.5".to_owned()),
+    }
 }

@@ -1,11 +1,12 @@
 //! `eightbit quantize`: turns a float network into an eight-bit file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::PathBuf;
 
 use eightbit_graph::escaped;
-use eightbit_graph::quantize::{FromFn, QuantizeReport};
+use eightbit_graph::quantize::{AccuracyDrop, FromFn, QuantizeReport};
 use serde_json::json;
 
 use crate::args::QuantizeArgs;
@@ -13,6 +14,7 @@ use crate::comparison::Calibration;
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::examples::Examples;
+use crate::labels;
 use crate::network::{ModelFile, Network, Outputs, is_eight_bit};
 use crate::output::OutputFile;
 use crate::photo;
@@ -42,9 +44,14 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     }
     let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED)
-        .with_measured_speed(args.measure_speed);
+        .with_measured_speed(args.measure_speed)
+        .with_accuracy_drop(accuracy_drop(args, examples.is_some())?);
     // The weights of the float network are dropped as soon as they are bytes.
     let (file, (graph, report)) = match &examples {
+        _ if args.data_free => {
+            let quantized = calibration.quantize_without_examples(&file.name, graph, &args.input)?;
+            (file, quantized)
+        }
         Some(examples) => {
             let inputs = graph.inputs.clone();
             let read = FromFn::new(examples.len(), |index| examples.read(index, &inputs));
@@ -61,8 +68,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     output.write(&bytes)?;
     let kind = if examples.is_some() { "example" } else { "photo" };
     let times = match &page {
-        Some(_) => Some(Times::measure(args, &graph, examples.is_none(), settings)?),
-        None => None,
+        Some(_) if !args.data_free => Some(Times::measure(args, &graph, examples.is_none(), settings)?),
+        _ => None,
     };
     let result = Quantized {
         model: &file.path,
@@ -99,7 +106,11 @@ fn text(
     writeln!(out, "{BOLD}{}{BOLD:#}", report::path(&args.output))?;
     let part = 100.0 * bytes as f64 / file.bytes.max(1) as f64;
     writeln!(out, "size        {} → {}  ({part:.1} %)", report::bytes(file.bytes), report::bytes(bytes))?;
-    writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, kind))?;
+    if args.data_free {
+        writeln!(out, "calibrated  by batch normalizations, without examples")?;
+    } else {
+        writeln!(out, "calibrated  with {}", report::count(report.calibration.inputs, kind))?;
+    }
     if args.range.pair_safe_weights {
         writeln!(out, "weights     pair-safe: sums of neighbours within 128 steps")?;
     }
@@ -118,6 +129,7 @@ fn text(
     if reasons.len() > REASONS {
         writeln!(out, "  and {} more reasons: see --json", reasons.len() - REASONS)?;
     }
+    aids(out, report)?;
     let worst = report.worst_layers(WORST);
     if !worst.is_empty() {
         writeln!(
@@ -138,6 +150,64 @@ fn text(
     Ok(())
 }
 
+/// What was tried for accuracy, and what it brought.
+fn aids(out: &mut dyn Write, report: &QuantizeReport) -> Result<(), CliError> {
+    if !report.aids.is_empty() {
+        writeln!(out, "\nAids to accuracy, as signal-to-noise ratio of the answers to examples held out (dB)")?;
+        let mut table = Table::new(&["aid", "", "before", "with it"], 2);
+        for aid in &report.aids {
+            table.row([
+                report::fit(&escaped(&aid.name).to_string(), 60),
+                if aid.kept { "kept" } else { "dropped" }.to_owned(),
+                format!("{:.1}", decibels(aid.error_before)),
+                format!("{:.1}", decibels(aid.error_after)),
+            ]);
+        }
+        table.write(out)?;
+    }
+    if let Some((lost, again)) = &report.accuracy {
+        writeln!(out, "\naccuracy    {lost:.2} percentage points lost on the examples given")?;
+        let mut table = Table::new(&["float again", "gain, dB", "ms more", "then lost"], 1);
+        for node in again {
+            table.row([
+                report::fit(&escaped(&node.node).to_string(), 60),
+                format!("{:.1}", decibels(node.gain)),
+                format!("{:.3}", node.milliseconds),
+                format!("{:.2}", node.drop),
+            ]);
+        }
+        if !again.is_empty() {
+            table.write(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The signal-to-noise ratio of a part that is noise.
+fn decibels(noise: f64) -> f64 {
+    -10.0 * noise.log10()
+}
+
+/// The accuracy that may be lost, with the classes of the photos that calibrate.
+fn accuracy_drop(args: &QuantizeArgs, has_arrays: bool) -> Result<Option<AccuracyDrop>, CliError> {
+    let Some(most) = args.accuracy_drop else { return Ok(None) };
+    let Some(labels) = &args.labels else { return Ok(Some(AccuracyDrop { most, classes: None })) };
+    if has_arrays {
+        let reason = "--labels names the classes of photos, and --calibrate has arrays: leave it out".to_owned();
+        return Err(CliError::Usage(reason));
+    }
+    let truth = labels::read_truth(labels)?;
+    let classes: HashMap<&OsStr, usize> =
+        truth.iter().filter_map(|truth| Some((truth.file.file_name()?, truth.class))).collect();
+    let class = |photo: PathBuf| {
+        let class = photo.file_name().and_then(|name| classes.get(name)).map(|class| class.saturating_add(args.label_offset));
+        let reason = || format!("no line for the photo {}", report::path(&photo));
+        class.ok_or_else(|| CliError::text(labels, None, reason()))
+    };
+    let classes = photo::for_calibration(&args.calibrate)?.into_iter().map(class).collect::<Result<_, _>>()?;
+    Ok(Some(AccuracyDrop { most, classes: Some(classes) }))
+}
+
 fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: usize) -> serde_json::Value {
     let float: Vec<_> = report
         .float()
@@ -156,7 +226,22 @@ fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: u
             })
         })
         .collect();
+    let aids: Vec<_> = report
+        .aids
+        .iter()
+        .map(|aid| json!({ "aid": aid.name, "kept": aid.kept, "noise_before": aid.error_before, "noise_with": aid.error_after }))
+        .collect();
+    let accuracy = report.accuracy.as_ref().map(|(lost, again)| {
+        let again: Vec<_> = again
+            .iter()
+            .map(|node| json!({ "node": node.node, "noise_less": node.gain, "milliseconds_more": node.milliseconds, "lost_then": node.drop }))
+            .collect();
+        json!({ "lost": lost, "float_again": again })
+    });
     json!({
+        "aids": aids,
+        "accuracy": accuracy,
+        "data_free": args.data_free,
         "model": args.model.display().to_string(),
         "output": args.output.display().to_string(),
         "bytes_before": file.bytes,

@@ -28,20 +28,61 @@ pub(in crate::quantize) fn wanted(graph: &Graph) -> Result<BTreeMap<String, Chan
     Ok(wanted)
 }
 
-/// `graph` with equalized channels; `None` where nothing is gained. Values that an activation bounds from above, which then cuts off
-/// more than it did, are changed if `bounded`, the others if not.
+/// Which values are changed, those that must have the same factors together.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::quantize) enum Which<'a> {
+    /// All that no activation bounds from above, which would then cut off more than it did.
+    Unbounded,
+    /// This one.
+    Of(&'a str),
+}
+
+impl Which<'_> {
+    fn holds(self, class: &Class<'_>) -> bool {
+        match self {
+            Self::Unbounded => class.bound == f32::INFINITY,
+            Self::Of(value) => class.values.contains(&value),
+        }
+    }
+}
+
+/// One of each set of values for which [`equalized`] expects a gain, the greatest gain first.
+pub(in crate::quantize) fn candidates(
+    graph: &Graph,
+    roles: &Roles,
+    statistics: &BTreeMap<&str, &ChannelStatistics>,
+) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for class in classes(graph)? {
+        if let (Some((_, part)), Some(value)) = (gain(&class, roles, statistics)?, class.values.first()) {
+            found.push((part, (*value).to_owned()));
+        }
+    }
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(found.into_iter().map(|(_, value)| value).collect())
+}
+
+/// The best factors of a class, and the noise with them as a part of that without; `None` if they are not worth it.
+fn gain(
+    class: &Class<'_>,
+    roles: &Roles,
+    statistics: &BTreeMap<&str, &ChannelStatistics>,
+) -> Result<Option<(Vec<f64>, f64)>, Error> {
+    let Some(channels) = Channels::of(class, roles, statistics)? else { return Ok(None) };
+    Ok(Some(channels.best(class)).filter(|(_, part)| *part < WORTH))
+}
+
+/// `graph` with equalized channels; `None` where nothing is gained.
 pub(in crate::quantize) fn equalized(
     graph: &Graph,
     roles: &Roles,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
-    bounded: bool,
+    which: Which<'_>,
 ) -> Result<Option<Graph>, Error> {
     let classes = classes(graph)?;
     let mut factors: HashMap<&str, Vec<f64>> = HashMap::new();
-    for class in classes.iter().filter(|class| class.bound.is_finite() == bounded) {
-        let Some(channels) = Channels::of(class, roles, statistics)? else { continue };
-        let (factor, gain) = channels.best(class)?;
-        if gain < WORTH {
+    for class in classes.iter().filter(|class| which.holds(class)) {
+        if let Some((factor, _)) = gain(class, roles, statistics)? {
             factors.extend(class.values.iter().map(|&value| (value, factor.clone())));
         }
     }
@@ -82,8 +123,10 @@ pub(in crate::quantize) fn equalized(
 struct Channels {
     /// Of each value that becomes bytes, its name and its channels' least and greatest values.
     ranges: Vec<(String, Vec<f64>, Vec<f64>)>,
-    /// The largest magnitude of each channel.
+    /// The largest magnitude of each channel but for outliers.
     largest: Vec<f64>,
+    /// The greatest value of each channel.
+    greatest: Vec<f64>,
     /// Of each product that reads: which of `ranges` it reads, the mean squares of the channels, its weights in rows.
     readers: Vec<Reader>,
 }
@@ -99,11 +142,11 @@ struct Reader {
 impl Channels {
     /// `None` if something was not observed.
     fn of(class: &Class<'_>, roles: &Roles, statistics: &BTreeMap<&str, &ChannelStatistics>) -> Result<Option<Self>, Error> {
-        let floats = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let mut ranges = Vec::new();
         for &value in class.values.iter().filter(|value| roles.root(value).is_some()) {
             let Some(of) = statistics.get(value).filter(|of| of.channels() > 0) else { return Ok(None) };
-            ranges.push((value.to_owned(), floats(&of.min), floats(&of.max)));
+            let (min, max) = usual(of);
+            ranges.push((value.to_owned(), min, max));
         }
         let Some(count) = ranges.first().map(|(_, min, _)| min.len()) else { return Ok(None) };
         if ranges.iter().any(|(_, min, _)| min.len() != count) {
@@ -114,6 +157,10 @@ impl Channels {
             for (largest, (min, max)) in largest.iter_mut().zip(min.iter().zip(max)) {
                 *largest = largest.max(-min).max(*max);
             }
+        }
+        let mut greatest = vec![0.0f64; count];
+        for of in class.values.iter().filter_map(|value| statistics.get(value)).filter(|of| of.channels() == count) {
+            greatest.iter_mut().zip(&of.max).for_each(|(all, &max)| *all = all.max(f64::from(max)));
         }
         let mut readers = Vec::new();
         for layer in &class.consumers {
@@ -132,17 +179,17 @@ impl Channels {
             readers.push(Reader { range, squares, weights, largest: of_channel });
         }
         let complete = class.producers.iter().all(|layer| layer.rows() == count) && !readers.is_empty();
-        Ok(complete.then_some(Self { ranges, largest, readers }))
+        Ok(complete.then_some(Self { ranges, largest, greatest, readers }))
     }
 
     /// The factors with the least expected noise, and that noise as a part of the noise without factors.
-    fn best(&self, class: &Class<'_>) -> Result<(Vec<f64>, f64), Error> {
+    fn best(&self, class: &Class<'_>) -> (Vec<f64>, f64) {
         let count = self.largest.len();
         let without = self.noise(class, &vec![1.0; count]);
         let mut best = (vec![1.0; count], 1.0);
         let all = self.largest.iter().fold(0.0f64, |all, &one| all.max(one));
         if !(all > 0.0) || !(without > 0.0) {
-            return Ok(best);
+            return best;
         }
         let mut weights = vec![0.0f64; count];
         for reader in &self.readers {
@@ -151,24 +198,24 @@ impl Channels {
         let most = weights.iter().fold(0.0f64, |all, &one| all.max(one));
         for of_activations in [0.25, 0.5, 0.75, 0.9, 1.0] {
             for of_weights in [0.0, 0.25, 0.5] {
-                let factor = |(&largest, &weight): (&f64, &f64)| {
+                let factor = |((&largest, &greatest), &weight): ((&f64, &f64), &f64)| {
                     if largest == 0.0 || weight == 0.0 {
                         return 1.0;
                     }
                     let by = (all / largest).powf(of_activations) * (weight / most).powf(of_weights);
                     // An activation's bound may cut off only what was not seen, and must still cut off what it did.
                     let bound = f64::from(class.bound);
-                    let limits = if bound.is_finite() { (1.0, (bound / (MARGIN * largest)).max(1.0)) } else { (1.0 / MOST, MOST) };
+                    let limits = if bound.is_finite() { (1.0, (bound / (MARGIN * greatest)).max(1.0)) } else { (1.0 / MOST, MOST) };
                     by.clamp(limits.0, limits.1.min(MOST))
                 };
-                let factors: Vec<f64> = self.largest.iter().zip(&weights).map(factor).collect();
+                let factors: Vec<f64> = self.largest.iter().zip(&self.greatest).zip(&weights).map(factor).collect();
                 let part = self.noise(class, &factors) / without;
                 if part < best.1 {
                     best = (factors, part);
                 }
             }
         }
-        Ok(best)
+        best
     }
 
     /// The noise that rounding of these activations and of the weights that read them is expected to add, as parts of the signals.
@@ -203,5 +250,17 @@ impl Channels {
     }
 }
 
+/// The ends of what each channel holds but for rare outliers, which a range cuts off.
+fn usual(of: &ChannelStatistics) -> (Vec<f64>, Vec<f64>) {
+    let ends = of.means().into_iter().zip(of.mean_squares()).enumerate().map(|(channel, (mean, square))| {
+        let reach = DEVIATIONS * (square - mean * mean).max(0.0).sqrt();
+        ((mean - reach).max(f64::from(of.min[channel])), (mean + reach).min(f64::from(of.max[channel])))
+    });
+    ends.unzip()
+}
+
+/// How many deviations from its mean a channel reaches but for outliers.
+const DEVIATIONS: f64 = 6.0;
+
 /// The part of the noise of weights that is left when they are rounded for their inputs.
-const CORRECTED: f64 = 0.5;
+const CORRECTED: f64 = 0.25;

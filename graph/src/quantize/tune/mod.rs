@@ -8,14 +8,15 @@ mod split;
 
 use std::collections::BTreeMap;
 
-use super::aids::{bias, copies, equalize, rounding, shift};
+use super::aids::equalize::{self, Which};
+use super::aids::{bias, copies, rounding, shift};
 use super::pipeline::to_eight_bits;
 use super::{
     Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, NodeChoice, Plan, Progress, QuantizeOptions, QuantizedWeights, Range,
     Roles, Subject,
 };
 use crate::limits::constants_of;
-use crate::{Error, Graph};
+use crate::{Error, Graph, quoted};
 use judge::Judge;
 pub(super) use observation::Observation;
 pub(super) use split::Split;
@@ -151,12 +152,19 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     }
 
     fn equalize(&mut self) -> Result<(), D::Error> {
-        for (name, bounded) in
-            [("cross-layer equalization", false), ("cross-layer equalization below the bounds of activations", true)]
-        {
+        let Observation { graph, calibrator } = &self.observation;
+        match equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)? {
+            Some(graph) => self.attempt_graph("cross-layer equalization", graph),
+            None => Ok(()),
+        }
+    }
+
+    fn equalize_one_by_one(&mut self) -> Result<(), D::Error> {
+        let Observation { graph, calibrator } = &self.observation;
+        for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
             let Observation { graph, calibrator } = &self.observation;
-            if let Some(graph) = equalize::equalized(graph, &self.roles, &calibrator.channels(), bounded)? {
-                self.attempt_graph(name, graph)?;
+            if let Some(graph) = equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))? {
+                self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), graph)?;
             }
         }
         Ok(())
@@ -167,6 +175,26 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let numbers = (self.dataset, &self.split.calibrating[..]);
         let weights = rounding::rounded(&self.observation.graph, &plan, numbers, &self.options.limits)?;
         self.attempt("weights rounded for their inputs", Recipe { weights, ..self.best.clone() })
+    }
+
+    /// Observes all examples, those held out until now as well, and computes from them what was decided.
+    fn refit(&mut self) -> Result<(), D::Error> {
+        let all: Vec<usize> = (0..self.dataset.len()).collect();
+        let graph = self.observation.graph.clone();
+        let (numbers, limits) = ((self.dataset, &all[..]), &self.options.limits);
+        self.observation =
+            Observation::of(graph, &self.roles, numbers, constants_of([&self.observation.graph]), self.options, |_| {})?;
+        let graph = &self.observation.graph;
+        let has_shifts = !std::mem::take(&mut self.best.shifts).is_empty();
+        if !std::mem::take(&mut self.best.weights).is_empty() {
+            let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
+            self.best.weights = rounding::rounded(graph, &plan, numbers, limits)?;
+        }
+        if has_shifts {
+            let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
+            self.best.shifts = shift::shifts(graph, &plan, numbers, limits)?;
+        }
+        Ok(())
     }
 
     fn shifts(&mut self) -> Result<(), D::Error> {
@@ -198,11 +226,12 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     let mut search = Search { dataset, split, options, roles, judge, observation, best, error: 0.0, aids };
     search.error = search.error(&search.best)?;
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
-    let tries: [(Effort, &'static str, Try<'_, D>); 6] = [
+    let tries: [(Effort, &'static str, Try<'_, D>); 7] = [
         (Effort::Low, "bias correction", Search::bias),
         (Effort::Low, "copies", Search::copies),
         (Effort::Low, "ranges", Search::methods),
         (Effort::Medium, "equalization", Search::equalize),
+        (Effort::High, "equalization one by one", Search::equalize_one_by_one),
         (Effort::Medium, "rounding", Search::rounding),
         (Effort::Medium, "shifts", Search::shifts),
     ];
@@ -213,6 +242,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     if options.effort >= Effort::High {
         ranges::search(&mut search, &mut progress)?;
     }
+    search.refit()?;
     let (mut plan, calibration) = search.best.plan(&search.observation, &search.roles, options)?;
     let mut accuracy = None;
     if let Some(allowed) = &options.accuracy_drop {
