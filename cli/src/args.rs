@@ -2,8 +2,10 @@
 
 mod backend;
 mod bench;
+mod compare;
 mod cpu;
 mod evaluate;
+mod examples;
 mod fixing;
 mod graph;
 mod inspect;
@@ -11,6 +13,7 @@ mod label_image;
 mod network;
 mod operators;
 mod photos;
+mod profile;
 mod quantize;
 mod ranges;
 mod run;
@@ -18,8 +21,10 @@ mod run;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
+pub(crate) use compare::CompareArgs;
 pub(crate) use cpu::CpuArgs;
 pub(crate) use evaluate::EvaluateArgs;
+pub(crate) use examples::ExampleArgs;
 pub(crate) use fixing::FixArgs;
 pub(crate) use graph::{CompareGraphsArgs, SummarizeGraphArgs, TransformGraphArgs};
 pub(crate) use inspect::InspectArgs;
@@ -27,8 +32,9 @@ pub(crate) use label_image::LabelImageArgs;
 pub(crate) use network::NetworkArgs;
 pub(crate) use operators::OperatorsArgs;
 pub(crate) use photos::InputArgs;
+pub(crate) use profile::ProfileArgs;
 pub(crate) use quantize::QuantizeArgs;
-pub(crate) use ranges::RangeArgs;
+pub(crate) use ranges::{RangeArgs, Rule};
 pub(crate) use run::RunArgs;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
@@ -50,7 +56,9 @@ pub(crate) enum Command {
     LabelImage(LabelImageArgs),
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
+    Compare(CompareArgs),
     Run(RunArgs),
+    Profile(ProfileArgs),
     Inspect(InspectArgs),
     Cpu(CpuArgs),
     Bench(BenchArgs),

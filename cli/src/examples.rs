@@ -30,13 +30,17 @@ impl Examples {
         random: Option<u16>,
         inputs: &[ValueInfo],
     ) -> Result<Option<Self>, CliError> {
-        let Some(count) = random else { return Self::find(arguments, inputs) };
+        let Some(count) = random else { return Self::find("--calibrate", arguments, inputs) };
         report::warning("calibrated with random numbers: measure its answers before they are used");
         Ok(Some(Self::Random(usize::from(count))))
     }
 
-    /// The examples that `arguments` name for these inputs; `None` if they name photos.
-    fn find(arguments: &[PathBuf], inputs: &[ValueInfo]) -> Result<Option<Self>, CliError> {
+    /// The examples that the arguments of `flag` name for these inputs; `None` if they name photos.
+    pub(crate) fn find(
+        flag: &str,
+        arguments: &[PathBuf],
+        inputs: &[ValueInfo],
+    ) -> Result<Option<Self>, CliError> {
         let mut archives = Vec::new();
         let mut arrays: Vec<Vec<PathBuf>> = vec![Vec::new(); inputs.len()];
         for argument in arguments {
@@ -54,15 +58,14 @@ impl Examples {
                 (None, _) => {
                     let list = report::names(inputs.iter().map(|input| input.name.as_str()));
                     let path = report::path(path);
-                    let reason =
-                        format!("--calibrate {path}: give NAME={path}: the network's inputs are {list}");
+                    let reason = format!("{flag} {path}: give NAME={path}: the network's inputs are {list}");
                     return Err(CliError::Usage(reason));
                 }
             }
         }
         let count = arrays.iter().map(Vec::len).max().unwrap_or(0);
         if !archives.is_empty() && count > 0 {
-            return Err(CliError::Usage("--calibrate: give .npz files or .npy files, not both".to_owned()));
+            return Err(CliError::Usage(format!("{flag}: give .npz files or .npy files, not both")));
         }
         if !archives.is_empty() {
             return Ok(Some(Self::Archives(archives)));
@@ -72,7 +75,7 @@ impl Examples {
         }
         if let Some((input, files)) = inputs.iter().zip(&arrays).find(|(_, files)| files.len() != count) {
             let (name, number) = (quoted(&input.name), files.len());
-            let reason = format!("--calibrate: {number} arrays for input {name}, {count} for another");
+            let reason = format!("{flag}: {number} arrays for input {name}, {count} for another");
             return Err(CliError::Usage(reason));
         }
         Ok(Some(Self::Arrays(arrays)))

@@ -4,6 +4,7 @@ mod decode;
 mod input;
 mod jpeg;
 mod resize;
+mod thumbnail;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub(crate) use resize::Resize;
 use view::View;
 
 /// The size limit of photo files; photos within the decoding limit are smaller.
-const FILE_LIMIT: u64 = decode::MEMORY_LIMIT;
+pub(crate) const FILE_LIMIT: u64 = decode::MEMORY_LIMIT;
 
 /// How photos are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

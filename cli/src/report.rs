@@ -89,11 +89,23 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// The number of leading columns that hold text.
     text_columns: usize,
+    /// The number of columns at the end that hold text.
+    text_last: usize,
 }
 
 impl Table {
     pub(crate) fn new(head: &[&str], text_columns: usize) -> Self {
-        Self { head: head.iter().map(|&cell| cell.to_owned()).collect(), rows: Vec::new(), text_columns }
+        Self {
+            head: head.iter().map(|&cell| cell.to_owned()).collect(),
+            rows: Vec::new(),
+            text_columns,
+            text_last: 0,
+        }
+    }
+
+    /// The same table, whose last columns hold text, too.
+    pub(crate) fn with_text_last(self, text_last: usize) -> Self {
+        Self { text_last, ..self }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -112,11 +124,8 @@ impl Table {
                 if column > 0 {
                     line.push_str("  ");
                 }
-                line.push_str(&if column < self.text_columns {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                });
+                let is_text = column < self.text_columns || column + self.text_last >= self.head.len();
+                line.push_str(&if is_text { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
             }
             line.trim_end().to_owned()
         };
@@ -145,6 +154,12 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `text` in at most `width` columns, with an ellipsis where its start was cut: the ends of the names of values differ.
+pub(crate) fn fit_end(text: &str, width: usize) -> String {
+    let cut = text.chars().count().saturating_sub(width);
+    if cut == 0 { text.to_owned() } else { ['…'].into_iter().chain(text.chars().skip(cut + 1)).collect() }
 }
 
 #[cfg(test)]
@@ -186,5 +201,7 @@ mod tests {
         assert!(shortened(&"ä".repeat(5000)).chars().count() < MESSAGE_LIMIT + 20);
         assert_eq!(fit("military uniform", 10), "military …");
         assert_eq!(fit("tench", 10), "tench");
+        assert_eq!(fit_end("military uniform", 10), "…y uniform");
+        assert_eq!(fit_end("tench", 5), "tench");
     }
 }

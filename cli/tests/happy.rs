@@ -10,7 +10,7 @@ use support::{
 #[test]
 fn help_has_examples_everywhere() {
     let help = eightbit(&["--help"]).ok();
-    for name in ["label-image", "quantize", "evaluate", "cpu", "bench"] {
+    for name in ["label-image", "quantize", "evaluate", "compare", "profile", "cpu", "bench"] {
         assert!(help.contains(name), "{help}");
         let help = eightbit(&[name, "--help"]).ok();
         assert!(help.contains("Examples:") && help.contains(&format!("eightbit {name}")), "{help}");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::ops::eight_bit::weight_axis;
+use crate::ops::evaluate;
 use crate::ops::shared::inputs::Inputs;
 use crate::quantize::{Role, Roles, simplified};
 use crate::shapes::{PartialShapes, ShapeOptions, infer_partial_shapes};
@@ -59,13 +59,11 @@ pub fn inspect(graph: &Graph, options: &ShapeOptions) -> Result<Inspection, Erro
 
 /// The number of products that a node adds up.
 fn macs(graph: &Graph, node: &Node, known: &PartialShapes) -> Option<u64> {
-    if !weight_axis(node).is_ok_and(|axis| axis.is_some()) {
+    if node.operator().is_none_or(|operator| !operator.multiplies) {
         return Some(0);
     }
     let inputs = Inputs::new(node, |name| known.types.get(name), |name| known.value(graph, name)).ok()?;
-    let depth = node.operator().map_or(1, |operator| (operator.reads)(&inputs));
-    let output = known.types.get(node.output(0)?)?;
-    output.shape.iter().chain([&depth]).try_fold(1u64, |product, &size| product.checked_mul(size as u64))
+    evaluate::macs(&inputs, known.types.get(node.output(0)?)?)
 }
 
 /// The roles of the nodes by name, as [`quantize`](crate::quantize::quantize) decides them after its passes over the float graph.

@@ -120,7 +120,9 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+pub mod compare;
 mod data_type;
+mod energy;
 mod error;
 mod error_list;
 mod escape;

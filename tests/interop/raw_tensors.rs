@@ -34,16 +34,15 @@ fn write_quantized(model: &str, out: &str, method: &str, tensors: &str) -> Resul
         "minmax" => CalibrationMethod::MinMax,
         percentile => CalibrationMethod::Percentile(percentile.parse()?),
     };
-    let examples = read(&graph, tensors)?.into_iter().map(|tensor| Ok(vec![tensor]));
+    let examples: Vec<_> = read(&graph, tensors)?.into_iter().map(|tensor| vec![tensor]).collect();
     let options = QuantizeOptions { method, ..QuantizeOptions::default() };
-    let (quantized, report) = quantize(&graph, examples, &options, |progress| {
+    let (quantized, report) = quantize(&graph, &examples, &options, |progress| {
         if let Progress::Observed(count) = progress
             && count % 16 == 0
         {
             eprintln!("{count} examples observed");
         }
-    })
-    .map_err(|error: Box<dyn Error>| error)?;
+    })?;
     println!("bytes of constants: {} before, {} after", report.bytes_before, report.bytes_after);
     println!("nodes: {} quantized, {} float", report.quantized().count(), report.float().count());
     for (node, reason) in report.float() {

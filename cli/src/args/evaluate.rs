@@ -12,6 +12,7 @@ use super::network::NetworkArgs;
   eightbit evaluate --images photos/ --labels labels.tsv
   eightbit evaluate --images photos/ --labels labels.tsv --graph model.onnx --quantized model.int8.onnx
   eightbit evaluate --images photos/ --labels labels.tsv --limit 50 --json
+  eightbit evaluate --images photos/ --labels labels.tsv --disagreements changed.html
 
 The file of labels has one photo per line: its file name in the folder, a tab or a comma, and its class, counted from 0.
 A header line, empty lines, lines that begin with # and further columns are skipped.")]
@@ -35,6 +36,15 @@ pub(crate) struct EvaluateArgs {
     /// Added to each class of the file: 1 for networks with a background class before the others.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) label_offset: usize,
+
+    /// Show the photos whose answer differs in eight bits: a page with small pictures, if the name ends in `.html`, else a folder with
+    /// copies of the photos and a table.
+    #[arg(long, value_name = "FILE.html|DIR")]
+    pub(crate) disagreements: Option<PathBuf>,
+
+    /// The names of the classes, for --disagreements, one per line. Default: ImageNet's, if the network has as many classes.
+    #[arg(long, value_name = "FILE", requires = "disagreements")]
+    pub(crate) names: Option<PathBuf>,
 
     /// Print JSON.
     #[arg(long)]

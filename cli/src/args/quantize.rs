@@ -18,6 +18,7 @@ use super::ranges::RangeArgs;
   eightbit quantize text.onnx -o text.int8.onnx --calibrate ids=ids/ mask=masks/
   eightbit quantize text.onnx -o text.int8.onnx --calibrate examples/*.npz
   eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --report report.html
   eightbit quantize speech.onnx -o speech.int8.onnx --calibrate examples/ --measure-speed
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
@@ -46,7 +47,12 @@ pub(crate) struct QuantizeArgs {
     #[arg(long)]
     pub(crate) measure_speed: bool,
 
-    /// Print JSON.
+    /// Write a page that shows the result: warnings, sizes, and for each node how it runs, its ranges, its error and its time in both
+    /// forms, which is measured on the first example.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Print JSON, with every node.
     #[arg(long)]
     pub(crate) json: bool,
 

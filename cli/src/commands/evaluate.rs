@@ -1,15 +1,17 @@
 //! `eightbit evaluate`: the accuracy of the float and the eight-bit network, and how often they agree.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
 
 use crate::args::{EvaluateArgs, NetworkArgs};
 use crate::comparison::{Calibration, Comparison};
+use crate::disagreements::{Disagreement, Target};
 use crate::engine::Settings;
 use crate::error::CliError;
-use crate::labels::{self, Truth};
+use crate::labels::{self, Labels, Truth};
 use crate::network::{Network, Outputs};
 use crate::photo::Photo;
 use crate::report::{self, DIM, Table};
@@ -47,14 +49,27 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         check_class(class.saturating_add(args.label_offset), network.classes(), &args.labels)?;
     }
     let quantized = args.quantized.as_deref().map(|path| open(Some(path))).transpose()?;
+    let labels = args.names.as_deref().map(Labels::read).transpose()?;
+    if let (Some(labels), Some(path)) = (&labels, &args.names) {
+        labels.check(network.classes(), path)?;
+    }
+    let photos: Vec<PathBuf> = truth.iter().map(|Truth { file, .. }| args.images.join(file)).collect();
+    let sources = photos.iter().chain(graph).chain(&args.quantized).map(PathBuf::as_path);
+    let target = args.disagreements.as_deref().map(|path| Target::prepare(path, sources)).transpose()?;
+    if target.is_some() && network.is_eight_bit() {
+        let reason = "--disagreements: --graph is an eight-bit network: give the float one";
+        return Err(CliError::Usage(reason.to_owned()));
+    }
+    let labels = labels.unwrap_or_else(|| Labels::imagenet(network.classes()));
     let calibration = Calibration::in_memory(&args.network);
     let mut comparison = Comparison::new(network, quantized, &calibration, settings)?;
 
     let mut tally: Vec<Score> = comparison.candidates.iter().map(|_| Score::default()).collect();
     let mut difference = Difference::default();
+    let mut disagreements = Vec::new();
     let bar = report::progress(truth.len(), "photos");
-    for Truth { file, class } in &truth {
-        let photo = Photo::read(&args.images.join(file), input.photo_options())?;
+    for (Truth { class, .. }, path) in truth.iter().zip(&photos) {
+        let photo = Photo::read(path, input.photo_options())?;
         let input = comparison.network.tensor(&photo)?;
         let mut outputs = Vec::new();
         for (candidate, score) in comparison.candidates.iter_mut().zip(&mut tally) {
@@ -67,10 +82,17 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         }
         if let [float, eight_bit] = &outputs[..] {
             difference.add(float, eight_bit)?;
+            if target.is_some() {
+                let class = class.saturating_add(args.label_offset);
+                disagreements.extend(Disagreement::find(path, class, [float, eight_bit])?);
+            }
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let Some(target) = &target {
+        target.write(&disagreements, truth.len(), &labels, input.photo_options())?;
+    }
 
     let compared = comparison.candidates.len() == 2;
     if args.json {
@@ -103,6 +125,10 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
             difference.max,
             difference.mean()
         )?;
+    }
+    if let Some(path) = &args.disagreements {
+        let count = report::count(disagreements.len(), "other answer");
+        writeln!(out, "{count} written to {}", report::path(path))?;
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! One file per command.
 
 mod bench;
+mod compare;
 mod cpu;
 mod evaluate;
 mod graph;
 mod inspect;
 mod label_image;
 mod operators;
+mod profile;
 mod quantize;
 mod run;
 
@@ -19,9 +21,13 @@ use crate::error::CliError;
 pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
     match &cli.command {
         Command::LabelImage(args) => label_image::run(args, &Settings::new(cli.threads, None)?, out),
-        Command::Quantize(args) => quantize::run(args, out),
+        Command::Quantize(args) => quantize::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
+        Command::Compare(args) => compare::run(args, out),
+        Command::Profile(args) => {
+            profile::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out)
+        }
         Command::Inspect(args) => inspect::run(args, out),
         Command::Cpu(args) => cpu::run(args, out),
         Command::Operators(args) => operators::run(args, out),

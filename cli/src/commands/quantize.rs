@@ -5,16 +5,18 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use eightbit_graph::escaped;
-use eightbit_graph::quantize::QuantizeReport;
+use eightbit_graph::quantize::{FromFn, QuantizeReport};
 use serde_json::json;
 
 use crate::args::QuantizeArgs;
 use crate::comparison::Calibration;
+use crate::engine::Settings;
 use crate::error::CliError;
 use crate::examples::Examples;
 use crate::network::{ModelFile, Network, Outputs, is_eight_bit};
 use crate::output::OutputFile;
 use crate::photo;
+use crate::quantized::{self, Quantized, Times};
 use crate::report::{self, BOLD, DIM, Table};
 
 /// The number of calibration photos on which the error of each layer is measured.
@@ -24,11 +26,15 @@ const WORST: usize = 5;
 /// The most reasons shown: a summary must fit on a screen.
 const REASONS: usize = 8;
 
-pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliError> {
+pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     // Check this before minutes of work.
     let photos = photo::find(&plain(&args.calibrate))?;
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
-    let output = OutputFile::prepare(&args.output, sources)?;
+    let output = OutputFile::prepare(&args.output, sources.clone())?;
+    if args.report.as_ref() == Some(&args.output) {
+        return Err(CliError::Usage("--report and --output name the same file: give two".to_owned()));
+    }
+    let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources)).transpose()?;
     let (file, graph) = Network::read(&args.model, &args.input)?;
     if is_eight_bit(&graph) {
         let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
@@ -41,8 +47,8 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     let (file, (graph, report)) = match &examples {
         Some(examples) => {
             let inputs = graph.inputs.clone();
-            let read = (0..examples.len()).map(|index| examples.read(index, &inputs));
-            let quantized = calibration.quantize_graph(&file.name, graph, read)?;
+            let read = FromFn::new(examples.len(), |index| examples.read(index, &inputs));
+            let quantized = calibration.quantize_graph(&file.name, graph, &read)?;
             (file, quantized)
         }
         None => {
@@ -53,10 +59,26 @@ pub(crate) fn run(args: &QuantizeArgs, out: &mut dyn Write) -> Result<(), CliErr
     };
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
-    if args.json {
-        return Ok(report::json(out, &json(args, &file, &report, bytes.len()))?);
-    }
     let kind = if examples.is_some() { "example" } else { "photo" };
+    let times = match &page {
+        Some(_) => Some(Times::measure(args, &graph, examples.is_none(), settings)?),
+        None => None,
+    };
+    let result = Quantized {
+        model: &file.path,
+        bytes_before: file.bytes,
+        output: &args.output.to_string_lossy(),
+        bytes_after: bytes.len(),
+        noun: kind,
+        report: &report,
+        times: times.as_ref(),
+    };
+    page.iter().try_for_each(|page| page.write(quantized::page(&result).as_bytes()))?;
+    if args.json {
+        let mut value = json(args, &file, &report, bytes.len());
+        value["details"] = quantized::json(&result);
+        return Ok(report::json(out, &value)?);
+    }
     text(out, args, &file, &report, bytes.len(), kind)
 }
 

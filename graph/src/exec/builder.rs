@@ -17,7 +17,7 @@ pub(crate) use super::value::ColumnSlices;
 use super::value::{ColumnSlice, Layout, Storage, Value};
 use super::workers::Workers;
 use crate::limits::bytes_of_tensor;
-use crate::ops::evaluate::MAX_WORK;
+use crate::ops::evaluate::{MAX_WORK, macs};
 use crate::ops::shared::inputs::Inputs;
 use crate::{DataType, Error, Graph, Limits, Node, Tensor, TensorType, ValueInfo};
 
@@ -56,6 +56,8 @@ pub(crate) struct Builder<'g> {
     /// Nodes fused into an earlier step, and the node whose step it is.
     fused: HashMap<usize, usize>,
     values: Vec<Value>,
+    /// For each value its name in the graph; empty for parts of values.
+    value_names: Vec<String>,
     constants: Vec<Tensor>,
     buffers: Vec<(DataType, usize)>,
     steps: Vec<Step>,
@@ -94,6 +96,7 @@ impl<'g> Builder<'g> {
             current: 0,
             fused: HashMap::new(),
             values: Vec::new(),
+            value_names: Vec::new(),
             constants: Vec::new(),
             buffers: Vec::new(),
             steps: Vec::new(),
@@ -363,6 +366,8 @@ impl<'g> Builder<'g> {
             op: "Transpose".to_owned(),
             inputs: vec![Some(from)],
             outputs: vec![to],
+            written: name.to_owned(),
+            macs: 0,
         };
         self.steps.push(Step { links, kernel: Box::new(kernel) });
         Ok(to)
@@ -420,6 +425,7 @@ impl<'g> Builder<'g> {
         let len = whole.len / stride * slice.columns;
         let part = Value { shape: vec![len], len, slice: Some(slice), ..whole.clone() };
         self.values.push(part);
+        self.value_names.push(String::new());
         self.values.len() - 1
     }
 
@@ -454,6 +460,7 @@ impl<'g> Builder<'g> {
             slice: None,
         };
         self.values.push(value);
+        self.value_names.push(name.to_owned());
         self.by_name.insert((name.to_owned(), layout), self.values.len() - 1);
         Ok(self.values.len() - 1)
     }
@@ -466,8 +473,23 @@ impl<'g> Builder<'g> {
         outputs: Vec<usize>,
         kernel: Box<dyn StepKernel>,
     ) {
-        let links = Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs };
+        let written = outputs.first().map_or_else(String::new, |&id| self.value_names[id].clone());
+        let macs = self.macs(node).unwrap_or(0);
+        // Of several steps of a node the last one multiplies.
+        if macs > 0
+            && let Some(before) = self.steps.last_mut().filter(|step| step.links.name == node.name)
+        {
+            before.links.macs = 0;
+        }
+        let links =
+            Links { name: node.name.clone(), op: node.op.to_string(), inputs, outputs, written, macs };
         self.steps.push(Step { links, kernel });
+    }
+
+    /// The products that `node` adds up, if the number is known.
+    fn macs(&self, node: &Node) -> Option<u64> {
+        let output = self.types.get(node.output(0)?)?;
+        macs(&self.inputs(node).ok()?, output)
     }
 
     /// Adds a step for `node` that reads its first input in `layout` and writes its first output, which `define` adds to the

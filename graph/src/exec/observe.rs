@@ -38,11 +38,12 @@ impl Executor {
         Ok(Self(Arc::new(Prepared::new(Cow::Owned(graph), options, held, Some(observer))?)))
     }
 
-    /// Runs the graph, and calls `see` with the position and the elements of each output, `f32` or `u8`, as soon as they are complete.
+    /// Runs the graph, and calls `see` with the position, the shape and the elements of each output, `f32` or `u8`, as soon as they are
+    /// complete.
     pub(crate) fn observe(
         &self,
         inputs: &[(&str, &Tensor)],
-        mut see: impl FnMut(usize, Seen<'_>) -> Result<(), Error>,
+        mut see: impl FnMut(usize, &[usize], Seen<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut run = Run::new(&self.0, &inputs)?;
         let mut order: Vec<(usize, usize)> = run.plan().completions.iter().copied().zip(0..).collect();
@@ -59,7 +60,8 @@ impl Executor {
                     DataType::U8 => elements.of(value).map(Seen::Bytes),
                     _ => elements.of(value).map(Seen::Floats),
                 };
-                see(output, found.map_err(|error| error.in_value(&plan.outputs[output].name))?)?;
+                let found = found.map_err(|error| error.in_value(&plan.outputs[output].name))?;
+                see(output, &value.shape, found)?;
             }
         }
         Ok(())

@@ -20,6 +20,10 @@ pub struct StepTime {
     pub kind: StepKind,
     /// A human-readable description of the kernel.
     pub description: String,
+    /// The first value that the step writes, after the activations fused into it; empty if the graph has no name for it.
+    pub value: String,
+    /// The products that the step adds up: 0 for operators that multiply nothing, and where sizes are known only in a run.
+    pub macs: u64,
     /// The median time over the runs.
     pub time: Duration,
 }
@@ -54,6 +58,8 @@ impl Executor {
             op: step.links.op.clone(),
             kind: step.kernel.kind(),
             description: step.kernel.describe(),
+            value: step.links.written.clone(),
+            macs: step.links.macs,
             time,
         };
         let nodes = tail.into_iter().flat_map(Tail::nodes).zip(of_tail.medians());
@@ -62,6 +68,8 @@ impl Executor {
             op: node.op.to_string(),
             kind: StepKind::Plain,
             description: DESCRIPTION.to_owned(),
+            value: node.output(0).unwrap_or_default().to_owned(),
+            macs: 0,
             time,
         };
         Ok(steps.map(of_step).chain(nodes.map(of_node)).collect())

@@ -71,6 +71,10 @@ pub(crate) struct Links {
     pub(crate) inputs: Vec<Option<usize>>,
     /// Values written.
     pub(crate) outputs: Vec<usize>,
+    /// The name of the first of them in the graph; empty if it has none.
+    pub(crate) written: String,
+    /// The products that the step adds up.
+    pub(crate) macs: u64,
 }
 
 impl Links {

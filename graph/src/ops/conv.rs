@@ -40,6 +40,7 @@ pub(crate) static OP: Operator = Operator {
         |node, values| weights::why_float(node, values, 0, false),
         on_bytes,
     ),
+    multiplies: true,
     reads: |inputs| convolution::depth(inputs, 1),
     lower: float::lower::convolution,
     ..Operator::new("Conv", "a convolution, with groups and dilations", infer, evaluate)

@@ -36,6 +36,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: |inputs| convolution::depth(inputs, 1),
     lower: integer::dynamic::convolution,
     output_type: |node, _| Some(scaled_sums::data_type(node)),

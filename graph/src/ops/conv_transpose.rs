@@ -37,6 +37,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: weights::eight_bit(|_| Ok(1), why_float, on_bytes),
+    multiplies: true,
     reads: |inputs| transposed::reads(inputs, 1),
     lower: float::conv_transpose::lower,
     ..Operator::new("ConvTranspose", "a transposed convolution, with groups and dilations", infer, evaluate)

@@ -24,6 +24,7 @@ pub(crate) static OP: Operator = Operator {
         ),
         Example::new(&[Input::Floats(&[1, 4, 4, 2]), Input::Weights(&[2, 2, 2, 3])], &[]),
     ],
+    multiplies: true,
     reads: |inputs| {
         let taps = inputs.optional(1).and_then(|w| w.shape.get(..2));
         taps.map_or(1, |taps| taps.iter().fold(1usize, |depth, &size| depth.saturating_mul(size)))

@@ -20,6 +20,7 @@ pub(crate) static OP: Operator = Operator {
             &[("equation", Value::Text("i,ij,j"))],
         ),
     ],
+    multiplies: true,
     reads: |inputs| {
         equation(inputs).map_or(1, |of| of.summed.iter().fold(1, |depth, &size| depth.saturating_mul(size)))
     },

@@ -35,6 +35,14 @@ pub(crate) fn work(inputs: &Inputs<'_>, outputs: &[TensorType]) -> u64 {
     (elements as u64).saturating_mul(reads.saturating_sub(1) as u64)
 }
 
+/// The products that a node adds up to compute its first output, of type `output`: 0 for operators that multiply nothing, `None` if the
+/// number overflows.
+pub(crate) fn macs(inputs: &Inputs<'_>, output: &TensorType) -> Option<u64> {
+    let operator = inputs.node.operator().filter(|operator| operator.multiplies);
+    let Some(depth) = operator.map(|operator| (operator.reads)(inputs)) else { return Some(0) };
+    output.shape.iter().chain([&depth]).try_fold(1u64, |product, &size| product.checked_mul(size as u64))
+}
+
 /// Whether all inputs of a node are known, or it depends on their types alone.
 pub(crate) fn is_known(inputs: &Inputs<'_>) -> bool {
     let operator = inputs.node.operator();

@@ -25,6 +25,7 @@ pub(crate) static OP: Operator = Operator {
             &[("transBatchA", Value::Int(1)), ("transA", Value::Int(1)), ("transBatchB", Value::Int(1))],
         ),
     ],
+    multiplies: true,
     reads: product::depth,
     lower,
     ..Operator::new("FusedMatMul", "alpha · A·B, each transposed or not", infer, evaluate)

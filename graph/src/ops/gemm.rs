@@ -26,6 +26,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: weights::eight_bit(weight_axis, why_float, on_bytes),
+    multiplies: true,
     reads: product::depth,
     lower: float::lower::gemm,
     upgrade: upgrade::broadcast,

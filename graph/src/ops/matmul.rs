@@ -27,6 +27,7 @@ pub(crate) static OP: Operator = Operator {
         why_float,
         on_bytes,
     }),
+    multiplies: true,
     reads: product::depth,
     lower: float::lower::matmul,
     ..Operator::new(

@@ -35,6 +35,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: product::depth,
     lower: integer::dynamic::product,
     output_type: |node, _| Some(scaled_sums::data_type(node)),

@@ -35,6 +35,8 @@ pub struct Operator {
     pub(crate) eight_bit: EightBit,
     /// About how many numbers the plain evaluation reads for each element of the output, for operators that read many.
     pub(crate) reads: fn(&Inputs<'_>) -> usize,
+    /// Whether each of these numbers is a factor of a product, as in convolutions and products of matrices.
+    pub(crate) multiplies: bool,
     /// About the bytes that the plain evaluation takes for a while, beside copies of its inputs and outputs and three arrays of doubles
     /// as large as the largest of them, for operators that take more.
     pub(crate) passing: fn(&Inputs<'_>) -> u64,
@@ -90,6 +92,7 @@ impl Operator {
             evaluate,
             eight_bit: EightBit::Float,
             reads: |_| 1,
+            multiplies: false,
             passing: |_| 0,
             lower: |_, _| Ok(false),
             upgrade: |node, _, _: &mut Constants<'_>| Ok(vec![node]),

@@ -20,6 +20,7 @@ pub(crate) static OP: Operator = Operator {
         ],
         &[("transB", Value::Int(1))],
     )],
+    multiplies: true,
     reads: product::depth,
     lower: integer::product::gemm,
     output_type: |_, inputs| Some(inputs.get(8).copied().flatten().unwrap_or(DataType::F32)),

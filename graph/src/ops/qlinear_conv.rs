@@ -42,6 +42,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: |inputs| convolution::depth(inputs, 3),
     lower: integer::product::convolution,
     output_type: |_, inputs| Some(inputs.get(7).copied().flatten().unwrap_or(DataType::F32)),

@@ -35,6 +35,7 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: |inputs| transposed::reads(inputs, 3),
     lower: integer::conv_transpose::lower,
     output_type: |_, inputs| inputs.get(7).copied().flatten(),

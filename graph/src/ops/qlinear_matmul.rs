@@ -22,6 +22,7 @@ pub(crate) static OP: Operator = Operator {
         &[],
     )],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: product::depth,
     lower: integer::product::matmul,
     output_type: |_, inputs| Some(inputs.get(7).copied().flatten().unwrap_or(DataType::F32)),

@@ -46,6 +46,7 @@ pub(crate) static OP: Operator = Operator {
         .outputs(3),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: |inputs| {
         inputs
             .optional(1)

@@ -28,6 +28,7 @@ pub(crate) static OP: Operator = Operator {
         .outputs(3),
     ],
     eight_bit: EightBit::Bytes,
+    multiplies: true,
     reads: |inputs| {
         let sizes = || Sizes::new(inputs.node, inputs.shape(0).ok()?, inputs.shape(1).ok()?).ok();
         sizes().map_or(1, |sizes| sizes.depth)

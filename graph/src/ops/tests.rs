@@ -178,7 +178,7 @@ fn between_bytes(sample: &Sample) -> Result<(Role, String), Error> {
         .map(|(_, tensor, _)| tensor.clone())
         .collect();
     let options = QuantizeOptions { measured: 0, ..QuantizeOptions::default() };
-    let (eight_bit, report) = quantize(&graph, [Ok::<_, Error>(example)], &options, |_| {})?;
+    let (eight_bit, report) = quantize(&graph, &[example], &options, |_| {})?;
     let role = report.nodes.into_iter().find(|node| node.name == sample.node.name).map(|node| node.role);
     let role = role.unwrap_or_else(|| Role::Float("it was removed before".to_owned()));
     let executor = Executor::new(&eight_bit, &ExecutorOptions::default())?;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::runner::{Runner, observed};
 use super::{Affine, Plan, Role, bounds};
+use crate::energy::Energy;
 use crate::exec::Seen;
 use crate::ops::{concat, dequantize_linear, quantize_linear};
 use crate::{DataType, Error, Graph, Limits, Names, Node, Tensor, passes};
@@ -22,29 +23,6 @@ pub struct LayerError {
     pub sqnr_db: f64,
     /// The error accumulated up to this node, with all nodes before it in eight bits, too.
     pub accumulated_sqnr_db: f64,
-}
-
-/// Sums of the energies of signal and noise.
-#[derive(Clone, Copy, Debug, Default)]
-struct Energy {
-    signal: f64,
-    noise: f64,
-}
-
-impl Energy {
-    /// Adds what is left of the values after activations that clamp them to `bounds`.
-    fn add(&mut self, float: &[f32], eight_bit: impl IntoIterator<Item = f32>, (low, high): (f32, f32)) {
-        let clamped = |value: f32| f64::from(value.max(low).min(high));
-        for (&float, eight_bit) in float.iter().zip(eight_bit) {
-            let (float, eight_bit) = (clamped(float), clamped(eight_bit));
-            self.signal += float * float;
-            self.noise += (float - eight_bit) * (float - eight_bit);
-        }
-    }
-
-    fn decibels(self) -> f64 {
-        if self.noise == 0.0 { f64::INFINITY } else { 10.0 * (self.signal / self.noise).log10() }
-    }
 }
 
 /// Compares a float graph with its eight-bit form, layer by layer.
@@ -102,9 +80,9 @@ impl Layer {
     fn compare(&mut self, of: fn(&mut Self) -> &mut Energy, float: &[f32], eight_bit: Seen<'_>) {
         let (affine, bounds) = (self.affine, self.bounds);
         match eight_bit {
-            Seen::Floats(values) => of(self).add(float, values.iter().copied(), bounds),
+            Seen::Floats(values) => add(of(self), float, values.iter().copied(), bounds),
             Seen::Bytes(bytes) => {
-                of(self).add(float, bytes.iter().map(|&byte| affine.dequantize(byte)), bounds);
+                add(of(self), float, bytes.iter().map(|&byte| affine.dequantize(byte)), bounds);
             }
         }
     }
@@ -176,14 +154,14 @@ impl Meter {
         let count = layers.len();
         let mut together = vec![Kept::Bytes(Vec::new()); count];
         self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
-        self.together.run(inputs, |at, seen| {
+        self.together.run(inputs, |at, _, seen| {
             together[at] = seen.into();
             Ok(())
         })?;
         // Of each layer the float value and the eight-bit one, whichever is complete first, until the other one is.
         let mut waiting: Vec<Option<Kept>> = vec![None; count];
         self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
-        self.alone.run(inputs, |at, seen| {
+        self.alone.run(inputs, |at, _, seen| {
             let (is_float, at) = (at < count, at % count);
             let Some(other) = waiting[at].take() else {
                 waiting[at] = Some(seen.into());
@@ -207,6 +185,12 @@ impl Meter {
         };
         self.layers.into_iter().map(error).collect()
     }
+}
+
+/// Adds what is left of values after activations that clamp them to `bounds`.
+fn add(to: &mut Energy, float: &[f32], eight_bit: impl IntoIterator<Item = f32>, (low, high): (f32, f32)) {
+    let clamped = |value: f32| f64::from(value.max(low).min(high));
+    float.iter().zip(eight_bit).for_each(|(&float, eight_bit)| to.add(clamped(float), clamped(eight_bit)));
 }
 
 /// The bounds of a value that nothing clamps.

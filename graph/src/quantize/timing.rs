@@ -71,7 +71,7 @@ fn calibrated(
     held: u64,
     limits: &Limits,
 ) -> Result<Calibration, Error> {
-    let mut calibrator = Calibrator::beside(float, roles, held, limits)?;
+    let mut calibrator = Calibrator::beside(float, roles, &BTreeMap::new(), held, limits)?;
     calibrator.observe(inputs)?;
     calibrator.calibration(CalibrationMethod::MinMax)
 }

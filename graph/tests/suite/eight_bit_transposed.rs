@@ -1,7 +1,7 @@
 //! Transposed convolutions in eight bits: the executor gives the bytes of the plain evaluator.
 
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
-use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
 use eightbit_testing::Random;
 
 use crate::values::{floats, value};
@@ -100,9 +100,9 @@ fn a_decoder_runs_in_eight_bits() {
     let mut random = Random(5);
     let graph = decoder(1);
     let x = floats(&mut random, &[1, 4, 6, 5], 1.0);
-    let examples = [Ok::<_, Error>(vec![x.clone()])];
+    let examples = [vec![x.clone()]];
     let (eight_bit, report) =
-        quantize(&graph, examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(&graph, &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     let roles: Vec<&Role> = report.nodes.iter().map(|node| &node.role).collect();
     assert_eq!(roles, [&Role::Quantized, &Role::Fused, &Role::Quantized]);
     let plan = both_agree(&eight_bit, &x);
@@ -117,9 +117,9 @@ fn a_decoder_runs_in_eight_bits() {
 #[test]
 fn groups_stay_float() {
     let x = floats(&mut Random(5), &[1, 4, 6, 5], 1.0);
-    let examples = [Ok::<_, Error>(vec![x.clone()])];
+    let examples = [vec![x.clone()]];
     let (eight_bit, report) =
-        quantize(decoder(2), examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(decoder(2), &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     assert!(matches!(&report.nodes[0].role, Role::Float(reason) if reason.contains("groups")));
     assert!(both_agree_nearly(&eight_bit, &x).contains("f32 transposed convolution 2×2"));
 }

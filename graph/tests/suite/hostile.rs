@@ -326,9 +326,9 @@ fn chain(length: usize, node: impl Fn(usize, &str, &str) -> Node) -> Graph {
 }
 
 fn quantize_and_plan(float: &Graph) {
-    let example = || Ok::<_, Error>(vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")]);
+    let example = || vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")];
     let options = QuantizeOptions::default();
-    let (eight_bit, _) = quantize(float, [example(), example()], &options, |_| {}).expect("quantizes");
+    let (eight_bit, _) = quantize(float, &[example(), example()], &options, |_| {}).expect("quantizes");
     Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
 }
 

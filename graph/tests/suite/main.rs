@@ -2,6 +2,7 @@
 
 mod biases;
 mod codes_and_ranges;
+mod data_free;
 mod dynamic;
 mod eight_bit_transposed;
 mod executor;
@@ -34,3 +35,4 @@ mod supported;
 mod two_activations;
 mod values;
 mod weights_in_memory;
+mod zero_attributes;

@@ -46,9 +46,9 @@ fn a_quantized_file_has_the_inputs_and_outputs_of_the_float_one() {
 
     // Examples of several batches and sizes.
     let shapes = [[1, 3, 24, 24], [4, 3, 16, 16], [1, 3, 24, 24], [2, 3, 8, 40]];
-    let examples = (0..8).map(|seed| Ok::<_, Error>(vec![tensor(&shapes[seed % 4], seed)]));
+    let examples: Vec<_> = (0..8).map(|seed| vec![tensor(&shapes[seed % 4], seed)]).collect();
     let (eight_bit, report) =
-        quantize(&float, examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(&float, &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     assert!(report.quantized().count() > 0);
     let written = Graph::from_onnx_bytes(&eight_bit.to_onnx_bytes().expect("valid")).expect("own bytes");
     assert_eq!((&written.inputs, &written.outputs), (&float.inputs, &float.outputs));

@@ -298,8 +298,8 @@ fn all_missing_operators_are_listed_at_once() {
     check(infer_shapes(&graph, &ShapeOptions::default()).expect_err("missing"));
     check(Executor::new(&graph, &ExecutorOptions::default()).expect_err("missing"));
     check(ops::evaluate_graph(&graph, &[("x", &Tensor::vector([1.0f32]))]).expect_err("missing"));
-    let example = [Ok::<_, Error>(vec![Tensor::vector([1.0f32])])];
-    check(quantize(&graph, example, &QuantizeOptions::default(), |_| {}).expect_err("missing"));
+    let example = [vec![Tensor::vector([1.0f32])]];
+    check(quantize(&graph, &example, &QuantizeOptions::default(), |_| {}).expect_err("missing"));
 }
 
 /// Quantizer and executor agree on what a mean over the pixels is, with and without `keepdims`.
@@ -321,7 +321,7 @@ fn a_mean_over_pixels_runs_as_it_is_reported() {
         float.outputs[0].shape = vec![Some(1), Some(2)];
         let x = floats(&[1, 3, 4, 5], &numbers(60));
         let (eight_bit, report) =
-            quantize(&float, [Ok::<_, Error>(vec![x.clone()])], &QuantizeOptions::default(), |_| {})
+            quantize(&float, &[vec![x.clone()]], &QuantizeOptions::default(), |_| {})
                 .expect("quantized");
         assert!(report.nodes.iter().all(|node| node.role == Role::Quantized), "{:?}", report.nodes);
         let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");

@@ -1,7 +1,7 @@
 //! Quantizing warns of useless calibration data, of numbers without an eight-bit form, and of useless results.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
-use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
 
@@ -46,9 +46,9 @@ fn network([conv, conv_bias, fc, fc_bias]: [f32; 4]) -> Graph {
 }
 
 fn quantized(graph: &Graph, examples: Vec<Tensor>) -> (Graph, QuantizeReport) {
-    let examples = examples.into_iter().map(|example| Ok::<_, Error>(vec![example]));
+    let examples: Vec<_> = examples.into_iter().map(|example| vec![example]).collect();
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    quantize(graph, examples, &options, |_| {}).expect("quantized")
+    quantize(graph, &examples, &options, |_| {}).expect("quantized")
 }
 
 fn examples(count: u64) -> Vec<Tensor> {

@@ -111,9 +111,9 @@ fn the_part_of_fixed_sizes_is_quantized() {
     let weights: Vec<f32> = (0..9).map(|at| at as f32 / 8.0 - 0.5).collect();
     float.constants.insert("weights".to_owned(), Tensor::new([3, 3], weights).expect("nine"));
     let examples = [[1.0, -1.0, 4.0, 0.0, -2.0, 8.0], [-1.0; 6], [2.0; 6]].map(example);
-    let given = examples.iter().map(|x| Ok::<_, Error>(vec![x.clone()]));
+    let given: Vec<_> = examples.iter().map(|x| vec![x.clone()]).collect();
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    let (eight_bit, report) = quantize(&float, given, &options, |_| {}).expect("a float graph");
+    let (eight_bit, report) = quantize(&float, &given, &options, |_| {}).expect("a float graph");
     let role = |name: &str| report.nodes.iter().find(|node| node.name == name).map(|node| &node.role);
     assert_eq!(role("product"), Some(&Role::Quantized));
     for name in ["places", "turned", "found"] {

@@ -4,7 +4,7 @@ use eightbit::Backend;
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{
-    DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops,
+    DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops,
 };
 use eightbit_testing::Random;
 
@@ -148,10 +148,9 @@ fn attention(heads: usize, tokens: usize, depth: usize) -> Graph {
 
 fn quantized(graph: &Graph, shape: &[usize]) -> (Graph, Vec<(String, Role)>) {
     let mut random = Random(4);
-    let examples: Vec<Result<Vec<Tensor>, Error>> =
-        (0..4).map(|_| Ok(vec![floats(&mut random, shape, 1.0)])).collect();
+    let examples: Vec<Vec<Tensor>> = (0..4).map(|_| vec![floats(&mut random, shape, 1.0)]).collect();
     let (eight_bit, report) =
-        quantize(graph, examples, &QuantizeOptions::default(), |_| {}).expect("a float graph");
+        quantize(graph, &examples, &QuantizeOptions::default(), |_| {}).expect("a float graph");
     (eight_bit, report.nodes.into_iter().map(|node| (node.name, node.role)).collect())
 }
 

@@ -1,0 +1,233 @@
+use super::*;
+use crate::quantize::{QuantizeOptions, quantize};
+use crate::shapes::ShapeOptions;
+use crate::{DataType, Executor, ExecutorOptions, Tensor, TensorData, ValueInfo};
+
+const SHAPE: [usize; 4] = [1, 3, 6, 6];
+
+fn weights(shape: &[usize], seed: usize) -> Tensor {
+    let len: usize = shape.iter().product();
+    let values: Vec<f32> = (0..len).map(|at| ((at * 37 + seed * 11) % 101) as f32 / 101.0 - 0.5).collect();
+    Tensor::new(shape, values).expect("as many as the shape has")
+}
+
+/// Three convolutions with activations, one of them beside the others, a sum, and a product.
+fn network() -> Graph {
+    let value = |name: &str, shape: &[usize]| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: shape.iter().copied().map(Some).collect(),
+    };
+    let conv = |name: &str, inputs: [&str; 2], output: &str| {
+        Node::new(name, "Conv", &inputs, &[output]).with("pads", vec![1i64; 4])
+    };
+    Graph {
+        opset: 13,
+        inputs: vec![value("x", &SHAPE)],
+        outputs: vec![value("logits", &[1, 5])],
+        nodes: vec![
+            conv("first", ["x", "w1"], "c1"),
+            Node::new("act1", "Relu", &["c1"], &["r1"]),
+            conv("second", ["r1", "w2"], "c2"),
+            Node::new("act2", "Relu", &["c2"], &["r2"]),
+            conv("third", ["r1", "w3"], "c3"),
+            Node::new("sum", "Add", &["r2", "c3"], &["s"]),
+            Node::new("mean", "GlobalAveragePool", &["s"], &["m"]),
+            Node::new("flat", "Flatten", &["m"], &["f"]),
+            Node::new("product", "MatMul", &["f", "v"], &["logits"]),
+        ],
+        constants: [
+            ("w1", weights(&[4, 3, 3, 3], 1)),
+            ("w2", weights(&[4, 4, 3, 3], 2)),
+            ("w3", weights(&[4, 4, 3, 3], 3)),
+            ("v", weights(&[4, 5], 4)),
+        ]
+        .map(|(name, tensor)| (name.to_owned(), tensor))
+        .into(),
+        ..Graph::default()
+    }
+}
+
+fn examples() -> Vec<Tensor> {
+    (0..4).map(|seed| weights(&SHAPE, 10 + seed)).collect()
+}
+
+fn eight_bit(float: &Graph) -> Graph {
+    let examples: Vec<_> = examples().into_iter().map(|example| vec![example]).collect();
+    quantize(float, &examples, &QuantizeOptions::default(), |_| {}).expect("a float graph").0
+}
+
+fn compared(a: &Graph, b: &Graph) -> Comparison {
+    let mut comparer = Comparer::new(a, b, &ShapeOptions::default()).expect("the same network");
+    for example in examples() {
+        comparer.observe(&[("x", &example)]).expect("an example");
+    }
+    comparer.finish()
+}
+
+fn matched(comparison: &Comparison) -> Vec<(&str, MatchedBy)> {
+    comparison.values.iter().map(|value| (value.value.as_str(), value.matched_by)).collect()
+}
+
+/// The same graph with other names.
+fn renamed(graph: &Graph) -> Graph {
+    let new = |name: &String| if name == "x" { name.clone() } else { format!("other/{name}") };
+    let mut graph = graph.clone();
+    for node in &mut graph.nodes {
+        node.name = new(&node.name);
+        node.inputs = node.inputs.iter().map(new).collect();
+        node.outputs = node.outputs.iter().map(new).collect();
+    }
+    graph.outputs[0].name = new(&graph.outputs[0].name);
+    graph.constants = graph.constants.iter().map(|(name, tensor)| (new(name), tensor.clone())).collect();
+    graph
+}
+
+#[test]
+fn a_network_equals_itself() {
+    let found = compared(&network(), &network());
+    assert!(found.values.iter().all(|value| value.sqnr_db == f64::INFINITY && value.made_here == 0.0));
+    assert_eq!((found.values.len(), &found.unmatched[..], found.examples), (9, &[][..], 4));
+    assert_eq!((found.outputs[0].same_largest, found.outputs[0].mean_difference), (4, 0.0));
+}
+
+#[test]
+fn eight_bit_values_are_found_by_the_names_of_their_floats() {
+    let float = network();
+    let found = compared(&float, &eight_bit(&float));
+    // Before an activation there are no bytes.
+    let names = ["x", "r1", "r2", "c3", "s", "m", "f", "logits"];
+    assert_eq!(matched(&found), names.map(|name| (name, MatchedBy::Name)));
+    assert_eq!(found.unmatched, ["c1", "c2"]);
+    assert!(found.values.iter().all(|value| (20.0..70.0).contains(&value.sqnr_db)), "{found:#?}");
+    assert_eq!((found.values[1].node.as_str(), found.values[1].other_node.as_str()), ("act1", "first"));
+    // In the other direction, too.
+    let back = compared(&eight_bit(&float), &float);
+    assert_eq!(back.values.len(), found.values.len());
+}
+
+#[test]
+fn other_names_are_matched_by_position() {
+    let float = network();
+    let found = compared(&float, &renamed(&eight_bit(&float)));
+    // The input has bytes, which the float form has not.
+    let names = ["x", "r1", "r2", "c3", "s", "m", "f", "logits"];
+    let by = |name: &str| if name == "x" { MatchedBy::Name } else { MatchedBy::Position };
+    assert_eq!(matched(&found), names.map(|name| (name, by(name))));
+    assert!(found.values.iter().all(|value| value.sqnr_db > 20.0), "{found:#?}");
+}
+
+#[test]
+fn the_node_that_was_broken_comes_first() {
+    let float = network();
+    for broken in ["first", "second", "third", "product"] {
+        let mut damaged = eight_bit(&float);
+        let node = damaged.nodes.iter().find(|node| node.name == broken).expect("a node with weights");
+        let dequantized = node.inputs[1].clone();
+        let source = damaged.nodes.iter().find(|node| node.outputs[0] == dequantized).expect("its weights");
+        let bytes = damaged.constants.get_mut(&source.inputs[0]).expect("constant weights");
+        let TensorData::I8(values) = bytes.data() else { panic!("weights are signed bytes") };
+        let turned: Vec<i8> = values.iter().rev().copied().collect();
+        *bytes = Tensor::new(bytes.shape().to_vec(), turned).expect("the same number");
+        let found = compared(&float, &damaged);
+        assert_eq!(found.worst_first()[0].other_node, broken, "{found:#?}");
+        // And a scale that is wrong.
+        let mut damaged = eight_bit(&float);
+        let node = damaged.nodes.iter().find(|node| node.name == broken).expect("a node with weights");
+        let quantize =
+            damaged.nodes.iter().position(|next| next.inputs[0] == node.outputs[0]).expect("its bytes");
+        let [scale, other] = [damaged.nodes[quantize].inputs[1].clone(), "wrong_scale".to_owned()];
+        let wrong = damaged.constants[&scale].as_f32().expect("a scale")[0] * 0.2;
+        damaged.constants.insert(other.clone(), Tensor::scalar(wrong));
+        damaged.nodes[quantize].inputs[1] = other;
+        let found = compared(&float, &damaged);
+        assert_eq!(found.worst_first()[0].other_node, broken, "{found:#?}");
+    }
+}
+
+#[test]
+fn the_nodes_after_an_error_are_not_blamed() {
+    let float = network();
+    let mut damaged = float.clone();
+    damaged.constants.insert("w1".to_owned(), weights(&[4, 3, 3, 3], 77));
+    let found = compared(&float, &damaged);
+    let worst = found.worst_first();
+    assert_eq!((worst[0].node.as_str(), worst[0].before_db), ("first", f64::INFINITY));
+    let after = found.values.iter().find(|value| value.node == "second").expect("compared");
+    assert!(after.sqnr_db < 20.0 && after.before_db < 20.0, "{after:?}");
+}
+
+#[test]
+fn what_is_not_finite_is_counted() {
+    let float = network();
+    let mut damaged = float.clone();
+    let w2 = damaged.constants.get_mut("w2").expect("weights");
+    let mut values = w2.as_f32().expect("floats").to_vec();
+    values[0] = f32::NAN;
+    *w2 = Tensor::new([4, 4, 3, 3], values).expect("the same number");
+    let found = compared(&float, &damaged);
+    let worst = found.worst_first()[0];
+    assert_eq!((worst.node.as_str(), worst.sqnr_db), ("second", f64::NEG_INFINITY));
+    assert!(worst.not_finite > 0);
+}
+
+#[test]
+fn images_with_channels_last_are_the_same_images() {
+    let float = network();
+    let mut other = renamed(&float);
+    other.inputs[0].shape = [1, 6, 6, 3].map(Some).to_vec();
+    other.inputs[0].name = "image:0".to_owned();
+    other
+        .nodes
+        .insert(0, Node::new("turn", "Transpose", &["image:0"], &["x"]).with("perm", vec![0i64, 3, 1, 2]));
+    let found = compared(&float, &other);
+    // The two before an activation are parts of it by position.
+    assert_eq!(found.values.len(), 8);
+    assert!(found.values.iter().all(|value| value.sqnr_db > 100.0), "{found:#?}");
+}
+
+#[test]
+fn networks_that_have_nothing_in_common_are_refused() {
+    let float = network();
+    let other = Graph {
+        nodes: vec![Node::new("other", "Exp", &["x"], &["y"])],
+        outputs: vec![ValueInfo { name: "y".to_owned(), ..float.inputs[0].clone() }],
+        ..float.clone()
+    };
+    let options = ShapeOptions::default();
+    let error = Comparer::new(&float, &other, &options).expect_err("nothing in common");
+    assert!(error.to_string().contains("no value in common"), "{error}");
+    let mut two = float.clone();
+    two.inputs.push(ValueInfo { name: "second".to_owned(), ..float.inputs[0].clone() });
+    let error = Comparer::new(&float, &two, &options).expect_err("two inputs");
+    assert!(error.to_string().contains("1 input"), "{error}");
+    let mut small = float.clone();
+    small.inputs[0].shape[2] = Some(5);
+    let error = Comparer::new(&float, &small, &options).expect_err("another size");
+    assert!(error.to_string().contains("[1, 3, 6, 6]"), "{error}");
+}
+
+#[test]
+fn every_step_counts_for_one_value() {
+    let float = network();
+    let eight_bit = eight_bit(&float);
+    let example = &examples()[0];
+    let [steps, others] = [&float, &eight_bit].map(|graph| {
+        let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+        executor.profile(&[("x", example)], 1).expect("an example")
+    });
+    let times = compare_times((&float, &steps), (&eight_bit, &others), &ShapeOptions::default())
+        .expect("the same network");
+    let counted = |of: fn(&TimePair) -> &Vec<usize>| {
+        let mut counted: Vec<usize> = times.iter().flat_map(|pair| of(pair).clone()).collect();
+        counted.sort_unstable();
+        counted
+    };
+    assert_eq!(counted(|pair| &pair.steps), Vec::from_iter(0..steps.len()));
+    assert_eq!(counted(|pair| &pair.other_steps), Vec::from_iter(0..others.len()));
+    let second = times.iter().find(|pair| pair.value == "r2").expect("computed in both");
+    assert!(second.other_steps.iter().any(|&at| others[at].name == "second"), "{times:?} {others:?}");
+    let macs: Vec<u64> = [&steps, &others].map(|steps| steps.iter().map(|step| step.macs).sum()).into();
+    let expected = 36 * 4 * 27 + 2 * 36 * 4 * 36 + 4 * 5;
+    assert_eq!(macs, [expected, expected]);
+}
