@@ -113,6 +113,57 @@
 //! Within a run, [`ExecutorOptions::threads`] splits steps over the current rayon pool (feature `rayon`), and
 //! [`ExecutorOptions::parallel`] over any other threads. [`RunOptions::cancel`] ends a run that nobody waits for.
 //!
+//! # Eight bits
+//!
+//! [`quantize::quantize`] runs the float graph on examples, and returns a graph of the same inputs and outputs, whose weights and activations
+//! are bytes. Examples are a [`quantize::Dataset`]: tensors in memory, or a source that reads each when it is needed, such as a folder of
+//! photos or of arrays. The report says of each node whether it became eight-bit, and why not. The file is plain ONNX in QDQ form.
+//!
+//! ```
+//! use eightbit_graph::quantize::{FromFn, QuantizeOptions, Role, quantize};
+//! use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, passes};
+//! # let value = |name: &str, shape: &[usize]| {
+//! #     let shape = shape.iter().map(|&size| Some(size)).collect();
+//! #     ValueInfo { name: name.into(), data_type: DataType::F32, shape }
+//! # };
+//! # let numbers = |shape: &[usize], seed: usize| -> Result<Tensor, Error> {
+//! #     let count = shape.iter().product::<usize>();
+//! #     let elements: Vec<f32> = (0..count).map(|at| ((at * 37 + seed) % 101) as f32 / 50.0 - 1.0).collect();
+//! #     Tensor::new(shape, elements)
+//! # };
+//! # let graph = Graph {
+//! #     opset: 13,
+//! #     inputs: vec![value("image", &[1, 3, 16, 16])],
+//! #     outputs: vec![value("scores", &[1, 8, 14, 14])],
+//! #     nodes: vec![
+//! #         Node::new("conv", "Conv", &["image", "weights"], &["sums"]),
+//! #         Node::new("relu", "Relu", &["sums"], &["scores"]),
+//! #     ],
+//! #     constants: [("weights".into(), numbers(&[8, 3, 3, 3], 5)?)].into(),
+//! #     ..Graph::default()
+//! # };
+//! // `graph` is a float model: Graph::from_onnx_file("model.onnx")?
+//! let graph = passes::strip_unused_nodes(graph)?;
+//! // Here each example is computed; a folder of photos would be read and decoded.
+//! let examples = FromFn::new(8, |index| Ok::<_, Error>(vec![numbers(&[1, 3, 16, 16], index)?]));
+//! let (eight_bit, report) = quantize(&graph, &examples, &QuantizeOptions::default(), |_| {})?;
+//! assert!(report.nodes.iter().all(|node| !matches!(node.role, Role::Float(_))));
+//!
+//! let example = numbers(&[1, 3, 16, 16], 3)?;
+//! let run = |graph: &Graph| {
+//!     Executor::new(graph, &ExecutorOptions::default())?.run(&[("image", &example)])
+//! };
+//! let (float, bytes) = (run(&graph)?, run(&eight_bit)?);
+//! let pairs = float[0].as_f32()?.iter().zip(bytes[0].as_f32()?);
+//! assert!(pairs.fold(0f32, |most, (a, b)| most.max((a - b).abs())) < 0.2);
+//! // eight_bit.to_onnx_file("model.int8.onnx")? writes it.
+//! # assert!(eight_bit.to_onnx_bytes()?.len() > 100);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! A dataset of one's own is a type with the trait [`quantize::Dataset`], and an aid to accuracy of one's own one with the trait
+//! [`quantize::Aid`], which [`quantize::quantize_with`] tries, and keeps if the answers get better.
+//!
 //! # Runtimes
 //!
 //! [`supported`] tells of every node of a graph how it would run, and of those that cannot why: a runtime takes the nodes that it wants

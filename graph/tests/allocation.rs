@@ -3,9 +3,11 @@
 #[path = "suite/qdq/mod.rs"]
 mod qdq;
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
 use eightbit::Backend;
-use eightbit_graph::{DataType, Executor, ExecutorOptions, Tensor};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Parallel, Tensor, TensorView, TensorViewMut};
 
 #[test]
 fn runs_allocate_nothing() {
@@ -37,4 +39,42 @@ fn runs_allocate_nothing() {
             assert_eq!(outputs, first);
         }
     }
+}
+
+/// Several threads, all of them the one whose allocations are counted.
+struct Counted;
+
+impl Parallel for Counted {
+    fn threads(&self) -> usize {
+        3
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).for_each(task);
+    }
+}
+
+#[test]
+fn runs_in_parts_on_borrowed_memory_allocate_nothing() {
+    let graph = qdq::network(DataType::U8, false);
+    let x = qdq::Numbers(5).tensor(&[2, 3, 12, 11]);
+    let mut options = ExecutorOptions::default();
+    options.parallel = Some(Arc::new(Counted));
+    let executor = Executor::new(&graph, &options).expect("a graph that runs");
+    let first = executor.run(&[("x", &x)]).expect("a run");
+    let [y, wide] = &first[..] else { panic!("two outputs") };
+    let mut memory = [y, wide].map(|output| vec![f32::NAN; output.len()]);
+    let counted = measure(|| {
+        for _ in 0..2 {
+            let [to_y, to_wide] = &mut memory;
+            let view = TensorView::new(x.shape(), x.as_f32().expect("floats")).expect("fits");
+            let outputs = &mut [
+                TensorViewMut::new(y.shape(), to_y).expect("fits"),
+                TensorViewMut::new(wide.shape(), to_wide).expect("fits"),
+            ];
+            executor.run_into(&[("x", view)], outputs).expect("a run");
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    assert_eq!([&memory[0][..], &memory[1]], [y, wide].map(|output| output.as_f32().expect("floats")));
 }

@@ -76,15 +76,22 @@ pub fn supported(graph: &Graph, options: &ExecutorOptions) -> Result<Vec<Support
     let part = part(graph, &known, |index| all[index] == Support::Nothing);
     let outcome = Outcome::of(simplified(part)?, options)?;
     let (consumers, owners) = (graph.consumers(), outcome.owners(graph));
+    // The node whose step comes next: the node's own if it has one.
+    let mut next: Vec<Option<String>> = vec![None; graph.nodes.len()];
     for index in graph.topological_order()?.into_iter().rev() {
         let node = &graph.nodes[index];
-        if all[index] != Support::Nothing {
-            continue;
-        }
         let readers = node.outputs.iter().filter_map(|name| consumers.get(name.as_str())).flatten();
-        let readers = readers.map(|&reader| (&graph.nodes[reader], &all[reader]));
-        let found = outcome.nodes.get(&node.name).cloned();
-        all[index] = found.unwrap_or_else(|| outcome.without_step(graph, node, readers, &owners));
+        let reader = readers.filter_map(|&reader| next[reader].clone()).next();
+        if all[index] == Support::Nothing {
+            let found = outcome.nodes.get(&node.name).cloned();
+            all[index] = found.unwrap_or_else(|| outcome.without_step(graph, node, reader.clone(), &owners));
+        }
+        next[index] = match &all[index] {
+            Support::Step { .. } => Some(node.name.clone()),
+            Support::Fused(into) => Some(into.clone()),
+            Support::Nothing => reader,
+            Support::Constant | Support::Refused { .. } => None,
+        };
     }
     for support in &mut all {
         if let Support::Fused(into) = support
@@ -218,13 +225,13 @@ impl Outcome {
         owners
     }
 
-    /// What became of a node that passes took away: the node that writes its output, or the first that reads it, whose `readers` are
-    /// known already.
-    fn without_step<'a>(
+    /// What became of a node that passes took away: the node that writes its output, or `reader`, whose
+    /// step reads it.
+    fn without_step(
         &self,
         graph: &Graph,
         node: &Node,
-        mut readers: impl Iterator<Item = (&'a Node, &'a Support)>,
+        reader: Option<String>,
         owners: &HashMap<&str, &str>,
     ) -> Support {
         let named = |name: &&String| !name.is_empty();
@@ -238,12 +245,7 @@ impl Outcome {
             let own = self.nodes.get(writer).filter(|_| is_own).cloned();
             return own.unwrap_or_else(|| Support::Fused(writer.clone()));
         }
-        let into = readers.find_map(|(reader, support)| match support {
-            _ if self.nodes.contains_key(&reader.name) => Some(reader.name.clone()),
-            Support::Fused(into) => Some(into.clone()),
-            _ => None,
-        });
-        into.map_or(Support::Nothing, Support::Fused)
+        reader.map_or(Support::Nothing, Support::Fused)
     }
 }
 

@@ -8,8 +8,8 @@ use super::{OPERATORS, Operator, Sample, evaluate, find};
 use crate::quantize::{QuantizeOptions, Role, quantize};
 use crate::shapes::{ShapeOptions, infer_shapes};
 use crate::{
-    DataType, Error, Executor, ExecutorOptions, Graph, NEWEST_OPSET, Node, Tensor, TensorData, TensorType,
-    ValueInfo,
+    DataType, Error, Executor, ExecutorOptions, Graph, NEWEST_OPSET, Node, Support, Tensor, TensorData,
+    TensorType, ValueInfo, supported,
 };
 
 /// Calls `check` with every example of every operator.
@@ -132,6 +132,28 @@ fn the_executor_gives_what_evaluation_gives() {
                 "{operator:?}: {found:?}, expected {expected:?}\n{}",
                 executor.explain()
             );
+        }
+    });
+}
+
+/// What is told of a node without a plan is what its plan says.
+#[test]
+fn what_is_told_of_a_node_is_what_runs() {
+    for_each_example(|operator, sample| {
+        let (graph, options) = (graph(sample), ExecutorOptions::default());
+        let told = supported(&graph, &options).unwrap_or_else(|error| panic!("{operator:?}: {error}"));
+        let executor =
+            Executor::new(&graph, &options).unwrap_or_else(|error| panic!("{operator:?}: {error}"));
+        let runs = executor.explain();
+        match &told[..] {
+            [Support::Step { description, .. }] => {
+                assert!(runs.contains(description.as_str()), "{operator:?}: {description}\n{runs}");
+            }
+            [Support::Constant | Support::Nothing] => {
+                let own = runs.lines().filter(|line| line.contains(sample.node.name.as_str())).count();
+                assert_eq!(own, 0, "{operator:?}: {told:?}\n{runs}");
+            }
+            _ => panic!("{operator:?}: {told:?}\n{runs}"),
         }
     });
 }
