@@ -2,6 +2,7 @@
 
 use super::channels::Channels;
 use super::context::Context;
+use super::elementwise;
 use super::moments::Moments;
 use super::reason::Reason;
 use crate::ops::shared::indexing::strides;
@@ -22,8 +23,11 @@ pub(super) fn difference(context: &Context<'_>, node: &Node) -> Result<Channels,
     zip(&operand(context, node, 0)?, &negative, |a, b| plus(a, b, context.reach))
 }
 
-/// `Mul`: the inputs are taken for independent.
+/// `Mul`: the inputs are taken for independent, unless one is a function of the other.
 pub(super) fn product(context: &Context<'_>, node: &Node) -> Result<Channels, Reason> {
+    if let Some(gated) = elementwise::gated(context, node)? {
+        return Ok(gated);
+    }
     zip(&operand(context, node, 0)?, &operand(context, node, 1)?, |a, b| times(a, b, context.reach))
 }
 
