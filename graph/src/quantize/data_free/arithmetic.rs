@@ -2,6 +2,7 @@
 
 use super::channels::Channels;
 use super::context::Context;
+use super::elementwise;
 use super::moments::Moments;
 use super::reason::Reason;
 use crate::ops::shared::indexing::strides;
@@ -11,7 +12,7 @@ use crate::{Node, Tensor};
 pub(super) fn sum(context: &Context<'_>, node: &Node) -> Result<Channels, Reason> {
     let mut total = operand(context, node, 0)?;
     for index in 1..node.inputs.len() {
-        total = zip(&total, &operand(context, node, index)?, |a, b| plus(a, b, context.reach))?;
+        total = zip(&total, &operand(context, node, index)?, plus)?;
     }
     Ok(total)
 }
@@ -19,11 +20,14 @@ pub(super) fn sum(context: &Context<'_>, node: &Node) -> Result<Channels, Reason
 /// `Sub`.
 pub(super) fn difference(context: &Context<'_>, node: &Node) -> Result<Channels, Reason> {
     let negative = operand(context, node, 1)?.map(|x| times(x, Moments::constant(-1.0), context.reach));
-    zip(&operand(context, node, 0)?, &negative, |a, b| plus(a, b, context.reach))
+    zip(&operand(context, node, 0)?, &negative, plus)
 }
 
-/// `Mul`: the inputs are taken for independent.
+/// `Mul`: the inputs are taken for independent, unless one is a function of the other.
 pub(super) fn product(context: &Context<'_>, node: &Node) -> Result<Channels, Reason> {
+    if let Some(gated) = elementwise::gated(context, node)? {
+        return Ok(gated);
+    }
     zip(&operand(context, node, 0)?, &operand(context, node, 1)?, |a, b| times(a, b, context.reach))
 }
 
@@ -43,19 +47,26 @@ fn zip(
     a.zip(b, function).ok_or_else(|| Reason::new("the channels of its inputs do not match"))
 }
 
-fn plus(a: Moments, b: Moments, reach: f64) -> Moments {
-    let sum = Moments::normal(a.mean + b.mean, a.deviation.hypot(b.deviation), reach);
-    sum.within(a.low + b.low, a.high + b.high)
+/// Of independent numbers, the distances of the ends from the mean add up as deviations do: by their squares.
+fn plus(a: Moments, b: Moments) -> Moments {
+    let mean = a.mean + b.mean;
+    let low = mean - (a.mean - a.low).hypot(b.mean - b.low);
+    let high = mean + (a.high - a.mean).hypot(b.high - b.mean);
+    Moments { mean, deviation: a.deviation.hypot(b.deviation), low, high }
 }
 
 /// `E[a·b] = E[a]·E[b]`, and the variance `σ²τ² + σ²·E[b]² + τ²·E[a]²`.
 fn times(a: Moments, b: Moments, reach: f64) -> Moments {
+    let mean = a.mean * b.mean;
     let deviation = [a.deviation * b.deviation, a.deviation * b.mean, b.deviation * a.mean];
     let deviation = deviation.iter().map(|part| part * part).sum::<f64>().sqrt();
     let corners = [a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high];
     let low = corners.iter().copied().fold(f64::INFINITY, f64::min);
     let high = corners.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Moments::normal(a.mean * b.mean, deviation, reach).within(low, high)
+    if a.deviation == 0.0 || b.deviation == 0.0 {
+        return Moments { mean, deviation, low, high };
+    }
+    Moments::normal(mean, deviation, reach).within(low, high)
 }
 
 /// Input `index`: a value, or a constant that is broadcast to the output.

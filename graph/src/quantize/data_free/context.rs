@@ -17,6 +17,7 @@ pub(super) struct Context<'g> {
     /// The number of deviations from the mean at which the ends of a range lie.
     pub(super) reach: f64,
     types: BTreeMap<String, TensorType>,
+    producers: HashMap<&'g str, usize>,
     known: HashMap<&'g str, Channels>,
     /// The number of channels that values may still have.
     left: usize,
@@ -26,7 +27,8 @@ impl<'g> Context<'g> {
     /// Nothing is known but the shapes.
     pub(super) fn new(graph: &'g Graph, reach: f64) -> Result<Self, Error> {
         let types = infer_partial_shapes(graph, &ShapeOptions::with_batch(1))?.types;
-        Ok(Self { graph, reach, types, known: HashMap::new(), left: MAX_CHANNELS })
+        let producers = graph.producers()?;
+        Ok(Self { graph, reach, types, producers, known: HashMap::new(), left: MAX_CHANNELS })
     }
 
     /// Makes the channels of a value known.
@@ -53,6 +55,11 @@ impl<'g> Context<'g> {
     /// The channels of a value that a node computes, if they are known.
     pub(super) fn find(&self, value: &str) -> Option<&Channels> {
         self.known.get(value)
+    }
+
+    /// The node that computes a value.
+    pub(super) fn producer(&self, value: &str) -> Option<&'g Node> {
+        self.producers.get(value).and_then(|&index| self.graph.nodes.get(index))
     }
 
     /// The channels of input `index`.

@@ -25,10 +25,42 @@ pub(super) fn elementwise(context: &Context<'_>, node: &Node) -> Result<Channels
         let (low, high) = bounds(node, context.graph)?;
         return Ok(input.map(|channel| clipped(channel, f64::from(low), f64::from(high))));
     }
-    let mut others = Vec::new();
-    for index in 1..node.inputs.len() {
-        others.push(node.input(index).map(|_| context.required_constant(node, index)).transpose()?);
+    curve(input, |points| values(context, node, points))
+}
+
+/// A product `x · f(x)`, such as a swish: the factors are anything but independent. `None` for others.
+pub(super) fn gated(context: &Context<'_>, node: &Node) -> Result<Option<Channels>, Reason> {
+    let [Some(left), Some(right)] = [node.input(0), node.input(1)] else { return Ok(None) };
+    for (x, gate) in [(left, right), (right, left)] {
+        let gate = context.producer(gate).filter(|gate| {
+            gate.input(0) == Some(x) && gate.operator().is_some_and(|operator| operator.elementwise)
+        });
+        if let (Some(gate), Some(x)) = (gate, context.find(x)) {
+            let product = |points: &Tensor| {
+                let factors = values(context, gate, points)?;
+                Ok(points.as_f32()?.iter().zip(factors).map(|(x, factor)| x * factor).collect())
+            };
+            return curve(x, product).map(Some);
+        }
     }
+    Ok(None)
+}
+
+/// The values of an elementwise node whose other inputs are constant.
+fn values(context: &Context<'_>, node: &Node, points: &Tensor) -> Result<Vec<f32>, Reason> {
+    let mut inputs = vec![Some(points)];
+    for index in 1..node.inputs.len() {
+        inputs.push(node.input(index).map(|_| context.required_constant(node, index)).transpose()?);
+    }
+    let result = ops::evaluate(node, &inputs)?.into_iter().next();
+    result.and_then(|result| result.into_values().ok()).ok_or_else(|| Reason::new("its output is not float"))
+}
+
+/// What a function makes of channels, by its values at points of their distributions.
+fn curve(
+    input: &Channels,
+    function: impl Fn(&Tensor) -> Result<Vec<f32>, Reason>,
+) -> Result<Channels, Reason> {
     let at = |index: usize| -SPAN + 2.0 * SPAN * index as f64 / (POINTS - 1) as f64;
     let weights: Vec<f64> = (0..POINTS).map(|index| density(at(index))).collect();
     let mut all = Vec::with_capacity(input.all().len());
@@ -37,12 +69,7 @@ pub(super) fn elementwise(context: &Context<'_>, node: &Node) -> Result<Channels
             (channel.mean + channel.deviation * at(index)).clamp(channel.low, channel.high) as f32
         };
         let points = channels.iter().flat_map(|channel| (0..POINTS).map(move |index| point(channel, index)));
-        let points = Tensor::vector(points.collect::<Vec<f32>>());
-        let inputs: Vec<Option<&Tensor>> =
-            std::iter::once(Some(&points)).chain(others.iter().copied()).collect();
-        let results = ops::evaluate(node, &inputs)?;
-        let values = results.first().and_then(|result| result.as_f32().ok());
-        let values = values.ok_or_else(|| Reason::new("its output is not float"))?;
+        let values = function(&Tensor::vector(points.collect::<Vec<f32>>()))?;
         all.extend(values.chunks_exact(POINTS).map(|values| weighted(values, &weights)));
     }
     Channels::new(input.axis, all).ok_or_else(|| Reason::new("it has no channels"))

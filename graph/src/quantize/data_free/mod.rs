@@ -158,10 +158,9 @@ pub fn statistics(graph: &Graph, options: &DataFreeOptions) -> Result<DataFree, 
 
 impl DataFreeOptions {
     fn validate(&self) -> Result<(), Error> {
-        let inputs = self.inputs.values().chain([&self.other_inputs]);
-        if !(self.reach.is_finite() && self.reach > 0.0)
-            || !inputs.map(InputMoments::moments).all(|x| x.is_finite())
-        {
+        let mut inputs = self.inputs.values().chain([&self.other_inputs]).map(InputMoments::moments);
+        let is_known = self.reach.is_finite() && self.reach > 0.0 && inputs.all(|input| input.is_finite());
+        if !is_known {
             return Err(Error::argument(
                 "data-free ranges",
                 "reach and inputs must be finite, and the reach above 0",

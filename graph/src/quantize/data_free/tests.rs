@@ -116,7 +116,10 @@ fn clamps_and_curves() {
         Node::new("clip", "Clip", &["n", "zero", "six"], &["c"]),
         Node::new("sigmoid", "Sigmoid", &["n"], &["s"]),
         Node::new("again", "Relu", &["c"], &["a"]),
+        Node::new("swish", "Mul", &["s", "n"], &["gated"]),
     ]);
+    // The least of x · sigmoid(x) is −0.278.
+    assert!(found.ranges["gated"].min > -0.3, "{:?}", found.ranges["gated"]);
     assert_eq!(found.ranges["c"], Range { min: 0.0, max: 6.0 });
     assert_eq!(found.moments["a"], found.moments["c"], "there is nothing left to cut off");
 }
