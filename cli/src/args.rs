@@ -34,7 +34,7 @@ pub(crate) use operators::OperatorsArgs;
 pub(crate) use photos::InputArgs;
 pub(crate) use profile::ProfileArgs;
 pub(crate) use quantize::QuantizeArgs;
-pub(crate) use ranges::RangeArgs;
+pub(crate) use ranges::{RangeArgs, Rule};
 pub(crate) use run::RunArgs;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.

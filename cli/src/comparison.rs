@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use eightbit_graph::quantize::{
-    self, CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, WeightRange,
+    self, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions, QuantizeReport, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
 
-use crate::args::{InputArgs, NetworkArgs, RangeArgs};
+use crate::args::{InputArgs, NetworkArgs, RangeArgs, Rule};
 use crate::builtin;
 use crate::candidate::{Candidate, Kind};
 use crate::engine::Settings;
@@ -125,10 +125,10 @@ impl<'a> Calibration<'a> {
             paths = photo::for_calibration(self.photos)?;
             paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
         };
-        let examples = readers.iter().map(|read| -> Result<Vec<Tensor>, CliError> {
-            Ok(vec![format.tensor(&read()?).map_err(|error| CliError::model(name, error))?])
+        let examples = FromFn::new(readers.len(), |index| -> Result<Vec<Tensor>, CliError> {
+            Ok(vec![format.tensor(&readers[index]()?).map_err(|error| CliError::model(name, error))?])
         });
-        self.quantize_graph(name, graph, examples)
+        self.quantize_graph(name, graph, &examples)
     }
 
     /// The eight-bit form of `graph`, the model `name`, with a progress bar.
@@ -136,13 +136,15 @@ impl<'a> Calibration<'a> {
         &self,
         name: &str,
         graph: impl Into<Cow<'g, Graph>>,
-        examples: impl ExactSizeIterator<Item = Result<Vec<Tensor>, CliError>>,
+        examples: &impl Dataset<Error = CliError>,
     ) -> Result<(Graph, QuantizeReport), CliError> {
         let bar = report::progress(examples.len() + self.measured.min(examples.len()), "calibrating");
-        let method = match (self.range.min_max, self.range.percentile) {
-            (true, _) => CalibrationMethod::MinMax,
-            (false, Some(percent)) => CalibrationMethod::Percentile(percent),
-            (false, None) => QuantizeOptions::default().method,
+        let method = match (self.range.min_max, self.range.percentile, self.range.ranges) {
+            (true, ..) => CalibrationMethod::MinMax,
+            (_, Some(percent), _) => CalibrationMethod::Percentile(percent),
+            (_, _, Some(Rule::Mse)) => CalibrationMethod::Mse,
+            (_, _, Some(Rule::Entropy)) => CalibrationMethod::Entropy,
+            _ => QuantizeOptions::default().method,
         };
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
         let graph = graph.into();
@@ -151,12 +153,14 @@ impl<'a> Calibration<'a> {
             method,
             weights,
             measured: self.measured,
+            effort: Effort::from_number(self.range.effort).unwrap_or_default(),
             measure_speed: self.measure_speed,
             ..QuantizeOptions::default()
         };
         let result = quantize::quantize(graph, examples, &options, |progress| match progress {
             Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
             Progress::Pass(pass) => bar.set_message(pass),
+            Progress::Searched { done, of } => bar.set_message(format!("ranges {done}/{of}")),
             _ => {}
         });
         bar.finish_and_clear();

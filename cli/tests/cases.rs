@@ -12,7 +12,7 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use eightbit_graph::DataType;
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, Warning, quantize};
-use eightbit_graph::{Error, Graph, Tensor};
+use eightbit_graph::{Graph, Tensor};
 use support::{Run, command, folder, npy, run};
 #[cfg(target_os = "linux")]
 use support::{photos, run_capped};
@@ -99,10 +99,10 @@ fn check_quantized(name: &str) -> Result<(), String> {
     let graph = Graph::from_onnx_file(case.join("model.onnx")).expect("a model");
     let (shape, values) = npy::read(&case.join("in_x.npy"));
     let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-    let examples = [Ok::<_, Error>(vec![Tensor::new(shape, values).expect("a tensor")])];
+    let examples = [vec![Tensor::new(shape, values).expect("a tensor")]];
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
     let (graph, report) =
-        quantize(&graph, examples, &options, |_| ()).map_err(|error| format!("{name}: {error}"))?;
+        quantize(&graph, &examples, &options, |_| ()).map_err(|error| format!("{name}: {error}"))?;
     if let Some(useless) = report.warnings.iter().find(|one| matches!(one, Warning::LowSignal { .. })) {
         return Err(format!("{name}: {useless}"));
     }

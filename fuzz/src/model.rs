@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use eightbit::Backend;
 use eightbit_graph::ops::evaluate_graph;
 use eightbit_graph::shapes::{ShapeOptions, TensorType, infer_shapes};
-use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Limits, Tensor, TensorData, passes};
+use eightbit_graph::{
+    Error, Executor, ExecutorOptions, Graph, Limits, Tensor, TensorData, passes, supported,
+};
 
 /// The ONNX reader, the writer and shape inference.
 pub fn onnx(data: &[u8]) {
@@ -16,11 +18,16 @@ pub fn onnx(data: &[u8]) {
     assert_eq!(again.to_onnx_bytes().expect("written once"), written, "writing is not stable");
 }
 
-/// Passes and execution: the results of a graph with valid shapes have the inferred shapes.
+/// Passes and execution: the results of a graph with valid shapes have the inferred shapes. What is told of its nodes is told of all.
 pub fn executor(data: &[u8]) {
     let Ok(graph) = Graph::from_onnx_bytes(data) else { return };
     if graph.nodes.len() > 40 {
         return;
+    }
+    let mut how = ExecutorOptions::default();
+    how.shapes = options(1 << 11);
+    if let Ok(told) = supported(&graph, &how) {
+        assert_eq!(told.len(), graph.nodes.len());
     }
     let _ = run(&graph);
     let folded =

@@ -59,7 +59,7 @@ pub fn operators(data: &[u8]) {
     let example: Vec<Tensor> = given.iter().map(|(_, tensor)| tensor.clone()).collect();
     let limits = Limits { max_elements: MAX_ELEMENTS, max_bytes: 1 << 26 };
     let how = QuantizeOptions { limits, ..QuantizeOptions::default() };
-    if let Ok((eight_bit, _)) = quantize(&graph, [Ok::<_, Error>(example)], &how, |_| {})
+    if let Ok((eight_bit, _)) = quantize(&graph, &[example], &how, |_| {})
         && let Ok(types) = infer_shapes(&eight_bit, &options(MAX_ELEMENTS))
     {
         drop(run_on(&eight_bit, &inputs, &types, MAX_ELEMENTS));

@@ -194,6 +194,9 @@ pub enum Error {
         /// The unit: `elements`, `bytes`.
         unit: &'static str,
     },
+    /// A run ended early because its caller asked for it. See [`RunOptions::cancel`](crate::RunOptions::cancel).
+    #[error("the run was cancelled")]
+    Cancelled,
     /// An argument of a call is invalid.
     #[error("{}: {}", escape::reason(argument), escape::reason(reason))]
     InvalidArgument {

@@ -35,6 +35,16 @@ impl Error {
             other => other,
         }
     }
+
+    /// The name of the node that it is about.
+    pub(crate) fn node_name(&self) -> Option<&str> {
+        match self {
+            Self::UnsupportedOp { node, .. }
+            | Self::InvalidAttribute { node, .. }
+            | Self::InvalidNode { node, .. } => Some(node),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

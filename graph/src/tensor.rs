@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::data_type::element_types;
+use crate::view::Lend;
 use crate::{DataType, Error};
 
 /// Defines [`TensorData`].
@@ -61,12 +62,8 @@ impl TensorData {
     }
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 /// A type that a [`Tensor`] can hold.
-pub trait Element: Copy + Default + PartialEq + fmt::Debug + sealed::Sealed + 'static {
+pub trait Element: Copy + Default + PartialEq + fmt::Debug + Lend + 'static {
     /// The type's tag.
     const DATA_TYPE: DataType;
     /// Elements of this type as [`TensorData`].
@@ -81,8 +78,6 @@ pub trait Element: Copy + Default + PartialEq + fmt::Debug + sealed::Sealed + 's
 
 macro_rules! element {
     ([] $($variant:ident $type:ident $what:literal;)*) => {$(
-        impl sealed::Sealed for $type {}
-
         impl Element for $type {
             const DATA_TYPE: DataType = DataType::$variant;
 
@@ -209,6 +204,11 @@ impl Tensor {
     /// The elements.
     pub fn data(&self) -> &TensorData {
         &self.data
+    }
+
+    /// The shape, and the elements for writing, which are copied first if other tensors share them.
+    pub(crate) fn parts_mut(&mut self) -> (&[usize], &mut TensorData) {
+        (&self.shape, Arc::make_mut(&mut self.data))
     }
 
     /// The elements, without the shape; a copy if other tensors share them.

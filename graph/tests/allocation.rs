@@ -22,7 +22,7 @@ fn runs_allocate_nothing() {
         for backend in Backend::available() {
             let mut options = ExecutorOptions::default();
             options.backend = Some(backend);
-            let mut executor = Executor::new(&graph, &options).expect("a graph that runs");
+            let executor = Executor::new(&graph, &options).expect("a graph that runs");
             let first = executor.run(&[("x", &x)]).expect("a run");
             let mut outputs: Vec<Tensor> = first
                 .iter()

@@ -42,7 +42,7 @@ fn import(text: &str, inputs: &[&str], outputs: &[&str]) -> Result<Graph, Error>
 }
 
 fn run(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Vec<Tensor> {
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a plan");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a plan");
     executor.run(inputs).expect("runs")
 }
 
@@ -244,4 +244,100 @@ fn a_chain_of_many_nodes_does_not_overflow_the_stack() {
     text += &node("y", "Neg", &["n19999"], "");
     let graph = import(&text, &[], &["y"]).expect("imports");
     assert_eq!(graph.nodes.len(), 1);
+}
+
+/// `x · m + (shift − mean · m)` with `m = scale / √(variance + epsilon)`, with the factors in either order.
+fn decomposed(scaled: bool, variance: &str) -> String {
+    let rsqrt = if scaled { "rsqrt" } else { "m" };
+    let scale = if scaled { node("m", "Mul", &["scale", "rsqrt"], "") } else { String::new() };
+    convolution("VALID", 1)
+        + &constant("scale", "DT_FLOAT", &[2], "float_val: [2, -3]")
+        + &constant("shift", "DT_FLOAT", &[2], "float_val: [0.5, 1]")
+        + &constant("mean", "DT_FLOAT", &[2], "float_val: [10, 100]")
+        + &constant("variance", "DT_FLOAT", &[2], variance)
+        + &constant("epsilon", "DT_FLOAT", &[], "float_val: 1")
+        + &node("sum", "AddV2", &["variance", "epsilon"], "")
+        + &node(rsqrt, "Rsqrt", &["sum"], "")
+        + &scale
+        + &node("mean/read", "Identity", &["mean"], "")
+        + &node("offset", "Mul", &["mean/read", "m"], "")
+        + &node("shifted", "Sub", &["shift", "offset"], "")
+        + &node("scaled", "Mul", &["m", "conv"], "")
+        + &node("normalized", "Add", &["scaled", "shifted"], "")
+}
+
+#[test]
+fn a_batch_normalization_in_four_nodes_is_one() {
+    let x: Vec<f32> = (1..=9u8).map(f32::from).collect();
+    let x = Tensor::new([1, 3, 3, 1], x).expect("nine");
+    for scaled in [true, false] {
+        let text = decomposed(scaled, "float_val: [3, 24]");
+        let graph = import(&text, &[], &["normalized"]).expect("it is read");
+        let norms: Vec<_> = graph.nodes.iter().filter(|node| node.op == "BatchNormalization").collect();
+        let [norm] = norms[..] else { panic!("{:?}", graph.nodes) };
+        assert_eq!(norm.float("epsilon", 0.0).expect("a float"), 1.0);
+        let scales = if scaled { [2.0, -3.0] } else { [1.0, 1.0] };
+        assert_eq!(graph.constants[&norm.inputs[1]].as_f32().expect("floats"), scales);
+        assert!(!graph.nodes.iter().any(|node| node.op == "Mul"), "the product is not computed twice");
+
+        let plain = run(&import(&text, &[], &["conv"]).expect("it is read"), &[("x", &x)]);
+        let expected: Vec<f32> = plain[0]
+            .as_f32()
+            .expect("floats")
+            .iter()
+            .enumerate()
+            .map(|(at, value)| {
+                let channel = at % 2;
+                let (mean, root, shift) = ([10.0, 100.0][channel], [2.0, 5.0][channel], [0.5, 1.0][channel]);
+                scales[channel] * (value - mean) / root + shift
+            })
+            .collect();
+        let found = run(&graph, &[("x", &x)]);
+        let close = found[0].as_f32().expect("floats").iter().zip(&expected);
+        assert!(
+            close.clone().all(|(found, expected)| (found - expected).abs() < 1e-3),
+            "{found:?} {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_batch_normalization_stays() {
+    let other = |from: &str, to: &str| {
+        let text = decomposed(true, "float_val: [3, 24]").replace(from, to);
+        import(&text, &[], &["normalized"]).expect("it is read")
+    };
+    let of_other_scale = other(
+        &node("offset", "Mul", &["mean/read", "m"], ""),
+        &node("offset", "Mul", &["mean/read", "scale"], ""),
+    );
+    let of_read_product = other(
+        &node("normalized", "Add", &["scaled", "shifted"], ""),
+        &(node("more", "Relu", &["scaled"], "")
+            + &node("sum_of", "Add", &["scaled", "shifted"], "")
+            + &node("normalized", "Add", &["sum_of", "more"], "")),
+    );
+    for graph in [of_other_scale, of_read_product] {
+        assert!(!graph.nodes.iter().any(|node| node.op == "BatchNormalization"), "{:?}", graph.nodes);
+    }
+}
+
+/// A bias between the product and the normalization says nothing of the rank.
+#[test]
+fn columns_of_a_matrix_are_normalized() {
+    let text = placeholder("x", &[1, 2])
+        + &constant("w", "DT_FLOAT", &[2, 2], "float_val: [1, 2, 3, 4]")
+        + &constant("b", "DT_FLOAT", &[2], "float_val: [0.5, -1]")
+        + &node("product", "MatMul", &["x", "w"], "")
+        + &node("conv", "BiasAdd", &["product", "b"], "");
+    let norm = decomposed(true, "float_val: [3, 24]");
+    let norm = norm.split_once("node { name: \"scale\"").expect("the normalization").1;
+    let text = text + "node { name: \"scale\"" + norm;
+    let graph = import(&text, &[], &["normalized"]).expect("it is read");
+    assert!(graph.nodes.iter().any(|node| node.op == "BatchNormalization"), "{:?}", graph.nodes);
+    let x = Tensor::new([1, 2], vec![1.0f32, 10.0]).expect("two");
+    let found = run(&graph, &[("x", &x)]);
+    // 31.5 and 41: (31.5 − 10) / 2 · 2 + 0.5 and (41 − 100) / 5 · −3 + 1.
+    let found = found[0].as_f32().expect("floats");
+    assert!((found[0] - 22.0).abs() < 1e-4 && (found[1] - 36.4).abs() < 1e-4, "{found:?}");
 }

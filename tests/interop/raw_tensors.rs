@@ -34,16 +34,15 @@ fn write_quantized(model: &str, out: &str, method: &str, tensors: &str) -> Resul
         "minmax" => CalibrationMethod::MinMax,
         percentile => CalibrationMethod::Percentile(percentile.parse()?),
     };
-    let examples = read(&graph, tensors)?.into_iter().map(|tensor| Ok(vec![tensor]));
+    let examples: Vec<_> = read(&graph, tensors)?.into_iter().map(|tensor| vec![tensor]).collect();
     let options = QuantizeOptions { method, ..QuantizeOptions::default() };
-    let (quantized, report) = quantize(&graph, examples, &options, |progress| {
+    let (quantized, report) = quantize(&graph, &examples, &options, |progress| {
         if let Progress::Observed(count) = progress
             && count % 16 == 0
         {
             eprintln!("{count} examples observed");
         }
-    })
-    .map_err(|error: Box<dyn Error>| error)?;
+    })?;
     println!("bytes of constants: {} before, {} after", report.bytes_before, report.bytes_after);
     println!("nodes: {} quantized, {} float", report.quantized().count(), report.float().count());
     for (node, reason) in report.float() {
@@ -61,7 +60,7 @@ fn write_quantized(model: &str, out: &str, method: &str, tensors: &str) -> Resul
 
 fn write_outputs(model: &str, tensors: &str, outputs: &str) -> Result<()> {
     let graph = Graph::from_onnx_file(model)?;
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default())?;
+    let executor = Executor::new(&graph, &ExecutorOptions::default())?;
     let mut bytes = Vec::new();
     for tensor in read(&graph, tensors)? {
         let results = executor.run(&[(&graph.inputs[0].name, &tensor)])?;

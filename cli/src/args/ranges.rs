@@ -1,6 +1,6 @@
 //! The ranges of quantized values.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// The ranges of values that the eight bits of activations and weights cover.
 #[derive(Args)]
@@ -14,10 +14,29 @@ pub(crate) struct RangeArgs {
     #[arg(long, alias = "min_max")]
     pub(crate) min_max: bool,
 
+    /// Choose the ranges by a rule: the least squared error, or the least divergence of the distributions.
+    #[arg(long, value_name = "RULE", value_enum, conflicts_with_all = ["min_max", "percentile"])]
+    pub(crate) ranges: Option<Rule>,
+
+    /// How much to try for accuracy, each level what those before it do: 0 nothing, 1 corrected biases and ranges by several rules,
+    /// 2 weights rounded for their inputs, 3 a range for every activation by what it does to the answers. An aid is kept only if it
+    /// helps on examples that were held out.
+    #[arg(long, value_name = "0-3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub(crate) effort: u8,
+
     /// Keep the sums of neighbouring weights within 128 steps, so that AVX2's saturating products stay exact: weights lose
     /// about a third of a bit, and CPUs with AVX2 but without VNNI run networks a tenth to a quarter faster.
     #[arg(long, aliases = ["pair_safe_weights", "narrow-weights", "narrow_weights"])]
     pub(crate) pair_safe_weights: bool,
+}
+
+/// Rules for ranges.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Rule {
+    /// What is cut off against what is rounded.
+    Mse,
+    /// The least Kullback-Leibler divergence.
+    Entropy,
 }
 
 fn percentile(text: &str) -> Result<f64, String> {

@@ -65,8 +65,7 @@ impl Model {
         let Self { name, executor, inputs, .. } = self;
         let inputs = named(inputs);
         let start = Instant::now();
-        let mut profile =
-            |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
+        let profile = |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
         profile(1)?;
         let runs = budget.as_nanos() / start.elapsed().as_nanos().max(1);
         profile(runs.clamp(5, 10_000) as usize)

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use eightbit_graph::escaped;
-use eightbit_graph::quantize::QuantizeReport;
+use eightbit_graph::quantize::{FromFn, QuantizeReport};
 use serde_json::json;
 
 use crate::args::QuantizeArgs;
@@ -47,8 +47,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let (file, (graph, report)) = match &examples {
         Some(examples) => {
             let inputs = graph.inputs.clone();
-            let read = (0..examples.len()).map(|index| examples.read(index, &inputs));
-            let quantized = calibration.quantize_graph(&file.name, graph, read)?;
+            let read = FromFn::new(examples.len(), |index| examples.read(index, &inputs));
+            let quantized = calibration.quantize_graph(&file.name, graph, &read)?;
             (file, quantized)
         }
         None => {

@@ -48,8 +48,8 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
         (ops::evaluate_graph(&graph, &named).map_err(of_model)?, None)
     } else {
         let options = executor_options(&graph, settings.backend, settings.threads);
-        let mut executor = Executor::new(&graph, &options).map_err(of_model)?;
-        timed(&mut executor, &named, args.repeat).map_err(of_model)?
+        let executor = Executor::new(&graph, &options).map_err(of_model)?;
+        timed(&executor, &named, args.repeat).map_err(of_model)?
     };
     for ((_, file), result) in output_files.iter().zip(&results) {
         file.write(&npy::to_bytes(result)?)?;
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, out: &mut dyn Write) -> R
 
 /// The results, and the time of the fastest of `repeat` runs if it is given.
 fn timed(
-    executor: &mut Executor,
+    executor: &Executor,
     inputs: &[(&str, &Tensor)],
     repeat: Option<u16>,
 ) -> Result<(Vec<Tensor>, Option<Duration>), eightbit_graph::Error> {

@@ -102,7 +102,7 @@ impl Comparer {
         let mut held = 0;
         // Of each pair the value that is complete first, until the other one is.
         let mut waiting: Vec<Option<Vec<f32>>> = vec![None; count];
-        executor.observe(inputs, |at, seen| {
+        executor.observe(inputs, |at, _, seen| {
             let (is_first, at, values) = (at < count, at % count, seen.floats()?);
             let Some(other) = waiting[at].take() else {
                 held += size_of_val(values) as u64;

@@ -53,8 +53,8 @@ fn examples() -> Vec<Tensor> {
 }
 
 fn eight_bit(float: &Graph) -> Graph {
-    let examples = examples().into_iter().map(|example| Ok::<_, Error>(vec![example]));
-    quantize(float, examples, &QuantizeOptions::default(), |_| {}).expect("a float graph").0
+    let examples: Vec<_> = examples().into_iter().map(|example| vec![example]).collect();
+    quantize(float, &examples, &QuantizeOptions::default(), |_| {}).expect("a float graph").0
 }
 
 fn compared(a: &Graph, b: &Graph) -> Comparison {
@@ -213,7 +213,7 @@ fn every_step_counts_for_one_value() {
     let eight_bit = eight_bit(&float);
     let example = &examples()[0];
     let [steps, others] = [&float, &eight_bit].map(|graph| {
-        let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
         executor.profile(&[("x", example)], 1).expect("an example")
     });
     let times = compare_times((&float, &steps), (&eight_bit, &others), &ShapeOptions::default())

@@ -2,7 +2,8 @@
 
 use super::builder::Builder;
 use super::by_type::by_type;
-use super::step::{StepContext, StepKernel};
+use super::scratch::Scratch;
+use super::step::{StepContext, StepKernel, StepKind};
 use super::value::Layout;
 use crate::{Element, Error, Node};
 
@@ -67,11 +68,15 @@ impl Copying {
 }
 
 impl StepKernel for Copying {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         fn run<T: Element>(copying: &Copying, context: &mut StepContext<'_>) -> Result<(), Error> {
             copying.copy::<T>(context)
         }
         by_type!(context.output_type(0), run(self, context))
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Copy
     }
 
     fn describe(&self) -> String {

@@ -30,18 +30,8 @@ enum Operand {
 }
 
 /// Copies of elements that are read repeatedly, for each tensor.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Repeated<A, B>(Vec<A>, Vec<B>);
-
-impl<A: Copy, B: Copy> Repeated<A, B> {
-    /// Memory for the blocks of `broadcast`.
-    pub(crate) fn new(broadcast: &Broadcast) -> Self {
-        let len = |operand| {
-            if broadcast.operands[operand] == Operand::InOrder { 0 } else { broadcast.longest() }
-        };
-        Self(Vec::with_capacity(len(0)), Vec::with_capacity(len(1)))
-    }
-}
 
 impl Broadcast {
     /// The pairs of elements for a result of this shape, by the distances of its neighbours along each axis in both tensors;
@@ -224,7 +214,7 @@ mod tests {
         let (a, b) = (tensor(left, 0), tensor(right, 10_000));
         let broadcast = Broadcast::new(shape, [&target[0], &target[1]]).expect("plain tensors");
         let mut found = vec![(0, 0); shape.iter().product()];
-        let mut repeated = Repeated::new(&broadcast);
+        let mut repeated = Repeated::default();
         broadcast
             .for_each_run((&a, &b), &mut found, &mut repeated, |a, b, out| {
                 out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (&a, &b))| *out = (a, b));

@@ -15,6 +15,7 @@ use super::source::{Observer, Source};
 use super::step::{Links, Step, StepKernel};
 pub(crate) use super::value::ColumnSlices;
 use super::value::{ColumnSlice, Layout, Storage, Value};
+use super::workers::Workers;
 use crate::limits::bytes_of_tensor;
 use crate::ops::evaluate::{MAX_WORK, macs};
 use crate::ops::shared::inputs::Inputs;
@@ -26,8 +27,8 @@ pub(crate) struct Builder<'g> {
     /// The constants of the graph.
     given: Cow<'g, BTreeMap<String, Tensor>>,
     pub(crate) backend: eightbit::Backend,
-    /// The number of parts into which convolutions and eight-bit operators are split.
-    pub(crate) threads: usize,
+    /// Who computes the parts of convolutions and eight-bit operators.
+    pub(crate) workers: &'g Workers,
     limits: &'g Limits,
     /// Weights packed by earlier plans of the same executor.
     shared: &'g Shared,
@@ -50,8 +51,10 @@ pub(crate) struct Builder<'g> {
     /// Values computed from constants alone.
     folded: BTreeMap<String, Tensor>,
     by_name: HashMap<(String, Layout), usize>,
-    /// Nodes fused into an earlier step.
-    fused: HashSet<usize>,
+    /// The node whose steps are added.
+    current: usize,
+    /// Nodes fused into an earlier step, and the node whose step it is.
+    fused: HashMap<usize, usize>,
     values: Vec<Value>,
     /// For each value its name in the graph; empty for parts of values.
     value_names: Vec<String>,
@@ -75,7 +78,7 @@ impl<'g> Builder<'g> {
             graph,
             given,
             backend: source.backend,
-            threads: source.threads,
+            workers: &source.workers,
             limits,
             shared: &source.shared,
             held,
@@ -90,7 +93,8 @@ impl<'g> Builder<'g> {
             outputs: graph.output_names(),
             folded: BTreeMap::new(),
             by_name: HashMap::new(),
-            fused: HashSet::new(),
+            current: 0,
+            fused: HashMap::new(),
             values: Vec::new(),
             value_names: Vec::new(),
             constants: Vec::new(),
@@ -132,9 +136,27 @@ impl<'g> Builder<'g> {
         self.outputs.contains(value)
     }
 
-    /// Whether a node is fused into an earlier step.
-    pub(crate) fn is_fused(&self, index: usize) -> bool {
-        self.fused.contains(&index)
+    /// Says that the next steps are those of a node. Not if the node is fused into an earlier step: the node that has this step.
+    pub(super) fn begin(&mut self, index: usize) -> Option<usize> {
+        self.current = index;
+        self.fused.get(&index).copied()
+    }
+
+    /// Takes the steps that were added since the last call. They cannot run any more.
+    pub(super) fn drain_steps(&mut self) -> impl Iterator<Item = Step> {
+        self.shared.clear();
+        self.steps.drain(..)
+    }
+
+    /// Defines those outputs of `node` that no step writes, as if one did.
+    pub(super) fn pretend(&mut self, node: &Node) -> Result<(), Error> {
+        for name in node.outputs.iter().filter(|name| !name.is_empty()) {
+            let is_known = |layout| self.by_name.contains_key(&(name.clone(), layout));
+            if ![Layout::Plain, Layout::ChannelsLast].into_iter().any(is_known) {
+                self.define(name, Layout::Plain)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the value `name`, which depends on constants alone, a constant.
@@ -307,7 +329,7 @@ impl<'g> Builder<'g> {
 
     /// Marks a node as fused into the current step.
     pub(crate) fn fuse(&mut self, index: usize) {
-        self.fused.insert(index);
+        self.fused.insert(index, self.current);
     }
 
     /// The value called `name` in `layout`; adds a step that reorders it when it is first needed.

@@ -1,7 +1,8 @@
 //! Nodes run by the plain evaluator: those that read constants alone, at once; those without a kernel, in a step.
 
 use super::builder::Builder;
-use super::step::{StepContext, StepKernel};
+use super::scratch::Scratch;
+use super::step::{StepContext, StepKernel, StepKind};
 use super::value::Layout;
 use crate::limits::bytes_of;
 use crate::ops::evaluate::{evaluate, evaluate_known, is_known, work};
@@ -87,7 +88,22 @@ pub(crate) struct Fallback {
 }
 
 impl StepKernel for Fallback {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
+        self.compute(context)
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Plain
+    }
+
+    fn describe(&self) -> String {
+        format!("{}: plain loops: {}", self.node.op, self.why)
+    }
+}
+
+impl Fallback {
+    /// Computes the outputs of the step.
+    pub(crate) fn compute(&self, context: &mut StepContext<'_>) -> Result<(), Error> {
         let inputs = context.tensors()?;
         let inputs: Vec<Option<&Tensor>> = inputs.iter().map(Option::as_ref).collect();
         let results = evaluate(&self.node, &inputs)?;
@@ -98,9 +114,5 @@ impl StepKernel for Fallback {
             context.store(index, tensor)?;
         }
         Ok(())
-    }
-
-    fn describe(&self) -> String {
-        format!("{}: plain loops: {}", self.node.op, self.why)
     }
 }

@@ -9,14 +9,20 @@ use super::plan::Lowered;
 use super::source::Source;
 use super::value::Layout;
 use crate::shapes::{ShapeOptions, check_outputs, infer_shapes};
-use crate::{Error, Limits, Node, Tensor, TensorType};
+use crate::{Error, Graph, Limits, Node, Tensor, TensorType, passes};
 
 /// What is known of a graph before it is lowered.
 pub(crate) struct Inferred {
     /// The types of all values.
-    types: BTreeMap<String, TensorType>,
+    pub(super) types: BTreeMap<String, TensorType>,
     /// The nodes in execution order.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
+}
+
+/// What is lowered of `graph`, without changes that need its inputs.
+pub(super) fn simplified(graph: Graph) -> Result<Graph, Error> {
+    let folded = passes::fold_batch_norms(passes::cancel_transposes(graph)?)?;
+    passes::fuse_dynamic(passes::fuse_quantized(&passes::fold_scales(folded)?)?)
 }
 
 /// Infers the types of all values of the graph of `source`.
@@ -49,7 +55,7 @@ pub(crate) fn lower(
     let mut builder = Builder::new(source, constants, types, limits, held)?;
     for index in order {
         let node = &graph.nodes[index];
-        if !builder.is_fused(index) {
+        if builder.begin(index).is_none() {
             lower_node(&mut builder, node)?;
         }
         if source.observer.is_some() {
@@ -69,13 +75,15 @@ pub(crate) fn lower(
     Ok(builder.finish(results))
 }
 
-fn lower_node<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<(), Error> {
+/// Folds a node, or adds its steps. Whether it is folded.
+pub(super) fn lower_node<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
     if fold(builder, node)? {
-        return Ok(());
+        return Ok(true);
     }
     let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
     if (operator.lower)(builder, node).map_err(|error| error.in_node(node))? {
-        return Ok(());
+        return Ok(false);
     }
-    fallback::push(builder, node, "no kernel for this operator, type or shape", operator.elementwise)
+    fallback::push(builder, node, "no kernel for this operator, type or shape", operator.elementwise)?;
+    Ok(false)
 }

@@ -6,13 +6,11 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use super::plan::Lowered;
 use super::slot::Slot;
 use super::value::Storage;
-use crate::{DataType, Error, Limits};
+use crate::DataType;
 
-/// The executor's memory.
+/// The types and lengths of the slots that hold a plan's values.
 #[derive(Debug)]
-pub(crate) struct Memory {
-    pub(crate) slots: Vec<Slot>,
-}
+pub(crate) struct Places(Vec<(DataType, usize)>);
 
 /// A buffer's type, size and lifetime: from the first step that writes it to the last step that reads it.
 struct Buffer {
@@ -22,15 +20,10 @@ struct Buffer {
     last: usize,
 }
 
-impl Memory {
+impl Places {
     /// Gives every buffer a slot, in the order in which lifetimes begin: the smallest free slot that is large enough, else
     /// the largest free one, which grows, else a new one.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OverLimit`] if the slots, the rest of the plan and the `taken` bytes beside it exceed `limits`. Nothing is
-    /// allocated then.
-    pub(crate) fn plan(plan: &mut Lowered, limits: &Limits, taken: u64) -> Result<Self, Error> {
+    pub(crate) fn of(plan: &mut Lowered) -> Self {
         let buffers = lives(plan);
         let mut slots: Vec<(DataType, usize)> = Vec::new();
         // Free slots per type, by length; busy ones by the step after which they become free.
@@ -64,23 +57,28 @@ impl Memory {
             busy.push(Reverse((buffer.last.saturating_add(1), slot)));
             chosen[index] = slot;
         }
-        let taken = taken.saturating_add(plan.bytes());
-        let needs = slots
-            .iter()
-            .fold(taken, |sum, &(data_type, len)| sum.saturating_add(Slot::needs(data_type, len)));
-        limits.check_bytes(needs, || {
-            "the model, with its constants and the values between its nodes,".to_owned()
-        })?;
         for value in &mut plan.values {
             if let Storage::Buffer(buffer) = value.storage {
                 value.storage = Storage::Slot(chosen[buffer]);
             }
         }
-        Ok(Self { slots: slots.into_iter().map(|(data_type, len)| Slot::new(data_type, len)).collect() })
+        Self(slots)
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.slots.iter().map(Slot::bytes).sum()
+    /// The number of slots.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The bytes of all slots.
+    pub(crate) fn bytes(&self) -> u64 {
+        let bytes = self.0.iter().map(|&(data_type, len)| Slot::needs(data_type, len));
+        bytes.fold(0, u64::saturating_add)
+    }
+
+    /// Allocates the slots.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        self.0.iter().map(|&(data_type, len)| Slot::new(data_type, len)).collect()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Runs for intermediate values: each is shown as soon as it is complete, so that its memory is free again soon.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::prepared::Prepared;
+use super::run::Run;
 use super::source::Observer;
-use super::step::{Elements, RunInputs};
 use super::{Executor, ExecutorOptions};
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
@@ -33,36 +35,33 @@ impl Executor {
         held: u64,
         observer: Observer,
     ) -> Result<Self, Error> {
-        Self::beside(Cow::Owned(graph), options, held, Some(observer))
+        Ok(Self(Arc::new(Prepared::new(Cow::Owned(graph), options, held, Some(observer))?)))
     }
 
-    /// Runs the graph, and calls `see` with the position and the elements of each output, `f32` or `u8`, as soon as they are complete.
+    /// Runs the graph, and calls `see` with the position, the shape and the elements of each output, `f32` or `u8`, as soon as they are
+    /// complete.
     pub(crate) fn observe(
-        &mut self,
+        &self,
         inputs: &[(&str, &Tensor)],
-        mut see: impl FnMut(usize, Seen<'_>) -> Result<(), Error>,
+        mut see: impl FnMut(usize, &[usize], Seen<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.prepare(inputs)?;
-        let mut order: Vec<(usize, usize)> = self.plans[0].completions.iter().copied().zip(0..).collect();
+        let mut run = Run::new(&self.0, &inputs)?;
+        let mut order: Vec<(usize, usize)> = run.plan().completions.iter().copied().zip(0..).collect();
         order.sort_unstable();
         let mut order = order.into_iter().peekable();
-        for done in 0..=self.plans[0].lowered.steps.len() {
+        for done in 0..=run.plan().lowered.steps.len() {
             if done > 0 {
-                self.step(inputs, done - 1)?;
+                run.step(done - 1)?;
             }
-            let plan = &self.plans[0];
-            let elements = Elements {
-                constants: &plan.lowered.constants,
-                inputs: RunInputs { tensors: inputs, order: &self.order },
-                slots: &plan.memory.slots,
-            };
+            let (elements, plan) = (run.elements(), &run.plan().lowered);
             while let Some((_, output)) = order.next_if(|&(complete, _)| complete == done) {
-                let value = &plan.lowered.values[plan.lowered.results[output]];
+                let value = &plan.values[plan.results[output]];
                 let found = match value.data_type {
                     DataType::U8 => elements.of(value).map(Seen::Bytes),
                     _ => elements.of(value).map(Seen::Floats),
                 };
-                see(output, found.map_err(|error| error.in_value(&self.outputs[output].name))?)?;
+                let found = found.map_err(|error| error.in_value(&plan.outputs[output].name))?;
+                see(output, &value.shape, found)?;
             }
         }
         Ok(())
@@ -73,14 +72,13 @@ impl Executor {
     /// # Errors
     ///
     /// [`Error::OverLimit`] if these and the executor's own exceed the limits.
-    pub(crate) fn hold(&mut self, held: u64, limits: &Limits) -> Result<(), Error> {
-        self.held = held;
+    pub(crate) fn hold(&self, held: u64, limits: &Limits) -> Result<(), Error> {
+        self.0.plans.hold(held);
         limits.check_bytes(held.saturating_add(self.bytes()), || "the model with its examples".to_owned())
     }
 
     /// The bytes that the executor takes, with the constants of its graph.
     pub(crate) fn bytes(&self) -> u64 {
-        let most = self.plans.iter().map(|plan| plan.lowered.bytes()).max().unwrap_or(0);
-        most + self.memory_bytes() as u64
+        self.0.plans.plan_bytes() + self.0.plans.memory_bytes()
     }
 }

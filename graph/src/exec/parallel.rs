@@ -1,102 +1,67 @@
-//! Computes parts of a step's output on the current rayon pool.
+//! Threads that compute the parts of steps: the caller's, or those of rayon.
 
-use eightbit::{Call, Fill, OutputElement, Workspace};
+/// Runs the parts of a step on threads of the caller's. See [`ExecutorOptions::parallel`](crate::ExecutorOptions::parallel).
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use eightbit_graph::{ExecutorOptions, Parallel};
+///
+/// /// Threads that are started for each step. A pool would keep them.
+/// struct Scoped(usize);
+///
+/// impl Parallel for Scoped {
+///     fn threads(&self) -> usize {
+///         self.0
+///     }
+///
+///     fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+///         let next = AtomicUsize::new(0);
+///         let work = || {
+///             while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&it| it < tasks) {
+///                 task(index);
+///             }
+///         };
+///         std::thread::scope(|scope| {
+///             (1..self.0).for_each(|_| drop(scope.spawn(work)));
+///             work();
+///         });
+///     }
+/// }
+///
+/// let mut options = ExecutorOptions::default();
+/// options.parallel = Some(Arc::new(Scoped(4)));
+/// ```
+pub trait Parallel: Send + Sync {
+    /// The number of tasks that can run at the same time. Steps are split into as many parts; each takes scratch memory.
+    fn threads(&self) -> usize;
 
-/// Workspaces of a step of the crate `eightbit`, one per thread.
-#[derive(Debug)]
-pub(crate) struct Threads(Vec<Workspace>);
-
-impl Threads {
-    /// `count` ≥ 1 workspaces of `bytes` bytes.
-    pub(crate) fn new(count: usize, bytes: usize) -> Self {
-        Self((0..count).map(|_| Workspace::with_capacity(bytes)).collect())
-    }
-
-    /// Runs a call of the crate `eightbit` on this thread if there is one workspace, else on the rayon pool.
-    pub(crate) fn run<T: OutputElement, F: Fill<T>>(
-        &mut self,
-        call: Call<'_, T, F>,
-    ) -> Result<(), eightbit::Error> {
-        match &mut self.0[..] {
-            [workspace] => {
-                call.run(workspace);
-                Ok(())
-            }
-            #[cfg(feature = "rayon")]
-            workspaces => call.run_rayon(workspaces),
-            #[cfg(not(feature = "rayon"))]
-            _ => {
-                call.run(&mut Workspace::new());
-                Ok(())
-            }
-        }
-    }
+    /// Calls `task` with every number below `tasks`, on any threads, in any order, and returns when all calls have. What it leaves
+    /// out, the thread that runs the step computes afterwards.
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync));
 }
 
-/// Splits `out`, rows of `row` elements, into one part per state, and calls `work` with the first row, the part and the
-/// state, in parallel if there are threads.
-pub(crate) fn by_rows<T: Send, S: Send>(
-    out: &mut [T],
-    row: usize,
-    states: &mut [S],
-    work: impl Fn(usize, &mut [T], &mut S) + Copy + Send + Sync,
-) {
-    split(0, out, row, states, work);
-}
-
-/// Where part `index` of `parts` parts of `count`, as large as each other, begins. Without overflow, whatever the numbers.
-pub(crate) fn divided(count: usize, index: usize, parts: usize) -> usize {
-    (count as u128 * index as u128 / parts as u128) as usize
-}
-
-fn split<T: Send, S: Send>(
-    first: usize,
-    out: &mut [T],
-    row: usize,
-    states: &mut [S],
-    work: impl Fn(usize, &mut [T], &mut S) + Copy + Send + Sync,
-) {
-    match states {
-        [] => {}
-        [state] => work(first, out, state),
-        _ => {
-            let (rows, parts, half) =
-                (out.len().checked_div(row).unwrap_or(0), states.len(), states.len() / 2);
-            let middle = divided(rows, half, parts);
-            let (upper, lower) = out.split_at_mut(middle * row);
-            let (one, other) = states.split_at_mut(half);
-            join(|| split(first, upper, row, one, work), || split(first + middle, lower, row, other, work));
-        }
-    }
-}
+/// The current rayon pool.
+#[cfg(feature = "rayon")]
+pub(super) struct Rayon(pub(super) usize);
 
 #[cfg(feature = "rayon")]
-use rayon::join;
+impl Parallel for Rayon {
+    fn threads(&self) -> usize {
+        self.0
+    }
 
-/// Sequential: without the feature no executor has more than one thread.
-#[cfg(not(feature = "rayon"))]
-fn join(one: impl FnOnce(), other: impl FnOnce()) {
-    one();
-    other();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::by_rows;
-
-    #[test]
-    fn every_row_is_in_one_part() {
-        for (rows, parts) in [(0, 2), (1, 1), (1, 3), (7, 3), (8, 2), (5, 5)] {
-            let mut out = vec![0usize; rows * 4];
-            let mut states = vec![0usize; parts];
-            by_rows(&mut out, 4, &mut states, |first, part, count| {
-                *count += 1;
-                for (index, element) in part.iter_mut().enumerate() {
-                    *element += first * 4 + index + 1;
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        fn run(first: usize, count: usize, task: &(dyn Fn(usize) + Sync)) {
+            match count {
+                0 => {}
+                1 => task(first),
+                _ => {
+                    let half = count / 2;
+                    rayon::join(|| run(first, half, task), || run(first + half, count - half, task));
                 }
-            });
-            assert!(out.iter().enumerate().all(|(index, &element)| element == index + 1), "{rows}, {parts}");
-            assert!(states.iter().all(|&count| count == 1));
+            }
         }
+        run(0, tasks, task);
     }
 }

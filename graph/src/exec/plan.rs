@@ -48,8 +48,13 @@ impl Lowered {
         inputs.chain(results).map(|value| value.len as u64 * value.data_type.size() as u64).sum()
     }
 
-    /// Bytes taken beside the memory of the values between steps.
+    /// Bytes that a run takes beside the memory of the values between steps.
+    pub(crate) fn run_bytes(&self) -> u64 {
+        self.passing_bytes.saturating_add(self.outer_bytes())
+    }
+
+    /// Bytes taken beside the memory of the values between steps, by one run at a time.
     pub(crate) fn bytes(&self) -> u64 {
-        [self.passing_bytes, self.outer_bytes()].into_iter().fold(self.constant_bytes, u64::saturating_add)
+        self.constant_bytes.saturating_add(self.run_bytes())
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Executor;
-use super::step::Step;
+use super::run::Run;
+use super::step::{Step, StepKind};
 use super::tail::{DESCRIPTION, Tail};
-use crate::{Error, Node, Tensor};
+use super::{Executor, RunOptions};
+use crate::{AsTensor, Error, Node};
 
 /// A step of an [`Executor`] and its time.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct StepTime {
     pub name: String,
     /// The node's operator.
     pub op: String,
+    /// What kind of computation the kernel is.
+    pub kind: StepKind,
     /// A human-readable description of the kernel.
     pub description: String,
     /// The first value that the step writes, after the activations fused into it; empty if the graph has no name for it.
@@ -32,36 +35,38 @@ impl Executor {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn profile(&mut self, inputs: &[(&str, &Tensor)], runs: usize) -> Result<Vec<StepTime>, Error> {
-        let runs = runs.max(1);
-        self.prepare(inputs)?;
-        let mut watch = Stopwatch::new(self.plans[0].lowered.steps.len());
-        let mut of_tail = Stopwatch::new(self.tail.as_ref().map_or(0, |tail| tail.nodes().len()));
-        for _ in 0..runs {
+    pub fn profile<V: AsTensor>(&self, inputs: &[(&str, V)], runs: usize) -> Result<Vec<StepTime>, Error> {
+        let mut run = Run::new(&self.0, &inputs)?;
+        let tail = self.0.tail.as_ref();
+        let mut watch = Stopwatch::new(run.plan().lowered.steps.len());
+        let mut of_tail = Stopwatch::new(tail.map_or(0, |tail| tail.nodes().len()));
+        for _ in 0..runs.max(1) {
             watch.start();
-            self.walk(inputs, |step| watch.lap(step))?;
-            if self.tail.is_some() {
-                let mut outputs = self.blank_outputs()?;
-                self.copy_outputs(inputs, &mut outputs)?;
+            run.walk(&RunOptions::default(), |step| watch.lap(step))?;
+            if let Some(tail) = tail {
+                let outputs = run.outputs()?;
                 of_tail.start();
-                self.tail
-                    .iter_mut()
-                    .try_for_each(|tail| tail.run(&outputs, |at| of_tail.lap(at)).map(drop))?;
+                tail.run(&outputs, |at| {
+                    of_tail.lap(at);
+                    Ok(())
+                })?;
             }
         }
-        let steps = self.plans[0].lowered.steps.iter().zip(watch.medians());
+        let steps = run.plan().lowered.steps.iter().zip(watch.medians());
         let of_step = |(step, time): (&Step, Duration)| StepTime {
             name: step.links.name.clone(),
             op: step.links.op.clone(),
+            kind: step.kernel.kind(),
             description: step.kernel.describe(),
             value: step.links.written.clone(),
             macs: step.links.macs,
             time,
         };
-        let nodes = self.tail.iter().flat_map(Tail::nodes).zip(of_tail.medians());
+        let nodes = tail.into_iter().flat_map(Tail::nodes).zip(of_tail.medians());
         let of_node = |(node, time): (&Node, Duration)| StepTime {
             name: node.name.clone(),
             op: node.op.to_string(),
+            kind: StepKind::Plain,
             description: DESCRIPTION.to_owned(),
             value: node.output(0).unwrap_or_default().to_owned(),
             macs: 0,

@@ -17,3 +17,12 @@ pub(crate) struct Shared {
     /// Of depthwise convolutions.
     pub(crate) taps: RefCell<HashMap<String, Arc<Vec<f32>>>>,
 }
+
+impl Shared {
+    /// Drops all weights that no plan has.
+    pub(crate) fn clear(&self) {
+        self.bytes.borrow_mut().clear();
+        self.floats.borrow_mut().clear();
+        self.taps.borrow_mut().clear();
+    }
+}

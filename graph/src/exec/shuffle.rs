@@ -1,7 +1,8 @@
 //! Steps that only reorder elements.
 
 use super::by_type::by_type;
-use super::step::{StepContext, StepKernel};
+use super::scratch::Scratch;
+use super::step::{StepContext, StepKernel, StepKind};
 use super::value::Layout;
 use crate::{Element, Error, Tensor};
 
@@ -33,13 +34,17 @@ impl Shuffle {
 }
 
 impl StepKernel for Shuffle {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         fn run<T: Element>(context: &mut StepContext<'_>, rows: usize, columns: usize) -> Result<(), Error> {
             let from = context.input::<T>(0)?;
             transpose(from, context.output::<T>(0)?, rows, columns);
             Ok(())
         }
         by_type!(context.output_type(0), run(context, self.rows, self.columns))
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Copy
     }
 
     fn describe(&self) -> String {
@@ -131,7 +136,7 @@ impl Join {
 }
 
 impl StepKernel for Join {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         fn run<T: Element>(context: &mut StepContext<'_>, lengths: &[usize]) -> Result<(), Error> {
             let total: usize = lengths.iter().sum();
             let mut first = 0;
@@ -149,6 +154,10 @@ impl StepKernel for Join {
             Ok(())
         }
         by_type!(context.output_type(0), run(context, &self.lengths))
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Copy
     }
 
     fn describe(&self) -> String {

@@ -3,32 +3,37 @@
 use super::shuffle::transpose;
 
 /// Reorders a signal before and after a convolution: its values before and after stay in ONNX's order.
-#[derive(Debug)]
-pub(super) struct Signal<I, O> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signal {
     /// How many signals there are.
     batch: usize,
     /// Channels and length of the input and of the output.
     sizes: [[usize; 2]; 2],
-    /// Input and output, channels innermost.
+}
+
+/// The input and the output of a convolution, channels innermost.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reordered<I, O> {
     from: Vec<I>,
     to: Vec<O>,
 }
 
-impl<I: Copy + Default, O: Copy + Default> Signal<I, O> {
+impl Signal {
     /// For `batch` signals of the channels and the length of input and output.
     pub(super) fn new(batch: usize, sizes: [[usize; 2]; 2]) -> Self {
-        Self { batch, sizes, from: Vec::new(), to: Vec::new() }
+        Self { batch, sizes }
     }
 
     /// About the bytes of the reordered values.
-    pub(super) fn scratch_bytes(&self) -> u64 {
+    pub(super) fn scratch_bytes<I, O>(&self) -> u64 {
         let [from, to] = self.sizes.map(|[channels, length]| self.batch * channels * length);
         (from * size_of::<I>() + to * size_of::<O>()) as u64
     }
 
     /// Writes to `y` what `convolve` computes of `x`.
-    pub(super) fn around<E>(
-        &mut self,
+    pub(super) fn around<I: Copy + Default, O: Copy + Default, E>(
+        &self,
+        Reordered { from, to }: &mut Reordered<I, O>,
         x: &[I],
         y: &mut [O],
         convolve: impl FnOnce(&[I], &mut [O]) -> Result<(), E>,
@@ -38,16 +43,16 @@ impl<I: Copy + Default, O: Copy + Default> Signal<I, O> {
         let x = if in_channels == 1 {
             x
         } else {
-            self.from.resize(x.len(), I::default());
-            transpose(x, &mut self.from, in_channels, in_length);
-            &self.from
+            from.resize(x.len(), I::default());
+            transpose(x, from, in_channels, in_length);
+            from
         };
         if out_channels == 1 {
             return convolve(x, y);
         }
-        self.to.resize(y.len(), O::default());
-        convolve(x, &mut self.to)?;
-        transpose(&self.to, y, out_length, out_channels);
+        to.resize(y.len(), O::default());
+        convolve(x, to)?;
+        transpose(to, y, out_length, out_channels);
         Ok(())
     }
 }

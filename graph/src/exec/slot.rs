@@ -36,11 +36,6 @@ impl Slot {
         T::slice_mut(self.data.as_mut()?)?.get_mut(self.first..)
     }
 
-    /// The size in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.as_ref().map_or(0, |data| data.len() * data.data_type().size())
-    }
-
     /// The size in bytes of a slot for `len` elements.
     pub(crate) fn needs(data_type: DataType, len: usize) -> u64 {
         (len as u64).saturating_mul(data_type.size() as u64) + LINE as u64

@@ -1,6 +1,7 @@
 //! What plans are made from.
 
 use super::shared::Shared;
+use super::workers::Workers;
 use crate::Graph;
 use crate::shapes::ShapeOptions;
 
@@ -9,7 +10,7 @@ use crate::shapes::ShapeOptions;
 pub(crate) struct Source {
     pub(super) graph: Graph,
     pub(super) backend: eightbit::Backend,
-    pub(super) threads: usize,
+    pub(super) workers: Workers,
     pub(super) shapes: ShapeOptions,
     pub(super) shared: Shared,
     /// Bytes of the constants of this graph and of the caller's.

@@ -1,22 +1,56 @@
 //! Steps of a plan, and their access to memory.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use eightbit::{MatMut, OutputElement};
 
 use super::by_type::by_type;
+use super::scratch::Scratch;
 use super::slot::Slot;
 use super::value::{Storage, Value};
 use crate::tensor::with_elements;
-use crate::{DataType, Element, Error, Tensor, TensorData};
+use crate::{AsTensor, DataType, Element, Error, Tensor, TensorView, TensorViewMut};
 
-/// The computation of a step. Everything that does not depend on elements is decided when it is built.
+/// The computation of a step. Everything that does not depend on elements is decided when it is built. Runs that are under way at the
+/// same time share it.
 pub(crate) trait StepKernel: Debug + Send + Sync {
-    /// Reads the inputs and fills the outputs.
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error>;
+    /// Reads the inputs and fills the outputs, with memory that it finds again in a later run.
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error>;
+
+    /// What kind of computation it is.
+    fn kind(&self) -> StepKind;
 
     /// A human-readable description.
     fn describe(&self) -> String;
+}
+
+/// What computes a step of an [`Executor`](crate::Executor).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StepKind {
+    /// An eight-bit kernel, or a conversion between floats and bytes.
+    EightBit,
+    /// A table of a function of one byte.
+    Table,
+    /// A float kernel.
+    Float,
+    /// Elements are copied: reordered, joined, selected.
+    Copy,
+    /// The plain loops of [`ops::evaluate`](crate::ops::evaluate), which are slow.
+    Plain,
+}
+
+/// As users read it.
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::EightBit => "eight-bit",
+            Self::Table => "table",
+            Self::Float => "float",
+            Self::Copy => "copy",
+            Self::Plain => "plain loops",
+        })
+    }
 }
 
 /// One step of the plan.
@@ -49,17 +83,41 @@ impl Links {
     }
 }
 
+/// The arguments of a run: inputs by name.
+pub(crate) trait Given {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The name of one of them.
+    fn name(&self, at: usize) -> &str;
+    /// The tensor.
+    fn tensor(&self, at: usize) -> TensorView<'_>;
+}
+
+impl<V: AsTensor> Given for &[(&str, V)] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn name(&self, at: usize) -> &str {
+        self[at].0
+    }
+
+    fn tensor(&self, at: usize) -> TensorView<'_> {
+        self[at].1.as_tensor()
+    }
+}
+
 /// The inputs of a run in the order of the call, and the position of each of the graph's inputs among them.
 #[derive(Clone, Copy)]
 pub(crate) struct RunInputs<'a> {
-    pub(crate) tensors: &'a [(&'a str, &'a Tensor)],
+    pub(crate) given: &'a dyn Given,
     pub(crate) order: &'a [usize],
 }
 
 impl<'a> RunInputs<'a> {
-    /// The elements of the graph's input `index`.
-    fn data(&self, index: usize) -> &'a TensorData {
-        self.tensors[self.order[index]].1.data()
+    /// The graph's input `index`.
+    pub(crate) fn tensor(&self, index: usize) -> TensorView<'a> {
+        self.given.tensor(self.order[index])
     }
 }
 
@@ -75,7 +133,7 @@ impl<'a> Elements<'a> {
     /// The elements of a value.
     pub(crate) fn of<T: Element>(&self, value: &Value) -> Result<&'a [T], Error> {
         let elements = match value.storage {
-            Storage::Input(input) => T::slice(self.inputs.data(input)),
+            Storage::Input(input) => self.inputs.tensor(input).values().ok(),
             Storage::Constant(constant) => T::slice(self.constants[constant].data()),
             Storage::Buffer(slot) | Storage::Slot(slot) => self.slots[slot].elements(),
         };
@@ -84,19 +142,29 @@ impl<'a> Elements<'a> {
     }
 
     /// Copies the elements of a value to a tensor of its type and shape.
-    pub(crate) fn copy(&self, value: &Value, to: &mut Tensor) -> Result<(), Error> {
-        fn copy<T: Element>(from: &Elements<'_>, value: &Value, to: &mut Tensor) -> Result<(), Error> {
-            to.values_mut::<T>()?.copy_from_slice(from.of(value)?);
+    pub(crate) fn copy(&self, value: &Value, to: &mut TensorViewMut<'_>) -> Result<(), Error> {
+        fn copy<T: Element>(
+            from: &Elements<'_>,
+            value: &Value,
+            to: &mut TensorViewMut<'_>,
+        ) -> Result<(), Error> {
+            let (from, to) = (from.of::<T>(value)?, to.values_mut::<T>()?);
+            if from.len() != to.len() {
+                let reason = format!("has {} elements, {} were computed", to.len(), from.len());
+                return Err(Error::tensor(&value.shape, reason));
+            }
+            to.copy_from_slice(from);
             Ok(())
         }
         by_type!(value.data_type, copy(self, value, to))
     }
 
     /// A copy of a value as a tensor of its shape.
-    fn tensor(&self, value: &Value) -> Result<Tensor, Error> {
-        let mut copy = Tensor::zeros(value.shape.as_slice(), value.data_type)?;
-        self.copy(value, &mut copy)?;
-        Ok(copy)
+    pub(crate) fn tensor(&self, value: &Value) -> Result<Tensor, Error> {
+        fn tensor<T: Element>(from: &Elements<'_>, value: &Value) -> Result<Tensor, Error> {
+            Tensor::new(value.shape.as_slice(), T::wrap(from.of::<T>(value)?.to_vec()))
+        }
+        by_type!(value.data_type, tensor(self, value))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::builder::Builder;
 use super::by_type::by_type;
-use super::step::{StepContext, StepKernel};
+use super::scratch::Scratch;
+use super::step::{StepContext, StepKernel, StepKind};
 use super::value::Layout;
 use crate::ops::shared::indexing::Offsets;
 use crate::{Element, Error, Node};
@@ -49,11 +50,15 @@ impl Strided {
 }
 
 impl StepKernel for Strided {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         fn run<T: Element>(strided: &Strided, context: &mut StepContext<'_>) -> Result<(), Error> {
             strided.copy::<T>(context)
         }
         by_type!(context.output_type(0), run(self, context))
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Copy
     }
 
     fn describe(&self) -> String {

@@ -52,15 +52,23 @@ impl Tail {
     }
 
     /// The outputs of the whole graph, from those of the graph before the tail. Calls `after` with the index of each node when it
-    /// ends.
-    pub(super) fn run(&mut self, given: &[Tensor], after: impl FnMut(usize)) -> Result<Vec<Tensor>, Error> {
-        for (info, tensor) in self.graph.inputs.iter_mut().zip(given) {
-            info.data_type = tensor.data_type();
-            info.shape = tensor.shape().iter().map(|&size| Some(size)).collect();
-        }
-        let names = self.graph.inputs.iter().map(|info| info.name.as_str());
+    /// ends; its error ends the run.
+    pub(super) fn run(
+        &self,
+        given: &[Tensor],
+        after: impl FnMut(usize) -> Result<(), Error>,
+    ) -> Result<Vec<Tensor>, Error> {
+        let of = |(info, tensor): (&ValueInfo, &Tensor)| ValueInfo {
+            name: info.name.clone(),
+            data_type: tensor.data_type(),
+            shape: tensor.shape().iter().map(|&size| Some(size)).collect(),
+        };
+        // Constants are shared, not copied.
+        let inputs = self.graph.inputs.iter().zip(given).map(of).collect();
+        let graph = Graph { inputs, ..self.graph.clone() };
+        let names = graph.inputs.iter().map(|info| info.name.as_str());
         let inputs: Vec<(&str, &Tensor)> = names.zip(given).collect();
-        evaluate_within(&self.graph, &inputs, &self.limits, after)
+        evaluate_within(&graph, &inputs, &self.limits, after)
     }
 
     /// The outputs of the whole graph as it declares them.

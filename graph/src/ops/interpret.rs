@@ -16,15 +16,16 @@ use crate::{Error, Graph, Limits, Node, Tensor, quoted};
 ///
 /// An input that is missing or unknown, a graph that exceeds the default [`Limits`], and the error of any node.
 pub fn evaluate_graph(graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Error> {
-    evaluate_within(graph, inputs, &Limits::default(), |_| ())
+    evaluate_within(graph, inputs, &Limits::default(), |_| Ok(()))
 }
 
-/// As [`evaluate_graph`], within other limits; calls `after` with the index of each node when it ends.
+/// As [`evaluate_graph`], within other limits; calls `after` with the index of each node when it ends, whose error ends the
+/// evaluation.
 pub(crate) fn evaluate_within(
     graph: &Graph,
     inputs: &[(&str, &Tensor)],
     limits: &Limits,
-    mut after: impl FnMut(usize),
+    mut after: impl FnMut(usize) -> Result<(), Error>,
 ) -> Result<Vec<Tensor>, Error> {
     missing::check(graph)?;
     let order = graph.topological_order()?;
@@ -72,7 +73,7 @@ pub(crate) fn evaluate_within(
             }
         }
         live.drop_after(node, time, |name| drop(values.remove(name)));
-        after(index);
+        after(index)?;
     }
     let found = |name: &str| values.get(name).or(graph.constants.get(name));
     check_outputs(graph, |name| found(name).map(|tensor| Cow::Owned(TensorType::of(tensor))))?;

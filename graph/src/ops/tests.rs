@@ -119,7 +119,7 @@ fn near(a: &Tensor, b: &Tensor) -> bool {
 #[test]
 fn the_executor_gives_what_evaluation_gives() {
     for_each_example(|operator, sample| {
-        let mut executor = Executor::new(&graph(sample), &ExecutorOptions::default())
+        let executor = Executor::new(&graph(sample), &ExecutorOptions::default())
             .unwrap_or_else(|error| panic!("{operator:?}: {error}"));
         let given: Vec<(&str, &Tensor)> = named(sample)
             .into_iter()
@@ -156,7 +156,7 @@ fn between_bytes(sample: &Sample) -> Result<(Role, String), Error> {
         .map(|(_, tensor, _)| tensor.clone())
         .collect();
     let options = QuantizeOptions { measured: 0, ..QuantizeOptions::default() };
-    let (eight_bit, report) = quantize(&graph, [Ok::<_, Error>(example)], &options, |_| {})?;
+    let (eight_bit, report) = quantize(&graph, &[example], &options, |_| {})?;
     let role = report.nodes.into_iter().find(|node| node.name == sample.node.name).map(|node| node.role);
     let role = role.unwrap_or_else(|| Role::Float("it was removed before".to_owned()));
     let executor = Executor::new(&eight_bit, &ExecutorOptions::default())?;

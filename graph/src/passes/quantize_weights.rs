@@ -54,7 +54,7 @@ pub(crate) fn quantize_weights_and_warn(
 
 /// A value that stands for quantized weights.
 struct Shared {
-    scales: Vec<f32>,
+    quantized: QuantizedWeights,
     value: String,
 }
 
@@ -90,21 +90,29 @@ impl Writer {
             .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
         let channels = weights.shape().get(axis).copied().unwrap_or(0);
         let bias_name = node.input(2).map(str::to_owned);
-        let bias = match &bias_name {
+        let mut bias = match &bias_name {
             None => None,
             Some(name) => Some(
                 one_per_channel(constant(node, &self.graph, name)?, channels, beta)
                     .map_err(|error| of_tensor(node, "bias", name, error))?,
             ),
         };
+        let choice = plan.choice(&node.name);
+        if let Some(more) = choice.and_then(|choice| choice.bias.as_ref()) {
+            add_bias(node, &mut bias, more, channels)?;
+        }
         // Depthwise kernels multiply widened pixels, so neighbouring weights do not matter.
         let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
         let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
-        let range = if depthwise { WeightRange::Full } else { plan.weights() };
+        let own = choice.and_then(|choice| choice.range);
+        let range = if depthwise { WeightRange::Full } else { own.unwrap_or(plan.weights()) };
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
-        let quantized = quantize_within(&weights, axis, for_bias, range, limits)
-            .map_err(|error| of_tensor(node, "weights", &weights_name, error))?;
+        let quantized = match choice.and_then(|choice| choice.weights.as_ref()) {
+            Some(given) => fitting(node, given, weights.shape(), channels)?.clone(),
+            None => quantize_within(&weights, axis, for_bias, range, limits)
+                .map_err(|error| of_tensor(node, "weights", &weights_name, error))?,
+        };
         if let Some((largest, cut)) = quantized.lost(&weights, axis)? {
             let (node, value) = (node.name.clone(), weights_name.clone());
             self.warnings.push(Warning::Scale { node, value, largest, cut });
@@ -112,24 +120,26 @@ impl Writer {
 
         let key = (weights_name, axis, alpha.to_bits());
         let same =
-            self.shared.get(&key).and_then(|all| all.iter().find(|one| one.scales == quantized.scales));
+            self.shared.get(&key).and_then(|all| all.iter().find(|one| one.quantized == quantized));
         node.inputs[1] = match same {
             Some(shared) => shared.value.clone(),
             None => {
                 let QuantizedWeights { bytes, scales } = quantized.clone();
                 let value = self.dequantized(&key.0, axis, bytes, scales);
-                let shared = Shared { scales: quantized.scales.clone(), value: value.clone() };
+                let shared = Shared { quantized: quantized.clone(), value: value.clone() };
                 self.shared.entry(key).or_default().push(shared);
                 value
             }
         };
-        if let (Some(name), Some(floats)) = (bias_name, bias) {
+        if let Some(floats) = bias {
+            let name = bias_name.unwrap_or_else(|| format!("{}_bias", node.name));
             let bias = quantize_bias(&floats, input_scale, &quantized.scales)
                 .map_err(|error| of_tensor(node, "bias", &name, error))?;
             if let Some(largest) = bias.lost(&floats) {
                 let (node, value) = (node.name.clone(), name.clone());
                 self.warnings.push(Warning::Scale { node, value, largest, cut: true });
             }
+            node.inputs.resize(node.inputs.len().max(3), String::new());
             node.inputs[2] = self.dequantized(&name, 0, Tensor::vector(bias.values), bias.scales);
         }
         node.attributes.remove("alpha");
@@ -196,6 +206,35 @@ fn one_per_channel(bias: &Tensor, channels: usize, factor: f32) -> Result<Vec<f3
         [one] => Ok(vec![one * factor; channels]),
         _ => Ok(values.iter().map(|value| value * factor).collect()),
     }
+}
+
+/// Adds what a plan adds to the bias of `node`.
+fn add_bias(node: &Node, bias: &mut Option<Vec<f32>>, more: &[f32], channels: usize) -> Result<(), Error> {
+    let adds = node.is(&conv::OP) || node.is(&gemm::OP);
+    let bias = bias.get_or_insert_with(|| vec![0.0; channels]);
+    if !adds || more.len() != bias.len() {
+        let reason = format!("the plan adds {} numbers to its bias of {}", more.len(), bias.len());
+        return Err(Error::node(node, reason));
+    }
+    bias.iter_mut().zip(more).for_each(|(bias, more)| *bias += more);
+    Ok(())
+}
+
+/// The weights that a plan gives for `node`, whose own have this shape.
+fn fitting<'w>(
+    node: &Node,
+    given: &'w QuantizedWeights,
+    shape: &[usize],
+    channels: usize,
+) -> Result<&'w QuantizedWeights, Error> {
+    if given.bytes.as_i8().is_err() || given.bytes.shape() != shape || given.scales.len() != channels {
+        let (found, scales) = (given.bytes.shape(), given.scales.len());
+        return Err(Error::node(
+            node,
+            format!("the plan has weights of shape {found:?} with {scales} scales for it, not {shape:?} with {channels}"),
+        ));
+    }
+    Ok(given)
 }
 
 /// Adds the names of the node and the tensor to an error about a tensor.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::flat::is_flat;
 use super::runner::{Runner, observed};
-use super::{Histogram, Range, Roles};
+use super::{entropy_range, mse_range};
+use super::{ChannelAxis, ChannelStatistics, Histogram, Range, Roles};
 use crate::limits::constants_of;
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
@@ -19,6 +20,11 @@ pub enum CalibrationMethod {
     ///
     /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but it is the result.
     Percentile(f64),
+    /// The range of least squared error: what is cut off against what is rounded ([`mse_range`]). Outputs of the graph keep their whole
+    /// range.
+    Mse,
+    /// The range of least divergence ([`entropy_range`]). Outputs of the graph keep their whole range.
+    Entropy,
 }
 
 impl CalibrationMethod {
@@ -34,6 +40,8 @@ impl CalibrationMethod {
 
     fn range(self, histogram: &Histogram) -> Option<Range> {
         let (min, max) = match self {
+            Self::Mse => return mse_range(histogram),
+            Self::Entropy => return entropy_range(histogram),
             Self::MinMax => histogram.extremes()?,
             Self::Percentile(percent) => {
                 let tail = (100.0 - percent) / 200.0;
@@ -60,6 +68,7 @@ pub struct Calibration {
 #[derive(Debug)]
 pub struct Calibrator {
     runner: Runner,
+    /// One for each value that becomes bytes; then those of which channels alone are counted.
     observed: Vec<Observed>,
     inputs: usize,
     /// For each input of the graph, the number of flat examples.
@@ -69,7 +78,8 @@ pub struct Calibrator {
 #[derive(Debug)]
 struct Observed {
     value: String,
-    histogram: Histogram,
+    histogram: Option<Histogram>,
+    channels: Option<(ChannelAxis, ChannelStatistics)>,
     /// Whether it is an output of the graph, directly or through operators that only move data.
     is_output: bool,
 }
@@ -86,25 +96,35 @@ impl Calibrator {
 
     /// As [`new`](Self::new), with other limits than the default.
     pub fn within(graph: &Graph, limits: &Limits) -> Result<Self, Error> {
-        Self::beside(graph, &Roles::new(graph)?, constants_of([graph]), limits)
+        Self::beside(graph, &Roles::new(graph)?, &BTreeMap::new(), constants_of([graph]), limits)
     }
 
     /// As [`within`](Self::within), for nodes with these roles, while `held` bytes of the limits are taken, the constants of `graph`
-    /// among them.
-    pub(super) fn beside(graph: &Graph, roles: &Roles, held: u64, limits: &Limits) -> Result<Self, Error> {
+    /// among them. Of the values of `channels`, the statistics of the channels along these axes are computed, too.
+    pub(super) fn beside(
+        graph: &Graph,
+        roles: &Roles,
+        channels: &BTreeMap<String, ChannelAxis>,
+        held: u64,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
         let outputs: HashSet<&str> =
             graph.outputs.iter().filter_map(|output| roles.root(&output.name)).collect();
-        let names: Vec<String> = roles.observed().into_iter().map(str::to_owned).collect();
-        let histograms = names.len() as u64 * Histogram::BYTES;
-        let values = names.iter().map(|name| (name.clone(), DataType::F32));
+        let bytes = roles.observed();
+        let others = channels.keys().map(String::as_str).filter(|name| !bytes.contains(name));
+        let observe = |value: &str| Observed {
+            value: value.to_owned(),
+            histogram: bytes.contains(value).then(Histogram::new),
+            channels: channels.get(value).map(|&axis| (axis, ChannelStatistics::default())),
+            is_output: outputs.contains(value),
+        };
+        let seen: Vec<Observed> = bytes.iter().copied().chain(others).map(observe).collect();
+        let histograms = bytes.len() as u64 * Histogram::BYTES;
+        let values = seen.iter().map(|one| (one.value.clone(), DataType::F32));
         let runner =
             Runner::new(observed(graph.clone(), values), 0, held.saturating_add(histograms), limits)?;
-        let observe = |value: String| {
-            let is_output = outputs.contains(value.as_str());
-            Observed { value, histogram: Histogram::new(), is_output }
-        };
         let flat = graph.inputs.iter().map(|input| (input.name.clone(), 0)).collect();
-        Ok(Self { runner, observed: names.into_iter().map(observe).collect(), inputs: 0, flat })
+        Ok(Self { runner, observed: seen, inputs: 0, flat })
     }
 
     /// Changes the number of bytes that are taken, the constants of the graph among them.
@@ -113,7 +133,7 @@ impl Calibrator {
     ///
     /// [`Error::OverLimit`] if the calibration does not fit beside them.
     pub(super) fn hold(&mut self, held: u64) -> Result<(), Error> {
-        let histograms = self.observed.len() as u64 * Histogram::BYTES;
+        let histograms = self.bytes().count() as u64 * Histogram::BYTES;
         self.runner.hold(held.saturating_add(histograms))
     }
 
@@ -133,9 +153,13 @@ impl Calibrator {
             }
         }
         let observed = &mut self.observed;
-        self.runner.run(inputs, |at, seen| {
-            let Observed { value, histogram, .. } = &mut observed[at];
-            histogram.add(value, seen.floats()?)
+        self.runner.run(inputs, |at, shape, seen| {
+            let Observed { value, histogram, channels, .. } = &mut observed[at];
+            let values = seen.floats()?;
+            if let Some(histogram) = histogram {
+                histogram.add(value, values)?;
+            }
+            channels.as_mut().map_or(Ok(()), |(axis, of)| of.add(value, *axis, shape, values))
         })?;
         self.inputs += 1;
         Ok(())
@@ -148,16 +172,26 @@ impl Calibrator {
 
     /// The histogram of each activation.
     pub(super) fn histograms(&self) -> impl Iterator<Item = (&str, &Histogram)> {
-        self.observed.iter().map(|observed| (observed.value.as_str(), &observed.histogram))
+        self.bytes().map(|(observed, histogram)| (observed.value.as_str(), histogram))
+    }
+
+    /// The values that become bytes, with their histograms.
+    fn bytes(&self) -> impl Iterator<Item = (&Observed, &Histogram)> {
+        self.observed.iter().filter_map(|one| Some((one, one.histogram.as_ref()?)))
     }
 
     /// The least and greatest value of each activation.
     pub(super) fn extremes(&self) -> Vec<(String, Range)> {
-        let range = |observed: &Observed| {
-            let (min, max) = observed.histogram.extremes()?;
-            Some((observed.value.clone(), Range { min, max }))
+        let range = |(one, histogram): (&Observed, &Histogram)| {
+            let (min, max) = histogram.extremes()?;
+            Some((one.value.clone(), Range { min, max }))
         };
-        self.observed.iter().filter_map(range).collect()
+        self.bytes().filter_map(range).collect()
+    }
+
+    /// The statistics of channels, by value.
+    pub(super) fn channels(&self) -> BTreeMap<&str, &ChannelStatistics> {
+        self.observed.iter().filter_map(|one| Some((one.value.as_str(), &one.channels.as_ref()?.1))).collect()
     }
 
     /// The number of examples observed.
@@ -179,10 +213,10 @@ impl Calibrator {
             ));
         }
         let nothing = Range { min: 0.0, max: 0.0 };
-        let range = |observed: &Observed| {
-            let method = if observed.is_output { CalibrationMethod::MinMax } else { method };
-            (observed.value.clone(), method.range(&observed.histogram).unwrap_or(nothing))
+        let range = |(one, histogram): (&Observed, &Histogram)| {
+            let method = if one.is_output { CalibrationMethod::MinMax } else { method };
+            (one.value.clone(), method.range(histogram).unwrap_or(nothing))
         };
-        Ok(Calibration { ranges: self.observed.iter().map(range).collect(), inputs: self.inputs })
+        Ok(Calibration { ranges: self.bytes().map(range).collect(), inputs: self.inputs })
     }
 }

@@ -58,11 +58,21 @@ impl Histogram {
         (self.total > 0).then_some((self.min, self.max))
     }
 
+    /// The width of the bins.
+    pub(super) fn width(&self) -> f64 {
+        power_of_two(self.exponent)
+    }
+
+    /// The lower edge of each bin and its count, in ascending order. One of the edges is 0.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (f64, u64)> {
+        let width = self.width();
+        (self.start..).zip(&self.counts).map(move |(bin, &count)| (bin as f64 * width, count))
+    }
+
     /// The lower and upper edge of each bin that holds values, and their number.
     pub fn bins(&self) -> impl Iterator<Item = (f64, f64, u64)> {
-        let width = power_of_two(self.exponent);
-        let bins = self.counts.iter().zip(self.start..).filter(|(count, _)| **count > 0);
-        bins.map(move |(&count, bin)| (bin as f64 * width, (bin + 1) as f64 * width, count))
+        let width = self.width();
+        self.edges().filter(|(_, count)| *count > 0).map(move |(edge, count)| (edge, edge + width, count))
     }
 
     /// Counts `values`.

@@ -154,14 +154,14 @@ impl Meter {
         let count = layers.len();
         let mut together = vec![Kept::Bytes(Vec::new()); count];
         self.together.hold(self.held.saturating_add(self.alone.bytes()))?;
-        self.together.run(inputs, |at, seen| {
+        self.together.run(inputs, |at, _, seen| {
             together[at] = seen.into();
             Ok(())
         })?;
         // Of each layer the float value and the eight-bit one, whichever is complete first, until the other one is.
         let mut waiting: Vec<Option<Kept>> = vec![None; count];
         self.alone.hold(self.held.saturating_add(self.together.bytes()))?;
-        self.alone.run(inputs, |at, seen| {
+        self.alone.run(inputs, |at, _, seen| {
             let (is_float, at) = (at < count, at % count);
             let Some(other) = waiting[at].take() else {
                 waiting[at] = Some(seen.into());

@@ -5,12 +5,22 @@
 //! [`quantize_weights`](crate::passes::quantize_weights) and [`quantize_nodes`](crate::passes::quantize_nodes) carry
 //! it out.
 
+mod accuracy;
 mod affine;
+mod aid;
+mod aids;
 mod calibrate;
+mod channels;
 mod cut;
+mod dataset;
+pub mod data_free;
+mod effort;
+mod entropy;
 mod flat;
 mod histogram;
+mod layer;
 mod measure;
+mod mse;
 mod output_ranges;
 mod pipeline;
 mod plan;
@@ -19,21 +29,31 @@ mod roles;
 mod runner;
 mod support;
 mod timing;
+mod tune;
 mod warnings;
 mod weights;
+mod without_examples;
 mod worth;
 
+pub use accuracy::{AccuracyDrop, FloatAgain};
+pub use aid::{Aid, Subject};
 pub use affine::{Affine, MAX_SCALE, MIN_SCALE, Range};
 pub use calibrate::{Calibration, CalibrationMethod, Calibrator};
+pub use channels::{ChannelAxis, ChannelStatistics};
+pub use dataset::{Dataset, FromFn};
+pub use effort::Effort;
+pub use entropy::entropy_range;
 pub use histogram::{BINS, Histogram};
 pub use measure::LayerError;
+pub use mse::mse_range;
 pub use output_ranges::OutputRanges;
 pub(crate) use pipeline::simplified;
-pub use pipeline::{Progress, QuantizeOptions, quantize};
-pub use plan::Plan;
-pub use report::{ActivationReport, NodeReport, QuantizeReport, WeightReport};
+pub use pipeline::{Progress, QuantizeOptions, quantize, quantize_with};
+pub use plan::{NodeChoice, Plan};
+pub use report::{ActivationReport, AidReport, NodeReport, QuantizeReport, WeightReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
 pub use warnings::Warning;
 pub use weights::{QuantizedBias, QuantizedWeights, WeightRange, quantize_bias, quantize_per_channel};
 pub(crate) use weights::{ScaleLimits, quantize_within};
+pub use without_examples::quantize_without_examples;

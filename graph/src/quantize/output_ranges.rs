@@ -61,7 +61,7 @@ impl OutputRanges {
             Ok(())
         };
         match &mut self.how {
-            How::Observed(runner) => runner.run(inputs, |at, seen| see(at, seen.floats())),
+            How::Observed(runner) => runner.run(inputs, |at, _, seen| see(at, seen.floats())),
             How::Whole(executor) => {
                 let values = executor.run(inputs)?;
                 values.iter().enumerate().try_for_each(|(at, value)| see(at, value.as_f32()))

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::{CalibrationMethod, Calibrator, Plan, QuantizeReport, Roles, Warning, WeightRange};
+use super::tune::{self, Observation, Split, Tuned};
+use super::{AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -25,6 +26,10 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
+    /// How much is tried for accuracy.
+    pub effort: Effort,
+    /// The most accuracy that may be lost; nodes go back to float until it is.
+    pub accuracy_drop: Option<AccuracyDrop>,
     /// The number of examples, from the first, on which the error of each layer is measured. They are kept in memory until
     /// then.
     pub measured: usize,
@@ -39,6 +44,8 @@ impl Default for QuantizeOptions {
             float: BTreeMap::new(),
             measure_speed: false,
             weights: WeightRange::default(),
+            effort: Effort::default(),
+            accuracy_drop: None,
             measured: 4,
             limits: Limits::default(),
         }
@@ -51,6 +58,13 @@ impl Default for QuantizeOptions {
 pub enum Progress {
     /// A pass begins.
     Pass(&'static str),
+    /// The number of activations whose ranges were tried, of how many, at [`Effort::High`].
+    Searched {
+        /// Those tried.
+        done: usize,
+        /// All.
+        of: usize,
+    },
     /// The number of examples observed.
     Observed(usize),
     /// The number of examples on which the error of the layers was measured.
@@ -74,66 +88,73 @@ pub enum Progress {
 /// The first error among the examples, of the caller's own type; converted to that type, every error of a pass or the
 /// calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
 /// is quantized already or contains operators that cannot run.
-pub fn quantize<'g, E: From<Error>>(
+pub fn quantize<'g, D: Dataset + ?Sized>(
     graph: impl Into<Cow<'g, Graph>>,
-    examples: impl IntoIterator<Item = Result<Vec<Tensor>, E>>,
+    examples: &D,
     options: &QuantizeOptions,
+    progress: impl FnMut(Progress),
+) -> Result<(Graph, QuantizeReport), D::Error> {
+    quantize_with(graph, examples, options, &[], progress)
+}
+
+/// As [`quantize`], with aids to accuracy of one's own, which are tried after those of the options.
+///
+/// # Errors
+///
+/// Those of [`quantize`], and of the aids.
+pub fn quantize_with<'g, D: Dataset + ?Sized>(
+    graph: impl Into<Cow<'g, Graph>>,
+    examples: &D,
+    options: &QuantizeOptions,
+    aids: &[&dyn Aid],
     mut progress: impl FnMut(Progress),
-) -> Result<(Graph, QuantizeReport), E> {
+) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
-    options.method.validate()?;
-    graph.validate()?;
-    check_weights(&graph)?;
-    if let Ok(types) = infer_shapes(&graph, &ShapeOptions::default()) {
-        check_outputs(&graph, |name| types.get(name).map(Cow::Borrowed))?;
-    }
+    check(&graph, options)?;
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
-    let mut float = simplified(graph.into_owned(), &mut progress)?;
+    let float = simplified(graph.into_owned(), &mut progress)?;
     let limits = &options.limits;
     let constants = constants_of(callers.into_iter().chain([&float]));
-    let mut examples = examples.into_iter().peekable();
     let mut stay_float = options.float.clone();
-    if options.measure_speed
-        && let Some(Ok(example)) = examples.peek()
-    {
+    if options.measure_speed && !examples.is_empty() {
         progress(Progress::Pass("measure_speed"));
-        stay_float = slower_in_eight_bits(&float, &named(&float, example)?, stay_float, constants, limits)?;
+        let example = examples.example(0)?;
+        stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
+    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
     progress(Progress::Pass("calibrate"));
-    let mut calibrator = Calibrator::beside(&float, &roles, constants, limits)?;
-    let mut kept: Vec<Vec<Tensor>> = Vec::new();
-    for example in examples {
-        let example = example?;
-        if calibrator.inputs() == 0 {
-            // Of about the same size as the examples that will be kept.
-            calibrator
-                .hold(constants.saturating_add(bytes_of_example(&example) * options.measured as u64))?;
-        }
-        calibrator.observe(&named(&float, &example)?)?;
-        progress(Progress::Observed(calibrator.inputs()));
-        if kept.len() < options.measured {
-            kept.push(example);
-        }
-    }
-    let calibration = calibrator.calibration(options.method)?;
-    let plan = Plan::of_roles(&float, roles, &calibration)?.with_weights(options.weights);
+    let observation =
+        Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
+    let calibrator = &observation.calibrator;
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
-    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
-    let activations = report::activations(&calibrator, &plan);
-    drop(calibrator);
+    warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
+    let tuned = if split.judging.is_empty() {
+        let calibration = calibrator.calibration(options.method)?;
+        let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
+        Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
+    } else {
+        tune::tune(observation, roles, (examples, &split), options, (aids, &stay_float), &mut progress)?
+    };
+    let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
+    let activations = report::activations(&observation.calibrator, &plan);
+    let mut float = observation.graph;
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);
 
     let mut report = QuantizeReport::new(bytes_before, &float, &eight_bit, plan.roles(), calibration)?;
     report.activations = activations;
-    if !kept.is_empty() {
+    report.aids = tried;
+    report.accuracy = accuracy;
+    let measured = options.measured.min(examples.len());
+    if measured > 0 {
         progress(Progress::Pass("measure"));
-        let examples = kept.iter().map(|example| bytes_of_example(example));
+        let kept: Vec<Vec<Tensor>> = (0..measured).map(|index| examples.example(index)).collect::<Result<_, _>>()?;
+        let bytes = kept.iter().map(|example| bytes_of_example(example));
         let constants = constants_of(callers.into_iter().chain([&float, &eight_bit]));
-        let held = examples.fold(constants, u64::saturating_add);
+        let held = bytes.fold(constants, u64::saturating_add);
         fix_inputs(&mut float, &kept);
         let measured = Meter::new(&mut float, &eight_bit, &plan, held, limits).and_then(|mut meter| {
             for (index, example) in kept.iter().enumerate() {
@@ -156,6 +177,17 @@ pub fn quantize<'g, E: From<Error>>(
     }
     report.warnings = warnings;
     Ok((eight_bit, report))
+}
+
+/// An error if the graph or the options cannot be right, before anything is computed.
+pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Error> {
+    options.method.validate()?;
+    graph.validate()?;
+    check_weights(graph)?;
+    if let Ok(types) = infer_shapes(graph, &ShapeOptions::default()) {
+        check_outputs(graph, |name| types.get(name).map(Cow::Borrowed))?;
+    }
+    Ok(())
 }
 
 /// The passes over a float graph that come before its calibration.
@@ -233,12 +265,12 @@ fn fix_inputs(graph: &mut Graph, examples: &[Vec<Tensor>]) {
 }
 
 /// The bytes of an example's tensors.
-fn bytes_of_example(example: &[Tensor]) -> u64 {
+pub(super) fn bytes_of_example(example: &[Tensor]) -> u64 {
     example.iter().map(bytes_of_tensor).sum()
 }
 
 /// An example's tensors with the names of the graph's inputs.
-fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
+pub(super) fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
     if example.len() != graph.inputs.len() {
         return Err(Error::argument(
             "calibration set",

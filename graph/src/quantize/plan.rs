@@ -2,8 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{Affine, Calibration, Range, Roles, WeightRange};
-use crate::{Error, Graph};
+use super::{Affine, Calibration, QuantizedWeights, Range, Roles, WeightRange};
+use crate::{Error, Graph, quoted};
+
+/// What a node of a [`Plan`] has of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeChoice {
+    /// The range of its quantized weights, if not the plan's.
+    pub range: Option<WeightRange>,
+    /// Its weights in bytes, if they are not to be rounded to the nearest: in the order of the float weights, times the factor `alpha` of a
+    /// `Gemm`.
+    pub weights: Option<QuantizedWeights>,
+    /// What is added to its bias, one number for each output channel. A `MatMul` has none.
+    pub bias: Option<Vec<f32>>,
+}
 
 /// The nodes and values that become eight-bit, with scales and zero points.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +24,8 @@ pub struct Plan {
     /// By root (see [`Roles::root`]).
     parameters: BTreeMap<String, Affine>,
     weights: WeightRange,
+    /// By node.
+    choices: BTreeMap<String, NodeChoice>,
 }
 
 impl Plan {
@@ -39,13 +53,44 @@ impl Plan {
                 parameters.insert(root.to_owned(), Affine::covering(range));
             }
         }
-        Ok(Self { roles, parameters, weights: WeightRange::Full })
+        Ok(Self { roles, parameters, ..Self::default() })
     }
 
     /// The plan with another range of weights; without this it is [`WeightRange::Full`].
     #[must_use]
     pub fn with_weights(self, weights: WeightRange) -> Self {
         Self { weights, ..self }
+    }
+
+    /// The plan with a choice for one node, instead of an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// A node that is not eight-bit. Weights and biases that do not fit the node are errors of the passes.
+    pub fn with_choice(mut self, node: &str, choice: NodeChoice) -> Result<Self, Error> {
+        if !self.roles.is_quantized(node) {
+            return Err(Error::argument("plan", format!("{} is no eight-bit node", quoted(node))));
+        }
+        self.choices.insert(node.to_owned(), choice);
+        Ok(self)
+    }
+
+    /// The plan with another range of `value`, which becomes bytes, and of all values that have its scale.
+    ///
+    /// # Errors
+    ///
+    /// A value that does not become bytes.
+    pub fn with_range(mut self, value: &str, range: Range) -> Result<Self, Error> {
+        let Some(root) = self.roles.root(value) else {
+            return Err(Error::argument("plan", format!("{} does not become bytes", quoted(value))));
+        };
+        self.parameters.insert(root.to_owned(), Affine::covering(range));
+        Ok(self)
+    }
+
+    /// What `node` has of its own, if anything.
+    pub fn choice(&self, node: &str) -> Option<&NodeChoice> {
+        self.choices.get(node)
     }
 
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.

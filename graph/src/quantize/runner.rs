@@ -45,11 +45,11 @@ impl Runner {
         self.executor.bytes().saturating_sub(self.constants)
     }
 
-    /// Calls `see` with the position and the elements of each chosen value for `inputs`, in the order of execution.
+    /// Calls `see` with the position, the shape and the elements of each chosen value for `inputs`, in the order of execution.
     pub(super) fn run(
         &mut self,
         inputs: &[(&str, &Tensor)],
-        see: impl FnMut(usize, Seen<'_>) -> Result<(), Error>,
+        see: impl FnMut(usize, &[usize], Seen<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.executor.observe(inputs, see)
     }

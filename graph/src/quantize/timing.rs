@@ -71,7 +71,7 @@ fn calibrated(
     held: u64,
     limits: &Limits,
 ) -> Result<Calibration, Error> {
-    let mut calibrator = Calibrator::beside(float, roles, held, limits)?;
+    let mut calibrator = Calibrator::beside(float, roles, &BTreeMap::new(), held, limits)?;
     calibrator.observe(inputs)?;
     calibrator.calibration(CalibrationMethod::MinMax)
 }
@@ -96,7 +96,7 @@ impl Timed {
     fn new(graph: &Graph, inputs: &[(&str, &Tensor)], held: u64, limits: &Limits) -> Result<Self, Error> {
         let mut how = ExecutorOptions::default();
         how.shapes.limits = limits.clone();
-        let mut executor = Executor::while_held(graph, &how, held)?;
+        let executor = Executor::while_held(graph, &how, held)?;
         executor.run(inputs)?;
         let start = Instant::now();
         executor.run(inputs)?;

@@ -66,7 +66,7 @@ fn qdq_gemm(
 /// The executor must compute the results of the float operators, in bytes if `eight_bit`.
 fn check(graph: &Graph, x: &Tensor, eight_bit: bool) {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     let how = executor.explain();
     assert_eq!(found, expected, "{how}");
@@ -204,7 +204,7 @@ fn qgemm_adds_c_to_the_sums_before_alpha_scales_them() {
                 };
                 let plain = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a graph with a meaning");
                 assert_eq!(of(&plain[0]), expected, "evaluated, C of shape {shape:?}, alpha {alpha}");
-                let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("it runs");
+                let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("it runs");
                 let found = executor.run(&[("x", &x)]).expect("a run");
                 assert_eq!(of(&found[0]), expected, "executed, C of shape {shape:?}, alpha {alpha}");
                 assert_eq!(executor.explain().contains("eight-bit matrix product"), eight_bit);
@@ -245,7 +245,7 @@ fn a_convolution_takes_one_bias_for_each_channel() {
     let x = floats(&[1, 1, 2, 2], [1.0, 2.0, 30.0, 400.0]);
     let with_floats = graph(Tensor::vector(vec![5.0f32, 0.375]));
     let expected = ops::evaluate_graph(&with_floats, &[("x", &x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(&with_floats, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&with_floats, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", &x)]).expect("a run"), expected);
     assert!(executor.explain().contains("eight-bit convolution"), "{}", executor.explain());
     // On bytes, too.
@@ -258,11 +258,10 @@ fn a_convolution_takes_one_bias_for_each_channel() {
     bytes.constants.insert("b32".to_owned(), Tensor::vector(vec![5i32]));
     let pixels = Tensor::new([1, 1, 2, 2], vec![1u8, 2, 3, 4]).expect("four");
     assert!(ops::evaluate_graph(&bytes, &[("x", &pixels)]).is_err());
-    let run =
-        Executor::new(&bytes, &ExecutorOptions::default()).and_then(|mut one| one.run(&[("x", &pixels)]));
+    let run = Executor::new(&bytes, &ExecutorOptions::default()).and_then(|one| one.run(&[("x", &pixels)]));
     run.expect_err("one bias for two channels");
     let one = graph(Tensor::vector(vec![5.0f32]));
     assert!(ops::evaluate_graph(&one, &[("x", &x)]).is_err());
-    let run = Executor::new(&one, &ExecutorOptions::default()).and_then(|mut one| one.run(&[("x", &x)]));
+    let run = Executor::new(&one, &ExecutorOptions::default()).and_then(|one| one.run(&[("x", &x)]));
     run.expect_err("one bias for two channels");
 }

@@ -60,7 +60,7 @@ fn compare(graph: &Graph, x: &Tensor, range: [f32; 2]) -> String {
     for threads in threads {
         let mut options = ExecutorOptions::default();
         options.threads = threads;
-        let mut executor = Executor::new(graph, &options).expect("a plan");
+        let executor = Executor::new(graph, &options).expect("a plan");
         assert!(executor.run(&given).expect("runs") == expected, "{threads} threads, {range:?}");
         text = executor.explain();
     }

@@ -126,7 +126,7 @@ fn network() -> Graph {
 fn runs(graph: &Graph, backend: Backend) -> (Vec<Tensor>, String) {
     let mut options = ExecutorOptions::default();
     options.backend = Some(backend);
-    let mut executor = Executor::new(graph, &options).expect("a graph that runs");
+    let executor = Executor::new(graph, &options).expect("a graph that runs");
     let found = inputs().map(|x| executor.run(&[("x", &x)]).expect("a run").remove(0));
     (found.into(), executor.explain())
 }
@@ -191,14 +191,14 @@ fn values_with_other_readers_stay() {
     graph.outputs.push(value("point_y", &[2, 6, 5, 6]));
     graph.outputs.push(value("stem_y", &[2, 8, 5, 6]));
     let expected = ops::evaluate_graph(&graph, &[("x", &inputs()[1])]).expect("a meaning");
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", &inputs()[1])]).expect("a run"), expected);
 }
 
 #[test]
 fn inputs_without_a_range_are_errors() {
     let graph = network();
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let mut x = inputs()[0].clone();
     x.values_mut::<f32>().expect("floats")[5] = f32::INFINITY;
     let error = executor.run(&[("x", &x)]).expect_err("no range").to_string();
@@ -208,7 +208,7 @@ fn inputs_without_a_range_are_errors() {
 /// The executor and the meaning of the nodes, which gives infinities and no numbers.
 fn assert_same_without_numbers(graph: &Graph, x: &Tensor) {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("an answer");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("an answer");
     let (found, expected) = (found[0].as_f32().expect("floats"), expected[0].as_f32().expect("floats"));
     assert!(expected.iter().any(|value| !value.is_finite()));

@@ -1,7 +1,7 @@
 //! Transposed convolutions in eight bits: the executor gives the bytes of the plain evaluator.
 
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
-use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
 use eightbit_testing::Random;
 
 use crate::values::{floats, value};
@@ -9,7 +9,7 @@ use crate::values::{floats, value};
 /// Both give the same outputs; returns the plan.
 fn both_agree(graph: &Graph, x: &Tensor) -> String {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", x)]).expect("a run"), expected, "{}", executor.explain());
     executor.explain()
 }
@@ -100,9 +100,9 @@ fn a_decoder_runs_in_eight_bits() {
     let mut random = Random(5);
     let graph = decoder(1);
     let x = floats(&mut random, &[1, 4, 6, 5], 1.0);
-    let examples = [Ok::<_, Error>(vec![x.clone()])];
+    let examples = [vec![x.clone()]];
     let (eight_bit, report) =
-        quantize(&graph, examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(&graph, &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     let roles: Vec<&Role> = report.nodes.iter().map(|node| &node.role).collect();
     assert_eq!(roles, [&Role::Quantized, &Role::Fused, &Role::Quantized]);
     let plan = both_agree(&eight_bit, &x);
@@ -117,9 +117,9 @@ fn a_decoder_runs_in_eight_bits() {
 #[test]
 fn groups_stay_float() {
     let x = floats(&mut Random(5), &[1, 4, 6, 5], 1.0);
-    let examples = [Ok::<_, Error>(vec![x.clone()])];
+    let examples = [vec![x.clone()]];
     let (eight_bit, report) =
-        quantize(decoder(2), examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(decoder(2), &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
     assert!(matches!(&report.nodes[0].role, Role::Float(reason) if reason.contains("groups")));
     assert!(both_agree_nearly(&eight_bit, &x).contains("f32 transposed convolution 2×2"));
 }
@@ -127,7 +127,7 @@ fn groups_stay_float() {
 /// As [`both_agree`], for floats that are rounded in another order before they become bytes.
 fn both_agree_nearly(graph: &Graph, x: &Tensor) -> String {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
     let far = pairs.filter(|(a, b)| (*a - *b).abs() > 1e-5).count();

@@ -11,7 +11,7 @@ use crate::values::{floats, value};
 /// Runs `graph` both ways, `runs` times, and checks that the results are close.
 fn check(graph: &Graph, seed: u64, runs: usize, tolerance: f32) -> Executor {
     let mut random = Random(seed);
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     for _ in 0..runs {
         let inputs: Vec<(String, Tensor)> = executor
             .inputs()
@@ -134,12 +134,12 @@ fn threads_change_nothing() {
     let graph = every_float_step();
     let mut random = Random(17);
     let inputs = [("x", &floats(&mut random, &[2, 3, 9, 8], 1.0)), ("v", &floats(&mut random, &[2, 5], 1.0))];
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let expected = executor.run(&inputs).expect("a run");
     for threads in [2, 3, 7] {
         let mut options = ExecutorOptions::default();
         options.threads = threads;
-        let mut executor = Executor::new(&graph, &options).expect("a graph that runs");
+        let executor = Executor::new(&graph, &options).expect("a graph that runs");
         assert_eq!(executor.run(&inputs).expect("a run"), expected, "{threads} threads");
     }
 }
@@ -168,11 +168,11 @@ fn relu() -> Executor {
 
 #[test]
 fn inputs_are_checked() {
-    let mut executor = relu();
+    let executor = relu();
     let good = Tensor::vector([1.0f32, 2.0]);
     let message =
         |result: Result<Vec<Tensor>, eightbit_graph::Error>| result.expect_err("refused").to_string();
-    assert!(message(executor.run(&[])).contains("\"x\""));
+    assert!(message(executor.run::<&Tensor>(&[])).contains("\"x\""));
     assert!(message(executor.run(&[("x", &good), ("z", &good)])).contains("\"z\""));
     assert!(message(executor.run(&[("x", &Tensor::vector([1.0f32]))])).contains("shape"));
     assert!(message(executor.run(&[("x", &Tensor::vector([1u8, 2]))])).contains("f32"));
@@ -181,7 +181,7 @@ fn inputs_are_checked() {
 
 #[test]
 fn outputs_can_be_reused_and_are_checked() {
-    let mut executor = relu();
+    let executor = relu();
     let x = Tensor::vector([-1.0f32, 2.0]);
     let mut outputs = [Tensor::vector([9.0f32, 9.0])];
     executor.run_into(&[("x", &x)], &mut outputs).expect("an output that fits");
@@ -199,10 +199,10 @@ fn a_profile_has_every_step() {
         nodes: vec![Node::new("exp", "Exp", &["x"], &["e"]), Node::new("relu", "Relu", &["e"], &["y"])],
         ..Graph::default()
     };
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("runs");
     let steps = executor.profile(&[("x", &Tensor::vector([1.0f32, 2.0]))], 3).expect("a profile");
     assert_eq!(steps.iter().map(|step| step.op.as_str()).collect::<Vec<_>>(), ["Exp", "Relu"]);
-    assert!(executor.profile(&[], 1).is_err());
+    assert!(executor.profile::<&Tensor>(&[], 1).is_err());
 }
 
 fn model(below_root: &str) -> Graph {

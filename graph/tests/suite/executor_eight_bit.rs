@@ -10,7 +10,7 @@ use crate::qdq::{Numbers, elementwise, network, value};
 fn check(graph: &Graph, backend: Backend) -> (Vec<Tensor>, String) {
     let mut options = ExecutorOptions::default();
     options.backend = Some(backend);
-    let mut executor = Executor::new(graph, &options).expect("a graph that runs");
+    let executor = Executor::new(graph, &options).expect("a graph that runs");
     let x = Numbers(5).tensor(&[2, 3, 12, 11]);
     let expected = ops::evaluate_graph(graph, &[("x", &x)]).expect("a graph with a meaning");
     let found = executor.run(&[("x", &x)]).expect("a run");
@@ -85,7 +85,7 @@ fn integer_operators_of_onnx_run() {
     };
     let (x, a) = (unsigned(&[1, 3, 6, 5]), unsigned(&[2, 4, 5]));
     let inputs = [("x", &x), ("a", &a)];
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let expected = ops::evaluate_graph(&graph, &inputs).expect("a graph with a meaning");
     assert_eq!(executor.run(&inputs).expect("a run"), expected);
     assert!(executor.explain().contains("eight-bit matrix product"), "{}", executor.explain());
@@ -101,8 +101,8 @@ fn threads_need_the_feature_and_change_nothing() {
         let executor = Executor::new(&graph, &options);
         if cfg!(feature = "rayon") {
             let x = Numbers(5).tensor(&shape);
-            let mut one = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
-            let mut three = executor.expect("three threads");
+            let one = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+            let three = executor.expect("three threads");
             assert_eq!(three.run(&[("x", &x)]).expect("a run"), one.run(&[("x", &x)]).expect("a run"));
         } else {
             assert!(executor.expect_err("no threads").to_string().contains("rayon"));

@@ -34,7 +34,7 @@ fn both(graph: &Graph) -> [Result<Vec<Tensor>, Error>; 2] {
         graph.inputs.iter().map(|info| (info.name.as_str(), ones(info))).collect();
     let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
     let executor = Executor::new(graph, &ExecutorOptions::default());
-    let results = [executor.and_then(|mut it| it.run(&inputs)), ops::evaluate_graph(graph, &inputs)];
+    let results = [executor.and_then(|it| it.run(&inputs)), ops::evaluate_graph(graph, &inputs)];
     assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
     results
 }
@@ -131,7 +131,7 @@ fn windows_cost_what_lies_on_the_image() {
     bytes.outputs[0].data_type = DataType::U8;
     let x = Tensor::new([1, 1, 2, 2], vec![3u8, 9, 4, 1]).expect("four");
     let start = Instant::now();
-    let mut executor = Executor::new(&bytes, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&bytes, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", &x)]).expect("an answer");
     assert_eq!(found, ops::evaluate_graph(&bytes, &[("x", &x)]).expect("an answer"));
     assert_eq!(found[0].as_u8().expect("u8")[0], 3);
@@ -267,7 +267,7 @@ fn chains_take_linear_time() {
     let start = Instant::now();
     let graph = Graph::from_onnx_bytes(&bytes).expect("own bytes");
     let x = Tensor::new([1, 2, 2, 2], vec![-1.0f32; 8]).expect("eight");
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     assert_eq!(executor.run(&[("x", &x)]).expect("a run")[0].as_f32().expect("f32"), [0.0; 8]);
     assert!(start.elapsed() < SOON, "took {:?}", start.elapsed());
 }
@@ -326,9 +326,9 @@ fn chain(length: usize, node: impl Fn(usize, &str, &str) -> Node) -> Graph {
 }
 
 fn quantize_and_plan(float: &Graph) {
-    let example = || Ok::<_, Error>(vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")]);
+    let example = || vec![Tensor::new([1, 2, 2, 2], vec![0.5f32; 8]).expect("eight")];
     let options = QuantizeOptions::default();
-    let (eight_bit, _) = quantize(float, [example(), example()], &options, |_| {}).expect("quantizes");
+    let (eight_bit, _) = quantize(float, &[example(), example()], &options, |_| {}).expect("quantizes");
     Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
 }
 
@@ -375,7 +375,7 @@ fn many_inputs_take_linear_time() {
     assert_linear("inputs", 2_500, sum, |sum| {
         let x = Tensor::vector([1.0f32]);
         let inputs: Vec<(&str, &Tensor)> = sum.inputs.iter().map(|info| (info.name.as_str(), &x)).collect();
-        let mut executor = Executor::new(&sum, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(&sum, &ExecutorOptions::default()).expect("a graph that runs");
         let expected = ops::evaluate_graph(&sum, &inputs).expect("an answer");
         assert_eq!(executor.run(&inputs).expect("a run"), expected);
         let names: Vec<String> = sum.inputs.iter().map(|info| info.name.clone()).collect();

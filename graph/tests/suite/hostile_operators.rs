@@ -26,8 +26,7 @@ fn both(graph: &Graph) -> [Result<Vec<Tensor>, Error>; 2] {
     let shape: Vec<usize> = graph.inputs[0].shape.iter().map(|dim| dim.expect("fixed")).collect();
     let x = Tensor::new(shape.as_slice(), vec![1.0f32; shape.iter().product()]).expect("the shape fits");
     let executor = Executor::new(graph, &ExecutorOptions::default());
-    let results =
-        [executor.and_then(|mut it| it.run(&[("x", &x)])), ops::evaluate_graph(graph, &[("x", &x)])];
+    let results = [executor.and_then(|it| it.run(&[("x", &x)])), ops::evaluate_graph(graph, &[("x", &x)])];
     assert!(start.elapsed() < SOON, "{:?} took {:?}", graph.nodes[0], start.elapsed());
     results
 }

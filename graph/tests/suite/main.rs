@@ -2,6 +2,7 @@
 
 mod biases;
 mod codes_and_ranges;
+mod data_free;
 mod dynamic;
 mod eight_bit_transposed;
 mod executor;
@@ -27,8 +28,11 @@ mod quantize_split;
 mod quantize_warnings;
 mod recurrent_eight_bit;
 mod scratch;
+mod shared_executor;
 mod sizes_from_elements;
 mod support;
+mod supported;
 mod two_activations;
 mod values;
 mod weights_in_memory;
+mod zero_attributes;

@@ -45,8 +45,8 @@ fn quantized(graph: &Graph, max_bytes: u64) -> (Result<(Graph, QuantizeReport), 
     };
     let mut result = None;
     let counted = measure(|| {
-        let example = || Ok::<_, Error>(vec![Tensor::new([1, 1 << 10], numbers(1 << 10)).expect("fits")]);
-        result = Some(quantize(graph, [example(), example()], &options, |_| {}));
+        let example = || vec![Tensor::new([1, 1 << 10], numbers(1 << 10)).expect("fits")];
+        result = Some(quantize(graph, &[example(), example()], &options, |_| {}));
     });
     (result.expect("it ran"), counted.bytes_max)
 }

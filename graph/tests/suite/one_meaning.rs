@@ -35,7 +35,7 @@ fn both_give(graph: &Graph, x: &Tensor, expected: &[f32]) -> String {
     let expected: Vec<u32> = expected.iter().map(|value| value.to_bits()).collect();
     let plain = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
     assert_eq!(bits(&plain[0]), expected, "evaluated: {:?}", plain[0]);
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     assert_eq!(bits(&found[0]), expected, "executed: {:?}\n{}", found[0], executor.explain());
     executor.explain()
@@ -246,7 +246,7 @@ fn a_dropout_that_trains_is_refused() {
             inputs.push(("mode", &mode_tensor));
         }
         let executor = Executor::new(&graph, &ExecutorOptions::default());
-        let results = [ops::evaluate_graph(&graph, &inputs), executor.and_then(|mut it| it.run(&inputs))];
+        let results = [ops::evaluate_graph(&graph, &inputs), executor.and_then(|it| it.run(&inputs))];
         for result in results {
             match result {
                 Ok(outputs) => assert!(!mode || ratio == 0.0, "{outputs:?}"),
@@ -280,7 +280,7 @@ fn outputs_have_the_declared_type_and_the_computed_shape() {
             let executor = Executor::new(&graph, &ExecutorOptions::default());
             for result in [
                 ops::evaluate_graph(&graph, &[("x", &x)]),
-                executor.and_then(|mut executor| executor.run(&[("x", &x)])),
+                executor.and_then(|executor| executor.run(&[("x", &x)])),
             ] {
                 let error = result.expect_err("not what is declared").to_string();
                 assert!(error.contains("\"y\"") && error.contains("but it is f32"), "{error}");
@@ -318,7 +318,7 @@ fn a_float_bias_has_no_place_before_a_quantized_output() {
     graph.outputs[0].data_type = DataType::U8;
     assert!(ops::evaluate_graph(&graph, &[("x", &x)]).is_err());
     let executor = Executor::new(&graph, &ExecutorOptions::default());
-    assert!(executor.and_then(|mut executor| executor.run(&[("x", &x)])).is_err());
+    assert!(executor.and_then(|executor| executor.run(&[("x", &x)])).is_err());
 }
 
 #[test]

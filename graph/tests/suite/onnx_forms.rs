@@ -20,7 +20,7 @@ fn run(graph: &Graph, x: &[f32]) -> Vec<f32> {
     let x = Tensor::new(shape, x.to_vec()).expect("the input's shape");
     let inputs = [(graph.inputs[0].name.as_str(), &x)];
     let plain = ops::evaluate_graph(graph, &inputs).expect("it runs");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("it can run");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("it can run");
     let fast = executor.run(&inputs).expect("it runs");
     let [plain, fast] = [plain, fast].map(|outputs| outputs[0].as_f32().expect("f32").to_vec());
     assert_close(&fast, &plain);

@@ -117,7 +117,7 @@ impl Case {
         let all = self.inputs.len();
         let ways = [(Given::All, all), (Given::First, all.min(1)), (Given::None, 0)];
         let made = ways.into_iter().map(|(way, given)| (way, given, self.executor(given)));
-        let (mut executor, way, given) = match made.into_iter().find(|(.., made)| made.is_ok()) {
+        let (executor, way, given) = match made.into_iter().find(|(.., made)| made.is_ok()) {
             Some((way, given, made)) => (made?, way, given),
             None => (self.executor(all)?, Given::All, all),
         };

@@ -28,7 +28,7 @@ fn floats(shape: &[usize], values: &[f32]) -> Tensor {
 /// The executor's output for `x`, checked against the plain evaluator.
 fn run(graph: &Graph, x: &Tensor) -> Vec<Tensor> {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     assert_eq!(found, expected, "{}", executor.explain());
     found
@@ -44,7 +44,7 @@ fn the_mean_of_a_large_image_is_exact_to_millionths() {
     let x = floats(&[1, 2, 256, 256], &[vec![1.9f32; 1 << 16], vec![0.1f32; 1 << 16]].concat());
     let node = Node::new("mean", "GlobalAveragePool", &["x"], &["y"]);
     let graph = graph(&[1, 2, 256, 256], vec![node], vec![]);
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let y = executor.run(&[("x", &x)]).expect("a run");
     for (found, expected) in y[0].as_f32().expect("floats").iter().zip([1.9f32, 0.1]) {
         assert!((found / expected - 1.0).abs() < 2e-6, "{found}, not {expected}");
@@ -81,7 +81,7 @@ fn scales_of_a_normalization_may_differ_from_row_to_row() {
         let node = Node::new("n", "LayerNormalization", &["x", "s"], &["y"]).with("axis", axis);
         let network = Graph { opset: 17, ..graph(&shape, vec![node], vec![("s", scale)]) };
         let expected = ops::evaluate_graph(&network, &[("x", &x)]).expect("a graph with a meaning");
-        let mut executor = Executor::new(&network, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(&network, &ExecutorOptions::default()).expect("a graph that runs");
         let found = executor.run(&[("x", &x)]).expect("a run");
         let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
         for (found, expected) in pairs {
@@ -298,8 +298,8 @@ fn all_missing_operators_are_listed_at_once() {
     check(infer_shapes(&graph, &ShapeOptions::default()).expect_err("missing"));
     check(Executor::new(&graph, &ExecutorOptions::default()).expect_err("missing"));
     check(ops::evaluate_graph(&graph, &[("x", &Tensor::vector([1.0f32]))]).expect_err("missing"));
-    let example = [Ok::<_, Error>(vec![Tensor::vector([1.0f32])])];
-    check(quantize(&graph, example, &QuantizeOptions::default(), |_| {}).expect_err("missing"));
+    let example = [vec![Tensor::vector([1.0f32])]];
+    check(quantize(&graph, &example, &QuantizeOptions::default(), |_| {}).expect_err("missing"));
 }
 
 /// Quantizer and executor agree on what a mean over the pixels is, with and without `keepdims`.
@@ -321,10 +321,10 @@ fn a_mean_over_pixels_runs_as_it_is_reported() {
         float.outputs[0].shape = vec![Some(1), Some(2)];
         let x = floats(&[1, 3, 4, 5], &numbers(60));
         let (eight_bit, report) =
-            quantize(&float, [Ok::<_, Error>(vec![x.clone()])], &QuantizeOptions::default(), |_| {})
+            quantize(&float, &[vec![x.clone()]], &QuantizeOptions::default(), |_| {})
                 .expect("quantized");
         assert!(report.nodes.iter().all(|node| node.role == Role::Quantized), "{:?}", report.nodes);
-        let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
+        let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
         let explained = executor.explain();
         assert!(explained.contains("eight-bit mean of each window"), "{explained}");
         assert!(!explained.contains("f32") && !explained.contains("plain loops"), "{explained}");

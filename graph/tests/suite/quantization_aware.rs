@@ -84,7 +84,7 @@ fn network(per_channel: bool) -> Graph {
 /// The share of results that are equal; others may be a step or two apart, where a tie was rounded the other way.
 fn agreement(graph: &Graph, x: &Tensor, step: f32) -> (f64, String) {
     let expected = ops::evaluate_graph(graph, &[("x", x)]).expect("a graph with a meaning");
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", x)]).expect("a run");
     let (found, expected) = (found[0].as_f32().expect("floats"), expected[0].as_f32().expect("floats"));
     assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2.5 * step), "{found:?} {expected:?}");
@@ -262,7 +262,7 @@ fn products_without_a_quantized_output_read_bytes() {
         let shape: Vec<usize> = graph.inputs[0].shape.iter().map(|dim| dim.expect("fixed")).collect();
         let x = floats(&mut Random(5), &shape, 1.0);
         let expected = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a graph with a meaning");
-        let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
         let found = executor.run(&[("x", &x)]).expect("a run");
         let fused = eightbit_graph::passes::fuse_quantized(&graph).expect("sound");
         let plain = ops::evaluate_graph(&fused, &[("x", &x)]).expect("a graph with a meaning");

@@ -1,7 +1,7 @@
 //! Quantizes a small network: close results, the same inputs and outputs, errors with reasons.
 
 use eightbit_graph::quantize::{
-    CalibrationMethod, Progress, QuantizeOptions, QuantizeReport, Role, WeightRange, quantize,
+    CalibrationMethod, FromFn, Progress, QuantizeOptions, QuantizeReport, Role, WeightRange, quantize,
 };
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo, ops, passes,
@@ -25,7 +25,7 @@ const INPUT: [usize; 4] = [1, 3, 8, 8];
 
 /// Convolution with batch norm and ReLU6, depthwise convolution, a residual addition, pooling, and a classifier with
 /// a softmax beside it.
-fn network() -> Graph {
+pub(crate) fn network() -> Graph {
     let mut numbers = Numbers(7);
     let value = |name: &str, shape: &[usize]| ValueInfo {
         name: name.to_owned(),
@@ -71,12 +71,12 @@ fn network() -> Graph {
     }
 }
 
-fn examples(count: u64) -> impl Iterator<Item = Result<Vec<Tensor>, Error>> {
-    (0..count).map(|seed| Ok(vec![Numbers(seed).tensor(&INPUT, 2.0)]))
+pub(crate) fn examples(count: u64) -> Vec<Vec<Tensor>> {
+    (0..count).map(|seed| vec![Numbers(seed).tensor(&INPUT, 2.0)]).collect()
 }
 
 fn quantized(graph: &Graph, options: &QuantizeOptions) -> Result<(Graph, QuantizeReport), Error> {
-    quantize(graph, examples(16), options, |_| {})
+    quantize(graph, &examples(16), options, |_| {})
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn the_report_tells_what_and_why() {
     let mut steps = Vec::new();
     let options = QuantizeOptions::default();
     let (eight_bit, report) =
-        quantize(network(), examples(5), &options, |step| steps.push(step)).expect("quantized");
+        quantize(network(), &examples(5), &options, |step| steps.push(step)).expect("quantized");
     let float: Vec<(&str, &str)> = report.float().map(|(node, why)| (node.name.as_str(), why)).collect();
     assert_eq!(float, [("softmax", "no eight-bit kernel for Softmax")]);
     let fused = report.nodes.iter().filter(|node| node.role == Role::Fused).map(|node| node.name.as_str());
@@ -195,7 +195,7 @@ fn parts_of_a_concat_share_its_steps() {
     let layers: Vec<&str> = report.layers.iter().map(|layer| layer.node.as_str()).collect();
     assert_eq!(layers, ["conv", "a", "b", "inner", "outer", "c"]);
 
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
     // `ab` must be copied into `abr`, because it is a `Concat` itself. `r1` has other readers.
     assert_eq!(executor.explain().matches("join").count(), 2, "{}", executor.explain());
     let fused = passes::fuse_quantized(&eight_bit).expect("fuses");
@@ -216,16 +216,17 @@ fn parts_of_a_concat_share_its_steps() {
 #[test]
 fn errors_say_what_is_wrong() {
     let options = QuantizeOptions::default();
-    let error = |graph: &Graph, examples: Vec<Result<Vec<Tensor>, Error>>, options: &QuantizeOptions| {
-        quantize(graph, examples, options, |_| {}).expect_err("must fail").to_string()
+    let error = |graph: &Graph, examples: Vec<Vec<Tensor>>, options: &QuantizeOptions| {
+        quantize(graph, &examples, options, |_| {}).expect_err("must fail").to_string()
     };
-    let good = || vec![Ok(vec![Numbers(1).tensor(&INPUT, 1.0)])];
+    let good = || vec![vec![Numbers(1).tensor(&INPUT, 1.0)]];
 
     let message = error(&network(), Vec::new(), &options);
     assert!(message.contains("calibration set") && message.contains("empty"), "{message}");
-    let message = error(&network(), vec![Err(Error::argument("photo.png", "is not a photo"))], &options);
+    let unreadable = FromFn::new(1, |_| Err(Error::argument("photo.png", "is not a photo")));
+    let message = quantize(&network(), &unreadable, &options, |_| {}).expect_err("must fail").to_string();
     assert_eq!(message, "photo.png: is not a photo");
-    let message = error(&network(), vec![Ok(Vec::new())], &options);
+    let message = error(&network(), vec![Vec::new()], &options);
     assert!(message.contains("0 tensors") && message.contains("1 inputs"), "{message}");
     for percent in [0.0, -1.0, 100.5, f64::NAN] {
         let options = QuantizeOptions {
@@ -239,7 +240,7 @@ fn errors_say_what_is_wrong() {
 
     let mut input = Numbers(1).tensor(&INPUT, 1.0);
     input.values_mut::<f32>().expect("f32")[5] = f32::INFINITY;
-    let message = error(&network(), vec![Ok(vec![input])], &options);
+    let message = error(&network(), vec![vec![input]], &options);
     assert!(message.contains("\"x\"") && message.contains("inf"), "{message}");
 
     let (eight_bit, _) = quantized(&network(), &options).expect("quantized");
@@ -251,8 +252,7 @@ fn errors_say_what_is_wrong() {
 fn nan_weights_are_named_before_anything_runs() {
     let mut broken = network();
     broken.constants.get_mut("w3").expect("there").values_mut::<f32>().expect("f32")[0] = f32::NAN;
-    let never =
-        std::iter::from_fn(|| -> Option<Result<Vec<Tensor>, Error>> { panic!("an example was asked for") });
-    let message = quantize(&broken, never, &QuantizeOptions::default(), |_| {}).expect_err("NaN").to_string();
+    let never = FromFn::new(1, |_| -> Result<Vec<Tensor>, Error> { panic!("an example was asked for") });
+    let message = quantize(&broken, &never, &QuantizeOptions::default(), |_| {}).expect_err("NaN").to_string();
     assert!(["\"fc\"", "\"w3\"", "element 0 is NaN"].iter().all(|part| message.contains(part)), "{message}");
 }

@@ -52,15 +52,15 @@ fn clip(from: &str, low: &str, to: &str) -> Node {
 fn check(name: &str, nodes: Vec<Node>, output: &[usize]) {
     let float = graph(nodes, output);
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    let examples = (0..12).map(|seed| Ok::<_, eightbit_graph::Error>(vec![numbers(seed, &INPUT, 1.0)]));
+    let examples: Vec<_> = (0..12).map(|seed| vec![numbers(seed, &INPUT, 1.0)]).collect();
     let (eight_bit, report) =
-        quantize(&float, examples, &options, |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
+        quantize(&float, &examples, &options, |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"));
     eight_bit.validate().expect("sound");
     let bytes = eight_bit.to_onnx_bytes().expect("written");
     let eight_bit = Graph::from_onnx_bytes(&bytes).expect("read");
     assert_eq!(report.warnings, [], "{name}: {:?}", report.layers);
     assert_eq!(report.float().count(), 0, "{name}: {:?}", report.float().collect::<Vec<_>>());
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     for seed in 0..12 {
         let x = numbers(seed, &INPUT, 1.0);
         let expected = ops::evaluate_graph(&float, &[("x", &x)]).expect("a graph with a meaning");
@@ -148,8 +148,8 @@ fn shuffled_channels() {
     };
     let mut float = graph(nodes, &[1, 4, 4, 4]);
     shapes(&mut float);
-    let examples = [Ok::<_, eightbit_graph::Error>(vec![numbers(0, &INPUT, 1.0)])];
-    let (eight_bit, _) = quantize(&float, examples, &QuantizeOptions::default(), |_| {}).expect("quantized");
+    let examples = [vec![numbers(0, &INPUT, 1.0)]];
+    let (eight_bit, _) = quantize(&float, &examples, &QuantizeOptions::default(), |_| {}).expect("quantized");
     let x = numbers(0, &INPUT, 1.0);
     let run = |graph| ops::evaluate_graph(graph, &[("x", &x)]).expect("a graph with a meaning").remove(0);
     let (expected, found) = (run(&float), run(&eight_bit));

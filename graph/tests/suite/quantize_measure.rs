@@ -2,7 +2,7 @@
 //! eight-bit one.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
-use eightbit_graph::{DataType, Error, Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType,  Graph, Node, Tensor, ValueInfo, ops};
 
 const IMAGE: [usize; 4] = [1, 3, 6, 6];
 const MATRIX: [usize; 2] = [8, 12];
@@ -91,8 +91,8 @@ fn activations() -> Vec<(&'static str, [f32; 2], Vec<Node>)> {
 fn quantized(graph: &Graph, examples: &[Tensor], measured: usize) -> (Graph, QuantizeReport) {
     let options =
         QuantizeOptions { method: CalibrationMethod::MinMax, measured, ..QuantizeOptions::default() };
-    let examples = examples.iter().map(|example| Ok::<_, Error>(vec![example.clone()]));
-    quantize(graph, examples, &options, |_| {}).expect("quantized")
+    let examples: Vec<Vec<Tensor>> = examples.iter().map(|example| vec![example.clone()]).collect();
+    quantize(graph, &examples, &options, |_| {}).expect("quantized")
 }
 
 /// The value `name` of `graph`.

@@ -1,7 +1,7 @@
 //! `Split` moves bytes: a network with channels that are split, computed and joined again is eight-bit throughout.
 
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
-use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Node, Tensor, ops};
+use eightbit_graph::{Executor, ExecutorOptions, Graph, Node, Tensor, ops};
 use eightbit_testing::Random;
 
 use crate::values::{floats, value};
@@ -34,16 +34,16 @@ fn network() -> Graph {
 #[test]
 fn a_split_between_bytes_moves_bytes() {
     let float = network();
-    let examples = (0..12).map(|seed| Ok::<_, Error>(vec![floats(&mut Random(seed), &INPUT, 1.0)]));
+    let examples: Vec<_> = (0..12).map(|seed| vec![floats(&mut Random(seed), &INPUT, 1.0)]).collect();
     let (eight_bit, report) =
-        quantize(&float, examples, &QuantizeOptions::default(), |_| {}).expect("quantized");
+        quantize(&float, &examples, &QuantizeOptions::default(), |_| {}).expect("quantized");
     let split = report.nodes.iter().find(|node| node.name == "split").expect("reported");
     assert_eq!(split.role, Role::Quantized);
     assert_eq!(report.float().count(), 0, "{:?}", report.float().collect::<Vec<_>>());
 
     let bytes = eight_bit.to_onnx_bytes().expect("written");
     let eight_bit = Graph::from_onnx_bytes(&bytes).expect("read");
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     // The input is quantized, the output dequantized, and nothing between.
     let how = executor.explain();
     assert_eq!(how.matches("quantize\n").count(), 2, "{how}");

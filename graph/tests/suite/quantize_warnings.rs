@@ -1,7 +1,7 @@
 //! Quantizing warns of useless calibration data, of numbers without an eight-bit form, and of useless results.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
-use eightbit_graph::{DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
 
@@ -46,9 +46,9 @@ fn network([conv, conv_bias, fc, fc_bias]: [f32; 4]) -> Graph {
 }
 
 fn quantized(graph: &Graph, examples: Vec<Tensor>) -> (Graph, QuantizeReport) {
-    let examples = examples.into_iter().map(|example| Ok::<_, Error>(vec![example]));
+    let examples: Vec<_> = examples.into_iter().map(|example| vec![example]).collect();
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    quantize(graph, examples, &options, |_| {}).expect("quantized")
+    quantize(graph, &examples, &options, |_| {}).expect("quantized")
 }
 
 fn examples(count: u64) -> Vec<Tensor> {
@@ -122,7 +122,7 @@ fn assert_sound(graph: &Graph) {
             );
         }
     }
-    let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
     let result = executor.run(&[("x", &numbers(9, &INPUT, 1.0))]).expect("a run");
     assert!(result[0].as_f32().expect("floats").iter().all(|value| value.is_finite()));
 }
@@ -131,7 +131,7 @@ fn assert_sound(graph: &Graph) {
 fn error_of(float: &Graph, eight_bit: &Graph) -> f32 {
     let x = numbers(7, &INPUT, 1.0);
     let run = |graph: &Graph| {
-        let mut executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
+        let executor = Executor::new(graph, &ExecutorOptions::default()).expect("a graph that runs");
         executor.run(&[("x", &x)]).expect("a run").remove(0)
     };
     let (expected, found) = (run(float), run(eight_bit));

@@ -89,7 +89,7 @@ fn a_graph_that_is_accepted_runs_within_its_limit() {
         let x = Tensor::zeros(shape, DataType::F32).expect("small");
         let given = graph.constants.values().map(|tensor| tensor.len() as u64 * 4).sum::<u64>();
         let counted = measure(|| {
-            let mut executor = executor(&graph, accepted).expect("accepted before");
+            let executor = executor(&graph, accepted).expect("accepted before");
             executor.run(&[("x", &x)]).expect("a run");
         });
         // The constants and the input exist already.

@@ -41,7 +41,7 @@ fn example(values: [f32; 6]) -> Tensor {
 #[test]
 fn the_executor_gives_what_evaluation_gives() {
     let graph = graph();
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     for values in [[1.0, -1.0, 4.0, 0.0, -2.0, 8.0], [-1.0; 6], [2.0; 6]] {
         let x = example(values);
         let found = executor.run(&[("x", &x)]).expect("a run");
@@ -56,7 +56,7 @@ fn the_executor_gives_what_evaluation_gives() {
 
 #[test]
 fn outputs_of_unknown_sizes_have_no_memory_beforehand() {
-    let mut executor = Executor::new(&graph(), &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph(), &ExecutorOptions::default()).expect("a graph that runs");
     let x = example([1.0; 6]);
     let mut outputs = executor.run(&[("x", &x)]).expect("a run");
     let error = executor.run_into(&[("x", &x)], &mut outputs).expect_err("sizes").to_string();
@@ -68,7 +68,7 @@ fn sizes_that_constants_decide_are_known() {
     let mut graph = graph();
     graph.nodes[2].inputs[0] = "mask".to_owned();
     graph.constants.insert("mask".to_owned(), example([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]));
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     assert!(!executor.explain().contains("known only when it runs"));
     let found = executor.run(&[("x", &example([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))]).expect("a run");
     assert_eq!(found[0], Tensor::vector([1.0f32, 3.0]));
@@ -98,7 +98,7 @@ fn boxes_are_suppressed_after_a_network() {
         Tensor::new([1, 3, 4], boxes.into_iter().map(|x: f64| x as f32).collect::<Vec<f32>>())
             .expect("twelve");
     let scores = Tensor::new([1, 1, 3], vec![0.5f32, 0.9, 0.1]).expect("three");
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("scores", &scores), ("x", &boxes)]).expect("a run");
     assert_eq!(found, [Tensor::new([2, 3], vec![0i64, 0, 1, 0, 0, 2]).expect("six")]);
 }
@@ -111,9 +111,9 @@ fn the_part_of_fixed_sizes_is_quantized() {
     let weights: Vec<f32> = (0..9).map(|at| at as f32 / 8.0 - 0.5).collect();
     float.constants.insert("weights".to_owned(), Tensor::new([3, 3], weights).expect("nine"));
     let examples = [[1.0, -1.0, 4.0, 0.0, -2.0, 8.0], [-1.0; 6], [2.0; 6]].map(example);
-    let given = examples.iter().map(|x| Ok::<_, Error>(vec![x.clone()]));
+    let given: Vec<_> = examples.iter().map(|x| vec![x.clone()]).collect();
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
-    let (eight_bit, report) = quantize(&float, given, &options, |_| {}).expect("a float graph");
+    let (eight_bit, report) = quantize(&float, &given, &options, |_| {}).expect("a float graph");
     let role = |name: &str| report.nodes.iter().find(|node| node.name == name).map(|node| &node.role);
     assert_eq!(role("product"), Some(&Role::Quantized));
     for name in ["places", "turned", "found"] {
@@ -121,7 +121,7 @@ fn the_part_of_fixed_sizes_is_quantized() {
         assert!(reason.contains("known only when the graph runs"), "{reason}");
     }
     assert!(!report.layers.is_empty(), "the error of the product is measured");
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     assert!(executor.explain().contains("eight-bit matrix product"), "{}", executor.explain());
     for x in &examples {
         let found = executor.run(&[("x", x)]).expect("a run");
@@ -135,7 +135,7 @@ fn the_part_of_fixed_sizes_is_quantized() {
 
 #[test]
 fn the_profile_shows_what_follows_the_plan() {
-    let mut executor = Executor::new(&graph(), &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph(), &ExecutorOptions::default()).expect("a graph that runs");
     let x = example([1.0, -1.0, 4.0, 0.0, -2.0, 8.0]);
     let steps = executor.profile(&[("x", &x)], 3).expect("a run");
     let of_tail = steps.iter().filter(|step| step.description.contains("known only when it runs"));
@@ -154,7 +154,7 @@ fn limits_hold_for_what_follows_the_plan() {
     for (max_bytes, fits) in [(1 << 20, true), (300_000, false)] {
         let mut options = ExecutorOptions::default();
         options.shapes.limits = Limits { max_bytes, ..Limits::default() };
-        let mut executor = Executor::new(&wide, &options).expect("the plan is small");
+        let executor = Executor::new(&wide, &options).expect("the plan is small");
         match executor.run(&[("x", &x)]) {
             Ok(found) => assert!(fits && found[0].len() == 10_000),
             Err(error) => assert!(!fits && matches!(error, Error::OverLimit { .. }), "{error}"),

@@ -4,7 +4,7 @@ use eightbit::Backend;
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{
-    DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops,
+    DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops,
 };
 use eightbit_testing::Random;
 
@@ -50,7 +50,7 @@ fn check(node: Node, inputs: &[(&str, Tensor)], constants: Vec<(&str, Tensor)>, 
     for backend in Backend::available() {
         let mut options = ExecutorOptions::default();
         options.backend = Some(backend);
-        let mut executor = Executor::new(&graph, &options).expect("a graph that runs");
+        let executor = Executor::new(&graph, &options).expect("a graph that runs");
         for _ in 0..2 {
             assert_eq!(executor.run(&inputs).expect("a run"), expected, "{backend}: {:?}", graph.nodes);
         }
@@ -114,7 +114,7 @@ fn zero_points_of_both_factors_may_come_from_the_run() {
         ..Graph::default()
     };
     let mut random = Random(8);
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     for factor in [1.0, 30.0] {
         let (a, b) = (floats(&mut random, &[2, 9, 20], factor), floats(&mut random, &[2, 20, 11], 0.1));
         let inputs = [("a", &a), ("b", &b)];
@@ -148,10 +148,9 @@ fn attention(heads: usize, tokens: usize, depth: usize) -> Graph {
 
 fn quantized(graph: &Graph, shape: &[usize]) -> (Graph, Vec<(String, Role)>) {
     let mut random = Random(4);
-    let examples: Vec<Result<Vec<Tensor>, Error>> =
-        (0..4).map(|_| Ok(vec![floats(&mut random, shape, 1.0)])).collect();
+    let examples: Vec<Vec<Tensor>> = (0..4).map(|_| vec![floats(&mut random, shape, 1.0)]).collect();
     let (eight_bit, report) =
-        quantize(graph, examples, &QuantizeOptions::default(), |_| {}).expect("a float graph");
+        quantize(graph, &examples, &QuantizeOptions::default(), |_| {}).expect("a float graph");
     (eight_bit, report.nodes.into_iter().map(|node| (node.name, node.role)).collect())
 }
 
@@ -163,7 +162,7 @@ fn attention_runs_in_eight_bits() {
     for name in ["query", "key", "scores", "mix"] {
         assert!(roles.contains(&(name.to_owned(), Role::Quantized)), "{roles:?}");
     }
-    let mut executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("a graph that runs");
     let text = executor.explain();
     assert_eq!(text.matches("products of two activations, each an eight-bit").count(), 2, "{text}");
     let x = floats(&mut Random(90), &shape, 1.0);
@@ -267,7 +266,7 @@ fn bytes_are_not_interpolated() {
     };
     let x = Tensor::new(shape, vec![0u8, 1, 2, 7, 9, 4, 250, 3, 3]).expect("nine");
     let expected = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a meaning");
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
     let found = executor.run(&[("x", &x)]).expect("a run");
     let pairs = found[0].as_f32().expect("floats").iter().zip(expected[0].as_f32().expect("floats"));
     pairs.for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a}, not {b}"));

@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
-use eightbit_graph::{DataType, Error, Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType,  Graph, Node, Tensor, ValueInfo};
 
 use super::qdq::Numbers;
 
@@ -56,9 +56,9 @@ fn quantizing_takes_two_and_a_half_times_the_file() {
         let counted = measure(|| {
             let graph = Graph::from_onnx_file(&path).expect("own file");
             let mut numbers = Numbers(5);
-            let examples = (0..3).map(|_| Ok::<_, Error>(vec![numbers.tensor(&[1, CHANNELS, 3, 3])]));
+            let examples: Vec<_> = (0..3).map(|_| vec![numbers.tensor(&[1, CHANNELS, 3, 3])]).collect();
             let (eight_bit, report) =
-                quantize(graph, examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+                quantize(graph, &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
             eight_bit.to_onnx_file(&written).expect("a temporary file");
             layers = report.layers.len();
         });

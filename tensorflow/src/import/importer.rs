@@ -6,6 +6,7 @@ use eightbit_graph::passes::FoldBudget;
 use eightbit_graph::{DataType, Error, Graph, Limits, MissingOperator, Names, Node, Tensor, ValueInfo};
 
 use super::atrous::{self, Detours};
+use super::decomposed_norm::DecomposedNorms;
 use super::once::ReadOnce;
 use super::operation::{DOMAIN, Operation};
 use super::{Reference, eight_bit, flow, table};
@@ -65,13 +66,18 @@ impl<'d> Importer<'d> {
         }
     }
 
-    /// Imports the nodes `order`; an error that lists all operators that are not implemented.
-    pub(super) fn run(&mut self, order: &[&'d NodeDef], once: &ReadOnce<'d>) -> Result<(), Error> {
+    /// Imports the nodes `order`, of which some are `norms`; an error that lists all operators that are not implemented.
+    pub(super) fn run(
+        &mut self,
+        order: &[&'d NodeDef],
+        norms: &DecomposedNorms<'d>,
+        once: &ReadOnce<'d>,
+    ) -> Result<(), Error> {
         for &node in order {
             // Cut off: an input.
             if !self.values.contains_key(&(node.name.as_str(), 0)) {
                 let first = self.graph.nodes.len();
-                self.import(node)?;
+                self.import(node, norms)?;
                 self.release(node, once, first);
             }
         }
@@ -106,7 +112,7 @@ impl<'d> Importer<'d> {
         }
     }
 
-    fn import(&mut self, node: &'d NodeDef) -> Result<(), Error> {
+    fn import(&mut self, node: &'d NodeDef, norms: &DecomposedNorms<'d>) -> Result<(), Error> {
         let mut values = Vec::with_capacity(node.input.len());
         for input in node.input.iter().map(|input| Reference::new(input)) {
             if let Some(port) = input.port {
@@ -146,7 +152,10 @@ impl<'d> Importer<'d> {
                 operation.unsupported("pixels in blocks (SpaceToBatchND): they are read for convolutions")
             );
         }
-        let outputs = function(self, &operation)?;
+        let outputs = match norms.import(self, &operation)? {
+            Some(normalized) => vec![normalized],
+            None => function(self, &operation)?,
+        };
         if let (Some(detour), Some(output), true) =
             (detour, outputs.first(), atrous::acts_on_pixels(&node.op))
         {
@@ -170,7 +179,7 @@ impl<'d> Importer<'d> {
     }
 
     /// The value of an output of a node. All outputs of a dead or unknown node are as its first.
-    fn value(&self, node: &str, port: usize) -> Value {
+    pub(super) fn value(&self, node: &str, port: usize) -> Value {
         let of = |port| self.values.get(&(node, port)).cloned();
         match of(port) {
             Some(value) => value,

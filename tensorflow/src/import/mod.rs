@@ -11,6 +11,7 @@ mod atrous;
 mod attributes;
 mod batch_norm;
 mod convolution;
+mod decomposed_norm;
 mod eight_bit;
 mod elementwise;
 mod emit;
@@ -40,6 +41,7 @@ use eightbit_graph::shapes::infer_open_shapes;
 use eightbit_graph::{Error, Graph, passes};
 
 use crate::proto::GraphDef;
+use decomposed_norm::DecomposedNorms;
 use importer::Importer;
 use once::ReadOnce;
 pub use reference::Reference;
@@ -83,7 +85,10 @@ impl GraphDef {
         let order = order::order(&nodes, &outputs, &cuts);
         let mut importer = Importer::new(self);
         inputs::add(&mut importer, &nodes, &order, &cuts, options)?;
-        importer.run(&order, &ReadOnce::new(&order, &outputs))?;
+        let mut once = ReadOnce::new(&order, &outputs);
+        let norms = DecomposedNorms::new(&order, &nodes, &once);
+        once.keep(norms.constants());
+        importer.run(&order, &norms, &once)?;
         importer.set_outputs(&outputs, skips_dead)?;
         let graph = passes::strip_unused_nodes(importer.into_graph())?;
         let graph = passes::remove_nodes(graph)?;

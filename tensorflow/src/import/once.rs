@@ -23,6 +23,18 @@ impl<'d> ReadOnce<'d> {
         Self { readers, by_name: order.iter().map(|node| (node.name.as_str(), *node)).collect() }
     }
 
+    /// Counts `names` as read once more.
+    pub(super) fn keep(&mut self, names: impl IntoIterator<Item = &'d str>) {
+        for name in names {
+            *self.readers.entry(name).or_default() += 1;
+        }
+    }
+
+    /// Whether `node` is read once.
+    pub(super) fn is_read_once(&self, node: &NodeDef) -> bool {
+        self.readers.get(node.name.as_str()) == Some(&1)
+    }
+
     /// The `Const` nodes that only `node` reads, at once or through nodes that pass them on.
     pub(super) fn constants(&self, node: &'d NodeDef) -> impl Iterator<Item = &'d str> {
         node.input.iter().filter_map(|input| self.constant(input))

@@ -50,7 +50,7 @@ fn network() -> Vec<NodeDef> {
 /// The ranges of the outputs for one example.
 fn observe(graph: Graph) -> Result<Ranges, TransformError> {
     let x = Tensor::new([1, 2, 2, 1], vec![-1.0f32, 0.0, 1.0, 2.0]).expect("four");
-    let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a plan");
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a plan");
     let values = executor.run(&[("x", &x)]).expect("runs");
     let range = |value: &Tensor| Range::of("a value", value.as_f32().expect("floats")).expect("finite");
     Ok(graph.outputs.iter().zip(&values).map(|(output, value)| (output.name.clone(), range(value))).collect())
@@ -199,7 +199,7 @@ fn a_calibrated_graph_gives_what_the_float_graph_gives() {
         let options = ImportOptions { outputs: vec!["y".to_owned()], ..ImportOptions::default() };
         let x = Tensor::new([1, 2, 2, 1], vec![-1.0f32, 0.0, 1.0, 2.0]).expect("four");
         let graph = graph.to_graph(&options).expect("imported");
-        let mut executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a plan");
+        let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a plan");
         executor.run(&[("x", &x)]).expect("runs").remove(0)
     };
     let float = run(&GraphDef { node: network(), ..GraphDef::default() });

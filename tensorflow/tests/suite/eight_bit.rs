@@ -91,7 +91,7 @@ fn operators_give_tensorflows_results() {
         for backend in Backend::available() {
             let mut options = ExecutorOptions::default();
             options.backend = Some(backend);
-            let found = Executor::new(&imported, &options).and_then(|mut executor| executor.run(&given));
+            let found = Executor::new(&imported, &options).and_then(|executor| executor.run(&given));
             check(backend.name(), found);
         }
     }

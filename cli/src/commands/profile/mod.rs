@@ -104,8 +104,8 @@ fn other(
     }
     let options =
         QuantizeOptions { limits: source.shapes(example).limits, measured: 0, ..QuantizeOptions::default() };
-    let examples = [Ok::<_, eightbit_graph::Error>(example.to_vec())];
-    let quantized = quantize(&source.graph, examples, &options, |_| {});
+    let examples = [example.to_vec()];
+    let quantized = quantize(&source.graph, &examples, &options, |_| {});
     let (graph, _) = quantized.map_err(|error| CliError::model(&source.file.name, error))?;
     Ok(Some((format!("{} in eight bits", source.file.name), graph)))
 }

@@ -6,9 +6,10 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 use super::elementwise::Clamp;
 use super::lower::fuse_activation;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::product::Product;
 use crate::{DataType, Error, Node};
 
@@ -39,8 +40,8 @@ pub(crate) fn lower(
         vec![Some(builder.read(names[0], Layout::Plain)?), Some(builder.read(names[1], Layout::Plain)?)];
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    let (backend, threads) = (builder.backend, vec![(); builder.threads]);
-    let kernel = Batched { product, factor, is_transposed, backend, clamp, threads };
+    let (backend, workers) = (builder.backend, builder.workers.clone());
+    let kernel = Batched { product, factor, is_transposed, backend, clamp, workers };
     builder.push(node, inputs, vec![output], Box::new(kernel));
     Ok(true)
 }
@@ -53,15 +54,14 @@ struct Batched {
     is_transposed: bool,
     backend: Backend,
     clamp: Clamp,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Batched {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let Self {
-            product: Product { m, k, n, ref pairs, .. }, factor, backend, clamp, ref mut threads, ..
-        } = *self;
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
+        let &Self {
+            product: Product { m, k, n, ref pairs, .. }, factor, backend, clamp, ref workers, ..
+        } = self;
         let [to_row, to_column] = if self.is_transposed { [1, k] } else { [n, 1] };
         let (a, b) = (context.input::<f32>(0)?, context.input::<f32>(1)?);
         let products = context.output::<f32>(0)?.chunks_exact_mut(m * n);
@@ -80,7 +80,7 @@ impl StepKernel for Batched {
                 }
             };
             let a = &a[first..][..m * k];
-            by_rows(out, n, threads, |row, out, ()| {
+            workers.by_rows(out, n, |row, out| {
                 let rows = out.len() / n;
                 let a = &a[row * k..][..rows * k];
                 multiply(&ProductCall::new(a, &weights, clamp.bounds()), rows, out, n);
@@ -88,6 +88,10 @@ impl StepKernel for Batched {
             packed = Some((second, weights));
         }
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

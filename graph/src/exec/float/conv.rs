@@ -9,16 +9,16 @@ use super::elementwise::Clamp;
 use super::lines::{self, Lines};
 use super::patches::Patches;
 use crate::Error;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::ops::shared::convolution::Geometry;
 
 /// A convolution as products of what its windows see and weights.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     filter: Filter,
-    /// Memory of each thread.
-    scratch: Vec<Scratch>,
+    workers: Workers,
 }
 
 /// What a convolution computes.
@@ -40,8 +40,9 @@ enum Windows {
     Patches(Patches),
 }
 
+/// Memory of a thread.
 #[derive(Clone, Debug, Default)]
-struct Scratch {
+pub(super) struct Memory {
     lines: lines::Scratch,
     patches: Vec<f32>,
 }
@@ -73,7 +74,7 @@ impl Convolution {
         geometry: Geometry,
         weights: Arc<Vec<FloatWeights>>,
         clamp: Clamp,
-        threads: usize,
+        workers: Workers,
     ) -> Self {
         let windows = if is_matrix(&geometry) {
             Windows::Pixels
@@ -83,7 +84,7 @@ impl Convolution {
             Windows::Patches(Patches::new(&geometry))
         };
         let filter = Filter { geometry, weights, clamp, windows };
-        Self { filter, scratch: vec![Scratch::default(); threads] }
+        Self { filter, workers }
     }
 
     /// The most bytes of what describes windows, which [`new`](Self::new) makes.
@@ -93,7 +94,7 @@ impl Convolution {
 
     /// The most bytes that are kept for an output of `pixels` pixels.
     pub(crate) fn scratch_bytes(&self, pixels: usize) -> u64 {
-        let threads = self.scratch.len();
+        let threads = self.workers.parts();
         let of_thread = pixels.div_ceil(threads.max(1));
         let each = match &self.filter.windows {
             Windows::Pixels => 0,
@@ -103,21 +104,38 @@ impl Convolution {
         each.saturating_mul(threads as u64)
     }
 
+    /// Memory of all threads.
+    pub(super) fn memory(&self) -> Vec<Memory> {
+        vec![Memory::default(); self.workers.parts()]
+    }
+
     /// Convolves the image `x` and adds `addend`, if there is one.
-    pub(crate) fn compute(&mut self, x: &[f32], addend: Option<&[f32]>, out: &mut [f32]) {
+    pub(super) fn compute(
+        &self,
+        x: &[f32],
+        addend: Option<&[f32]>,
+        out: &mut [f32],
+        memories: &mut [Memory],
+    ) {
         let filter = &self.filter;
-        by_rows(out, filter.geometry.out_channels(), &mut self.scratch, |first, out, scratch| {
-            filter.multiply_windows(x, addend, first, out, scratch);
+        let channels = filter.geometry.out_channels();
+        self.workers.by_rows_with(out, channels, memories, |first, out, memory| {
+            filter.multiply_windows(x, addend, first, out, memory);
         });
     }
 }
 
 impl StepKernel for Convolution {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let addend = context.optional_input::<f32>(1)?;
-        self.compute(x, addend, context.output(0)?);
+        let out = context.output(0)?;
+        scratch.with(|| self.memory(), |memories| self.compute(x, addend, out, memories));
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -150,7 +168,7 @@ impl Filter {
         addend: Option<&[f32]>,
         first: usize,
         out: &mut [f32],
-        scratch: &mut Scratch,
+        memory: &mut Memory,
     ) {
         let Self { geometry, weights, windows, .. } = self;
         let channels = geometry.out_channels();
@@ -173,7 +191,7 @@ impl Filter {
                     geometry,
                     x,
                     first..first + count,
-                    &mut scratch.lines,
+                    &mut memory.lines,
                     |pixels, a, rows| {
                         let (begin, count) = ((pixels.start - first) * channels, pixels.len());
                         for (group, weights) in weights.iter().enumerate() {
@@ -194,7 +212,7 @@ impl Filter {
                     for kernel_rows in patches.parts(geometry) {
                         let depth = patches.depth(&kernel_rows);
                         for (group, weights) in weights.iter().enumerate() {
-                            let a = &mut scratch.patches;
+                            let a = &mut memory.patches;
                             patches.lay_out(geometry, x, pixels.clone(), kernel_rows.clone(), group, a);
                             let begin = begin + group * outputs;
                             let addend = addend.map(|addend| &addend[begin..]);
@@ -254,13 +272,13 @@ mod tests {
             let clamp = Clamp { low: -100.0, high: 300.0 };
             let compute = |by_patches: bool, addend: Option<&[f32]>, threads: usize| {
                 let weights = Arc::clone(&weights);
-                let mut convolution = Convolution::new(geometry.clone(), weights, clamp, threads);
+                let mut convolution = Convolution::new(geometry.clone(), weights, clamp, Workers::ONE);
                 assert!(matches!(convolution.filter.windows, Windows::Lines(_)), "{node:?}");
                 if by_patches {
                     convolution.filter.windows = Windows::Patches(Patches::new(&geometry));
                 }
                 let mut y = vec![f32::NAN; out];
-                convolution.compute(&x, addend, &mut y);
+                convolution.compute(&x, addend, &mut y, &mut vec![Memory::default(); threads]);
                 y
             };
             for addend in [None, Some(&addend[..])] {

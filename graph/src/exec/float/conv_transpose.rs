@@ -9,9 +9,10 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 use super::elementwise::Clamp;
 use super::lower::{bias, fuse_activation};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::transposed::{Axis, Geometry};
 use crate::{Error, Node};
 
@@ -49,7 +50,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         weights,
         bias,
         clamp,
-        scratch: vec![Scratch::default(); builder.threads],
+        workers: builder.workers.clone(),
     };
     builder.count_scratch(kernel.scratch_bytes());
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
@@ -83,28 +84,33 @@ struct ConvTranspose {
     weights: Arc<Vec<FloatWeights>>,
     bias: Vec<f32>,
     clamp: Clamp,
-    /// For each thread.
-    scratch: Vec<Scratch>,
+    workers: Workers,
 }
 
 /// Memory of a thread.
 #[derive(Clone, Debug, Default)]
-struct Scratch {
+struct Memory {
     /// The pixels of a group, if there are several groups.
     pixels: Vec<f32>,
     products: Vec<f32>,
 }
 
 impl StepKernel for ConvTranspose {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let row = self.columns.output * self.groups * self.group_channels[1];
-        let mut scratch = std::mem::take(&mut self.scratch);
-        by_rows(context.output(0)?, row, &mut scratch, |first, out, scratch| {
-            self.fill(x, first, out, scratch);
+        let out = context.output(0)?;
+        let blank = || vec![Memory::default(); self.workers.parts()];
+        scratch.with(blank, |memories| {
+            self.workers.by_rows_with(out, row, memories, |first, out, memory| {
+                self.fill(x, first, out, memory);
+            });
         });
-        self.scratch = scratch;
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -130,12 +136,12 @@ impl ConvTranspose {
         let pixels = self.at_once().min(self.rows.input * self.columns.input);
         let own = if self.groups == 1 { 0 } else { self.group_channels[0] };
         let elements = pixels * (self.products() + own);
-        ((elements * size_of::<f32>()) as u64).saturating_mul(self.scratch.len() as u64)
+        ((elements * size_of::<f32>()) as u64).saturating_mul(self.workers.parts() as u64)
     }
 
     /// Computes the rows of the output that begin with the row `first` of all images. Every element is the sum of the same numbers
     /// in the same order, whatever the rows are.
-    fn fill(&self, x: &[f32], first: usize, out: &mut [f32], scratch: &mut Scratch) {
+    fn fill(&self, x: &[f32], first: usize, out: &mut [f32], memory: &mut Memory) {
         let channels = self.groups * self.group_channels[1];
         let row = self.columns.output * channels;
         if row == 0 {
@@ -153,14 +159,14 @@ impl ConvTranspose {
             let (number, top) = (next / self.rows.output, next % self.rows.output);
             let bottom = self.rows.output.min(top + end - next);
             let band = &mut out[(next - first) * row..][..(bottom - top) * row];
-            self.fill_band(&x[number * image..][..image], top..bottom, band, scratch);
+            self.fill_band(&x[number * image..][..image], top..bottom, band, memory);
             next += bottom - top;
         }
         self.clamp.apply(out);
     }
 
     /// Adds to the rows `rows` of an image.
-    fn fill_band(&self, image: &[f32], rows: Range<usize>, out: &mut [f32], scratch: &mut Scratch) {
+    fn fill_band(&self, image: &[f32], rows: Range<usize>, out: &mut [f32], memory: &mut Memory) {
         let group_in = self.group_channels[0];
         let (width, depth) = (self.columns.input, self.groups * group_in);
         let (product, at_once) = (self.products(), self.at_once());
@@ -169,22 +175,22 @@ impl ConvTranspose {
         for first in inputs.clone().step_by(at_once) {
             let block = first..inputs.end.min(first + at_once);
             let pixels = &image[first * depth..][..block.len() * depth];
-            scratch.products.resize(block.len() * product, 0.0);
+            memory.products.resize(block.len() * product, 0.0);
             for (group, weights) in self.weights.iter().enumerate() {
                 let pixels = match self.groups {
                     1 => pixels,
                     _ => {
-                        scratch.pixels.clear();
-                        scratch.pixels.reserve_exact(block.len() * group_in);
+                        memory.pixels.clear();
+                        memory.pixels.reserve_exact(block.len() * group_in);
                         let of_group =
                             pixels.chunks_exact(depth.max(1)).map(|x| &x[group * group_in..][..group_in]);
-                        of_group.for_each(|x| scratch.pixels.extend_from_slice(x));
-                        &scratch.pixels
+                        of_group.for_each(|x| memory.pixels.extend_from_slice(x));
+                        &memory.pixels
                     }
                 };
                 let call = ProductCall::new(pixels, weights, Clamp::NONE.bounds());
-                multiply(&call, block.len(), &mut scratch.products, product);
-                self.add(&scratch.products, first, group, &rows, out);
+                multiply(&call, block.len(), &mut memory.products, product);
+                self.add(&memory.products, first, group, &rows, out);
             }
         }
     }
@@ -235,15 +241,16 @@ mod tests {
             weights: Arc::new(pack(Backend::detected(), &geometry, &iohw)),
             bias: numbers(6),
             clamp: Clamp::NONE,
-            scratch: Vec::new(),
+            workers: Workers::ONE,
         };
         let row = columns.output * 6;
         let mut whole = vec![0.0; 2 * rows.output * row];
-        kernel.fill(&x, 0, &mut whole, &mut Scratch::default());
+        kernel.fill(&x, 0, &mut whole, &mut Memory::default());
         for parts in [2, 3, 7] {
             let mut out = vec![0.0; whole.len()];
-            by_rows(&mut out, row, &mut vec![Scratch::default(); parts], |first, out, scratch| {
-                kernel.fill(&x, first, out, scratch);
+            let mut memories = vec![Memory::default(); parts];
+            Workers::ONE.by_rows_with(&mut out, row, &mut memories, |first, out, memory| {
+                kernel.fill(&x, first, out, memory);
             });
             assert!(out.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()), "{parts} parts");
         }

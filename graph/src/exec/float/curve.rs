@@ -6,8 +6,9 @@ use eightbit_kernels::float::curve_of;
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::{Error, Node};
 
 /// Adds the step of a node whose first input a curve maps.
@@ -15,7 +16,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, curve: Curve) -> Res
     if !is_float(builder, node)? {
         return Ok(false);
     }
-    let kernel = Curved { backend: builder.backend, curve, threads: vec![(); builder.threads] };
+    let kernel = Curved { backend: builder.backend, curve, workers: builder.workers.clone() };
     builder.push_elementwise(node, Box::new(kernel))
 }
 
@@ -24,18 +25,21 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, curve: Curve) -> Res
 struct Curved {
     backend: Backend,
     curve: Curve,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Curved {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let (backend, curve) = (self.backend, self.curve);
-        by_rows(context.output(0)?, 1, &mut self.threads, |first, y, ()| {
+        self.workers.by_rows(context.output(0)?, 1, |first, y| {
             curve_of(backend, curve, &x[first..][..y.len()], y);
         });
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

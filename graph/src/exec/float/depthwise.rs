@@ -8,16 +8,16 @@ use eightbit_kernels::float::{DepthwiseCall, Rounding, depthwise};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 use crate::ops::shared::convolution::Geometry;
 
 /// A convolution of each channel by itself.
 #[derive(Debug)]
 pub(crate) struct Depthwise {
     filter: Filter,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Depthwise {
         weights: Arc<Vec<f32>>,
         mut bias: Vec<f32>,
         clamp: Clamp,
-        threads: usize,
+        workers: Workers,
     ) -> Self {
         bias.resize(geometry.out_channels(), 0.0);
         let mut runs: Vec<(Range<usize>, Range<usize>)> = Vec::new();
@@ -63,7 +63,7 @@ impl Depthwise {
         }
         let rounding = Rounding::Once;
         let filter = Filter { backend, geometry, weights, bias, rounding, clamp, runs };
-        Self { filter, threads: vec![(); threads] }
+        Self { filter, workers }
     }
 
     /// The same, with products that are rounded before they are added.
@@ -74,11 +74,15 @@ impl Depthwise {
 }
 
 impl StepKernel for Depthwise {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let (x, filter) = (context.input::<f32>(0)?, &self.filter);
         let row = filter.geometry.out_channels() * filter.geometry.window.sizes.output[1];
-        by_rows(context.output(0)?, row, &mut self.threads, |first, out, ()| filter.rows(x, first, out));
+        self.workers.by_rows(context.output(0)?, row, |first, out| filter.rows(x, first, out));
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

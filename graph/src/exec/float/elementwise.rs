@@ -4,7 +4,8 @@ use eightbit_kernels::float::Bounds;
 
 use crate::Error;
 use crate::exec::broadcast::{Broadcast, Repeated};
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 
 /// The bounds of a fused activation: ReLU is 0 to ∞.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,12 +84,16 @@ impl Binary {
 pub(crate) struct Clamping(pub(crate) Clamp);
 
 impl StepKernel for Clamping {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let y = context.output::<f32>(0)?;
         y.copy_from_slice(x);
         self.0.apply(y);
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -101,11 +106,15 @@ impl StepKernel for Clamping {
 pub(crate) struct Leaky(pub(crate) f32);
 
 impl StepKernel for Leaky {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let pairs = context.output::<f32>(0)?.iter_mut().zip(x);
         pairs.for_each(|(y, &x)| *y = if x < 0.0 { x * self.0 } else { x });
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -121,28 +130,33 @@ const BLOCK: usize = 2048;
 pub(crate) struct Elementwise {
     op: Binary,
     broadcast: Broadcast,
-    repeated: Repeated<f32, f32>,
     clamp: Clamp,
 }
 
 impl Elementwise {
     pub(crate) fn new(op: Binary, broadcast: Broadcast, clamp: Clamp) -> Self {
-        Self { op, repeated: Repeated::new(&broadcast), broadcast, clamp }
+        Self { op, broadcast, clamp }
     }
 }
 
 impl StepKernel for Elementwise {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let inputs = (context.input::<f32>(0)?, context.input::<f32>(1)?);
-        let Self { op, broadcast, repeated, clamp } = self;
-        broadcast.for_each_run(inputs, context.output(0)?, repeated, |a, b, y| {
-            // The clamp finds the results of a block in the first-level cache.
-            for ((a, b), y) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(y.chunks_mut(BLOCK)) {
-                op.apply(a, b, y);
-                clamp.apply(y);
-            }
-            Ok(())
+        let (Self { op, broadcast, clamp }, out) = (self, context.output(0)?);
+        scratch.with(Repeated::default, |repeated| {
+            broadcast.for_each_run(inputs, out, repeated, |a, b, y| {
+                // The clamp finds the results of a block in the first-level cache.
+                for ((a, b), y) in a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(y.chunks_mut(BLOCK)) {
+                    op.apply(a, b, y);
+                    clamp.apply(y);
+                }
+                Ok(())
+            })
         })
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

@@ -1,7 +1,8 @@
 //! The least or the greatest of all elements.
 
 use crate::exec::builder::Builder;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
 use crate::{DataType, Error, Node};
 
@@ -26,7 +27,7 @@ pub(crate) fn extreme(builder: &mut Builder<'_>, node: &Node, greatest: bool) ->
 }
 
 impl StepKernel for Extreme {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let found = if self.greatest {
             best(x, f32::NEG_INFINITY, |x, best| x > best)
@@ -35,6 +36,10 @@ impl StepKernel for Extreme {
         };
         context.output(0)?.fill(found);
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

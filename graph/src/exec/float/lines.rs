@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use eightbit_kernels::float::Rows;
 
-use crate::exec::parallel::divided;
+use crate::exec::workers::divided;
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of the image that are laid out at a time: a part of the second-level cache.

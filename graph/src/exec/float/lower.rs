@@ -118,20 +118,20 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let Some(bias) = bias(builder, node, 2, geometry.out_channels()) else { return Ok(false) };
     let input = builder.read(node.required_input(0)?, Layout::ChannelsLast)?;
     let oihw = weights.as_f32()?;
-    let (backend, threads) = (builder.backend, builder.threads);
+    let (backend, workers) = (builder.backend, builder.workers.clone());
     let mut inputs = vec![Some(input)];
     let (kernel, result): (Box<dyn StepKernel>, _) = if geometry.is_depthwise() {
         let (clamp, result) = fuse_activation(builder, node)?;
         let weights = builder
             .packed_taps(node, &[1], bytes_of_tensor(&weights), || Depthwise::pack(&geometry, oihw))?;
-        (Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, threads)), result)
+        (Box::new(Depthwise::new(backend, geometry, weights, bias, clamp, workers)), result)
     } else {
         let Finish { addend, clamp, result } = fuse_addition(builder, node)?;
         inputs.extend(addend.map(Some));
         let weights = packed(builder, node, &geometry, oihw, &bias)?;
         let pixels = shape[0] * element_count(&geometry.window.sizes.output)?;
         builder.take_scratch(Convolution::description_bytes(&geometry))?;
-        let convolution = Convolution::new(geometry, weights, clamp, threads);
+        let convolution = Convolution::new(geometry, weights, clamp, workers);
         builder.count_scratch(convolution.scratch_bytes(pixels));
         (Box::new(convolution), result)
     };
@@ -151,8 +151,8 @@ pub(crate) fn depthwise(builder: &mut Builder<'_>, node: &Node) -> Result<bool, 
     // In the order of the kernels already.
     let values = weights.as_f32()?;
     let taps = builder.packed_taps(node, &[1], bytes_of_tensor(&weights), || values.to_vec())?;
-    let (backend, threads) = (builder.backend, builder.threads);
-    let kernel = Depthwise::new(backend, geometry, taps, Vec::new(), Clamp::NONE, threads).rounding_twice();
+    let (backend, workers) = (builder.backend, builder.workers.clone());
+    let kernel = Depthwise::new(backend, geometry, taps, Vec::new(), Clamp::NONE, workers).rounding_twice();
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let output = builder.define(node.required_output(0)?, Layout::Plain)?;
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
@@ -229,7 +229,7 @@ fn product(
     let input = builder.read(node.required_input(0)?, Layout::Plain)?;
     let (clamp, result) = fuse_activation(builder, node)?;
     let output = builder.define(&result, Layout::Plain)?;
-    let kernel = Box::new(MatMul { weights, bias, clamp, threads: vec![(); builder.threads] });
+    let kernel = Box::new(MatMul { weights, bias, clamp, workers: builder.workers.clone() });
     builder.push(node, vec![Some(input)], vec![output], kernel);
     Ok(true)
 }

@@ -2,7 +2,8 @@
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::{Error, Node};
 
 /// A function of a float whose result is rounded once.
@@ -25,7 +26,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, mapped: Mapped) -> R
 }
 
 impl StepKernel for Mapped {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let pairs = context.input::<f32>(0)?.iter();
         let pairs = context.output::<f32>(0)?.iter_mut().zip(pairs);
         match self {
@@ -34,6 +35,10 @@ impl StepKernel for Mapped {
             Self::Reciprocal => pairs.for_each(|(y, x)| *y = 1.0 / x),
         }
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

@@ -6,8 +6,9 @@ use eightbit_kernels::float::{FloatWeights, ProductCall, multiply};
 
 use super::elementwise::Clamp;
 use crate::Error;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
+use crate::exec::workers::Workers;
 
 /// `out = clamp(a · weights + bias)`.
 #[derive(Debug)]
@@ -17,8 +18,7 @@ pub(crate) struct MatMul {
     /// Biases that differ from row to row: as many rows as the output has, or none.
     pub(crate) bias: Vec<f32>,
     pub(crate) clamp: Clamp,
-    /// One for each thread; a thread needs no memory.
-    pub(crate) threads: Vec<()>,
+    pub(crate) workers: Workers,
 }
 
 impl MatMul {
@@ -39,13 +39,15 @@ impl MatMul {
 }
 
 impl StepKernel for MatMul {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let a = context.input::<f32>(0)?;
-        let mut threads = std::mem::take(&mut self.threads);
         let out = context.output::<f32>(0)?;
-        by_rows(out, self.weights[0].columns(), &mut threads, |first, out, ()| self.rows(a, first, out));
-        self.threads = threads;
+        self.workers.by_rows(out, self.weights[0].columns(), |first, out| self.rows(a, first, out));
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

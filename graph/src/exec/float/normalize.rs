@@ -5,9 +5,10 @@ use eightbit_kernels::float::{squares, sum};
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::indexing;
 use crate::ops::shared::normalization::Kind;
 use crate::{DataType, Error, Node};
@@ -21,23 +22,24 @@ struct Normalize {
     epsilon: f64,
     /// Whether scale and bias are the same for all elements of a row, one after the other for rows; else they are those of a row's elements.
     is_by_row: bool,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Normalize {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let (x, scale) = (context.input::<f32>(0)?, context.input::<f32>(1)?);
         let bias = context.optional_input::<f32>(2)?;
-        let mut threads = std::mem::take(&mut self.threads);
-        by_rows(context.output(0)?, self.length, &mut threads, |first, y, ()| {
+        self.workers.by_rows(context.output(0)?, self.length, |first, y| {
             let x = x[first * self.length..].chunks_exact(self.length);
             for (row, (x, y)) in x.zip(y.chunks_exact_mut(self.length)).enumerate() {
                 self.row(x, scale, bias, first + row, y);
             }
         });
-        self.threads = threads;
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -73,18 +75,21 @@ impl Normalize {
 struct Means {
     backend: Backend,
     length: usize,
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Means {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let (x, length, backend) = (context.input::<f32>(0)?, self.length, self.backend);
-        by_rows(context.output(0)?, 1, &mut self.threads, |first, y, ()| {
+        self.workers.by_rows(context.output(0)?, 1, |first, y| {
             let rows = x[first * length..].chunks_exact(length);
             rows.zip(y).for_each(|(x, y)| *y = (sum(backend, x) / length as f64) as f32);
         });
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -108,7 +113,7 @@ pub(crate) fn means(builder: &mut Builder<'_>, node: &Node, axes: &[i64]) -> Res
     {
         return Ok(false);
     }
-    let kernel = Box::new(Means { backend: builder.backend, length, threads: vec![(); builder.threads] });
+    let kernel = Box::new(Means { backend: builder.backend, length, workers: builder.workers.clone() });
     builder.push_unary(node, Layout::Plain, |builder, name| builder.define(name, Layout::Plain), kernel)
 }
 
@@ -156,7 +161,7 @@ pub(crate) fn layer(
         kind,
         epsilon,
         is_by_row: false,
-        threads: vec![(); builder.threads],
+        workers: builder.workers.clone(),
     };
     push(builder, node, kernel)
 }
@@ -181,7 +186,7 @@ pub(crate) fn instances(builder: &mut Builder<'_>, node: &Node, epsilon: f64) ->
         kind: Kind::Centered,
         epsilon,
         is_by_row: true,
-        threads: vec![(); builder.threads],
+        workers: builder.workers.clone(),
     };
     push(builder, node, kernel)
 }

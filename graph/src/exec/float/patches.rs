@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::exec::parallel::divided;
+use crate::exec::workers::divided;
 use crate::ops::shared::convolution::Geometry;
 
 /// Elements of the patches that are laid out at a time: a part of the second-level cache.

@@ -1,6 +1,7 @@
 //! Pools of NHWC images.
 
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::ops::shared::window::Window;
 use crate::{DataType, Element, Error};
 
@@ -32,13 +33,17 @@ pub(crate) struct MaxPool {
 }
 
 impl StepKernel for MaxPool {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         match context.output_type(0) {
             DataType::F32 => self.pool(context, f32::NEG_INFINITY),
             DataType::U8 => self.pool(context, u8::MIN),
             DataType::I8 => self.pool(context, i8::MIN),
             other => Err(context.error(format!("elements of type {other} are not supported"))),
         }
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -86,7 +91,7 @@ impl AveragePool {
 }
 
 impl StepKernel for AveragePool {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let out = context.output::<f32>(0)?;
         out.fill(0.0);
@@ -103,6 +108,10 @@ impl StepKernel for AveragePool {
         Ok(())
     }
 
+    fn kind(&self) -> StepKind {
+        StepKind::Float
+    }
+
     fn describe(&self) -> String {
         "f32 mean of each window".to_owned()
     }
@@ -113,9 +122,6 @@ impl StepKernel for AveragePool {
 pub(crate) struct GlobalAverage {
     pixels: usize,
     channels: usize,
-    /// The sum of a block of pixels, and of all blocks.
-    block: Vec<f32>,
-    total: Vec<f64>,
 }
 
 impl GlobalAverage {
@@ -123,30 +129,38 @@ impl GlobalAverage {
     const BLOCK: usize = 16;
 
     pub(crate) fn new(pixels: usize, channels: usize) -> Self {
-        Self { pixels, channels, block: vec![0.0; channels], total: vec![0.0; channels] }
+        Self { pixels, channels }
     }
 }
 
 impl StepKernel for GlobalAverage {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let out = context.output::<f32>(0)?;
         let channels = self.channels.max(1);
         let images = x.chunks_exact((self.pixels * channels).max(1));
-        for (out, image) in out.chunks_exact_mut(channels).zip(images) {
-            self.total.fill(0.0);
-            for pixels in image.chunks(Self::BLOCK * channels) {
-                self.block.fill(0.0);
-                for pixel in pixels.chunks_exact(channels) {
-                    self.block.iter_mut().zip(pixel).for_each(|(y, x)| *y += x);
+        // The sum of a block of pixels, and of all blocks.
+        let blank = || (vec![0f32; channels], vec![0f64; channels]);
+        scratch.with(blank, |(block, total)| {
+            for (out, image) in out.chunks_exact_mut(channels).zip(images) {
+                total.fill(0.0);
+                for pixels in image.chunks(Self::BLOCK * channels) {
+                    block.fill(0.0);
+                    for pixel in pixels.chunks_exact(channels) {
+                        block.iter_mut().zip(pixel).for_each(|(y, x)| *y += x);
+                    }
+                    total.iter_mut().zip(&*block).for_each(|(total, &sum)| *total += f64::from(sum));
                 }
-                self.total.iter_mut().zip(&self.block).for_each(|(total, &sum)| *total += f64::from(sum));
+                for (y, total) in out.iter_mut().zip(&*total) {
+                    *y = (total / self.pixels as f64) as f32;
+                }
             }
-            for (y, total) in out.iter_mut().zip(&self.total) {
-                *y = (total / self.pixels as f64) as f32;
-            }
-        }
+        });
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

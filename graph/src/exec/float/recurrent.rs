@@ -7,7 +7,8 @@ use eightbit_kernels::float::{Bounds, Curve, FloatWeights, ProductCall, apply_cu
 
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
 use crate::{Error, Node, Tensor};
 
@@ -84,8 +85,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, cell: Cell) -> Resul
     }
     let reverse = node.string("direction", "forward")? == "reverse";
     let given = [1, 2].map(|at: usize| read[at].is_some());
-    let kernel =
-        Recurrent { backend, cell, sizes, reverse, weights, given, written, memory: Memory::default() };
+    let kernel = Recurrent { backend, cell, sizes, reverse, weights, given, written };
     builder.push(node, read, outputs, Box::new(kernel));
     Ok(true)
 }
@@ -160,30 +160,15 @@ struct Recurrent {
     given: [bool; 2],
     /// The node's outputs that have names.
     written: Vec<usize>,
-    memory: Memory,
 }
 
 impl StepKernel for Recurrent {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let Sizes { steps, batch, hidden, directions, .. } = self.sizes;
-        let x = context.input::<f32>(0)?;
-        let state = batch * hidden;
-        for (index, states) in self.memory.states.iter_mut().enumerate() {
-            states.clear();
-            if self.given[index] {
-                states.extend_from_slice(context.input::<f32>(1 + index)?);
-            }
-            states.resize(directions * state, 0.0);
-        }
-        self.memory.all.resize(steps * directions * state, 0.0);
-        for direction in 0..directions {
-            self.direction(x, direction);
-        }
-        let Memory { all, states: [h, c], .. } = &self.memory;
-        for (index, &output) in self.written.iter().enumerate() {
-            context.output::<f32>(index)?.copy_from_slice([all, h, c][output]);
-        }
-        Ok(())
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+        scratch.with(Memory::default, |memory| self.compute(context, memory))
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -193,8 +178,30 @@ impl StepKernel for Recurrent {
 }
 
 impl Recurrent {
+    fn compute(&self, context: &mut StepContext<'_>, memory: &mut Memory) -> Result<(), Error> {
+        let Sizes { steps, batch, hidden, directions, .. } = self.sizes;
+        let x = context.input::<f32>(0)?;
+        let state = batch * hidden;
+        for (index, states) in memory.states.iter_mut().enumerate() {
+            states.clear();
+            if self.given[index] {
+                states.extend_from_slice(context.input::<f32>(1 + index)?);
+            }
+            states.resize(directions * state, 0.0);
+        }
+        memory.all.resize(steps * directions * state, 0.0);
+        for direction in 0..directions {
+            self.direction(x, direction, memory);
+        }
+        let Memory { all, states: [h, c], .. } = memory;
+        for (index, &output) in self.written.iter().enumerate() {
+            context.output::<f32>(index)?.copy_from_slice([&*all, &*h, &*c][output]);
+        }
+        Ok(())
+    }
+
     /// Runs all steps of a direction.
-    fn direction(&mut self, x: &[f32], direction: usize) {
+    fn direction(&self, x: &[f32], direction: usize, memory: &mut Memory) {
         let Sizes { steps, batch, hidden, directions, .. } = self.sizes;
         let (state, row) = (batch * hidden, self.cell.gates() * hidden);
         let products = 1 + self.cell.products().len();
@@ -202,7 +209,7 @@ impl Recurrent {
         else {
             return;
         };
-        let Memory { of_inputs, of_states, all, states, next } = &mut self.memory;
+        let Memory { of_inputs, of_states, all, states, next } = memory;
         let [h, c] = states.each_mut().map(|states| &mut states[direction * state..][..state]);
         of_inputs.resize(steps * batch * row, 0.0);
         of_states.resize(batch * row, 0.0);

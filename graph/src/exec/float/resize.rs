@@ -2,9 +2,10 @@
 
 use crate::exec::builder::Builder;
 use crate::exec::by_type::by_type;
-use crate::exec::parallel::by_rows;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::resize::{Axis, Coordinates, Given, Mode, Settings, Taps};
 use crate::{DataType, Element, Error, Node, Tensor};
 
@@ -42,7 +43,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         from: [rows.from, columns.from],
         channels: channels.from,
         linear: settings.mode == Mode::Linear,
-        threads: vec![(); builder.threads],
+        workers: builder.workers.clone(),
     };
     let define = |builder: &mut Builder<'_>, name: &str| builder.define(name, Layout::ChannelsLast);
     builder.push_unary(node, Layout::ChannelsLast, define, Box::new(kernel))
@@ -81,12 +82,11 @@ struct Resize {
     from: [usize; 2],
     channels: usize,
     linear: bool,
-    /// One for each thread.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Resize {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, _: &mut Scratch) -> Result<(), Error> {
         if self.linear {
             return self.each_row(context, |out, x, vertical| self.blend(out, x, vertical));
         }
@@ -97,6 +97,10 @@ impl StepKernel for Resize {
             resize.each_row::<T>(context, |out, x, vertical| resize.copy(out, x, vertical))
         }
         by_type!(context.output_type(0), copy(self, context))
+    }
+
+    fn kind(&self) -> StepKind {
+        if self.linear { StepKind::Float } else { StepKind::Copy }
     }
 
     fn describe(&self) -> String {
@@ -116,8 +120,7 @@ impl Resize {
         let x = context.input::<T>(0)?;
         let [rows, columns] = &self.blends;
         let (row, image) = (columns.len() * self.channels, self.from[0] * self.from[1] * self.channels);
-        let mut threads = self.threads.clone();
-        by_rows(context.output(0)?, row, &mut threads, |first, out, ()| {
+        self.workers.by_rows(context.output(0)?, row, |first, out| {
             for (index, out) in out.chunks_exact_mut(row.max(1)).enumerate() {
                 let (number, at) = ((first + index) / rows.len(), (first + index) % rows.len());
                 fill(out, &x[number * image..][..image], rows[at]);

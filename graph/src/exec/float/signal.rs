@@ -3,8 +3,9 @@
 use super::Convolution;
 use super::lower::{bias, fuse_activation, packed};
 use crate::exec::builder::Builder;
-use crate::exec::signal::Signal;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::signal::{Reordered, Signal};
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
 use crate::ops::shared::convolution::Geometry;
 use crate::{Error, Node};
@@ -13,16 +14,23 @@ use crate::{Error, Node};
 #[derive(Debug)]
 struct SignalConvolution {
     convolution: Convolution,
-    signal: Signal<f32, f32>,
+    signal: Signal,
 }
 
 impl StepKernel for SignalConvolution {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let (x, convolution) = (context.input::<f32>(0)?, &mut self.convolution);
-        self.signal.around(x, context.output(0)?, |x, y| {
-            convolution.compute(x, None, y);
-            Ok(())
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+        let (x, y) = (context.input::<f32>(0)?, context.output(0)?);
+        let blank = || (Reordered::default(), self.convolution.memory());
+        scratch.with(blank, |(reordered, memories)| {
+            self.signal.around(reordered, x, y, |x, y| {
+                self.convolution.compute(x, None, y, memories);
+                Ok(())
+            })
         })
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {
@@ -50,8 +58,8 @@ pub(super) fn convolution(builder: &mut Builder<'_>, node: &Node, shape: &[usize
     let pixels = geometry.batch * length;
     let weights = packed(builder, node, &geometry, weights.as_f32()?, &bias)?;
     builder.take_scratch(Convolution::description_bytes(&geometry))?;
-    let convolution = Convolution::new(geometry, weights, clamp, builder.threads);
-    builder.count_scratch(convolution.scratch_bytes(pixels) + signal.scratch_bytes());
+    let convolution = Convolution::new(geometry, weights, clamp, builder.workers.clone());
+    builder.count_scratch(convolution.scratch_bytes(pixels) + signal.scratch_bytes::<f32, f32>());
     let kernel = SignalConvolution { convolution, signal };
     builder.push(node, vec![Some(input)], vec![output], Box::new(kernel));
     Ok(true)

@@ -6,10 +6,11 @@ use eightbit_kernels::float::softmax;
 use super::extreme::best;
 use super::lower::is_float;
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
+use crate::exec::scratch::Scratch;
 use crate::exec::shuffle::transpose;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::indexing;
 use crate::{Error, Node};
 
@@ -29,14 +30,12 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, is_logarithm: bool) 
         let block = (shape[axis] as u64).saturating_mul(inner as u64);
         builder.count_scratch(block.saturating_mul(2 * size_of::<f32>() as u64));
     }
-    let threads = vec![(); builder.threads];
     let kernel = Softmax {
         backend: builder.backend,
         is_logarithm,
         size: shape[axis],
         inner,
-        scratch: Default::default(),
-        threads,
+        workers: builder.workers.clone(),
     };
     builder.push_unary(node, layout, |builder, name| builder.define(name, layout), Box::new(kernel))
 }
@@ -48,17 +47,14 @@ struct Softmax {
     is_logarithm: bool,
     size: usize,
     inner: usize,
-    /// The lines of a block, and their results, where elements are apart.
-    scratch: [Vec<f32>; 2],
-    /// One for each thread; a thread needs no memory.
-    threads: Vec<()>,
+    workers: Workers,
 }
 
 impl StepKernel for Softmax {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let x = context.input::<f32>(0)?;
         let y = context.output::<f32>(0)?;
-        let &mut Self { backend, is_logarithm, size, inner, .. } = self;
+        let &Self { backend, is_logarithm, size, inner, .. } = self;
         let rows = |x: &[f32], y: &mut [f32]| {
             softmax(backend, x, size, y);
             if is_logarithm {
@@ -66,21 +62,26 @@ impl StepKernel for Softmax {
             }
         };
         if inner == 1 {
-            by_rows(y, size, &mut self.threads, |first, y, ()| {
+            self.workers.by_rows(y, size, |first, y| {
                 rows(&x[first * size..][..y.len()], y);
             });
             return Ok(());
         }
         let block = (size * inner).max(1);
-        let [lines, results] = &mut self.scratch;
-        lines.resize(block, 0.0);
-        results.resize(block, 0.0);
-        for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
-            transpose(x, lines, size, inner);
-            rows(lines, results);
-            transpose(results, y, inner, size);
-        }
+        // The lines of a block, and their results.
+        let blank = || [vec![0.0; block], vec![0.0; block]];
+        scratch.with(blank, |[lines, results]| {
+            for (x, y) in x.chunks_exact(block).zip(y.chunks_exact_mut(block)) {
+                transpose(x, lines, size, inner);
+                rows(lines, results);
+                transpose(results, y, inner, size);
+            }
+        });
         Ok(())
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Float
     }
 
     fn describe(&self) -> String {

@@ -7,8 +7,8 @@ use super::planned::{Failure, by_byte, planned, with_type};
 use super::product::{describe_product, packed_size};
 use super::{element_type, failed};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::step::StepKernel;
+use crate::exec::workers::{Threads, Workers};
 use crate::ops::shared::product::Product;
 use crate::{Error, Node};
 
@@ -47,11 +47,11 @@ impl Batched {
     }
 
     /// The kernel of a step whose inputs are both factors, and what is `late`.
-    pub(super) fn kernel(self, threads: usize, late: Late) -> Box<dyn StepKernel> {
-        let Self { product: Product { m, k, n, pairs, .. }, types: [lhs, rhs], zeros, mut gemm } = self;
+    pub(super) fn kernel(self, workers: &Workers, late: Late) -> Box<dyn StepKernel> {
+        let Self { product: Product { m, k, n, pairs, .. }, types: [lhs, rhs], zeros, gemm } = self;
         let what =
             format!("{} products of two activations, each an {}", pairs.len(), describe_product(&gemm, m));
-        let threads = Threads::new(threads, gemm.workspace_bytes());
+        let threads = Threads::new(workers, gemm.workspace_bytes());
         by_byte!(A, lhs, {
             by_byte!(B, rhs, {
                 with_type!(
@@ -59,7 +59,7 @@ impl Batched {
                     gemm.output(),
                     [ElementType::F32 => f32, ElementType::I32 => i32, ElementType::I8 => i8, _ => u8],
                     {
-                        planned(what, threads, move |context, threads| {
+                        planned(what, (threads, gemm), move |context, (threads, gemm)| {
                             late.zero::<A>(context, 0)?.map_or(Ok(()), |zero| gemm.set_lhs_zero_point(zero))?;
                             let zero = late.zero::<B>(context, 1)?.unwrap_or(zeros[1]);
                             late.scales(context)?.map_or(Ok(()), |scales| gemm.set_scales(scales))?;
@@ -72,7 +72,7 @@ impl Batched {
                                     packed = Some(second);
                                 }
                                 let a = MatRef::new(&a[first..], m, k)?;
-                                threads.run(gemm.call(a, MatMut::new(out, m, n)?)?)?;
+                                threads.run(gemm.call(a, MatMut::new(out, m, n)?)?);
                             }
                             Ok::<(), Failure>(())
                         })

@@ -6,8 +6,8 @@ use eightbit::elementwise::Requantize;
 use super::planned::{by_byte, planned};
 use super::{clamp, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::value::{ColumnSlice, ColumnSlices, Layout};
+use crate::exec::workers::Threads;
 use crate::ops::shared::indexing;
 use crate::{Error, Node};
 
@@ -90,13 +90,14 @@ pub(crate) fn concat(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         let input = builder.read(from, layout)?;
         let (plan, columns) = (part.plan, part.slice.columns);
         let output = builder.define_part(whole, part.slice);
-        let threads = Threads::new(builder.threads, 0);
+        let threads = Threads::new(builder.workers, 0);
         let rows = builder.type_of(from)?.shape.iter().product::<usize>() / columns;
         let what = format!("join: {columns} columns of {rows} rows copied, rescaled");
         let kernel = by_byte!(T, part.element, {
             planned(what, threads, move |context, threads| {
                 let from = context.input::<T>(0)?;
-                Ok(threads.run(plan.call_rows(from, context.output_matrix::<T>(0, columns)?)?)?)
+                threads.run(plan.call_rows(from, context.output_matrix::<T>(0, columns)?)?);
+                Ok(())
             })
         });
         builder.push(node, vec![Some(input)], vec![output], kernel);

@@ -9,9 +9,10 @@ use super::planned::by_bytes;
 use super::product::{packed_size, per};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scales, zero_points};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::transposed::{Axis, Geometry};
 use crate::{Element, Error, Node, TensorData};
 
@@ -65,7 +66,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     builder.count_scratch(((products + sums) * size_of::<i32>()) as u64);
     let step = Transposed {
         axes: [rows, columns],
-        threads: Threads::new(builder.threads, plan.workspace_bytes()),
+        threads: Threads::new(builder.workers, plan.workspace_bytes()),
         plan,
         sizes: [depth, channels],
         at_once,
@@ -73,8 +74,6 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         multipliers,
         zero: to.zero_point(),
         range,
-        products: Vec::new(),
-        sums: Vec::new(),
     };
     let Some(element) = element_type(builder.type_of(node.required_output(0)?)?.data_type) else {
         return Ok(false);
@@ -116,6 +115,11 @@ struct Transposed {
     multipliers: Vec<f32>,
     zero: i32,
     range: (i32, i32),
+}
+
+/// Memory of a run.
+struct Memory {
+    threads: Threads,
     products: Vec<i32>,
     /// Of an image of the output.
     sums: Vec<i32>,
@@ -138,19 +142,26 @@ where
     I: Element + eightbit::Element,
     O: Element + Byte,
 {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        let step = &mut self.step;
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+        let step = &self.step;
         let [depth, channels] = step.sizes;
         let [rows, columns] = step.axes;
         let (from, to) = (rows.input * columns.input * depth, rows.output * columns.output * channels);
         let x = context.input::<I>(0)?;
         let images = x.len().checked_div(from).unwrap_or(0);
-        for image in 0..images {
-            let added = step.add(&x[image * from..][..from]);
-            added.map_err(|error| context.error(error.to_string()))?;
-            step.requantize(&mut context.output::<O>(0)?[image * to..][..to]);
-        }
-        Ok(())
+        let blank = || Memory { threads: step.threads.clone(), products: Vec::new(), sums: Vec::new() };
+        scratch.with(blank, |memory| {
+            for image in 0..images {
+                let added = step.add(&x[image * from..][..from], memory);
+                added.map_err(|error| context.error(error.to_string()))?;
+                step.requantize(&memory.sums, &mut context.output::<O>(0)?[image * to..][..to]);
+            }
+            Ok(())
+        })
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::EightBit
     }
 
     fn describe(&self) -> String {
@@ -162,24 +173,25 @@ where
 
 impl Transposed {
     /// Computes the sums of an image.
-    fn add<I: eightbit::Element>(&mut self, image: &[I]) -> Result<(), eightbit::Error> {
+    fn add<I: eightbit::Element>(&self, image: &[I], memory: &mut Memory) -> Result<(), eightbit::Error> {
+        let Memory { threads, products, sums } = memory;
         let ([depth, channels], [rows, columns]) = (self.sizes, self.axes);
         let product = rows.kernel * columns.kernel * channels;
-        self.sums.clear();
-        (0..rows.output * columns.output).for_each(|_| self.sums.extend_from_slice(&self.bias));
-        self.products.resize(self.at_once * product, 0);
+        sums.clear();
+        (0..rows.output * columns.output).for_each(|_| sums.extend_from_slice(&self.bias));
+        products.resize(self.at_once * product, 0);
         let pixels = rows.input * columns.input;
         for first in (0..pixels).step_by(self.at_once.max(1)) {
             let count = self.at_once.min(pixels - first);
-            let products = &mut self.products[..count * product];
+            let products = &mut products[..count * product];
             let a = MatRef::new(&image[first * depth..][..count * depth], count, depth)?;
-            self.threads.run(self.plan.call(a, MatMut::new(products, count, product)?)?)?;
+            threads.run(self.plan.call(a, MatMut::new(products, count, product)?)?);
             for (index, product) in products.chunks_exact(product.max(1)).enumerate() {
                 let (y, x) = ((first + index) / columns.input, (first + index) % columns.input);
                 for ky in rows.taps(y) {
                     let row = rows.position(y, ky) * columns.output;
                     for kx in columns.taps(x) {
-                        let sums = &mut self.sums[(row + columns.position(x, kx)) * channels..][..channels];
+                        let sums = &mut sums[(row + columns.position(x, kx)) * channels..][..channels];
                         let product = &product[(ky * columns.kernel + kx) * channels..][..channels];
                         sums.iter_mut()
                             .zip(product)
@@ -191,10 +203,10 @@ impl Transposed {
         Ok(())
     }
 
-    fn requantize<O: Byte>(&self, out: &mut [O]) {
+    fn requantize<O: Byte>(&self, sums: &[i32], out: &mut [O]) {
         let channels = self.sizes[1].max(1);
         let (low, high) = ((self.range.0 - self.zero) as f32, (self.range.1 - self.zero) as f32);
-        for (out, sums) in out.chunks_exact_mut(channels).zip(self.sums.chunks_exact(channels)) {
+        for (out, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
             for ((out, &sum), multiplier) in out.iter_mut().zip(sums).zip(&self.multipliers) {
                 // Both are finite. Steps of the sum are integers, and so are the differences of their bits.
                 let steps = (sum as f32 * multiplier).clamp(low, high) + INTEGERS;

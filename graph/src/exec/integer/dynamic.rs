@@ -11,9 +11,10 @@ use super::product::{
 use super::{element_type, zero_points};
 use crate::exec::builder::Builder;
 use crate::exec::float::lower::next_activation;
-use crate::exec::parallel::Threads;
+use crate::exec::signal::Reordered;
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::scaled_sums::{BIAS, SCALES};
 use crate::ops::shared::scales::DynamicRange;
 use crate::{Element, Error, Node};
@@ -27,12 +28,12 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     let inputs = vec![Some(builder.read(x, layout)?)];
     let mut define = |name, layout| builder.define(name, layout);
     let outputs = vec![define(y, layout)?, define(scale, Layout::Plain)?, define(zero, Layout::Plain)?];
-    let (backend, threads) = (builder.backend, Threads::new(builder.threads, 0));
+    let (backend, threads) = (builder.backend, Threads::new(builder.workers, 0));
     let kernel = planned("dynamic quantize", threads, move |context, threads| {
         let x = context.input::<f32>(0)?;
         let range = DynamicRange::of(x).ok_or_else(|| context.error(DynamicRange::NOT_FINITE))?;
         let plan = Quantize::new(backend, QuantizedType::u8(range.scale, range.zero)?);
-        threads.run(plan.call(x, context.output::<u8>(0)?)?)?;
+        threads.run(plan.call(x, context.output::<u8>(0)?)?);
         context.output::<f32>(1)?.fill(range.scale);
         context.output::<u8>(2)?.fill(range.zero as u8);
         Ok(())
@@ -160,18 +161,19 @@ impl Plan {
 pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(plan) = Plan::new(builder, node)? else { return Ok(false) };
     let inputs = [1, ZEROS[1], usize::MAX];
-    let Some(mut conv) = planned_convolution(builder, node, inputs, plan.zeros[0], &plan.stage)? else {
+    let Some(conv) = planned_convolution(builder, node, inputs, plan.zeros[0], &plan.stage)? else {
         return Ok(false);
     };
     let (late, layout, what) = (plan.late, layout(builder, node)?, describe_convolution(&conv));
-    let threads = Threads::new(builder.threads, conv.workspace_bytes());
+    let threads = Threads::new(builder.workers, conv.workspace_bytes());
     let kernel: Box<dyn StepKernel> = by_byte!(I, plan.lhs, {
         with_type!(O, conv.output(), [ElementType::F32 => f32, _ => i32], {
-            let mut signal = signal::<I, O>(builder, layout, conv.shape())?;
-            planned(what, threads, move |context, threads| {
+            let signal = signal::<I, O>(builder, layout, conv.shape())?;
+            let memory = (threads, conv, Reordered::<I, O>::default());
+            planned(what, memory, move |context, (threads, conv, reordered)| {
                 late.zero::<I>(context, 0)?.map_or(Ok(()), |zero| conv.set_input_zero_point(zero))?;
                 late.scales(context)?.map_or(Ok(()), |scales| conv.set_scales(scales))?;
-                convolve(&conv, &mut signal, context, threads)
+                convolve(conv, signal.map(|signal| (signal, reordered)), context, threads)
             })
         })
     });
@@ -189,23 +191,24 @@ pub(crate) fn product(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Er
         let Some(batched) = Batched::new(builder, node, 1, plan.zeros, &plan.stage)? else {
             return Ok(false);
         };
-        let kernel = batched.kernel(builder.threads, late);
+        let kernel = batched.kernel(builder.workers, late);
         return plan.push(builder, node, Layout::Plain, kernel);
     }
     let inputs = [1, ZEROS[1], usize::MAX];
     let gemm = planned_product(builder, node, inputs, false, plan.zeros[0], &plan.stage)?;
-    let Some((mut gemm, rows)) = gemm else { return Ok(false) };
+    let Some((gemm, rows)) = gemm else { return Ok(false) };
     let (depth, columns) = (gemm.weights().depth(), gemm.weights().columns());
     let what = describe_product(&gemm, rows);
-    let threads = Threads::new(builder.threads, gemm.workspace_bytes());
+    let threads = Threads::new(builder.workers, gemm.workspace_bytes());
     let kernel: Box<dyn StepKernel> = by_byte!(I, plan.lhs, {
         with_type!(O, gemm.output(), [ElementType::F32 => f32, _ => i32], {
-            planned(what, threads, move |context, threads| {
+            planned(what, (threads, gemm), move |context, (threads, gemm)| {
                 late.zero::<I>(context, 0)?.map_or(Ok(()), |zero| gemm.set_lhs_zero_point(zero))?;
                 late.scales(context)?.map_or(Ok(()), |scales| gemm.set_scales(scales))?;
                 let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
                 let out = MatMut::new(context.output::<O>(0)?, rows, columns)?;
-                Ok(threads.run(gemm.call(a, out)?)?)
+                threads.run(gemm.call(a, out)?);
+                Ok(())
             })
         })
     });

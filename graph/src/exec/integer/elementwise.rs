@@ -3,12 +3,12 @@
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize};
 use eightbit::{Backend, QuantizedType};
 
-use super::planned::{by_byte, by_bytes, planned};
+use super::planned::{by_byte, by_bytes, planned, planned_as};
 use super::{clamp, element_type, failed, input, output};
 use crate::exec::broadcast::{self, Broadcast, Repeated};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
-use crate::exec::step::StepKernel;
+use crate::exec::step::{StepKernel, StepKind};
+use crate::exec::workers::Threads;
 use crate::{DataType, Error, Node, TensorData};
 
 /// A function that lowers a node to a step that runs a `$plan`.
@@ -18,11 +18,12 @@ macro_rules! binary {
             binary(builder, node, |backend, [a, b, to], (low, high), threads, broadcast| {
                 let plan = $plan::new(backend, a, b, to)?.clamped(low, high)?;
                 Ok(by_bytes!([I, O], [a.element(), to.element()], {
-                    let mut repeated = Repeated::new(&broadcast);
-                    planned($description, threads, move |context, threads| {
+                    let memory = (threads, Repeated::default());
+                    planned($description, memory, move |context, (threads, repeated)| {
                         let inputs = (context.input::<I>(0)?, context.input::<I>(1)?);
-                        broadcast.for_each_run(inputs, context.output::<O>(0)?, &mut repeated, |a, b, y| {
-                            Ok(threads.run(plan.call(a, b, y)?)?)
+                        broadcast.for_each_run(inputs, context.output::<O>(0)?, repeated, |a, b, y| {
+                            threads.run(plan.call(a, b, y)?);
+                            Ok(())
                         })
                     })
                 }))
@@ -57,8 +58,7 @@ fn binary(
     };
     let inputs = pair.read(builder, node, [0, 3])?;
     // Short runs are not worth a task each.
-    let threads = if pair.broadcast.is_one_run() { builder.threads } else { 1 };
-    let threads = Threads::new(threads, 0);
+    let threads = Threads::new(&builder.workers.if_worth(pair.broadcast.is_one_run()), 0);
     let kernel = plan(builder.backend, [a, b, to], clamp(node, &to)?, threads, pair.broadcast);
     let output = builder.define(node.required_output(0)?, pair.layout)?;
     builder.push(node, inputs, vec![output], kernel.map_err(|error| failed(node, &error))?);
@@ -68,10 +68,11 @@ fn binary(
 pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let is_float = builder.type_of(node.required_input(0)?)?.data_type == DataType::F32;
     let Some(to) = output(builder, node, 1)?.filter(|_| is_float) else { return Ok(false) };
-    let (plan, threads) = (Quantize::new(builder.backend, to), Threads::new(builder.threads, 0));
+    let (plan, threads) = (Quantize::new(builder.backend, to), Threads::new(builder.workers, 0));
     let kernel = by_byte!(O, to.element(), {
         planned("quantize", threads, move |context, threads| {
-            Ok(threads.run(plan.call(context.input(0)?, context.output::<O>(0)?)?)?)
+            threads.run(plan.call(context.input(0)?, context.output::<O>(0)?)?);
+            Ok(())
         })
     });
     builder.push_elementwise(node, kernel)
@@ -79,10 +80,11 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
 
 pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let Some(from) = input(builder, node, 0)? else { return Ok(false) };
-    let (plan, threads) = (Dequantize::new(builder.backend, from), Threads::new(builder.threads, 0));
+    let (plan, threads) = (Dequantize::new(builder.backend, from), Threads::new(builder.workers, 0));
     let kernel = by_byte!(I, from.element(), {
         planned("dequantize", threads, move |context, threads| {
-            Ok(threads.run(plan.call(context.input::<I>(0)?, context.output(0)?)?)?)
+            threads.run(plan.call(context.input::<I>(0)?, context.output(0)?)?);
+            Ok(())
         })
     });
     builder.push_elementwise(node, kernel)
@@ -101,10 +103,11 @@ pub(crate) fn table(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     let (Some(from), Some(to)) = (from, to) else { return Ok(false) };
     let plan =
         LookupTable::from_bytes(builder.backend, from, to, bytes).map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, 0);
+    let threads = Threads::new(builder.workers, 0);
     let kernel = by_bytes!([I, O], [from, to], {
-        planned("table of 256 bytes", threads, move |context, threads| {
-            Ok(threads.run(plan.call(context.input::<I>(0)?, context.output::<O>(0)?)?)?)
+        planned_as(StepKind::Table, "table of 256 bytes", threads, move |context, threads| {
+            threads.run(plan.call(context.input::<I>(0)?, context.output::<O>(0)?)?);
+            Ok(())
         })
     });
     builder.push_elementwise(node, kernel)

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::Error;
-use crate::exec::parallel::Threads;
-use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::scratch::Scratch;
+use crate::exec::step::{StepContext, StepKernel, StepKind};
 
 /// Evaluates `$result` where `$T` is the type that belongs to the first pattern that `$value` matches.
 macro_rules! with_type {
@@ -58,30 +58,54 @@ impl From<eightbit::Error> for Failure {
     }
 }
 
-/// A function that calls a plan with the values of a step and the workspaces of its threads.
-struct Planned<F> {
+/// A function that calls a plan with the values of a step and its memory.
+struct Planned<M, F> {
+    kind: StepKind,
     description: String,
-    threads: Threads,
+    /// As it is before the first run.
+    memory: M,
     call: F,
 }
 
-/// A step that runs `call`.
-pub(super) fn planned<F>(description: impl Into<String>, threads: Threads, call: F) -> Box<dyn StepKernel>
+/// A step that runs `call` with its memory, which is `memory` before the first run: the workspaces of its threads, say.
+pub(super) fn planned<M, F>(description: impl Into<String>, memory: M, call: F) -> Box<dyn StepKernel>
 where
-    F: FnMut(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync + 'static,
+    M: Clone + Send + Sync + 'static,
+    F: Fn(&mut StepContext<'_>, &mut M) -> Result<(), Failure> + Send + Sync + 'static,
 {
-    Box::new(Planned { description: description.into(), threads, call })
+    planned_as(StepKind::EightBit, description, memory, call)
 }
 
-impl<F> StepKernel for Planned<F>
+/// As [`planned`], for a step of another kind.
+pub(super) fn planned_as<M, F>(
+    kind: StepKind,
+    description: impl Into<String>,
+    memory: M,
+    call: F,
+) -> Box<dyn StepKernel>
 where
-    F: FnMut(&mut StepContext<'_>, &mut Threads) -> Result<(), Failure> + Send + Sync,
+    M: Clone + Send + Sync + 'static,
+    F: Fn(&mut StepContext<'_>, &mut M) -> Result<(), Failure> + Send + Sync + 'static,
 {
-    fn run(&mut self, context: &mut StepContext<'_>) -> Result<(), Error> {
-        (self.call)(context, &mut self.threads).map_err(|failure| match failure {
-            Failure::Value(error) => error,
-            Failure::Plan(error) => context.error(error.to_string()),
+    Box::new(Planned { kind, description: description.into(), memory, call })
+}
+
+impl<M, F> StepKernel for Planned<M, F>
+where
+    M: Clone + Send + Sync + 'static,
+    F: Fn(&mut StepContext<'_>, &mut M) -> Result<(), Failure> + Send + Sync,
+{
+    fn run(&self, context: &mut StepContext<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+        scratch.with(|| self.memory.clone(), |memory| (self.call)(context, memory)).map_err(|failure| {
+            match failure {
+                Failure::Value(error) => error,
+                Failure::Plan(error) => context.error(error.to_string()),
+            }
         })
+    }
+
+    fn kind(&self) -> StepKind {
+        self.kind
     }
 
     fn describe(&self) -> String {
@@ -89,7 +113,7 @@ where
     }
 }
 
-impl<F> fmt::Debug for Planned<F> {
+impl<M, F> fmt::Debug for Planned<M, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.description)
     }

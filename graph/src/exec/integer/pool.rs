@@ -6,8 +6,8 @@ use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use super::planned::{by_byte, by_bytes, planned};
 use super::{clamp, element_type, failed, input, output};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::window::Window;
 use crate::{Error, Node};
 
@@ -41,12 +41,13 @@ pub(crate) fn max_pool(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     };
     let Some(shape) = shape(builder, node)? else { return Ok(false) };
     let plan = MaxPool2d::new(builder.backend, shape).map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let what = "eight-bit maximum of each window";
     let kernel = by_byte!(T, element, {
         planned(what, threads, move |context, threads| {
             let x = context.input::<T>(0)?;
-            Ok(threads.run(plan.call_rows(x, context.output_matrix::<T>(0, shape.channels)?)?)?)
+            threads.run(plan.call_rows(x, context.output_matrix::<T>(0, shape.channels)?)?);
+            Ok(())
         })
     });
     builder.push_unary(node, Layout::ChannelsLast, Builder::define_pixels, kernel)
@@ -99,12 +100,13 @@ fn average(
     let plan = AveragePool2d::new(builder.backend, shape, from, to)
         .and_then(|plan| plan.count_padding(count_padding).clamped(low, high))
         .map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let what = "eight-bit mean of each window";
     let kernel = by_bytes!([I, O], [from.element(), to.element()], {
         planned(what, threads, move |context, threads| {
             let x = context.input::<I>(0)?;
-            Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, shape.channels)?)?)?)
+            threads.run(plan.call_rows(x, context.output_matrix::<O>(0, shape.channels)?)?);
+            Ok(())
         })
     });
     builder.push_unary(node, Layout::ChannelsLast, define, kernel)

@@ -10,10 +10,10 @@ use super::dynamic::Late;
 use super::planned::{Failure, by_byte, planned, with_type};
 use super::{clamp, constant_bytes, element_type, failed, input, output, scale, scales, zero_points};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::Threads;
-use crate::exec::signal::Signal;
+use crate::exec::signal::{Reordered, Signal};
 use crate::exec::step::StepContext;
 use crate::exec::value::Layout;
+use crate::exec::workers::Threads;
 use crate::ops::shared::convolution::Geometry;
 use crate::{DataType, Error, Node, Tensor, TensorData};
 
@@ -25,11 +25,13 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
         return Ok(false);
     };
     let (layout, what) = (layout(builder, node)?, describe_convolution(&plan));
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let kernel = by_byte!(I, x.element(), {
         with_type!(O, plan.output(), [ElementType::F32 => f32, ElementType::I8 => i8, _ => u8], {
-            let mut signal = signal::<I, O>(builder, layout, plan.shape())?;
-            planned(what, threads, move |context, threads| convolve(&plan, &mut signal, context, threads))
+            let signal = signal::<I, O>(builder, layout, plan.shape())?;
+            planned(what, (threads, Reordered::<I, O>::default()), move |context, (threads, reordered)| {
+                convolve(&plan, signal.map(|signal| (signal, reordered)), context, threads)
+            })
         })
     });
     let define = match layout {
@@ -108,25 +110,25 @@ pub(super) fn layout(builder: &Builder<'_>, node: &Node) -> Result<Layout, Error
 }
 
 /// What reorders the values of a convolution of signals of `I` to `O`; `None` for one of images.
-pub(super) fn signal<I: Copy + Default, O: Copy + Default>(
+pub(super) fn signal<I, O>(
     builder: &mut Builder<'_>,
     layout: Layout,
     shape: &Conv2dShape,
-) -> Result<Option<Signal<I, O>>, Error> {
+) -> Result<Option<Signal>, Error> {
     if layout == Layout::ChannelsLast {
         return Ok(None);
     }
     let [_, length] = shape.output();
     let signal =
         Signal::new(shape.batch, [[shape.in_channels, shape.input[1]], [shape.out_channels, length]]);
-    builder.count_scratch(signal.scratch_bytes());
+    builder.count_scratch(signal.scratch_bytes::<I, O>());
     Ok(Some(signal))
 }
 
 /// Runs a convolution on the values of a step.
 pub(super) fn convolve<I, O>(
     plan: &Conv2d,
-    signal: &mut Option<Signal<I, O>>,
+    signal: Option<(Signal, &mut Reordered<I, O>)>,
     context: &mut StepContext<'_>,
     threads: &mut Threads,
 ) -> Result<(), Failure>
@@ -135,12 +137,14 @@ where
     O: OutputElement + crate::Element,
 {
     let (x, channels) = (context.input::<I>(0)?, plan.shape().out_channels);
-    let Some(signal) = signal else {
-        return Ok(threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?)?);
+    let Some((signal, reordered)) = signal else {
+        threads.run(plan.call_rows(x, context.output_matrix::<O>(0, channels)?)?);
+        return Ok(());
     };
-    signal.around(x, context.output::<O>(0)?, |x, y| {
+    signal.around(reordered, x, context.output::<O>(0)?, |x, y| {
         let pixels = y.len().checked_div(channels).unwrap_or(0);
-        Ok(threads.run(plan.call_rows(x, MatMut::new(y, pixels, channels)?)?)?)
+        threads.run(plan.call_rows(x, MatMut::new(y, pixels, channels)?)?);
+        Ok(())
     })
 }
 
@@ -269,7 +273,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     }
     let zeros = [a.zero_point(), b_zero];
     let Some(batched) = Batched::new(builder, node, 3, zeros, &stage)? else { return Ok(false) };
-    let kernel = batched.kernel(builder.threads, Late::default());
+    let kernel = batched.kernel(builder.workers, Late::default());
     let mut read = |index: usize| builder.read(node.required_input(index)?, Layout::Plain);
     let inputs = vec![Some(read(0)?), Some(read(3)?)];
     let output = builder.define(node.required_output(0)?, Layout::Plain)?;
@@ -290,7 +294,7 @@ fn product(
         return Ok(false);
     };
     let what = describe_product(&plan, rows);
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let (depth, columns) = (plan.weights().depth(), plan.weights().columns());
     let lhs = builder.type_of(node.required_input(0)?)?.data_type;
     let kernel = with_type!(I, lhs, [DataType::I8 => i8, _ => u8], {
@@ -298,7 +302,8 @@ fn product(
             planned(what, threads, move |context, threads| {
                 let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
                 let out = MatMut::new(context.output::<O>(0)?, rows, columns)?;
-                Ok(threads.run(plan.call(a, out)?)?)
+                threads.run(plan.call(a, out)?);
+                Ok(())
             })
         })
     });

@@ -5,7 +5,7 @@ mod weights;
 
 use std::collections::HashMap;
 
-use super::{Calibration, LayerError, Role, Roles, Warning};
+use super::{Calibration, FloatAgain, LayerError, Role, Roles, Warning};
 use crate::limits::bytes_of_tensor;
 use crate::{Error, Graph};
 
@@ -30,6 +30,19 @@ pub struct NodeReport {
     pub fused_into: Option<String>,
 }
 
+/// An aid to accuracy that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AidReport {
+    /// What it does.
+    pub name: String,
+    /// Whether it is part of the result: the error with it is less than without.
+    pub kept: bool,
+    /// The noise in the answers of the executed eight-bit graph without it, as a part of the signal.
+    pub error_before: f64,
+    /// The same with it.
+    pub error_after: f64,
+}
+
 /// The report on a quantization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuantizeReport {
@@ -47,6 +60,10 @@ pub struct QuantizeReport {
     pub weights: Vec<WeightReport>,
     /// The error of each eight-bit node, in execution order; empty if nothing was measured.
     pub layers: Vec<LayerError>,
+    /// The aids to accuracy that were tried, in order.
+    pub aids: Vec<AidReport>,
+    /// The accuracy that is lost, in percentage points, and the nodes that went back to float for it, if it was limited.
+    pub accuracy: Option<(f64, Vec<FloatAgain>)>,
     /// Reasons to distrust the result; empty if nothing was found.
     pub warnings: Vec<Warning>,
 }
@@ -67,6 +84,8 @@ impl QuantizeReport {
             activations: Vec::new(),
             weights: weights::weights(folded, after)?,
             layers: Vec::new(),
+            aids: Vec::new(),
+            accuracy: None,
             warnings: Vec::new(),
         })
     }

@@ -20,9 +20,9 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     let (mode, to) = (Mode::of(node)?, builder.type_of(node.required_output(0)?)?.data_type);
     if to == DataType::U8 {
         let (node_of_step, backend) = (node.clone(), builder.backend);
-        let kernel = step(builder, "quantize to a range", (), move |context, states| {
+        let kernel = step(builder, "quantize to a range", (), move |context, workers, ()| {
             let quantizer = Quantizer::<u8>::new(&node_of_step, mode, range(context, 1, 2)?)?;
-            by_element(context, states, 1, |x, codes| match quantizer.steps() {
+            by_element(context, workers, 1, |x, codes| match quantizer.steps() {
                 Some((scale, offset)) => encode(backend, x, scale, offset, codes),
                 None => quantizer.run(x, codes),
             })?;
@@ -32,9 +32,9 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     }
     let kernel = by_code!(T, to, {
         let node = node.clone();
-        step(builder, "quantize to a range", (), move |context, states| {
+        step(builder, "quantize to a range", (), move |context, workers, ()| {
             let quantizer = Quantizer::<T>::new(&node, mode, range(context, 1, 2)?)?;
-            by_element(context, states, 1, |x, codes| quantizer.run(x, codes))?;
+            by_element(context, workers, 1, |x, codes| quantizer.run(x, codes))?;
             store(context, 1, quantizer.range)
         })
     }, _other => return Ok(false));
@@ -49,16 +49,16 @@ pub(crate) fn dequantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool,
     let mode = Mode::of(node)?;
     if x.data_type == DataType::U8 && matches!(mode, Mode::First) {
         let backend = builder.backend;
-        let kernel = step(builder, "dequantize from a range", (), move |context, states| {
+        let kernel = step(builder, "dequantize from a range", (), move |context, workers, ()| {
             let [scale, offset] = Decoder::<u8>::new(range(context, 1, 2)?).line();
-            by_element(context, states, 1, |codes, y| decode(backend, codes, scale, offset, y))
+            by_element(context, workers, 1, |codes, y| decode(backend, codes, scale, offset, y))
         });
         return push(builder, node, kernel);
     }
     let kernel = by_code!(T, x.data_type, {
-        step(builder, "dequantize from a range", (), move |context, states| {
+        step(builder, "dequantize from a range", (), move |context, workers, ()| {
             let dequantizer = Dequantizer::<T>::new(mode, range(context, 1, 2)?);
-            by_element(context, states, 1, |codes, y| dequantizer.run(codes, y))
+            by_element(context, workers, 1, |codes, y| dequantizer.run(codes, y))
         })
     }, _other => return Ok(false));
     push(builder, node, kernel)
@@ -70,10 +70,10 @@ pub(crate) fn clamp(builder: &mut Builder<'_>, node: &Node, upper: Option<f32>) 
         return Ok(false);
     }
     let kernel = by_code!(T, x, {
-        step(builder, "clamp codes", (), move |context, states| {
+        step(builder, "clamp codes", (), move |context, workers, ()| {
             let range = range(context, 1, 2)?;
             let (low, high) = bounds::<T>(range, upper);
-            by_element(context, states, 1, |x: &[T], y: &mut [T]| {
+            by_element(context, workers, 1, |x: &[T], y: &mut [T]| {
                 for (&x, y) in x.iter().zip(y) {
                     *y = x.max(low).min(high);
                 }

@@ -1,8 +1,7 @@
 //! Parts in a row, each in the range that holds those of all.
 
-use super::{has_outputs, push, range, step, store, threads};
+use super::{has_outputs, push, range, step, store, worth};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
 use crate::ops::quantized_concat::{holding, parts};
 use crate::ops::shared::code_range::{CodeRange, byte_table};
 use crate::ops::shared::concat::axis;
@@ -23,18 +22,18 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
     if row == 0 {
         return Ok(false);
     }
-    let mut ranges = vec![CodeRange { min: 0.0, max: 0.0 }; count];
-    let kernel = step(builder, "join bytes of several ranges", (), move |context, states| {
+    let ranges = vec![CodeRange { min: 0.0, max: 0.0 }; count];
+    let kernel = step(builder, "join bytes of several ranges", ranges, move |context, workers, ranges| {
         for (index, of_part) in ranges.iter_mut().enumerate() {
             *of_part = range(context, count + index, 2 * count + index)?;
         }
-        let to = holding(&ranges);
+        let to = holding(ranges);
         let mut first_column = 0;
         for (index, (&of_part, &columns)) in ranges.iter().zip(&columns).enumerate() {
             let x = context.input::<u8>(index)?;
             let table = (of_part != to).then(|| byte_table(of_part, to));
             let out = context.output::<u8>(0)?;
-            by_rows(out, row, threads(states, x.len()), |first, part, ()| {
+            worth(workers, x.len()).by_rows(out, row, |first, part| {
                 let rows = x.chunks_exact(columns.max(1)).skip(first);
                 for (x, out) in rows.zip(part.chunks_exact_mut(row)) {
                     let out = out.get_mut(first_column..first_column + columns).unwrap_or_default();

@@ -12,9 +12,9 @@ pub(crate) mod sums;
 
 use super::planned::{Failure, planned};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::{Threads, by_rows};
 use crate::exec::step::{StepContext, StepKernel};
 use crate::exec::value::Layout;
+use crate::exec::workers::Workers;
 use crate::ops::shared::code_range::CodeRange;
 use crate::{Element, Error, Node};
 
@@ -48,16 +48,16 @@ fn push_as(
     Ok(true)
 }
 
-/// A step that runs `call` with a state for each thread.
-fn step<S: Clone + Send + Sync + 'static>(
+/// A step that runs `call` with the workers of the plan and its memory, which is `memory` before the first run.
+fn step<M: Clone + Send + Sync + 'static>(
     builder: &Builder<'_>,
     description: impl Into<String>,
-    state: S,
-    mut call: impl FnMut(&mut StepContext<'_>, &mut [S]) -> Result<(), Error> + Send + Sync + 'static,
+    memory: M,
+    call: impl Fn(&mut StepContext<'_>, &Workers, &mut M) -> Result<(), Error> + Send + Sync + 'static,
 ) -> Box<dyn StepKernel> {
-    let mut states = vec![state; builder.threads];
-    planned(description, Threads::new(0, 0), move |context, _| {
-        call(context, &mut states).map_err(Failure::from)
+    let workers = builder.workers.clone();
+    planned(description, memory, move |context, memory| {
+        call(context, &workers, memory).map_err(Failure::from)
     })
 }
 
@@ -84,21 +84,20 @@ fn store(context: &mut StepContext<'_>, index: usize, range: CodeRange) -> Resul
 /// Computes output 0 from as many elements of input 0, in whole rows of `row` elements.
 fn by_element<I: Element + Sync, O: Element + Send>(
     context: &mut StepContext<'_>,
-    states: &mut [()],
+    workers: &Workers,
     row: usize,
     work: impl Fn(&[I], &mut [O]) + Copy + Send + Sync,
 ) -> Result<(), Error> {
     let x = context.input::<I>(0)?;
     let out = context.output::<O>(0)?;
-    by_rows(out, row, threads(states, x.len()), |first, part, ()| {
+    worth(workers, x.len()).by_rows(out, row, |first, part| {
         let first = first * row;
         work(x.get(first..first + part.len()).unwrap_or_default(), part);
     });
     Ok(())
 }
 
-/// The states of as many threads as `len` elements are worth.
-fn threads<S>(states: &mut [S], len: usize) -> &mut [S] {
-    let count = if len < SMALL { 1 } else { states.len() };
-    states.get_mut(..count).unwrap_or_default()
+/// As many of the workers as `len` elements are worth.
+fn worth(workers: &Workers, len: usize) -> Workers {
+    workers.if_worth(len >= SMALL)
 }

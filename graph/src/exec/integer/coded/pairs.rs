@@ -2,11 +2,11 @@
 
 use super::chain;
 use super::requantized::Requantized;
-use super::{has_outputs, push, push_as, range, step, store, threads};
+use super::{has_outputs, push, push_as, range, step, store, worth};
 use crate::exec::builder::Builder;
 use crate::exec::integer::element_type;
-use crate::exec::parallel::by_rows;
 use crate::exec::step::StepContext;
+use crate::exec::workers::Workers;
 use crate::ops::shared::byte_pair::{BytePair, Kind, Side};
 use crate::{DataType, Error, Node};
 
@@ -20,32 +20,39 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node, kind: Kind) -> Resul
     if !repeats_along(&y.shape, &x.shape) || len == 0 {
         return Ok(false);
     }
-    builder.count_constants((row as u64).saturating_mul(size_of::<i32>() as u64))?;
-    let mut right = vec![0; row];
+    // The memory of a run is a copy of that of the step.
+    let bytes = (row as u64).saturating_mul(size_of::<i32>() as u64);
+    builder.count_constants(bytes)?;
+    builder.take_scratch(bytes)?;
+    let right = vec![0; row];
     let sides = move |context: &StepContext<'_>| -> Result<BytePair, Error> {
         let side = |min, len| Ok(Side { range: range(context, min, min + 1)?, is_single: len == 1 });
         let pair = kind(data_type, side(2, len)?, side(4, row)?);
         pair.ok_or_else(|| context.error(format!("bytes of type {data_type} are not supported")))
     };
     if let Some(chain) = chain::find(builder, node).filter(|_| data_type == DataType::U8) {
-        builder.count_constants(Requantized::bytes([len, row], builder.threads))?;
-        let mut requantized = Requantized::new(builder.backend, [len, row], builder.threads, chain.clamp);
-        let kernel = step(builder, "function of two bytes, requantized", (), move |context, states| {
+        let parts = builder.workers.parts();
+        let bytes = Requantized::bytes([len, row], parts);
+        builder.count_constants(bytes)?;
+        builder.take_scratch(bytes)?;
+        let requantized = Requantized::new(builder.backend, [len, row], parts, chain.clamp);
+        let (what, memory) = ("function of two bytes, requantized", (right, requantized));
+        let kernel = step(builder, what, memory, move |context, workers, (right, requantized)| {
             let pair = sides(context)?;
-            fill(&pair, context.input(1)?, &mut right, |byte: u8| byte);
+            fill(&pair, context.input(1)?, right, |byte: u8| byte);
             let x = context.input(0)?;
-            let to = requantized.run(x, &pair, &right, context.output(0)?, states);
+            let to = requantized.run(x, &pair, right, context.output(0)?, workers);
             store(context, 1, to)
         });
         chain.nodes.iter().for_each(|&index| builder.fuse(index));
         return push_as(builder, node, &chain.last.outputs, kernel);
     }
-    let kernel = step(builder, "function of two bytes", (), move |context, states| {
+    let kernel = step(builder, "function of two bytes", right, move |context, workers, right| {
         let pair = sides(context)?;
         if data_type == DataType::U8 {
-            run(context, states, &pair, &mut right, |byte: u8| byte)?;
+            run(context, workers, &pair, right, |byte: u8| byte)?;
         } else {
-            run(context, states, &pair, &mut right, |byte: i8| byte as u8)?;
+            run(context, workers, &pair, right, |byte: i8| byte as u8)?;
         }
         store(context, 1, pair.range)
     });
@@ -67,7 +74,7 @@ fn repeats_along(part: &[usize], whole: &[usize]) -> bool {
 
 fn run<T: crate::Element + Sync>(
     context: &mut StepContext<'_>,
-    states: &mut [()],
+    workers: &Workers,
     pair: &BytePair,
     right: &mut [i32],
     bits: fn(T) -> u8,
@@ -75,7 +82,7 @@ fn run<T: crate::Element + Sync>(
     let (x, y) = (context.input::<T>(0)?, context.input::<T>(1)?);
     fill(pair, y, right, bits);
     let (row, right) = (right.len(), &*right);
-    by_rows(context.output::<i32>(0)?, row, threads(states, x.len()), |first, part, ()| {
+    worth(workers, x.len()).by_rows(context.output::<i32>(0)?, row, |first, part| {
         for (row_of_x, out) in x.chunks(row).skip(first).zip(part.chunks_mut(row)) {
             for ((&byte, &right), out) in row_of_x.iter().zip(right).zip(out) {
                 *out = pair.join(pair.left[usize::from(bits(byte))], right);

@@ -1,8 +1,7 @@
 //! Means of windows of bytes, their fraction cut off.
 
-use super::{has_outputs, push, range, step, store, threads};
+use super::{has_outputs, push, range, step, store, worth};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
 use crate::ops::quantized_avg_pool::window;
 use crate::ops::shared::window::Window;
 use crate::{DataType, Error, Node};
@@ -21,14 +20,19 @@ pub(crate) fn average(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Er
     if taps.is_none_or(|taps| taps > MAX_TAPS) || channels == 0 {
         return Ok(false);
     }
-    builder.count_scratch((channels as u64).saturating_mul(size_of::<u16>() as u64 * builder.threads as u64));
-    // The sums of a pixel, and the place of the taps of its window.
-    let state = (vec![0u16; channels], Vec::with_capacity(MAX_TAPS));
-    let kernel = step(builder, "mean of each window's bytes", state, move |context, states| {
+    let parts = builder.workers.parts();
+    // The memory of a run is a copy of that of the step.
+    let bytes = (channels as u64).saturating_mul((size_of::<u16>() * parts) as u64);
+    builder.count_constants(bytes)?;
+    builder.take_scratch(bytes)?;
+    // For each part, the sums of a pixel, and the place of the taps of its window.
+    let states = vec![(vec![0u16; channels], Vec::new()); parts];
+    let kernel = step(builder, "mean of each window's bytes", states, move |context, workers, states| {
         let x = context.input::<u8>(0)?;
         let out = context.output::<u8>(0)?;
-        let states = threads(states, x.len());
-        by_rows(out, channels, states, |first, part, (sums, taps)| {
+        let workers = worth(workers, x.len());
+        let states = states.get_mut(..workers.parts()).unwrap_or_default();
+        workers.by_rows_with(out, channels, states, |first, part, (sums, taps)| {
             for (index, out) in part.chunks_exact_mut(channels).enumerate() {
                 find(&window, first + index, taps);
                 mean(x, taps, channels, sums, out);

@@ -8,8 +8,7 @@ use crate::exec::fallback::Fallback;
 use crate::exec::integer::planned::{by_byte, planned};
 use crate::exec::integer::product::{conv_shape, pack, packed_size};
 use crate::exec::integer::{constant_bytes, element_type, failed, scale};
-use crate::exec::parallel::Threads;
-use crate::exec::step::StepKernel;
+use crate::exec::workers::Threads;
 use crate::ops::quantized_conv2d::geometry;
 use crate::ops::quantized_matmul::Sizes;
 use crate::ops::shared::code_range::CodeRange;
@@ -76,18 +75,18 @@ pub(crate) fn convolution(builder: &mut Builder<'_>, node: &Node) -> Result<bool
     let size = packed_size(geometry.groups, taps.saturating_mul(inputs), outputs);
     let Some(packed) = builder.packed_bytes(node, &[1, 4, 5], size, pack)? else { return Ok(false) };
     let plan = Conv2d::new(shape, packed, x_type, 0, None, &Stage::ACCUMULATORS);
-    let mut plan = plan.map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let plan = plan.map_err(|error| failed(node, &error))?;
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let [height, width] = shape.kernel;
     let what = format!("eight-bit convolution {height}×{width}: {}", plan.explain());
-    let (to, mut plain) = (range_of_sums(x_type, &weights), plain(node));
+    let (to, plain) = (range_of_sums(x_type, &weights), plain(node));
     let kernel = by_byte!(I, x_type, {
-        planned(what, threads, move |context, threads| {
+        planned(what, (threads, plan), move |context, (threads, plan)| {
             let of_x = range(context, 2, 3)?;
             if plan.set_input_zero_point(of_x.unbounded_code::<I>(0.0) as i32).is_err() {
-                return Ok(plain.run(context)?);
+                return Ok(plain.compute(context)?);
             }
-            threads.run(plan.call(context.input::<I>(0)?, context.output::<i32>(0)?)?)?;
+            threads.run(plan.call(context.input::<I>(0)?, context.output::<i32>(0)?)?);
             Ok(store(context, 1, to(of_x))?)
         })
     });
@@ -120,18 +119,18 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
     let size = packed_size(1, depth, columns);
     let Some(packed) = builder.packed_bytes(node, &[1, 4, 5], size, pack)? else { return Ok(false) };
     let plan = Gemm::new(packed, a_type, 0, None, &Stage::ACCUMULATORS);
-    let mut plan = plan.map_err(|error| failed(node, &error))?;
-    let threads = Threads::new(builder.threads, plan.workspace_bytes());
+    let plan = plan.map_err(|error| failed(node, &error))?;
+    let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let what = format!("eight-bit matrix product: {}", plan.explain(rows));
-    let (to, mut plain) = (range_of_sums(a_type, &weights), plain(node));
+    let (to, plain) = (range_of_sums(a_type, &weights), plain(node));
     let kernel = by_byte!(I, a_type, {
-        planned(what, threads, move |context, threads| {
+        planned(what, (threads, plan), move |context, (threads, plan)| {
             let of_a = range(context, 2, 3)?;
             if plan.set_lhs_zero_point(of_a.unbounded_code::<I>(0.0) as i32).is_err() {
-                return Ok(plain.run(context)?);
+                return Ok(plain.compute(context)?);
             }
             let a = MatRef::new(context.input::<I>(0)?, rows, depth)?;
-            threads.run(plan.call(a, MatMut::new(context.output::<i32>(0)?, rows, columns)?)?)?;
+            threads.run(plan.call(a, MatMut::new(context.output::<i32>(0)?, rows, columns)?)?);
             Ok(store(context, 1, to(of_a))?)
         })
     });

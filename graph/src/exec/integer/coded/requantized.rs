@@ -6,8 +6,8 @@ use eightbit::Backend;
 use eightbit_kernels::elementwise::{CodesOfBytes, requantize_bytes, requantize_codes};
 
 use super::chain::Clamp;
-use super::threads;
-use crate::exec::parallel::by_rows;
+use super::worth;
+use crate::exec::workers::Workers;
 use crate::ops::requantization_range::used;
 use crate::ops::shared::byte_pair::BytePair;
 use crate::ops::shared::clamped_codes::bounds;
@@ -32,7 +32,7 @@ struct Found {
 }
 
 /// Memory of a step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Requantized {
     backend: Backend,
     clamp: Option<Clamp>,
@@ -83,11 +83,11 @@ impl Requantized {
         pair: &BytePair,
         right: &[i32],
         out: &mut [u8],
-        states: &mut [()],
+        workers: &Workers,
     ) -> CodeRange {
-        let states = threads(states, x.len());
+        let workers = worth(workers, x.len());
         let by_channel = self.by_channel && pair.is_rising(right);
-        let to = used(self.extremes(x, pair, right, by_channel, states), pair.range);
+        let to = used(self.extremes(x, pair, right, by_channel, &workers), pair.range);
         let by = fixed_point(pair.range, to);
         let bounds = self.clamp.map_or([0, u8::MAX], |clamp| bounds(to, clamp.upper).into());
         let line = pair.step().map(|step| (step, pair.left[0]));
@@ -96,8 +96,8 @@ impl Requantized {
             *addend = base.wrapping_add(*right);
         }
         let (backend, addends, row) = (self.backend, &self.addends[..], right.len());
-        let sums = self.sums.get_mut(..states.len()).unwrap_or_default();
-        by_rows(out, row, sums, |first, part, sums| {
+        let sums = self.sums.get_mut(..workers.parts()).unwrap_or_default();
+        workers.by_rows_with(out, row, sums, |first, part, sums| {
             let x = x.get(first * row..).unwrap_or_default();
             for (x, out) in x.chunks(addends.len()).zip(part.chunks_mut(addends.len())) {
                 let x = x.get(..out.len()).unwrap_or_default();
@@ -121,12 +121,12 @@ impl Requantized {
         pair: &BytePair,
         right: &[i32],
         by_channel: bool,
-        states: &mut [()],
+        workers: &Workers,
     ) -> (i32, i32) {
         let row = right.len();
-        let rows = (x.len() / row).div_ceil(states.len().max(1));
-        let found = self.found.get_mut(..states.len()).unwrap_or_default();
-        by_rows(found, 1, states, |first, found, ()| {
+        let rows = (x.len() / row).div_ceil(workers.parts());
+        let found = self.found.get_mut(..workers.parts()).unwrap_or_default();
+        workers.by_rows(found, 1, |first, found| {
             for (index, found) in found.iter_mut().enumerate() {
                 let rows_of_x = x.chunks_exact(row).skip((first + index) * rows).take(rows);
                 found.extremes = (i32::MAX, i32::MIN);

@@ -3,10 +3,10 @@
 use eightbit::Backend;
 use eightbit_kernels::elementwise::{extremes, requantize_codes};
 
-use super::{by_element, has_outputs, push, range, step, store, threads};
+use super::{by_element, has_outputs, push, range, step, store, worth};
 use crate::exec::builder::Builder;
-use crate::exec::parallel::by_rows;
 use crate::exec::step::{StepContext, StepKernel};
+use crate::exec::workers::Workers;
 use crate::ops::requantization_range::used;
 use crate::ops::shared::code_range::CodeRange;
 use crate::ops::shared::requantizer::{RequantizeTo, fixed_point};
@@ -21,10 +21,10 @@ pub(crate) fn range_of(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
         return Ok(false);
     }
     let backend = builder.backend;
-    let mut found: Vec<Extremes> = vec![(0, 0); builder.threads];
-    let kernel = step(builder, "range of 32-bit codes", (), move |context, states| {
+    let found: Vec<Extremes> = vec![(0, 0); builder.workers.parts()];
+    let kernel = step(builder, "range of 32-bit codes", found, move |context, workers, found| {
         let all = range(context, 1, 2)?;
-        let extremes = of_parts(context, backend, &mut found, states)?;
+        let extremes = of_parts(context, backend, found, workers)?;
         store(context, 0, used(extremes, all))
     });
     push(builder, node, kernel)
@@ -35,13 +35,13 @@ fn of_parts(
     context: &StepContext<'_>,
     backend: Backend,
     found: &mut [Extremes],
-    states: &mut [()],
+    workers: &Workers,
 ) -> Result<Extremes, Error> {
     let x = context.input::<i32>(0)?;
-    let states = threads(states, x.len());
-    let found = found.get_mut(..states.len()).unwrap_or_default();
-    let len = x.len().div_ceil(states.len().max(1));
-    by_rows(found, 1, states, |first, found, ()| {
+    let workers = worth(workers, x.len());
+    let found = found.get_mut(..workers.parts()).unwrap_or_default();
+    let len = x.len().div_ceil(workers.parts());
+    workers.by_rows(found, 1, |first, found| {
         for (index, found) in found.iter_mut().enumerate() {
             let part = x.chunks(len.max(1)).nth(first + index);
             *found = extremes(backend, part.unwrap_or_default());
@@ -73,9 +73,9 @@ fn requantize_by<T: Element + Send>(
     builder: &Builder<'_>,
     requantize: impl Fn(CodeRange, CodeRange, &[i32], &mut [T]) + Copy + Send + Sync + 'static,
 ) -> Box<dyn StepKernel> {
-    step(builder, "requantize 32-bit codes", (), move |context, states| {
+    step(builder, "requantize 32-bit codes", (), move |context, workers, ()| {
         let (from, to) = (range(context, 1, 2)?, range(context, 3, 4)?);
-        by_element(context, states, 1, |sums, codes| requantize(from, to, sums, codes))?;
+        by_element(context, workers, 1, |sums, codes| requantize(from, to, sums, codes))?;
         store(context, 1, to)
     })
 }

@@ -1,0 +1,85 @@
+//! Means and covariances of what a layer's weights are multiplied by.
+
+use eightbit::Backend;
+use eightbit_kernels::float::{Bounds, FloatWeights, ProductCall, multiply};
+
+use super::patches;
+use crate::quantize::layer::Layer;
+use crate::Error;
+
+/// Sums of the products of every two elements of a patch, for each group of a layer.
+#[derive(Debug)]
+pub(super) struct Covariance {
+    depth: usize,
+    /// For each group `depth × depth` sums.
+    products: Vec<f32>,
+    /// For each group `depth` sums.
+    sums: Vec<f64>,
+    /// Patches seen of each group.
+    count: usize,
+}
+
+/// Patches that are multiplied at once.
+const BLOCK: usize = 512;
+
+impl Covariance {
+    pub(super) fn new(layer: &Layer<'_>) -> Self {
+        let (depth, groups) = (layer.depth(), layer.groups);
+        Self { depth, products: vec![0.0; groups * depth * depth], sums: vec![0.0; groups * depth], count: 0 }
+    }
+
+    /// The bytes that one takes.
+    pub(super) fn bytes(layer: &Layer<'_>) -> u64 {
+        let (depth, groups) = (layer.depth() as u64, layer.groups as u64);
+        groups.saturating_mul(depth).saturating_mul(depth).saturating_mul(4)
+    }
+
+    /// Adds `count` patches at most of the layer's input.
+    pub(super) fn add(&mut self, layer: &Layer<'_>, shape: &[usize], values: &[f32], count: usize, turn: usize) -> Result<(), Error> {
+        let depth = self.depth;
+        let backend = Backend::best().map_err(|error| Error::argument("backend", error.to_string()))?;
+        let mut rows: Vec<f32> = Vec::new();
+        let mut seen = 0;
+        let (products, sums) = (&mut self.products, &mut self.sums);
+        patches::for_each(layer, shape, values, (count, turn), |group, patch| {
+            seen += usize::from(group == 0);
+            sums[group * depth..][..depth].iter_mut().zip(patch).for_each(|(sum, &value)| *sum += f64::from(value));
+            if layer.groups == 1 {
+                rows.extend_from_slice(patch);
+                if rows.len() >= BLOCK * depth {
+                    add_block(backend, products, &rows, depth);
+                    rows.clear();
+                }
+                return;
+            }
+            let products = &mut products[group * depth * depth..][..depth * depth];
+            for (row, &a) in products.chunks_exact_mut(depth).zip(patch) {
+                row.iter_mut().zip(patch).for_each(|(sum, &b)| *sum += a * b);
+            }
+        })?;
+        if !rows.is_empty() {
+            add_block(backend, products, &rows, depth);
+        }
+        self.count += seen;
+        Ok(())
+    }
+
+    /// The covariance matrix of a group, or, not `centred`, the mean products.
+    pub(super) fn matrix(&self, group: usize, centred: bool) -> Vec<f64> {
+        let (depth, count) = (self.depth, self.count.max(1) as f64);
+        let sums = &self.sums[group * depth..][..depth];
+        let products = &self.products[group * depth * depth..][..depth * depth];
+        let mean = |at: usize| if centred { sums[at] / count } else { 0.0 };
+        products.iter().enumerate().map(|(at, &sum)| f64::from(sum) / count - mean(at / depth) * mean(at % depth)).collect()
+    }
+}
+
+/// Adds `rowsᵀ · rows`.
+fn add_block(backend: Backend, products: &mut [f32], rows: &[f32], depth: usize) {
+    let count = rows.len() / depth;
+    let transposed: Vec<f32> = (0..rows.len()).map(|at| rows[at % count * depth + at / count]).collect();
+    let packed = FloatWeights::pack(backend, [count, depth], |row, column| rows[row * depth + column], &[]);
+    let mut out = vec![0.0f32; depth * depth];
+    multiply(&ProductCall::new(&transposed, &packed, Bounds::NONE), depth, &mut out, depth);
+    products.iter_mut().zip(out).for_each(|(sum, new)| *sum += new);
+}

@@ -1,0 +1,36 @@
+//! The weights that a plan makes of a graph's.
+
+use std::collections::HashMap;
+
+use crate::ops::dequantize_linear;
+use crate::quantize::Plan;
+use crate::{Error, Graph, Node, Tensor, passes};
+
+/// A graph with integer weights.
+#[derive(Debug)]
+pub(in crate::quantize) struct Rounded {
+    graph: Graph,
+    /// By node, the `DequantizeLinear` of its weights.
+    weights: HashMap<String, usize>,
+}
+
+impl Rounded {
+    pub(in crate::quantize) fn of(float: &Graph, plan: &Plan) -> Result<Self, Error> {
+        let graph = passes::quantize_weights(float.clone(), plan)?;
+        let producers = graph.producers()?;
+        let of = |node: &Node| Some((node.name.clone(), *producers.get(node.input(1)?)?));
+        let weights = graph.nodes.iter().filter_map(of).collect();
+        Ok(Self { graph, weights })
+    }
+
+    /// The bytes of the weights of `node` and their scales; `None` if they stay float.
+    pub(in crate::quantize) fn layer(&self, node: &Node) -> Result<Option<(&Tensor, &[f32])>, Error> {
+        let Some(from) = self.weights.get(&node.name).map(|&at| &self.graph.nodes[at]) else { return Ok(None) };
+        if !from.is(&dequantize_linear::OP) {
+            return Ok(None);
+        }
+        let constant = |input: usize| from.input(input).and_then(|name| self.graph.constants.get(name));
+        let (Some(bytes), Some(scales)) = (constant(0), constant(1)) else { return Ok(None) };
+        Ok(Some((bytes, scales.as_f32()?)))
+    }
+}

@@ -1,0 +1,132 @@
+//! Nodes go back to float until no more accuracy is lost than is allowed.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::{Observation, Search};
+use crate::exec::{Executor, ExecutorOptions};
+use crate::limits::constants_of;
+use crate::quantize::layer::Layer;
+use crate::quantize::pipeline::{named, to_eight_bits};
+use crate::quantize::{AccuracyDrop, Dataset, FloatAgain, Plan, Progress, Roles};
+use crate::{DataType, Error, Graph, Tensor};
+
+/// Runs whose shortest counts.
+const RUNS: usize = 7;
+
+/// Why such a node is float.
+const REASON: &str = "in eight bits it changes too many answers";
+
+/// A form of the network in which some nodes are float.
+struct Form {
+    roles: Roles,
+    observation: Observation,
+    plan: Plan,
+    eight_bit: Graph,
+    error: f64,
+    milliseconds: f64,
+}
+
+/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`; returns them. `float`
+/// are those that stay float anyway.
+pub(super) fn within<D: Dataset + ?Sized>(
+    search: &mut Search<'_, D>,
+    allowed: &AccuracyDrop,
+    float: &BTreeMap<String, String>,
+    progress: &mut impl FnMut(Progress),
+) -> Result<(Plan, Vec<FloatAgain>, f64), D::Error> {
+    progress(Progress::Pass("accuracy"));
+    allowed.validate(search.dataset.len())?;
+    let graph = search.observation.graph.clone();
+    let right = answers(search, &graph)?;
+    let classes = allowed.classes.as_ref().unwrap_or(&right);
+    let hits = |answers: &[usize]| answers.iter().zip(classes).filter(|(answer, class)| answer == class).count();
+    let lost = |answers: &[usize]| {
+        let part = |hits: usize| 100.0 * hits as f64 / classes.len().max(1) as f64;
+        (part(hits(&right)) - part(hits(answers))).max(0.0)
+    };
+    let mut form = search.form(float, &graph)?;
+    let mut drop = lost(&answers(search, &form.eight_bit)?);
+    let mut again = Vec::new();
+    if drop > allowed.most {
+        let mut candidates = Vec::new();
+        let layers: Vec<String> =
+            Layer::all(&graph, &form.roles)?.iter().map(|layer| layer.node.name.clone()).collect();
+        for (done, node) in layers.iter().enumerate() {
+            let mut with = float.clone();
+            with.insert(node.clone(), REASON.to_owned());
+            let other = search.form(&with, &graph)?;
+            let (gain, cost) = (form.error - other.error, (other.milliseconds - form.milliseconds).max(1e-3));
+            if gain > 0.0 {
+                candidates.push((node.clone(), gain, cost));
+            }
+            progress(Progress::Searched { done: done + 1, of: layers.len() });
+        }
+        candidates.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
+        let mut kept = float.clone();
+        for (node, gain, milliseconds) in candidates {
+            if drop <= allowed.most {
+                break;
+            }
+            kept.insert(node.clone(), REASON.to_owned());
+            form = search.form(&kept, &graph)?;
+            drop = lost(&answers(search, &form.eight_bit)?);
+            again.push(FloatAgain { node, gain, milliseconds, drop });
+        }
+    }
+    search.roles = form.roles;
+    search.observation = form.observation;
+    search.error = form.error;
+    Ok((form.plan, again, drop))
+}
+
+impl<D: Dataset + ?Sized> Search<'_, D> {
+    /// The network with the nodes `float` in float.
+    fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, D::Error> {
+        let roles = Roles::keeping_float(graph, float)?;
+        let numbers = (self.dataset, &self.split.calibrating[..]);
+        let held = constants_of([graph]);
+        let observation = Observation::of(graph.clone(), &roles, numbers, held, self.options, |_| {})?;
+        let (plan, _) = self.best.plan(&observation, &roles, self.options)?;
+        let (eight_bit, _) = to_eight_bits(graph.clone(), &plan, |_| {})?;
+        let error = self.judge.error(&eight_bit, self.dataset)?;
+        let example = self.dataset.example(self.split.judging[0])?;
+        let milliseconds = milliseconds(&executor(&eight_bit, self)?, &named(&eight_bit, &example)?)?;
+        Ok(Form { roles, observation, plan, eight_bit, error, milliseconds })
+    }
+}
+
+fn executor<D: Dataset + ?Sized>(graph: &Graph, search: &Search<'_, D>) -> Result<Executor, Error> {
+    let mut options = ExecutorOptions::default();
+    options.shapes.limits = search.options.limits.clone();
+    Executor::new(graph, &options)
+}
+
+/// The shortest of some runs.
+fn milliseconds(executor: &Executor, inputs: &[(&str, &Tensor)]) -> Result<f64, Error> {
+    let mut least = f64::INFINITY;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        executor.run(inputs)?;
+        least = least.min(start.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(least)
+}
+
+/// The class of the largest element of the first float output, for each example of the dataset.
+fn answers<D: Dataset + ?Sized>(search: &Search<'_, D>, graph: &Graph) -> Result<Vec<usize>, D::Error> {
+    let Some(output) = graph.outputs.iter().position(|output| output.data_type == DataType::F32) else {
+        return Err(Error::argument("accuracy drop", "the network has no output of scores").into());
+    };
+    let executor = executor(graph, search)?;
+    let mut answers = Vec::with_capacity(search.dataset.len());
+    for number in 0..search.dataset.len() {
+        let example = search.dataset.example(number)?;
+        let outputs = executor.run(&named(graph, &example)?)?;
+        let scores = outputs[output].as_f32()?;
+        // The first of equal ones.
+        let best = (0..scores.len()).rev().max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        answers.push(best.unwrap_or(0));
+    }
+    Ok(answers)
+}

@@ -1,0 +1,105 @@
+//! Measures how far the answers of an eight-bit graph are from those of the float graph.
+
+use crate::quantize::Dataset;
+use crate::quantize::pipeline::named;
+use crate::quantize::runner::{Runner, observed};
+use crate::limits::constants_of;
+use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
+use crate::{DataType, Error, Graph, Limits, Node, Tensor};
+
+/// The most bytes of float answers that are kept.
+const KEPT: u64 = 256 << 20;
+
+/// The answers of the float graph to examples, with which those of eight-bit graphs are compared.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// The values compared: the outputs, or what the functions that make probabilities of them read.
+    values: Vec<String>,
+    /// For each example its number and its answers.
+    examples: Vec<(usize, Vec<Vec<f32>>)>,
+    limits: Limits,
+}
+
+impl Judge {
+    /// Runs `float` on the examples of these numbers; on fewer of them if the answers would fill the memory.
+    pub(super) fn new<D: Dataset + ?Sized>(
+        float: &Graph,
+        dataset: &D,
+        numbers: &[usize],
+        limits: &Limits,
+    ) -> Result<Self, D::Error> {
+        let mut judge = Self { values: judged(float)?, examples: Vec::new(), limits: limits.clone() };
+        let mut runner = judge.runner(float)?;
+        let mut bytes = 0;
+        for &number in numbers {
+            let answers = judge.answers(&mut runner, float, &dataset.example(number)?)?;
+            bytes += answers.iter().map(|answer| answer.len() as u64 * 4).sum::<u64>();
+            judge.examples.push((number, answers));
+            if bytes > KEPT {
+                break;
+            }
+        }
+        Ok(judge)
+    }
+
+    /// The noise in the answers of `eight_bit` as a part of the signal: `Σ (float − eight-bit)² / Σ float²`, the mean of it over the
+    /// examples and answers.
+    pub(super) fn error<D: Dataset + ?Sized>(&self, eight_bit: &Graph, dataset: &D) -> Result<f64, D::Error> {
+        let mut runner = self.runner(eight_bit)?;
+        let (mut sum, mut count) = (0.0, 0);
+        for (number, float) in &self.examples {
+            let answers = self.answers(&mut runner, eight_bit, &dataset.example(*number)?)?;
+            for (float, eight_bit) in float.iter().zip(&answers) {
+                let (mut signal, mut noise) = (0.0, 0.0);
+                for (&float, &eight_bit) in float.iter().zip(eight_bit) {
+                    signal += f64::from(float) * f64::from(float);
+                    noise += f64::from(float - eight_bit) * f64::from(float - eight_bit);
+                }
+                sum += if noise == 0.0 { 0.0 } else { noise / signal.max(f64::MIN_POSITIVE) };
+                count += 1;
+            }
+        }
+        Ok(sum / f64::from(count.max(1)))
+    }
+
+    fn runner(&self, graph: &Graph) -> Result<Runner, Error> {
+        let values = self.values.iter().map(|value| (value.clone(), DataType::F32));
+        Runner::new(observed(graph.clone(), values), 0, constants_of([graph]), &self.limits)
+    }
+
+    fn answers(&self, runner: &mut Runner, graph: &Graph, example: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
+        let mut answers = vec![Vec::new(); self.values.len()];
+        let inputs = named(graph, example)?;
+        runner.run(&inputs, |at, _, seen| {
+            answers[at] = seen.floats()?.to_vec();
+            Ok(())
+        })?;
+        Ok(answers)
+    }
+}
+
+/// The values of `graph` whose errors count: its float outputs. Of probabilities, the scores from which they are computed, because a
+/// certain answer hides what is wrong with the others.
+fn judged(graph: &Graph) -> Result<Vec<String>, Error> {
+    let producers = graph.producers()?;
+    let mut values: Vec<String> = Vec::new();
+    for output in graph.outputs.iter().filter(|output| output.data_type == DataType::F32) {
+        let (mut value, mut scores) = (output.name.as_str(), None);
+        while let Some(&node) = producers.get(value) {
+            let node: &Node = &graph.nodes[node];
+            let probabilities = [&softmax::OP, &log_softmax::OP, &sigmoid::OP].iter().any(|op| node.is(op));
+            let moves =
+                [&reshape::OP, &flatten::OP, &squeeze::OP, &unsqueeze::OP, &identity::OP].iter().any(|op| node.is(op));
+            let Some(input) = node.input(0).filter(|_| probabilities || moves) else { break };
+            if probabilities {
+                scores = Some(input);
+            }
+            value = input;
+        }
+        let value = scores.unwrap_or(&output.name).to_owned();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
