@@ -43,8 +43,7 @@ impl<'g> Form<'g> {
                 .map_err(|reason| CliError::Invalid(format!("{name}: {reason}")))?;
             inputs.push((input.name.as_str(), tensor));
         }
-        let profile =
-            |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
+        let profile = |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
         if steps.is_empty() {
             // Makes the plan, and warms the caches.
             profile(1)?;
