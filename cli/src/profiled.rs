@@ -31,17 +31,19 @@ impl<'g> Form<'g> {
         Ok(Self { name: name.to_owned(), graph, executor, steps: Vec::new() })
     }
 
-    /// Measures on `example`, a tensor for each input, within about the time `budget`.
-    pub(crate) fn measure(&mut self, example: &[Tensor], budget: Duration) -> Result<(), CliError> {
+    /// Measures on `example`, a tensor for each input of the network, within about the time `budget`. An input of this form takes the
+    /// tensor of its name, or else that at its place.
+    pub(crate) fn measure(&mut self, example: &[(&str, &Tensor)], budget: Duration) -> Result<(), CliError> {
         let Self { name, graph, executor, steps } = self;
         let mut inputs = Vec::with_capacity(example.len());
-        for (input, tensor) in graph.inputs.iter().zip(example) {
+        for (input, at_its_place) in graph.inputs.iter().zip(example) {
+            let named = example.iter().find(|(name, _)| *name == input.name);
+            let tensor = named.unwrap_or(at_its_place).1;
             fixing::bind(&mut input.clone(), tensor)
                 .map_err(|reason| CliError::Invalid(format!("{name}: {reason}")))?;
             inputs.push((input.name.as_str(), tensor));
         }
-        let profile =
-            |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
+        let profile = |runs| executor.profile(&inputs, runs).map_err(|error| CliError::model(name, error));
         if steps.is_empty() {
             // Makes the plan, and warms the caches.
             profile(1)?;

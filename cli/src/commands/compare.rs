@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use eightbit_graph::compare::{Comparer, Comparison, MatchedBy, ValueDifference};
-use eightbit_graph::escaped;
+use eightbit_graph::{Limits, escaped};
 use serde_json::json;
 
 use crate::args::CompareArgs;
@@ -23,7 +23,10 @@ pub(crate) fn run(args: &CompareArgs, out: &mut dyn Write) -> Result<(), CliErro
     let both = format!("{} and {}", source.file.name, other.name);
     let of_both = |error| CliError::model(&both, error);
     let example = source.read(0)?;
-    let mut comparer = Comparer::new(&source.graph, &graph, &source.shapes(&example)).map_err(of_both)?;
+    let mut options = source.shapes(&example);
+    let limits = &mut options.limits;
+    limits.max_bytes = limits.max_bytes.saturating_add(Limits::for_model(&graph).max_bytes);
+    let mut comparer = Comparer::new(&source.graph, &graph, &options).map_err(of_both)?;
     drop(graph);
     let bar = report::progress(source.len(), "comparing");
     for index in 0..source.len() {

@@ -1,6 +1,6 @@
 //! The report as JSON.
 
-use eightbit_graph::quantize::ActivationReport;
+use eightbit_graph::quantize::{ActivationReport, AidReport};
 use serde_json::{Value, json};
 
 use super::{Quantized, Row};
@@ -10,6 +10,7 @@ use crate::profiled::milliseconds;
 pub(crate) fn json(of: &Quantized<'_>) -> Value {
     json!({
         "nodes": of.rows().iter().map(row).collect::<Vec<_>>(),
+        "aids": of.report.aids.iter().map(aid).collect::<Vec<_>>(),
         "milliseconds": of.times.map(|times| {
             json!({ "float": milliseconds(times.totals[0]), "eight_bit": milliseconds(times.totals[1]) })
         }),
@@ -42,6 +43,10 @@ fn row(row: &Row<'_>) -> Value {
         "float_kernel": row.time.map(|time| time.sides[0].kernel.as_str()),
         "eight_bit_kernel": row.time.map(|time| time.sides[1].kernel.as_str()),
     })
+}
+
+fn aid(of: &AidReport) -> Value {
+    json!({ "aid": of.name, "kept": of.kept, "error_before": of.error_before, "error_after": of.error_after })
 }
 
 fn activation(of: &ActivationReport) -> Value {

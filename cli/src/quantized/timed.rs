@@ -44,7 +44,7 @@ impl Times {
         let mut forms =
             [Form::new(&source.file.name, &source.graph, settings)?, Form::new(&name, eight_bit, settings)?];
         for _ in 0..TURNS {
-            forms.iter_mut().try_for_each(|form| form.measure(&example, BUDGET))?;
+            forms.iter_mut().try_for_each(|form| form.measure(&source.named(&example), BUDGET))?;
         }
         let values = by_value(&forms, &source.shapes(&example))?;
         Ok(Self { run_by: settings.describe(), totals: forms.each_ref().map(Form::total), values })

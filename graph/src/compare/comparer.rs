@@ -51,7 +51,7 @@ impl Comparer {
     pub fn new(a: &Graph, b: &Graph, options: &ShapeOptions) -> Result<Self, Error> {
         a.validate()?;
         b.validate()?;
-        let held = constants_of([a, b]);
+        let callers = [a, b];
         let (a, b) = (normalized(a)?, normalized(b)?);
         let given = inputs::matched(&a, &b, &infer_partial_shapes(&a, options)?.types)?;
         let signals = Signals::new(&a, options)?;
@@ -76,6 +76,9 @@ impl Comparer {
         let sources = sources.collect();
         let count = named.len();
         let graph = merge::merged(&a, &b, &given, &named)?;
+        // Most constants are those of the callers' graphs.
+        let own = constants_of([&graph]);
+        let held = constants_of(callers.into_iter().chain([&graph])).saturating_sub(own);
         let how = ExecutorOptions { shapes: options.clone(), ..ExecutorOptions::default() };
         let executor = Executor::observed(graph, &how, held, Observer { copied: 0 })?;
         Ok(Self {

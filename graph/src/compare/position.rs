@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::pairs::{MatchedBy, Pairs};
-use super::signals::Signals;
+use super::signals::{Signal, Signals};
 use crate::ops::eight_bit::EightBit;
 use crate::ops::{add, batch_normalization, div, mul, sub};
 use crate::{Graph, Node};
@@ -56,7 +56,7 @@ fn places<'g>(graph: &Graph, signals: &'g Signals<'_>, pair: &[Option<usize>]) -
             is_part[index] = true;
         }
     }
-    let place = |(index, signal): (usize, &'g super::signals::Signal<'_>)| {
+    let place = |(index, signal): (usize, &'g Signal<'_>)| {
         let node = signal.node.filter(|_| !is_part[index])?;
         let signal = end[index];
         let shape = signals.list[signal].shape.as_deref()?;

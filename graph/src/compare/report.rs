@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use super::names::label;
 use super::pairs::{MatchedBy, Pairs};
 use super::signals::{Signal, Signals};
-use crate::Graph;
 use crate::energy::Energy;
+use crate::{Graph, ValueInfo};
 
 /// How one value differs between two forms of a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,7 +110,7 @@ impl Comparison {
         let value = |&(of_a, of_b, by): &(usize, usize, MatchedBy)| {
             ValueDifference::new(&a.1.list[of_a], &b.1.list[of_b], by)
         };
-        let output = |info: &crate::ValueInfo| OutputDifference {
+        let output = |info: &ValueInfo| OutputDifference {
             output: info.name.clone(),
             value: a.1.of.get(info.name.as_str()).and_then(|&signal| pairs.of_a[signal]),
             mean_difference: 0.0,

@@ -37,8 +37,8 @@ pub(crate) fn run(args: &ProfileArgs, settings: &Settings, out: &mut dyn Write) 
     let peak = peak(settings)?;
     for _ in 0..TURNS {
         let budget = Duration::from_millis(args.budget) / TURNS;
-        own.measure(&example, budget)?;
-        second.iter_mut().try_for_each(|form| form.measure(&example, budget))?;
+        own.measure(&source.named(&example), budget)?;
+        second.iter_mut().try_for_each(|form| form.measure(&source.named(&example), budget))?;
     }
     let (steps, total) = (own.steps.clone(), own.total());
     let compared = match (second, &other) {
