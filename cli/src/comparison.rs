@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
-    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions, QuantizeReport, Range, WeightRange,
+    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions,
+    QuantizeReport, Range, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
 use indicatif::ProgressBar;
@@ -100,7 +101,14 @@ impl<'a> Calibration<'a> {
         input: &InputArgs,
         measured: usize,
     ) -> Self {
-        Self { photos, range, options: input.photo_options(), measured, measure_speed: false, accuracy_drop: None }
+        Self {
+            photos,
+            range,
+            options: input.photo_options(),
+            measured,
+            measure_speed: false,
+            accuracy_drop: None,
+        }
     }
 
     /// As this, and nodes that take longer in eight bits on this machine stay float if `measure_speed`.
@@ -168,7 +176,8 @@ impl<'a> Calibration<'a> {
         let range = ends.fold(Range { min: f32::INFINITY, max: f32::NEG_INFINITY }, |range, end| {
             range.union(Range { min: end, max: end })
         });
-        let data_free = DataFreeOptions { other_inputs: InputMoments::photos(range), ..DataFreeOptions::default() };
+        let data_free =
+            DataFreeOptions { other_inputs: InputMoments::photos(range), ..DataFreeOptions::default() };
         let bar = report::progress(0, "data-free");
         let options = self.options(&graph);
         let result =

@@ -8,7 +8,7 @@ use eightbit_graph::ops::{OPERATORS, Sample};
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
 use eightbit_graph::shapes::infer_shapes;
 use eightbit_graph::{
-    Attribute, DEFAULT_OPSET, DataType, Error, Graph, Limits, Tensor, TensorData, ValueInfo,
+    Attribute, DEFAULT_OPSET, DataType, Graph, Limits, Tensor, TensorData, ValueInfo,
 };
 
 use crate::input::Input;

@@ -153,7 +153,10 @@ fn text(
 /// What was tried for accuracy, and what it brought.
 fn aids(out: &mut dyn Write, report: &QuantizeReport) -> Result<(), CliError> {
     if !report.aids.is_empty() {
-        writeln!(out, "\nAids to accuracy, as signal-to-noise ratio of the answers to examples held out (dB)")?;
+        writeln!(
+            out,
+            "\nAids to accuracy, as signal-to-noise ratio of the answers to examples held out (dB)"
+        )?;
         let mut table = Table::new(&["aid", "", "before", "with it"], 2);
         for aid in &report.aids {
             table.row([
@@ -193,18 +196,23 @@ fn accuracy_drop(args: &QuantizeArgs, has_arrays: bool) -> Result<Option<Accurac
     let Some(most) = args.accuracy_drop else { return Ok(None) };
     let Some(labels) = &args.labels else { return Ok(Some(AccuracyDrop { most, classes: None })) };
     if has_arrays {
-        let reason = "--labels names the classes of photos, and --calibrate has arrays: leave it out".to_owned();
+        let reason =
+            "--labels names the classes of photos, and --calibrate has arrays: leave it out".to_owned();
         return Err(CliError::Usage(reason));
     }
     let truth = labels::read_truth(labels)?;
     let classes: HashMap<&OsStr, usize> =
         truth.iter().filter_map(|truth| Some((truth.file.file_name()?, truth.class))).collect();
     let class = |photo: PathBuf| {
-        let class = photo.file_name().and_then(|name| classes.get(name)).map(|class| class.saturating_add(args.label_offset));
+        let class = photo
+            .file_name()
+            .and_then(|name| classes.get(name))
+            .map(|class| class.saturating_add(args.label_offset));
         let reason = || format!("no line for the photo {}", report::path(&photo));
         class.ok_or_else(|| CliError::text(labels, None, reason()))
     };
-    let classes = photo::for_calibration(&args.calibrate)?.into_iter().map(class).collect::<Result<_, _>>()?;
+    let classes =
+        photo::for_calibration(&args.calibrate)?.into_iter().map(class).collect::<Result<_, _>>()?;
     Ok(Some(AccuracyDrop { most, classes: Some(classes) }))
 }
 

@@ -34,7 +34,10 @@ pub(crate) static OP: Operator = Operator {
 };
 
 /// The axes of a node, from a constant or an attribute; `None` if from neither.
-pub(crate) fn axes<'t>(node: &Node, constant: impl Fn(&str) -> Option<&'t Tensor>) -> Result<Option<Vec<i64>>, Error> {
+pub(crate) fn axes<'t>(
+    node: &Node,
+    constant: impl Fn(&str) -> Option<&'t Tensor>,
+) -> Result<Option<Vec<i64>>, Error> {
     let Some(input) = node.input(1) else { return Ok(node.ints("axes")?.map(<[i64]>::to_vec)) };
     constant(input)
         .map(|axes| axes.as_i64().map(<[i64]>::to_vec))

@@ -119,8 +119,7 @@ impl Writer {
         }
 
         let key = (weights_name, axis, alpha.to_bits());
-        let same =
-            self.shared.get(&key).and_then(|all| all.iter().find(|one| one.quantized == quantized));
+        let same = self.shared.get(&key).and_then(|all| all.iter().find(|one| one.quantized == quantized));
         node.inputs[1] = match same {
             Some(shared) => shared.value.clone(),
             None => {
@@ -231,7 +230,9 @@ fn fitting<'w>(
         let (found, scales) = (given.bytes.shape(), given.scales.len());
         return Err(Error::node(
             node,
-            format!("the plan has weights of shape {found:?} with {scales} scales for it, not {shape:?} with {channels}"),
+            format!(
+                "the plan has weights of shape {found:?} with {scales} scales for it, not {shape:?} with {channels}"
+            ),
         ));
     }
     Ok(given)

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::flat::is_flat;
 use super::runner::{Runner, observed};
-use super::{entropy_range, mse_range};
 use super::{ChannelAxis, ChannelStatistics, Histogram, Range, Roles};
+use super::{entropy_range, mse_range};
 use crate::limits::constants_of;
 use crate::{DataType, Error, Graph, Limits, Tensor};
 

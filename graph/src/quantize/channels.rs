@@ -30,7 +30,13 @@ impl ChannelStatistics {
     /// # Errors
     ///
     /// A value without that axis, or with another number of channels than before.
-    pub fn add(&mut self, name: &str, axis: ChannelAxis, shape: &[usize], values: &[f32]) -> Result<(), Error> {
+    pub fn add(
+        &mut self,
+        name: &str,
+        axis: ChannelAxis,
+        shape: &[usize],
+        values: &[f32],
+    ) -> Result<(), Error> {
         let at = match axis {
             ChannelAxis::Second => 1,
             ChannelAxis::Last => shape.len().saturating_sub(1),
@@ -57,12 +63,19 @@ impl ChannelStatistics {
         if inner == 1 {
             for row in values.chunks_exact(channels) {
                 for (channel, &value) in row.iter().enumerate() {
-                    self.count_in(channel, value, value, f64::from(value), f64::from(value) * f64::from(value));
+                    self.count_in(
+                        channel,
+                        value,
+                        value,
+                        f64::from(value),
+                        f64::from(value) * f64::from(value),
+                    );
                 }
             }
         } else {
             for (index, run) in values.chunks_exact(inner).enumerate() {
-                let (mut least, mut greatest, mut sum, mut squares) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0.0);
+                let (mut least, mut greatest, mut sum, mut squares) =
+                    (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0.0);
                 for &value in run {
                     least = least.min(value);
                     greatest = greatest.max(value);
@@ -107,8 +120,11 @@ mod tests {
     #[test]
     fn channels_of_images_and_of_rows() {
         let mut images = ChannelStatistics::default();
-        let add = |of: &mut ChannelStatistics, axis, shape: &[usize], values: &[f32]| of.add("x", axis, shape, values);
-        add(&mut images, ChannelAxis::Second, &[2, 2, 1, 2], &[1., 2., -3., 0., 3., 4., 5., 6.]).expect("fits");
+        let add = |of: &mut ChannelStatistics, axis, shape: &[usize], values: &[f32]| {
+            of.add("x", axis, shape, values)
+        };
+        add(&mut images, ChannelAxis::Second, &[2, 2, 1, 2], &[1., 2., -3., 0., 3., 4., 5., 6.])
+            .expect("fits");
         assert_eq!((images.min.as_slice(), images.max.as_slice()), (&[1., -3.][..], &[4., 6.][..]));
         assert_eq!((images.means(), images.mean_squares()), (vec![2.5, 2.0], vec![7.5, 17.5]));
         let mut rows = ChannelStatistics::default();

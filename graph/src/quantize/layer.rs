@@ -97,7 +97,7 @@ impl<'g> Layer<'g> {
     }
 
     /// The reverse of [`as_rows`](Self::as_rows).
-    pub(super) fn from_rows<T: Copy>(&self, elements: &[T]) -> Vec<T> {
+    pub(super) fn of_rows<T: Copy>(&self, elements: &[T]) -> Vec<T> {
         if self.axis == 0 {
             return elements.to_vec();
         }

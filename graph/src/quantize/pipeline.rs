@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
 use super::tune::{self, Observation, Split, Tuned};
-use super::{AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange};
+use super::{
+    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange,
+};
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
@@ -123,7 +125,11 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
-    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() { Split::without_judges(examples.len()) } else { Split::new(examples.len()) };
+    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() {
+        Split::without_judges(examples.len())
+    } else {
+        Split::new(examples.len())
+    };
     progress(Progress::Pass("calibrate"));
     let observation =
         Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
@@ -151,7 +157,8 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     let measured = options.measured.min(examples.len());
     if measured > 0 {
         progress(Progress::Pass("measure"));
-        let kept: Vec<Vec<Tensor>> = (0..measured).map(|index| examples.example(index)).collect::<Result<_, _>>()?;
+        let kept: Vec<Vec<Tensor>> =
+            (0..measured).map(|index| examples.example(index)).collect::<Result<_, _>>()?;
         let bytes = kept.iter().map(|example| bytes_of_example(example));
         let constants = constants_of(callers.into_iter().chain([&float, &eight_bit]));
         let held = bytes.fold(constants, u64::saturating_add);
@@ -270,7 +277,10 @@ pub(super) fn bytes_of_example(example: &[Tensor]) -> u64 {
 }
 
 /// An example's tensors with the names of the graph's inputs.
-pub(super) fn named<'a>(graph: &'a Graph, example: &'a [Tensor]) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
+pub(super) fn named<'a>(
+    graph: &'a Graph,
+    example: &'a [Tensor],
+) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {
     if example.len() != graph.inputs.len() {
         return Err(Error::argument(
             "calibration set",

@@ -34,7 +34,10 @@ pub fn quantize_without_examples<'g>(
     for value in roles.observed() {
         let Some(&range) = found.ranges.get(value) else {
             let reason = found.unknown.iter().find(|(unknown, _)| unknown == value);
-            let reason = reason.map_or("no batch normalization says its range: calibrate with examples instead", |(_, reason)| reason);
+            let reason = reason.map_or(
+                "no batch normalization says its range: calibrate with examples instead",
+                |(_, reason)| reason,
+            );
             return Err(Error::value(value, reason));
         };
         ranges.insert(value.to_owned(), range);

@@ -1,7 +1,7 @@
 //! Transposed convolutions in eight bits: the executor gives the bytes of the plain evaluator.
 
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
-use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Op, Tensor, ValueInfo, ops};
 use eightbit_testing::Random;
 
 use crate::values::{floats, value};

@@ -321,8 +321,7 @@ fn a_mean_over_pixels_runs_as_it_is_reported() {
         float.outputs[0].shape = vec![Some(1), Some(2)];
         let x = floats(&[1, 3, 4, 5], &numbers(60));
         let (eight_bit, report) =
-            quantize(&float, &[vec![x.clone()]], &QuantizeOptions::default(), |_| {})
-                .expect("quantized");
+            quantize(&float, &[vec![x.clone()]], &QuantizeOptions::default(), |_| {}).expect("quantized");
         assert!(report.nodes.iter().all(|node| node.role == Role::Quantized), "{:?}", report.nodes);
         let executor = Executor::new(&eight_bit, &ExecutorOptions::default()).expect("runs");
         let explained = executor.explain();

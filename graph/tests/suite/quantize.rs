@@ -224,7 +224,7 @@ fn errors_say_what_is_wrong() {
     let message = error(&network(), Vec::new(), &options);
     assert!(message.contains("calibration set") && message.contains("empty"), "{message}");
     let unreadable = FromFn::new(1, |_| Err(Error::argument("photo.png", "is not a photo")));
-    let message = quantize(&network(), &unreadable, &options, |_| {}).expect_err("must fail").to_string();
+    let message = quantize(network(), &unreadable, &options, |_| {}).expect_err("must fail").to_string();
     assert_eq!(message, "photo.png: is not a photo");
     let message = error(&network(), vec![Vec::new()], &options);
     assert!(message.contains("0 tensors") && message.contains("1 inputs"), "{message}");
@@ -253,6 +253,7 @@ fn nan_weights_are_named_before_anything_runs() {
     let mut broken = network();
     broken.constants.get_mut("w3").expect("there").values_mut::<f32>().expect("f32")[0] = f32::NAN;
     let never = FromFn::new(1, |_| -> Result<Vec<Tensor>, Error> { panic!("an example was asked for") });
-    let message = quantize(&broken, &never, &QuantizeOptions::default(), |_| {}).expect_err("NaN").to_string();
+    let message =
+        quantize(&broken, &never, &QuantizeOptions::default(), |_| {}).expect_err("NaN").to_string();
     assert!(["\"fc\"", "\"w3\"", "element 0 is NaN"].iter().all(|part| message.contains(part)), "{message}");
 }

@@ -2,7 +2,7 @@
 //! eight-bit one.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
-use eightbit_graph::{DataType,  Graph, Node, Tensor, ValueInfo, ops};
+use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo, ops};
 
 const IMAGE: [usize; 4] = [1, 3, 6, 6];
 const MATRIX: [usize; 2] = [8, 12];

@@ -1,7 +1,7 @@
 //! Quantizing warns of useless calibration data, of numbers without an eight-bit form, and of useless results.
 
 use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, QuantizeReport, Warning, quantize};
-use eightbit_graph::{DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, ValueInfo};
 
 const INPUT: [usize; 4] = [1, 3, 6, 6];
 

@@ -3,9 +3,7 @@
 use eightbit::Backend;
 use eightbit_graph::quantize::{QuantizeOptions, Role, quantize};
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
-use eightbit_graph::{
-    DataType,  Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops,
-};
+use eightbit_graph::{DataType, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, ops};
 use eightbit_testing::Random;
 
 use crate::values::{floats, value};

@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
-use eightbit_graph::{DataType,  Graph, Node, Tensor, ValueInfo};
+use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo};
 
 use super::qdq::Numbers;
 

@@ -58,7 +58,7 @@ fn messages(message: &[u8], number: u64) -> Vec<&[u8]> {
 #[test]
 fn every_number_of_a_quantized_graph_has_its_field() {
     let (graph, _) =
-        quantize(network(), examples(4), &QuantizeOptions::default(), |_| {}).expect("it quantizes");
+        quantize(network(), &examples(4), &QuantizeOptions::default(), |_| {}).expect("it quantizes");
     let bytes = graph.to_onnx_bytes().expect("it is written");
     let (mut numbers, mut zeros) = (0, 0);
     for model in messages(&bytes, 7) {

@@ -20,7 +20,9 @@ pub(in crate::quantize) fn corrected(
 ) -> Result<Plan, Error> {
     let rounded = Rounded::of(float, &plan)?;
     for layer in Layer::all(float, plan.roles())? {
-        let Some(means) = means.get(layer.input).filter(|means| means.len() == layer.inputs()) else { continue };
+        let Some(means) = means.get(layer.input).filter(|means| means.len() == layer.inputs()) else {
+            continue;
+        };
         let Some((bytes, scales)) = rounded.layer(layer.node)? else { continue };
         if layer.node.is(&matmul::OP) {
             continue;
@@ -33,7 +35,8 @@ pub(in crate::quantize) fn corrected(
             let scale = f64::from(scales[row % scales.len()]);
             let terms = weights.iter().zip(bytes).enumerate().map(|(at, (&weight, &byte))| {
                 let (channel, rounded) = (layer.input_channel(row, at), scale * f64::from(byte));
-                (f64::from(weight) - rounded) * means[channel] - rounded * shift.map_or(0.0, |shift| shift[channel])
+                (f64::from(weight) - rounded) * means[channel]
+                    - rounded * shift.map_or(0.0, |shift| shift[channel])
             });
             terms.sum::<f64>() as f32
         };

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use crate::exec::tail;
 use crate::ops::eight_bit::EightBit;
-use crate::ops::{add, average_pool, flatten, global_average_pool, identity, leaky_relu, max_pool, reshape, squeeze};
+use crate::ops::{
+    add, average_pool, flatten, global_average_pool, identity, leaky_relu, max_pool, reshape, squeeze,
+};
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelAxis, bounds};
 use crate::shapes::{ShapeOptions, infer_partial_shapes};
@@ -193,12 +195,17 @@ impl<'g> Finder<'g> {
             let root = self.root(number);
             let member = &self.values[root];
             if let (Some(axis), false) = (member.axis, member.is_fixed) {
-                let class = classes.entry(root).or_insert_with(|| Class { bound: member.bound, axis, ..Class::default() });
+                let class = classes.entry(root).or_insert_with(|| Class {
+                    bound: member.bound,
+                    axis,
+                    ..Class::default()
+                });
                 class.values.push(self.values[number].name);
             }
         }
         for layer in layers {
-            let (input, output) = (self.number(layer.input), layer.node.output(0).map(|name| self.number(name)));
+            let (input, output) =
+                (self.number(layer.input), layer.node.output(0).map(|name| self.number(name)));
             let input = self.root(input);
             if let Some(class) = classes.get_mut(&input) {
                 class.consumers.push(layer);

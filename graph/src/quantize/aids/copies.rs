@@ -37,7 +37,9 @@ pub(in crate::quantize) fn copied(
     let mut names = Names::of(graph);
     let mut any = false;
     for place in places(graph, plan)? {
-        let Some(step) = plan.parameters(place.values[0]).map(|affine| f64::from(affine.scale)) else { continue };
+        let Some(step) = plan.parameters(place.values[0]).map(|affine| f64::from(affine.scale)) else {
+            continue;
+        };
         let Some(written) = statistics.get(place.values[1]) else { continue };
         let Some(read) = statistics.get(place.values[0]) else { continue };
         let step_after = plan.parameters(place.values[1]).map_or(0.0, |affine| f64::from(affine.scale));
@@ -58,9 +60,13 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
     let (producers, consumers) = (graph.producers()?, graph.consumers());
     let outputs = graph.output_names();
     let readers = |value: &str| consumers.get(value).map_or(&[][..], Vec::as_slice);
-    let is_clamp = |node: &Node| matches!(node.operator().map(|operator| operator.eight_bit), Some(EightBit::Clamp(_)));
+    let is_clamp =
+        |node: &Node| matches!(node.operator().map(|operator| operator.eight_bit), Some(EightBit::Clamp(_)));
     let mut places = Vec::new();
-    for depthwise in Layer::all(graph, plan.roles())?.into_iter().filter(|layer| layer.is_depthwise() && layer.rows() == layer.groups) {
+    for depthwise in Layer::all(graph, plan.roles())?
+        .into_iter()
+        .filter(|layer| layer.is_depthwise() && layer.rows() == layer.groups)
+    {
         // Backwards over activations to the layer before.
         let mut value = depthwise.input;
         let before = loop {
@@ -85,12 +91,26 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
         }
         let mut after = Vec::new();
         for &reader in readers(written) {
-            let layer = Layer::of(&graph.nodes[reader], graph)?.filter(|layer| layer.groups == 1 && layer.input == written);
+            let layer = Layer::of(&graph.nodes[reader], graph)?
+                .filter(|layer| layer.groups == 1 && layer.input == written);
             // A constant channel becomes part of a bias where there is no padding.
-            after.extend(layer.filter(|layer| layer.taps() == 1 && layer.node.ints("pads").is_ok_and(|pads| pads.unwrap_or_default().iter().all(|&pad| pad == 0))));
+            after.extend(layer.filter(|layer| {
+                layer.taps() == 1
+                    && layer
+                        .node
+                        .ints("pads")
+                        .is_ok_and(|pads| pads.unwrap_or_default().iter().all(|&pad| pad == 0))
+            }));
         }
-        let complete = !after.is_empty() && after.len() == readers(written).len() && !outputs.contains(written);
-        let biased = |layer: &Layer<'_>| layer.node.input(2).and_then(|name| graph.constants.get(name)).is_some_and(|bias| bias.shape() == [layer.rows()]);
+        let complete =
+            !after.is_empty() && after.len() == readers(written).len() && !outputs.contains(written);
+        let biased = |layer: &Layer<'_>| {
+            layer
+                .node
+                .input(2)
+                .and_then(|name| graph.constants.get(name))
+                .is_some_and(|bias| bias.shape() == [layer.rows()])
+        };
         if let Some(before) = before
             && complete
             && before.groups == 1
@@ -119,14 +139,18 @@ fn dead(place: &Place<'_>, read: &ChannelStatistics, step: f64) -> Result<Vec<us
 /// The channels to copy, at most `count`: a channel may be copied several times.
 fn sources(place: &Place<'_>, count: usize) -> Vec<usize> {
     let channels = place.depthwise.rows();
-    let squares = |values: &[f32]| values.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>();
+    let squares =
+        |values: &[f32]| values.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>();
     let Ok(weights) = place.depthwise.weights.as_f32() else { return Vec::new() };
     let mut noise: Vec<f64> = weights.chunks_exact(place.depthwise.depth()).map(squares).collect();
     let mut gains = vec![0.0f64; channels];
     for layer in &place.after {
         let Ok(weights) = layer.weights.as_f32() else { return Vec::new() };
         for row in layer.as_rows(weights).chunks_exact(layer.depth()) {
-            gains.iter_mut().zip(row).for_each(|(gain, &weight)| *gain += f64::from(weight) * f64::from(weight));
+            gains
+                .iter_mut()
+                .zip(row)
+                .for_each(|(gain, &weight)| *gain += f64::from(weight) * f64::from(weight));
         }
     }
     noise.iter_mut().zip(gains).for_each(|(noise, gain)| *noise *= gain);
@@ -135,7 +159,9 @@ fn sources(place: &Place<'_>, count: usize) -> Vec<usize> {
     let left = |noise: f64, copies: f64| noise / (copies * copies);
     let mut sources = Vec::new();
     for _ in 0..count {
-        let saved = |channel: &usize| left(noise[*channel], copies[*channel]) - left(noise[*channel], copies[*channel] + 1.0);
+        let saved = |channel: &usize| {
+            left(noise[*channel], copies[*channel]) - left(noise[*channel], copies[*channel] + 1.0)
+        };
         let Some(best) = (0..channels).max_by(|a, b| saved(a).total_cmp(&saved(b))) else { break };
         copies[best] += 1.0;
         sources.push(best);
@@ -173,7 +199,10 @@ fn copy(
     for (source, members) in groups {
         let count = members.len();
         let sum: f64 = depthwise.row(source).iter().map(|&weight| f64::from(weight)).sum();
-        let (of_before, of_depthwise) = ((before.row(source).to_vec(), before.bias[source]), (depthwise.row(source).to_vec(), depthwise.bias[source]));
+        let (of_before, of_depthwise) = (
+            (before.row(source).to_vec(), before.bias[source]),
+            (depthwise.row(source).to_vec(), depthwise.bias[source]),
+        );
         for (copy, &member) in members.iter().enumerate() {
             let offset = (copy as f64 - (count - 1) as f64 / 2.0) / count as f64 * step;
             before.set(member, &of_before.0, (f64::from(of_before.1) + offset) as f32);
@@ -227,8 +256,13 @@ impl Rows {
     }
 
     fn write(&self, graph: &mut Graph, names: &mut Names, layer: &Layer<'_>) -> Result<(), Error> {
-        let Some(index) = graph.nodes.iter().position(|node| node.name == layer.node.name) else { return Ok(()) };
-        let tensors = [(1, Tensor::new(layer.weights.shape(), layer.from_rows(&self.weights))?), (2, Tensor::vector(self.bias.clone()))];
+        let Some(index) = graph.nodes.iter().position(|node| node.name == layer.node.name) else {
+            return Ok(());
+        };
+        let tensors = [
+            (1, Tensor::new(layer.weights.shape(), layer.of_rows(&self.weights))?),
+            (2, Tensor::vector(self.bias.clone())),
+        ];
         for (input, tensor) in tensors {
             let name = names.fresh(&layer.node.inputs[input]);
             graph.constants.insert(name.clone(), tensor);

@@ -4,8 +4,8 @@ use eightbit::Backend;
 use eightbit_kernels::float::{Bounds, FloatWeights, ProductCall, multiply};
 
 use super::patches;
-use crate::quantize::layer::Layer;
 use crate::Error;
+use crate::quantize::layer::Layer;
 
 /// Sums of the products of every two elements of a patch, for each group of a layer.
 #[derive(Debug)]
@@ -35,7 +35,14 @@ impl Covariance {
     }
 
     /// Adds `count` patches at most of the layer's input.
-    pub(super) fn add(&mut self, layer: &Layer<'_>, shape: &[usize], values: &[f32], count: usize, turn: usize) -> Result<(), Error> {
+    pub(super) fn add(
+        &mut self,
+        layer: &Layer<'_>,
+        shape: &[usize],
+        values: &[f32],
+        count: usize,
+        turn: usize,
+    ) -> Result<(), Error> {
         let depth = self.depth;
         let backend = Backend::best().map_err(|error| Error::argument("backend", error.to_string()))?;
         let mut rows: Vec<f32> = Vec::new();
@@ -43,7 +50,10 @@ impl Covariance {
         let (products, sums) = (&mut self.products, &mut self.sums);
         patches::for_each(layer, shape, values, (count, turn), |group, patch| {
             seen += usize::from(group == 0);
-            sums[group * depth..][..depth].iter_mut().zip(patch).for_each(|(sum, &value)| *sum += f64::from(value));
+            sums[group * depth..][..depth]
+                .iter_mut()
+                .zip(patch)
+                .for_each(|(sum, &value)| *sum += f64::from(value));
             if layer.groups == 1 {
                 rows.extend_from_slice(patch);
                 if rows.len() >= BLOCK * depth {
@@ -70,7 +80,11 @@ impl Covariance {
         let sums = &self.sums[group * depth..][..depth];
         let products = &self.products[group * depth * depth..][..depth * depth];
         let mean = |at: usize| if centred { sums[at] / count } else { 0.0 };
-        products.iter().enumerate().map(|(at, &sum)| f64::from(sum) / count - mean(at / depth) * mean(at % depth)).collect()
+        products
+            .iter()
+            .enumerate()
+            .map(|(at, &sum)| f64::from(sum) / count - mean(at / depth) * mean(at % depth))
+            .collect()
     }
 }
 

@@ -93,7 +93,8 @@ pub(in crate::quantize) fn equalized(
     let mut names = Names::of(graph);
     for (index, node) in graph.nodes.iter().enumerate() {
         let Some(layer) = Layer::of(node, graph)? else { continue };
-        let (input, output) = (factors.get(layer.input), node.output(0).and_then(|output| factors.get(output)));
+        let (input, output) =
+            (factors.get(layer.input), node.output(0).and_then(|output| factors.get(output)));
         if input.is_none() && output.is_none() {
             continue;
         }
@@ -107,11 +108,13 @@ pub(in crate::quantize) fn equalized(
         let mut weights = layer.as_rows(layer.weights.as_f32()?);
         for (at, weight) in weights.iter_mut().enumerate() {
             let (row, depth) = (at / depth, at % depth);
-            let by = output.map_or(1.0, |output| output[row]) / input.map_or(1.0, |input| input[layer.input_channel(row, depth)]);
+            let by = output.map_or(1.0, |output| output[row])
+                / input.map_or(1.0, |input| input[layer.input_channel(row, depth)]);
             *weight = (f64::from(*weight) * by) as f32;
         }
-        put(1, layer.from_rows(&weights), layer.weights.shape())?;
-        if let (Some(output), Some(bias)) = (output, node.input(2).and_then(|name| graph.constants.get(name))) {
+        put(1, layer.of_rows(&weights), layer.weights.shape())?;
+        if let (Some(output), Some(bias)) = (output, node.input(2).and_then(|name| graph.constants.get(name)))
+        {
             let scaled = bias.as_f32()?.iter().zip(output).map(|(&bias, by)| (f64::from(bias) * by) as f32);
             put(2, scaled.collect(), bias.shape())?;
         }
@@ -141,7 +144,11 @@ struct Reader {
 
 impl Channels {
     /// `None` if something was not observed.
-    fn of(class: &Class<'_>, roles: &Roles, statistics: &BTreeMap<&str, &ChannelStatistics>) -> Result<Option<Self>, Error> {
+    fn of(
+        class: &Class<'_>,
+        roles: &Roles,
+        statistics: &BTreeMap<&str, &ChannelStatistics>,
+    ) -> Result<Option<Self>, Error> {
         let mut ranges = Vec::new();
         for &value in class.values.iter().filter(|value| roles.root(value).is_some()) {
             let Some(of) = statistics.get(value).filter(|of| of.channels() > 0) else { return Ok(None) };
@@ -159,7 +166,9 @@ impl Channels {
             }
         }
         let mut greatest = vec![0.0f64; count];
-        for of in class.values.iter().filter_map(|value| statistics.get(value)).filter(|of| of.channels() == count) {
+        for of in
+            class.values.iter().filter_map(|value| statistics.get(value)).filter(|of| of.channels() == count)
+        {
             greatest.iter_mut().zip(&of.max).for_each(|(all, &max)| *all = all.max(f64::from(max)));
         }
         let mut readers = Vec::new();
@@ -188,7 +197,7 @@ impl Channels {
         let without = self.noise(class, &vec![1.0; count]);
         let mut best = (vec![1.0; count], 1.0);
         let all = self.largest.iter().fold(0.0f64, |all, &one| all.max(one));
-        if !(all > 0.0) || !(without > 0.0) {
+        if all == 0.0 || without == 0.0 || !without.is_finite() {
             return best;
         }
         let mut weights = vec![0.0f64; count];
@@ -205,10 +214,15 @@ impl Channels {
                     let by = (all / largest).powf(of_activations) * (weight / most).powf(of_weights);
                     // An activation's bound may cut off only what was not seen, and must still cut off what it did.
                     let bound = f64::from(class.bound);
-                    let limits = if bound.is_finite() { (1.0, (bound / (MARGIN * greatest)).max(1.0)) } else { (1.0 / MOST, MOST) };
+                    let limits = if bound.is_finite() {
+                        (1.0, (bound / (MARGIN * greatest)).max(1.0))
+                    } else {
+                        (1.0 / MOST, MOST)
+                    };
                     by.clamp(limits.0, limits.1.min(MOST))
                 };
-                let factors: Vec<f64> = self.largest.iter().zip(&self.greatest).zip(&weights).map(factor).collect();
+                let factors: Vec<f64> =
+                    self.largest.iter().zip(&self.greatest).zip(&weights).map(factor).collect();
                 let part = self.noise(class, &factors) / without;
                 if part < best.1 {
                     best = (factors, part);
@@ -220,12 +234,17 @@ impl Channels {
 
     /// The noise that rounding of these activations and of the weights that read them is expected to add, as parts of the signals.
     fn noise(&self, class: &Class<'_>, factors: &[f64]) -> f64 {
-        let steps: Vec<f64> = self.ranges.iter().map(|(_, min, max)| {
-            let greatest = max.iter().zip(factors).fold(0.0f64, |all, (max, by)| all.max(max * by));
-            let least = min.iter().zip(factors).fold(0.0f64, |all, (min, by)| all.min(min * by));
-            (greatest - least) / 255.0
-        }).collect();
-        let readers = class.consumers.iter().filter(|layer| self.ranges.iter().any(|(value, ..)| value == layer.input));
+        let steps: Vec<f64> = self
+            .ranges
+            .iter()
+            .map(|(_, min, max)| {
+                let greatest = max.iter().zip(factors).fold(0.0f64, |all, (max, by)| all.max(max * by));
+                let least = min.iter().zip(factors).fold(0.0f64, |all, (min, by)| all.min(min * by));
+                (greatest - least) / 255.0
+            })
+            .collect();
+        let readers =
+            class.consumers.iter().filter(|layer| self.ranges.iter().any(|(value, ..)| value == layer.input));
         let mut noise = 0.0;
         for (layer, reader) in readers.zip(&self.readers) {
             let (mut of_activations, mut of_weights, mut signal) = (0.0, 0.0, 0.0);

@@ -1,9 +1,9 @@
 //! The numbers that an output element of a layer is computed from, at some of its positions.
 
+use crate::Error;
 use crate::ops::shared::convolution::Geometry;
 use crate::quantize::ChannelAxis;
 use crate::quantize::layer::Layer;
-use crate::Error;
 
 /// Calls `see` with a group and its patch, the factors of one output row in the order of the weights, for at most `count` positions of the
 /// layer's input `values` of shape `shape`. `turn` changes which ones.
@@ -25,7 +25,8 @@ pub(super) fn for_each(
     let geometry = Geometry::new(layer.node, shape, layer.weights.shape())?;
     let window = &geometry.window;
     let (of_group, _) = geometry.group_channels();
-    let [inputs, taps]: [usize; 2] = [&window.input, &window.sizes.kernel].map(|sizes| sizes.iter().product());
+    let [inputs, taps]: [usize; 2] =
+        [&window.input, &window.sizes.kernel].map(|sizes| sizes.iter().product());
     let pixels: usize = window.sizes.output.iter().product();
     let mut patch = vec![0.0f32; depth];
     let mut inside = Vec::new();

@@ -25,7 +25,9 @@ impl Rounded {
 
     /// The bytes of the weights of `node` and their scales; `None` if they stay float.
     pub(in crate::quantize) fn layer(&self, node: &Node) -> Result<Option<(&Tensor, &[f32])>, Error> {
-        let Some(from) = self.weights.get(&node.name).map(|&at| &self.graph.nodes[at]) else { return Ok(None) };
+        let Some(from) = self.weights.get(&node.name).map(|&at| &self.graph.nodes[at]) else {
+            return Ok(None);
+        };
         if !from.is(&dequantize_linear::OP) {
             return Ok(None);
         }

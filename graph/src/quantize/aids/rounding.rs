@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 
 use super::covariance::Covariance;
 use super::rounded::Rounded;
+use crate::limits::constants_of;
 use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
 use crate::quantize::{Dataset, Plan, QuantizedWeights};
 use crate::{DataType, Error, Graph, Limits, Tensor};
-use crate::limits::constants_of;
 
 /// The most bytes of covariances that are kept at a time.
 const KEPT: u64 = 256 << 20;
@@ -84,7 +84,12 @@ fn covariances<D: Dataset + ?Sized>(
     Ok(covariances)
 }
 
-fn of_layer(layer: &Layer<'_>, covariance: &Covariance, bytes: &Tensor, scales: &[f32]) -> Result<QuantizedWeights, Error> {
+fn of_layer(
+    layer: &Layer<'_>,
+    covariance: &Covariance,
+    bytes: &Tensor,
+    scales: &[f32],
+) -> Result<QuantizedWeights, Error> {
     let depth = layer.depth();
     let weights = layer.as_rows(layer.weights.as_f32()?);
     let mut rounded = layer.as_rows(bytes.as_i8()?);
@@ -101,7 +106,7 @@ fn of_layer(layer: &Layer<'_>, covariance: &Covariance, bytes: &Tensor, scales: 
             lattice.round(&weights[part.clone()], &scales, &mut rounded[part]);
         }
     }
-    let bytes = Tensor::new(layer.weights.shape(), layer.from_rows(&rounded))?;
+    let bytes = Tensor::new(layer.weights.shape(), layer.of_rows(&rounded))?;
     Ok(QuantizedWeights { bytes, scales: scales.to_vec() })
 }
 
@@ -118,7 +123,7 @@ impl Lattice {
     fn new(covariance: Vec<f64>, depth: usize) -> Option<Self> {
         let variance = |at: usize| covariance[at * depth + at];
         let mean = (0..depth).map(variance).sum::<f64>() / depth as f64;
-        if !(mean > 0.0) || !mean.is_finite() {
+        if mean <= 0.0 || !mean.is_finite() {
             return None;
         }
         // The last is rounded first, and the others make up for its error.
@@ -140,7 +145,10 @@ impl Lattice {
                 let column = row + 1 + below;
                 let factor = own[column];
                 if factor != 0.0 {
-                    line[column..].iter_mut().zip(&own[column..]).for_each(|(value, own)| *value -= factor * own);
+                    line[column..]
+                        .iter_mut()
+                        .zip(&own[column..])
+                        .for_each(|(value, own)| *value -= factor * own);
                 }
             }
         }

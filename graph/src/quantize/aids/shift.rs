@@ -26,15 +26,19 @@ pub(in crate::quantize) fn shifts<D: Dataset + ?Sized>(
     let graph = passes::strip_unused_nodes(observed(float.clone(), values))?;
     let held = constants_of([&graph]);
     let mut runner = Runner::new(graph, 0, held, limits)?;
-    let mut seen: Vec<(&str, ChannelAxis, Affine, ChannelStatistics)> =
-        inputs.into_iter().map(|(value, (axis, affine))| (value, axis, affine, ChannelStatistics::default())).collect();
+    let mut seen: Vec<(&str, ChannelAxis, Affine, ChannelStatistics)> = inputs
+        .into_iter()
+        .map(|(value, (axis, affine))| (value, axis, affine, ChannelStatistics::default()))
+        .collect();
     let mut added = Vec::new();
     for &number in numbers {
         let example = dataset.example(number)?;
         runner.run(&named(float, &example)?, |at, shape, values| {
             let (value, axis, affine, statistics) = &mut seen[at];
             added.clear();
-            added.extend(values.floats()?.iter().map(|&value| affine.dequantize(affine.quantize(value)) - value));
+            added.extend(
+                values.floats()?.iter().map(|&value| affine.dequantize(affine.quantize(value)) - value),
+            );
             statistics.add(value, *axis, shape, &added)
         })?;
     }

@@ -40,7 +40,8 @@ pub(super) fn within<D: Dataset + ?Sized>(
     let graph = search.observation.graph.clone();
     let right = answers(search, &graph)?;
     let classes = allowed.classes.as_ref().unwrap_or(&right);
-    let hits = |answers: &[usize]| answers.iter().zip(classes).filter(|(answer, class)| answer == class).count();
+    let hits =
+        |answers: &[usize]| answers.iter().zip(classes).filter(|(answer, class)| answer == class).count();
     let lost = |answers: &[usize]| {
         let part = |hits: usize| 100.0 * hits as f64 / classes.len().max(1) as f64;
         (part(hits(&right)) - part(hits(answers))).max(0.0)

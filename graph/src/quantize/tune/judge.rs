@@ -1,10 +1,10 @@
 //! Measures how far the answers of an eight-bit graph are from those of the float graph.
 
+use crate::limits::constants_of;
+use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
 use crate::quantize::Dataset;
 use crate::quantize::pipeline::named;
 use crate::quantize::runner::{Runner, observed};
-use crate::limits::constants_of;
-use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
 use crate::{DataType, Error, Graph, Limits, Node, Tensor};
 
 /// The most bytes of float answers that are kept.
@@ -67,7 +67,12 @@ impl Judge {
         Runner::new(observed(graph.clone(), values), 0, constants_of([graph]), &self.limits)
     }
 
-    fn answers(&self, runner: &mut Runner, graph: &Graph, example: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
+    fn answers(
+        &self,
+        runner: &mut Runner,
+        graph: &Graph,
+        example: &[Tensor],
+    ) -> Result<Vec<Vec<f32>>, Error> {
         let mut answers = vec![Vec::new(); self.values.len()];
         let inputs = named(graph, example)?;
         runner.run(&inputs, |at, _, seen| {
@@ -88,8 +93,9 @@ fn judged(graph: &Graph) -> Result<Vec<String>, Error> {
         while let Some(&node) = producers.get(value) {
             let node: &Node = &graph.nodes[node];
             let probabilities = [&softmax::OP, &log_softmax::OP, &sigmoid::OP].iter().any(|op| node.is(op));
-            let moves =
-                [&reshape::OP, &flatten::OP, &squeeze::OP, &unsqueeze::OP, &identity::OP].iter().any(|op| node.is(op));
+            let moves = [&reshape::OP, &flatten::OP, &squeeze::OP, &unsqueeze::OP, &identity::OP]
+                .iter()
+                .any(|op| node.is(op));
             let Some(input) = node.input(0).filter(|_| probabilities || moves) else { break };
             if probabilities {
                 scores = Some(input);

@@ -12,8 +12,8 @@ use super::aids::equalize::{self, Which};
 use super::aids::{bias, copies, rounding, shift};
 use super::pipeline::to_eight_bits;
 use super::{
-    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, NodeChoice, Plan, Progress, QuantizeOptions, QuantizedWeights, Range,
-    Roles, Subject,
+    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, NodeChoice, Plan, Progress,
+    QuantizeOptions, QuantizedWeights, Range, Roles, Subject,
 };
 use crate::limits::constants_of;
 use crate::{Error, Graph, quoted};
@@ -96,7 +96,12 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     /// Notes what an aid brought; whether it is kept.
     fn note(&mut self, name: &str, error: f64) -> bool {
         let kept = error < self.error;
-        self.aids.push(AidReport { name: name.to_owned(), kept, error_before: self.error, error_after: error });
+        self.aids.push(AidReport {
+            name: name.to_owned(),
+            kept,
+            error_before: self.error,
+            error_after: error,
+        });
         if kept {
             self.error = error;
         }
@@ -163,7 +168,9 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let Observation { graph, calibrator } = &self.observation;
         for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
             let Observation { graph, calibrator } = &self.observation;
-            if let Some(graph) = equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))? {
+            if let Some(graph) =
+                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?
+            {
                 self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), graph)?;
             }
         }
@@ -182,8 +189,14 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let all: Vec<usize> = (0..self.dataset.len()).collect();
         let graph = self.observation.graph.clone();
         let (numbers, limits) = ((self.dataset, &all[..]), &self.options.limits);
-        self.observation =
-            Observation::of(graph, &self.roles, numbers, constants_of([&self.observation.graph]), self.options, |_| {})?;
+        self.observation = Observation::of(
+            graph,
+            &self.roles,
+            numbers,
+            constants_of([&self.observation.graph]),
+            self.options,
+            |_| {},
+        )?;
         let graph = &self.observation.graph;
         let has_shifts = !std::mem::take(&mut self.best.shifts).is_empty();
         if !std::mem::take(&mut self.best.weights).is_empty() {
@@ -201,7 +214,10 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
         let numbers = (self.dataset, &self.split.calibrating[..]);
         let shifts = shift::shifts(&self.observation.graph, &plan, numbers, &self.options.limits)?;
-        self.attempt("bias correction of rounded activations", Recipe { bias: true, shifts, ..self.best.clone() })
+        self.attempt(
+            "bias correction of rounded activations",
+            Recipe { bias: true, shifts, ..self.best.clone() },
+        )
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn search<D: Dataset + ?Sized>(
 ) -> Result<(), D::Error> {
     progress(Progress::Pass("ranges by their effect"));
     let calibrator = &search.observation.calibrator;
-    let found: Vec<Calibration> = METHODS.into_iter().map(|method| calibrator.calibration(method)).collect::<Result<_, _>>()?;
+    let found: Vec<Calibration> =
+        METHODS.into_iter().map(|method| calibrator.calibration(method)).collect::<Result<_, _>>()?;
     let (_, mut current) = search.best.plan(&search.observation, &search.roles, search.options)?;
     let (mut best, mut least) = (search.best.clone(), search.error);
     let graph = &search.observation.graph;
