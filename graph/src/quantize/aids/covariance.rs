@@ -80,11 +80,14 @@ impl Covariance {
         let sums = &self.sums[group * depth..][..depth];
         let products = &self.products[group * depth * depth..][..depth * depth];
         let mean = |at: usize| if centred { sums[at] / count } else { 0.0 };
-        products
-            .iter()
-            .enumerate()
-            .map(|(at, &sum)| f64::from(sum) / count - mean(at / depth) * mean(at % depth))
-            .collect()
+        // How much so few patches say of so many numbers; for the rest, they are taken to vary independently.
+        let trusted = count / (count + depth as f64);
+        let covariance = |(at, &sum): (usize, &f32)| {
+            let (row, column) = (at / depth, at % depth);
+            let found = f64::from(sum) / count - mean(row) * mean(column);
+            if row == column { found } else { trusted * found }
+        };
+        products.iter().enumerate().map(covariance).collect()
     }
 }
 
