@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
-    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Progress, QuantizeOptions,
+    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Granularity, Progress, QuantizeOptions,
     QuantizeReport, Range, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
@@ -201,6 +201,7 @@ impl<'a> Calibration<'a> {
             limits: Limits::for_model(graph),
             method,
             weights,
+            granularity: if self.range.per_tensor { Granularity::PerTensor } else { Granularity::PerChannel },
             measured: self.measured,
             effort: Effort::from_number(self.range.effort).unwrap_or_default(),
             accuracy_drop: self.accuracy_drop.clone(),

@@ -26,7 +26,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) labels: PathBuf,
 
     /// The eight-bit network: an ONNX file. Default: the float one, quantized in memory.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max", "pair_safe_weights"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["calibrate", "percentile", "min_max", "pair_safe_weights", "per_tensor"])]
     pub(crate) quantized: Option<PathBuf>,
 
     /// Evaluate the first N photos only.

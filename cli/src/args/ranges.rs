@@ -28,6 +28,11 @@ pub(crate) struct RangeArgs {
     /// about a third of a bit, and CPUs with AVX2 but without VNNI run networks a tenth to a quarter faster.
     #[arg(long, aliases = ["pair_safe_weights", "narrow-weights", "narrow_weights"])]
     pub(crate) pair_safe_weights: bool,
+
+    /// Give the weights of a layer one scale for all channels instead of one for each, for runtimes and accelerators that read nothing
+    /// else. It costs accuracy.
+    #[arg(long, alias = "per_tensor")]
+    pub(crate) per_tensor: bool,
 }
 
 /// Rules for ranges.

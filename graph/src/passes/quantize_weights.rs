@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{conv, gemm};
 use crate::quantize::{
-    Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias, quantize_within,
+    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias,
+    quantize_within,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
@@ -14,7 +15,7 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 /// `DequantizeLinear`.
 ///
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
-/// a `Gemm`), in the range of the plan ([`WeightRange`]). A bias has the scale of the accumulator,
+/// a `Gemm`), or with a single one if the plan says so ([`Granularity`]), in the range of the plan ([`WeightRange`]). A bias has the scale of the accumulator,
 /// `input scale · weight scale`, and becomes one number per channel. `alpha` and `beta` of a `Gemm` go into its weights and
 /// its bias. Weights that several nodes read are stored once if all of them need the same scales.
 ///
@@ -65,8 +66,8 @@ struct Writer {
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
     /// For each fused activation, from the value that it reads to the value that it writes.
     fused: HashMap<String, String>,
-    /// By the number of channels, the constant with the zero points of weights.
-    zero_points: HashMap<usize, String>,
+    /// By the shape of the scales, the constant with the zero points of weights.
+    zero_points: HashMap<Vec<usize>, String>,
     warnings: Vec<Warning>,
 }
 
@@ -109,8 +110,10 @@ impl Writer {
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
         let quantized = match choice.and_then(|choice| choice.weights.as_ref()) {
-            Some(given) => fitting(node, given, weights.shape(), channels)?.clone(),
-            None => quantize_within(&weights, axis, for_bias, range, limits)
+            Some(given) => {
+                fitting(node, given, weights.shape(), plan.granularity().scales(channels))?.clone()
+            }
+            None => quantize_within(&weights, axis, for_bias, (range, plan.granularity()), limits)
                 .map_err(|error| of_tensor(node, "weights", &weights_name, error))?,
         };
         if let Some((largest, cut)) = quantized.lost(&weights, axis)? {
@@ -118,13 +121,14 @@ impl Writer {
             self.warnings.push(Warning::Scale { node, value, largest, cut });
         }
 
+        let axis_of_scales = |axis| (plan.granularity() == Granularity::PerChannel).then_some(axis);
         let key = (weights_name, axis, alpha.to_bits());
         let same = self.shared.get(&key).and_then(|all| all.iter().find(|one| one.quantized == quantized));
         node.inputs[1] = match same {
             Some(shared) => shared.value.clone(),
             None => {
                 let QuantizedWeights { bytes, scales } = quantized.clone();
-                let value = self.dequantized(&key.0, axis, bytes, scales);
+                let value = self.dequantized(&key.0, axis_of_scales(axis), bytes, scales)?;
                 let shared = Shared { quantized: quantized.clone(), value: value.clone() };
                 self.shared.entry(key).or_default().push(shared);
                 value
@@ -139,7 +143,8 @@ impl Writer {
                 self.warnings.push(Warning::Scale { node, value, largest, cut: true });
             }
             node.inputs.resize(node.inputs.len().max(3), String::new());
-            node.inputs[2] = self.dequantized(&name, 0, Tensor::vector(bias.values), bias.scales);
+            node.inputs[2] =
+                self.dequantized(&name, axis_of_scales(0), Tensor::vector(bias.values), bias.scales)?;
         }
         node.attributes.remove("alpha");
         node.attributes.remove("beta");
@@ -157,32 +162,47 @@ impl Writer {
         }
     }
 
-    /// Adds the integers `values`, their scales along `axis`, and the `DequantizeLinear` that reads them; returns the name of
+    /// Adds the integers `values`, their scales along `axis` or their only scale, and the `DequantizeLinear` that reads them; returns the name of
     /// its output. `stem` is the name of the float values, and of the integers with their type; the others are numbered, which
     /// keeps files of many layers small.
-    fn dequantized(&mut self, stem: &str, axis: usize, values: Tensor, scales: Vec<f32>) -> String {
+    fn dequantized(
+        &mut self,
+        stem: &str,
+        axis: Option<usize>,
+        values: Tensor,
+        scales: Vec<f32>,
+    ) -> Result<String, Error> {
         let integers = self.names.fresh(&format!("{stem}_{}", values.data_type()));
         let [scale, value] = ["scale", "dequantized"].map(|what| self.names.fresh(what));
         // Runtimes recognize int8 weights by their zero point, and int32 biases by its absence.
-        let zero_points = (values.data_type() == DataType::I8).then(|| self.zero_points(scales.len()));
+        let shape = if axis.is_some() { vec![scales.len()] } else { Vec::new() };
+        let zero_points = match values.data_type() {
+            DataType::I8 => Some(self.zero_points(&shape)?),
+            _ => None,
+        };
         let mut inputs = vec![integers.as_str(), scale.as_str()];
         inputs.extend(zero_points.as_deref());
-        let node = Node::new(&value, "DequantizeLinear", &inputs, &[&value]).with("axis", axis as i64);
+        let mut node = Node::new(&value, "DequantizeLinear", &inputs, &[&value]);
+        if let Some(axis) = axis {
+            node = node.with("axis", axis as i64);
+        }
         self.graph.nodes.push(node);
         self.graph.constants.insert(integers, values);
-        self.graph.constants.insert(scale, Tensor::vector(scales));
-        value
+        self.graph.constants.insert(scale, Tensor::new(shape, scales)?);
+        Ok(value)
     }
 
-    /// The name of the constant with the zero points of weights with this many channels, which are zeros.
-    fn zero_points(&mut self, channels: usize) -> String {
-        let Self { graph, names, zero_points, .. } = self;
-        let name = zero_points.entry(channels).or_insert_with(|| {
-            let name = names.fresh(&format!("zero_points_{channels}"));
-            graph.constants.insert(name.clone(), Tensor::vector(vec![0i8; channels]));
-            name
-        });
-        name.clone()
+    /// The name of the constant with the zero points of weights whose scales have this shape, which are zeros.
+    fn zero_points(&mut self, shape: &[usize]) -> Result<String, Error> {
+        if let Some(name) = self.zero_points.get(shape) {
+            return Ok(name.clone());
+        }
+        let stem =
+            shape.first().map_or("zero_point".to_owned(), |channels| format!("zero_points_{channels}"));
+        let name = self.names.fresh(&stem);
+        self.graph.constants.insert(name.clone(), Tensor::zeros(shape, DataType::I8)?);
+        self.zero_points.insert(shape.to_vec(), name.clone());
+        Ok(name)
     }
 }
 
@@ -219,19 +239,19 @@ fn add_bias(node: &Node, bias: &mut Option<Vec<f32>>, more: &[f32], channels: us
     Ok(())
 }
 
-/// The weights that a plan gives for `node`, whose own have this shape.
+/// The weights that a plan gives for `node`, whose own have this shape and need this many scales.
 fn fitting<'w>(
     node: &Node,
     given: &'w QuantizedWeights,
     shape: &[usize],
-    channels: usize,
+    scales: usize,
 ) -> Result<&'w QuantizedWeights, Error> {
-    if given.bytes.as_i8().is_err() || given.bytes.shape() != shape || given.scales.len() != channels {
-        let (found, scales) = (given.bytes.shape(), given.scales.len());
+    if given.bytes.as_i8().is_err() || given.bytes.shape() != shape || given.scales.len() != scales {
+        let (found, given) = (given.bytes.shape(), given.scales.len());
         return Err(Error::node(
             node,
             format!(
-                "the plan has weights of shape {found:?} with {scales} scales for it, not {shape:?} with {channels}"
+                "the plan has weights of shape {found:?} with {given} scales for it, not {shape:?} with {scales}"
             ),
         ));
     }

@@ -7,7 +7,8 @@ use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
 use super::tune::{self, Observation, Split, Tuned};
 use super::{
-    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange,
+    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Granularity, Plan, QuantizeReport, Roles, Warning,
+    WeightRange,
 };
 use super::{report, warnings};
 use crate::limits::{bytes_of_tensor, constants_of};
@@ -28,6 +29,8 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
+    /// How many scales the weights of a layer have.
+    pub granularity: Granularity,
     /// How much is tried for accuracy.
     pub effort: Effort,
     /// The most accuracy that may be lost; nodes go back to float until it is.
@@ -46,6 +49,7 @@ impl Default for QuantizeOptions {
             float: BTreeMap::new(),
             measure_speed: false,
             weights: WeightRange::default(),
+            granularity: Granularity::default(),
             effort: Effort::default(),
             accuracy_drop: None,
             measured: 4,
@@ -138,7 +142,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
     let tuned = if split.judging.is_empty() {
         let calibration = calibrator.calibration(options.method)?;
-        let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
+        let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
         Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
     } else {
         tune::tune(observation, roles, (examples, &split), options, (aids, &stay_float), &mut progress)?

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Affine, Calibration, QuantizedWeights, Range, Roles, WeightRange};
+use super::{Affine, Calibration, Granularity, QuantizeOptions, QuantizedWeights, Range, Roles, WeightRange};
 use crate::{Error, Graph, quoted};
 
 /// What a node of a [`Plan`] has of its own.
@@ -24,6 +24,7 @@ pub struct Plan {
     /// By root (see [`Roles::root`]).
     parameters: BTreeMap<String, Affine>,
     weights: WeightRange,
+    granularity: Granularity,
     /// By node.
     choices: BTreeMap<String, NodeChoice>,
 }
@@ -56,10 +57,21 @@ impl Plan {
         Ok(Self { roles, parameters, ..Self::default() })
     }
 
+    /// The plan with what the options say of weights.
+    pub(super) fn with_options(self, options: &QuantizeOptions) -> Self {
+        self.with_weights(options.weights).with_granularity(options.granularity)
+    }
+
     /// The plan with another range of weights; without this it is [`WeightRange::Full`].
     #[must_use]
     pub fn with_weights(self, weights: WeightRange) -> Self {
         Self { weights, ..self }
+    }
+
+    /// The plan with as many scales of weights as this; without this they are [`Granularity::PerChannel`].
+    #[must_use]
+    pub fn with_granularity(self, granularity: Granularity) -> Self {
+        Self { granularity, ..self }
     }
 
     /// The plan with a choice for one node, instead of an earlier one.
@@ -96,6 +108,11 @@ impl Plan {
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub fn weights(&self) -> WeightRange {
         self.weights
+    }
+
+    /// How many scales the weights of a layer have.
+    pub fn granularity(&self) -> Granularity {
+        self.granularity
     }
 
     /// The role of each node.

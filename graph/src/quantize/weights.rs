@@ -1,5 +1,6 @@
-//! Quantizes weights to signed bytes, one scale per output channel, and their bias to int32.
+//! Quantizes weights to signed bytes, with one scale per output channel or one for all, and their bias to int32.
 
+use super::Granularity;
 use crate::{Error, Tensor};
 
 /// The largest bias in steps of its scale. The int32 accumulator holds 2³¹; half of it is reserved for the products, which
@@ -59,12 +60,12 @@ pub enum WeightRange {
     PairSafe,
 }
 
-/// Quantized weights: `w ≈ scales[channel] · bytes`, zero point 0.
+/// Quantized weights: `w ≈ scale of its channel · byte`, zero point 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedWeights {
     /// The bytes, −127 to 127, in the shape of the weights.
     pub bytes: Tensor,
-    /// One scale per output channel.
+    /// One scale per output channel, or one for all ([`Granularity`]).
     pub scales: Vec<f32>,
 }
 
@@ -84,19 +85,19 @@ impl QuantizedWeights {
     }
 }
 
-/// A bias quantized to int32 at the accumulator's scale: `b[c] ≈ scales[c] · values[c]`.
+/// A bias quantized to int32 at the accumulator's scale: `b[c] ≈ scale of channel c · values[c]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedBias {
     /// One int32 per output channel.
     pub values: Vec<i32>,
-    /// `input_scale · weight_scales[c]`, one product in `f32`, as executors compute it.
+    /// `input_scale · weight_scales[c]`, one product in `f32`, as executors compute it; one for all channels if the weights have one.
     pub scales: Vec<f32>,
 }
 
 impl QuantizedBias {
     /// The largest of `bias`, the floats that these integers represent, if it was cut off by more than a tenth.
     pub(crate) fn lost(&self, bias: &[f32]) -> Option<f32> {
-        let limits = self.scales.iter().map(|&scale| 1.1 * MAX_BIAS * f64::from(scale));
+        let limits = self.scales.iter().cycle().map(|&scale| 1.1 * MAX_BIAS * f64::from(scale));
         let cut = bias.iter().zip(limits).any(|(&bias, limit)| f64::from(bias.abs()) > limit);
         cut.then(|| bias.iter().fold(0.0f32, |largest, value| largest.max(value.abs())))
     }
@@ -130,15 +131,15 @@ pub fn quantize_per_channel(
     range: WeightRange,
 ) -> Result<QuantizedWeights, Error> {
     let limits = ScaleLimits::new(bias.map_or(1.0, |(input_scale, _)| input_scale), None);
-    quantize_within(weights, axis, bias, range, limits)
+    quantize_within(weights, axis, bias, (range, Granularity::PerChannel), limits)
 }
 
-/// As [`quantize_per_channel`], with scales between other limits.
+/// As [`quantize_per_channel`], with scales between other limits, or one scale, the largest that a channel needs.
 pub(crate) fn quantize_within(
     weights: &Tensor,
     axis: usize,
     bias: Option<(f32, &[f32])>,
-    range: WeightRange,
+    (range, granularity): (WeightRange, Granularity),
     limits: ScaleLimits,
 ) -> Result<QuantizedWeights, Error> {
     let shape = weights.shape();
@@ -165,22 +166,26 @@ pub(crate) fn quantize_within(
         }
     }
     let largest_bias = largest_bias(values.len() / channels.max(1));
-    let scales: Vec<f32> = largest
+    let mut needed: Vec<f64> = largest
         .iter()
         .enumerate()
         .map(|(channel, &largest)| {
             let needed = bias.map_or(0.0, |(input_scale, bias)| {
                 f64::from(bias[channel].abs()) / (largest_bias * f64::from(input_scale))
             });
-            let scale = (f64::from(largest) / 127.0).max(needed);
-            // Zeros are exact at any scale.
-            let scale = if scale == 0.0 { 1.0 } else { scale };
-            scale.clamp(limits.least, limits.greatest) as f32
+            (f64::from(largest) / 127.0).max(needed)
         })
         .collect();
+    if granularity == Granularity::PerTensor {
+        needed = vec![needed.into_iter().fold(0.0, f64::max)];
+    }
+    // Zeros are exact at any scale.
+    let usable = |scale| if scale == 0.0 { 1.0 } else { scale };
+    let scales: Vec<f32> =
+        needed.into_iter().map(|scale| usable(scale).clamp(limits.least, limits.greatest) as f32).collect();
     let mut bytes = Vec::with_capacity(values.len());
     for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
-        let scale = scales[index % channels];
+        let scale = scales[index % scales.len()];
         bytes.extend(run.iter().map(|&value| (value / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
     }
     Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
@@ -207,13 +212,14 @@ fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> 
     })
 }
 
-/// Quantizes the bias of a layer whose input has the scale `input_scale`.
+/// Quantizes the bias of a layer whose input has the scale `input_scale` and whose weights have these scales, one for each channel or one
+/// for all.
 ///
 /// # Errors
 ///
-/// A bias that is not finite, or not as long as `weight_scales`. The caller adds the names.
+/// A bias that is not finite, or neither as long as `weight_scales` nor with one scale. The caller adds the names.
 pub fn quantize_bias(bias: &[f32], input_scale: f32, weight_scales: &[f32]) -> Result<QuantizedBias, Error> {
-    if bias.len() != weight_scales.len() {
+    if weight_scales.len() != 1 && bias.len() != weight_scales.len() {
         return Err(Error::tensor(&[bias.len()], format!("{} biases are needed", weight_scales.len())));
     }
     if let Some(index) = bias.iter().position(|value| !value.is_finite()) {
@@ -222,7 +228,7 @@ pub fn quantize_bias(bias: &[f32], input_scale: f32, weight_scales: &[f32]) -> R
     let scales: Vec<f32> = weight_scales.iter().map(|&scale| input_scale * scale).collect();
     let values = bias
         .iter()
-        .zip(&scales)
+        .zip(scales.iter().cycle())
         .map(|(&bias, &scale)| {
             (f64::from(bias) / f64::from(scale)).round_ties_even().clamp(-MAX_BIAS, MAX_BIAS) as i32
         })

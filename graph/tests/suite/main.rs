@@ -19,6 +19,7 @@ mod onnx_node_shapes;
 mod open_dimensions;
 mod operators;
 mod passes;
+mod per_tensor;
 mod qdq;
 mod quantization_aware;
 mod quantize;

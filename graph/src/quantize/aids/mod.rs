@@ -1,6 +1,7 @@
 //! What makes an eight-bit graph more accurate without making it slower.
 
 pub(super) mod bias;
+mod channel_factors;
 mod classes;
 pub(super) mod copies;
 mod covariance;
@@ -9,3 +10,4 @@ mod patches;
 pub(super) mod rounded;
 pub(super) mod rounding;
 pub(super) mod shift;
+pub(super) mod silent;

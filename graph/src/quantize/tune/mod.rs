@@ -9,11 +9,11 @@ mod split;
 use std::collections::BTreeMap;
 
 use super::aids::equalize::{self, Which};
-use super::aids::{bias, copies, rounding, shift};
+use super::aids::{bias, copies, rounding, shift, silent};
 use super::pipeline::to_eight_bits;
 use super::{
-    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, NodeChoice, Plan, Progress,
-    QuantizeOptions, QuantizedWeights, Range, Roles, Subject,
+    Aid, AidReport, Calibration, CalibrationMethod, Dataset, Effort, FloatAgain, Granularity, NodeChoice,
+    Plan, Progress, QuantizeOptions, QuantizedWeights, Range, Roles, Subject,
 };
 use crate::limits::constants_of;
 use crate::{Error, Graph, quoted};
@@ -55,7 +55,7 @@ impl Recipe {
         let Observation { graph, calibrator } = observation;
         let mut calibration = calibrator.calibration(self.method)?;
         calibration.ranges.extend(self.ranges.iter().map(|(value, range)| (value.clone(), *range)));
-        let mut plan = Plan::of_roles(graph, roles.clone(), &calibration)?.with_weights(options.weights);
+        let mut plan = Plan::of_roles(graph, roles.clone(), &calibration)?.with_options(options);
         for (node, weights) in self.weights.iter().filter(|(node, _)| roles.is_quantized(node)) {
             let weights = Some(weights.clone());
             plan = plan.with_choice(node, NodeChoice { weights, ..NodeChoice::default() })?;
@@ -130,6 +130,19 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         Ok(())
     }
 
+    /// Scales of one channel alone do not suffer from the weights of others.
+    fn silent(&mut self) -> Result<(), D::Error> {
+        if self.options.granularity == Granularity::PerChannel {
+            return Ok(());
+        }
+        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
+        let Observation { graph, calibrator } = &self.observation;
+        match silent::silenced(graph, &plan, &calibrator.channels())? {
+            Some(silenced) => self.attempt_graph("smaller weights of silent channels", silenced),
+            None => Ok(()),
+        }
+    }
+
     fn bias(&mut self) -> Result<(), D::Error> {
         self.attempt("bias correction", Recipe { bias: true, ..self.best.clone() })
     }
@@ -157,19 +170,25 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     }
 
     fn equalize(&mut self) -> Result<(), D::Error> {
+        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
+        // With one scale, weights gain more than what bounds cut off.
+        let which = match self.options.granularity {
+            Granularity::PerChannel => Which::Unbounded,
+            Granularity::PerTensor => Which::All,
+        };
         let Observation { graph, calibrator } = &self.observation;
-        match equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)? {
+        match equalize::equalized(graph, &plan, &calibrator.channels(), which)? {
             Some(graph) => self.attempt_graph("cross-layer equalization", graph),
             None => Ok(()),
         }
     }
 
     fn equalize_one_by_one(&mut self) -> Result<(), D::Error> {
+        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
         let Observation { graph, calibrator } = &self.observation;
-        for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
+        for value in equalize::candidates(graph, &plan, &calibrator.channels())? {
             let Observation { graph, calibrator } = &self.observation;
-            if let Some(graph) =
-                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?
+            if let Some(graph) = equalize::equalized(graph, &plan, &calibrator.channels(), Which::Of(&value))?
             {
                 self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), graph)?;
             }
@@ -242,7 +261,8 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     let mut search = Search { dataset, split, options, roles, judge, observation, best, error: 0.0, aids };
     search.error = search.error(&search.best)?;
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
-    let tries: [(Effort, &'static str, Try<'_, D>); 7] = [
+    let tries: [(Effort, &'static str, Try<'_, D>); 8] = [
+        (Effort::Low, "silent channels", Search::silent),
         (Effort::Low, "bias correction", Search::bias),
         (Effort::Low, "copies", Search::copies),
         (Effort::Low, "ranges", Search::methods),
