@@ -5,8 +5,8 @@
 pub enum Effort {
     /// Nothing: ranges as they were observed, weights rounded to the nearest.
     None,
-    /// Biases that take back what rounded weights add to the mean of each channel, dead channels that become copies of others, and ranges
-    /// by several rules. About three times as long as without.
+    /// Biases that take back what rounded weights add to the mean of each channel, dead channels that become copies of others, ranges by
+    /// several rules, and, for weights with one scale, smaller ones for channels that are always zero. About three times as long as without.
     #[default]
     Low,
     /// Weights rounded for what they are multiplied by, and equalized channels.

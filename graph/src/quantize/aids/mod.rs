@@ -1,7 +1,6 @@
 //! What makes an eight-bit graph more accurate without making it slower.
 
 pub(super) mod bias;
-mod channel_factors;
 mod classes;
 pub(super) mod copies;
 mod covariance;

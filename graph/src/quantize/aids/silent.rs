@@ -1,9 +1,9 @@
 //! Cuts off weights that read channels which are always zero, where they are larger than all others.
 //!
 //! A batch normalization divides by a variance near zero where a channel never fires, and, folded, leaves weights there that are many
-//! times as large as the others. With one scale for all channels they take the steps of the weights that matter: MobileNetV1 keeps 4 % of its
-//! answers. After Sheng et al., "A Quantization-Friendly Separable Convolution for MobileNets" (2018), section 3.1, who set such variances;
-//! here the weights are cut off at the largest of the others, so that a channel that does fire is still read.
+//! times as large as the others. With one scale for all channels they take the steps of the weights that matter. After Sheng et al., "A
+//! Quantization-Friendly Separable Convolution for MobileNets" (2018), section 3.1, who set such variances; here the weights are cut off at
+//! the largest of the others, so that a channel that does fire is still read.
 
 use std::collections::BTreeMap;
 

@@ -170,25 +170,19 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     }
 
     fn equalize(&mut self) -> Result<(), D::Error> {
-        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
-        // With one scale, weights gain more than what bounds cut off.
-        let which = match self.options.granularity {
-            Granularity::PerChannel => Which::Unbounded,
-            Granularity::PerTensor => Which::All,
-        };
         let Observation { graph, calibrator } = &self.observation;
-        match equalize::equalized(graph, &plan, &calibrator.channels(), which)? {
+        match equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)? {
             Some(graph) => self.attempt_graph("cross-layer equalization", graph),
             None => Ok(()),
         }
     }
 
     fn equalize_one_by_one(&mut self) -> Result<(), D::Error> {
-        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
         let Observation { graph, calibrator } = &self.observation;
-        for value in equalize::candidates(graph, &plan, &calibrator.channels())? {
+        for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
             let Observation { graph, calibrator } = &self.observation;
-            if let Some(graph) = equalize::equalized(graph, &plan, &calibrator.channels(), Which::Of(&value))?
+            if let Some(graph) =
+                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?
             {
                 self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), graph)?;
             }
