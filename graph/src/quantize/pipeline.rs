@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::tune::{self, Observation, Split, Tuned};
+use super::tune::{self, Observation, Split, Tuned, wanted_channels};
 use super::{
     AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Plan, QuantizeReport, Roles, Warning, WeightRange,
 };
@@ -113,6 +113,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
 ) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
     check(&graph, options)?;
+    options.accuracy_drop.as_ref().map_or(Ok(()), |allowed| allowed.validate(examples.len()))?;
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
     let float = simplified(graph.into_owned(), &mut progress)?;
@@ -125,14 +126,20 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
-    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() {
-        Split::without_judges(examples.len())
-    } else {
-        Split::new(examples.len())
-    };
+    let (split, channels) =
+        if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() {
+            (Split::without_judges(examples.len()), BTreeMap::new())
+        } else {
+            (Split::new(examples.len()), wanted_channels(&float, &roles, options.effort)?)
+        };
     progress(Progress::Pass("calibrate"));
-    let observation =
-        Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
+    let observation = Observation::of(
+        float,
+        (&roles, &channels),
+        (examples, &split.calibrating),
+        (constants, limits),
+        &mut progress,
+    )?;
     let calibrator = &observation.calibrator;
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
     warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
@@ -141,11 +148,20 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_weights(options.weights);
         Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
     } else {
-        tune::tune(observation, roles, (examples, &split), options, (aids, &stay_float), &mut progress)?
+        tune::tune(
+            observation,
+            roles,
+            (examples, &split),
+            options,
+            (aids, &stay_float, constants),
+            &mut progress,
+        )?
     };
     let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
-    let activations = report::activations(&observation.calibrator, &plan);
-    let mut float = observation.graph;
+    let Observation { graph: mut float, calibrator } = observation;
+    let activations = report::activations(&calibrator, &plan);
+    // Its memory is needed for what follows.
+    drop(calibrator);
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);

@@ -207,6 +207,11 @@ fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> 
     })
 }
 
+/// Whether the bytes of a channel, given as floats, are as [`WeightRange::PairSafe`] has them.
+pub(super) fn is_pair_safe(bytes: &[f32], shape: &[usize], axis: usize, channel: usize) -> bool {
+    largest_sum(bytes, shape, axis, channel) <= 128.0
+}
+
 /// Quantizes the bias of a layer whose input has the scale `input_scale`.
 ///
 /// # Errors

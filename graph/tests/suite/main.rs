@@ -22,6 +22,7 @@ mod passes;
 mod qdq;
 mod quantization_aware;
 mod quantize;
+mod quantize_aids;
 mod quantize_concat;
 mod quantize_measure;
 mod quantize_split;

@@ -9,3 +9,5 @@ mod patches;
 pub(super) mod rounded;
 pub(super) mod rounding;
 pub(super) mod shift;
+#[cfg(test)]
+mod tests;

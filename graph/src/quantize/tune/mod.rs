@@ -18,7 +18,7 @@ use super::{
 use crate::limits::constants_of;
 use crate::{Error, Graph, quoted};
 use judge::Judge;
-pub(super) use observation::Observation;
+pub(super) use observation::{Observation, wanted_channels};
 pub(super) use split::Split;
 
 /// What was decided.
@@ -77,19 +77,56 @@ struct Search<'a, D: ?Sized> {
     judge: Judge,
     observation: Observation,
     best: Recipe,
+    /// Bytes that are taken beside what is held here.
+    beside: u64,
+    /// The caller's aids that are kept.
+    own: Vec<&'a dyn Aid>,
     /// With the best recipe.
     error: f64,
     aids: Vec<AidReport>,
 }
 
-impl<D: Dataset + ?Sized> Search<'_, D> {
+impl<'a, D: Dataset + ?Sized> Search<'a, D> {
+    /// The plan of a recipe, and of the caller's aids that are kept.
+    fn plan(
+        &self,
+        recipe: &Recipe,
+        observation: &Observation,
+        roles: &Roles,
+    ) -> Result<(Plan, Calibration), Error> {
+        let (mut plan, calibration) = recipe.plan(observation, roles, self.options)?;
+        for aid in &self.own {
+            plan = aided(*aid, observation, &plan)?.unwrap_or(plan);
+        }
+        Ok((plan, calibration))
+    }
+
+    /// The best plan of what was observed.
+    fn best(&self) -> Result<(Plan, Calibration), Error> {
+        self.plan(&self.best, &self.observation, &self.roles)
+    }
+
     fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, D::Error> {
         let (eight_bit, _) = to_eight_bits(observation.graph.clone(), plan, |_| {})?;
-        self.judge.error(&eight_bit, self.dataset)
+        self.judge.error(&eight_bit, self.dataset, self.held([&observation.graph, &eight_bit]))
+    }
+
+    /// The bytes that are taken: the constants of these graphs and of the one observed, and what was observed.
+    fn held<'g>(&'g self, graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
+        let constants = constants_of(graphs.into_iter().chain([&self.observation.graph]));
+        let beside = self.beside.saturating_add(self.judge.bytes());
+        constants.saturating_add(self.observation.calibrator.bytes_held()).saturating_add(beside)
+    }
+
+    /// Observes `graph` on the examples of these numbers.
+    fn observe(&self, graph: Graph, roles: &Roles, numbers: &[usize]) -> Result<Observation, D::Error> {
+        let channels = wanted_channels(&graph, roles, self.options.effort)?;
+        let held = (self.held([&graph]), &self.options.limits);
+        Observation::of(graph, (roles, &channels), (self.dataset, numbers), held, |_| {})
     }
 
     fn error(&self, recipe: &Recipe) -> Result<f64, D::Error> {
-        let (plan, _) = recipe.plan(&self.observation, &self.roles, self.options)?;
+        let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
         self.error_of(&self.observation, &plan)
     }
 
@@ -119,10 +156,8 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
 
     /// Tries another graph, and keeps it if its error is less.
     fn attempt_graph(&mut self, name: &str, graph: Graph) -> Result<(), D::Error> {
-        let held = constants_of([&self.observation.graph, &graph]);
-        let numbers = (self.dataset, &self.split.calibrating[..]);
-        let observation = Observation::of(graph, &self.roles, numbers, held, self.options, |_| {})?;
-        let (plan, _) = self.best.plan(&observation, &self.roles, self.options)?;
+        let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
+        let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
         let error = self.error_of(&observation, &plan)?;
         if self.note(name, error) {
             self.observation = observation;
@@ -135,7 +170,7 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     }
 
     fn copies(&mut self) -> Result<(), D::Error> {
-        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
+        let (plan, _) = self.best()?;
         let Observation { graph, calibrator } = &self.observation;
         match copies::copied(graph, &plan, &calibrator.channels())? {
             Some(copied) => self.attempt_graph("copies in dead channels", copied),
@@ -178,56 +213,71 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     }
 
     fn rounding(&mut self) -> Result<(), D::Error> {
-        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
-        let numbers = (self.dataset, &self.split.calibrating[..]);
-        let weights = rounding::rounded(&self.observation.graph, &plan, numbers, &self.options.limits)?;
-        self.attempt("weights rounded for their inputs", Recipe { weights, ..self.best.clone() })
+        let weights = self.rounded(&self.split.calibrating)?;
+        self.attempt("weights rounded for their inputs", Recipe { bias: true, weights, ..self.best.clone() })
+    }
+
+    /// The weights rounded for the examples of these numbers, beside the best of the rest.
+    fn rounded(&self, numbers: &[usize]) -> Result<BTreeMap<String, QuantizedWeights>, D::Error> {
+        let (plan, _) = self.best()?;
+        let limits = (self.held([]), &self.options.limits);
+        rounding::rounded(&self.observation.graph, &plan, (self.dataset, numbers), limits)
     }
 
     /// Observes all examples, those held out until now as well, and computes from them what was decided.
     fn refit(&mut self) -> Result<(), D::Error> {
         let all: Vec<usize> = (0..self.dataset.len()).collect();
-        let graph = self.observation.graph.clone();
-        let (numbers, limits) = ((self.dataset, &all[..]), &self.options.limits);
-        self.observation = Observation::of(
-            graph,
-            &self.roles,
-            numbers,
-            constants_of([&self.observation.graph]),
-            self.options,
-            |_| {},
-        )?;
-        let graph = &self.observation.graph;
+        self.observation = self.observe(self.observation.graph.clone(), &self.roles, &all)?;
         let has_shifts = !std::mem::take(&mut self.best.shifts).is_empty();
         if !std::mem::take(&mut self.best.weights).is_empty() {
-            let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
-            self.best.weights = rounding::rounded(graph, &plan, numbers, limits)?;
+            self.best.weights = self.rounded(&all)?;
         }
         if has_shifts {
-            let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
-            self.best.shifts = shift::shifts(graph, &plan, numbers, limits)?;
+            self.best.shifts = self.shifted(&all)?;
         }
         Ok(())
     }
 
     fn shifts(&mut self) -> Result<(), D::Error> {
-        let (plan, _) = self.best.plan(&self.observation, &self.roles, self.options)?;
-        let numbers = (self.dataset, &self.split.calibrating[..]);
-        let shifts = shift::shifts(&self.observation.graph, &plan, numbers, &self.options.limits)?;
+        let shifts = self.shifted(&self.split.calibrating)?;
         self.attempt(
             "bias correction of rounded activations",
             Recipe { bias: true, shifts, ..self.best.clone() },
         )
     }
+
+    fn shifted(&self, numbers: &[usize]) -> Result<BTreeMap<String, Vec<f64>>, D::Error> {
+        let (plan, _) = self.best()?;
+        let limits = (self.held([]), &self.options.limits);
+        shift::shifts(&self.observation.graph, &plan, (self.dataset, numbers), limits)
+    }
+
+    /// Tries an aid of the caller's, and keeps it if the error is less.
+    fn own(&mut self, aid: &'a dyn Aid) -> Result<(), D::Error> {
+        let (plan, _) = self.best()?;
+        let Some(plan) = aided(aid, &self.observation, &plan)? else { return Ok(()) };
+        let error = self.error_of(&self.observation, &plan)?;
+        if self.note(aid.name(), error) {
+            self.own.push(aid);
+        }
+        Ok(())
+    }
 }
 
-/// Decides what to quantize with: the aids of the effort, then those of the caller.
+/// The plan that a caller's aid makes of `plan`.
+fn aided(aid: &dyn Aid, observation: &Observation, plan: &Plan) -> Result<Option<Plan>, Error> {
+    let statistics = observation.calibrator.channels();
+    aid.plan(&Subject { graph: &observation.graph, plan, statistics: &statistics })
+}
+
+/// Decides what to quantize with: the aids of the effort, then those of the caller. `held` bytes are taken, the constants of the graph
+/// observed among them.
 pub(super) fn tune<D: Dataset + ?Sized>(
     observation: Observation,
     roles: Roles,
     (dataset, split): (&D, &Split),
     options: &QuantizeOptions,
-    (others, float): (&[&dyn Aid], &BTreeMap<String, String>),
+    (own, float, held): (&[&dyn Aid], &BTreeMap<String, String>, u64),
     mut progress: impl FnMut(Progress),
 ) -> Result<Tuned, D::Error> {
     let judge = Judge::new(&observation.graph, dataset, &split.judging, &options.limits)?;
@@ -239,7 +289,21 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         ranges: BTreeMap::new(),
     };
     let aids = Vec::new();
-    let mut search = Search { dataset, split, options, roles, judge, observation, best, error: 0.0, aids };
+    let beside = held.saturating_sub(constants_of([&observation.graph]));
+    let kept = Vec::new();
+    let mut search = Search {
+        dataset,
+        split,
+        options,
+        roles,
+        judge,
+        observation,
+        best,
+        beside,
+        own: kept,
+        error: 0.0,
+        aids,
+    };
     search.error = search.error(&search.best)?;
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
     let tries: [(Effort, &'static str, Try<'_, D>); 7] = [
@@ -258,23 +322,17 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     if options.effort >= Effort::High {
         ranges::search(&mut search, &mut progress)?;
     }
+    for aid in own {
+        progress(Progress::Pass("own aid"));
+        search.own(*aid)?;
+    }
     search.refit()?;
-    let (mut plan, calibration) = search.best.plan(&search.observation, &search.roles, options)?;
+    let (mut plan, mut calibration) = search.best()?;
     let mut accuracy = None;
     if let Some(allowed) = &options.accuracy_drop {
-        let (changed, again, lost) = drop::within(&mut search, allowed, float, &mut progress)?;
-        (plan, accuracy) = (changed, Some((lost, again)));
-    }
-    for aid in others {
-        progress(Progress::Pass("own aid"));
-        let statistics = search.observation.calibrator.channels();
-        let subject = Subject { graph: &search.observation.graph, plan: &plan, statistics: &statistics };
-        if let Some(changed) = aid.plan(&subject)? {
-            let error = search.error_of(&search.observation, &changed)?;
-            if search.note(aid.name(), error) {
-                plan = changed;
-            }
-        }
+        let within = drop::within(&mut search, allowed, float, &mut progress)?;
+        (plan, calibration) = (within.plan, within.calibration);
+        accuracy = Some((within.drop, within.again));
     }
     Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids, accuracy })
 }
