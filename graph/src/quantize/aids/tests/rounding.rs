@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use eightbit_testing::Random;
 
 use super::{graph, output, planned, random};
+use crate::ops::conv;
 use crate::quantize::aids::rounded::Rounded;
 use crate::quantize::aids::rounding::rounded;
 use crate::quantize::layer::Layer;
@@ -51,7 +52,7 @@ fn examples(seed: u64, count: usize, shape: &[usize]) -> Vec<Vec<Tensor>> {
 
 fn of_layer(node: Node, [input, weights, output]: &[Vec<usize>; 3]) -> Graph {
     let mut numbers = Random(3);
-    let is_conv = node.op.to_string() == "Conv";
+    let is_conv = node.is(&conv::OP);
     let channels = if is_conv { weights[0] } else { *output.last().expect("a matrix") };
     let mut constants = vec![("w", random(&mut numbers, weights, 0.5))];
     if node.inputs.len() > 2 {
@@ -75,7 +76,7 @@ fn error(graph: &Graph, weights: &QuantizedWeights, examples: &[Vec<Tensor>]) ->
     let outputs: Vec<Vec<f32>> = examples.iter().map(|example| output(&of_errors, &example[0])).collect();
     // Of each channel the elements, over all examples.
     let shape: Vec<usize> = graph.outputs[0].shape.iter().map(|size| size.expect("fixed")).collect();
-    let axis = if layer.node.op.to_string() == "Conv" { 1 } else { shape.len() - 1 };
+    let axis = if layer.node.is(&conv::OP) { 1 } else { shape.len() - 1 };
     let inner: usize = shape[axis + 1..].iter().product();
     let mut sum = 0.0;
     for channel in 0..shape[axis] {
