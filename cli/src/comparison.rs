@@ -226,7 +226,8 @@ impl<'a> Calibration<'a> {
 /// Shows progress in a bar.
 fn show(bar: &ProgressBar, progress: Progress) {
     match progress {
-        Progress::Observed(_) | Progress::Measured(_) => bar.inc(1),
+        Progress::Observed(count) => bar.set_position(count as u64),
+        Progress::Measured(_) => bar.inc(1),
         Progress::Pass(pass) => bar.set_message(pass),
         Progress::Searched { done, of } => bar.set_message(format!("search {done}/{of}")),
         _ => {}

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{conv, gemm};
 use crate::quantize::{
-    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightRange, quantize_bias,
-    quantize_within,
+    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, quantize_bias, quantize_within,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
@@ -102,11 +101,9 @@ impl Writer {
         if let Some(more) = choice.and_then(|choice| choice.bias.as_ref()) {
             add_bias(node, &mut bias, more, channels)?;
         }
-        // Depthwise kernels multiply widened pixels, so neighbouring weights do not matter.
         let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
         let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
-        let own = choice.and_then(|choice| choice.range);
-        let range = if depthwise { WeightRange::Full } else { own.unwrap_or(plan.weights()) };
+        let range = plan.weight_range(node, depthwise);
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
         let quantized = match choice.and_then(|choice| choice.weights.as_ref()) {
@@ -254,6 +251,11 @@ fn fitting<'w>(
                 "the plan has weights of shape {found:?} with {given} scales for it, not {shape:?} with {scales}"
             ),
         ));
+    }
+    let scales = given.scales.iter().all(|scale| scale.is_normal() && *scale > 0.0);
+    if !scales || given.bytes.as_i8()?.contains(&i8::MIN) {
+        let reason = "the plan has weights for it of which a scale is no positive number or a byte is -128";
+        return Err(Error::node(node, reason));
     }
     Ok(given)
 }

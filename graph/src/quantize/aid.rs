@@ -19,7 +19,7 @@ pub struct Subject<'a> {
 /// Something that may make an eight-bit graph more accurate.
 ///
 /// It is kept only if the answers of the executed eight-bit graph come nearer to those of the float graph by it, on examples that it has
-/// not seen.
+/// not seen. One that is kept makes its plan again when all examples are observed.
 ///
 /// ```
 /// use eightbit_graph::Error;

@@ -137,6 +137,11 @@ impl Calibrator {
         self.runner.hold(held.saturating_add(histograms))
     }
 
+    /// The bytes that it takes beside the constants of its graph.
+    pub(super) fn bytes_held(&self) -> u64 {
+        self.runner.bytes().saturating_add(self.bytes().count() as u64 * Histogram::BYTES)
+    }
+
     /// Runs the graph on one example, a tensor for each input of the graph by name, and counts the values of its activations.
     ///
     /// # Errors

@@ -80,6 +80,11 @@ impl<'g> Layer<'g> {
         self.groups > 1 && self.depth() == self.taps()
     }
 
+    /// Whether it is depthwise with one output channel for each input channel.
+    pub(super) fn has_depthwise_kernel(&self) -> bool {
+        self.is_depthwise() && self.rows() == self.groups
+    }
+
     /// The input channel of weight `depth` of row `row`.
     pub(super) fn input_channel(&self, row: usize, depth: usize) -> usize {
         let of_group = self.depth() / self.taps().max(1);

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::tune::{self, Observation, Split, Tuned};
+use super::tune::{self, Observation, Split, Tuned, wanted_channels};
 use super::{
     AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Granularity, Plan, QuantizeReport, Roles, Warning,
     WeightRange,
 };
 use super::{report, warnings};
+use crate::exec::tail;
 use crate::limits::{bytes_of_tensor, constants_of};
 use crate::ops::batch_normalization;
 use crate::ops::eight_bit::weight_axis;
@@ -117,6 +118,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
 ) -> Result<(Graph, QuantizeReport), D::Error> {
     let graph = graph.into();
     check(&graph, options)?;
+    options.accuracy_drop.as_ref().map_or(Ok(()), |allowed| allowed.validate(examples.len()))?;
     let bytes_before = report::bytes(&graph);
     let callers = if let Cow::Borrowed(graph) = graph { Some(graph) } else { None };
     let float = simplified(graph.into_owned(), &mut progress)?;
@@ -129,27 +131,43 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         stay_float = slower_in_eight_bits(&float, &named(&float, &example)?, stay_float, constants, limits)?;
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
-    let split = if options.effort == Effort::None && options.accuracy_drop.is_none() && aids.is_empty() {
-        Split::without_judges(examples.len())
+    // What has a size only when the graph runs cannot be compared part by part.
+    let is_judged = (options.effort > Effort::None || options.accuracy_drop.is_some() || !aids.is_empty())
+        && tail::parts(&float)?.1.is_empty();
+    let (split, channels) = if !is_judged {
+        (Split::without_judges(examples.len()), BTreeMap::new())
     } else {
-        Split::new(examples.len())
+        (Split::new(examples.len()), wanted_channels(&float, &roles, options.effort)?)
     };
     progress(Progress::Pass("calibrate"));
-    let observation =
-        Observation::of(float, &roles, (examples, &split.calibrating), constants, options, &mut progress)?;
-    let calibrator = &observation.calibrator;
-    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
-    warnings.extend(warnings::of_activations(&observation.graph, &calibrator.extremes())?);
+    let observation = Observation::of(
+        float,
+        (&roles, &channels),
+        (examples, &split.calibrating),
+        (constants, limits),
+        &mut progress,
+    )?;
     let tuned = if split.judging.is_empty() {
-        let calibration = calibrator.calibration(options.method)?;
+        let calibration = observation.calibrator.calibration(options.method)?;
         let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
         Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
     } else {
-        tune::tune(observation, roles, (examples, &split), options, (aids, &stay_float), &mut progress)?
+        tune::tune(
+            observation,
+            roles,
+            (examples, &split),
+            options,
+            (aids, &stay_float, constants),
+            &mut progress,
+        )?
     };
     let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
-    let activations = report::activations(&observation.calibrator, &plan);
-    let mut float = observation.graph;
+    let Observation { graph: mut float, calibrator } = observation;
+    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
+    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
+    let activations = report::activations(&calibrator, &plan);
+    // Its memory is needed for what follows.
+    drop(calibrator);
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Affine, Calibration, Granularity, QuantizeOptions, QuantizedWeights, Range, Roles, WeightRange};
-use crate::{Error, Graph, quoted};
+use crate::{Error, Graph, Node, quoted};
 
 /// What a node of a [`Plan`] has of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,6 +113,12 @@ impl Plan {
     /// How many scales the weights of a layer have.
     pub fn granularity(&self) -> Granularity {
         self.granularity
+    }
+
+    /// The range of the weights of `node`: depthwise kernels multiply widened pixels, so neighbouring weights do not matter there.
+    pub(crate) fn weight_range(&self, node: &Node, depthwise: bool) -> WeightRange {
+        let own = self.choice(&node.name).and_then(|choice| choice.range);
+        if depthwise { WeightRange::Full } else { own.unwrap_or(self.weights) }
     }
 
     /// The role of each node.

@@ -212,6 +212,11 @@ fn largest_sum(values: &[f32], shape: &[usize], axis: usize, channel: usize) -> 
     })
 }
 
+/// Whether the bytes of a channel, given as floats, are as [`WeightRange::PairSafe`] has them.
+pub(super) fn is_pair_safe(bytes: &[f32], shape: &[usize], axis: usize, channel: usize) -> bool {
+    largest_sum(bytes, shape, axis, channel) <= 128.0
+}
+
 /// Quantizes the bias of a layer whose input has the scale `input_scale` and whose weights have these scales, one for each channel or one
 /// for all.
 ///

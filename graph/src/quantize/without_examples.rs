@@ -25,6 +25,9 @@ pub fn quantize_without_examples<'g>(
 ) -> Result<(Graph, QuantizeReport), Error> {
     let graph = graph.into();
     check(&graph, options)?;
+    if options.accuracy_drop.is_some() {
+        return Err(Error::argument("accuracy drop", "without examples it cannot be measured: give some"));
+    }
     let bytes_before = report::bytes(&graph);
     progress(Progress::Pass("statistics"));
     let found = data_free::statistics(&graph, data_free)?;

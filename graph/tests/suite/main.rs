@@ -23,6 +23,7 @@ mod per_tensor;
 mod qdq;
 mod quantization_aware;
 mod quantize;
+mod quantize_aids;
 mod quantize_concat;
 mod quantize_measure;
 mod quantize_split;

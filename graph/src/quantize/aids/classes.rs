@@ -57,6 +57,9 @@ pub(super) fn classes(graph: &Graph) -> Result<Vec<Class<'_>>, Error> {
             let output = node.required_output(0)?;
             let fits = bias_fits(&layer, graph);
             finder.has_axis(output, axis(output).filter(|_| fits));
+            // A bias that is computed has the channels of the output, but not their factors.
+            let computed = node.inputs.iter().skip(2).filter(|name| !name.is_empty());
+            computed.for_each(|value| finder.has_axis(value, None));
             layers.push(layer);
         } else if late.contains(&index) || !finder.joins(node, graph, &shape)? {
             let ends = node.inputs.iter().chain(&node.outputs).filter(|name| !name.is_empty());

@@ -63,10 +63,7 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
     let is_clamp =
         |node: &Node| matches!(node.operator().map(|operator| operator.eight_bit), Some(EightBit::Clamp(_)));
     let mut places = Vec::new();
-    for depthwise in Layer::all(graph, plan.roles())?
-        .into_iter()
-        .filter(|layer| layer.is_depthwise() && layer.rows() == layer.groups)
-    {
+    for depthwise in Layer::all(graph, plan.roles())?.into_iter().filter(Layer::has_depthwise_kernel) {
         // Backwards over activations to the layer before.
         let mut value = depthwise.input;
         let before = loop {

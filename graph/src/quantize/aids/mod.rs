@@ -10,3 +10,5 @@ pub(super) mod rounded;
 pub(super) mod rounding;
 pub(super) mod shift;
 pub(super) mod silent;
+#[cfg(test)]
+mod tests;

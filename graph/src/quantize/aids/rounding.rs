@@ -9,43 +9,51 @@ use std::collections::BTreeMap;
 
 use super::covariance::Covariance;
 use super::rounded::Rounded;
-use crate::limits::constants_of;
 use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
-use crate::quantize::{Dataset, Plan, QuantizedWeights};
+use crate::quantize::weights::is_pair_safe;
+use crate::quantize::{Dataset, Plan, QuantizedWeights, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
-/// The most bytes of covariances that are kept at a time.
+/// The most bytes of covariances that are kept at a time: 8192 weights of an output channel, if there are no groups.
 const KEPT: u64 = 256 << 20;
-/// The most weights of an output channel.
-const DEEPEST: usize = 8192;
+/// The part of the memory allowed that they may take: what is computed from one of them takes five times as much beside it.
+const PART: u64 = 16;
 /// What is added to every variance, as a part of their mean: a guard against what few examples say by chance.
 const DAMPING: f64 = 0.01;
 /// Rows that are rounded at the same time.
 const LANES: usize = 16;
 
-/// The weights of the eight-bit layers of `float`, rounded for the examples of these numbers, by node.
+/// The weights of the eight-bit layers of `float`, rounded for the examples of these numbers, by node; without layers whose covariances
+/// would take too much memory. `held` bytes are taken, the constants of `float` among them.
 pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     float: &Graph,
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
-    limits: &Limits,
+    (held, limits): (u64, &Limits),
 ) -> Result<BTreeMap<String, QuantizedWeights>, D::Error> {
     let nearest = Rounded::of(float, plan)?;
+    let most = KEPT.min(limits.max_bytes / PART);
     let layers = Layer::all(float, plan.roles())?;
-    let mut layers = &layers.into_iter().filter(|layer| layer.depth() <= DEEPEST).collect::<Vec<_>>()[..];
+    let layers: Vec<_> = layers.into_iter().filter(|layer| Covariance::bytes(layer) <= most).collect();
+    let mut layers = &layers[..];
     let mut result = BTreeMap::new();
     while !layers.is_empty() {
         let mut bytes = 0u64;
         let fits = layers.iter().take_while(|layer| {
             bytes = bytes.saturating_add(Covariance::bytes(layer));
-            bytes <= KEPT
+            bytes <= most
         });
         let (now, later) = layers.split_at(fits.count().max(1));
-        for (layer, covariance) in now.iter().zip(covariances(float, now, (dataset, numbers), limits)?) {
+        let held = held.saturating_add(most);
+        let covariances = covariances(float, now, (dataset, numbers), (held, limits))?;
+        for (layer, covariance) in now.iter().zip(covariances) {
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
-                result.insert(layer.node.name.clone(), of_layer(layer, &covariance, bytes, scales)?);
+                let safe =
+                    plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
+                let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
+                result.insert(layer.node.name.clone(), rounded);
             }
         }
         layers = later;
@@ -57,14 +65,13 @@ fn covariances<D: Dataset + ?Sized>(
     float: &Graph,
     layers: &[Layer<'_>],
     (dataset, numbers): (&D, &[usize]),
-    limits: &Limits,
+    (held, limits): (u64, &Limits),
 ) -> Result<Vec<Covariance>, D::Error> {
     let mut values: Vec<&str> = layers.iter().map(|layer| layer.input).collect();
     values.sort_unstable();
     values.dedup();
     let outputs = values.iter().map(|value| ((*value).to_owned(), DataType::F32));
     let graph = crate::passes::strip_unused_nodes(observed(float.clone(), outputs))?;
-    let held = constants_of([&graph]);
     let mut runner = Runner::new(graph, 0, held, limits)?;
     let mut covariances: Vec<Covariance> = layers.iter().map(Covariance::new).collect();
     for (turn, &number) in numbers.iter().enumerate() {
@@ -84,15 +91,18 @@ fn covariances<D: Dataset + ?Sized>(
     Ok(covariances)
 }
 
+/// `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the nearest.
 fn of_layer(
     layer: &Layer<'_>,
     covariance: &Covariance,
     bytes: &Tensor,
     scales: &[f32],
+    safe: bool,
 ) -> Result<QuantizedWeights, Error> {
     let depth = layer.depth();
     let weights = layer.as_rows(layer.weights.as_f32()?);
-    let mut rounded = layer.as_rows(bytes.as_i8()?);
+    let nearest = layer.as_rows(bytes.as_i8()?);
+    let mut rounded = nearest.clone();
     let rows_of_group = layer.rows() / layer.groups;
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
@@ -106,7 +116,17 @@ fn of_layer(
             lattice.round(&weights[part.clone()], &scales, &mut rounded[part]);
         }
     }
-    let bytes = Tensor::new(layer.weights.shape(), layer.of_rows(&rounded))?;
+    let shape = layer.weights.shape();
+    if safe {
+        let floats: Vec<f32> = layer.of_rows(&rounded).into_iter().map(f32::from).collect();
+        for row in 0..layer.rows() {
+            if !is_pair_safe(&floats, shape, layer.axis, row) {
+                let row = row * depth..(row + 1) * depth;
+                rounded[row.clone()].copy_from_slice(&nearest[row]);
+            }
+        }
+    }
+    let bytes = Tensor::new(shape, layer.of_rows(&rounded))?;
     Ok(QuantizedWeights { bytes, scales: scales.to_vec() })
 }
 

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::limits::constants_of;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::named;
 use crate::quantize::runner::{Runner, observed};
 use crate::quantize::{Affine, ChannelAxis, ChannelStatistics, Dataset, Plan};
 use crate::{DataType, Graph, Limits, passes};
 
-/// For each input of an eight-bit layer, the mean of what quantization adds to each channel, over the examples of these numbers.
+/// For each input of an eight-bit layer, the mean of what quantization adds to each channel, over the examples of these numbers. `held` bytes are
+/// taken, the constants of `float` among them.
 pub(in crate::quantize) fn shifts<D: Dataset + ?Sized>(
     float: &Graph,
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
-    limits: &Limits,
+    (held, limits): (u64, &Limits),
 ) -> Result<BTreeMap<String, Vec<f64>>, D::Error> {
     let mut inputs: BTreeMap<&str, (ChannelAxis, Affine)> = BTreeMap::new();
     for layer in Layer::all(float, plan.roles())? {
@@ -24,7 +24,6 @@ pub(in crate::quantize) fn shifts<D: Dataset + ?Sized>(
     }
     let values = inputs.keys().map(|&value| (value.to_owned(), DataType::F32));
     let graph = passes::strip_unused_nodes(observed(float.clone(), values))?;
-    let held = constants_of([&graph]);
     let mut runner = Runner::new(graph, 0, held, limits)?;
     let mut seen: Vec<(&str, ChannelAxis, Affine, ChannelStatistics)> = inputs
         .into_iter()

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use super::{Observation, Search};
 use crate::exec::{Executor, ExecutorOptions};
-use crate::limits::constants_of;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{named, to_eight_bits};
-use crate::quantize::{AccuracyDrop, Dataset, FloatAgain, Plan, Progress, Roles};
+use crate::quantize::{AccuracyDrop, Calibration, Dataset, FloatAgain, Plan, Progress, Roles};
 use crate::{DataType, Error, Graph, Tensor};
 
 /// Runs whose shortest counts.
@@ -22,21 +21,30 @@ struct Form {
     roles: Roles,
     observation: Observation,
     plan: Plan,
+    calibration: Calibration,
     eight_bit: Graph,
     error: f64,
     milliseconds: f64,
 }
 
-/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`; returns them. `float`
-/// are those that stay float anyway.
+/// The network that loses no more than is allowed.
+pub(super) struct Within {
+    pub(super) plan: Plan,
+    pub(super) calibration: Calibration,
+    /// The nodes that went back to float, in this order.
+    pub(super) again: Vec<FloatAgain>,
+    /// What it loses, in percentage points.
+    pub(super) drop: f64,
+}
+
+/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. `float` are those that stay float anyway.
 pub(super) fn within<D: Dataset + ?Sized>(
     search: &mut Search<'_, D>,
     allowed: &AccuracyDrop,
     float: &BTreeMap<String, String>,
     progress: &mut impl FnMut(Progress),
-) -> Result<(Plan, Vec<FloatAgain>, f64), D::Error> {
+) -> Result<Within, D::Error> {
     progress(Progress::Pass("accuracy"));
-    allowed.validate(search.dataset.len())?;
     let graph = search.observation.graph.clone();
     let right = answers(search, &graph)?;
     let classes = allowed.classes.as_ref().unwrap_or(&right);
@@ -58,9 +66,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
             with.insert(node.clone(), REASON.to_owned());
             let other = search.form(&with, &graph)?;
             let (gain, cost) = (form.error - other.error, (other.milliseconds - form.milliseconds).max(1e-3));
-            if gain > 0.0 {
-                candidates.push((node.clone(), gain, cost));
-            }
+            candidates.push((node.clone(), gain, cost));
             progress(Progress::Searched { done: done + 1, of: layers.len() });
         }
         candidates.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
@@ -78,22 +84,21 @@ pub(super) fn within<D: Dataset + ?Sized>(
     search.roles = form.roles;
     search.observation = form.observation;
     search.error = form.error;
-    Ok((form.plan, again, drop))
+    Ok(Within { plan: form.plan, calibration: form.calibration, again, drop })
 }
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// The network with the nodes `float` in float.
     fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, D::Error> {
         let roles = Roles::keeping_float(graph, float)?;
-        let numbers = (self.dataset, &self.split.calibrating[..]);
-        let held = constants_of([graph]);
-        let observation = Observation::of(graph.clone(), &roles, numbers, held, self.options, |_| {})?;
-        let (plan, _) = self.best.plan(&observation, &roles, self.options)?;
+        let all: Vec<usize> = (0..self.dataset.len()).collect();
+        let observation = self.observe(graph.clone(), &roles, &all)?;
+        let (plan, calibration) = self.plan(&self.best, &observation, &roles)?;
         let (eight_bit, _) = to_eight_bits(graph.clone(), &plan, |_| {})?;
-        let error = self.judge.error(&eight_bit, self.dataset)?;
+        let error = self.error_of(&observation, &plan)?;
         let example = self.dataset.example(self.split.judging[0])?;
         let milliseconds = milliseconds(&executor(&eight_bit, self)?, &named(&eight_bit, &example)?)?;
-        Ok(Form { roles, observation, plan, eight_bit, error, milliseconds })
+        Ok(Form { roles, observation, plan, calibration, eight_bit, error, milliseconds })
     }
 }
 

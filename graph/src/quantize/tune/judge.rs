@@ -9,6 +9,8 @@ use crate::{DataType, Error, Graph, Limits, Node, Tensor};
 
 /// The most bytes of float answers that are kept.
 const KEPT: u64 = 256 << 20;
+/// The part of the memory allowed that they may take.
+const PART: u64 = 16;
 
 /// The answers of the float graph to examples, with which those of eight-bit graphs are compared.
 #[derive(Debug)]
@@ -29,13 +31,12 @@ impl Judge {
         limits: &Limits,
     ) -> Result<Self, D::Error> {
         let mut judge = Self { values: judged(float)?, examples: Vec::new(), limits: limits.clone() };
-        let mut runner = judge.runner(float)?;
-        let mut bytes = 0;
+        let mut runner = judge.runner(float, constants_of([float]))?;
+        let most = KEPT.min(limits.max_bytes / PART);
         for &number in numbers {
             let answers = judge.answers(&mut runner, float, &dataset.example(number)?)?;
-            bytes += answers.iter().map(|answer| answer.len() as u64 * 4).sum::<u64>();
             judge.examples.push((number, answers));
-            if bytes > KEPT {
+            if judge.bytes() > most {
                 break;
             }
         }
@@ -44,27 +45,42 @@ impl Judge {
 
     /// The noise in the answers of `eight_bit` as a part of the signal: `Σ (float − eight-bit)² / Σ float²`, the mean of it over the
     /// examples and answers.
-    pub(super) fn error<D: Dataset + ?Sized>(&self, eight_bit: &Graph, dataset: &D) -> Result<f64, D::Error> {
-        let mut runner = self.runner(eight_bit)?;
+    ///
+    /// `held` bytes are taken, the constants of `eight_bit` and the float answers among them.
+    pub(super) fn error<D: Dataset + ?Sized>(
+        &self,
+        eight_bit: &Graph,
+        dataset: &D,
+        held: u64,
+    ) -> Result<f64, D::Error> {
+        let mut runner = self.runner(eight_bit, held)?;
         let (mut sum, mut count) = (0.0, 0);
         for (number, float) in &self.examples {
             let answers = self.answers(&mut runner, eight_bit, &dataset.example(*number)?)?;
             for (float, eight_bit) in float.iter().zip(&answers) {
                 let (mut signal, mut noise) = (0.0, 0.0);
-                for (&float, &eight_bit) in float.iter().zip(eight_bit) {
+                // What is not finite in float, such as the logarithm of 0, has no error.
+                for (&float, &eight_bit) in float.iter().zip(eight_bit).filter(|(float, _)| float.is_finite())
+                {
                     signal += f64::from(float) * f64::from(float);
                     noise += f64::from(float - eight_bit) * f64::from(float - eight_bit);
                 }
-                sum += if noise == 0.0 { 0.0 } else { noise / signal.max(f64::MIN_POSITIVE) };
+                // Of answers that are all zeros, the noise itself.
+                sum += if signal > 0.0 { noise / signal } else { noise };
                 count += 1;
             }
         }
         Ok(sum / f64::from(count.max(1)))
     }
 
-    fn runner(&self, graph: &Graph) -> Result<Runner, Error> {
+    /// The bytes of the float answers.
+    pub(super) fn bytes(&self) -> u64 {
+        self.examples.iter().flat_map(|(_, answers)| answers).map(|answer| answer.len() as u64 * 4).sum()
+    }
+
+    fn runner(&self, graph: &Graph, held: u64) -> Result<Runner, Error> {
         let values = self.values.iter().map(|value| (value.clone(), DataType::F32));
-        Runner::new(observed(graph.clone(), values), 0, constants_of([graph]), &self.limits)
+        Runner::new(observed(graph.clone(), values), 0, held, &self.limits)
     }
 
     fn answers(

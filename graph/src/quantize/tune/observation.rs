@@ -1,12 +1,12 @@
 //! A float graph whose values were observed on examples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::quantize::aids::equalize;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{bytes_of_example, named};
-use crate::quantize::{Calibrator, ChannelAxis, Dataset, Effort, Progress, QuantizeOptions, Roles};
-use crate::{Error, Graph};
+use crate::quantize::{Calibrator, ChannelAxis, Dataset, Effort, Progress, Roles};
+use crate::{Error, Graph, Limits};
 
 /// A float graph, and what was observed of its values.
 #[derive(Debug)]
@@ -16,17 +16,16 @@ pub(in crate::quantize) struct Observation {
 }
 
 impl Observation {
-    /// Runs `graph` on the examples of these numbers. `held` bytes are taken, the graph's constants among them.
+    /// Runs `graph` on the examples of these numbers, and observes the values of `channels` by their channels, too. `held` bytes are
+    /// taken, the graph's constants among them.
     pub(in crate::quantize) fn of<D: Dataset + ?Sized>(
         graph: Graph,
-        roles: &Roles,
+        (roles, channels): (&Roles, &BTreeMap<String, ChannelAxis>),
         (dataset, numbers): (&D, &[usize]),
-        held: u64,
-        options: &QuantizeOptions,
+        (held, limits): (u64, &Limits),
         mut progress: impl FnMut(Progress),
     ) -> Result<Self, D::Error> {
-        let channels = wanted_channels(&graph, roles, options)?;
-        let mut calibrator = Calibrator::beside(&graph, roles, &channels, held, &options.limits)?;
+        let mut calibrator = Calibrator::beside(&graph, roles, channels, held, limits)?;
         for &number in numbers {
             let example = dataset.example(number)?;
             if calibrator.inputs() == 0 {
@@ -39,18 +38,23 @@ impl Observation {
     }
 }
 
-/// The values whose channels the aids need.
-fn wanted_channels(
+/// The values whose channels the aids of `effort` and those of the caller need.
+pub(in crate::quantize) fn wanted_channels(
     graph: &Graph,
     roles: &Roles,
-    options: &QuantizeOptions,
+    effort: Effort,
 ) -> Result<BTreeMap<String, ChannelAxis>, Error> {
-    if options.effort == Effort::None {
-        return Ok(BTreeMap::new());
+    let mut wanted = BTreeMap::new();
+    let mut both = BTreeSet::new();
+    for Layer { input, channels, .. } in Layer::all(graph, roles)? {
+        if *wanted.entry(input.to_owned()).or_insert(channels) != channels {
+            both.insert(input);
+        }
     }
-    let mut wanted = equalize::wanted(graph)?;
-    for layer in Layer::all(graph, roles)? {
-        wanted.entry(layer.input.to_owned()).or_insert(layer.channels);
+    // A value whose channels are along two axes has no channels.
+    wanted.retain(|value, _| !both.contains(value.as_str()));
+    if effort >= Effort::Medium {
+        wanted.extend(equalize::wanted(graph)?);
     }
     Ok(wanted)
 }

@@ -22,7 +22,7 @@ pub(super) fn search<D: Dataset + ?Sized>(
     let calibrator = &search.observation.calibrator;
     let found: Vec<Calibration> =
         METHODS.into_iter().map(|method| calibrator.calibration(method)).collect::<Result<_, _>>()?;
-    let (_, mut current) = search.best.plan(&search.observation, &search.roles, search.options)?;
+    let (_, mut current) = search.best()?;
     let (mut best, mut least) = (search.best.clone(), search.error);
     let graph = &search.observation.graph;
     let computed = graph.nodes.iter().flat_map(|node| &node.outputs);

@@ -1,0 +1,244 @@
+//! What changes a float graph keeps the function that it computes.
+
+use eightbit_testing::Random;
+
+use super::{difference, examples, graph, largest, output, planned, random};
+use crate::quantize::aids::classes::classes;
+use crate::quantize::aids::copies::copied;
+use crate::quantize::aids::equalize::{Which, candidates, equalized};
+use crate::{Graph, Node, Tensor};
+
+const INPUT: [usize; 4] = [1, 3, 10, 10];
+
+/// `tensor` with its element number `at` replaced by that of `of`.
+fn edited(tensor: &Tensor, of: impl Fn(usize, f32) -> f32) -> Tensor {
+    let values = tensor.as_f32().expect("floats").iter().enumerate().map(|(at, &value)| of(at, value));
+    Tensor::new(tensor.shape(), values.collect::<Vec<_>>()).expect("as many")
+}
+
+/// A stem, two depthwise blocks with a residual sum, pools, and a classifier. Channels 2 and 5 of the first depthwise layer are dead,
+/// channel 0 has large weights; the channels of the bottleneck differ a hundredfold. With `high` biases of the stem, its activation cuts
+/// nothing off.
+fn network(high: bool) -> Graph {
+    let mut numbers = Random(5);
+    let mut of = |shape: &[usize], factor| random(&mut numbers, shape, factor);
+    let stem_bias = if high { Tensor::vector(vec![3.0f32; 8]) } else { of(&[8], 0.5) };
+    let depthwise = edited(&of(&[8, 1, 3, 3], 0.2), |at, weight| match at / 9 {
+        2 | 5 => 0.0,
+        0 => 8.0 * weight,
+        _ => weight,
+    });
+    let bottleneck =
+        edited(&of(&[6, 8, 1, 1], 0.4), |at, weight| if at / 8 < 3 { 0.01 * weight } else { weight });
+    let back = edited(&of(&[6, 8, 1, 1], 0.4), |at, weight| if at / 8 < 3 { 0.01 * weight } else { weight });
+    let constants = [
+        ("zero", Tensor::scalar(0.0f32)),
+        ("six", Tensor::scalar(6.0f32)),
+        ("w1", of(&[8, 3, 3, 3], 0.3)),
+        ("b1", stem_bias),
+        ("w2", depthwise),
+        ("b2", of(&[8], 0.2)),
+        ("w3", bottleneck),
+        ("b3", Tensor::vector(vec![0.0f32; 6])),
+        ("w4", of(&[8, 6, 1, 1], 0.8)),
+        ("w5", of(&[8, 1, 3, 3], 0.5)),
+        ("b5", of(&[8], 0.2)),
+        ("w6", back),
+        ("w7", of(&[8, 6, 1, 1], 0.5)),
+        ("w8", of(&[5, 8], 0.7)),
+        ("b8", of(&[5], 0.1)),
+    ];
+    let pads = |node: Node| node.with("pads", vec![1i64; 4]);
+    let clip = |name: &str, from: &str, to: &str| Node::new(name, "Clip", &[from, "zero", "six"], &[to]);
+    let nodes = vec![
+        pads(Node::new("stem", "Conv", &["x", "w1", "b1"], &["c1"])).with("strides", vec![2i64; 2]),
+        clip("relu6", "c1", "r1"),
+        pads(Node::new("depthwise", "Conv", &["r1", "w2", "b2"], &["c2"])).with("group", 8i64),
+        Node::new("project", "Conv", &["c2", "w3", "b3"], &["c3"]),
+        Node::new("expand", "Conv", &["c3", "w4"], &["c4"]),
+        Node::new("relu_4", "Relu", &["c4"], &["r4"]),
+        pads(Node::new("depthwise_5", "Conv", &["r4", "w5", "b5"], &["c5"])).with("group", 8i64),
+        clip("relu6_5", "c5", "r5"),
+        Node::new("back", "Conv", &["r5", "w6"], &["c6"]),
+        Node::new("add", "Add", &["c3", "c6"], &["sum"]),
+        Node::new("max", "MaxPool", &["sum"], &["m"]).with("kernel_shape", vec![2i64, 2]),
+        Node::new("last", "Conv", &["m", "w7"], &["c7"]),
+        Node::new("relu_7", "LeakyRelu", &["c7"], &["r7"]),
+        Node::new("mean", "GlobalAveragePool", &["r7"], &["g"]),
+        Node::new("flat", "Flatten", &["g"], &["f"]),
+        Node::new("classify", "Gemm", &["f", "w8", "b8"], &["y"]).with("transB", 1i64),
+    ];
+    graph(&INPUT, &[1, 5], nodes, &constants)
+}
+
+/// How far the outputs of two graphs are from each other, as a part of the largest.
+fn apart(before: &Graph, after: &Graph) -> f32 {
+    after.validate().expect("still sound");
+    examples(77, 8, &INPUT).iter().fold(0.0, |most, example| {
+        let (before, after) = (output(before, &example[0]), output(after, &example[0]));
+        most.max(difference(&before, &after) / largest(&before))
+    })
+}
+
+/// The constants of `after` that are not those of `before`.
+fn changed(before: &Graph, after: &Graph) -> usize {
+    after
+        .constants
+        .values()
+        .filter(|new| before.constants.values().all(|old| old.address() != new.address()))
+        .count()
+}
+
+#[test]
+fn equalization_keeps_the_function() {
+    let before = network(false);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let statistics = observation.calibrator.channels();
+    let after = equalized(&before, plan.roles(), &statistics, Which::Unbounded)
+        .expect("a plain graph")
+        .expect("the bottleneck's channels differ");
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    let weights = |graph: &Graph, node: &str| {
+        let node = graph.nodes.iter().find(|one| one.name == node).expect("is there");
+        graph.constants[&node.inputs[1]].clone()
+    };
+    for node in ["project", "expand", "back", "last"] {
+        assert_ne!(weights(&before, node), weights(&after, node), "{node}");
+    }
+    let [old, new] = [&before, &after].map(|graph| weights(graph, "stem").address());
+    assert_eq!(old, new, "what does not change is shared");
+    // The channels of the sum are nearer to each other than before.
+    let spread = |graph: &Graph| {
+        let (observation, _) = planned(graph, &examples(1, 12, &INPUT));
+        let of = observation.calibrator.channels()["sum"].clone();
+        let sizes: Vec<f32> = of.max.iter().zip(&of.min).map(|(max, min)| max.max(-min)).collect();
+        largest(&sizes) / sizes.iter().fold(f32::INFINITY, |least, &size| least.min(size))
+    };
+    assert!(spread(&after) < spread(&before) / 4.0, "{} {}", spread(&after), spread(&before));
+}
+
+/// One by one, values below an activation's bound change, too: never so far that it would cut off what was seen.
+#[test]
+fn every_candidate_keeps_the_function() {
+    let before = network(false);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let statistics = observation.calibrator.channels();
+    let found = candidates(&before, plan.roles(), &statistics).expect("a plain graph");
+    assert!(found.len() > 2, "{found:?}");
+    let bounded = classes(&before).expect("a plain graph");
+    let bounded: Vec<&str> =
+        bounded.iter().filter(|class| class.bound == 6.0).flat_map(|class| class.values.clone()).collect();
+    assert_eq!(bounded, ["c1", "r1", "c5", "r5"]);
+    for value in found {
+        let after = equalized(&before, plan.roles(), &statistics, Which::Of(&value))
+            .expect("a plain graph")
+            .expect("a candidate");
+        assert!(apart(&before, &after) < 1e-5, "{value}: {}", apart(&before, &after));
+    }
+}
+
+#[test]
+fn copies_keep_the_function() {
+    let before = network(true);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let after = copied(&before, &plan, &observation.calibrator.channels())
+        .expect("a plain graph")
+        .expect("dead channels and a loud one");
+    // Nothing is cut off, so that the offsets cancel.
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    let depthwise = after.nodes.iter().find(|node| node.name == "depthwise").expect("is there");
+    let weights = after.constants[&depthwise.inputs[1]].as_f32().expect("floats").to_vec();
+    let rows: Vec<&[f32]> = weights.chunks_exact(9).collect();
+    assert_eq!((rows[2], rows[5]), (rows[0], rows[0]), "both are copies of the loud one");
+    assert_eq!(changed(&before, &after), 6, "weights and biases of three layers");
+
+    // Offsets at an activation's bounds do not cancel, but change less than rounding does.
+    let before = network(false);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let after = copied(&before, &plan, &observation.calibrator.channels())
+        .expect("a plain graph")
+        .expect("dead channels and a loud one");
+    assert!(apart(&before, &after) < 2e-3, "{}", apart(&before, &after));
+}
+
+/// Without dead channels, or where another node reads what would change, nothing is copied.
+#[test]
+fn copies_need_room() {
+    let none = |graph: &Graph| {
+        let (observation, plan) = planned(graph, &examples(1, 4, &INPUT));
+        copied(graph, &plan, &observation.calibrator.channels()).expect("a plain graph").is_none()
+    };
+    assert!(!none(&network(false)));
+    let mut alive = network(false);
+    let weights = edited(
+        &alive.constants["w2"],
+        |at, weight| if weight == 0.0 { 0.1 + at as f32 * 1e-3 } else { weight },
+    );
+    alive.constants.insert("w2".to_owned(), weights);
+    assert!(none(&alive));
+    for value in ["c1", "r1", "c2"] {
+        let mut read = network(false);
+        read.outputs.push(crate::ValueInfo { shape: Vec::new(), ..super::value(value, &[]) });
+        assert!(none(&read), "{value} is an output");
+    }
+    let mut padded = network(false);
+    let project = padded.nodes.iter_mut().find(|node| node.name == "project").expect("is there");
+    *project = project.clone().with("pads", vec![1i64; 4]);
+    assert!(none(&padded), "a constant channel is none beside padding");
+}
+
+/// What is read by anything that factors would change is in no class.
+#[test]
+fn classes_end_at_what_does_not_commute() {
+    let mut numbers = Random(9);
+    let mut square = || random(&mut numbers, &[4, 4], 1.0);
+    let constants =
+        [("w1", square()), ("w2", square()), ("w3", square()), ("c", Tensor::vector(vec![1.0f32; 4]))];
+    let values = |between: Vec<Node>, second: Node| {
+        let mut nodes = vec![Node::new("one", "MatMul", &["x", "w1"], &["a"])];
+        nodes.extend(between);
+        nodes.push(second);
+        let graph = graph(&[2, 4], &[2, 4], nodes, &constants);
+        let classes = classes(&graph).expect("a plain graph");
+        classes.into_iter().flat_map(|class| class.values).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let two = |from: &str| Node::new("two", "MatMul", &[from, "w2"], &["y"]);
+    assert_eq!(values(vec![Node::new("relu", "Relu", &["a"], &["b"])], two("b")), ["a", "b"]);
+    assert_eq!(values(vec![Node::new("leaky", "LeakyRelu", &["a"], &["b"])], two("b")), ["a", "b"]);
+    assert_eq!(values(vec![Node::new("sum", "Add", &["a", "a"], &["b"])], two("b")), ["a", "b"]);
+    let none: [String; 0] = [];
+    assert_eq!(values(vec![Node::new("sigmoid", "Sigmoid", &["a"], &["b"])], two("b")), none);
+    assert_eq!(values(vec![Node::new("constant", "Add", &["a", "c"], &["b"])], two("b")), none);
+    assert_eq!(values(vec![Node::new("product", "Mul", &["a", "a"], &["b"])], two("b")), none);
+    // Of a sum with an input of the graph, and with what is joined, neither may change.
+    assert_eq!(values(vec![Node::new("skip", "Add", &["a", "x"], &["b"])], two("b")), none);
+    let joined = vec![
+        Node::new("other", "MatMul", &["x", "w3"], &["b"]),
+        Node::new("join", "Concat", &["a", "b"], &["ab"]).with("axis", 0i64),
+        Node::new("half", "Slice", &["ab", "from", "to"], &["h"]),
+    ];
+    let mut with_join = constants.to_vec();
+    with_join.extend([("from", Tensor::vector(vec![0i64, 0])), ("to", Tensor::vector(vec![2i64, 4]))]);
+    let mut nodes = vec![Node::new("one", "MatMul", &["x", "w1"], &["a"])];
+    nodes.extend(joined);
+    nodes.push(two("h"));
+    let graph = graph(&[2, 4], &[2, 4], nodes, &with_join);
+    assert!(classes(&graph).expect("a plain graph").is_empty());
+}
+
+/// A bias that another layer computes has no factors of its own: what it is computed from stays as it is.
+#[test]
+fn computed_biases_keep_their_values() {
+    let mut numbers = Random(11);
+    let mut square = |factor| random(&mut numbers, &[4, 4], factor);
+    let uneven = edited(&square(1.0), |at, weight| if at % 4 == 0 { 0.001 * weight } else { weight });
+    let constants = [("w1", uneven), ("w2", square(1.0)), ("w3", square(1.0))];
+    let nodes = vec![
+        Node::new("one", "Gemm", &["x", "w1"], &["a"]),
+        Node::new("two", "Gemm", &["a", "w2"], &["b"]),
+        Node::new("three", "Gemm", &["b", "w3", "a"], &["y"]),
+    ];
+    let graph = graph(&[2, 4], &[2, 4], nodes, &constants);
+    let classes = classes(&graph).expect("a plain graph");
+    assert!(classes.iter().all(|class| !class.values.contains(&"a")), "{classes:?}");
+}

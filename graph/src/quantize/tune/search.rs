@@ -1,0 +1,127 @@
+//! The search: what is best so far, and what is judged against it.
+
+use super::{Judge, Observation, Recipe, Split, wanted_channels};
+use crate::limits::constants_of;
+use crate::quantize::pipeline::to_eight_bits;
+use crate::quantize::{Aid, AidReport, Calibration, Dataset, Plan, QuantizeOptions, Roles, Subject};
+use crate::{Error, Graph};
+
+/// The search for the best recipe.
+pub(super) struct Search<'a, D: ?Sized> {
+    pub(super) dataset: &'a D,
+    pub(super) split: &'a Split,
+    pub(super) options: &'a QuantizeOptions,
+    pub(super) roles: Roles,
+    pub(super) judge: Judge,
+    pub(super) observation: Observation,
+    pub(super) best: Recipe,
+    /// Bytes that are taken beside what is held here.
+    pub(super) beside: u64,
+    /// The caller's aids that are kept.
+    pub(super) own: Vec<&'a dyn Aid>,
+    /// With the best recipe.
+    pub(super) error: f64,
+    pub(super) aids: Vec<AidReport>,
+}
+
+impl<'a, D: Dataset + ?Sized> Search<'a, D> {
+    /// The plan of a recipe, and of the caller's aids that are kept.
+    pub(super) fn plan(
+        &self,
+        recipe: &Recipe,
+        observation: &Observation,
+        roles: &Roles,
+    ) -> Result<(Plan, Calibration), Error> {
+        let (mut plan, calibration) = recipe.plan(observation, roles, self.options)?;
+        for aid in &self.own {
+            plan = aided(*aid, observation, &plan)?.unwrap_or(plan);
+        }
+        Ok((plan, calibration))
+    }
+
+    /// The best plan of what was observed.
+    pub(super) fn best(&self) -> Result<(Plan, Calibration), Error> {
+        self.plan(&self.best, &self.observation, &self.roles)
+    }
+
+    pub(super) fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, D::Error> {
+        let (eight_bit, _) = to_eight_bits(observation.graph.clone(), plan, |_| {})?;
+        self.judge.error(&eight_bit, self.dataset, self.held([&observation.graph, &eight_bit]))
+    }
+
+    /// The bytes that are taken: the constants of these graphs and of the one observed, and what was observed.
+    pub(super) fn held<'g>(&'g self, graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
+        let constants = constants_of(graphs.into_iter().chain([&self.observation.graph]));
+        let beside = self.beside.saturating_add(self.judge.bytes());
+        constants.saturating_add(self.observation.calibrator.bytes_held()).saturating_add(beside)
+    }
+
+    /// Observes `graph` on the examples of these numbers.
+    pub(super) fn observe(
+        &self,
+        graph: Graph,
+        roles: &Roles,
+        numbers: &[usize],
+    ) -> Result<Observation, D::Error> {
+        let channels = wanted_channels(&graph, roles, self.options.effort)?;
+        let held = (self.held([&graph]), &self.options.limits);
+        Observation::of(graph, (roles, &channels), (self.dataset, numbers), held, |_| {})
+    }
+
+    pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, D::Error> {
+        let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
+        self.error_of(&self.observation, &plan)
+    }
+
+    /// Notes what an aid brought; whether it is kept.
+    pub(super) fn note(&mut self, name: &str, error: f64) -> bool {
+        let kept = error < self.error;
+        self.aids.push(AidReport {
+            name: name.to_owned(),
+            kept,
+            error_before: self.error,
+            error_after: error,
+        });
+        if kept {
+            self.error = error;
+        }
+        kept
+    }
+
+    /// Tries a recipe, and keeps it if its error is less.
+    pub(super) fn attempt(&mut self, name: &str, recipe: Recipe) -> Result<(), D::Error> {
+        let error = self.error(&recipe)?;
+        if self.note(name, error) {
+            self.best = recipe;
+        }
+        Ok(())
+    }
+
+    /// Tries another graph, and keeps it if its error is less.
+    pub(super) fn attempt_graph(&mut self, name: &str, graph: Graph) -> Result<(), D::Error> {
+        let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
+        let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
+        let error = self.error_of(&observation, &plan)?;
+        if self.note(name, error) {
+            self.observation = observation;
+        }
+        Ok(())
+    }
+
+    /// Tries an aid of the caller's, and keeps it if the error is less.
+    pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), D::Error> {
+        let (plan, _) = self.best()?;
+        let Some(plan) = aided(aid, &self.observation, &plan)? else { return Ok(()) };
+        let error = self.error_of(&self.observation, &plan)?;
+        if self.note(aid.name(), error) {
+            self.own.push(aid);
+        }
+        Ok(())
+    }
+}
+
+/// The plan that a caller's aid makes of `plan`.
+fn aided(aid: &dyn Aid, observation: &Observation, plan: &Plan) -> Result<Option<Plan>, Error> {
+    let statistics = observation.calibrator.channels();
+    aid.plan(&Subject { graph: &observation.graph, plan, statistics: &statistics })
+}
