@@ -1,6 +1,5 @@
 //! Measures how far the answers of an eight-bit graph are from those of the float graph.
 
-use crate::limits::constants_of;
 use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
 use crate::quantize::Dataset;
 use crate::quantize::pipeline::named;
@@ -23,37 +22,52 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Runs `float` on the examples of these numbers; on fewer of them if the answers would fill the memory.
+    /// Runs `float` on the examples of these numbers; on fewer of them if the answers would fill the memory, and not at all, `None`, if
+    /// those of one example would. `held` bytes are taken, the graph's constants among them.
     pub(super) fn new<D: Dataset + ?Sized>(
         float: &Graph,
         dataset: &D,
         numbers: &[usize],
-        limits: &Limits,
-    ) -> Result<Self, D::Error> {
+        (held, limits): (u64, &Limits),
+    ) -> Result<Option<Self>, D::Error> {
         let mut judge = Self { values: judged(float)?, examples: Vec::new(), limits: limits.clone() };
-        let mut runner = judge.runner(float, constants_of([float]))?;
+        let mut runner = match judge.runner(float, held) {
+            Err(Error::OverLimit { .. }) => return Ok(None),
+            runner => runner?,
+        };
         let most = KEPT.min(limits.max_bytes / PART);
         for &number in numbers {
-            let answers = judge.answers(&mut runner, float, &dataset.example(number)?)?;
-            judge.examples.push((number, answers));
-            if judge.bytes() > most {
+            let example = dataset.example(number)?;
+            let inputs = named(float, &example)?;
+            let mut bytes = judge.bytes();
+            runner.run(&inputs, |_, shape, _| {
+                bytes += shape.iter().map(|&size| size as u64).product::<u64>() * 4;
+                Ok(())
+            })?;
+            if bytes > most {
                 break;
             }
+            let answers = judge.answers(&mut runner, float, &example)?;
+            judge.examples.push((number, answers));
         }
-        Ok(judge)
+        Ok(Some(judge).filter(|judge| !judge.examples.is_empty()))
     }
 
     /// The noise in the answers of `eight_bit` as a part of the signal: `Σ (float − eight-bit)² / Σ float²`, the mean of it over the
     /// examples and answers.
     ///
-    /// `held` bytes are taken, the constants of `eight_bit` and the float answers among them.
+    /// `held` bytes are taken, the constants of `eight_bit` and the float answers among them. A graph that does not fit beside them has
+    /// no finite error.
     pub(super) fn error<D: Dataset + ?Sized>(
         &self,
         eight_bit: &Graph,
         dataset: &D,
         held: u64,
     ) -> Result<f64, D::Error> {
-        let mut runner = self.runner(eight_bit, held)?;
+        let mut runner = match self.runner(eight_bit, held) {
+            Err(Error::OverLimit { .. }) => return Ok(f64::INFINITY),
+            runner => runner?,
+        };
         let (mut sum, mut count) = (0.0, 0);
         for (number, float) in &self.examples {
             let answers = self.answers(&mut runner, eight_bit, &dataset.example(*number)?)?;

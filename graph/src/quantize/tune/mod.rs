@@ -41,7 +41,11 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     (own, float, held): (&[&dyn Aid], &BTreeMap<String, String>, u64),
     mut progress: impl FnMut(Progress),
 ) -> Result<Tuned, D::Error> {
-    let judge = Judge::new(&observation.graph, dataset, &split.judging, &options.limits)?;
+    let taken = held.saturating_add(observation.calibrator.bytes_held());
+    let Some(judge) = Judge::new(&observation.graph, dataset, &split.judging, (taken, &options.limits))?
+    else {
+        return without_judge(observation, roles, (dataset, split), options);
+    };
     let best = Recipe {
         method: options.method,
         bias: false,
@@ -97,4 +101,17 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         accuracy = Some((within.drop, within.again));
     }
     Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids, accuracy })
+}
+
+/// What is decided where the memory allows no judging: the ranges of all examples, and nothing else.
+fn without_judge<D: Dataset + ?Sized>(
+    mut observation: Observation,
+    roles: Roles,
+    (dataset, split): (&D, &Split),
+    options: &QuantizeOptions,
+) -> Result<Tuned, D::Error> {
+    observation.observe_others(dataset, split)?;
+    let calibration = observation.calibrator.calibration(options.method)?;
+    let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
+    Ok(Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Split;
 use crate::quantize::aids::equalize;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{bytes_of_example, named};
@@ -35,6 +36,19 @@ impl Observation {
             progress(Progress::Observed(calibrator.inputs()));
         }
         Ok(Self { graph, calibrator })
+    }
+
+    /// Observes the examples that judged until now, too.
+    pub(super) fn observe_others<D: Dataset + ?Sized>(
+        &mut self,
+        dataset: &D,
+        split: &Split,
+    ) -> Result<(), D::Error> {
+        let others = split.judging.iter().filter(|number| split.calibrating.binary_search(number).is_err());
+        for &number in others {
+            self.calibrator.observe(&named(&self.graph, &dataset.example(number)?)?)?;
+        }
+        Ok(())
     }
 }
 

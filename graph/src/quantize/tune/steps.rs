@@ -84,7 +84,7 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     /// Observes all examples, those held out until now as well, and computes from them what was decided.
     pub(super) fn refit(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), D::Error> {
         let all: Vec<usize> = (0..self.dataset.len()).collect();
-        self.observation = self.observe(self.observation.graph.clone(), &self.roles, &all)?;
+        self.observation.observe_others(self.dataset, self.split)?;
         progress(Progress::Observed(all.len()));
         let has_shifts = !std::mem::take(&mut self.best.shifts).is_empty();
         if !std::mem::take(&mut self.best.weights).is_empty() {
