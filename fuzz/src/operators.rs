@@ -7,9 +7,7 @@ use std::sync::OnceLock;
 use eightbit_graph::ops::{OPERATORS, Sample};
 use eightbit_graph::quantize::{QuantizeOptions, quantize};
 use eightbit_graph::shapes::infer_shapes;
-use eightbit_graph::{
-    Attribute, DEFAULT_OPSET, DataType, Graph, Limits, Tensor, TensorData, ValueInfo,
-};
+use eightbit_graph::{Attribute, DEFAULT_OPSET, DataType, Graph, Limits, Tensor, TensorData, ValueInfo};
 
 use crate::input::Input;
 use crate::model::{onnx, options, run_on};
