@@ -14,7 +14,7 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 /// `DequantizeLinear`.
 ///
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
-/// a `Gemm`), or with a single one if the plan says so ([`Granularity`]), in the range of the plan ([`WeightRange`]). A bias has the scale of the accumulator,
+/// a `Gemm`), or with a single one if the plan says so ([`Granularity`]), in the range of the plan ([`WeightRange`](crate::quantize::WeightRange)). A bias has the scale of the accumulator,
 /// `input scale · weight scale`, and becomes one number per channel. `alpha` and `beta` of a `Gemm` go into its weights and
 /// its bias. Weights that several nodes read are stored once if all of them need the same scales.
 ///
