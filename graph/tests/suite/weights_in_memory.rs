@@ -2,7 +2,7 @@
 //! larger than its activations.
 
 use allocation_counter::measure;
-use eightbit_graph::quantize::{QuantizeOptions, quantize};
+use eightbit_graph::quantize::{Effort, QuantizeOptions, quantize};
 use eightbit_graph::{DataType, Graph, Node, Tensor, ValueInfo};
 
 use super::qdq::Numbers;
@@ -45,20 +45,22 @@ fn heavy(batch: Option<usize>) -> Graph {
 }
 
 #[test]
-fn quantizing_takes_two_and_a_half_times_the_file() {
+fn quantizing_takes_a_few_times_the_file() {
     let folder = std::env::temp_dir();
     let path = folder.join(format!("eightbit weights {}.onnx", std::process::id()));
     let written = folder.join(format!("eightbit bytes {}.onnx", std::process::id()));
-    for batch in [Some(1), None] {
+    // Aids are judged while the float network is still there to be observed.
+    let cases = [(Some(1), Effort::None, 2.5), (None, Effort::None, 2.5), (Some(1), Effort::Low, 3.1)];
+    for (batch, effort, most) in cases {
         heavy(batch).to_onnx_file(&path).expect("a temporary file");
         let file = std::fs::metadata(&path).expect("written").len();
         let mut layers = 0;
+        let options = QuantizeOptions { effort, ..QuantizeOptions::default() };
         let counted = measure(|| {
             let graph = Graph::from_onnx_file(&path).expect("own file");
             let mut numbers = Numbers(5);
             let examples: Vec<_> = (0..3).map(|_| vec![numbers.tensor(&[1, CHANNELS, 3, 3])]).collect();
-            let (eight_bit, report) =
-                quantize(graph, &examples, &QuantizeOptions::default(), |_| {}).expect("quantizes");
+            let (eight_bit, report) = quantize(graph, &examples, &options, |_| {}).expect("quantizes");
             eight_bit.to_onnx_file(&written).expect("a temporary file");
             layers = report.layers.len();
         });
@@ -68,7 +70,7 @@ fn quantizing_takes_two_and_a_half_times_the_file() {
             "batch {batch:?}: {file} bytes in the file, {} at the peak: {times:.2} times",
             counted.bytes_max
         );
-        assert!(times <= 2.5, "batch {batch:?}: {times:.2} times the file");
+        assert!(times <= most, "batch {batch:?}: {times:.2} times the file");
         assert!(times >= 1.5, "batch {batch:?}: {times:.2}: was everything counted?");
     }
     for path in [path, written] {
