@@ -44,7 +44,7 @@ pub(in crate::quantize) fn copied(
         let Some(read) = statistics.get(place.values[0]) else { continue };
         let step_after = plan.parameters(place.values[1]).map_or(0.0, |affine| f64::from(affine.scale));
         let dead = dead(&place, read, step_after)?;
-        let sources = sources(&place, dead.len());
+        let sources = sources(&place, &dead);
         if sources.is_empty() {
             continue;
         }
@@ -133,8 +133,8 @@ fn dead(place: &Place<'_>, read: &ChannelStatistics, step: f64) -> Result<Vec<us
     Ok(if read.channels() == place.depthwise.rows() { rows.filter_map(moved).collect() } else { Vec::new() })
 }
 
-/// The channels to copy, at most `count`: a channel may be copied several times.
-fn sources(place: &Place<'_>, count: usize) -> Vec<usize> {
+/// The channel to copy to each dead one, which may be the same for several; none if little is saved.
+fn sources(place: &Place<'_>, dead: &[usize]) -> Vec<usize> {
     let channels = place.depthwise.rows();
     let squares =
         |values: &[f32]| values.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>();
@@ -151,11 +151,13 @@ fn sources(place: &Place<'_>, count: usize) -> Vec<usize> {
         }
     }
     noise.iter_mut().zip(gains).for_each(|(noise, gain)| *noise *= gain);
+    // Their weights may be large, but nothing is rounded.
+    dead.iter().for_each(|&channel| noise[channel] = 0.0);
     let total: f64 = noise.iter().sum();
     let mut copies = vec![1.0f64; channels];
     let left = |noise: f64, copies: f64| noise / (copies * copies);
     let mut sources = Vec::new();
-    for _ in 0..count {
+    for _ in dead {
         let saved = |channel: &usize| {
             left(noise[*channel], copies[*channel]) - left(noise[*channel], copies[*channel] + 1.0)
         };
@@ -164,7 +166,7 @@ fn sources(place: &Place<'_>, count: usize) -> Vec<usize> {
         sources.push(best);
     }
     let after: f64 = noise.iter().zip(&copies).map(|(&noise, &copies)| left(noise, copies)).sum();
-    if after > total * (1.0 - WORTH) { Vec::new() } else { sources }
+    if after >= total * (1.0 - WORTH) { Vec::new() } else { sources }
 }
 
 /// Makes each dead channel, the first of a pair, a copy of the second.

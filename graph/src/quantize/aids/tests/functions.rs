@@ -146,10 +146,8 @@ fn copies_keep_the_function() {
         .expect("dead channels and a loud one");
     // Nothing is cut off, so that the offsets cancel.
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
-    let depthwise = after.nodes.iter().find(|node| node.name == "depthwise").expect("is there");
-    let weights = after.constants[&depthwise.inputs[1]].as_f32().expect("floats").to_vec();
-    let rows: Vec<&[f32]> = weights.chunks_exact(9).collect();
-    assert_eq!((rows[2], rows[5]), (rows[0], rows[0]), "both are copies of the loud one");
+    let rows = depthwise_rows(&after);
+    assert_eq!((&rows[2], &rows[5]), (&rows[0], &rows[0]), "both are copies of the loud one");
     assert_eq!(changed(&before, &after), 6, "weights and biases of three layers");
 
     // Offsets at an activation's bounds do not cancel, but change less than rounding does.
@@ -159,6 +157,30 @@ fn copies_keep_the_function() {
         .expect("a plain graph")
         .expect("dead channels and a loud one");
     assert!(apart(&before, &after) < 2e-3, "{}", apart(&before, &after));
+}
+
+/// A channel that never fires is dead whatever its weights, and no channel to copy.
+#[test]
+fn dead_channels_are_not_copied() {
+    let mut before = network(true);
+    let bias: Vec<f32> = (0..8).map(|channel| if channel == 2 { -100.0 } else { 3.0 }).collect();
+    before.constants.insert("b1".to_owned(), Tensor::vector(bias));
+    let weights = edited(&before.constants["w2"], |at, weight| if at / 9 == 2 { 50.0 } else { weight });
+    before.constants.insert("w2".to_owned(), weights);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let after = copied(&before, &plan, &observation.calibrator.channels())
+        .expect("a plain graph")
+        .expect("dead channels and a loud one");
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    let rows = depthwise_rows(&after);
+    assert_eq!((&rows[2], &rows[5]), (&rows[0], &rows[0]), "both are copies of the loud one");
+
+    // Where every channel is dead, there is nothing to copy.
+    let weights = edited(&before.constants["w2"], |_, _| 0.0);
+    before.constants.insert("w2".to_owned(), weights);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let channels = observation.calibrator.channels();
+    assert!(copied(&before, &plan, &channels).expect("a plain graph").is_none());
 }
 
 /// Without dead channels, or where another node reads what would change, nothing is copied.
@@ -185,6 +207,13 @@ fn copies_need_room() {
     let project = padded.nodes.iter_mut().find(|node| node.name == "project").expect("is there");
     *project = project.clone().with("pads", vec![1i64; 4]);
     assert!(none(&padded), "a constant channel is none beside padding");
+}
+
+/// The weights of each channel of the first depthwise layer.
+fn depthwise_rows(graph: &Graph) -> Vec<Vec<f32>> {
+    let node = graph.nodes.iter().find(|node| node.name == "depthwise").expect("is there");
+    let weights = graph.constants[&node.inputs[1]].as_f32().expect("floats");
+    weights.chunks_exact(9).map(<[f32]>::to_vec).collect()
 }
 
 /// What is read by anything that factors would change is in no class.
