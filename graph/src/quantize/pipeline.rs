@@ -147,20 +147,14 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         (constants, limits),
         &mut progress,
     )?;
-    let tuned = if split.judging.is_empty() {
-        let calibration = observation.calibrator.calibration(options.method)?;
-        let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
-        Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None }
-    } else {
-        tune::tune(
-            observation,
-            roles,
-            (examples, &split),
-            options,
-            (aids, &stay_float, constants),
-            &mut progress,
-        )?
-    };
+    let tuned = tune::tune(
+        observation,
+        roles,
+        (examples, &split),
+        options,
+        (aids, &stay_float, constants),
+        &mut progress,
+    )?;
     let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
     let Observation { graph: mut float, calibrator } = observation;
     let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());

@@ -1,9 +1,13 @@
 //! Aids to accuracy: what is tried, what is kept, and what that does to the answers.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use eightbit_graph::quantize::data_free::DataFreeOptions;
 use eightbit_graph::quantize::{
-    AccuracyDrop, CalibrationMethod, Calibrator, Effort, Plan, QuantizeOptions, QuantizeReport, quantize,
+    AccuracyDrop, Aid, CalibrationMethod, Calibrator, Effort, Plan, QuantizeOptions, QuantizeReport, Range,
+    Subject, quantize, quantize_with, quantize_without_examples,
 };
-use eightbit_graph::{Error, Graph, Limits, Tensor, passes};
+use eightbit_graph::{Error, Graph, Limits, Node, Tensor, ops, passes};
 
 use crate::quantize::{examples, network};
 
@@ -17,6 +21,22 @@ fn quantized(options: &QuantizeOptions) -> Result<(Graph, QuantizeReport), Error
 
 fn bytes(graph: &Graph) -> Vec<u8> {
     graph.to_onnx_bytes().expect("written")
+}
+
+/// The noise in the logits of inputs that nothing has seen, as a part of the signal.
+fn noise(eight_bit: &Graph) -> f64 {
+    let float = network();
+    let (mut noise, mut signal) = (0.0, 0.0);
+    for example in &examples(60)[40..] {
+        let run =
+            |graph: &Graph| ops::evaluate_graph(graph, &[("x", &example[0])]).expect("it runs").remove(0);
+        let (float, found) = (run(&float), run(eight_bit));
+        for (float, found) in float.as_f32().expect("floats").iter().zip(found.as_f32().expect("floats")) {
+            noise += f64::from(float - found).powi(2);
+            signal += f64::from(*float).powi(2);
+        }
+    }
+    noise / signal
 }
 
 #[test]
@@ -40,6 +60,110 @@ fn without_effort_nothing_is_tried() {
     assert_eq!(bytes(&found), bytes(&graph.expect("valid")));
 }
 
+/// What is kept lowers the error, what does not is dropped, and the errors of the report form one chain.
+#[test]
+fn an_aid_is_kept_only_if_it_helps() {
+    let (without, _) = quantized(&options(Effort::None)).expect("quantized");
+    let without = noise(&without);
+    let mut tried = 0;
+    for effort in [Effort::Low, Effort::Medium, Effort::High] {
+        let (graph, report) = quantized(&options(effort)).expect("quantized");
+        graph.validate().expect("sound");
+        let mut error = report.aids.first().expect("something is tried").error_before;
+        for aid in &report.aids {
+            assert_eq!(aid.error_before, error, "{aid:?}");
+            assert_eq!(aid.kept, aid.error_after < aid.error_before, "{aid:?}");
+            if aid.kept {
+                error = aid.error_after;
+            }
+        }
+        let kept = |name: &str| report.aids.iter().any(|aid| aid.kept && aid.name == name);
+        assert!(kept("bias correction"), "{:?}", report.aids);
+        let rounded = report.aids.iter().any(|aid| aid.name == "weights rounded for their inputs");
+        assert_eq!(rounded, effort > Effort::Low, "{:?}", report.aids);
+        assert!(report.aids.len() >= tried, "each level tries what those before it do");
+        tried = report.aids.len();
+        assert!(noise(&graph) < without, "{effort:?}: {} {without}", noise(&graph));
+        let (again, _) = quantized(&options(effort)).expect("quantized");
+        assert_eq!(bytes(&graph), bytes(&again), "the same every time");
+    }
+}
+
+/// Multiplies every range by a factor.
+struct Times(f32, AtomicUsize);
+
+impl Aid for Times {
+    fn name(&self) -> &str {
+        "other ranges"
+    }
+
+    fn plan(&self, subject: &Subject<'_>) -> Result<Option<Plan>, Error> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        assert!(subject.statistics.contains_key("x"), "what a layer reads is observed");
+        let mut plan = subject.plan.clone();
+        for (value, of) in subject.statistics {
+            let all = |values: &[f32], of: fn(f32, f32) -> f32| self.0 * values.iter().copied().fold(0.0, of);
+            plan =
+                plan.with_range(value, Range { min: all(&of.min, f32::min), max: all(&of.max, f32::max) })?;
+        }
+        Ok(Some(plan))
+    }
+}
+
+#[test]
+fn aids_of_ones_own_are_judged() {
+    for effort in [Effort::None, Effort::Low] {
+        // Ranges that cut off half of what there is are worse, and change nothing.
+        let good = options(effort);
+        let (without, _) = quantized(&good).expect("quantized");
+        let aid = Times(0.3, AtomicUsize::new(0));
+        let (found, report) =
+            quantize_with(network(), &examples(16), &good, &[&aid], |_| {}).expect("quantized");
+        let own = report.aids.last().expect("tried");
+        assert_eq!((own.name.as_str(), own.kept), ("other ranges", false), "{own:?}");
+        assert_eq!(aid.1.load(Ordering::Relaxed), 1);
+        assert_eq!(bytes(&found), bytes(&without));
+    }
+    // Ranges of all that was seen are better than those of half of it.
+    let half = QuantizeOptions { method: CalibrationMethod::Percentile(50.0), ..options(Effort::None) };
+    let aid = Times(1.0, AtomicUsize::new(0));
+    let (found, report) = quantize_with(network(), &examples(16), &half, &[&aid], |_| {}).expect("quantized");
+    assert!(report.aids[0].kept, "{:?}", report.aids);
+    let (without, _) = quantized(&half).expect("quantized");
+    // Those of what no layer reads stay as they are.
+    assert!(noise(&found) < noise(&without));
+    // Judged with what calibrates, then computed again from all examples.
+    assert_eq!(aid.1.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn nodes_go_back_to_float_until_few_answers_change() {
+    let limited = |method, most, classes| QuantizeOptions {
+        method,
+        accuracy_drop: Some(AccuracyDrop { most, classes }),
+        ..options(Effort::None)
+    };
+    // Ranges that cut off most of what there is change answers.
+    let bad = CalibrationMethod::Percentile(20.0);
+    let (_, report) = quantized(&limited(bad, 0.0, None)).expect("quantized");
+    let (drop, again) = report.accuracy.clone().expect("measured");
+    assert!(!again.is_empty() && drop == 0.0, "{drop} {again:?}");
+    for node in &again {
+        assert!(report.float().any(|(float, _)| float.name == node.node), "{node:?}");
+    }
+    assert!(again[..again.len() - 1].iter().all(|node| node.drop > 0.0), "no node too many: {again:?}");
+    // Whatever may be lost is.
+    let (graph, report) = quantized(&limited(bad, 100.0, None)).expect("quantized");
+    let (drop, again) = report.accuracy.expect("measured");
+    assert!(drop > 0.0 && again.is_empty(), "{drop} {again:?}");
+    let (without, _) =
+        quantized(&QuantizeOptions { method: bad, ..options(Effort::None) }).expect("quantized");
+    assert_eq!(bytes(&graph), bytes(&without), "computed from all examples");
+    // Of classes that are never right nothing is lost.
+    let (_, report) = quantized(&limited(bad, 0.0, Some(vec![1000; 16]))).expect("quantized");
+    assert_eq!(report.accuracy, Some((0.0, Vec::new())));
+}
+
 #[test]
 fn limits_of_accuracy_are_checked_first() {
     let error = |most: f64, classes: Option<Vec<usize>>| {
@@ -54,6 +178,38 @@ fn limits_of_accuracy_are_checked_first() {
         assert!(error(most, None).contains("not between 0 and 100"), "{most}");
     }
     assert!(error(1.0, Some(vec![0; 3])).contains("3 classes are given for 4 examples"));
+}
+
+#[test]
+fn without_examples_batch_norms_say_the_ranges() {
+    let data_free = DataFreeOptions::default();
+    let of = |graph: &Graph, options: &QuantizeOptions| {
+        quantize_without_examples(graph, &data_free, options, |_| {})
+    };
+    let network = network();
+    let (found, report) = of(&network, &options(Effort::Low)).expect("batch norms");
+    assert_eq!((report.calibration.inputs, report.layers.len()), (0, 0));
+    assert!(noise(&found) < 0.1, "{}", noise(&found));
+    let (without, _) = of(&network, &options(Effort::None)).expect("batch norms");
+    assert_ne!(bytes(&found), bytes(&without), "biases are corrected");
+    let accuracy_drop = Some(AccuracyDrop::default());
+    let limited = QuantizeOptions { accuracy_drop, ..options(Effort::Low) };
+    let error = of(&network, &limited).expect_err("cannot be measured").to_string();
+    assert!(error.contains("without examples"), "{error}");
+
+    let mut plain = network;
+    plain.nodes.retain(|node| node.name != "bn");
+    for node in &mut plain.nodes {
+        node.inputs.iter_mut().filter(|input| *input == "n1").for_each(|input| "c1".clone_into(input));
+    }
+    of(&plain, &options(Effort::Low)).expect("what the input holds says the rest");
+    // Of an operator without a rule nothing is known, which is an error that names its value.
+    plain.nodes.iter_mut().filter(|node| node.name == "relu6").for_each(|node| {
+        *node = Node::new("relu6", "CumSum", &["c1", "along"], &["r1"]);
+    });
+    plain.constants.insert("along".to_owned(), Tensor::scalar(1i64));
+    let error = of(&plain, &options(Effort::Low)).expect_err("an unknown range").to_string();
+    assert!(error.contains("r1"), "{error}");
 }
 
 /// Few examples, examples without anything in them, and channels of zeros.

@@ -1,6 +1,6 @@
 //! Graphs whose outputs have sizes that are known only after a run: the plan ends before them, and the rest is interpreted.
 
-use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, Role, quantize};
+use eightbit_graph::quantize::{AccuracyDrop, CalibrationMethod, QuantizeOptions, Role, quantize};
 use eightbit_graph::{
     DataType, Error, Executor, ExecutorOptions, Graph, Limits, Node, Tensor, ValueInfo, ops,
 };
@@ -114,6 +114,9 @@ fn the_part_of_fixed_sizes_is_quantized() {
     let given: Vec<_> = examples.iter().map(|x| vec![x.clone()]).collect();
     let options = QuantizeOptions { method: CalibrationMethod::MinMax, ..QuantizeOptions::default() };
     let (eight_bit, report) = quantize(&float, &given, &options, |_| {}).expect("a float graph");
+    let limited = QuantizeOptions { accuracy_drop: Some(AccuracyDrop::default()), ..options };
+    let error = quantize(&float, &given, &limited, |_| {}).expect_err("answers without a fixed size");
+    assert!(error.to_string().contains("cannot be compared"), "{error}");
     let role = |name: &str| report.nodes.iter().find(|node| node.name == name).map(|node| &node.role);
     assert_eq!(role("product"), Some(&Role::Quantized));
     for name in ["places", "turned", "found"] {

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use super::{Observation, Search};
 use crate::exec::{Executor, ExecutorOptions};
-use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{named, to_eight_bits};
-use crate::quantize::{AccuracyDrop, Calibration, Dataset, FloatAgain, Plan, Progress, Roles};
-use crate::{DataType, Error, Graph, Tensor};
+use crate::quantize::{AccuracyDrop, Calibration, Dataset, FloatAgain, Plan, Progress, Role, Roles};
+use crate::{DataType, Error, Graph, Node, Tensor};
 
 /// Runs whose shortest counts.
 const RUNS: usize = 7;
@@ -37,7 +36,8 @@ pub(super) struct Within {
     pub(super) drop: f64,
 }
 
-/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. `float` are those that stay float anyway.
+/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. `float` are those
+/// that stay float anyway. The order depends on the machine, which takes the times.
 pub(super) fn within<D: Dataset + ?Sized>(
     search: &mut Search<'_, D>,
     allowed: &AccuracyDrop,
@@ -59,15 +59,14 @@ pub(super) fn within<D: Dataset + ?Sized>(
     let mut again = Vec::new();
     if drop > allowed.most {
         let mut candidates = Vec::new();
-        let layers: Vec<String> =
-            Layer::all(&graph, &form.roles)?.iter().map(|layer| layer.node.name.clone()).collect();
-        for (done, node) in layers.iter().enumerate() {
+        let nodes = computing(&graph, &form.roles);
+        for (done, node) in nodes.iter().enumerate() {
             let mut with = float.clone();
             with.insert(node.clone(), REASON.to_owned());
             let other = search.form(&with, &graph)?;
             let (gain, cost) = (form.error - other.error, (other.milliseconds - form.milliseconds).max(1e-3));
             candidates.push((node.clone(), gain, cost));
-            progress(Progress::Searched { done: done + 1, of: layers.len() });
+            progress(Progress::Searched { done: done + 1, of: nodes.len() });
         }
         candidates.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
         let mut kept = float.clone();
@@ -87,6 +86,15 @@ pub(super) fn within<D: Dataset + ?Sized>(
     Ok(Within { plan: form.plan, calibration: form.calibration, again, drop })
 }
 
+/// The nodes whose outputs have bytes of their own. With all of them in float, the network is.
+fn computing(graph: &Graph, roles: &Roles) -> Vec<String> {
+    let is_computing = |node: &&Node| {
+        let moves = node.output(0).is_some_and(|output| roles.is_moved(output));
+        roles.node(&node.name) == Some(&Role::Quantized) && !moves
+    };
+    graph.nodes.iter().filter(is_computing).map(|node| node.name.clone()).collect()
+}
+
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// The network with the nodes `float` in float.
     fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, D::Error> {
@@ -95,7 +103,7 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let observation = self.observe(graph.clone(), &roles, &all)?;
         let (plan, calibration) = self.plan(&self.best, &observation, &roles)?;
         let (eight_bit, _) = to_eight_bits(graph.clone(), &plan, |_| {})?;
-        let error = self.error_of(&observation, &plan)?;
+        let error = self.judge.error(&eight_bit, self.dataset, self.held([graph, &eight_bit]))?;
         let example = self.dataset.example(self.split.judging[0])?;
         let milliseconds = milliseconds(&executor(&eight_bit, self)?, &named(&eight_bit, &example)?)?;
         Ok(Form { roles, observation, plan, calibration, eight_bit, error, milliseconds })

@@ -30,6 +30,9 @@ impl Judge {
         numbers: &[usize],
         (held, limits): (u64, &Limits),
     ) -> Result<Option<Self>, D::Error> {
+        if numbers.is_empty() {
+            return Ok(None);
+        }
         let mut judge = Self { values: judged(float)?, examples: Vec::new(), limits: limits.clone() };
         let mut runner = match judge.runner(float, held) {
             Err(Error::OverLimit { .. }) => return Ok(None),

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use super::{
     Aid, AidReport, Calibration, Dataset, Effort, FloatAgain, Plan, Progress, QuantizeOptions, Roles,
 };
+use crate::Error;
 use crate::limits::constants_of;
 use judge::Judge;
 pub(super) use observation::{Observation, wanted_channels};
@@ -44,7 +45,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     let taken = held.saturating_add(observation.calibrator.bytes_held());
     let Some(judge) = Judge::new(&observation.graph, dataset, &split.judging, (taken, &options.limits))?
     else {
-        return without_judge(observation, roles, (dataset, split), options);
+        return untuned(observation, roles, (dataset, split), options);
     };
     let best = Recipe {
         method: options.method,
@@ -53,9 +54,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         weights: BTreeMap::new(),
         ranges: BTreeMap::new(),
     };
-    let aids = Vec::new();
     let beside = held.saturating_sub(constants_of([&observation.graph]));
-    let kept = Vec::new();
     let mut search = Search {
         dataset,
         split,
@@ -65,9 +64,9 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         observation,
         best,
         beside,
-        own: kept,
+        own: Vec::new(),
         error: 0.0,
-        aids,
+        aids: Vec::new(),
     };
     search.error = search.error(&search.best)?;
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
@@ -103,13 +102,20 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids, accuracy })
 }
 
-/// What is decided where the memory allows no judging: the ranges of all examples, and nothing else.
-fn without_judge<D: Dataset + ?Sized>(
+/// What is decided where nothing is judged: the ranges of all examples.
+fn untuned<D: Dataset + ?Sized>(
     mut observation: Observation,
     roles: Roles,
     (dataset, split): (&D, &Split),
     options: &QuantizeOptions,
 ) -> Result<Tuned, D::Error> {
+    if options.accuracy_drop.is_some() && !dataset.is_empty() {
+        return Err(Error::argument(
+            "accuracy drop",
+            "the answers cannot be compared: their sizes are known only when the network runs, or they take too much memory",
+        )
+        .into());
+    }
     observation.observe_others(dataset, split)?;
     let calibration = observation.calibrator.calibration(options.method)?;
     let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
