@@ -104,12 +104,7 @@ fn divergence(bins: &[Bin], (low, high): (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn histogram(values: &[f32]) -> Histogram {
-        let mut histogram = Histogram::new();
-        histogram.add("x", values).expect("finite");
-        histogram
-    }
+    use crate::quantize::histogram::histogram;
 
     /// Numbers of a bell around zero, and `outliers` far out.
     fn bell(outliers: usize) -> Vec<f32> {

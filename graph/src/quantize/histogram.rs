@@ -185,15 +185,17 @@ fn power_of_two(exponent: i32) -> f64 {
     f64::from(exponent).exp2()
 }
 
+/// The histogram of `values`, which are finite.
+#[cfg(test)]
+pub(super) fn histogram(values: &[f32]) -> Histogram {
+    let mut histogram = Histogram::new();
+    histogram.add("x", values).expect("finite");
+    histogram
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn histogram(values: &[f32]) -> Histogram {
-        let mut histogram = Histogram::new();
-        histogram.add("x", values).expect("finite");
-        histogram
-    }
 
     #[test]
     fn counts_and_extremes_are_exact() {
