@@ -8,6 +8,8 @@ use crate::{Error, Graph, Node, Tensor};
 /// An eight-bit convolution or matrix product with constant weights.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer<'g> {
+    /// The position of the node in the graph.
+    pub(super) index: usize,
     pub(super) node: &'g Node,
     /// What is multiplied by the weights.
     pub(super) input: &'g str,
@@ -23,12 +25,13 @@ impl<'g> Layer<'g> {
     /// The eight-bit layers of `graph`, in its order. Products with a factor of their own, and those of transposed inputs, are not among
     /// them.
     pub(super) fn all(graph: &'g Graph, roles: &Roles) -> Result<Vec<Self>, Error> {
-        let eight_bit = graph.nodes.iter().filter(|node| roles.is_quantized(&node.name));
-        eight_bit.filter_map(|node| Self::of(node, graph).transpose()).collect()
+        let eight_bit = (0..graph.nodes.len()).filter(|&index| roles.is_quantized(&graph.nodes[index].name));
+        eight_bit.filter_map(|index| Self::of(index, graph).transpose()).collect()
     }
 
-    /// `node` as a layer, if it is one.
-    pub(super) fn of(node: &'g Node, graph: &'g Graph) -> Result<Option<Self>, Error> {
+    /// Node number `index` as a layer, if it is one.
+    pub(super) fn of(index: usize, graph: &'g Graph) -> Result<Option<Self>, Error> {
+        let node = &graph.nodes[index];
         let Some(axis) = weight_axis(node)? else { return Ok(None) };
         let (Some(input), Some(weights)) =
             (node.input(0), node.input(1).and_then(|name| graph.constants.get(name)))
@@ -52,7 +55,7 @@ impl<'g> Layer<'g> {
             return Ok(None);
         }
         let channels = if is_conv { ChannelAxis::Second } else { ChannelAxis::Last };
-        Ok(Some(Self { node, input, weights, axis, groups, channels }))
+        Ok(Some(Self { index, node, input, weights, axis, groups, channels }))
     }
 
     /// The number of output channels.

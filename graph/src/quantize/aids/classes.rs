@@ -46,7 +46,7 @@ pub(super) fn classes(graph: &Graph) -> Result<Vec<Class<'_>>, Error> {
     let mut layers = Vec::new();
     let shape = |value: Option<&str>| shapes.get(value?).map(|of| of.shape.as_slice());
     for (index, node) in graph.nodes.iter().enumerate() {
-        let layer = Layer::of(node, graph)?.filter(|_| !late.contains(&index));
+        let layer = Layer::of(index, graph)?.filter(|_| !late.contains(&index));
         if let Some(layer) = layer {
             let axis = |value: &str| {
                 let rank = shape(Some(value))?.len();

@@ -8,10 +8,11 @@
 
 use std::collections::BTreeMap;
 
+use super::changed::Changed;
 use crate::ops::eight_bit::EightBit;
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelStatistics, Plan};
-use crate::{Error, Graph, Names, Node, Tensor, passes};
+use crate::{Error, Graph, Node, Tensor};
 
 /// A product, the depthwise layer after it, and the products that read that.
 struct Place<'g> {
@@ -33,9 +34,7 @@ pub(in crate::quantize) fn copied(
     plan: &Plan,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
 ) -> Result<Option<Graph>, Error> {
-    let mut changed = graph.clone();
-    let mut names = Names::of(graph);
-    let mut any = false;
+    let mut changed = Changed::of(graph);
     for place in places(graph, plan)? {
         let Some(step) = plan.parameters(place.values[0]).map(|affine| f64::from(affine.scale)) else {
             continue;
@@ -49,10 +48,9 @@ pub(in crate::quantize) fn copied(
             continue;
         }
         let copies: Vec<(usize, usize)> = dead.into_iter().zip(sources).collect();
-        any = true;
-        copy(&mut changed, &mut names, &place, &copies, step, written)?;
+        copy(&mut changed, &place, &copies, step, written)?;
     }
-    any.then(|| passes::strip_unused_nodes(changed)).transpose()
+    changed.finish()
 }
 
 /// The places in `graph` where channels can be copied.
@@ -74,7 +72,7 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
             let node = &graph.nodes[index];
             match node.input(0) {
                 Some(input) if is_clamp(node) => value = input,
-                _ => break Layer::of(node, graph)?.filter(|_| plan.roles().is_quantized(&node.name)),
+                _ => break Layer::of(index, graph)?.filter(|_| plan.roles().is_quantized(&node.name)),
             }
         };
         // Forwards over activations to the layers after.
@@ -88,8 +86,7 @@ fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>, Error> {
         }
         let mut after = Vec::new();
         for &reader in readers(written) {
-            let layer = Layer::of(&graph.nodes[reader], graph)?
-                .filter(|layer| layer.groups == 1 && layer.input == written);
+            let layer = Layer::of(reader, graph)?.filter(|layer| layer.groups == 1 && layer.input == written);
             // A constant channel becomes part of a bias where there is no padding.
             after.extend(layer.filter(|layer| {
                 layer.taps() == 1
@@ -171,8 +168,7 @@ fn sources(place: &Place<'_>, dead: &[usize]) -> Vec<usize> {
 
 /// Makes each dead channel, the first of a pair, a copy of the second.
 fn copy(
-    graph: &mut Graph,
-    names: &mut Names,
+    changed: &mut Changed,
     place: &Place<'_>,
     copies: &[(usize, usize)],
     step: f64,
@@ -183,9 +179,10 @@ fn copy(
     for &(dead, source) in copies {
         groups.entry(source).or_insert_with(|| vec![source]).push(dead);
     }
-    let mut before = Rows::of(graph, &place.before)?;
-    let mut depthwise = Rows::of(graph, &place.depthwise)?;
-    let mut after = place.after.iter().map(|layer| Rows::of(graph, layer)).collect::<Result<Vec<_>, _>>()?;
+    let mut before = Rows::of(changed, &place.before)?;
+    let mut depthwise = Rows::of(changed, &place.depthwise)?;
+    let mut after =
+        place.after.iter().map(|layer| Rows::of(changed, layer)).collect::<Result<Vec<_>, _>>()?;
     // What the dead channels added.
     for rows in &mut after {
         for &(dead, _) in copies {
@@ -221,9 +218,9 @@ fn copy(
             }
         }
     }
-    before.write(graph, names, &place.before)?;
-    depthwise.write(graph, names, &place.depthwise)?;
-    after.iter().zip(&place.after).try_for_each(|(rows, layer)| rows.write(graph, names, layer))
+    before.write(changed, &place.before)?;
+    depthwise.write(changed, &place.depthwise)?;
+    after.iter().zip(&place.after).try_for_each(|(rows, layer)| rows.write(changed, layer))
 }
 
 /// The weights of a layer in rows, and its biases.
@@ -234,12 +231,11 @@ struct Rows {
 }
 
 impl Rows {
-    /// As `graph` has them, in which earlier places may have changed them.
-    fn of(graph: &Graph, layer: &Layer<'_>) -> Result<Self, Error> {
-        let node = graph.nodes.iter().find(|node| node.name == layer.node.name).unwrap_or(layer.node);
+    /// As `changed` has them, by earlier places.
+    fn of(changed: &Changed, layer: &Layer<'_>) -> Result<Self, Error> {
         let constant = |input: usize| -> Result<&[f32], Error> {
-            let name = node.required_input(input)?;
-            graph.constants.get(name).map_or(Ok(&[][..]), |tensor| tensor.as_f32())
+            let name = changed.graph.nodes[layer.index].required_input(input)?;
+            changed.graph.constants.get(name).map_or(Ok(&[][..]), |tensor| tensor.as_f32())
         };
         let weights = layer.as_rows(constant(1)?);
         Ok(Self { depth: layer.depth(), weights, bias: constant(2)?.to_vec() })
@@ -254,19 +250,9 @@ impl Rows {
         self.bias[row] = bias;
     }
 
-    fn write(&self, graph: &mut Graph, names: &mut Names, layer: &Layer<'_>) -> Result<(), Error> {
-        let Some(index) = graph.nodes.iter().position(|node| node.name == layer.node.name) else {
-            return Ok(());
-        };
-        let tensors = [
-            (1, Tensor::new(layer.weights.shape(), layer.of_rows(&self.weights))?),
-            (2, Tensor::vector(self.bias.clone())),
-        ];
-        for (input, tensor) in tensors {
-            let name = names.fresh(&layer.node.inputs[input]);
-            graph.constants.insert(name.clone(), tensor);
-            graph.nodes[index].inputs[input] = name;
-        }
+    fn write(&self, changed: &mut Changed, layer: &Layer<'_>) -> Result<(), Error> {
+        changed.put(layer.index, 1, Tensor::new(layer.weights.shape(), layer.of_rows(&self.weights))?);
+        changed.put(layer.index, 2, Tensor::vector(self.bias.clone()));
         Ok(())
     }
 }

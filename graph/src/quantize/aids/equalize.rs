@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::changed::Changed;
 use super::classes::{Class, classes};
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelAxis, ChannelStatistics, Roles};
-use crate::{Error, Graph, Names, Tensor, passes};
+use crate::{Error, Graph, Tensor};
 
 /// How many times the largest value seen an activation's bound must leave.
 const MARGIN: f64 = 2.0;
@@ -86,24 +87,14 @@ pub(in crate::quantize) fn equalized(
             factors.extend(class.values.iter().map(|&value| (value, factor.clone())));
         }
     }
-    if factors.is_empty() {
-        return Ok(None);
-    }
-    let mut changed = graph.clone();
-    let mut names = Names::of(graph);
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let Some(layer) = Layer::of(node, graph)? else { continue };
+    let mut changed = Changed::of(graph);
+    for index in 0..graph.nodes.len() {
+        let Some(layer) = Layer::of(index, graph)? else { continue };
         let (input, output) =
-            (factors.get(layer.input), node.output(0).and_then(|output| factors.get(output)));
+            (factors.get(layer.input), layer.node.output(0).and_then(|output| factors.get(output)));
         if input.is_none() && output.is_none() {
             continue;
         }
-        let mut put = |input: usize, values: Vec<f32>, shape: &[usize]| -> Result<(), Error> {
-            let name = names.fresh(&node.inputs[input]);
-            changed.constants.insert(name.clone(), Tensor::new(shape, values)?);
-            changed.nodes[index].inputs[input] = name;
-            Ok(())
-        };
         let depth = layer.depth();
         let mut weights = layer.as_rows(layer.weights.as_f32()?);
         for (at, weight) in weights.iter_mut().enumerate() {
@@ -112,14 +103,14 @@ pub(in crate::quantize) fn equalized(
                 / input.map_or(1.0, |input| input[layer.input_channel(row, depth)]);
             *weight = (f64::from(*weight) * by) as f32;
         }
-        put(1, layer.of_rows(&weights), layer.weights.shape())?;
-        if let (Some(output), Some(bias)) = (output, node.input(2).and_then(|name| graph.constants.get(name)))
-        {
+        changed.put(index, 1, Tensor::new(layer.weights.shape(), layer.of_rows(&weights))?);
+        let bias = layer.node.input(2).and_then(|name| graph.constants.get(name));
+        if let (Some(output), Some(bias)) = (output, bias) {
             let scaled = bias.as_f32()?.iter().zip(output).map(|(&bias, by)| (f64::from(bias) * by) as f32);
-            put(2, scaled.collect(), bias.shape())?;
+            changed.put(index, 2, Tensor::new(bias.shape(), scaled.collect::<Vec<f32>>())?);
         }
     }
-    passes::strip_unused_nodes(changed).map(Some)
+    changed.finish()
 }
 
 /// What is known about the channels of a class.

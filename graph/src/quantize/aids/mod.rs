@@ -1,6 +1,7 @@
 //! What makes an eight-bit graph more accurate without making it slower.
 
 pub(super) mod bias;
+mod changed;
 mod classes;
 pub(super) mod copies;
 mod covariance;

@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use super::changed::Changed;
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelStatistics, Plan};
-use crate::{Error, Graph, Names, Tensor, passes};
+use crate::{Error, Graph, Tensor};
 
 /// `graph` with smaller weights for silent channels; `None` where there are none.
 pub(in crate::quantize) fn silenced(
@@ -17,9 +18,7 @@ pub(in crate::quantize) fn silenced(
     plan: &Plan,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
 ) -> Result<Option<Graph>, Error> {
-    let mut changed = graph.clone();
-    let mut names = Names::of(graph);
-    let mut any = false;
+    let mut changed = Changed::of(graph);
     for layer in Layer::all(graph, plan.roles())? {
         let (Some(of), Some(affine)) = (statistics.get(layer.input), plan.parameters(layer.input)) else {
             continue;
@@ -31,14 +30,11 @@ pub(in crate::quantize) fn silenced(
         let half = affine.scale / 2.0;
         let is_silent: Vec<bool> =
             of.min.iter().zip(&of.max).map(|(&min, &max)| -half < min && max < half).collect();
-        let Some(weights) = cut(&layer, &is_silent)? else { continue };
-        let Some(node) = changed.nodes.iter_mut().find(|node| node.name == layer.node.name) else { continue };
-        let name = names.fresh(layer.node.required_input(1)?);
-        changed.constants.insert(name.clone(), Tensor::new(layer.weights.shape(), weights)?);
-        node.inputs[1] = name;
-        any = true;
+        if let Some(weights) = cut(&layer, &is_silent)? {
+            changed.put(layer.index, 1, Tensor::new(layer.weights.shape(), weights)?);
+        }
     }
-    any.then(|| passes::strip_unused_nodes(changed)).transpose()
+    changed.finish()
 }
 
 /// The weights of `layer` with those of silent channels cut off at the largest of the others; `None` if nothing is.

@@ -97,8 +97,9 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         Ok(())
     }
 
-    /// Tries another graph, and keeps it if its error is less.
-    pub(super) fn attempt_graph(&mut self, name: &str, graph: Graph) -> Result<(), D::Error> {
+    /// Tries another graph, if an aid has made one, and keeps it if its error is less.
+    pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), D::Error> {
+        let Some(graph) = graph else { return Ok(()) };
         let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
         let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
         let error = self.error_of(&observation, &plan)?;

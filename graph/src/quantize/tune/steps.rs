@@ -16,10 +16,8 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         }
         let (plan, _) = self.best()?;
         let Observation { graph, calibrator } = &self.observation;
-        match silent::silenced(graph, &plan, &calibrator.channels())? {
-            Some(silenced) => self.attempt_graph("smaller weights of silent channels", silenced),
-            None => Ok(()),
-        }
+        let silenced = silent::silenced(graph, &plan, &calibrator.channels())?;
+        self.attempt_graph("smaller weights of silent channels", silenced)
     }
 
     pub(super) fn bias(&mut self) -> Result<(), D::Error> {
@@ -29,10 +27,8 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     pub(super) fn copies(&mut self) -> Result<(), D::Error> {
         let (plan, _) = self.best()?;
         let Observation { graph, calibrator } = &self.observation;
-        match copies::copied(graph, &plan, &calibrator.channels())? {
-            Some(copied) => self.attempt_graph("copies in dead channels", copied),
-            None => Ok(()),
-        }
+        let copied = copies::copied(graph, &plan, &calibrator.channels())?;
+        self.attempt_graph("copies in dead channels", copied)
     }
 
     pub(super) fn methods(&mut self) -> Result<(), D::Error> {
@@ -50,21 +46,17 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
 
     pub(super) fn equalize(&mut self) -> Result<(), D::Error> {
         let Observation { graph, calibrator } = &self.observation;
-        match equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)? {
-            Some(graph) => self.attempt_graph("cross-layer equalization", graph),
-            None => Ok(()),
-        }
+        let equalized = equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)?;
+        self.attempt_graph("cross-layer equalization", equalized)
     }
 
     pub(super) fn equalize_one_by_one(&mut self) -> Result<(), D::Error> {
         let Observation { graph, calibrator } = &self.observation;
         for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
             let Observation { graph, calibrator } = &self.observation;
-            if let Some(graph) =
-                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?
-            {
-                self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), graph)?;
-            }
+            let equalized =
+                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?;
+            self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), equalized)?;
         }
         Ok(())
     }

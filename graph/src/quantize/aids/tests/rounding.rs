@@ -63,8 +63,7 @@ fn of_layer(node: Node, [input, weights, output]: &[Vec<usize>; 3]) -> Graph {
 
 /// The squared error that weights leave in the output, of channels along `axis` and but for the mean of each if there is a bias.
 fn error(graph: &Graph, weights: &QuantizedWeights, examples: &[Vec<Tensor>]) -> f64 {
-    let node = &graph.nodes[0];
-    let layer = Layer::of(node, graph).expect("an attribute").expect("a layer");
+    let layer = Layer::of(0, graph).expect("an attribute").expect("a layer");
     let float = layer.as_rows(layer.weights.as_f32().expect("floats"));
     let bytes = layer.as_rows(weights.bytes.as_i8().expect("bytes"));
     let scale = |at: usize| weights.scales[at / layer.depth()];
@@ -85,7 +84,7 @@ fn error(graph: &Graph, weights: &QuantizedWeights, examples: &[Vec<Tensor>]) ->
         let values: Vec<f64> =
             outputs.iter().flat_map(|output| output.iter().enumerate().filter_map(own)).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let mean = if node.inputs.len() > 2 { mean } else { 0.0 };
+        let mean = if layer.node.inputs.len() > 2 { mean } else { 0.0 };
         sum += values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
     }
     sum
