@@ -197,6 +197,7 @@ mod tests {
         let constants = [
             ("w", Tensor::new([1, 1, 1, 1], vec![1.0f32]).expect("one")),
             ("c", Tensor::new([1, 1, 1, 1], vec![0.5f32]).expect("one")),
+            ("m", Tensor::new([1, 1], vec![0.5f32]).expect("one")),
             ("zero", Tensor::scalar(0.0f32)),
             ("six", Tensor::scalar(6.0f32)),
         ];
@@ -306,6 +307,31 @@ mod tests {
         {
             let Some(Role::Float(reason)) = plan.roles().node(name) else { panic!("{name} is quantized") };
             assert!(reason.contains(part), "{reason}");
+        }
+    }
+
+    /// A product of matrices has bytes only where something reads them; a convolution always has.
+    #[test]
+    fn sums_that_are_read_as_floats_are_not_rounded() {
+        let product = |name: &str| Node::new(name, "MatMul", &["f", "m"], &["h"]);
+        let flat = Node::new("flat", "Flatten", &["x"], &["f"]);
+        let moved = Node::new("moved", "Flatten", &["h"], &["y"]);
+        let ranges = [("x", -1.0, 1.0), ("f", -1.0, 1.0), ("h", -2.0, 2.0), ("y", -2.0, 2.0)];
+        let cases: [(Vec<Node>, &[&str], Option<&str>); 5] = [
+            (vec![product("fc")], &["h"], None),
+            (vec![product("fc"), moved.clone()], &["y"], None),
+            (vec![product("fc"), moved.clone()], &["y", "h"], None),
+            (vec![product("fc"), Node::new("act", "Relu", &["h"], &["y"])], &["y"], Some("y")),
+            (vec![product("fc"), Node::new("add", "Add", &["h", "f"], &["y"])], &["y"], Some("h")),
+        ];
+        for (nodes, outputs, bytes) in cases {
+            let nodes = [vec![flat.clone()], nodes].concat();
+            let (graph, plan) = quantized(nodes, outputs, &ranges);
+            let lines = lines(&graph);
+            let of_product = ["h", "y"].into_iter().find(|value| plan.parameters(value).is_some());
+            assert_eq!(of_product, bytes, "{lines:?}");
+            let quantized = lines.iter().filter(|line| line.starts_with("QuantizeLinear")).count();
+            assert_eq!(quantized > 1, bytes.is_some(), "{lines:?}");
         }
     }
 

@@ -42,8 +42,8 @@ struct Layer {
     node: String,
     op: String,
     value: String,
-    /// What its bytes stand for.
-    affine: Affine,
+    /// What its bytes stand for; `None` if it has none.
+    affine: Option<Affine>,
     /// Those of the activations fused into later nodes, which clamp the value's bytes already.
     bounds: (f32, f32),
     alone: Energy,
@@ -78,12 +78,13 @@ impl Kept {
 impl Layer {
     /// Adds the energies of a value of the eight-bit graph to those of the layer alone or of all layers together.
     fn compare(&mut self, of: fn(&mut Self) -> &mut Energy, float: &[f32], eight_bit: Seen<'_>) {
-        let (affine, bounds) = (self.affine, self.bounds);
-        match eight_bit {
-            Seen::Floats(values) => add(of(self), float, values.iter().copied(), bounds),
-            Seen::Bytes(bytes) => {
+        let bounds = self.bounds;
+        match (eight_bit, self.affine) {
+            (Seen::Floats(values), _) => add(of(self), float, values.iter().copied(), bounds),
+            (Seen::Bytes(bytes), Some(affine)) => {
                 add(of(self), float, bytes.iter().map(|&byte| affine.dequantize(byte)), bounds);
             }
+            (Seen::Bytes(bytes), None) => add(of(self), float, bytes.iter().map(|&byte| byte.into()), bounds),
         }
     }
 }
@@ -100,6 +101,7 @@ impl Meter {
     ) -> Result<Self, Error> {
         let mut layers = Vec::new();
         let later = later_bounds(float, plan)?;
+        let consumers = float.consumers();
         // Nodes whose outputs are internal float values before an activation.
         let mut heads: HashMap<&str, &Node> = HashMap::new();
         for index in float.topological_order()? {
@@ -108,10 +110,13 @@ impl Meter {
                 continue;
             };
             let head = node.input(0).and_then(|input| heads.get(input).copied()).unwrap_or(node);
-            let Some(affine) = plan.parameters(value) else {
+            let affine = plan.parameters(value);
+            let is_fused =
+                |reader: &usize| plan.roles().node(&float.nodes[*reader].name) == Some(&Role::Fused);
+            if affine.is_none() && consumers.get(value).is_some_and(|readers| readers.iter().any(is_fused)) {
                 heads.insert(value, head);
                 continue;
-            };
+            }
             if plan.roles().is_moved(value) {
                 continue;
             }

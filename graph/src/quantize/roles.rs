@@ -9,7 +9,7 @@ use super::worth;
 use crate::exec::tail;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::shared::values::Values;
-use crate::ops::{Operator, concat};
+use crate::ops::{Operator, concat, gemm, matmul};
 use crate::{Error, Graph, Node, escaped, quoted};
 
 /// The output of `node` after the activations fused into it; with fused activations its own output never becomes bytes.
@@ -66,11 +66,11 @@ impl Roles {
         Self::keeping_float(graph, &BTreeMap::new())
     }
 
-    /// As [`new`](Self::new), except that the nodes of `float` stay float, each for the given reason.
+    /// As [`new`](Self::new), except that the nodes of `float` stay as they are, each for the given reason; they may be quantized operators.
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new); a node of `float` that the graph does not have.
+    /// Those of [`new`](Self::new) for other nodes; a node of `float` that the graph does not have.
     pub fn keeping_float(graph: &Graph, float: &BTreeMap<String, String>) -> Result<Self, Error> {
         let values = Values::new(graph)?;
         let order = graph.topological_order()?;
@@ -80,7 +80,7 @@ impl Roles {
         let producer = |value: &str| producers.get(value).copied();
         let mut kinds: Vec<Result<&EightBit, String>> = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
-            if node.operator().is_some_and(Operator::is_eight_bit) {
+            if node.operator().is_some_and(Operator::is_eight_bit) && !float.contains_key(&node.name) {
                 return Err(Error::node(node, "the graph is quantized already: give the float model"));
             }
             kinds.push(kind(node, &values)?);
@@ -203,6 +203,7 @@ impl Roles {
         }
         result.resolve();
         result.find_tables(graph, &order, &kinds, &consumers)?;
+        result.keep_sums(graph, &consumers);
         Ok(result)
     }
 
@@ -251,6 +252,54 @@ impl Roles {
             self.nodes.insert(node.name.clone(), Role::Table);
         }
         Ok(())
+    }
+
+    /// Leaves the output of a product of matrices float if nothing reads its bytes: it is not rounded to become a float again. Nodes that
+    /// only move it then move floats.
+    ///
+    /// The output of a convolution stays bytes: ONNX Runtime runs a convolution without bytes after it in float altogether.
+    fn keep_sums(&mut self, graph: &Graph, consumers: &HashMap<&str, Vec<usize>>) {
+        for product in graph.nodes.iter().filter(|node| node.is(&gemm::OP) || node.is(&matmul::OP)) {
+            let Some(output) = product.output(0) else { continue };
+            if self.node(&product.name) == Some(&Role::Quantized)
+                && let Some((values, moves)) = self.read_as_floats(output, graph, consumers)
+            {
+                for value in values {
+                    self.roots.remove(value);
+                    self.moved.remove(value);
+                }
+                let reason = "it only moves data, between nodes that are float";
+                self.nodes
+                    .extend(moves.into_iter().map(|node| (node.to_owned(), Role::Float(reason.to_owned()))));
+            }
+        }
+    }
+
+    /// The values with the elements of `value`, which are moved or not, and the names of the nodes that move them; `None` if any of them is
+    /// read as bytes.
+    fn read_as_floats<'g>(
+        &self,
+        value: &'g str,
+        graph: &'g Graph,
+        consumers: &HashMap<&str, Vec<usize>>,
+    ) -> Option<(Vec<&'g str>, Vec<&'g str>)> {
+        let (mut values, mut moves) = (vec![value], Vec::new());
+        let mut next = 0;
+        while let Some(&value) = values.get(next) {
+            next += 1;
+            for &reader in consumers.get(value).into_iter().flatten() {
+                let node = &graph.nodes[reader];
+                match self.node(&node.name) {
+                    Some(Role::Float(_)) => {}
+                    Some(Role::Quantized) if data_outputs(node).all(|output| self.is_moved(output)) => {
+                        moves.push(node.name.as_str());
+                        values.extend(data_outputs(node));
+                    }
+                    _ => return None,
+                }
+            }
+        }
+        Some((values, moves))
     }
 
     /// Gives values that the graph makes for a `Concat` alone the scale and zero point of `output`, the output of the `Concat` after the

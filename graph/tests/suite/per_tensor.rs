@@ -4,7 +4,7 @@ use eightbit_graph::quantize::{
     CalibrationMethod, Effort, Granularity, QuantizeOptions, QuantizeReport, quantize,
 };
 use eightbit_graph::{
-    DataType, Executor, ExecutorOptions, Graph, Node, StepKind, Support, Tensor, ops, supported,
+    DataType, Executor, ExecutorOptions, Graph, Node, StepKind, Support, Tensor, ops, passes, supported,
 };
 use eightbit_testing::Random;
 
@@ -99,10 +99,11 @@ fn one_scale_for_all_channels_runs_in_eight_bits() {
         };
         assert_eq!(support.iter().find(slow), None);
         let executor = Executor::new(&read, &ExecutorOptions::default()).expect("a graph that runs");
+        let fused = passes::fuse_quantized(&read).expect("a graph with a meaning");
         for seed in 0..16 {
             let x = example(seed);
             let found = executor.run(&[("x", &x)]).expect("a run");
-            let plain = ops::evaluate_graph(&read, &[("x", &x)]).expect("a graph with a meaning");
+            let plain = ops::evaluate_graph(&fused, &[("x", &x)]).expect("a graph with a meaning");
             assert_eq!(found[0].as_f32().expect("floats"), plain[0].as_f32().expect("floats"));
             let exact = ops::evaluate_graph(&float, &[("x", &x)]).expect("a graph with a meaning");
             let pairs = found[0].as_f32().expect("floats").iter().zip(exact[0].as_f32().expect("floats"));

@@ -56,7 +56,8 @@ impl<'a> Scales<'a> {
         Ok(Self(scales))
     }
 
-    fn of(&self, channel: usize) -> f32 {
+    /// The scale of a channel.
+    pub(crate) fn of(&self, channel: usize) -> f32 {
         self.0[if self.0.len() == 1 { 0 } else { channel }]
     }
 }

@@ -6,6 +6,7 @@ mod classes;
 pub(super) mod copies;
 mod covariance;
 pub(super) mod equalize;
+pub(super) mod finer_inputs;
 mod patches;
 pub(super) mod rounded;
 pub(super) mod rounding;

@@ -36,12 +36,10 @@ pub(super) struct Within {
     pub(super) drop: f64,
 }
 
-/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. `float` are those
-/// that stay float anyway. The order depends on the machine, which takes the times.
+/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. The order depends on the machine, which takes the times.
 pub(super) fn within<D: Dataset + ?Sized>(
     search: &mut Search<'_, D>,
     allowed: &AccuracyDrop,
-    float: &BTreeMap<String, String>,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Within, D::Error> {
     progress(Progress::Pass("accuracy"));
@@ -54,7 +52,8 @@ pub(super) fn within<D: Dataset + ?Sized>(
         let part = |hits: usize| 100.0 * hits as f64 / classes.len().max(1) as f64;
         (part(hits(&right)) - part(hits(answers))).max(0.0)
     };
-    let mut form = search.form(float, &graph)?;
+    let float = search.float.clone();
+    let mut form = search.form(&float, &graph)?;
     let mut drop = lost(&answers(search, &form.eight_bit)?);
     let mut again = Vec::new();
     if drop > allowed.most {

@@ -60,6 +60,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         split,
         options,
         roles,
+        float: float.clone(),
         judge,
         observation,
         best,
@@ -70,11 +71,12 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     };
     search.error = search.error(&search.best)?;
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
-    let tries: [(Effort, &'static str, Try<'_, D>); 8] = [
+    let tries: [(Effort, &'static str, Try<'_, D>); 9] = [
         (Effort::Low, "silent channels", Search::silent),
         (Effort::Low, "bias correction", Search::bias),
         (Effort::Low, "copies", Search::copies),
         (Effort::Low, "ranges", Search::methods),
+        (Effort::Medium, "finer inputs", Search::finer_inputs),
         (Effort::Medium, "equalization", Search::equalize),
         (Effort::High, "equalization one by one", Search::equalize_one_by_one),
         (Effort::Medium, "rounding", Search::rounding),
@@ -95,7 +97,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     let (mut plan, mut calibration) = search.best()?;
     let mut accuracy = None;
     if let Some(allowed) = &options.accuracy_drop {
-        let within = drop::within(&mut search, allowed, float, &mut progress)?;
+        let within = drop::within(&mut search, allowed, &mut progress)?;
         (plan, calibration) = (within.plan, within.calibration);
         accuracy = Some((within.drop, within.again));
     }

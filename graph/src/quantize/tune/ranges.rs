@@ -27,7 +27,9 @@ pub(super) fn search<D: Dataset + ?Sized>(
     let graph = &search.observation.graph;
     let computed = graph.nodes.iter().flat_map(|node| &node.outputs);
     let values = graph.inputs.iter().map(|input| &input.name).chain(computed);
-    let values: Vec<String> = values.filter(|value| current.ranges.contains_key(*value)).cloned().collect();
+    // A range that an aid has fixed stays.
+    let is_open = |value: &&String| current.ranges.contains_key(*value) && !best.ranges.contains_key(*value);
+    let values: Vec<String> = values.filter(is_open).cloned().collect();
     for (done, value) in values.iter().enumerate() {
         let mut tried: Vec<Range> = vec![current.ranges[value]];
         for range in found.iter().filter_map(|of| of.ranges.get(value)).copied() {

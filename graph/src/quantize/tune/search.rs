@@ -1,5 +1,7 @@
 //! The search: what is best so far, and what is judged against it.
 
+use std::collections::BTreeMap;
+
 use super::{Judge, Observation, Recipe, Split, wanted_channels};
 use crate::limits::constants_of;
 use crate::quantize::pipeline::to_eight_bits;
@@ -12,6 +14,8 @@ pub(super) struct Search<'a, D: ?Sized> {
     pub(super) split: &'a Split,
     pub(super) options: &'a QuantizeOptions,
     pub(super) roles: Roles,
+    /// Nodes that stay float, each with the reason.
+    pub(super) float: BTreeMap<String, String>,
     pub(super) judge: Judge,
     pub(super) observation: Observation,
     pub(super) best: Recipe,
@@ -75,7 +79,12 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
 
     /// Notes what an aid brought; whether it is kept.
     pub(super) fn note(&mut self, name: &str, error: f64) -> bool {
-        let kept = error < self.error;
+        self.note_below(name, error, self.error)
+    }
+
+    /// Notes what an aid brought; whether it is kept, which it is if the error is less than `below`.
+    pub(super) fn note_below(&mut self, name: &str, error: f64, below: f64) -> bool {
+        let kept = error < below;
         self.aids.push(AidReport {
             name: name.to_owned(),
             kept,

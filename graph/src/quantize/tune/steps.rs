@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Observation, Recipe, Search};
 use crate::quantize::aids::equalize::{self, Which};
-use crate::quantize::aids::{copies, rounding, shift, silent};
-use crate::quantize::{CalibrationMethod, Dataset, Granularity, Progress, QuantizedWeights};
+use crate::quantize::aids::{copies, finer_inputs, rounding, shift, silent};
+use crate::quantize::{CalibrationMethod, Dataset, Granularity, Progress, QuantizedWeights, Roles};
 use crate::quoted;
+
+/// The part of the error that an aid that takes time may leave.
+const WORTH: f64 = 0.95;
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// Scales of one channel alone do not suffer from the weights of others.
@@ -40,6 +43,28 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         ];
         for (name, method) in METHODS.into_iter().filter(|(_, method)| *method != self.options.method) {
             self.attempt(name, Recipe { method, ..self.best.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// What takes time must bring more than chance.
+    pub(super) fn finer_inputs(&mut self) -> Result<(), D::Error> {
+        let (plan, calibration) = self.best()?;
+        let Some(finer) = finer_inputs::finer(&self.observation.graph, &plan)? else { return Ok(()) };
+        let mut float = self.float.clone();
+        float.extend(finer.float.into_iter().map(|node| (node, finer_inputs::REASON.to_owned())));
+        let roles = Roles::keeping_float(&finer.graph, &float)?;
+        let mut recipe = self.best.clone();
+        for (value, coarse) in finer.values {
+            if let Some(&range) = calibration.ranges.get(&coarse) {
+                recipe.ranges.extend([(value, range), (coarse, range)]);
+            }
+        }
+        let observation = self.observe(finer.graph, &roles, &self.split.calibrating)?;
+        let (plan, _) = self.plan(&recipe, &observation, &roles)?;
+        let error = self.error_of(&observation, &plan)?;
+        if self.note_below("finer inputs", error, self.error * WORTH) {
+            (self.observation, self.roles, self.best, self.float) = (observation, roles, recipe, float);
         }
         Ok(())
     }

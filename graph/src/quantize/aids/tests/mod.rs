@@ -1,6 +1,7 @@
 //! Tests of the aids on small networks.
 
 mod bias;
+mod finer_inputs;
 mod functions;
 mod rounding;
 
