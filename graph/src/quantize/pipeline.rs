@@ -7,8 +7,8 @@ use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
 use super::tune::{self, Observation, Split, Tuned, wanted_channels};
 use super::{
-    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Granularity, Plan, QuantizeReport, Roles, Warning,
-    WeightRange,
+    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Fault, Granularity, Plan, QuantizeReport, Roles,
+    Warning, WeightRange,
 };
 use super::{report, warnings};
 use crate::exec::tail;
@@ -146,7 +146,8 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         (examples, &split.calibrating),
         (constants, limits),
         &mut progress,
-    )?;
+    )
+    .map_err(Fault::into_error)?;
     let tuned = tune::tune(
         observation,
         roles,
@@ -154,14 +155,16 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         options,
         (aids, &stay_float, constants),
         &mut progress,
-    )?;
-    let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
-    let Observation { graph: mut float, calibrator } = observation;
-    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
-    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
-    let activations = report::activations(&calibrator, &plan);
+    )
+    .map_err(Fault::into_error)?;
+    let Tuned { observation, plan, calibration, aids: tried, accuracy, untried } = tuned;
+    let Observation { graph: mut float, seen } = observation;
+    let mut warnings = warnings::of_examples(seen.inputs(), seen.flat_inputs());
+    warnings.extend(untried.map(|reason| Warning::NotTuned { reason }));
+    warnings.extend(warnings::of_activations(&float, &seen.extremes())?);
+    let activations = report::activations(&seen, &plan);
     // Its memory is needed for what follows.
-    drop(calibrator);
+    drop(seen);
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Observation, Search};
 use crate::exec::{Executor, ExecutorOptions};
 use crate::quantize::pipeline::{named, to_eight_bits};
-use crate::quantize::{AccuracyDrop, Calibration, Dataset, FloatAgain, Plan, Progress, Role, Roles};
+use crate::quantize::{AccuracyDrop, Calibration, Dataset, Fault, FloatAgain, Plan, Progress, Role, Roles};
 use crate::{DataType, Error, Graph, Node, Tensor};
 
 /// Runs whose shortest counts.
@@ -43,7 +43,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
     allowed: &AccuracyDrop,
     float: &BTreeMap<String, String>,
     progress: &mut impl FnMut(Progress),
-) -> Result<Within, D::Error> {
+) -> Result<Within, Fault<D::Error>> {
     progress(Progress::Pass("accuracy"));
     let graph = search.observation.graph.clone();
     let right = answers(search, &graph)?;
@@ -97,14 +97,14 @@ fn computing(graph: &Graph, roles: &Roles) -> Vec<String> {
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// The network with the nodes `float` in float.
-    fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, D::Error> {
+    fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, Fault<D::Error>> {
         let roles = Roles::keeping_float(graph, float)?;
         let all: Vec<usize> = (0..self.dataset.len()).collect();
         let observation = self.observe(graph.clone(), &roles, &all)?;
         let (plan, calibration) = self.plan(&self.best, &observation, &roles)?;
         let (eight_bit, _) = to_eight_bits(graph.clone(), &plan, |_| {})?;
         let error = self.judge.error(&eight_bit, self.dataset, self.held([graph, &eight_bit]))?;
-        let example = self.dataset.example(self.split.judging[0])?;
+        let example = self.dataset.example(self.split.judging[0]).map_err(Fault::Example)?;
         let milliseconds = milliseconds(&executor(&eight_bit, self)?, &named(&eight_bit, &example)?)?;
         Ok(Form { roles, observation, plan, calibration, eight_bit, error, milliseconds })
     }
@@ -128,14 +128,17 @@ fn milliseconds(executor: &Executor, inputs: &[(&str, &Tensor)]) -> Result<f64, 
 }
 
 /// The class of the largest element of the first float output, for each example of the dataset.
-fn answers<D: Dataset + ?Sized>(search: &Search<'_, D>, graph: &Graph) -> Result<Vec<usize>, D::Error> {
+fn answers<D: Dataset + ?Sized>(
+    search: &Search<'_, D>,
+    graph: &Graph,
+) -> Result<Vec<usize>, Fault<D::Error>> {
     let Some(output) = graph.outputs.iter().position(|output| output.data_type == DataType::F32) else {
         return Err(Error::argument("accuracy drop", "the network has no output of scores").into());
     };
     let executor = executor(graph, search)?;
     let mut answers = Vec::with_capacity(search.dataset.len());
     for number in 0..search.dataset.len() {
-        let example = search.dataset.example(number)?;
+        let example = search.dataset.example(number).map_err(Fault::Example)?;
         let outputs = executor.run(&named(graph, &example)?)?;
         let scores = outputs[output].as_f32()?;
         // The first of equal ones.

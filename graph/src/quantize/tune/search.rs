@@ -3,7 +3,7 @@
 use super::{Judge, Observation, Recipe, Split, wanted_channels};
 use crate::limits::constants_of;
 use crate::quantize::pipeline::to_eight_bits;
-use crate::quantize::{Aid, AidReport, Calibration, Dataset, Plan, QuantizeOptions, Roles, Subject};
+use crate::quantize::{Aid, AidReport, Calibration, Dataset, Fault, Plan, QuantizeOptions, Roles, Subject};
 use crate::{Error, Graph};
 
 /// The search for the best recipe.
@@ -44,7 +44,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         self.plan(&self.best, &self.observation, &self.roles)
     }
 
-    pub(super) fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, D::Error> {
+    pub(super) fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, Fault<D::Error>> {
         let (eight_bit, _) = to_eight_bits(observation.graph.clone(), plan, |_| {})?;
         self.judge.error(&eight_bit, self.dataset, self.held([&observation.graph, &eight_bit]))
     }
@@ -53,7 +53,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     pub(super) fn held<'g>(&'g self, graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
         let constants = constants_of(graphs.into_iter().chain([&self.observation.graph]));
         let beside = self.beside.saturating_add(self.judge.bytes());
-        constants.saturating_add(self.observation.calibrator.bytes_held()).saturating_add(beside)
+        constants.saturating_add(self.observation.seen.bytes()).saturating_add(beside)
     }
 
     /// Observes `graph` on the examples of these numbers.
@@ -62,13 +62,13 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         graph: Graph,
         roles: &Roles,
         numbers: &[usize],
-    ) -> Result<Observation, D::Error> {
+    ) -> Result<Observation, Fault<D::Error>> {
         let channels = wanted_channels(&graph, roles, self.options.effort)?;
         let held = (self.held([&graph]), &self.options.limits);
         Observation::of(graph, (roles, &channels), (self.dataset, numbers), held, |_| {})
     }
 
-    pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, D::Error> {
+    pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, Fault<D::Error>> {
         let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
         self.error_of(&self.observation, &plan)
     }
@@ -81,6 +81,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
             kept,
             error_before: self.error,
             error_after: error,
+            skipped: None,
         });
         if kept {
             self.error = error;
@@ -88,8 +89,21 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         kept
     }
 
+    /// Notes an aid that did not fit the memory, if that is what `fault` says. What was best before is still.
+    pub(super) fn note_skipped(&mut self, name: &str, fault: Fault<D::Error>) -> Result<(), Fault<D::Error>> {
+        let reason = fault.over_limit()?;
+        self.aids.push(AidReport {
+            name: name.to_owned(),
+            kept: false,
+            error_before: self.error,
+            error_after: self.error,
+            skipped: Some(reason),
+        });
+        Ok(())
+    }
+
     /// Tries a recipe, and keeps it if its error is less.
-    pub(super) fn attempt(&mut self, name: &str, recipe: Recipe) -> Result<(), D::Error> {
+    pub(super) fn attempt(&mut self, name: &str, recipe: Recipe) -> Result<(), Fault<D::Error>> {
         let error = self.error(&recipe)?;
         if self.note(name, error) {
             self.best = recipe;
@@ -98,7 +112,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     }
 
     /// Tries another graph, if an aid has made one, and keeps it if its error is less.
-    pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), D::Error> {
+    pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), Fault<D::Error>> {
         let Some(graph) = graph else { return Ok(()) };
         let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
         let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
@@ -110,10 +124,13 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     }
 
     /// Tries an aid of the caller's, and keeps it if the error is less.
-    pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), D::Error> {
+    pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let Some(plan) = aided(aid, &self.observation, &plan)? else { return Ok(()) };
-        let error = self.error_of(&self.observation, &plan)?;
+        let error = match self.error_of(&self.observation, &plan) {
+            Err(fault) => return self.note_skipped(aid.name(), fault),
+            found => found?,
+        };
         if self.note(aid.name(), error) {
             self.own.push(aid);
         }
@@ -123,6 +140,6 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
 
 /// The plan that a caller's aid makes of `plan`.
 fn aided(aid: &dyn Aid, observation: &Observation, plan: &Plan) -> Result<Option<Plan>, Error> {
-    let statistics = observation.calibrator.channels();
+    let statistics = observation.seen.channels();
     aid.plan(&Subject { graph: &observation.graph, plan, statistics: &statistics })
 }

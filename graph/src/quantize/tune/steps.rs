@@ -5,33 +5,33 @@ use std::collections::BTreeMap;
 use super::{Observation, Recipe, Search};
 use crate::quantize::aids::equalize::{self, Which};
 use crate::quantize::aids::{copies, rounding, shift, silent};
-use crate::quantize::{CalibrationMethod, Dataset, Granularity, Progress, QuantizedWeights};
+use crate::quantize::{CalibrationMethod, Dataset, Fault, Granularity, Progress, QuantizedWeights};
 use crate::quoted;
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// Scales of one channel alone do not suffer from the weights of others.
-    pub(super) fn silent(&mut self) -> Result<(), D::Error> {
+    pub(super) fn silent(&mut self) -> Result<(), Fault<D::Error>> {
         if self.options.granularity == Granularity::PerChannel {
             return Ok(());
         }
         let (plan, _) = self.best()?;
-        let Observation { graph, calibrator } = &self.observation;
-        let silenced = silent::silenced(graph, &plan, &calibrator.channels())?;
+        let Observation { graph, seen } = &self.observation;
+        let silenced = silent::silenced(graph, &plan, &seen.channels())?;
         self.attempt_graph("smaller weights of silent channels", silenced)
     }
 
-    pub(super) fn bias(&mut self) -> Result<(), D::Error> {
+    pub(super) fn bias(&mut self) -> Result<(), Fault<D::Error>> {
         self.attempt("bias correction", Recipe { bias: true, ..self.best.clone() })
     }
 
-    pub(super) fn copies(&mut self) -> Result<(), D::Error> {
+    pub(super) fn copies(&mut self) -> Result<(), Fault<D::Error>> {
         let (plan, _) = self.best()?;
-        let Observation { graph, calibrator } = &self.observation;
-        let copied = copies::copied(graph, &plan, &calibrator.channels())?;
+        let Observation { graph, seen } = &self.observation;
+        let copied = copies::copied(graph, &plan, &seen.channels())?;
         self.attempt_graph("copies in dead channels", copied)
     }
 
-    pub(super) fn methods(&mut self) -> Result<(), D::Error> {
+    pub(super) fn methods(&mut self) -> Result<(), Fault<D::Error>> {
         const METHODS: [(&str, CalibrationMethod); 4] = [
             ("ranges of all values seen", CalibrationMethod::MinMax),
             ("ranges of 99.999 % of the values seen", CalibrationMethod::Percentile(99.999)),
@@ -44,51 +44,61 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         Ok(())
     }
 
-    pub(super) fn equalize(&mut self) -> Result<(), D::Error> {
-        let Observation { graph, calibrator } = &self.observation;
-        let equalized = equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Unbounded)?;
+    pub(super) fn equalize(&mut self) -> Result<(), Fault<D::Error>> {
+        let Observation { graph, seen } = &self.observation;
+        let equalized = equalize::equalized(graph, &self.roles, &seen.channels(), Which::Unbounded)?;
         self.attempt_graph("cross-layer equalization", equalized)
     }
 
-    pub(super) fn equalize_one_by_one(&mut self) -> Result<(), D::Error> {
-        let Observation { graph, calibrator } = &self.observation;
-        for value in equalize::candidates(graph, &self.roles, &calibrator.channels())? {
-            let Observation { graph, calibrator } = &self.observation;
-            let equalized =
-                equalize::equalized(graph, &self.roles, &calibrator.channels(), Which::Of(&value))?;
+    pub(super) fn equalize_one_by_one(&mut self) -> Result<(), Fault<D::Error>> {
+        let Observation { graph, seen } = &self.observation;
+        for value in equalize::candidates(graph, &self.roles, &seen.channels())? {
+            let Observation { graph, seen } = &self.observation;
+            let equalized = equalize::equalized(graph, &self.roles, &seen.channels(), Which::Of(&value))?;
             self.attempt_graph(&format!("equalized channels of {}", quoted(&value)), equalized)?;
         }
         Ok(())
     }
 
-    pub(super) fn rounding(&mut self) -> Result<(), D::Error> {
+    pub(super) fn rounding(&mut self) -> Result<(), Fault<D::Error>> {
         let weights = self.rounded(&self.split.calibrating)?;
         self.attempt("weights rounded for their inputs", Recipe { bias: true, weights, ..self.best.clone() })
     }
 
     /// The weights rounded for the examples of these numbers, beside the best of the rest.
-    pub(super) fn rounded(&self, numbers: &[usize]) -> Result<BTreeMap<String, QuantizedWeights>, D::Error> {
+    pub(super) fn rounded(
+        &self,
+        numbers: &[usize],
+    ) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let limits = (self.held([]), &self.options.limits);
         rounding::rounded(&self.observation.graph, &plan, (self.dataset, numbers), limits)
     }
 
     /// Observes all examples, those held out until now as well, and computes from them what was decided.
-    pub(super) fn refit(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), D::Error> {
+    pub(super) fn refit(&mut self, progress: &mut impl FnMut(Progress)) -> Result<(), Fault<D::Error>> {
         let all: Vec<usize> = (0..self.dataset.len()).collect();
-        self.observation.observe_others(self.dataset, self.split)?;
+        let taken = self.held([]).saturating_sub(self.observation.seen.bytes());
+        let others = self.observation.add_others((self.dataset, self.split), (taken, &self.options.limits));
+        others.or_else(|fault| self.note_skipped("observation of the examples that judged", fault))?;
         progress(Progress::Observed(all.len()));
-        let has_shifts = !std::mem::take(&mut self.best.shifts).is_empty();
-        if !std::mem::take(&mut self.best.weights).is_empty() {
-            self.best.weights = self.rounded(&all)?;
+        let shifts = std::mem::take(&mut self.best.shifts);
+        let weights = std::mem::take(&mut self.best.weights);
+        // What does not fit any more stays as it was decided.
+        if !weights.is_empty() {
+            let name = "weights rounded for the inputs of all examples";
+            let found = self.rounded(&all);
+            self.best.weights = found.or_else(|fault| self.note_skipped(name, fault).map(|()| weights))?;
         }
-        if has_shifts {
-            self.best.shifts = self.shifted(&all)?;
+        if !shifts.is_empty() {
+            let name = "bias correction of rounded activations of all examples";
+            let found = self.shifted(&all);
+            self.best.shifts = found.or_else(|fault| self.note_skipped(name, fault).map(|()| shifts))?;
         }
         Ok(())
     }
 
-    pub(super) fn shifts(&mut self) -> Result<(), D::Error> {
+    pub(super) fn shifts(&mut self) -> Result<(), Fault<D::Error>> {
         let shifts = self.shifted(&self.split.calibrating)?;
         self.attempt(
             "bias correction of rounded activations",
@@ -96,7 +106,7 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         )
     }
 
-    pub(super) fn shifted(&self, numbers: &[usize]) -> Result<BTreeMap<String, Vec<f64>>, D::Error> {
+    pub(super) fn shifted(&self, numbers: &[usize]) -> Result<BTreeMap<String, Vec<f64>>, Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let limits = (self.held([]), &self.options.limits);
         shift::shifts(&self.observation.graph, &plan, (self.dataset, numbers), limits)
