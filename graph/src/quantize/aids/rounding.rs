@@ -12,6 +12,7 @@ use super::rounded::Rounded;
 use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
+use crate::quantize::tune::Journal;
 use crate::quantize::weights::is_pair_safe;
 use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
@@ -26,12 +27,13 @@ const DAMPING: f64 = 0.01;
 const LANES: usize = 16;
 
 /// The weights of the eight-bit layers of `float`, rounded for the examples of these numbers, by node; without layers whose covariances
-/// would take too much memory. `held` bytes are taken, the constants of `float` among them.
+/// would take too much memory. `held` bytes are taken, the constants of `float` among them. Each layer is kept in `journal`.
 pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     float: &Graph,
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
     (held, limits): (u64, &Limits),
+    journal: &Journal,
 ) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
     let nearest = Rounded::of(float, plan)?;
     let most = KEPT.min(limits.max_bytes / PART);
@@ -40,6 +42,16 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     let mut layers = &layers[..];
     let mut held = held.saturating_add(nearest.bytes_beside(float));
     let mut result = BTreeMap::new();
+    // Those that an interrupted run has rounded.
+    while let [layer, later @ ..] = layers {
+        if let Some((bytes, scales)) = nearest.layer(layer.node)? {
+            let Some(rounded) = journal.weights(bytes.len())? else { break };
+            let bytes = Tensor::new(bytes.shape(), rounded)?;
+            held = held.saturating_add(layer.weights.len() as u64);
+            result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales: scales.to_vec() });
+        }
+        layers = later;
+    }
     while !layers.is_empty() {
         let mut bytes = 0u64;
         let fits = layers.iter().take_while(|layer| {
@@ -53,6 +65,7 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
                 let safe =
                     plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
                 let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
+                journal.keep_weights(rounded.bytes.as_i8()?)?;
                 held = held.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
             }

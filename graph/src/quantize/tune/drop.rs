@@ -1,5 +1,6 @@
 //! Nodes go back to float until no more accuracy is lost than is allowed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -55,6 +56,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
         (part(hits(&right)) - part(hits(answers))).max(0.0)
     };
     let mut form = search.form(float, &graph)?;
+    let (error, milliseconds) = search.measured(float, &graph, Some(&form))?;
     let mut drop = lost(&answers(search, &form.eight_bit)?);
     let mut again = Vec::new();
     if drop > allowed.most {
@@ -63,9 +65,8 @@ pub(super) fn within<D: Dataset + ?Sized>(
         for (done, node) in nodes.iter().enumerate() {
             let mut with = float.clone();
             with.insert(node.clone(), REASON.to_owned());
-            let other = search.form(&with, &graph)?;
-            let (gain, cost) = (form.error - other.error, (other.milliseconds - form.milliseconds).max(1e-3));
-            candidates.push((node.clone(), gain, cost));
+            let other = search.measured(&with, &graph, None)?;
+            candidates.push((node.clone(), error - other.0, (other.1 - milliseconds).max(1e-3)));
             progress(Progress::Searched { done: done + 1, of: nodes.len() });
         }
         candidates.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
@@ -96,6 +97,23 @@ fn computing(graph: &Graph, roles: &Roles) -> Vec<String> {
 }
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
+    /// The error and the milliseconds of a form, which is made if it is needed: an interrupted run may have measured it.
+    fn measured(
+        &self,
+        float: &BTreeMap<String, String>,
+        graph: &Graph,
+        form: Option<&Form>,
+    ) -> Result<(f64, f64), Fault<D::Error>> {
+        let made = OnceCell::new();
+        let form = || match (form, made.get()) {
+            (Some(form), _) | (None, Some(form)) => Ok(form),
+            (None, None) => self.form(float, graph).map(|form| made.get_or_init(|| form)),
+        };
+        let error = self.journal.number(|| form().map(|form| form.error))?;
+        let milliseconds = self.journal.number(|| form().map(|form| form.milliseconds))?;
+        Ok((error, milliseconds))
+    }
+
     /// The network with the nodes `float` in float.
     fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, Fault<D::Error>> {
         let roles = Roles::keeping_float(graph, float)?;

@@ -1,7 +1,9 @@
 //! Tries aids to accuracy, and keeps those that make the answers of the executed eight-bit graph more accurate.
 
 mod drop;
+mod journal;
 mod judge;
+mod key;
 mod observation;
 mod ranges;
 mod recipe;
@@ -16,7 +18,9 @@ use super::{
 };
 use crate::Error;
 use crate::limits::constants_of;
+pub(super) use journal::Journal;
 use judge::Judge;
+pub(super) use key::key;
 pub(super) use observation::{Observation, wanted_channels};
 use recipe::Recipe;
 use search::Search;
@@ -41,7 +45,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     roles: Roles,
     (dataset, split): (&D, &Split),
     options: &QuantizeOptions,
-    (own, float, held): (&[&dyn Aid], &BTreeMap<String, String>, u64),
+    (own, float, held, journal): (&[&dyn Aid], &BTreeMap<String, String>, u64, &Journal),
     mut progress: impl FnMut(Progress),
 ) -> Result<Tuned, Fault<D::Error>> {
     if split.judging.is_empty() {
@@ -70,6 +74,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         observation,
         best,
         beside,
+        journal,
         own: Vec::new(),
         error: 0.0,
         aids: Vec::new(),

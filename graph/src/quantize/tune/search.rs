@@ -1,6 +1,6 @@
 //! The search: what is best so far, and what is judged against it.
 
-use super::{Judge, Observation, Recipe, Split, wanted_channels};
+use super::{Journal, Judge, Observation, Recipe, Split, wanted_channels};
 use crate::limits::constants_of;
 use crate::quantize::pipeline::to_eight_bits;
 use crate::quantize::{Aid, AidReport, Calibration, Dataset, Fault, Plan, QuantizeOptions, Roles, Subject};
@@ -17,6 +17,8 @@ pub(super) struct Search<'a, D: ?Sized> {
     pub(super) best: Recipe,
     /// Bytes that are taken beside what is held here.
     pub(super) beside: u64,
+    /// What an interrupted run has found.
+    pub(super) journal: &'a Journal,
     /// The caller's aids that are kept.
     pub(super) own: Vec<&'a dyn Aid>,
     /// With the best recipe.
@@ -69,8 +71,10 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     }
 
     pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, Fault<D::Error>> {
-        let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
-        self.error_of(&self.observation, &plan)
+        self.journal.number(|| {
+            let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
+            self.error_of(&self.observation, &plan)
+        })
     }
 
     /// Notes what an aid brought; whether it is kept.
@@ -114,12 +118,18 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     /// Tries another graph, if an aid has made one, and keeps it if its error is less.
     pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), Fault<D::Error>> {
         let Some(graph) = graph else { return Ok(()) };
-        let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
-        let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
-        let error = self.error_of(&observation, &plan)?;
-        if self.note(name, error) {
-            self.observation = observation;
+        let observe = || self.observe(graph.clone(), &self.roles, &self.split.calibrating);
+        let mut observed = None;
+        let error = self.journal.number(|| {
+            let observation = observed.insert(observe()?);
+            let (plan, _) = self.plan(&self.best, observation, &self.roles)?;
+            self.error_of(observation, &plan)
+        })?;
+        if error < self.error {
+            // What an interrupted run has judged is observed again.
+            self.observation = observed.map_or_else(observe, Ok)?;
         }
+        self.note(name, error);
         Ok(())
     }
 
@@ -127,7 +137,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let Some(plan) = aided(aid, &self.observation, &plan)? else { return Ok(()) };
-        let error = match self.error_of(&self.observation, &plan) {
+        let error = match self.journal.number(|| self.error_of(&self.observation, &plan)) {
             Err(fault) => return self.note_skipped(aid.name(), fault),
             found => found?,
         };

@@ -72,7 +72,7 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     ) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let limits = (self.held([]), &self.options.limits);
-        rounding::rounded(&self.observation.graph, &plan, (self.dataset, numbers), limits)
+        rounding::rounded(&self.observation.graph, &plan, (self.dataset, numbers), limits, self.journal)
     }
 
     /// Observes all examples, those held out until now as well, and computes from them what was decided.
