@@ -46,6 +46,12 @@ fn costs_and_roles_are_shown() {
     assert_eq!((&product["macs"], &product["parameters"]), (&24.into(), &12.into()));
     assert_eq!(product["outputs"][0]["shape"], serde_json::json!([2, 3]));
     assert_eq!((&product["eight_bit"], &json["errors"]), (&true.into(), &serde_json::json!([])));
+    // How it runs as it is: a float kernel for the product.
+    assert_eq!(product["runs"]["as"], "float");
+    assert!(product["runs"]["kernel"].as_str().is_some_and(|kernel| kernel.contains("f32")), "{product}");
+    for part in ["How it would run", "1 MatMul", "runs as it is", "float: "] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]
@@ -56,6 +62,10 @@ fn a_network_that_cannot_run_is_inspected() {
     assert!(text.contains("Frobnicate (missing)") && text.contains("What stops it"), "{text}");
     let json = eightbit(&["inspect", model, "--json"]).json();
     assert_eq!(json["nodes"][1]["implemented"], false);
+    assert_eq!(json["nodes"][1]["runs"]["as"], "refused");
+    assert!(json["nodes"][1]["runs"]["reason"].as_str().is_some_and(|reason| reason.contains("Frobnicate")));
+    assert_eq!((&json["nodes"][0]["runs"]["as"], &json["runs_unknown"]), (&"float".into(), &().into()));
+    assert!(text.contains("refused"), "{text}");
     assert_eq!(json["errors"].as_array().map(Vec::len), Some(1));
 }
 

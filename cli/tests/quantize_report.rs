@@ -70,6 +70,32 @@ fn every_node_is_there_with_ranges_errors_and_times() {
     assert!(json["details"]["milliseconds"].is_null() && json["details"]["nodes"][0]["weights"].is_object());
 }
 
+/// The page has what went back to float, as JSON does.
+#[test]
+fn what_accuracy_cost_is_there() {
+    let (folder, model) = folder_with_network("report-accuracy");
+    let [output, page] = paths(&folder);
+    let photos = photos();
+    let photos = photos.to_str().expect("UTF-8");
+    // Ranges that cut off most of what there is change answers.
+    let bad = ["--calibrate", photos, "--json", "--effort", "0", "--percentile", "5", "--accuracy-drop"];
+    let json = quantize(&model, &output, &page, &[&bad[..], &["0"]].concat()).json();
+    let again = json["accuracy"]["float_again"].as_array().expect("a list");
+    assert_eq!(json["accuracy"]["lost"], 0.0);
+    let text = std::fs::read_to_string(&page).expect("a page");
+    assert!(text.contains("<h2>Accuracy</h2>") && text.contains("0.00 points"), "{text}");
+    assert!(!again.is_empty(), "{json}");
+    assert!(text.contains("<th scope=\"col\" class=\"\">float again</th>"), "{text}");
+    for node in again {
+        let name = node["node"].as_str().expect("a name");
+        assert!(text.contains(&format!("<tr><td class=\"name\">{name}</td>")), "{name}: {text}");
+    }
+    // Whatever may be lost is, and no node goes back.
+    quantize(&model, &output, &page, &[&bad[..], &["100"]].concat()).ok();
+    let text = std::fs::read_to_string(&page).expect("a page");
+    assert!(text.contains("<h2>Accuracy</h2>") && !text.contains("float again"), "{text}");
+}
+
 #[test]
 fn names_of_a_file_are_text() {
     let folder = folder("report-hostile");

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::fixing::FixArgs;
 
-/// Show what is in a network: inputs, outputs, nodes, costs, what would be eight-bit, and what stops it.
+/// Show what is in a network: inputs, outputs, nodes, costs, what would be eight-bit, how it would run, and what stops it.
 #[derive(Args)]
 #[command(after_help = "Examples:
   eightbit inspect model.onnx
@@ -20,7 +20,7 @@ pub(crate) struct InspectArgs {
     /// The network: an ONNX file, float or eight-bit.
     pub(crate) model: PathBuf,
 
-    /// List every node.
+    /// List every node, with its kernel or the reason why it has none.
     #[arg(long)]
     pub(crate) nodes: bool,
 

@@ -1,14 +1,17 @@
 //! `eightbit inspect`: what is in a network.
 
+mod runs;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 
 use eightbit_graph::quantize::Role;
 use eightbit_graph::shapes::ShapeOptions;
 use eightbit_graph::{
-    Executor, ExecutorOptions, Graph, Inspection, Limits, Node, NodeFacts, TensorType, ValueInfo, escaped,
-    inspect,
+    Error, Executor, ExecutorOptions, Graph, Inspection, Limits, Node, NodeFacts, TensorType, ValueInfo,
+    escaped, inspect,
 };
+use runs::Runs;
 use serde_json::json;
 
 use crate::args::InspectArgs;
@@ -29,8 +32,9 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), CliErro
         model::read(&args.model, Layers::default()).map_err(|error| CliError::model_file(&name, error))?;
     let graph = fixing::apply(graph, &name, &args.fix)?;
     let found = inspect(&graph, &ShapeOptions::with_batch(1)).map_err(of_model)?;
+    let runs = Runs::of(&graph);
     if args.json {
-        return Ok(report::json(out, &json(args, &graph, &found))?);
+        return Ok(report::json(out, &json(args, &graph, &found, &runs))?);
     }
     writeln!(out, "{BOLD}{name}{BOLD:#}  operator set {}", graph.opset)?;
     for note in &graph.notes {
@@ -39,8 +43,12 @@ pub(crate) fn run(args: &InspectArgs, out: &mut dyn Write) -> Result<(), CliErro
     writeln!(out)?;
     values(out, &graph)?;
     operators(out, &graph, &found)?;
+    match &runs {
+        Ok(runs) => runs.summary(out, &graph)?,
+        Err(error) => writeln!(out, "\n{BOLD}How it would run{BOLD:#} is not known: {error}")?,
+    }
     if args.nodes {
-        nodes(out, &graph, &found)?;
+        nodes(out, &graph, &found, runs.as_ref().ok())?;
     }
     if args.plan {
         let mut options = ExecutorOptions::default();
@@ -145,10 +153,17 @@ fn qualified(node: &Node) -> String {
     if node.operator().is_some() { name } else { format!("{name} (missing)") }
 }
 
-fn nodes(out: &mut dyn Write, graph: &Graph, found: &Inspection) -> Result<(), CliError> {
+fn nodes(
+    out: &mut dyn Write,
+    graph: &Graph,
+    found: &Inspection,
+    runs: Option<&Runs>,
+) -> Result<(), CliError> {
     writeln!(out)?;
-    let mut table = Table::new(&["node", "operator", "output", "parameters", "MACs", "in eight bits"], 3);
-    for (node, facts) in graph.nodes.iter().zip(&found.nodes) {
+    const HEAD: [&str; 7] =
+        ["node", "operator", "output", "parameters", "MACs", "quantized", "runs as it is"];
+    let mut table = Table::new(&HEAD, 3).with_text_last(2);
+    for (index, (node, facts)) in graph.nodes.iter().zip(&found.nodes).enumerate() {
         table.row([
             report::fit(&escaped(&node.name).to_string(), NAME),
             report::fit(&qualified(node), NAME),
@@ -156,6 +171,7 @@ fn nodes(out: &mut dyn Write, graph: &Graph, found: &Inspection) -> Result<(), C
             grouped(facts.parameters),
             facts.macs.map_or_else(|| "?".to_owned(), grouped),
             report::fit(&role(facts), REASON),
+            report::fit(&runs.map_or_else(String::new, |runs| runs.cell(index)), REASON),
         ]);
     }
     Ok(table.write(out)?)
@@ -188,7 +204,12 @@ fn grouped(number: u64) -> String {
     text
 }
 
-fn json(args: &InspectArgs, graph: &Graph, found: &Inspection) -> serde_json::Value {
+fn json(
+    args: &InspectArgs,
+    graph: &Graph,
+    found: &Inspection,
+    runs: &Result<Runs, Error>,
+) -> serde_json::Value {
     let value = |info: &ValueInfo| {
         let names = (0..info.shape.len()).map(|axis| graph.dimension_names.get(&(info.name.clone(), axis)));
         json!({
@@ -198,7 +219,7 @@ fn json(args: &InspectArgs, graph: &Graph, found: &Inspection) -> serde_json::Va
             "dimension_names": names.collect::<Vec<_>>(),
         })
     };
-    let node = |(node, facts): (&Node, &NodeFacts)| {
+    let node = |(index, (node, facts)): (usize, (&Node, &NodeFacts))| {
         let outputs = node.outputs.iter().zip(&facts.outputs).map(|(name, of)| {
             json!({
                 "name": name,
@@ -215,6 +236,7 @@ fn json(args: &InspectArgs, graph: &Graph, found: &Inspection) -> serde_json::Va
             "outputs": outputs.collect::<Vec<_>>(),
             "parameters": facts.parameters,
             "macs": facts.macs,
+            "runs": runs.as_ref().ok().map(|runs| runs.json(index)),
             "eight_bit": facts.role.as_ref().map(|role| !matches!(role, Role::Float(_))),
             "why_float": match &facts.role {
                 Some(Role::Float(reason)) => Some(reason),
@@ -230,7 +252,8 @@ fn json(args: &InspectArgs, graph: &Graph, found: &Inspection) -> serde_json::Va
         "outputs": graph.outputs.iter().map(value).collect::<Vec<_>>(),
         "parameters": graph.constants.values().map(|tensor| tensor.len() as u64).sum::<u64>(),
         "macs": found.nodes.iter().filter_map(|facts| facts.macs).sum::<u64>(),
-        "nodes": graph.nodes.iter().zip(&found.nodes).map(node).collect::<Vec<_>>(),
+        "nodes": graph.nodes.iter().zip(&found.nodes).enumerate().map(node).collect::<Vec<_>>(),
+        "runs_unknown": runs.as_ref().err().map(ToString::to_string),
         "errors": found.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

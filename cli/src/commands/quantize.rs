@@ -159,22 +159,32 @@ fn aids(out: &mut dyn Write, report: &QuantizeReport) -> Result<(), CliError> {
         )?;
         let mut table = Table::new(&["aid", "", "before", "with it"], 2);
         for aid in &report.aids {
+            let outcome = match &aid.skipped {
+                Some(_) => "skipped",
+                None if aid.kept => "kept",
+                None => "dropped",
+            };
             table.row([
                 report::fit(&escaped(&aid.name).to_string(), 60),
-                if aid.kept { "kept" } else { "dropped" }.to_owned(),
+                outcome.to_owned(),
                 format!("{:.1}", decibels(aid.error_before)),
                 format!("{:.1}", decibels(aid.error_after)),
             ]);
         }
         table.write(out)?;
+        for aid in &report.aids {
+            if let Some(reason) = &aid.skipped {
+                writeln!(out, "  skipped {}: {DIM}{}{DIM:#}", escaped(&aid.name), escaped(reason))?;
+            }
+        }
     }
     if let Some((lost, again)) = &report.accuracy {
         writeln!(out, "\naccuracy    {lost:.2} percentage points lost on the examples given")?;
-        let mut table = Table::new(&["float again", "gain, dB", "ms more", "then lost"], 1);
+        let mut table = Table::new(&["float again", "noise less, %", "ms more", "then lost"], 1);
         for node in again {
             table.row([
                 report::fit(&escaped(&node.node).to_string(), 60),
-                format!("{:.1}", decibels(node.gain)),
+                format!("{:.4}", 100.0 * node.gain),
                 format!("{:.3}", node.milliseconds),
                 format!("{:.2}", node.drop),
             ]);
@@ -237,7 +247,7 @@ fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: u
     let aids: Vec<_> = report
         .aids
         .iter()
-        .map(|aid| json!({ "aid": aid.name, "kept": aid.kept, "noise_before": aid.error_before, "noise_with": aid.error_after }))
+        .map(|aid| json!({ "aid": aid.name, "kept": aid.kept, "skipped": aid.skipped, "noise_before": aid.error_before, "noise_with": aid.error_after }))
         .collect();
     let accuracy = report.accuracy.as_ref().map(|(lost, again)| {
         let again: Vec<_> = again

@@ -46,7 +46,7 @@ fn row(row: &Row<'_>) -> Value {
 }
 
 fn aid(of: &AidReport) -> Value {
-    json!({ "aid": of.name, "kept": of.kept, "error_before": of.error_before, "error_after": of.error_after })
+    json!({ "aid": of.name, "kept": of.kept, "skipped": of.skipped, "error_before": of.error_before, "error_after": of.error_after })
 }
 
 fn activation(of: &ActivationReport) -> Value {

@@ -1,5 +1,6 @@
 //! The report on a quantization, for `eightbit quantize`: as a page and as JSON.
 
+mod accuracy;
 mod json;
 mod page;
 mod svg;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use eightbit_graph::quantize::{ActivationReport, Role};
 
-use super::{Quantized, Row, svg};
+use super::{Quantized, Row, accuracy, svg};
 use crate::html::{self, Text};
 use crate::profiled::milliseconds;
 use crate::report;
@@ -28,7 +28,7 @@ pub(crate) fn page(of: &Quantized<'_>) -> String {
     );
     warnings(&mut body, of);
     tiles(&mut body, of);
-    aids(&mut body, of);
+    accuracy::section(&mut body, of.report);
     errors(&mut body, of);
     table(&mut body, of);
     html::page(&format!("{name} in eight bits"), &body, include_str!("../html/sort.js"))
@@ -77,30 +77,12 @@ fn tiles(body: &mut String, of: &Quantized<'_>) {
         let what = format!("as fast: {float:.2} → {eight_bit:.2} ms, {}", Text(&times.run_by));
         tile(body, &format!("{:.2} ×", float / eight_bit.max(1e-9)), &what);
     }
+    if let Some((lost, again)) = &of.report.accuracy {
+        let floats = if again.is_empty() { String::new() } else { format!(", {} float again", again.len()) };
+        tile(body, &accuracy::points(*lost), &format!("of accuracy lost on the examples{floats}"));
+    }
     tile(body, &report::count(of.report.calibration.inputs, of.noun), "showed the ranges");
     body.push_str("</section>\n");
-}
-
-fn aids(body: &mut String, of: &Quantized<'_>) {
-    if of.report.aids.is_empty() {
-        return;
-    }
-    body.push_str("<h2>Aids to accuracy</h2>\n<p class=\"quiet\">Error of the answers on examples held out, as a part of the signal: ");
-    body.push_str(
-        "an aid is kept where it falls.</p>\n<div class=\"scroll\"><table><thead><tr><th>aid</th><th></th>",
-    );
-    body.push_str("<th class=\"number\">without</th><th class=\"number\">with</th></tr></thead><tbody>\n");
-    for aid in &of.report.aids {
-        let (class, kept) = if aid.kept { ("good", "kept") } else { ("quiet", "not kept") };
-        let _ = write!(
-            body,
-            "<tr><td>{}</td><td class=\"{class}\">{kept}</td><td class=\"number\">{:.4} %</td><td class=\"number\">{:.4} %</td></tr>",
-            Text(&aid.name),
-            100.0 * aid.error_before,
-            100.0 * aid.error_after
-        );
-    }
-    body.push_str("</tbody></table></div>\n");
 }
 
 fn errors(body: &mut String, of: &Quantized<'_>) {

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::measure::Meter;
 use super::timing::slower_in_eight_bits;
-use super::tune::{self, Observation, Split, Tuned, wanted_channels};
+use super::tune::{self, Journal, Observation, Split, Tuned, wanted_channels};
 use super::{
-    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Granularity, Plan, QuantizeReport, Roles, Warning,
-    WeightRange,
+    AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Fault, Granularity, Plan, QuantizeReport, Roles,
+    Warning, WeightRange,
 };
 use super::{report, warnings};
 use crate::exec::tail;
@@ -41,6 +42,10 @@ pub struct QuantizeOptions {
     pub measured: usize,
     /// The limits of the graphs that run on the examples.
     pub limits: Limits,
+    /// A file in which is kept what is found on the way. If the quantization is interrupted and begun again with the same file, it goes
+    /// on from there, to the same result. It belongs to one model with one set of options and examples, and is left there in the end:
+    /// remove it once the result is saved.
+    pub resume: Option<PathBuf>,
 }
 
 impl Default for QuantizeOptions {
@@ -55,6 +60,7 @@ impl Default for QuantizeOptions {
             accuracy_drop: None,
             measured: 4,
             limits: Limits::default(),
+            resume: None,
         }
     }
 }
@@ -92,8 +98,8 @@ pub enum Progress {
 ///
 /// # Errors
 ///
-/// The first error among the examples, of the caller's own type; converted to that type, every error of a pass or the
-/// calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
+/// The first error among the examples, of the caller's own type; converted to that type, a file to resume from that belongs to something
+/// else, and every error of a pass or the calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
 /// is quantized already or contains operators that cannot run.
 pub fn quantize<'g, D: Dataset + ?Sized>(
     graph: impl Into<Cow<'g, Graph>>,
@@ -139,6 +145,13 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     } else {
         (Split::new(examples.len()), wanted_channels(&float, &roles, options.effort)?)
     };
+    let journal = match &options.resume {
+        Some(path) => {
+            let key = tune::key(&float, examples, options, (aids, &stay_float)).map_err(Fault::into_error)?;
+            Journal::open(path, key)?
+        }
+        None => Journal::default(),
+    };
     progress(Progress::Pass("calibrate"));
     let observation = Observation::of(
         float,
@@ -146,22 +159,25 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         (examples, &split.calibrating),
         (constants, limits),
         &mut progress,
-    )?;
+    )
+    .map_err(Fault::into_error)?;
     let tuned = tune::tune(
         observation,
         roles,
         (examples, &split),
         options,
-        (aids, &stay_float, constants),
+        (aids, &stay_float, constants, &journal),
         &mut progress,
-    )?;
-    let Tuned { observation, plan, calibration, aids: tried, accuracy } = tuned;
-    let Observation { graph: mut float, calibrator } = observation;
-    let mut warnings = warnings::of_examples(calibrator.inputs(), calibrator.flat_inputs());
-    warnings.extend(warnings::of_activations(&float, &calibrator.extremes())?);
-    let activations = report::activations(&calibrator, &plan);
+    )
+    .map_err(Fault::into_error)?;
+    let Tuned { observation, plan, calibration, aids: tried, accuracy, untried } = tuned;
+    let Observation { graph: mut float, seen } = observation;
+    let mut warnings = warnings::of_examples(seen.inputs(), seen.flat_inputs());
+    warnings.extend(untried.map(|reason| Warning::NotTuned { reason }));
+    warnings.extend(warnings::of_activations(&float, &seen.extremes())?);
+    let activations = report::activations(&seen, &plan);
     // Its memory is needed for what follows.
-    drop(calibrator);
+    drop(seen);
 
     let (eight_bit, cut) = to_eight_bits(float.clone(), &plan, &mut progress)?;
     warnings.extend(cut);

@@ -71,6 +71,11 @@ pub enum Warning {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Nothing was tried for accuracy, because the answers of both networks could not be compared within the limits.
+    NotTuned {
+        /// What does not fit.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -122,6 +127,10 @@ impl fmt::Display for Warning {
                 f,
                 "the error of the layers was not measured: it takes {needs} bytes of memory, {limit} are allowed; compare the \
                  results with those of the float model"
+            ),
+            Self::NotTuned { reason } => write!(
+                f,
+                "nothing was tried for accuracy: {reason}; allow more memory, or compare the results with those of the float model"
             ),
         }
     }

@@ -26,6 +26,7 @@ mod quantize;
 mod quantize_aids;
 mod quantize_concat;
 mod quantize_measure;
+mod quantize_resume;
 mod quantize_split;
 mod quantize_warnings;
 mod recurrent_eight_bit;

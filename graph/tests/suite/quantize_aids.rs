@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use eightbit_graph::quantize::data_free::DataFreeOptions;
 use eightbit_graph::quantize::{
     AccuracyDrop, Aid, CalibrationMethod, Calibrator, Effort, Plan, QuantizeOptions, QuantizeReport, Range,
-    Subject, quantize, quantize_with, quantize_without_examples,
+    Subject, Warning, quantize, quantize_with, quantize_without_examples,
 };
-use eightbit_graph::{Error, Graph, Limits, Node, Tensor, ops, passes};
+use eightbit_graph::{DataType, Error, Graph, Limits, Node, Tensor, ValueInfo, ops, passes};
 
 use crate::quantize::{examples, network};
 
@@ -238,6 +238,69 @@ fn degenerate_examples_do_no_harm() {
     let none: Vec<Vec<Tensor>> = Vec::new();
     let error = quantize(network(), &none, &options(Effort::High), |_| {}).expect_err("no example");
     assert!(error.to_string().contains("it is empty"), "{error}");
+}
+
+/// An aid that does not fit the memory is reported with the reason, and the others are tried.
+#[test]
+fn aids_that_do_not_fit_are_skipped() {
+    let (mut refused, mut skipped, mut complete) = (0, 0, 0);
+    let mut max_bytes = 1u64 << 17;
+    while max_bytes < 1 << 22 {
+        let limits = Limits { max_bytes, ..Limits::default() };
+        let quantized = quantized(&QuantizeOptions { limits, ..options(Effort::Medium) });
+        max_bytes += max_bytes / 16;
+        let report = match quantized {
+            Err(Error::OverLimit { .. }) => {
+                assert_eq!(skipped + complete, 0, "{max_bytes}: with less memory it was possible");
+                refused += 1;
+                continue;
+            }
+            quantized => quantized.expect("quantized").1,
+        };
+        let reasons: Vec<_> = report.aids.iter().filter(|aid| aid.skipped.is_some()).collect();
+        for aid in &reasons {
+            assert!(!aid.kept && aid.error_after == aid.error_before, "{aid:?}");
+            assert!(aid.skipped.as_ref().is_some_and(|reason| reason.contains("bytes")), "{aid:?}");
+        }
+        let kept = |name: &str| report.aids.iter().any(|aid| aid.kept && aid.name == name);
+        assert!(kept("bias correction"), "what needs no more is still tried: {:?}", report.aids);
+        *(if reasons.is_empty() { &mut complete } else { &mut skipped }) += 1;
+    }
+    let seen = [refused, skipped, complete];
+    assert!(seen.iter().all(|&count| count > 0), "refused, skipped, complete: {seen:?}");
+}
+
+/// Answers that would fill the memory are not compared, and that is said.
+#[test]
+fn nothing_is_tried_where_answers_fill_the_memory() {
+    let value = |name: &str, size: usize| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: vec![Some(1), Some(size)],
+    };
+    let graph = Graph {
+        opset: 13,
+        inputs: vec![value("x", 1 << 10)],
+        outputs: vec![value("y", 1 << 16)],
+        nodes: vec![
+            Node::new("relu", "Relu", &["x"], &["r"]),
+            Node::new("join", "Concat", &["r"; 64], &["y"]).with("axis", 1),
+        ],
+        ..Graph::default()
+    };
+    let numbers: Vec<f32> = (0..1 << 10).map(|at| (at * 37 % 256) as f32 / 128.0 - 1.0).collect();
+    let example = vec![Tensor::new([1, 1 << 10], numbers).expect("as many")];
+    let examples = vec![example; 4];
+    // The answers are 256 KiB, and a sixteenth of the memory is less.
+    for (mebibytes, expected) in [(3, true), (64, false)] {
+        let limits = Limits { max_bytes: mebibytes << 20, ..Limits::default() };
+        let options = QuantizeOptions { limits, ..options(Effort::Low) };
+        let (_, report) = quantize(&graph, &examples, &options, |_| {}).expect("the rest fits");
+        let untried = report.warnings.iter().find(|warning| matches!(warning, Warning::NotTuned { .. }));
+        assert_eq!(untried.is_some(), expected, "{mebibytes} MiB: {:?}", report.warnings);
+        assert_eq!(report.aids.is_empty(), expected, "{:?}", report.aids);
+        assert!(untried.is_none_or(|warning| warning.to_string().contains("a sixteenth of the memory")));
+    }
 }
 
 /// Too little memory is an error that says so, at any effort.

@@ -49,9 +49,8 @@ fn quantizing_takes_a_few_times_the_file() {
     let folder = std::env::temp_dir();
     let path = folder.join(format!("eightbit weights {}.onnx", std::process::id()));
     let written = folder.join(format!("eightbit bytes {}.onnx", std::process::id()));
-    // Aids are judged while the float network is still there to be observed.
-    let cases = [(Some(1), Effort::None, 2.5), (None, Effort::None, 2.5), (Some(1), Effort::Low, 3.1)];
-    for (batch, effort, most) in cases {
+    let cases = [(Some(1), Effort::None), (None, Effort::None), (Some(1), Effort::Low), (None, Effort::Low)];
+    for (batch, effort) in cases {
         heavy(batch).to_onnx_file(&path).expect("a temporary file");
         let file = std::fs::metadata(&path).expect("written").len();
         let mut layers = 0;
@@ -67,10 +66,10 @@ fn quantizing_takes_a_few_times_the_file() {
         assert_eq!(layers, LAYERS, "measured, which takes most");
         let times = counted.bytes_max as f64 / file as f64;
         println!(
-            "batch {batch:?}: {file} bytes in the file, {} at the peak: {times:.2} times",
+            "batch {batch:?}, {effort:?}: {file} bytes in the file, {} at the peak: {times:.2} times",
             counted.bytes_max
         );
-        assert!(times <= most, "batch {batch:?}: {times:.2} times the file");
+        assert!(times <= 2.5, "batch {batch:?}: {times:.2} times the file");
         assert!(times >= 1.5, "batch {batch:?}: {times:.2}: was everything counted?");
     }
     for path in [path, written] {

@@ -28,10 +28,20 @@ impl Covariance {
         Self { depth, products: vec![0.0; groups * depth * depth], sums: vec![0.0; groups * depth], count: 0 }
     }
 
-    /// The bytes that one takes.
+    /// The bytes of the products.
     pub(super) fn bytes(layer: &Layer<'_>) -> u64 {
         let (depth, groups) = (layer.depth() as u64, layer.groups as u64);
         groups.saturating_mul(depth).saturating_mul(depth).saturating_mul(4)
+    }
+
+    /// The bytes that one takes, and those that [`add`](Self::add) takes beside it for `count` patches: a block of them, transposed and
+    /// packed, and their products.
+    pub(super) fn work_bytes(layer: &Layer<'_>, count: usize) -> (u64, u64) {
+        let (depth, groups) = (layer.depth() as u64, layer.groups as u64);
+        let own = Self::bytes(layer).saturating_add(groups.saturating_mul(depth) * 8);
+        let block = 3 * BLOCK.min(count) as u64;
+        let beside = if layer.groups == 1 { depth.saturating_mul(4 * (block + depth)) } else { 0 };
+        (own, beside)
     }
 
     /// Adds `count` patches at most of the layer's input.
@@ -45,7 +55,8 @@ impl Covariance {
     ) -> Result<(), Error> {
         let depth = self.depth;
         let backend = Backend::best().map_err(|error| Error::argument("backend", error.to_string()))?;
-        let mut rows: Vec<f32> = Vec::new();
+        let mut rows: Vec<f32> =
+            Vec::with_capacity(if layer.groups == 1 { BLOCK.min(count) * depth } else { 0 });
         let mut seen = 0;
         let (products, sums) = (&mut self.products, &mut self.sums);
         patches::for_each(layer, shape, values, (count, turn), |group, patch| {
@@ -74,20 +85,15 @@ impl Covariance {
         Ok(())
     }
 
-    /// The covariance matrix of a group, or, not `centred`, the mean products.
-    pub(super) fn matrix(&self, group: usize, centred: bool) -> Vec<f64> {
+    /// The element of the covariance matrix of a group, or, not `centred`, of its mean products.
+    pub(super) fn element(&self, group: usize, centred: bool, (row, column): (usize, usize)) -> f64 {
         let (depth, count) = (self.depth, self.count.max(1) as f64);
         let sums = &self.sums[group * depth..][..depth];
-        let products = &self.products[group * depth * depth..][..depth * depth];
         let mean = |at: usize| if centred { sums[at] / count } else { 0.0 };
+        let product = self.products[(group * depth + row) * depth + column];
+        let found = f64::from(product) / count - mean(row) * mean(column);
         // How much so few patches say of so many numbers; for the rest, they are taken to vary independently.
-        let trusted = count / (count + depth as f64);
-        let covariance = |(at, &sum): (usize, &f32)| {
-            let (row, column) = (at / depth, at % depth);
-            let found = f64::from(sum) / count - mean(row) * mean(column);
-            if row == column { found } else { trusted * found }
-        };
-        products.iter().enumerate().map(covariance).collect()
+        if row == column { found } else { count / (count + depth as f64) * found }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::limits::constants_of;
 use crate::ops::dequantize_linear;
 use crate::quantize::Plan;
 use crate::{Error, Graph, Node, Tensor, passes};
@@ -21,6 +22,11 @@ impl Rounded {
         let of = |node: &Node| Some((node.name.clone(), *producers.get(node.input(1)?)?));
         let weights = graph.nodes.iter().filter_map(of).collect();
         Ok(Self { graph, weights })
+    }
+
+    /// The bytes of the constants that it has beside those of `float`.
+    pub(in crate::quantize) fn bytes_beside(&self, float: &Graph) -> u64 {
+        constants_of([float, &self.graph]).saturating_sub(constants_of([float]))
     }
 
     /// The bytes of the weights of `node` and their scales; `None` if they stay float.

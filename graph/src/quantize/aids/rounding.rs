@@ -12,13 +12,14 @@ use super::rounded::Rounded;
 use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
+use crate::quantize::tune::Journal;
 use crate::quantize::weights::is_pair_safe;
-use crate::quantize::{Dataset, Plan, QuantizedWeights, WeightRange};
+use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
 /// The most bytes of covariances that are kept at a time: 8192 weights of an output channel, if there are no groups.
 const KEPT: u64 = 256 << 20;
-/// The part of the memory allowed that they may take: what is computed from one of them takes five times as much beside it.
+/// The part of the memory allowed that they may take.
 const PART: u64 = 16;
 /// What is added to every variance, as a part of their mean: a guard against what few examples say by chance.
 const DAMPING: f64 = 0.01;
@@ -26,19 +27,31 @@ const DAMPING: f64 = 0.01;
 const LANES: usize = 16;
 
 /// The weights of the eight-bit layers of `float`, rounded for the examples of these numbers, by node; without layers whose covariances
-/// would take too much memory. `held` bytes are taken, the constants of `float` among them.
+/// would take too much memory. `held` bytes are taken, the constants of `float` among them. Each layer is kept in `journal`.
 pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     float: &Graph,
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
     (held, limits): (u64, &Limits),
-) -> Result<BTreeMap<String, QuantizedWeights>, D::Error> {
+    journal: &Journal,
+) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
     let nearest = Rounded::of(float, plan)?;
     let most = KEPT.min(limits.max_bytes / PART);
     let layers = Layer::all(float, plan.roles())?;
     let layers: Vec<_> = layers.into_iter().filter(|layer| Covariance::bytes(layer) <= most).collect();
     let mut layers = &layers[..];
+    let mut held = held.saturating_add(nearest.bytes_beside(float));
     let mut result = BTreeMap::new();
+    // Those that an interrupted run has rounded.
+    while let [layer, later @ ..] = layers {
+        if let Some((bytes, scales)) = nearest.layer(layer.node)? {
+            let Some(rounded) = journal.weights(bytes.len())? else { break };
+            let bytes = Tensor::new(bytes.shape(), rounded)?;
+            held = held.saturating_add(layer.weights.len() as u64);
+            result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales: scales.to_vec() });
+        }
+        layers = later;
+    }
     while !layers.is_empty() {
         let mut bytes = 0u64;
         let fits = layers.iter().take_while(|layer| {
@@ -46,13 +59,14 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
             bytes <= most
         });
         let (now, later) = layers.split_at(fits.count().max(1));
-        let held = held.saturating_add(most);
         let covariances = covariances(float, now, (dataset, numbers), (held, limits))?;
         for (layer, covariance) in now.iter().zip(covariances) {
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
                 let safe =
                     plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
                 let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
+                journal.keep_weights(rounded.bytes.as_i8()?)?;
+                held = held.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
             }
         }
@@ -61,34 +75,53 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     Ok(result)
 }
 
+/// The covariances of the inputs of `layers`, if they and what is computed from them fit beside `held` bytes, the constants of `float` among
+/// them.
 fn covariances<D: Dataset + ?Sized>(
     float: &Graph,
     layers: &[Layer<'_>],
     (dataset, numbers): (&D, &[usize]),
     (held, limits): (u64, &Limits),
-) -> Result<Vec<Covariance>, D::Error> {
+) -> Result<Vec<Covariance>, Fault<D::Error>> {
     let mut values: Vec<&str> = layers.iter().map(|layer| layer.input).collect();
     values.sort_unstable();
     values.dedup();
     let outputs = values.iter().map(|value| ((*value).to_owned(), DataType::F32));
     let graph = crate::passes::strip_unused_nodes(observed(float.clone(), outputs))?;
-    let mut runner = Runner::new(graph, 0, held, limits)?;
+    // Enough patches of each example.
+    let count = |layer: &Layer<'_>| (4 * layer.depth() / numbers.len().max(1)).max(128);
+    let (mut own, mut beside) = (0u64, 0u64);
+    for layer in layers {
+        let (of_layer, while_adding) = Covariance::work_bytes(layer, count(layer));
+        own = own.saturating_add(of_layer);
+        beside = beside.max(while_adding);
+    }
+    let held = held.saturating_add(own);
+    let later = layers.iter().map(rounding_bytes).max().unwrap_or(0);
+    limits.check_bytes(held.saturating_add(later), || "rounding of the weights".to_owned())?;
+    let mut runner = Runner::new(graph, 0, held.saturating_add(beside), limits)?;
     let mut covariances: Vec<Covariance> = layers.iter().map(Covariance::new).collect();
     for (turn, &number) in numbers.iter().enumerate() {
-        let example = dataset.example(number)?;
+        let example = dataset.example(number).map_err(Fault::Example)?;
         let inputs = crate::quantize::pipeline::named(float, &example)?;
         runner.run(&inputs, |at, shape, seen| {
             let floats = seen.floats()?;
             for (layer, covariance) in layers.iter().zip(&mut covariances) {
                 if layer.input == values[at] {
-                    let count = (4 * layer.depth() / numbers.len().max(1)).max(128);
-                    covariance.add(layer, shape, floats, count, turn)?;
+                    covariance.add(layer, shape, floats, count(layer), turn)?;
                 }
             }
             Ok(())
         })?;
     }
     Ok(covariances)
+}
+
+/// The bytes that [`of_layer`] takes beside covariances: the factor of a group's in doubles and in floats; then weights in the order of rows
+/// as floats, and bytes rounded both ways and laid out anew.
+fn rounding_bytes(layer: &Layer<'_>) -> u64 {
+    let (depth, weights) = (layer.depth() as u64, layer.weights.len() as u64);
+    depth.saturating_mul(depth).saturating_mul(8 + 4).saturating_add(weights.saturating_mul(4 + 3))
 }
 
 /// `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the nearest.
@@ -107,7 +140,8 @@ fn of_layer(
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
     for group in 0..layer.groups {
-        let Some(lattice) = Lattice::new(covariance.matrix(group, centred), depth) else { continue };
+        let element = |row, column| covariance.element(group, centred, (row, column));
+        let Some(lattice) = Lattice::new(element, depth) else { continue };
         let first = group * rows_of_group;
         for start in (first..first + rows_of_group).step_by(LANES) {
             let rows = start..(start + LANES).min(first + rows_of_group);
@@ -140,8 +174,8 @@ struct Lattice {
 
 impl Lattice {
     /// `None` if nothing varies.
-    fn new(covariance: Vec<f64>, depth: usize) -> Option<Self> {
-        let variance = |at: usize| covariance[at * depth + at];
+    fn new(covariance: impl Fn(usize, usize) -> f64, depth: usize) -> Option<Self> {
+        let variance = |at: usize| covariance(at, at);
         let mean = (0..depth).map(variance).sum::<f64>() / depth as f64;
         if mean <= 0.0 || !mean.is_finite() {
             return None;
@@ -152,7 +186,7 @@ impl Lattice {
         let mut r = vec![0.0f64; depth * depth];
         for (row, &a) in order.iter().enumerate() {
             for (column, &b) in order.iter().enumerate().skip(row) {
-                r[row * depth + column] = covariance[a * depth + b];
+                r[row * depth + column] = covariance(a, b);
             }
             r[row * depth + row] += DAMPING * mean;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::named;
 use crate::quantize::runner::{Runner, observed};
-use crate::quantize::{Affine, ChannelAxis, ChannelStatistics, Dataset, Plan};
+use crate::quantize::{Affine, ChannelAxis, ChannelStatistics, Dataset, Fault, Plan};
 use crate::{DataType, Graph, Limits, passes};
 
 /// For each input of an eight-bit layer, the mean of what quantization adds to each channel, over the examples of these numbers. `held` bytes are
@@ -15,7 +15,7 @@ pub(in crate::quantize) fn shifts<D: Dataset + ?Sized>(
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
     (held, limits): (u64, &Limits),
-) -> Result<BTreeMap<String, Vec<f64>>, D::Error> {
+) -> Result<BTreeMap<String, Vec<f64>>, Fault<D::Error>> {
     let mut inputs: BTreeMap<&str, (ChannelAxis, Affine)> = BTreeMap::new();
     for layer in Layer::all(float, plan.roles())? {
         if let Some(affine) = plan.parameters(layer.input) {
@@ -31,7 +31,7 @@ pub(in crate::quantize) fn shifts<D: Dataset + ?Sized>(
         .collect();
     let mut added = Vec::new();
     for &number in numbers {
-        let example = dataset.example(number)?;
+        let example = dataset.example(number).map_err(Fault::Example)?;
         runner.run(&named(float, &example)?, |at, shape, values| {
             let (value, axis, affine, statistics) = &mut seen[at];
             added.clear();

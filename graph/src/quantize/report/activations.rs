@@ -1,6 +1,6 @@
 //! The ranges of activations: what was observed, what eight bits cover, and what is cut off.
 
-use super::super::{Affine, Calibrator, Histogram, Plan, Range};
+use super::super::{Affine, Histogram, Observations, Plan, Range};
 
 /// The bars of a report's histograms.
 const BARS: usize = 48;
@@ -44,10 +44,10 @@ impl ActivationReport {
     }
 }
 
-/// A report on each activation that `calibrator` observed and `plan` makes bytes, by name.
-pub(in super::super) fn activations(calibrator: &Calibrator, plan: &Plan) -> Vec<ActivationReport> {
+/// A report on each activation that was observed and `plan` makes bytes, by name.
+pub(in super::super) fn activations(seen: &Observations, plan: &Plan) -> Vec<ActivationReport> {
     let report = |(value, histogram)| ActivationReport::new(value, histogram, plan.parameters(value)?);
-    calibrator.histograms().filter_map(report).collect()
+    seen.histograms().filter_map(report).collect()
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub struct AidReport {
     pub error_before: f64,
     /// The same with it.
     pub error_after: f64,
+    /// Why it could not be tried, if it was not: it does not fit the memory allowed. Both errors are then the same.
+    pub skipped: Option<String>,
 }
 
 /// The report on a quantization.

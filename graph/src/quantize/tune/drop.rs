@@ -1,12 +1,13 @@
 //! Nodes go back to float until no more accuracy is lost than is allowed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::{Observation, Search};
 use crate::exec::{Executor, ExecutorOptions};
 use crate::quantize::pipeline::{named, to_eight_bits};
-use crate::quantize::{AccuracyDrop, Calibration, Dataset, FloatAgain, Plan, Progress, Role, Roles};
+use crate::quantize::{AccuracyDrop, Calibration, Dataset, Fault, FloatAgain, Plan, Progress, Role, Roles};
 use crate::{DataType, Error, Graph, Node, Tensor};
 
 /// Runs whose shortest counts.
@@ -36,12 +37,13 @@ pub(super) struct Within {
     pub(super) drop: f64,
 }
 
-/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. The order depends on the machine, which takes the times.
+/// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. The order depends on the
+/// machine, which takes the times.
 pub(super) fn within<D: Dataset + ?Sized>(
     search: &mut Search<'_, D>,
     allowed: &AccuracyDrop,
     progress: &mut impl FnMut(Progress),
-) -> Result<Within, D::Error> {
+) -> Result<Within, Fault<D::Error>> {
     progress(Progress::Pass("accuracy"));
     let graph = search.observation.graph.clone();
     let right = answers(search, &graph)?;
@@ -54,6 +56,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
     };
     let float = search.float.clone();
     let mut form = search.form(&float, &graph)?;
+    let (error, milliseconds) = search.measured(&float, &graph, Some(&form))?;
     let mut drop = lost(&answers(search, &form.eight_bit)?);
     let mut again = Vec::new();
     if drop > allowed.most {
@@ -62,9 +65,8 @@ pub(super) fn within<D: Dataset + ?Sized>(
         for (done, node) in nodes.iter().enumerate() {
             let mut with = float.clone();
             with.insert(node.clone(), REASON.to_owned());
-            let other = search.form(&with, &graph)?;
-            let (gain, cost) = (form.error - other.error, (other.milliseconds - form.milliseconds).max(1e-3));
-            candidates.push((node.clone(), gain, cost));
+            let other = search.measured(&with, &graph, None)?;
+            candidates.push((node.clone(), error - other.0, (other.1 - milliseconds).max(1e-3)));
             progress(Progress::Searched { done: done + 1, of: nodes.len() });
         }
         candidates.sort_by(|a, b| (b.1 / b.2).total_cmp(&(a.1 / a.2)));
@@ -95,15 +97,32 @@ fn computing(graph: &Graph, roles: &Roles) -> Vec<String> {
 }
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
+    /// The error and the milliseconds of a form, which is made if it is needed: an interrupted run may have measured it.
+    fn measured(
+        &self,
+        float: &BTreeMap<String, String>,
+        graph: &Graph,
+        form: Option<&Form>,
+    ) -> Result<(f64, f64), Fault<D::Error>> {
+        let made = OnceCell::new();
+        let form = || match (form, made.get()) {
+            (Some(form), _) | (None, Some(form)) => Ok(form),
+            (None, None) => self.form(float, graph).map(|form| made.get_or_init(|| form)),
+        };
+        let error = self.journal.number(|| form().map(|form| form.error))?;
+        let milliseconds = self.journal.number(|| form().map(|form| form.milliseconds))?;
+        Ok((error, milliseconds))
+    }
+
     /// The network with the nodes `float` in float.
-    fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, D::Error> {
+    fn form(&self, float: &BTreeMap<String, String>, graph: &Graph) -> Result<Form, Fault<D::Error>> {
         let roles = Roles::keeping_float(graph, float)?;
         let all: Vec<usize> = (0..self.dataset.len()).collect();
         let observation = self.observe(graph.clone(), &roles, &all)?;
         let (plan, calibration) = self.plan(&self.best, &observation, &roles)?;
         let (eight_bit, _) = to_eight_bits(graph.clone(), &plan, |_| {})?;
         let error = self.judge.error(&eight_bit, self.dataset, self.held([graph, &eight_bit]))?;
-        let example = self.dataset.example(self.split.judging[0])?;
+        let example = self.dataset.example(self.split.judging[0]).map_err(Fault::Example)?;
         let milliseconds = milliseconds(&executor(&eight_bit, self)?, &named(&eight_bit, &example)?)?;
         Ok(Form { roles, observation, plan, calibration, eight_bit, error, milliseconds })
     }
@@ -127,14 +146,17 @@ fn milliseconds(executor: &Executor, inputs: &[(&str, &Tensor)]) -> Result<f64, 
 }
 
 /// The class of the largest element of the first float output, for each example of the dataset.
-fn answers<D: Dataset + ?Sized>(search: &Search<'_, D>, graph: &Graph) -> Result<Vec<usize>, D::Error> {
+fn answers<D: Dataset + ?Sized>(
+    search: &Search<'_, D>,
+    graph: &Graph,
+) -> Result<Vec<usize>, Fault<D::Error>> {
     let Some(output) = graph.outputs.iter().position(|output| output.data_type == DataType::F32) else {
         return Err(Error::argument("accuracy drop", "the network has no output of scores").into());
     };
     let executor = executor(graph, search)?;
     let mut answers = Vec::with_capacity(search.dataset.len());
     for number in 0..search.dataset.len() {
-        let example = search.dataset.example(number)?;
+        let example = search.dataset.example(number).map_err(Fault::Example)?;
         let outputs = executor.run(&named(graph, &example)?)?;
         let scores = outputs[output].as_f32()?;
         // The first of equal ones.

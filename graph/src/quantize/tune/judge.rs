@@ -1,9 +1,9 @@
 //! Measures how far the answers of an eight-bit graph are from those of the float graph.
 
 use crate::ops::{flatten, identity, log_softmax, reshape, sigmoid, softmax, squeeze, unsqueeze};
-use crate::quantize::Dataset;
 use crate::quantize::pipeline::named;
 use crate::quantize::runner::{Runner, observed};
+use crate::quantize::{Dataset, Fault};
 use crate::{DataType, Error, Graph, Limits, Node, Tensor};
 
 /// The most bytes of float answers that are kept.
@@ -22,25 +22,23 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Runs `float` on the examples of these numbers; on fewer of them if the answers would fill the memory, and not at all, `None`, if
-    /// those of one example would. `held` bytes are taken, the graph's constants among them.
+    /// Runs `float` on the examples of these numbers; on fewer of them if the answers would fill the memory. `held` bytes are taken, the
+    /// graph's constants among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OverLimit`] if the graph, or the answers to the first example, do not fit.
     pub(super) fn new<D: Dataset + ?Sized>(
         float: &Graph,
         dataset: &D,
         numbers: &[usize],
         (held, limits): (u64, &Limits),
-    ) -> Result<Option<Self>, D::Error> {
-        if numbers.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Self, Fault<D::Error>> {
         let mut judge = Self { values: judged(float)?, examples: Vec::new(), limits: limits.clone() };
-        let mut runner = match judge.runner(float, held) {
-            Err(Error::OverLimit { .. }) => return Ok(None),
-            runner => runner?,
-        };
+        let mut runner = judge.runner(float, held)?;
         let most = KEPT.min(limits.max_bytes / PART);
         for &number in numbers {
-            let example = dataset.example(number)?;
+            let example = dataset.example(number).map_err(Fault::Example)?;
             let inputs = named(float, &example)?;
             let mut bytes = judge.bytes();
             runner.run(&inputs, |_, shape, _| {
@@ -48,32 +46,33 @@ impl Judge {
                 Ok(())
             })?;
             if bytes > most {
+                if judge.examples.is_empty() {
+                    let what = "a sixteenth of the memory, for the answers to an example,".to_owned();
+                    return Err(Error::OverLimit { what, needs: bytes, limit: most, unit: "bytes" }.into());
+                }
                 break;
             }
             let answers = judge.answers(&mut runner, float, &example)?;
             judge.examples.push((number, answers));
         }
-        Ok(Some(judge).filter(|judge| !judge.examples.is_empty()))
+        Ok(judge)
     }
 
     /// The noise in the answers of `eight_bit` as a part of the signal: `Σ (float − eight-bit)² / Σ float²`, the mean of it over the
     /// examples and answers.
     ///
-    /// `held` bytes are taken, the constants of `eight_bit` and the float answers among them. A graph that does not fit beside them has
-    /// no finite error.
+    /// `held` bytes are taken, the constants of `eight_bit` and the float answers among them.
     pub(super) fn error<D: Dataset + ?Sized>(
         &self,
         eight_bit: &Graph,
         dataset: &D,
         held: u64,
-    ) -> Result<f64, D::Error> {
-        let mut runner = match self.runner(eight_bit, held) {
-            Err(Error::OverLimit { .. }) => return Ok(f64::INFINITY),
-            runner => runner?,
-        };
+    ) -> Result<f64, Fault<D::Error>> {
+        let mut runner = self.runner(eight_bit, held)?;
         let (mut sum, mut count) = (0.0, 0);
         for (number, float) in &self.examples {
-            let answers = self.answers(&mut runner, eight_bit, &dataset.example(*number)?)?;
+            let example = dataset.example(*number).map_err(Fault::Example)?;
+            let answers = self.answers(&mut runner, eight_bit, &example)?;
             for (float, eight_bit) in float.iter().zip(&answers) {
                 let (mut signal, mut noise) = (0.0, 0.0);
                 // What is not finite in float, such as the logarithm of 0, has no error.

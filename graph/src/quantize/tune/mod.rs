@@ -1,7 +1,9 @@
 //! Tries aids to accuracy, and keeps those that make the answers of the executed eight-bit graph more accurate.
 
 mod drop;
+mod journal;
 mod judge;
+mod key;
 mod observation;
 mod ranges;
 mod recipe;
@@ -12,14 +14,16 @@ mod steps;
 use std::collections::BTreeMap;
 
 use super::{
-    Aid, AidReport, Calibration, Dataset, Effort, FloatAgain, Plan, Progress, QuantizeOptions, Roles,
+    Aid, AidReport, Calibration, Dataset, Effort, Fault, FloatAgain, Plan, Progress, QuantizeOptions, Roles,
 };
 use crate::Error;
 use crate::limits::constants_of;
+pub(super) use journal::Journal;
 use judge::Judge;
+pub(super) use key::key;
 pub(super) use observation::{Observation, wanted_channels};
 use recipe::Recipe;
-use search::Search;
+use search::{Other, Search};
 pub(super) use split::Split;
 
 /// What was decided.
@@ -30,6 +34,8 @@ pub(super) struct Tuned {
     pub(super) aids: Vec<AidReport>,
     /// The accuracy lost, and the nodes that are float for it.
     pub(super) accuracy: Option<(f64, Vec<FloatAgain>)>,
+    /// Why nothing was tried, if it should have been.
+    pub(super) untried: Option<String>,
 }
 
 /// Decides what to quantize with: the aids of the effort, then those of the caller. `held` bytes are taken, the constants of the graph
@@ -39,13 +45,17 @@ pub(super) fn tune<D: Dataset + ?Sized>(
     roles: Roles,
     (dataset, split): (&D, &Split),
     options: &QuantizeOptions,
-    (own, float, held): (&[&dyn Aid], &BTreeMap<String, String>, u64),
+    (own, float, held, journal): (&[&dyn Aid], &BTreeMap<String, String>, u64, &Journal),
     mut progress: impl FnMut(Progress),
-) -> Result<Tuned, D::Error> {
-    let taken = held.saturating_add(observation.calibrator.bytes_held());
-    let Some(judge) = Judge::new(&observation.graph, dataset, &split.judging, (taken, &options.limits))?
-    else {
-        return untuned(observation, roles, (dataset, split), options);
+) -> Result<Tuned, Fault<D::Error>> {
+    if split.judging.is_empty() {
+        return untuned(observation, roles, options, None);
+    }
+    let taken = held.saturating_add(observation.seen.bytes());
+    let judge = Judge::new(&observation.graph, dataset, &split.judging, (taken, &options.limits));
+    let judge = match judge.map_err(Fault::over_limit) {
+        Err(short) => return all_observed(observation, roles, (dataset, split), options, (held, short?)),
+        Ok(judge) => judge,
     };
     let best = Recipe {
         method: options.method,
@@ -65,29 +75,37 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         observation,
         best,
         beside,
+        journal,
         own: Vec::new(),
         error: 0.0,
         aids: Vec::new(),
     };
-    search.error = search.error(&search.best)?;
-    type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), <D as Dataset>::Error>;
+    match search.error(&search.best).map_err(Fault::over_limit) {
+        Ok(error) => search.error = error,
+        Err(short) => {
+            let Search { observation, roles, .. } = search;
+            return all_observed(observation, roles, (dataset, split), options, (held, short?));
+        }
+    }
+    type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), Fault<<D as Dataset>::Error>>;
     let tries: [(Effort, &'static str, Try<'_, D>); 9] = [
         (Effort::Low, "silent channels", Search::silent),
         (Effort::Low, "bias correction", Search::bias),
-        (Effort::Low, "copies", Search::copies),
+        (Effort::Low, "copies in dead channels", Search::copies),
         (Effort::Low, "ranges", Search::methods),
         (Effort::Medium, "finer inputs", Search::finer_inputs),
-        (Effort::Medium, "equalization", Search::equalize),
+        (Effort::Medium, "cross-layer equalization", Search::equalize),
         (Effort::High, "equalization one by one", Search::equalize_one_by_one),
-        (Effort::Medium, "rounding", Search::rounding),
-        (Effort::Medium, "shifts", Search::shifts),
+        (Effort::Medium, "weights rounded for their inputs", Search::rounding),
+        (Effort::Medium, "bias correction of rounded activations", Search::shifts),
     ];
     for (_, name, aid) in tries.into_iter().filter(|(effort, ..)| *effort <= options.effort) {
         progress(Progress::Pass(name));
-        aid(&mut search)?;
+        aid(&mut search).or_else(|fault| search.note_skipped(name, fault))?;
     }
     if options.effort >= Effort::High {
-        ranges::search(&mut search, &mut progress)?;
+        ranges::search(&mut search, &mut progress)
+            .or_else(|fault| search.note_skipped(ranges::NAME, fault))?;
     }
     for aid in own {
         progress(Progress::Pass("own aid"));
@@ -101,25 +119,37 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         (plan, calibration) = (within.plan, within.calibration);
         accuracy = Some((within.drop, within.again));
     }
-    Ok(Tuned { observation: search.observation, plan, calibration, aids: search.aids, accuracy })
+    let Search { observation, aids, .. } = search;
+    Ok(Tuned { observation, plan, calibration, aids, accuracy, untried: None })
 }
 
-/// What is decided where nothing is judged: the ranges of all examples.
-fn untuned<D: Dataset + ?Sized>(
+/// [`untuned`] because memory is short, with the ranges of all examples.
+fn all_observed<D: Dataset + ?Sized>(
     mut observation: Observation,
     roles: Roles,
-    (dataset, split): (&D, &Split),
+    data: (&D, &Split),
     options: &QuantizeOptions,
-) -> Result<Tuned, D::Error> {
-    if options.accuracy_drop.is_some() && !dataset.is_empty() {
+    (held, short): (u64, String),
+) -> Result<Tuned, Fault<D::Error>> {
+    observation.add_others(data, (held, &options.limits))?;
+    untuned(observation, roles, options, Some(short))
+}
+
+/// What is decided where nothing is judged.
+fn untuned<E>(
+    observation: Observation,
+    roles: Roles,
+    options: &QuantizeOptions,
+    untried: Option<String>,
+) -> Result<Tuned, Fault<E>> {
+    if options.accuracy_drop.is_some() && observation.seen.inputs() > 0 {
         return Err(Error::argument(
             "accuracy drop",
             "the answers cannot be compared: their sizes are known only when the network runs, or they take too much memory",
         )
         .into());
     }
-    observation.observe_others(dataset, split)?;
-    let calibration = observation.calibrator.calibration(options.method)?;
+    let calibration = observation.seen.calibration(options.method)?;
     let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
-    Ok(Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None })
+    Ok(Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None, untried })
 }

@@ -6,14 +6,17 @@ use super::Split;
 use crate::quantize::aids::equalize;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{bytes_of_example, named};
-use crate::quantize::{Calibrator, ChannelAxis, Dataset, Effort, Progress, Roles};
+use crate::quantize::{ChannelAxis, Dataset, Effort, Fault, Observations, Progress, Roles};
 use crate::{Error, Graph, Limits};
 
 /// A float graph, and what was observed of its values.
+///
+/// What runs the graph, and its packed weights, are made anew when others shall be observed: they would take as much memory as the
+/// network while eight-bit graphs are judged.
 #[derive(Debug)]
 pub(in crate::quantize) struct Observation {
     pub(in crate::quantize) graph: Graph,
-    pub(in crate::quantize) calibrator: Calibrator,
+    pub(in crate::quantize) seen: Observations,
 }
 
 impl Observation {
@@ -24,29 +27,44 @@ impl Observation {
         (roles, channels): (&Roles, &BTreeMap<String, ChannelAxis>),
         (dataset, numbers): (&D, &[usize]),
         (held, limits): (u64, &Limits),
-        mut progress: impl FnMut(Progress),
-    ) -> Result<Self, D::Error> {
-        let mut calibrator = Calibrator::beside(&graph, roles, channels, held, limits)?;
-        for &number in numbers {
-            let example = dataset.example(number)?;
-            if calibrator.inputs() == 0 {
-                calibrator.hold(held.saturating_add(bytes_of_example(&example)))?;
-            }
-            calibrator.observe(&named(&graph, &example)?)?;
-            progress(Progress::Observed(calibrator.inputs()));
-        }
-        Ok(Self { graph, calibrator })
+        progress: impl FnMut(Progress),
+    ) -> Result<Self, Fault<D::Error>> {
+        let seen = Observations::new(&graph, roles, channels);
+        let mut observation = Self { graph, seen };
+        observation.add((dataset, numbers), (held, limits), progress)?;
+        Ok(observation)
     }
 
-    /// Observes the examples that judged until now, too.
-    pub(super) fn observe_others<D: Dataset + ?Sized>(
+    /// Observes the examples that judged until now, too. `held` bytes are taken, the graph's constants among them, but without what was
+    /// observed.
+    pub(super) fn add_others<D: Dataset + ?Sized>(
         &mut self,
-        dataset: &D,
-        split: &Split,
-    ) -> Result<(), D::Error> {
+        (dataset, split): (&D, &Split),
+        (held, limits): (u64, &Limits),
+    ) -> Result<(), Fault<D::Error>> {
         let others = split.judging.iter().filter(|number| split.calibrating.binary_search(number).is_err());
-        for &number in others {
-            self.calibrator.observe(&named(&self.graph, &dataset.example(number)?)?)?;
+        let others: Vec<usize> = others.copied().collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        self.add((dataset, &others), (held, limits), |_| {})
+    }
+
+    fn add<D: Dataset + ?Sized>(
+        &mut self,
+        (dataset, numbers): (&D, &[usize]),
+        (held, limits): (u64, &Limits),
+        mut progress: impl FnMut(Progress),
+    ) -> Result<(), Fault<D::Error>> {
+        let mut runner = self.seen.runner(&self.graph, held, limits)?;
+        for (done, &number) in numbers.iter().enumerate() {
+            let example = dataset.example(number).map_err(Fault::Example)?;
+            if done == 0 {
+                let example = bytes_of_example(&example);
+                runner.hold(held.saturating_add(self.seen.bytes()).saturating_add(example))?;
+            }
+            self.seen.observe(&mut runner, &named(&self.graph, &example)?)?;
+            progress(Progress::Observed(self.seen.inputs()));
         }
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! A range for every activation, by what it does to the answers.
 
 use super::{Recipe, Search};
-use crate::quantize::{Calibration, CalibrationMethod, Dataset, Progress, Range};
+use crate::quantize::{Calibration, CalibrationMethod, Dataset, Fault, Progress, Range};
+
+/// What it is called in reports.
+pub(super) const NAME: &str = "a range for every activation by its effect";
 
 /// The rules whose ranges are tried for each activation.
 const METHODS: [CalibrationMethod; 6] = [
@@ -17,11 +20,11 @@ const METHODS: [CalibrationMethod; 6] = [
 pub(super) fn search<D: Dataset + ?Sized>(
     search: &mut Search<'_, D>,
     progress: &mut impl FnMut(Progress),
-) -> Result<(), D::Error> {
+) -> Result<(), Fault<D::Error>> {
     progress(Progress::Pass("ranges by their effect"));
-    let calibrator = &search.observation.calibrator;
+    let seen = &search.observation.seen;
     let found: Vec<Calibration> =
-        METHODS.into_iter().map(|method| calibrator.calibration(method)).collect::<Result<_, _>>()?;
+        METHODS.into_iter().map(|method| seen.calibration(method)).collect::<Result<_, _>>()?;
     let (_, mut current) = search.best()?;
     let (mut best, mut least) = (search.best.clone(), search.error);
     let graph = &search.observation.graph;
@@ -47,7 +50,7 @@ pub(super) fn search<D: Dataset + ?Sized>(
         }
         progress(Progress::Searched { done: done + 1, of: values.len() });
     }
-    if search.note("a range for every activation by its effect", least) {
+    if search.note(NAME, least) {
         search.best = best;
     }
     Ok(())

@@ -30,8 +30,8 @@ impl Recipe {
         roles: &Roles,
         options: &QuantizeOptions,
     ) -> Result<(Plan, Calibration), Error> {
-        let Observation { graph, calibrator } = observation;
-        let mut calibration = calibrator.calibration(self.method)?;
+        let Observation { graph, seen } = observation;
+        let mut calibration = seen.calibration(self.method)?;
         calibration.ranges.extend(self.ranges.iter().map(|(value, range)| (value.clone(), *range)));
         let mut plan = Plan::of_roles(graph, roles.clone(), &calibration)?.with_options(options);
         for (node, weights) in self.weights.iter().filter(|(node, _)| roles.is_quantized(node)) {
@@ -39,7 +39,7 @@ impl Recipe {
             plan = plan.with_choice(node, NodeChoice { weights, ..NodeChoice::default() })?;
         }
         if self.bias {
-            let means = calibrator.channels().into_iter().map(|(value, of)| (value, of.means())).collect();
+            let means = seen.channels().into_iter().map(|(value, of)| (value, of.means())).collect();
             plan = bias::corrected(graph, plan, &means, &self.shifts)?;
         }
         Ok((plan, calibration))

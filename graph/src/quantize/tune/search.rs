@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Judge, Observation, Recipe, Split, wanted_channels};
+use super::{Journal, Judge, Observation, Recipe, Split, wanted_channels};
 use crate::limits::constants_of;
 use crate::quantize::pipeline::to_eight_bits;
-use crate::quantize::{Aid, AidReport, Calibration, Dataset, Plan, QuantizeOptions, Roles, Subject};
+use crate::quantize::{Aid, AidReport, Calibration, Dataset, Fault, Plan, QuantizeOptions, Roles, Subject};
 use crate::{Error, Graph};
 
 /// The search for the best recipe.
@@ -21,11 +21,21 @@ pub(super) struct Search<'a, D: ?Sized> {
     pub(super) best: Recipe,
     /// Bytes that are taken beside what is held here.
     pub(super) beside: u64,
+    /// What an interrupted run has found.
+    pub(super) journal: &'a Journal,
     /// The caller's aids that are kept.
     pub(super) own: Vec<&'a dyn Aid>,
     /// With the best recipe.
     pub(super) error: f64,
     pub(super) aids: Vec<AidReport>,
+}
+
+/// A network with other nodes.
+pub(super) struct Other {
+    pub(super) graph: Graph,
+    pub(super) roles: Roles,
+    pub(super) float: BTreeMap<String, String>,
+    pub(super) recipe: Recipe,
 }
 
 impl<'a, D: Dataset + ?Sized> Search<'a, D> {
@@ -48,7 +58,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         self.plan(&self.best, &self.observation, &self.roles)
     }
 
-    pub(super) fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, D::Error> {
+    pub(super) fn error_of(&self, observation: &Observation, plan: &Plan) -> Result<f64, Fault<D::Error>> {
         let (eight_bit, _) = to_eight_bits(observation.graph.clone(), plan, |_| {})?;
         self.judge.error(&eight_bit, self.dataset, self.held([&observation.graph, &eight_bit]))
     }
@@ -57,7 +67,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     pub(super) fn held<'g>(&'g self, graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
         let constants = constants_of(graphs.into_iter().chain([&self.observation.graph]));
         let beside = self.beside.saturating_add(self.judge.bytes());
-        constants.saturating_add(self.observation.calibrator.bytes_held()).saturating_add(beside)
+        constants.saturating_add(self.observation.seen.bytes()).saturating_add(beside)
     }
 
     /// Observes `graph` on the examples of these numbers.
@@ -66,15 +76,17 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         graph: Graph,
         roles: &Roles,
         numbers: &[usize],
-    ) -> Result<Observation, D::Error> {
+    ) -> Result<Observation, Fault<D::Error>> {
         let channels = wanted_channels(&graph, roles, self.options.effort)?;
         let held = (self.held([&graph]), &self.options.limits);
         Observation::of(graph, (roles, &channels), (self.dataset, numbers), held, |_| {})
     }
 
-    pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, D::Error> {
-        let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
-        self.error_of(&self.observation, &plan)
+    pub(super) fn error(&self, recipe: &Recipe) -> Result<f64, Fault<D::Error>> {
+        self.journal.number(|| {
+            let (plan, _) = self.plan(recipe, &self.observation, &self.roles)?;
+            self.error_of(&self.observation, &plan)
+        })
     }
 
     /// Notes what an aid brought; whether it is kept.
@@ -90,6 +102,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
             kept,
             error_before: self.error,
             error_after: error,
+            skipped: None,
         });
         if kept {
             self.error = error;
@@ -97,8 +110,21 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         kept
     }
 
+    /// Notes an aid that did not fit the memory, if that is what `fault` says. What was best before is still.
+    pub(super) fn note_skipped(&mut self, name: &str, fault: Fault<D::Error>) -> Result<(), Fault<D::Error>> {
+        let reason = fault.over_limit()?;
+        self.aids.push(AidReport {
+            name: name.to_owned(),
+            kept: false,
+            error_before: self.error,
+            error_after: self.error,
+            skipped: Some(reason),
+        });
+        Ok(())
+    }
+
     /// Tries a recipe, and keeps it if its error is less.
-    pub(super) fn attempt(&mut self, name: &str, recipe: Recipe) -> Result<(), D::Error> {
+    pub(super) fn attempt(&mut self, name: &str, recipe: Recipe) -> Result<(), Fault<D::Error>> {
         let error = self.error(&recipe)?;
         if self.note(name, error) {
             self.best = recipe;
@@ -107,22 +133,43 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
     }
 
     /// Tries another graph, if an aid has made one, and keeps it if its error is less.
-    pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), D::Error> {
+    pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), Fault<D::Error>> {
         let Some(graph) = graph else { return Ok(()) };
-        let observation = self.observe(graph, &self.roles, &self.split.calibrating)?;
-        let (plan, _) = self.plan(&self.best, &observation, &self.roles)?;
-        let error = self.error_of(&observation, &plan)?;
-        if self.note(name, error) {
-            self.observation = observation;
+        let (roles, float, recipe) = (self.roles.clone(), self.float.clone(), self.best.clone());
+        self.attempt_other(name, Other { graph, roles, float, recipe }, self.error)
+    }
+
+    /// Tries another network, and keeps it if its error is less than `below`.
+    pub(super) fn attempt_other(
+        &mut self,
+        name: &str,
+        other: Other,
+        below: f64,
+    ) -> Result<(), Fault<D::Error>> {
+        let observe = || self.observe(other.graph.clone(), &other.roles, &self.split.calibrating);
+        let mut observed = None;
+        let error = self.journal.number(|| {
+            let observation = observed.insert(observe()?);
+            let (plan, _) = self.plan(&other.recipe, observation, &other.roles)?;
+            self.error_of(observation, &plan)
+        })?;
+        if error < below {
+            // What an interrupted run has judged is observed again.
+            self.observation = observed.map_or_else(observe, Ok)?;
+            (self.roles, self.float, self.best) = (other.roles, other.float, other.recipe);
         }
+        self.note_below(name, error, below);
         Ok(())
     }
 
     /// Tries an aid of the caller's, and keeps it if the error is less.
-    pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), D::Error> {
+    pub(super) fn own(&mut self, aid: &'a dyn Aid) -> Result<(), Fault<D::Error>> {
         let (plan, _) = self.best()?;
         let Some(plan) = aided(aid, &self.observation, &plan)? else { return Ok(()) };
-        let error = self.error_of(&self.observation, &plan)?;
+        let error = match self.journal.number(|| self.error_of(&self.observation, &plan)) {
+            Err(fault) => return self.note_skipped(aid.name(), fault),
+            found => found?,
+        };
         if self.note(aid.name(), error) {
             self.own.push(aid);
         }
@@ -132,6 +179,6 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
 
 /// The plan that a caller's aid makes of `plan`.
 fn aided(aid: &dyn Aid, observation: &Observation, plan: &Plan) -> Result<Option<Plan>, Error> {
-    let statistics = observation.calibrator.channels();
+    let statistics = observation.seen.channels();
     aid.plan(&Subject { graph: &observation.graph, plan, statistics: &statistics })
 }

@@ -93,7 +93,7 @@ fn changed(before: &Graph, after: &Graph) -> usize {
 fn equalization_keeps_the_function() {
     let before = network(false);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let statistics = observation.calibrator.channels();
+    let statistics = observation.seen.channels();
     let after = equalized(&before, plan.roles(), &statistics, Which::Unbounded)
         .expect("a plain graph")
         .expect("the bottleneck's channels differ");
@@ -110,7 +110,7 @@ fn equalization_keeps_the_function() {
     // The channels of the sum are nearer to each other than before.
     let spread = |graph: &Graph| {
         let (observation, _) = planned(graph, &examples(1, 12, &INPUT));
-        let of = observation.calibrator.channels()["sum"].clone();
+        let of = observation.seen.channels()["sum"].clone();
         let sizes: Vec<f32> = of.max.iter().zip(&of.min).map(|(max, min)| max.max(-min)).collect();
         largest(&sizes) / sizes.iter().fold(f32::INFINITY, |least, &size| least.min(size))
     };
@@ -122,7 +122,7 @@ fn equalization_keeps_the_function() {
 fn every_candidate_keeps_the_function() {
     let before = network(false);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let statistics = observation.calibrator.channels();
+    let statistics = observation.seen.channels();
     let found = candidates(&before, plan.roles(), &statistics).expect("a plain graph");
     assert!(found.len() > 2, "{found:?}");
     let bounded = classes(&before).expect("a plain graph");
@@ -141,7 +141,7 @@ fn every_candidate_keeps_the_function() {
 fn copies_keep_the_function() {
     let before = network(true);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.calibrator.channels())
+    let after = copied(&before, &plan, &observation.seen.channels())
         .expect("a plain graph")
         .expect("dead channels and a loud one");
     // Nothing is cut off, so that the offsets cancel.
@@ -153,7 +153,7 @@ fn copies_keep_the_function() {
     // Offsets at an activation's bounds do not cancel, but change less than rounding does.
     let before = network(false);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.calibrator.channels())
+    let after = copied(&before, &plan, &observation.seen.channels())
         .expect("a plain graph")
         .expect("dead channels and a loud one");
     assert!(apart(&before, &after) < 2e-3, "{}", apart(&before, &after));
@@ -168,7 +168,7 @@ fn dead_channels_are_not_copied() {
     let weights = edited(&before.constants["w2"], |at, weight| if at / 9 == 2 { 50.0 } else { weight });
     before.constants.insert("w2".to_owned(), weights);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.calibrator.channels())
+    let after = copied(&before, &plan, &observation.seen.channels())
         .expect("a plain graph")
         .expect("dead channels and a loud one");
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
@@ -179,7 +179,7 @@ fn dead_channels_are_not_copied() {
     let weights = edited(&before.constants["w2"], |_, _| 0.0);
     before.constants.insert("w2".to_owned(), weights);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let channels = observation.calibrator.channels();
+    let channels = observation.seen.channels();
     assert!(copied(&before, &plan, &channels).expect("a plain graph").is_none());
 }
 
@@ -188,7 +188,7 @@ fn dead_channels_are_not_copied() {
 fn copies_need_room() {
     let none = |graph: &Graph| {
         let (observation, plan) = planned(graph, &examples(1, 4, &INPUT));
-        copied(graph, &plan, &observation.calibrator.channels()).expect("a plain graph").is_none()
+        copied(graph, &plan, &observation.seen.channels()).expect("a plain graph").is_none()
     };
     assert!(!none(&network(false)));
     let mut alive = network(false);

@@ -54,7 +54,7 @@ fn planned(graph: &Graph, examples: &[Vec<Tensor>]) -> (Observation, Plan) {
     let data = (examples, &numbers[..]);
     let observation = Observation::of(graph.clone(), (&roles, &channels), data, (0, &limits), |_| {})
         .expect("the examples fit");
-    let calibration = observation.calibrator.calibration(CalibrationMethod::MinMax).expect("examples");
+    let calibration = observation.seen.calibration(CalibrationMethod::MinMax).expect("examples");
     let plan = Plan::of_roles(graph, roles, &calibration).expect("all is observed");
     (observation, plan)
 }
@@ -67,7 +67,7 @@ fn examples(seed: u64, count: usize, shape: &[usize]) -> Vec<Vec<Tensor>> {
 
 /// The means of all channels observed.
 fn means(observation: &Observation) -> BTreeMap<&str, Vec<f64>> {
-    observation.calibrator.channels().into_iter().map(|(value, of)| (value, of.means())).collect()
+    observation.seen.channels().into_iter().map(|(value, of)| (value, of.means())).collect()
 }
 
 /// The largest magnitude.

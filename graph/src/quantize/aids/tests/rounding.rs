@@ -9,6 +9,7 @@ use crate::ops::conv;
 use crate::quantize::aids::rounded::Rounded;
 use crate::quantize::aids::rounding::rounded;
 use crate::quantize::layer::Layer;
+use crate::quantize::tune::Journal;
 use crate::quantize::{Plan, QuantizedWeights, WeightRange};
 use crate::{Graph, Limits, Node, Tensor};
 
@@ -95,7 +96,7 @@ fn both(graph: &Graph, plan: &Plan, examples: &[Vec<Tensor>]) -> [QuantizedWeigh
     let numbers: Vec<usize> = (0..examples.len()).collect();
     let limits = Limits::default();
     let mut found: BTreeMap<String, QuantizedWeights> =
-        rounded(graph, plan, (examples, &numbers), (0, &limits)).expect("it runs");
+        rounded(graph, plan, (examples, &numbers), (0, &limits), &Journal::default()).expect("it runs");
     let nearest = Rounded::of(graph, plan).expect("a plan");
     let (bytes, scales) = nearest.layer(&graph.nodes[0]).expect("bytes").expect("eight-bit weights");
     let nearest = QuantizedWeights { bytes: bytes.clone(), scales: scales.to_vec() };
@@ -179,7 +180,8 @@ fn covariances_have_limits() {
     // 64 × 64 floats are 16 KiB.
     for (kibibytes, count) in [(16 * 16, 1), (16 * 16 - 1, 0)] {
         let limits = Limits { max_bytes: kibibytes << 10, ..Limits::default() };
-        let found = rounded(&graph, &plan, (&calibrating, &[0, 1, 2, 3]), (0, &limits)).expect("it runs");
+        let found = rounded(&graph, &plan, (&calibrating, &[0, 1, 2, 3]), (0, &limits), &Journal::default())
+            .expect("it runs");
         assert_eq!(found.len(), count);
     }
 }
