@@ -11,6 +11,7 @@ use eightbit_kernels::gemm::{
 };
 
 use crate::check::{check_size, check_type, in_range};
+use crate::dynamic::Rows;
 use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Packed;
@@ -246,7 +247,7 @@ impl Gemm {
         lhs: MatRef<'a, A>,
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
-        self.checked(&lhs, None, out)
+        self.checked(&lhs, RowTerms::NONE, out)
     }
 
     /// As [`call`](Self::call), for activations that were quantized row by row: a [`Stage::Dequantize`] multiplies row
@@ -267,7 +268,39 @@ impl Gemm {
         if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
             return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
         }
-        self.checked(&lhs, Some(row_scale), out)
+        self.checked(&lhs, RowTerms { scales: Some(row_scale), ..RowTerms::NONE }, out)
+    }
+
+    /// As [`call_scaled`](Self::call_scaled), for rows that have zero points of their own, too: `rows.zero_points()[m]` is in the place
+    /// of the plan's zero point.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and if the plan does not dequantize, rows are in more than one block, or both rows and weights have
+    /// zero points: those of rows may only be the plan's where weights are not `i8` with zero point 0 or `u8` with 128.
+    pub fn call_rows<'a, A: Element, T: OutputElement>(
+        &'a self,
+        rows: Rows<'a, A>,
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        check_type("the output of a call with row scales", ElementType::F32, T::TYPE)?;
+        check_size("blocks of a row", 1, rows.blocks())?;
+        let own = rows.zero_points().iter().any(|&zero| zero != self.lhs_zero);
+        if own {
+            self.check_rows_may_have_zero_points()?;
+        }
+        let zero_points = own.then_some(rows.zero_points());
+        self.checked(&rows.codes()?, RowTerms { scales: Some(rows.scales()), zero_points }, out)
+    }
+
+    /// Checks that weights have no zero points, which exclude those of rows.
+    pub(crate) fn check_rows_may_have_zero_points(&self) -> Result<(), Error> {
+        if self.columns.any_weight_zero {
+            let why =
+                "rows have zero points of their own, so weights must be i8 with zero point 0, or u8 with 128";
+            return Err(Error::Shape { what: "zero points of weights", why: why.into() });
+        }
+        Ok(())
     }
 
     #[inline]
@@ -283,7 +316,7 @@ impl Gemm {
     fn checked<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: &MatRef<'a, A>,
-        row_scale: Option<&'a [f32]>,
+        terms: RowTerms<'a>,
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, Multiplication<'a>>, Error> {
         check_type("the activations", self.lhs, A::TYPE)?;
@@ -292,7 +325,14 @@ impl Gemm {
         check_size("rows of the output", lhs.rows(), out.rows())?;
         check_size("columns of the output", self.weights.columns(), out.columns())?;
         let panels = self.panels().get().map_err(|_| PackedError::Shrunk)?;
-        Ok(Call::new(Multiplication { gemm: self, panels, lhs: lhs.lhs()?, row_scale }, out.block()))
+        let mut lhs = lhs.lhs()?;
+        let mut column_terms = self.columns.weight_zeros(0);
+        if let Some(zero_points) = terms.zero_points {
+            lhs = lhs.with_zero_points(zero_points, self.lhs_zero);
+            column_terms = Some(self.panels().sums());
+        }
+        let row_scale = terms.scales;
+        Ok(Call::new(Multiplication { gemm: self, panels, lhs, row_scale, column_terms }, out.block()))
     }
 }
 
@@ -303,6 +343,20 @@ struct Multiplication<'a> {
     panels: Panels<'a>,
     lhs: MatrixRows<'a>,
     row_scale: Option<&'a [f32]>,
+    /// What is multiplied with a term of each row: zero points with sums, or sums with zero points.
+    column_terms: Option<&'a [i32]>,
+}
+
+/// What a call has by row.
+#[derive(Clone, Copy, Debug)]
+struct RowTerms<'a> {
+    scales: Option<&'a [f32]>,
+    /// In the place of the plan's zero point.
+    zero_points: Option<&'a [i32]>,
+}
+
+impl RowTerms<'_> {
+    const NONE: RowTerms<'static> = RowTerms { scales: None, zero_points: None };
 }
 
 impl<T: OutputElement> Fill<T> for Multiplication<'_> {
@@ -319,7 +373,7 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
             lhs_signed: plan.lhs == ElementType::I8,
             panels: self.panels,
             init: plan.columns.init(0),
-            weight_zeros: plan.columns.weight_zeros(0),
+            weight_zeros: self.column_terms,
             border: Border::COMPUTED,
             stage: plan.epilogue.stage(0, self.row_scale),
             memo: Some(&plan.memo),

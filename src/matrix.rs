@@ -87,6 +87,18 @@ impl<'a, T> MatRef<'a, T> {
     }
 }
 
+impl<'a> MatRef<'a, f32> {
+    /// Whether the elements of each row follow each other.
+    pub(crate) fn has_contiguous_rows(&self) -> bool {
+        self.column_stride == 1 || self.columns <= 1
+    }
+
+    /// A row of a matrix [whose rows are contiguous](Self::has_contiguous_rows).
+    pub(crate) fn contiguous_row(&self, row: usize) -> &'a [f32] {
+        &self.data[row * self.row_stride..][..self.columns]
+    }
+}
+
 impl<'a, T: Element> MatRef<'a, T> {
     /// The matrix in the kernels' form.
     #[inline(always)]

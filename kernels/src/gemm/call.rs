@@ -17,7 +17,8 @@ pub struct Call<'a> {
     pub panels: Panels<'a>,
     /// See [`PackedPanels::initial_accumulators`](super::PackedPanels::initial_accumulators).
     pub init: &'a [i32],
-    /// The canonical weights' zero points; `None` if all are 0.
+    /// The canonical weights' zero points; `None` if all are 0. If the rows of a matrix have
+    /// [zero points of their own](super::MatrixRows::with_zero_points), the [sums](super::PackedPanels::sums) of the weights instead.
     pub weight_zeros: Option<&'a [i32]>,
     /// Padding elision: which of a convolution's products with its padding are left out.
     pub border: Border<'a>,

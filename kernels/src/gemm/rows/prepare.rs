@@ -64,7 +64,7 @@ impl RowPointers {
                 out_step: Step { entries: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
                 sums: self.sums,
             };
-            self.add_up(call, form, tile_rows, m_block, found.lhs_step);
+            self.add_up(call, form, tile_rows, m_block, first, found.lhs_step);
             found
         }
     }
@@ -88,10 +88,11 @@ impl Parts {
         m_block: &MBlock<'_>,
     ) -> MBlockRows {
         let row_pointers = self.row_pointers;
+        let first = cursor.x;
         if let Lhs::Matrix(matrix) = &call.lhs
             && map.addressing == Addressing::InPlace
         {
-            let (first, stride) = (cursor.x, matrix.row_stride());
+            let stride = matrix.row_stride();
             cursor.x += m_block.rows;
             // SAFETY: the rows exist, and the map has room for the pointers and output offsets of a tile and the sums of the
             // m-block. The other tiles of the m-block find their rows from the first one's.
@@ -103,7 +104,6 @@ impl Parts {
         }
         match (&call.lhs, map.form) {
             (Lhs::Matrix(_), LhsForm::I16 { widen }) => {
-                let first = cursor.x;
                 cursor.x += m_block.rows;
                 // SAFETY: the rows exist, and the map has room for them and their pointers, which are written first.
                 return unsafe {
@@ -125,7 +125,7 @@ impl Parts {
         }
         let lhs_step = Step { entries: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
-        unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, lhs_step) };
+        unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, first, lhs_step) };
         MBlockRows {
             lhs: row_pointers.pointers,
             lhs_step,

@@ -3,12 +3,15 @@
 use core::slice;
 
 use super::depth::Depth;
+use super::lhs::Lhs;
 use super::prepare::MBlock;
 use super::scratch::RowPointers;
 use crate::gemm::{Call, LhsForm, Step};
 
 impl RowPointers {
-    /// Writes the sums of an m-block's rows, if weights have zero points.
+    /// Writes what the weights' zero points are multiplied with for each row of an m-block, if they have any: the sums of the rows. If
+    /// rows have zero points, the sums of the weights are in the place of the weights' zero points, and rows' zero points in that
+    /// of their sums. `first` is the m-block's first row, if it is one of a matrix.
     ///
     /// # Safety
     ///
@@ -20,9 +23,19 @@ impl RowPointers {
         form: LhsForm,
         tile_rows: usize,
         m_block: &MBlock<'_>,
+        first: usize,
         step: Step,
     ) {
         if call.weight_zeros.is_none() {
+            return;
+        }
+        if let Lhs::Matrix(matrix) = &call.lhs
+            && let Some(zeros) = matrix.zeros_from(first)
+        {
+            for (row, zero) in zeros.take(m_block.rows).enumerate() {
+                // SAFETY: as the caller promises.
+                unsafe { *self.sums.add(row) = zero };
+            }
             return;
         }
         for row in 0..m_block.rows {

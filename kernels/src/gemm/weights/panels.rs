@@ -91,6 +91,13 @@ impl PackedPanels {
         any
     }
 
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &[i32] {
+        &self.sums
+    }
+
     /// The panels with their bytes, for a call.
     ///
     /// # Errors
