@@ -100,7 +100,8 @@ pub(crate) unsafe fn quantize_over<S: Simd>(isa: S, call: &QuantizeRange) -> Opt
     let steps = spread.steps(least, greatest, lowest)?;
     let (low, high) = spread.codes(lowest);
     let target = Target { zero_point: steps.zero, low, high }.to_bytes_of(output);
-    // SAFETY: the caller's promise; the scale is finite and greater than 0.
-    unsafe { quantize::quantize(isa, &Quantize { tensors, scale: steps.scale, target }) };
+    // SAFETY: the caller's promise. The scale is finite and greater than 0, and no float is further from 0 than 255 steps and a
+    // rounding; where the scale rounds to a number below the normal ones, it is divided by, and the quotient may be greater.
+    unsafe { quantize::quantize_row(isa, &Quantize { tensors, scale: steps.scale, target }) };
     Some(steps)
 }
