@@ -57,6 +57,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: b
             columns: n,
             segments: 1,
             segment_len: k,
+            taps: 1,
             depth_stride: n,
             column_stride: 1,
         },

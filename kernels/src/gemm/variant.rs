@@ -18,16 +18,14 @@ pub(crate) struct Variant {
     pub(crate) cost: TileCost,
 }
 
-/// A property that some weights have. Packing proves it from the weights, and loading proves it again from the packed bytes,
-/// so that saved panels need not be trusted.
+/// A property that some weights have. Packing proves it, and loading proves it again, both from the packed bytes, so that saved
+/// panels need not be trusted.
 #[derive(Debug)]
 pub(crate) struct Property {
     /// The human-readable name.
     pub(crate) name: &'static str,
-    /// Consecutive depths that are tested together; divides the layout's `k_group`.
-    pub(crate) depths: usize,
-    /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
-    /// are padded with zeros.
+    /// Whether packed weights have the property: groups of depths of a layout, of which a segment's last ones are padded with
+    /// zeros.
     pub(crate) holds: fn(&[u8]) -> bool,
 }
 
