@@ -25,6 +25,8 @@ pub(crate) mod neon_i8mm;
 pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86_row_sums;
 
 /// The environment variable that overrides the choice of [`Backend::best`].
 pub const ENVIRONMENT_VARIABLE: &str = "EIGHTBIT_BACKEND";

@@ -43,7 +43,9 @@ pub use weights::{
     Activations, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
 };
 
-pub(crate) use rows::Span;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use rows::PLAIN_BYTES;
+pub(crate) use rows::{AddedRows, PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]

@@ -107,7 +107,7 @@ unsafe fn tiles<T: OutputElement>(
         let found = unsafe {
             let start = found.first.wrapping_add(row.wrapping_mul(found.stride));
             point_rows(start, found.stride, rows.min(height), height, row_pointers.pointers);
-            row_pointers.equal_steps(call, gemm.lhs, row, found.stride, height, &m_block)
+            row_pointers.equal_steps(call, gemm, row, found.stride, height, &m_block)
         };
         let (position, init) = (Position { row, rows, tiles }, call.init.as_ptr());
         // SAFETY: the m-block's rows are the block's, and so are the panels; `Checked` has the initial accumulators.

@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{Layout, Tile};
+use super::{Layout, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -10,6 +10,8 @@ pub(crate) struct Variant {
     pub(crate) layout: Layout,
     /// How rows of activations reach the kernels.
     pub(crate) lhs: LhsForm,
+    /// How the kernels take what weights with zero points need.
+    pub(crate) row_sums: &'static RowSums,
     /// What must be proved of the weights for the sums to be exact; `None` if the sums are exact for all weights.
     pub(crate) proves: Option<&'static Property>,
     /// The tiles, by ascending number of rows.

@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, loops};
+use super::{Avx2, loops, row_sums};
 use crate::gemm::dot4;
 use crate::gemm::{Layout, Property, TileCost, Variant};
 
@@ -13,6 +13,7 @@ pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddubsw",
     layout: Layout::GROUPS_OF_4,
     lhs: dot4::lhs::<DotPairs>(),
+    row_sums: &row_sums::BYTES,
     proves: Some(&PAIR_SAFE),
     tiles: dot4::tiles!(tile; 1: 2 4; 2: 2 4; 3: 2; 4: 2; 5: 2; 6: 2),
     // Four multiplications on two pipes.

@@ -1,6 +1,6 @@
 //! A tile of work, as the driver describes it to a kernel.
 
-use crate::gemm::{PANEL, RawStage};
+use crate::gemm::{PANEL, RawStage, RowSums};
 
 /// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel computes an m-block of them,
 /// which read the same panels: [`move_down`](Self::move_down).
@@ -32,9 +32,9 @@ pub(crate) struct Tile {
     pub(crate) columns: usize,
     /// `P·PANEL` initial accumulators.
     pub(crate) init: *const i32,
-    /// `P·PANEL` zero points of the (canonical) weights, or null if all are 0.
+    /// `P·PANEL` zero points of the (canonical) weights, in the form of the variant's [`RowSums`], or null if all are 0.
     pub(crate) weight_zeros: *const i32,
-    /// `count · R` sums of the (offset) activations over the depth; not read if `weight_zeros` is null.
+    /// `count · R` sums of the (offset) activations over the depth, in that form too; not read if `weight_zeros` is null.
     pub(crate) row_sums: *const i32,
     /// The epilogue; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,
@@ -63,6 +63,12 @@ impl Tile {
     #[inline(always)]
     pub(crate) fn is_half_width(&self) -> bool {
         self.columns <= PANEL / 2
+    }
+
+    /// Whether the sums of rows are as they are, because they need not fit the kernels' form.
+    #[inline(always)]
+    pub(crate) fn has_plain_sums(&self) -> bool {
+        RowSums::are_plain(self.segments.wrapping_mul(self.segment_len))
     }
 
     /// Address of a row's elements in a segment.

@@ -58,9 +58,10 @@ impl PackedPanels {
 
     /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
     /// offsets that the backend adds to activations and weights, mod 2³². Also returns the canonical weights' zero
-    /// points into `weight_zeros`, and whether any is not 0 (if none is, a call needs no row sums).
+    /// points into `weight_zeros`, in the form of the backend's kernels, and whether any is not 0 (if none is, a call needs no row
+    /// sums).
     ///
-    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type.
+    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type, within its range.
     ///
     /// # Panics
     ///
@@ -75,8 +76,8 @@ impl PackedPanels {
         init: &mut [i32],
         weight_zeros: &mut [i32],
     ) -> bool {
-        let lhs = self.variant(backend).expect("panels of a layout that the backend reads").lhs;
-        let za = activations.zero_point.wrapping_add(lhs.offset(activations.signed));
+        let variant = self.variant(backend).expect("panels of a layout that the backend reads");
+        let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
         let flip = if self.signed { 0 } else { 128 };
         let depth = self.depth() as i32;
         let mut any = false;
@@ -85,7 +86,7 @@ impl PackedPanels {
         for column in 0..self.columns {
             let zb = weight_zero(column).wrapping_sub(flip);
             any |= zb != 0;
-            weight_zeros[column] = zb;
+            weight_zeros[column] = (variant.row_sums.zero_factor)(zb as i8);
             init[column] = bias
                 .map_or(0, |bias| bias[column])
                 .wrapping_sub(za.wrapping_mul(self.sums[column]))
