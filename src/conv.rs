@@ -7,8 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PanelError, PatchRows, Patches,
-    TilingMemo,
+    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows, Patches, TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
 
@@ -155,9 +154,10 @@ impl Conv2d {
         self.elision = gemm::best_elision(self.weights.backend(), &patches, &groups[0]);
         if self.elision != PaddingElision::Nothing {
             let taps = self.window.taps();
-            let sums = |panels: &PackedPanels| Ok(panels.within(owner)?.tap_sums(taps));
-            let sums: Result<Vec<_>, PanelError> = groups.iter().map(sums).collect();
-            self.tap_sums = sums.map_err(|_| PackedError::Shrunk)?.concat();
+            for panels in groups {
+                let panels = panels.within(owner).map_err(|_| PackedError::Shrunk)?;
+                self.tap_sums.extend_from_slice(&panels.tap_sums(taps));
+            }
         }
         Ok(())
     }
@@ -357,6 +357,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
                 panels: panels.within(owner).expect("the weights were fetched"),
                 init: conv.columns.init(first),
                 weight_zeros: conv.columns.weight_zeros(first),
+                row_zeros: None,
                 border,
                 stage: conv.epilogue.stage(first, None),
                 memo: Some(&conv.memo),

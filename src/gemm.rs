@@ -7,7 +7,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
+    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, RowZeros,
+    TilingMemo,
 };
 
 use crate::check::{check_size, check_type, in_range};
@@ -55,12 +56,19 @@ pub(crate) struct ColumnTerms {
     init: Vec<i32>,
     weight_zeros: Vec<i32>,
     any_weight_zero: bool,
+    /// The sums of a matrix's weights, each less its zero point, where that is not 0 for all; else they are those of the panels.
+    sums: Vec<i32>,
 }
 
 impl ColumnTerms {
     pub(crate) fn new(columns: Columns) -> ColumnTerms {
         let len = columns.len();
-        ColumnTerms { init: vec![0; len], weight_zeros: vec![0; len], any_weight_zero: false }
+        ColumnTerms {
+            init: vec![0; len],
+            weight_zeros: vec![0; len],
+            any_weight_zero: false,
+            sums: Vec::new(),
+        }
     }
 
     /// Computes the terms for activations of type `lhs` with zero point `lhs_zero`; allocates nothing.
@@ -93,6 +101,27 @@ impl ColumnTerms {
             first += panels.columns();
             padded += panels.padded_columns();
         }
+    }
+
+    /// Finds the sums of a matrix's weights, which depend on no activations. After the first [update](Self::update).
+    fn find_sums(&mut self, weights: &PackedWeights, panels: &PackedPanels) {
+        self.sums.clear();
+        if self.any_weight_zero {
+            let (depth, flip) = (panels.depth() as i32, if panels.signed() { 0 } else { 128 });
+            let zero = |column| weights.zero_points().of(column).wrapping_sub(flip);
+            let sums = panels.sums().iter().enumerate();
+            // Those of the padding are not read.
+            let columns = panels.columns();
+            self.sums.extend(sums.map(|(column, sum)| {
+                if column < columns { sum.wrapping_sub(depth.wrapping_mul(zero(column))) } else { 0 }
+            }));
+        }
+    }
+
+    /// The sums of a matrix's weights, each less its zero point.
+    #[inline]
+    fn sums<'a>(&'a self, panels: &'a PackedPanels) -> &'a [i32] {
+        if self.any_weight_zero { &self.sums } else { panels.sums() }
     }
 
     #[inline]
@@ -134,6 +163,7 @@ impl Gemm {
         let epilogue = Epilogue::new(stage, columns)?;
         let mut terms = ColumnTerms::new(columns);
         terms.update(&weights, bias, lhs, lhs_zero);
+        terms.find_sums(&weights, &groups[0]);
         Ok(Gemm {
             weights,
             lhs,
@@ -182,6 +212,9 @@ impl Gemm {
         check_size("columns of the weights", self.weights.columns(), weights.columns())?;
         self.weights = Arc::new(PackedWeights::pack(self.weights.backend(), weights, zero_point)?);
         self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, self.lhs_zero);
+        if let Packed::Panels(groups) = self.weights.packed() {
+            self.columns.find_sums(&self.weights, &groups[0]);
+        }
         // The layout may have become another, for which other tiles are best.
         self.memo = TilingMemo::default();
         Ok(())
@@ -276,8 +309,7 @@ impl Gemm {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), and if the plan does not dequantize, rows are in more than one block, or both rows and weights have
-    /// zero points: those of rows may only be the plan's where weights are not `i8` with zero point 0 or `u8` with 128.
+    /// As [`call`](Self::call), and if the plan does not dequantize, or rows are in more than one block.
     pub fn call_rows<'a, A: Element, T: OutputElement>(
         &'a self,
         rows: Rows<'a, A>,
@@ -285,22 +317,10 @@ impl Gemm {
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
         check_type("the output of a call with row scales", ElementType::F32, T::TYPE)?;
         check_size("blocks of a row", 1, rows.blocks())?;
-        let own = rows.zero_points().iter().any(|&zero| zero != self.lhs_zero);
-        if own {
-            self.check_rows_may_have_zero_points()?;
-        }
-        let zero_points = own.then_some(rows.zero_points());
-        self.checked(&rows.codes()?, RowTerms { scales: Some(rows.scales()), zero_points }, out)
-    }
-
-    /// Checks that weights have no zero points, which exclude those of rows.
-    pub(crate) fn check_rows_may_have_zero_points(&self) -> Result<(), Error> {
-        if self.columns.any_weight_zero {
-            let why =
-                "rows have zero points of their own, so weights must be i8 with zero point 0, or u8 with 128";
-            return Err(Error::Shape { what: "zero points of weights", why: why.into() });
-        }
-        Ok(())
+        let zero_points = rows.zero_points();
+        let own = zero_points.iter().any(|&zero| zero != self.lhs_zero);
+        let terms = RowTerms { scales: Some(rows.scales()), zero_points: own.then_some(zero_points) };
+        self.checked(&rows.codes()?, terms, out)
     }
 
     #[inline]
@@ -325,14 +345,7 @@ impl Gemm {
         check_size("rows of the output", lhs.rows(), out.rows())?;
         check_size("columns of the output", self.weights.columns(), out.columns())?;
         let panels = self.panels().get().map_err(|_| PackedError::Shrunk)?;
-        let mut lhs = lhs.lhs()?;
-        let mut column_terms = self.columns.weight_zeros(0);
-        if let Some(zero_points) = terms.zero_points {
-            lhs = lhs.with_zero_points(zero_points, self.lhs_zero);
-            column_terms = Some(self.panels().sums());
-        }
-        let row_scale = terms.scales;
-        Ok(Call::new(Multiplication { gemm: self, panels, lhs, row_scale, column_terms }, out.block()))
+        Ok(Call::new(Multiplication { gemm: self, panels, lhs: lhs.lhs()?, terms }, out.block()))
     }
 }
 
@@ -342,9 +355,7 @@ struct Multiplication<'a> {
     gemm: &'a Gemm,
     panels: Panels<'a>,
     lhs: MatrixRows<'a>,
-    row_scale: Option<&'a [f32]>,
-    /// What is multiplied with a term of each row: zero points with sums, or sums with zero points.
-    column_terms: Option<&'a [i32]>,
+    terms: RowTerms<'a>,
 }
 
 /// What a call has by row.
@@ -373,9 +384,14 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
             lhs_signed: plan.lhs == ElementType::I8,
             panels: self.panels,
             init: plan.columns.init(0),
-            weight_zeros: self.column_terms,
+            weight_zeros: plan.columns.weight_zeros(0),
+            row_zeros: self.terms.zero_points.map(|zero_points| RowZeros {
+                zero_points,
+                of_init: plan.lhs_zero,
+                sums: plan.columns.sums(plan.panels()),
+            }),
             border: Border::COMPUTED,
-            stage: plan.epilogue.stage(0, self.row_scale),
+            stage: plan.epilogue.stage(0, self.terms.scales),
             memo: Some(&plan.memo),
         };
         gemm::run(&call, out, &mut workspace.0);

@@ -114,10 +114,11 @@ impl<'a, T: Element> MatRef<'a, T> {
         self.rows * self.columns > self.data.len()
     }
 
+    /// The matrix as weights whose depth is `segments` times `segment_len`, with sums for each of `taps` parts of it.
     pub(crate) fn weights(
         &self,
-        segments: usize,
-        segment_len: usize,
+        [segments, segment_len]: [usize; 2],
+        taps: usize,
     ) -> eightbit_kernels::gemm::WeightView<'a> {
         eightbit_kernels::gemm::WeightView {
             data: T::as_bytes(self.data),
@@ -125,6 +126,7 @@ impl<'a, T: Element> MatRef<'a, T> {
             columns: self.columns,
             segments,
             segment_len,
+            taps,
             depth_stride: self.row_stride,
             column_stride: self.column_stride,
         }

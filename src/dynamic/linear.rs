@@ -35,12 +35,11 @@ pub struct Linear {
 
 impl Linear {
     /// The plan of a layer with these weights, their scales, a bias and a clamp in `dequantize`, and activations quantized as `spread`
-    /// says. With [`Spread::Range`] the rows have zero points of their own, and weights must have none: zero point 0 of `i8`, 128
-    /// of `u8`. With [`Spread::Magnitude`] weights may have any.
+    /// says.
     ///
     /// # Errors
     ///
-    /// As [`Gemm::new`], and if weights have zero points that `spread` excludes.
+    /// As [`Gemm::new`].
     pub fn new(
         weights: impl Into<Arc<PackedWeights>>,
         dequantize: &Dequantize,
@@ -51,9 +50,6 @@ impl Linear {
         // Without a range of its own every row has this zero point.
         let stage = Stage::Dequantize(dequantize.clone());
         let gemm = Gemm::new(weights, ElementType::U8, 128, None, &stage)?;
-        if spread == Spread::Range {
-            gemm.check_rows_may_have_zero_points()?;
-        }
         Ok(Linear { gemm, quantize })
     }
 

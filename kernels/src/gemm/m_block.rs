@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::call::Checked;
 use super::rows::{Depth, MBlockRows};
-use super::{PANEL, Tile, TileRows};
+use super::{PANEL, Tile, TileRows, TileZeros};
 use crate::OutputElement;
 
 /// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
@@ -87,6 +87,11 @@ unsafe fn tiles<T: OutputElement>(
             init: init.add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),
             row_sums: found.sums,
+            zeros: call.row_zeros.as_ref().map_or(TileZeros::NONE, |zeros| TileZeros {
+                of_rows: zeros.zero_points.as_ptr().add(out.first_row() + position.row),
+                of_init: zeros.of_init,
+                sums: zeros.sums.as_ptr().add(column),
+            }),
             stage: call.stage.at(out.first_row() + position.row, column),
             out: out.address(found.first_row, panel * PANEL),
             out_rows: found.out_rows,

@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{Layout, Tile};
+use super::{Layout, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -10,6 +10,8 @@ pub(crate) struct Variant {
     pub(crate) layout: Layout,
     /// How rows of activations reach the kernels.
     pub(crate) lhs: LhsForm,
+    /// How the kernels take what weights with zero points need.
+    pub(crate) row_sums: &'static RowSums,
     /// What must be proved of the weights for the sums to be exact; `None` if the sums are exact for all weights.
     pub(crate) proves: Option<&'static Property>,
     /// The tiles, by ascending number of rows.
@@ -18,16 +20,14 @@ pub(crate) struct Variant {
     pub(crate) cost: TileCost,
 }
 
-/// A property that some weights have. Packing proves it from the weights, and loading proves it again from the packed bytes,
-/// so that saved panels need not be trusted.
+/// A property that some weights have. Packing proves it, and loading proves it again, both from the packed bytes, so that saved
+/// panels need not be trusted.
 #[derive(Debug)]
 pub(crate) struct Property {
     /// The human-readable name.
     pub(crate) name: &'static str,
-    /// Consecutive depths that are tested together; divides the layout's `k_group`.
-    pub(crate) depths: usize,
-    /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
-    /// are padded with zeros.
+    /// Whether packed weights have the property: groups of depths of a layout, of which a segment's last ones are padded with
+    /// zeros.
     pub(crate) holds: fn(&[u8]) -> bool,
 }
 

@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, loops};
+use super::{Avx2, loops, row_sums};
 use crate::gemm::{
     ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
 };
@@ -16,6 +16,7 @@ pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddwd",
     layout: Layout::GROUPS_OF_2,
     lhs: LhsForm::I16 { widen },
+    row_sums: &row_sums::I16S,
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1, 2>, tile::<1, 4>], signed: &[tile::<1, 2>, tile::<1, 4>] },

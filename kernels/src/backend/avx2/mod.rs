@@ -5,6 +5,7 @@ mod i16_pairs;
 mod lookup;
 mod loops;
 mod pair_safe;
+pub(crate) mod row_sums;
 pub(crate) mod simd;
 
 use crate::depthwise::DepthwiseKernel;

@@ -3,6 +3,7 @@
 mod depthwise;
 mod gemm;
 mod lookup;
+mod row_sums;
 mod simd;
 
 use crate::backend::avx2;

@@ -3,13 +3,16 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish};
+use crate::gemm::{
+    ByteRows, Layout, LhsForm, PANEL, PLAIN_I16, Tile, TileCost, TileRows, Variant, down, finish,
+};
 use crate::simd::Simd;
 
 pub(super) static VARIANTS: &[Variant] = &[Variant {
     name: "i16 pairs",
     layout: Layout::GROUPS_OF_2,
     lhs: LhsForm::I16 { widen },
+    row_sums: &PLAIN_I16,
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1>], signed: &[tile::<1>] },

@@ -9,7 +9,7 @@ use super::lhs::Lhs;
 use super::regions::{Cursor, Region};
 use super::scratch::{Parts, RowPointers, ScratchMap};
 use super::strided::point_rows;
-use crate::gemm::{Call, LhsForm, Step};
+use crate::gemm::{Call, LhsForm, Step, Variant};
 
 /// Where an m-block's tiles find their rows in the parts of a scratch.
 pub(in crate::gemm) struct MBlockRows {
@@ -45,7 +45,7 @@ impl RowPointers {
     pub(in crate::gemm) unsafe fn equal_steps(
         &self,
         call: &Call<'_>,
-        form: LhsForm,
+        gemm: &Variant,
         first: usize,
         row_bytes: usize,
         tile_rows: usize,
@@ -64,7 +64,7 @@ impl RowPointers {
                 out_step: Step { entries: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
                 sums: self.sums,
             };
-            self.add_up(call, form, tile_rows, m_block, first, found.lhs_step);
+            self.add_up(call, gemm, tile_rows, m_block, found.lhs_step, Some(row_bytes));
             found
         }
     }
@@ -88,27 +88,27 @@ impl Parts {
         m_block: &MBlock<'_>,
     ) -> MBlockRows {
         let row_pointers = self.row_pointers;
-        let first = cursor.x;
         if let Lhs::Matrix(matrix) = &call.lhs
             && map.addressing == Addressing::InPlace
         {
-            let stride = matrix.row_stride();
+            let (first, stride) = (cursor.x, matrix.row_stride());
             cursor.x += m_block.rows;
             // SAFETY: the rows exist, and the map has room for the pointers and output offsets of a tile and the sums of the
             // m-block. The other tiles of the m-block find their rows from the first one's.
             return unsafe {
                 let row = matrix.row(first);
                 point_rows(row, stride, m_block.rows.min(tile_rows), tile_rows, row_pointers.pointers);
-                row_pointers.equal_steps(call, map.form, first, stride, tile_rows, m_block)
+                row_pointers.equal_steps(call, map.gemm, first, stride, tile_rows, m_block)
             };
         }
-        match (&call.lhs, map.form) {
+        match (&call.lhs, map.gemm.lhs) {
             (Lhs::Matrix(_), LhsForm::I16 { widen }) => {
+                let first = cursor.x;
                 cursor.x += m_block.rows;
                 // SAFETY: the rows exist, and the map has room for them and their pointers, which are written first.
                 return unsafe {
                     self.widen_matrix(call, widen, map, first, m_block.rows, tile_rows);
-                    row_pointers.equal_steps(call, map.form, first, map.row_bytes, tile_rows, m_block)
+                    row_pointers.equal_steps(call, map.gemm, first, map.row_bytes, tile_rows, m_block)
                 };
             }
             (Lhs::Patches(_), LhsForm::I16 { widen }) => {
@@ -125,7 +125,7 @@ impl Parts {
         }
         let lhs_step = Step { entries: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
-        unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, first, lhs_step) };
+        unsafe { row_pointers.add_up(call, map.gemm, tile_rows, m_block, lhs_step, None) };
         MBlockRows {
             lhs: row_pointers.pointers,
             lhs_step,

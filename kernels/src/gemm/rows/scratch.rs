@@ -2,13 +2,13 @@
 //! copies of rows that a kernel cannot read in place.
 
 use super::addressing::Addressing;
-use crate::gemm::{LhsForm, PackedPanels};
+use crate::gemm::{LhsForm, PackedPanels, Variant};
 
 const POINTER: usize = size_of::<*const u8>();
 
 /// Where things lie in the scratch.
 pub(in crate::gemm) struct ScratchMap {
-    pub(in crate::gemm) form: LhsForm,
+    pub(in crate::gemm) gemm: &'static Variant,
     pub(in crate::gemm) addressing: Addressing,
     /// Pointers of a tile.
     pub(in crate::gemm) tile_pointers: usize,
@@ -25,14 +25,14 @@ impl ScratchMap {
     /// `[m_block][segments][tile_rows]` row pointers, `[m_block][tile_rows]` output offsets and sums, the initial accumulators of
     /// a region, and `[m_block][tile_rows]` copied rows. `None` if the size overflows.
     pub(in crate::gemm) fn new(
-        form: LhsForm,
+        gemm: &'static Variant,
         addressing: Addressing,
         panels: &PackedPanels,
         tile_rows: usize,
         m_block: usize,
     ) -> Option<ScratchMap> {
         let depth = panels.depth();
-        let row_bytes = match form {
+        let row_bytes = match gemm.lhs {
             LhsForm::I16 { .. } => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
             LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
             LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
@@ -45,7 +45,7 @@ impl ScratchMap {
         let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
         let rows = rows.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
-        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
+        Some(ScratchMap { gemm, addressing, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
     }
 }
 

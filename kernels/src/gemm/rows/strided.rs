@@ -12,15 +12,6 @@ pub struct MatrixRows<'a> {
     row_stride: usize,
     /// 1 if there are fewer than two columns.
     column_stride: usize,
-    zero_points: Option<RowZeros<'a>>,
-}
-
-/// What the zero points of rows are more than that of the whole matrix.
-#[derive(Clone, Copy, Debug)]
-struct RowZeros<'a> {
-    /// One for each row.
-    of_rows: &'a [i32],
-    of_matrix: i32,
 }
 
 impl<'a> MatrixRows<'a> {
@@ -44,30 +35,7 @@ impl<'a> MatrixRows<'a> {
                 return None;
             }
         }
-        Some(MatrixRows { data, rows, columns, row_stride, column_stride, zero_points: None })
-    }
-
-    /// The same matrix with a zero point for each row, where the initial accumulators were made for the zero point `of_matrix`.
-    /// The weights must have no zero points of their own: a call has their [sums](crate::gemm::PackedPanels::sums) in their place.
-    ///
-    /// # Panics
-    ///
-    /// If there is not one for each row.
-    #[must_use]
-    pub fn with_zero_points(self, of_rows: &'a [i32], of_matrix: i32) -> MatrixRows<'a> {
-        assert_eq!(of_rows.len(), self.rows, "a zero point for each row");
-        MatrixRows { zero_points: Some(RowZeros { of_rows, of_matrix }), ..self }
-    }
-
-    /// What the zero points of rows from `first` on are more than that of the matrix, if rows have zero points.
-    ///
-    /// # Panics
-    ///
-    /// If there are fewer than `first` rows.
-    #[inline]
-    pub(super) fn zeros_from(&self, first: usize) -> Option<impl Iterator<Item = i32> + 'a> {
-        let RowZeros { of_rows, of_matrix } = self.zero_points?;
-        Some(of_rows[first..].iter().map(move |zero| zero.wrapping_sub(of_matrix)))
+        Some(MatrixRows { data, rows, columns, row_stride, column_stride })
     }
 
     /// Number of rows.

@@ -1,10 +1,14 @@
 //! Weights, packed once into panels.
 
+mod arrange;
 mod error;
 mod layout;
 mod pack;
 mod panels;
 mod saved;
+mod sums;
+#[cfg(test)]
+mod tests;
 
 pub use error::{MAX_EMPTY_COLUMNS, PanelError};
 pub use layout::{Layout, PANEL};
