@@ -107,14 +107,13 @@ impl ColumnTerms {
     fn find_sums(&mut self, weights: &PackedWeights, panels: &PackedPanels) {
         self.sums.clear();
         if self.any_weight_zero {
-            let (depth, flip) = (panels.depth() as i32, if panels.signed() { 0 } else { 128 });
-            let zero = |column| weights.zero_points().of(column).wrapping_sub(flip);
-            let sums = panels.sums().iter().enumerate();
-            // Those of the padding are not read.
-            let columns = panels.columns();
-            self.sums.extend(sums.map(|(column, sum)| {
-                if column < columns { sum.wrapping_sub(depth.wrapping_mul(zero(column))) } else { 0 }
-            }));
+            let any = Activations { signed: false, zero_point: 0 };
+            let terms = panels.column_terms(weights.backend(), any);
+            self.sums.extend(
+                (0..panels.columns()).map(|column| terms(column, weights.zero_points().of(column)).sum),
+            );
+            // Those of the padding are not read, but loaded.
+            self.sums.resize(panels.padded_columns(), 0);
         }
     }
 

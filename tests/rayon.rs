@@ -148,10 +148,15 @@ fn rows_and_layers_of_floats() {
     plain.quantize(linear.quantize(), x).expect("finite");
     pool.call(linear.quantize(), x).and_then(|call| call.run_rayon(3)).expect("finite");
     assert_eq!(format!("{:?}", plain.rows()), format!("{:?}", pool.rows()));
-    let out = |out| MatMut::new(out, rows, columns).expect("a matrix");
     same(
         rows * columns,
-        |y: &mut [f32]| linear.call(plain.rows(), out(y)).map(|call| call.run(&mut Workspace::new())),
-        |y, all| linear.call(pool.rows(), out(y)).and_then(|call| call.run_rayon(all)),
+        |out: &mut [f32]| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(plain.rows(), out).map(|call| call.run(&mut Workspace::new()))
+        },
+        |out, all| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(pool.rows(), out).and_then(|call| call.run_rayon(all))
+        },
     );
 }

@@ -122,6 +122,33 @@ impl Bytes {
         Some(Bytes(Repr::Owned { lines, len }))
     }
 
+    /// Makes them `len` bytes and lends them for writing. New ones have any value. If their memory is too small, or others have it
+    /// too, they move to one of twice their size at least, so that bytes which grow one by one are copied seldom.
+    pub(crate) fn resize(&mut self, len: usize) -> &mut [u8] {
+        let fits = match &mut self.0 {
+            Repr::Owned { lines, .. } => lines.len() * LINE >= len && Arc::get_mut(lines).is_some(),
+            Repr::Shared { .. } => false,
+        };
+        if !fits {
+            let old = self.get().unwrap_or_default();
+            let old = &old[..old.len().min(len)];
+            let moved = Bytes::from_chunks(len.max(2 * old.len()), PAGE, |number, chunk| {
+                let rest = old.get(number * PAGE..).unwrap_or_default();
+                let count = rest.len().min(chunk.len());
+                chunk[..count].copy_from_slice(&rest[..count]);
+                Some(())
+            });
+            *self = moved.expect("every chunk was copied");
+        }
+        let Repr::Owned { lines, len: own } = &mut self.0 else {
+            unreachable!("moved to memory of their own")
+        };
+        *own = len;
+        let lines = Arc::get_mut(lines).expect("nothing else has them");
+        // SAFETY: a Line is 64 initialized bytes without padding, and there are `len` at least.
+        unsafe { slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), len) }
+    }
+
     /// `len` bytes of `buffer` from `start` on, without copying; `None` if the buffer is shorter.
     ///
     /// Any buffer is sound, even one that answers differently from call to call: it is asked once each time that the bytes

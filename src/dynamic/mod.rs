@@ -1,7 +1,7 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`. Plans do not change: what a row needs is an argument of the call, so any number of
+//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change: what a row needs is an argument of the call, so any number of
 //! threads can share a plan.
 //!
 //! # Numerics
@@ -19,11 +19,13 @@
 //! name the row.
 
 mod buffer;
+mod columns;
 mod linear;
 mod quantize;
 mod rows;
 
 pub use buffer::QuantizedRows;
+pub use columns::GrowingColumns;
 pub use eightbit_kernels::elementwise::Spread;
 pub use linear::Linear;
 pub use quantize::{QuantizeRows, RowsCall, RowsTasks};

@@ -111,6 +111,17 @@ impl<'a, T: Element> Rows<'a, T> {
         MatRef::new(self.codes, self.shape.rows, self.shape.columns)
     }
 
+    /// Codes of a row.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.shape.columns
+    }
+
+    /// The codes of a row.
+    pub(super) fn row(&self, row: usize) -> &'a [T] {
+        &self.codes[row * self.shape.columns..][..self.shape.columns]
+    }
+
     /// The scales, `[row][block]`.
     #[must_use]
     pub fn scales(&self) -> &'a [f32] {

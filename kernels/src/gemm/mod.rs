@@ -40,7 +40,7 @@ pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
 pub use weights::{
-    Activations, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
+    Activations, ColumnTerms, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
 };
 
 #[cfg(target_arch = "aarch64")]

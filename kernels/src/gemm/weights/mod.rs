@@ -2,6 +2,7 @@
 
 mod arrange;
 mod error;
+mod grow;
 mod layout;
 mod pack;
 mod panels;
@@ -13,4 +14,4 @@ mod tests;
 pub use error::{MAX_EMPTY_COLUMNS, PanelError};
 pub use layout::{Layout, PANEL};
 pub use pack::WeightView;
-pub use panels::{Activations, PackedPanels, Panels};
+pub use panels::{Activations, ColumnTerms, PackedPanels, Panels};

@@ -19,6 +19,19 @@ pub struct Activations {
     pub zero_point: i32,
 }
 
+/// What a column adds to every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnTerms {
+    /// The initial accumulator, without a bias.
+    pub initial: i32,
+    /// The zero point of its canonical weights, in the form of the backend's kernels.
+    pub zero_factor: i32,
+    /// The same as it is.
+    pub zero: i32,
+    /// The sum of its weights, each less its zero point, mod 2³².
+    pub sum: i32,
+}
+
 /// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
 /// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped.
 #[derive(Clone, Debug)]
@@ -76,23 +89,38 @@ impl PackedPanels {
         init: &mut [i32],
         weight_zeros: &mut [i32],
     ) -> bool {
+        init[..self.padded_columns()].fill(0);
+        weight_zeros[..self.padded_columns()].fill(0);
+        let terms = self.column_terms(backend, activations);
+        (0..self.columns).fold(false, |any, column| {
+            let ColumnTerms { initial, zero_factor, zero, .. } = terms(column, weight_zero(column));
+            weight_zeros[column] = zero_factor;
+            init[column] = bias.map_or(0, |bias| bias[column]).wrapping_add(initial);
+            any | (zero != 0)
+        })
+    }
+
+    /// What depends on a column and its weights' zero point, in the weights' own type, alone: see
+    /// [`initial_accumulators`](Self::initial_accumulators).
+    ///
+    /// # Panics
+    ///
+    /// If the backend does not read these panels; the function, if the column does not exist.
+    pub fn column_terms(
+        &self,
+        backend: Backend,
+        activations: Activations,
+    ) -> impl Fn(usize, i32) -> ColumnTerms + '_ {
         let variant = self.variant(backend).expect("panels of a layout that the backend reads");
         let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
         let flip = if self.signed { 0 } else { 128 };
         let depth = self.depth() as i32;
-        let mut any = false;
-        init[..self.padded_columns()].fill(0);
-        weight_zeros[..self.padded_columns()].fill(0);
-        for column in 0..self.columns {
-            let zb = weight_zero(column).wrapping_sub(flip);
-            any |= zb != 0;
-            weight_zeros[column] = (variant.row_sums.zero_factor)(zb as i8);
-            init[column] = bias
-                .map_or(0, |bias| bias[column])
-                .wrapping_sub(za.wrapping_mul(self.sums[column]))
-                .wrapping_add(depth.wrapping_mul(za).wrapping_mul(zb));
+        move |column, zero_point| {
+            let zero = zero_point.wrapping_sub(flip);
+            let sum = self.sums[column].wrapping_sub(depth.wrapping_mul(zero));
+            let zero_factor = (variant.row_sums.zero_factor)(zero as i8);
+            ColumnTerms { initial: za.wrapping_mul(sum).wrapping_neg(), zero_factor, zero, sum }
         }
-        any
     }
 
     /// The sum of each column's canonical weights, mod 2³², padding included.
