@@ -91,7 +91,7 @@ pub(crate) fn range_of<S: Simd>(isa: S, x: &[f32]) -> Option<(f32, f32)> {
     } else {
         for &x in x {
             (least, greatest) = (least.min(x), greatest.max(x));
-            trace += x - x;
+            trace += x * 0.0;
         }
     }
     // The sum with 0 is never a negative zero.
