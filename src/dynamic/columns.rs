@@ -74,21 +74,19 @@ impl GrowingColumns {
         check_type("the columns to add", self.element, T::TYPE)?;
         check_size("blocks of a row", 1, rows.blocks())?;
         check_size("length of a column", self.depth(), rows.columns())?;
-        for (row, (&scale, &zero_point)) in rows.scales().iter().zip(rows.zero_points()).enumerate() {
-            self.panels.push(T::as_bytes(rows.row(row)));
-            let (column, padded) = (self.len() - 1, self.panels.padded_columns());
-            let activations = Activations { signed: false, zero_point: 0 };
-            let ColumnTerms { initial, zero_factor, zero, sum } =
-                self.panels.column_terms(self.backend, activations)(column, zero_point);
+        let (first, codes) = (self.len(), rows.bytes());
+        self.panels.push(codes, rows.scales().len());
+        let padded = self.panels.padded_columns();
+        self.scales.resize(padded, 1.0);
+        for terms in [&mut self.init, &mut self.zero_factors, &mut self.sums] {
+            terms.resize(padded, 0);
+        }
+        let terms = self.panels.column_terms(self.backend, Activations { signed: false, zero_point: 0 });
+        for (column, (&scale, &zero_point)) in (first..).zip(rows.scales().iter().zip(rows.zero_points())) {
+            let ColumnTerms { initial, zero_factor, zero, sum } = terms(column, zero_point);
             self.any_zero |= zero != 0;
-            self.scales.resize(padded, 1.0);
             self.scales[column] = scale;
-            let terms =
-                [(&mut self.init, initial), (&mut self.zero_factors, zero_factor), (&mut self.sums, sum)];
-            for (terms, term) in terms {
-                terms.resize(padded, 0);
-                terms[column] = term;
-            }
+            (self.init[column], self.zero_factors[column], self.sums[column]) = (initial, zero_factor, sum);
         }
         Ok(())
     }

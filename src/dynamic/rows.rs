@@ -117,9 +117,9 @@ impl<'a, T: Element> Rows<'a, T> {
         self.shape.columns
     }
 
-    /// The codes of a row.
-    pub(super) fn row(&self, row: usize) -> &'a [T] {
-        &self.codes[row * self.shape.columns..][..self.shape.columns]
+    /// The codes as bytes.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        T::as_bytes(self.codes)
     }
 
     /// The scales, `[row][block]`.

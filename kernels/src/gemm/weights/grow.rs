@@ -30,31 +30,47 @@ impl PackedPanels {
         }
     }
 
-    /// Adds a column to panels of one segment, which takes time in proportion to the depth: nothing is packed again.
+    /// Adds columns, one after the other in `columns`, to panels of one segment, which takes time in proportion to them: nothing
+    /// is packed again.
     ///
     /// # Panics
     ///
-    /// If `column` is not as long as the depth, or the panels have several segments.
-    pub fn push(&mut self, column: &[u8]) {
-        assert!(self.segments == 1 && column.len() == self.segment_len, "a column of the panels' depth");
-        let (layout, lane) = (&self.variant.layout, self.columns % PANEL);
-        let len = panels_len(layout, self.columns + 1, 1, self.segment_len).expect("packed size overflows");
-        let panel_bytes = self.panel_bytes();
-        self.sums.resize(padded(self.columns + 1), 0);
-        let flip = if self.signed { 0 } else { 0x80 };
-        let panel = &mut self.bytes.resize(len)[len - panel_bytes..];
-        let mut sum = 0i32;
-        let groups = panel.chunks_exact_mut(layout.group_bytes());
-        for (group, depths) in groups.zip(column.chunks(layout.k_group)) {
-            let lane = &mut group[lane * layout.k_group..][..layout.k_group];
-            lane[depths.len()..].fill(0);
-            for (packed, &weight) in lane.iter_mut().zip(depths) {
-                *packed = weight ^ flip;
-                sum = sum.wrapping_add(i32::from(packed.cast_signed()));
-            }
+    /// If `columns` are not `count` of the panels' depth, or the panels have several segments.
+    pub fn push(&mut self, columns: &[u8], count: usize) {
+        assert!(self.segments == 1, "panels of one segment");
+        assert_eq!(Some(columns.len()), self.segment_len.checked_mul(count), "columns of the panels' depth");
+        match self.variant.layout.k_group {
+            2 => self.push_in_groups::<2>(columns, count),
+            4 => self.push_in_groups::<4>(columns, count),
+            _ => self.push_in_groups::<8>(columns, count),
         }
-        self.sums[self.columns] = sum;
-        self.columns += 1;
+    }
+
+    /// As [`push`](Self::push), in groups of `G` depths.
+    fn push_in_groups<const G: usize>(&mut self, columns: &[u8], count: usize) {
+        let (first, depth, panel_bytes) = (self.columns, self.segment_len, self.panel_bytes());
+        self.columns = first.checked_add(count).expect("columns overflow");
+        let len = panels_len(&self.variant.layout, self.columns, 1, depth).expect("packed size overflows");
+        self.sums.resize(padded(self.columns), 0);
+        let (bytes, flip) = (self.bytes.resize(len), if self.signed { 0 } else { 0x80 });
+        if depth == 0 {
+            return;
+        }
+        let sums = &mut self.sums[first..];
+        for ((column, weights), sum) in (first..).zip(columns.chunks_exact(depth)).zip(sums) {
+            let (panel, lane) = (column / PANEL * panel_bytes, column % PANEL * G);
+            let groups = bytes[panel..panel + panel_bytes].chunks_exact_mut(PANEL * G);
+            let (whole, rest) = weights.as_chunks::<G>();
+            let mut last = [flip; G];
+            last[..rest.len()].copy_from_slice(rest);
+            for (group, depths) in groups.zip(whole.iter().chain([&last])) {
+                let canonical = depths.map(|weight| weight ^ flip);
+                group[lane..lane + G].copy_from_slice(&canonical);
+            }
+            *sum = weights
+                .iter()
+                .fold(0, |sum, &weight| sum.wrapping_add(i32::from((weight ^ flip).cast_signed())));
+        }
     }
 
     /// Takes away all columns but the first `columns`, of panels of one segment; their memory is kept.
