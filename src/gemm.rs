@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
@@ -51,7 +50,7 @@ pub struct Gemm {
 }
 
 /// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups follow each other, padded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ColumnTerms {
     init: Vec<i32>,
     weight_zeros: Vec<i32>,
@@ -61,14 +60,20 @@ pub(crate) struct ColumnTerms {
 }
 
 impl ColumnTerms {
+    /// Those of no columns.
+    pub(crate) const NONE: ColumnTerms =
+        ColumnTerms { init: Vec::new(), weight_zeros: Vec::new(), any_weight_zero: false, sums: Vec::new() };
+
     pub(crate) fn new(columns: Columns) -> ColumnTerms {
-        let len = columns.len();
-        ColumnTerms {
-            init: vec![0; len],
-            weight_zeros: vec![0; len],
-            any_weight_zero: false,
-            sums: Vec::new(),
-        }
+        let mut terms = ColumnTerms::NONE;
+        terms.resize(columns.len());
+        terms
+    }
+
+    /// Makes room for `len` columns, padding included.
+    pub(crate) fn resize(&mut self, len: usize) {
+        self.init.resize(len, 0);
+        self.weight_zeros.resize(len, 0);
     }
 
     /// Computes the terms for activations of type `lhs` with zero point `lhs_zero`; allocates nothing.

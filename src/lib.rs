@@ -70,6 +70,7 @@ mod fill;
 #[cfg(not(any(feature = "std", test)))]
 mod float;
 mod gemm;
+mod late;
 mod matrix;
 mod packed;
 mod padding;

@@ -137,6 +137,8 @@ fn other_operand<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
     use super::*;
     use crate::Tensor;
     use crate::passes::testing::{graph, names};
@@ -151,7 +153,7 @@ mod tests {
         nodes.extend(after);
         let mut graph = graph(nodes);
         let constants =
-            [("root", 1.414_213_5f32), ("inverse", 0.707_106_77), ("one", 1.0), ("half", 0.5), ("two", 2.0)];
+            [("root", SQRT_2), ("inverse", FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5), ("two", 2.0)];
         for (name, value) in constants {
             graph.constants.insert(name.to_owned(), Tensor::scalar(value));
         }
