@@ -20,7 +20,7 @@ use crate::{Backend, Call, Element, ElementType, Error, MatMut, PackedError, Wor
 /// use eightbit::dynamic::{GrowingColumns, QuantizeRows, QuantizedRows, Spread};
 /// let backend = Backend::best()?;
 /// let plan = QuantizeRows::new(backend, Spread::Magnitude);
-/// let (mut keys, mut quantized) = (GrowingColumns::new::<i8>(backend, 2, 64), QuantizedRows::new());
+/// let (mut keys, mut quantized) = (GrowingColumns::new::<i8>(backend, 2, 64), QuantizedRows::<i8>::new());
 /// for key in [[1.0f32, 2.0], [0.0, -1.0], [3.0, 0.5]] {
 ///     quantized.quantize(&plan, MatRef::new(&key, 1, 2)?)?;
 ///     keys.push(quantized.rows())?;
