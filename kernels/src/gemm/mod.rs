@@ -50,4 +50,4 @@ pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::{dot4, requantize};
-pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};
+pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant};

@@ -1,6 +1,7 @@
 //! 512-bit vectors with `vpdpbusd`: Intel servers since Cascade Lake, AMD since Zen 4.
 
 mod depthwise;
+mod flip;
 mod gemm;
 mod lookup;
 mod row_sums;

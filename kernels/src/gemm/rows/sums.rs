@@ -4,7 +4,7 @@ use core::slice;
 
 use super::prepare::MBlock;
 use super::scratch::RowPointers;
-use crate::gemm::{Call, Step, Variant};
+use crate::gemm::{Call, Step};
 
 /// How a variant's kernels take what weights with zero points need: the sums of rows, and the zero points.
 pub(crate) struct RowSums {
@@ -169,7 +169,6 @@ impl RowPointers {
     pub(super) unsafe fn add_up(
         &self,
         call: &Call<'_>,
-        gemm: &Variant,
         tile_rows: usize,
         m_block: &MBlock<'_>,
         step: Step,
@@ -178,7 +177,7 @@ impl RowPointers {
         if call.weight_zeros.is_none() {
             return;
         }
-        let (depth, signed) = (m_block.depth, call.lhs_signed);
+        let &MBlock { depth, gemm, signed, .. } = m_block;
         let elements = (depth.segments * depth.len) as i32;
         let rows = AddedRows {
             pointers: self.pointers,
