@@ -23,6 +23,8 @@ pub(super) use regions::{Cursor, Region};
 pub(super) use scratch::{RowPointers, ScratchMap};
 pub use strided::MatrixRows;
 pub(super) use strided::point_rows;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sums::AddedRows;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) use sums::PLAIN_BYTES;
-pub(crate) use sums::{AddedRows, PLAIN_I16, RowSums};
+pub(crate) use sums::{PLAIN_I16, RowSums};

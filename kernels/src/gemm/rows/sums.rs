@@ -43,6 +43,10 @@ pub(crate) struct AddedRows {
     /// From a tile's pointers to those of the next one.
     step: Step,
     /// Bytes from a row to the next, if they are the same for all.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 adds up several rows at a time")
+    )]
     pub(crate) stride: Option<usize>,
     pub(crate) rows: usize,
     pub(crate) segments: usize,
