@@ -199,3 +199,6 @@ impl RowPointers {
         unsafe { (gemm.row_sums.add_up)(&rows) };
     }
 }
+
+#[cfg(test)]
+mod tests;
