@@ -48,7 +48,7 @@ pub(crate) struct Row {
     pub(crate) outputs: usize,
     /// Channels in the block: readable at every pixel, to be written; at most the kernel's `block`.
     pub(crate) channels: usize,
-    /// `[kx][⌈height/group⌉][block][group]` taps.
+    /// `[kx][⌈height/group⌉][part][block][group]` taps.
     pub(crate) weights: *const u8,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,

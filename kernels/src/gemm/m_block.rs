@@ -64,7 +64,7 @@ unsafe fn tiles<T: OutputElement>(
     let weights = &call.panels;
     let first = out.first_column() / PANEL + panel;
     let column = first * PANEL;
-    let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
+    let kernels = if found.signed { tile_rows.signed } else { tile_rows.unsigned };
     let segment_bytes = weights.segment_bytes(weights.segment_len());
     // SAFETY: panel `first` and column `column` exist, and so do the region's segments of it; zero points and what the stage
     // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
@@ -102,7 +102,7 @@ unsafe fn tiles<T: OutputElement>(
             layout: weights.layout(),
             rows: tile_rows.rows,
             panels: width,
-            signed: call.lhs_signed,
+            signed: found.signed,
             half_width: tile.is_half_width(),
             whole: tile.rows == tile_rows.rows
                 && tile.columns == if tile.is_half_width() { PANEL / 2 } else { width * PANEL },

@@ -43,11 +43,15 @@ pub use weights::{
     Activations, ColumnTerms, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
 };
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(target_arch = "x86_64")]
+pub(crate) use rows::AddedRows;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) use rows::PLAIN_BYTES;
-pub(crate) use rows::{AddedRows, PLAIN_I16, RowSums, Span};
+pub(crate) use rows::{PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::{dot4, requantize};
-pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use variant::Property;
+pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};

@@ -36,9 +36,10 @@ pub(crate) struct Property {
 pub(crate) enum LhsForm {
     /// Bytes, read in place: a pointer per row and k-segment. A kernel may read the segment's bytes and no others. Its
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
-    Bytes { flip_signed: i32, flip_unsigned: i32 },
+    /// `flip` copies signed ones and flips their top bits, which is that offset: kernels for unsigned ones take the copies.
+    Bytes { flip_signed: i32, flip_unsigned: i32, flip: Option<CopyRows> },
     /// Rows widened to `i16` by the driver. A segment of odd length is followed by one more `i16`, of any value.
-    I16 { widen: Widen },
+    I16 { widen: CopyRows },
 }
 
 impl LhsForm {
@@ -60,14 +61,14 @@ impl LhsForm {
     }
 }
 
-/// Widens rows.
+/// Copies rows of bytes to elements of another form.
 ///
 /// # Safety
 ///
-/// The CPU has the backend's features, the bytes are readable and the `i16`s writable.
-pub(crate) type Widen = unsafe fn(&ByteRows);
+/// The CPU has the backend's features, the bytes are readable and the elements writable.
+pub(crate) type CopyRows = unsafe fn(&ByteRows);
 
-/// Rows of bytes, and where the widened rows go.
+/// Rows of bytes, and where the copies go.
 pub(crate) struct ByteRows {
     /// Whether they are `i8`.
     pub(crate) signed: bool,
@@ -77,8 +78,10 @@ pub(crate) struct ByteRows {
     pub(crate) bytes: *const u8,
     /// From a row to the next one.
     pub(crate) stride: usize,
-    pub(crate) widened: *mut i16,
-    pub(crate) widened_stride: usize,
+    /// The first copy; `i16`s are aligned.
+    pub(crate) copies: *mut u8,
+    /// Bytes from a copy to the next one.
+    pub(crate) copies_stride: usize,
 }
 
 /// The kernels for tiles of one number of rows: index `p − 1` computes `p` panels at a time.

@@ -116,7 +116,7 @@ fn opaque(mut pointer: *const u8) -> *const u8 {
 
 /// # Safety
 ///
-/// As [`Widen`](crate::gemm::Widen).
+/// As [`CopyRows`](crate::gemm::CopyRows).
 #[target_feature(enable = "avx2")]
 unsafe fn widen(rows: &ByteRows) {
     // SAFETY: the caller's promises.
@@ -140,7 +140,8 @@ unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
     unsafe {
         let len = rows.len;
         for row in 0..rows.rows {
-            let (from, to) = (rows.bytes.add(row * rows.stride), rows.widened.add(row * rows.widened_stride));
+            let from = rows.bytes.add(row * rows.stride);
+            let to = rows.copies.add(row * rows.copies_stride).cast::<i16>();
             let sixteen = |at: usize| {
                 let bytes = _mm_loadu_si128(from.add(at).cast());
                 let wide = if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) };

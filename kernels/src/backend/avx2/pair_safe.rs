@@ -5,14 +5,14 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, loops, row_sums};
+use super::{Avx2, flip_rows, loops, row_sums};
 use crate::gemm::dot4;
 use crate::gemm::{Layout, Property, TileCost, Variant};
 
 pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddubsw",
     layout: Layout::GROUPS_OF_4,
-    lhs: dot4::lhs::<DotPairs>(),
+    lhs: dot4::lhs::<DotPairs>(flip_rows),
     row_sums: &row_sums::BYTES,
     proves: Some(&PAIR_SAFE),
     tiles: dot4::tiles!(tile; 1: 2 4; 2: 2 4; 3: 2; 4: 2; 5: 2; 6: 2),

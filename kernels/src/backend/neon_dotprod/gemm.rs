@@ -16,7 +16,7 @@ use crate::simd::Simd;
 pub(super) const VARIANT: Variant = Variant {
     name: "sdot",
     layout: Layout::GROUPS_OF_4,
-    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: -128 },
+    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: -128, flip: None },
     row_sums: &PLAIN_BYTES,
     proves: None,
     tiles: &[

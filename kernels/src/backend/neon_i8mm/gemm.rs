@@ -19,7 +19,7 @@ use crate::simd::Simd;
 pub(super) const VARIANT: Variant = Variant {
     name: "smmla",
     layout: Layout::bytes("i8-group8", 8),
-    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0 },
+    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0, flip: None },
     row_sums: &PLAIN_BYTES,
     proves: None,
     tiles: &[

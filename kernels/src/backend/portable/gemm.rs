@@ -24,7 +24,7 @@ pub(super) static VARIANTS: &[Variant] = &[Variant {
 
 /// # Safety
 ///
-/// As [`Widen`](crate::gemm::Widen).
+/// As [`CopyRows`](crate::gemm::CopyRows).
 unsafe fn widen(rows: &ByteRows) {
     for row in 0..rows.rows {
         for at in 0..rows.len {
@@ -32,7 +32,7 @@ unsafe fn widen(rows: &ByteRows) {
             unsafe {
                 let byte = *rows.bytes.add(row * rows.stride + at);
                 let element = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
-                *rows.widened.add(row * rows.widened_stride + at) = element;
+                rows.copies.add(row * rows.copies_stride).cast::<i16>().add(at).write(element);
             }
         }
     }

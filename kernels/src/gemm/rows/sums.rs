@@ -4,7 +4,7 @@ use core::slice;
 
 use super::prepare::MBlock;
 use super::scratch::RowPointers;
-use crate::gemm::{Call, Step, Variant};
+use crate::gemm::{Call, Step};
 
 /// How a variant's kernels take what weights with zero points need: the sums of rows, and the zero points.
 pub(crate) struct RowSums {
@@ -43,6 +43,10 @@ pub(crate) struct AddedRows {
     /// From a tile's pointers to those of the next one.
     step: Step,
     /// Bytes from a row to the next, if they are the same for all.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 adds up several rows at a time")
+    )]
     pub(crate) stride: Option<usize>,
     pub(crate) rows: usize,
     pub(crate) segments: usize,
@@ -169,7 +173,6 @@ impl RowPointers {
     pub(super) unsafe fn add_up(
         &self,
         call: &Call<'_>,
-        gemm: &Variant,
         tile_rows: usize,
         m_block: &MBlock<'_>,
         step: Step,
@@ -178,7 +181,7 @@ impl RowPointers {
         if call.weight_zeros.is_none() {
             return;
         }
-        let (depth, signed) = (m_block.depth, call.lhs_signed);
+        let &MBlock { depth, gemm, signed, .. } = m_block;
         let elements = (depth.segments * depth.len) as i32;
         let rows = AddedRows {
             pointers: self.pointers,
@@ -196,3 +199,6 @@ impl RowPointers {
         unsafe { (gemm.row_sums.add_up)(&rows) };
     }
 }
+
+#[cfg(test)]
+mod tests;
