@@ -7,8 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PanelError, PatchRows, Patches,
-    TilingMemo,
+    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows, Patches, TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
 
@@ -16,10 +15,11 @@ use crate::check::{check_size, check_type};
 use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::gemm::{ColumnTerms, check_activations, check_bias, explain_gemm};
+use crate::late::{Late, Terms};
 use crate::packed::{Fetched, Packed};
 use crate::{
     Backend, Call, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError,
-    PackedWeights, Per, Stage, Workspace,
+    PackedWeights, Per, QuantizedType, Stage, Workspace,
 };
 
 /// A two-dimensional convolution with everything that is known before the activations arrive.
@@ -155,9 +155,10 @@ impl Conv2d {
         self.elision = gemm::best_elision(self.weights.backend(), &patches, &groups[0]);
         if self.elision != PaddingElision::Nothing {
             let taps = self.window.taps();
-            let sums = |panels: &PackedPanels| Ok(panels.within(owner)?.tap_sums(taps));
-            let sums: Result<Vec<_>, PanelError> = groups.iter().map(sums).collect();
-            self.tap_sums = sums.map_err(|_| PackedError::Shrunk)?.concat();
+            for panels in groups {
+                let panels = panels.within(owner).map_err(|_| PackedError::Shrunk)?;
+                self.tap_sums.extend_from_slice(&panels.tap_sums(taps));
+            }
         }
         Ok(())
     }
@@ -276,13 +277,79 @@ impl Conv2d {
         input: &'a [A],
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        self.checked(input, None, out)
+    }
+
+    /// As [`call`](Self::call), for an input that was quantized as `range` says, to `f32`: its zero point is in the place of the plan's, and
+    /// its scale is a factor of those of the plan's [`Stage::Dequantize`], which are the weights' then:
+    /// `clamp(f32(acc) · (scale[n] · range.scale()) + bias[n])`. The plan does not change, so that threads can share it.
+    ///
+    /// The terms of the zero point are computed in the workspace, which takes time in proportion to the channels.
+    ///
+    /// ```
+    /// use eightbit::{Backend, Conv2d, Conv2dShape, Dequantize, ElementType, Per, QuantizedType, Stage, Workspace};
+    /// let shape = Conv2dShape::new([1, 2], 1, 1, [1, 1]);
+    /// let weights = Conv2d::pack(Backend::best()?, &shape, &[3i8], 0)?;
+    /// let stage = Stage::Dequantize(Dequantize::new(Per::Tensor(0.5)));
+    /// let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &stage)?;
+    /// let mut out = [0.0; 2];
+    /// conv.call_ranged(&[10u8, 12], QuantizedType::u8(0.25, 10)?, &mut out)?.run(&mut Workspace::new());
+    /// assert_eq!(out, [0.0, 0.75]);
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and if the plan does not dequantize, `range` is of another type than the plan's input, or a product of
+    /// scales is not finite.
+    pub fn call_ranged<'a, A: Element>(
+        &'a self,
+        input: &'a [A],
+        range: QuantizedType,
+        out: &'a mut [f32],
+    ) -> Result<Call<'a, f32, impl Fill<f32>>, Error> {
+        check_type("the range of the activations", self.input, range.element())?;
+        let mut scaled = self.epilogue.dequantization_scales()?.iter().map(|scale| scale * range.scale());
+        if let Some(found) = scaled.find(|scale| !scale.is_finite()) {
+            return Err(Error::NotFinite { what: "dequantization scale", found, index: None });
+        }
+        let (rows, channels) = (self.shape.output_rows(), self.shape.out_channels);
+        check_size("number of outputs", rows * channels, out.len())?;
+        self.checked(input, Some(range), MatMut::new(out, rows, channels)?)
+    }
+
+    #[inline]
+    fn checked<'a, A: Element, T: OutputElement>(
+        &'a self,
+        input: &'a [A],
+        range: Option<QuantizedType>,
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, Convolution<'a>>, Error> {
         check_type("the activations", self.input, A::TYPE)?;
         check_type("the output", self.epilogue.output(), T::TYPE)?;
         check_size("number of activations", self.shape.input_len(), input.len())?;
         check_size("rows of the output", self.shape.output_rows(), out.rows())?;
         check_size("columns of the output", self.shape.out_channels, out.columns())?;
-        let fill = Convolution { conv: self, weights: self.weights.fetch()?, input: A::as_bytes(input) };
+        let fill =
+            Convolution { conv: self, weights: self.weights.fetch()?, input: A::as_bytes(input), range };
         Ok(Call::new(fill, out.block()))
+    }
+
+    /// What a call takes of the plan, or computes in a workspace if the input has a range of its own.
+    #[inline]
+    fn terms<'a>(&'a self, range: Option<QuantizedType>, late: &'a mut Late) -> Terms<'a> {
+        match (range, self.epilogue.dequantization_scales()) {
+            (Some(range), Ok(scales)) => {
+                let input = (self.input, range.zero_point(), range.scale());
+                late.terms(&self.weights, self.bias.as_deref(), input, scales, self.padding.len())
+            }
+            _ => Terms {
+                columns: &self.columns,
+                padding: &self.padding,
+                zero_point: self.input_zero,
+                scales: None,
+            },
+        }
     }
 
     /// Whether output pixel `m` reads input pixel `m` alone.
@@ -295,12 +362,12 @@ impl Conv2d {
     }
 
     /// The left-hand rows of a channel group; `None` if the input is shorter than the shape says.
-    fn lhs<'a>(&'a self, input: &'a [u8], group: usize) -> Option<Lhs<'a>> {
+    fn lhs<'a>(&'a self, input: &'a [u8], padding: &'a [u8], group: usize) -> Option<Lhs<'a>> {
         if self.is_matrix() {
             let (rows, channels) = (self.shape.output_rows(), self.shape.in_channels);
             return MatrixRows::new(input, rows, channels, channels, 1).map(Lhs::Matrix);
         }
-        PatchRows::new(self.patches(group)?, input, &self.padding).map(Lhs::Patches)
+        PatchRows::new(self.patches(group)?, input, padding).map(Lhs::Patches)
     }
 
     /// The patches of a channel group; `None` if the group does not exist.
@@ -317,6 +384,8 @@ struct Convolution<'a> {
     weights: Fetched<'a>,
     /// Its length is that of the shape.
     input: &'a [u8],
+    /// What the input's elements mean, if the plan does not know it.
+    range: Option<QuantizedType>,
 }
 
 impl<T: OutputElement> Fill<T> for Convolution<'_> {
@@ -328,14 +397,20 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
     #[inline]
     fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
+        let Workspace(scratch, late) = workspace;
+        let Terms { columns, padding, zero_point, scales } = conv.terms(self.range, late);
+        let stage = |first| match scales {
+            Some(scales) => conv.epilogue.stage_with_scales(first, scales),
+            None => conv.epilogue.stage(first, None),
+        };
         let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);
         let (groups, owner) = match self.weights {
             Fetched::Panels { groups, owner } => (groups, owner),
             Fetched::Taps(weights) => {
-                let (init, stage) = (conv.columns.init(0), conv.epilogue.stage(0, None));
-                let (window, input, padding) = (conv.window, self.input, &conv.padding);
+                let (init, stage) = (columns.init(0), stage(0));
+                let (window, input) = (conv.window, self.input);
                 let call = depthwise::Call { backend, window, input, padding, signed, weights, init, stage };
-                depthwise::run(&call, out, &mut workspace.0);
+                depthwise::run(&call, out, scratch);
                 return;
             }
         };
@@ -345,23 +420,21 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
             rest = others;
             let first = group * panels.padded_columns();
             let tap_sums = conv.tap_sums.len() / groups.len() * group;
-            let border = Border {
-                elision: conv.elision,
-                tap_sums: &conv.tap_sums[tap_sums..],
-                lhs_zero: conv.input_zero,
-            };
+            let border =
+                Border { elision: conv.elision, tap_sums: &conv.tap_sums[tap_sums..], lhs_zero: zero_point };
             let call = gemm::Call {
                 backend,
-                lhs: conv.lhs(self.input, group).expect("the length was checked"),
+                lhs: conv.lhs(self.input, padding, group).expect("the length was checked"),
                 lhs_signed: signed,
                 panels: panels.within(owner).expect("the weights were fetched"),
-                init: conv.columns.init(first),
-                weight_zeros: conv.columns.weight_zeros(first),
+                init: columns.init(first),
+                weight_zeros: columns.weight_zeros(first),
+                row_zeros: None,
                 border,
-                stage: conv.epilogue.stage(first, None),
+                stage: stage(first),
                 memo: Some(&conv.memo),
             };
-            gemm::run(&call, block.from_first_column(), &mut workspace.0);
+            gemm::run(&call, block.from_first_column(), scratch);
         }
     }
 }

@@ -40,8 +40,7 @@ impl Epilogue {
     /// Changes the factors of a dequantization: one for all channels, or one for each. Allocates nothing.
     pub(crate) fn set_scales(&mut self, scales: &[f32], channels: Columns) -> Result<(), Error> {
         let Prepared::Dequantize { scale, .. } = &mut self.stage else {
-            let why = "the plan's output is not dequantized, so it has no factors to change".into();
-            return Err(Error::Shape { what: "dequantization", why });
+            return Err(not_dequantized());
         };
         if scales.len() != 1 {
             check_size("number of dequantization scales", channels.total, scales.len())?;
@@ -57,11 +56,34 @@ impl Epilogue {
         Ok(())
     }
 
+    /// The factors of a dequantization, by column, padding included.
+    pub(crate) fn dequantization_scales(&self) -> Result<&[f32], Error> {
+        match &self.stage {
+            Prepared::Dequantize { scale, .. } => Ok(scale),
+            _ => Err(not_dequantized()),
+        }
+    }
+
+    /// As [`stage`](Self::stage) of a dequantization, with other factors.
+    pub(crate) fn stage_with_scales<'a>(&'a self, first: usize, scales: &'a [f32]) -> gemm::StageRef<'a> {
+        match self.stage(first, None) {
+            gemm::Stage::Dequantize { row_scale, bias, low, high, .. } => {
+                gemm::Stage::Dequantize { scale: &scales[first..], row_scale, bias, low, high }
+            }
+            other => other,
+        }
+    }
+
     /// The stage of a call, with columns from `first` on (counted with padding).
     #[inline]
     pub(crate) fn stage<'a>(&'a self, first: usize, row_scale: Option<&'a [f32]>) -> gemm::StageRef<'a> {
         self.stage.columns_from(first, row_scale)
     }
+}
+
+fn not_dequantized() -> Error {
+    let why = "the plan's output is not dequantized, so it has no factors to change".into();
+    Error::Shape { what: "dequantization", why }
 }
 
 fn prepare_requantize(requantize: &Requantize, channels: Columns) -> Result<Prepared, Error> {

@@ -76,6 +76,15 @@ pub enum Error {
         index: Option<usize>,
     },
 
+    /// A row cannot be quantized over its range: one of its numbers, or the width of the range, is not finite.
+    #[error("row {row} cannot be quantized: it has {found}, and must have a finite range")]
+    NotQuantizable {
+        /// The row.
+        row: usize,
+        /// The number; infinity if it is the width.
+        found: f32,
+    },
+
     /// An integer lies outside the range that its meaning allows.
     #[error("{what} must be in {low}..={high}, found {found}")]
     OutOfRange {

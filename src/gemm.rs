@@ -3,14 +3,15 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, TilingMemo,
+    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, RowZeros,
+    TilingMemo,
 };
 
 use crate::check::{check_size, check_type, in_range};
+use crate::dynamic::Rows;
 use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Packed;
@@ -49,17 +50,30 @@ pub struct Gemm {
 }
 
 /// What the kernels add by column: see `PackedPanels::initial_accumulators`. Groups follow each other, padded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ColumnTerms {
     init: Vec<i32>,
     weight_zeros: Vec<i32>,
     any_weight_zero: bool,
+    /// The sums of a matrix's weights, each less its zero point, where that is not 0 for all; else they are those of the panels.
+    sums: Vec<i32>,
 }
 
 impl ColumnTerms {
+    /// Those of no columns.
+    pub(crate) const NONE: ColumnTerms =
+        ColumnTerms { init: Vec::new(), weight_zeros: Vec::new(), any_weight_zero: false, sums: Vec::new() };
+
     pub(crate) fn new(columns: Columns) -> ColumnTerms {
-        let len = columns.len();
-        ColumnTerms { init: vec![0; len], weight_zeros: vec![0; len], any_weight_zero: false }
+        let mut terms = ColumnTerms::NONE;
+        terms.resize(columns.len());
+        terms
+    }
+
+    /// Makes room for `len` columns, padding included.
+    pub(crate) fn resize(&mut self, len: usize) {
+        self.init.resize(len, 0);
+        self.weight_zeros.resize(len, 0);
     }
 
     /// Computes the terms for activations of type `lhs` with zero point `lhs_zero`; allocates nothing.
@@ -92,6 +106,26 @@ impl ColumnTerms {
             first += panels.columns();
             padded += panels.padded_columns();
         }
+    }
+
+    /// Finds the sums of a matrix's weights, which depend on no activations. After the first [update](Self::update).
+    fn find_sums(&mut self, weights: &PackedWeights, panels: &PackedPanels) {
+        self.sums.clear();
+        if self.any_weight_zero {
+            let any = Activations { signed: false, zero_point: 0 };
+            let terms = panels.column_terms(weights.backend(), any);
+            self.sums.extend(
+                (0..panels.columns()).map(|column| terms(column, weights.zero_points().of(column)).sum),
+            );
+            // Those of the padding are not read, but loaded.
+            self.sums.resize(panels.padded_columns(), 0);
+        }
+    }
+
+    /// The sums of a matrix's weights, each less its zero point.
+    #[inline]
+    fn sums<'a>(&'a self, panels: &'a PackedPanels) -> &'a [i32] {
+        if self.any_weight_zero { &self.sums } else { panels.sums() }
     }
 
     #[inline]
@@ -133,6 +167,7 @@ impl Gemm {
         let epilogue = Epilogue::new(stage, columns)?;
         let mut terms = ColumnTerms::new(columns);
         terms.update(&weights, bias, lhs, lhs_zero);
+        terms.find_sums(&weights, &groups[0]);
         Ok(Gemm {
             weights,
             lhs,
@@ -181,6 +216,9 @@ impl Gemm {
         check_size("columns of the weights", self.weights.columns(), weights.columns())?;
         self.weights = Arc::new(PackedWeights::pack(self.weights.backend(), weights, zero_point)?);
         self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, self.lhs_zero);
+        if let Packed::Panels(groups) = self.weights.packed() {
+            self.columns.find_sums(&self.weights, &groups[0]);
+        }
         // The layout may have become another, for which other tiles are best.
         self.memo = TilingMemo::default();
         Ok(())
@@ -246,7 +284,7 @@ impl Gemm {
         lhs: MatRef<'a, A>,
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
-        self.checked(&lhs, None, out)
+        self.checked(&lhs, RowTerms::NONE, out)
     }
 
     /// As [`call`](Self::call), for activations that were quantized row by row: a [`Stage::Dequantize`] multiplies row
@@ -267,7 +305,26 @@ impl Gemm {
         if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
             return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
         }
-        self.checked(&lhs, Some(row_scale), out)
+        self.checked(&lhs, RowTerms { scales: Some(row_scale), ..RowTerms::NONE }, out)
+    }
+
+    /// As [`call_scaled`](Self::call_scaled), for rows that have zero points of their own, too: `rows.zero_points()[m]` is in the place
+    /// of the plan's zero point.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and if the plan does not dequantize, or rows are in more than one block.
+    pub fn call_rows<'a, A: Element, T: OutputElement>(
+        &'a self,
+        rows: Rows<'a, A>,
+        out: MatMut<'a, T>,
+    ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
+        check_type("the output of a call with row scales", ElementType::F32, T::TYPE)?;
+        check_size("blocks of a row", 1, rows.blocks())?;
+        let zero_points = rows.zero_points();
+        let own = zero_points.iter().any(|&zero| zero != self.lhs_zero);
+        let terms = RowTerms { scales: Some(rows.scales()), zero_points: own.then_some(zero_points) };
+        self.checked(&rows.codes()?, terms, out)
     }
 
     #[inline]
@@ -283,7 +340,7 @@ impl Gemm {
     fn checked<'a, A: Element, T: OutputElement>(
         &'a self,
         lhs: &MatRef<'a, A>,
-        row_scale: Option<&'a [f32]>,
+        terms: RowTerms<'a>,
         out: MatMut<'a, T>,
     ) -> Result<Call<'a, T, Multiplication<'a>>, Error> {
         check_type("the activations", self.lhs, A::TYPE)?;
@@ -292,7 +349,7 @@ impl Gemm {
         check_size("rows of the output", lhs.rows(), out.rows())?;
         check_size("columns of the output", self.weights.columns(), out.columns())?;
         let panels = self.panels().get().map_err(|_| PackedError::Shrunk)?;
-        Ok(Call::new(Multiplication { gemm: self, panels, lhs: lhs.lhs()?, row_scale }, out.block()))
+        Ok(Call::new(Multiplication { gemm: self, panels, lhs: lhs.lhs()?, terms }, out.block()))
     }
 }
 
@@ -302,7 +359,19 @@ struct Multiplication<'a> {
     gemm: &'a Gemm,
     panels: Panels<'a>,
     lhs: MatrixRows<'a>,
-    row_scale: Option<&'a [f32]>,
+    terms: RowTerms<'a>,
+}
+
+/// What a call has by row.
+#[derive(Clone, Copy, Debug)]
+struct RowTerms<'a> {
+    scales: Option<&'a [f32]>,
+    /// In the place of the plan's zero point.
+    zero_points: Option<&'a [i32]>,
+}
+
+impl RowTerms<'_> {
+    const NONE: RowTerms<'static> = RowTerms { scales: None, zero_points: None };
 }
 
 impl<T: OutputElement> Fill<T> for Multiplication<'_> {
@@ -320,8 +389,13 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
             panels: self.panels,
             init: plan.columns.init(0),
             weight_zeros: plan.columns.weight_zeros(0),
+            row_zeros: self.terms.zero_points.map(|zero_points| RowZeros {
+                zero_points,
+                of_init: plan.lhs_zero,
+                sums: plan.columns.sums(plan.panels()),
+            }),
             border: Border::COMPUTED,
-            stage: plan.epilogue.stage(0, self.row_scale),
+            stage: plan.epilogue.stage(0, self.terms.scales),
             memo: Some(&plan.memo),
         };
         gemm::run(&call, out, &mut workspace.0);

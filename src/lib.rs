@@ -44,7 +44,7 @@
 //!   requested.
 //! * **Padding** of a convolution is the input's zero point: it adds nothing.
 //!
-//! [`elementwise`] and [`pool`] give the formulas of the other operators.
+//! [`elementwise`], [`dynamic`] and [`pool`] give the formulas of the other operators.
 //!
 //! # Where to look
 //!
@@ -62,6 +62,7 @@ mod build_info;
 mod call;
 mod check;
 mod conv;
+pub mod dynamic;
 pub mod elementwise;
 mod epilogue;
 mod error;
@@ -69,6 +70,7 @@ mod fill;
 #[cfg(not(any(feature = "std", test)))]
 mod float;
 mod gemm;
+mod late;
 mod matrix;
 mod packed;
 mod padding;

@@ -87,6 +87,18 @@ impl<'a, T> MatRef<'a, T> {
     }
 }
 
+impl<'a> MatRef<'a, f32> {
+    /// Whether the elements of each row follow each other.
+    pub(crate) fn has_contiguous_rows(&self) -> bool {
+        self.column_stride == 1 || self.columns <= 1
+    }
+
+    /// A row of a matrix [whose rows are contiguous](Self::has_contiguous_rows).
+    pub(crate) fn contiguous_row(&self, row: usize) -> &'a [f32] {
+        &self.data[row * self.row_stride..][..self.columns]
+    }
+}
+
 impl<'a, T: Element> MatRef<'a, T> {
     /// The matrix in the kernels' form.
     #[inline(always)]
@@ -102,10 +114,11 @@ impl<'a, T: Element> MatRef<'a, T> {
         self.rows * self.columns > self.data.len()
     }
 
+    /// The matrix as weights whose depth is `segments` times `segment_len`, with sums for each of `taps` parts of it.
     pub(crate) fn weights(
         &self,
-        segments: usize,
-        segment_len: usize,
+        [segments, segment_len]: [usize; 2],
+        taps: usize,
     ) -> eightbit_kernels::gemm::WeightView<'a> {
         eightbit_kernels::gemm::WeightView {
             data: T::as_bytes(self.data),
@@ -113,6 +126,7 @@ impl<'a, T: Element> MatRef<'a, T> {
             columns: self.columns,
             segments,
             segment_len,
+            taps,
             depth_stride: self.row_stride,
             column_stride: self.column_stride,
         }

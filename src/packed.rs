@@ -84,7 +84,7 @@ impl PackedWeights {
             let why = format!("{k} × {n} weights are too many for a slice with fewer elements");
             return Err(Error::Shape { what: "weights", why });
         }
-        let panels = PackedPanels::pack(backend, &weights.weights(1, weights.rows()));
+        let panels = PackedPanels::pack(backend, &weights.weights([1, weights.rows()], 1));
         Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(vec![panels]) })
     }
 
@@ -114,11 +114,13 @@ impl PackedWeights {
         let contiguous = shape.groups == 1 && shape.dilation[1] == 1;
         let (segments, segment_len) =
             PackedPanels::convolution_segments(backend, shape.kernel, group_channels, contiguous);
+        // A patch that is copied whole has no taps that could be left out.
+        let sums = if segments == 1 && shape.kernel[0] > 1 { 1 } else { taps };
         let columns = shape.out_channels / shape.groups;
         let views = (0..shape.groups)
             .map(|group| {
                 let rows = &weights[group * columns * depth..(group + 1) * columns * depth];
-                Ok(MatRef::new(rows, columns, depth)?.transposed().weights(segments, segment_len))
+                Ok(MatRef::new(rows, columns, depth)?.transposed().weights([segments, segment_len], sums))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let groups = PackedPanels::pack_groups(backend, &views);

@@ -2,6 +2,8 @@
 
 use eightbit_kernels::Scratch;
 
+use crate::late::Late;
+
 /// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call allocates nothing if
 /// the workspace has its plan's [`workspace_bytes`](crate::Gemm::workspace_bytes).
 ///
@@ -12,19 +14,19 @@ use eightbit_kernels::Scratch;
 /// assert!(workspace.capacity() >= 1 << 16);
 /// ```
 #[derive(Debug, Default)]
-pub struct Workspace(pub(crate) Scratch);
+pub struct Workspace(pub(crate) Scratch, pub(crate) Late);
 
 impl Workspace {
     /// An empty workspace; allocates nothing yet.
     #[must_use]
     pub const fn new() -> Workspace {
-        Workspace(Scratch::new())
+        Workspace(Scratch::new(), Late::NONE)
     }
 
     /// A workspace of at least `bytes` bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Workspace {
-        Workspace(Scratch::with_capacity(bytes))
+        Workspace(Scratch::with_capacity(bytes), Late::NONE)
     }
 
     /// Bytes held.

@@ -3,10 +3,11 @@
 
 use allocation_counter::measure;
 
+use eightbit::dynamic::{GrowingColumns, Linear, QuantizedRows, Spread};
 use eightbit::elementwise::{self, Add};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per,
+    Backend, Conv2d, Conv2dShape, Dequantize, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per,
     QuantizedType, Requantize, Stage, Workspace,
 };
 
@@ -61,7 +62,20 @@ fn steady_state_calls_allocate_nothing() {
         let bytes = greatest.workspace_bytes().max(average.workspace_bytes());
         let mut pool_workspace = Workspace::with_capacity(bytes);
 
+        let linear = Linear::new(gemm.weights().clone(), &Dequantize::new(Per::Tensor(0.01)), Spread::Range)
+            .expect("plan");
+        let x = vec![0.5f32; m * k];
+        let mut real = vec![0f32; m * n];
+        let mut rows = QuantizedRows::with_capacity(m, k);
+        let mut keys = GrowingColumns::new::<u8>(backend, k, m);
+
         let counted = measure(|| {
+            let x = MatRef::new(&x, m, k).expect("rows");
+            let y = MatMut::new(&mut real, m, n).expect("out");
+            linear.run(x, y, &mut rows, &mut workspace).expect("run");
+            keys.push(rows.rows()).expect("columns");
+            let y = MatMut::new(&mut real[..m * m], m, m).expect("out");
+            keys.call(rows.rows(), y).expect("call").run(&mut workspace);
             for zero in [5, 6] {
                 gemm.set_lhs_zero_point(zero).expect("zero point");
                 let lhs = MatRef::new(&lhs, m, k).expect("lhs");

@@ -1,9 +1,12 @@
 //! Calls on the rayon pool equal plain calls, on inputs large enough to be split; without a workspace they return an error.
 #![cfg(feature = "rayon")]
 
-use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
+use eightbit::dynamic::{Linear, QuantizedRows, Spread};
+use eightbit::elementwise::{Add, LookupTable, Mul, Quantize, Requantize};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
-use eightbit::{Backend, Error, MatMut, QuantizedType, Workspace};
+use eightbit::{
+    Backend, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, QuantizedType, Workspace, elementwise,
+};
 
 /// Elements of a tensor: enough for several tasks.
 const LEN: usize = 20_001;
@@ -70,7 +73,7 @@ fn elementwise_operators() {
         |out: &mut [u8]| quantize.call(&real, out).map(|call| call.run(&mut Workspace::new())),
         |out, all| quantize.call(&real, out).and_then(|call| call.run_rayon(all)),
     );
-    let dequantize = Dequantize::new(backend, a_type);
+    let dequantize = elementwise::Dequantize::new(backend, a_type);
     same(
         LEN,
         |out: &mut [f32]| dequantize.call(&a, out).map(|call| call.run(&mut Workspace::new())),
@@ -130,4 +133,30 @@ fn pools() {
     }
     same_part!(greatest);
     same_part!(average);
+}
+
+#[test]
+fn rows_and_layers_of_floats() {
+    let (rows, depth, columns) = (67, 40, 33);
+    let x: Vec<f32> = bytes(rows * depth, 7).into_iter().map(|x| f32::from(x) * 0.37 - 20.0).collect();
+    let x = MatRef::new(&x, rows, depth).expect("a matrix");
+    let weights: Vec<i8> = bytes(depth * columns, 11).into_iter().map(u8::cast_signed).collect();
+    let weights = MatRef::new(&weights, depth, columns).expect("weights");
+    let packed = PackedWeights::pack(Backend::best().expect("a backend"), &weights, 0).expect("packed");
+    let linear = Linear::new(packed, &Dequantize::new(Per::Tensor(0.01)), Spread::Range).expect("a plan");
+    let (mut plain, mut pool) = (QuantizedRows::new(), QuantizedRows::new());
+    plain.quantize(linear.quantize(), x).expect("finite");
+    pool.call(linear.quantize(), x).and_then(|call| call.run_rayon(3)).expect("finite");
+    assert_eq!(format!("{:?}", plain.rows()), format!("{:?}", pool.rows()));
+    same(
+        rows * columns,
+        |out: &mut [f32]| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(plain.rows(), out).map(|call| call.run(&mut Workspace::new()))
+        },
+        |out, all| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(pool.rows(), out).and_then(|call| call.run_rayon(all))
+        },
+    );
 }

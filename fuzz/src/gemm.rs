@@ -1,13 +1,16 @@
 //! Matrix multiplication: every backend against the oracle.
 
+use std::sync::Arc;
+
+use eightbit::dynamic::Rows;
 use eightbit::{
-    Backend, Element, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Stage, Workspace,
-    reference,
+    Backend, Dequantize, Element, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per,
+    Stage, Workspace, reference,
 };
 
 use crate::input::Input;
 
-/// A multiplication of any operand types, strides and stage.
+/// A multiplication of any operand types, strides and stage, and one of rows with zero points of their own.
 pub fn gemm(data: &[u8]) {
     let mut input = Input::new(data);
     match input.byte() % 4 {
@@ -25,6 +28,7 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>) {
     let zeros = input.zero_points(W::TYPE, n);
     let bias = input.bias(n);
     let stage = input.stage(n);
+    let row_zeros: Vec<i32> = (0..m).map(|_| input.zero_point(A::TYPE)).collect();
     let lhs = input.elements::<A>(m * (k + gap));
     let weights = input.elements::<W>(k * n);
     let lhs = MatRef::with_strides(&lhs, m, k, k + gap, 1).expect("the rows fit");
@@ -33,6 +37,8 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>) {
     for backend in Backend::available() {
         let packed =
             PackedWeights::pack(backend, &weights, zeros.clone()).expect("the zero points are in range");
+        let packed = Arc::new(packed);
+        by_rows(&packed, &lhs, lhs_zero, &row_zeros, &weights, &zeros);
         let gemm = Gemm::new(packed, A::TYPE, lhs_zero, bias.as_deref(), &stage).expect("the stage is valid");
         let run = Run { gemm: &gemm, lhs, m, n, stride: n + out_gap, tasks, backend };
         match &stage {
@@ -45,6 +51,35 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>) {
             }
             _ => run.check(|index| acc[index]),
         }
+    }
+}
+
+/// The same product with a zero point for each row.
+fn by_rows<A: Element, W: Element>(
+    packed: &Arc<PackedWeights>,
+    lhs: &MatRef<'_, A>,
+    lhs_zero: i32,
+    row_zeros: &[i32],
+    weights: &MatRef<'_, W>,
+    zeros: &Per<i32>,
+) {
+    let (m, k, n) = (lhs.rows(), lhs.columns(), weights.columns());
+    let codes: Vec<A> = (0..m * k).filter_map(|at| lhs.get(at / k, at % k).copied()).collect();
+    let scales = vec![0.5; m];
+    let rows = Rows::new(&codes, m, k, k.max(1), &scales, row_zeros).expect("the rows fit");
+    let stage = Stage::Dequantize(Dequantize::new(Per::Tensor(1.0)));
+    let gemm = Gemm::new(packed.clone(), A::TYPE, lhs_zero, None, &stage).expect("the stage is valid");
+    let mut out = vec![0f32; m * n];
+    let call = gemm.call_rows(rows, MatMut::new(&mut out, m, n).expect("the rows fit"));
+    call.expect("the shapes agree").run(&mut Workspace::new());
+    for (row, (&zero, found)) in row_zeros.iter().zip(out.chunks(n)).enumerate() {
+        let row = MatRef::new(&codes[row * k..][..k], 1, k).expect("a row");
+        let expected = reference::gemm(&row, zero, weights, zeros, None);
+        assert!(
+            found.iter().zip(expected).all(|(&found, sum)| found == sum as f32 * 0.5),
+            "{}",
+            packed.backend()
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::slice;
 
 /// One cache line.
 #[derive(Clone, Copy)]
@@ -9,6 +10,9 @@ use alloc::vec::Vec;
 struct Line([u8; 64]);
 
 const LINE: usize = size_of::<Line>();
+
+/// Bytes that are copied at a time.
+const PAGE: usize = 4096;
 
 /// Scratch memory of a call, owned by the caller and reused from call to call.
 ///
@@ -79,13 +83,70 @@ impl Bytes {
     /// A cache-line aligned copy of `bytes`.
     #[must_use]
     pub fn copy_from(bytes: &[u8]) -> Bytes {
-        let mut lines: Vec<Line> = Vec::with_capacity(bytes.len().div_ceil(LINE));
-        for chunk in bytes.chunks(LINE) {
-            let mut line = Line([0; LINE]);
-            line.0[..chunk.len()].copy_from_slice(chunk);
-            lines.push(line);
+        let copy = Bytes::from_chunks(bytes.len(), PAGE, |number, chunk| {
+            let start = number * PAGE;
+            chunk.copy_from_slice(&bytes[start..start + chunk.len()]);
+            Some(())
+        });
+        copy.expect("every chunk was copied")
+    }
+
+    /// Cache-line aligned bytes that `write` writes, `chunk` at a time (the last ones may be fewer), which is a multiple of 64: it
+    /// takes the number of a chunk, and its bytes, which are zero. `None` if it returns that.
+    ///
+    /// They are written where they stay, and chunks are cleared one at a time: memory is passed over once.
+    ///
+    /// # Panics
+    ///
+    /// If `chunk` is not a multiple of 64.
+    pub(crate) fn from_chunks(
+        len: usize,
+        chunk: usize,
+        mut write: impl FnMut(usize, &mut [u8]) -> Option<()>,
+    ) -> Option<Bytes> {
+        assert!(chunk.is_multiple_of(LINE), "a chunk is whole lines");
+        let mut lines = Arc::<[Line]>::new_uninit_slice(len.div_ceil(LINE));
+        let unwritten = Arc::get_mut(&mut lines).expect("nothing else has them yet");
+        for (number, lines) in unwritten.chunks_mut((chunk / LINE).max(1)).enumerate() {
+            for line in &mut *lines {
+                line.write(Line([0; LINE]));
+            }
+            // SAFETY: these lines were written; each is 64 bytes without padding.
+            let bytes =
+                unsafe { slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<u8>(), lines.len() * LINE) };
+            let bytes_left = len - number * chunk;
+            write(number, &mut bytes[..bytes_left.min(lines.len() * LINE)])?;
         }
-        Bytes(Repr::Owned { lines: lines.into(), len: bytes.len() })
+        // SAFETY: all chunks were written.
+        let lines = unsafe { lines.assume_init() };
+        Some(Bytes(Repr::Owned { lines, len }))
+    }
+
+    /// Makes them `len` bytes and lends them for writing. New ones have any value. If their memory is too small, or others have it
+    /// too, they move to one of twice their size at least, so that bytes which grow one by one are copied seldom.
+    pub(crate) fn resize(&mut self, len: usize) -> &mut [u8] {
+        let fits = match &mut self.0 {
+            Repr::Owned { lines, .. } => lines.len() * LINE >= len && Arc::get_mut(lines).is_some(),
+            Repr::Shared { .. } => false,
+        };
+        if !fits {
+            let old = self.get().unwrap_or_default();
+            let old = &old[..old.len().min(len)];
+            let moved = Bytes::from_chunks(len.max(2 * old.len()), PAGE, |number, chunk| {
+                let rest = old.get(number * PAGE..).unwrap_or_default();
+                let count = rest.len().min(chunk.len());
+                chunk[..count].copy_from_slice(&rest[..count]);
+                Some(())
+            });
+            *self = moved.expect("every chunk was copied");
+        }
+        let Repr::Owned { lines, len: own } = &mut self.0 else {
+            unreachable!("moved to memory of their own")
+        };
+        *own = len;
+        let lines = Arc::get_mut(lines).expect("nothing else has them");
+        // SAFETY: a Line is 64 initialized bytes without padding, and there are `len` at least.
+        unsafe { slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), len) }
     }
 
     /// `len` bytes of `buffer` from `start` on, without copying; `None` if the buffer is shorter.

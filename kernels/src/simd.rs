@@ -129,6 +129,12 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn sub(self, a: Self::I, b: Self::I) -> Self::I;
     /// Wrapping product (low 32 bits).
     fn mul(self, a: Self::I, b: Self::I) -> Self::I;
+    /// `acc − zeros · sum`, wrapping: zero points and the sum of a row are in the form of the backend's
+    /// [`RowSums`](crate::gemm::RowSums).
+    #[inline(always)]
+    fn subtract_zeros(self, acc: Self::I, zeros: Self::I, sum: i32) -> Self::I {
+        self.sub(acc, self.mul(zeros, self.splat(sum)))
+    }
     /// Lesser of two signed integers.
     fn min(self, a: Self::I, b: Self::I) -> Self::I;
     /// Greater of two signed integers.

@@ -2,7 +2,9 @@
 //! the depthwise kernel that accepts all weights.
 
 use crate::elementwise::contract::{Code, LookupKernel};
-use crate::elementwise::{Add, Decode, Dequantize, Encode, FixedPointOps, Mul, Quantize, Requantize};
+use crate::elementwise::{
+    Add, Decode, Dequantize, Encode, FixedPointOps, Mul, Quantize, QuantizeRange, Requantize, Steps,
+};
 use crate::float::FloatOps;
 use crate::pooling::contract::PoolKernel;
 
@@ -17,6 +19,8 @@ pub(crate) struct VectorOps {
     pub(crate) decode: Code<Decode>,
     pub(crate) fixed_point: FixedPointOps,
     pub(crate) extremes: unsafe fn(&[i32]) -> (i32, i32),
+    pub(crate) range: unsafe fn(&[f32]) -> Option<(f32, f32)>,
+    pub(crate) quantize_range: unsafe fn(&QuantizeRange) -> Option<Steps>,
     /// Best first; the last one needs no more than the backend's features.
     pub(crate) lookup: &'static [&'static LookupKernel],
     pub(crate) maximum: [PoolKernel; 2],
@@ -35,8 +39,9 @@ macro_rules! vector_ops {
         mod ops {
             use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::fixed_point::{self, Call, Codes, FixedPointOps};
-            use $crate::elementwise::{Add, Decode, Dequantize, Encode, Mul, Quantize, Requantize};
+            use $crate::elementwise::{Add, Decode, Dequantize, Encode, Mul, Quantize, QuantizeRange, Requantize, Steps};
             use $crate::elementwise::{encode as steps, extremes as integers, generic as elementwise, quantize as quotients};
+            use $crate::elementwise::{range as floats, ranged};
             use $crate::float::{self, FloatOps};
             use $crate::gemm::{Finish, Tile, in_memory};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
@@ -59,6 +64,8 @@ macro_rules! vector_ops {
                     of_codes: fixed_point,
                 },
                 extremes,
+                range,
+                quantize_range,
                 lookup: &[$(&$lookup),+],
                 maximum: [
                     pool::<Greatest<false>, Greatest<false>>(),
@@ -142,6 +149,18 @@ macro_rules! vector_ops {
             unsafe fn extremes(codes: &[i32]) -> (i32, i32) {
                 // SAFETY: as in `add`.
                 integers::extremes_of::<$simd>(unsafe { <$simd>::new() }, codes)
+            }
+
+            $(#[$attribute])*
+            unsafe fn range(x: &[f32]) -> Option<(f32, f32)> {
+                // SAFETY: as in `add`.
+                floats::range_of::<$simd>(unsafe { <$simd>::new() }, x)
+            }
+
+            $(#[$attribute])*
+            unsafe fn quantize_range(call: &QuantizeRange) -> Option<Steps> {
+                // SAFETY: as in `add`.
+                unsafe { ranged::quantize_over::<$simd>(<$simd>::new(), call) }
             }
 
             // SAFETY: the function is `in_memory`, with the token's features.

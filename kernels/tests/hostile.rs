@@ -43,6 +43,7 @@ fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usiz
         columns: 3,
         segments,
         segment_len,
+        taps: 1,
         depth_stride: 3,
         column_stride: 1,
     };
@@ -69,6 +70,7 @@ fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usiz
         panels,
         init: &init,
         weight_zeros: None,
+        row_zeros: None,
         border: Border { elision, tap_sums: &tap_sums, lhs_zero: 0 },
         stage,
         memo: None,

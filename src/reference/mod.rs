@@ -5,12 +5,14 @@
 //! constructors of the views and shapes do).
 
 mod conv;
+mod dynamic;
 mod elementwise;
 mod gemm;
 mod pool;
 mod stage;
 
 pub use conv::conv2d;
+pub use dynamic::range_type;
 pub use elementwise::{
     Operand, add_elements, average_elements, dequantize_element, mul_elements, quantize_element,
     requantize_element,

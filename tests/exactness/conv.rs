@@ -1,8 +1,8 @@
 //! Convolution: kernels, strides, dilations, asymmetric padding, groups; inputs and outputs against protected pages.
 
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, Element, ElementType, MatMut, OutputElement, Padding, Stage, Workspace,
-    reference,
+    Backend, Conv2d, Conv2dShape, Dequantize, Element, ElementType, MatMut, OutputElement, Padding, Per,
+    QuantizedType, Stage, Workspace, reference,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
@@ -117,6 +117,13 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
         _ => shape,
     };
     let packed = Conv2d::pack(backend, &packed_for, &weights, zeros).expect("pack");
+    let packed = std::sync::Arc::new(packed);
+    if let Stage::Dequantize(dequantize) = &stage {
+        // The plan of another zero point, which a call replaces.
+        let conv = Conv2d::new(shape, packed.clone(), A::TYPE, high, bias.as_deref(), &stage).expect("plan");
+        let range = QuantizedType::new(A::TYPE, 0.37, input_zero).expect("a range");
+        check_ranged(&conv, &input, range, dequantize, &acc, case)?;
+    }
     let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage).expect("plan");
     let run = Run { conv: &conv, input: &input, case, stage: &stage, acc: &acc };
     match conv.output() {
@@ -129,6 +136,35 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
         }),
         other => panic!("an output of {other} has no test"),
     }
+}
+
+/// The convolution of an input whose scale and zero point come with the call.
+fn check_ranged<A: Element>(
+    conv: &Conv2d,
+    input: &[A],
+    range: QuantizedType,
+    dequantize: &Dequantize,
+    acc: &[i32],
+    case: &Case,
+) -> Result<(), TestCaseError> {
+    let channels = case.shape.out_channels;
+    let factors = (0..channels).map(|n| match &dequantize.scale {
+        Per::Channel(scales) => scales[n] * range.scale(),
+        Per::Tensor(scale) => scale * range.scale(),
+        other => panic!("scales {other:?} have no test"),
+    });
+    let mut scaled = dequantize.clone();
+    scaled.scale = Per::Channel(factors.collect());
+    let mut out = Guarded::new(&vec![0f32; acc.len()], case.guard);
+    let mut workspace = Workspace::new();
+    for task in conv.call_ranged(input, range, &mut out).expect("call").tasks(case.tasks) {
+        task.run(&mut workspace);
+    }
+    for (index, (&found, &acc)) in out.iter().zip(acc).enumerate() {
+        let expected = reference::dequantize(acc, &scaled, None, index % channels);
+        prop_assert_eq!(found.to_bits(), expected.to_bits(), "element {}", index);
+    }
+    Ok(())
 }
 
 struct Run<'a, A> {

@@ -6,6 +6,7 @@
 //! backend: `SUITE <suite> backend <name> cases <n> bit-equal`.
 
 mod conv;
+mod dynamic;
 mod elementwise;
 mod gemm;
 mod pool;

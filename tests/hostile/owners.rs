@@ -14,7 +14,7 @@ use crate::bytes;
 /// A plan and its activations: a product, patches with their border, channel groups, a depthwise convolution of low and high
 /// kernels.
 enum Plan {
-    Gemm(Gemm),
+    Gemm(Box<Gemm>),
     Conv(Box<Conv2d>),
 }
 
@@ -47,10 +47,10 @@ impl Plan {
         owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
     ) -> Result<Plan, Error> {
         let packed = PackedWeights::from_shared(backend, owner)?;
+        let stage = &Stage::ACCUMULATORS;
         Ok(match shape {
-            None => Plan::Gemm(Gemm::new(packed, ElementType::U8, 2, None, &Stage::ACCUMULATORS)?),
+            None => Plan::Gemm(Box::new(Gemm::new(packed, ElementType::U8, 2, None, stage)?)),
             Some(shape) => {
-                let stage = &Stage::ACCUMULATORS;
                 Plan::Conv(Box::new(Conv2d::new(*shape, packed, ElementType::U8, 2, None, stage)?))
             }
         })

@@ -22,7 +22,8 @@ pub(crate) struct Inferred {
 /// What is lowered of `graph`, without changes that need its inputs.
 pub(super) fn simplified(graph: Graph) -> Result<Graph, Error> {
     let folded = passes::fold_batch_norms(passes::cancel_transposes(graph)?)?;
-    passes::fuse_dynamic(passes::fuse_quantized(&passes::fold_scales(folded)?)?)
+    let quantized = passes::fuse_quantized(&passes::fold_scales(folded)?)?;
+    passes::fuse_gelu(passes::fuse_dynamic(quantized)?)
 }
 
 /// Infers the types of all values of the graph of `source`.

@@ -235,3 +235,43 @@ fn statistics_without_a_scale_are_not_fused() {
     net.unary("BatchNormalization", &["one", "one", "one", "variance"]);
     assert_same_without_numbers(&net.finish(&[2, 2, 7, 9]), &inputs()[0]);
 }
+
+#[test]
+fn what_is_not_a_number_counts_as_zero() {
+    let graph = network();
+    let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+    let mut x = inputs()[0].clone();
+    x.values_mut::<f32>().expect("floats")[5] = f32::NAN;
+    let expected = ops::evaluate_graph(&graph, &[("x", &x)]).expect("a meaning");
+    assert_eq!(executor.run(&[("x", &x)]).expect("a run"), expected);
+}
+
+#[test]
+fn a_gelu_in_parts_between_products_is_one_step() {
+    let graph = |spelled: bool| {
+        let mut net = Dynamic::new();
+        net.unary("Flatten", &[]);
+        net.product("first", "MatMulInteger", &[297, 24], true, Tensor::scalar(0.002f32));
+        net.add("first", &[24]);
+        let (from, of) = (net.last.clone(), |name: &str| name.to_owned());
+        for (name, value) in [("root", std::f32::consts::SQRT_2), ("one", 1.0), ("half", 0.5)] {
+            net.constant(name, Tensor::scalar(value));
+        }
+        if spelled {
+            net.node("Div", &[&from, "root"], "narrow");
+            net.node("Erf", &["narrow"], "erf");
+            net.node("Add", &["erf", "one"], "sum");
+            net.node("Mul", &[&from, "sum"], "weighted");
+            net.node("Mul", &["weighted", "half"], "gelu");
+        } else {
+            net.node("Gelu", &[&from], &of("gelu"));
+        }
+        net.product("second", "MatMulInteger", &[24, 5], false, Tensor::scalar(0.01f32));
+        net.finish(&[2, 5])
+    };
+    for backend in Backend::available() {
+        let ((found, text), (expected, _)) = (runs(&graph(true), backend), runs(&graph(false), backend));
+        assert_eq!(found, expected, "{backend}");
+        assert!(text.contains("f32 Gelu") && !text.contains("Erf"), "{text}");
+    }
+}

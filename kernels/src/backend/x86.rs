@@ -8,7 +8,7 @@ token! {
     /// Vectors of 256 bits, eight lanes.
     pub(crate) Avx2: "AVX2 and FMA";
     /// Vectors of 512 bits, sixteen lanes.
-    pub(crate) Avx512: "AVX-512 F, BW and VL";
+    pub(crate) Avx512: "AVX-512 F, BW, VL and VNNI";
 }
 
 /// 2²³: the integers from it to twice it are the floats there.
@@ -75,9 +75,10 @@ widths! {
 }
 
 /// The part of an implementation of [`Simd`](crate::simd::Simd) that is the same for both widths. The token must prove AVX2
-/// and FMA for `bits256`, AVX-512 F and BW for `bits512`. What differs is given: how bytes from
+/// and FMA for `bits256`, AVX-512 F, BW and VNNI for `bits512`. What differs is given: how bytes from
 /// [`narrow_floats`](crate::simd::Simd::narrow_floats) come in order, where vectors were whole and where they were of `u16`s,
-/// how NaN becomes zero, how lanes are compared, how `LANES` bytes are loaded, and how the lanes of a product are put together.
+/// how NaN becomes zero, how lanes are compared, how `LANES` bytes are loaded, how the lanes of a product are put together, and how two products of
+/// `i16`s are added to a lane.
 macro_rules! x86_operations {
     (
         $width:ident;
@@ -87,6 +88,7 @@ macro_rules! x86_operations {
         any_greater($first:ident, $second:ident) = $any_greater:expr;
         load_extended($p:ident) = $bytes:expr;
         rounding_doubling_high_mul($even:ident, $odd:ident) = $high:expr;
+        dot_pairs($acc:ident, $zeros:ident, $sums:ident) = $dot_pairs:expr;
     ) => {
         type I = $width::Integers;
         type F = $width::Floats;
@@ -113,6 +115,14 @@ macro_rules! x86_operations {
             (Self::F, Self::F, Self::F) -> Self::F { mul_add_f = $width::fmadd_ps }
             (Self::I) -> Self::F { to_f32 = $width::cvtepi32_ps }
             (Self::F) -> Self::I { round = $width::cvtps_epi32 }
+        }
+
+        /// Pairs of `i16`s: see [`x86_row_sums`](crate::backend::x86_row_sums).
+        #[inline(always)]
+        fn subtract_zeros(self, $acc: Self::I, $zeros: Self::I, sum: i32) -> Self::I {
+            let $sums = self.splat(sum);
+            // SAFETY: the token.
+            unsafe { $dot_pairs }
         }
 
         #[inline(always)]

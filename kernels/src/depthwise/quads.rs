@@ -67,18 +67,18 @@ pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
     }
 }
 
-/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels.
+/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels and in `PARTS` parts.
 ///
 /// # Safety
 ///
 /// As [`RowFn`](super::RowFn), but for the features, which the token proves; the block is whole unless `D` masks.
 #[inline(always)]
-pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool>(quads: D, call: &Row) {
+pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool, const PARTS: usize>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match ToBytes::new(quads, call) {
-            Some(sink) => by_shape::<D, _, SIGNED>(quads, call, sink),
-            None => by_shape::<D, _, SIGNED>(quads, call, AnyStage { quads, call }),
+            Some(sink) => by_shape::<D, _, SIGNED, PARTS>(quads, call, sink),
+            None => by_shape::<D, _, SIGNED, PARTS>(quads, call, AnyStage { quads, call }),
         }
     }
 }
@@ -157,14 +157,18 @@ impl<D: Interleave> Sink<D> for AnyStage<'_, D> {
 ///
 /// As [`row`].
 #[inline(always)]
-unsafe fn by_shape<D: Interleave, K: Sink<D>, const SIGNED: bool>(quads: D, call: &Row, sink: K) {
+unsafe fn by_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const PARTS: usize>(
+    quads: D,
+    call: &Row,
+    sink: K,
+) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         let init = initial(quads, call);
         match (call.kernel, call.stride, call.dilation) {
-            ([3, 3], 1, 1) => three_by_three::<D, K, SIGNED, 1>(quads, call, sink, init),
-            ([3, 3], 2, 1) => three_by_three::<D, K, SIGNED, 2>(quads, call, sink, init),
-            _ => any_shape::<D, K, SIGNED>(quads, call, sink, init),
+            ([3, 3], 1, 1) => three_by_three::<D, K, SIGNED, PARTS, 1>(quads, call, sink, init),
+            ([3, 3], 2, 1) => three_by_three::<D, K, SIGNED, PARTS, 2>(quads, call, sink, init),
+            _ => any_shape::<D, K, SIGNED, PARTS>(quads, call, sink, init),
         }
     }
 }
@@ -200,19 +204,25 @@ unsafe fn load_quarters<D: Interleave>(quads: D, at: *const i32, channels: usize
 
 /// Columns are visited once, left to right: each adds to the outputs that it is a right, middle or left tap of.
 #[inline(always)]
-unsafe fn three_by_three<D: Interleave, K: Sink<D>, const SIGNED: bool, const STRIDE: usize>(
+unsafe fn three_by_three<
+    D: Interleave,
+    K: Sink<D>,
+    const SIGNED: bool,
+    const PARTS: usize,
+    const STRIDE: usize,
+>(
     quads: D,
     call: &Row,
     sink: K,
     init: Quarters<D>,
 ) {
-    // SAFETY: twelve vectors of weights; the columns are those of the row's taps, and each row of them has the block's
+    // SAFETY: twelve vectors of each part of weights; the columns are those of the row's taps, and each row of them has the block's
     // channels (see `Columns`).
     unsafe {
         let at = call.weights.cast::<i32>();
-        let mut weights = [init; 3];
-        for (kx, weights) in weights.iter_mut().enumerate() {
-            *weights = load_weights(quads, at.add(kx * D::BYTES));
+        let mut weights = [[init; PARTS]; 3];
+        for (part, weights) in weights.as_flattened_mut().iter_mut().enumerate() {
+            *weights = load_weights(quads, at.add(part * D::BYTES));
         }
         let mut columns = Columns::<3>::new(call);
         let mut out = call.out;
@@ -280,19 +290,27 @@ unsafe fn load_weights<D: Interleave>(quads: D, at: *const i32) -> Quarters<D> {
 }
 
 #[inline(always)]
-fn dots<D: Interleave>(quads: D, acc: Quarters<D>, column: Quarters<D>, weights: Quarters<D>) -> Quarters<D> {
-    array_of!(4, q => quads.dot::<false>(acc[q], column[q], weights[q]))
+fn dots<D: Interleave, const PARTS: usize>(
+    quads: D,
+    mut acc: Quarters<D>,
+    column: Quarters<D>,
+    weights: [Quarters<D>; PARTS],
+) -> Quarters<D> {
+    for weights in weights {
+        acc = array_of!(4, q => quads.dot::<false>(acc[q], column[q], weights[q]));
+    }
+    acc
 }
 
 /// Any kernel, stride and dilation: every output visits all of its taps.
 #[inline(always)]
-unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool>(
+unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const PARTS: usize>(
     quads: D,
     call: &Row,
     sink: K,
     init: Quarters<D>,
 ) {
-    // SAFETY: `kw · ⌈kh/4⌉` times four vectors of weights; every tap has the block's channels (see `Row::tap`).
+    // SAFETY: `kw · ⌈kh/4⌉` times four vectors of each part of weights; every tap has the block's channels (see `Row::tap`).
     unsafe {
         let [height, width] = call.kernel;
         for x in 0..call.outputs {
@@ -305,8 +323,12 @@ unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool>(
                     for (ky, row) in rows.iter_mut().enumerate().take(height - first) {
                         *row = load::<D, SIGNED>(quads, call.tap(first + ky, column), call.channels);
                     }
-                    acc = dots(quads, acc, quads.interleave(rows), load_weights(quads, weights));
-                    weights = weights.add(D::BYTES);
+                    let mut parts = [init; PARTS];
+                    for part in &mut parts {
+                        *part = load_weights(quads, weights);
+                        weights = weights.add(D::BYTES);
+                    }
+                    acc = dots(quads, acc, quads.interleave(rows), parts);
                 }
                 column += call.dilation.cast_signed();
             }

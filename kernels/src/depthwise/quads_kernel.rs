@@ -1,9 +1,9 @@
 //! The kernel on columns of four taps, of an ISA.
 
 /// Makes a [`DepthwiseKernel`](super::DepthwiseKernel) `QUADS` of the token of an [`Interleave`], for functions with its
-/// features, whose line-buffer pass computes `outputs` outputs at a time.
+/// features, whose line-buffer pass computes `outputs` outputs at a time; and `NINE_BITS`, for weights of two parts.
 macro_rules! quads_kernel {
-    ($token:ty, $features:literal, $layout:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
+    ($token:ty, $features:literal, $layout:literal, $nine_bits:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
         pub(crate) static QUADS: $crate::depthwise::DepthwiseKernel = $crate::depthwise::DepthwiseKernel {
             last_overlaps: $overlaps,
             order: $crate::depthwise::ChannelOrder::Unpacked,
@@ -17,14 +17,24 @@ macro_rules! quads_kernel {
                 $layout,
                 <$token as $crate::depthwise::Interleave>::BYTES,
                 4,
-                [row::<false>, row::<true>],
+                [row::<false, 1>, row::<true, 1>],
             )
         };
 
+        /// Without a line buffer, which pays for high kernels only.
+        pub(crate) static NINE_BITS: $crate::depthwise::DepthwiseKernel =
+            $crate::depthwise::DepthwiseKernel {
+                layout: $nine_bits,
+                parts: 2,
+                rows: [row::<false, 2>, row::<true, 2>],
+                line_buffer: None,
+                ..QUADS
+            };
+
         #[target_feature(enable = $features)]
-        unsafe fn row<const SIGNED: bool>(call: &$crate::depthwise::Row) {
+        unsafe fn row<const SIGNED: bool, const PARTS: usize>(call: &$crate::depthwise::Row) {
             // SAFETY: the caller's promises; this function has the token's features, and a block is whole or the token masks.
-            unsafe { $crate::depthwise::quads_row::<$token, SIGNED>(<$token>::new(), call) }
+            unsafe { $crate::depthwise::quads_row::<$token, SIGNED, PARTS>(<$token>::new(), call) }
         }
 
         #[target_feature(enable = $features)]

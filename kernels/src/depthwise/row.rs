@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use crate::gemm::{RawStage, Step, Tile};
+use crate::gemm::{RawStage, Step, Tile, TileZeros};
 
 /// One row of input taps, seen from a block of channels; with a line buffer, a row of the image from its first column that
 /// is needed and channel 0 on, or the first block's interleaved group.
@@ -48,7 +48,7 @@ pub(crate) struct Row {
     pub(crate) outputs: usize,
     /// Channels in the block: readable at every pixel, to be written; at most the kernel's `block`.
     pub(crate) channels: usize,
-    /// `[kx][⌈height/group⌉][block][group]` taps.
+    /// `[kx][⌈height/group⌉][part][block][group]` taps.
     pub(crate) weights: *const u8,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,
@@ -150,6 +150,7 @@ impl Row {
             init: ptr::null(),
             weight_zeros: ptr::null(),
             row_sums: ptr::null(),
+            zeros: TileZeros::NONE,
             stage: self.stage,
             // SAFETY: the pixels are inside the output, as the caller promises.
             out: unsafe { self.out.add(x * self.out_stride) },

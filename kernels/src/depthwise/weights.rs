@@ -73,7 +73,7 @@ impl core::fmt::Display for TapsError {
 impl core::error::Error for TapsError {}
 
 /// Weights minus their zero points, in the order that a kernel reads them:
-/// `[block][kx][⌈height/group⌉][channel in block][group]`, zero-padded.
+/// `[block][kx][⌈height/group⌉][part][channel in block][group]`, zero-padded.
 #[derive(Clone)]
 pub struct PackedTaps {
     bytes: Bytes,
@@ -114,9 +114,15 @@ impl PackedTaps {
             let weight = if weights.signed { i32::from(byte.cast_signed()) } else { i32::from(byte) };
             weight - zeros[channel]
         };
-        let fits_i8 = (0..channels).all(|c| (0..taps).all(|tap| (-128..=127).contains(&difference(c, tap))));
+        let differences = (0..channels).flat_map(|c| (0..taps).map(move |tap| (c, tap)));
+        let range = differences.fold([0, 0], |[least, most], (channel, tap)| {
+            let difference = difference(channel, tap);
+            [difference.min(least), difference.max(most)]
+        });
         let kernels = backend.entry().depthwise;
-        let kernel = *kernels.iter().find(|k| k.accepts(channels, fits_i8)).expect("the last accepts all");
+        let mut chosen =
+            kernels.iter().filter(|kernel| kernel.accepts(channels, range) && kernel.suits(height));
+        let kernel = *chosen.next().expect("the last accepts all");
 
         let shape = Shape::new(kernel, channels, weights.kernel).expect("packed size overflows");
         let mut bytes = vec![0u8; shape.bytes];
@@ -128,9 +134,12 @@ impl PackedTaps {
                 for ky in 0..height {
                     for kx in 0..width {
                         let value = difference(first + channel, ky * width + kx);
-                        let at = shape.offset(kernel, block, channel, ky, kx);
                         let size = 4 / kernel.group;
-                        put(&mut bytes[at..at + size], value);
+                        for part in 0..kernel.parts {
+                            let at =
+                                shape.offset(kernel, block, channel, ky, kx) + part * kernel.part_bytes();
+                            put(&mut bytes[at..at + size], kernel.part(value, part));
+                        }
                         sum = sum.wrapping_add(value);
                     }
                 }
@@ -162,7 +171,7 @@ impl PackedTaps {
         if channels == 0 {
             return Err(TapsError::Channels { least: 1 });
         }
-        if !kernel.accepts(channels, true) {
+        if !kernel.accepts(channels, [0, 0]) {
             return Err(TapsError::Channels { least: kernel.block });
         }
         let shape = Shape::new(kernel, channels, size).ok_or(TapsError::TooLarge)?;
@@ -178,8 +187,11 @@ impl PackedTaps {
                 let mut sum = 0i32;
                 for ky in 0..size[0] {
                     for kx in 0..size[1] {
-                        let at = shape.offset(kernel, block, channel, ky, kx);
-                        sum = sum.wrapping_add(get(&saved[at..at + 4 / kernel.group]));
+                        for part in 0..kernel.parts {
+                            let at =
+                                shape.offset(kernel, block, channel, ky, kx) + part * kernel.part_bytes();
+                            sum = sum.wrapping_add(get(&saved[at..at + 4 / kernel.group]));
+                        }
                     }
                 }
                 sums[first + channel] = sum;
@@ -245,7 +257,7 @@ impl PackedTaps {
     }
 
     fn shifted_block_bytes(&self, shift: usize) -> usize {
-        self.size[1] * self.kernel.groups(self.size[0] + shift) * self.kernel.block * 4
+        self.size[1] * self.kernel.groups(self.size[0] + shift) * self.kernel.parts * self.kernel.part_bytes()
     }
 }
 
@@ -332,13 +344,13 @@ impl Shape {
         height.checked_mul(width)?;
         let groups = kernel.groups(height);
         let lanes = kernel.blocks(channels).checked_mul(kernel.block)?;
-        let bytes = lanes.checked_mul(4)?.checked_mul(groups.checked_mul(width)?)?;
+        let bytes = lanes.checked_mul(4 * kernel.parts)?.checked_mul(groups.checked_mul(width)?)?;
         (height > 0 && width > 0 && isize::try_from(bytes).is_ok()).then_some(Shape { groups, width, bytes })
     }
 
     fn offset(&self, kernel: &DepthwiseKernel, block: usize, channel: usize, ky: usize, kx: usize) -> usize {
         let group = (block * self.width + kx) * self.groups + ky / kernel.group;
-        let lane = group * kernel.block + kernel.position(channel);
+        let lane = group * kernel.parts * kernel.block + kernel.position(channel);
         lane * 4 + ky % kernel.group * (4 / kernel.group)
     }
 }

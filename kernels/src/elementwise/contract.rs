@@ -17,11 +17,16 @@ pub struct Target {
 impl Target {
     /// The form that kernels take, for an output of type `T`.
     pub(crate) fn to_bytes<T: OutputElement>(self) -> ByteTarget {
-        let (_, max) = T::TYPE.integer_range();
+        self.to_bytes_of(T::TYPE)
+    }
+
+    /// The form that kernels take, for an output of bytes of this type.
+    pub(crate) fn to_bytes_of(self, output: ElementType) -> ByteTarget {
+        let (_, max) = output.integer_range();
         ByteTarget {
             high: (self.high - self.zero_point) as f32,
             is_highest: self.high == max,
-            range: ByteRange::new(self.zero_point, self.low, T::TYPE),
+            range: ByteRange::new(self.zero_point, self.low, output),
         }
     }
 

@@ -7,8 +7,11 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use super::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Requantize};
-use crate::prefetch::{PREFETCH_LEN, prefetch};
+use crate::prefetch::{PREFETCH_LEN, prefetch, prefetch_line};
 use crate::simd::{ByteLimits, Simd, array_of};
+
+/// Floats that a prefetch of an output is ahead.
+const FLOATS_AHEAD: usize = 1024;
 
 /// The most elements that a block has.
 const MAX_BLOCK: usize = 64;
@@ -166,6 +169,8 @@ pub(crate) unsafe fn dequantize<S: Simd, const SIGNED: bool>(isa: S, call: &Dequ
         for at in Blocks::new::<S>(call.tensors.len) {
             for v in 0..4 {
                 let at = at + v * S::LANES;
+                // Four times as much is written as is read.
+                prefetch_line(to.wrapping_add(at + FLOATS_AHEAD).cast());
                 let steps = isa.to_f32(isa.sub(isa.load_extended::<SIGNED>(from.add(at)), zero));
                 isa.store_f(to.add(at), isa.mul_f(steps, scale));
             }

@@ -12,6 +12,8 @@ pub(crate) mod fixed_point;
 pub(crate) mod generic;
 pub(crate) mod lookup;
 pub(crate) mod quantize;
+pub(crate) mod range;
+pub(crate) mod ranged;
 mod rows;
 
 pub use contract::{MAX_FACTOR, Target};
@@ -19,11 +21,14 @@ pub use encode::{MAX_OFFSET, decode, encode};
 pub use extremes::extremes;
 pub use fixed_point::{CodesOfBytes, FixedPoint, requantize_bytes, requantize_codes};
 pub use lookup::lookup;
+pub use range::range;
+pub use ranged::{Spread, Steps, quantize_range};
 pub use rows::{RequantizeCall, requantize};
 
 pub(crate) use contract::{Add, Binary, ByteTarget, Dequantize, Map, Mul, Quantize, Requantize};
 pub(crate) use encode::{Decode, Encode};
 pub(crate) use fixed_point::FixedPointOps;
+pub(crate) use ranged::QuantizeRange;
 
 use contract::{check_factor, check_zero};
 

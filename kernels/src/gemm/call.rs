@@ -19,12 +19,26 @@ pub struct Call<'a> {
     pub init: &'a [i32],
     /// The canonical weights' zero points; `None` if all are 0.
     pub weight_zeros: Option<&'a [i32]>,
+    /// The zero points of rows; `None` if the initial accumulators have the zero point of all rows.
+    pub row_zeros: Option<RowZeros<'a>>,
     /// Padding elision: which of a convolution's products with its padding are left out.
     pub border: Border<'a>,
     /// The epilogue.
     pub stage: StageRef<'a>,
     /// The choice of tile, kept from call to call for the same panels and backend.
     pub memo: Option<&'a TilingMemo>,
+}
+
+/// Zero points of activations that differ from row to row.
+#[derive(Clone, Copy, Debug)]
+pub struct RowZeros<'a> {
+    /// One for each row of the whole matrix.
+    pub zero_points: &'a [i32],
+    /// The zero point that the initial accumulators were made for.
+    pub of_init: i32,
+    /// What a column adds to the sum for each step of a zero point, negative: the sum of its weights, each less its zero point; padding
+    /// included.
+    pub sums: &'a [i32],
 }
 
 /// How a convolution treats the taps of its patches that lie outside the image.
@@ -83,6 +97,10 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
             call.weight_zeros.is_none_or(|zeros| zeros.len() >= padded),
             "one weight zero point per column, padding included"
         );
+        if let Some(zeros) = &call.row_zeros {
+            assert!(zeros.zero_points.len() >= rows, "a zero point for each row");
+            assert!(zeros.sums.len() >= padded, "a sum of weights for each column, padding included");
+        }
         if let Lhs::Patches(patches) = &call.lhs
             && call.border.elision != PaddingElision::Nothing
         {

@@ -5,10 +5,10 @@ use core::slice;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
-use super::rows::{Addressing, Cursor, Depth, MBlock, Region, ScratchMap, addressing, depth_of};
+use super::rows::{Addressing, Cursor, Depth, MBlock, Region, RowCopy, ScratchMap, addressing, depth_of};
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, Tiling, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, RowSums, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
@@ -21,7 +21,8 @@ pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
     }
     gemm.tiles.iter().try_fold(0, |most: usize, tile| {
         let m_block = longest_m_block(tile, panels.depth());
-        let map = ScratchMap::new(gemm.lhs, Addressing::Copied, panels, tile.rows, m_block)?;
+        let copied = (Addressing::Copied, RowCopy::always(gemm));
+        let map = ScratchMap::new(copied, panels, tile.rows, m_block)?;
         Some(most.max(map.total))
     })
 }
@@ -43,10 +44,11 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
         return;
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
-    let addressing = addressing(gemm, &call.lhs, panels);
-    let elision = call.border.elision.min(call.lhs.possible_elision(addressing, gemm.layout.k_group));
-    // Factors by row belong to consecutive rows, which those of a region are not.
-    let elision = if call.stage.has_row_scale() { PaddingElision::Nothing } else { elision };
+    let found = addressing(gemm, call);
+    let elision = call.border.elision.min(call.lhs.possible_elision(found.0, gemm.layout.k_group));
+    // Factors and zero points by row belong to consecutive rows, which those of a region are not.
+    let by_row = call.stage.has_row_scale() || call.row_zeros.is_some();
+    let elision = if by_row { PaddingElision::Nothing } else { elision };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     let panel_count = checked.out().columns().div_ceil(PANEL);
     let mut pass = |region: &Region, first: Cursor, rows: usize| {
@@ -62,7 +64,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             _ => choose(gemm, rows, panel_count, panels, groups).0,
         };
         let tiling = &tiling;
-        Pass { addressing, region, first, rows, depth, tiling }.run(&mut checked, scratch);
+        Pass { found, region, first, rows, depth, tiling }.run(&mut checked, scratch);
     };
     match &call.lhs {
         Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start),
@@ -80,7 +82,8 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
 
 /// The computation of a region's rows in a block of the output.
 struct Pass<'a> {
-    addressing: Addressing,
+    /// How rows are found.
+    found: (Addressing, Option<RowCopy>),
     region: &'a Region,
     /// The region's first pixel in the block, and how many there are.
     first: Cursor,
@@ -93,7 +96,7 @@ impl Pass<'_> {
     fn run<T: OutputElement>(&self, checked: &mut Checked<'_, '_, T>, scratch: &mut Scratch) {
         let (call, gemm, tiling) = (checked.call(), checked.gemm(), self.tiling);
         let main = fitting(gemm.tiles, tiling.tile_rows);
-        let map = ScratchMap::new(gemm.lhs, self.addressing, &call.panels, main.rows, tiling.m_block)
+        let map = ScratchMap::new(self.found, &call.panels, main.rows, tiling.m_block)
             .expect("scratch size overflows");
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
@@ -125,6 +128,8 @@ impl Pass<'_> {
                     rows,
                     first_row: checked.out().first_row(),
                     out_stride: checked.out().row_bytes(),
+                    gemm,
+                    signed: call.lhs_signed && !map.copy.is_some_and(|copy| copy.flips()),
                 };
                 // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
@@ -161,8 +166,8 @@ impl Pass<'_> {
             }
             if let Some(zeros) = call.weight_zeros {
                 let scale = zero.wrapping_mul(rows.patches().channels() as i32);
-                for (x, &weight_zero) in init.iter_mut().zip(&zeros[columns.clone()]) {
-                    *x = x.wrapping_sub(scale.wrapping_mul(weight_zero));
+                for (x, &factor) in init.iter_mut().zip(&zeros[columns.clone()]) {
+                    *x = x.wrapping_sub(scale.wrapping_mul(RowSums::zero_point(factor)));
                 }
             }
         }

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::call::Checked;
 use super::rows::{Depth, MBlockRows};
-use super::{PANEL, Tile, TileRows};
+use super::{PANEL, Tile, TileRows, TileZeros};
 use crate::OutputElement;
 
 /// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
@@ -64,7 +64,7 @@ unsafe fn tiles<T: OutputElement>(
     let weights = &call.panels;
     let first = out.first_column() / PANEL + panel;
     let column = first * PANEL;
-    let kernels = if call.lhs_signed { tile_rows.signed } else { tile_rows.unsigned };
+    let kernels = if found.signed { tile_rows.signed } else { tile_rows.unsigned };
     let segment_bytes = weights.segment_bytes(weights.segment_len());
     // SAFETY: panel `first` and column `column` exist, and so do the region's segments of it; zero points and what the stage
     // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
@@ -87,6 +87,11 @@ unsafe fn tiles<T: OutputElement>(
             init: init.add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),
             row_sums: found.sums,
+            zeros: call.row_zeros.as_ref().map_or(TileZeros::NONE, |zeros| TileZeros {
+                of_rows: zeros.zero_points.as_ptr().add(out.first_row() + position.row),
+                of_init: zeros.of_init,
+                sums: zeros.sums.as_ptr().add(column),
+            }),
             stage: call.stage.at(out.first_row() + position.row, column),
             out: out.address(found.first_row, panel * PANEL),
             out_rows: found.out_rows,
@@ -97,7 +102,7 @@ unsafe fn tiles<T: OutputElement>(
             layout: weights.layout(),
             rows: tile_rows.rows,
             panels: width,
-            signed: call.lhs_signed,
+            signed: found.signed,
             half_width: tile.is_half_width(),
             whole: tile.rows == tile_rows.rows
                 && tile.columns == if tile.is_half_width() { PANEL / 2 } else { width * PANEL },

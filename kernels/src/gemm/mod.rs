@@ -32,7 +32,7 @@ mod tiling;
 pub(crate) mod variant;
 mod weights;
 
-pub use call::{Border, Call};
+pub use call::{Border, Call, RowZeros};
 pub use driver::{run, scratch_bytes};
 pub use memo::TilingMemo;
 pub use output::OutputBlock;
@@ -40,12 +40,18 @@ pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
 pub use weights::{
-    Activations, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
+    Activations, ColumnTerms, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
 };
 
-pub(crate) use rows::Span;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use rows::AddedRows;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) use rows::PLAIN_BYTES;
+pub(crate) use rows::{PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
-pub(crate) use tile::{Finish, Step, Tile, down, finish, for_each_row, in_memory};
+pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::{dot4, requantize};
-pub(crate) use variant::{ByteRows, LhsForm, MAX_ROWS, Property, TileCost, TileRows, Variant, Widen};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use variant::Property;
+pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};

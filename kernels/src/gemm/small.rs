@@ -43,8 +43,8 @@ pub(super) fn run<T: OutputElement>(
                     len: matrix.columns(),
                     bytes: first,
                     stride: matrix.row_stride(),
-                    widened: widened.cast(),
-                    widened_stride: row / 2,
+                    copies: widened,
+                    copies_stride: row,
                 });
             }
             let rows = FoundRows { first: widened, stride: row };
@@ -102,12 +102,13 @@ unsafe fn tiles<T: OutputElement>(
         };
         let rows = left.min(tiles * tile_rows.rows);
         let (height, out_stride) = (tile_rows.rows, checked.out().row_bytes());
-        let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride };
+        let signed = call.lhs_signed;
+        let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride, gemm, signed };
         // SAFETY: the rows exist; there is room for the pointers and output offsets of a tile and the sums of `MAX_SMALL_TILES`.
         let found = unsafe {
             let start = found.first.wrapping_add(row.wrapping_mul(found.stride));
             point_rows(start, found.stride, rows.min(height), height, row_pointers.pointers);
-            row_pointers.equal_steps(call, gemm.lhs, row, found.stride, height, &m_block)
+            row_pointers.equal_steps(call, row, found.stride, height, &m_block)
         };
         let (position, init) = (Position { row, rows, tiles }, call.init.as_ptr());
         // SAFETY: the m-block's rows are the block's, and so are the panels; `Checked` has the initial accumulators.

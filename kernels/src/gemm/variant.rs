@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{Layout, Tile};
+use super::{Layout, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -10,6 +10,8 @@ pub(crate) struct Variant {
     pub(crate) layout: Layout,
     /// How rows of activations reach the kernels.
     pub(crate) lhs: LhsForm,
+    /// How the kernels take what weights with zero points need.
+    pub(crate) row_sums: &'static RowSums,
     /// What must be proved of the weights for the sums to be exact; `None` if the sums are exact for all weights.
     pub(crate) proves: Option<&'static Property>,
     /// The tiles, by ascending number of rows.
@@ -18,16 +20,14 @@ pub(crate) struct Variant {
     pub(crate) cost: TileCost,
 }
 
-/// A property that some weights have. Packing proves it from the weights, and loading proves it again from the packed bytes,
-/// so that saved panels need not be trusted.
+/// A property that some weights have. Packing proves it, and loading proves it again, both from the packed bytes, so that saved
+/// panels need not be trusted.
 #[derive(Debug)]
 pub(crate) struct Property {
     /// The human-readable name.
     pub(crate) name: &'static str,
-    /// Consecutive depths that are tested together; divides the layout's `k_group`.
-    pub(crate) depths: usize,
-    /// Whether all of these canonical weights have the property: any number of times `depths` of a column. A segment's last ones
-    /// are padded with zeros.
+    /// Whether packed weights have the property: groups of depths of a layout, of which a segment's last ones are padded with
+    /// zeros.
     pub(crate) holds: fn(&[u8]) -> bool,
 }
 
@@ -36,9 +36,10 @@ pub(crate) struct Property {
 pub(crate) enum LhsForm {
     /// Bytes, read in place: a pointer per row and k-segment. A kernel may read the segment's bytes and no others. Its
     /// instructions want activations plus an offset: `flip_signed` (128 for signed input), `flip_unsigned` (−128).
-    Bytes { flip_signed: i32, flip_unsigned: i32 },
+    /// `flip` copies signed ones and flips their top bits, which is that offset: kernels for unsigned ones take the copies.
+    Bytes { flip_signed: i32, flip_unsigned: i32, flip: Option<CopyRows> },
     /// Rows widened to `i16` by the driver. A segment of odd length is followed by one more `i16`, of any value.
-    I16 { widen: Widen },
+    I16 { widen: CopyRows },
 }
 
 impl LhsForm {
@@ -60,14 +61,14 @@ impl LhsForm {
     }
 }
 
-/// Widens rows.
+/// Copies rows of bytes to elements of another form.
 ///
 /// # Safety
 ///
-/// The CPU has the backend's features, the bytes are readable and the `i16`s writable.
-pub(crate) type Widen = unsafe fn(&ByteRows);
+/// The CPU has the backend's features, the bytes are readable and the elements writable.
+pub(crate) type CopyRows = unsafe fn(&ByteRows);
 
-/// Rows of bytes, and where the widened rows go.
+/// Rows of bytes, and where the copies go.
 pub(crate) struct ByteRows {
     /// Whether they are `i8`.
     pub(crate) signed: bool,
@@ -77,8 +78,10 @@ pub(crate) struct ByteRows {
     pub(crate) bytes: *const u8,
     /// From a row to the next one.
     pub(crate) stride: usize,
-    pub(crate) widened: *mut i16,
-    pub(crate) widened_stride: usize,
+    /// The first copy; `i16`s are aligned.
+    pub(crate) copies: *mut u8,
+    /// Bytes from a copy to the next one.
+    pub(crate) copies_stride: usize,
 }
 
 /// The kernels for tiles of one number of rows: index `p − 1` computes `p` panels at a time.

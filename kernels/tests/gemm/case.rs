@@ -323,6 +323,11 @@ impl Case {
     /// The weights in the backend's layout.
     pub(crate) fn pack(&self, backend: Backend) -> PackedPanels {
         let (depth_stride, column_stride) = self.weight_strides();
+        // Sums that the pack keeps, and sums that are added up when they are asked for.
+        let taps = match &self.lhs_rows {
+            Rows::Patches(window) if self.columns.is_multiple_of(2) => window.taps(),
+            _ => 1,
+        };
         let pack = |(segments, segment_len): (usize, usize)| {
             PackedPanels::pack(
                 backend,
@@ -332,6 +337,7 @@ impl Case {
                     columns: self.columns,
                     segments,
                     segment_len,
+                    taps,
                     depth_stride,
                     column_stride,
                 },
@@ -370,7 +376,7 @@ impl Case {
         let panels = panels.get().expect("bytes that are owned");
         let padding = Guarded::new(&vec![u8::from_low_bits(self.lhs_zero); self.depth()], self.guard);
         let tap_sums = match &self.lhs_rows {
-            Rows::Patches(window) => panels.tap_sums(window.taps()),
+            Rows::Patches(window) => panels.tap_sums(window.taps()).into_owned(),
             Rows::Matrix { .. } => Vec::new(),
         };
         let memo = TilingMemo::default();
@@ -390,6 +396,7 @@ impl Case {
             panels,
             init: &init,
             weight_zeros: any.then_some(zeros.as_slice()),
+            row_zeros: None,
             border: Border { elision: PaddingElision::Nothing, tap_sums: &tap_sums, lhs_zero: self.lhs_zero },
             stage: self.stage(),
             memo: self.memo.then_some(&memo),

@@ -159,12 +159,18 @@ fn no_depth() {
 #[test]
 fn deep() {
     let mut rng = Random(4);
-    let cases: Vec<Case> =
-        [(1, 70_001, 17), (7, 5_003, 100), (2, 33_026, 16), (13, 1_024, 300), (1, 2_050, 530)]
-            .into_iter()
-            .flat_map(|(rows, depth, columns)| [(); 4].map(|()| (rows, depth, columns)))
-            .map(|(rows, depth, columns)| Case::random(&mut rng, rows, depth, columns))
-            .collect();
+    let cases: Vec<Case> = [
+        (1, 70_001, 17),
+        (7, 5_003, 100),
+        (2, 33_026, 16),
+        (3, 32_768, 17),
+        (13, 1_024, 300),
+        (1, 2_050, 530),
+    ]
+    .into_iter()
+    .flat_map(|(rows, depth, columns)| [(); 4].map(|()| (rows, depth, columns)))
+    .map(|(rows, depth, columns)| Case::random(&mut rng, rows, depth, columns))
+    .collect();
     suite("gemm/deep", &cases);
 }
 

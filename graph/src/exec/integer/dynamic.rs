@@ -2,6 +2,7 @@
 
 use eightbit::elementwise::Quantize;
 use eightbit::{Dequantize, ElementType, MatMut, MatRef, Per, QuantizedType, Stage};
+use eightbit_kernels::elementwise::range;
 
 use super::batched::Batched;
 use super::planned::{by_byte, planned, with_type};
@@ -31,7 +32,10 @@ pub(crate) fn quantize(builder: &mut Builder<'_>, node: &Node) -> Result<bool, E
     let (backend, threads) = (builder.backend, Threads::new(builder.workers, 0));
     let kernel = planned("dynamic quantize", threads, move |context, threads| {
         let x = context.input::<f32>(0)?;
-        let range = DynamicRange::of(x).ok_or_else(|| context.error(DynamicRange::NOT_FINITE))?;
+        // NaN counts as 0, which the kernel does not know.
+        let range = range(backend, x)
+            .map_or_else(|| DynamicRange::of(x), |(low, high)| DynamicRange::over(low, high));
+        let range = range.ok_or_else(|| context.error(DynamicRange::NOT_FINITE))?;
         let plan = Quantize::new(backend, QuantizedType::u8(range.scale, range.zero)?);
         threads.run(plan.call(x, context.output::<u8>(0)?)?);
         context.output::<f32>(1)?.fill(range.scale);

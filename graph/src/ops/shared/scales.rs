@@ -115,7 +115,11 @@ impl DynamicRange {
         let (whole, rest) = values.as_chunks::<RANGE_LANES>();
         whole.iter().for_each(|lanes| widen(lanes));
         widen(rest);
-        let (low, high) = (lows.into_iter().fold(0.0, f32::min), highs.into_iter().fold(0.0, f32::max));
+        Self::over(lows.into_iter().fold(0.0, f32::min), highs.into_iter().fold(0.0, f32::max))
+    }
+
+    /// The range from `low`, 0 at most, to `high`, 0 at least, if its width is finite.
+    pub(crate) fn over(low: f32, high: f32) -> Option<Self> {
         let scale = (high - low) / 255.0;
         // All zeros: any scale is exact, and ONNX Runtime uses 1.
         let scale = if scale == 0.0 { 1.0 } else { scale };

@@ -4,7 +4,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx2, loops};
+use super::{Avx2, loops, row_sums};
 use crate::gemm::{
     ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
 };
@@ -16,6 +16,7 @@ pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddwd",
     layout: Layout::GROUPS_OF_2,
     lhs: LhsForm::I16 { widen },
+    row_sums: &row_sums::I16S,
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1, 2>, tile::<1, 4>], signed: &[tile::<1, 2>, tile::<1, 4>] },
@@ -115,7 +116,7 @@ fn opaque(mut pointer: *const u8) -> *const u8 {
 
 /// # Safety
 ///
-/// As [`Widen`](crate::gemm::Widen).
+/// As [`CopyRows`](crate::gemm::CopyRows).
 #[target_feature(enable = "avx2")]
 unsafe fn widen(rows: &ByteRows) {
     // SAFETY: the caller's promises.
@@ -139,7 +140,8 @@ unsafe fn widen_as<const SIGNED: bool>(rows: &ByteRows) {
     unsafe {
         let len = rows.len;
         for row in 0..rows.rows {
-            let (from, to) = (rows.bytes.add(row * rows.stride), rows.widened.add(row * rows.widened_stride));
+            let from = rows.bytes.add(row * rows.stride);
+            let to = rows.copies.add(row * rows.copies_stride).cast::<i16>();
             let sixteen = |at: usize| {
                 let bytes = _mm_loadu_si128(from.add(at).cast());
                 let wide = if SIGNED { _mm256_cvtepi8_epi16(bytes) } else { _mm256_cvtepu8_epi16(bytes) };

@@ -1,10 +1,12 @@
 //! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
 
 mod depthwise;
+mod flip;
 mod i16_pairs;
 mod lookup;
 mod loops;
 mod pair_safe;
+pub(crate) mod row_sums;
 pub(crate) mod simd;
 
 use crate::depthwise::DepthwiseKernel;
@@ -13,6 +15,7 @@ use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
 pub(crate) use crate::backend::x86::Avx2;
+pub(crate) use flip::flip as flip_rows;
 pub(crate) use lookup::LOOKUP;
 
 /// The depthwise kernels, for this backend and those that add other instructions to AVX2.

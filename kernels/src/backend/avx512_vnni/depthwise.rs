@@ -14,6 +14,7 @@ quads_kernel!(
     DotZmm,
     "avx512f,avx512bw,avx512vl,avx512vnni",
     "taps-i8x4-block64",
+    "taps-2-i8x4-block64",
     last_overlaps: false,
     outputs: 4
 );

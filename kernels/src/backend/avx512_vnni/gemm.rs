@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::Avx512;
+use super::{Avx512, flip, row_sums};
 use crate::gemm::dot4;
 use crate::gemm::{Layout, TileCost, Variant};
 
@@ -12,9 +12,10 @@ use crate::gemm::{Layout, TileCost, Variant};
 pub(super) const VARIANT: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,
-    lhs: dot4::lhs::<DotZmm>(),
+    lhs: dot4::lhs::<DotZmm>(flip::flip),
+    row_sums: &row_sums::BYTES,
     proves: None,
-    tiles: dot4::tiles!(tile; 1: 1 2 3 4; 2: 1 2 3 4; 4: 1 2 3 4; 6: 1 2 3 4; 8: 1 2 3; 12: 1 2),
+    tiles: dot4::tiles!(tile; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 8: 1 2 3; 12: 1 2),
     // Zen 4: one 512-bit `vpdpbusd` or load in a cycle, two broadcasts. Intel servers do two of each: the same ratio.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
 };

@@ -1,8 +1,10 @@
 //! 512-bit vectors with `vpdpbusd`: Intel servers since Cascade Lake, AMD since Zen 4.
 
 mod depthwise;
+mod flip;
 mod gemm;
 mod lookup;
+mod row_sums;
 mod simd;
 
 use crate::backend::avx2;
@@ -18,7 +20,7 @@ pub(crate) const ENTRY: Entry = Entry {
     purpose: "servers and newer desktops",
     features: cpu_features!("avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni"),
     gemm: &[gemm::VARIANT],
-    depthwise: &[&depthwise::QUADS, avx2::DEPTHWISE[0], &ops::DEPTHWISE],
+    depthwise: &[&depthwise::QUADS, &depthwise::NINE_BITS, avx2::DEPTHWISE[0], &ops::DEPTHWISE],
     ops: &ops::VECTOR_OPS,
     peak: &[sequence!(["vpdpbusd"], 512, 64, "vpdpbusd zmm\\acc, zmm14, zmm15")],
 };

@@ -22,6 +22,7 @@ unsafe impl Simd for Avx512 {
             let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
             _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
         };
+        dot_pairs(acc, zeros, sums) = _mm512_dpwssd_epi32(acc, zeros, sums);
     }
 
     #[inline(always)]

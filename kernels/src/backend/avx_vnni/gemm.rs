@@ -3,7 +3,7 @@
 use core::arch::asm;
 use core::arch::x86_64::*;
 
-use crate::backend::avx2::Avx2;
+use crate::backend::avx2::{Avx2, flip_rows, row_sums};
 use crate::gemm::dot4::{self, TopBits};
 use crate::gemm::{Layout, TileCost, Variant};
 
@@ -20,7 +20,8 @@ pub(crate) use tiles;
 pub(crate) const VARIANT: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,
-    lhs: dot4::lhs::<DotYmm>(),
+    lhs: dot4::lhs::<DotYmm>(flip_rows),
+    row_sums: &row_sums::BYTES,
     proves: None,
     tiles: tiles!(tile),
     // Two `vpdpbusd` of a panel's two vectors in a cycle, and two loads.

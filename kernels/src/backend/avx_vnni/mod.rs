@@ -16,7 +16,7 @@ pub(crate) const ENTRY: Entry = Entry {
     purpose: "client CPUs without AVX-512",
     features: cpu_features!("avx2", "fma", "avxvnni"),
     gemm: &[VARIANT],
-    depthwise: &[&depthwise::QUADS, avx2::DEPTHWISE[0], avx2::DEPTHWISE[1]],
+    depthwise: &[&depthwise::QUADS, &depthwise::NINE_BITS, avx2::DEPTHWISE[0], avx2::DEPTHWISE[1]],
     peak: &[sequence!(["vpdpbusd"], 256, 32, "{{vex}} vpdpbusd ymm\\acc, ymm14, ymm15")],
     ..avx2::ENTRY
 };

@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use crate::backend::avx_vnni;
-use crate::backend::avx2::Avx2;
+use crate::backend::avx2::{self, Avx2};
 use crate::entry::{Entry, cpu_features};
 use crate::gemm::Variant;
 use crate::gemm::dot4;
@@ -27,7 +27,7 @@ pub(crate) const ENTRY: Entry = Entry {
 /// needed.
 const VARIANT: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
-    lhs: dot4::lhs::<DotInt8>(),
+    lhs: dot4::lhs::<DotInt8>(avx2::flip_rows),
     tiles: avx_vnni::tiles!(tile),
     ..avx_vnni::VARIANT
 };

@@ -13,13 +13,16 @@ use core::arch::aarch64::*;
 
 use super::Neon;
 use super::depths::{FourDepths, all_depths};
-use crate::gemm::{Layout, LhsForm, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
+use crate::gemm::{
+    Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+};
 use crate::simd::Simd;
 
 pub(super) const VARIANT: Variant = Variant {
     name: "smull",
     layout: Layout::GROUPS_OF_4,
-    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: -128 },
+    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: -128, flip: None },
+    row_sums: &PLAIN_BYTES,
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1, 4, 0x80>], signed: &[tile::<1, 4, 0>] },

@@ -11,13 +11,16 @@ use core::arch::aarch64::*;
 use core::arch::asm;
 
 use crate::backend::neon::{Neon, load_first};
-use crate::gemm::{Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row};
+use crate::gemm::{
+    Layout, LhsForm, PANEL, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+};
 use crate::simd::Simd;
 
 pub(super) const VARIANT: Variant = Variant {
     name: "smmla",
     layout: Layout::bytes("i8-group8", 8),
-    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0 },
+    lhs: LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0, flip: None },
+    row_sums: &PLAIN_BYTES,
     proves: None,
     tiles: &[
         TileRows {

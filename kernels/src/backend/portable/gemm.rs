@@ -3,13 +3,16 @@
 use wide::{i16x8, i32x4};
 
 use super::Portable;
-use crate::gemm::{ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish};
+use crate::gemm::{
+    ByteRows, Layout, LhsForm, PANEL, PLAIN_I16, Tile, TileCost, TileRows, Variant, down, finish,
+};
 use crate::simd::Simd;
 
 pub(super) static VARIANTS: &[Variant] = &[Variant {
     name: "i16 pairs",
     layout: Layout::GROUPS_OF_2,
     lhs: LhsForm::I16 { widen },
+    row_sums: &PLAIN_I16,
     proves: None,
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1>], signed: &[tile::<1>] },
@@ -21,7 +24,7 @@ pub(super) static VARIANTS: &[Variant] = &[Variant {
 
 /// # Safety
 ///
-/// As [`Widen`](crate::gemm::Widen).
+/// As [`CopyRows`](crate::gemm::CopyRows).
 unsafe fn widen(rows: &ByteRows) {
     for row in 0..rows.rows {
         for at in 0..rows.len {
@@ -29,7 +32,7 @@ unsafe fn widen(rows: &ByteRows) {
             unsafe {
                 let byte = *rows.bytes.add(row * rows.stride + at);
                 let element = if rows.signed { i16::from(byte.cast_signed()) } else { i16::from(byte) };
-                *rows.widened.add(row * rows.widened_stride + at) = element;
+                rows.copies.add(row * rows.copies_stride).cast::<i16>().add(at).write(element);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Rows of activations, and how kernels find them.
 
 mod addressing;
+mod copies;
 mod depth;
 mod lhs;
 mod patches;
@@ -9,9 +10,9 @@ mod regions;
 mod scratch;
 mod strided;
 mod sums;
-mod widened;
 
 pub(super) use addressing::Addressing;
+pub(super) use copies::{RowCopy, addressing, patch_addressing};
 pub(super) use depth::{Depth, depth_of};
 pub use lhs::Lhs;
 pub use patches::{PatchRows, Patches};
@@ -22,4 +23,8 @@ pub(super) use regions::{Cursor, Region};
 pub(super) use scratch::{RowPointers, ScratchMap};
 pub use strided::MatrixRows;
 pub(super) use strided::point_rows;
-pub(super) use widened::{addressing, patch_addressing};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use sums::AddedRows;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub(crate) use sums::PLAIN_BYTES;
+pub(crate) use sums::{PLAIN_I16, RowSums};

@@ -9,7 +9,7 @@ use super::lhs::Lhs;
 use super::regions::{Cursor, Region};
 use super::scratch::{Parts, RowPointers, ScratchMap};
 use super::strided::point_rows;
-use crate::gemm::{Call, LhsForm, Step};
+use crate::gemm::{Call, Step, Variant};
 
 /// Where an m-block's tiles find their rows in the parts of a scratch.
 pub(in crate::gemm) struct MBlockRows {
@@ -20,6 +20,8 @@ pub(in crate::gemm) struct MBlockRows {
     pub(in crate::gemm) out_rows: *const usize,
     pub(in crate::gemm) out_step: Step,
     pub(in crate::gemm) sums: *const i32,
+    /// Whether the kernels see signed bytes.
+    pub(in crate::gemm) signed: bool,
 }
 
 /// The rows of an m-block: which ones, and where they go.
@@ -32,6 +34,9 @@ pub(in crate::gemm) struct MBlock<'a> {
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
     pub(in crate::gemm) first_row: usize,
     pub(in crate::gemm) out_stride: usize,
+    pub(in crate::gemm) gemm: &'static Variant,
+    /// Whether the kernels see signed bytes.
+    pub(in crate::gemm) signed: bool,
 }
 
 impl RowPointers {
@@ -45,7 +50,6 @@ impl RowPointers {
     pub(in crate::gemm) unsafe fn equal_steps(
         &self,
         call: &Call<'_>,
-        form: LhsForm,
         first: usize,
         row_bytes: usize,
         tile_rows: usize,
@@ -63,8 +67,9 @@ impl RowPointers {
                 out_rows: self.out_offsets,
                 out_step: Step { entries: 0, bytes: tile_rows.wrapping_mul(m_block.out_stride) },
                 sums: self.sums,
+                signed: m_block.signed,
             };
-            self.add_up(call, form, tile_rows, m_block, found.lhs_step);
+            self.add_up(call, tile_rows, m_block, found.lhs_step, Some(row_bytes));
             found
         }
     }
@@ -98,24 +103,24 @@ impl Parts {
             return unsafe {
                 let row = matrix.row(first);
                 point_rows(row, stride, m_block.rows.min(tile_rows), tile_rows, row_pointers.pointers);
-                row_pointers.equal_steps(call, map.form, first, stride, tile_rows, m_block)
+                row_pointers.equal_steps(call, first, stride, tile_rows, m_block)
             };
         }
-        match (&call.lhs, map.form) {
-            (Lhs::Matrix(_), LhsForm::I16 { widen }) => {
+        match (&call.lhs, map.copy) {
+            (Lhs::Matrix(_), Some(by)) => {
                 let first = cursor.x;
                 cursor.x += m_block.rows;
                 // SAFETY: the rows exist, and the map has room for them and their pointers, which are written first.
                 return unsafe {
-                    self.widen_matrix(call, widen, map, first, m_block.rows, tile_rows);
-                    row_pointers.equal_steps(call, map.form, first, map.row_bytes, tile_rows, m_block)
+                    self.copy_matrix(call, by, map, first, m_block.rows, tile_rows);
+                    row_pointers.equal_steps(call, first, map.row_bytes, tile_rows, m_block)
                 };
             }
-            (Lhs::Patches(_), LhsForm::I16 { widen }) => {
+            (Lhs::Patches(_), Some(by)) => {
                 // SAFETY: the patches exist, and the map has room for them.
-                unsafe { self.widen_patches(call, widen, map, tile_rows, cursor, m_block) };
+                unsafe { self.copy_patches(call, by, map, tile_rows, cursor, m_block) };
             }
-            (_, LhsForm::Bytes { .. }) => {
+            (_, None) => {
                 for (tile, start) in (0..m_block.rows).step_by(tile_rows).enumerate() {
                     let rows = tile_rows.min(m_block.rows - start);
                     // SAFETY: the rows exist, and the map has room for them.
@@ -125,7 +130,7 @@ impl Parts {
         }
         let lhs_step = Step { entries: map.tile_pointers, bytes: 0 };
         // SAFETY: the pointers were written above, and the map has room for the sums.
-        unsafe { row_pointers.add_up(call, map.form, tile_rows, m_block, lhs_step) };
+        unsafe { row_pointers.add_up(call, tile_rows, m_block, lhs_step, None) };
         MBlockRows {
             lhs: row_pointers.pointers,
             lhs_step,
@@ -133,6 +138,7 @@ impl Parts {
             out_rows: row_pointers.out_offsets,
             out_step: Step { entries: tile_rows, bytes: 0 },
             sums: row_pointers.sums,
+            signed: m_block.signed,
         }
     }
 

@@ -2,14 +2,16 @@
 //! copies of rows that a kernel cannot read in place.
 
 use super::addressing::Addressing;
-use crate::gemm::{LhsForm, PackedPanels};
+use super::copies::RowCopy;
+use crate::gemm::PackedPanels;
 
 const POINTER: usize = size_of::<*const u8>();
 
 /// Where things lie in the scratch.
 pub(in crate::gemm) struct ScratchMap {
-    pub(in crate::gemm) form: LhsForm,
     pub(in crate::gemm) addressing: Addressing,
+    /// How rows are copied, if they are not read in place or copied as they are.
+    pub(in crate::gemm) copy: Option<RowCopy>,
     /// Pointers of a tile.
     pub(in crate::gemm) tile_pointers: usize,
     /// Bytes of one copied row; 0 if rows are read in place.
@@ -25,17 +27,16 @@ impl ScratchMap {
     /// `[m_block][segments][tile_rows]` row pointers, `[m_block][tile_rows]` output offsets and sums, the initial accumulators of
     /// a region, and `[m_block][tile_rows]` copied rows. `None` if the size overflows.
     pub(in crate::gemm) fn new(
-        form: LhsForm,
-        addressing: Addressing,
+        (addressing, copy): (Addressing, Option<RowCopy>),
         panels: &PackedPanels,
         tile_rows: usize,
         m_block: usize,
     ) -> Option<ScratchMap> {
         let depth = panels.depth();
-        let row_bytes = match form {
-            LhsForm::I16 { .. } => depth.checked_next_multiple_of(32)?.checked_mul(2)?.checked_add(64)?,
-            LhsForm::Bytes { .. } if addressing == Addressing::InPlace => 0,
-            LhsForm::Bytes { .. } => depth.checked_next_multiple_of(64)?.checked_add(64)?,
+        let element = copy.map_or(1, |copy| copy.element);
+        let row_bytes = match (addressing, copy) {
+            (Addressing::InPlace, None) => 0,
+            _ => depth.checked_next_multiple_of(64 / element)?.checked_mul(element)?.checked_add(64)?,
         };
         let slots = m_block * tile_rows;
         let tile_pointers = panels.segments().max(1).checked_mul(tile_rows)?;
@@ -45,7 +46,7 @@ impl ScratchMap {
         let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
         let rows = rows.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
-        Some(ScratchMap { form, addressing, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
+        Some(ScratchMap { addressing, copy, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
     }
 }
 

@@ -1,6 +1,8 @@
 //! A tile of work, as the driver describes it to a kernel.
 
-use crate::gemm::{PANEL, RawStage};
+use core::ptr;
+
+use crate::gemm::{PANEL, RawStage, RowSums};
 
 /// One tile of work: `R` rows (the kernel's constant) by `P` panels (likewise). A kernel computes an m-block of them,
 /// which read the same panels: [`move_down`](Self::move_down).
@@ -32,10 +34,12 @@ pub(crate) struct Tile {
     pub(crate) columns: usize,
     /// `P·PANEL` initial accumulators.
     pub(crate) init: *const i32,
-    /// `P·PANEL` zero points of the (canonical) weights, or null if all are 0.
+    /// `P·PANEL` zero points of the (canonical) weights, in the form of the variant's [`RowSums`], or null if all are 0.
     pub(crate) weight_zeros: *const i32,
-    /// `count · R` sums of the (offset) activations over the depth; not read if `weight_zeros` is null.
+    /// `count · R` sums of the (offset) activations over the depth, in that form too; not read if `weight_zeros` is null.
     pub(crate) row_sums: *const i32,
+    /// Zero points of the rows, if they differ.
+    pub(crate) zeros: TileZeros,
     /// The epilogue; its column pointers address this tile's first column.
     pub(crate) stage: RawStage,
     /// The output's column, and bytes from there to each of `R` rows.
@@ -43,6 +47,21 @@ pub(crate) struct Tile {
     pub(crate) out_rows: *const usize,
     /// What a tile adds to `out_rows` and to `out` to get those of the next one.
     pub(crate) out_step: Step,
+}
+
+/// [`RowZeros`](crate::gemm::RowZeros) as a kernel sees them: pointers that begin at the tile's first row and column.
+#[derive(Clone, Copy)]
+pub(crate) struct TileZeros {
+    /// `count · R` zero points, of which those of rows to store are read; null if there are none.
+    pub(crate) of_rows: *const i32,
+    pub(crate) of_init: i32,
+    /// `P·PANEL` sums of weights.
+    pub(crate) sums: *const i32,
+}
+
+impl TileZeros {
+    /// Those of rows that have none.
+    pub(crate) const NONE: TileZeros = TileZeros { of_rows: ptr::null(), of_init: 0, sums: ptr::null() };
 }
 
 /// From a tile's rows to those of the tile below: entries of the table that finds them, and bytes.
@@ -63,6 +82,12 @@ impl Tile {
     #[inline(always)]
     pub(crate) fn is_half_width(&self) -> bool {
         self.columns <= PANEL / 2
+    }
+
+    /// Whether the sums of rows are as they are, because they need not fit the kernels' form.
+    #[inline(always)]
+    pub(crate) fn has_plain_sums(&self) -> bool {
+        RowSums::are_plain(self.segments.wrapping_mul(self.segment_len))
     }
 
     /// Address of a row's elements in a segment.
@@ -95,6 +120,9 @@ impl Tile {
         self.lhs = self.lhs.wrapping_add(self.lhs_step.entries);
         self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
         self.row_sums = self.row_sums.wrapping_add(R);
+        if !self.zeros.of_rows.is_null() {
+            self.zeros.of_rows = self.zeros.of_rows.wrapping_add(R);
+        }
         self.stage.move_down::<R>();
         self.out = self.out.wrapping_add(self.out_step.bytes);
         self.out_rows = self.out_rows.wrapping_add(self.out_step.entries);
@@ -119,6 +147,7 @@ impl Tile {
                 } else {
                     self.weight_zeros.add(columns)
                 },
+                zeros: TileZeros { sums: self.zeros.sums.wrapping_add(columns), ..self.zeros },
                 stage: self.stage.right(columns),
                 out: self.out.add(columns * self.stage.output_bytes()),
                 ..*self

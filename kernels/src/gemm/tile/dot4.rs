@@ -3,13 +3,18 @@
 
 use core::hint::black_box;
 
-use crate::gemm::{Layout, LhsForm, PANEL, Tile, finish, for_each_row};
+use crate::gemm::{CopyRows, Layout, LhsForm, PANEL, Tile, finish, for_each_row};
 use crate::prefetch::prefetch_panels;
 use crate::simd::Simd;
 
-/// Activations are read in place. If they are signed and the instruction wants unsigned ones, their top bits are flipped.
-pub(crate) const fn lhs<D: Dot4>() -> LhsForm {
-    LhsForm::Bytes { flip_signed: if D::FLIPS { 128 } else { 0 }, flip_unsigned: 0 }
+/// Activations are read in place. If they are signed and the instruction wants unsigned ones, their top bits are flipped: by the
+/// tiles, or by `flip` where many tiles read them.
+pub(crate) const fn lhs<D: Dot4>(flip: CopyRows) -> LhsForm {
+    if D::FLIPS {
+        LhsForm::Bytes { flip_signed: 128, flip_unsigned: 0, flip: Some(flip) }
+    } else {
+        LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0, flip: None }
+    }
 }
 
 /// Depths in a group.

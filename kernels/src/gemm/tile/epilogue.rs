@@ -1,6 +1,6 @@
 //! From accumulators in registers to the output, written once for every ISA.
 
-use crate::gemm::{PANEL, RawStage, Tile};
+use crate::gemm::{PANEL, RawStage, RowSums, Tile};
 use crate::simd::{ByteLimits, Simd, copy_short};
 
 /// Repeats a block for row 0, 1, … 15, with the row's number as a constant, while it is below `$rows`: accumulators
@@ -49,18 +49,38 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(
     mut acc: [[S::I; V]; R],
     tile: &Tile,
 ) {
-    // SAFETY: the tile has V·LANES initial accumulators or more and weight zeros, R row sums, and V·LANES scales and
-    // biases or more; of a whole tile all of the output is addressed, of others what `in_memory` addresses.
+    // SAFETY: the tile has V·LANES initial accumulators or more, weight zeros and sums of weights, R row sums, zero points of the rows to
+    // store, and V·LANES scales and biases or more; of a whole tile all of the output is addressed, of others what `in_memory` addresses.
     unsafe {
         if !tile.weight_zeros.is_null() {
-            let mut zeros = [isa.splat(0); V];
-            for (v, zero) in zeros.iter_mut().enumerate() {
-                *zero = isa.load(tile.weight_zeros.add(v * S::LANES));
+            if tile.has_plain_sums() {
+                let mut memory = acc;
+                subtract_zeros(memory.as_mut_ptr().cast(), R, V * S::LANES, tile);
+                acc = memory;
+            } else {
+                let mut zeros = [isa.splat(0); V];
+                for (v, zero) in zeros.iter_mut().enumerate() {
+                    *zero = isa.load(tile.weight_zeros.add(v * S::LANES));
+                }
+                for_each_row!(R, ROW => {
+                    let sum = *tile.row_sums.add(ROW);
+                    for v in 0..V {
+                        acc[ROW][v] = isa.subtract_zeros(acc[ROW][v], zeros[v], sum);
+                    }
+                });
+            }
+        }
+        if !tile.zeros.of_rows.is_null() {
+            let mut sums = [isa.splat(0); V];
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = isa.load(tile.zeros.sums.add(v * S::LANES));
             }
             for_each_row!(R, ROW => {
-                let sum = isa.splat(*tile.row_sums.add(ROW));
+                // Rows past the last one repeat it.
+                let zero = *tile.zeros.of_rows.add(if ROW < tile.rows { ROW } else { tile.rows - 1 });
+                let zero = isa.splat(zero.wrapping_sub(tile.zeros.of_init));
                 for v in 0..V {
-                    acc[ROW][v] = isa.sub(acc[ROW][v], isa.mul(zeros[v], sum));
+                    acc[ROW][v] = isa.sub(acc[ROW][v], isa.mul(sums[v], zero));
                 }
             });
         }
@@ -126,6 +146,26 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(
             _ => {
                 let memory = acc;
                 isa.finish_in_memory(memory.as_ptr().cast(), V, tile);
+            }
+        }
+    }
+}
+
+/// Subtracts what weights with zero points have too much, in sums of any size.
+///
+/// # Safety
+///
+/// `acc` is valid for `rows` rows of `columns` accumulators, and the tile has zero points and sums for them.
+#[cold]
+#[inline(never)]
+unsafe fn subtract_zeros(acc: *mut i32, rows: usize, columns: usize, tile: &Tile) {
+    for row in 0..rows {
+        for column in 0..columns {
+            // SAFETY: the caller's promises.
+            unsafe {
+                let zero = RowSums::zero_point(*tile.weight_zeros.add(column));
+                let x = acc.add(row * columns + column);
+                *x = (*x).wrapping_sub(zero.wrapping_mul(*tile.row_sums.add(row)));
             }
         }
     }

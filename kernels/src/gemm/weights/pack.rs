@@ -1,10 +1,11 @@
 //! Packing: from weights in any order to panels.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
+use super::arrange::{STRIP, STRIP_PANELS};
 use super::panels::{PackedPanels, padded, panels_len};
-use crate::gemm::{PANEL, Property, Variant};
+use super::sums::TapSums;
+use crate::gemm::{PANEL, Variant};
 use crate::{Backend, Bytes};
 
 /// The fewest channels of a tap that are read in place one tap at a time. With fewer, finding the taps takes longer than
@@ -24,6 +25,8 @@ pub struct WeightView<'a> {
     pub segments: usize,
     /// Elements of depth in a k-segment.
     pub segment_len: usize,
+    /// Equal parts of the depth whose sums are kept: the taps of a convolution that leaves some out; else 1.
+    pub taps: usize,
     /// Elements from one depth to the next.
     pub depth_stride: usize,
     /// Elements from one column to the next.
@@ -38,7 +41,7 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If the view reaches past its data, or has no depth but several segments.
+    /// If the view reaches past its data, has no depth but several segments, or its taps are not of one size.
     #[must_use]
     pub fn pack(backend: Backend, weights: &WeightView<'_>) -> PackedPanels {
         Self::pack_groups(backend, core::slice::from_ref(weights)).remove(0)
@@ -48,66 +51,37 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If a view reaches past its data, or has no depth but several segments.
+    /// As [`pack`](Self::pack).
     #[must_use]
     pub fn pack_groups(backend: Backend, groups: &[WeightView<'_>]) -> Vec<PackedPanels> {
         groups.iter().for_each(WeightView::check);
-        let holds = |property: &Property| groups.iter().all(|weights| weights.has(property));
-        let variant = backend.entry().variant(|variant| variant.proves.is_none_or(holds));
-        groups.iter().map(|weights| Self::pack_as(variant, weights)).collect()
+        // What a variant requires is proved from the packed bytes: mostly the first strip shows that it does not hold.
+        let mut variants = backend.entry().gemm.iter();
+        let packed = variants
+            .find_map(|variant| groups.iter().map(|weights| Self::pack_as(variant, weights)).collect());
+        packed.expect("the last variant takes all weights")
     }
 
-    /// Packs checked weights.
-    fn pack_as(variant: &'static Variant, weights: &WeightView<'_>) -> PackedPanels {
-        let (layout, k_group) = (variant.layout, variant.layout.k_group);
-        let (segments, segment_len) = (weights.segments, weights.segment_len);
-        let groups = segment_len.div_ceil(k_group);
-        let len = panels_len(&layout, weights.columns, segments, segment_len).expect("packed size overflows");
-        let mut bytes = vec![0u8; len];
-        let mut sums = vec![0i32; padded(weights.columns)];
-        let flip = if weights.signed { 0 } else { 0x80 };
-        let group_at = |panel: usize, segment: usize, k: usize| {
-            ((panel * segments + segment) * groups + k / k_group) * PANEL * k_group
-        };
-        if weights.column_stride == 1 && weights.columns > 0 {
-            // Row by row: each is read in order.
-            for (segment, k) in (0..segments).flat_map(|segment| (0..segment_len).map(move |k| (segment, k)))
-            {
-                let row =
-                    &weights.data[(segment * segment_len + k) * weights.depth_stride..][..weights.columns];
-                for (panel, (row, sums)) in row.chunks(PANEL).zip(sums.chunks_exact_mut(PANEL)).enumerate() {
-                    let group = &mut bytes[group_at(panel, segment, k)..][..PANEL * k_group];
-                    let lanes = group.chunks_exact_mut(k_group).zip(sums);
-                    for ((lane, sum), &weight) in lanes.zip(row) {
-                        let canonical = weight ^ flip;
-                        lane[k % k_group] = canonical;
-                        *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
-                    }
-                }
+    /// Packs checked weights; `None` if they do not have what the variant requires.
+    fn pack_as(variant: &'static Variant, weights: &WeightView<'_>) -> Option<PackedPanels> {
+        let layout = &variant.layout;
+        let &WeightView { signed, columns, segments, segment_len, taps, .. } = weights;
+        let len = panels_len(layout, columns, segments, segment_len).expect("packed size overflows");
+        let mut sums = TapSums::new(taps, padded(columns));
+        let panel_bytes = len / columns.div_ceil(PANEL).max(1);
+        // Without bytes there is no strip.
+        let bytes = Bytes::from_chunks(len, panel_bytes * STRIP_PANELS, |strip, panels| {
+            layout.arrange(weights, strip * STRIP, panels);
+            if variant.proves.is_some_and(|property| !(property.holds)(panels)) {
+                return None;
             }
-        } else {
-            for (column, sum) in sums.iter_mut().enumerate().take(weights.columns) {
-                let (panel, lane) = (column / PANEL, column % PANEL);
-                for segment in 0..segments {
-                    for k in 0..segment_len {
-                        let source = (segment * segment_len + k) * weights.depth_stride
-                            + column * weights.column_stride;
-                        let canonical = weights.data[source] ^ flip;
-                        bytes[group_at(panel, segment, k) + lane * k_group + k % k_group] = canonical;
-                        *sum = sum.wrapping_add(i32::from(canonical.cast_signed()));
-                    }
-                }
+            for (panel, number) in panels.chunks_exact(panel_bytes).zip(strip * STRIP_PANELS..) {
+                sums.add_panel(layout, [segments, segment_len], number, panel);
             }
-        }
-        PackedPanels {
-            bytes: Bytes::copy_from(&bytes),
-            variant,
-            signed: weights.signed,
-            columns: weights.columns,
-            segments,
-            segment_len,
-            sums,
-        }
+            Some(())
+        })?;
+        let (sums, tap_sums) = (sums.total(), (taps > 1).then_some(sums));
+        Some(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums, tap_sums })
     }
 
     /// The number and length of the k-segments to pack a convolution's weights as, for a kernel of `[height,
@@ -144,6 +118,7 @@ impl WeightView<'_> {
     fn check(&self) {
         let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
         assert!(depth > 0 || self.segments == 1, "without depth there is one segment");
+        assert!(self.taps > 0 && depth.is_multiple_of(self.taps), "taps of one size");
         if depth > 0 && self.columns > 0 {
             let last = (depth - 1).checked_mul(self.depth_stride).and_then(|down| {
                 (self.columns - 1).checked_mul(self.column_stride).and_then(|across| down.checked_add(across))
@@ -152,28 +127,8 @@ impl WeightView<'_> {
         }
     }
 
-    /// Whether all of the weights have a property.
-    fn has(&self, property: &Property) -> bool {
-        if self.segment_len == 0 || self.columns == 0 {
-            return true;
-        }
-        let flip = if self.signed { 0 } else { 0x80 };
-        let mut group = vec![0u8; self.columns * property.depths];
-        (0..self.segments).all(|segment| {
-            (0..self.segment_len).step_by(property.depths).all(|first| {
-                for (column, weights) in group.chunks_exact_mut(property.depths).enumerate() {
-                    for (k, weight) in (first..).zip(weights) {
-                        let depth = segment * self.segment_len + k;
-                        let inside = k < self.segment_len;
-                        *weight = if inside {
-                            self.data[depth * self.depth_stride + column * self.column_stride] ^ flip
-                        } else {
-                            0
-                        };
-                    }
-                }
-                (property.holds)(&group)
-            })
-        })
+    /// What makes a weight canonical, by exclusive or.
+    pub(super) fn flip(&self) -> u8 {
+        if self.signed { 0 } else { 0x80 }
     }
 }

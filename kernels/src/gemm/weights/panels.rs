@@ -1,11 +1,12 @@
 //! Packed weights: panels of sixteen columns, canonical signed bytes.
 
-use alloc::vec;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr;
 
 use super::error::PanelError;
+use super::sums::TapSums;
 use crate::gemm::{Layout, PANEL, Variant};
 use crate::{Backend, Bytes, Owner};
 
@@ -16,6 +17,19 @@ pub struct Activations {
     pub signed: bool,
     /// Their zero point.
     pub zero_point: i32,
+}
+
+/// What a column adds to every row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnTerms {
+    /// The initial accumulator, without a bias.
+    pub initial: i32,
+    /// The zero point of its canonical weights, in the form of the backend's kernels.
+    pub zero_factor: i32,
+    /// The same as it is.
+    pub zero: i32,
+    /// The sum of its weights, each less its zero point, mod 2³².
+    pub sum: i32,
 }
 
 /// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
@@ -32,6 +46,8 @@ pub struct PackedPanels {
     pub(super) segment_len: usize,
     /// Sum of each column's canonical weights, mod 2³², padding included.
     pub(super) sums: Vec<i32>,
+    /// Those of each tap, if they were packed for a convolution.
+    pub(super) tap_sums: Option<TapSums>,
 }
 
 impl PackedPanels {
@@ -55,9 +71,10 @@ impl PackedPanels {
 
     /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
     /// offsets that the backend adds to activations and weights, mod 2³². Also returns the canonical weights' zero
-    /// points into `weight_zeros`, and whether any is not 0 (if none is, a call needs no row sums).
+    /// points into `weight_zeros`, in the form of the backend's kernels, and whether any is not 0 (if none is, a call needs no row
+    /// sums).
     ///
-    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type.
+    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type, within its range.
     ///
     /// # Panics
     ///
@@ -72,23 +89,45 @@ impl PackedPanels {
         init: &mut [i32],
         weight_zeros: &mut [i32],
     ) -> bool {
-        let lhs = self.variant(backend).expect("panels of a layout that the backend reads").lhs;
-        let za = activations.zero_point.wrapping_add(lhs.offset(activations.signed));
-        let flip = if self.signed { 0 } else { 128 };
-        let depth = self.depth() as i32;
-        let mut any = false;
         init[..self.padded_columns()].fill(0);
         weight_zeros[..self.padded_columns()].fill(0);
-        for column in 0..self.columns {
-            let zb = weight_zero(column).wrapping_sub(flip);
-            any |= zb != 0;
-            weight_zeros[column] = zb;
-            init[column] = bias
-                .map_or(0, |bias| bias[column])
-                .wrapping_sub(za.wrapping_mul(self.sums[column]))
-                .wrapping_add(depth.wrapping_mul(za).wrapping_mul(zb));
+        let terms = self.column_terms(backend, activations);
+        (0..self.columns).fold(false, |any, column| {
+            let ColumnTerms { initial, zero_factor, zero, .. } = terms(column, weight_zero(column));
+            weight_zeros[column] = zero_factor;
+            init[column] = bias.map_or(0, |bias| bias[column]).wrapping_add(initial);
+            any | (zero != 0)
+        })
+    }
+
+    /// What depends on a column and its weights' zero point, in the weights' own type, alone: see
+    /// [`initial_accumulators`](Self::initial_accumulators).
+    ///
+    /// # Panics
+    ///
+    /// If the backend does not read these panels; the function, if the column does not exist.
+    pub fn column_terms(
+        &self,
+        backend: Backend,
+        activations: Activations,
+    ) -> impl Fn(usize, i32) -> ColumnTerms + '_ {
+        let variant = self.variant(backend).expect("panels of a layout that the backend reads");
+        let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
+        let flip = if self.signed { 0 } else { 128 };
+        let depth = self.depth() as i32;
+        move |column, zero_point| {
+            let zero = zero_point.wrapping_sub(flip);
+            let sum = self.sums[column].wrapping_sub(depth.wrapping_mul(zero));
+            let zero_factor = (variant.row_sums.zero_factor)(zero as i8);
+            ColumnTerms { initial: za.wrapping_mul(sum).wrapping_neg(), zero_factor, zero, sum }
         }
-        any
+    }
+
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &[i32] {
+        &self.sums
     }
 
     /// The panels with their bytes, for a call.
@@ -208,35 +247,27 @@ impl<'a> Panels<'a> {
     }
 
     /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie
-    /// one after the other in the depth and have equal lengths.
+    /// one after the other in the depth and have equal lengths. They are kept if the weights were packed for a convolution
+    /// ([`WeightView::taps`](super::WeightView::taps)); else every call adds the weights up.
     ///
     /// # Panics
     ///
     /// If the depth is not a multiple of the taps.
     #[must_use]
-    pub fn tap_sums(&self, taps: usize) -> Vec<i32> {
-        let padded = self.padded_columns();
-        let mut sums = vec![0i32; taps * padded];
-        if self.depth() == 0 || padded == 0 {
-            return sums;
+    pub fn tap_sums(&self, taps: usize) -> Cow<'a, [i32]> {
+        if let Some(kept) = &self.packed.tap_sums
+            && kept.taps() == taps
+        {
+            return Cow::Borrowed(kept.as_slice());
         }
-        assert!(taps > 0 && self.depth().is_multiple_of(taps), "taps of one size");
-        let tap_len = self.depth() / taps;
-        let k_group = self.variant.layout.k_group;
-        let groups = self.segment_len().div_ceil(k_group);
-        for (panel, bytes) in self.bytes.chunks_exact(self.panel_bytes()).enumerate() {
-            for (index, group) in bytes.chunks_exact(self.variant.layout.group_bytes()).enumerate() {
-                let (segment, first) = (index / groups, index % groups * k_group);
-                for (lane, column) in group.chunks_exact(k_group).enumerate() {
-                    for (k, &byte) in column.iter().enumerate().take(self.segment_len() - first) {
-                        let tap = (segment * self.segment_len() + first + k) / tap_len;
-                        let sum = &mut sums[tap * padded + panel * PANEL + lane];
-                        *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
-                    }
-                }
-            }
+        let depth = self.depth();
+        assert!(depth == 0 || (taps > 0 && depth.is_multiple_of(taps)), "taps of one size");
+        let mut sums = TapSums::new(taps, self.padded_columns());
+        let shape = [self.segments(), self.segment_len()];
+        for (number, panel) in self.bytes.chunks_exact(self.panel_bytes().max(1)).enumerate() {
+            sums.add_panel(&self.variant.layout, shape, number, panel);
         }
-        sums
+        Cow::Owned(sums.into_vec())
     }
 }
 

@@ -1,9 +1,8 @@
 //! Panels that were saved.
 
-use alloc::vec;
-
 use super::error::{MAX_EMPTY_COLUMNS, PanelError};
 use super::panels::{PackedPanels, padded, panels_len};
+use super::sums::TapSums;
 use crate::gemm::PANEL;
 use crate::{Backend, Bytes};
 
@@ -41,19 +40,12 @@ impl PackedPanels {
         if saved.len() != len {
             return Err(PanelError::Length { expected: len, found: saved.len() });
         }
-        let mut sums = vec![0i32; padded(columns)];
-        let panel_bytes = if columns == 0 { 0 } else { len / columns.div_ceil(PANEL) };
-        if panel_bytes > 0 {
-            for (panel, sums) in saved.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
-                for group in panel.chunks_exact(layout.group_bytes()) {
-                    for (column, sum) in group.chunks_exact(layout.k_group).zip(sums.iter_mut()) {
-                        for &byte in column {
-                            *sum = sum.wrapping_add(i32::from(byte.cast_signed()));
-                        }
-                    }
-                }
-            }
+        let mut sums = TapSums::new(1, padded(columns));
+        let panel_bytes = len / columns.div_ceil(PANEL).max(1);
+        for (number, panel) in saved.chunks_exact(panel_bytes.max(1)).enumerate() {
+            sums.add_panel(&layout, [segments, segment_len], number, panel);
         }
-        Ok(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums })
+        let sums = sums.into_vec();
+        Ok(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums, tap_sums: None })
     }
 }

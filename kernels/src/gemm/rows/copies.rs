@@ -1,7 +1,8 @@
-//! Rows of activations widened to `i16`, for kernels that multiply pairs of `i16`s.
+//! Copies of rows in another form: widened to `i16`, for kernels that multiply pairs of `i16`s, or with flipped top bits, for
+//! kernels that want unsigned bytes.
 //!
-//! Neighbouring patches overlap. The part of a row of the image that the patches of an m-block see, a *span*, is widened
-//! once, padding included, and the rows of a patch are pointers into the spans: a k×k kernel widens every pixel little more
+//! Neighbouring patches overlap. The part of a row of the image that the patches of an m-block see, a *span*, is copied
+//! once, padding included, and the rows of a patch are pointers into the spans: a k×k kernel copies every pixel little more
 //! than k times, not k² times.
 
 use core::slice;
@@ -10,15 +11,58 @@ use super::addressing::Addressing;
 use super::prepare::MBlock;
 use super::regions::Cursor;
 use super::scratch::{Parts, ScratchMap};
-use crate::gemm::{ByteRows, Call, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant, Widen};
+use crate::gemm::{ByteRows, Call, CopyRows, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant};
 
-/// How rows are addressed.
+/// The fewest columns for which rows are copied to flip their bytes once: with fewer, flipping them in each tile takes less
+/// time. Of a span all patches that see it are multiplied, so that it counts as often as the kernel is wide.
+const FLIPPED_COLUMNS: usize = 32;
+
+/// How rows are copied.
+#[derive(Clone, Copy)]
+pub(in crate::gemm) struct RowCopy {
+    pub(in crate::gemm) copy: CopyRows,
+    /// Bytes of a copied element.
+    pub(in crate::gemm) element: usize,
+}
+
+impl RowCopy {
+    /// The copy without which the kernels read no rows.
+    pub(in crate::gemm) fn always(gemm: &Variant) -> Option<RowCopy> {
+        match gemm.lhs {
+            LhsForm::I16 { widen } => Some(RowCopy { copy: widen, element: size_of::<i16>() }),
+            LhsForm::Bytes { .. } => None,
+        }
+    }
+
+    /// Whether signed bytes become unsigned ones.
+    #[inline]
+    pub(in crate::gemm) fn flips(&self) -> bool {
+        self.element == 1
+    }
+}
+
+/// How rows are addressed, and copied.
 #[inline]
-pub(in crate::gemm) fn addressing(gemm: &Variant, lhs: &Lhs<'_>, panels: &PackedPanels) -> Addressing {
-    match (gemm.lhs, lhs) {
-        (LhsForm::I16 { .. }, Lhs::Matrix(_)) => Addressing::Copied,
-        (LhsForm::I16 { .. }, Lhs::Patches(rows)) => span_addressing(rows.patches(), panels),
-        (LhsForm::Bytes { .. }, _) => lhs.addressing(panels.segments(), panels.segment_len()),
+pub(in crate::gemm) fn addressing(gemm: &Variant, call: &Call<'_>) -> (Addressing, Option<RowCopy>) {
+    let (lhs, panels) = (&call.lhs, &call.panels);
+    let copied = || match lhs {
+        Lhs::Matrix(_) => Addressing::Copied,
+        Lhs::Patches(rows) => span_addressing(rows.patches(), panels),
+    };
+    let LhsForm::Bytes { flip, .. } = gemm.lhs else { return (copied(), RowCopy::always(gemm)) };
+    let addressing = lhs.addressing(panels.segments(), panels.segment_len());
+    let columns = panels.columns();
+    let pays = match (lhs, addressing) {
+        (Lhs::Matrix(_), Addressing::InPlace) => columns >= FLIPPED_COLUMNS,
+        (Lhs::Patches(rows), Addressing::KernelRows { .. }) => {
+            columns.saturating_mul(rows.window().kernel[1]) >= FLIPPED_COLUMNS
+        }
+        (Lhs::Patches(_), Addressing::Copied) => true,
+        _ => false,
+    };
+    match flip {
+        Some(copy) if call.lhs_signed && pays => (copied(), Some(RowCopy { copy, element: 1 })),
+        _ => (addressing, None),
     }
 }
 
@@ -34,7 +78,7 @@ pub(in crate::gemm) fn patch_addressing(
     }
 }
 
-/// How widened rows are addressed: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
+/// How copied rows are addressed: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
 fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
     let window = patches.window();
     let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
@@ -65,84 +109,81 @@ impl RowSlot {
 }
 
 impl Parts {
-    /// The `i16`s `start..start + len` of the copies.
+    /// The bytes `start..start + len` of the copies.
     ///
     /// # Safety
     ///
     /// The copies have that length, and nothing that is still read points there.
     #[inline]
-    unsafe fn i16_slice<'a>(&self, start: usize, len: usize) -> &'a mut [i16] {
-        debug_assert!(2 * (start + len) <= self.copies_len, "i16 past the copies");
-        // SAFETY: initialized bytes on a 2-byte border; any two of them are a valid i16.
-        unsafe { slice::from_raw_parts_mut(self.copies.cast::<i16>().add(start), len) }
+    unsafe fn copy_slice<'a>(&self, start: usize, len: usize) -> &'a mut [u8] {
+        debug_assert!(start + len <= self.copies_len, "past the copies");
+        // SAFETY: initialized bytes.
+        unsafe { slice::from_raw_parts_mut(self.copies.add(start), len) }
     }
 
-    /// Widens `rows` rows of a matrix from `first` on, and writes the pointers of the first `tile_rows`, of which those past
+    /// Copies `rows` rows of a matrix from `first` on, and writes the pointers of the first `tile_rows`, of which those past
     /// the last row repeat it.
     ///
     /// # Safety
     ///
     /// As [`prepare`](Self::prepare): the rows exist, and the map has room for them.
     #[inline]
-    pub(in crate::gemm) unsafe fn widen_matrix(
+    pub(in crate::gemm) unsafe fn copy_matrix(
         &self,
         call: &Call<'_>,
-        widen: Widen,
+        by: RowCopy,
         map: &ScratchMap,
         first: usize,
         rows: usize,
         tile_rows: usize,
     ) {
-        let widened = self.copies.cast::<i16>();
-        let row_elements = map.row_bytes / 2;
         if let Lhs::Matrix(matrix) = &call.lhs
             && matrix.column_stride() == 1
             && matrix.columns() > 0
         {
-            // SAFETY: the rows lie inside the data, by `MatrixRows`, and there is a row of `i16`s for each, as long as the panels
-            // are deep; the backend's features are here.
+            // SAFETY: the rows lie inside the data, by `MatrixRows`, and there is a copy for each, as long as the panels are
+            // deep, on a 64-byte border; the backend's features are here.
             unsafe {
-                widen(&ByteRows {
+                (by.copy)(&ByteRows {
                     signed: call.lhs_signed,
                     rows,
                     len: matrix.columns(),
                     bytes: matrix.row(first),
                     stride: matrix.row_stride(),
-                    widened,
-                    widened_stride: row_elements,
+                    copies: self.copies,
+                    copies_stride: map.row_bytes,
                 });
             }
         } else {
             let mut cursor = Cursor { image: 0, y: 0, x: first };
             for row in 0..rows {
-                // SAFETY: there is a row of `i16`s for each.
-                widen_row(call, widen, &cursor, unsafe { self.i16_slice(row * row_elements, row_elements) });
+                // SAFETY: there is a copy for each.
+                copy_row(call, by, &cursor, unsafe { self.copy_slice(row * map.row_bytes, map.row_bytes) });
                 cursor.x += 1;
             }
         }
-        let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
+        let (segments, segment_bytes) = (call.panels.segments(), call.panels.segment_len() * by.element);
         for slot in 0..tile_rows {
             for segment in 0..segments {
-                let at = widened.wrapping_add(slot.min(rows - 1) * row_elements + segment * segment_len);
+                let at = slot.min(rows - 1) * map.row_bytes + segment * segment_bytes;
+                let at = self.copies.wrapping_add(at).cast_const();
                 // SAFETY: `tile_rows` pointers per segment.
-                unsafe {
-                    *self.row_pointers.pointers.add(segment * tile_rows + slot) = at.cast_const().cast()
-                };
+                unsafe { *self.row_pointers.pointers.add(segment * tile_rows + slot) = at };
             }
         }
     }
 
-    /// Widens what the patches of an m-block see from the cursor on, which is moved past them, and writes their pointers and
+    /// Copies what the patches of an m-block see from the cursor on, which is moved past them, and writes their pointers and
     /// output offsets. One span holds what the m-block's patches in one line of the output see of a row of the image.
     ///
     /// # Safety
     ///
     /// As [`prepare`](Self::prepare): the patches exist, and the map has room for them.
     #[inline]
-    pub(in crate::gemm) unsafe fn widen_patches(
+    pub(in crate::gemm) unsafe fn copy_patches(
         &self,
         call: &Call<'_>,
-        widen: Widen,
+        by: RowCopy,
         map: &ScratchMap,
         tile_rows: usize,
         cursor: &mut Cursor,
@@ -151,43 +192,41 @@ impl Parts {
         let Lhs::Patches(patches) = &call.lhs else { return };
         let (region, pointers) = (m_block.region, self.row_pointers.pointers);
         let (channels, stride) = (patches.patches().channels(), patches.window().stride[1]);
-        let (segments, segment_len) = (call.panels.segments(), call.panels.segment_len());
-        let copies = self.copies.cast::<i16>();
+        let (segments, segment_bytes) = (call.panels.segments(), call.panels.segment_len() * by.element);
         let mut slot = RowSlot { at: 0, left: tile_rows };
-        let point = |slot: RowSlot, segment: usize, element: usize| {
-            let at = copies.wrapping_add(element).cast_const();
+        let point = |slot: RowSlot, segment: usize, byte: usize| {
+            let at = self.copies.wrapping_add(byte).cast_const();
             // SAFETY: there are `tile_rows` pointers per segment of every tile.
-            unsafe { *pointers.add(slot.at + segment * tile_rows) = at.cast() };
+            unsafe { *pointers.add(slot.at + segment * tile_rows) = at };
         };
         let (mut row, mut start) = (0, 0);
         while row < m_block.rows {
             let (mut run, mut below) = (1, slot.below(tile_rows, map.tile_pointers));
             if map.addressing == Addressing::Copied {
-                let len = map.row_bytes / 2;
-                // SAFETY: there is a row of `i16`s for each row of the m-block.
-                widen_row(call, widen, cursor, unsafe { self.i16_slice(start, len) });
+                // SAFETY: there is a copy for each row of the m-block.
+                copy_row(call, by, cursor, unsafe { self.copy_slice(start, map.row_bytes) });
                 for segment in 0..segments {
-                    point(slot, segment, start + segment * segment_len);
+                    point(slot, segment, start + segment * segment_bytes);
                 }
-                start += len;
+                start += map.row_bytes;
             } else {
                 // With gaps between the patches a span would be longer than the patches together.
                 if stride <= region.kx.len() {
                     run = (region.x.end - cursor.x).min(m_block.rows - row);
                 }
                 let pixels = (run - 1) * stride + region.kx.len();
-                let len = pixels * channels;
+                let len = pixels * channels * by.element;
                 for segment in 0..region.ky.len() {
-                    // SAFETY: a run's spans are no longer than the rows of `i16`s that its patches would take; there are no more
+                    // SAFETY: a run's spans are no longer than the copies that its patches would take; there are no more
                     // of them than segments, which are the rows of the kernel.
-                    let span = unsafe { self.i16_slice(start, len) };
+                    let span = unsafe { self.copy_slice(start, len) };
                     let first_tap = [region.ky.start + segment, region.kx.start];
                     patches.for_each_part(cursor, first_tap, pixels, |part, at| {
-                        widen_run(call, widen, part, &mut span[at..]);
+                        copy_run(call, by, part, &mut span[at * by.element..]);
                     });
                     below = slot;
                     for patch in 0..run {
-                        point(below, segment, start + patch * stride * channels);
+                        point(below, segment, start + patch * stride * channels * by.element);
                         below = below.below(tile_rows, map.tile_pointers);
                     }
                     start += len;
@@ -213,23 +252,23 @@ impl Parts {
     }
 }
 
-/// Widens a row.
+/// Copies a row.
 #[inline]
-fn widen_row(call: &Call<'_>, widen: Widen, row: &Cursor, widened: &mut [i16]) {
+fn copy_row(call: &Call<'_>, by: RowCopy, row: &Cursor, copy: &mut [u8]) {
     let mut at = 0;
     call.lhs.for_each_run(row, |run| {
-        widen_run(call, widen, run, &mut widened[at..]);
-        at += run.len();
+        copy_run(call, by, run, &mut copy[at..]);
+        at += run.len() * by.element;
     });
 }
 
-/// Widens bytes to the first `i16`s of `widened`.
+/// Copies bytes to the first elements of `copies`, which is aligned for them.
 #[inline]
-fn widen_run(call: &Call<'_>, widen: Widen, bytes: &[u8], widened: &mut [i16]) {
+fn copy_run(call: &Call<'_>, by: RowCopy, bytes: &[u8], copies: &mut [u8]) {
     let (signed, rows, len) = (call.lhs_signed, 1, bytes.len());
-    let (bytes, widened) = (bytes.as_ptr(), widened[..len].as_mut_ptr());
-    // SAFETY: the slices have equal lengths; the backend's features are here.
-    unsafe { widen(&ByteRows { signed, rows, len, bytes, stride: 0, widened, widened_stride: 0 }) };
+    let (bytes, copies) = (bytes.as_ptr(), copies[..len * by.element].as_mut_ptr());
+    // SAFETY: there is an element for each byte; the backend's features are here.
+    unsafe { (by.copy)(&ByteRows { signed, rows, len, bytes, stride: 0, copies, copies_stride: 0 }) };
 }
 
 impl PatchRows<'_> {

@@ -1,0 +1,32 @@
+//! Dynamic quantization: scales and zero points that are found when the data arrive.
+//!
+//! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
+//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change: what a row needs is an argument of the call, so any number of
+//! threads can share a plan.
+//!
+//! # Numerics
+//!
+//! Every operation on `f32` is rounded on its own, to nearest, ties to even. Of a row or block with numbers from `low` to `high`,
+//! both widened to hold 0, and with `lowest` the lowest code of the type (0 or −128):
+//!
+//! | [`Spread`] | scale | zero point | codes |
+//! |---|---|---|---|
+//! | [`Range`](Spread::Range) | `(high − low) / 255` | `rne(clamp(0 − low / scale, 0, 255)) + lowest` | all |
+//! | [`Magnitude`](Spread::Magnitude) | `max(high, −low) / 127` | `lowest + 128` | all but the lowest |
+//!
+//! A scale of 0 becomes 1. Codes are `rne(clamp(x / scale))` plus the zero point, as those of [`Quantize`](crate::elementwise::Quantize).
+//! `Range` to `u8` is ONNX's DynamicQuantizeLinear. Numbers that are not finite, and ranges wider than any float, are errors that
+//! name the row.
+
+mod buffer;
+mod columns;
+mod linear;
+mod quantize;
+mod rows;
+
+pub use buffer::QuantizedRows;
+pub use columns::GrowingColumns;
+pub use eightbit_kernels::elementwise::Spread;
+pub use linear::Linear;
+pub use quantize::{QuantizeRows, RowsCall, RowsTasks};
+pub use rows::{Rows, RowsMut};
