@@ -1,6 +1,9 @@
 //! Software prefetch of data that comes from memory: the hardware's own prefetchers stop at page borders and follow few
 //! streams at a time. On CPUs other than x86 nothing is prefetched: that is not measured.
 
+#[cfg(target_arch = "x86_64")]
+use core::arch::asm;
+
 /// Distance of a prefetch, in bytes.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const PREFETCH_DISTANCE: usize = 2048;
@@ -32,6 +35,14 @@ pub(crate) fn prefetch_line(p: *const u8) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = p;
+}
+
+/// Prefetches the line of `p`, wherever that is, to write it.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) fn prefetch_to_write(p: *const u8) {
+    // SAFETY: a prefetch of an invalid address does nothing, nor does the instruction where the CPU lacks it.
+    unsafe { asm!("prefetchw [{p}]", p = in(reg) p, options(nostack, preserves_flags, readonly)) };
 }
 
 /// Prefetches the line [`PREFETCH_DISTANCE`] bytes past each of `panels` panels, which lie `stride` bytes apart.

@@ -145,6 +145,7 @@ impl Row {
             panel_stride: 0,
             panel_skip: 0,
             prefetch: false,
+            prefetch_out: false,
             rows: X,
             columns: self.channels,
             init: ptr::null(),

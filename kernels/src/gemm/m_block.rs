@@ -10,6 +10,11 @@ use crate::OutputElement;
 /// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
 const PREFETCH_BYTES: usize = 6 << 20;
 
+/// Outputs larger than this, in bytes, leave the second-level cache before they are written again.
+const LARGE_OUTPUT: usize = 1 << 20;
+/// The most depths, and the most of them for each two columns, that take less time than the lines of 32-bit outputs.
+const SHALLOW: usize = 64;
+
 /// The m-block's position in the block.
 #[derive(Clone, Copy)]
 pub(super) struct Position {
@@ -82,6 +87,9 @@ unsafe fn tiles<T: OutputElement>(
             panel_stride: weights.panel_bytes(),
             panel_skip: segment_bytes - weights.segment_bytes(depth.len),
             prefetch: position.row == 0 && weights.bytes().len() > PREFETCH_BYTES,
+            prefetch_out: size_of::<T>() == 4
+                && depth.segments * depth.len <= SHALLOW.min(out.columns() / 2)
+                && out.rows() * out.row_bytes() > LARGE_OUTPUT,
             rows: position.rows.min(tile_rows.rows),
             columns: (width * PANEL).min(out.columns() - panel * PANEL),
             init: init.add(column),

@@ -155,7 +155,7 @@ fn no_depth() {
     }
 }
 
-/// Depths at which sums wrap, and blocks of columns that outgrow the cache's share.
+/// Depths at which sums wrap, blocks of columns that outgrow the cache's share, and an output whose lines are prefetched.
 #[test]
 fn deep() {
     let mut rng = Random(4);

@@ -28,6 +28,9 @@ pub(crate) struct Tile {
     /// Whether to prefetch the panels, because they come from memory.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles prefetch"))]
     pub(crate) prefetch: bool,
+    /// Whether to prefetch the lines that are written, because there are many of them and few products meanwhile.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86 tiles prefetch"))]
+    pub(crate) prefetch_out: bool,
     /// Rows to store, `1..=R`.
     pub(crate) rows: usize,
     /// Columns to store, `1..=P·PANEL`; more than `(P−1)·PANEL`.

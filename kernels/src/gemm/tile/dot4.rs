@@ -4,7 +4,7 @@
 use core::hint::black_box;
 
 use crate::gemm::{CopyRows, Layout, LhsForm, PANEL, Tile, finish, for_each_row};
-use crate::prefetch::prefetch_panels;
+use crate::prefetch::{prefetch_panels, prefetch_to_write};
 use crate::simd::Simd;
 
 /// Activations are read in place. If they are signed and the instruction wants unsigned ones, their top bits are flipped: by the
@@ -16,6 +16,9 @@ pub(crate) const fn lhs<D: Dot4>(flip: CopyRows) -> LhsForm {
         LhsForm::Bytes { flip_signed: 0, flip_unsigned: 0, flip: None }
     }
 }
+
+/// The fewest vectors, of a line each, in rows of a tile whose lines are prefetched: fewer come in time.
+const PREFETCHED_VECTORS: usize = 3;
 
 /// Depths in a group.
 const GROUP: usize = Layout::GROUPS_OF_4.k_group;
@@ -196,6 +199,14 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(dot:
             *x = isa.load(tile.init.add(v * D::S::LANES));
         }
         let mut acc = [init; R];
+        if V >= PREFETCHED_VECTORS && D::S::LANES == PANEL && tile.prefetch_out {
+            for row in 0..tile.rows {
+                let out = tile.out_row(row);
+                for line in 0..V {
+                    prefetch_to_write(out.wrapping_add(line * size_of::<Lanes<D>>()));
+                }
+            }
+        }
         // Hidden from the optimizer, which would flip the four bytes before they are broadcast, at the cost of a shuffle each time.
         let top_bits = &TOP_BITS;
         let top_bits = if SIGNED && D::FLIPS { black_box(top_bits) } else { top_bits };
