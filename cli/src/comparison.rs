@@ -1,7 +1,7 @@
 //! The networks that a command compares: the float and the eight-bit one, or a single one.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
@@ -92,6 +92,7 @@ pub(crate) struct Calibration<'a> {
     /// Whether nodes that take longer in eight bits on this machine stay float.
     measure_speed: bool,
     accuracy_drop: Option<AccuracyDrop>,
+    resume: Option<&'a Path>,
 }
 
 impl<'a> Calibration<'a> {
@@ -108,6 +109,7 @@ impl<'a> Calibration<'a> {
             measured,
             measure_speed: false,
             accuracy_drop: None,
+            resume: None,
         }
     }
 
@@ -119,6 +121,11 @@ impl<'a> Calibration<'a> {
     /// As this, and nodes go back to float until no more accuracy is lost.
     pub(crate) fn with_accuracy_drop(self, accuracy_drop: Option<AccuracyDrop>) -> Self {
         Self { accuracy_drop, ..self }
+    }
+
+    /// As this, and what is found is kept in this file, or taken from it.
+    pub(crate) fn with_resume(self, resume: Option<&'a Path>) -> Self {
+        Self { resume, ..self }
     }
 
     /// Quantizes the network of `args` without measuring the errors of layers.
@@ -206,6 +213,7 @@ impl<'a> Calibration<'a> {
             effort: Effort::from_number(self.range.effort).unwrap_or_default(),
             accuracy_drop: self.accuracy_drop.clone(),
             measure_speed: self.measure_speed,
+            resume: self.resume.map(Path::to_path_buf),
             ..QuantizeOptions::default()
         }
     }

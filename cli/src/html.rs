@@ -12,18 +12,31 @@ pub(crate) struct Text<'a>(pub(crate) &'a str);
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without control characters and marks of direction.
-        for character in escaped(self.0).to_string().chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                other => write!(f, "{other}")?,
-            }
-        }
-        Ok(())
+        encode(f, &escaped(self.0).to_string())
     }
+}
+
+/// A message of the library, however long: names in it are escaped already.
+pub(crate) struct Message<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        encode(f, self.0)
+    }
+}
+
+fn encode(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for character in text.chars() {
+        match character {
+            '&' => f.write_str("&amp;")?,
+            '<' => f.write_str("&lt;")?,
+            '>' => f.write_str("&gt;")?,
+            '"' => f.write_str("&quot;")?,
+            '\'' => f.write_str("&#39;")?,
+            other => write!(f, "{other}")?,
+        }
+    }
+    Ok(())
 }
 
 /// A page with a title, the HTML of its body, and a script.
@@ -74,5 +87,7 @@ mod tests {
         let page = page(hostile, &format!("<p title=\"{}\">", Text(hostile)), "");
         assert_eq!(page.matches("<script>").count(), 1, "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;\\u{202e}\\n"), "{page}");
+        let long = format!("<{}>", "word ".repeat(100));
+        assert_eq!(Message(&long).to_string(), format!("&lt;{}&gt;", "word ".repeat(100)));
     }
 }

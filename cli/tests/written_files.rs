@@ -208,3 +208,21 @@ fn open_files_are_written_and_not_replaced() {
     assert!(std::fs::read(&model).expect("a file") == before);
     assert_eq!(count(&folder), 4);
 }
+
+/// What `--resume` keeps is there until the network is written, and never replaces anything.
+#[test]
+fn what_is_kept_on_the_way_is_removed() {
+    let (folder, model) = folder_with_network("written-resume");
+    let [output, kept] = ["out.onnx", "kept.resume"].map(|name| folder.join(name));
+    run(&mut quantize(&model, &photo(), &output)).ok();
+    let plain = std::fs::read(&output).expect("a file");
+    run(quantize(&model, &photo(), &output).arg("--resume").arg(&kept)).ok();
+    assert!(!kept.exists() && std::fs::read(&output).is_ok_and(|bytes| bytes == plain));
+    std::fs::write(&kept, "notes of somebody else").expect("a file");
+    let reason = "kept.resume: it is no file of an interrupted quantization";
+    run(quantize(&model, &photo(), &output).arg("--resume").arg(&kept)).fails(1, &[reason]);
+    assert!(std::fs::read(&kept).is_ok_and(|bytes| bytes == b"notes of somebody else"));
+    for (path, part) in [(&model, "would replace"), (&output, "--resume names a file that is written")] {
+        run(quantize(&model, &photo(), &output).arg("--resume").arg(path)).fails(2, &[part]);
+    }
+}

@@ -20,7 +20,7 @@ use super::ranges::RangeArgs;
   eightbit quantize vad.onnx -o vad.int8.onnx --fix sr=16000 --shape input=1,576 --random 4
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --report report.html
   eightbit quantize speech.onnx -o speech.int8.onnx --calibrate examples/ --measure-speed
-  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --effort 3
+  eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --effort 3 --resume model.resume
   eightbit quantize model.onnx -o model.int8.onnx --data-free
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --accuracy-drop 0.5 --labels classes.tsv
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
@@ -68,6 +68,11 @@ pub(crate) struct QuantizeArgs {
     /// on the machine; run it where nothing else does.
     #[arg(long)]
     pub(crate) measure_speed: bool,
+
+    /// Keep in this file what is found on the way. Where that was interrupted, the same command goes on from there. The file is removed when
+    /// the network is written.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data_free", "measure_speed"])]
+    pub(crate) resume: Option<PathBuf>,
 
     /// Write a page that shows the result: warnings, sizes, and for each node how it runs, its ranges, its error and its time in both
     /// forms, which is measured on the first example.

@@ -36,7 +36,13 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     if args.report.as_ref() == Some(&args.output) {
         return Err(CliError::Usage("--report and --output name the same file: give two".to_owned()));
     }
-    let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources)).transpose()?;
+    let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources.clone())).transpose()?;
+    if let Some(resume) = &args.resume {
+        if [Some(&args.output), args.report.as_ref()].contains(&Some(resume)) {
+            return Err(CliError::Usage("--resume names a file that is written: give another".to_owned()));
+        }
+        OutputFile::prepare(resume, sources)?;
+    }
     let (file, graph) = Network::read(&args.model, &args.input)?;
     if is_eight_bit(&graph) {
         let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
@@ -45,7 +51,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED)
         .with_measured_speed(args.measure_speed)
-        .with_accuracy_drop(accuracy_drop(args, examples.is_some())?);
+        .with_accuracy_drop(accuracy_drop(args, examples.is_some())?)
+        .with_resume(args.resume.as_deref());
     // The weights of the float network are dropped as soon as they are bytes.
     let (file, (graph, report)) = match &examples {
         _ if args.data_free => {
@@ -66,6 +73,9 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     };
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
+    if let Some(resume) = &args.resume {
+        std::fs::remove_file(resume).map_err(|error| CliError::write(resume, error))?;
+    }
     let kind = if examples.is_some() { "example" } else { "photo" };
     let times = match &page {
         Some(_) if !args.data_free => Some(Times::measure(args, &graph, examples.is_none(), settings)?),

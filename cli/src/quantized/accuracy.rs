@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use eightbit_graph::quantize::{AidReport, FloatAgain, QuantizeReport};
 
-use crate::html::Text;
+use crate::html::{Message, Text};
 use crate::report;
 
 /// Tables of what went back to float and of the aids, if there are any.
@@ -35,14 +35,14 @@ fn float_again(body: &mut String, lost: f64, again: &[FloatAgain]) {
     }
     head(
         body,
-        &[("float again", ""), ("noise less", "number"), ("ms more", "number"), ("then lost", "number")],
+        &[("float again", ""), ("noise less", "number"), ("ms more", "number"), ("lost then", "number")],
     );
     for node in again {
         let _ = writeln!(
             body,
             "<tr><td class=\"name\">{}</td><td class=\"number\">{}</td><td class=\"number\">{:.3}</td><td class=\"number\">{:.2}</td></tr>",
             Text(&node.node),
-            percent(node.gain),
+            format_args!("{:.2} %", 100.0 * node.gain),
             node.milliseconds,
             node.drop
         );
@@ -65,7 +65,7 @@ fn aids(body: &mut String, aids: &[AidReport]) {
             (None, true) => ("good", "kept"),
             (None, false) => ("quiet", "not kept"),
         };
-        let why = aid.skipped.as_ref().map(|reason| format!("<br><small>{}</small>", Text(reason)));
+        let why = aid.skipped.as_ref().map(|reason| format!("<br><small>{}</small>", Message(reason)));
         // What was not tried has no error.
         let with = if aid.skipped.is_some() { String::new() } else { percent(aid.error_after) };
         let _ = writeln!(

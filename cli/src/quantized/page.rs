@@ -6,7 +6,7 @@ use std::path::Path;
 use eightbit_graph::quantize::{ActivationReport, Role};
 
 use super::{Quantized, Row, accuracy, svg};
-use crate::html::{self, Text};
+use crate::html::{self, Message, Text};
 use crate::profiled::milliseconds;
 use crate::report;
 
@@ -41,7 +41,7 @@ fn warnings(body: &mut String, of: &Quantized<'_>) {
     let count = report::count(of.report.warnings.len(), "warning");
     let _ = write!(body, "<section class=\"warnings\"><h2>{count}</h2><ul>");
     for warning in &of.report.warnings {
-        let _ = write!(body, "<li>{}</li>", Text(&warning.to_string()));
+        let _ = write!(body, "<li>{}</li>", Message(&warning.to_string()));
     }
     body.push_str("</ul></section>\n");
 }
@@ -78,7 +78,11 @@ fn tiles(body: &mut String, of: &Quantized<'_>) {
         tile(body, &format!("{:.2} ×", float / eight_bit.max(1e-9)), &what);
     }
     if let Some((lost, again)) = &of.report.accuracy {
-        let floats = if again.is_empty() { String::new() } else { format!(", {} float again", again.len()) };
+        let floats = if again.is_empty() {
+            String::new()
+        } else {
+            format!(", {} float again", report::count(again.len(), "node"))
+        };
         tile(body, &accuracy::points(*lost), &format!("of accuracy lost on the examples{floats}"));
     }
     tile(body, &report::count(of.report.calibration.inputs, of.noun), "showed the ranges");
