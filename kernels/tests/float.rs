@@ -190,7 +190,6 @@ const CURVES: [Curve; 9] = [
     Curve::Sigmoid,
     Curve::Tanh,
     Curve::Exp,
-    Curve::Erf,
     Curve::Gelu,
     Curve::GeluByTanh,
     Curve::Swish,
@@ -206,7 +205,6 @@ fn exact(curve: Curve, x: f64) -> f64 {
         Curve::Sigmoid => sigmoid(x),
         Curve::Tanh => x.tanh(),
         Curve::Exp => x.exp(),
-        Curve::Erf => erf(x),
         Curve::Gelu => weighted(0.5 + 0.5 * erf(x / 2f64.sqrt())),
         Curve::GeluByTanh => {
             let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));

@@ -13,8 +13,6 @@ pub enum Curve {
     Tanh,
     /// eˣ, and 0 below −176.
     Exp,
-    /// The error function: 2/√π times the integral of e^(−t²) from 0 to x.
-    Erf,
     /// x/2 · (1 + erf(x / √2))
     Gelu,
     /// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
@@ -95,7 +93,6 @@ fn place<S: Simd>(simd: S, curve: Curve, x: S::F) -> S::F {
         // 1 − 2 / (1 + e²ˣ)
         Curve::Tanh => simd.mul_add_f(simd.splat_f(-2.0), logistic(simd, x, 2.0), simd.splat_f(1.0)),
         Curve::Exp => power(simd, x),
-        Curve::Erf => erf(simd, x),
         Curve::Gelu => gelu(simd, x),
         Curve::GeluByTanh => {
             // x / (1 + e⁻²ᵘ), where u is what the hyperbolic tangent is of.
@@ -149,18 +146,6 @@ fn erfc<S: Simd>(simd: S, x: S::F) -> S::F {
     }
     let square = simd.mul_f(x, simd.mul_f(x, simd.splat_f(-1.0)));
     simd.mul_f(simd.mul_f(sum, t), exp(simd, square))
-}
-
-/// The distance from 1, with the sign of x.
-#[inline(always)]
-fn erf<S: Simd>(simd: S, x: S::F) -> S::F {
-    let one = simd.splat_f(1.0);
-    // 1 or −1, but for numbers so small that their error function is smaller than the error.
-    let steep = simd.mul_f(x, simd.splat_f(1e30));
-    let sign = simd.min_f(simd.max_f(steep, simd.splat_f(-1.0)), one);
-    // From here on the distance is 0.
-    let size = simd.min_f(magnitude(simd, x), simd.splat_f(16.0));
-    simd.mul_f(sign, simd.sub_f(one, erfc(simd, size)))
 }
 
 #[inline(always)]

@@ -28,7 +28,7 @@ pub(in crate::quantize) struct Finer {
     pub(in crate::quantize) graph: Graph,
     /// The nodes that compute remainders, which must stay float.
     pub(in crate::quantize) float: Vec<String>,
-    /// Pairs of a finer value and the one of its scale.
+    /// Values that become bytes, each with the one that has its range now.
     pub(in crate::quantize) values: Vec<(String, String)>,
 }
 
@@ -70,7 +70,7 @@ pub(in crate::quantize) fn finer(graph: &Graph, plan: &Plan) -> Result<Option<Fi
         float.extend(nodes.iter().map(|node| node.name.clone()));
         finer.nodes.extend(nodes);
         let axis = i64::try_from(place.axis).unwrap_or(1);
-        let concat = Node::new(&finer_value, "Concat", &[place.value, &remainder], &[&finer_value]);
+        let concat = Node::new(&finer_value, "Concat", &[&rounded, &remainder], &[&finer_value]);
         finer.nodes.push(concat.with("axis", axis));
         let readers: Vec<&str> = match place.transpose {
             Some(index) => vec![graph.nodes[index].name.as_str()],
@@ -79,7 +79,7 @@ pub(in crate::quantize) fn finer(graph: &Graph, plan: &Plan) -> Result<Option<Fi
         for node in finer.nodes.iter_mut().filter(|node| readers.contains(&node.name.as_str())) {
             finer_value.clone_into(&mut node.inputs[0]);
         }
-        values.push((finer_value, place.value.to_owned()));
+        values.extend([finer_value, rounded].map(|value| (value, place.value.to_owned())));
     }
     Ok(Some(Finer { graph: passes::sort_by_execution_order(finer)?, float, values }))
 }

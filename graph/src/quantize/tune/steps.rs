@@ -55,10 +55,9 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         float.extend(finer.float.into_iter().map(|node| (node, finer_inputs::REASON.to_owned())));
         let roles = Roles::keeping_float(&finer.graph, &float)?;
         let mut recipe = self.best.clone();
-        for (value, coarse) in finer.values {
-            if let Some(&range) = calibration.ranges.get(&coarse) {
-                recipe.ranges.extend([(value, range), (coarse, range)]);
-            }
+        for (value, of) in finer.values {
+            let range = calibration.ranges.get(&of).map(|&range| (value, range));
+            recipe.ranges.extend(range);
         }
         let other = Other { graph: finer.graph, roles, float, recipe };
         self.attempt_other("finer inputs", other, self.error * WORTH)
