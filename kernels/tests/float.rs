@@ -186,7 +186,7 @@ fn an_output_without_room_is_refused() {
     multiply(&ProductCall::new(&[1.0, 1.0], &weights, OPEN), 2, &mut [0.0; 6], 4);
 }
 
-const CURVES: [Curve; 9] = [
+const CURVES: [Curve; 8] = [
     Curve::Sigmoid,
     Curve::Tanh,
     Curve::Exp,
