@@ -92,7 +92,7 @@ fn heads(criterion: &mut Criterion) -> Result<(), Error> {
             let (mut rows, mut columns) = (QuantizedRows::new(), QuantizedRows::<i8>::new());
             rows.quantize(&plan, MatRef::new(&q, queries, depth)?)?;
             columns.quantize(&plan, MatRef::new(&k, count, depth)?)?;
-            let mut keys = GrowingColumns::new::<i8>(backend, depth, count);
+            let mut keys = GrowingColumns::new::<i8>(backend, depth, count).expect("they fit");
             let mut workspace = Workspace::new();
             let shape = format!("{heads}x{queries}x{depth}x{count}");
             let operations = support::operations(heads * queries * depth * count);

@@ -284,7 +284,8 @@ impl Conv2d {
     /// its scale is a factor of those of the plan's [`Stage::Dequantize`], which are the weights' then:
     /// `clamp(f32(acc) · (scale[n] · range.scale()) + bias[n])`. The plan does not change, so that threads can share it.
     ///
-    /// The terms of the zero point are computed in the workspace, which takes time in proportion to the channels.
+    /// The terms of the zero point are computed in the workspace, which takes time in proportion to the channels. The first such call with a
+    /// workspace allocates the memory for them, beside [`workspace_bytes`](Self::workspace_bytes); later ones allocate nothing.
     ///
     /// ```
     /// use eightbit::{Backend, Conv2d, Conv2dShape, Dequantize, ElementType, Per, QuantizedType, Stage, Workspace};
@@ -338,8 +339,8 @@ impl Conv2d {
     /// What a call takes of the plan, or computes in a workspace if the input has a range of its own.
     #[inline]
     fn terms<'a>(&'a self, range: Option<QuantizedType>, late: &'a mut Late) -> Terms<'a> {
-        match (range, self.epilogue.dequantization_scales()) {
-            (Some(range), Ok(scales)) => {
+        match range.map(|range| (range, self.epilogue.dequantization_scales())) {
+            Some((range, Ok(scales))) => {
                 let input = (self.input, range.zero_point(), range.scale());
                 late.terms(&self.weights, self.bias.as_deref(), input, scales, self.padding.len())
             }

@@ -76,6 +76,11 @@ impl ColumnTerms {
         self.weight_zeros.resize(len, 0);
     }
 
+    /// Bytes held.
+    pub(crate) fn capacity(&self) -> usize {
+        (self.init.capacity() + self.weight_zeros.capacity() + self.sums.capacity()) * size_of::<i32>()
+    }
+
     /// Computes the terms for activations of type `lhs` with zero point `lhs_zero`; allocates nothing.
     pub(crate) fn update(
         &mut self,

@@ -29,6 +29,11 @@ impl Late {
     pub(crate) const NONE: Late =
         Late { columns: ColumnTerms::NONE, padding: Vec::new(), scales: Vec::new() };
 
+    /// Bytes held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.columns.capacity() + self.padding.capacity() + self.scales.capacity() * size_of::<f32>()
+    }
+
     /// The terms of activations of type `lhs` with this zero point and scale, where the plan has the factors `scales` and padding
     /// of some length. Allocates nothing if an earlier call of the plan has had this memory.
     pub(crate) fn terms(

@@ -82,6 +82,11 @@ impl<'a, T> MatRef<'a, T> {
         }
     }
 
+    /// Whether the matrix has more elements than its slice: some are repeated.
+    pub(crate) fn repeats(&self) -> bool {
+        self.rows * self.columns > self.data.len()
+    }
+
     pub(crate) fn at(&self, row: usize, column: usize) -> &'a T {
         &self.data[row * self.row_stride + column * self.column_stride]
     }
@@ -107,11 +112,6 @@ impl<'a, T: Element> MatRef<'a, T> {
         let Self { rows, columns, row_stride, column_stride, .. } = *self;
         let matrix = eightbit_kernels::gemm::MatrixRows::new(data, rows, columns, row_stride, column_stride);
         matrix.ok_or_else(|| overflow("matrix"))
-    }
-
-    /// Whether the matrix has more elements than its slice: some are repeated.
-    pub(crate) fn repeats(&self) -> bool {
-        self.rows * self.columns > self.data.len()
     }
 
     /// The matrix as weights whose depth is `segments` times `segment_len`, with sums for each of `taps` parts of it.

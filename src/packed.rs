@@ -52,7 +52,7 @@ pub(crate) enum Fetched<'a> {
 const MAX_EMPTY_DEPTH: usize = isize::MAX as usize;
 
 /// The most elements of a matrix that repeats elements.
-const MAX_REPEATED: usize = 1 << 24;
+pub(crate) const MAX_REPEATED: usize = 1 << 24;
 
 impl PackedWeights {
     /// Packs a `k × n` matrix for a backend. A matrix kept as `n × k` is packed as its

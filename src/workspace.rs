@@ -5,7 +5,8 @@ use eightbit_kernels::Scratch;
 use crate::late::Late;
 
 /// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call allocates nothing if
-/// the workspace has its plan's [`workspace_bytes`](crate::Gemm::workspace_bytes).
+/// the workspace has its plan's [`workspace_bytes`](crate::Gemm::workspace_bytes); those that bring a range of their own
+/// ([`Conv2d::call_ranged`](crate::Conv2d::call_ranged)) allocate some more the first time.
 ///
 /// One workspace serves one thread at a time.
 ///
@@ -32,6 +33,6 @@ impl Workspace {
     /// Bytes held.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.0.capacity()
+        self.0.capacity() + self.1.capacity()
     }
 }

@@ -67,9 +67,23 @@ fn steady_state_calls_allocate_nothing() {
         let x = vec![0.5f32; m * k];
         let mut real = vec![0f32; m * n];
         let mut rows = QuantizedRows::with_capacity(m, k);
-        let mut keys = GrowingColumns::new::<u8>(backend, k, m);
+        let mut keys = GrowingColumns::new::<u8>(backend, k, m).expect("they fit");
+
+        // The first call with a range of its own allocates the terms for it.
+        let shape = Conv2dShape::new([8, 8], 16, 16, [3, 3]).with_pad(Padding::same(1));
+        let packed = Conv2d::pack(backend, &shape, &[3i8; 16 * 9 * 16], 0).expect("pack");
+        let dequantize = Stage::Dequantize(Dequantize::new(Per::Tensor(0.01)));
+        let ranged = Conv2d::new(shape, packed, ElementType::U8, 0, None, &dequantize).expect("plan");
+        let mut ranged_workspace = Workspace::with_capacity(ranged.workspace_bytes());
+        let mut ranged_out = vec![0f32; 8 * 8 * 16];
+        let before = ranged_workspace.capacity();
+        let call = ranged.call_ranged(&image[..8 * 8 * 16], types.0, &mut ranged_out).expect("call");
+        call.run(&mut ranged_workspace);
+        assert!(ranged_workspace.capacity() > before, "the terms count");
 
         let counted = measure(|| {
+            let call = ranged.call_ranged(&image[..8 * 8 * 16], types.1, &mut ranged_out).expect("call");
+            call.run(&mut ranged_workspace);
             let x = MatRef::new(&x, m, k).expect("rows");
             let y = MatMut::new(&mut real, m, n).expect("out");
             linear.run(x, y, &mut rows, &mut workspace).expect("run");

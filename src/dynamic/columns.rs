@@ -1,5 +1,6 @@
 //! The second factor of products of two activations, which grows: the keys of an attention.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
@@ -10,6 +11,7 @@ use eightbit_kernels::gemm::{
 use super::Rows;
 use crate::check::{check_size, check_type};
 use crate::fill::{Fill, Grain, TILE_ROWS};
+use crate::packed::MAX_REPEATED;
 use crate::{Backend, Call, Element, ElementType, Error, MatMut, PackedError, Workspace};
 
 /// A packed matrix that grows by columns, each quantized on its own: the keys of an attention, which a product with queries reads, and
@@ -20,7 +22,7 @@ use crate::{Backend, Call, Element, ElementType, Error, MatMut, PackedError, Wor
 /// use eightbit::dynamic::{GrowingColumns, QuantizeRows, QuantizedRows, Spread};
 /// let backend = Backend::best()?;
 /// let plan = QuantizeRows::new(backend, Spread::Magnitude);
-/// let (mut keys, mut quantized) = (GrowingColumns::new::<i8>(backend, 2, 64), QuantizedRows::<i8>::new());
+/// let (mut keys, mut quantized) = (GrowingColumns::new::<i8>(backend, 2, 64)?, QuantizedRows::<i8>::new());
 /// for key in [[1.0f32, 2.0], [0.0, -1.0], [3.0, 0.5]] {
 ///     quantized.quantize(&plan, MatRef::new(&key, 1, 2)?)?;
 ///     keys.push(quantized.rows())?;
@@ -49,20 +51,28 @@ pub struct GrowingColumns {
 
 impl GrowingColumns {
     /// No columns, of elements of type `T` and this depth, with memory for `capacity` of them: as long as there are no more,
-    /// [`push`](Self::push) allocates nothing.
-    #[must_use]
-    pub fn new<T: Element>(backend: Backend, depth: usize, capacity: usize) -> GrowingColumns {
+    /// [`push`](Self::push) allocates nothing. A clone has no memory for more columns than there are.
+    ///
+    /// # Errors
+    ///
+    /// If no address space holds so many columns: more than 2²⁴ of them, if their depth is 0.
+    pub fn new<T: Element>(backend: Backend, depth: usize, capacity: usize) -> Result<GrowingColumns, Error> {
+        let panels = PackedPanels::growing(backend, depth, T::SIGNED, capacity);
+        let Some(panels) = panels.filter(|_| depth > 0 || capacity <= MAX_REPEATED) else {
+            let why = format!("{capacity} columns of depth {depth} fit into no memory");
+            return Err(Error::Shape { what: "columns", why });
+        };
         let padded = capacity.next_multiple_of(PANEL);
-        GrowingColumns {
+        Ok(GrowingColumns {
             backend,
             element: T::TYPE,
-            panels: PackedPanels::growing(backend, depth, T::SIGNED, capacity),
+            panels,
             scales: Vec::with_capacity(padded),
             init: Vec::with_capacity(padded),
             zero_factors: Vec::with_capacity(padded),
             sums: Vec::with_capacity(padded),
             any_zero: false,
-        }
+        })
     }
 
     /// Adds each of the rows as a column, with its scale and zero point.

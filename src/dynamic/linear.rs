@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use super::{QuantizeRows, QuantizedRows, Rows, Spread};
+use crate::check::check_size;
 use crate::{
     Call, Dequantize, ElementType, Error, Fill, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace,
 };
@@ -97,6 +98,10 @@ impl Linear {
         rows: &mut QuantizedRows<u8>,
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
+        // Before there is memory for the rows.
+        check_size("columns of the activations", self.gemm.weights().depth(), x.columns())?;
+        check_size("rows of the output", x.rows(), out.rows())?;
+        check_size("columns of the output", self.gemm.weights().columns(), out.columns())?;
         rows.quantize(&self.quantize, x)?;
         self.call(rows.rows(), out)?.run(workspace);
         Ok(())

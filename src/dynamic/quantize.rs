@@ -66,11 +66,17 @@ impl QuantizeRows {
     ) -> Result<RowsCall<'a, T>, Error> {
         let shape = self.shape(&x);
         shape.check(out.codes.len(), out.scales.len(), out.zero_points.len())?;
-        if !x.has_contiguous_rows() {
-            let why = "elements of a row must follow each other: copy the matrix".into();
-            return Err(Error::Shape { what: "rows to quantize", why });
-        }
+        self.check(&x)?;
         Ok(RowsCall { plan: *self, shape, x, rows: 0..shape.rows, out })
+    }
+
+    /// An error if elements of a row do not follow each other.
+    pub(super) fn check(&self, x: &MatRef<'_, f32>) -> Result<(), Error> {
+        if x.has_contiguous_rows() {
+            return Ok(());
+        }
+        let why = "elements of a row must follow each other: copy the matrix".into();
+        Err(Error::Shape { what: "rows to quantize", why })
     }
 }
 

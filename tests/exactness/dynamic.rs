@@ -258,7 +258,7 @@ fn check_growing<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCa
         let zeros: Vec<i32> = (0..count).map(|_| zero(&mut random)).collect();
         (codes, scales, zeros)
     };
-    let mut keys = GrowingColumns::new::<T>(backend, depth, case.gap * 20);
+    let mut keys = GrowingColumns::new::<T>(backend, depth, case.gap * 20).expect("they fit");
     let (mut codes, mut scales, mut zeros) = (Vec::new(), Vec::new(), Vec::new());
     for step in 0..case.tasks {
         let count = [1, 17, 40, 0][step % 4];

@@ -1,6 +1,7 @@
 //! Hostile but safe programs: owners whose bytes change, impossible sizes, saved weights with wrong headers. Every case gives a
 //! typed error or a right answer quickly; none panics, and none allocates memory for a size that the data do not back.
 
+mod dynamic;
 mod empty_parts;
 mod owners;
 mod saved;

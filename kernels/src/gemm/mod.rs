@@ -10,7 +10,8 @@
 //! 2. **Columns**: what depends on the column alone (bias, zero points, sums of weights) is folded into one vector of
 //!    initial accumulators, once per plan ([`PackedPanels::initial_accumulators`]).
 //! 3. **Rows** ([`Lhs`]) are addressed by pointers, one per row and k-segment, so that a strided matrix and the patches
-//!    of a convolution look the same to a kernel. Bytes that can be read in place are not copied.
+//!    of a convolution look the same to a kernel. Bytes that can be read in place are not copied, but for signed
+//!    ones that many columns read as unsigned: their top bits are flipped in the copy.
 //! 4. **Tiles**: a kernel accumulates `rows × panels` dot products in registers over the whole depth, and
 //! 5. the **epilogue** takes them to the output's type in registers, before the only store ([`Stage`]).
 //!

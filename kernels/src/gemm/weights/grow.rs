@@ -6,19 +6,17 @@ use crate::{Backend, Bytes};
 
 impl PackedPanels {
     /// Panels without columns, to which [`push`](Self::push) adds some, of this depth; `signed` says whether they are `i8`. There is memory
-    /// for `capacity` columns.
-    ///
-    /// # Panics
-    ///
-    /// If the bytes of so many columns overflow.
+    /// for `capacity` columns. `None` if the bytes of so many columns overflow.
     #[must_use]
-    pub fn growing(backend: Backend, depth: usize, signed: bool, capacity: usize) -> PackedPanels {
+    pub fn growing(backend: Backend, depth: usize, signed: bool, capacity: usize) -> Option<PackedPanels> {
         // Columns to come may have any weights.
         let variant = backend.entry().variant(|_| false);
+        let len =
+            panels_len(&variant.layout, capacity, 1, depth).filter(|&len| isize::try_from(len).is_ok())?;
         let mut bytes = Bytes::copy_from(&[]);
-        bytes.resize(panels_len(&variant.layout, capacity, 1, depth).expect("packed size overflows"));
+        bytes.resize(len);
         bytes.resize(0);
-        PackedPanels {
+        Some(PackedPanels {
             bytes,
             variant,
             signed,
@@ -27,7 +25,7 @@ impl PackedPanels {
             segment_len: depth,
             sums: alloc::vec::Vec::with_capacity(padded(capacity)),
             tap_sums: None,
-        }
+        })
     }
 
     /// Adds columns, one after the other in `columns`, to panels of one segment, which takes time in proportion to them: nothing
