@@ -70,6 +70,26 @@ impl OutputFile {
         Ok(Self { path: path.to_owned(), kind: Kind::File { target, permissions } })
     }
 
+    /// Whether both are one file, under any names; none of them need exist.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let place = |of: &Self| match &of.kind {
+            Kind::File { target, .. } => {
+                Some(folder_of(target).canonicalize().ok()?.join(target.file_name()?))
+            }
+            Kind::Stream(_) => None,
+        };
+        place(self).is_some_and(|own| place(other) == Some(own))
+    }
+
+    /// Removes the file, if it is still there.
+    pub(crate) fn remove(&self) -> Result<(), CliError> {
+        let Kind::File { target, .. } = &self.kind else { return Ok(()) };
+        match fs::remove_file(target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CliError::write(&self.path, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the file and syncs it to disk.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
         let result = match &self.kind {

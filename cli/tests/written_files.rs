@@ -222,7 +222,11 @@ fn what_is_kept_on_the_way_is_removed() {
     let reason = "kept.resume: it is no file of an interrupted quantization";
     run(quantize(&model, &photo(), &output).arg("--resume").arg(&kept)).fails(1, &[reason]);
     assert!(std::fs::read(&kept).is_ok_and(|bytes| bytes == b"notes of somebody else"));
-    for (path, part) in [(&model, "would replace"), (&output, "--resume names a file that is written")] {
+    std::fs::create_dir(folder.join("inner")).expect("a new folder");
+    let again = folder.join("inner/../out.onnx");
+    let written = "--resume names a file that is written";
+    for (path, part) in [(&model, "would replace"), (&output, written), (&again, written)] {
         run(quantize(&model, &photo(), &output).arg("--resume").arg(path)).fails(2, &[part]);
     }
+    run(quantize(&model, &photo(), &output).arg("--report").arg(&again)).fails(2, &["name the same file"]);
 }

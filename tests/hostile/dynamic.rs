@@ -17,7 +17,7 @@ fn rows_that_fit_into_no_memory() {
     let mut rows = QuantizedRows::<u8>::new();
     let many = [
         MatRef::new(&[], usize::MAX, 0),
-        MatRef::with_strides(&one, 1 << 40, 1, 0, 1),
+        MatRef::with_strides(&one, usize::MAX / 2, 1, 0, 1),
         MatRef::with_strides(&one, (1 << 24) + 1, 1, 0, 1),
     ];
     for x in many {
@@ -36,7 +36,7 @@ fn a_layer_compares_shapes_before_it_quantizes() {
     let packed = PackedWeights::pack(backend(), &weights, 0).expect("packs");
     let stage = Dequantize::new(Per::Tensor(1.0));
     let linear = Linear::new(packed, &stage, Spread::Range).expect("a layer");
-    let x = MatRef::with_strides(&[1.0f32], 1 << 40, 1, 0, 1).expect("a view");
+    let x = MatRef::with_strides(&[1.0f32], usize::MAX / 2, 1, 0, 1).expect("a view");
     let mut out = [0.0f32; 1];
     let out = MatMut::new(&mut out, 1, 1).expect("a view");
     let error = linear.run(x, out, &mut QuantizedRows::new(), &mut Workspace::new()).expect_err("one column");
@@ -58,7 +58,9 @@ fn after_an_error_there_are_no_rows() {
 
 #[test]
 fn columns_that_fit_into_no_memory() {
-    for (depth, capacity) in [(0, usize::MAX), (usize::MAX, 1), (1 << 40, 1 << 40), (1, usize::MAX)] {
+    for (depth, capacity) in
+        [(0, usize::MAX), (usize::MAX, 1), (usize::MAX / 2, usize::MAX / 2), (1, usize::MAX)]
+    {
         let error = GrowingColumns::new::<i8>(backend(), depth, capacity).expect_err("too many");
         assert!(matches!(error, Error::Shape { what: "columns", .. }), "{error}");
     }

@@ -201,7 +201,7 @@ def main():
     parser.add_argument("--models", type=Path, required=True, help="the folder of the float networks")
     parser.add_argument("--photos", type=Path, required=True, help="a folder with images/ and labels.tsv")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["efficientnet-lite0", "mobilenet-v1"])
-    parser.add_argument("--settings", nargs="*", default=["", "--min-max"], help='flags of `eightbit quantize`: "--min-max"')
+    parser.add_argument("--settings", nargs="*", default=["--effort 0", "", "--effort 2"], help='flags of `eightbit quantize`: "--min-max"')
     parser.add_argument("--tools", nargs="*", choices=TOOLS, default=list(TOOLS))
     parser.add_argument("--program", default="target/release/eightbit")
     parser.add_argument("--to-onnx", default="target/release/examples/to_onnx")

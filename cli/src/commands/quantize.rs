@@ -33,15 +33,14 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let photos = photo::find(&plain(&args.calibrate))?;
     let sources = photos.iter().map(PathBuf::as_path).chain([args.model.as_path()]);
     let output = OutputFile::prepare(&args.output, sources.clone())?;
-    if args.report.as_ref() == Some(&args.output) {
+    let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources.clone())).transpose()?;
+    if page.as_ref().is_some_and(|page| page.is_same(&output)) {
         return Err(CliError::Usage("--report and --output name the same file: give two".to_owned()));
     }
-    let page = args.report.as_deref().map(|path| OutputFile::prepare(path, sources.clone())).transpose()?;
-    if let Some(resume) = &args.resume {
-        if [Some(&args.output), args.report.as_ref()].contains(&Some(resume)) {
-            return Err(CliError::Usage("--resume names a file that is written: give another".to_owned()));
-        }
-        OutputFile::prepare(resume, sources)?;
+    let resume = args.resume.as_deref().map(|path| OutputFile::prepare(path, sources)).transpose()?;
+    let written = [Some(&output), page.as_ref()];
+    if resume.as_ref().is_some_and(|resume| written.into_iter().flatten().any(|file| file.is_same(resume))) {
+        return Err(CliError::Usage("--resume names a file that is written: give another".to_owned()));
     }
     let (file, graph) = Network::read(&args.model, &args.input)?;
     if is_eight_bit(&graph) {
@@ -73,9 +72,6 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     };
     let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
-    if let Some(resume) = &args.resume {
-        std::fs::remove_file(resume).map_err(|error| CliError::write(resume, error))?;
-    }
     let kind = if examples.is_some() { "example" } else { "photo" };
     let times = match &page {
         Some(_) if !args.data_free => Some(Times::measure(args, &graph, examples.is_none(), settings)?),
@@ -91,6 +87,7 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
         times: times.as_ref(),
     };
     page.iter().try_for_each(|page| page.write(quantized::page(&result).as_bytes()))?;
+    resume.iter().try_for_each(OutputFile::remove)?;
     if args.json {
         let mut value = json(args, &file, &report, bytes.len());
         value["details"] = quantized::json(&result);

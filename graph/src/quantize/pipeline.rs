@@ -99,8 +99,8 @@ pub enum Progress {
 /// # Errors
 ///
 /// The first error among the examples, of the caller's own type; converted to that type, a file to resume from that belongs to something
-/// else, and every error of a pass or the calibration: no example at all, weights or activations that are not finite (with the node and the value), a graph that
-/// is quantized already or contains operators that cannot run.
+/// else or is given with `measure_speed`, and every error of a pass or the calibration: no example at all, weights or activations that are not
+/// finite (with the node and the value), a graph that is quantized already or contains operators that cannot run.
 pub fn quantize<'g, D: Dataset + ?Sized>(
     graph: impl Into<Cow<'g, Graph>>,
     examples: &D,
@@ -221,6 +221,10 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
 /// An error if the graph or the options cannot be right, before anything is computed.
 pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Error> {
     options.method.validate()?;
+    if options.measure_speed && options.resume.is_some() {
+        let why = "nodes that stay float by measured times differ from run to run: leave out one of both";
+        return Err(Error::argument("resume", why));
+    }
     graph.validate()?;
     check_weights(graph)?;
     if let Ok(types) = infer_shapes(graph, &ShapeOptions::default()) {

@@ -268,7 +268,7 @@ impl Roles {
                     self.roots.remove(value);
                     self.moved.remove(value);
                 }
-                let reason = "it only moves data, between nodes that are float";
+                let reason = "it moves sums that are read as floats";
                 self.nodes
                     .extend(moves.into_iter().map(|node| (node.to_owned(), Role::Float(reason.to_owned()))));
             }

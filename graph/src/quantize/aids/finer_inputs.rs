@@ -5,7 +5,10 @@
 //! image and its remainder are bytes, so the layer stays eight-bit; it reads twice as many channels, of which such a layer has few.
 //!
 //! As many bits more would be a factor of 2ⁿ. Beyond about 12 the smaller weights, which have the step of the others, are rounded to so
-//! few steps that nothing is gained: the error is least where `factor⁴ ≈ 12 · mean((weight / step)²)`.
+//! few steps that nothing is gained: the error is least where `factor⁴ ≈ 12 · mean((weight / step)²)`. Of an input whose range begins at 0, such as
+//! pixels from 0 to 1, the bytes hold no negative remainders, and half of the gain is lost.
+
+use std::collections::HashMap;
 
 use super::changed::Changed;
 use crate::ops::{conv, transpose};
@@ -50,8 +53,10 @@ pub(in crate::quantize) fn finer(graph: &Graph, plan: &Plan) -> Result<Option<Fi
         changed.put(layer.index, 1, doubled(layer)?);
     }
     let Some(mut finer) = changed.finish()? else { return Ok(None) };
-    let mut names = Names::of(graph);
+    let mut names = Names::of(&finer);
     let (mut float, mut values) = (Vec::new(), Vec::new());
+    // By node, what it reads first instead.
+    let mut reads: HashMap<&str, String> = HashMap::new();
     for place in places {
         let Some(affine) = plan.parameters(place.value) else { continue };
         let mut name = |stem: &str| names.fresh(&format!("{}_{stem}", place.value));
@@ -72,14 +77,17 @@ pub(in crate::quantize) fn finer(graph: &Graph, plan: &Plan) -> Result<Option<Fi
         let axis = i64::try_from(place.axis).unwrap_or(1);
         let concat = Node::new(&finer_value, "Concat", &[&rounded, &remainder], &[&finer_value]);
         finer.nodes.push(concat.with("axis", axis));
-        let readers: Vec<&str> = match place.transpose {
-            Some(index) => vec![graph.nodes[index].name.as_str()],
-            None => place.layers.iter().map(|layer| layer.node.name.as_str()).collect(),
+        let readers = match place.transpose {
+            Some(index) => vec![&graph.nodes[index]],
+            None => place.layers.iter().map(|layer| layer.node).collect(),
         };
-        for node in finer.nodes.iter_mut().filter(|node| readers.contains(&node.name.as_str())) {
-            finer_value.clone_into(&mut node.inputs[0]);
-        }
+        reads.extend(readers.into_iter().map(|node| (node.name.as_str(), finer_value.clone())));
         values.extend([finer_value, rounded].map(|value| (value, place.value.to_owned())));
+    }
+    for node in &mut finer.nodes {
+        if let Some(finer_value) = reads.remove(node.name.as_str()) {
+            node.inputs[0] = finer_value;
+        }
     }
     Ok(Some(Finer { graph: passes::sort_by_execution_order(finer)?, float, values }))
 }

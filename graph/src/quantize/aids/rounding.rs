@@ -42,16 +42,6 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     let mut layers = &layers[..];
     let mut held = held.saturating_add(nearest.bytes_beside(float));
     let mut result = BTreeMap::new();
-    // Those that an interrupted run has rounded.
-    while let [layer, later @ ..] = layers {
-        if let Some((bytes, scales)) = nearest.layer(layer.node)? {
-            let Some(rounded) = journal.weights(bytes.len())? else { break };
-            let bytes = Tensor::new(bytes.shape(), rounded)?;
-            held = held.saturating_add(layer.weights.len() as u64);
-            result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales: scales.to_vec() });
-        }
-        layers = later;
-    }
     while !layers.is_empty() {
         let mut bytes = 0u64;
         let fits = layers.iter().take_while(|layer| {
@@ -59,17 +49,32 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
             bytes <= most
         });
         let (now, later) = layers.split_at(fits.count().max(1));
-        let covariances = covariances(float, now, (dataset, numbers), (held, limits))?;
-        for (layer, covariance) in now.iter().zip(covariances) {
+        // Those that an interrupted run has rounded. The groups stay what they are: what is observed together may differ in last bits.
+        let (mut known, mut added) = (0, 0u64);
+        for layer in now {
+            if let Some((bytes, scales)) = nearest.layer(layer.node)? {
+                let Some(rounded) = journal.weights(bytes.len())? else { break };
+                let bytes = Tensor::new(bytes.shape(), rounded)?;
+                added = added.saturating_add(layer.weights.len() as u64);
+                result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales: scales.to_vec() });
+            }
+            known += 1;
+        }
+        let covariances = match now.len() - known {
+            0 => Vec::new(),
+            _ => covariances(float, now, (dataset, numbers), (held, limits))?,
+        };
+        for (layer, covariance) in now.iter().zip(covariances).skip(known) {
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
                 let safe =
                     plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
                 let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
                 journal.keep_weights(rounded.bytes.as_i8()?)?;
-                held = held.saturating_add(layer.weights.len() as u64);
+                added = added.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
             }
         }
+        held = held.saturating_add(added);
         layers = later;
     }
     Ok(result)

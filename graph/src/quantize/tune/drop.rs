@@ -87,7 +87,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
     Ok(Within { plan: form.plan, calibration: form.calibration, again, drop })
 }
 
-/// The nodes whose outputs have bytes of their own. With all of them in float, the network is.
+/// The nodes that compute in eight bits. With all of them in float, the network is.
 fn computing(graph: &Graph, roles: &Roles) -> Vec<String> {
     let is_computing = |node: &&Node| {
         let moves = node.output(0).is_some_and(|output| roles.is_moved(output));

@@ -1,7 +1,7 @@
 //! What a quantization has found so far, in a file: one that was interrupted replays it instead of computing it again.
 //!
 //! Everything that is decided follows from numbers that were measured and weights that were rounded, in one order that is always the same.
-//! These alone are kept: after a header with the key of the quantization, records of a kind, a length, as many bytes, and a hash.
+//! These alone are kept: after a header with the key of the quantization, records of a kind, a length, a hash of both, as many bytes, and a hash.
 
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -14,8 +14,8 @@ use crate::{Error, escaped};
 
 /// What such a file begins with; the last byte is the version.
 const MAGIC: &[u8; 16] = b"eightbit resume\x01";
-/// The bytes of a record before what it holds, and after.
-const HEAD: u64 = 9;
+/// The bytes of a record before what it holds (its kind, its length, and a hash of both), and after.
+const HEAD: u64 = 17;
 const CHECK: u64 = 8;
 
 /// Kinds of records.
@@ -73,7 +73,7 @@ impl Journal {
     /// part in no decision.
     pub(super) fn number<E>(&self, compute: impl FnOnce() -> Result<f64, Fault<E>>) -> Result<f64, Fault<E>> {
         let Some(open) = &self.0 else { return compute() };
-        let found = open.borrow_mut().next(&[NUMBER, OVER_LIMIT])?;
+        let found = open.borrow_mut().next(&[(NUMBER, 8), (OVER_LIMIT, 0)])?;
         match found {
             Some((NUMBER, bytes)) => {
                 let number = bytes.try_into().map(f64::from_le_bytes);
@@ -97,13 +97,8 @@ impl Journal {
     pub(in crate::quantize) fn weights(&self, len: usize) -> Result<Option<Vec<i8>>, Error> {
         let Some(open) = &self.0 else { return Ok(None) };
         let mut open = open.borrow_mut();
-        match open.next(&[WEIGHTS])? {
-            Some((_, bytes)) if bytes.len() == len => {
-                Ok(Some(bytes.into_iter().map(u8::cast_signed).collect()))
-            }
-            Some(_) => Err(open.damaged()),
-            None => Ok(None),
-        }
+        let found = open.next(&[(WEIGHTS, len as u64)])?;
+        Ok(found.map(|(_, bytes)| bytes.into_iter().map(u8::cast_signed).collect()))
     }
 
     /// Keeps the rounded weights of a layer.
@@ -115,15 +110,16 @@ impl Journal {
 }
 
 impl Open {
-    /// The next record, if an earlier run left one. A record of another kind than these is left where it is only if it ends the rounding of
-    /// weights, whose number is not known before.
-    fn next(&mut self, kinds: &[u8]) -> Result<Option<(u8, Vec<u8>)>, Error> {
+    /// The next record, if an earlier run left one, of one of these kinds and lengths. A record of another kind is left where it is only if
+    /// it ends the rounding of weights, whose number is not known before.
+    fn next(&mut self, kinds: &[(u8, u64)]) -> Result<Option<(u8, Vec<u8>)>, Error> {
         if self.at == self.end {
             return Ok(None);
         }
         let (kind, len) = self.head(self.at)?.ok_or_else(|| self.damaged())?;
-        if !kinds.contains(&kind) {
-            return if kinds == [WEIGHTS] { Ok(None) } else { Err(self.damaged()) };
+        if !kinds.contains(&(kind, len)) {
+            let rounding_ends = kind != WEIGHTS && kinds.iter().all(|(kind, _)| *kind == WEIGHTS);
+            return if rounding_ends { Ok(None) } else { Err(self.damaged()) };
         }
         let mut rest = vec![0; usize::try_from(len + CHECK).map_err(|_| self.damaged())?];
         self.read(self.at + HEAD, &mut rest)?;
@@ -143,8 +139,12 @@ impl Open {
         }
         let mut head = [0; HEAD as usize];
         self.read(at, &mut head)?;
-        let [kind, len @ ..] = head;
-        let len = u64::from_le_bytes(len);
+        let [kind, rest @ ..] = head;
+        let (len, check) = rest.split_at(8);
+        if check != hash(kind, len).to_le_bytes() {
+            return Err(self.damaged());
+        }
+        let len = len.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
         Ok((len <= left - HEAD && CHECK <= left - HEAD - len).then_some((kind, len)))
     }
 
@@ -166,7 +166,8 @@ impl Open {
             return Err(self.damaged());
         }
         let len = (bytes.len() as u64).to_le_bytes();
-        let record = [&[kind][..], &len, bytes, &hash(kind, bytes).to_le_bytes()].concat();
+        let hashes = [&len[..], bytes].map(|bytes| hash(kind, bytes).to_le_bytes());
+        let record = [&[kind][..], &len, &hashes[0], bytes, &hashes[1]].concat();
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(&record));
         written.map_err(|source| Error::write(&self.path, source))?;
         self.end += record.len() as u64;
