@@ -1,9 +1,9 @@
 //! `fuse_dynamic`: products of bytes and the scaling of their sums become one node.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use super::fold_batch_norms::{Normalized, normalize};
+use super::links::{Links, other_operand};
 use crate::ops::shared::scaled_sums;
 use crate::ops::{
     add, batch_normalization, cast, conv_integer, dynamic_quantize_linear, evaluate, matmul_integer, mul,
@@ -30,12 +30,7 @@ pub fn fuse_dynamic(mut graph: Graph) -> Result<Graph, Error> {
     let mut names = Names::of(&graph);
     let mut fused = Vec::new();
     let mut left = MAX_NUMBERS;
-    let finder = Finder {
-        graph: &graph,
-        consumers: graph.consumers(),
-        producers: graph.producers()?,
-        outputs: graph.output_names(),
-    };
+    let finder = Finder(Links::of(&graph)?);
     for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node)) {
         let Some(chain) = finder.chain(node)? else { continue };
         // A number for each channel is made of a single one.
@@ -104,26 +99,21 @@ enum Scales {
     Scaled { dynamic: String, constant: Vec<f32> },
 }
 
-struct Finder<'g> {
-    graph: &'g Graph,
-    consumers: HashMap<&'g str, Vec<usize>>,
-    producers: HashMap<&'g str, usize>,
-    outputs: HashSet<&'g str>,
-}
+struct Finder<'g>(Links<'g>);
 
 impl<'g> Finder<'g> {
     /// The nodes after `product` that are fused into it.
     fn chain(&self, product: &'g Node) -> Result<Option<Chain>, Error> {
         let Some((channels, behind)) = self.channels(product) else { return Ok(None) };
-        let Some(cast) = self.only_reader(product) else { return Ok(None) };
-        let to_float = self.graph.nodes[cast].is(&cast::OP)
-            && cast::to(&self.graph.nodes[cast])? == DataType::F32
+        let Some(cast) = self.0.only_reader(product) else { return Ok(None) };
+        let to_float = self.0.graph.nodes[cast].is(&cast::OP)
+            && cast::to(&self.0.graph.nodes[cast])? == DataType::F32
             && product.input(scaled_sums::SCALES).is_none();
-        let Some(scaling) = self.only_reader(&self.graph.nodes[cast]).filter(|_| to_float) else {
+        let Some(scaling) = self.0.only_reader(&self.0.graph.nodes[cast]).filter(|_| to_float) else {
             return Ok(None);
         };
-        let node = &self.graph.nodes[scaling];
-        let Some(scales) = other_factor(node, self.graph.nodes[cast].required_output(0)?) else {
+        let node = &self.0.graph.nodes[scaling];
+        let Some(scales) = other_factor(node, self.0.graph.nodes[cast].required_output(0)?) else {
             return Ok(None);
         };
         let Some((dynamic, constant)) = self.scales(scales, channels, behind) else { return Ok(None) };
@@ -133,8 +123,8 @@ impl<'g> Finder<'g> {
             scales: Scales::Value(scales.to_owned()),
             bias: None,
         };
-        let Some(next) = self.only_reader(node) else { return Ok(Some(chain)) };
-        let after = &self.graph.nodes[next];
+        let Some(next) = self.0.only_reader(node) else { return Ok(Some(chain)) };
+        let after = &self.0.graph.nodes[next];
         if after.is(&add::OP) {
             let other = other_operand(after, &chain.output);
             chain.bias = other.and_then(|other| self.by_channel(other, channels, behind));
@@ -142,14 +132,14 @@ impl<'g> Finder<'g> {
             && is_plain_norm(after)?
             && after.input(0) == Some(chain.output.as_str())
             // Statistics without a finite scale have their meaning where the node stays.
-            && let Ok(Some(Normalized { factors, bias })) = normalize(self.graph, after, vec![0.0; channels])
+            && let Ok(Some(Normalized { factors, bias })) = normalize(self.0.graph, after, vec![0.0; channels])
         {
             let scaled =
                 constant.iter().zip(&factors).map(|(&scale, factor)| (f64::from(scale) * factor) as f32);
             let scaled: Vec<f32> = scaled.collect();
             if scaled.iter().all(|&scale| is_safe(scale)) {
                 chain.scales = Scales::Scaled { dynamic: dynamic.to_owned(), constant: scaled };
-                chain.nodes.extend(self.only_read_by(scales, scaling));
+                chain.nodes.extend(self.0.only_read_by(scales, scaling));
                 chain.bias = Some(bias.into_iter().map(|bias| bias as f32).collect());
             }
         }
@@ -165,7 +155,7 @@ impl<'g> Finder<'g> {
 
     /// The number of output channels of a product with constant weights, and the number of axes behind them.
     fn channels(&self, product: &Node) -> Option<(usize, usize)> {
-        let weights = self.graph.constants.get(product.input(1)?)?;
+        let weights = self.0.graph.constants.get(product.input(1)?)?;
         // Without elements the shape says nothing about the size of the file.
         let weights = Some(weights).filter(|weights| !weights.is_empty())?.shape();
         match *weights {
@@ -177,10 +167,10 @@ impl<'g> Finder<'g> {
 
     /// The factors of scales: what `DynamicQuantizeLinear` writes, and a constant for each channel.
     fn scales(&self, scales: &str, channels: usize, behind: usize) -> Option<(&'g str, Vec<f32>)> {
-        let product = self.graph.nodes.get(*self.producers.get(scales)?)?;
+        let product = self.0.graph.nodes.get(self.0.producer(scales)?)?;
         let is_dynamic = |name: &str| {
-            self.producers.get(name).is_some_and(|&at| {
-                let node = &self.graph.nodes[at];
+            self.0.producer(name).is_some_and(|at| {
+                let node = &self.0.graph.nodes[at];
                 node.is(&dynamic_quantize_linear::OP) && node.output(1) == Some(name)
             })
         };
@@ -209,31 +199,16 @@ impl<'g> Finder<'g> {
 
     /// The constant called `name`, or what a `Reshape` makes of one: that is how `quantize_dynamic` writes the bias of a convolution.
     fn constant(&self, name: &str) -> Option<Cow<'g, Tensor>> {
-        let constants = &self.graph.constants;
+        let constants = &self.0.graph.constants;
         if let Some(tensor) = constants.get(name) {
             return Some(Cow::Borrowed(tensor));
         }
-        let node = self.graph.nodes.get(*self.producers.get(name)?)?;
+        let node = self.0.graph.nodes.get(self.0.producer(name)?)?;
         let inputs: Vec<Option<&Tensor>> = node.inputs.iter().map(|input| constants.get(input)).collect();
         if !node.is(&reshape::OP) || inputs.iter().any(Option::is_none) {
             return None;
         }
         evaluate(node, &inputs).ok()?.pop().map(Cow::Owned)
-    }
-
-    /// The node that writes `value`, if the node `reader` alone reads it.
-    fn only_read_by(&self, value: &str, reader: usize) -> Option<usize> {
-        let is_only = self.consumers.get(value).is_some_and(|readers| *readers == [reader]);
-        self.producers.get(value).copied().filter(|_| is_only && !self.outputs.contains(value))
-    }
-
-    /// The only node that reads the only output of `node`, unless that is an output of the graph.
-    fn only_reader(&self, node: &Node) -> Option<usize> {
-        let [output] = node.outputs.as_slice() else { return None };
-        match self.consumers.get(output.as_str()).map(Vec::as_slice) {
-            Some(&[reader]) if !self.outputs.contains(output.as_str()) => Some(reader),
-            _ => None,
-        }
     }
 }
 
@@ -246,12 +221,6 @@ fn is_safe(scale: f32) -> bool {
 /// The factor of `value` in a `Mul`.
 fn other_factor<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
     node.is(&mul::OP).then(|| other_operand(node, value)).flatten()
-}
-
-/// The operand beside `value` of a node with two.
-fn other_operand<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
-    let [left, right] = node.inputs.as_slice() else { return None };
-    Some(if left == value { right } else { left })
 }
 
 /// Whether a node normalizes by constants and writes nothing else.

@@ -1,7 +1,6 @@
 //! `fuse_gelu`: the parts that exporters write for `Gelu` become one node.
 
-use std::collections::{HashMap, HashSet};
-
+use super::links::{Links, other_operand};
 use crate::ops::{add, div, erf, gelu, mul};
 use crate::{Error, Graph, Node};
 
@@ -17,12 +16,7 @@ pub fn fuse_gelu(mut graph: Graph) -> Result<Graph, Error> {
     if !graph.nodes.iter().any(|node| node.is(&erf::OP)) {
         return Ok(graph);
     }
-    let finder = Finder {
-        graph: &graph,
-        consumers: graph.consumers(),
-        producers: graph.producers()?,
-        outputs: graph.output_names(),
-    };
+    let finder = Finder(Links::of(&graph)?);
     let erfs = graph.nodes.iter().enumerate().filter(|(_, node)| node.is(&erf::OP));
     let found: Vec<Parts> = erfs.filter_map(|(index, _)| finder.parts(index)).collect();
     let mut gone = vec![false; graph.nodes.len()];
@@ -49,18 +43,13 @@ struct Parts {
 /// How far from √2 and its inverse their floats in a file may be.
 const CLOSE: f32 = 1e-6;
 
-struct Finder<'g> {
-    graph: &'g Graph,
-    consumers: HashMap<&'g str, Vec<usize>>,
-    producers: HashMap<&'g str, usize>,
-    outputs: HashSet<&'g str>,
-}
+struct Finder<'g>(Links<'g>);
 
 impl<'g> Finder<'g> {
     /// The parts around the `Erf` at `index`.
     fn parts(&self, index: usize) -> Option<Parts> {
-        let nodes = &self.graph.nodes;
-        let narrowed = self.written_for(nodes[index].input(0)?, index)?;
+        let nodes = &self.0.graph.nodes;
+        let narrowed = self.0.only_read_by(nodes[index].input(0)?, index)?;
         let x = self.narrowed(&nodes[narrowed])?;
         let (sum, one) = self.next(index).filter(|&(next, _)| nodes[next].is(&add::OP))?;
         let (product, factor) = self.next(sum).filter(|&(next, _)| nodes[next].is(&mul::OP))?;
@@ -76,7 +65,7 @@ impl<'g> Finder<'g> {
             parts.push(last);
             last
         } else {
-            let halved = self.written_for(factor, product)?;
+            let halved = self.0.only_read_by(factor, product)?;
             let other = other_operand(&nodes[halved], x).filter(|_| nodes[halved].is(&mul::OP))?;
             if self.scalar(other) != Some(0.5) {
                 return None;
@@ -107,31 +96,15 @@ impl<'g> Finder<'g> {
 
     /// A constant without axes: beside it every value keeps its shape.
     fn scalar(&self, name: &str) -> Option<f32> {
-        let tensor = self.graph.constants.get(name).filter(|tensor| tensor.rank() == 0)?;
+        let tensor = self.0.graph.constants.get(name).filter(|tensor| tensor.rank() == 0)?;
         tensor.as_f32().ok()?.first().copied()
-    }
-
-    /// The node that writes `value`, if only the node `reader` reads it, once.
-    fn written_for(&self, value: &str, reader: usize) -> Option<usize> {
-        let only = self.consumers.get(value).is_some_and(|readers| *readers == [reader]);
-        self.producers.get(value).copied().filter(|_| only && !self.outputs.contains(value))
     }
 
     /// The only node that reads the result of the node at `index`, and its other operand.
     fn next(&self, index: usize) -> Option<(usize, &'g str)> {
-        let [output] = self.graph.nodes[index].outputs.as_slice() else { return None };
-        let &[reader] = self.consumers.get(output.as_str())?.as_slice() else { return None };
-        let other = other_operand(&self.graph.nodes[reader], output)?;
-        (!self.outputs.contains(output.as_str())).then_some((reader, other))
-    }
-}
-
-/// The operand beside `value` of a node with two.
-fn other_operand<'n>(node: &'n Node, value: &str) -> Option<&'n str> {
-    match node.inputs.as_slice() {
-        [left, right] if left == value => Some(right),
-        [left, right] if right == value => Some(left),
-        _ => None,
+        let (links, node) = (&self.0, &self.0.graph.nodes[index]);
+        let reader = links.only_reader(node)?;
+        Some((reader, other_operand(&links.graph.nodes[reader], node.output(0)?)?))
     }
 }
 

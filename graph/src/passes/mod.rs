@@ -9,6 +9,7 @@ mod fuse_dynamic;
 mod fuse_gelu;
 mod fuse_quantized;
 mod inline_branches;
+mod links;
 mod quantize_nodes;
 mod quantize_weights;
 mod remove_nodes;
