@@ -1,8 +1,8 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change: what a row needs is an argument of the call, so any number of
-//! threads can share a plan.
+//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change:
+//! what a row needs is an argument of the call, so any number of threads can share a plan.
 //!
 //! # Numerics
 //!

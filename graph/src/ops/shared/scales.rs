@@ -3,6 +3,8 @@
 //! `q = clamp(rne(x / scale) + zero)`, `x = (q − zero) · scale`: a division and a multiplication in `f32`, rounded
 //! to nearest, ties to even, as the crate `eightbit` defines them.
 
+use eightbit::dynamic::Spread;
+
 use super::arguments::Arguments;
 use crate::{DataType, Error, Tensor, TensorData};
 
@@ -120,11 +122,8 @@ impl DynamicRange {
 
     /// The range from `low`, 0 at most, to `high`, 0 at least, if its width is finite.
     pub(crate) fn over(low: f32, high: f32) -> Option<Self> {
-        let scale = (high - low) / 255.0;
-        // All zeros: any scale is exact, and ONNX Runtime uses 1.
-        let scale = if scale == 0.0 { 1.0 } else { scale };
-        let zero = rounded((0.0 - low / scale).clamp(0.0, 255.0), 0, (0, 255));
-        scale.is_finite().then_some(Self { scale, zero })
+        let steps = Spread::Range.steps(low, high, 0)?;
+        Some(Self { scale: steps.scale, zero: steps.zero })
     }
 
     pub(crate) fn byte(&self, x: f32) -> u8 {
