@@ -1,4 +1,4 @@
-//! What makes an eight-bit graph more accurate without making it slower.
+//! What makes an eight-bit graph more accurate, mostly without making it slower.
 
 pub(super) mod bias;
 mod changed;

@@ -137,13 +137,17 @@ fn every_candidate_keeps_the_function() {
     }
 }
 
+/// `graph`, in which a loud channel is copied to dead ones.
+fn with_copies(graph: &Graph) -> Graph {
+    let (observation, plan) = planned(graph, &examples(1, 12, &INPUT));
+    let copied = copied(graph, &plan, &observation.seen.channels()).expect("a plain graph");
+    copied.expect("dead channels and a loud one")
+}
+
 #[test]
 fn copies_keep_the_function() {
     let before = network(true);
-    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.seen.channels())
-        .expect("a plain graph")
-        .expect("dead channels and a loud one");
+    let after = with_copies(&before);
     // Nothing is cut off, so that the offsets cancel.
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
     let rows = depthwise_rows(&after);
@@ -152,10 +156,7 @@ fn copies_keep_the_function() {
 
     // Offsets at an activation's bounds do not cancel, but change less than rounding does.
     let before = network(false);
-    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.seen.channels())
-        .expect("a plain graph")
-        .expect("dead channels and a loud one");
+    let after = with_copies(&before);
     assert!(apart(&before, &after) < 2e-3, "{}", apart(&before, &after));
 }
 
@@ -167,10 +168,7 @@ fn dead_channels_are_not_copied() {
     before.constants.insert("b1".to_owned(), Tensor::vector(bias));
     let weights = edited(&before.constants["w2"], |at, weight| if at / 9 == 2 { 50.0 } else { weight });
     before.constants.insert("w2".to_owned(), weights);
-    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = copied(&before, &plan, &observation.seen.channels())
-        .expect("a plain graph")
-        .expect("dead channels and a loud one");
+    let after = with_copies(&before);
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
     let rows = depthwise_rows(&after);
     assert_eq!((&rows[2], &rows[5]), (&rows[0], &rows[0]), "both are copies of the loud one");
