@@ -7,6 +7,7 @@ pub(super) mod copies;
 mod covariance;
 pub(super) mod equalize;
 pub(super) mod finer_inputs;
+mod lattice;
 mod patches;
 pub(super) mod rounded;
 pub(super) mod rounding;

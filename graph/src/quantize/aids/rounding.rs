@@ -1,13 +1,13 @@
 //! Rounds the weights of a layer for what they are multiplied by: the error of one weight is made up for by the others.
 //!
 //! The rounded weights `q` of an output channel shall have the least `(w − q)ᵀ·C·(w − q)`, where `C` is the covariance of their factors.
-//! With `C = RᵀR` that is the distance of a lattice's point from another point, and one that is near is found coordinate by coordinate
-//! (Babai, "On Lovász' lattice reduction and the nearest lattice point problem", 1986), which is what GPTQ (Frantar et al., 2022) computes
-//! by updates of an inverse.
+//! [`Lattice`] finds such weights. How near it comes is chance where there are few of them, as in a filter of nine: there, other scales than
+//! that of the largest weight are tried, too, and the best is taken.
 
 use std::collections::BTreeMap;
 
 use super::covariance::Covariance;
+use super::lattice::{LANES, Lattice};
 use super::rounded::Rounded;
 use crate::ops::matmul;
 use crate::quantize::layer::Layer;
@@ -21,15 +21,20 @@ use crate::{DataType, Error, Graph, Limits, Tensor};
 const KEPT: u64 = 256 << 20;
 /// The part of the memory allowed that they may take.
 const PART: u64 = 16;
-/// What is added to every variance, as a part of their mean: a guard against what few examples say by chance.
-const DAMPING: f64 = 0.01;
-/// Rows that are rounded at the same time.
-const LANES: usize = 16;
+/// Patches of each example that are taken at least.
+const PATCHES: usize = 512;
+/// The scales that are tried for each row of [`FEW`] weights at most, beside the one of its largest weight: so many, from the first to the
+/// last of these parts of that one. Below 1 the largest weights are cut off.
+const SCALES: usize = 31;
+const PARTS: [f32; 2] = [0.95, 1.15];
+/// With more weights, the errors of all scales are nearly the same.
+const FEW: usize = 128;
 
-/// The weights of the eight-bit layers of `float`, rounded for the examples of these numbers, by node; without layers whose covariances
+/// The weights of these eight-bit layers of `float`, rounded for the examples of these numbers, by node; without layers whose covariances
 /// would take too much memory. `held` bytes are taken, the constants of `float` among them. Each layer is kept in `journal`.
 pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
     float: &Graph,
+    layers: Vec<Layer<'_>>,
     plan: &Plan,
     (dataset, numbers): (&D, &[usize]),
     (held, limits): (u64, &Limits),
@@ -37,7 +42,6 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
 ) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
     let nearest = Rounded::of(float, plan)?;
     let most = KEPT.min(limits.max_bytes / PART);
-    let layers = Layer::all(float, plan.roles())?;
     let layers: Vec<_> = layers.into_iter().filter(|layer| Covariance::bytes(layer) <= most).collect();
     let mut layers = &layers[..];
     let mut held = held.saturating_add(nearest.bytes_beside(float));
@@ -53,10 +57,10 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
         let (mut known, mut added) = (0, 0u64);
         for layer in now {
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
-                let Some(rounded) = journal.weights(bytes.len())? else { break };
+                let Some((rounded, scales)) = journal.weights([bytes.len(), scales.len()])? else { break };
                 let bytes = Tensor::new(bytes.shape(), rounded)?;
                 added = added.saturating_add(layer.weights.len() as u64);
-                result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales: scales.to_vec() });
+                result.insert(layer.node.name.clone(), QuantizedWeights { bytes, scales });
             }
             known += 1;
         }
@@ -69,7 +73,7 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
                 let safe =
                     plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
                 let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
-                journal.keep_weights(rounded.bytes.as_i8()?)?;
+                journal.keep_weights(rounded.bytes.as_i8()?, &rounded.scales)?;
                 added = added.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
             }
@@ -94,7 +98,7 @@ fn covariances<D: Dataset + ?Sized>(
     let outputs = values.iter().map(|value| ((*value).to_owned(), DataType::F32));
     let graph = crate::passes::strip_unused_nodes(observed(float.clone(), outputs))?;
     // Enough patches of each example.
-    let count = |layer: &Layer<'_>| (4 * layer.depth() / numbers.len().max(1)).max(128);
+    let count = |layer: &Layer<'_>| (4 * layer.depth() / numbers.len().max(1)).max(PATCHES);
     let (mut own, mut beside) = (0u64, 0u64);
     for layer in layers {
         let (of_layer, while_adding) = Covariance::work_bytes(layer, count(layer));
@@ -140,7 +144,9 @@ fn of_layer(
     let depth = layer.depth();
     let weights = layer.as_rows(layer.weights.as_f32()?);
     let nearest = layer.as_rows(bytes.as_i8()?);
-    let mut rounded = nearest.clone();
+    let (mut rounded, mut found) = (nearest.clone(), scales.to_vec());
+    let parts = if scales.len() == layer.rows() && depth <= FEW { SCALES } else { 0 };
+    let parts = (0..parts).map(|at| PARTS[0] + (PARTS[1] - PARTS[0]) * at as f32 / (SCALES - 1) as f32);
     let rows_of_group = layer.rows() / layer.groups;
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
@@ -151,8 +157,11 @@ fn of_layer(
         for start in (first..first + rows_of_group).step_by(LANES) {
             let rows = start..(start + LANES).min(first + rows_of_group);
             let part = rows.start * depth..rows.end * depth;
-            let scales: Vec<f32> = rows.map(|row| scales[row % scales.len()]).collect();
-            lattice.round(&weights[part.clone()], &scales, &mut rounded[part]);
+            let mut of_rows: Vec<f32> = rows.clone().map(|row| scales[row % scales.len()]).collect();
+            round(&lattice, &weights[part.clone()], &mut of_rows, parts.clone(), &mut rounded[part]);
+            if scales.len() == layer.rows() {
+                found[rows].copy_from_slice(&of_rows);
+            }
         }
     }
     let shape = layer.weights.shape();
@@ -160,80 +169,36 @@ fn of_layer(
         let floats: Vec<f32> = layer.of_rows(&rounded).into_iter().map(f32::from).collect();
         for row in 0..layer.rows() {
             if !is_pair_safe(&floats, shape, layer.axis, row) {
-                let row = row * depth..(row + 1) * depth;
-                rounded[row.clone()].copy_from_slice(&nearest[row]);
+                let weights = row * depth..(row + 1) * depth;
+                rounded[weights.clone()].copy_from_slice(&nearest[weights]);
+                let of_row = row % scales.len();
+                found[of_row] = scales[of_row];
             }
         }
     }
     let bytes = Tensor::new(shape, layer.of_rows(&rounded))?;
-    Ok(QuantizedWeights { bytes, scales: scales.to_vec() })
+    Ok(QuantizedWeights { bytes, scales: found })
 }
 
-/// The factor `R` of a covariance, its coordinates in the order of their variances.
-struct Lattice {
-    /// For each place the coordinate there.
-    order: Vec<usize>,
-    /// Row after row, each divided by its diagonal element; nothing left of it.
-    r: Vec<f32>,
-}
-
-impl Lattice {
-    /// `None` if nothing varies.
-    fn new(covariance: impl Fn(usize, usize) -> f64, depth: usize) -> Option<Self> {
-        let variance = |at: usize| covariance(at, at);
-        let mean = (0..depth).map(variance).sum::<f64>() / depth as f64;
-        if mean <= 0.0 || !mean.is_finite() {
-            return None;
-        }
-        // The last is rounded first, and the others make up for its error.
-        let mut order: Vec<usize> = (0..depth).collect();
-        order.sort_by(|&a, &b| variance(a).total_cmp(&variance(b)));
-        let mut r = vec![0.0f64; depth * depth];
-        for (row, &a) in order.iter().enumerate() {
-            for (column, &b) in order.iter().enumerate().skip(row) {
-                r[row * depth + column] = covariance(a, b);
-            }
-            r[row * depth + row] += DAMPING * mean;
-        }
-        for row in 0..depth {
-            let (done, left) = r.split_at_mut((row + 1) * depth);
-            let own = &mut done[row * depth..];
-            let root = own[row].max(1e-3 * DAMPING * mean).sqrt();
-            own[row..].iter_mut().for_each(|value| *value /= root);
-            for (below, line) in left.chunks_exact_mut(depth).enumerate() {
-                let column = row + 1 + below;
-                let factor = own[column];
-                if factor != 0.0 {
-                    line[column..]
-                        .iter_mut()
-                        .zip(&own[column..])
-                        .for_each(|(value, own)| *value -= factor * own);
-                }
-            }
-        }
-        let scaled = |(at, value): (usize, &f64)| (value / r[at / depth * depth + at / depth]) as f32;
-        let r = r.iter().enumerate().map(scaled).collect();
-        Some(Self { order, r })
-    }
-
-    /// Rounds rows of weights in steps of `scales`.
-    fn round(&self, weights: &[f32], scales: &[f32], rounded: &mut [i8]) {
-        let depth = self.order.len();
-        let rows = scales.len();
-        // Of the places from the last on, what each row's rounding left, in its steps.
-        let mut errors = vec![[0.0f32; LANES]; depth];
-        for place in (0..depth).rev() {
-            let mut moved = [0.0f32; LANES];
-            let line = &self.r[place * depth..][..depth];
-            for (&r, errors) in line[place + 1..].iter().zip(&errors[place + 1..]) {
-                moved.iter_mut().zip(errors).for_each(|(moved, error)| *moved += r * error);
-            }
-            let at = self.order[place];
-            for row in 0..rows {
-                let exact = weights[row * depth + at] / scales[row];
-                let nearest = (exact + moved[row]).round_ties_even().clamp(-127.0, 127.0);
-                errors[place][row] = exact - nearest;
-                rounded[row * depth + at] = nearest as i8;
+/// Rounds rows of weights in steps of `scales`, or of those `parts` of them that leave less.
+fn round(
+    lattice: &Lattice,
+    weights: &[f32],
+    scales: &mut [f32],
+    parts: impl Iterator<Item = f32>,
+    rounded: &mut [i8],
+) {
+    let depth = weights.len() / scales.len();
+    let given = scales.to_vec();
+    let mut least = lattice.round(weights, scales, rounded);
+    let mut other = vec![0; rounded.len()];
+    for part in parts {
+        let tried: Vec<f32> = given.iter().map(|scale| scale * part).collect();
+        let left = lattice.round(weights, &tried, &mut other);
+        for row in 0..given.len() {
+            if left[row] < least[row] {
+                (least[row], scales[row]) = (left[row], tried[row]);
+                rounded[row * depth..][..depth].copy_from_slice(&other[row * depth..][..depth]);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::quantize::Fault;
 use crate::{Error, escaped};
 
 /// What such a file begins with; the last byte is the version.
-const MAGIC: &[u8; 16] = b"eightbit resume\x01";
+const MAGIC: &[u8; 16] = b"eightbit resume\x02";
 /// The bytes of a record before what it holds (its kind, its length, and a hash of both), and after.
 const HEAD: u64 = 17;
 const CHECK: u64 = 8;
@@ -93,18 +93,23 @@ impl Journal {
         }
     }
 
-    /// The rounded weights of the next layer, if they were found before; `len` is their number.
-    pub(in crate::quantize) fn weights(&self, len: usize) -> Result<Option<Vec<i8>>, Error> {
+    /// The rounded weights of the next layer and their scales, if they were found before; `len` is how many there are of each.
+    pub(in crate::quantize) fn weights(&self, len: [usize; 2]) -> Result<Option<(Vec<i8>, Vec<f32>)>, Error> {
         let Some(open) = &self.0 else { return Ok(None) };
         let mut open = open.borrow_mut();
-        let found = open.next(&[(WEIGHTS, len as u64)])?;
-        Ok(found.map(|(_, bytes)| bytes.into_iter().map(u8::cast_signed).collect()))
+        let found = open.next(&[(WEIGHTS, (len[0] + 4 * len[1]) as u64)])?;
+        Ok(found.map(|(_, bytes)| {
+            let (weights, scales) = bytes.split_at(len[0]);
+            let scales = scales.chunks_exact(4).map(|of| f32::from_le_bytes([of[0], of[1], of[2], of[3]]));
+            (weights.iter().copied().map(u8::cast_signed).collect(), scales.collect())
+        }))
     }
 
-    /// Keeps the rounded weights of a layer.
-    pub(in crate::quantize) fn keep_weights(&self, bytes: &[i8]) -> Result<(), Error> {
+    /// Keeps the rounded weights of a layer and their scales.
+    pub(in crate::quantize) fn keep_weights(&self, weights: &[i8], scales: &[f32]) -> Result<(), Error> {
         let Some(open) = &self.0 else { return Ok(()) };
-        let bytes: Vec<u8> = bytes.iter().copied().map(i8::cast_unsigned).collect();
+        let weights = weights.iter().copied().map(i8::cast_unsigned);
+        let bytes: Vec<u8> = weights.chain(scales.iter().flat_map(|scale| scale.to_le_bytes())).collect();
         open.borrow_mut().append(WEIGHTS, &bytes)
     }
 }

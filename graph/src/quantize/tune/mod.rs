@@ -10,6 +10,7 @@ mod recipe;
 mod search;
 mod split;
 mod steps;
+mod weights;
 
 use std::collections::BTreeMap;
 
@@ -88,15 +89,16 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         }
     }
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), Fault<<D as Dataset>::Error>>;
-    let tries: [(Effort, &'static str, Try<'_, D>); 9] = [
+    let tries: [(Effort, &'static str, Try<'_, D>); 10] = [
         (Effort::Low, "silent channels", Search::silent),
         (Effort::Low, "bias correction", Search::bias),
         (Effort::Low, "copies in dead channels", Search::copies),
         (Effort::Low, "ranges", Search::methods),
         (Effort::Medium, "finer inputs", Search::finer_inputs),
+        (Effort::Medium, "weights rounded for their inputs", Search::rounding),
+        (Effort::Medium, "copies in more channels", Search::widened),
         (Effort::Medium, "cross-layer equalization", Search::equalize),
         (Effort::High, "equalization one by one", Search::equalize_one_by_one),
-        (Effort::Medium, "weights rounded for their inputs", Search::rounding),
         (Effort::Medium, "bias correction of rounded activations", Search::shifts),
     ];
     for (_, name, aid) in tries.into_iter().filter(|(effort, ..)| *effort <= options.effort) {

@@ -134,29 +134,43 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
 
     /// Tries another graph, if an aid has made one, and keeps it if its error is less.
     pub(super) fn attempt_graph(&mut self, name: &str, graph: Option<Graph>) -> Result<(), Fault<D::Error>> {
-        let Some(graph) = graph else { return Ok(()) };
-        let (roles, float, recipe) = (self.roles.clone(), self.float.clone(), self.best.clone());
-        self.attempt_other(name, Other { graph, roles, float, recipe }, self.error)
+        self.attempt_graph_below(name, graph, self.error)
     }
 
-    /// Tries another network, and keeps it if its error is less than `below`.
+    /// Tries another graph, if an aid has made one, and keeps it if its error is less than `below`.
+    pub(super) fn attempt_graph_below(
+        &mut self,
+        name: &str,
+        graph: Option<Graph>,
+        below: f64,
+    ) -> Result<(), Fault<D::Error>> {
+        let Some(graph) = graph else { return Ok(()) };
+        let (roles, float, recipe) = (self.roles.clone(), self.float.clone(), self.best.clone());
+        self.attempt_other(name, Other { graph, roles, float, recipe }, below)
+    }
+
+    /// Tries another network, its changed layers rounded as the others are, and keeps it if its error is less than `below`.
     pub(super) fn attempt_other(
         &mut self,
         name: &str,
         other: Other,
         below: f64,
     ) -> Result<(), Fault<D::Error>> {
-        let observe = || self.observe(other.graph.clone(), &other.roles, &self.split.calibrating);
+        let observe = || -> Result<(Observation, Recipe), Fault<D::Error>> {
+            let observation = self.observe(other.graph.clone(), &other.roles, &self.split.calibrating)?;
+            let weights = self.rounded_anew(&other.recipe, &observation, &other.roles)?;
+            Ok((observation, Recipe { weights, ..other.recipe.clone() }))
+        };
         let mut observed = None;
         let error = self.journal.number(|| {
-            let observation = observed.insert(observe()?);
-            let (plan, _) = self.plan(&other.recipe, observation, &other.roles)?;
+            let (observation, recipe) = observed.insert(observe()?);
+            let (plan, _) = self.plan(recipe, observation, &other.roles)?;
             self.error_of(observation, &plan)
         })?;
         if error < below {
             // What an interrupted run has judged is observed again.
-            self.observation = observed.map_or_else(observe, Ok)?;
-            (self.roles, self.float, self.best) = (other.roles, other.float, other.recipe);
+            (self.observation, self.best) = observed.map_or_else(observe, Ok)?;
+            (self.roles, self.float) = (other.roles, other.float);
         }
         self.note_below(name, error, below);
         Ok(())

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Observation, Other, Recipe, Search};
 use crate::quantize::aids::equalize::{self, Which};
-use crate::quantize::aids::{copies, finer_inputs, rounding, shift, silent};
-use crate::quantize::{CalibrationMethod, Dataset, Fault, Granularity, Progress, QuantizedWeights, Roles};
+use crate::quantize::aids::{copies, finer_inputs, shift, silent};
+use crate::quantize::{CalibrationMethod, Dataset, Fault, Granularity, Progress, Roles};
 use crate::quoted;
 
 /// The part of the error that an aid that takes time may leave.
-const WORTH: f64 = 0.95;
+const WORTH: f64 = 0.97;
 
 impl<D: Dataset + ?Sized> Search<'_, D> {
     /// Scales of one channel alone do not suffer from the weights of others.
@@ -63,6 +63,12 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         self.attempt_other("finer inputs", other, self.error * WORTH)
     }
 
+    pub(super) fn widened(&mut self) -> Result<(), Fault<D::Error>> {
+        let (plan, _) = self.best()?;
+        let widened = copies::widened(&self.observation.graph, &plan)?;
+        self.attempt_graph_below("copies in more channels", widened, self.error * WORTH)
+    }
+
     pub(super) fn equalize(&mut self) -> Result<(), Fault<D::Error>> {
         let Observation { graph, seen } = &self.observation;
         let equalized = equalize::equalized(graph, &self.roles, &seen.channels(), Which::Unbounded)?;
@@ -82,16 +88,6 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
     pub(super) fn rounding(&mut self) -> Result<(), Fault<D::Error>> {
         let weights = self.rounded(&self.split.calibrating)?;
         self.attempt("weights rounded for their inputs", Recipe { bias: true, weights, ..self.best.clone() })
-    }
-
-    /// The weights rounded for the examples of these numbers, beside the best of the rest.
-    pub(super) fn rounded(
-        &self,
-        numbers: &[usize],
-    ) -> Result<BTreeMap<String, QuantizedWeights>, Fault<D::Error>> {
-        let (plan, _) = self.best()?;
-        let limits = (self.held([]), &self.options.limits);
-        rounding::rounded(&self.observation.graph, &plan, (self.dataset, numbers), limits, self.journal)
     }
 
     /// Observes all examples, those held out until now as well, and computes from them what was decided.

@@ -4,7 +4,7 @@ use eightbit_testing::Random;
 
 use super::{difference, examples, graph, largest, output, planned, random};
 use crate::quantize::aids::classes::classes;
-use crate::quantize::aids::copies::copied;
+use crate::quantize::aids::copies::{copied, widened};
 use crate::quantize::aids::equalize::{Which, candidates, equalized};
 use crate::{Graph, Node, Tensor};
 
@@ -181,12 +181,30 @@ fn dead_channels_are_not_copied() {
     assert!(copied(&before, &plan, &channels).expect("a plain graph").is_none());
 }
 
+/// Channels that are added are copies as well.
+#[test]
+fn more_channels_keep_the_function() {
+    let before = network(true);
+    let (_, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let after = widened(&before, &plan).expect("a plain graph").expect("a place");
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    assert_eq!(changed(&before, &after), 6, "weights and biases of three layers");
+    let rows = depthwise_rows(&after);
+    let (old, new) = rows.split_at(8);
+    assert_eq!((old, new.len()), (&depthwise_rows(&before)[..], 8));
+    assert!(new.iter().all(|row| old.contains(row)), "{new:?}");
+    let loud = new.iter().filter(|row| **row == old[0]).count();
+    assert!(loud >= 3, "{loud} copies of the loud channel");
+    assert!(!new.contains(&old[2]), "a dead channel is not worth a copy");
+}
+
 /// Without dead channels, or where another node reads what would change, nothing is copied.
 #[test]
 fn copies_need_room() {
     let none = |graph: &Graph| {
         let (observation, plan) = planned(graph, &examples(1, 4, &INPUT));
-        copied(graph, &plan, &observation.seen.channels()).expect("a plain graph").is_none()
+        let copied = copied(graph, &plan, &observation.seen.channels()).expect("a plain graph");
+        copied.is_none()
     };
     assert!(!none(&network(false)));
     let mut alive = network(false);
@@ -200,6 +218,8 @@ fn copies_need_room() {
         let mut read = network(false);
         read.outputs.push(crate::ValueInfo { shape: Vec::new(), ..super::value(value, &[]) });
         assert!(none(&read), "{value} is an output");
+        let (_, plan) = planned(&read, &examples(1, 4, &INPUT));
+        assert!(widened(&read, &plan).expect("a plain graph").is_none(), "{value} is an output");
     }
     let mut padded = network(false);
     let project = padded.nodes.iter_mut().find(|node| node.name == "project").expect("is there");

@@ -91,12 +91,17 @@ fn error(graph: &Graph, weights: &QuantizedWeights, examples: &[Vec<Tensor>]) ->
     sum
 }
 
+fn layers_of<'g>(graph: &'g Graph, plan: &Plan) -> Vec<Layer<'g>> {
+    Layer::all(graph, plan.roles()).expect("attributes")
+}
+
 /// Weights of the plan rounded for `examples`, and those rounded to the nearest.
 fn both(graph: &Graph, plan: &Plan, examples: &[Vec<Tensor>]) -> [QuantizedWeights; 2] {
     let numbers: Vec<usize> = (0..examples.len()).collect();
     let limits = Limits::default();
     let mut found: BTreeMap<String, QuantizedWeights> =
-        rounded(graph, plan, (examples, &numbers), (0, &limits), &Journal::default()).expect("it runs");
+        rounded(graph, layers_of(graph, plan), plan, (examples, &numbers), (0, &limits), &Journal::default())
+            .expect("it runs");
     let nearest = Rounded::of(graph, plan).expect("a plan");
     let (bytes, scales) = nearest.layer(&graph.nodes[0]).expect("bytes").expect("eight-bit weights");
     let nearest = QuantizedWeights { bytes: bytes.clone(), scales: scales.to_vec() };
@@ -110,12 +115,14 @@ fn less_error_on_other_inputs() {
         let calibrating = examples(1, 40, &shapes[0]);
         let (_, plan) = planned(&graph, &calibrating);
         let [found, nearest] = both(&graph, &plan, &calibrating);
-        assert_eq!(found.scales, nearest.scales, "{name}");
+        let parts = found.scales.iter().zip(&nearest.scales).map(|(found, nearest)| found / nearest);
+        assert!(parts.clone().all(|part| (0.949..1.151).contains(&part)), "{name}: {:?}", found.scales);
+        assert!(parts.clone().any(|part| part != 1.0), "{name}: so few weights have better scales");
         assert!(found.bytes.as_i8().expect("bytes").iter().all(|&byte| byte != i8::MIN), "{name}");
         assert_ne!(found.bytes, nearest.bytes, "{name}");
         let others = examples(2, 40, &shapes[0]);
         let [found, nearest] = [found, nearest].map(|weights| error(&graph, &weights, &others));
-        assert!(found < 0.8 * nearest, "{name}: {found} {nearest}");
+        assert!(found < 0.5 * nearest, "{name}: {found} {nearest}");
     }
 }
 
@@ -173,15 +180,16 @@ fn degenerate_inputs() {
 /// Layers whose covariances would take more than their part of the memory stay rounded to the nearest.
 #[test]
 fn covariances_have_limits() {
-    let shapes = [vec![3, 64], vec![64, 4], vec![3, 4]];
+    let shapes = [vec![3, 256], vec![256, 4], vec![3, 4]];
     let graph = of_layer(Node::new("layer", "Gemm", &["x", "w", "b"], &["y"]), &shapes);
     let calibrating = examples(1, 4, &shapes[0]);
     let (_, plan) = planned(&graph, &calibrating);
-    // 64 × 64 floats are 16 KiB.
-    for (kibibytes, count) in [(16 * 16, 1), (16 * 16 - 1, 0)] {
+    // 256 × 256 floats are 256 KiB.
+    for (kibibytes, count) in [(16 * 256, 1), (16 * 256 - 1, 0)] {
         let limits = Limits { max_bytes: kibibytes << 10, ..Limits::default() };
-        let found = rounded(&graph, &plan, (&calibrating, &[0, 1, 2, 3]), (0, &limits), &Journal::default())
-            .expect("it runs");
+        let (layers, examples) = (layers_of(&graph, &plan), (&calibrating, &[0, 1, 2, 3][..]));
+        let found = rounded(&graph, layers, &plan, examples, (0, &limits), &Journal::default());
+        let found = found.expect("it runs");
         assert_eq!(found.len(), count);
     }
 }
