@@ -30,6 +30,8 @@ mod small;
 mod stage;
 mod tile;
 mod tiling;
+mod unit;
+mod unit_pass;
 pub(crate) mod variant;
 mod weights;
 
@@ -40,6 +42,7 @@ pub use output::OutputBlock;
 pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
+pub use unit::Permission;
 pub use weights::{
     Activations, ColumnTerms, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
 };
@@ -52,7 +55,10 @@ pub(crate) use rows::{PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use tile::{dot4, requantize};
+pub(crate) use tile::{dot4, finish_sums, requantize};
+pub(crate) use unit::MatrixUnit;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use unit::{MAX_TILES, TILE, UnitBlock, UnitDepth, UnitShape};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use variant::Property;
 pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};

@@ -1,0 +1,72 @@
+//! Strips: copies of rows in the order in which steps read them.
+
+use core::arch::x86_64::*;
+
+use super::tiles::{ROW, TILE_BYTES};
+use crate::gemm::{Layout, Tile, UnitDepth, UnitShape};
+
+/// Bytes of a group of depths of a row.
+const GROUP: usize = Layout::GROUPS_OF_4.k_group;
+
+/// Copies the rows of a tile to a strip: `[step][16 rows][64 bytes]`, of which the rows and bytes that steps do not multiply are left
+/// as they are. Signed rows get the variant's offset: their top bits are flipped.
+///
+/// # Safety
+///
+/// The CPU has AVX-512 F, BW and VL. The tile has these rows; the strip is aligned to 64 bytes, and long enough for the steps.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, signed: bool, strip: *mut u8) {
+    let flip = _mm512_set1_epi8(if signed { i8::MIN } else { 0 });
+    let depth = &shape.depth;
+    let segments = depth.segments / depth.runs.max(1);
+    for run in 0..depth.runs {
+        for row in 0..rows {
+            // SAFETY: there is a pointer for each row and segment, of as many elements, and room for the steps of each run.
+            unsafe {
+                let to = strip.add(run * depth.steps * TILE_BYTES + row * ROW);
+                if depth.overlap() > 0 {
+                    let last = to.add((depth.steps - 1) * TILE_BYTES);
+                    _mm512_store_si512(last.cast(), _mm512_setzero_si512());
+                }
+                for segment in 0..segments {
+                    let pointer = *tile.lhs.add((run * segments + segment) * shape.height + row);
+                    let from = pointer.wrapping_add(tile.lhs_offset);
+                    copy_segment(from, depth, segment * depth.segment_groups * GROUP, flip, to);
+                }
+            }
+        }
+    }
+}
+
+/// Copies a segment of a row: `start` is its position among the bytes of the run's row, of which `to` is the first.
+///
+/// # Safety
+///
+/// As [`copy`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, flip: __m512i, to: *mut u8) {
+    let last = (depth.steps - 1) * ROW;
+    let (mut done, mut position) = (0, start);
+    while done < depth.segment_len {
+        // SAFETY: bytes of the segment, and of the row in a step; bytes that are masked are not touched.
+        unsafe {
+            let left = depth.segment_len - done;
+            let step = to.add(position / ROW * TILE_BYTES);
+            if position.is_multiple_of(ROW) && position < last && left >= ROW {
+                let bytes = _mm512_loadu_si512(from.add(done).cast());
+                _mm512_store_si512(step.cast(), _mm512_xor_si512(bytes, flip));
+                (done, position) = (done + ROW, position + ROW);
+                continue;
+            }
+            // The last step's groups are its last ones.
+            let shift = if position < last { 0 } else { depth.overlap() * GROUP };
+            let count = (ROW - position % ROW).min(left);
+            let mask = u64::MAX >> (ROW - count);
+            let bytes = _mm512_maskz_loadu_epi8(mask, from.add(done).cast());
+            let at = step.add(position % ROW + shift);
+            _mm512_mask_storeu_epi8(at.cast(), mask, _mm512_xor_si512(bytes, flip));
+            (done, position) = (done + count, position + count);
+        }
+    }
+}
