@@ -4,11 +4,13 @@
 //! process as they would on hardware. Memory is touched as far as tiles are configured and no further, so that buffers against protected
 //! pages are as strict as ever.
 
+use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::ffi::c_int;
 use core::{mem, ptr};
 use std::sync::Once;
 
+use crate::Backend;
 use crate::backend::avx512_amx::refuse;
 
 /// Tiles, their rows and the bytes of one.
@@ -36,22 +38,40 @@ pub fn refuse_permission(error: i32) {
     refuse(error);
 }
 
-/// The configuration that this thread's tiles have: as `sttilecfg` stores it, zeros if they are not in use.
-#[must_use]
-pub fn configuration() -> [u8; 64] {
-    // SAFETY: nothing else on this thread uses the tiles meanwhile: the handler runs when an instruction traps.
-    STATE.with(|state| unsafe { (*state.get()).stored() })
-}
-
-/// Configures this thread's tiles, as other code on the thread may.
+/// The configuration that this thread's tiles have, by `sttilecfg`: zeros if they are not in use.
 ///
 /// # Panics
 ///
-/// If the configuration is not valid.
-pub fn configure(configuration: &[u8; 64]) {
-    // SAFETY: as in `configuration`.
-    let loaded = STATE.with(|state| unsafe { (*state.get()).load_configuration(configuration) });
-    loaded.expect("a valid configuration");
+/// If no backend with tiles can run here.
+#[must_use]
+pub fn configuration() -> [u8; 64] {
+    assert!(is_available(), "no tiles");
+    let mut configuration = [0; 64];
+    // SAFETY: the CPU has the instruction, or it is emulated; there is room for what it stores.
+    unsafe { asm!("sttilecfg [{}]", in(reg) &raw mut configuration, options(nostack, preserves_flags)) };
+    configuration
+}
+
+/// Configures this thread's tiles by `ldtilecfg`, as other code on the thread may: eight of `rows` rows of `row_bytes` bytes.
+///
+/// # Panics
+///
+/// If no backend with tiles can run here, or the extents are not those of a tile.
+pub fn configure(rows: u8, row_bytes: u8) {
+    assert!(is_available(), "no tiles");
+    assert!((1..=ROWS).contains(&rows.into()) && (1..=ROW_BYTES).contains(&row_bytes.into()), "extents");
+    let mut configuration = [0; 64];
+    configuration[0] = 1;
+    configuration[16..][..2 * TILES].as_chunks_mut::<2>().0.fill([row_bytes, 0]);
+    configuration[48..][..TILES].fill(rows);
+    // SAFETY: the CPU has the instruction, or it is emulated; the configuration is valid. No tile holds what anything relies on.
+    unsafe {
+        asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, preserves_flags, readonly))
+    };
+}
+
+fn is_available() -> bool {
+    Backend::by_name("avx512_amx").is_ok()
 }
 
 /// The tiles of a thread.
@@ -194,7 +214,7 @@ impl State {
             }
             (0x49, 1, Some(memory)) => {
                 // SAFETY: `sttilecfg` writes 64 bytes.
-                unsafe { (memory.first as *mut [u8; 64]).write_unaligned(self.stored()) };
+                unsafe { (memory.first as *mut [u8; 64]).write_unaligned(self.configuration) };
                 Some(())
             }
             // `tilerelease`.
@@ -232,11 +252,7 @@ impl State {
         }
     }
 
-    /// What `sttilecfg` stores.
-    fn stored(&self) -> [u8; 64] {
-        self.configuration
-    }
-
+    /// What `ldtilecfg` loads; `None` if it is not valid.
     fn load_configuration(&mut self, configuration: &[u8; 64]) -> Option<()> {
         let (head, rest) = configuration.split_at(16);
         let (row_bytes, rows) = rest.split_at(32);

@@ -6,9 +6,7 @@ use super::epilogue::Requantization;
 use super::strips;
 use super::tiles::{self, Operands, ROW, TILE_BYTES};
 use crate::backend::x86::Avx512;
-use crate::gemm::{
-    Layout, MAX_TILES, PANEL, RawStage, TILE, Tile, UnitBlock, UnitDepth, finish_sums,
-};
+use crate::gemm::{Layout, MAX_TILES, PANEL, RawStage, TILE, Tile, UnitBlock, UnitDepth, finish_sums};
 
 /// Tiles below each other and panels that are multiplied at once.
 #[cfg(feature = "testing")]

@@ -22,9 +22,7 @@ pub(crate) const ENTRY: Entry = Entry {
     name: "avx512_amx",
     purpose: "Intel servers since 2023, on Linux",
     features: Features {
-        names: &[
-            "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "amx-tile", "amx-int8",
-        ],
+        names: &["avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "amx-tile", "amx-int8"],
         detect: || (avx512_vnni::ENTRY.features.detect)() && cpu::has_int8_tiles(),
         has: |name| match name {
             "amx-tile" | "amx-int8" => cpu::has_int8_tiles(),

@@ -155,11 +155,15 @@ pub(super) unsafe fn add_products<const R: usize, const P: usize>(operands: &Ope
     // SAFETY: the caller's promises.
     unsafe {
         match (R, P) {
-            (1, 1) => steps!(operands, steps, [
-                "tileloadd tmm4, [{a} + {row}*1]",
-                "tileloadd tmm6, [{b} + {line}*1]",
-                "tdpbusd tmm0, tmm4, tmm6",
-            ],),
+            (1, 1) => steps!(
+                operands,
+                steps,
+                [
+                    "tileloadd tmm4, [{a} + {row}*1]",
+                    "tileloadd tmm6, [{b} + {line}*1]",
+                    "tdpbusd tmm0, tmm4, tmm6",
+                ],
+            ),
             (1, 2) => steps!(operands, steps, [
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "tileloadd tmm6, [{b} + {line}*1]",

@@ -189,7 +189,10 @@ pub(crate) unsafe fn finish_sums<S: Simd>(isa: S, acc: *mut i32, vectors: usize,
                 let sum = *tile.row_sums.add(row);
                 for column in (0..vectors * S::LANES).step_by(S::LANES) {
                     let x = acc.add(row * vectors * S::LANES + column);
-                    isa.store(x, isa.subtract_zeros(isa.load(x), isa.load(tile.weight_zeros.add(column)), sum));
+                    isa.store(
+                        x,
+                        isa.subtract_zeros(isa.load(x), isa.load(tile.weight_zeros.add(column)), sum),
+                    );
                 }
             }
         }
