@@ -315,3 +315,61 @@ impl State {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight tiles of as many rows as given, and bytes of a row.
+    fn configuration(extents: [[u8; 2]; TILES]) -> [u8; 64] {
+        let mut configuration = [0; 64];
+        configuration[0] = 1;
+        for (tile, [rows, bytes]) in extents.into_iter().enumerate() {
+            (configuration[48 + tile], configuration[16 + 2 * tile]) = (rows, bytes);
+        }
+        configuration
+    }
+
+    fn state(extents: [[u8; 2]; TILES]) -> State {
+        let mut state = State { configuration: [0; 64], tiles: [[[0; ROW_BYTES]; ROWS]; TILES] };
+        state.load_configuration(&configuration(extents)).expect("a valid configuration");
+        state
+    }
+
+    #[test]
+    fn products_have_the_signs_of_their_operands() {
+        for (signs, expected) in [
+            ([false, false], 4 * 255 * 128),
+            ([false, true], 4 * 255 * -128),
+            ([true, false], 4 * -128),
+            ([true, true], 4 * 128),
+        ] {
+            let mut state = state([[3, 8], [3, 4], [1, 8], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]]);
+            state.tiles[1] = [[255; ROW_BYTES]; ROWS];
+            state.tiles[2] = [[128; ROW_BYTES]; ROWS];
+            state.add_products(0, [1, 2], signs).expect("tiles that fit");
+            let sum = |row: usize, column: usize| state.tiles[0][row].as_chunks::<4>().0[column];
+            assert_eq!(i32::from_le_bytes(sum(2, 1)), expected, "{signs:?}");
+            assert_eq!((sum(3, 0), sum(0, 2)), ([0; 4], [0; 4]), "nothing outside the extents");
+        }
+    }
+
+    #[test]
+    fn what_the_hardware_refuses_is_not_executed() {
+        let fit = [[3, 8], [3, 4], [1, 8], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]];
+        for (tile, extent) in [(0, [4, 8]), (0, [3, 12]), (1, [3, 8]), (1, [3, 5]), (2, [2, 8]), (2, [0, 0])]
+        {
+            let mut extents = fit;
+            extents[tile] = extent;
+            let added = state(extents).add_products(0, [1, 2], [false, true]);
+            assert!(added.is_none(), "tile {tile} of {extent:?}");
+        }
+        assert!(state(fit).add_products(0, [1, 1], [false, true]).is_none(), "an operand twice");
+        assert!(state(fit).add_products(0, [1, 9], [false, true]).is_none(), "tile 9");
+        for (byte, value) in [(0, 2), (1, 1), (2, 1), (32, 1), (56, 1), (48, 17), (16, 65), (48, 0)] {
+            let mut bytes = configuration(fit);
+            bytes[byte] = value;
+            assert!(state(fit).load_configuration(&bytes).is_none(), "byte {byte}: {value}");
+        }
+    }
+}

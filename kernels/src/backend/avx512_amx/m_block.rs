@@ -7,6 +7,7 @@ use super::strips;
 use super::tiles::{self, Operands, ROW, TILE_BYTES};
 use crate::backend::x86::Avx512;
 use crate::gemm::{Layout, MAX_TILES, PANEL, RawStage, TILE, Tile, UnitBlock, UnitDepth, finish_sums};
+use crate::prefetch::prefetch_to_write;
 
 /// Tiles below each other and panels that are multiplied at once.
 #[cfg(feature = "testing")]
@@ -31,8 +32,9 @@ pub(super) struct Sums {
     /// Its rows, and where each begins in the output, at the first column of the m-block.
     pub(super) rows: usize,
     pub(super) out: *const *mut u8,
-    /// The first tile in the m-block.
+    /// The first tile in the m-block, and its first row.
     first_tile: usize,
+    pub(super) first_row: usize,
     /// Its first column in the m-block, and its panels.
     pub(super) column: usize,
     pub(super) panels: usize,
@@ -190,6 +192,22 @@ unsafe fn multiply<const R: usize, const P: usize>(
         let column = panel * PANEL;
         let weights = strip.operands.weights.add(panel * strip.operands.panel);
         let operands = Operands { weights, ..strip.operands };
+        let whole = column + P * PANEL <= tile.columns;
+        let corrected = !tile.weight_zeros.is_null() || !tile.zeros.of_rows.is_null();
+        // Whole blocks of sums go from the tiles to the output, whose lines are prefetched.
+        let direct = match (tile.stage, strip.out_stride) {
+            (RawStage::Accumulators { accumulate: false }, Some(stride)) if whole && !corrected => {
+                Some(((*strip.out).add(column * size_of::<i32>()), stride))
+            }
+            _ => None,
+        };
+        if let Some((out, stride)) = direct {
+            for row in 0..strip.rows {
+                for line in 0..P {
+                    prefetch_to_write(out.wrapping_add(row * stride + line * ROW));
+                }
+            }
+        }
         tiles::start::<R, P>(tile.init.add(column));
         match waiting {
             None => all_steps::<R, P>(tile, depth, operands),
@@ -201,7 +219,6 @@ unsafe fn multiply<const R: usize, const P: usize>(
                 }
             },
         }
-        let whole = column + P * PANEL <= tile.columns;
         #[cfg(feature = "testing")]
         crate::gemm::coverage::record(crate::gemm::coverage::TileUse {
             layout: Layout::GROUPS_OF_4.name,
@@ -211,13 +228,7 @@ unsafe fn multiply<const R: usize, const P: usize>(
             half_width: false,
             whole: whole && strip.rows == R * height,
         });
-        let corrected = !tile.weight_zeros.is_null() || !tile.zeros.of_rows.is_null();
-        if let RawStage::Accumulators { accumulate: false } = tile.stage
-            && let Some(stride) = strip.out_stride
-            && whole
-            && !corrected
-        {
-            let out = (*strip.out).add(column * size_of::<i32>());
+        if let Some((out, stride)) = direct {
             tiles::store::<R, P>(out, stride, height * stride);
             return None;
         }
@@ -228,10 +239,11 @@ unsafe fn multiply<const R: usize, const P: usize>(
             rows: strip.rows,
             out: strip.out,
             first_tile: strip.first_tile,
+            first_row: strip.first_tile * height,
             column,
             panels: P,
         };
-        if Requantization::<P>::new(isa, tile, &sums).is_some() {
+        if Requantization::<P>::suits(tile, &sums) {
             return Some(sums);
         }
         finish(block, &sums);
@@ -266,7 +278,7 @@ unsafe fn all_steps<const R: usize, const P: usize>(tile: &Tile, depth: &UnitDep
 ///
 /// # Safety
 ///
-/// As [`all_steps`] and [`Requantization::store_rows`].
+/// As [`all_steps`] and [`Requantization::store`].
 #[inline(always)]
 unsafe fn steps_beside<const R: usize, const P: usize>(
     tile: &Tile,
@@ -275,27 +287,21 @@ unsafe fn steps_beside<const R: usize, const P: usize>(
     epilogue: &Requantization<P>,
     sums: &Sums,
 ) {
-    let rows = const { Requantization::<P>::ROWS };
-    let share = sums.rows.div_ceil(rows).div_ceil((depth.runs * depth.steps).max(1)) * rows;
-    let mut row = 0;
-    // SAFETY: the caller's promises; rows below `sums.rows`.
-    let mut store = |end: usize| unsafe {
-        while row < end {
-            epilogue.store_rows(sums, row);
-            row += rows;
-        }
-    };
-    let mut end = 0;
+    let group = const { Requantization::<P>::ROWS };
+    let share = sums.rows.div_ceil(group).div_ceil((depth.runs * depth.steps).max(1)) * group;
+    let mut rows = 0;
     for _ in 0..depth.runs {
         for number in 0..depth.steps {
-            // SAFETY: the caller's promises: a step of the run.
-            unsafe { tiles::add_products::<R, P>(&step(&operands, depth, number), 1) };
-            end += share;
-            store(end.min(sums.rows));
+            // SAFETY: the caller's promises: a step of the run, and rows that were not stored.
+            unsafe {
+                tiles::add_products::<R, P>(&step(&operands, depth, number), 1);
+                rows = epilogue.store(sums, rows, rows + share);
+            }
         }
         next_run(&mut operands, tile, depth);
     }
-    store(sums.rows);
+    // SAFETY: the caller's promises.
+    unsafe { epilogue.store(sums, rows, sums.rows) };
 }
 
 /// The operands from a step of a run on. The last one's weights end with the run.

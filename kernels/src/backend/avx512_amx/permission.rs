@@ -84,3 +84,25 @@ fn arch_prctl_request_tiles() -> i64 {
     }
     result
 }
+
+#[cfg(all(test, feature = "std", target_os = "linux"))]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    /// On hardware with tiles the answer depends on the process.
+    #[test]
+    fn there_is_no_permission_for_tiles_that_do_not_exist() {
+        if !crate::backend::avx512_amx::cpu::is_in_hardware() {
+            assert!(arch_prctl_request_tiles() < 0);
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let text = Permission::Refused { error: 28 }.to_string();
+        assert!(text.contains("signal stack"), "{text}");
+        assert!(Permission::Refused { error: 95 }.to_string().contains("95"));
+    }
+}
