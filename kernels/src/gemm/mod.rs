@@ -15,6 +15,8 @@
 //! 4. **Tiles**: a kernel accumulates `rows × panels` dot products in registers over the whole depth, and
 //! 5. the **epilogue** takes them to the output's type in registers, before the only store ([`Stage`]).
 //!
+//! A backend with a matrix unit multiplies large products on it instead of by tiles of vectors: steps 1 to 3 are the same (`unit`).
+//!
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
@@ -30,6 +32,10 @@ mod small;
 mod stage;
 mod tile;
 mod tiling;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only x86-64 has a backend with a matrix unit")
+)]
 mod unit;
 mod unit_pass;
 pub(crate) mod variant;

@@ -29,7 +29,8 @@ pub(crate) struct MatrixUnit {
     pub(crate) is_permitted: fn() -> bool,
     /// Whether the unit multiplies this many rows, depths and columns faster than the variant's tiles.
     pub(crate) pays: fn([usize; 3]) -> bool,
-    /// Runs a function while the unit's tiles have this shape. Nothing else on the thread loses its tiles' shape by it.
+    /// Runs a function while tiles are this many rows by this many groups of depths, each of which is one to [`TILE`]. Other code on
+    /// the thread finds the configuration that it left.
     pub(crate) with_tiles: WithTiles,
     /// Computes an m-block by a block of panels.
     pub(crate) m_block: unsafe fn(&UnitBlock),
@@ -41,7 +42,7 @@ pub(crate) struct MatrixUnit {
 /// # Safety
 ///
 /// The CPU has the unit, and [`is_permitted`](MatrixUnit::is_permitted) said so.
-pub(crate) type WithTiles = unsafe fn(&UnitShape, &mut dyn FnMut());
+pub(crate) type WithTiles = unsafe fn([usize; 2], &mut dyn FnMut());
 
 /// Whether the operating system lets the process use a matrix unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

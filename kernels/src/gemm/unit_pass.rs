@@ -68,6 +68,6 @@ impl Pass<'_> {
             }
         };
         // SAFETY: the backend's features are here, and the driver asked whether the unit is permitted.
-        unsafe { (unit.with_tiles)(&shape, &mut work) };
+        unsafe { (unit.with_tiles)([shape.height, shape.depth.step_groups], &mut work) };
     }
 }

@@ -5,7 +5,7 @@
 
 use core::arch::asm;
 
-use crate::gemm::{Layout, UnitShape};
+use crate::gemm::Layout;
 
 /// Bytes of a row of a tile.
 pub(super) const ROW: usize = 64;
@@ -28,13 +28,12 @@ impl Configuration {
     const NONE: Configuration =
         Configuration { palette: 0, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
 
-    fn new(shape: &UnitShape) -> Configuration {
-        let groups = shape.depth.step_groups;
+    fn new([height, groups]: [usize; 2]) -> Configuration {
         let mut configuration = Configuration { palette: 1, ..Configuration::NONE };
         for tile in 0..8 {
             let (rows, row_bytes) = match tile {
-                0..4 => (shape.height, ROW),
-                4..6 => (shape.height, groups * Layout::GROUPS_OF_4.k_group),
+                0..4 => (height, ROW),
+                4..6 => (height, groups * Layout::GROUPS_OF_4.k_group),
                 _ => (groups, ROW),
             };
             // Neither is more than 64.
@@ -50,7 +49,7 @@ impl Configuration {
 /// # Safety
 ///
 /// As [`WithTiles`](crate::gemm::MatrixUnit::with_tiles).
-pub(super) unsafe fn with_tiles(shape: &UnitShape, work: &mut dyn FnMut()) {
+pub(super) unsafe fn with_tiles(extent: [usize; 2], work: &mut dyn FnMut()) {
     /// Restores the configuration, also if `work` panics.
     struct Restore(Configuration);
 
@@ -71,11 +70,11 @@ pub(super) unsafe fn with_tiles(shape: &UnitShape, work: &mut dyn FnMut()) {
     unsafe { asm!("sttilecfg [{}]", in(reg) &raw mut before, options(nostack, preserves_flags)) };
     let _restore = Restore(before);
     // SAFETY: the caller's promise; the extents are those of tiles.
-    unsafe { configure(&Configuration::new(shape)) };
+    unsafe { configure(&Configuration::new(extent)) };
     work();
 }
 
-/// A block of assembly that may change every tile register.
+/// A block of assembly that may change every tile register. Takes its options first.
 macro_rules! on_tiles {
     ([$($option:ident),+], $($argument:tt)*) => {
         asm!(
@@ -86,6 +85,7 @@ macro_rules! on_tiles {
         )
     };
 }
+pub(super) use on_tiles;
 
 /// # Safety
 ///
