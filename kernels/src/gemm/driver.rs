@@ -13,7 +13,7 @@ use super::tiling::{choose, choose_again, fitting, longest_m_block};
 use super::unit::UnitShape;
 use super::unit_pass::unit_map;
 use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, RowSums, Tiling, Variant};
-use crate::{Backend, OutputElement, Scratch};
+use crate::{Backend, OutputElement, Scratch, Window2d};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
@@ -186,18 +186,12 @@ impl Pass<'_> {
     /// their activations is the zero point.
     fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
         let Lhs::Patches(rows) = &call.lhs else { return };
-        let &Region { ky, kx, .. } = self.region;
-        let window = rows.window();
-        let kernel_width = window.kernel[1];
         let padded = call.panels.padded_columns();
         // The zero point as the kernel sees it: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
         let zero = call.border.lhs_zero.wrapping_add(gemm.lhs.offset(call.lhs_signed));
         let init = &mut init[columns.clone()];
         init.copy_from_slice(&call.init[columns.clone()]);
-        for tap in 0..window.taps() {
-            if ky.contains(tap / kernel_width) && kx.contains(tap % kernel_width) {
-                continue;
-            }
+        for tap in self.taps_left_out(rows.window()) {
             let sums = &call.border.tap_sums[tap * padded..][columns.clone()];
             for (x, &sum) in init.iter_mut().zip(sums) {
                 *x = x.wrapping_add(zero.wrapping_mul(sum));
@@ -211,8 +205,15 @@ impl Pass<'_> {
         }
     }
 
+    /// The taps that the region leaves out.
+    pub(super) fn taps_left_out(&self, window: &Window2d) -> impl Iterator<Item = usize> {
+        let (&Region { ky, kx, .. }, kernel_width) = (self.region, window.kernel[1]);
+        let inside = move |tap: usize| ky.contains(tap / kernel_width) && kx.contains(tap % kernel_width);
+        (0..window.taps()).filter(move |&tap| !inside(tap))
+    }
+
     /// Whether the region leaves out taps.
-    fn leaves_out(&self, panels: &PackedPanels) -> bool {
+    pub(super) fn leaves_out(&self, panels: &PackedPanels) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
 }

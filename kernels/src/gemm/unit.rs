@@ -1,8 +1,9 @@
 //! Matrix units: instructions that multiply tiles of both dimensions, beside a variant's tiles of vectors.
 //!
 //! A unit takes whole m-blocks: the driver finds their rows as it does for the variant's tiles, and the unit multiplies them with all
-//! panels of a block. It reads the same panels and adds the same offsets to activations, so that initial accumulators and saved
-//! weights serve both, and each call may take either.
+//! panels of a block. It reads the same panels, so that plans and saved weights serve both, and each call may take either. A unit
+//! multiplies activations of either sign as they are; where the variant's instructions want an offset, the pass takes it out of the
+//! initial accumulators.
 
 use super::rows::Depth;
 use super::{Layout, PackedPanels, Tile};
@@ -21,7 +22,7 @@ const BLOCK_BYTES: usize = 512 << 10;
 
 /// A matrix unit, for panels of [`Layout::GROUPS_OF_4`].
 pub(crate) struct MatrixUnit {
-    /// The human-readable name: the instruction.
+    /// The human-readable name: the instructions.
     pub(crate) name: &'static str,
     /// Asks the operating system for what the unit needs; once in a process, whose answer is kept.
     pub(crate) request: fn() -> Permission,
@@ -167,7 +168,7 @@ pub(crate) struct UnitBlock {
     /// [`rows`](Tile::rows) are those of the last tile.
     pub(crate) tile: Tile,
     pub(crate) shape: UnitShape,
-    /// Whether activations are signed: the unit sees them with the variant's offset.
+    /// Whether activations are signed, which a unit takes as they are: the initial accumulators are those without the variant's offset.
     pub(crate) signed: bool,
     /// Room for strips of [`MAX_TILES`] tiles, on a 64-byte border.
     pub(crate) strips: *mut u8,

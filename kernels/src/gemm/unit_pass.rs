@@ -5,7 +5,7 @@ use super::driver::Pass;
 use super::m_block::{Position, describe};
 use super::rows::{Addressing, MBlock, RowCopy, ScratchMap};
 use super::unit::{MatrixUnit, UnitBlock, UnitShape};
-use super::{PANEL, PackedPanels};
+use super::{Lhs, PANEL, PackedPanels};
 use crate::{OutputElement, Scratch};
 
 /// The scratch of a pass on a matrix unit; `None` if its size overflows.
@@ -32,7 +32,11 @@ impl Pass<'_> {
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
         // SAFETY: the parts are of this pass alone.
-        let init = unsafe { self.initial_accumulators(checked, &parts) };
+        let mut init = unsafe { self.initial_accumulators(checked, &parts) };
+        if call.lhs_signed {
+            // SAFETY: as above; the initial accumulators are those of the block's columns.
+            init = unsafe { self.without_offset(checked, init, parts.init) };
+        }
         let panel_count = checked.out().columns().div_ceil(PANEL);
         let block_panels = UnitShape::block_panels(&call.panels);
         let mut work = || {
@@ -69,5 +73,40 @@ impl Pass<'_> {
         };
         // SAFETY: the backend's features are here, and the driver asked whether the unit is permitted.
         unsafe { (unit.with_tiles)([shape.height, shape.depth.step_groups], &mut work) };
+    }
+
+    /// Writes initial accumulators for signed activations as they are: what the variant's offset adds to the sums of its tiles is
+    /// added here. Sums of rows have the offset as before, since these have the zero points of weights with it.
+    ///
+    /// # Safety
+    ///
+    /// `init` is valid for the block's columns, `own` for those of all panels; they may be the same.
+    unsafe fn without_offset<T: OutputElement>(
+        &self,
+        checked: &Checked<'_, '_, T>,
+        init: *const i32,
+        own: *mut i32,
+    ) -> *const i32 {
+        let (call, out) = (checked.call(), checked.out());
+        let offset = checked.gemm().lhs.offset(true);
+        let padded = call.panels.padded_columns();
+        let columns = out.first_column()..(out.first_column() + out.columns()).next_multiple_of(PANEL);
+        for column in columns.clone() {
+            let added = offset.wrapping_mul(call.panels.sums()[column]);
+            // SAFETY: columns of the block.
+            unsafe { *own.add(column) = (*init.add(column)).wrapping_add(added) };
+        }
+        if let Lhs::Patches(rows) = &call.lhs
+            && self.leaves_out(&call.panels)
+        {
+            for tap in self.taps_left_out(rows.window()) {
+                for column in columns.clone() {
+                    let left_out = offset.wrapping_mul(call.border.tap_sums[tap * padded + column]);
+                    // SAFETY: as above.
+                    unsafe { *own.add(column) = (*own.add(column)).wrapping_sub(left_out) };
+                }
+            }
+        }
+        own
     }
 }

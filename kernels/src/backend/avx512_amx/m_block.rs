@@ -83,14 +83,21 @@ pub(super) unsafe fn m_block(block: &UnitBlock) {
             let into = accumulators[block_number % 2].0.as_mut_ptr().cast::<i32>();
             // SAFETY: the caller's promises; the panels are the block's, and nothing waits in these accumulators.
             waiting = unsafe {
-                match (tiles, width) {
-                    (1, 1) => multiply::<1, 1>(block, &strip, panel, into, waiting),
-                    (1, 2) => multiply::<1, 2>(block, &strip, panel, into, waiting),
-                    (1, _) => multiply::<1, 4>(block, &strip, panel, into, waiting),
-                    (2, 1) => multiply::<2, 1>(block, &strip, panel, into, waiting),
-                    (2, _) => multiply::<2, 2>(block, &strip, panel, into, waiting),
-                    _ => multiply::<4, 1>(block, &strip, panel, into, waiting),
-                }
+                let multiply = match (block.signed, tiles, width) {
+                    (false, 1, 1) => multiply::<1, 1, false>,
+                    (false, 1, 2) => multiply::<1, 2, false>,
+                    (false, 1, _) => multiply::<1, 4, false>,
+                    (false, 2, 1) => multiply::<2, 1, false>,
+                    (false, 2, _) => multiply::<2, 2, false>,
+                    (false, ..) => multiply::<4, 1, false>,
+                    (true, 1, 1) => multiply::<1, 1, true>,
+                    (true, 1, 2) => multiply::<1, 2, true>,
+                    (true, 1, _) => multiply::<1, 4, true>,
+                    (true, 2, 1) => multiply::<2, 1, true>,
+                    (true, 2, _) => multiply::<2, 2, true>,
+                    (true, ..) => multiply::<4, 1, true>,
+                };
+                multiply(block, &strip, panel, into, waiting)
             };
             block_number += 1;
             panel += width;
@@ -125,7 +132,7 @@ unsafe fn strip(block: &UnitBlock, first: usize, tiles: usize, addresses: &mut [
                 addresses[number * height + row] = tile.out_row(row);
             }
             if in_place.is_none() {
-                strips::copy(&tile, shape, rows, block.signed, block.strips.add(number * strip_bytes));
+                strips::copy(&tile, shape, rows, block.strips.add(number * strip_bytes));
             }
             tile.move_down_by(height);
         }
@@ -155,7 +162,7 @@ unsafe fn in_place(tile: &Tile, block: &UnitBlock) -> Option<Operands> {
     let UnitDepth { segments, segment_len, .. } = block.shape.depth;
     let height = block.shape.height;
     let tile_bytes = tile.lhs_step.bytes;
-    if block.signed || segments != 1 || !segment_len.is_multiple_of(ROW) || tile.lhs_step.entries != 0 {
+    if segments != 1 || !segment_len.is_multiple_of(ROW) || tile.lhs_step.entries != 0 {
         return None;
     }
     // SAFETY: there is a pointer for the first row.
@@ -172,13 +179,13 @@ unsafe fn in_place(tile: &Tile, block: &UnitBlock) -> Option<Operands> {
     })
 }
 
-/// Multiplies `R` tiles with `P` panels from `panel` on, and meanwhile stores what waits. Returns what waits then.
+/// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits. Returns what waits then.
 ///
 /// # Safety
 ///
 /// As [`m_block`]; the strip is of `R` tiles, the panels are the block's, and `into` has room for their accumulators.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn multiply<const R: usize, const P: usize>(
+unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
     block: &UnitBlock,
     strip: &Strip,
     panel: usize,
@@ -210,11 +217,11 @@ unsafe fn multiply<const R: usize, const P: usize>(
         }
         tiles::start::<R, P>(tile.init.add(column));
         match waiting {
-            None => all_steps::<R, P>(tile, depth, operands),
+            None => all_steps::<R, P, SIGNED>(tile, depth, operands),
             Some(sums) => match Requantization::<P>::new(isa, tile, &sums) {
-                Some(epilogue) => steps_beside::<R, P>(tile, depth, operands, &epilogue, &sums),
+                Some(epilogue) => steps_beside::<R, P, SIGNED>(tile, depth, operands, &epilogue, &sums),
                 None => {
-                    all_steps::<R, P>(tile, depth, operands);
+                    all_steps::<R, P, SIGNED>(tile, depth, operands);
                     finish(block, &sums);
                 }
             },
@@ -257,17 +264,21 @@ unsafe fn multiply<const R: usize, const P: usize>(
 ///
 /// As [`multiply`], for operands of its panels.
 #[inline(always)]
-unsafe fn all_steps<const R: usize, const P: usize>(tile: &Tile, depth: &UnitDepth, mut operands: Operands) {
+unsafe fn all_steps<const R: usize, const P: usize, const SIGNED: bool>(
+    tile: &Tile,
+    depth: &UnitDepth,
+    mut operands: Operands,
+) {
     let overlap = depth.overlap();
     let whole = depth.steps - usize::from(overlap > 0);
     for _ in 0..depth.runs {
         // SAFETY: the caller's promises: steps of the run, of which the last one ends with it.
         unsafe {
             if whole > 0 {
-                tiles::add_products::<R, P>(&operands, whole);
+                tiles::add_products::<R, P, SIGNED>(&operands, whole);
             }
             if overlap > 0 {
-                tiles::add_products::<R, P>(&step(&operands, depth, whole), 1);
+                tiles::add_products::<R, P, SIGNED>(&step(&operands, depth, whole), 1);
             }
         }
         next_run(&mut operands, tile, depth);
@@ -280,7 +291,7 @@ unsafe fn all_steps<const R: usize, const P: usize>(tile: &Tile, depth: &UnitDep
 ///
 /// As [`all_steps`] and [`Requantization::store`].
 #[inline(always)]
-unsafe fn steps_beside<const R: usize, const P: usize>(
+unsafe fn steps_beside<const R: usize, const P: usize, const SIGNED: bool>(
     tile: &Tile,
     depth: &UnitDepth,
     mut operands: Operands,
@@ -294,7 +305,7 @@ unsafe fn steps_beside<const R: usize, const P: usize>(
         for number in 0..depth.steps {
             // SAFETY: the caller's promises: a step of the run, and rows that were not stored.
             unsafe {
-                tiles::add_products::<R, P>(&step(&operands, depth, number), 1);
+                tiles::add_products::<R, P, SIGNED>(&step(&operands, depth, number), 1);
                 rows = epilogue.store(sums, rows, rows + share);
             }
         }

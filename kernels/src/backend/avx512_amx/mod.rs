@@ -1,4 +1,4 @@
-//! AVX-512 VNNI, and `tdpbusd` on tiles (AMX-INT8) for products of some size: Intel servers since Sapphire Rapids.
+//! AVX-512 VNNI, and `tdpbusd` and `tdpbssd` on tiles (AMX-INT8) for products of some size: Intel servers since Sapphire Rapids.
 //!
 //! Tiles of activations are up to sixteen rows by sixteen groups of four depths; a step of a panel is the other tile as it lies. Their
 //! product adds 16,384 products of bytes to sixteen by sixteen accumulators in sixteen cycles: vectors take eight times as long.
@@ -36,7 +36,7 @@ pub(crate) const ENTRY: Entry = Entry {
 };
 
 static UNIT: MatrixUnit = MatrixUnit {
-    name: "tdpbusd",
+    name: "tdpbusd, tdpbssd",
     request: permission::request,
     is_permitted: permission::is_granted,
     pays,

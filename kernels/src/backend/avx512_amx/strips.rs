@@ -9,14 +9,13 @@ use crate::gemm::{Layout, Tile, UnitDepth, UnitShape};
 const GROUP: usize = Layout::GROUPS_OF_4.k_group;
 
 /// Copies the rows of a tile to a strip: `[step][16 rows][64 bytes]`, of which the rows and bytes that steps do not multiply are left
-/// as they are. Signed rows get the variant's offset: their top bits are flipped.
+/// as they are.
 ///
 /// # Safety
 ///
 /// The CPU has AVX-512 F, BW and VL. The tile has these rows; the strip is aligned to 64 bytes, and long enough for the steps.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, signed: bool, strip: *mut u8) {
-    let flip = _mm512_set1_epi8(if signed { i8::MIN } else { 0 });
+pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, strip: *mut u8) {
     let depth = &shape.depth;
     let segments = depth.segments / depth.runs.max(1);
     for run in 0..depth.runs {
@@ -31,7 +30,7 @@ pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, signed: b
                 for segment in 0..segments {
                     let pointer = *tile.lhs.add((run * segments + segment) * shape.height + row);
                     let from = pointer.wrapping_add(tile.lhs_offset);
-                    copy_segment(from, depth, segment * depth.segment_groups * GROUP, flip, to);
+                    copy_segment(from, depth, segment * depth.segment_groups * GROUP, to);
                 }
             }
         }
@@ -45,7 +44,7 @@ pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, signed: b
 /// As [`copy`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 #[inline]
-unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, flip: __m512i, to: *mut u8) {
+unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, to: *mut u8) {
     let last = (depth.steps - 1) * ROW;
     let (mut done, mut position) = (0, start);
     while done < depth.segment_len {
@@ -55,7 +54,7 @@ unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, flip: _
             let step = to.add(position / ROW * TILE_BYTES);
             if position.is_multiple_of(ROW) && position < last && left >= ROW {
                 let bytes = _mm512_loadu_si512(from.add(done).cast());
-                _mm512_store_si512(step.cast(), _mm512_xor_si512(bytes, flip));
+                _mm512_store_si512(step.cast(), bytes);
                 (done, position) = (done + ROW, position + ROW);
                 continue;
             }
@@ -65,7 +64,7 @@ unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, flip: _
             let mask = u64::MAX >> (ROW - count);
             let bytes = _mm512_maskz_loadu_epi8(mask, from.add(done).cast());
             let at = step.add(position % ROW + shift);
-            _mm512_mask_storeu_epi8(at.cast(), mask, _mm512_xor_si512(bytes, flip));
+            _mm512_mask_storeu_epi8(at.cast(), mask, bytes);
             (done, position) = (done + count, position + count);
         }
     }

@@ -121,7 +121,7 @@ pub(super) struct Operands {
 
 /// The loop over steps: a shape's lines, and then to the next step.
 macro_rules! steps {
-    ($operands:ident, $steps:ident, [$($line:literal),+ $(,)?], $($operand:tt)*) => {
+    ($operands:ident, $steps:ident, [$($line:expr),+ $(,)?], $($operand:tt)*) => {
         on_tiles!(
             [nostack, readonly],
             "2:",
@@ -142,7 +142,8 @@ macro_rules! steps {
     };
 }
 
-/// Adds the products of `steps` steps, at least one, of `R` tiles of rows and `P` panels.
+/// Adds the products of `steps` steps, at least one, of `R` tiles of rows and `P` panels. Weights are signed; activations are if `SIGNED`
+/// says so.
 ///
 /// Panels of pairs of tiles are loaded with a hint: kept in the first-level cache, they would drive out the rows.
 ///
@@ -150,77 +151,89 @@ macro_rules! steps {
 ///
 /// The CPU has tiles, they are configured, and what the operands describe is readable.
 #[inline(always)]
-pub(super) unsafe fn add_products<const R: usize, const P: usize>(operands: &Operands, steps: usize) {
+pub(super) unsafe fn add_products<const R: usize, const P: usize, const SIGNED: bool>(
+    operands: &Operands,
+    steps: usize,
+) {
     debug_assert!(steps > 0, "a loop of steps has one");
-    // SAFETY: the caller's promises.
-    unsafe {
-        match (R, P) {
+    macro_rules! products {
+        ($product:literal) => {
+            match (R, P) {
             (1, 1) => steps!(
                 operands,
                 steps,
                 [
                     "tileloadd tmm4, [{a} + {row}*1]",
                     "tileloadd tmm6, [{b} + {line}*1]",
-                    "tdpbusd tmm0, tmm4, tmm6",
+                    concat!($product, " tmm0, tmm4, tmm6"),
                 ],
             ),
             (1, 2) => steps!(operands, steps, [
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "tileloadd tmm6, [{b} + {line}*1]",
                 "lea {x}, [{b} + {panel}]",
-                "tdpbusd tmm0, tmm4, tmm6",
+                concat!($product, " tmm0, tmm4, tmm6"),
                 "tileloadd tmm7, [{x} + {line}*1]",
-                "tdpbusd tmm1, tmm4, tmm7",
+                concat!($product, " tmm1, tmm4, tmm7"),
             ], panel = in(reg) operands.panel, x = out(reg) _,),
             (1, 4) => steps!(operands, steps, [
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "tileloadd tmm6, [{b} + {line}*1]",
                 "lea {x}, [{b} + {panel}]",
-                "tdpbusd tmm0, tmm4, tmm6",
+                concat!($product, " tmm0, tmm4, tmm6"),
                 "tileloadd tmm7, [{x} + {line}*1]",
                 "add {x}, {panel}",
-                "tdpbusd tmm1, tmm4, tmm7",
+                concat!($product, " tmm1, tmm4, tmm7"),
                 "tileloadd tmm6, [{x} + {line}*1]",
                 "add {x}, {panel}",
-                "tdpbusd tmm2, tmm4, tmm6",
+                concat!($product, " tmm2, tmm4, tmm6"),
                 "tileloadd tmm7, [{x} + {line}*1]",
-                "tdpbusd tmm3, tmm4, tmm7",
+                concat!($product, " tmm3, tmm4, tmm7"),
             ], panel = in(reg) operands.panel, x = out(reg) _,),
             (2, 1) => steps!(operands, steps, [
                 "tileloadd tmm6, [{b} + {line}*1]",
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "lea {x}, [{a} + {tile}]",
-                "tdpbusd tmm0, tmm4, tmm6",
+                concat!($product, " tmm0, tmm4, tmm6"),
                 "tileloadd tmm5, [{x} + {row}*1]",
-                "tdpbusd tmm1, tmm5, tmm6",
+                concat!($product, " tmm1, tmm5, tmm6"),
             ], tile = in(reg) operands.tile, x = out(reg) _,),
             (2, 2) => steps!(operands, steps, [
                 "tileloaddt1 tmm6, [{b} + {line}*1]",
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "lea {x}, [{b} + {panel}]",
-                "tdpbusd tmm0, tmm4, tmm6",
+                concat!($product, " tmm0, tmm4, tmm6"),
                 "tileloaddt1 tmm7, [{x} + {line}*1]",
                 "lea {x}, [{a} + {tile}]",
-                "tdpbusd tmm1, tmm4, tmm7",
+                concat!($product, " tmm1, tmm4, tmm7"),
                 "tileloadd tmm5, [{x} + {row}*1]",
-                "tdpbusd tmm2, tmm5, tmm6",
-                "tdpbusd tmm3, tmm5, tmm7",
+                concat!($product, " tmm2, tmm5, tmm6"),
+                concat!($product, " tmm3, tmm5, tmm7"),
             ], tile = in(reg) operands.tile, panel = in(reg) operands.panel, x = out(reg) _,),
             (4, 1) => steps!(operands, steps, [
                 "tileloadd tmm6, [{b} + {line}*1]",
                 "tileloadd tmm4, [{a} + {row}*1]",
                 "lea {x}, [{a} + {tile}]",
-                "tdpbusd tmm0, tmm4, tmm6",
+                concat!($product, " tmm0, tmm4, tmm6"),
                 "tileloadd tmm5, [{x} + {row}*1]",
                 "add {x}, {tile}",
-                "tdpbusd tmm1, tmm5, tmm6",
+                concat!($product, " tmm1, tmm5, tmm6"),
                 "tileloadd tmm4, [{x} + {row}*1]",
                 "add {x}, {tile}",
-                "tdpbusd tmm2, tmm4, tmm6",
+                concat!($product, " tmm2, tmm4, tmm6"),
                 "tileloadd tmm5, [{x} + {row}*1]",
-                "tdpbusd tmm3, tmm5, tmm6",
+                concat!($product, " tmm3, tmm5, tmm6"),
             ], tile = in(reg) operands.tile, x = out(reg) _,),
             _ => unreachable!("blocks have one of these shapes"),
+            }
+        };
+    }
+    // SAFETY: the caller's promises.
+    unsafe {
+        if SIGNED {
+            products!("tdpbssd");
+        } else {
+            products!("tdpbusd");
         }
     }
 }
