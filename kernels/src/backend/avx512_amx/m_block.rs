@@ -47,7 +47,7 @@ struct Strip {
     rows: usize,
     operands: Operands,
     out: *const *mut u8,
-    /// Bytes from a row of the output to the next, if all rows are stored and lie so.
+    /// Bytes from a row of the output to the next, if tiles of raw sums can be stored there: all rows exist and lie so.
     out_stride: Option<usize>,
 }
 
@@ -145,8 +145,10 @@ unsafe fn strip(block: &UnitBlock, first: usize, tiles: usize, addresses: &mut [
             panel: block.tile.panel_stride,
         });
         let stride = |row: usize| (addresses[row] as usize).wrapping_sub(addresses[row - 1] as usize);
-        let equal = (2..rows).all(|row| stride(row) == stride(1));
-        let out_stride = (last == height && equal).then(|| if rows > 1 { stride(1) } else { 0 });
+        let first_stride = if rows > 1 { stride(1) } else { 0 };
+        let raw = matches!(block.tile.stage, RawStage::Accumulators { accumulate: false });
+        let equal = raw && last == height && (2..rows).all(|row| stride(row) == first_stride);
+        let out_stride = equal.then_some(first_stride);
         Strip { first_tile: first, rows, operands, out: addresses.as_ptr(), out_stride }
     }
 }

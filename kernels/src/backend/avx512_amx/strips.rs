@@ -17,6 +17,16 @@ const GROUP: usize = Layout::GROUPS_OF_4.k_group;
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, strip: *mut u8) {
     let depth = &shape.depth;
+    if depth.segments == 1 {
+        for row in 0..rows {
+            // SAFETY: there is a pointer for each row, of as many elements, and room for the steps.
+            unsafe {
+                let from = (*tile.lhs.add(row)).wrapping_add(tile.lhs_offset);
+                copy_only_segment(from, depth, strip.add(row * ROW));
+            }
+        }
+        return;
+    }
     let segments = depth.segments / depth.runs.max(1);
     for run in 0..depth.runs {
         for row in 0..rows {
@@ -33,6 +43,31 @@ pub(super) unsafe fn copy(tile: &Tile, shape: &UnitShape, rows: usize, strip: *m
                     copy_segment(from, depth, segment * depth.segment_groups * GROUP, to);
                 }
             }
+        }
+    }
+}
+
+/// Copies a row of one segment.
+///
+/// # Safety
+///
+/// As [`copy`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+unsafe fn copy_only_segment(from: *const u8, depth: &UnitDepth, to: *mut u8) {
+    let (whole, left) = (depth.segment_len / ROW, depth.segment_len % ROW);
+    // SAFETY: bytes of the segment, and of the row in each step; bytes that are masked are not touched.
+    unsafe {
+        for step in 0..whole {
+            let bytes = _mm512_loadu_si512(from.add(step * ROW).cast());
+            _mm512_store_si512(to.add(step * TILE_BYTES).cast(), bytes);
+        }
+        if left > 0 {
+            // The last step's groups are its last ones; before them are zeros.
+            let shift = depth.overlap() * GROUP;
+            let mask = (u64::MAX >> (ROW - left)) << shift;
+            let bytes = _mm512_maskz_loadu_epi8(mask, from.add(whole * ROW).wrapping_sub(shift).cast());
+            _mm512_store_si512(to.add(whole * TILE_BYTES).cast(), bytes);
         }
     }
 }
