@@ -17,8 +17,9 @@ const M_BLOCK: usize = 8;
 /// Bytes of activations of an m-block: its rows stay in the second-level cache from when they are found until they are copied.
 const M_BLOCK_BYTES: usize = 256 << 10;
 
-/// Bytes of panels of a block: they are read again for each pair of tiles, from the second-level cache.
-const BLOCK_BYTES: usize = 512 << 10;
+/// Bytes of panels of a block: they are read again for each pair of tiles, from the second-level cache, of which they take half. Rows
+/// that are not read in place are copied anew for each block.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// A matrix unit, for panels of [`Layout::GROUPS_OF_4`].
 pub(crate) struct MatrixUnit {

@@ -80,25 +80,27 @@ unsafe fn copy_only_segment(from: *const u8, depth: &UnitDepth, to: *mut u8) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 #[inline]
 unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, to: *mut u8) {
-    let last = (depth.steps - 1) * ROW;
+    // The last step's groups are its last ones, if they are not whole.
+    let (last, shift) = ((depth.steps - 1) * ROW, depth.overlap() * GROUP);
+    let in_order = if shift == 0 { last + ROW } else { last };
     let (mut done, mut position) = (0, start);
-    while done < depth.segment_len {
-        // SAFETY: bytes of the segment, and of the row in a step; bytes that are masked are not touched.
-        unsafe {
-            let left = depth.segment_len - done;
-            let step = to.add(position / ROW * TILE_BYTES);
-            if position.is_multiple_of(ROW) && position < last && left >= ROW {
-                let bytes = _mm512_loadu_si512(from.add(done).cast());
-                _mm512_store_si512(step.cast(), bytes);
-                (done, position) = (done + ROW, position + ROW);
-                continue;
+    // SAFETY: bytes of the segment, and of the row in each step; bytes that are masked are not touched.
+    unsafe {
+        if start.is_multiple_of(ROW) && start < in_order {
+            let whole = (depth.segment_len / ROW).min((in_order - start) / ROW);
+            let first = to.add(start / ROW * TILE_BYTES);
+            for step in 0..whole {
+                let bytes = _mm512_loadu_si512(from.add(step * ROW).cast());
+                _mm512_store_si512(first.add(step * TILE_BYTES).cast(), bytes);
             }
-            // The last step's groups are its last ones.
-            let shift = if position < last { 0 } else { depth.overlap() * GROUP };
-            let count = (ROW - position % ROW).min(left);
+            (done, position) = (whole * ROW, start + whole * ROW);
+        }
+        while done < depth.segment_len {
+            let shift = if position < last { 0 } else { shift };
+            let count = (ROW - position % ROW).min(depth.segment_len - done);
             let mask = u64::MAX >> (ROW - count);
             let bytes = _mm512_maskz_loadu_epi8(mask, from.add(done).cast());
-            let at = step.add(position % ROW + shift);
+            let at = to.add(position / ROW * TILE_BYTES + position % ROW + shift);
             _mm512_mask_storeu_epi8(at.cast(), mask, bytes);
             (done, position) = (done + count, position + count);
         }
