@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 
 use super::memo::TilingMemo;
 use super::rows::{Addressing, Depth, depth_of, patch_addressing};
-use super::unit::UnitShape;
+use super::unit::{Permission, UnitShape};
 use super::{LhsForm, MAX_ROWS, PackedPanels, PaddingElision, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
@@ -68,6 +68,13 @@ pub fn best_elision(backend: Backend, patches: &Patches, panels: &PackedPanels) 
     let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
+        return PaddingElision::Nothing;
+    }
+    if let Some(unit) = gemm.unit
+        && (unit.pays)([window.rows(), panels.depth(), panels.columns()])
+        && (unit.request)() == Permission::Granted
+    {
+        // Each region is a pass over all weights, whose loads take longer than the products that are left out.
         return PaddingElision::Nothing;
     }
     let addressing = patch_addressing(gemm, patches, panels);

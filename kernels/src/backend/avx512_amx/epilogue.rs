@@ -12,6 +12,8 @@ pub(super) struct Requantization<const P: usize> {
     isa: Avx512,
     scales: [<Avx512 as Simd>::F; P],
     high: <Avx512 as Simd>::F,
+    /// Whether saturation to bytes does what the minimum with `high` does.
+    saturates: bool,
     limits: ByteLimits<Avx512>,
     /// The weights' zero points, and the sums of the rows; null if all zero points are 0.
     zeros: [<Avx512 as Simd>::I; P],
@@ -41,6 +43,9 @@ impl<const P: usize> Requantization<P> {
         if !Self::suits(tile, sums) {
             return None;
         }
+        // With all bytes in the output's range, what is too high saturates; below 1, scales let no accumulator leave the integers.
+        let mut saturates = high == (255 - i32::from(range.zero_point)) as f32;
+        let below_one = isa.splat_f(1.0f32.next_down());
         let high = isa.splat_f(high);
         let (mut scales, mut zeros) = ([high; P], [isa.splat(0); P]);
         let mut row_sums = ptr::null();
@@ -48,6 +53,7 @@ impl<const P: usize> Requantization<P> {
         unsafe {
             for (panel, x) in scales.iter_mut().enumerate() {
                 *x = isa.load_f(scale.add(sums.column + panel * PANEL));
+                saturates &= !isa.any_greater(*x, below_one);
             }
             if !tile.weight_zeros.is_null() {
                 for (panel, x) in zeros.iter_mut().enumerate() {
@@ -56,7 +62,7 @@ impl<const P: usize> Requantization<P> {
                 row_sums = tile.row_sums.add(sums.first_row);
             }
         }
-        Some(Requantization { isa, scales, high, limits: isa.byte_limits(range), zeros, row_sums })
+        Some(Requantization { isa, scales, high, saturates, limits: isa.byte_limits(range), zeros, row_sums })
     }
 
     /// Stores rows from `first` on, a multiple of [`ROWS`](Self::ROWS), until `end` or the last one; returns the next.
@@ -98,7 +104,11 @@ impl<const P: usize> Requantization<P> {
                 if !self.row_sums.is_null() {
                     x = isa.subtract_zeros(x, self.zeros[i % P], *self.row_sums.add(vector / P));
                 }
-                *y = requantize(isa, x, self.scales[i % P], self.high);
+                *y = if self.saturates {
+                    isa.round(isa.mul_f(isa.to_f32(x), self.scales[i % P]))
+                } else {
+                    requantize(isa, x, self.scales[i % P], self.high)
+                };
             }
             let bytes = isa.narrow(group, &self.limits);
             let at = |row: usize| (*sums.out.add(row)).add(sums.column);
