@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use super::MatrixUnit;
-use super::unit::TILE;
+use super::matrix_unit::TILE;
 use crate::Backend;
 
 /// A tile, and how much of it was computed.

@@ -5,13 +5,12 @@ use core::slice;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
+use super::matrix_unit::{UnitShape, unit_map};
 use super::rows::{
     Addressing, Cursor, Depth, MBlock, Parts, Region, RowCopy, ScratchMap, addressing, depth_of,
 };
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::unit::UnitShape;
-use super::unit_pass::unit_map;
 use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, RowSums, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch, Window2d};
 

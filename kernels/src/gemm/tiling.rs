@@ -3,9 +3,9 @@
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::Ordering;
 
+use super::matrix_unit::{Permission, UnitShape};
 use super::memo::TilingMemo;
 use super::rows::{Addressing, Depth, depth_of, patch_addressing};
-use super::unit::{Permission, UnitShape};
 use super::{LhsForm, MAX_ROWS, PackedPanels, PaddingElision, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 

@@ -93,6 +93,7 @@ mod tests {
 
     /// On hardware with tiles the answer depends on the process.
     #[test]
+    #[cfg_attr(miri, ignore = "a system call, and CPUID")]
     fn there_is_no_permission_for_tiles_that_do_not_exist() {
         if !crate::backend::avx512_amx::cpu::is_in_hardware() {
             assert!(arch_prctl_request_tiles() < 0);

@@ -5,6 +5,10 @@
 //! multiplies activations of either sign as they are; where the variant's instructions want an offset, the pass takes it out of the
 //! initial accumulators.
 
+mod pass;
+
+pub(super) use pass::unit_map;
+
 use super::rows::Depth;
 use super::{Layout, PackedPanels, Tile};
 
@@ -104,7 +108,7 @@ pub(crate) struct UnitDepth {
 
 impl UnitShape {
     /// For `rows` rows.
-    pub(super) fn new(rows: usize, depth: &Depth, panels: &PackedPanels) -> UnitShape {
+    pub(in crate::gemm) fn new(rows: usize, depth: &Depth, panels: &PackedPanels) -> UnitShape {
         let m_block = (M_BLOCK_BYTES / TILE / panels.depth().max(1)).clamp(2, M_BLOCK) & !1;
         UnitShape {
             height: rows.div_ceil(rows.div_ceil(TILE).max(1)),
@@ -114,19 +118,19 @@ impl UnitShape {
     }
 
     /// The most that any number of rows takes, for the whole depth.
-    pub(super) fn largest(panels: &PackedPanels) -> UnitShape {
+    pub(in crate::gemm) fn largest(panels: &PackedPanels) -> UnitShape {
         UnitShape::new(TILE, &Depth::whole(panels), panels)
     }
 
     /// Bytes of the strips of the tiles that are multiplied at once, for any part of the panels' depth; `None` if they overflow.
-    pub(super) fn strip_bytes(panels: &PackedPanels) -> Option<usize> {
+    pub(in crate::gemm) fn strip_bytes(panels: &PackedPanels) -> Option<usize> {
         const STEP: usize = TILE * Layout::GROUPS_OF_4.k_group;
         let steps = panels.segments().max(1).checked_mul(panels.segment_len().div_ceil(STEP).max(1))?;
         steps.checked_mul(MAX_TILES * TILE * STEP)
     }
 
     /// Panels of a block.
-    pub(super) fn block_panels(panels: &PackedPanels) -> usize {
+    pub(in crate::gemm) fn block_panels(panels: &PackedPanels) -> usize {
         // A multiple of the four panels of the widest blocks.
         (BLOCK_BYTES / panels.panel_bytes().max(1)).max(1).next_multiple_of(4)
     }

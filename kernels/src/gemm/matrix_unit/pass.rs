@@ -1,15 +1,15 @@
 //! The loops around the blocks of a matrix unit.
 
-use super::call::Checked;
-use super::driver::Pass;
-use super::m_block::{Position, describe};
-use super::rows::{Addressing, MBlock, RowCopy, ScratchMap};
-use super::unit::{MatrixUnit, UnitBlock, UnitShape};
-use super::{Lhs, PANEL, PackedPanels};
+use super::{MatrixUnit, UnitBlock, UnitShape};
+use crate::gemm::call::Checked;
+use crate::gemm::driver::Pass;
+use crate::gemm::m_block::{Position, describe};
+use crate::gemm::rows::{Addressing, MBlock, RowCopy, ScratchMap};
+use crate::gemm::{Lhs, PANEL, PackedPanels};
 use crate::{OutputElement, Scratch};
 
 /// The scratch of a pass on a matrix unit; `None` if its size overflows.
-pub(super) fn unit_map(
+pub(in crate::gemm) fn unit_map(
     found: (Addressing, Option<RowCopy>),
     panels: &PackedPanels,
     shape: &UnitShape,
@@ -20,7 +20,7 @@ pub(super) fn unit_map(
 
 impl Pass<'_> {
     /// Computes the pass on a unit that is permitted.
-    pub(super) fn run_on<T: OutputElement>(
+    pub(in crate::gemm) fn run_on<T: OutputElement>(
         &self,
         unit: &MatrixUnit,
         checked: &mut Checked<'_, '_, T>,
