@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::epilogue::Requantization;
+use super::epilogue::{Requantization, requantizes};
 use super::strips;
 use super::tiles::{self, Operands, ROW, TILE_BYTES};
 use crate::backend::x86::Avx512;
@@ -220,13 +220,14 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         tiles::start::<R, P>(tile.init.add(column));
         match waiting {
             None => all_steps::<R, P, SIGNED>(tile, depth, operands),
-            Some(sums) => match Requantization::<P>::new(isa, tile, &sums) {
-                Some(epilogue) => steps_beside::<R, P, SIGNED>(tile, depth, operands, &epilogue, &sums),
-                None => {
-                    all_steps::<R, P, SIGNED>(tile, depth, operands);
-                    finish(block, &sums);
-                }
-            },
+            Some(sums) if requantizes::<P>(tile, &sums) => {
+                let epilogue = Requantization::<P>::new(isa, tile, &sums);
+                steps_beside::<R, P, SIGNED>(tile, depth, operands, &epilogue, &sums);
+            }
+            Some(sums) => {
+                all_steps::<R, P, SIGNED>(tile, depth, operands);
+                finish(block, &sums);
+            }
         }
         #[cfg(feature = "testing")]
         crate::gemm::coverage::record(crate::gemm::coverage::TileUse {
@@ -252,7 +253,7 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
             column,
             panels: P,
         };
-        if Requantization::<P>::suits(tile, &sums) {
+        if requantizes::<P>(tile, &sums) {
             return Some(sums);
         }
         finish(block, &sums);

@@ -311,9 +311,7 @@ impl<S: Simd> ToInteger<S> for Shifted<S> {
         // SAFETY: the caller's promise.
         let (multiplier, shift) =
             unsafe { (isa.load(self.multiplier.add(column)), isa.load(self.shift.add(column))) };
-        let none = isa.splat(0);
-        let product = isa.rounding_doubling_high_mul(isa.shift_left(x, isa.max(shift, none)), multiplier);
-        isa.min(isa.rounding_shift_right(product, isa.max(isa.sub(none, shift), none)), self.high)
+        requantize_fixed(isa, x, [multiplier, shift], self.high)
     }
 }
 
@@ -377,6 +375,14 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
 #[inline(always)]
 pub(crate) fn requantize<S: Simd>(isa: S, x: S::I, scale: S::F, high: S::F) -> S::I {
     isa.round(isa.min_f(isa.mul_f(isa.to_f32(x), scale), high))
+}
+
+/// The same of fixed-point arithmetic, with a multiplier and a shift.
+#[inline(always)]
+pub(crate) fn requantize_fixed<S: Simd>(isa: S, x: S::I, [multiplier, shift]: [S::I; 2], high: S::I) -> S::I {
+    let none = isa.splat(0);
+    let product = isa.rounding_doubling_high_mul(isa.shift_left(x, isa.max(shift, none)), multiplier);
+    isa.min(isa.rounding_shift_right(product, isa.max(isa.sub(none, shift), none)), high)
 }
 
 /// Stores the bytes of four vectors of a whole tile, starting with vector `first` in the order of its rows.

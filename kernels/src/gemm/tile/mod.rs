@@ -8,4 +8,4 @@ mod epilogue;
 pub(crate) use contract::{Finish, Step, Tile, TileZeros, down};
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use epilogue::{finish_sums, requantize};
+pub(crate) use epilogue::{finish_sums, requantize, requantize_fixed};
