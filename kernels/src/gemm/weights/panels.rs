@@ -103,6 +103,8 @@ impl PackedPanels {
     /// What depends on a column and its weights' zero point, in the weights' own type, alone: see
     /// [`initial_accumulators`](Self::initial_accumulators).
     ///
+    /// Every plan begins here. If the backend has a matrix unit, the first one in the process asks the operating system for it.
+    ///
     /// # Panics
     ///
     /// If the backend does not read these panels; the function, if the column does not exist.
@@ -112,6 +114,9 @@ impl PackedPanels {
         activations: Activations,
     ) -> impl Fn(usize, i32) -> ColumnTerms + '_ {
         let variant = self.variant(backend).expect("panels of a layout that the backend reads");
+        if let Some(unit) = variant.unit {
+            (unit.request)();
+        }
         let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
         let flip = if self.signed { 0 } else { 128 };
         let depth = self.depth() as i32;
