@@ -1,8 +1,8 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change:
-//! what a row needs is an argument of the call, so any number of threads can share a plan.
+//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] and [`GrowingRows`] are the second factors of products of two
+//! activations: the keys and the values of an attention. Plans do not change: what a row needs is an argument of the call, so any number of threads can share a plan.
 //!
 //! # Numerics
 //!
@@ -18,15 +18,25 @@
 //! `Range` to `u8` is ONNX's DynamicQuantizeLinear. Numbers that are not finite, and ranges wider than any float, are errors that
 //! name the row.
 
+mod batch;
+mod batched;
 mod buffer;
 mod columns;
+mod depths;
 mod linear;
+mod matrix;
+mod product;
 mod quantize;
 mod rows;
 
+pub use batch::{BatchMut, BatchRef, QuantizedBatch};
+pub(crate) use batched::Factors;
+pub use batched::{BatchCall, BatchTasks, BatchedGemm};
 pub use buffer::QuantizedRows;
 pub use columns::GrowingColumns;
+pub use depths::GrowingRows;
 pub use eightbit_kernels::elementwise::Spread;
 pub use linear::Linear;
+pub use matrix::PackedMatrix;
 pub use quantize::{QuantizeRows, RowsCall, RowsTasks};
 pub use rows::{Rows, RowsMut};

@@ -8,13 +8,13 @@ use super::m_block::{Position, compute};
 use super::rows::{Addressing, Cursor, Depth, MBlock, Region, RowCopy, ScratchMap, addressing, depth_of};
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, RowSums, Tiling, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
 #[must_use]
-pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
+pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     let gemm = panels.variant(backend)?;
     if panels.columns() == 0 {
         return Some(0);
@@ -174,7 +174,7 @@ impl Pass<'_> {
     }
 
     /// Whether the region leaves out taps.
-    fn leaves_out(&self, panels: &PackedPanels) -> bool {
+    fn leaves_out(&self, panels: &PanelShape) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
 }

@@ -1,6 +1,10 @@
 //! A rectangle of the output that one task owns.
 
+mod batch;
+
 use core::marker::PhantomData;
+
+pub use batch::OutputBatch;
 
 use crate::OutputElement;
 

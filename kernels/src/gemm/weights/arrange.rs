@@ -17,7 +17,7 @@ pub(super) const STRIP_PANELS: usize = 4;
 const RUN: usize = 64;
 
 impl Layout {
-    /// Writes the panels of the columns from `first` on, [`STRIP`] at most. `panels` is as long as they are, and zero.
+    /// Writes the panels of the columns from `first` on, [`STRIP`] at most, padding included. `panels` is as long as they are.
     ///
     /// # Panics
     ///
@@ -75,7 +75,7 @@ fn by_rows<const G: usize>(weights: &WeightView<'_>, first: usize, columns: usiz
 /// The bytes of `G` rows by column: the first byte of each row, then the second ones. The rows are shuffled as cards are, each
 /// with the one that is half the rows behind it, as often as `G` is halved.
 #[inline(always)]
-fn interleaved<const G: usize>(mut rows: [u8x16; G]) -> [u8x16; G] {
+pub(super) fn interleaved<const G: usize>(mut rows: [u8x16; G]) -> [u8x16; G] {
     for _ in 0..G.ilog2() {
         rows = array::from_fn(|i| {
             let (a, b) = (rows[i / 2], rows[i / 2 + G / 2]);
@@ -92,6 +92,9 @@ fn by_columns<const G: usize>(weights: &WeightView<'_>, first: usize, columns: u
     for (number, panel) in panels.chunks_exact_mut(panel_bytes).enumerate() {
         let first = first + number * PANEL;
         let lanes = (columns - number * PANEL).min(PANEL);
+        if lanes < PANEL {
+            panel.fill(0);
+        }
         let mut rest = panel;
         for segment in 0..weights.segments {
             for k in (0..weights.segment_len).step_by(RUN) {

@@ -1,6 +1,8 @@
 //! Panels that grow by columns.
 
-use super::panels::{PackedPanels, padded, panels_len};
+use alloc::vec::Vec;
+
+use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use crate::gemm::PANEL;
 use crate::{Backend, Bytes};
 
@@ -16,16 +18,9 @@ impl PackedPanels {
         let mut bytes = Bytes::copy_from(&[]);
         bytes.resize(len);
         bytes.resize(0);
-        Some(PackedPanels {
-            bytes,
-            variant,
-            signed,
-            columns: 0,
-            segments: 1,
-            segment_len: depth,
-            sums: alloc::vec::Vec::with_capacity(padded(capacity)),
-            tap_sums: None,
-        })
+        let shape = PanelShape::new(variant, signed, 0, [1, depth]);
+        let sums = Vec::with_capacity(padded(capacity));
+        Some(PackedPanels { bytes, shape, sums, tap_sums: None })
     }
 
     /// Adds columns, one after the other in `columns`, to panels of one segment, which takes time in proportion to them: nothing
@@ -47,10 +42,11 @@ impl PackedPanels {
     /// As [`push`](Self::push), in groups of `G` depths.
     fn push_in_groups<const G: usize>(&mut self, columns: &[u8], count: usize) {
         let (first, depth, panel_bytes) = (self.columns, self.segment_len, self.panel_bytes());
-        self.columns = first.checked_add(count).expect("columns overflow");
+        self.shape.columns = first.checked_add(count).expect("columns overflow");
         let len = panels_len(&self.variant.layout, self.columns, 1, depth).expect("packed size overflows");
         self.sums.resize(padded(self.columns), 0);
-        let (bytes, flip) = (self.bytes.resize(len), if self.signed { 0 } else { 0x80 });
+        let flip = if self.signed { 0 } else { 0x80 };
+        let bytes = self.bytes.resize(len);
         if depth == 0 {
             return;
         }
@@ -79,7 +75,7 @@ impl PackedPanels {
     pub fn truncate(&mut self, columns: usize) {
         assert_eq!(self.segments, 1, "panels of one segment");
         if columns < self.columns {
-            self.columns = columns;
+            self.shape.columns = columns;
             self.bytes.resize(self.panels() * self.panel_bytes());
             self.sums.truncate(self.padded_columns());
         }

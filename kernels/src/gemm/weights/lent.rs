@@ -1,0 +1,91 @@
+//! Panels in memory that the caller lends: packing allocates nothing.
+
+use super::arrange::{STRIP, STRIP_PANELS};
+use super::pack::WeightView;
+use super::panels::{PanelShape, Panels, padded, panels_len};
+use crate::Backend;
+use crate::gemm::PANEL;
+use crate::memory::Lent;
+
+/// Packed weights in memory that is lent for them.
+#[derive(Debug)]
+pub struct LentPanels<'m> {
+    shape: PanelShape,
+    bytes: &'m [u8],
+}
+
+/// Vectors by column, padding included, in the same memory.
+#[derive(Debug)]
+pub struct LentColumns<'m> {
+    /// The sum of each column's canonical weights, mod 2³²; 0 for the padding.
+    pub sums: &'m mut [i32],
+    /// Room for the initial accumulators, of any values.
+    pub init: &'m mut [i32],
+    /// Room for the zero points in the form of the kernels, of any values.
+    pub zero_factors: &'m mut [i32],
+    /// Room for factors, of any values.
+    pub scales: &'m mut [f32],
+}
+
+impl<'m> LentPanels<'m> {
+    /// Bytes that [`pack`](Self::pack) needs for weights of this size, wherever they begin; `None` if that overflows.
+    #[must_use]
+    pub fn bytes(backend: Backend, depth: usize, columns: usize) -> Option<usize> {
+        let panels = panels_len(&backend.entry().variant(|_| false).layout, columns, 1, depth)?;
+        let vector = Lent::part(columns.checked_next_multiple_of(PANEL)?.checked_mul(size_of::<i32>())?)?;
+        Lent::part(panels)?.checked_add(vector.checked_mul(4)?)?.checked_add(Lent::SLACK)
+    }
+
+    /// Packs weights of one segment, in the layout of the variant that takes all weights; `None` if there is too little memory:
+    /// [`bytes`](Self::bytes) are always enough.
+    ///
+    /// # Panics
+    ///
+    /// If the view reaches past its data or has several segments.
+    pub fn pack(
+        backend: Backend,
+        weights: &WeightView<'_>,
+        memory: &'m mut [u8],
+    ) -> Option<(LentPanels<'m>, LentColumns<'m>)> {
+        weights.check();
+        let &WeightView { signed, columns, segments, segment_len, .. } = weights;
+        assert_eq!(segments, 1, "weights of one segment");
+        // Its length is known before the weights are.
+        let variant = backend.entry().variant(|_| false);
+        let layout = &variant.layout;
+        let mut lent = Lent::new(memory);
+        let panels = lent.take::<u8>(panels_len(layout, columns, 1, segment_len)?)?;
+        let padded = padded(columns);
+        let columns = LentColumns {
+            sums: lent.take(padded)?,
+            init: lent.take(padded)?,
+            zero_factors: lent.take(padded)?,
+            scales: lent.take(padded)?,
+        };
+        let shape = PanelShape::new(variant, signed, weights.columns, [1, segment_len]);
+        columns.sums.fill(0);
+        let stride = shape.panel_stride();
+        if stride > 0 {
+            let strips = panels.chunks_mut(stride * STRIP_PANELS).zip(columns.sums.chunks_mut(STRIP));
+            for (strip, (panels, sums)) in strips.enumerate() {
+                layout.arrange(weights, strip * STRIP, panels);
+                for (panel, sums) in panels.chunks_exact(stride).zip(sums.chunks_exact_mut(PANEL)) {
+                    layout.add_columns(panel, sums);
+                }
+            }
+        }
+        Some((LentPanels { shape, bytes: panels }, columns))
+    }
+
+    /// Their sizes.
+    #[must_use]
+    pub fn shape(&self) -> &PanelShape {
+        &self.shape
+    }
+
+    /// The panels with their bytes, for a call.
+    #[must_use]
+    pub fn get(&self) -> Panels<'_> {
+        Panels { shape: &self.shape, bytes: self.bytes, tap_sums: None }
+    }
+}
