@@ -8,6 +8,7 @@ use wide::{u8x16, u16x8, u32x4, u64x2};
 
 use super::pack::WeightView;
 use crate::gemm::{Layout, PANEL};
+use crate::prefetch::prefetch_line;
 
 /// Columns that are packed together, a cache line of a row of weights, and their panels.
 pub(super) const STRIP: usize = STRIP_PANELS * PANEL;
@@ -15,6 +16,10 @@ pub(super) const STRIP_PANELS: usize = 4;
 
 /// Depths of a column that are packed together: a cache line, if a column's weights are neighbours.
 const RUN: usize = 64;
+
+/// Rows, and runs of a column, that are prefetched: those of a strip mostly lie on as many pages, which hardware does not follow.
+const ROWS_AHEAD: usize = 32;
+const RUNS_AHEAD: usize = 4;
 
 impl Layout {
     /// Writes the panels of the columns from `first` on, [`STRIP`] at most, padding included. `panels` is as long as they are.
@@ -52,6 +57,7 @@ fn by_rows<const G: usize>(weights: &WeightView<'_>, first: usize, columns: usiz
             let mut rows = [[flip; STRIP]; G];
             for (depth, row) in (k..weights.segment_len).zip(&mut rows) {
                 let at = (segment * weights.segment_len + depth) * weights.depth_stride + first;
+                weights.prefetch(at, ROWS_AHEAD.wrapping_mul(weights.depth_stride));
                 match weights.data[at..at + columns].first_chunk() {
                     Some(whole) => *row = *whole,
                     None => row[..columns].copy_from_slice(&weights.data[at..at + columns]),
@@ -102,6 +108,7 @@ fn by_columns<const G: usize>(weights: &WeightView<'_>, first: usize, columns: u
                 for (lane, run) in runs[..lanes].iter_mut().enumerate() {
                     let start = (segment * weights.segment_len + k) * weights.depth_stride
                         + (first + lane) * weights.column_stride;
+                    weights.prefetch(start, RUNS_AHEAD * RUN);
                     let (run, beyond) = run.split_at_mut(len);
                     weights.gather(start, run);
                     beyond.fill(flip);
@@ -169,6 +176,12 @@ macro_rules! words {
 words!(u16x8 of 8 u16, u32x4 of 4 u32, u64x2 of 2 u64);
 
 impl WeightView<'_> {
+    /// Prefetches the weight that lies `distance` behind element `at` of the data, if there is one.
+    #[inline(always)]
+    fn prefetch(&self, at: usize, distance: usize) {
+        prefetch_line(self.data.as_ptr().wrapping_add(at).wrapping_add(distance));
+    }
+
     /// Copies `run.len()` weights of a column, from element `start` of the data on.
     #[inline]
     fn gather(&self, start: usize, run: &mut [u8]) {
