@@ -108,11 +108,8 @@ impl GrowingRows {
 
     /// Computes anew what kernels add by column, which depends on all rows.
     fn update(&mut self) {
-        let terms = self.panels.column_terms(self.backend, ColumnVectors::ACTIVATIONS);
-        self.vectors.any_zero = false;
-        for column in 0..self.panels.columns() {
-            self.vectors.set(column, 1.0, terms(column, self.zero_point));
-        }
+        let terms = self.panels.terms(self.backend, ColumnVectors::ACTIVATIONS);
+        self.vectors.set_all(self.panels.sums(), self.zero_point, terms);
     }
 
     /// The number of rows.

@@ -1,8 +1,17 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] and [`GrowingRows`] are the second factors of products of two
-//! activations: the keys and the values of an attention. Plans do not change: what a row needs is an argument of the call, so any number of threads can share a plan.
+//! with packed weights, from `f32` to `f32`. Plans do not change: what a row needs is an argument of the call, so any number of threads
+//! can share a plan.
+//!
+//! Both factors of a product may be activations. The second is packed when it comes:
+//!
+//! | factor | memory | for |
+//! |---|---|---|
+//! | [`GrowingColumns`] | its own, kept from call to call | the keys of an attention: every token adds a column |
+//! | [`GrowingRows`] | its own, kept from call to call | the values: every token adds a row |
+//! | [`PackedMatrix`] | the caller's | a matrix that many rows are multiplied with |
+//! | [`BatchedGemm`] | that of a workspace | all heads in one call, in any strides |
 //!
 //! # Numerics
 //!

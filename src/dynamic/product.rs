@@ -29,7 +29,7 @@ pub(super) struct ColumnVectors {
     zero_factors: Vec<i32>,
     sums: Vec<i32>,
     /// Whether any column has had a zero point.
-    pub(super) any_zero: bool,
+    any_zero: bool,
 }
 
 impl ColumnVectors {
@@ -62,6 +62,19 @@ impl ColumnVectors {
         self.any_zero |= zero != 0;
         self.scales[column] = scale;
         (self.init[column], self.zero_factors[column], self.sums[column]) = (initial, zero_factor, sum);
+    }
+
+    /// Writes what all columns have, padding included, of the sums of their canonical weights and the zero point of all.
+    pub(super) fn set_all(&mut self, sums: &[i32], zero_point: i32, terms: impl Fn(i32, i32) -> ColumnTerms) {
+        // They are linear in the sum: that of no weights, and a part for each step of it.
+        let (none, one) = (terms(0, zero_point), terms(1, zero_point));
+        let step = one.initial.wrapping_sub(none.initial);
+        self.any_zero = none.zero != 0;
+        self.zero_factors.fill(none.zero_factor);
+        for ((init, own), sum) in self.init.iter_mut().zip(&mut self.sums).zip(sums) {
+            *init = none.initial.wrapping_add(step.wrapping_mul(*sum));
+            *own = none.sum.wrapping_add(*sum);
+        }
     }
 
     pub(super) fn columns(&self) -> Columns<'_> {
