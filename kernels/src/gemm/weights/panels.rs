@@ -199,7 +199,7 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If `init` or `weight_zeros` is shorter than [`padded_columns`](Self::padded_columns), `bias` than the columns, or the
+    /// If `init` or `weight_zeros` is shorter than [`padded_columns`](PanelShape::padded_columns), `bias` than the columns, or the
     /// backend does not read these panels.
     pub fn initial_accumulators(
         &self,
