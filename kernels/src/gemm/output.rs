@@ -1,6 +1,8 @@
 //! A rectangle of the output that one task owns.
 
 mod batch;
+#[cfg(test)]
+mod tests;
 
 use core::marker::PhantomData;
 
