@@ -8,7 +8,6 @@ use crate::gemm::PANEL;
 use crate::memory::Lent;
 
 /// Packed weights in memory that is lent for them.
-#[derive(Debug)]
 pub struct LentPanels<'m> {
     shape: PanelShape,
     bytes: &'m [u8],
@@ -87,5 +86,11 @@ impl<'m> LentPanels<'m> {
     #[must_use]
     pub fn get(&self) -> Panels<'_> {
         Panels { shape: &self.shape, bytes: self.bytes, tap_sums: None }
+    }
+}
+
+impl core::fmt::Debug for LentPanels<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.shape.fmt(f)
     }
 }
