@@ -417,12 +417,13 @@ pub(crate) fn explain_gemm(
 ) -> String {
     let tiling = gemm::tiling(backend, rows, matrix, panels).expect("weights are packed for their backend");
     format!(
-        "{rows}×{}×{} → {output}: backend {backend}, layout {}, tiles of {}×{}, blocks of {} columns{}",
+        "{rows}×{}×{} → {output}: backend {backend}, layout {}, tiles of {}×{}{}, blocks of {} columns{}",
         panels.depth(),
         panels.columns(),
         panels.layout(),
         tiling.tile_rows,
         tiling.tile_panels * PANEL,
+        tiling.unit.map(|unit| format!(" on the matrix unit ({unit})")).unwrap_or_default(),
         tiling.block_panels * PANEL,
         if weight_zeros { ", sums of rows for the weights' zero points" } else { "" },
     )

@@ -86,6 +86,7 @@ mod workspace;
 pub use build_info::{BuildInfo, build_info};
 pub use call::{Call, Tasks};
 pub use conv::Conv2d;
+pub use eightbit_kernels::gemm::Permission;
 pub use eightbit_kernels::{
     Backend, BackendError, DepthwiseVariant, Element, ElementType, GemmVariant, OutputElement, Registered,
 };

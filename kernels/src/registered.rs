@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::entry::{Backend, Entry};
-use crate::gemm::Layout;
+use crate::gemm::{Layout, Permission};
 use crate::peak::Instructions;
 
 /// A backend of this build, which this CPU may or may not be able to run.
@@ -35,6 +35,8 @@ pub struct GemmVariant {
     pub proves: Option<&'static str>,
     /// The tiles: rows, and the most panels that are computed at once.
     pub tiles: Vec<[usize; 2]>,
+    /// The matrix unit that computes large products instead of the tiles, if the system permits it.
+    pub unit: Option<&'static str>,
 }
 
 /// One way of a backend to compute depthwise convolutions.
@@ -68,6 +70,16 @@ impl Registered {
         self.features.iter().copied().filter(|feature| !(self.entry.features.has)(feature))
     }
 
+    /// Whether the operating system lets this process use the backend's matrix unit; `None` if it has none or cannot run here.
+    ///
+    /// This asks the system, as the first plan of the backend does: from then on Linux refuses alternate signal stacks that are too small
+    /// for the unit's state. Only the first answer counts.
+    #[must_use]
+    pub fn permission(&self) -> Option<Permission> {
+        let unit = self.backend?.entry().gemm.iter().find_map(|variant| variant.unit)?;
+        Some((unit.request)())
+    }
+
     /// The ways to multiply matrices, best first; the last one takes all weights.
     pub fn gemm(&self) -> impl Iterator<Item = GemmVariant> {
         self.entry.gemm.iter().map(|variant| GemmVariant {
@@ -76,6 +88,7 @@ impl Registered {
             activations: variant.lhs.description(),
             proves: variant.proves.map(|property| property.name),
             tiles: variant.tiles.iter().map(|tile| [tile.rows, tile.max_panels()]).collect(),
+            unit: variant.unit.map(|unit| unit.name),
         })
     }
 

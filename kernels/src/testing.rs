@@ -7,6 +7,9 @@ use core::ptr;
 
 use crate::{Backend, OutputElement};
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub mod amx;
+
 /// The backends to compare: those that can run here, or only those that `EIGHTBIT_ONLY_BACKENDS` names, separated by commas.
 ///
 /// # Panics

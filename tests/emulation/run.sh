@@ -12,6 +12,7 @@
 #   avx512-vnni       Bochs, Sapphire Rapids: AVX-512 VNNI
 #   big-endian        QEMU, s390x
 #   32-bit            i686 on the processor itself
+#   avx512-amx        the processor itself, which needs AVX-512 VNNI: instructions on tiles trap, and the test programs emulate them
 #
 # A target demands the backends of the registry whose features its CPU has. Suites compare all of them natively, and on other
 # targets only those that no lesser target has. The result is a table and the file target/emulation/results.tsv: target, suite,
@@ -30,7 +31,7 @@ cd "$HERE/../.."
 OUT=${CARGO_TARGET_DIR:-$PWD/target}/emulation
 PACKAGES=(-p eightbit -p eightbit-kernels --tests --example registry)
 # The targets of a triple are ordered from the greatest CPU to the least.
-EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit)
+EMULATED=(avx512-vnni avx-vnni aarch64-i8mm aarch64-dotprod aarch64-neon big-endian x86-avx2 x86-sse2 32-bit avx512-amx)
 
 # describe TARGET: sets triple, emulator (with its argument), default number of cases, and the features of the CPU, by Rust's names;
 # features that the emulator executes but does not report are `assumed`.
@@ -39,6 +40,12 @@ describe() {
     assumed=
     case $1 in
     native) triple=native emulator=native cases=10000 features=$(native_features) ;;
+    # What the processor runs without tiles, of which all products of `avx512-amx` make use.
+    native-vectors) triple=native features=$(native_features | sed 's/\<amx-[a-z0-9]*//g') ;;
+    avx512-amx)
+        triple=native emulator=native cases=1000
+        features="$(native_features) amx-tile amx-int8" assumed=amx-tile,amx-int8
+        ;;
     aarch64-i8mm) triple=aarch64 emulator="qemu max" cases=1000 features="neon dotprod i8mm" ;;
     aarch64-dotprod) triple=aarch64 emulator="qemu neoverse-n1" cases=1000 features="neon dotprod" ;;
     aarch64-neon) triple=aarch64 emulator="qemu cortex-a53" cases=1000 features=neon ;;
@@ -60,7 +67,7 @@ describe() {
 
 # The features of this CPU that the kernel reports, without underscores and otherwise by Rust's names.
 native_features() {
-    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr -d _ | sed 's/\<asimddp\>/dotprod/; s/\<asimd\>/neon/'
+    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo | cut -d: -f2 | tr -d _ | sed 's/\<asimddp\>/dotprod/; s/\<asimd\>/neon/; s/\<amx\(tile\|int8\)\>/amx-\1/g'
 }
 
 # runnable TRIPLE FEATURES: the backends of the registry that a CPU with these features runs, best first.
@@ -78,7 +85,7 @@ demand() {
     demanded=$(runnable "$triple" "$features")
     only=
     if [ "$1" != native ]; then
-        for target in $(sed "s/.*\<$1\>//" <<<"${EMULATED[*]}"); do
+        for target in native-vectors $(sed "s/.*\<$1\>//" <<<"${EMULATED[*]}"); do
             lesser+=$(
                 own=$triple
                 describe "$target"
@@ -198,6 +205,10 @@ targets=()
 for target in "${@:-all}"; do
     if [ "$target" = all ]; then targets+=("${EMULATED[@]}"); else targets+=("$target"); fi
 done
+if [[ " ${targets[*]} " == *" avx512-amx "* && " $(native_features) " != *" avx512vnni "* ]]; then
+    echo "ATTENTION: this processor has no AVX-512 VNNI, so the backend avx512_amx was not compared" >&2
+    mapfile -t targets < <(printf '%s\n' "${targets[@]}" | grep -vx avx512-amx || true)
+fi
 # busy: whether the limit of running targets is reached.
 busy() {
     [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]

@@ -69,7 +69,10 @@ fn text(
 fn state(registered: &Registered) -> String {
     match (registered.backend, registered.features) {
         (Some(_), []) => "can run everywhere".to_owned(),
-        (Some(_), features) => format!("can run: {}", features.join(" ")),
+        (Some(_), features) => {
+            let permission = registered.permission().map(|permission| format!("; {permission}"));
+            format!("can run: {}{}", features.join(" "), permission.unwrap_or_default())
+        }
         (None, _) => format!("cannot run: needs {}", registered.missing().collect::<Vec<_>>().join(" ")),
     }
 }
@@ -111,6 +114,7 @@ fn json(
                         "activations": variant.activations,
                         "proves": variant.proves,
                         "tiles": variant.tiles,
+                        "unit": variant.unit,
                     })
                 })
                 .collect();
@@ -131,6 +135,7 @@ fn json(
                 "purpose": registered.purpose,
                 "available": registered.backend.is_some(),
                 "features": registered.features,
+                "permission": registered.permission().map(|permission| permission.to_string()),
                 "gemm": gemm,
                 "depthwise": depthwise,
                 "peak": peak,

@@ -11,6 +11,8 @@ use crate::registered::Registered;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512_amx;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512_vnni;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx_vnni;
@@ -39,6 +41,8 @@ static REGISTRY: &[&Entry] = &[
     &neon_dotprod::ENTRY,
     #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
     &neon::ENTRY,
+    #[cfg(target_arch = "x86_64")]
+    &avx512_amx::ENTRY,
     #[cfg(target_arch = "x86_64")]
     &avx512_vnni::ENTRY,
     #[cfg(target_arch = "x86_64")]

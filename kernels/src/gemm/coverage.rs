@@ -4,6 +4,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use super::MatrixUnit;
+use super::matrix_unit::TILE;
 use crate::Backend;
 
 /// A tile, and how much of it was computed.
@@ -28,7 +30,7 @@ std::thread_local! {
     static SEEN: RefCell<Option<BTreeSet<TileUse>>> = const { RefCell::new(None) };
 }
 
-pub(super) fn record(tile: TileUse) {
+pub(crate) fn record(tile: TileUse) {
     SEEN.with_borrow_mut(|seen| {
         if let Some(seen) = seen {
             seen.insert(tile);
@@ -48,6 +50,13 @@ pub fn tiles_used_by(work: impl FnOnce()) -> Vec<TileUse> {
 pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
     let mut all = Vec::new();
     for variant in backend.entry().gemm {
+        if let Some(unit) = variant.unit {
+            // Where the unit takes every product, its tiles alone run; else the choice is by size, and both are another test's.
+            if (unit.pays)([1; 3]) {
+                all.extend(blocks_of(unit, variant.layout.name));
+            }
+            continue;
+        }
         for tile in variant.tiles {
             for panels in 1..=tile.max_panels() {
                 for (signed, whole) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -68,4 +77,19 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
         }
     }
     all
+}
+
+/// Every block of a matrix unit, whole and partial.
+fn blocks_of(unit: &MatrixUnit, layout: &'static str) -> impl Iterator<Item = TileUse> {
+    let kinds = [(false, false), (false, true), (true, false), (true, true)];
+    unit.blocks.iter().flat_map(move |&[tiles, panels]| {
+        kinds.map(|(signed, whole)| TileUse {
+            layout,
+            rows: tiles * TILE,
+            panels,
+            signed,
+            half_width: false,
+            whole,
+        })
+    })
 }

@@ -5,11 +5,14 @@ use core::slice;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
-use super::rows::{Addressing, Cursor, Depth, MBlock, Region, RowCopy, ScratchMap, addressing, depth_of};
+use super::matrix_unit::{UnitShape, unit_map};
+use super::rows::{
+    Addressing, Cursor, Depth, MBlock, Parts, Region, RowCopy, ScratchMap, addressing, depth_of,
+};
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
 use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling, Variant};
-use crate::{Backend, OutputElement, Scratch};
+use crate::{Backend, OutputElement, Scratch, Window2d};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
@@ -19,12 +22,16 @@ pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     if panels.columns() == 0 {
         return Some(0);
     }
-    gemm.tiles.iter().try_fold(0, |most: usize, tile| {
+    let copied = (Addressing::Copied, RowCopy::always(gemm));
+    let of_tiles = gemm.tiles.iter().try_fold(0, |most: usize, tile| {
         let m_block = longest_m_block(tile, panels.depth());
-        let copied = (Addressing::Copied, RowCopy::always(gemm));
         let map = ScratchMap::new(copied, panels, tile.rows, m_block)?;
         Some(most.max(map.total))
-    })
+    })?;
+    if gemm.unit.is_none() {
+        return Some(of_tiles);
+    }
+    Some(of_tiles.max(unit_map(copied, panels, &UnitShape::largest(panels))?.total))
 }
 
 /// Computes the block of the output that `out` covers.
@@ -38,13 +45,20 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     if checked.out().rows() == 0 || checked.out().columns() == 0 {
         return;
     }
-    if let Lhs::Matrix(matrix) = &call.lhs
+    let (gemm, panels) = (checked.gemm(), &call.panels);
+    let size = [checked.out().rows(), panels.depth(), checked.out().columns()];
+    let unit = gemm.unit.filter(|unit| (unit.pays)(size) && (unit.is_permitted)());
+    if unit.is_none()
+        && let Lhs::Matrix(matrix) = &call.lhs
         && small::run(&mut checked, matrix, scratch)
     {
         return;
     }
-    let (gemm, panels) = (checked.gemm(), &call.panels);
-    let found = addressing(gemm, call);
+    let found = match unit {
+        // Its strips are copies already.
+        Some(_) => (call.lhs.addressing(panels.segments(), panels.segment_len()), None),
+        None => addressing(gemm, call),
+    };
     let elision = call.border.elision.min(call.lhs.possible_elision(found.0, gemm.layout.k_group));
     // Factors and zero points by row belong to consecutive rows, which those of a region are not.
     let by_row = call.stage.has_row_scale() || call.row_zeros.is_some();
@@ -56,6 +70,11 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             Lhs::Matrix(_) => Depth::whole(panels),
             Lhs::Patches(patches) => depth_of(patches.patches(), panels, region),
         };
+        let pass = Pass { found, region, first, rows, depth };
+        if let Some(unit) = unit {
+            pass.run_on(unit, &mut checked, scratch);
+            return;
+        }
         let groups = depth.groups(gemm.layout.k_group);
         let tiling = match call.memo {
             Some(memo) if elision == PaddingElision::Nothing => {
@@ -63,8 +82,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             }
             _ => choose(gemm, rows, panel_count, panels, groups).0,
         };
-        let tiling = &tiling;
-        Pass { found, region, first, rows, depth, tiling }.run(&mut checked, scratch);
+        pass.run(&tiling, &mut checked, scratch);
     };
     match &call.lhs {
         Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start),
@@ -81,36 +99,32 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
 }
 
 /// The computation of a region's rows in a block of the output.
-struct Pass<'a> {
+pub(super) struct Pass<'a> {
     /// How rows are found.
-    found: (Addressing, Option<RowCopy>),
-    region: &'a Region,
+    pub(super) found: (Addressing, Option<RowCopy>),
+    pub(super) region: &'a Region,
     /// The region's first pixel in the block, and how many there are.
-    first: Cursor,
-    rows: usize,
-    depth: &'a Depth,
-    tiling: &'a Tiling,
+    pub(super) first: Cursor,
+    pub(super) rows: usize,
+    pub(super) depth: &'a Depth,
 }
 
 impl Pass<'_> {
-    fn run<T: OutputElement>(&self, checked: &mut Checked<'_, '_, T>, scratch: &mut Scratch) {
-        let (call, gemm, tiling) = (checked.call(), checked.gemm(), self.tiling);
+    fn run<T: OutputElement>(
+        &self,
+        tiling: &Tiling,
+        checked: &mut Checked<'_, '_, T>,
+        scratch: &mut Scratch,
+    ) {
+        let (call, gemm) = (checked.call(), checked.gemm());
         let main = fitting(gemm.tiles, tiling.tile_rows);
         let map = ScratchMap::new(self.found, &call.panels, main.rows, tiling.m_block)
             .expect("scratch size overflows");
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
-        let first_panel = checked.out().first_column() / PANEL;
         let panel_count = checked.out().columns().div_ceil(PANEL);
-        let columns = first_panel * PANEL..(first_panel + panel_count) * PANEL;
-        let init = if self.leaves_out(&call.panels) {
-            // SAFETY: the map has room for the initial accumulators of all columns, and nothing else points there yet.
-            let init = unsafe { slice::from_raw_parts_mut(parts.init, call.panels.padded_columns()) };
-            self.add_left_out(call, gemm, columns, init);
-            parts.init.cast_const()
-        } else {
-            call.init.as_ptr()
-        };
+        // SAFETY: the parts are of this pass alone.
+        let init = unsafe { self.initial_accumulators(checked, &parts) };
         for block in (0..panel_count).step_by(tiling.block_panels) {
             let block_end = (block + tiling.block_panels).min(panel_count);
             let mut cursor = self.first;
@@ -144,22 +158,39 @@ impl Pass<'_> {
         }
     }
 
+    /// The initial accumulators of all columns, of which those of the block are valid: the call's, or in `parts`.
+    ///
+    /// # Safety
+    ///
+    /// The parts are those of a map of the call's panels, and nothing points to their initial accumulators yet.
+    pub(super) unsafe fn initial_accumulators<T: OutputElement>(
+        &self,
+        checked: &Checked<'_, '_, T>,
+        parts: &Parts,
+    ) -> *const i32 {
+        let call = checked.call();
+        if !self.leaves_out(&call.panels) {
+            return call.init.as_ptr();
+        }
+        let first_panel = checked.out().first_column() / PANEL;
+        let panel_count = checked.out().columns().div_ceil(PANEL);
+        let columns = first_panel * PANEL..(first_panel + panel_count) * PANEL;
+        // SAFETY: the map has room for the initial accumulators of all columns, and nothing else points there yet.
+        let init = unsafe { slice::from_raw_parts_mut(parts.init, call.panels.padded_columns()) };
+        self.add_left_out(call, checked.gemm(), columns, init);
+        parts.init.cast_const()
+    }
+
     /// Writes the initial accumulators of `columns`, plus what the taps that the region leaves out would add to them: each of
     /// their activations is the zero point.
     fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
         let Lhs::Patches(rows) = &call.lhs else { return };
-        let &Region { ky, kx, .. } = self.region;
-        let window = rows.window();
-        let kernel_width = window.kernel[1];
         let padded = call.panels.padded_columns();
         // The zero point as the kernel sees it: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
         let zero = call.border.lhs_zero.wrapping_add(gemm.lhs.offset(call.lhs_signed));
         let init = &mut init[columns.clone()];
         init.copy_from_slice(&call.init[columns.clone()]);
-        for tap in 0..window.taps() {
-            if ky.contains(tap / kernel_width) && kx.contains(tap % kernel_width) {
-                continue;
-            }
+        for tap in self.taps_left_out(rows.window()) {
             let sums = &call.border.tap_sums[tap * padded..][columns.clone()];
             for (x, &sum) in init.iter_mut().zip(sums) {
                 *x = x.wrapping_add(zero.wrapping_mul(sum));
@@ -173,8 +204,15 @@ impl Pass<'_> {
         }
     }
 
+    /// The taps that the region leaves out.
+    pub(super) fn taps_left_out(&self, window: &Window2d) -> impl Iterator<Item = usize> {
+        let (&Region { ky, kx, .. }, kernel_width) = (self.region, window.kernel[1]);
+        let inside = move |tap: usize| ky.contains(tap / kernel_width) && kx.contains(tap % kernel_width);
+        (0..window.taps()).filter(move |&tap| !inside(tap))
+    }
+
     /// Whether the region leaves out taps.
-    fn leaves_out(&self, panels: &PanelShape) -> bool {
+    pub(super) fn leaves_out(&self, panels: &PanelShape) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
 }

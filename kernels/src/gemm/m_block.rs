@@ -65,11 +65,43 @@ unsafe fn tiles<T: OutputElement>(
     [panel, width]: [usize; 2],
     init: *const i32,
 ) {
+    let kernels = if found.signed { tile_rows.signed } else { tile_rows.unsigned };
+    // SAFETY: the caller's promises, and those of the kernel, which the tile keeps.
+    unsafe {
+        let mut tile = describe(checked, depth, tile_rows.rows, found, position, [panel, width], init);
+        #[cfg(feature = "testing")]
+        super::coverage::record(super::coverage::TileUse {
+            layout: checked.call().panels.layout(),
+            rows: tile_rows.rows,
+            panels: width,
+            signed: found.signed,
+            half_width: tile.is_half_width(),
+            whole: tile.rows == tile_rows.rows
+                && tile.columns == if tile.is_half_width() { PANEL / 2 } else { width * PANEL },
+        });
+        kernels[width - 1](&mut tile);
+    }
+}
+
+/// The first tile, of `tile_rows` rows, of an m-block on `width` panels from `panel` on.
+///
+/// # Safety
+///
+/// As [`compute`].
+#[inline(always)]
+pub(super) unsafe fn describe<T: OutputElement>(
+    checked: &Checked<'_, '_, T>,
+    depth: &Depth,
+    tile_rows: usize,
+    found: &MBlockRows,
+    position: Position,
+    [panel, width]: [usize; 2],
+    init: *const i32,
+) -> Tile {
     let (call, out) = (checked.call(), checked.out());
     let weights = &call.panels;
     let first = out.first_column() / PANEL + panel;
     let column = first * PANEL;
-    let kernels = if found.signed { tile_rows.signed } else { tile_rows.unsigned };
     let segment_bytes = weights.segment_bytes(weights.segment_len());
     // SAFETY: panel `first` and column `column` exist, and so do the region's segments of it; zero points and what the stage
     // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
@@ -77,7 +109,7 @@ unsafe fn tiles<T: OutputElement>(
         let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
         let start =
             first * weights.panel_stride() + depth.first_segment * segment_bytes + depth.first * PANEL;
-        let mut tile = Tile {
+        Tile {
             count: position.tiles,
             lhs: found.lhs,
             lhs_offset: 0,
@@ -91,7 +123,7 @@ unsafe fn tiles<T: OutputElement>(
             prefetch_out: size_of::<T>() == 4
                 && depth.segments * depth.len <= SHALLOW.min(out.columns() / 2)
                 && out.rows() * out.row_bytes() > LARGE_OUTPUT,
-            rows: position.rows.min(tile_rows.rows),
+            rows: position.rows.min(tile_rows),
             columns: (width * PANEL).min(out.columns() - panel * PANEL),
             init: init.add(column),
             weight_zeros: zeros.unwrap_or(core::ptr::null()),
@@ -105,17 +137,6 @@ unsafe fn tiles<T: OutputElement>(
             out: out.address(found.first_row, panel * PANEL),
             out_rows: found.out_rows,
             out_step: found.out_step,
-        };
-        #[cfg(feature = "testing")]
-        super::coverage::record(super::coverage::TileUse {
-            layout: weights.layout(),
-            rows: tile_rows.rows,
-            panels: width,
-            signed: found.signed,
-            half_width: tile.is_half_width(),
-            whole: tile.rows == tile_rows.rows
-                && tile.columns == if tile.is_half_width() { PANEL / 2 } else { width * PANEL },
-        });
-        kernels[width - 1](&mut tile);
+        }
     }
 }

@@ -15,6 +15,8 @@
 //! 4. **Tiles**: a kernel accumulates `rows × panels` dot products in registers over the whole depth, and
 //! 5. the **epilogue** takes them to the output's type in registers, before the only store ([`Stage`]).
 //!
+//! A backend with a matrix unit multiplies large products on it instead of by tiles of vectors: steps 1 to 3 are the same (`matrix_unit`).
+//!
 //! All arithmetic is mod 2³², so offsets that a backend adds to make operands fit its instructions (`u8 ↔ i8` by
 //! flipping the top bit) cancel exactly.
 
@@ -23,6 +25,11 @@ mod call;
 pub mod coverage;
 mod driver;
 mod m_block;
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "only x86-64 has a backend with a matrix unit")
+)]
+mod matrix_unit;
 mod memo;
 mod output;
 mod rows;
@@ -35,6 +42,7 @@ mod weights;
 
 pub use call::{Border, Call, RowZeros};
 pub use driver::{run, scratch_bytes};
+pub use matrix_unit::Permission;
 pub use memo::TilingMemo;
 pub use output::{OutputBatch, OutputBlock};
 pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
@@ -45,6 +53,9 @@ pub use weights::{
     PanelError, PanelShape, Panels, WeightView,
 };
 
+pub(crate) use matrix_unit::MatrixUnit;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use matrix_unit::{MAX_TILES, TILE, UnitBlock, UnitDepth, UnitShape};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use rows::AddedRows;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -53,7 +64,7 @@ pub(crate) use rows::{PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use tile::{dot4, requantize};
+pub(crate) use tile::{dot4, finish_sums, requantize, requantize_fixed};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use variant::Property;
 pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};

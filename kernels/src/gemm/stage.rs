@@ -208,13 +208,13 @@ pub(crate) enum RawStage {
 }
 
 impl RawStage {
-    /// Moves to the stage of a tile `R` rows below.
+    /// Moves to the stage of a tile `rows` rows below.
     #[inline(always)]
-    pub(crate) fn move_down<const R: usize>(&mut self) {
+    pub(crate) fn move_down(&mut self, rows: usize) {
         if let RawStage::Dequantize { row_scale, .. } = self
             && !row_scale.is_null()
         {
-            *row_scale = row_scale.wrapping_add(R);
+            *row_scale = row_scale.wrapping_add(rows);
         }
     }
 
@@ -223,7 +223,7 @@ impl RawStage {
     /// # Safety
     ///
     /// The stage has that column.
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) unsafe fn right(&self, columns: usize) -> RawStage {
         // SAFETY (every `add` below): within what the pointers are valid for, by this function's contract.
         match *self {
@@ -250,7 +250,7 @@ impl RawStage {
     }
 
     /// Bytes of an output element.
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn output_bytes(&self) -> usize {
         match self {
             RawStage::Accumulators { .. } | RawStage::Dequantize { .. } => 4,

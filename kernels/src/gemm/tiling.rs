@@ -3,8 +3,9 @@
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::Ordering;
 
+use super::matrix_unit::{Permission, UnitShape};
 use super::memo::TilingMemo;
-use super::rows::{Addressing, depth_of, patch_addressing};
+use super::rows::{Addressing, Depth, depth_of, patch_addressing};
 use super::{LhsForm, MAX_ROWS, PaddingElision, PanelShape, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
@@ -30,6 +31,8 @@ pub struct Tiling {
     pub m_block: usize,
     /// Panels that one pass over the rows multiplies with.
     pub block_panels: usize,
+    /// The matrix unit that computes the tiles, if it is not a kernel of vectors.
+    pub unit: Option<&'static str>,
 }
 
 /// The tiling with which a backend multiplies `rows` rows, of a matrix without gaps between columns or of patches, with
@@ -38,6 +41,19 @@ pub struct Tiling {
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
+    if let Some(unit) = gemm.unit
+        && (unit.pays)([rows, panels.depth(), panels.columns()])
+        && (unit.is_permitted)()
+    {
+        let shape = UnitShape::new(rows, &Depth::whole(panels), panels);
+        return Some(Tiling {
+            tile_rows: shape.height,
+            tile_panels: 1,
+            m_block: shape.m_block.min(rows.div_ceil(shape.height)),
+            block_panels: UnitShape::block_panels(panels).min(panel_count),
+            unit: Some(unit.name),
+        });
+    }
     if matrix && let Some(tile) = small_tile(gemm, rows, panel_count, panels) {
         return Some(blocking(tile, rows, panel_count, panels));
     }
@@ -52,6 +68,13 @@ pub fn best_elision(backend: Backend, patches: &Patches, panels: &PanelShape) ->
     let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
+        return PaddingElision::Nothing;
+    }
+    if let Some(unit) = gemm.unit
+        && (unit.pays)([window.rows(), panels.depth(), panels.columns()])
+        && (unit.request)() == Permission::Granted
+    {
+        // Each region is a pass over all weights, whose loads take longer than the products that are left out.
         return PaddingElision::Nothing;
     }
     let addressing = patch_addressing(gemm, patches, panels);
@@ -137,7 +160,7 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PanelShap
     };
     let m_block =
         if rows <= tile.rows { 1 } else { longest_m_block(tile, panels.depth()).min(rows / tile.rows) };
-    Tiling { tile_rows: tile.rows, tile_panels, m_block, block_panels }
+    Tiling { tile_rows: tile.rows, tile_panels, m_block, block_panels, unit: None }
 }
 
 /// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.

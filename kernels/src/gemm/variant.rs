@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{Layout, RowSums, Tile};
+use super::{Layout, MatrixUnit, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -18,6 +18,8 @@ pub(crate) struct Variant {
     pub(crate) tiles: &'static [TileRows],
     /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
+    /// What computes large products instead of the tiles, with the same panels, row sums and offsets.
+    pub(crate) unit: Option<&'static MatrixUnit>,
 }
 
 /// A property that some weights have. Packing proves it, and loading proves it again, both from the packed bytes, so that saved

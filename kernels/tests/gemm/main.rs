@@ -5,6 +5,8 @@
 //! makes it fail if one of those did not run.
 #![cfg(unix)]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 mod case;
 
 use case::Case;
@@ -48,7 +50,7 @@ fn tails() {
 fn every_tile() {
     let mut rng = Random(6);
     let mut cases = Vec::new();
-    for rows in (1..=17).chain([24, 36]) {
+    for rows in (1..=17).chain([24, 36, 52, 63]) {
         for columns in [1, 8, 11, 13, 15, 16, 17, 24, 32, 33, 48, 49, 64, 65, 72, 128, 129] {
             for (signed, pair_safe) in [(false, false), (false, true), (true, false), (true, true)] {
                 // The deepest is too large for the path of small matrices.
@@ -70,6 +72,21 @@ fn every_tile() {
         assert!(missing.is_empty(), "{backend}: tiles that no plan takes: {missing:?}");
         println!("SUITE gemm/every-tile backend {} cases {} bit-equal", backend.name(), cases.len());
     }
+}
+
+/// Rows of whole cache lines, on their borders, which tiles of a matrix unit read in place.
+#[test]
+fn whole_lines() {
+    let mut rng = Random(7);
+    let mut cases = Vec::new();
+    for rows in [1, 15, 16, 17, 33, 48, 50, 64, 131, 145] {
+        for depth in [64, 192, 576] {
+            let columns = [16, 31, 40, 64, 83][rng.below(5)];
+            let (signed, pair_safe) = (rng.below(4) == 0, rng.flip());
+            cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, pair_safe));
+        }
+    }
+    suite("gemm/whole-lines", &cases);
 }
 
 /// Shapes, values, zero points, stages, strides and splits at random.

@@ -28,6 +28,7 @@ pub(super) const VARIANT: Variant = Variant {
     ],
     // Two multiplications and two additions on four pipes, of which two multiply; loads are widened, two in a cycle.
     cost: TileCost { dot: 9, row: 4, panel: 8 },
+    unit: None,
 };
 
 /// `R` rows by `V / 2` panels, or half-width. Six rows by one panel fill the registers: 12 accumulators, 2 vectors of

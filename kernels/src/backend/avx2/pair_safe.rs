@@ -18,6 +18,7 @@ pub(super) const VARIANT: Variant = Variant {
     tiles: dot4::tiles!(tile; 1: 2 4; 2: 2 4; 3: 2; 4: 2; 5: 2; 6: 2),
     // Four multiplications on two pipes.
     cost: TileCost { dot: 16, row: 4, panel: 8 },
+    unit: None,
 };
 
 /// Sums of products of unsigned bytes with a pair of weights fit an `i16`, whatever the bytes: the positive weights add up

@@ -9,7 +9,7 @@ use crate::gemm::{Layout, TileCost, Variant};
 /// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
 /// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles need the fewest loads per
 /// product; the high ones are for outputs of one or two panels.
-pub(super) const VARIANT: Variant = Variant {
+pub(crate) const VARIANT: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,
     lhs: dot4::lhs::<DotZmm>(flip::flip),
@@ -18,6 +18,7 @@ pub(super) const VARIANT: Variant = Variant {
     tiles: dot4::tiles!(tile; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 8: 1 2 3; 12: 1 2),
     // Zen 4: one 512-bit `vpdpbusd` or load in a cycle, two broadcasts. Intel servers do two of each: the same ratio.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
+    unit: None,
 };
 
 dot4::instruction! {

@@ -7,6 +7,8 @@ mod lookup;
 mod row_sums;
 mod simd;
 
+pub(crate) use gemm::VARIANT;
+
 use crate::backend::avx2;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;

@@ -26,6 +26,7 @@ pub(crate) const VARIANT: Variant = Variant {
     tiles: tiles!(tile),
     // Two `vpdpbusd` of a panel's two vectors in a cycle, and two loads.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
+    unit: None,
 };
 
 dot4::instruction! {

@@ -29,6 +29,7 @@ pub(super) const VARIANT: Variant = Variant {
         TileRows { rows: 2, unsigned: &[tile::<2, 4, 0x80>], signed: &[tile::<2, 4, 0>] },
     ],
     cost: TileCost::EVEN,
+    unit: None,
 };
 
 /// Two partial sums for each of four columns.

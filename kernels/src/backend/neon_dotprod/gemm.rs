@@ -34,6 +34,7 @@ pub(super) const VARIANT: Variant = Variant {
         TileRows { rows: 4, unsigned: &[tile::<4, 4, 0x80>], signed: &[tile::<4, 4, 0>] },
     ],
     cost: COST,
+    unit: None,
 };
 
 /// Cortex-A76 and Neoverse N1, for four depths: a row and a panel are four products of two in a cycle; two loads in a

@@ -40,6 +40,7 @@ pub(super) const VARIANT: Variant = Variant {
         },
     ],
     cost: COST,
+    unit: None,
 };
 
 /// Neoverse V1 and V2, for eight depths: a row and a panel are four products of four in a cycle, and two zips for each

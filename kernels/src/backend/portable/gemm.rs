@@ -20,6 +20,7 @@ pub(super) static VARIANTS: &[Variant] = &[Variant {
         TileRows { rows: 4, unsigned: &[tile::<4>], signed: &[tile::<4>] },
     ],
     cost: TileCost::EVEN,
+    unit: None,
 }];
 
 /// # Safety

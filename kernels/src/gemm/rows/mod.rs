@@ -20,7 +20,7 @@ pub(super) use prepare::{MBlock, MBlockRows};
 pub use regions::PaddingElision;
 pub(crate) use regions::Span;
 pub(super) use regions::{Cursor, Region};
-pub(super) use scratch::{RowPointers, ScratchMap};
+pub(super) use scratch::{Parts, RowPointers, ScratchMap};
 pub use strided::MatrixRows;
 pub(super) use strided::point_rows;
 #[cfg(target_arch = "x86_64")]

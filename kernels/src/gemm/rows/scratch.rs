@@ -20,6 +20,7 @@ pub(in crate::gemm) struct ScratchMap {
     sums: usize,
     init: usize,
     rows: usize,
+    strips: usize,
     pub(in crate::gemm) total: usize,
 }
 
@@ -46,7 +47,25 @@ impl ScratchMap {
         let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
         let rows = rows.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
-        Some(ScratchMap { addressing, copy, tile_pointers, row_bytes, out_offsets, sums, init, rows, total })
+        let strips = total;
+        Some(ScratchMap {
+            addressing,
+            copy,
+            tile_pointers,
+            row_bytes,
+            out_offsets,
+            sums,
+            init,
+            rows,
+            strips,
+            total,
+        })
+    }
+
+    /// The same with `bytes` more, for the strips of a matrix unit. `None` if the size overflows.
+    pub(in crate::gemm) fn with_strips(self, bytes: usize) -> Option<ScratchMap> {
+        let strips = self.total.checked_next_multiple_of(64)?;
+        Some(ScratchMap { strips, total: strips.checked_add(bytes)?, ..self })
     }
 }
 
@@ -68,6 +87,8 @@ pub(in crate::gemm) struct Parts {
     pub(in crate::gemm) copies: *mut u8,
     /// Bytes of them.
     pub(in crate::gemm) copies_len: usize,
+    /// What [`with_strips`](ScratchMap::with_strips) added; on a 64-byte border.
+    pub(in crate::gemm) strips: *mut u8,
 }
 
 impl ScratchMap {
@@ -85,8 +106,9 @@ impl ScratchMap {
                 out_offsets: memory.add(self.out_offsets).cast(),
                 sums: memory.add(self.sums).cast(),
             };
-            let (copies, copies_len) = (memory.add(self.rows), self.total - self.rows);
-            Parts { row_pointers, init: memory.add(self.init).cast(), copies, copies_len }
+            let (copies, copies_len) = (memory.add(self.rows), self.strips - self.rows);
+            let (init, strips) = (memory.add(self.init).cast(), memory.add(self.strips));
+            Parts { row_pointers, init, copies, copies_len, strips }
         }
     }
 }

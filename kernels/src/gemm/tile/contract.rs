@@ -118,15 +118,21 @@ impl Tile {
     /// Moves to the tile `R` rows below, in an m-block that has one.
     #[inline(always)]
     pub(crate) fn move_down<const R: usize>(&mut self) {
+        self.move_down_by(R);
+    }
+
+    /// Moves to the tile `rows` rows below, of tiles of as many rows, in an m-block that has one.
+    #[inline(always)]
+    pub(crate) fn move_down_by(&mut self, rows: usize) {
         self.count -= 1;
         self.prefetch = false;
         self.lhs = self.lhs.wrapping_add(self.lhs_step.entries);
         self.lhs_offset = self.lhs_offset.wrapping_add(self.lhs_step.bytes);
-        self.row_sums = self.row_sums.wrapping_add(R);
+        self.row_sums = self.row_sums.wrapping_add(rows);
         if !self.zeros.of_rows.is_null() {
-            self.zeros.of_rows = self.zeros.of_rows.wrapping_add(R);
+            self.zeros.of_rows = self.zeros.of_rows.wrapping_add(rows);
         }
-        self.stage.move_down::<R>();
+        self.stage.move_down(rows);
         self.out = self.out.wrapping_add(self.out_step.bytes);
         self.out_rows = self.out_rows.wrapping_add(self.out_step.entries);
     }
@@ -136,7 +142,7 @@ impl Tile {
     /// # Safety
     ///
     /// They have more columns than that.
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[inline(always)]
     pub(crate) unsafe fn right(&self, columns: usize) -> Tile {
         // SAFETY: the column is one of the tile's, and so are its panel, initial accumulator and zero point.

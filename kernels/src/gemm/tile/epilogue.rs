@@ -171,6 +171,45 @@ unsafe fn subtract_zeros(acc: *mut i32, rows: usize, columns: usize, tile: &Tile
     }
 }
 
+/// As [`finish`], of accumulators in memory, `vectors` vectors a row: what has no registers for a whole tile.
+///
+/// # Safety
+///
+/// As [`finish`]; `acc` is valid for the tile's rows.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) unsafe fn finish_sums<S: Simd>(isa: S, acc: *mut i32, vectors: usize, tile: &Tile) {
+    // SAFETY: the tile has `vectors · LANES` weight zeros and sums of weights or more, and sums and zero points of the rows to store.
+    unsafe {
+        if tile.weight_zeros.is_null() {
+        } else if tile.has_plain_sums() {
+            subtract_zeros(acc, tile.rows, vectors * S::LANES, tile);
+        } else {
+            for row in 0..tile.rows {
+                let sum = *tile.row_sums.add(row);
+                for column in (0..vectors * S::LANES).step_by(S::LANES) {
+                    let x = acc.add(row * vectors * S::LANES + column);
+                    isa.store(
+                        x,
+                        isa.subtract_zeros(isa.load(x), isa.load(tile.weight_zeros.add(column)), sum),
+                    );
+                }
+            }
+        }
+        if !tile.zeros.of_rows.is_null() {
+            for row in 0..tile.rows {
+                let zero = (*tile.zeros.of_rows.add(row)).wrapping_sub(tile.zeros.of_init);
+                for column in (0..vectors * S::LANES).step_by(S::LANES) {
+                    let x = acc.add(row * vectors * S::LANES + column);
+                    let sums = isa.load(tile.zeros.sums.add(column));
+                    isa.store(x, isa.sub(isa.load(x), isa.mul(sums, isa.splat(zero))));
+                }
+            }
+        }
+        isa.finish_in_memory(acc, vectors, tile);
+    }
+}
+
 /// Takes accumulators in memory, `vectors` vectors a row, through the tile's stage and stores them: for any stage and any
 /// number of rows and columns.
 ///
@@ -272,9 +311,7 @@ impl<S: Simd> ToInteger<S> for Shifted<S> {
         // SAFETY: the caller's promise.
         let (multiplier, shift) =
             unsafe { (isa.load(self.multiplier.add(column)), isa.load(self.shift.add(column))) };
-        let none = isa.splat(0);
-        let product = isa.rounding_doubling_high_mul(isa.shift_left(x, isa.max(shift, none)), multiplier);
-        isa.min(isa.rounding_shift_right(product, isa.max(isa.sub(none, shift), none)), self.high)
+        requantize_fixed(isa, x, [multiplier, shift], self.high)
     }
 }
 
@@ -338,6 +375,14 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
 #[inline(always)]
 pub(crate) fn requantize<S: Simd>(isa: S, x: S::I, scale: S::F, high: S::F) -> S::I {
     isa.round(isa.min_f(isa.mul_f(isa.to_f32(x), scale), high))
+}
+
+/// The same of fixed-point arithmetic, with a multiplier and a shift.
+#[inline(always)]
+pub(crate) fn requantize_fixed<S: Simd>(isa: S, x: S::I, [multiplier, shift]: [S::I; 2], high: S::I) -> S::I {
+    let none = isa.splat(0);
+    let product = isa.rounding_doubling_high_mul(isa.shift_left(x, isa.max(shift, none)), multiplier);
+    isa.min(isa.rounding_shift_right(product, isa.max(isa.sub(none, shift), none)), high)
 }
 
 /// Stores the bytes of four vectors of a whole tile, starting with vector `first` in the order of its rows.

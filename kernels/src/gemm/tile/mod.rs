@@ -6,6 +6,6 @@ pub(crate) mod dot4;
 mod epilogue;
 
 pub(crate) use contract::{Finish, Step, Tile, TileZeros, down};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use epilogue::requantize;
 pub(crate) use epilogue::{finish, for_each_row, in_memory};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use epilogue::{finish_sums, requantize, requantize_fixed};

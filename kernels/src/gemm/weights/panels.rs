@@ -168,6 +168,8 @@ impl PanelShape {
 
     /// What a column adds to every row, of the sum of its canonical weights and their zero point, in the weights' own type.
     ///
+    /// Every plan begins here. If the backend has a matrix unit, the first one in the process asks the operating system for it.
+    ///
     /// # Panics
     ///
     /// If the backend does not read these panels.
@@ -177,6 +179,9 @@ impl PanelShape {
         activations: Activations,
     ) -> impl Fn(i32, i32) -> ColumnTerms + use<> {
         let variant = self.variant(backend).expect("panels of a layout that the backend reads");
+        if let Some(unit) = variant.unit {
+            (unit.request)();
+        }
         let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
         let flip = if self.signed { 0 } else { 128 };
         let depth = self.depth() as i32;
@@ -268,7 +273,7 @@ impl PackedPanels {
     #[inline]
     pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
         let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
-        Ok(Panels { shape: &self.shape, bytes, tap_sums: self.tap_sums.as_ref() })
+        Ok(Panels { shape: &self.shape, bytes, sums: &self.sums, tap_sums: self.tap_sums.as_ref() })
     }
 }
 
@@ -287,6 +292,7 @@ impl Deref for PackedPanels {
 pub struct Panels<'a> {
     pub(super) shape: &'a PanelShape,
     pub(super) bytes: &'a [u8],
+    pub(super) sums: &'a [i32],
     pub(super) tap_sums: Option<&'a TapSums>,
 }
 
@@ -296,6 +302,13 @@ impl<'a> Panels<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &'a [i32] {
+        self.sums
     }
 
     /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie

@@ -1,0 +1,49 @@
+//! The peak rate of products of tiles.
+
+use core::arch::asm;
+
+use super::tiles::{on_tiles, with_tiles};
+use super::{avx512_vnni, permission};
+use crate::gemm::{Permission, TILE};
+use crate::peak::Sequence;
+
+/// Bits of a tile, and the products of bytes in one of two tiles.
+const BITS: usize = 8 * 1024;
+const PRODUCTS: u64 = 16 * 16 * 64;
+
+/// The products of bytes in one of two vectors.
+const VECTOR_PRODUCTS: u64 = 64;
+
+// SAFETY: the instructions are those of the backend.
+pub(super) const SEQUENCE: Sequence = unsafe { Sequence::new(&["tdpbusd"], BITS, PRODUCTS, products) };
+
+/// Twelve products of whole tiles in each pass; as many on vectors if the process may not use tiles.
+///
+/// # Safety
+///
+/// The CPU has the backend's features, and `passes` is at least 1.
+unsafe fn products(passes: u64) {
+    if permission::request() != Permission::Granted {
+        avx512_vnni::ENTRY.peak[0].run(passes.saturating_mul(PRODUCTS / VECTOR_PRODUCTS));
+        return;
+    }
+    let mut work = || {
+        // SAFETY: tiles are configured; the lines touch their registers only, and the loop ends, since `passes` is at least 1.
+        unsafe {
+            on_tiles!(
+                [nomem, nostack],
+                "2:",
+                ".rept 2",
+                ".irp acc,0,1,2,3,4,5",
+                "tdpbusd tmm\\acc, tmm6, tmm7",
+                ".endr",
+                ".endr",
+                "dec {passes}",
+                "jnz 2b",
+                passes = inout(reg) passes => _,
+            );
+        }
+    };
+    // SAFETY: the caller's promise, and the permission.
+    unsafe { with_tiles([TILE, TILE], &mut work) };
+}

@@ -1,0 +1,52 @@
+//! What tiles have besides their sums: a configuration that belongs to the thread.
+
+use eightbit_kernels::testing::amx::{configuration, configure};
+use eightbit_kernels::{Backend, Scratch};
+use eightbit_testing::{Random, backends};
+
+use crate::case::Case;
+
+/// The backend with tiles, if it is under test.
+fn backend() -> Option<Backend> {
+    backends().into_iter().find(|backend| backend.name() == "avx512_amx")
+}
+
+/// Products whose tiles are of all heights.
+fn cases(rng: &mut Random) -> Vec<Case> {
+    (1..=34).map(|rows| Case::plain(rng, [rows, 100 + rows, 70], rows % 2 == 0, false)).collect()
+}
+
+fn check(backend: Backend, cases: &[Case]) {
+    let mut scratch = Scratch::new();
+    for case in cases {
+        case.check(backend, &case.expected(), &mut scratch);
+    }
+}
+
+#[test]
+fn the_configuration_of_other_code_is_there_afterwards() {
+    let Some(backend) = backend() else { return };
+    let cases = cases(&mut Random(10));
+    check(backend, &cases);
+    assert_eq!(configuration(), [0; 64], "tiles are released");
+    configure(5, 24);
+    let other = configuration();
+    assert_ne!(other, [0; 64]);
+    check(backend, &cases);
+    assert_eq!(configuration(), other, "the thread's configuration is restored");
+}
+
+#[test]
+fn threads_have_tiles_of_their_own() {
+    let Some(backend) = backend() else { return };
+    // Threads that are older than the permission, and younger ones.
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            scope.spawn(move || {
+                for turn in 0..3 {
+                    check(backend, &cases(&mut Random(20 + 3 * seed + turn)));
+                }
+            });
+        }
+    });
+}
