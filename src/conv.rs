@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Border, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows, Patches, TilingMemo,
+    self, Border, Lhs, MatrixRows, OutputBlock, PaddingElision, PatchRows, Patches, TilingMemo,
 };
 use eightbit_kernels::{Window2d, depthwise};
 
@@ -100,7 +100,7 @@ impl Conv2d {
         match weights.packed() {
             Packed::Panels(groups) => {
                 check_size("channel groups of the weights", shape.groups, groups.len())?;
-                let segments = groups.first().map_or(1, PackedPanels::segments);
+                let segments = groups.first().map_or(1, |panels| panels.segments());
                 // The whole kernel, its rows, or its taps.
                 if ![1, shape.kernel[0]].contains(&segments) {
                     check_size("taps of the weights", taps, segments)?;
@@ -398,7 +398,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
     #[inline]
     fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
-        let Workspace(scratch, late) = workspace;
+        let Workspace(scratch, late, _) = workspace;
         let Terms { columns, padding, zero_point, scales } = conv.terms(self.range, late);
         let stage = |first| match scales {
             Some(scales) => conv.epilogue.stage_with_scales(first, scales),

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use eightbit_kernels::gemm::{self, PackedPanels};
+use eightbit_kernels::gemm;
 
 use crate::check::{check_size, in_range};
 use crate::packed::Packed;
@@ -153,7 +153,9 @@ impl Columns {
     /// Those of packed weights.
     pub(crate) fn of(weights: &PackedWeights) -> Columns {
         let (groups, padded) = match weights.packed() {
-            Packed::Panels(groups) => (groups.len(), groups.first().map_or(0, PackedPanels::padded_columns)),
+            Packed::Panels(groups) => {
+                (groups.len(), groups.first().map_or(0, |panels| panels.padded_columns()))
+            }
             Packed::Taps(taps) => (1, taps.padded_channels()),
         };
         Columns { total: weights.columns(), groups, padded }

@@ -144,7 +144,7 @@ impl PackedWeights {
     #[inline]
     pub fn depth(&self) -> usize {
         match &self.packed {
-            Packed::Panels(groups) => groups.first().map_or(0, PackedPanels::depth),
+            Packed::Panels(groups) => groups.first().map_or(0, |panels| panels.depth()),
             Packed::Taps(taps) => taps.kernel_size()[0] * taps.kernel_size()[1],
         }
     }
@@ -154,7 +154,7 @@ impl PackedWeights {
     #[inline]
     pub fn columns(&self) -> usize {
         match &self.packed {
-            Packed::Panels(groups) => groups.iter().map(PackedPanels::columns).sum(),
+            Packed::Panels(groups) => groups.iter().map(|panels| panels.columns()).sum(),
             Packed::Taps(taps) => taps.channels(),
         }
     }
@@ -163,7 +163,7 @@ impl PackedWeights {
     #[must_use]
     pub fn layout(&self) -> &'static str {
         match &self.packed {
-            Packed::Panels(groups) => groups.first().map_or("", PackedPanels::layout),
+            Packed::Panels(groups) => groups.first().map_or("", |panels| panels.layout()),
             Packed::Taps(taps) => taps.layout(),
         }
     }

@@ -3,7 +3,10 @@
 
 use allocation_counter::measure;
 
-use eightbit::dynamic::{GrowingColumns, Linear, QuantizedRows, Spread};
+use eightbit::dynamic::{
+    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizedBatch,
+    QuantizedRows, Rows, Spread,
+};
 use eightbit::elementwise::{self, Add};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
@@ -68,6 +71,26 @@ fn steady_state_calls_allocate_nothing() {
         let mut real = vec![0f32; m * n];
         let mut rows = QuantizedRows::with_capacity(m, k);
         let mut keys = GrowingColumns::new::<u8>(backend, k, m).expect("they fit");
+        let mut values = GrowingRows::new::<u8>(backend, k, m).expect("they fit");
+        let value = Rows::new(&lhs[..k], 1, k, k, &[0.5], &[7]).expect("a row");
+        let mut memory = vec![0; PackedMatrix::bytes(backend, m, k).expect("it fits")];
+
+        // The first batch allocates the memory of its factors.
+        let factors = |columns: usize| {
+            let codes = BatchRef::with_strides(&lhs, 3, [7, columns], columns, [3 * columns, 1]);
+            QuantizedBatch {
+                codes: codes.expect("they fit"),
+                scales: MatRef::with_strides(&[0.5f32], 3, 7, 0, 0).expect("scales"),
+                zero_points: MatRef::with_strides(&[3], 3, 7, 0, 0).expect("zero points"),
+            }
+        };
+        let (batched, a, b) = (BatchedGemm::new(backend), factors(13), factors(13));
+        let b = QuantizedBatch { codes: b.codes.transposed(), ..b };
+        let mut batch_out = vec![0f32; 3 * 7 * 7];
+        let mut batch_workspace = Workspace::new();
+        let batch = BatchMut::new(&mut batch_out, 3, [7, 7]).expect("they fit");
+        batched.call(a, b, batch).expect("call").run(&mut batch_workspace);
+        assert!(batch_workspace.capacity() > 0, "the factors count");
 
         // The first call with a range of its own allocates the terms for it.
         let shape = Conv2dShape::new([8, 8], 16, 16, [3, 3]).with_pad(Padding::same(1));
@@ -90,6 +113,22 @@ fn steady_state_calls_allocate_nothing() {
             keys.push(rows.rows()).expect("columns");
             let y = MatMut::new(&mut real[..m * m], m, m).expect("out");
             keys.call(rows.rows(), y).expect("call").run(&mut workspace);
+            for _ in 0..m {
+                values.push(value).expect("a row");
+            }
+            let weights = Rows::new(&lhs[..m], 1, m, m, &[0.5], &[9]).expect("weights");
+            values.fold_scales(MatMut::new(&mut real[..m], 1, m).expect("weights")).expect("fits");
+            let y = MatMut::new(&mut real[..k], 1, k).expect("out");
+            values.call(weights, y).expect("call").run(&mut workspace);
+            values.truncate(1);
+            let codes = MatRef::new(&lhs, m, k).expect("codes");
+            let packed = PackedMatrix::pack_into(backend, &codes, &[0.5], &[3], &mut memory).expect("fits");
+            let y = MatMut::new(&mut real[..k], 1, k).expect("out");
+            packed.call(weights, y).expect("call").run(&mut workspace);
+            let batch = BatchMut::new(&mut batch_out, 3, [7, 7]).expect("they fit");
+            for task in batched.call(a, b, batch).expect("call").tasks(2) {
+                task.run(&mut batch_workspace);
+            }
             for zero in [5, 6] {
                 gemm.set_lhs_zero_point(zero).expect("zero point");
                 let lhs = MatRef::new(&lhs, m, k).expect("lhs");

@@ -2,7 +2,7 @@
 # Every fuzz target on its corpus, then for some seconds on new inputs, by libFuzzer with AddressSanitizer. Without a nightly
 # toolchain `cargo test` runs the targets on the corpus and on random bytes.
 #
-#   tests/fuzz.sh [TARGET…]       (FUZZ_SECONDS for each target, default 11)
+#   tests/fuzz.sh [TARGET…]       (FUZZ_SECONDS for each target, default 10)
 #
 # The compiler's flags are those of cargo-fuzz, which is not needed here; it builds and runs the same targets, and makes what they
 # find small.
@@ -45,7 +45,7 @@ for target in "${targets[@]}"; do
     log=$CARGO_TARGET_DIR/$target.log
     if ASAN_OPTIONS=detect_odr_violation=0 "$CARGO_TARGET_DIR/$host/release/$target" \
         "$CARGO_TARGET_DIR/corpus/$target" "corpus/$target" -artifact_prefix="artifacts/$target/" \
-        -max_total_time="${FUZZ_SECONDS:-11}" -timeout=20 -rss_limit_mb=4096 -print_final_stats=0 >"$log" 2>&1; then
+        -max_total_time="${FUZZ_SECONDS:-10}" -timeout=20 -rss_limit_mb=4096 -print_final_stats=0 >"$log" 2>&1; then
         tail -n 1 "$log" | sed "s/^/$target: /"
     else
         # What was found, where, and the input itself, which is lost with this machine.

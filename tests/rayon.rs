@@ -1,7 +1,7 @@
 //! Calls on the rayon pool equal plain calls, on inputs large enough to be split; without a workspace they return an error.
 #![cfg(feature = "rayon")]
 
-use eightbit::dynamic::{Linear, QuantizedRows, Spread};
+use eightbit::dynamic::{BatchMut, BatchRef, BatchedGemm, Linear, QuantizedBatch, QuantizedRows, Spread};
 use eightbit::elementwise::{Add, LookupTable, Mul, Quantize, Requantize};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
@@ -157,6 +157,32 @@ fn rows_and_layers_of_floats() {
         |out, all| {
             let out = MatMut::new(out, rows, columns)?;
             linear.call(pool.rows(), out).and_then(|call| call.run_rayon(all))
+        },
+    );
+}
+
+#[test]
+fn products_of_activations() {
+    let backend = Backend::best().expect("a backend");
+    let (heads, tokens, channels) = (5, 40, 24);
+    let codes = bytes(heads * tokens * channels, 7);
+    let codes = BatchRef::with_strides(&codes, heads, [tokens, channels], channels, [heads * channels, 1]);
+    let factor = QuantizedBatch {
+        codes: codes.expect("they fit"),
+        scales: MatRef::with_strides(&[0.5], heads, tokens, 0, 0).expect("scales"),
+        zero_points: MatRef::with_strides(&[3], heads, tokens, 0, 0).expect("zero points"),
+    };
+    let transposed = QuantizedBatch { codes: factor.codes.transposed(), ..factor };
+    let (batched, shape) = (BatchedGemm::new(backend), [tokens, tokens]);
+    same(
+        heads * tokens * tokens,
+        |out: &mut [f32]| {
+            let out = BatchMut::new(out, heads, shape)?;
+            batched.call(factor, transposed, out).map(|call| call.run(&mut Workspace::new()))
+        },
+        |out, all| {
+            let out = BatchMut::new(out, heads, shape)?;
+            batched.call(factor, transposed, out).and_then(|call| call.run_rayon(all))
         },
     );
 }

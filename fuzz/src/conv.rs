@@ -1,7 +1,10 @@
 //! Convolution: every backend against the oracle.
 
+use std::sync::Arc;
+
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, Element, ElementType, OutputElement, Padding, Stage, Workspace, reference,
+    Backend, Conv2d, Conv2dShape, Dequantize, Element, ElementType, OutputElement, PackedWeights, Padding,
+    Per, QuantizedType, Stage, Workspace, reference,
 };
 
 use crate::input::Input;
@@ -59,6 +62,7 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {
     let bias = input.bias(channels);
     let stage = input.stage(channels);
     let tasks = input.size(1, 4);
+    let range = QuantizedType::new(A::TYPE, 0.25, input.zero_point(A::TYPE)).expect("a type");
     let pixels = input.elements::<A>(shape.batch * shape.input[0] * shape.input[1] * shape.in_channels);
     let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
     let weights = input.elements::<W>(channels * taps);
@@ -66,6 +70,8 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {
     for backend in Backend::available() {
         let packed =
             Conv2d::pack(backend, &shape, &weights, zeros.clone()).expect("the zero points are in range");
+        let packed = Arc::new(packed);
+        ranged(&shape, &packed, &pixels, range, &weights, &zeros);
         let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage)
             .expect("the stage is valid");
         match &stage {
@@ -81,6 +87,25 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {
             _ => check(&conv, &pixels, acc.len(), tasks, backend, |index| acc[index]),
         }
     }
+}
+
+/// The same convolution with a scale and a zero point of the call.
+fn ranged<A: Element, W: Element>(
+    shape: &Conv2dShape,
+    packed: &Arc<PackedWeights>,
+    pixels: &[A],
+    range: QuantizedType,
+    weights: &[W],
+    zeros: &Per<i32>,
+) {
+    let stage = Stage::Dequantize(Dequantize::new(Per::Tensor(2.0)));
+    let (low, _) = A::TYPE.integer_range();
+    let conv = Conv2d::new(*shape, packed.clone(), A::TYPE, low, None, &stage).expect("the stage is valid");
+    let acc = reference::conv2d(shape, pixels, range.zero_point(), weights, zeros, None);
+    let mut out = vec![0f32; acc.len()];
+    let call = conv.call_ranged(pixels, range, &mut out).expect("the shapes agree");
+    call.run(&mut Workspace::new());
+    assert!(out.into_iter().eq(acc.into_iter().map(|acc| acc as f32 * 0.5)), "{}", packed.backend());
 }
 
 fn check<A: Element, T: OutputElement + PartialEq + std::fmt::Debug>(

@@ -3,6 +3,7 @@
 use eightbit::{Element, ElementType, FixedPoint, Multiplier, Per, Requantize, Stage};
 
 /// A stream of bytes, followed by zeros.
+#[derive(Clone)]
 pub(crate) struct Input<'a> {
     data: &'a [u8],
 }

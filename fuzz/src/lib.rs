@@ -3,6 +3,7 @@
 //! `tests/fuzz.sh` and `cargo fuzz run TARGET` (nightly) drive them with libFuzzer and the address sanitizer; `cargo test
 //! --no-default-features` (any toolchain) with the corpus and with random bytes.
 
+mod activations;
 mod conv;
 mod edits;
 mod gemm;
@@ -19,6 +20,7 @@ mod packed;
 mod tensorflow;
 mod transforms;
 
+pub use activations::activations;
 pub use conv::{conv, depthwise};
 pub use edits::onnx_edits;
 pub use gemm::gemm;
@@ -39,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("gemm", gemm),
     ("conv", conv),
     ("depthwise", depthwise),
+    ("activations", activations),
     ("packed_weights", packed_weights),
     ("hostile", hostile),
     ("onnx", onnx),

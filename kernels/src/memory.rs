@@ -2,7 +2,9 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::slice;
+use core::{mem, slice};
+
+use crate::OutputElement;
 
 /// One cache line.
 #[derive(Clone, Copy)]
@@ -66,6 +68,38 @@ impl Scratch {
 impl core::fmt::Debug for Scratch {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Scratch").field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// Memory that a caller lends, handed out in parts that begin on cache lines.
+pub(crate) struct Lent<'m> {
+    lines: &'m mut [Line],
+}
+
+impl<'m> Lent<'m> {
+    /// The whole cache lines of `memory`, which may begin anywhere: up to [`SLACK`](Self::SLACK) bytes before the first are lost.
+    pub(crate) fn new(memory: &'m mut [u8]) -> Lent<'m> {
+        // SAFETY: a line is 64 bytes without padding, of any value.
+        let (_, lines, _) = unsafe { memory.align_to_mut::<Line>() };
+        Lent { lines }
+    }
+
+    /// The most bytes that alignment takes.
+    pub(crate) const SLACK: usize = LINE - 1;
+
+    /// Bytes that a part of `len` bytes takes; `None` if that overflows.
+    pub(crate) fn part(len: usize) -> Option<usize> {
+        len.checked_next_multiple_of(LINE)
+    }
+
+    /// The next `len` elements, of any values; `None` if there are not so many.
+    pub(crate) fn take<T: OutputElement>(&mut self, len: usize) -> Option<&'m mut [T]> {
+        let lines = len.checked_mul(size_of::<T>())?.div_ceil(LINE);
+        let (part, rest) = mem::take(&mut self.lines).split_at_mut_checked(lines)?;
+        self.lines = rest;
+        // SAFETY: these are numbers of one or four bytes, for which any bytes are a value and 64 a multiple of the alignment; the
+        // lines hold `len` of them at least, and are borrowed for as long.
+        Some(unsafe { slice::from_raw_parts_mut(part.as_mut_ptr().cast(), len) })
     }
 }
 

@@ -1,18 +1,14 @@
 //! The second factor of products of two activations, which grows: the keys of an attention.
 
 use alloc::format;
-use alloc::vec::Vec;
 
-use eightbit_kernels::gemm::{
-    self, Activations, Border, ColumnTerms, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels,
-    RowZeros, StageRef,
-};
+use eightbit_kernels::gemm::{self, PackedPanels};
 
 use super::Rows;
+use super::product::{ColumnVectors, Products};
 use crate::check::{check_size, check_type};
-use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::MAX_REPEATED;
-use crate::{Backend, Call, Element, ElementType, Error, MatMut, PackedError, Workspace};
+use crate::{Backend, Call, Element, ElementType, Error, Fill, MatMut, PackedError};
 
 /// A packed matrix that grows by columns, each quantized on its own: the keys of an attention, which a product with queries reads, and
 /// to which every token adds one. Adding columns takes time in proportion to them; nothing is packed again.
@@ -41,12 +37,7 @@ pub struct GrowingColumns {
     backend: Backend,
     element: ElementType,
     panels: PackedPanels,
-    scales: Vec<f32>,
-    // What kernels add by column, padded to whole panels as the scales are.
-    init: Vec<i32>,
-    zero_factors: Vec<i32>,
-    sums: Vec<i32>,
-    any_zero: bool,
+    vectors: ColumnVectors,
 }
 
 impl GrowingColumns {
@@ -62,16 +53,11 @@ impl GrowingColumns {
             let why = format!("{capacity} columns of depth {depth} fit into no memory");
             return Err(Error::Shape { what: "columns", why });
         };
-        let padded = capacity.next_multiple_of(PANEL);
         Ok(GrowingColumns {
             backend,
             element: T::TYPE,
             panels,
-            scales: Vec::with_capacity(padded),
-            init: Vec::with_capacity(padded),
-            zero_factors: Vec::with_capacity(padded),
-            sums: Vec::with_capacity(padded),
-            any_zero: false,
+            vectors: ColumnVectors::with_capacity(capacity),
         })
     }
 
@@ -86,17 +72,10 @@ impl GrowingColumns {
         check_size("length of a column", self.depth(), rows.columns())?;
         let (first, codes) = (self.len(), rows.bytes());
         self.panels.push(codes, rows.scales().len());
-        let padded = self.panels.padded_columns();
-        self.scales.resize(padded, 1.0);
-        for terms in [&mut self.init, &mut self.zero_factors, &mut self.sums] {
-            terms.resize(padded, 0);
-        }
-        let terms = self.panels.column_terms(self.backend, Activations { signed: false, zero_point: 0 });
+        self.vectors.resize(self.panels.padded_columns());
+        let terms = self.panels.column_terms(self.backend, ColumnVectors::ACTIVATIONS);
         for (column, (&scale, &zero_point)) in (first..).zip(rows.scales().iter().zip(rows.zero_points())) {
-            let ColumnTerms { initial, zero_factor, zero, sum } = terms(column, zero_point);
-            self.any_zero |= zero != 0;
-            self.scales[column] = scale;
-            (self.init[column], self.zero_factors[column], self.sums[column]) = (initial, zero_factor, sum);
+            self.vectors.set(column, scale, terms(column, zero_point));
         }
         Ok(())
     }
@@ -104,9 +83,7 @@ impl GrowingColumns {
     /// Takes away all columns but the first `columns`. Their memory is kept.
     pub fn truncate(&mut self, columns: usize) {
         self.panels.truncate(columns);
-        let padded = self.panels.padded_columns();
-        self.scales.truncate(padded);
-        [&mut self.init, &mut self.zero_factors, &mut self.sums].into_iter().for_each(|x| x.truncate(padded));
+        self.vectors.resize(self.panels.padded_columns());
     }
 
     /// The number of columns.
@@ -144,50 +121,7 @@ impl GrowingColumns {
         rows: Rows<'a, u8>,
         out: MatMut<'a, f32>,
     ) -> Result<Call<'a, f32, impl Fill<f32>>, Error> {
-        check_size("blocks of a row", 1, rows.blocks())?;
-        check_size("columns of the activations", self.depth(), rows.columns())?;
-        let lhs = rows.codes()?;
-        check_size("rows of the output", lhs.rows(), out.rows())?;
-        check_size("columns of the output", self.len(), out.columns())?;
         let panels = self.panels.get().map_err(|_| PackedError::Shrunk)?;
-        Ok(Call::new(Products { columns: self, panels, lhs: lhs.lhs()?, rows }, out.block()))
-    }
-}
-
-/// Columns with the rows that they are multiplied with.
-#[derive(Clone, Copy, Debug)]
-struct Products<'a> {
-    columns: &'a GrowingColumns,
-    panels: Panels<'a>,
-    lhs: MatrixRows<'a>,
-    rows: Rows<'a, u8>,
-}
-
-impl Fill<f32> for Products<'_> {
-    fn grain(&self) -> Grain {
-        Grain { rows: TILE_ROWS, columns: Some(PANEL) }
-    }
-
-    fn fill(&self, out: OutputBlock<'_, f32>, workspace: &mut Workspace) {
-        let GrowingColumns { backend, scales, init, zero_factors, sums, any_zero, .. } = self.columns;
-        let call = gemm::Call {
-            backend: *backend,
-            lhs: Lhs::Matrix(self.lhs),
-            lhs_signed: false,
-            panels: self.panels,
-            init,
-            weight_zeros: any_zero.then_some(zero_factors),
-            row_zeros: Some(RowZeros { zero_points: self.rows.zero_points(), of_init: 0, sums }),
-            border: Border::COMPUTED,
-            stage: StageRef::Dequantize {
-                scale: scales,
-                row_scale: Some(self.rows.scales()),
-                bias: None,
-                low: f32::NEG_INFINITY,
-                high: f32::INFINITY,
-            },
-            memo: None,
-        };
-        gemm::run(&call, out, &mut workspace.0);
+        Products::call(self.backend, panels, self.vectors.columns(), rows, out)
     }
 }

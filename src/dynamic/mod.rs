@@ -1,8 +1,17 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`; [`GrowingColumns`] is the second factor of products of two activations. Plans do not change:
-//! what a row needs is an argument of the call, so any number of threads can share a plan.
+//! with packed weights, from `f32` to `f32`. Plans do not change: what a row needs is an argument of the call, so any number of threads
+//! can share a plan.
+//!
+//! Both factors of a product may be activations. The second is packed when it comes:
+//!
+//! | factor | memory | for |
+//! |---|---|---|
+//! | [`GrowingColumns`] | its own, kept from call to call | the keys of an attention: every token adds a column |
+//! | [`GrowingRows`] | its own, kept from call to call | the values: every token adds a row |
+//! | [`PackedMatrix`] | the caller's | a matrix that many rows are multiplied with |
+//! | [`BatchedGemm`] | that of a workspace | all heads in one call, in any strides |
 //!
 //! # Numerics
 //!
@@ -18,15 +27,25 @@
 //! `Range` to `u8` is ONNX's DynamicQuantizeLinear. Numbers that are not finite, and ranges wider than any float, are errors that
 //! name the row.
 
+mod batch;
+mod batched;
 mod buffer;
 mod columns;
+mod depths;
 mod linear;
+mod matrix;
+mod product;
 mod quantize;
 mod rows;
 
+pub use batch::{BatchMut, BatchRef, QuantizedBatch};
+pub(crate) use batched::Factors;
+pub use batched::{BatchCall, BatchTasks, BatchedGemm};
 pub use buffer::QuantizedRows;
 pub use columns::GrowingColumns;
+pub use depths::GrowingRows;
 pub use eightbit_kernels::elementwise::Spread;
 pub use linear::Linear;
+pub use matrix::PackedMatrix;
 pub use quantize::{QuantizeRows, RowsCall, RowsTasks};
 pub use rows::{Rows, RowsMut};

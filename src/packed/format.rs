@@ -34,9 +34,9 @@ pub(super) fn write(weights: &PackedWeights, fetched: Fetched<'_>) -> Vec<u8> {
     let (kind, sizes) = match &weights.packed {
         Packed::Panels(groups) => {
             let first = groups.first();
-            let segments = first.map_or(0, PackedPanels::segments);
-            let segment_len = first.map_or(0, PackedPanels::segment_len);
-            (0, [groups.len(), first.map_or(0, PackedPanels::columns), segments, segment_len])
+            let segments = first.map_or(0, |panels| panels.segments());
+            let segment_len = first.map_or(0, |panels| panels.segment_len());
+            (0, [groups.len(), first.map_or(0, |panels| panels.columns()), segments, segment_len])
         }
         Packed::Taps(taps) => (1, [1, taps.channels(), taps.kernel_size()[0], taps.kernel_size()[1]]),
     };

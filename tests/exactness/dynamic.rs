@@ -1,6 +1,6 @@
 //! Rows quantized over their own ranges, and products of them, through the public API.
 
-use eightbit::dynamic::{GrowingColumns, Linear, QuantizeRows, QuantizedRows, Rows, RowsMut, Spread};
+use eightbit::dynamic::{Linear, QuantizeRows, QuantizedRows, Rows, RowsMut, Spread};
 use eightbit::{
     Backend, Dequantize, Element, ElementType, Error, MatMut, MatRef, PackedWeights, Per, QuantizedType,
     Workspace, reference,
@@ -12,19 +12,19 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 #[derive(Clone, Debug)]
-struct Case {
-    signed: bool,
-    magnitude: bool,
-    rows: usize,
-    columns: usize,
-    gap: usize,
-    block: usize,
-    tasks: usize,
-    guard: Guard,
-    seed: u64,
+pub(crate) struct Case {
+    pub(crate) signed: bool,
+    pub(crate) magnitude: bool,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) gap: usize,
+    pub(crate) block: usize,
+    pub(crate) tasks: usize,
+    pub(crate) guard: Guard,
+    pub(crate) seed: u64,
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+pub(crate) fn cases() -> impl Strategy<Value = Case> {
     let columns = prop_oneof![3 => 0usize..70, 1 => 0usize..600];
     let block = prop_oneof![Just(usize::MAX), 1usize..70];
     let flags = (any::<bool>(), any::<bool>());
@@ -43,12 +43,12 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-fn spread(magnitude: bool) -> Spread {
+pub(crate) fn spread(magnitude: bool) -> Spread {
     if magnitude { Spread::Magnitude } else { Spread::Range }
 }
 
 /// Numbers of a size that differs from row to row; some rows are all zeros, or have one sign.
-fn draw(random: &mut Random, rows: usize, stride: usize) -> Vec<f32> {
+pub(crate) fn draw(random: &mut Random, rows: usize, stride: usize) -> Vec<f32> {
     let mut x = Vec::new();
     for _ in 0..rows {
         let size = [1.0, 1e-3, 3e38, 1e-42, 0.0, 1e-20][random.below(6)];
@@ -58,7 +58,7 @@ fn draw(random: &mut Random, rows: usize, stride: usize) -> Vec<f32> {
     x
 }
 
-fn fail(error: Error) -> TestCaseError {
+pub(crate) fn fail(error: Error) -> TestCaseError {
     TestCaseError::fail(error.to_string())
 }
 
@@ -244,67 +244,4 @@ fn a_range_is_that_of_dynamic_quantize_linear() {
     assert_eq!(of(&[0.0, 2.0, -3.0, -2.5, 1.34, 0.5]), expected(5.0 / 255.0, 153));
     assert_eq!(of(&[-1.0, -2.1, -1.3, -2.5, -3.34, -4.0]), expected(4.0 / 255.0, 255));
     assert_eq!(of(&[1.0, 2.1, 1.3, 2.5, 3.34, 4.0]), expected(4.0 / 255.0, 0));
-}
-
-fn check_growing<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
-    let &Case { rows, columns: depth, .. } = case;
-    let mut random = Random(case.seed);
-    let mut drawn = |count: usize, depth: usize| {
-        let codes = random.elements::<T>(eightbit_testing::Fill::Random, count * depth);
-        let scales: Vec<f32> = (0..count).map(|_| 0.001 * (1 + random.below(9)) as f32).collect();
-        let (low, high) = T::TYPE.integer_range();
-        let plain = random.below(2) == 0;
-        let zero = |random: &mut Random| if plain { low + 128 } else { random.between(low, high) };
-        let zeros: Vec<i32> = (0..count).map(|_| zero(&mut random)).collect();
-        (codes, scales, zeros)
-    };
-    let mut keys = GrowingColumns::new::<T>(backend, depth, case.gap * 20).expect("they fit");
-    let (mut codes, mut scales, mut zeros) = (Vec::new(), Vec::new(), Vec::new());
-    for step in 0..case.tasks {
-        let count = [1, 17, 40, 0][step % 4];
-        let (more, more_scales, more_zeros) = drawn(count, depth);
-        let added = Rows::new(&more, count, depth, depth.max(1), &more_scales, &more_zeros).map_err(fail)?;
-        // A copy shares the memory until one of them grows.
-        let copy = keys.clone();
-        keys.push(added).map_err(fail)?;
-        prop_assert_eq!(copy.len() + count, keys.len());
-        codes.extend(more);
-        scales.extend(more_scales);
-        zeros.extend(more_zeros);
-        if step == 1 {
-            keys.truncate(9);
-            codes.truncate(9 * depth);
-            scales.truncate(9);
-            zeros.truncate(9);
-        }
-    }
-    let x = draw(&mut Random(case.seed ^ 1), rows, depth);
-    let mut quantized = QuantizedRows::new();
-    let plan = QuantizeRows::new(backend, spread(case.magnitude));
-    quantized.quantize(&plan, MatRef::new(&x, rows, depth).map_err(fail)?).map_err(fail)?;
-    let queries = quantized.rows();
-    let count = keys.len();
-    let mut out = Guarded::new(&vec![0f32; rows * count], case.guard);
-    let call = keys.call(queries, MatMut::new(&mut out, rows, count).map_err(fail)?).map_err(fail)?;
-    call.tasks(case.tasks).for_each(|task| task.run(&mut Workspace::new()));
-    let columns = MatRef::new(&codes, count, depth).map_err(fail)?.transposed();
-    let stage = Dequantize::new(Per::Channel(scales));
-    for row in 0..rows {
-        let codes: Vec<u8> = (0..depth).filter_map(|k| queries.codes().ok()?.get(row, k).copied()).collect();
-        let codes = MatRef::new(&codes, 1, depth).map_err(fail)?;
-        let zero = queries.zero_points()[row];
-        let sums = reference::gemm(&codes, zero, &columns, &Per::Channel(zeros.clone()), None);
-        for (n, &sum) in sums.iter().enumerate() {
-            let expected = reference::dequantize(sum, &stage, Some(queries.scales()[row]), n);
-            prop_assert_eq!(out[row * count + n].to_bits(), expected.to_bits(), "row {} column {}", row, n);
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn columns_that_grow() {
-    property_suite("growing_columns", 0.1, cases(), |backend, case| {
-        if case.signed { check_growing::<i8>(backend, case) } else { check_growing::<u8>(backend, case) }
-    });
 }

@@ -5,6 +5,7 @@
 //! backends, separated by commas: a suite that did not execute one of them fails. Each suite prints a line per
 //! backend: `SUITE <suite> backend <name> cases <n> bit-equal`.
 
+mod activations;
 mod conv;
 mod dynamic;
 mod elementwise;

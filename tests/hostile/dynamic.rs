@@ -1,6 +1,9 @@
 //! Activations quantized when they come: shapes that fit into no memory, and what is left after an error.
 
-use eightbit::dynamic::{GrowingColumns, Linear, QuantizeRows, QuantizedRows, Spread};
+use eightbit::dynamic::{
+    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizeRows,
+    QuantizedBatch, QuantizedRows, Spread,
+};
 use eightbit::{Backend, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace};
 
 fn backend() -> Backend {
@@ -63,5 +66,135 @@ fn columns_that_fit_into_no_memory() {
     {
         let error = GrowingColumns::new::<i8>(backend(), depth, capacity).expect_err("too many");
         assert!(matches!(error, Error::Shape { what: "columns", .. }), "{error}");
+    }
+}
+
+#[test]
+fn rows_that_fit_into_no_cache() {
+    for (columns, capacity) in [
+        (0, usize::MAX),
+        (usize::MAX, 1),
+        (usize::MAX / 2, usize::MAX / 2),
+        ((1 << 24) + 1, 0),
+        (1, usize::MAX),
+    ] {
+        let error = GrowingRows::new::<i8>(backend(), columns, capacity).expect_err("too many");
+        assert!(matches!(error, Error::Shape { what: "rows", .. }), "{error}");
+    }
+    let mut none = GrowingRows::new::<u8>(backend(), 0, 0).expect("no columns");
+    let mut rows = QuantizedRows::<u8>::new();
+    rows.quantize(&plan(), MatRef::new(&[], 1000, 0).expect("a view")).expect("no columns");
+    none.push(rows.rows()).expect("no columns");
+    none.truncate(usize::MAX);
+    assert_eq!((none.len(), none.columns()), (1000, 0));
+    none.truncate(1);
+    assert_eq!(none.scales(), [1.0]);
+}
+
+#[test]
+fn matrices_that_no_memory_is_enough_for() {
+    let sizes = [0, 1, 1 << 24, 1 << 30, usize::MAX / 2, usize::MAX];
+    for (k, n) in sizes.into_iter().flat_map(|k| sizes.map(|n| (k, n))) {
+        let bytes = PackedMatrix::bytes(backend(), k, n);
+        assert!(bytes.map_or(k.max(n) > 1 << 24, |bytes| bytes >= k.saturating_mul(n)), "{k} × {n}");
+        // A few elements that are repeated.
+        let Ok(codes) = MatRef::with_strides(&[1u8], k, n, 0, 0) else { continue };
+        let mut memory = [0; 10];
+        let packed = PackedMatrix::pack_into(backend(), &codes, &[1.0], &[0], &mut memory);
+        assert!(matches!(packed, Err(Error::TooShort { .. } | Error::Shape { .. })));
+    }
+    let codes = MatRef::new(&[1i8, 2], 1, 2).expect("a matrix");
+    let mut memory = [0; 4096];
+    let mut pack = |scales: &[f32], zeros: &[i32]| {
+        PackedMatrix::pack_into(backend(), &codes, scales, zeros, &mut memory).map(|packed| packed.columns())
+    };
+    assert_eq!(pack(&[1.0, 2.0], &[0, 1]), Ok(2));
+    assert_eq!(pack(&[1.0], &[-128]), Ok(2));
+    for (scales, zeros) in [
+        (&[][..], &[0][..]),
+        (&[1.0; 3], &[0]),
+        (&[1.0], &[]),
+        (&[1.0], &[0; 3]),
+        (&[0.0], &[0]),
+        (&[f32::INFINITY, 1.0], &[0]),
+        (&[1.0], &[128]),
+    ] {
+        pack(scales, zeros).expect_err("scales and zero points that do not fit");
+    }
+}
+
+#[test]
+fn batches_that_do_not_fit() {
+    let sizes = [0, 1, 2, 3, 1 << 30, usize::MAX];
+    let data = [7u8; 12];
+    for (count, rows) in sizes.into_iter().flat_map(|count| sizes.map(|rows| (count, rows))) {
+        for (columns, stride) in sizes.into_iter().flat_map(|columns| sizes.map(|stride| (columns, stride))) {
+            for row_stride in sizes {
+                let inputs = BatchRef::with_strides(&data, count, [rows, columns], stride, [row_stride, 1]);
+                if let Ok(inputs) = inputs {
+                    let last = count.checked_sub(1).and_then(|last| inputs.matrix(last).ok());
+                    assert_eq!(last.is_some(), count > 0);
+                    let element = |matrix: MatRef<'_, u8>| matrix.get(rows - 1, columns - 1).copied();
+                    if count > 0 && rows > 0 && columns > 0 {
+                        assert_eq!(last.and_then(element), Some(7));
+                    }
+                }
+                let mut out = [0f32; 12];
+                let outputs = BatchMut::with_strides(&mut out, count, [rows, columns], stride, row_stride);
+                let Ok(outputs) = outputs else { continue };
+                if count.max(rows).max(columns) > 12 {
+                    continue;
+                }
+                // Of every product of ones one row: each element of the output is written once.
+                let ones = QuantizedBatch {
+                    codes: BatchRef::with_strides(&data, count, [rows, 1], 0, [0, 0]).expect("a batch"),
+                    scales: MatRef::with_strides(&[1.0], count, rows, 0, 0).expect("scales"),
+                    zero_points: MatRef::with_strides(&[6], count, rows, 0, 0).expect("zero points"),
+                };
+                let others = QuantizedBatch {
+                    codes: BatchRef::with_strides(&data, count, [1, columns], 0, [0, 0]).expect("a batch"),
+                    scales: MatRef::with_strides(&[1.0], count, columns, 0, 0).expect("scales"),
+                    zero_points: MatRef::with_strides(&[6], count, columns, 0, 0).expect("zero points"),
+                };
+                let call = BatchedGemm::new(backend()).call(ones, others, outputs).expect("they fit");
+                call.tasks(3).for_each(|task| task.run(&mut Workspace::new()));
+                assert_eq!(out.iter().sum::<f32>(), (count * rows * columns) as f32);
+            }
+        }
+    }
+}
+
+#[test]
+fn factors_of_a_batch_are_compared() {
+    let batched = BatchedGemm::new(backend());
+    let codes = [1u8; 64];
+    let batch = |count, shape| BatchRef::with_strides(&codes, count, shape, 4, [2, 1]).expect("a batch");
+    let scales = |scale: &'static [f32], count, lines| {
+        MatRef::with_strides(scale, count, lines, 0, 0).expect("scales")
+    };
+    let zeros =
+        |zero: &'static [i32], count, lines| MatRef::with_strides(zero, count, lines, 0, 0).expect("zeros");
+    let factor = |count, shape, lines, scale, zero| QuantizedBatch {
+        codes: batch(count, shape),
+        scales: scales(scale, count, lines),
+        zero_points: zeros(zero, count, lines),
+    };
+    let mut out = [0f32; 8];
+    let mut call = |lhs, rhs| {
+        let out = BatchMut::new(&mut out, 2, [2, 2]).expect("a batch");
+        batched.call::<u8>(lhs, rhs, out).map(|_| ())
+    };
+    let good = factor(2, [2, 2], 2, &[1.0], &[0]);
+    assert_eq!(call(good, good), Ok(()));
+    for bad in [
+        factor(1, [2, 2], 2, &[1.0], &[0]),
+        factor(2, [2, 2], 1, &[1.0], &[0]),
+        factor(2, [1, 2], 2, &[1.0], &[0]),
+        factor(2, [2, 1], 2, &[1.0], &[0]),
+        factor(2, [2, 2], 2, &[0.0], &[0]),
+        factor(2, [2, 2], 2, &[f32::NAN], &[0]),
+        factor(2, [2, 2], 2, &[1.0], &[256]),
+    ] {
+        assert!(call(bad, good).is_err() && call(good, bad).is_err(), "{bad:?}");
     }
 }

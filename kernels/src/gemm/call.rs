@@ -62,7 +62,7 @@ impl Border<'_> {
 /// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while it lives the slices of the call are
 /// borrowed, so what was proved stays true:
 ///
-/// * The table is the backend's and reads the panels' layout. The panels are `panels · panel_bytes` bytes long, by
+/// * The table is the backend's and reads the panels' layout. The panels are `panels · panel_stride` bytes long, by
 ///   [`Panels`].
 /// * Every element of the activations lies in their slice, by [`MatrixRows`](super::MatrixRows) and
 ///   [`PatchRows`](super::PatchRows); their rows are as long as the panels are deep.

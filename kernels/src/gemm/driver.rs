@@ -11,13 +11,13 @@ use super::rows::{
 };
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::{Call, Lhs, OutputBlock, PANEL, PackedPanels, PaddingElision, RowSums, Tiling, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling, Variant};
 use crate::{Backend, OutputElement, Scratch, Window2d};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
 #[must_use]
-pub fn scratch_bytes(backend: Backend, panels: &PackedPanels) -> Option<usize> {
+pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     let gemm = panels.variant(backend)?;
     if panels.columns() == 0 {
         return Some(0);
@@ -212,7 +212,7 @@ impl Pass<'_> {
     }
 
     /// Whether the region leaves out taps.
-    pub(super) fn leaves_out(&self, panels: &PackedPanels) -> bool {
+    pub(super) fn leaves_out(&self, panels: &PanelShape) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
 }

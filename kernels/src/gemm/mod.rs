@@ -44,12 +44,13 @@ pub use call::{Border, Call, RowZeros};
 pub use driver::{run, scratch_bytes};
 pub use matrix_unit::Permission;
 pub use memo::TilingMemo;
-pub use output::OutputBlock;
+pub use output::{OutputBatch, OutputBlock};
 pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
 pub use tiling::{Tiling, best_elision, tiling};
 pub use weights::{
-    Activations, ColumnTerms, Layout, MAX_EMPTY_COLUMNS, PANEL, PackedPanels, PanelError, Panels, WeightView,
+    Activations, ColumnTerms, Layout, LentColumns, LentPanels, MAX_EMPTY_COLUMNS, PANEL, PackedPanels,
+    PanelError, PanelShape, Panels, WeightView,
 };
 
 pub(crate) use matrix_unit::MatrixUnit;

@@ -1,6 +1,12 @@
 //! A rectangle of the output that one task owns.
 
+mod batch;
+#[cfg(test)]
+mod tests;
+
 use core::marker::PhantomData;
+
+pub use batch::OutputBatch;
 
 use crate::OutputElement;
 

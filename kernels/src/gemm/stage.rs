@@ -59,7 +59,7 @@ pub enum Stage<F, I> {
 }
 
 /// The stage of a call. Slices by column hold at least as many elements as the panels have columns, padding included (see
-/// [`PackedPanels::padded_columns`](super::PackedPanels::padded_columns)).
+/// [`PanelShape::padded_columns`](super::PanelShape::padded_columns)).
 pub type StageRef<'a> = Stage<&'a [f32], &'a [i32]>;
 
 impl<F, I> Stage<F, I> {

@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use super::matrix_unit::{Permission, UnitShape};
 use super::memo::TilingMemo;
 use super::rows::{Addressing, Depth, depth_of, patch_addressing};
-use super::{LhsForm, MAX_ROWS, PackedPanels, PaddingElision, Patches, TileCost, TileRows, Variant};
+use super::{LhsForm, MAX_ROWS, PaddingElision, PanelShape, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
@@ -38,7 +38,7 @@ pub struct Tiling {
 /// The tiling with which a backend multiplies `rows` rows, of a matrix without gaps between columns or of patches, with
 /// these weights; `None` if it does not read them.
 #[must_use]
-pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels) -> Option<Tiling> {
+pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
     if let Some(unit) = gemm.unit
@@ -64,7 +64,7 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PackedPanels
 /// The padding elision that costs least for these patches. Leaving out more products makes more border regions, whose tiles
 /// are lower. [`PaddingElision::Nothing`] if the patches are not as deep as the panels, or there are none.
 #[must_use]
-pub fn best_elision(backend: Backend, patches: &Patches, panels: &PackedPanels) -> PaddingElision {
+pub fn best_elision(backend: Backend, patches: &Patches, panels: &PanelShape) -> PaddingElision {
     let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
@@ -126,7 +126,7 @@ pub(super) fn choose(
     gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
-    panels: &PackedPanels,
+    panels: &PanelShape,
     groups: usize,
 ) -> (Tiling, f64) {
     let tiles = gemm.tiles;
@@ -150,7 +150,7 @@ pub(super) fn choose(
 }
 
 /// The blocking of `rows × panels` for a tile.
-fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PackedPanels) -> Tiling {
+fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PanelShape) -> Tiling {
     let tile_panels = tile.width(panel_count);
     let panel_bytes = panels.panel_bytes().max(1);
     let block_panels = if panel_count.saturating_mul(panel_bytes) <= BLOCK_BYTES {
@@ -174,7 +174,7 @@ pub(super) fn choose_again(
     gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
-    panels: &PackedPanels,
+    panels: &PanelShape,
     groups: usize,
 ) -> Tiling {
     #[cfg(target_has_atomic = "64")]
@@ -210,7 +210,7 @@ pub(super) fn small_tile(
     gemm: &'static Variant,
     rows: usize,
     panel_count: usize,
-    panels: &PackedPanels,
+    panels: &PanelShape,
 ) -> Option<&'static TileRows> {
     let tallest = gemm.tiles[gemm.tiles.len() - 1].rows;
     assert!(tallest <= MAX_ROWS, "no tile is higher than its pointers have room for");

@@ -10,7 +10,7 @@ mod pass;
 pub(super) use pass::unit_map;
 
 use super::rows::Depth;
-use super::{Layout, PackedPanels, Tile};
+use super::{Layout, PanelShape, Tile};
 
 /// The most rows of a tile, and the most groups of depths of a step. A step of one panel is a tile, too: its groups are the rows.
 pub(crate) const TILE: usize = 16;
@@ -108,7 +108,7 @@ pub(crate) struct UnitDepth {
 
 impl UnitShape {
     /// For `rows` rows.
-    pub(in crate::gemm) fn new(rows: usize, depth: &Depth, panels: &PackedPanels) -> UnitShape {
+    pub(in crate::gemm) fn new(rows: usize, depth: &Depth, panels: &PanelShape) -> UnitShape {
         let m_block = (M_BLOCK_BYTES / TILE / panels.depth().max(1)).clamp(2, M_BLOCK) & !1;
         UnitShape {
             height: rows.div_ceil(rows.div_ceil(TILE).max(1)),
@@ -118,19 +118,19 @@ impl UnitShape {
     }
 
     /// The most that any number of rows takes, for the whole depth.
-    pub(in crate::gemm) fn largest(panels: &PackedPanels) -> UnitShape {
+    pub(in crate::gemm) fn largest(panels: &PanelShape) -> UnitShape {
         UnitShape::new(TILE, &Depth::whole(panels), panels)
     }
 
     /// Bytes of the strips of the tiles that are multiplied at once, for any part of the panels' depth; `None` if they overflow.
-    pub(in crate::gemm) fn strip_bytes(panels: &PackedPanels) -> Option<usize> {
+    pub(in crate::gemm) fn strip_bytes(panels: &PanelShape) -> Option<usize> {
         const STEP: usize = TILE * Layout::GROUPS_OF_4.k_group;
         let steps = panels.segments().max(1).checked_mul(panels.segment_len().div_ceil(STEP).max(1))?;
         steps.checked_mul(MAX_TILES * TILE * STEP)
     }
 
     /// Panels of a block.
-    pub(in crate::gemm) fn block_panels(panels: &PackedPanels) -> usize {
+    pub(in crate::gemm) fn block_panels(panels: &PanelShape) -> usize {
         // A multiple of the four panels of the widest blocks.
         (BLOCK_BYTES / panels.panel_bytes().max(1)).max(1).next_multiple_of(4)
     }
@@ -140,7 +140,7 @@ impl UnitShape {
 pub(crate) const MAX_TILES: usize = 4;
 
 impl UnitDepth {
-    fn new(depth: &Depth, panels: &PackedPanels) -> UnitDepth {
+    fn new(depth: &Depth, panels: &PanelShape) -> UnitDepth {
         let &Depth { segments, len, .. } = depth;
         let segment_groups = len.div_ceil(Layout::GROUPS_OF_4.k_group);
         let joined = panels.segment_bytes(len) == panels.segment_bytes(panels.segment_len());

@@ -5,13 +5,13 @@ use crate::gemm::call::Checked;
 use crate::gemm::driver::Pass;
 use crate::gemm::m_block::{Position, describe};
 use crate::gemm::rows::{Addressing, MBlock, RowCopy, ScratchMap};
-use crate::gemm::{Lhs, PANEL, PackedPanels};
+use crate::gemm::{Lhs, PANEL, PanelShape};
 use crate::{OutputElement, Scratch};
 
 /// The scratch of a pass on a matrix unit; `None` if its size overflows.
 pub(in crate::gemm) fn unit_map(
     found: (Addressing, Option<RowCopy>),
-    panels: &PackedPanels,
+    panels: &PanelShape,
     shape: &UnitShape,
 ) -> Option<ScratchMap> {
     let map = ScratchMap::new(found, panels, shape.height, shape.m_block)?;

@@ -11,7 +11,7 @@ use super::addressing::Addressing;
 use super::prepare::MBlock;
 use super::regions::Cursor;
 use super::scratch::{Parts, ScratchMap};
-use crate::gemm::{ByteRows, Call, CopyRows, Lhs, LhsForm, PackedPanels, PatchRows, Patches, Variant};
+use crate::gemm::{ByteRows, Call, CopyRows, Lhs, LhsForm, PanelShape, PatchRows, Patches, Variant};
 
 /// The fewest columns for which rows are copied to flip their bytes once: with fewer, flipping them in each tile takes less
 /// time. Of a span all patches that see it are multiplied, so that it counts as often as the kernel is wide.
@@ -70,7 +70,7 @@ pub(in crate::gemm) fn addressing(gemm: &Variant, call: &Call<'_>) -> (Addressin
 pub(in crate::gemm) fn patch_addressing(
     gemm: &Variant,
     patches: &Patches,
-    panels: &PackedPanels,
+    panels: &PanelShape,
 ) -> Addressing {
     match gemm.lhs {
         LhsForm::I16 { .. } => span_addressing(patches, panels),
@@ -79,7 +79,7 @@ pub(in crate::gemm) fn patch_addressing(
 }
 
 /// How copied rows are addressed: in spans, if the segments are the rows of the kernel, whose taps lie side by side.
-fn span_addressing(patches: &Patches, panels: &PackedPanels) -> Addressing {
+fn span_addressing(patches: &Patches, panels: &PanelShape) -> Addressing {
     let window = patches.window();
     let rows = (panels.segments(), panels.segment_len()) == (window.kernel[0], patches.kernel_row());
     if window.dilation[1] == 1 && rows {

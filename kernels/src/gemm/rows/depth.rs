@@ -2,7 +2,7 @@
 
 use super::patches::Patches;
 use super::regions::Region;
-use crate::gemm::PackedPanels;
+use crate::gemm::PanelShape;
 
 /// The part of the depth that a region's rows are multiplied with.
 pub(in crate::gemm) struct Depth {
@@ -16,7 +16,7 @@ pub(in crate::gemm) struct Depth {
 impl Depth {
     /// The whole depth.
     #[inline]
-    pub(in crate::gemm) fn whole(panels: &PackedPanels) -> Depth {
+    pub(in crate::gemm) fn whole(panels: &PanelShape) -> Depth {
         Depth { first_segment: 0, segments: panels.segments(), first: 0, len: panels.segment_len() }
     }
 
@@ -28,7 +28,7 @@ impl Depth {
 
 /// The part of the depth that a region of patches takes.
 #[inline]
-pub(in crate::gemm) fn depth_of(patches: &Patches, panels: &PackedPanels, region: &Region) -> Depth {
+pub(in crate::gemm) fn depth_of(patches: &Patches, panels: &PanelShape, region: &Region) -> Depth {
     let (segments, segment_len) = (panels.segments(), panels.segment_len());
     let [height, width] = patches.window().kernel;
     // The segments of a row of the kernel: its taps, the whole row, or all rows at once.

@@ -3,7 +3,7 @@
 
 use super::addressing::Addressing;
 use super::copies::RowCopy;
-use crate::gemm::PackedPanels;
+use crate::gemm::PanelShape;
 
 const POINTER: usize = size_of::<*const u8>();
 
@@ -29,7 +29,7 @@ impl ScratchMap {
     /// a region, and `[m_block][tile_rows]` copied rows. `None` if the size overflows.
     pub(in crate::gemm) fn new(
         (addressing, copy): (Addressing, Option<RowCopy>),
-        panels: &PackedPanels,
+        panels: &PanelShape,
         tile_rows: usize,
         m_block: usize,
     ) -> Option<ScratchMap> {

@@ -4,10 +4,11 @@
 
 use core::array;
 
-use wide::u8x16;
+use wide::{u8x16, u16x8, u32x4, u64x2};
 
 use super::pack::WeightView;
 use crate::gemm::{Layout, PANEL};
+use crate::prefetch::prefetch_line;
 
 /// Columns that are packed together, a cache line of a row of weights, and their panels.
 pub(super) const STRIP: usize = STRIP_PANELS * PANEL;
@@ -16,8 +17,12 @@ pub(super) const STRIP_PANELS: usize = 4;
 /// Depths of a column that are packed together: a cache line, if a column's weights are neighbours.
 const RUN: usize = 64;
 
+/// Rows, and runs of a column, that are prefetched: those of a strip mostly lie on as many pages, which hardware does not follow.
+const ROWS_AHEAD: usize = 32;
+const RUNS_AHEAD: usize = 4;
+
 impl Layout {
-    /// Writes the panels of the columns from `first` on, [`STRIP`] at most. `panels` is as long as they are, and zero.
+    /// Writes the panels of the columns from `first` on, [`STRIP`] at most, padding included. `panels` is as long as they are.
     ///
     /// # Panics
     ///
@@ -52,6 +57,7 @@ fn by_rows<const G: usize>(weights: &WeightView<'_>, first: usize, columns: usiz
             let mut rows = [[flip; STRIP]; G];
             for (depth, row) in (k..weights.segment_len).zip(&mut rows) {
                 let at = (segment * weights.segment_len + depth) * weights.depth_stride + first;
+                weights.prefetch(at, ROWS_AHEAD.wrapping_mul(weights.depth_stride));
                 match weights.data[at..at + columns].first_chunk() {
                     Some(whole) => *row = *whole,
                     None => row[..columns].copy_from_slice(&weights.data[at..at + columns]),
@@ -75,7 +81,7 @@ fn by_rows<const G: usize>(weights: &WeightView<'_>, first: usize, columns: usiz
 /// The bytes of `G` rows by column: the first byte of each row, then the second ones. The rows are shuffled as cards are, each
 /// with the one that is half the rows behind it, as often as `G` is halved.
 #[inline(always)]
-fn interleaved<const G: usize>(mut rows: [u8x16; G]) -> [u8x16; G] {
+pub(super) fn interleaved<const G: usize>(mut rows: [u8x16; G]) -> [u8x16; G] {
     for _ in 0..G.ilog2() {
         rows = array::from_fn(|i| {
             let (a, b) = (rows[i / 2], rows[i / 2 + G / 2]);
@@ -85,39 +91,97 @@ fn interleaved<const G: usize>(mut rows: [u8x16; G]) -> [u8x16; G] {
     rows
 }
 
-/// A run of depths of a column at a time.
+/// A run of depths of the columns of a panel at a time. Each is copied first: columns that lie a power of two apart share few lines
+/// of a cache.
 fn by_columns<const G: usize>(weights: &WeightView<'_>, first: usize, columns: usize, panels: &mut [u8]) {
     let panel_bytes = panels.len() / columns.div_ceil(PANEL);
     let flip = weights.flip();
     for (number, panel) in panels.chunks_exact_mut(panel_bytes).enumerate() {
         let first = first + number * PANEL;
         let lanes = (columns - number * PANEL).min(PANEL);
+        // What is not there becomes 0.
+        let mut runs = [[flip; RUN]; PANEL];
         let mut rest = panel;
         for segment in 0..weights.segments {
             for k in (0..weights.segment_len).step_by(RUN) {
                 let len = (weights.segment_len - k).min(RUN);
-                let (groups, after) = rest.split_at_mut(len.div_ceil(G) * PANEL * G);
-                rest = after;
-                for lane in 0..lanes {
+                for (lane, run) in runs[..lanes].iter_mut().enumerate() {
                     let start = (segment * weights.segment_len + k) * weights.depth_stride
                         + (first + lane) * weights.column_stride;
-                    // What is not there becomes 0.
-                    let mut run = [flip; RUN];
-                    weights.gather(start, &mut run[..len]);
-                    for byte in &mut run {
-                        *byte ^= flip;
-                    }
-                    let groups = groups.chunks_exact_mut(PANEL * G);
-                    for (group, depths) in groups.zip(run.as_chunks::<G>().0) {
-                        group[lane * G..(lane + 1) * G].copy_from_slice(depths);
-                    }
+                    weights.prefetch(start, RUNS_AHEAD * RUN);
+                    let (run, beyond) = run.split_at_mut(len);
+                    weights.gather(start, run);
+                    beyond.fill(flip);
+                }
+                let (groups, after) = rest.split_at_mut(len.div_ceil(G) * PANEL * G);
+                rest = after;
+                match G {
+                    2 => by_squares::<u16x8, 8>(&runs, flip, groups),
+                    4 => by_squares::<u32x4, 4>(&runs, flip, groups),
+                    _ => by_squares::<u64x2, 2>(&runs, flip, groups),
                 }
             }
         }
     }
 }
 
+/// Writes runs of the columns of a panel in groups of depths, which are the words of a vector: squares of `W` columns by `W` groups
+/// are transposed.
+#[inline(always)]
+fn by_squares<V: Words<W>, const W: usize>(runs: &[[u8; RUN]; PANEL], flip: u8, groups: &mut [u8]) {
+    const VECTOR: usize = 16;
+    let group_bytes = PANEL * VECTOR / W;
+    for (number, groups) in groups.chunks_mut(group_bytes * W).enumerate() {
+        for (square, columns) in runs.as_chunks::<W>().0.iter().enumerate() {
+            let words = array::from_fn(|column| {
+                let bytes: [u8; VECTOR] = columns[column].as_chunks().0[number];
+                V::new((u8x16::new(bytes) ^ u8x16::splat(flip)).to_array())
+            });
+            for (group, unit) in groups.chunks_exact_mut(group_bytes).zip(V::transposed(words)) {
+                group[square * VECTOR..(square + 1) * VECTOR].copy_from_slice(&unit.bytes());
+            }
+        }
+    }
+}
+
+/// Vectors of 16 bytes as `W` words.
+trait Words<const W: usize>: Copy {
+    fn new(bytes: [u8; 16]) -> Self;
+    fn bytes(self) -> [u8; 16];
+    fn transposed(rows: [Self; W]) -> [Self; W];
+}
+
+macro_rules! words {
+    ($($vector:ident of $words:literal $word:ident),*) => {$(
+        impl Words<$words> for $vector {
+            #[inline(always)]
+            fn new(bytes: [u8; 16]) -> Self {
+                let words = bytes.as_chunks().0;
+                $vector::new(array::from_fn(|i| $word::from_ne_bytes(words[i])))
+            }
+
+            #[inline(always)]
+            fn bytes(self) -> [u8; 16] {
+                let words = self.to_array().map($word::to_ne_bytes);
+                array::from_fn(|i| words.as_flattened()[i])
+            }
+
+            #[inline(always)]
+            fn transposed(rows: [Self; $words]) -> [Self; $words] {
+                $vector::transpose(rows)
+            }
+        }
+    )*};
+}
+words!(u16x8 of 8 u16, u32x4 of 4 u32, u64x2 of 2 u64);
+
 impl WeightView<'_> {
+    /// Prefetches the weight that lies `distance` behind element `at` of the data, if there is one.
+    #[inline(always)]
+    fn prefetch(&self, at: usize, distance: usize) {
+        prefetch_line(self.data.as_ptr().wrapping_add(at).wrapping_add(distance));
+    }
+
     /// Copies `run.len()` weights of a column, from element `start` of the data on.
     #[inline]
     fn gather(&self, start: usize, run: &mut [u8]) {

@@ -1,7 +1,11 @@
 //! Panels that grow by columns.
 
-use super::panels::{PackedPanels, padded, panels_len};
-use crate::gemm::PANEL;
+use alloc::vec::Vec;
+
+use super::arrange::{STRIP, STRIP_PANELS};
+use super::pack::WeightView;
+use super::panels::{PackedPanels, PanelShape, padded, panels_len};
+use crate::gemm::{Layout, PANEL};
 use crate::{Backend, Bytes};
 
 impl PackedPanels {
@@ -16,16 +20,9 @@ impl PackedPanels {
         let mut bytes = Bytes::copy_from(&[]);
         bytes.resize(len);
         bytes.resize(0);
-        Some(PackedPanels {
-            bytes,
-            variant,
-            signed,
-            columns: 0,
-            segments: 1,
-            segment_len: depth,
-            sums: alloc::vec::Vec::with_capacity(padded(capacity)),
-            tap_sums: None,
-        })
+        let shape = PanelShape::new(variant, signed, 0, [1, depth]);
+        let sums = Vec::with_capacity(padded(capacity));
+        Some(PackedPanels { bytes, shape, sums, tap_sums: None })
     }
 
     /// Adds columns, one after the other in `columns`, to panels of one segment, which takes time in proportion to them: nothing
@@ -37,37 +34,49 @@ impl PackedPanels {
     pub fn push(&mut self, columns: &[u8], count: usize) {
         assert!(self.segments == 1, "panels of one segment");
         assert_eq!(Some(columns.len()), self.segment_len.checked_mul(count), "columns of the panels' depth");
-        match self.variant.layout.k_group {
-            2 => self.push_in_groups::<2>(columns, count),
-            4 => self.push_in_groups::<4>(columns, count),
-            _ => self.push_in_groups::<8>(columns, count),
+        let total = self.columns.checked_add(count).expect("columns overflow");
+        panels_len(&self.variant.layout, total, 1, self.segment_len).expect("packed size overflows");
+        if self.segment_len > 0 {
+            self.push_columns(columns, count);
+        } else {
+            self.shape.columns = total;
+            self.sums.resize(padded(total), 0);
         }
     }
 
-    /// As [`push`](Self::push), in groups of `G` depths.
-    fn push_in_groups<const G: usize>(&mut self, columns: &[u8], count: usize) {
+    /// As [`push`](Self::push), of a depth that is not 0.
+    fn push_columns(&mut self, columns: &[u8], count: usize) {
         let (first, depth, panel_bytes) = (self.columns, self.segment_len, self.panel_bytes());
-        self.columns = first.checked_add(count).expect("columns overflow");
-        let len = panels_len(&self.variant.layout, self.columns, 1, depth).expect("packed size overflows");
+        // What is missing in a panel that was begun is added column by column.
+        let begun = (first.next_multiple_of(PANEL) - first).min(count);
+        let (begun_columns, columns) = columns.split_at(begun * depth);
+        let layout = &self.shape.variant.layout;
+        let view = WeightView {
+            data: columns,
+            signed: self.signed,
+            columns: count - begun,
+            segments: 1,
+            segment_len: depth,
+            taps: 1,
+            depth_stride: 1,
+            column_stride: depth,
+        };
+        self.shape.columns = first + count;
+        let len = self.panels() * panel_bytes;
         self.sums.resize(padded(self.columns), 0);
-        let (bytes, flip) = (self.bytes.resize(len), if self.signed { 0 } else { 0x80 });
-        if depth == 0 {
-            return;
+        let bytes = self.bytes.resize(len);
+        let (panels, whole_panels) = bytes.split_at_mut((first + begun).div_ceil(PANEL) * panel_bytes);
+        for (column, weights) in (first..).zip(begun_columns.chunks_exact(depth)) {
+            let panel = &mut panels[column / PANEL * panel_bytes..][..panel_bytes];
+            self.sums[column] = layout.push_column(panel, column % PANEL, weights, view.flip());
         }
-        let sums = &mut self.sums[first..];
-        for ((column, weights), sum) in (first..).zip(columns.chunks_exact(depth)).zip(sums) {
-            let (panel, lane) = (column / PANEL * panel_bytes, column % PANEL * G);
-            let groups = bytes[panel..panel + panel_bytes].chunks_exact_mut(PANEL * G);
-            let (whole, rest) = weights.as_chunks::<G>();
-            let mut last = [flip; G];
-            last[..rest.len()].copy_from_slice(rest);
-            for (group, depths) in groups.zip(whole.iter().chain([&last])) {
-                let canonical = depths.map(|weight| weight ^ flip);
-                group[lane..lane + G].copy_from_slice(&canonical);
+        let sums = &mut self.sums[padded(first)..];
+        let strips = whole_panels.chunks_mut(STRIP_PANELS * panel_bytes).zip(sums.chunks_mut(STRIP));
+        for (strip, (panels, sums)) in strips.enumerate() {
+            layout.arrange(&view, strip * STRIP, panels);
+            for (panel, sums) in panels.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+                layout.add_columns(panel, sums);
             }
-            *sum = weights
-                .iter()
-                .fold(0, |sum, &weight| sum.wrapping_add(i32::from((weight ^ flip).cast_signed())));
         }
     }
 
@@ -79,9 +88,31 @@ impl PackedPanels {
     pub fn truncate(&mut self, columns: usize) {
         assert_eq!(self.segments, 1, "panels of one segment");
         if columns < self.columns {
-            self.columns = columns;
+            self.shape.columns = columns;
             self.bytes.resize(self.panels() * self.panel_bytes());
             self.sums.truncate(self.padded_columns());
         }
     }
+}
+
+impl Layout {
+    /// Writes one column of a panel, whose padding is then 0, and returns the sum of its canonical weights.
+    fn push_column(&self, panel: &mut [u8], lane: usize, weights: &[u8], flip: u8) -> i32 {
+        match self.k_group {
+            2 => push_column::<2>(panel, lane, weights, flip),
+            4 => push_column::<4>(panel, lane, weights, flip),
+            _ => push_column::<8>(panel, lane, weights, flip),
+        }
+    }
+}
+
+/// [`Layout::push_column`] in groups of `G` depths.
+fn push_column<const G: usize>(panel: &mut [u8], lane: usize, weights: &[u8], flip: u8) -> i32 {
+    let (whole, rest) = weights.as_chunks::<G>();
+    let mut last = [flip; G];
+    last[..rest.len()].copy_from_slice(rest);
+    for (group, depths) in panel.chunks_exact_mut(PANEL * G).zip(whole.iter().chain([&last])) {
+        group[lane * G..(lane + 1) * G].copy_from_slice(&depths.map(|weight| weight ^ flip));
+    }
+    weights.iter().fold(0, |sum, &weight| sum.wrapping_add(i32::from((weight ^ flip).cast_signed())))
 }

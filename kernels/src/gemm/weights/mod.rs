@@ -3,7 +3,9 @@
 mod arrange;
 mod error;
 mod grow;
+mod grow_depth;
 mod layout;
+mod lent;
 mod pack;
 mod panels;
 mod saved;
@@ -13,5 +15,6 @@ mod tests;
 
 pub use error::{MAX_EMPTY_COLUMNS, PanelError};
 pub use layout::{Layout, PANEL};
+pub use lent::{LentColumns, LentPanels};
 pub use pack::WeightView;
-pub use panels::{Activations, ColumnTerms, PackedPanels, Panels};
+pub use panels::{Activations, ColumnTerms, PackedPanels, PanelShape, Panels};

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::arrange::{STRIP, STRIP_PANELS};
-use super::panels::{PackedPanels, padded, panels_len};
+use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
 use crate::gemm::{PANEL, Variant};
 use crate::{Backend, Bytes};
@@ -82,7 +82,8 @@ impl PackedPanels {
             Some(())
         })?;
         let (sums, tap_sums) = (sums.total(), (taps > 1).then_some(sums));
-        Some(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums, tap_sums })
+        let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]);
+        Some(PackedPanels { bytes, shape, sums, tap_sums })
     }
 
     /// The number and length of the k-segments to pack a convolution's weights as, for a kernel of `[height,
@@ -116,7 +117,7 @@ impl PackedPanels {
 
 impl WeightView<'_> {
     /// Asserts that every element lies inside the data.
-    fn check(&self) {
+    pub(super) fn check(&self) {
         let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
         assert!(depth > 0 || self.segments == 1, "without depth there is one segment");
         assert!(self.taps > 0 && depth.is_multiple_of(self.taps), "taps of one size");

@@ -32,11 +32,9 @@ pub struct ColumnTerms {
     pub sum: i32,
 }
 
-/// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
-/// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped.
-#[derive(Clone, Debug)]
-pub struct PackedPanels {
-    pub(super) bytes: Bytes,
+/// The sizes of packed weights, and the variant that they are packed for: all that the driver knows of them.
+#[derive(Clone, Copy, Debug)]
+pub struct PanelShape {
     /// What they were packed or loaded for: their layout is its layout, and what it [requires](Variant::proves) of the weights has
     /// been proved.
     pub(super) variant: &'static Variant,
@@ -44,13 +42,34 @@ pub struct PackedPanels {
     pub(super) columns: usize,
     pub(super) segments: usize,
     pub(super) segment_len: usize,
+    /// Bytes from a panel to the next: those of its depth, or more where the depth is to grow.
+    pub(super) panel_stride: usize,
+}
+
+/// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
+/// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped.
+#[derive(Clone, Debug)]
+pub struct PackedPanels {
+    pub(super) bytes: Bytes,
+    pub(super) shape: PanelShape,
     /// Sum of each column's canonical weights, mod 2³², padding included.
     pub(super) sums: Vec<i32>,
     /// Those of each tap, if they were packed for a convolution.
     pub(super) tap_sums: Option<TapSums>,
 }
 
-impl PackedPanels {
+impl PanelShape {
+    /// Those of `segments · segment_len` weights by `columns`, whose panels follow each other without gaps.
+    pub(super) fn new(
+        variant: &'static Variant,
+        signed: bool,
+        columns: usize,
+        [segments, segment_len]: [usize; 2],
+    ) -> PanelShape {
+        let shape = PanelShape { variant, signed, columns, segments, segment_len, panel_stride: 0 };
+        PanelShape { panel_stride: shape.panel_bytes(), ..shape }
+    }
+
     /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
     #[inline]
     pub(in crate::gemm) fn variant(&self, backend: Backend) -> Option<&'static Variant> {
@@ -67,100 +86,6 @@ impl PackedPanels {
                     .proves
                     .is_none_or(|property| proved.is_some_and(|proved| proved.name == property.name))
         })
-    }
-
-    /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
-    /// offsets that the backend adds to activations and weights, mod 2³². Also returns the canonical weights' zero
-    /// points into `weight_zeros`, in the form of the backend's kernels, and whether any is not 0 (if none is, a call needs no row
-    /// sums).
-    ///
-    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type, within its range.
-    ///
-    /// # Panics
-    ///
-    /// If `init` or `weight_zeros` is shorter than [`padded_columns`](Self::padded_columns), `bias` than the columns, or the
-    /// backend does not read these panels.
-    pub fn initial_accumulators(
-        &self,
-        backend: Backend,
-        bias: Option<&[i32]>,
-        activations: Activations,
-        weight_zero: impl Fn(usize) -> i32,
-        init: &mut [i32],
-        weight_zeros: &mut [i32],
-    ) -> bool {
-        init[..self.padded_columns()].fill(0);
-        weight_zeros[..self.padded_columns()].fill(0);
-        let terms = self.column_terms(backend, activations);
-        (0..self.columns).fold(false, |any, column| {
-            let ColumnTerms { initial, zero_factor, zero, .. } = terms(column, weight_zero(column));
-            weight_zeros[column] = zero_factor;
-            init[column] = bias.map_or(0, |bias| bias[column]).wrapping_add(initial);
-            any | (zero != 0)
-        })
-    }
-
-    /// What depends on a column and its weights' zero point, in the weights' own type, alone: see
-    /// [`initial_accumulators`](Self::initial_accumulators).
-    ///
-    /// Every plan begins here. If the backend has a matrix unit, the first one in the process asks the operating system for it.
-    ///
-    /// # Panics
-    ///
-    /// If the backend does not read these panels; the function, if the column does not exist.
-    pub fn column_terms(
-        &self,
-        backend: Backend,
-        activations: Activations,
-    ) -> impl Fn(usize, i32) -> ColumnTerms + '_ {
-        let variant = self.variant(backend).expect("panels of a layout that the backend reads");
-        if let Some(unit) = variant.unit {
-            (unit.request)();
-        }
-        let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
-        let flip = if self.signed { 0 } else { 128 };
-        let depth = self.depth() as i32;
-        move |column, zero_point| {
-            let zero = zero_point.wrapping_sub(flip);
-            let sum = self.sums[column].wrapping_sub(depth.wrapping_mul(zero));
-            let zero_factor = (variant.row_sums.zero_factor)(zero as i8);
-            ColumnTerms { initial: za.wrapping_mul(sum).wrapping_neg(), zero_factor, zero, sum }
-        }
-    }
-
-    /// The sum of each column's canonical weights, mod 2³², padding included.
-    #[must_use]
-    #[inline]
-    pub fn sums(&self) -> &[i32] {
-        &self.sums
-    }
-
-    /// The panels with their bytes, for a call.
-    ///
-    /// # Errors
-    ///
-    /// [`PanelError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
-    #[inline(always)]
-    pub fn get(&self) -> Result<Panels<'_>, PanelError> {
-        self.within(self.owner())
-    }
-
-    /// The buffer that the bytes are part of, asked once for the panels of several groups in one buffer.
-    #[must_use]
-    #[inline]
-    pub fn owner(&self) -> Owner<'_> {
-        self.bytes.owner()
-    }
-
-    /// As [`get`](Self::get), where the buffer has been asked already.
-    ///
-    /// # Errors
-    ///
-    /// As [`get`](Self::get).
-    #[inline]
-    pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
-        let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
-        Ok(Panels { packed: self, bytes })
     }
 
     /// The layout's name.
@@ -218,11 +143,18 @@ impl PackedPanels {
         self.columns.div_ceil(PANEL)
     }
 
-    /// Bytes of a panel.
+    /// Bytes of a panel's depth.
     #[must_use]
     #[inline]
     pub fn panel_bytes(&self) -> usize {
         self.segments.wrapping_mul(self.segment_bytes(self.segment_len))
+    }
+
+    /// Bytes from a panel to the next: more than [`panel_bytes`](Self::panel_bytes) where the depth is to grow.
+    #[must_use]
+    #[inline]
+    pub fn panel_stride(&self) -> usize {
+        self.panel_stride
     }
 
     /// Bytes of a panel that belong to `len` depths of a segment, which are padded to whole groups.
@@ -233,14 +165,135 @@ impl PackedPanels {
         let k_group = self.variant.layout.k_group;
         (len.wrapping_add(k_group - 1) & !(k_group - 1)).wrapping_mul(PANEL)
     }
+
+    /// What a column adds to every row, of the sum of its canonical weights and their zero point, in the weights' own type.
+    ///
+    /// Every plan begins here. If the backend has a matrix unit, the first one in the process asks the operating system for it.
+    ///
+    /// # Panics
+    ///
+    /// If the backend does not read these panels.
+    pub fn terms(
+        &self,
+        backend: Backend,
+        activations: Activations,
+    ) -> impl Fn(i32, i32) -> ColumnTerms + use<> {
+        let variant = self.variant(backend).expect("panels of a layout that the backend reads");
+        if let Some(unit) = variant.unit {
+            (unit.request)();
+        }
+        let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
+        let flip = if self.signed { 0 } else { 128 };
+        let depth = self.depth() as i32;
+        move |sum, zero_point| {
+            let zero = zero_point.wrapping_sub(flip);
+            let sum = sum.wrapping_sub(depth.wrapping_mul(zero));
+            let zero_factor = (variant.row_sums.zero_factor)(zero as i8);
+            ColumnTerms { initial: za.wrapping_mul(sum).wrapping_neg(), zero_factor, zero, sum }
+        }
+    }
 }
 
-/// Panels and their bytes: `panels · panel_bytes` of them, so every panel can be read. Calls take this form of packed
-/// weights; it dereferences to its panels.
+impl PackedPanels {
+    /// The initial accumulators: what depends on the column alone. `bias[n] − za·Σ_k w[k][n] + K·za·zb[n]`, with the
+    /// offsets that the backend adds to activations and weights, mod 2³². Also returns the canonical weights' zero
+    /// points into `weight_zeros`, in the form of the backend's kernels, and whether any is not 0 (if none is, a call needs no row
+    /// sums).
+    ///
+    /// `weight_zero(n)` is the zero point of column `n` in the weights' own type, within its range.
+    ///
+    /// # Panics
+    ///
+    /// If `init` or `weight_zeros` is shorter than [`padded_columns`](PanelShape::padded_columns), `bias` than the columns, or the
+    /// backend does not read these panels.
+    pub fn initial_accumulators(
+        &self,
+        backend: Backend,
+        bias: Option<&[i32]>,
+        activations: Activations,
+        weight_zero: impl Fn(usize) -> i32,
+        init: &mut [i32],
+        weight_zeros: &mut [i32],
+    ) -> bool {
+        init[..self.padded_columns()].fill(0);
+        weight_zeros[..self.padded_columns()].fill(0);
+        let terms = self.column_terms(backend, activations);
+        (0..self.columns).fold(false, |any, column| {
+            let ColumnTerms { initial, zero_factor, zero, .. } = terms(column, weight_zero(column));
+            weight_zeros[column] = zero_factor;
+            init[column] = bias.map_or(0, |bias| bias[column]).wrapping_add(initial);
+            any | (zero != 0)
+        })
+    }
+
+    /// What depends on a column and its weights' zero point, in the weights' own type, alone: see
+    /// [`initial_accumulators`](Self::initial_accumulators).
+    ///
+    /// # Panics
+    ///
+    /// If the backend does not read these panels; the function, if the column does not exist.
+    pub fn column_terms(
+        &self,
+        backend: Backend,
+        activations: Activations,
+    ) -> impl Fn(usize, i32) -> ColumnTerms + '_ {
+        let terms = self.terms(backend, activations);
+        move |column, zero_point| terms(self.sums[column], zero_point)
+    }
+
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &[i32] {
+        &self.sums
+    }
+
+    /// The panels with their bytes, for a call.
+    ///
+    /// # Errors
+    ///
+    /// [`PanelError::Shrunk`] if the buffer that they are shared with has become too short. It is asked once.
+    #[inline(always)]
+    pub fn get(&self) -> Result<Panels<'_>, PanelError> {
+        self.within(self.owner())
+    }
+
+    /// The buffer that the bytes are part of, asked once for the panels of several groups in one buffer.
+    #[must_use]
+    #[inline]
+    pub fn owner(&self) -> Owner<'_> {
+        self.bytes.owner()
+    }
+
+    /// As [`get`](Self::get), where the buffer has been asked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    #[inline]
+    pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
+        let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
+        Ok(Panels { shape: &self.shape, bytes, sums: &self.sums, tap_sums: self.tap_sums.as_ref() })
+    }
+}
+
+impl Deref for PackedPanels {
+    type Target = PanelShape;
+
+    #[inline]
+    fn deref(&self) -> &PanelShape {
+        &self.shape
+    }
+}
+
+/// Panels and their bytes: `panels · panel_stride` of them, so every panel can be read. Calls take this form of packed
+/// weights; it dereferences to their shape.
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
-    packed: &'a PackedPanels,
-    bytes: &'a [u8],
+    pub(super) shape: &'a PanelShape,
+    pub(super) bytes: &'a [u8],
+    pub(super) sums: &'a [i32],
+    pub(super) tap_sums: Option<&'a TapSums>,
 }
 
 impl<'a> Panels<'a> {
@@ -249,6 +302,13 @@ impl<'a> Panels<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &'a [i32] {
+        self.sums
     }
 
     /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie
@@ -260,7 +320,7 @@ impl<'a> Panels<'a> {
     /// If the depth is not a multiple of the taps.
     #[must_use]
     pub fn tap_sums(&self, taps: usize) -> Cow<'a, [i32]> {
-        if let Some(kept) = &self.packed.tap_sums
+        if let Some(kept) = self.tap_sums
             && kept.taps() == taps
         {
             return Cow::Borrowed(kept.as_slice());
@@ -269,25 +329,26 @@ impl<'a> Panels<'a> {
         assert!(depth == 0 || (taps > 0 && depth.is_multiple_of(taps)), "taps of one size");
         let mut sums = TapSums::new(taps, self.padded_columns());
         let shape = [self.segments(), self.segment_len()];
-        for (number, panel) in self.bytes.chunks_exact(self.panel_bytes().max(1)).enumerate() {
-            sums.add_panel(&self.variant.layout, shape, number, panel);
+        let len = self.panel_bytes();
+        for (number, panel) in self.bytes.chunks_exact(self.panel_stride().max(1)).enumerate() {
+            sums.add_panel(&self.variant.layout, shape, number, &panel[..len]);
         }
         Cow::Owned(sums.into_vec())
     }
 }
 
 impl Deref for Panels<'_> {
-    type Target = PackedPanels;
+    type Target = PanelShape;
 
     #[inline]
-    fn deref(&self) -> &PackedPanels {
-        self.packed
+    fn deref(&self) -> &PanelShape {
+        self.shape
     }
 }
 
 impl core::fmt::Debug for Panels<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.packed.fmt(f)
+        self.shape.fmt(f)
     }
 }
 

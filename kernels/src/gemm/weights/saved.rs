@@ -1,7 +1,7 @@
 //! Panels that were saved.
 
 use super::error::{MAX_EMPTY_COLUMNS, PanelError};
-use super::panels::{PackedPanels, padded, panels_len};
+use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
 use crate::gemm::PANEL;
 use crate::{Backend, Bytes};
@@ -46,6 +46,7 @@ impl PackedPanels {
             sums.add_panel(&layout, [segments, segment_len], number, panel);
         }
         let sums = sums.into_vec();
-        Ok(PackedPanels { bytes, variant, signed, columns, segments, segment_len, sums, tap_sums: None })
+        let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]);
+        Ok(PackedPanels { bytes, shape, sums, tap_sums: None })
     }
 }

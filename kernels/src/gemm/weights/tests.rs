@@ -1,13 +1,15 @@
 //! Packed bytes and sums against their definitions, weight by weight.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::arrange::{STRIP, STRIP_PANELS};
 use super::pack::WeightView;
-use super::panels::{padded, panels_len};
+use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
-use crate::gemm::{Layout, PANEL};
+use crate::gemm::{Layout, PANEL, Variant};
+use crate::{Backend, Bytes};
 
 const LAYOUTS: [Layout; 3] = [Layout::GROUPS_OF_2, Layout::GROUPS_OF_4, Layout::bytes("i8-group8", 8)];
 
@@ -101,6 +103,63 @@ fn sums_of_extreme_weights_do_not_saturate() {
             sums.add_panel(layout, [1, depth], 0, &panel);
             let expected = depth as i32 * i32::from(weight.cast_signed());
             assert_eq!(sums.as_slice(), [expected; PANEL], "{}", layout.name);
+        }
+    }
+}
+
+/// Panels without columns or depth in any layout, which no call multiplies.
+fn nothing(layout: Layout, signed: bool, columns: usize, depth: usize) -> PackedPanels {
+    let backend = Backend::available().next().expect("a backend");
+    let variant = Box::leak(Box::new(Variant { layout, ..*backend.entry().variant(|_| false) }));
+    let shape = PanelShape::new(variant, signed, columns, [1, depth]);
+    PackedPanels { bytes: Bytes::copy_from(&[]), shape, sums: vec![0; padded(columns)], tap_sums: None }
+}
+
+#[test]
+fn panels_that_grow_are_what_the_layout_says() {
+    for (layout, signed) in LAYOUTS.iter().flat_map(|layout| [(layout, false), (layout, true)]) {
+        // Columns or depths are added, and all but the first `left` taken away again.
+        let steps = [(1, 1), (3, 4), (40, 44), (0, 20), (15, 35), (29, 7), (90, 97), (1, 98)];
+        for (by_depth, len) in [(false, 37), (false, 8), (true, 19), (true, 64)] {
+            let [columns, depth] = if by_depth { [len, 0] } else { [0, len] };
+            let (mut panels, mut codes) = (nothing(*layout, signed, columns, depth), Vec::new());
+            for (step, (count, left)) in steps.into_iter().enumerate() {
+                let more: Vec<u8> = (0..count * len).map(|i| (i * i / 5 + 7 * i + step) as u8).collect();
+                codes.extend_from_slice(&more);
+                codes.truncate(left * len);
+                if by_depth {
+                    panels.push_depths(&more, count);
+                    panels.truncate_depth(left);
+                } else {
+                    panels.push(&more, count);
+                    panels.truncate(left);
+                }
+                let (strides, columns, depth) =
+                    if by_depth { ((len, 1), len, left) } else { ((1, len), left, len) };
+                let weights = WeightView {
+                    data: &codes,
+                    signed,
+                    columns,
+                    segments: 1,
+                    segment_len: depth,
+                    taps: 1,
+                    depth_stride: strides.0,
+                    column_stride: strides.1,
+                };
+                let (expected, sums) = defined(layout, &weights);
+                let case = (layout.name, signed, by_depth, len, step);
+                assert_eq!(panels.sums()[..columns], sums[..columns], "sums of {case:?}");
+                let (len, stride) = (panels.panel_bytes(), panels.panel_stride());
+                let found = panels.get().expect("they are owned").bytes().chunks_exact(stride);
+                for (number, (found, expected)) in found.zip(expected.chunks_exact(len)).enumerate() {
+                    // Columns that were taken away are no one's.
+                    let lanes = (columns - number * PANEL).min(PANEL) * layout.k_group;
+                    let unit = PANEL * layout.k_group;
+                    for (found, expected) in found[..len].chunks(unit).zip(expected.chunks(unit)) {
+                        assert_eq!(found[..lanes], expected[..lanes], "panel {number} of {case:?}");
+                    }
+                }
+            }
         }
     }
 }

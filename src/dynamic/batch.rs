@@ -1,0 +1,212 @@
+//! Batches of matrices: shape and strides, checked once.
+
+use alloc::format;
+use core::ops::Range;
+
+use eightbit_kernels::gemm::OutputBatch;
+
+use crate::check::{check_size, in_range};
+use crate::{Element, Error, MatRef};
+
+/// A read-only batch of matrices: `count` of `rows × columns` elements of a slice, with any strides.
+///
+/// The heads of `[token][head][channel]` lie side by side: their stride is the number of channels, that of their rows the channels of all heads.
+///
+/// ```
+/// use eightbit::dynamic::BatchRef;
+/// // Two tokens of two heads of three channels.
+/// let heads = BatchRef::with_strides(&[1u8, 2, 3, 10, 20, 30, 4, 5, 6, 40, 50, 60], 2, [2, 3], 3, [6, 1])?;
+/// assert_eq!(heads.matrix(1)?.get(0, 2), Some(&30));
+/// # Ok::<(), eightbit::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct BatchRef<'a, T> {
+    data: &'a [T],
+    count: usize,
+    shape: [usize; 2],
+    stride: usize,
+    strides: [usize; 2],
+}
+
+impl<'a, T> BatchRef<'a, T> {
+    /// Row-major matrices without gaps, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_strides`](Self::with_strides).
+    pub fn new(data: &'a [T], count: usize, [rows, columns]: [usize; 2]) -> Result<BatchRef<'a, T>, Error> {
+        let stride = rows.checked_mul(columns).ok_or_else(overflow)?;
+        Self::with_strides(data, count, [rows, columns], stride, [columns, 1])
+    }
+
+    /// Matrices of `[rows, columns]` whose element (`r`, `c`) of number `i` is
+    /// `data[i · stride + r · strides[0] + c · strides[1]]`. A stride of 0 repeats elements.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooShort`] if such an element is not in `data`, [`Error::Shape`] if their number overflows.
+    pub fn with_strides(
+        data: &'a [T],
+        count: usize,
+        shape: [usize; 2],
+        stride: usize,
+        strides: [usize; 2],
+    ) -> Result<BatchRef<'a, T>, Error> {
+        let [rows, columns] = shape;
+        let elements = rows.checked_mul(columns).and_then(|one| one.checked_mul(count));
+        let elements = elements.filter(|&elements| isize::try_from(elements).is_ok());
+        if elements.ok_or_else(overflow)? > 0 {
+            let distances = [(count, stride), (rows, strides[0]), (columns, strides[1])];
+            let last = distances.iter().try_fold(0usize, |last, &(extent, stride)| {
+                last.checked_add((extent - 1).checked_mul(stride)?)
+            });
+            let needed = last.and_then(|last| last.checked_add(1)).ok_or_else(overflow)?;
+            if needed > data.len() {
+                return Err(Error::TooShort { what: "batch", needed, found: data.len() });
+            }
+        }
+        Ok(BatchRef { data, count, shape, stride, strides })
+    }
+
+    /// The same with the rows and columns of every matrix exchanged.
+    #[must_use]
+    pub fn transposed(self) -> BatchRef<'a, T> {
+        let ([rows, columns], [down, across]) = (self.shape, self.strides);
+        BatchRef { shape: [columns, rows], strides: [across, down], ..self }
+    }
+
+    /// Number of matrices.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Rows of a matrix.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.shape[0]
+    }
+
+    /// Columns of a matrix.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.shape[1]
+    }
+
+    /// Matrix number `index`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such matrix.
+    pub fn matrix(&self, index: usize) -> Result<MatRef<'a, T>, Error> {
+        self.columns_of(index, 0..self.columns())
+    }
+
+    /// Columns of matrix number `index`, of those that there are.
+    pub(super) fn columns_of(&self, index: usize, columns: Range<usize>) -> Result<MatRef<'a, T>, Error> {
+        if index >= self.count {
+            let high = self.count as i64 - 1;
+            return Err(Error::OutOfRange { what: "number of a matrix", low: 0, high, found: index as i64 });
+        }
+        let ([rows, _], [down, across]) = (self.shape, self.strides);
+        // A matrix without elements need not begin in the data.
+        let first = if rows == 0 || columns.is_empty() {
+            self.data.len()
+        } else {
+            index * self.stride + columns.start * across
+        };
+        MatRef::with_strides(&self.data[first..], rows, columns.len(), down, across)
+    }
+}
+
+/// Matrices to be written: `count` of `rows × columns` elements of a slice, row-major, one after the other or side by side.
+#[derive(Debug)]
+pub struct BatchMut<'a, T>(OutputBatch<'a, T>);
+
+impl<'a> BatchMut<'a, f32> {
+    /// Row-major matrices without gaps, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_strides`](Self::with_strides).
+    pub fn new(
+        data: &'a mut [f32],
+        count: usize,
+        [rows, columns]: [usize; 2],
+    ) -> Result<BatchMut<'a, f32>, Error> {
+        let stride = rows.checked_mul(columns).ok_or_else(overflow)?;
+        Self::with_strides(data, count, [rows, columns], stride, columns)
+    }
+
+    /// Matrices of `[rows, columns]` whose element (`r`, `c`) of number `i` is `data[i · stride + r · row_stride + c]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if rows overlap, an element is not in `data`, or their number overflows. The matrices lie one after the other, or
+    /// between the rows of one there is place for those of all others.
+    pub fn with_strides(
+        data: &'a mut [f32],
+        count: usize,
+        [rows, columns]: [usize; 2],
+        stride: usize,
+        row_stride: usize,
+    ) -> Result<BatchMut<'a, f32>, Error> {
+        let elements = rows.checked_mul(columns).and_then(|one| one.checked_mul(count));
+        let found = data.len();
+        let batch = elements.and_then(|_| OutputBatch::new(data, count, [rows, columns], stride, row_stride));
+        let batch = batch.ok_or_else(|| {
+            let why = format!(
+                "{count} matrices of {rows} × {columns} with strides of {stride} and {row_stride} overlap, or do not fit into \
+                 {found} elements"
+            );
+            Error::Shape { what: "output batch", why }
+        })?;
+        Ok(BatchMut(batch))
+    }
+
+    pub(super) fn batch(self) -> OutputBatch<'a, f32> {
+        self.0
+    }
+}
+
+/// A batch of matrices of codes with what they mean: code `q` is the real number `(q − zero_point) · scale`.
+#[derive(Clone, Copy, Debug)]
+pub struct QuantizedBatch<'a, T> {
+    /// The codes.
+    pub codes: BatchRef<'a, T>,
+    /// A matrix with a row for each matrix, and a scale for each of its rows if it is a first factor, for each of its columns if it is
+    /// a second one. Strides of 0 give all the same.
+    pub scales: MatRef<'a, f32>,
+    /// The zero points, likewise.
+    pub zero_points: MatRef<'a, i32>,
+}
+
+impl<T: Element> QuantizedBatch<'_, T> {
+    /// Checks the shapes of scales and zero points for `lines` rows or columns.
+    pub(super) fn check_shapes(&self, lines: usize) -> Result<(), Error> {
+        check_size("scales of a batch", self.codes.count(), self.scales.rows())?;
+        check_size("scales of a matrix", lines, self.scales.columns())?;
+        check_size("zero points of a batch", self.codes.count(), self.zero_points.rows())?;
+        check_size("zero points of a matrix", lines, self.zero_points.columns())
+    }
+
+    /// Checks the values of scales and zero points. Strides of 0 make this long: there is memory of that size elsewhere.
+    pub(super) fn check_values(&self) -> Result<(), Error> {
+        let (low, high) = T::TYPE.integer_range();
+        for matrix in 0..self.scales.rows() {
+            for line in 0..self.scales.columns() {
+                let scale = *self.scales.at(matrix, line);
+                if !(scale.is_finite() && scale > 0.0) {
+                    return Err(Error::Scale { what: "scale of a batch", found: scale, index: Some(line) });
+                }
+                in_range("zero point of a batch", *self.zero_points.at(matrix, line), low, high)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn overflow() -> Error {
+    Error::Shape { what: "batch", why: "the number of elements overflows".into() }
+}
