@@ -97,7 +97,7 @@ impl<'m> PackedMatrix<'m> {
         let terms = panels.shape().terms(backend, ColumnVectors::ACTIVATIONS);
         let mut any_zero = false;
         for column in 0..n {
-            let terms = terms(columns.sums[column], zero_point(column));
+            let terms = terms(panels.sums()[column], zero_point(column));
             any_zero |= terms.zero != 0;
             columns.sums[column] = terms.sum;
             columns.init[column] = terms.initial;
@@ -105,6 +105,7 @@ impl<'m> PackedMatrix<'m> {
             columns.scales[column] = scale(column);
         }
         // Those of the padding are computed with, too.
+        columns.sums[n..].fill(0);
         columns.init[n..].fill(0);
         columns.zero_factors[n..].fill(0);
         columns.scales[n..].fill(1.0);

@@ -11,18 +11,19 @@ use crate::memory::Lent;
 pub struct LentPanels<'m> {
     shape: PanelShape,
     bytes: &'m [u8],
+    sums: &'m [i32],
 }
 
-/// Vectors by column, padding included, in the same memory.
+/// Room for vectors by column, padding included, in the same memory, of any values.
 #[derive(Debug)]
 pub struct LentColumns<'m> {
-    /// The sum of each column's canonical weights, mod 2³²; 0 for the padding.
+    /// For the sums of weights, each less its zero point.
     pub sums: &'m mut [i32],
-    /// Room for the initial accumulators, of any values.
+    /// For the initial accumulators.
     pub init: &'m mut [i32],
-    /// Room for the zero points in the form of the kernels, of any values.
+    /// For the zero points in the form of the kernels.
     pub zero_factors: &'m mut [i32],
-    /// Room for factors, of any values.
+    /// For factors.
     pub scales: &'m mut [f32],
 }
 
@@ -32,7 +33,7 @@ impl<'m> LentPanels<'m> {
     pub fn bytes(backend: Backend, depth: usize, columns: usize) -> Option<usize> {
         let panels = panels_len(&backend.entry().variant(|_| false).layout, columns, 1, depth)?;
         let vector = Lent::part(columns.checked_next_multiple_of(PANEL)?.checked_mul(size_of::<i32>())?)?;
-        Lent::part(panels)?.checked_add(vector.checked_mul(4)?)?.checked_add(Lent::SLACK)
+        Lent::part(panels)?.checked_add(vector.checked_mul(5)?)?.checked_add(Lent::SLACK)
     }
 
     /// Packs weights of one segment, in the layout of the variant that takes all weights; `None` if there is too little memory:
@@ -55,6 +56,7 @@ impl<'m> LentPanels<'m> {
         let mut lent = Lent::new(memory);
         let panels = lent.take::<u8>(panels_len(layout, columns, 1, segment_len)?)?;
         let padded = padded(columns);
+        let all_sums = lent.take::<i32>(padded)?;
         let columns = LentColumns {
             sums: lent.take(padded)?,
             init: lent.take(padded)?,
@@ -62,10 +64,10 @@ impl<'m> LentPanels<'m> {
             scales: lent.take(padded)?,
         };
         let shape = PanelShape::new(variant, signed, weights.columns, [1, segment_len]);
-        columns.sums.fill(0);
+        all_sums.fill(0);
         let stride = shape.panel_stride();
         if stride > 0 {
-            let strips = panels.chunks_mut(stride * STRIP_PANELS).zip(columns.sums.chunks_mut(STRIP));
+            let strips = panels.chunks_mut(stride * STRIP_PANELS).zip(all_sums.chunks_mut(STRIP));
             for (strip, (panels, sums)) in strips.enumerate() {
                 layout.arrange(weights, strip * STRIP, panels);
                 for (panel, sums) in panels.chunks_exact(stride).zip(sums.chunks_exact_mut(PANEL)) {
@@ -73,7 +75,7 @@ impl<'m> LentPanels<'m> {
                 }
             }
         }
-        Some((LentPanels { shape, bytes: panels }, columns))
+        Some((LentPanels { shape, bytes: panels, sums: all_sums }, columns))
     }
 
     /// Their sizes.
@@ -82,10 +84,16 @@ impl<'m> LentPanels<'m> {
         &self.shape
     }
 
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    pub fn sums(&self) -> &[i32] {
+        self.sums
+    }
+
     /// The panels with their bytes, for a call.
     #[must_use]
     pub fn get(&self) -> Panels<'_> {
-        Panels { shape: &self.shape, bytes: self.bytes, tap_sums: None }
+        Panels { shape: &self.shape, bytes: self.bytes, sums: self.sums, tap_sums: None }
     }
 }
 

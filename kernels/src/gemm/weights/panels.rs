@@ -268,7 +268,7 @@ impl PackedPanels {
     #[inline]
     pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
         let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
-        Ok(Panels { shape: &self.shape, bytes, tap_sums: self.tap_sums.as_ref() })
+        Ok(Panels { shape: &self.shape, bytes, sums: &self.sums, tap_sums: self.tap_sums.as_ref() })
     }
 }
 
@@ -287,6 +287,7 @@ impl Deref for PackedPanels {
 pub struct Panels<'a> {
     pub(super) shape: &'a PanelShape,
     pub(super) bytes: &'a [u8],
+    pub(super) sums: &'a [i32],
     pub(super) tap_sums: Option<&'a TapSums>,
 }
 
@@ -296,6 +297,13 @@ impl<'a> Panels<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The sum of each column's canonical weights, mod 2³², padding included.
+    #[must_use]
+    #[inline]
+    pub fn sums(&self) -> &'a [i32] {
+        self.sums
     }
 
     /// The sums of the canonical weights of each of a kernel's `taps` taps, mod 2³²: `[tap][padded column]`. The taps lie
