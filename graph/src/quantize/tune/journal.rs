@@ -23,6 +23,9 @@ const NUMBER: u8 = b'n';
 const OVER_LIMIT: u8 = b'm';
 const WEIGHTS: u8 = b'w';
 
+/// The bytes of a layer's weights and their scales.
+type RoundedBytes = (Vec<i8>, Vec<f32>);
+
 /// A file of what was found; without a file nothing is kept.
 #[derive(Debug, Default)]
 pub(in crate::quantize) struct Journal(Option<RefCell<Open>>);
@@ -94,7 +97,7 @@ impl Journal {
     }
 
     /// The rounded weights of the next layer and their scales, if they were found before; `len` is how many there are of each.
-    pub(in crate::quantize) fn weights(&self, len: [usize; 2]) -> Result<Option<(Vec<i8>, Vec<f32>)>, Error> {
+    pub(in crate::quantize) fn weights(&self, len: [usize; 2]) -> Result<Option<RoundedBytes>, Error> {
         let Some(open) = &self.0 else { return Ok(None) };
         let mut open = open.borrow_mut();
         let found = open.next(&[(WEIGHTS, (len[0] + 4 * len[1]) as u64)])?;
