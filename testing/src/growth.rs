@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 const LARGER: usize = 8;
 /// The growth of the time that is still linear; that of a square is [`LARGER`]².
 const MOST: u32 = 24;
-/// Other processes may slow down one measurement.
-const ATTEMPTS: usize = 4;
+/// Other processes may slow down measurements, several in a row where there are many of them.
+const ATTEMPTS: usize = 16;
 
 /// Panics if the time of `run` grows much more than a problem that `make` makes, of `size` and then of eight times `size`. The time
 /// for `size` must be measurable, a millisecond at least; an absolute bound would depend on the machine, and a quadratic algorithm

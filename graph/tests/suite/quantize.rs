@@ -71,6 +71,20 @@ pub(crate) fn network() -> Graph {
     }
 }
 
+/// [`network`] with a pointwise layer in the place of the sum, so that the depthwise layer can have more channels. One of them is loud.
+pub(crate) fn network_with_place() -> Graph {
+    let mut graph = network();
+    let mut numbers = Numbers(8);
+    let add = graph.nodes.iter_mut().find(|node| node.name == "add").expect("is there");
+    *add = Node::new("project", "Conv", &["c2", "w4", "b4"], &["sum"]).with("kernel_shape", vec![1i64, 1]);
+    graph.constants.insert("w4".to_owned(), numbers.tensor(&[8, 8, 1, 1], 0.5));
+    graph.constants.insert("b4".to_owned(), numbers.tensor(&[8], 0.2));
+    let loud = graph.constants["w2"].as_f32().expect("floats").iter().enumerate();
+    let loud: Vec<f32> = loud.map(|(at, &weight)| if at / 9 == 3 { 8.0 * weight } else { weight }).collect();
+    graph.constants.insert("w2".to_owned(), Tensor::new([8, 1, 3, 3], loud).expect("as many"));
+    graph
+}
+
 pub(crate) fn examples(count: u64) -> Vec<Vec<Tensor>> {
     (0..count).map(|seed| vec![Numbers(seed).tensor(&INPUT, 2.0)]).collect()
 }

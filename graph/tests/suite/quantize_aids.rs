@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eightbit_graph::quantize::data_free::DataFreeOptions;
 use eightbit_graph::quantize::{
-    AccuracyDrop, Aid, CalibrationMethod, Calibrator, Effort, Plan, QuantizeOptions, QuantizeReport, Range,
-    Subject, Warning, quantize, quantize_with, quantize_without_examples,
+    AccuracyDrop, Aid, CalibrationMethod, Calibrator, Effort, Granularity, Plan, QuantizeOptions,
+    QuantizeReport, Range, Subject, Warning, quantize, quantize_with, quantize_without_examples,
 };
 use eightbit_graph::{DataType, Error, Graph, Limits, Node, Tensor, ValueInfo, ops, passes};
 
-use crate::quantize::{examples, network};
+use crate::quantize::{examples, network, network_with_place};
 
 fn options(effort: Effort) -> QuantizeOptions {
     QuantizeOptions { effort, measured: 0, ..QuantizeOptions::default() }
@@ -72,7 +72,10 @@ fn an_aid_is_kept_only_if_it_helps() {
         let mut error = report.aids.first().expect("something is tried").error_before;
         for aid in &report.aids {
             assert_eq!(aid.error_before, error, "{aid:?}");
-            assert_eq!(aid.kept, aid.error_after < aid.error_before, "{aid:?}");
+            // What takes time must bring more than chance.
+            let takes_time = ["finer inputs", "copies in more channels"].contains(&aid.name.as_str());
+            let below = aid.error_before * if takes_time { 0.97 } else { 1.0 };
+            assert_eq!(aid.kept, aid.error_after < below, "{aid:?}");
             if aid.kept {
                 error = aid.error_after;
             }
@@ -86,6 +89,21 @@ fn an_aid_is_kept_only_if_it_helps() {
         assert!(noise(&graph) < without, "{effort:?}: {} {without}", noise(&graph));
         let (again, _) = quantized(&options(effort)).expect("quantized");
         assert_eq!(bytes(&graph), bytes(&again), "the same every time");
+    }
+}
+
+/// The layers around a loud depthwise channel have more channels, and their weights are rounded anew; the answers are better for it.
+#[test]
+fn loud_channels_are_copied() {
+    for granularity in [Granularity::PerChannel, Granularity::PerTensor] {
+        let options = QuantizeOptions { granularity, ..options(Effort::Medium) };
+        let (graph, report) =
+            quantize(network_with_place(), &examples(16), &options, |_| {}).expect("quantized");
+        graph.validate().expect("sound");
+        let aid = report.aids.iter().find(|aid| aid.name == "copies in more channels").expect("tried");
+        assert!(aid.kept, "{granularity:?}: {:?}", report.aids);
+        let depthwise = graph.nodes.iter().find(|node| node.name == "dw").expect("is there");
+        assert_eq!(depthwise.int("group", 1).expect("an integer"), 16);
     }
 }
 

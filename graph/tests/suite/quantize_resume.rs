@@ -8,7 +8,7 @@ use eightbit_graph::quantize::{
 };
 use eightbit_graph::{Error, Graph, Tensor};
 
-use crate::quantize::{examples, network};
+use crate::quantize::{examples, network, network_with_place};
 
 /// A file of this test alone, which does not exist yet.
 fn fresh(name: &str) -> PathBuf {
@@ -41,15 +41,29 @@ fn limited<'a>(
 
 /// What comes of the quantization, and the number of times that an example was read.
 fn run(most: usize, options: &QuantizeOptions) -> (Result<(Vec<u8>, QuantizeReport), Error>, usize) {
+    run_of(network(), most, options)
+}
+
+/// The same of any network.
+fn run_of(
+    network: Graph,
+    most: usize,
+    options: &QuantizeOptions,
+) -> (Result<(Vec<u8>, QuantizeReport), Error>, usize) {
     let (set, read) = (examples(16), Cell::new(0));
-    let result = quantize(network(), &limited(&set, most, &read), options, |_| {});
+    let result = quantize(network, &limited(&set, most, &read), options, |_| {});
     let written = |(graph, report): (Graph, _)| (graph.to_onnx_bytes().expect("written"), report);
     (result.map(written), read.get())
 }
 
 #[test]
 fn what_was_interrupted_ends_the_same() {
-    for effort in [Effort::Medium, Effort::High] {
+    for (network, effort) in [
+        (network as fn() -> Graph, Effort::Medium),
+        (network, Effort::High),
+        (network_with_place, Effort::Medium),
+    ] {
+        let run = |most, options: &QuantizeOptions| run_of(network(), most, options);
         let (whole, reads) = run(usize::MAX, &options(effort, None));
         let whole = whole.expect("quantized");
         for part in 1..8 {

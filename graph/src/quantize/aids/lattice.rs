@@ -40,7 +40,8 @@ impl Lattice {
         for row in 0..depth {
             let (done, left) = r.split_at_mut((row + 1) * depth);
             let own = &mut done[row * depth..];
-            let root = own[row].max(1e-3 * DAMPING * mean).sqrt();
+            own[row] = own[row].max(1e-3 * DAMPING * mean);
+            let root = own[row].sqrt();
             own[row..].iter_mut().for_each(|value| *value /= root);
             for (below, line) in left.chunks_exact_mut(depth).enumerate() {
                 let column = row + 1 + below;

@@ -23,7 +23,7 @@ const KEPT: u64 = 256 << 20;
 const PART: u64 = 16;
 /// Patches of each example that are taken at least.
 const PATCHES: usize = 512;
-/// The scales that are tried for each row of [`FEW`] weights at most, beside the one of its largest weight: so many, from the first to the
+/// The scales that are tried for each row of [`FEW`] weights at most that has the scale of its largest weight: so many, from the first to the
 /// last of these parts of that one. Below 1 the largest weights are cut off.
 const SCALES: usize = 31;
 const PARTS: [f32; 2] = [0.95, 1.15];
@@ -145,8 +145,7 @@ fn of_layer(
     let weights = layer.as_rows(layer.weights.as_f32()?);
     let nearest = layer.as_rows(bytes.as_i8()?);
     let (mut rounded, mut found) = (nearest.clone(), scales.to_vec());
-    let parts = if scales.len() == layer.rows() && depth <= FEW { SCALES } else { 0 };
-    let parts = (0..parts).map(|at| PARTS[0] + (PARTS[1] - PARTS[0]) * at as f32 / (SCALES - 1) as f32);
+    let few = scales.len() == layer.rows() && depth <= FEW;
     let rows_of_group = layer.rows() / layer.groups;
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
@@ -158,7 +157,7 @@ fn of_layer(
             let rows = start..(start + LANES).min(first + rows_of_group);
             let part = rows.start * depth..rows.end * depth;
             let mut of_rows: Vec<f32> = rows.clone().map(|row| scales[row % scales.len()]).collect();
-            round(&lattice, &weights[part.clone()], &mut of_rows, parts.clone(), &mut rounded[part]);
+            round(&lattice, &weights[part.clone()], &mut of_rows, few, &mut rounded[part]);
             if scales.len() == layer.rows() {
                 found[rows].copy_from_slice(&of_rows);
             }
@@ -180,22 +179,23 @@ fn of_layer(
     Ok(QuantizedWeights { bytes, scales: found })
 }
 
-/// Rounds rows of weights in steps of `scales`, or of those `parts` of them that leave less.
-fn round(
-    lattice: &Lattice,
-    weights: &[f32],
-    scales: &mut [f32],
-    parts: impl Iterator<Item = f32>,
-    rounded: &mut [i8],
-) {
+/// Rounds rows of weights, which are rounded to the nearest, in steps of `scales`, or, if there are `few`, of other ones that leave less. A row
+/// whose scale is not that of its largest weight keeps it: its bias, or its neighbours, need that.
+fn round(lattice: &Lattice, weights: &[f32], scales: &mut [f32], few: bool, rounded: &mut [i8]) {
     let depth = weights.len() / scales.len();
     let given = scales.to_vec();
+    let is_own = |row: &[i8]| row.iter().any(|byte| byte.unsigned_abs() == 127);
+    let free: Vec<bool> = rounded.chunks_exact(depth).map(|row| few && is_own(row)).collect();
     let mut least = lattice.round(weights, scales, rounded);
+    if !free.contains(&true) {
+        return;
+    }
     let mut other = vec![0; rounded.len()];
-    for part in parts {
+    for at in 0..SCALES {
+        let part = PARTS[0] + (PARTS[1] - PARTS[0]) * at as f32 / (SCALES - 1) as f32;
         let tried: Vec<f32> = given.iter().map(|scale| scale * part).collect();
         let left = lattice.round(weights, &tried, &mut other);
-        for row in 0..given.len() {
+        for row in (0..given.len()).filter(|&row| free[row]) {
             if left[row] < least[row] {
                 (least[row], scales[row]) = (left[row], tried[row]);
                 rounded[row * depth..][..depth].copy_from_slice(&other[row * depth..][..depth]);

@@ -24,6 +24,11 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
+    /// The bytes of the rounded weights.
+    pub(super) fn bytes(&self) -> u64 {
+        self.weights.values().map(|of| (of.bytes.len() + 4 * of.scales.len()) as u64).sum()
+    }
+
     pub(super) fn plan(
         &self,
         observation: &Observation,

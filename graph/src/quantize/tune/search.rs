@@ -63,10 +63,10 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         self.judge.error(&eight_bit, self.dataset, self.held([&observation.graph, &eight_bit]))
     }
 
-    /// The bytes that are taken: the constants of these graphs and of the one observed, and what was observed.
+    /// The bytes that are taken: the constants of these graphs and of the one observed, rounded weights, and what was observed.
     pub(super) fn held<'g>(&'g self, graphs: impl IntoIterator<Item = &'g Graph>) -> u64 {
         let constants = constants_of(graphs.into_iter().chain([&self.observation.graph]));
-        let beside = self.beside.saturating_add(self.judge.bytes());
+        let beside = self.beside.saturating_add(self.judge.bytes()).saturating_add(self.best.bytes());
         constants.saturating_add(self.observation.seen.bytes()).saturating_add(beside)
     }
 

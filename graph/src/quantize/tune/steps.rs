@@ -65,7 +65,8 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
 
     pub(super) fn widened(&mut self) -> Result<(), Fault<D::Error>> {
         let (plan, _) = self.best()?;
-        let widened = copies::widened(&self.observation.graph, &plan)?;
+        let Observation { graph, seen } = &self.observation;
+        let widened = copies::widened(graph, &plan, &seen.channels())?;
         self.attempt_graph_below("copies in more channels", widened, self.error * WORTH)
     }
 

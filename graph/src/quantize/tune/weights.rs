@@ -45,7 +45,11 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         let limits = (self.held([graph]).saturating_add(observation.seen.bytes()), &self.options.limits);
         // What an interrupted run has judged needs no weights, so they are not kept.
         let (examples, journal) = ((self.dataset, &self.split.calibrating[..]), Journal::default());
-        weights.extend(rounding::rounded(graph, layers, &plan, examples, limits, &journal)?);
+        match rounding::rounded(graph, layers, &plan, examples, limits, &journal) {
+            Ok(rounded) => weights.extend(rounded),
+            // They stay rounded to the nearest.
+            Err(fault) => drop(fault.over_limit()?),
+        }
         Ok(weights)
     }
 }

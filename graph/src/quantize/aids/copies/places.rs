@@ -1,17 +1,25 @@
 //! Where channels can be copied.
 
+use crate::ops::conv;
 use crate::ops::eight_bit::EightBit;
 use crate::quantize::Plan;
 use crate::quantize::layer::Layer;
 use crate::{Error, Graph, Node};
 
-/// A product, the depthwise layer after it, and the products that read that.
+/// A convolution, the depthwise one after it, and those that read that.
 pub(super) struct Place<'g> {
     pub(super) before: Layer<'g>,
     /// What the depthwise layer reads and, after its activations, writes.
     pub(super) values: [&'g str; 2],
     pub(super) depthwise: Layer<'g>,
     pub(super) after: Vec<Layer<'g>>,
+}
+
+impl Place<'_> {
+    /// The number of channels that can be copied.
+    pub(super) fn channels(&self) -> usize {
+        self.depthwise.rows()
+    }
 }
 
 /// The places in `graph` where channels can be copied.
@@ -60,11 +68,8 @@ pub(super) fn places<'g>(graph: &'g Graph, plan: &Plan) -> Result<Vec<Place<'g>>
         let complete =
             !after.is_empty() && after.len() == readers(written).len() && !outputs.contains(written);
         let biased = |layer: &Layer<'_>| {
-            layer
-                .node
-                .input(2)
-                .and_then(|name| graph.constants.get(name))
-                .is_some_and(|bias| bias.shape() == [layer.rows()])
+            let bias = layer.node.input(2).and_then(|name| graph.constants.get(name));
+            layer.node.is(&conv::OP) && bias.is_some_and(|bias| bias.shape() == [layer.rows()])
         };
         if let Some(before) = before
             && complete

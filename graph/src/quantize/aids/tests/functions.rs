@@ -181,12 +181,21 @@ fn dead_channels_are_not_copied() {
     assert!(copied(&before, &plan, &channels).expect("a plain graph").is_none());
 }
 
-/// Channels that are added are copies as well.
+/// `graph` with more channels, if there is a place for them.
+fn with_more(graph: &Graph) -> Option<Graph> {
+    let (observation, plan) = planned(graph, &examples(1, 12, &INPUT));
+    widened(graph, &plan, &observation.seen.channels()).expect("a plain graph")
+}
+
+/// Channels that are added are copies as well, and never of dead ones, whatever their weights.
 #[test]
 fn more_channels_keep_the_function() {
-    let before = network(true);
-    let (_, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = widened(&before, &plan).expect("a plain graph").expect("a place");
+    let mut before = network(true);
+    let bias: Vec<f32> = (0..8).map(|channel| if channel == 2 { -100.0 } else { 3.0 }).collect();
+    before.constants.insert("b1".to_owned(), Tensor::vector(bias));
+    let weights = edited(&before.constants["w2"], |at, weight| if at / 9 == 2 { 50.0 } else { weight });
+    before.constants.insert("w2".to_owned(), weights);
+    let after = with_more(&before).expect("a place");
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
     assert_eq!(changed(&before, &after), 6, "weights and biases of three layers");
     let rows = depthwise_rows(&after);
@@ -195,7 +204,31 @@ fn more_channels_keep_the_function() {
     assert!(new.iter().all(|row| old.contains(row)), "{new:?}");
     let loud = new.iter().filter(|row| **row == old[0]).count();
     assert!(loud >= 3, "{loud} copies of the loud channel");
-    assert!(!new.contains(&old[2]), "a dead channel is not worth a copy");
+    assert!(!new.contains(&old[2]) && !new.contains(&old[5]), "dead channels are not worth copies");
+}
+
+/// Of all copies together, those in dead channels among them, the offsets divide a step evenly.
+#[test]
+fn offsets_of_all_copies_are_even() {
+    let before = network(true);
+    let copied = with_copies(&before);
+    let after = with_more(&copied).expect("a place");
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    let (_, plan) = planned(&copied, &examples(1, 12, &INPUT));
+    let step = plan.parameters("r1").expect("bytes").scale;
+    let rows = depthwise_rows(&after);
+    let stem = after.nodes.iter().find(|node| node.name == "stem").expect("is there");
+    let biases = after.constants[&stem.inputs[2]].as_f32().expect("floats");
+    let mut offsets: Vec<f32> = (0..rows.len())
+        .filter(|&at| rows[at] == rows[0])
+        .map(|at| (biases[at] / step).rem_euclid(1.0))
+        .collect();
+    offsets.sort_by(f32::total_cmp);
+    let count = offsets.len();
+    assert!(count > 4, "{count} copies of the loud channel");
+    for pair in offsets.windows(2) {
+        assert!(((pair[1] - pair[0]) * count as f32 - 1.0).abs() < 0.05, "{offsets:?}");
+    }
 }
 
 /// Without dead channels, or where another node reads what would change, nothing is copied.
@@ -218,8 +251,7 @@ fn copies_need_room() {
         let mut read = network(false);
         read.outputs.push(crate::ValueInfo { shape: Vec::new(), ..super::value(value, &[]) });
         assert!(none(&read), "{value} is an output");
-        let (_, plan) = planned(&read, &examples(1, 4, &INPUT));
-        assert!(widened(&read, &plan).expect("a plain graph").is_none(), "{value} is an output");
+        assert!(with_more(&read).is_none(), "{value} is an output");
     }
     let mut padded = network(false);
     let project = padded.nodes.iter_mut().find(|node| node.name == "project").expect("is there");
