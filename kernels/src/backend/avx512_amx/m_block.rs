@@ -181,7 +181,8 @@ unsafe fn in_place(tile: &Tile, block: &UnitBlock) -> Option<Operands> {
     })
 }
 
-/// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits. Returns what waits then.
+/// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits.
+/// Returns what waits then.
 ///
 /// # Safety
 ///

@@ -122,11 +122,10 @@ impl UnitShape {
         UnitShape::new(TILE, &Depth::whole(panels), panels)
     }
 
-    /// Bytes of the strips of the tiles that are multiplied at once, for any part of the panels' depth; `None` if they overflow.
-    pub(in crate::gemm) fn strip_bytes(panels: &PanelShape) -> Option<usize> {
-        const STEP: usize = TILE * Layout::GROUPS_OF_4.k_group;
-        let steps = panels.segments().max(1).checked_mul(panels.segment_len().div_ceil(STEP).max(1))?;
-        steps.checked_mul(MAX_TILES * TILE * STEP)
+    /// The most steps of any part of the panels' depth: of a border region, segments may be runs of their own. `None` if they overflow.
+    pub(in crate::gemm) fn most_steps(panels: &PanelShape) -> Option<usize> {
+        const DEPTHS: usize = TILE * Layout::GROUPS_OF_4.k_group;
+        panels.segments().checked_mul(panels.segment_len().div_ceil(DEPTHS))
     }
 
     /// Panels of a block.
