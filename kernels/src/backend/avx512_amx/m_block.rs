@@ -232,6 +232,7 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         }
         #[cfg(feature = "testing")]
         crate::gemm::coverage::record(crate::gemm::coverage::TileUse {
+            unit: crate::gemm::coverage::Unit::Matrix { in_place: operands.activations != block.strips },
             layout: Layout::GROUPS_OF_4.name,
             rows: R * TILE,
             panels: P,
