@@ -148,6 +148,24 @@ impl Case {
         }
     }
 
+    /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: a kernel may saturate
+    /// in the place of a minimum where all of a block's scales are below 1, which they are in the first half of the columns. The upper half
+    /// of the rows are the zero point, so that their accumulators are the initial ones.
+    pub(crate) fn extremes(rng: &mut Random, output: ElementType, zero_point: i32) -> Case {
+        const BIAS: [i32; 5] = [i32::MIN, i32::MAX, i32::MIN + 1, i32::MAX - 63, i32::MAX - 65];
+        const SCALES: [f32; 3] = [1.0f32.next_down(), 1.0, 3.0];
+        let (rows, depth, columns) = (42, 70, 128);
+        let signed = rng.flip();
+        let mut case = Case::plain(rng, [rows, depth, columns], signed, false);
+        case.lhs[..rows / 2 * depth].fill(u8::from_low_bits(case.lhs_zero));
+        case.bias = (0..columns).map(|n| BIAS[n % BIAS.len()]).collect();
+        case.scale =
+            (0..columns).map(|n| SCALES[if n < columns / 2 { 0 } else { n % SCALES.len() }]).collect();
+        let (low, high) = output.integer_range();
+        case.stage = StageKind::Requantize { zero_point, low, high, output };
+        case
+    }
+
     /// Leaves weights seven bits, which some backends have other kernels for.
     fn halve_weights(&mut self) {
         let flip = if self.weights_signed { 0 } else { 0x80 };

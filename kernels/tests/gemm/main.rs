@@ -12,7 +12,7 @@ mod case;
 use case::Case;
 use eightbit_kernels::gemm::coverage::{self, Unit};
 use eightbit_kernels::gemm::{PackedPanels, PanelError};
-use eightbit_kernels::{Backend, Bytes, Scratch};
+use eightbit_kernels::{Backend, Bytes, ElementType, Scratch};
 use eightbit_testing::{Random, backends, suite};
 
 /// Runs `cases` on every backend under test.
@@ -105,6 +105,19 @@ fn whole_lines() {
         }
         cases.len()
     });
+}
+
+/// Accumulators at the ends of `i32`, and scales that take them to the ends of the integers that floats become, or past them.
+#[test]
+fn extreme_accumulators() {
+    let mut rng = Random(11);
+    let mut cases = Vec::new();
+    for (output, zero_points) in [(ElementType::U8, [0, 128, 255]), (ElementType::I8, [-128, 0, 127])] {
+        for zero_point in zero_points {
+            cases.extend((0..4).map(|_| Case::extremes(&mut rng, output, zero_point)));
+        }
+    }
+    suite("gemm/extreme-accumulators", &cases);
 }
 
 /// Shapes, values, zero points, stages, strides and splits at random.

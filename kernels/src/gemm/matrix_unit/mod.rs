@@ -18,11 +18,12 @@ pub(crate) const TILE: usize = 16;
 /// The most tiles of an m-block; a unit may multiply four at a time.
 const M_BLOCK: usize = 8;
 
-/// Bytes of activations of an m-block: its rows stay in the second-level cache from when they are found until they are copied.
+/// Bytes of activations of an m-block: its rows are expected to stay in the second-level cache from when they are found until they are
+/// copied.
 const M_BLOCK_BYTES: usize = 256 << 10;
 
-/// Bytes of panels of a block: they are read again for each pair of tiles, from the second-level cache, of which they take half. Rows
-/// that are not read in place are copied anew for each block.
+/// Bytes of panels of a block: they are read again for each pair of tiles, as expected from the second-level cache, of which they take half
+/// where it has two megabytes. Rows that are not read in place are copied anew for each block.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A matrix unit, for panels of [`Layout::GROUPS_OF_4`].
