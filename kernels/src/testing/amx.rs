@@ -70,6 +70,27 @@ pub fn configure(rows: u8, row_bytes: u8) {
     };
 }
 
+/// Runs `work` in a child of this process that has this thread alone; returns whether it came to its end.
+///
+/// # Panics
+///
+/// If the system gives no process.
+pub fn completes_in_child(work: impl FnOnce()) -> bool {
+    // SAFETY: the child ends here, so that it runs no destructors of what it shares with its parent; the status has room for what is
+    // written.
+    unsafe {
+        let child = libc::fork();
+        assert!(child >= 0, "fork failed");
+        if child == 0 {
+            let completed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_ok();
+            libc::_exit(c_int::from(!completed));
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child, "waitpid failed");
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+}
+
 fn is_available() -> bool {
     Backend::by_name("avx512_amx").is_ok()
 }

@@ -148,9 +148,9 @@ impl Case {
         }
     }
 
-    /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: a kernel may saturate
-    /// in the place of a minimum where all of a block's scales are below 1, which they are in the first half of the columns. The upper half
-    /// of the rows are the zero point, so that their accumulators are the initial ones.
+    /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: where all of a block's
+    /// are below 1, a kernel may saturate in the place of a minimum. 32 columns have such scales alone, the next ones also 1, the others all.
+    /// The upper half of the rows are the zero point, so that their accumulators are the initial ones.
     pub(crate) fn extremes(rng: &mut Random, output: ElementType, zero_point: i32) -> Case {
         const BIAS: [i32; 5] = [i32::MIN, i32::MAX, i32::MIN + 1, i32::MAX - 63, i32::MAX - 65];
         const SCALES: [f32; 3] = [1.0f32.next_down(), 1.0, 3.0];
@@ -159,8 +159,7 @@ impl Case {
         let mut case = Case::plain(rng, [rows, depth, columns], signed, false);
         case.lhs[..rows / 2 * depth].fill(u8::from_low_bits(case.lhs_zero));
         case.bias = (0..columns).map(|n| BIAS[n % BIAS.len()]).collect();
-        case.scale =
-            (0..columns).map(|n| SCALES[if n < columns / 2 { 0 } else { n % SCALES.len() }]).collect();
+        case.scale = (0..columns).map(|n| SCALES[n % (n / 32 + 1).min(SCALES.len())]).collect();
         let (low, high) = output.integer_range();
         case.stage = StageKind::Requantize { zero_point, low, high, output };
         case
