@@ -1,8 +1,8 @@
 //! AMX-INT8 on CPUs without it: each of its instructions traps, and the handler of the signal executes it.
 //!
 //! Instructions that the manual forbids (fields that must have one value and do not, tiles whose extents do not fit, a configuration with
-//! reserved bits) are not executed, and end the process as they would on hardware. Memory is touched as far as tiles are configured and no further, so that buffers against protected
-//! pages are as strict as ever.
+//! reserved bits) are not executed, and end the process as they would on hardware. Memory is touched as far as tiles are configured and no
+//! further, so that buffers against protected pages are as strict as ever.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;

@@ -120,8 +120,8 @@ impl Case {
         case
     }
 
-    /// The patches of a 3 × 3 kernel whose taps are segments of `channels` bytes without a sign. All zero points are 0: sums of weights have
-    /// no part in the products.
+    /// The patches of a 3 × 3 kernel whose taps are segments of `channels` bytes without a sign. All zero points are 0: sums of weights
+    /// have no part in the products.
     pub(crate) fn taps(rng: &mut Random, channels: usize) -> Case {
         let geometry = PatchGeometry {
             batch: 1,
@@ -149,8 +149,8 @@ impl Case {
     }
 
     /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: where all of a block's
-    /// are below 1, a kernel may saturate in the place of a minimum. 32 columns have such scales alone, the next ones also 1, the others all.
-    /// The upper half of the rows are the zero point, so that their accumulators are the initial ones.
+    /// are below 1, a kernel may saturate in the place of a minimum. 32 columns have such scales alone, the next ones also 1, the others
+    /// all. The upper half of the rows are the zero point, so that their accumulators are the initial ones.
     pub(crate) fn extremes(rng: &mut Random, output: ElementType, zero_point: i32) -> Case {
         const BIAS: [i32; 5] = [i32::MIN, i32::MAX, i32::MIN + 1, i32::MAX - 63, i32::MAX - 65];
         const SCALES: [f32; 3] = [1.0f32.next_down(), 1.0, 3.0];
