@@ -1,12 +1,10 @@
 //! One multiplication: its operands, and what it must give.
 
 use eightbit_kernels::gemm::{
-    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, PaddingElision, PatchRows,
+    Activations, Border, Call, Lhs, MatrixRows, OutputBlock, PackedPanels, PaddingElision, PatchRows,
     Patches, Stage, StageRef, TilingMemo, WeightView, best_elision, run,
 };
-use eightbit_kernels::{
-    Backend, Bytes, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d,
-};
+use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
 
 enum Rows {
@@ -118,34 +116,6 @@ impl Case {
             case.halve_weights();
         }
         case
-    }
-
-    /// The patches of a 3 × 3 kernel whose taps are segments of `channels` bytes without a sign. All zero points are 0: sums of weights
-    /// have no part in the products.
-    pub(crate) fn taps(rng: &mut Random, channels: usize) -> Case {
-        let geometry = PatchGeometry {
-            batch: 1,
-            input: [6, 7],
-            channels,
-            kernel: [3, 3],
-            stride: [1, 1],
-            dilation: [1, 1],
-            pad: [1, 1],
-            output: [6, 7],
-        };
-        let window = Window2d::new(geometry).expect("a small image");
-        let shape = [window.rows(), window.taps(), channels, 20];
-        let case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
-        Case {
-            lhs_signed: false,
-            lhs_zero: 0,
-            weights_signed: true,
-            weight_zeros: vec![0; case.columns],
-            split: None,
-            elision: Some(PaddingElision::Nothing),
-            segmentation: Segmentation::Taps,
-            ..case
-        }
     }
 
     /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: where all of a block's
@@ -402,24 +372,6 @@ impl Case {
         }
     }
 
-    /// The weights as they are loaded from bytes whose padding of the depth, in groups of four, was damaged.
-    pub(crate) fn damaged(&self, backend: Backend) -> PackedPanels {
-        let panels = self.pack(backend);
-        let (segments, segment_len) = (panels.segments(), panels.segment_len());
-        let groups = segment_len.div_ceil(4);
-        let mut bytes = panels.get().expect("bytes that are owned").bytes().to_vec();
-        for (number, group) in bytes.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().enumerate() {
-            let depths = segment_len - number % groups * 4;
-            for column in group.as_chunks_mut::<4>().0 {
-                column.iter_mut().skip(depths).for_each(|padding| *padding = 0x55);
-            }
-        }
-        let bytes = Bytes::copy_from(&bytes);
-        let (layout, signed) = (panels.layout(), panels.signed());
-        PackedPanels::from_bytes(backend, layout, bytes, signed, self.columns, segments, segment_len)
-            .expect("bytes of the same length")
-    }
-
     fn check_as<T: OutputElement>(
         &self,
         (backend, panels, expected): (Backend, &PackedPanels, &[i32]),
@@ -506,6 +458,59 @@ impl Case {
                 self.stage().output(),
             );
         }
+    }
+}
+
+/// For tests of tiles.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+impl Case {
+    /// The patches of a 3 × 3 kernel whose taps are segments of `channels` bytes without a sign. All zero points are 0: sums of weights
+    /// have no part in the products.
+    pub(crate) fn taps(rng: &mut Random, channels: usize) -> Case {
+        let geometry = PatchGeometry {
+            batch: 1,
+            input: [6, 7],
+            channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [1, 1],
+            output: [6, 7],
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 20];
+        let case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
+        Case {
+            lhs_signed: false,
+            lhs_zero: 0,
+            weights_signed: true,
+            weight_zeros: vec![0; case.columns],
+            split: None,
+            elision: Some(PaddingElision::Nothing),
+            segmentation: Segmentation::Taps,
+            ..case
+        }
+    }
+
+    /// The weights as they are loaded from bytes whose padding of the depth, in groups of four, was damaged.
+    pub(crate) fn damaged(&self, backend: Backend) -> PackedPanels {
+        use eightbit_kernels::Bytes;
+        use eightbit_kernels::gemm::PANEL;
+
+        let panels = self.pack(backend);
+        let (segments, segment_len) = (panels.segments(), panels.segment_len());
+        let groups = segment_len.div_ceil(4);
+        let mut bytes = panels.get().expect("bytes that are owned").bytes().to_vec();
+        for (number, group) in bytes.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().enumerate() {
+            let depths = segment_len - number % groups * 4;
+            for column in group.as_chunks_mut::<4>().0 {
+                column.iter_mut().skip(depths).for_each(|padding| *padding = 0x55);
+            }
+        }
+        let bytes = Bytes::copy_from(&bytes);
+        let (layout, signed) = (panels.layout(), panels.signed());
+        PackedPanels::from_bytes(backend, layout, bytes, signed, self.columns, segments, segment_len)
+            .expect("bytes of the same length")
     }
 }
 
