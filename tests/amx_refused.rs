@@ -4,7 +4,8 @@
 use eightbit::{
     Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Per, Permission, Stage, Workspace, reference,
 };
-use eightbit_kernels::testing::amx::{configuration, refuse_permission};
+use eightbit_kernels::gemm::coverage::{Unit, tiles_used_by};
+use eightbit_kernels::testing::amx::refuse_permission;
 use eightbit_kernels::testing::backends;
 
 /// Linux: an alternate signal stack of a thread is too small for the state of tiles.
@@ -25,9 +26,11 @@ fn products_run_on_vectors() {
     assert!(!gemm.explain(rows).contains("matrix unit"), "{}", gemm.explain(rows));
     let mut out = vec![0; rows * columns];
     let call = gemm.call(lhs, MatMut::new(&mut out, rows, columns).unwrap()).unwrap();
-    call.run(&mut Workspace::new());
+    let used = tiles_used_by(|| call.run(&mut Workspace::new()));
     assert_eq!(out, reference::gemm(&lhs, 3, &weights, &Per::Tensor(9), None));
-    assert_eq!(configuration(), [0; 64], "no tiles were configured");
+    assert!(!used.is_empty() && used.iter().all(|tile| tile.unit == Unit::Vectors), "{used:?}");
+    let peak: Vec<_> = backend.peak().map(|sequence| sequence.instructions().mnemonics[0]).collect();
+    assert_eq!(peak, ["vpdpbusd"], "what may not run is not measured");
     let permission = Backend::registered().find_map(|registered| registered.permission());
     assert_eq!(
         permission.map(|permission| matches!(permission, Permission::Refused { error: ENOSPC, .. })),

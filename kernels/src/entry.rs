@@ -103,10 +103,10 @@ impl Backend {
         self.0.features.names
     }
 
-    /// Loops of the products that its tiles are made of; empty if no single sequence of instructions limits them.
-    #[must_use]
-    pub fn peak(self) -> &'static [Sequence] {
-        self.0.peak
+    /// Loops of the products that its tiles are made of; none if no single sequence of instructions limits them. Those of a matrix unit are
+    /// left out if the operating system does not permit it, which this asks.
+    pub fn peak(self) -> impl Iterator<Item = &'static Sequence> {
+        self.0.peak.iter().filter(|sequence| sequence.is_permitted())
     }
 
     #[inline]

@@ -37,6 +37,7 @@ pub struct Sequence {
     instructions: Instructions,
     operations: u64,
     run: unsafe fn(u64),
+    is_permitted: fn() -> bool,
 }
 
 impl Sequence {
@@ -45,7 +46,8 @@ impl Sequence {
     ///
     /// # Safety
     ///
-    /// `run` needs no more than the CPU features of the backend whose entry has the sequence.
+    /// `run` needs no more than the CPU features of the backend whose entry has the sequence, and what
+    /// [`if_permitted`](Self::if_permitted) asks for.
     #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
     pub(crate) const unsafe fn new(
         mnemonics: &'static [&'static str],
@@ -54,7 +56,18 @@ impl Sequence {
         run: unsafe fn(u64),
     ) -> Sequence {
         let instructions = Instructions { mnemonics, bits };
-        Sequence { instructions, operations: 2 * products * ACCUMULATORS, run }
+        Sequence { instructions, operations: 2 * products * ACCUMULATORS, run, is_permitted: || true }
+    }
+
+    /// The same for instructions that the operating system must permit: without it the sequence is left out.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn if_permitted(self, is_permitted: fn() -> bool) -> Sequence {
+        Sequence { is_permitted, ..self }
+    }
+
+    /// Whether the operating system permits the instructions, which may ask it.
+    pub(crate) fn is_permitted(&self) -> bool {
+        (self.is_permitted)()
     }
 
     /// The instructions that are repeated.
@@ -71,8 +84,8 @@ impl Sequence {
 
     /// Runs `passes` passes, at least one.
     pub fn run(&self, passes: u64) {
-        // SAFETY: only a `Backend` hands out its sequences, which proves that this CPU has its features, and by `new` those are
-        // the features that the function needs.
+        // SAFETY: only a `Backend` hands out its sequences, which proves that this CPU has its features, and those alone that the system
+        // permits; by `new` the function needs no more.
         unsafe { (self.run)(passes.max(1)) }
     }
 }

@@ -1,9 +1,11 @@
 //! Suites: cases that run on every backend under test. Each prints what it ran as lines that begin with `SUITE`, which
 //! `tests/emulation/run.sh` turns into a table.
 //!
-//! `EIGHTBIT_CASES` is the number of cases (by default 10 000), `EIGHTBIT_REQUIRE_BACKENDS` names backends that must have run.
+//! `EIGHTBIT_CASES` is the number of cases (by default 10 000), `EIGHTBIT_REQUIRE_BACKENDS` names backends that must have run, with the
+//! system's permission for their matrix unit.
 
 use eightbit_kernels::Backend;
+use eightbit_kernels::gemm::Permission;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
@@ -28,6 +30,12 @@ pub fn suite(name: &str, mut cases: impl FnMut(Backend) -> usize) {
     let required = std::env::var("EIGHTBIT_REQUIRE_BACKENDS").unwrap_or_default();
     for required in required.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         assert!(executed.contains(&required), "backend {required} was required, but only {executed:?} ran");
+        let permission = Backend::registered()
+            .find(|registered| registered.name == required)
+            .and_then(|registered| registered.permission());
+        if let Some(refused @ Permission::Refused { .. }) = permission {
+            panic!("backend {required} was required, but ran without its matrix unit: {refused}");
+        }
     }
 }
 

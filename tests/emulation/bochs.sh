@@ -80,7 +80,8 @@ boot() {
     local work=$1 cpu=$2 libraries=$BOCHS_DIR/usr/lib/x86_64-linux-gnu
     cp "$BOCHS_DIR/vmlinuz" "$work/iso/"
     cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/iso/isolinux/"
-    # clearcpuid=600: the kernel would use a feature that Bochs reports but implements only in part.
+    # clearcpuid=600: the kernel would use AMX tiles, which Bochs reports but implements only in part. Without them it does not enable
+    # their state either, so that programs find no AMX whatever CPUID reports.
     cat >"$work/iso/isolinux/isolinux.cfg" <<'EOF'
 default linux
 prompt 0

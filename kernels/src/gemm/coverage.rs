@@ -8,9 +8,23 @@ use super::MatrixUnit;
 use super::matrix_unit::TILE;
 use crate::Backend;
 
+/// What computes a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// A kernel of vectors.
+    Vectors,
+    /// A matrix unit, from rows that it reads in place or from copies.
+    Matrix {
+        /// Whether it reads rows in place.
+        in_place: bool,
+    },
+}
+
 /// A tile, and how much of it was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TileUse {
+    /// What computed it.
+    pub unit: Unit,
     /// The name of the layout that it reads.
     pub layout: &'static str,
     /// Its rows.
@@ -45,7 +59,14 @@ pub fn tiles_used_by(work: impl FnOnce()) -> Vec<TileUse> {
     SEEN.take().into_iter().flatten().collect()
 }
 
-/// Every tile of a backend, whole and partial.
+/// Whether products of the backend run on a matrix unit if they are large enough: it has one, and the operating system permitted it when a
+/// plan asked.
+#[must_use]
+pub fn has_permitted_unit(backend: Backend) -> bool {
+    backend.entry().gemm.iter().any(|variant| variant.unit.is_some_and(|unit| (unit.is_permitted)()))
+}
+
+/// Every tile of a backend, whole and partial; of a matrix unit those of copied rows.
 #[must_use]
 pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
     let mut all = Vec::new();
@@ -61,6 +82,7 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
             for panels in 1..=tile.max_panels() {
                 for (signed, whole) in [(false, false), (false, true), (true, false), (true, true)] {
                     let of = TileUse {
+                        unit: Unit::Vectors,
                         layout: variant.layout.name,
                         rows: tile.rows,
                         panels,
@@ -79,11 +101,12 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
     all
 }
 
-/// Every block of a matrix unit, whole and partial.
+/// Every block of a matrix unit, whole and partial, of copied rows.
 fn blocks_of(unit: &MatrixUnit, layout: &'static str) -> impl Iterator<Item = TileUse> {
     let kinds = [(false, false), (false, true), (true, false), (true, true)];
     unit.blocks.iter().flat_map(move |&[tiles, panels]| {
         kinds.map(|(signed, whole)| TileUse {
+            unit: Unit::Matrix { in_place: false },
             layout,
             rows: tiles * TILE,
             panels,

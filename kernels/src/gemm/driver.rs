@@ -31,7 +31,8 @@ pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     if gemm.unit.is_none() {
         return Some(of_tiles);
     }
-    Some(of_tiles.max(unit_map(copied, panels, &UnitShape::largest(panels))?.total))
+    let of_unit = unit_map(copied, panels, &UnitShape::largest(panels), UnitShape::most_steps(panels)?)?;
+    Some(of_tiles.max(of_unit.total))
 }
 
 /// Computes the block of the output that `out` covers.

@@ -71,6 +71,7 @@ unsafe fn tiles<T: OutputElement>(
         let mut tile = describe(checked, depth, tile_rows.rows, found, position, [panel, width], init);
         #[cfg(feature = "testing")]
         super::coverage::record(super::coverage::TileUse {
+            unit: super::coverage::Unit::Vectors,
             layout: checked.call().panels.layout(),
             rows: tile_rows.rows,
             panels: width,

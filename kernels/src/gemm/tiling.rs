@@ -74,7 +74,7 @@ pub fn best_elision(backend: Backend, patches: &Patches, panels: &PanelShape) ->
         && (unit.pays)([window.rows(), panels.depth(), panels.columns()])
         && (unit.request)() == Permission::Granted
     {
-        // Each region is a pass over all weights, whose loads take longer than the products that are left out.
+        // Each region is a pass over all weights, whose loads are expected to take longer than the products that are left out.
         return PaddingElision::Nothing;
     }
     let addressing = patch_addressing(gemm, patches, panels);

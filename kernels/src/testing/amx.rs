@@ -1,8 +1,8 @@
 //! AMX-INT8 on CPUs without it: each of its instructions traps, and the handler of the signal executes it.
 //!
-//! Instructions that the manual forbids (tiles whose extents do not fit, a configuration with reserved bits) are not executed, and end the
-//! process as they would on hardware. Memory is touched as far as tiles are configured and no further, so that buffers against protected
-//! pages are as strict as ever.
+//! Instructions that the manual forbids (fields that must have one value and do not, tiles whose extents do not fit, a configuration with
+//! reserved bits) are not executed, and end the process as they would on hardware. Memory is touched as far as tiles are configured and no
+//! further, so that buffers against protected pages are as strict as ever.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -70,6 +70,27 @@ pub fn configure(rows: u8, row_bytes: u8) {
     };
 }
 
+/// Runs `work` in a child of this process that has this thread alone; returns whether it came to its end.
+///
+/// # Panics
+///
+/// If the system gives no process.
+pub fn completes_in_child(work: impl FnOnce()) -> bool {
+    // SAFETY: the child ends here, so that it runs no destructors of what it shares with its parent; the status has room for what is
+    // written.
+    unsafe {
+        let child = libc::fork();
+        assert!(child >= 0, "fork failed");
+        if child == 0 {
+            let completed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_ok();
+            libc::_exit(c_int::from(!completed));
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child, "waitpid failed");
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+}
+
 fn is_available() -> bool {
     Backend::by_name("avx512_amx").is_ok()
 }
@@ -117,10 +138,11 @@ struct Instruction {
     end: i64,
 }
 
-/// An operand in memory: rows begin `stride` bytes apart.
+/// An operand in memory: rows begin `stride` bytes apart, for which the encoding needs a byte of scale, index and base.
 struct Memory {
     first: i64,
     stride: i64,
+    has_index: bool,
 }
 
 impl Instruction {
@@ -160,7 +182,7 @@ impl Instruction {
         let register = |number: u8| registers[ORDER[usize::from(number)] as usize];
         let (opcode, modrm) = (byte(3), byte(4));
         let (mode, reg, rm) = (modrm >> 6, modrm >> 3 & 7, modrm & 7);
-        let tiles = [reg, rm, !byte(2) >> 3 & 0xf].map(usize::from);
+        let tiles = [reg | extension(7), rm | extension(5), !byte(2) >> 3 & 0xf].map(usize::from);
         let mut end = 5;
         let memory = (mode != 3).then(|| {
             let (mut base, mut stride) = (Some(rm | extension(5)), 0);
@@ -191,7 +213,7 @@ impl Instruction {
                 Some(base) => register(base),
                 None => 0,
             };
-            Memory { first: base + offset, stride }
+            Memory { first: base + offset, stride, has_index: rm == 4 }
         });
         let prefix = byte(2) & 3;
         Some(Instruction { opcode, prefix, tiles, memory, end: start + end })
@@ -206,6 +228,17 @@ impl State {
     /// Its memory is what the instruction itself may touch.
     unsafe fn execute(&mut self, instruction: &Instruction) -> Option<()> {
         let &Instruction { opcode, prefix, tiles: [reg, rm, vvvv], ref memory, .. } = instruction;
+        // Fields without an operand are 0, but those of an address.
+        let unused = match (opcode, prefix, memory) {
+            (0x49, 0 | 1, Some(_)) => reg | vvvv,
+            (0x49, 0, None) => reg | rm | vvvv,
+            (0x49, _, None) => rm | vvvv,
+            (0x4b, ..) => vvvv,
+            _ => 0,
+        };
+        if unused != 0 || opcode == 0x4b && !memory.as_ref()?.has_index {
+            return None;
+        }
         match (opcode, prefix, memory) {
             (0x49, 0, Some(memory)) => {
                 // SAFETY: `ldtilecfg` reads 64 bytes.
@@ -318,6 +351,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use super::*;
 
     /// Eight tiles of as many rows as given, and bytes of a row.
@@ -370,6 +405,43 @@ mod tests {
             let mut bytes = configuration(fit);
             bytes[byte] = value;
             assert!(state(fit).load_configuration(&bytes).is_none(), "byte {byte}: {value}");
+        }
+    }
+    /// Executes the instruction of these bytes, with the address of 64 bytes in `rax` and 0 in `rcx`.
+    fn execute(state: &mut State, instruction: [u8; 6], at: &mut [u8; 64]) -> Option<()> {
+        let mut registers = [0; 23];
+        registers[libc::REG_RIP as usize] = instruction.as_ptr() as i64;
+        registers[libc::REG_RAX as usize] = at.as_mut_ptr() as i64;
+        // SAFETY: an instruction, all of whose bytes are readable, and an address of as many bytes as it touches.
+        unsafe { state.execute(&Instruction::decode(&registers)?) }
+    }
+
+    #[test]
+    fn fields_without_an_operand_have_one_value() {
+        let fit = configuration([[1, 8]; TILES]);
+        for (name, allowed, refused) in [
+            ("ldtilecfg [rax]", [0xc4, 0xe2, 0x78, 0x49, 0x00, 0], vec![(4, 0x08), (2, 0x70), (1, 0x62)]),
+            ("sttilecfg [rax]", [0xc4, 0xe2, 0x79, 0x49, 0x00, 0], vec![(4, 0x08), (2, 0x71)]),
+            ("tilezero tmm1", [0xc4, 0xe2, 0x7b, 0x49, 0xc8, 0], vec![(4, 0xc9), (2, 0x73), (1, 0x62)]),
+            ("tileloadd tmm1, [rax + rcx]", [0xc4, 0xe2, 0x7b, 0x4b, 0x0c, 0x08], vec![(4, 0x08), (2, 0x73)]),
+            (
+                "tilestored [rax + rcx], tmm1",
+                [0xc4, 0xe2, 0x7a, 0x4b, 0x0c, 0x08],
+                vec![(4, 0x08), (2, 0x72)],
+            ),
+            ("tdpbusd tmm1, tmm2, tmm3", [0xc4, 0xe2, 0x61, 0x5e, 0xca, 0], vec![(1, 0xc2), (2, 0x21)]),
+            ("tilerelease", [0xc4, 0xe2, 0x78, 0x49, 0xc0, 0], vec![(4, 0xc1), (4, 0xc8), (2, 0x70)]),
+        ] {
+            let mut state = state([[2, 8]; TILES]);
+            for (index, value) in refused {
+                let mut bytes = allowed;
+                bytes[index] = value;
+                assert!(
+                    execute(&mut state, bytes, &mut fit.clone()).is_none(),
+                    "{name}: byte {index} {value:#x}"
+                );
+            }
+            assert!(execute(&mut state, allowed, &mut fit.clone()).is_some(), "{name}");
         }
     }
 }

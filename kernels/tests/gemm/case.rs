@@ -118,6 +118,23 @@ impl Case {
         case
     }
 
+    /// Requantization to all bytes of the type, of accumulators at the ends of `i32`, by scales on either side of 1: where all of a block's
+    /// are below 1, a kernel may saturate in the place of a minimum. 32 columns have such scales alone, the next ones also 1, the others
+    /// all. The upper half of the rows are the zero point, so that their accumulators are the initial ones.
+    pub(crate) fn extremes(rng: &mut Random, output: ElementType, zero_point: i32) -> Case {
+        const BIAS: [i32; 5] = [i32::MIN, i32::MAX, i32::MIN + 1, i32::MAX - 63, i32::MAX - 65];
+        const SCALES: [f32; 3] = [1.0f32.next_down(), 1.0, 3.0];
+        let (rows, depth, columns) = (42, 70, 128);
+        let signed = rng.flip();
+        let mut case = Case::plain(rng, [rows, depth, columns], signed, false);
+        case.lhs[..rows / 2 * depth].fill(u8::from_low_bits(case.lhs_zero));
+        case.bias = (0..columns).map(|n| BIAS[n % BIAS.len()]).collect();
+        case.scale = (0..columns).map(|n| SCALES[n % (n / 32 + 1).min(SCALES.len())]).collect();
+        let (low, high) = output.integer_range();
+        case.stage = StageKind::Requantize { zero_point, low, high, output };
+        case
+    }
+
     /// Leaves weights seven bits, which some backends have other kernels for.
     fn halve_weights(&mut self) {
         let flip = if self.weights_signed { 0 } else { 0x80 };
@@ -441,6 +458,59 @@ impl Case {
                 self.stage().output(),
             );
         }
+    }
+}
+
+/// For tests of tiles.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+impl Case {
+    /// The patches of a 3 × 3 kernel whose taps are segments of `channels` bytes without a sign. All zero points are 0: sums of weights
+    /// have no part in the products.
+    pub(crate) fn taps(rng: &mut Random, channels: usize) -> Case {
+        let geometry = PatchGeometry {
+            batch: 1,
+            input: [6, 7],
+            channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [1, 1],
+            output: [6, 7],
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 20];
+        let case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
+        Case {
+            lhs_signed: false,
+            lhs_zero: 0,
+            weights_signed: true,
+            weight_zeros: vec![0; case.columns],
+            split: None,
+            elision: Some(PaddingElision::Nothing),
+            segmentation: Segmentation::Taps,
+            ..case
+        }
+    }
+
+    /// The weights as they are loaded from bytes whose padding of the depth, in groups of four, was damaged.
+    pub(crate) fn damaged(&self, backend: Backend) -> PackedPanels {
+        use eightbit_kernels::Bytes;
+        use eightbit_kernels::gemm::PANEL;
+
+        let panels = self.pack(backend);
+        let (segments, segment_len) = (panels.segments(), panels.segment_len());
+        let groups = segment_len.div_ceil(4);
+        let mut bytes = panels.get().expect("bytes that are owned").bytes().to_vec();
+        for (number, group) in bytes.as_chunks_mut::<{ 4 * PANEL }>().0.iter_mut().enumerate() {
+            let depths = segment_len - number % groups * 4;
+            for column in group.as_chunks_mut::<4>().0 {
+                column.iter_mut().skip(depths).for_each(|padding| *padding = 0x55);
+            }
+        }
+        let bytes = Bytes::copy_from(&bytes);
+        let (layout, signed) = (panels.layout(), panels.signed());
+        PackedPanels::from_bytes(backend, layout, bytes, signed, self.columns, segments, segment_len)
+            .expect("bytes of the same length")
     }
 }
 

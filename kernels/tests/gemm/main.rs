@@ -10,8 +10,9 @@ mod amx;
 mod case;
 
 use case::Case;
-use eightbit_kernels::gemm::{PackedPanels, PanelError, coverage};
-use eightbit_kernels::{Backend, Bytes, Scratch};
+use eightbit_kernels::gemm::coverage::{self, Unit};
+use eightbit_kernels::gemm::{PackedPanels, PanelError};
+use eightbit_kernels::{Backend, Bytes, ElementType, Scratch};
 use eightbit_testing::{Random, backends, suite};
 
 /// Runs `cases` on every backend under test.
@@ -70,6 +71,10 @@ fn every_tile() {
         let mut missing = coverage::all_tiles(backend);
         missing.retain(|tile| !used.contains(tile));
         assert!(missing.is_empty(), "{backend}: tiles that no plan takes: {missing:?}");
+        if coverage::has_permitted_unit(backend) {
+            let on_unit = used.iter().any(|tile| tile.unit != Unit::Vectors);
+            assert!(on_unit, "{backend}: no product ran on the matrix unit that the system permits");
+        }
         println!("SUITE gemm/every-tile backend {} cases {} bit-equal", backend.name(), cases.len());
     }
 }
@@ -86,7 +91,33 @@ fn whole_lines() {
             cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, pair_safe));
         }
     }
-    suite("gemm/whole-lines", &cases);
+    let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
+    suite::suite("gemm/whole-lines", |backend| {
+        let used = coverage::tiles_used_by(|| {
+            let mut scratch = Scratch::new();
+            for (case, expected) in cases.iter().zip(&expected) {
+                case.check(backend, expected, &mut scratch);
+            }
+        });
+        for in_place in [false, true] {
+            let ran = used.iter().any(|tile| tile.unit == Unit::Matrix { in_place });
+            assert_eq!(ran, coverage::has_permitted_unit(backend), "{backend}: rows in place: {in_place}");
+        }
+        cases.len()
+    });
+}
+
+/// Accumulators at the ends of `i32`, and scales that take them to the ends of the integers that floats become, or past them.
+#[test]
+fn extreme_accumulators() {
+    let mut rng = Random(11);
+    let mut cases = Vec::new();
+    for (output, zero_points) in [(ElementType::U8, [0, 128, 255]), (ElementType::I8, [-128, 0, 127])] {
+        for zero_point in zero_points {
+            cases.extend((0..4).map(|_| Case::extremes(&mut rng, output, zero_point)));
+        }
+    }
+    suite("gemm/extreme-accumulators", &cases);
 }
 
 /// Shapes, values, zero points, stages, strides and splits at random.

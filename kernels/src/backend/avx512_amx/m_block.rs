@@ -181,7 +181,8 @@ unsafe fn in_place(tile: &Tile, block: &UnitBlock) -> Option<Operands> {
     })
 }
 
-/// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits. Returns what waits then.
+/// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits.
+/// Returns what waits then.
 ///
 /// # Safety
 ///
@@ -231,6 +232,7 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         }
         #[cfg(feature = "testing")]
         crate::gemm::coverage::record(crate::gemm::coverage::TileUse {
+            unit: crate::gemm::coverage::Unit::Matrix { in_place: operands.activations != block.strips },
             layout: Layout::GROUPS_OF_4.name,
             rows: R * TILE,
             panels: P,

@@ -46,7 +46,7 @@ static UNIT: MatrixUnit = MatrixUnit {
     blocks: m_block::BLOCKS,
 };
 
-/// Measured on Sapphire Rapids: below, loading tiles and storing sums takes longer than the products save.
+/// Of the prototype that was measured on Sapphire Rapids: below, loading tiles and storing sums takes longer than the products save.
 fn pays([rows, depth, columns]: [usize; 3]) -> bool {
     let products = || rows.saturating_mul(depth).saturating_mul(columns);
     (rows >= 3 && depth >= 64 && products() >= 50_000) || cpu::is_assumed()

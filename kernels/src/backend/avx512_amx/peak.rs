@@ -2,8 +2,8 @@
 
 use core::arch::asm;
 
+use super::permission;
 use super::tiles::{on_tiles, with_tiles};
-use super::{avx512_vnni, permission};
 use crate::gemm::{Permission, TILE};
 use crate::peak::Sequence;
 
@@ -11,22 +11,16 @@ use crate::peak::Sequence;
 const BITS: usize = 8 * 1024;
 const PRODUCTS: u64 = 16 * 16 * 64;
 
-/// The products of bytes in one of two vectors.
-const VECTOR_PRODUCTS: u64 = 64;
+// SAFETY: the instructions are those of the backend, and the permission is asked for.
+pub(super) const SEQUENCE: Sequence = unsafe { Sequence::new(&["tdpbusd"], BITS, PRODUCTS, products) }
+    .if_permitted(|| permission::request() == Permission::Granted);
 
-// SAFETY: the instructions are those of the backend.
-pub(super) const SEQUENCE: Sequence = unsafe { Sequence::new(&["tdpbusd"], BITS, PRODUCTS, products) };
-
-/// Twelve products of whole tiles in each pass; as many on vectors if the process may not use tiles.
+/// Twelve products of whole tiles in each pass.
 ///
 /// # Safety
 ///
-/// The CPU has the backend's features, and `passes` is at least 1.
+/// The CPU has the backend's features, the process may use tiles, and `passes` is at least 1.
 unsafe fn products(passes: u64) {
-    if permission::request() != Permission::Granted {
-        avx512_vnni::ENTRY.peak[0].run(passes.saturating_mul(PRODUCTS / VECTOR_PRODUCTS));
-        return;
-    }
     let mut work = || {
         // SAFETY: tiles are configured; the lines touch their registers only, and the loop ends, since `passes` is at least 1.
         unsafe {
@@ -44,6 +38,6 @@ unsafe fn products(passes: u64) {
             );
         }
     };
-    // SAFETY: the caller's promise, and the permission.
+    // SAFETY: the caller's promise.
     unsafe { with_tiles([TILE, TILE], &mut work) };
 }

@@ -1,8 +1,8 @@
 //! The permission to use tiles, which Linux gives to a process that asks for it.
 //!
 //! Asking changes the process: from then on its threads' alternate signal stacks must have room for the state of tiles, eight
-//! kilobytes more than before. So it is asked when a plan is made whose products may use tiles, not when the CPU's features are
-//! detected, and once. It covers all threads, also older ones.
+//! kilobytes more than before. So it is asked when a plan is made whose products use tiles if they have enough rows, not when the CPU's
+//! features are detected, and once. It covers all threads, also older ones.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,19 +15,27 @@ const GRANTED: u32 = u32::MAX;
 
 /// Asks, if nobody has.
 pub(super) fn request() -> Permission {
-    match ANSWER.load(Ordering::Relaxed) {
-        0 => {}
-        GRANTED => return Permission::Granted,
-        error => return Permission::Refused { error: error.cast_signed() },
-    }
-    let answer = ask();
-    // Threads that ask at the same time get the same answer, and it publishes nothing else.
-    let stored = match answer {
+    let known = ANSWER.load(Ordering::Relaxed);
+    // It publishes nothing else.
+    if known == 0 { keep(&ANSWER, ask()) } else { permission(known) }
+}
+
+/// Keeps an answer, and returns the one that counts. Threads that ask at the same time may get different ones: a permission is not taken
+/// back, so that it is the greatest.
+fn keep(kept: &AtomicU32, answer: Permission) -> Permission {
+    let answer = match answer {
         Permission::Granted => GRANTED,
         Permission::Refused { error } => error.cast_unsigned(),
     };
-    ANSWER.store(stored, Ordering::Relaxed);
-    answer
+    permission(kept.fetch_max(answer, Ordering::Relaxed).max(answer))
+}
+
+/// What an answer means.
+fn permission(answer: u32) -> Permission {
+    match answer {
+        GRANTED => Permission::Granted,
+        error => Permission::Refused { error: error.cast_signed() },
+    }
 }
 
 /// Whether somebody has asked, and the system agreed.
@@ -97,6 +105,21 @@ mod tests {
     fn there_is_no_permission_for_tiles_that_do_not_exist() {
         if !crate::backend::avx512_amx::cpu::is_in_hardware() {
             assert!(arch_prctl_request_tiles() < 0);
+        }
+    }
+
+    #[test]
+    fn a_permission_counts_more_than_a_refusal_at_the_same_time() {
+        let refused = Permission::Refused { error: 28 };
+        for (first, second, expected) in [
+            (refused, Permission::Granted, Permission::Granted),
+            (Permission::Granted, refused, Permission::Granted),
+            (refused, refused, refused),
+        ] {
+            let kept = AtomicU32::new(0);
+            assert_eq!(keep(&kept, first), first);
+            assert_eq!(keep(&kept, second), expected);
+            assert_eq!(permission(kept.into_inner()), expected);
         }
     }
 

@@ -98,8 +98,9 @@ unsafe fn copy_segment(from: *const u8, depth: &UnitDepth, start: usize, to: *mu
         while done < depth.segment_len {
             let shift = if position < last { 0 } else { shift };
             let count = (ROW - position % ROW).min(depth.segment_len - done);
-            let mask = u64::MAX >> (ROW - count);
-            let bytes = _mm512_maskz_loadu_epi8(mask, from.add(done).cast());
+            let bytes = _mm512_maskz_loadu_epi8(u64::MAX >> (ROW - count), from.add(done).cast());
+            // Zeros fill the segment's last group: they are multiplied by the panel's padding, which is not 0 in damaged weights.
+            let mask = u64::MAX >> (ROW - count.next_multiple_of(GROUP));
             let at = to.add(position / ROW * TILE_BYTES + position % ROW + shift);
             _mm512_mask_storeu_epi8(at.cast(), mask, bytes);
             (done, position) = (done + count, position + count);

@@ -18,11 +18,12 @@ pub(crate) const TILE: usize = 16;
 /// The most tiles of an m-block; a unit may multiply four at a time.
 const M_BLOCK: usize = 8;
 
-/// Bytes of activations of an m-block: its rows stay in the second-level cache from when they are found until they are copied.
+/// Bytes of activations of an m-block: its rows are expected to stay in the second-level cache from when they are found until they are
+/// copied.
 const M_BLOCK_BYTES: usize = 256 << 10;
 
-/// Bytes of panels of a block: they are read again for each pair of tiles, from the second-level cache, of which they take half. Rows
-/// that are not read in place are copied anew for each block.
+/// Bytes of panels of a block: they are read again for each pair of tiles, as expected from the second-level cache, of which they take half
+/// where it has two megabytes. Rows that are not read in place are copied anew for each block.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// A matrix unit, for panels of [`Layout::GROUPS_OF_4`].
@@ -122,11 +123,10 @@ impl UnitShape {
         UnitShape::new(TILE, &Depth::whole(panels), panels)
     }
 
-    /// Bytes of the strips of the tiles that are multiplied at once, for any part of the panels' depth; `None` if they overflow.
-    pub(in crate::gemm) fn strip_bytes(panels: &PanelShape) -> Option<usize> {
-        const STEP: usize = TILE * Layout::GROUPS_OF_4.k_group;
-        let steps = panels.segments().max(1).checked_mul(panels.segment_len().div_ceil(STEP).max(1))?;
-        steps.checked_mul(MAX_TILES * TILE * STEP)
+    /// The most steps of any part of the panels' depth: of a border region, segments may be runs of their own. `None` if they overflow.
+    pub(in crate::gemm) fn most_steps(panels: &PanelShape) -> Option<usize> {
+        const DEPTHS: usize = TILE * Layout::GROUPS_OF_4.k_group;
+        panels.segments().checked_mul(panels.segment_len().div_ceil(DEPTHS))
     }
 
     /// Panels of a block.

@@ -1,21 +1,25 @@
 //! The loops around the blocks of a matrix unit.
 
-use super::{MatrixUnit, UnitBlock, UnitShape};
+use super::{MAX_TILES, MatrixUnit, TILE, UnitBlock, UnitShape};
 use crate::gemm::call::Checked;
 use crate::gemm::driver::Pass;
 use crate::gemm::m_block::{Position, describe};
 use crate::gemm::rows::{Addressing, MBlock, RowCopy, ScratchMap};
-use crate::gemm::{Lhs, PANEL, PanelShape};
+use crate::gemm::{Layout, Lhs, PANEL, PanelShape};
 use crate::{OutputElement, Scratch};
 
-/// The scratch of a pass on a matrix unit; `None` if its size overflows.
+/// Bytes of a step in the strip of a tile.
+const STEP_BYTES: usize = TILE * TILE * Layout::GROUPS_OF_4.k_group;
+
+/// The scratch of a pass on a matrix unit, of so many steps; `None` if its size overflows.
 pub(in crate::gemm) fn unit_map(
     found: (Addressing, Option<RowCopy>),
     panels: &PanelShape,
     shape: &UnitShape,
+    steps: usize,
 ) -> Option<ScratchMap> {
     let map = ScratchMap::new(found, panels, shape.height, shape.m_block)?;
-    map.with_strips(UnitShape::strip_bytes(panels)?)
+    map.with_strips(steps.checked_mul(MAX_TILES * STEP_BYTES)?)
 }
 
 impl Pass<'_> {
@@ -28,7 +32,8 @@ impl Pass<'_> {
     ) {
         let (call, gemm) = (checked.call(), checked.gemm());
         let shape = UnitShape::new(self.rows, self.depth, &call.panels);
-        let map = unit_map(self.found, &call.panels, &shape).expect("scratch size overflows");
+        let steps = shape.depth.runs * shape.depth.steps;
+        let map = unit_map(self.found, &call.panels, &shape, steps).expect("scratch size overflows");
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
         // SAFETY: the parts are of this pass alone.

@@ -8,7 +8,7 @@ use crate::gemm::{PANEL, RawStage, RowSums};
 /// which read the same panels: [`move_down`](Self::move_down).
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
-    /// Tiles of the m-block, this one included; more than one only if `rows` is `R`.
+    /// Tiles of the m-block, this one included; more than one only if `rows` is `R`. For a matrix unit `rows` are those of the last tile.
     pub(crate) count: usize,
     /// `[segments][R]` pointers to which `lhs_offset` is added to get those of `segment_len` elements: bytes, or `i16` for
     /// [`LhsForm::I16`](crate::gemm::LhsForm::I16). Rows past `rows` repeat a valid one.

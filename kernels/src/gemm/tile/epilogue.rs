@@ -181,10 +181,9 @@ unsafe fn subtract_zeros(acc: *mut i32, rows: usize, columns: usize, tile: &Tile
 pub(crate) unsafe fn finish_sums<S: Simd>(isa: S, acc: *mut i32, vectors: usize, tile: &Tile) {
     // SAFETY: the tile has `vectors · LANES` weight zeros and sums of weights or more, and sums and zero points of the rows to store.
     unsafe {
-        if tile.weight_zeros.is_null() {
-        } else if tile.has_plain_sums() {
+        if !tile.weight_zeros.is_null() && tile.has_plain_sums() {
             subtract_zeros(acc, tile.rows, vectors * S::LANES, tile);
-        } else {
+        } else if !tile.weight_zeros.is_null() {
             for row in 0..tile.rows {
                 let sum = *tile.row_sums.add(row);
                 for column in (0..vectors * S::LANES).step_by(S::LANES) {

@@ -168,7 +168,8 @@ impl PanelShape {
 
     /// What a column adds to every row, of the sum of its canonical weights and their zero point, in the weights' own type.
     ///
-    /// Every plan begins here. If the backend has a matrix unit, the first one in the process asks the operating system for it.
+    /// Every plan begins here. If products with these weights may run on a matrix unit, the first such plan in the process asks the
+    /// operating system for it.
     ///
     /// # Panics
     ///
@@ -179,7 +180,9 @@ impl PanelShape {
         activations: Activations,
     ) -> impl Fn(i32, i32) -> ColumnTerms + use<> {
         let variant = self.variant(backend).expect("panels of a layout that the backend reads");
-        if let Some(unit) = variant.unit {
+        if let Some(unit) = variant.unit
+            && (unit.pays)([usize::MAX, self.depth(), self.columns()])
+        {
             (unit.request)();
         }
         let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
