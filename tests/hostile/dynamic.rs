@@ -204,6 +204,20 @@ fn factors_of_a_batch_are_compared() {
     };
     let good = factor(2, [2, 2], 2, &[1.0], &[0]);
     assert_eq!(call(good, good), Ok(()));
+    let one_bad = QuantizedBatch {
+        scales: MatRef::new(&[1.0, 2.0, 3.0, -4.0], 2, 2).expect("scales"),
+        zero_points: MatRef::new(&[0, 0, 0, 0], 2, 2).expect("zeros"),
+        ..good
+    };
+    let error = call(one_bad, good).expect_err("the last scale");
+    assert!(matches!(error, Error::OfMatrix { matrix: 1, .. }), "{error}");
+    let one_bad = QuantizedBatch {
+        scales: good.scales,
+        zero_points: MatRef::new(&[0, 0, 255, 256], 2, 2).expect("zeros"),
+        ..good
+    };
+    let error = call(good, one_bad).expect_err("the last zero point").to_string();
+    assert_eq!(error, "matrix 1 of the batch: zero point must be in 0..=255, found 256");
     for bad in [
         factor(1, [2, 2], 2, &[1.0], &[0]),
         factor(2, [2, 2], 1, &[1.0], &[0]),
