@@ -107,8 +107,8 @@ impl<'a, T: Element> BatchCall<'a, T> {
         workspace.2 = factors;
     }
 
-    /// Splits the call into at most `count` calls of about equal work: of some of the matrices, or if there are fewer of them than calls, of
-    /// some of the columns of one. Any threads can run them in any order, each with a workspace of its own. The result does not depend on the
+    /// Splits the call into at most `count` calls of about equal work: of some of the matrices; if there are fewer of them than calls, of
+    /// some of the columns of one; or if they have one second factor, of some of the columns of all. Any threads can run them in any order, each with a workspace of its own. The result does not depend on the
     /// split. Allocates nothing.
     pub fn tasks(self, count: usize) -> BatchTasks<'a, T> {
         BatchTasks(Parts::new(self, count))
@@ -129,10 +129,10 @@ impl<T: Element> Split for BatchCall<'_, T> {
     fn split(self, share: usize, parts: usize) -> (Self, usize, Option<Self>) {
         let BatchCall { backend, lhs, rhs, out } = self;
         let call = |out| BatchCall { backend, lhs, rhs, out };
-        let count = out.count();
-        // A part with columns of its own packs no others.
-        if count <= 1 {
-            let Some(part) = portion(out.columns().div_ceil(PANEL), share, parts) else {
+        let (count, panels) = (out.count(), out.columns().div_ceil(PANEL));
+        // A part with columns of its own packs no others. Where one second factor is that of all, every part would pack it.
+        if count <= 1 || (panels >= parts && rhs.is_one_for_all()) {
+            let Some(part) = portion(panels, share, parts) else {
                 return (call(out), share, None);
             };
             let (first, rest) = out.split_columns(part * PANEL);
@@ -218,11 +218,12 @@ mod tests {
     use crate::MatRef;
     use crate::dynamic::BatchRef;
 
-    /// Matrices and columns of the tasks of a batch.
-    fn tasks(count: usize, columns: usize, tasks: usize) -> Vec<[usize; 2]> {
+    /// Matrices and columns of the tasks of a batch, whose second factors are `stride` elements apart.
+    fn split(stride: usize, count: usize, columns: usize, tasks: usize) -> Vec<[usize; 2]> {
         let mut out = vec![0.0; count * columns];
+        let codes = vec![1u8; count];
         let factor = |lines, shape| QuantizedBatch {
-            codes: BatchRef::with_strides(&[1u8], count, shape, 0, [0, 0]).expect("they fit"),
+            codes: BatchRef::with_strides(&codes, count, shape, stride, [0, 0]).expect("they fit"),
             scales: MatRef::with_strides(&[1.0], count, lines, 0, 0).expect("they fit"),
             zero_points: MatRef::with_strides(&[0], count, lines, 0, 0).expect("they fit"),
         };
@@ -234,6 +235,7 @@ mod tests {
 
     #[test]
     fn tasks_have_equal_work() {
+        let tasks = |count, columns, tasks| split(1, count, columns, tasks);
         assert_eq!(tasks(5, 32, 1), [[5, 32]]);
         assert_eq!(tasks(5, 32, 2), [[3, 32], [2, 32]]);
         assert_eq!(tasks(2, 256, 2), [[1, 256]; 2]);
@@ -243,5 +245,14 @@ mod tests {
         assert_eq!(tasks(3, 96, 8), [&thirds[..], &thirds, &[[1, 48]; 2]].concat());
         assert_eq!(tasks(2, 16, 8), [[1, 16]; 2], "a panel is not split");
         assert_eq!(tasks(3, 20, usize::MAX), [[1, 16], [1, 4]].repeat(3));
+    }
+
+    #[test]
+    fn tasks_of_one_second_factor_share_its_columns() {
+        let tasks = |count, columns, tasks| split(0, count, columns, tasks);
+        assert_eq!(tasks(5, 64, 1), [[5, 64]]);
+        assert_eq!(tasks(5, 64, 2), [[5, 32]; 2]);
+        assert_eq!(tasks(2, 128, 8), [[2, 16]; 8]);
+        assert_eq!(tasks(5, 16, 2), [[3, 16], [2, 16]], "a panel is not split");
     }
 }
