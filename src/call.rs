@@ -6,6 +6,9 @@ use alloc::format;
 use eightbit_kernels::gemm::OutputBlock;
 
 use crate::fill::Fill;
+#[cfg(feature = "rayon")]
+use crate::split::run_rayon;
+use crate::split::{Parts, Split, portion};
 use crate::{Error, OutputElement, Workspace};
 
 /// A plan with operands and an output that fit it: everything is checked, and nothing has been written yet. Every plan makes
@@ -95,7 +98,7 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     /// # Ok::<(), eightbit::Error>(())
     /// ```
     pub fn tasks(self, count: usize) -> Tasks<'a, T, F> {
-        Tasks { rest: Some(self), left: count.max(1) }
+        Tasks(Parts::new(self, count))
     }
 
     /// Computes the output on the current rayon pool, split into a part for each workspace. Allocates nothing.
@@ -105,32 +108,12 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
     /// If there is no workspace. Nothing is written then.
     #[cfg(feature = "rayon")]
     pub fn run_rayon(self, workspaces: &mut [Workspace]) -> Result<(), Error> {
-        if workspaces.is_empty() {
-            let why = "at least one workspace is needed, one for each part that runs in parallel".into();
-            return Err(Error::Shape { what: "parallel call", why });
-        }
-        self.join(workspaces);
-        Ok(())
+        run_rayon(self, workspaces, Call::run)
     }
+}
 
-    #[cfg(feature = "rayon")]
-    fn join(self, workspaces: &mut [Workspace]) {
-        let parts = workspaces.len();
-        match self.split(parts / 2, parts) {
-            (whole, None) => {
-                if let Some(workspace) = workspaces.first_mut() {
-                    whole.run(workspace);
-                }
-            }
-            (first, Some(rest)) => {
-                let (one, other) = workspaces.split_at_mut(parts / 2);
-                rayon::join(|| first.join(one), || rest.join(other));
-            }
-        }
-    }
-
-    /// Splits off `share / parts` of the call, if that leaves something on both sides.
-    fn split(self, share: usize, parts: usize) -> (Call<'a, T, F>, Option<Call<'a, T, F>>) {
+impl<T: OutputElement, F: Fill<T>> Split for Call<'_, T, F> {
+    fn split(self, share: usize, parts: usize) -> (Self, usize, Option<Self>) {
         // Split rows while every part gets enough of them: each part of a product then reads all weights, which a shared cache
         // holds. Split few rows by columns: each part then reads its own weights.
         let Call { fill, out } = self;
@@ -140,35 +123,24 @@ impl<'a, T: OutputElement, F: Fill<T>> Call<'a, T, F> {
             Some(columns) if few => (false, out.columns(), columns),
             _ => (true, out.rows(), grain.rows),
         };
-        let steps = size.div_ceil(step);
-        // In 128 bits, so that no size overflows.
-        let part = (steps as u128 * share as u128).div_ceil(parts.max(1) as u128) as usize;
-        if parts <= 1 || part == 0 || part * step >= size {
-            return (Call { fill, out }, None);
-        }
+        let Some(part) = portion(size.div_ceil(step), share, parts) else {
+            return (Call { fill, out }, share, None);
+        };
         let (first, rest) =
             if by_rows { out.split_rows(part * step) } else { out.split_columns(part * step) };
-        (Call { fill, out: first }, Some(Call { fill, out: rest }))
+        (Call { fill, out: first }, share, Some(Call { fill, out: rest }))
     }
 }
 
 /// An iterator over the parts of a call. See [`Call::tasks`].
 #[derive(Debug)]
 #[must_use = "tasks compute nothing until they are run"]
-pub struct Tasks<'a, T, F> {
-    rest: Option<Call<'a, T, F>>,
-    left: usize,
-}
+pub struct Tasks<'a, T, F>(Parts<Call<'a, T, F>>);
 
 impl<'a, T: OutputElement, F: Fill<T>> Iterator for Tasks<'a, T, F> {
     type Item = Call<'a, T, F>;
 
     fn next(&mut self) -> Option<Call<'a, T, F>> {
-        let (first, rest) = self.rest.take()?.split(1, self.left);
-        if rest.is_some() {
-            self.left -= 1;
-        }
-        self.rest = rest;
-        Some(first)
+        self.0.next()
     }
 }

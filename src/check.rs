@@ -31,3 +31,13 @@ pub(crate) fn in_range(what: &'static str, found: i32, low: i32, high: i32) -> R
         Err(Error::OutOfRange { what, low: low.into(), high: high.into(), found: found.into() })
     }
 }
+
+/// Checks that a scale is finite and greater than 0; `index` is its channel, if there is one for each.
+pub(crate) fn check_scale(what: &'static str, found: f32, index: Option<usize>) -> Result<(), Error> {
+    if found.is_finite() && found > 0.0 { Ok(()) } else { Err(Error::Scale { what, found, index }) }
+}
+
+/// Checks scales, one for each channel.
+pub(crate) fn check_scales(what: &'static str, scales: &[f32]) -> Result<(), Error> {
+    scales.iter().enumerate().try_for_each(|(index, &scale)| check_scale(what, scale, Some(index)))
+}

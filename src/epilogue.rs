@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use eightbit_kernels::gemm;
 
-use crate::check::{check_size, in_range};
+use crate::check::{check_scale, check_size, in_range};
 use crate::packed::Packed;
 use crate::{Dequantize, ElementType, Error, FixedPoint, Multiplier, PackedWeights, Per, Requantize, Stage};
 
@@ -186,9 +186,7 @@ impl Columns {
 
 pub(crate) fn positive(what: &'static str, scales: &Per<f32>) -> Result<(), Error> {
     for (index, found) in scales.values() {
-        if !(found.is_finite() && found > 0.0) {
-            return Err(Error::Scale { what, found, index });
-        }
+        check_scale(what, found, index)?;
     }
     Ok(())
 }

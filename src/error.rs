@@ -1,6 +1,7 @@
 //! Errors: each names what is wrong, so that the caller knows what to change.
 
 use crate::{BackendError, ElementType};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
@@ -105,6 +106,15 @@ pub enum Error {
         what: &'static str,
         /// What is wrong and what would be right.
         why: String,
+    },
+
+    /// What is wrong with one matrix of a batch.
+    #[error("matrix {matrix} of the batch: {error}")]
+    OfMatrix {
+        /// The number of the matrix, counted from 0.
+        matrix: usize,
+        /// What is wrong with it.
+        error: Box<Error>,
     },
 
     /// Rows of a matrix that is written overlap.

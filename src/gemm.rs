@@ -10,7 +10,7 @@ use eightbit_kernels::gemm::{
     TilingMemo,
 };
 
-use crate::check::{check_size, check_type, in_range};
+use crate::check::{check_scales, check_size, check_type, in_range};
 use crate::dynamic::Rows;
 use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
@@ -307,9 +307,7 @@ impl Gemm {
     ) -> Result<Call<'a, T, impl Fill<T>>, Error> {
         check_type("the output of a call with row scales", ElementType::F32, T::TYPE)?;
         check_size("number of row scales", lhs.rows(), row_scale.len())?;
-        if let Some(index) = row_scale.iter().position(|s| !(s.is_finite() && *s > 0.0)) {
-            return Err(Error::Scale { what: "row scale", found: row_scale[index], index: Some(index) });
-        }
+        check_scales("row scale", row_scale)?;
         self.checked(&lhs, RowTerms { scales: Some(row_scale), ..RowTerms::NONE }, out)
     }
 

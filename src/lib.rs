@@ -79,6 +79,7 @@ pub mod pool;
 mod quantized_type;
 pub mod reference;
 mod shape;
+mod split;
 mod stage;
 mod windows;
 mod workspace;

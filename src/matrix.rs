@@ -87,6 +87,11 @@ impl<'a, T> MatRef<'a, T> {
         self.rows * self.columns > self.data.len()
     }
 
+    /// Whether all rows are the same one.
+    pub(crate) fn is_one_row(&self) -> bool {
+        self.row_stride == 0
+    }
+
     pub(crate) fn at(&self, row: usize, column: usize) -> &'a T {
         &self.data[row * self.row_stride + column * self.column_stride]
     }

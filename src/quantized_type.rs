@@ -1,6 +1,6 @@
 //! The meaning of a quantized tensor's elements.
 
-use crate::check::in_range;
+use crate::check::{check_scale, in_range};
 use crate::{ElementType, Error};
 
 /// The type of a quantized tensor: element `q` means the real number `(q − zero_point) · scale`.
@@ -28,9 +28,7 @@ impl QuantizedType {
             let what = "a quantized tensor";
             return Err(Error::ElementType { what, expected: ElementType::U8, found: element });
         }
-        if !(scale.is_finite() && scale > 0.0) {
-            return Err(Error::Scale { what: "scale", found: scale, index: None });
-        }
+        check_scale("scale", scale, None)?;
         let (low, high) = element.integer_range();
         in_range("zero point", zero_point, low, high)?;
         Ok(QuantizedType { element, scale, zero_point })

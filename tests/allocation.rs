@@ -154,3 +154,20 @@ fn steady_state_calls_allocate_nothing() {
         assert_eq!(counted.count_total, 0, "backend {backend}: {counted:?}");
     }
 }
+
+#[test]
+fn a_copy_takes_the_room_of_the_original() {
+    for backend in Backend::available() {
+        let (columns, capacity) = (64, 1024);
+        let mut values = GrowingRows::new::<u8>(backend, columns, capacity).expect("they fit");
+        let value = Rows::new(&[9u8; 64], 1, columns, columns, &[0.5], &[7]).expect("a row");
+        for _ in 0..capacity / 2 {
+            values.push(value).expect("a row");
+        }
+        let mut copy = values.clone();
+        let counted = measure(|| copy.truncate(1));
+        let room = (columns * capacity) as u64;
+        assert!((room..room + 1024).contains(&counted.bytes_total), "{backend}: {counted:?}");
+        assert_eq!(measure(|| values.push(value).expect("a row")).bytes_total, 0, "it has its own again");
+    }
+}

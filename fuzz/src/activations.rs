@@ -1,7 +1,7 @@
 //! Activations quantized when they come, and products of two of them: every backend against the oracle.
 
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, QuantizeRows, QuantizedBatch,
+    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, PackedMatrix, QuantizeRows, QuantizedBatch,
     QuantizedRows, Rows, Spread,
 };
 use eightbit::{
@@ -10,10 +10,10 @@ use eightbit::{
 
 use crate::input::Input;
 
-/// Rows of any floats, factors that grow and shrink in any order, or a batch of products with any strides.
+/// Rows of any floats, factors that grow and shrink in any order or lie in lent memory, or a batch of products with any strides.
 pub fn activations(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.byte() % 8 {
+    match input.byte() % 10 {
         0 => quantized::<u8>(input),
         1 => quantized::<i8>(input),
         2 => columns::<u8>(input),
@@ -21,7 +21,9 @@ pub fn activations(data: &[u8]) {
         4 => rows::<u8>(input),
         5 => rows::<i8>(input),
         6 => batch::<u8>(input),
-        _ => batch::<i8>(input),
+        7 => batch::<i8>(input),
+        8 => lent::<u8>(input),
+        _ => lent::<i8>(input),
     }
 }
 
@@ -108,22 +110,23 @@ fn grow<T: Element>(
     all
 }
 
-/// Compares products of `rows` with the oracle's: `scale` is that of all columns.
+/// Compares products of `rows` with the oracle's, of the zero points and scales of columns.
 fn compare<T: Element>(
     backend: Backend,
     out: &[f32],
     rows: &Drawn,
     matrix: &MatRef<'_, T>,
     zeros: &[i32],
-    scale: f32,
+    scales: &[f32],
 ) {
     let (depth, columns) = (matrix.rows(), matrix.columns());
-    let stage = Dequantize::new(Per::Tensor(scale));
+    let stage = Dequantize::new(Per::Channel(scales.to_vec()));
     for (row, (&scale, &zero)) in rows.scales.iter().zip(&rows.zeros).enumerate() {
         let codes = MatRef::new(&rows.codes[row * depth..][..depth], 1, depth).expect("a row");
         let sums = reference::gemm(&codes, zero, matrix, &Per::Channel(zeros.to_vec()), None);
         let found = &out[row * columns..][..columns];
-        let expected = sums.iter().map(|&sum| reference::dequantize(sum, &stage, Some(scale), 0));
+        let expected =
+            sums.iter().enumerate().map(|(n, &sum)| reference::dequantize(sum, &stage, Some(scale), n));
         assert!(found.iter().copied().eq(expected), "{backend}: row {row}");
     }
 }
@@ -167,7 +170,7 @@ fn columns<T: Element>(mut input: Input<'_>) {
         let call = factor.call(rows.rows(depth), MatMut::new(&mut out, count, lines).expect("they fit"));
         call.expect("the shapes agree").run(&mut Workspace::new());
         let matrix = MatRef::new(&all.codes, lines, depth).expect("they fit").transposed();
-        compare(backend, &out, &rows, &matrix, &all.zeros, 0.5);
+        compare(backend, &out, &rows, &matrix, &all.zeros, &vec![0.5; lines]);
     }
 }
 
@@ -191,55 +194,137 @@ fn rows<T: Element>(mut input: Input<'_>) {
         call.expect("the shapes agree").run(&mut Workspace::new());
         let matrix = MatRef::new(&all.codes, depth, columns).expect("they fit");
         let zeros = vec![all.zeros.first().copied().unwrap_or(0); columns];
-        compare(backend, &out, &rows, &matrix, &zeros, 1.0);
+        compare(backend, &out, &rows, &matrix, &zeros, &vec![1.0; columns]);
     }
 }
 
-fn batch<T: Element>(mut input: Input<'_>) {
-    let [count, m, k, n] = [input.size(1, 3), input.size(0, 20), input.size(0, 40), input.size(0, 40)];
-    let (gap, tasks) = (input.size(0, 3), input.size(1, 5));
-    // One after the other, or side by side.
-    let beside = input.bool();
-    let strides = |rows: usize, columns: usize| {
-        if beside {
-            (columns + gap, count * (columns + gap))
-        } else {
-            (rows * (columns + gap), columns + gap)
-        }
+/// Packs a matrix into memory that begins anywhere, and that other matrices were packed into.
+fn lent<T: Element>(mut input: Input<'_>) {
+    let [depth, columns, count] = [input.size(0, 70), input.size(0, 90), input.size(1, 20)];
+    let (start, transposed) = (input.size(0, 70), input.bool());
+    let rows = Drawn::new(&mut input, count, depth);
+    let one = if input.bool() { Some(1) } else { None };
+    let zeros: Vec<i32> = (0..one.unwrap_or(columns)).map(|_| input.zero_point(T::TYPE)).collect();
+    let scales: Vec<f32> = (0..one.unwrap_or(columns)).map(|_| 0.25 + f32::from(input.byte())).collect();
+    let codes = input.elements::<T>(depth * columns);
+    let matrix = if transposed {
+        MatRef::new(&codes, columns, depth).expect("they fit").transposed()
+    } else {
+        MatRef::new(&codes, depth, columns).expect("they fit")
     };
-    let rows: Vec<Drawn> = (0..count).map(|_| Drawn::new(&mut input, m, 0)).collect();
-    let zero = input.zero_point(T::TYPE);
-    let (scales, zeros): (Vec<f32>, Vec<i32>) =
-        rows.iter().flat_map(|rows| rows.scales.iter().copied().zip(rows.zeros.iter().copied())).unzip();
-    let (a, b) = (input.elements::<u8>(count * m * (k + gap)), input.elements::<T>(count * k * (n + gap)));
-    let (stride, row_stride) = strides(m, k);
-    let lhs = QuantizedBatch {
-        codes: BatchRef::with_strides(&a, count, [m, k], stride, [row_stride, 1]).expect("they fit"),
-        scales: MatRef::new(&scales, count, m).expect("they fit"),
-        zero_points: MatRef::new(&zeros, count, m).expect("they fit"),
-    };
-    let (stride, row_stride) = strides(k, n);
-    let zeros = [zero];
-    let rhs = QuantizedBatch {
-        codes: BatchRef::with_strides(&b, count, [k, n], stride, [row_stride, 1]).expect("they fit"),
-        scales: MatRef::with_strides(&[0.5], count, n, 0, 0).expect("they fit"),
-        zero_points: MatRef::with_strides(&zeros, count, n, 0, 0).expect("they fit"),
-    };
+    let of_all = |at: usize| if one.is_some() { 0 } else { at };
+    let (all_scales, all_zeros): (Vec<f32>, Vec<i32>) =
+        (0..columns).map(|column| (scales[of_all(column)], zeros[of_all(column)])).unzip();
     for backend in Backend::available() {
-        let (stride, row_stride) = strides(m, n);
-        let mut out = vec![0f32; count * m * (n + gap)];
-        let outputs = BatchMut::with_strides(&mut out, count, [m, n], stride, row_stride).expect("they fit");
+        let bytes = PackedMatrix::bytes(backend, depth, columns).expect("they fit");
+        let mut memory = input.elements::<u8>(start + bytes);
+        let packed = PackedMatrix::pack_into(backend, &matrix, &scales, &zeros, &mut memory[start..]);
+        let mut out = vec![0f32; count * columns];
+        let outputs = MatMut::new(&mut out, count, columns).expect("they fit");
+        let packed = packed.expect("there is enough memory");
+        packed.call(rows.rows(depth), outputs).expect("the shapes agree").run(&mut Workspace::new());
+        compare(backend, &out, &rows, &matrix, &all_zeros, &all_scales);
+    }
+}
+
+/// Strides of a batch of matrices: one after the other or side by side, or any.
+fn strides(input: &mut Input<'_>, count: usize, [rows, columns]: [usize; 2]) -> (usize, [usize; 2]) {
+    let columns = columns + input.size(0, 3);
+    match input.byte() % 4 {
+        0 => (rows * columns, [columns, 1]),
+        1 => (columns, [count * columns, 1]),
+        2 => (0, [columns, 1]),
+        _ => (input.size(0, 200), [input.size(0, 60), input.size(0, 60)]),
+    }
+}
+
+/// Codes of a batch, perhaps of exchanged rows and columns; `None` if an element is not in `codes`.
+fn drawn_batch<'a, T: Element>(
+    input: &mut Input<'_>,
+    codes: &'a [T],
+    count: usize,
+    [rows, columns]: [usize; 2],
+) -> Option<BatchRef<'a, T>> {
+    let transposed = input.bool();
+    let shape = if transposed { [columns, rows] } else { [rows, columns] };
+    let (stride, own) = strides(input, count, shape);
+    let batch = BatchRef::with_strides(codes, count, shape, stride, own).ok()?;
+    Some(if transposed { batch.transposed() } else { batch })
+}
+
+/// Scales and zero points of a batch: one for each line of each matrix, with any strides.
+struct Meaning {
+    scales: Vec<f32>,
+    zeros: Vec<i32>,
+    strides: [[usize; 2]; 2],
+}
+
+impl Meaning {
+    fn new<T: Element>(input: &mut Input<'_>, count: usize, lines: usize) -> Meaning {
+        let mut strides = || match input.byte() % 4 {
+            0 => [0, 0],
+            1 => [0, 1],
+            2 => [1, count],
+            _ => [lines, 1],
+        };
+        let strides = [strides(), strides()];
+        let scales = (0..count * lines).map(|_| 0.25 + f32::from(input.byte())).collect();
+        let zeros = (0..count * lines).map(|_| input.zero_point(T::TYPE)).collect();
+        Meaning { scales, zeros, strides }
+    }
+
+    fn of<'a, T>(&'a self, codes: BatchRef<'a, T>, lines: usize) -> QuantizedBatch<'a, T> {
+        let (count, [of_scales, of_zeros]) = (codes.count(), self.strides);
+        QuantizedBatch {
+            codes,
+            scales: MatRef::with_strides(&self.scales, count, lines, of_scales[0], of_scales[1])
+                .expect("they fit"),
+            zero_points: MatRef::with_strides(&self.zeros, count, lines, of_zeros[0], of_zeros[1])
+                .expect("they fit"),
+        }
+    }
+}
+
+/// The elements of a row.
+fn row<T: Copy>(matrix: &MatRef<'_, T>, row: usize) -> Vec<T> {
+    (0..matrix.columns()).filter_map(|column| matrix.get(row, column).copied()).collect()
+}
+
+fn batch<T: Element>(mut input: Input<'_>) {
+    let [count, m, k, n] = [input.size(1, 3), input.size(0, 20), input.size(0, 40), input.size(0, 90)];
+    let tasks = input.size(1, 9);
+    let (a, b) = (input.elements::<u8>(count * m * (k + 3)), input.elements::<T>(count * k * (n + 3)));
+    let Some(lhs) = drawn_batch(&mut input, &a, count, [m, k]) else { return };
+    let Some(rhs) = drawn_batch(&mut input, &b, count, [k, n]) else { return };
+    let (stride, [row_stride, _]) = strides(&mut input, count, [m, n]);
+    let [of_lhs, of_rhs] =
+        [Meaning::new::<u8>(&mut input, count, m), Meaning::new::<T>(&mut input, count, n)];
+    let (lhs, rhs) = (of_lhs.of(lhs, m), of_rhs.of(rhs, n));
+    for backend in Backend::available() {
+        const UNTOUCHED: f32 = -0.0;
+        let mut out = vec![UNTOUCHED; count * (m + 3) * (n + 3)];
+        // Rows that overlap, or lie outside, are refused.
+        let Ok(outputs) = BatchMut::with_strides(&mut out, count, [m, n], stride, row_stride) else { return };
         let call = BatchedGemm::new(backend).call(lhs, rhs, outputs).expect("the shapes agree");
         let mut workspace = Workspace::new();
         call.tasks(tasks).for_each(|task| task.run(&mut workspace));
-        for (number, rows) in rows.iter().enumerate() {
-            let lhs = lhs.codes.matrix(number).expect("a matrix");
-            let codes = (0..m * k).filter_map(|at| lhs.get(at / k, at % k).copied()).collect();
-            let rows = Drawn { codes, scales: rows.scales.clone(), zeros: rows.zeros.clone() };
-            let found: Vec<f32> =
-                (0..m).flat_map(|row| out[number * stride + row * row_stride..][..n].to_vec()).collect();
+        for number in 0..count {
+            let a = lhs.codes.matrix(number).expect("a matrix");
+            let codes = (0..m).flat_map(|at| row(&a, at)).collect();
+            let rows =
+                Drawn { codes, scales: row(&lhs.scales, number), zeros: row(&lhs.zero_points, number) };
+            let found: Vec<f32> = (0..m)
+                .flat_map(|row| {
+                    out.get(number * stride + row * row_stride..).unwrap_or_default().iter().take(n)
+                })
+                .copied()
+                .collect();
             let matrix = rhs.codes.matrix(number).expect("a matrix");
-            compare(backend, &found, &rows, &matrix, &vec![zero; n], 0.5);
+            let (zeros, scales) = (row(&rhs.zero_points, number), row(&rhs.scales, number));
+            compare(backend, &found, &rows, &matrix, &zeros, &scales);
         }
+        // No product is −0.0: scales are positive, and a sum of 0 is 0.0.
+        let written = out.iter().filter(|x| x.to_bits() != UNTOUCHED.to_bits()).count();
+        assert_eq!(written, count * m * n, "{backend}: other elements are written");
     }
 }

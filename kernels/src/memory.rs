@@ -157,7 +157,8 @@ impl Bytes {
     }
 
     /// Makes them `len` bytes and lends them for writing. New ones have any value. If their memory is too small, or others have it
-    /// too, they move to one of twice their size at least, so that bytes which grow one by one are copied seldom.
+    /// too, they move: if there are to be more, to memory of twice their size at least, so that bytes which grow one by one are copied
+    /// seldom.
     pub(crate) fn resize(&mut self, len: usize) -> &mut [u8] {
         let fits = match &mut self.0 {
             Repr::Owned { lines, .. } => lines.len() * LINE >= len && Arc::get_mut(lines).is_some(),
@@ -165,8 +166,8 @@ impl Bytes {
         };
         if !fits {
             let old = self.get().unwrap_or_default();
-            let old = &old[..old.len().min(len)];
-            let moved = Bytes::from_chunks(len.max(2 * old.len()), PAGE, |number, chunk| {
+            let capacity = if len > old.len() { len.max(2 * old.len()) } else { len };
+            let moved = Bytes::from_chunks(capacity, PAGE, |number, chunk| {
                 let rest = old.get(number * PAGE..).unwrap_or_default();
                 let count = rest.len().min(chunk.len());
                 chunk[..count].copy_from_slice(&rest[..count]);
@@ -181,6 +182,13 @@ impl Bytes {
         let lines = Arc::get_mut(lines).expect("nothing else has them");
         // SAFETY: a Line is 64 initialized bytes without padding, and there are `len` at least.
         unsafe { slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), len) }
+    }
+
+    /// Leaves the first `len` bytes, of as many or more. Their memory is kept, and nothing is copied.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        match &mut self.0 {
+            Repr::Owned { len: own, .. } | Repr::Shared { len: own, .. } => *own = len.min(*own),
+        }
     }
 
     /// `len` bytes of `buffer` from `start` on, without copying; `None` if the buffer is shorter.

@@ -1,11 +1,12 @@
 //! Batches of matrices: shape and strides, checked once.
 
+use alloc::boxed::Box;
 use alloc::format;
 use core::ops::Range;
 
 use eightbit_kernels::gemm::OutputBatch;
 
-use crate::check::{check_size, in_range};
+use crate::check::{check_scale, check_size, in_range};
 use crate::{Element, Error, MatRef};
 
 /// A read-only batch of matrices: `count` of `rows × columns` elements of a slice, with any strides.
@@ -190,16 +191,20 @@ impl<T: Element> QuantizedBatch<'_, T> {
         check_size("zero points of a matrix", lines, self.zero_points.columns())
     }
 
+    /// Whether all matrices are the same one, with the same scales and zero points.
+    pub(super) fn is_one_for_all(&self) -> bool {
+        self.codes.stride == 0 && self.scales.is_one_row() && self.zero_points.is_one_row()
+    }
+
     /// Checks the values of scales and zero points. Strides of 0 make this long: there is memory of that size elsewhere.
     pub(super) fn check_values(&self) -> Result<(), Error> {
         let (low, high) = T::TYPE.integer_range();
         for matrix in 0..self.scales.rows() {
             for line in 0..self.scales.columns() {
-                let scale = *self.scales.at(matrix, line);
-                if !(scale.is_finite() && scale > 0.0) {
-                    return Err(Error::Scale { what: "scale of a batch", found: scale, index: Some(line) });
-                }
-                in_range("zero point of a batch", *self.zero_points.at(matrix, line), low, high)?;
+                let zero_point = *self.zero_points.at(matrix, line);
+                check_scale("scale", *self.scales.at(matrix, line), Some(line))
+                    .and_then(|()| in_range("zero point", zero_point, low, high))
+                    .map_err(|error| Error::OfMatrix { matrix, error: Box::new(error) })?;
             }
         }
         Ok(())

@@ -4,15 +4,19 @@ use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
-use eightbit_kernels::gemm::{OutputBatch, OutputBlock, PANEL};
+use eightbit_kernels::gemm::{OutputBatch, PANEL};
 
 use super::batch::{BatchMut, QuantizedBatch};
 use super::matrix::{PackedMatrix, check_repeated};
 use crate::check::check_size;
+#[cfg(feature = "rayon")]
+use crate::split::run_rayon;
+use crate::split::{Parts, Split, portion};
 use crate::{Backend, Element, Error, Fill, Workspace};
 
 /// Products of a batch of matrices with a batch of others, both quantized when the program runs. The second factor of each product is packed
-/// by the task that computes it.
+/// by the task that computes it: only the columns that it multiplies, and only once if its strides from matrix to matrix are 0, those of
+/// codes, scales and zero points (one key for all queries, for instance).
 ///
 /// ```
 /// use eightbit::{Backend, MatRef, Workspace};
@@ -94,20 +98,20 @@ impl<'a, T: Element> BatchCall<'a, T> {
         }
         // The products use the workspace meanwhile.
         let mut factors = mem::take(&mut workspace.2);
-        for at in 0..out.count() {
-            let (number, columns) =
-                (out.first() + at, out.first_column()..out.first_column() + out.columns());
-            let product = factors.multiply(backend, (&lhs, &rhs), number, columns, out.matrix(at), workspace);
-            product.expect("checked when the call was made");
+        // A second factor that is that of all is packed once.
+        let step = if rhs.is_one_for_all() { out.count().max(1) } else { 1 };
+        for first in (0..out.count()).step_by(step) {
+            let done = factors.multiply(backend, (&lhs, &rhs), first..first + step, &mut out, workspace);
+            done.expect("checked when the call was made");
         }
         workspace.2 = factors;
     }
 
-    /// Splits the call into at most `count` calls of about equal work: of some of the matrices, or if there are fewer of them, of some of
-    /// the columns. Any threads can run them in any order, each with a workspace of its own. The result does not depend on the
+    /// Splits the call into at most `count` calls of about equal work: of some of the matrices; if there are fewer of them than calls, of
+    /// some of the columns of one; or if they have one second factor, of some of the columns of all. Any threads can run them in any order, each with a workspace of its own. The result does not depend on the
     /// split. Allocates nothing.
     pub fn tasks(self, count: usize) -> BatchTasks<'a, T> {
-        BatchTasks { rest: Some(self), left: count.max(1) }
+        BatchTasks(Parts::new(self, count))
     }
 
     /// Computes the products on the current rayon pool, split into a part for each workspace.
@@ -117,64 +121,41 @@ impl<'a, T: Element> BatchCall<'a, T> {
     /// If there is no workspace. Nothing is written then.
     #[cfg(feature = "rayon")]
     pub fn run_rayon(self, workspaces: &mut [Workspace]) -> Result<(), Error> {
-        if workspaces.is_empty() {
-            let why = "at least one workspace is needed, one for each part that runs in parallel".into();
-            return Err(Error::Shape { what: "parallel call", why });
-        }
-        self.join(workspaces);
-        Ok(())
+        run_rayon(self, workspaces, BatchCall::run)
     }
+}
 
-    #[cfg(feature = "rayon")]
-    fn join(self, workspaces: &mut [Workspace]) {
-        let parts = workspaces.len();
-        match self.split(parts / 2, parts) {
-            (whole, None) => {
-                if let Some(workspace) = workspaces.first_mut() {
-                    whole.run(workspace);
-                }
-            }
-            (first, Some(rest)) => {
-                let (one, other) = workspaces.split_at_mut(parts / 2);
-                rayon::join(|| first.join(one), || rest.join(other));
-            }
-        }
-    }
-
-    /// Splits off `share / parts` of the call, if that leaves something on both sides.
-    fn split(self, share: usize, parts: usize) -> (BatchCall<'a, T>, Option<BatchCall<'a, T>>) {
+impl<T: Element> Split for BatchCall<'_, T> {
+    fn split(self, share: usize, parts: usize) -> (Self, usize, Option<Self>) {
         let BatchCall { backend, lhs, rhs, out } = self;
-        // A part with columns of its own packs no others.
-        let (size, step) = if out.count() > 1 { (out.count(), 1) } else { (out.columns(), PANEL) };
-        // In 128 bits, so that no size overflows.
-        let part = (size.div_ceil(step) as u128 * share as u128).div_ceil(parts.max(1) as u128) as usize;
-        if parts <= 1 || part == 0 || part * step >= size {
-            return (BatchCall { backend, lhs, rhs, out }, None);
-        }
-        let (first, rest) = if out.count() > 1 { out.split(part) } else { out.split_columns(part * step) };
         let call = |out| BatchCall { backend, lhs, rhs, out };
-        (call(first), Some(call(rest)))
+        let (count, panels) = (out.count(), out.columns().div_ceil(PANEL));
+        // A part with columns of its own packs no others. Where one second factor is that of all, every part would pack it.
+        if count <= 1 || (panels >= parts && rhs.is_one_for_all()) {
+            let Some(part) = portion(panels, share, parts) else {
+                return (call(out), share, None);
+            };
+            let (first, rest) = out.split_columns(part * PANEL);
+            return (call(first), share, Some(call(rest)));
+        }
+        let Some(part) = portion(count, share, parts) else { return (call(out), share, None) };
+        // If there are more parts than matrices, each matrix has as many of them.
+        let share = if parts > count { portion(parts, part, count).unwrap_or(share) } else { share };
+        let (first, rest) = out.split(part);
+        (call(first), share, Some(call(rest)))
     }
 }
 
 /// An iterator over the parts of a batch of products. See [`BatchCall::tasks`].
 #[derive(Debug)]
 #[must_use = "tasks compute nothing until they are run"]
-pub struct BatchTasks<'a, T> {
-    rest: Option<BatchCall<'a, T>>,
-    left: usize,
-}
+pub struct BatchTasks<'a, T>(Parts<BatchCall<'a, T>>);
 
 impl<'a, T: Element> Iterator for BatchTasks<'a, T> {
     type Item = BatchCall<'a, T>;
 
     fn next(&mut self) -> Option<BatchCall<'a, T>> {
-        let (first, rest) = self.rest.take()?.split(1, self.left);
-        if rest.is_some() {
-            self.left -= 1;
-        }
-        self.rest = rest;
-        Some(first)
+        self.0.next()
     }
 }
 
@@ -191,28 +172,32 @@ impl Factors {
     pub(crate) const NONE: Factors =
         Factors { packed: Vec::new(), scales: Vec::new(), zero_points: Vec::new() };
 
-    /// Computes the columns of a product in `out`.
+    /// Computes products of `out`, of which all have the second factor of the first.
     fn multiply<T: Element>(
         &mut self,
         backend: Backend,
         (lhs, rhs): (&QuantizedBatch<'_, u8>, &QuantizedBatch<'_, T>),
-        number: usize,
-        columns: Range<usize>,
-        out: OutputBlock<'_, f32>,
+        products: Range<usize>,
+        out: &mut OutputBatch<'_, f32>,
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
         let Factors { packed, scales, zero_points } = self;
-        let (a, b) = (lhs.codes.matrix(number)?, rhs.codes.columns_of(number, columns.clone())?);
-        scales.clear();
-        scales.extend((0..a.rows()).map(|row| *lhs.scales.at(number, row)));
-        zero_points.clear();
-        zero_points.extend((0..a.rows()).map(|row| *lhs.zero_points.at(number, row)));
+        let (number, first_column) = (out.first() + products.start, out.first_column());
+        let b = rhs.codes.columns_of(number, first_column..first_column + out.columns())?;
         let bytes = PackedMatrix::bytes(backend, b.rows(), b.columns())?;
         packed.resize(packed.len().max(bytes), 0);
-        let scale = |column| *rhs.scales.at(number, columns.start + column);
-        let zero_point = |column| *rhs.zero_points.at(number, columns.start + column);
+        let scale = |column| *rhs.scales.at(number, first_column + column);
+        let zero_point = |column| *rhs.zero_points.at(number, first_column + column);
         let b = PackedMatrix::pack(backend, &b, scale, zero_point, packed)?;
-        b.products(&a, scales, zero_points)?.fill(out, workspace);
+        for at in products {
+            let number = out.first() + at;
+            let a = lhs.codes.matrix(number)?;
+            scales.clear();
+            scales.extend((0..a.rows()).map(|row| *lhs.scales.at(number, row)));
+            zero_points.clear();
+            zero_points.extend((0..a.rows()).map(|row| *lhs.zero_points.at(number, row)));
+            b.products(&a, scales, zero_points)?.fill(out.matrix(at), workspace);
+        }
         Ok(())
     }
 
@@ -221,5 +206,53 @@ impl Factors {
         self.packed.capacity()
             + self.scales.capacity() * size_of::<f32>()
             + self.zero_points.capacity() * size_of::<i32>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::MatRef;
+    use crate::dynamic::BatchRef;
+
+    /// Matrices and columns of the tasks of a batch, whose second factors are `stride` elements apart.
+    fn split(stride: usize, count: usize, columns: usize, tasks: usize) -> Vec<[usize; 2]> {
+        let mut out = vec![0.0; count * columns];
+        let codes = vec![1u8; count];
+        let factor = |lines, shape| QuantizedBatch {
+            codes: BatchRef::with_strides(&codes, count, shape, stride, [0, 0]).expect("they fit"),
+            scales: MatRef::with_strides(&[1.0], count, lines, 0, 0).expect("they fit"),
+            zero_points: MatRef::with_strides(&[0], count, lines, 0, 0).expect("they fit"),
+        };
+        let out = BatchMut::new(&mut out, count, [1, columns]).expect("they fit");
+        let batched = BatchedGemm::new(Backend::best().expect("a backend"));
+        let call = batched.call(factor(1, [1, 1]), factor(columns, [1, columns]), out).expect("they fit");
+        call.tasks(tasks).map(|task| [task.out.count(), task.out.columns()]).collect()
+    }
+
+    #[test]
+    fn tasks_have_equal_work() {
+        let tasks = |count, columns, tasks| split(1, count, columns, tasks);
+        assert_eq!(tasks(5, 32, 1), [[5, 32]]);
+        assert_eq!(tasks(5, 32, 2), [[3, 32], [2, 32]]);
+        assert_eq!(tasks(2, 256, 2), [[1, 256]; 2]);
+        assert_eq!(tasks(2, 256, 8), [[1, 64]; 8]);
+        assert_eq!(tasks(1, 256, 8), [[1, 32]; 8]);
+        let thirds = [[1, 32]; 3];
+        assert_eq!(tasks(3, 96, 8), [&thirds[..], &thirds, &[[1, 48]; 2]].concat());
+        assert_eq!(tasks(2, 16, 8), [[1, 16]; 2], "a panel is not split");
+        assert_eq!(tasks(3, 20, usize::MAX), [[1, 16], [1, 4]].repeat(3));
+    }
+
+    #[test]
+    fn tasks_of_one_second_factor_share_its_columns() {
+        let tasks = |count, columns, tasks| split(0, count, columns, tasks);
+        assert_eq!(tasks(5, 64, 1), [[5, 64]]);
+        assert_eq!(tasks(5, 64, 2), [[5, 32]; 2]);
+        assert_eq!(tasks(2, 128, 8), [[2, 16]; 8]);
+        assert_eq!(tasks(5, 16, 2), [[3, 16], [2, 16]], "a panel is not split");
     }
 }

@@ -54,7 +54,8 @@ pub struct GrowingRows {
 
 impl GrowingRows {
     /// No rows, of elements of type `T` and of `columns` columns, with memory for `capacity` of them: as long as there are no more,
-    /// [`push`](Self::push) allocates nothing. If there are, everything moves to memory for twice as many.
+    /// [`push`](Self::push) allocates nothing. If there are, everything moves to memory for twice as many. A clone shares the memory until one
+    /// of the two changes: then all of it is copied, once, with the room that it has.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use eightbit_kernels::gemm::{self, LentPanels};
 
 use super::Rows;
 use super::product::{ColumnVectors, Columns, Products};
-use crate::check::{check_size, in_range};
+use crate::check::{check_scales, check_size, in_range};
 use crate::packed::MAX_REPEATED;
 use crate::{Backend, Call, Element, Error, Fill, MatMut, MatRef};
 
@@ -66,10 +66,7 @@ impl<'m> PackedMatrix<'m> {
         if zero_points.len() != 1 {
             check_size("number of column zero points", n, zero_points.len())?;
         }
-        let is_bad = |scale: &f32| !(scale.is_finite() && *scale > 0.0);
-        if let Some(index) = scales.iter().position(is_bad) {
-            return Err(Error::Scale { what: "column scale", found: scales[index], index: Some(index) });
-        }
+        check_scales("column scale", scales)?;
         let (low, high) = T::TYPE.integer_range();
         zero_points.iter().try_for_each(|&zero| in_range("column zero point", zero, low, high))?;
         check_repeated(codes)?;

@@ -5,6 +5,7 @@ use core::ops::Range;
 use eightbit_kernels::elementwise::{Spread, Steps, quantize_range};
 
 use super::rows::{RowsMut, Shape, check_block};
+use crate::split::{Parts, Split, portion};
 use crate::{Backend, Element, Error, MatRef};
 
 /// Quantizes each row of an `f32` matrix over its own range, or each block of its columns.
@@ -127,7 +128,7 @@ impl<'a, T: Element> RowsCall<'a, T> {
     /// Splits the call into at most `count` calls of about as many rows. Any threads can run them in any order; codes, scales and
     /// zero points do not depend on the split. Allocates nothing.
     pub fn tasks(self, count: usize) -> RowsTasks<'a, T> {
-        RowsTasks { rest: Some(self), left: count.max(1) }
+        RowsTasks(Parts::new(self, count))
     }
 
     /// Quantizes the rows on the current rayon pool, in as many as `parts` parts.
@@ -138,22 +139,18 @@ impl<'a, T: Element> RowsCall<'a, T> {
     #[cfg(feature = "rayon")]
     pub fn run_rayon(self, parts: usize) -> Result<(), Error> {
         match self.split(parts / 2, parts) {
-            (whole, None) => whole.run(),
-            (first, Some(rest)) => {
-                let (one, other) =
-                    rayon::join(|| first.run_rayon(parts / 2), || rest.run_rayon(parts - parts / 2));
+            (whole, _, None) => whole.run(),
+            (first, share, Some(rest)) => {
+                let (one, other) = rayon::join(|| first.run_rayon(share), || rest.run_rayon(parts - share));
                 one.and(other)
             }
         }
     }
+}
 
-    /// Splits off `share / parts` of the rows, if that leaves some on both sides.
-    fn split(self, share: usize, parts: usize) -> (RowsCall<'a, T>, Option<RowsCall<'a, T>>) {
-        // In 128 bits, so that no size overflows.
-        let part = (self.rows.len() as u128 * share as u128).div_ceil(parts.max(1) as u128) as usize;
-        if parts <= 1 || part == 0 || part >= self.rows.len() {
-            return (self, None);
-        }
+impl<T: Element> Split for RowsCall<'_, T> {
+    fn split(self, share: usize, parts: usize) -> (Self, usize, Option<Self>) {
+        let Some(part) = portion(self.rows.len(), share, parts) else { return (self, share, None) };
         let RowsCall { plan, shape, x, rows, out } = self;
         let (codes, other_codes) = out.codes.split_at_mut(part * shape.columns);
         let (scales, other_scales) = out.scales.split_at_mut(part * shape.blocks());
@@ -162,27 +159,19 @@ impl<'a, T: Element> RowsCall<'a, T> {
         let first = RowsMut { codes, scales, zero_points: zeros };
         let rest = RowsMut { codes: other_codes, scales: other_scales, zero_points: other_zeros };
         let part = |rows, out| RowsCall { plan, shape, x, rows, out };
-        (part(rows.start..middle, first), Some(part(middle..rows.end, rest)))
+        (part(rows.start..middle, first), share, Some(part(middle..rows.end, rest)))
     }
 }
 
 /// An iterator over the parts of a quantization of rows. See [`RowsCall::tasks`].
 #[derive(Debug)]
 #[must_use = "tasks compute nothing until they are run"]
-pub struct RowsTasks<'a, T> {
-    rest: Option<RowsCall<'a, T>>,
-    left: usize,
-}
+pub struct RowsTasks<'a, T>(Parts<RowsCall<'a, T>>);
 
 impl<'a, T: Element> Iterator for RowsTasks<'a, T> {
     type Item = RowsCall<'a, T>;
 
     fn next(&mut self) -> Option<RowsCall<'a, T>> {
-        let (first, rest) = self.rest.take()?.split(1, self.left);
-        if rest.is_some() {
-            self.left -= 1;
-        }
-        self.rest = rest;
-        Some(first)
+        self.0.next()
     }
 }

@@ -3,7 +3,7 @@
 use eightbit_kernels::elementwise;
 use eightbit_kernels::gemm::OutputBlock;
 
-use crate::check::check_size;
+use crate::check::{check_scales, check_size, in_range};
 use crate::fill::{Fill, Grain};
 use crate::{Backend, Call, Element, Error, MatMut, MatRef, Workspace};
 
@@ -81,13 +81,10 @@ impl<'a, T: Element> Rows<'a, T> {
         check_block(block, columns)?;
         let shape = Shape { rows, columns, block };
         shape.check(codes.len(), scales.len(), zero_points.len())?;
-        let is_bad = |scale: &f32| !(scale.is_finite() && *scale > 0.0);
-        if let Some(index) = scales.iter().position(is_bad) {
-            return Err(Error::Scale { what: "row scale", found: scales[index], index: Some(index) });
-        }
+        check_scales("row scale", scales)?;
         let (low, high) = T::TYPE.integer_range();
         for &zero_point in zero_points {
-            crate::check::in_range("row zero point", zero_point, low, high)?;
+            in_range("row zero point", zero_point, low, high)?;
         }
         Ok(Rows { codes, shape, scales, zero_points })
     }

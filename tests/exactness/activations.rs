@@ -221,6 +221,9 @@ fn check_batch<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCase
     let lhs =
         BatchRef::with_strides(&a.codes, count, [rows, depth], stride, [row_stride, 1]).map_err(fail)?;
     let (stride, row_stride) = strides(columns, depth + gap, !beside);
+    // Often one second factor is that of all, perhaps with other scales or zero points for each.
+    let mut perhaps = |stride: usize| if random.flip() { stride } else { 0 };
+    let (stride, scale_stride, zero_stride) = (perhaps(stride), perhaps(columns), perhaps(columns));
     let rhs = BatchRef::with_strides(&b.codes, count, [columns, depth], stride, [row_stride, 1]);
     let rhs = rhs.map_err(fail)?.transposed();
     let lines = |lines: usize| if beside { [1, count] } else { [lines, 1] };
@@ -232,8 +235,8 @@ fn check_batch<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCase
     };
     let rhs = QuantizedBatch {
         codes: rhs,
-        scales: MatRef::with_strides(&b.scales, count, columns, columns, 1).map_err(fail)?,
-        zero_points: MatRef::with_strides(&b.zeros, count, columns, columns, 1).map_err(fail)?,
+        scales: MatRef::with_strides(&b.scales, count, columns, scale_stride, 1).map_err(fail)?,
+        zero_points: MatRef::with_strides(&b.zeros, count, columns, zero_stride, 1).map_err(fail)?,
     };
     let (stride, row_stride) = strides(rows, columns + gap, beside);
     let len = (count * rows * (columns + gap)).saturating_sub(gap);

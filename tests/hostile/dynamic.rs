@@ -2,7 +2,7 @@
 
 use eightbit::dynamic::{
     BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizeRows,
-    QuantizedBatch, QuantizedRows, Spread,
+    QuantizedBatch, QuantizedRows, Rows, Spread,
 };
 use eightbit::{Backend, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace};
 
@@ -66,6 +66,24 @@ fn columns_that_fit_into_no_memory() {
     {
         let error = GrowingColumns::new::<i8>(backend(), depth, capacity).expect_err("too many");
         assert!(matches!(error, Error::Shape { what: "columns", .. }), "{error}");
+    }
+}
+
+#[test]
+fn no_columns_may_have_any_depth() {
+    // Depths whose panels, and strips of panels, have more bytes than can be counted, or 0 of them mod 2³² and 2⁶⁴.
+    for depth in (1..8).map(|bits| 1 << (usize::BITS - bits)).chain([usize::MAX / 64]) {
+        let mut columns = match GrowingColumns::new::<i8>(backend(), depth, 0) {
+            Ok(columns) => columns,
+            Err(error) => panic!("{depth}: {error}"),
+        };
+        let none = Rows::new(&[], 0, depth, depth, &[], &[]).expect("no rows");
+        columns.push::<i8>(none).expect("none are added");
+        columns.truncate(0);
+        assert_eq!((columns.len(), columns.depth()), (0, depth));
+        let codes = MatRef::<i8>::new(&[], depth, 0).expect("a view");
+        let packed = PackedMatrix::pack_into(backend(), &codes, &[1.0], &[0], &mut []);
+        assert!(matches!(packed, Err(Error::Shape { .. })));
     }
 }
 
@@ -186,6 +204,20 @@ fn factors_of_a_batch_are_compared() {
     };
     let good = factor(2, [2, 2], 2, &[1.0], &[0]);
     assert_eq!(call(good, good), Ok(()));
+    let one_bad = QuantizedBatch {
+        scales: MatRef::new(&[1.0, 2.0, 3.0, -4.0], 2, 2).expect("scales"),
+        zero_points: MatRef::new(&[0, 0, 0, 0], 2, 2).expect("zeros"),
+        ..good
+    };
+    let error = call(one_bad, good).expect_err("the last scale");
+    assert!(matches!(error, Error::OfMatrix { matrix: 1, .. }), "{error}");
+    let one_bad = QuantizedBatch {
+        scales: good.scales,
+        zero_points: MatRef::new(&[0, 0, 255, 256], 2, 2).expect("zeros"),
+        ..good
+    };
+    let error = call(good, one_bad).expect_err("the last zero point").to_string();
+    assert_eq!(error, "matrix 1 of the batch: zero point must be in 0..=255, found 256");
     for bad in [
         factor(1, [2, 2], 2, &[1.0], &[0]),
         factor(2, [2, 2], 1, &[1.0], &[0]),

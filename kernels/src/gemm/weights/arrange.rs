@@ -21,7 +21,34 @@ const RUN: usize = 64;
 const ROWS_AHEAD: usize = 32;
 const RUNS_AHEAD: usize = 4;
 
+/// Bytes of a strip's panels, to cut panels by: a multiple of 64, not 0. Where so many overflow, all panels that there are make one strip.
+pub(super) fn strip_bytes(panel_bytes: usize) -> usize {
+    const LINE: usize = 64;
+    (panel_bytes.saturating_mul(STRIP_PANELS) / LINE).max(1) * LINE
+}
+
 impl Layout {
+    /// Writes all panels of weights, padding included, and adds the canonical weights of each column to `sums`.
+    ///
+    /// # Panics
+    ///
+    /// If the view reaches past its data.
+    pub(super) fn arrange_all(
+        &self,
+        weights: &WeightView<'_>,
+        panel_bytes: usize,
+        panels: &mut [u8],
+        sums: &mut [i32],
+    ) {
+        let strips = panels.chunks_mut(strip_bytes(panel_bytes)).zip(sums.chunks_mut(STRIP));
+        for (strip, (panels, sums)) in strips.enumerate() {
+            self.arrange(weights, strip * STRIP, panels);
+            for (panel, sums) in panels.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
+                self.add_columns(panel, sums);
+            }
+        }
+    }
+
     /// Writes the panels of the columns from `first` on, [`STRIP`] at most, padding included. `panels` is as long as they are.
     ///
     /// # Panics

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::arrange::{STRIP, STRIP_PANELS};
 use super::pack::WeightView;
 use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use crate::gemm::{Layout, PANEL};
@@ -19,7 +18,7 @@ impl PackedPanels {
             panels_len(&variant.layout, capacity, 1, depth).filter(|&len| isize::try_from(len).is_ok())?;
         let mut bytes = Bytes::copy_from(&[]);
         bytes.resize(len);
-        bytes.resize(0);
+        bytes.truncate(0);
         let shape = PanelShape::new(variant, signed, 0, [1, depth]);
         let sums = Vec::with_capacity(padded(capacity));
         Some(PackedPanels { bytes, shape, sums, tap_sums: None })
@@ -34,6 +33,9 @@ impl PackedPanels {
     pub fn push(&mut self, columns: &[u8], count: usize) {
         assert!(self.segments == 1, "panels of one segment");
         assert_eq!(Some(columns.len()), self.segment_len.checked_mul(count), "columns of the panels' depth");
+        if count == 0 {
+            return;
+        }
         let total = self.columns.checked_add(count).expect("columns overflow");
         panels_len(&self.variant.layout, total, 1, self.segment_len).expect("packed size overflows");
         if self.segment_len > 0 {
@@ -70,14 +72,7 @@ impl PackedPanels {
             let panel = &mut panels[column / PANEL * panel_bytes..][..panel_bytes];
             self.sums[column] = layout.push_column(panel, column % PANEL, weights, view.flip());
         }
-        let sums = &mut self.sums[padded(first)..];
-        let strips = whole_panels.chunks_mut(STRIP_PANELS * panel_bytes).zip(sums.chunks_mut(STRIP));
-        for (strip, (panels, sums)) in strips.enumerate() {
-            layout.arrange(&view, strip * STRIP, panels);
-            for (panel, sums) in panels.chunks_exact(panel_bytes).zip(sums.chunks_exact_mut(PANEL)) {
-                layout.add_columns(panel, sums);
-            }
-        }
+        layout.arrange_all(&view, panel_bytes, whole_panels, &mut self.sums[padded(first)..]);
     }
 
     /// Takes away all columns but the first `columns`, of panels of one segment; their memory is kept.
@@ -89,7 +84,7 @@ impl PackedPanels {
         assert_eq!(self.segments, 1, "panels of one segment");
         if columns < self.columns {
             self.shape.columns = columns;
-            self.bytes.resize(self.panels() * self.panel_bytes());
+            self.bytes.truncate(self.shape.panels() * self.shape.panel_bytes());
             self.sums.truncate(self.padded_columns());
         }
     }

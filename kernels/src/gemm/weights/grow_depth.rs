@@ -145,7 +145,7 @@ impl PackedPanels {
                 let group = &mut panel[kept - PANEL * G..kept];
                 for (removed, column) in removed.iter_mut().zip(group.chunks_exact_mut(G)) {
                     for weight in &mut column[depth % G..] {
-                        *removed += i32::from(weight.cast_signed());
+                        *removed = removed.wrapping_add(i32::from(weight.cast_signed()));
                         *weight = 0;
                     }
                 }

@@ -1,6 +1,5 @@
 //! Panels in memory that the caller lends: packing allocates nothing.
 
-use super::arrange::{STRIP, STRIP_PANELS};
 use super::pack::WeightView;
 use super::panels::{PanelShape, Panels, padded, panels_len};
 use crate::Backend;
@@ -65,16 +64,7 @@ impl<'m> LentPanels<'m> {
         };
         let shape = PanelShape::new(variant, signed, weights.columns, [1, segment_len]);
         all_sums.fill(0);
-        let stride = shape.panel_stride();
-        if stride > 0 {
-            let strips = panels.chunks_mut(stride * STRIP_PANELS).zip(all_sums.chunks_mut(STRIP));
-            for (strip, (panels, sums)) in strips.enumerate() {
-                layout.arrange(weights, strip * STRIP, panels);
-                for (panel, sums) in panels.chunks_exact(stride).zip(sums.chunks_exact_mut(PANEL)) {
-                    layout.add_columns(panel, sums);
-                }
-            }
-        }
+        layout.arrange_all(weights, shape.panel_bytes(), panels, all_sums);
         Some((LentPanels { shape, bytes: panels, sums: all_sums }, columns))
     }
 

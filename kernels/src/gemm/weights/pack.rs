@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::arrange::{STRIP, STRIP_PANELS};
+use super::arrange::{STRIP, STRIP_PANELS, strip_bytes};
 use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
 use crate::gemm::{PANEL, Variant};
@@ -69,9 +69,7 @@ impl PackedPanels {
         let len = panels_len(layout, columns, segments, segment_len).expect("packed size overflows");
         let mut sums = TapSums::new(taps, padded(columns));
         let panel_bytes = len / columns.div_ceil(PANEL).max(1);
-        // Without bytes there is no strip. Where the bytes of one overflow, all panels are fewer.
-        let chunk = panel_bytes.checked_mul(STRIP_PANELS).unwrap_or(len.next_multiple_of(64));
-        let bytes = Bytes::from_chunks(len, chunk, |strip, panels| {
+        let bytes = Bytes::from_chunks(len, strip_bytes(panel_bytes), |strip, panels| {
             layout.arrange(weights, strip * STRIP, panels);
             if variant.proves.is_some_and(|property| !(property.holds)(panels)) {
                 return None;

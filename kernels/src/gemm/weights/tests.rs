@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::arrange::{STRIP, STRIP_PANELS};
+use super::arrange::{STRIP, STRIP_PANELS, strip_bytes};
 use super::pack::WeightView;
 use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
@@ -161,5 +161,31 @@ fn panels_that_grow_are_what_the_layout_says() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn copies_share_memory_until_they_change() {
+    let backend = Backend::available().next().expect("a backend");
+    let mut panels = PackedPanels::growing(backend, 8, true, 100).expect("they fit");
+    panels.push(&[1; 40 * 8], 40);
+    let at = |panels: &PackedPanels| panels.get().expect("they are owned").bytes().as_ptr();
+    let (mut copy, place) = (panels.clone(), at(&panels));
+    copy.truncate(20);
+    assert_eq!(at(&copy), place, "what is taken away is not written");
+    copy.push(&[2; 8], 1);
+    assert_ne!(at(&copy), place);
+    assert_eq!((panels.sums()[20], copy.sums()[20]), (8, 16));
+    drop(copy);
+    panels.push(&[1; 60 * 8], 60);
+    assert_eq!(at(&panels), place, "there was memory for a hundred");
+}
+
+#[test]
+fn strips_are_cut_by_what_can_be_counted() {
+    assert_eq!([0, 32, 48 * PANEL].map(strip_bytes), [64, 128, 192 * PANEL]);
+    for panel_bytes in [usize::MAX / 4 + 1, usize::MAX / 2, usize::MAX] {
+        let bytes = strip_bytes(panel_bytes);
+        assert!(bytes.is_multiple_of(64) && bytes > isize::MAX as usize, "{panel_bytes}");
     }
 }
