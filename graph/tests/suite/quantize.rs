@@ -71,17 +71,27 @@ pub(crate) fn network() -> Graph {
     }
 }
 
-/// [`network`] with a pointwise layer in the place of the sum, so that the depthwise layer can have more channels. One of them is loud.
-pub(crate) fn network_with_place() -> Graph {
+/// [`network`] with a pointwise layer in the place of the sum, so that the depthwise layer can have more channels. One channel hardly varies, and
+/// the depthwise layer makes much of it. `seed` chooses the weights that read it.
+pub(crate) fn network_with_place(seed: u64) -> Graph {
+    const LOUD: usize = 3;
     let mut graph = network();
-    let mut numbers = Numbers(8);
+    let mut numbers = Numbers(seed);
     let add = graph.nodes.iter_mut().find(|node| node.name == "add").expect("is there");
     *add = Node::new("project", "Conv", &["c2", "w4", "b4"], &["sum"]).with("kernel_shape", vec![1i64, 1]);
     graph.constants.insert("w4".to_owned(), numbers.tensor(&[8, 8, 1, 1], 0.5));
     graph.constants.insert("b4".to_owned(), numbers.tensor(&[8], 0.2));
-    let loud = graph.constants["w2"].as_f32().expect("floats").iter().enumerate();
-    let loud: Vec<f32> = loud.map(|(at, &weight)| if at / 9 == 3 { 8.0 * weight } else { weight }).collect();
-    graph.constants.insert("w2".to_owned(), Tensor::new([8, 1, 3, 3], loud).expect("as many"));
+    let mut edit = |name: &str, of: &dyn Fn(usize, f32) -> f32| {
+        let old = &graph.constants[name];
+        let values = old.as_f32().expect("floats").iter().enumerate().map(|(at, &value)| of(at, value));
+        let new = Tensor::new(old.shape(), values.collect::<Vec<_>>()).expect("as many");
+        graph.constants.insert(name.to_owned(), new);
+    };
+    edit("gamma", &|at, value| if at == LOUD { 0.02 } else { value });
+    edit("beta", &|at, value| if at == LOUD { 3.0 } else { value });
+    // Differences of neighbours.
+    let differences = [0.0, 20.0, 0.0, 20.0, -80.0, 20.0, 0.0, 20.0, 0.0];
+    edit("w2", &|at, value| if at / 9 == LOUD { differences[at % 9] } else { value });
     graph
 }
 

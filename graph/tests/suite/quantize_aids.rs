@@ -92,18 +92,23 @@ fn an_aid_is_kept_only_if_it_helps() {
     }
 }
 
-/// The layers around a loud depthwise channel have more channels, and their weights are rounded anew; the answers are better for it.
+/// Channels of the first depthwise layer are doubled where that helps, and not where it does not.
 #[test]
 fn loud_channels_are_copied() {
     for granularity in [Granularity::PerChannel, Granularity::PerTensor] {
         let options = QuantizeOptions { granularity, ..options(Effort::Medium) };
-        let (graph, report) =
-            quantize(network_with_place(), &examples(16), &options, |_| {}).expect("quantized");
-        graph.validate().expect("sound");
-        let aid = report.aids.iter().find(|aid| aid.name == "copies in more channels").expect("tried");
-        assert!(aid.kept, "{granularity:?}: {:?}", report.aids);
-        let depthwise = graph.nodes.iter().find(|node| node.name == "dw").expect("is there");
-        assert_eq!(depthwise.int("group", 1).expect("an integer"), 16);
+        let mut count = 0;
+        for seed in 0..12 {
+            let (graph, report) =
+                quantize(network_with_place(seed), &examples(16), &options, |_| {}).expect("quantized");
+            graph.validate().expect("sound");
+            let aid = report.aids.iter().find(|aid| aid.name == "copies in more channels").expect("tried");
+            let depthwise = graph.nodes.iter().find(|node| node.name == "dw").expect("is there");
+            let group = depthwise.int("group", 1).expect("an integer");
+            assert_eq!(group, if aid.kept { 16 } else { 8 }, "{seed}: {aid:?}");
+            count += i32::from(aid.kept);
+        }
+        assert!((1..12).contains(&count), "{granularity:?}: kept in {count} of 12 networks");
     }
 }
 

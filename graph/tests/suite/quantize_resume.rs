@@ -61,7 +61,7 @@ fn what_was_interrupted_ends_the_same() {
     for (network, effort) in [
         (network as fn() -> Graph, Effort::Medium),
         (network, Effort::High),
-        (network_with_place, Effort::Medium),
+        (|| network_with_place(8), Effort::Medium),
     ] {
         let run = |most, options: &QuantizeOptions| run_of(network(), most, options);
         let (whole, reads) = run(usize::MAX, &options(effort, None));
