@@ -11,7 +11,7 @@ use super::rows::{
 };
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block};
-use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling};
 use crate::{Backend, OutputElement, Scratch, Window2d};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
@@ -48,7 +48,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
     let size = [checked.out().rows(), panels.depth(), checked.out().columns()];
-    let unit = gemm.unit.filter(|unit| (unit.pays)(size) && (unit.is_permitted)());
+    let unit = gemm.unit_for(size);
     if unit.is_none()
         && let Lhs::Matrix(matrix) = &call.lhs
         && small::run(&mut checked, matrix, scratch)
@@ -125,7 +125,7 @@ impl Pass<'_> {
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
         let panel_count = checked.out().columns().div_ceil(PANEL);
         // SAFETY: the parts are of this pass alone.
-        let init = unsafe { self.initial_accumulators(checked, &parts) };
+        let init = unsafe { self.initial_accumulators(checked, &parts, 0) };
         for block in (0..panel_count).step_by(tiling.block_panels) {
             let block_end = (block + tiling.block_panels).min(panel_count);
             let mut cursor = self.first;
@@ -137,15 +137,7 @@ impl Pass<'_> {
                     whole => (main, whole.min(tiling.m_block)),
                 };
                 let rows = remaining.min(tile_rows.rows * tiles);
-                let m_block = MBlock {
-                    region: self.region,
-                    depth: self.depth,
-                    rows,
-                    first_row: checked.out().first_row(),
-                    out_stride: checked.out().row_bytes(),
-                    gemm,
-                    signed: call.lhs_signed && !map.copy.is_some_and(|copy| copy.flips()),
-                };
+                let m_block = self.m_block(checked, &map, rows);
                 // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
                 let position = Position { row: done, rows, tiles };
@@ -159,7 +151,28 @@ impl Pass<'_> {
         }
     }
 
-    /// The initial accumulators of all columns, of which those of the block are valid: the call's, or in `parts`.
+    /// The next `rows` rows.
+    #[inline]
+    pub(super) fn m_block<T: OutputElement>(
+        &self,
+        checked: &Checked<'_, '_, T>,
+        map: &ScratchMap,
+        rows: usize,
+    ) -> MBlock<'_> {
+        MBlock {
+            region: self.region,
+            depth: self.depth,
+            rows,
+            first_row: checked.out().first_row(),
+            out_stride: checked.out().row_bytes(),
+            gemm: checked.gemm(),
+            signed: checked.call().lhs_signed && !map.copy.is_some_and(|copy| copy.flips()),
+        }
+    }
+
+    /// The initial accumulators of all columns, of which those of the block are valid: the call's, or in `parts`. `missing` is the part of
+    /// the variant's offset that the activations do not have when they are multiplied: a matrix unit takes signed ones as they are. Sums of rows
+    /// have all of it.
     ///
     /// # Safety
     ///
@@ -168,9 +181,11 @@ impl Pass<'_> {
         &self,
         checked: &Checked<'_, '_, T>,
         parts: &Parts,
+        missing: i32,
     ) -> *const i32 {
         let call = checked.call();
-        if !self.leaves_out(&call.panels) {
+        let leaves_out = self.leaves_out(&call.panels);
+        if !leaves_out && missing == 0 {
             return call.init.as_ptr();
         }
         let first_panel = checked.out().first_column() / PANEL;
@@ -178,23 +193,35 @@ impl Pass<'_> {
         let columns = first_panel * PANEL..(first_panel + panel_count) * PANEL;
         // SAFETY: the map has room for the initial accumulators of all columns, and nothing else points there yet.
         let init = unsafe { slice::from_raw_parts_mut(parts.init, call.panels.padded_columns()) };
-        self.add_left_out(call, checked.gemm(), columns, init);
+        let init = &mut init[columns.clone()];
+        init.copy_from_slice(&call.init[columns.clone()]);
+        if missing != 0 {
+            for (x, &sum) in init.iter_mut().zip(&call.panels.sums()[columns.clone()]) {
+                *x = x.wrapping_add(missing.wrapping_mul(sum));
+            }
+        }
+        if leaves_out {
+            let zero = call.border.lhs_zero.wrapping_add(checked.gemm().lhs.offset(call.lhs_signed));
+            self.add_left_out(call, [zero, zero.wrapping_sub(missing)], columns, init);
+        }
         parts.init.cast_const()
     }
 
-    /// Writes the initial accumulators of `columns`, plus what the taps that the region leaves out would add to them: each of
-    /// their activations is the zero point.
-    fn add_left_out(&self, call: &Call<'_>, gemm: &Variant, columns: Range<usize>, init: &mut [i32]) {
+    /// Adds to the initial accumulators of `columns` what the taps that the region leaves out would add: each of their activations is the
+    /// zero point, as sums of rows have it and as it is multiplied. The accumulators have −zero·Σw + K·zero·weight_zero of all taps.
+    fn add_left_out(
+        &self,
+        call: &Call<'_>,
+        [zero, multiplied]: [i32; 2],
+        columns: Range<usize>,
+        init: &mut [i32],
+    ) {
         let Lhs::Patches(rows) = &call.lhs else { return };
         let padded = call.panels.padded_columns();
-        // The zero point as the kernel sees it: the accumulators have −zero·Σw + K·zero·weight_zero of all taps.
-        let zero = call.border.lhs_zero.wrapping_add(gemm.lhs.offset(call.lhs_signed));
-        let init = &mut init[columns.clone()];
-        init.copy_from_slice(&call.init[columns.clone()]);
         for tap in self.taps_left_out(rows.window()) {
             let sums = &call.border.tap_sums[tap * padded..][columns.clone()];
             for (x, &sum) in init.iter_mut().zip(sums) {
-                *x = x.wrapping_add(zero.wrapping_mul(sum));
+                *x = x.wrapping_add(multiplied.wrapping_mul(sum));
             }
             if let Some(zeros) = call.weight_zeros {
                 let scale = zero.wrapping_mul(rows.patches().channels() as i32);
@@ -206,14 +233,14 @@ impl Pass<'_> {
     }
 
     /// The taps that the region leaves out.
-    pub(super) fn taps_left_out(&self, window: &Window2d) -> impl Iterator<Item = usize> {
+    fn taps_left_out(&self, window: &Window2d) -> impl Iterator<Item = usize> {
         let (&Region { ky, kx, .. }, kernel_width) = (self.region, window.kernel[1]);
         let inside = move |tap: usize| ky.contains(tap / kernel_width) && kx.contains(tap % kernel_width);
         (0..window.taps()).filter(move |&tap| !inside(tap))
     }
 
     /// Whether the region leaves out taps.
-    pub(super) fn leaves_out(&self, panels: &PanelShape) -> bool {
+    fn leaves_out(&self, panels: &PanelShape) -> bool {
         self.depth.segments * self.depth.len < panels.depth()
     }
 }

@@ -41,10 +41,7 @@ pub struct Tiling {
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
-    if let Some(unit) = gemm.unit
-        && (unit.pays)([rows, panels.depth(), panels.columns()])
-        && (unit.is_permitted)()
-    {
+    if let Some(unit) = gemm.unit_for([rows, panels.depth(), panels.columns()]) {
         let shape = UnitShape::new(rows, &Depth::whole(panels), panels);
         return Some(Tiling {
             tile_rows: shape.height,

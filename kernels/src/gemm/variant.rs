@@ -22,6 +22,14 @@ pub(crate) struct Variant {
     pub(crate) unit: Option<&'static MatrixUnit>,
 }
 
+impl Variant {
+    /// The matrix unit, if it computes products of this many rows, depths and columns: it pays, and the system permits it.
+    #[inline]
+    pub(crate) fn unit_for(&self, size: [usize; 3]) -> Option<&'static MatrixUnit> {
+        self.unit.filter(|unit| (unit.pays)(size) && (unit.is_permitted)())
+    }
+}
+
 /// A property that some weights have. Packing proves it, and loading proves it again, both from the packed bytes, so that saved
 /// panels need not be trusted.
 #[derive(Debug)]

@@ -40,10 +40,10 @@ pub(super) use linux::found as is_in_hardware;
 mod linux {
     use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
+    use super::super::tiles::ROW;
     use crate::gemm::TILE;
 
-    /// Bytes of a row of a tile, and the tiles that kernels use.
-    const ROW_BYTES: u32 = 64;
+    /// The tiles that kernels use.
     const TILES: u32 = 8;
 
     /// Leaf 7 has the instructions, XCR0 the state that the system saves, leaf 0x1D the extents of tiles.
@@ -75,7 +75,7 @@ mod linux {
         }
         let palette = cpuid(0x1d, 1);
         let (row_bytes, tiles, rows) = (palette.ebx & 0xffff, palette.ebx >> 16, palette.ecx & 0xffff);
-        row_bytes >= ROW_BYTES && tiles >= TILES && rows as usize >= TILE
+        row_bytes as usize >= ROW && tiles >= TILES && rows as usize >= TILE
     }
 
     /// XCR0.

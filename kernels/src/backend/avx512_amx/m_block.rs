@@ -205,8 +205,8 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         let whole = column + P * PANEL <= tile.columns;
         let corrected = !tile.weight_zeros.is_null() || !tile.zeros.of_rows.is_null();
         // Whole blocks of sums go from the tiles to the output, whose lines are prefetched.
-        let direct = match (tile.stage, strip.out_stride) {
-            (RawStage::Accumulators { accumulate: false }, Some(stride)) if whole && !corrected => {
+        let direct = match strip.out_stride {
+            Some(stride) if whole && !corrected => {
                 Some(((*strip.out).add(column * size_of::<i32>()), stride))
             }
             _ => None,

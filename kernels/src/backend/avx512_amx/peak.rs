@@ -3,13 +3,13 @@
 use core::arch::asm;
 
 use super::permission;
-use super::tiles::{on_tiles, with_tiles};
+use super::tiles::{ROW, TILE_BYTES, on_tiles, with_tiles};
 use crate::gemm::{Permission, TILE};
 use crate::peak::Sequence;
 
 /// Bits of a tile, and the products of bytes in one of two tiles.
-const BITS: usize = 8 * 1024;
-const PRODUCTS: u64 = 16 * 16 * 64;
+const BITS: usize = 8 * TILE_BYTES;
+const PRODUCTS: u64 = (TILE * TILE * ROW) as u64;
 
 // SAFETY: the instructions are those of the backend, and the permission is asked for.
 pub(super) const SEQUENCE: Sequence = unsafe { Sequence::new(&["tdpbusd"], BITS, PRODUCTS, products) }

@@ -4,8 +4,8 @@ use super::{MAX_TILES, MatrixUnit, TILE, UnitBlock, UnitShape};
 use crate::gemm::call::Checked;
 use crate::gemm::driver::Pass;
 use crate::gemm::m_block::{Position, describe};
-use crate::gemm::rows::{Addressing, MBlock, RowCopy, ScratchMap};
-use crate::gemm::{Layout, Lhs, PANEL, PanelShape};
+use crate::gemm::rows::{Addressing, RowCopy, ScratchMap};
+use crate::gemm::{Layout, PANEL, PanelShape};
 use crate::{OutputElement, Scratch};
 
 /// Bytes of a step in the strip of a tile.
@@ -30,18 +30,15 @@ impl Pass<'_> {
         checked: &mut Checked<'_, '_, T>,
         scratch: &mut Scratch,
     ) {
-        let (call, gemm) = (checked.call(), checked.gemm());
+        let call = checked.call();
         let shape = UnitShape::new(self.rows, self.depth, &call.panels);
         let steps = shape.depth.runs * shape.depth.steps;
         let map = unit_map(self.found, &call.panels, &shape, steps).expect("scratch size overflows");
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
+        let missing = if call.lhs_signed { checked.gemm().lhs.offset(true) } else { 0 };
         // SAFETY: the parts are of this pass alone.
-        let mut init = unsafe { self.initial_accumulators(checked, &parts) };
-        if call.lhs_signed {
-            // SAFETY: as above; the initial accumulators are those of the block's columns.
-            init = unsafe { self.without_offset(checked, init, parts.init) };
-        }
+        let init = unsafe { self.initial_accumulators(checked, &parts, missing) };
         let panel_count = checked.out().columns().div_ceil(PANEL);
         let block_panels = UnitShape::block_panels(&call.panels);
         let mut work = || {
@@ -51,15 +48,7 @@ impl Pass<'_> {
                 for row in (0..self.rows).step_by(shape.height * shape.m_block) {
                     let rows = (shape.height * shape.m_block).min(self.rows - row);
                     let tiles = rows.div_ceil(shape.height);
-                    let m_block = MBlock {
-                        region: self.region,
-                        depth: self.depth,
-                        rows,
-                        first_row: checked.out().first_row(),
-                        out_stride: checked.out().row_bytes(),
-                        gemm,
-                        signed: call.lhs_signed,
-                    };
+                    let m_block = self.m_block(checked, &map, rows);
                     // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                     let found = unsafe { parts.prepare(call, &map, shape.height, &mut cursor, &m_block) };
                     let position = Position { row, rows, tiles };
@@ -78,40 +67,5 @@ impl Pass<'_> {
         };
         // SAFETY: the backend's features are here, and the driver asked whether the unit is permitted.
         unsafe { (unit.with_tiles)([shape.height, shape.depth.step_groups], &mut work) };
-    }
-
-    /// Writes initial accumulators for signed activations as they are: what the variant's offset adds to the sums of its tiles is
-    /// added here. Sums of rows have the offset as before, since these have the zero points of weights with it.
-    ///
-    /// # Safety
-    ///
-    /// `init` is valid for the block's columns, `own` for those of all panels; they may be the same.
-    unsafe fn without_offset<T: OutputElement>(
-        &self,
-        checked: &Checked<'_, '_, T>,
-        init: *const i32,
-        own: *mut i32,
-    ) -> *const i32 {
-        let (call, out) = (checked.call(), checked.out());
-        let offset = checked.gemm().lhs.offset(true);
-        let padded = call.panels.padded_columns();
-        let columns = out.first_column()..(out.first_column() + out.columns()).next_multiple_of(PANEL);
-        for column in columns.clone() {
-            let added = offset.wrapping_mul(call.panels.sums()[column]);
-            // SAFETY: columns of the block.
-            unsafe { *own.add(column) = (*init.add(column)).wrapping_add(added) };
-        }
-        if let Lhs::Patches(rows) = &call.lhs
-            && self.leaves_out(&call.panels)
-        {
-            for tap in self.taps_left_out(rows.window()) {
-                for column in columns.clone() {
-                    let left_out = offset.wrapping_mul(call.border.tap_sums[tap * padded + column]);
-                    // SAFETY: as above.
-                    unsafe { *own.add(column) = (*own.add(column)).wrapping_sub(left_out) };
-                }
-            }
-        }
-        own
     }
 }
