@@ -32,6 +32,12 @@ pub(crate) fn in_range(what: &'static str, found: i32, low: i32, high: i32) -> R
     }
 }
 
+/// Checks that a zero point is a number of its type.
+pub(crate) fn check_zero_point(what: &'static str, found: i32, element: ElementType) -> Result<(), Error> {
+    let (low, high) = element.integer_range();
+    in_range(what, found, low, high)
+}
+
 /// Checks that a scale is finite and greater than 0; `index` is its channel, if there is one for each.
 pub(crate) fn check_scale(what: &'static str, found: f32, index: Option<usize>) -> Result<(), Error> {
     if found.is_finite() && found > 0.0 { Ok(()) } else { Err(Error::Scale { what, found, index }) }

@@ -10,7 +10,7 @@ use eightbit_kernels::gemm::{
     TilingMemo,
 };
 
-use crate::check::{check_scales, check_size, check_type, in_range};
+use crate::check::{check_scales, check_size, check_type, check_zero_point};
 use crate::dynamic::Rows;
 use crate::epilogue::{Columns, Epilogue};
 use crate::fill::{Fill, Grain, TILE_ROWS};
@@ -435,8 +435,7 @@ pub(crate) fn check_activations(element: ElementType, zero_point: i32) -> Result
             found: element,
         });
     }
-    let (low, high) = element.integer_range();
-    in_range("activation zero point", zero_point, low, high)
+    check_zero_point("activation zero point", zero_point, element)
 }
 
 pub(crate) fn check_bias(bias: Option<&[i32]>, channels: usize) -> Result<(), Error> {

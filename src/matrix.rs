@@ -41,7 +41,8 @@ impl<'a, T> MatRef<'a, T> {
         row_stride: usize,
         column_stride: usize,
     ) -> Result<MatRef<'a, T>, Error> {
-        let needed = extent(rows, columns, row_stride, column_stride).ok_or_else(|| overflow("matrix"))?;
+        let needed =
+            extent([(rows, row_stride), (columns, column_stride)]).ok_or_else(|| overflow("matrix"))?;
         if needed > data.len() {
             return Err(Error::TooShort { what: "matrix", needed, found: data.len() });
         }
@@ -171,7 +172,7 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
         if rows > 1 && row_stride < columns {
             return Err(Error::Overlap { what: "the output matrix", row_stride, columns });
         }
-        let needed = extent(rows, columns, row_stride, 1).ok_or_else(|| overflow("output matrix"))?;
+        let needed = extent([(rows, row_stride), (columns, 1)]).ok_or_else(|| overflow("output matrix"))?;
         if needed > data.len() {
             return Err(Error::TooShort { what: "output matrix", needed, found: data.len() });
         }
@@ -196,20 +197,21 @@ impl<'a, T: OutputElement> MatMut<'a, T> {
     }
 }
 
-/// Elements that a strided matrix spans; `None` on overflow.
+/// Elements that sides of a length and a stride span; `None` on overflow.
 #[inline]
-fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> Option<usize> {
+pub(crate) fn extent<const N: usize>(sides: [(usize, usize); N]) -> Option<usize> {
     // The count itself must not overflow either: callers multiply it by element sizes.
-    isize::try_from(rows.checked_mul(columns)?).ok()?;
-    if rows == 0 || columns == 0 {
+    let elements = sides.iter().try_fold(1usize, |elements, &(len, _)| elements.checked_mul(len))?;
+    isize::try_from(elements).ok()?;
+    if elements == 0 {
         return Some(0);
     }
-    let down = (rows - 1).checked_mul(row_stride)?;
-    let across = (columns - 1).checked_mul(column_stride)?;
-    down.checked_add(across)?.checked_add(1)
+    sides
+        .iter()
+        .try_fold(1usize, |spanned, &(len, stride)| spanned.checked_add((len - 1).checked_mul(stride)?))
 }
 
 #[cold]
-fn overflow(what: &'static str) -> Error {
+pub(crate) fn overflow(what: &'static str) -> Error {
     Error::Shape { what, why: "the number of elements overflows".into() }
 }

@@ -12,7 +12,7 @@ use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
 use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
 use eightbit_kernels::{Bytes, Owner};
 
-use crate::check::in_range;
+use crate::check::check_zero_point;
 use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedError, Per};
 
 /// Weights in the order that a backend's kernels read them, with their zero points.
@@ -234,6 +234,6 @@ impl PackedWeights {
 
 fn check_zero_points(zero_points: &Per<i32>, columns: usize, element: ElementType) -> Result<(), Error> {
     zero_points.expect_channels("number of weight zero points", columns)?;
-    let (low, high) = element.integer_range();
-    zero_points.values().try_for_each(|(_, zero_point)| in_range("weight zero point", zero_point, low, high))
+    let mut values = zero_points.values();
+    values.try_for_each(|(_, zero_point)| check_zero_point("weight zero point", zero_point, element))
 }

@@ -1,6 +1,6 @@
 //! The meaning of a quantized tensor's elements.
 
-use crate::check::{check_scale, in_range};
+use crate::check::{check_scale, check_zero_point};
 use crate::{ElementType, Error};
 
 /// The type of a quantized tensor: element `q` means the real number `(q − zero_point) · scale`.
@@ -29,8 +29,7 @@ impl QuantizedType {
             return Err(Error::ElementType { what, expected: ElementType::U8, found: element });
         }
         check_scale("scale", scale, None)?;
-        let (low, high) = element.integer_range();
-        in_range("zero point", zero_point, low, high)?;
+        check_zero_point("zero point", zero_point, element)?;
         Ok(QuantizedType { element, scale, zero_point })
     }
 

@@ -6,7 +6,8 @@ use core::ops::Range;
 
 use eightbit_kernels::gemm::OutputBatch;
 
-use crate::check::{check_scale, check_size, in_range};
+use crate::check::{check_scale, check_size, check_zero_point};
+use crate::matrix::{extent, overflow};
 use crate::{Element, Error, MatRef};
 
 /// A read-only batch of matrices: `count` of `rows × columns` elements of a slice, with any strides.
@@ -36,7 +37,7 @@ impl<'a, T> BatchRef<'a, T> {
     ///
     /// As [`with_strides`](Self::with_strides).
     pub fn new(data: &'a [T], count: usize, [rows, columns]: [usize; 2]) -> Result<BatchRef<'a, T>, Error> {
-        let stride = rows.checked_mul(columns).ok_or_else(overflow)?;
+        let stride = rows.checked_mul(columns).ok_or_else(|| overflow("batch"))?;
         Self::with_strides(data, count, [rows, columns], stride, [columns, 1])
     }
 
@@ -54,17 +55,10 @@ impl<'a, T> BatchRef<'a, T> {
         strides: [usize; 2],
     ) -> Result<BatchRef<'a, T>, Error> {
         let [rows, columns] = shape;
-        let elements = rows.checked_mul(columns).and_then(|one| one.checked_mul(count));
-        let elements = elements.filter(|&elements| isize::try_from(elements).is_ok());
-        if elements.ok_or_else(overflow)? > 0 {
-            let distances = [(count, stride), (rows, strides[0]), (columns, strides[1])];
-            let last = distances.iter().try_fold(0usize, |last, &(extent, stride)| {
-                last.checked_add((extent - 1).checked_mul(stride)?)
-            });
-            let needed = last.and_then(|last| last.checked_add(1)).ok_or_else(overflow)?;
-            if needed > data.len() {
-                return Err(Error::TooShort { what: "batch", needed, found: data.len() });
-            }
+        let sides = [(rows, strides[0]), (columns, strides[1]), (count, stride)];
+        let needed = extent(sides).ok_or_else(|| overflow("batch"))?;
+        if needed > data.len() {
+            return Err(Error::TooShort { what: "batch", needed, found: data.len() });
         }
         Ok(BatchRef { data, count, shape, stride, strides })
     }
@@ -135,7 +129,7 @@ impl<'a> BatchMut<'a, f32> {
         count: usize,
         [rows, columns]: [usize; 2],
     ) -> Result<BatchMut<'a, f32>, Error> {
-        let stride = rows.checked_mul(columns).ok_or_else(overflow)?;
+        let stride = rows.checked_mul(columns).ok_or_else(|| overflow("batch"))?;
         Self::with_strides(data, count, [rows, columns], stride, columns)
     }
 
@@ -198,20 +192,14 @@ impl<T: Element> QuantizedBatch<'_, T> {
 
     /// Checks the values of scales and zero points. Strides of 0 make this long: there is memory of that size elsewhere.
     pub(super) fn check_values(&self) -> Result<(), Error> {
-        let (low, high) = T::TYPE.integer_range();
         for matrix in 0..self.scales.rows() {
             for line in 0..self.scales.columns() {
                 let zero_point = *self.zero_points.at(matrix, line);
                 check_scale("scale", *self.scales.at(matrix, line), Some(line))
-                    .and_then(|()| in_range("zero point", zero_point, low, high))
+                    .and_then(|()| check_zero_point("zero point", zero_point, T::TYPE))
                     .map_err(|error| Error::OfMatrix { matrix, error: Box::new(error) })?;
             }
         }
         Ok(())
     }
-}
-
-#[cold]
-fn overflow() -> Error {
-    Error::Shape { what: "batch", why: "the number of elements overflows".into() }
 }

@@ -107,9 +107,9 @@ impl<'a, T: Element> BatchCall<'a, T> {
         workspace.2 = factors;
     }
 
-    /// Splits the call into at most `count` calls of about equal work: of some of the matrices; if there are fewer of them than calls, of
-    /// some of the columns of one; or if they have one second factor, of some of the columns of all. Any threads can run them in any order, each with a workspace of its own. The result does not depend on the
-    /// split. Allocates nothing.
+    /// Splits the call into at most `count` calls of about equal work: of some of the matrices, or, if there are fewer of them than calls,
+    /// of some of the columns of one. If all have one second factor, with columns enough for all calls, of some of the columns of all.
+    /// Any threads can run them in any order, each with a workspace of its own. The result does not depend on the split. Allocates nothing.
     pub fn tasks(self, count: usize) -> BatchTasks<'a, T> {
         BatchTasks(Parts::new(self, count))
     }

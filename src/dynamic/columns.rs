@@ -42,8 +42,8 @@ pub struct GrowingColumns {
 
 impl GrowingColumns {
     /// No columns, of elements of type `T` and this depth, with memory for `capacity` of them: as long as there are no more,
-    /// [`push`](Self::push) allocates nothing. A clone shares the memory until columns are
-    /// added to one of the two: then what is there is copied, once, to memory for twice as much.
+    /// [`push`](Self::push) allocates nothing. A clone shares the memory until columns are added to one of the two: then what is there is
+    /// copied, to memory for twice as much if another panel begins.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use eightbit_kernels::gemm::{self, LentPanels};
 
 use super::Rows;
 use super::product::{ColumnVectors, Columns, Products};
-use crate::check::{check_scales, check_size, in_range};
+use crate::check::{check_scales, check_size, check_zero_point};
 use crate::packed::MAX_REPEATED;
 use crate::{Backend, Call, Element, Error, Fill, MatMut, MatRef};
 
@@ -67,8 +67,7 @@ impl<'m> PackedMatrix<'m> {
             check_size("number of column zero points", n, zero_points.len())?;
         }
         check_scales("column scale", scales)?;
-        let (low, high) = T::TYPE.integer_range();
-        zero_points.iter().try_for_each(|&zero| in_range("column zero point", zero, low, high))?;
+        zero_points.iter().try_for_each(|&zero| check_zero_point("column zero point", zero, T::TYPE))?;
         check_repeated(codes)?;
         let scale = |column: usize| scales[if scales.len() == 1 { 0 } else { column }];
         let zero_point = |column: usize| zero_points[if zero_points.len() == 1 { 0 } else { column }];
@@ -85,12 +84,10 @@ impl<'m> PackedMatrix<'m> {
     ) -> Result<PackedMatrix<'m>, Error> {
         let (k, n) = (codes.rows(), codes.columns());
         let (needed, found) = (Self::bytes(backend, k, n)?, memory.len());
+        let memory = memory.get_mut(..needed);
+        let packed = memory.and_then(|memory| LentPanels::pack(backend, &codes.weights([1, k], 1), memory));
         let too_short = Error::TooShort { what: "memory for a packed matrix", needed, found };
-        if found < needed {
-            return Err(too_short);
-        }
-        let packed = LentPanels::pack(backend, &codes.weights([1, k], 1), memory);
-        let Some((panels, columns)) = packed else { return Err(too_short) };
+        let (panels, columns) = packed.ok_or(too_short)?;
         let terms = panels.shape().terms(backend, ColumnVectors::ACTIVATIONS);
         let mut any_zero = false;
         for column in 0..n {

@@ -22,7 +22,7 @@ pub(super) struct Columns<'a> {
 }
 
 /// The same in memory of their own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct ColumnVectors {
     scales: Vec<f32>,
     init: Vec<i32>,

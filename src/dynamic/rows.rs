@@ -3,7 +3,7 @@
 use eightbit_kernels::elementwise;
 use eightbit_kernels::gemm::OutputBlock;
 
-use crate::check::{check_scales, check_size, in_range};
+use crate::check::{check_scales, check_size, check_zero_point};
 use crate::fill::{Fill, Grain};
 use crate::{Backend, Call, Element, Error, MatMut, MatRef, Workspace};
 
@@ -82,10 +82,7 @@ impl<'a, T: Element> Rows<'a, T> {
         let shape = Shape { rows, columns, block };
         shape.check(codes.len(), scales.len(), zero_points.len())?;
         check_scales("row scale", scales)?;
-        let (low, high) = T::TYPE.integer_range();
-        for &zero_point in zero_points {
-            in_range("row zero point", zero_point, low, high)?;
-        }
+        zero_points.iter().try_for_each(|&zero| check_zero_point("row zero point", zero, T::TYPE))?;
         Ok(Rows { codes, shape, scales, zero_points })
     }
 
