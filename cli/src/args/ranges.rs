@@ -19,8 +19,8 @@ pub(crate) struct RangeArgs {
     pub(crate) ranges: Option<Rule>,
 
     /// How much to try for accuracy, each level what those before it do: 0 nothing, 1 corrected biases and ranges by several rules,
-    /// 2 weights rounded for their inputs, finer inputs, and copies of channels, 3 a range for every activation by what it does to the answers. An aid is kept only if it
-    /// helps on examples that were held out.
+    /// 2 weights rounded for their inputs, finer inputs, and copies of channels, 3 a range for every activation by what it does to the
+    /// answers. An aid is kept only if it helps on examples that were held out.
     #[arg(long, value_name = "0-3", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
     pub(crate) effort: u8,
 

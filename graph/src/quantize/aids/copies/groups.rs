@@ -1,7 +1,5 @@
 //! Channels that hold the same, and which of them get more copies.
 
-use std::collections::HashMap;
-
 use super::rows::PlaceRows;
 
 /// The part of the noise of a layer that must be saved at least.
@@ -30,19 +28,14 @@ impl Groups {
     /// The groups of `rows`. Copies that were made before differ by less than a `step`.
     pub(super) fn of(rows: &PlaceRows, step: f64, dead: &[usize]) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        let mut known: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
         for channel in (0..rows.channels()).filter(|channel| !dead.contains(channel)) {
-            let of_key = known.entry(rows.bits(channel)).or_default();
-            let is_copy = |&&group: &&usize| {
-                let first = groups[group].members[0];
-                (f64::from(rows.before.bias[first]) - f64::from(rows.before.bias[channel])).abs() < step
+            let bias = |channel: usize| f64::from(rows.before.bias[channel]);
+            let is_copy = |first: usize| {
+                (bias(first) - bias(channel)).abs() < step && rows.have_same_weights(first, channel)
             };
-            match of_key.iter().find(is_copy) {
-                Some(&group) => groups[group].members.push(channel),
-                None => {
-                    of_key.push(groups.len());
-                    groups.push(Group { members: vec![channel], old: 1, noise: 0.0 });
-                }
+            match groups.iter_mut().find(|group| is_copy(group.members[0])) {
+                Some(group) => group.members.push(channel),
+                None => groups.push(Group { members: vec![channel], old: 1, noise: 0.0 }),
             }
         }
         for group in &mut groups {

@@ -26,11 +26,11 @@ impl PlaceRows {
         self.depthwise.bias.len()
     }
 
-    /// All weights of a channel, bit for bit.
-    pub(super) fn bits(&self, channel: usize) -> Vec<u32> {
-        let own = self.before.row(channel).iter().chain(self.depthwise.row(channel));
-        let read = self.after.iter().flat_map(|rows| rows.column(channel));
-        own.copied().chain(read).map(f32::to_bits).collect()
+    /// Whether two channels have the same weights in all layers.
+    pub(super) fn have_same_weights(&self, a: usize, b: usize) -> bool {
+        let own = [&self.before, &self.depthwise];
+        own.iter().all(|rows| rows.row(a) == rows.row(b))
+            && self.after.iter().all(|rows| rows.column(a).eq(rows.column(b)))
     }
 
     /// What the rounding of one channel in the place of `members`, copies of each other, would add to the outputs: the squares of the
