@@ -114,7 +114,9 @@ fn matrices_that_no_memory_is_enough_for() {
     let sizes = [0, 1, 1 << 24, 1 << 30, usize::MAX / 2, usize::MAX];
     for (k, n) in sizes.into_iter().flat_map(|k| sizes.map(|n| (k, n))) {
         let bytes = PackedMatrix::bytes(backend(), k, n);
-        assert!(bytes.map_or(k.max(n) > 1 << 24, |bytes| bytes >= k.saturating_mul(n)), "{k} × {n}");
+        let too_many =
+            k.max(n) > 1 << 24 || k.checked_mul(n).is_none_or(|elements| elements > isize::MAX as usize);
+        assert!(bytes.map_or(too_many, |bytes| bytes >= k.saturating_mul(n)), "{k} × {n}");
         // A few elements that are repeated.
         let Ok(codes) = MatRef::with_strides(&[1u8], k, n, 0, 0) else { continue };
         let mut memory = [0; 10];
