@@ -143,7 +143,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     let (split, channels) = if !is_judged {
         (Split::without_judges(examples.len()), BTreeMap::new())
     } else {
-        (Split::new(examples.len()), wanted_channels(&float, &roles, options.effort)?)
+        (Split::new(examples.len()), wanted_channels(&float, &roles, options)?)
     };
     let journal = match &options.resume {
         Some(path) => {

@@ -9,7 +9,7 @@ const MAX_BIAS: f64 = (1u64 << 30) as f64;
 
 /// The largest bias that leaves room for `depth` products of a byte and a weight of the greatest size. Where no room is
 /// left, the products may wrap by themselves, and 2²⁰ steps make the bias precise enough.
-fn largest_bias(depth: usize) -> f64 {
+pub(super) fn largest_bias(depth: usize) -> f64 {
     (f64::from(i32::MAX) - depth as f64 * (255.0 * 127.0)).clamp((1u64 << 20) as f64, MAX_BIAS)
 }
 
@@ -71,13 +71,15 @@ pub struct QuantizedWeights {
 
 impl QuantizedWeights {
     /// The largest of `weights`, the floats that these bytes represent, and `true` if some channel was cut off by more than a
-    /// tenth, `false` if all channels became zeros; `None` if neither.
+    /// tenth, or to a sixth where all have one scale, `false` if all channels became zeros; `None` if neither.
     pub(crate) fn lost(&self, weights: &Tensor, axis: usize) -> Result<Option<(f32, bool)>, Error> {
         let (values, bytes) = (weights.as_f32()?, self.bytes.as_i8()?);
         let run: usize = weights.shape()[axis + 1..].iter().product();
         let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
         let cut = values.chunks(run.max(1)).enumerate().any(|(index, run)| {
-            let limit = 1.1 * 127.0 * f64::from(self.scales[index % self.scales.len()]);
+            // Finer steps for all can be worth more than the largest.
+            let most = if self.scales.len() == 1 { 6.0 } else { 1.1 };
+            let limit = most * 127.0 * f64::from(self.scales[index % self.scales.len()]);
             run.iter().any(|&value| f64::from(value.abs()) > limit)
         });
         let nothing = largest > 0.0 && bytes.iter().all(|&byte| byte == 0);

@@ -27,6 +27,10 @@ const PATCHES: usize = 512;
 /// last of these parts of that one. Below 1 the largest weights are cut off.
 const SCALES: usize = 31;
 const PARTS: [f32; 2] = [0.95, 1.15];
+/// The scales that are tried where one is that of all weights of a layer: so many, each this part of the one before it, the first that of the
+/// largest weight. Cutting off the largest of a million weights is worth finer steps for all others.
+const SHARED_SCALES: i32 = 40;
+const SHARED_STEP: f32 = 0.96;
 /// With more weights, the errors of all scales are nearly the same.
 const FEW: usize = 128;
 
@@ -72,7 +76,8 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
                 let safe =
                     plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
-                let rounded = of_layer(layer, &covariance, bytes, scales, safe)?;
+                let room = if safe { 1.0 } else { nearest.room(layer.node, layer.depth())? };
+                let rounded = of_layer(layer, &covariance, bytes, scales, (safe, room))?;
                 journal.keep_weights(rounded.bytes.as_i8()?, &rounded.scales)?;
                 added = added.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
@@ -133,26 +138,41 @@ fn rounding_bytes(layer: &Layer<'_>) -> u64 {
     depth.saturating_mul(depth).saturating_mul(8 + 4).saturating_add(weights.saturating_mul(4 + 3))
 }
 
-/// `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the nearest.
+/// Scales may become `room` times smaller. `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the nearest.
 fn of_layer(
     layer: &Layer<'_>,
     covariance: &Covariance,
     bytes: &Tensor,
     scales: &[f32],
-    safe: bool,
+    (safe, room): (bool, f64),
 ) -> Result<QuantizedWeights, Error> {
     let depth = layer.depth();
     let weights = layer.as_rows(layer.weights.as_f32()?);
-    let nearest = layer.as_rows(bytes.as_i8()?);
-    let (mut rounded, mut found) = (nearest.clone(), scales.to_vec());
-    let few = scales.len() == layer.rows() && depth <= FEW;
-    let rows_of_group = layer.rows() / layer.groups;
+    let given = layer.as_rows(bytes.as_i8()?);
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
+    let shared = match scales {
+        &[scale] if layer.rows() > 1 && is_own(&given) => {
+            let variance = |group, at| covariance.element(group, centred, (at, at));
+            shared_scale(layer, &weights, (scale, room), variance)
+        }
+        _ => None,
+    };
+    let scales = shared.as_ref().map_or(scales, std::slice::from_ref);
+    let (mut rounded, mut found) = (given.clone(), scales.to_vec());
+    let few = scales.len() == layer.rows() && depth <= FEW;
+    let rows_of_group = layer.rows() / layer.groups;
     for group in 0..layer.groups {
         let element = |row, column| covariance.element(group, centred, (row, column));
-        let Some(lattice) = Lattice::new(element, depth) else { continue };
         let first = group * rows_of_group;
+        let Some(lattice) = Lattice::new(element, depth) else {
+            if let Some(scale) = shared {
+                for at in first * depth..(first + rows_of_group) * depth {
+                    rounded[at] = nearest(weights[at], scale);
+                }
+            }
+            continue;
+        };
         for start in (first..first + rows_of_group).step_by(LANES) {
             let rows = start..(start + LANES).min(first + rows_of_group);
             let part = rows.start * depth..rows.end * depth;
@@ -169,7 +189,7 @@ fn of_layer(
         for row in 0..layer.rows() {
             if !is_pair_safe(&floats, shape, layer.axis, row) {
                 let weights = row * depth..(row + 1) * depth;
-                rounded[weights.clone()].copy_from_slice(&nearest[weights]);
+                rounded[weights.clone()].copy_from_slice(&given[weights]);
                 let of_row = row % scales.len();
                 found[of_row] = scales[of_row];
             }
@@ -179,12 +199,55 @@ fn of_layer(
     Ok(QuantizedWeights { bytes, scales: found })
 }
 
+/// Whether the scale of these bytes is that of the largest weight.
+fn is_own(bytes: &[i8]) -> bool {
+    bytes.iter().any(|byte| byte.unsigned_abs() == 127)
+}
+
+fn nearest(weight: f32, scale: f32) -> i8 {
+    (weight / scale).round_ties_even().clamp(-127.0, 127.0) as i8
+}
+
+/// The scale of all weights of a layer that leaves the least noise where they are rounded to the nearest; `None` if it is that of the largest.
+/// It may become `room` times smaller until the bias does not fit any more, half of which is left to corrections.
+fn shared_scale(
+    layer: &Layer<'_>,
+    weights: &[f32],
+    (largest, room): (f32, f64),
+    variance: impl Fn(usize, usize) -> f64,
+) -> Option<f32> {
+    let depth = layer.depth();
+    let of_group = layer.rows() / layer.groups * depth;
+    let variances: Vec<f32> =
+        (0..layer.groups * depth).map(|at| variance(at / depth, at % depth).max(0.0) as f32).collect();
+    let noise = |scale: f32| -> f64 {
+        let of_row = |(row, weights): (usize, &[f32])| {
+            let of_weight = |(&weight, variance): (&f32, &f32)| {
+                let left = weight - f32::from(nearest(weight, scale)) * scale;
+                left * left * variance
+            };
+            let variances = &variances[row * depth / of_group * depth..][..depth];
+            f64::from(weights.iter().zip(variances).map(of_weight).sum::<f32>())
+        };
+        weights.chunks_exact(depth).enumerate().map(of_row).sum()
+    };
+    let parts = (1..=SHARED_SCALES).map(|at| SHARED_STEP.powi(at));
+    let scales = parts.take_while(|&part| f64::from(part) * room >= 2.0).map(|part| largest * part);
+    let mut least = (noise(largest), None);
+    for scale in scales {
+        let noise = noise(scale);
+        if noise < least.0 {
+            least = (noise, Some(scale));
+        }
+    }
+    least.1
+}
+
 /// Rounds rows of weights, which are rounded to the nearest, in steps of `scales`, or, if there are `few`, of other ones that leave less. A row
 /// whose scale is not that of its largest weight keeps it: its bias, or its neighbours, need that.
 fn round(lattice: &Lattice, weights: &[f32], scales: &mut [f32], few: bool, rounded: &mut [i8]) {
     let depth = weights.len() / scales.len();
     let given = scales.to_vec();
-    let is_own = |row: &[i8]| row.iter().any(|byte| byte.unsigned_abs() == 127);
     let free: Vec<bool> = rounded.chunks_exact(depth).map(|row| few && is_own(row)).collect();
     let mut least = lattice.round(weights, scales, rounded);
     if !free.contains(&true) {

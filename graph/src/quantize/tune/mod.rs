@@ -89,8 +89,9 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         }
     }
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), Fault<<D as Dataset>::Error>>;
-    let tries: [(Effort, &'static str, Try<'_, D>); 10] = [
+    let tries: [(Effort, &'static str, Try<'_, D>); 11] = [
         (Effort::Low, "silent channels", Search::silent),
+        (Effort::Low, "equalization of weights", Search::equalize_weights),
         (Effort::Low, "bias correction", Search::bias),
         (Effort::Low, "copies in dead channels", Search::copies),
         (Effort::Low, "ranges", Search::methods),

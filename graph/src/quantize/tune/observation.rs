@@ -6,7 +6,9 @@ use super::Split;
 use crate::quantize::aids::equalize;
 use crate::quantize::layer::Layer;
 use crate::quantize::pipeline::{bytes_of_example, named};
-use crate::quantize::{ChannelAxis, Dataset, Effort, Fault, Observations, Progress, Roles};
+use crate::quantize::{
+    ChannelAxis, Dataset, Effort, Fault, Granularity, Observations, Progress, QuantizeOptions, Roles,
+};
 use crate::{Error, Graph, Limits};
 
 /// A float graph, and what was observed of its values.
@@ -70,11 +72,11 @@ impl Observation {
     }
 }
 
-/// The values whose channels the aids of `effort` and those of the caller need.
+/// The values whose channels the aids that are tried and those of the caller need.
 pub(in crate::quantize) fn wanted_channels(
     graph: &Graph,
     roles: &Roles,
-    effort: Effort,
+    options: &QuantizeOptions,
 ) -> Result<BTreeMap<String, ChannelAxis>, Error> {
     let mut wanted = BTreeMap::new();
     let mut both = BTreeSet::new();
@@ -85,7 +87,7 @@ pub(in crate::quantize) fn wanted_channels(
     }
     // A value whose channels are along two axes has no channels.
     wanted.retain(|value, _| !both.contains(value.as_str()));
-    if effort >= Effort::Medium {
+    if options.effort >= Effort::Medium || options.granularity == Granularity::PerTensor {
         wanted.extend(equalize::wanted(graph)?);
     }
     Ok(wanted)

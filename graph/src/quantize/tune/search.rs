@@ -77,7 +77,7 @@ impl<'a, D: Dataset + ?Sized> Search<'a, D> {
         roles: &Roles,
         numbers: &[usize],
     ) -> Result<Observation, Fault<D::Error>> {
-        let channels = wanted_channels(&graph, roles, self.options.effort)?;
+        let channels = wanted_channels(&graph, roles, self.options)?;
         let held = (self.held([&graph]), &self.options.limits);
         Observation::of(graph, (roles, &channels), (self.dataset, numbers), held, |_| {})
     }

@@ -23,6 +23,15 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         self.attempt_graph("smaller weights of silent channels", silenced)
     }
 
+    pub(super) fn equalize_weights(&mut self) -> Result<(), Fault<D::Error>> {
+        if self.options.granularity == Granularity::PerChannel {
+            return Ok(());
+        }
+        let Observation { graph, seen } = &self.observation;
+        let equalized = equalize::equalized_weights(graph, &self.roles, &seen.channels())?;
+        self.attempt_graph("equalization of weights", equalized)
+    }
+
     pub(super) fn bias(&mut self) -> Result<(), Fault<D::Error>> {
         self.attempt("bias correction", Recipe { bias: true, ..self.best.clone() })
     }

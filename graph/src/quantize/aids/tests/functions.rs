@@ -5,7 +5,7 @@ use eightbit_testing::Random;
 use super::{difference, examples, graph, largest, output, planned, random};
 use crate::quantize::aids::classes::classes;
 use crate::quantize::aids::copies::{copied, widened};
-use crate::quantize::aids::equalize::{Which, candidates, equalized};
+use crate::quantize::aids::equalize::{Which, candidates, equalized, equalized_weights};
 use crate::{Graph, Node, Tensor};
 
 const INPUT: [usize; 4] = [1, 3, 10, 10];
@@ -134,6 +134,42 @@ fn every_candidate_keeps_the_function() {
             .expect("a plain graph")
             .expect("a candidate");
         assert!(apart(&before, &after) < 1e-5, "{value}: {}", apart(&before, &after));
+    }
+}
+
+/// Weights of a layer with one scale: channels that are small before them have larger ones, as far as the bounds leave room.
+#[test]
+fn equalized_weights_keep_the_function() {
+    let mut before = network(false);
+    // Channel 1 of the second depthwise layer is written small, and read by large weights.
+    for name in ["w5", "b5"] {
+        let of_channel = before.constants[name].len() / 8;
+        let small = |at: usize, value: f32| if at / of_channel == 1 { 0.01 * value } else { value };
+        let tensor = edited(&before.constants[name], small);
+        before.constants.insert(name.to_owned(), tensor);
+    }
+    let large =
+        edited(&before.constants["w6"], |at, weight| if at % 8 == 1 { 50.0 * weight } else { weight });
+    before.constants.insert("w6".to_owned(), large);
+    let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
+    let after = equalized_weights(&before, plan.roles(), &observation.seen.channels())
+        .expect("a plain graph")
+        .expect("channels differ");
+    assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
+    // The largest weight of a layer as a part of the root of their mean square.
+    let peak = |graph: &Graph, node: &str| {
+        let node = graph.nodes.iter().find(|one| one.name == node).expect("is there");
+        let weights = graph.constants[&node.inputs[1]].as_f32().expect("floats");
+        let squares: f32 = weights.iter().map(|weight| weight * weight).sum();
+        largest(weights) / (squares / weights.len() as f32).sqrt()
+    };
+    assert!(peak(&after, "back") < 0.5 * peak(&before, "back"), "{}", peak(&after, "back"));
+    // What activations hold is as large as before.
+    let (observed, _) = planned(&after, &examples(1, 12, &INPUT));
+    for (value, of) in observation.seen.channels() {
+        let [old, new] =
+            [of, observed.seen.channels()[value]].map(|of| largest(&of.max).max(largest(&of.min)));
+        assert!(new < 1.0001 * old, "{value}: {old} {new}");
     }
 }
 

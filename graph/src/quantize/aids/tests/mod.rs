@@ -11,7 +11,7 @@ use eightbit_testing::Random;
 
 use crate::ops::evaluate_graph;
 use crate::quantize::tune::{Observation, wanted_channels};
-use crate::quantize::{CalibrationMethod, Effort, Plan, Roles};
+use crate::quantize::{CalibrationMethod, Effort, Plan, QuantizeOptions, Roles};
 use crate::{DataType, Graph, Limits, Node, Tensor, ValueInfo};
 
 /// Floats from −`factor` to `factor`.
@@ -48,7 +48,8 @@ fn output(graph: &Graph, input: &Tensor) -> Vec<f32> {
 /// What was observed of `graph` on `examples`, and a plan of it.
 fn planned(graph: &Graph, examples: &[Vec<Tensor>]) -> (Observation, Plan) {
     let roles = Roles::new(graph).expect("a plain graph");
-    let channels = wanted_channels(graph, &roles, Effort::High).expect("a plain graph");
+    let options = QuantizeOptions { effort: Effort::High, ..QuantizeOptions::default() };
+    let channels = wanted_channels(graph, &roles, &options).expect("a plain graph");
     let numbers: Vec<usize> = (0..examples.len()).collect();
     let limits = Limits::default();
     let data = (examples, &numbers[..]);

@@ -10,7 +10,7 @@ use crate::quantize::aids::rounded::Rounded;
 use crate::quantize::aids::rounding::rounded;
 use crate::quantize::layer::Layer;
 use crate::quantize::tune::Journal;
-use crate::quantize::{Plan, QuantizedWeights, WeightRange};
+use crate::quantize::{Granularity, Plan, QuantizedWeights, WeightRange};
 use crate::{Graph, Limits, Node, Tensor};
 
 /// A layer alone, its weights, and the shapes of its input, weights and output.
@@ -67,7 +67,7 @@ fn error(graph: &Graph, weights: &QuantizedWeights, examples: &[Vec<Tensor>]) ->
     let layer = Layer::of(0, graph).expect("an attribute").expect("a layer");
     let float = layer.as_rows(layer.weights.as_f32().expect("floats"));
     let bytes = layer.as_rows(weights.bytes.as_i8().expect("bytes"));
-    let scale = |at: usize| weights.scales[at / layer.depth()];
+    let scale = |at: usize| weights.scales[at / layer.depth() % weights.scales.len()];
     let lost: Vec<f32> =
         bytes.iter().enumerate().map(|(at, &byte)| float[at] - f32::from(byte) * scale(at)).collect();
     let mut of_errors = graph.clone();
@@ -123,6 +123,36 @@ fn less_error_on_other_inputs() {
         let others = examples(2, 40, &shapes[0]);
         let [found, nearest] = [found, nearest].map(|weights| error(&graph, &weights, &others));
         assert!(found < 0.5 * nearest, "{name}: {found} {nearest}");
+    }
+}
+
+/// The largest of many weights does not take the steps of all others, if they share its scale.
+#[test]
+fn a_shared_scale_cuts_off_what_stands_alone() {
+    let gemm = Node::new("layer", "Gemm", &["x", "w", "b"], &["y"]);
+    let many = ("many weights", gemm, [vec![9, 64], vec![64, 512], vec![9, 512]]);
+    for (name, node, shapes) in layers().into_iter().chain([many]) {
+        let mut graph = of_layer(node, &shapes);
+        let mut weights = graph.constants["w"].as_f32().expect("floats").to_vec();
+        weights[5] = 0.6;
+        graph.constants.insert("w".to_owned(), Tensor::new(shapes[1].clone(), weights).expect("as many"));
+        let calibrating = examples(1, 40, &shapes[0]);
+        let (_, plan) = planned(&graph, &calibrating);
+        let plan = plan.with_granularity(Granularity::PerTensor);
+        let [found, nearest] = both(&graph, &plan, &calibrating);
+        assert_eq!(nearest.scales, [0.6 / 127.0], "{name}");
+        let part = found.scales[0] / nearest.scales[0];
+        // A thousand weights are too few to make up for the largest.
+        assert!(
+            if name == "many weights" { (0.8..0.95).contains(&part) } else { part == 1.0 },
+            "{name}: {part}"
+        );
+        let others = examples(2, 40, &shapes[0]);
+        let [left, before] = [&found, &nearest].map(|weights| error(&graph, weights, &others));
+        assert!(left < 0.7 * before, "{name}: {left} {before}");
+        // Pair-safe weights keep theirs, with which their neighbours fit together.
+        let [found, nearest] = both(&graph, &plan.with_weights(WeightRange::PairSafe), &calibrating);
+        assert_eq!(found.scales, nearest.scales, "{name}");
     }
 }
 

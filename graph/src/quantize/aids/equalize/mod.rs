@@ -5,13 +5,16 @@
 //! trade between the errors of activations and of weights, Xiao et al., "SmoothQuant" (2022), section 4. Theirs equalizes the ranges of
 //! weights; scales of weights are free here, one for each output channel, so the ranges of activations count for more.
 
+mod scaled;
+mod weights;
+
 use std::collections::{BTreeMap, HashMap};
 
-use super::changed::Changed;
 use super::classes::{Class, classes};
-use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelAxis, ChannelStatistics, Roles};
-use crate::{Error, Graph, Tensor};
+use crate::{Error, Graph};
+use scaled::scaled;
+pub(in crate::quantize) use weights::equalized_weights;
 
 /// How many times the largest value seen an activation's bound must leave.
 const MARGIN: f64 = 2.0;
@@ -87,30 +90,7 @@ pub(in crate::quantize) fn equalized(
             factors.extend(class.values.iter().map(|&value| (value, factor.clone())));
         }
     }
-    let mut changed = Changed::of(graph);
-    for index in 0..graph.nodes.len() {
-        let Some(layer) = Layer::of(index, graph)? else { continue };
-        let (input, output) =
-            (factors.get(layer.input), layer.node.output(0).and_then(|output| factors.get(output)));
-        if input.is_none() && output.is_none() {
-            continue;
-        }
-        let depth = layer.depth();
-        let mut weights = layer.as_rows(layer.weights.as_f32()?);
-        for (at, weight) in weights.iter_mut().enumerate() {
-            let (row, depth) = (at / depth, at % depth);
-            let by = output.map_or(1.0, |output| output[row])
-                / input.map_or(1.0, |input| input[layer.input_channel(row, depth)]);
-            *weight = (f64::from(*weight) * by) as f32;
-        }
-        changed.put(index, 1, Tensor::new(layer.weights.shape(), layer.of_rows(&weights))?);
-        let bias = layer.node.input(2).and_then(|name| graph.constants.get(name));
-        if let (Some(output), Some(bias)) = (output, bias) {
-            let scaled = bias.as_f32()?.iter().zip(output).map(|(&bias, by)| (f64::from(bias) * by) as f32);
-            changed.put(index, 2, Tensor::new(bias.shape(), scaled.collect::<Vec<f32>>())?);
-        }
-    }
-    changed.finish()
+    scaled(graph, &factors)
 }
 
 /// What is known about the channels of a class.
