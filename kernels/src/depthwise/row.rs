@@ -32,6 +32,9 @@ pub(crate) struct Row {
     pub(crate) sources: *const Source,
     /// Bytes that the block's groups lie behind the sources, with a line buffer; else 0.
     pub(crate) source_offset: usize,
+    /// With a line buffer, room for the sums of columns that a kernel with centres keeps: a column and its distance to the next
+    /// tap's more than the row has.
+    pub(crate) sums: *mut u8,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
     /// The block's channels outside the image.
@@ -48,7 +51,7 @@ pub(crate) struct Row {
     pub(crate) outputs: usize,
     /// Channels in the block: readable at every pixel, to be written; at most the kernel's `block`.
     pub(crate) channels: usize,
-    /// `[kx][⌈height/group⌉][part][block][group]` taps.
+    /// `[kx][⌈height/group⌉][block][group]` taps, or bytes of them and then the centres.
     pub(crate) weights: *const u8,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,
