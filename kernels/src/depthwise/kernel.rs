@@ -129,6 +129,7 @@ impl DepthwiseKernel {
 pub(crate) type RowFn = unsafe fn(&Row);
 
 /// The two passes of a kernel.
+#[derive(Clone, Copy)]
 pub(crate) struct LineBufferPasses {
     /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may instead interleave
     /// columns that begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an

@@ -63,25 +63,24 @@ unsafe fn store<D: Interleave>(quads: D, to: *mut i32, quarters: Quarters<D>) ->
     }
 }
 
-/// Computes [`Row`]s of interleaved groups, `X` outputs at a time; but those of the rarer stages are left to `any_stage`, which
+/// Computes a [`Row`] of interleaved groups, `X` outputs at a time; but one of the rarer stages is left to `any_stage`, which
 /// calls [`multiply_any_stage`]: their code is large, and would cost this one registers.
 ///
 /// # Safety
 ///
-/// As [`MultiplyFn`](super::line_buffer::MultiplyFn), but for the features, which the token proves.
+/// As [`MultiplyFn`](super::line_buffer::MultiplyFn), but for the features, which the token proves; the row has centres if
+/// `CENTRED`.
 #[inline(always)]
 pub(crate) unsafe fn multiply<D: Interleave, const X: usize, const CENTRED: bool>(
     quads: D,
-    rows: &[Row],
+    call: &Row,
     any_stage: unsafe fn(&Row),
 ) {
-    for row in rows {
-        // SAFETY: the caller's promises, handed on.
-        unsafe {
-            match ToBytes::new(quads, row) {
-                Some(sink) => by_size::<D, _, X, CENTRED>(quads, row, sink),
-                None => any_stage(row),
-            }
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        match ToBytes::new(quads, call) {
+            Some(sink) => by_size::<D, _, X, CENTRED>(quads, call, sink),
+            None => any_stage(call),
         }
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Row {
     pub(crate) channels: usize,
     /// `[kx][⌈height/group⌉][block][group]` taps, or bytes of them and then the centres.
     pub(crate) weights: *const u8,
+    /// Whether there are centres, and not all of them are 0.
+    pub(crate) centred: bool,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,
     /// The stage, its column pointers at the block's first channel, padded likewise. It has no factors by row.

@@ -86,6 +86,8 @@ pub struct PackedTaps {
     /// The packed bytes with their rows moved down by one, two … within the groups; empty unless the kernel works with a line
     /// buffer.
     shifted: Vec<Bytes>,
+    /// Whether any centre of each block differs from 0; empty unless the kernel takes centres.
+    centred: Vec<bool>,
 }
 
 impl PackedTaps {
@@ -146,7 +148,9 @@ impl PackedTaps {
             }
         }
         let shifted = shift(kernel, channels, weights.kernel, &bytes).expect("packed size overflows");
-        PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums, shifted }
+        let centred = shape.centred(kernel, &bytes);
+        let bytes = Bytes::copy_from(&bytes);
+        PackedTaps { bytes, kernel, channels, size: weights.kernel, sums, shifted, centred }
     }
 
     /// Taps that were saved: the bytes that [`Taps::bytes`] returned, for the same shape and layout.
@@ -196,7 +200,8 @@ impl PackedTaps {
             }
         }
         let shifted = shift(kernel, channels, size, saved).ok_or(TapsError::TooLarge)?;
-        Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted })
+        let centred = shape.centred(kernel, saved);
+        Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted, centred })
     }
 
     /// The initial accumulators: `bias[c] − za·Σ(w − zw)`, with the offset that the kernel adds to activations, mod 2³².
@@ -252,6 +257,11 @@ impl PackedTaps {
     /// Bytes of a block of channels.
     pub(super) fn block_bytes(&self) -> usize {
         self.shifted_block_bytes(0)
+    }
+
+    /// Whether a block has a centre that is not 0: else its kernel may leave the centres out.
+    pub(super) fn is_centred(&self, block: usize) -> bool {
+        self.centred.get(block).is_some_and(|&centred| centred)
     }
 
     fn shifted_block_bytes(&self, shift: usize) -> usize {
@@ -350,6 +360,16 @@ impl Shape {
             columns,
             bytes,
         })
+    }
+
+    /// See [`PackedTaps::is_centred`], for each block.
+    fn centred(&self, kernel: &DepthwiseKernel, bytes: &[u8]) -> Vec<bool> {
+        if !kernel.centred {
+            return Vec::new();
+        }
+        let column = self.groups * kernel.lane_bytes();
+        let blocks = bytes.chunks_exact(self.columns * column);
+        blocks.map(|block| block[(self.columns - 1) * column..].iter().any(|&byte| byte != 0)).collect()
     }
 
     /// The bytes of a tap, or of a centre.

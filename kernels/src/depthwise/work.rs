@@ -54,6 +54,7 @@ pub(super) unsafe fn work<T: OutputElement>(
             outputs,
             channels,
             weights: weights.bytes().as_ptr().add(block * weights.block_bytes()),
+            centred: weights.is_centred(block),
             init: call.init.as_ptr().add(first),
             stage: call.stage.at(0, first),
             out: checked.out().address(row, first),
