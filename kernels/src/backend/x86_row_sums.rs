@@ -168,7 +168,7 @@ unsafe fn add_segments<A: Adder, const SIGNED: bool>(
 ///
 /// There is room for them.
 #[inline(always)]
-unsafe fn store(rows: &AddedRows, first: usize, totals: __m128i, offset: i32, plain: bool) {
+pub(crate) unsafe fn store(rows: &AddedRows, first: usize, totals: __m128i, offset: i32, plain: bool) {
     // SAFETY: SSE2, which every x86-64 CPU has; the caller's promise.
     unsafe {
         let totals = _mm_add_epi32(totals, _mm_set1_epi32(offset));
