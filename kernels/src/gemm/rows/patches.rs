@@ -198,6 +198,16 @@ impl PatchRows<'_> {
         }
     }
 
+    /// Whether the region's rows of the kernel lie inside the image in the cursor's patch.
+    #[inline]
+    pub(in crate::gemm) fn kernel_rows_inside(&self, cursor: &Cursor, region: &Region) -> bool {
+        let (window, ky) = (self.window(), region.ky);
+        let row = |ky: usize| {
+            (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0])
+        };
+        ky.len() > 0 && row(ky.start) < window.input[0] && row(ky.end - 1) < window.input[0]
+    }
+
     /// Calls `each` with the elements of a patch, in order, in runs that lie side by side.
     #[inline]
     pub(super) fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {

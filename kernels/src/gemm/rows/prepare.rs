@@ -188,6 +188,36 @@ impl Parts {
                 self.row_pointers.out_offsets.add(tile * tile_rows),
             )
         };
+        // Most tiles of a line of the output lie as the ones before them.
+        if let Lhs::Patches(patches) = &call.lhs
+            && let Addressing::KernelRows { begin, end } = map.addressing
+            && tile > 0
+            && rows == tile_rows
+        {
+            let (start, end) = if depth.len < panels.segment_len() {
+                (region.x.start, region.x.end)
+            } else {
+                (begin.max(region.x.start), end.min(region.x.end))
+            };
+            let inside = cursor.x >= start + rows && cursor.x + rows <= end;
+            if inside && patches.kernel_rows_inside(cursor, region) {
+                let window = patches.window();
+                let (distance, out_distance) =
+                    (rows * window.stride[1] * window.channels, rows * m_block.out_stride);
+                // SAFETY: the tile above, all of whose patches are in this line, was written, and there is room for this one.
+                unsafe {
+                    for i in 0..depth.segments * tile_rows {
+                        let above = *pointers.sub(map.tile_pointers).add(i);
+                        *pointers.add(i) = above.wrapping_add(distance);
+                    }
+                    for i in 0..tile_rows {
+                        *out_offsets.add(i) = *out_offsets.sub(tile_rows).add(i) + out_distance;
+                    }
+                }
+                region.advance(cursor, rows);
+                return;
+            }
+        }
         let mut slot = 0;
         while slot < rows {
             // SAFETY: there are `tile_rows` pointers per segment.
