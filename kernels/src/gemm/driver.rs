@@ -129,7 +129,7 @@ impl Pass<'_> {
         for block in (0..panel_count).step_by(tiling.block_panels) {
             let block_end = (block + tiling.block_panels).min(panel_count);
             let mut cursor = self.first;
-            let mut done = 0;
+            let (mut done, mut above) = (0, None);
             while done < self.rows {
                 let remaining = self.rows - done;
                 let (tile_rows, tiles) = match remaining / main.rows {
@@ -137,7 +137,9 @@ impl Pass<'_> {
                     whole => (main, whole.min(tiling.m_block)),
                 };
                 let rows = remaining.min(tile_rows.rows * tiles);
-                let m_block = self.m_block(checked, &map, rows);
+                // Of an m-block of lower tiles the pointers have another order.
+                let above = above.replace(tiles - 1).filter(|_| tile_rows.rows == main.rows);
+                let m_block = MBlock { above, ..self.m_block(checked, &map, rows) };
                 // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
                 let position = Position { row: done, rows, tiles };
@@ -163,6 +165,7 @@ impl Pass<'_> {
             region: self.region,
             depth: self.depth,
             rows,
+            above: None,
             first_row: checked.out().first_row(),
             out_stride: checked.out().row_bytes(),
             gemm: checked.gemm(),

@@ -31,6 +31,8 @@ pub(in crate::gemm) struct MBlock<'a> {
     pub(in crate::gemm) depth: &'a Depth,
     /// Number of rows.
     pub(in crate::gemm) rows: usize,
+    /// The last tile of the m-block above, if that had as many rows as this m-block's tiles have, all of them in use.
+    pub(in crate::gemm) above: Option<usize>,
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
     pub(in crate::gemm) first_row: usize,
     pub(in crate::gemm) out_stride: usize,
@@ -158,9 +160,11 @@ impl Parts {
     ) {
         let [height, width] = call.lhs.output();
         let first = (cursor.image * height + cursor.y) * width + cursor.x - m_block.first_row;
+        let mut offset = first * m_block.out_stride;
         for i in 0..count {
             // SAFETY: there is an output offset per row of the m-block.
-            unsafe { *self.row_pointers.out_offsets.add(row + i) = (first + i) * m_block.out_stride };
+            unsafe { *self.row_pointers.out_offsets.add(row + i) = offset };
+            offset = offset.wrapping_add(m_block.out_stride);
         }
     }
 
@@ -188,10 +192,10 @@ impl Parts {
                 self.row_pointers.out_offsets.add(tile * tile_rows),
             )
         };
-        // Most tiles of a line of the output lie as the ones before them.
+        // Most tiles of a line of the output lie as the ones above.
         if let Lhs::Patches(patches) = &call.lhs
             && let Addressing::KernelRows { begin, end } = map.addressing
-            && tile > 0
+            && let Some(above) = tile.checked_sub(1).or(m_block.above)
             && rows == tile_rows
         {
             let (start, end) = if depth.len < panels.segment_len() {
@@ -206,12 +210,13 @@ impl Parts {
                     (rows * window.stride[1] * window.channels, rows * m_block.out_stride);
                 // SAFETY: the tile above, all of whose patches are in this line, was written, and there is room for this one.
                 unsafe {
+                    let above_pointers = self.row_pointers.pointers.add(above * map.tile_pointers);
                     for i in 0..depth.segments * tile_rows {
-                        let above = *pointers.sub(map.tile_pointers).add(i);
-                        *pointers.add(i) = above.wrapping_add(distance);
+                        *pointers.add(i) = (*above_pointers.add(i)).wrapping_add(distance);
                     }
+                    let above_offsets = self.row_pointers.out_offsets.add(above * tile_rows);
                     for i in 0..tile_rows {
-                        *out_offsets.add(i) = *out_offsets.sub(tile_rows).add(i) + out_distance;
+                        *out_offsets.add(i) = *above_offsets.add(i) + out_distance;
                     }
                 }
                 region.advance(cursor, rows);
