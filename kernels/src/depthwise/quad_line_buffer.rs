@@ -79,7 +79,10 @@ pub(crate) unsafe fn multiply<D: Interleave, const X: usize, const CENTRED: bool
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match ToBytes::new(quads, call) {
-            Some(sink) => by_size::<D, _, X, CENTRED>(quads, call, sink),
+            Some(sink) => match sink.saturating() {
+                Some(sink) => by_size::<D, _, X, CENTRED>(quads, call, sink),
+                None => by_size::<D, _, X, CENTRED>(quads, call, sink),
+            },
             None => any_stage(call),
         }
     }

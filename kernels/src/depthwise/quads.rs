@@ -8,7 +8,7 @@
 
 use super::{Columns, Row};
 use crate::gemm::dot4::{Dot4, Lanes};
-use crate::gemm::{RawStage, finish, requantize};
+use crate::gemm::{RawStage, are_below_one, finish, requantize, requantize_saturating};
 use crate::simd::{ByteLimits, Simd, array_of};
 
 /// The quarters of interleaved columns.
@@ -79,13 +79,16 @@ pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
 pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool, const CENTRED: bool>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
-        // Code for whole blocks has no masks.
         match ToBytes::new(quads, call) {
-            Some(sink) if D::PARTIAL && call.channels == D::BYTES => {
-                let sink = ToBytes { channels: D::BYTES, ..sink };
-                by_shape::<D, _, SIGNED, CENTRED>(quads, call, D::BYTES, sink);
-            }
-            Some(sink) => by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink),
+            Some(sink) => match sink.saturating() {
+                // Code for whole blocks has no masks.
+                Some(sink) if D::PARTIAL && call.channels == D::BYTES => {
+                    let sink = ToBytes { channels: D::BYTES, ..sink };
+                    by_shape::<D, _, SIGNED, CENTRED>(quads, call, D::BYTES, sink);
+                }
+                Some(sink) => by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink),
+                None => by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink),
+            },
             None => {
                 let sink = AnyStage { quads, call };
                 by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink);
@@ -102,36 +105,51 @@ pub(super) trait Sink<D: Interleave>: Copy {
     unsafe fn put(&self, acc: Quarters<D>, x: usize, out: *mut u8);
 }
 
-/// [`RawStage::Requantize`], with its vectors reordered once for the row.
+/// [`RawStage::Requantize`], with its vectors reordered once for the row; without the minimum if it `SATURATES`.
 #[derive(Clone, Copy)]
-pub(super) struct ToBytes<D: Interleave> {
+pub(super) struct ToBytes<D: Interleave, const SATURATES: bool> {
     quads: D,
     scale: [<D::S as Simd>::F; 4],
     high: <D::S as Simd>::F,
     limits: ByteLimits<D::S>,
+    saturates: bool,
     channels: usize,
 }
 
-impl<D: Interleave> ToBytes<D> {
+impl<D: Interleave> ToBytes<D, false> {
     /// # Safety
     ///
     /// The stage is a block's.
     #[inline(always)]
-    pub(super) unsafe fn new(quads: D, call: &Row) -> Option<ToBytes<D>> {
+    pub(super) unsafe fn new(quads: D, call: &Row) -> Option<ToBytes<D, false>> {
         let RawStage::Requantize { scale, high, range } = call.stage else { return None };
         let isa = quads.isa();
         // SAFETY: factors are padded to whole vectors of those that the block's channels begin.
         let scale = unsafe { load_quarters(quads, scale.cast(), call.channels) };
         let scale = array_of!(4, q => isa.float_of_bits(scale[q]));
-        Some(ToBytes { quads, scale, high: isa.splat_f(high), limits: isa.byte_limits(range), channels: call.channels })
+        let saturates = range.saturates(high) && are_below_one(isa, &scale);
+        let (high, limits, channels) = (isa.splat_f(high), isa.byte_limits(range), call.channels);
+        Some(ToBytes { quads, scale, high, limits, saturates, channels })
+    }
+
+    /// The same without the minimum, where it changes nothing.
+    #[inline(always)]
+    pub(super) fn saturating(self) -> Option<ToBytes<D, true>> {
+        let ToBytes { quads, scale, high, limits, saturates, channels } = self;
+        saturates.then_some(ToBytes { quads, scale, high, limits, saturates, channels })
     }
 }
 
-impl<D: Interleave> Sink<D> for ToBytes<D> {
+impl<D: Interleave, const SATURATES: bool> Sink<D> for ToBytes<D, SATURATES> {
     #[inline(always)]
     unsafe fn put(&self, mut acc: Quarters<D>, _: usize, out: *mut u8) {
         for (x, &scale) in acc.iter_mut().zip(&self.scale) {
-            *x = requantize(self.quads.isa(), *x, scale, self.high);
+            let isa = self.quads.isa();
+            *x = if SATURATES {
+                requantize_saturating(isa, *x, scale)
+            } else {
+                requantize(isa, *x, scale, self.high)
+            };
         }
         // SAFETY: `channels` bytes of output belong to the block.
         unsafe { self.quads.store_narrow(out, acc, &self.limits, self.channels) };
