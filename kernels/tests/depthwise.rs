@@ -67,7 +67,10 @@ impl Case {
             weights: random.any_bytes(channels * kernel[0] * kernel[1]),
             weights_signed,
             weight_zeros,
-            bias: (random.below(3) > 0).then(|| (0..channels).map(|_| random.next() as i32 >> 8).collect()),
+            bias: (random.below(3) > 0).then(|| {
+                let shift = random.pick(&[0, 8]);
+                (0..channels).map(|_| random.next() as i32 >> shift).collect()
+            }),
         }
     }
 
@@ -180,8 +183,18 @@ impl Case {
         )
         .unwrap();
         let n = packed.padded_channels();
-        let scale: Vec<f32> =
-            (0..n).map(|_| random.pick(&[0.5, 1.0, 1e-3, 0.0123, 3.7e-4, 1e30, f32::MIN_POSITIVE])).collect();
+        // In half of the cases all scales are below 1, which some kernels have code for.
+        let below_one = [0.5, 1e-3, 0.0123, 3.7e-4, f32::MIN_POSITIVE, 1.0f32.next_down()];
+        let some_above = random.below(2) == 0;
+        let scale: Vec<f32> = (0..n)
+            .map(|_| {
+                if some_above && random.below(4) == 0 {
+                    random.pick(&[1.0, 1e30])
+                } else {
+                    random.pick(&below_one)
+                }
+            })
+            .collect();
         let bias: Vec<f32> = (0..n).map(|_| random.between(-9999, 9999) as f32 * 0.37).collect();
         let multiplier: Vec<i32> = (0..n).map(|_| random.between(1 << 30, i32::MAX)).collect();
         let shift: Vec<i32> = (0..n).map(|_| random.pick(&[-31, -12, -9, -7, -3, 0, 2, 30])).collect();
@@ -294,7 +307,10 @@ fn kernels_with_a_line_buffer() {
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
             let layout = packed.layout();
             assert!(!layout.contains("i8x4") || layout.contains("centred") == (zero != 0), "{layout}");
-            assert!(!layout.starts_with("taps-i16") || !backend.name().contains("vnni"), "{backend}: {layout}");
+            assert!(
+                !layout.starts_with("taps-i16") || !backend.name().contains("vnni"),
+                "{backend}: {layout}"
+            );
             let expected = match layout {
                 "taps-i8x4-block32"
                 | "taps-i8x4-block64"

@@ -23,11 +23,7 @@ macro_rules! quads_kernel {
         };
 
         pub(crate) static NINE_BITS: $crate::depthwise::DepthwiseKernel =
-            $crate::depthwise::DepthwiseKernel {
-                layout: $nine_bits,
-                centred: true,
-                ..QUADS
-            };
+            $crate::depthwise::DepthwiseKernel { layout: $nine_bits, centred: true, ..QUADS };
 
         #[target_feature(enable = $features)]
         unsafe fn row<const SIGNED: bool>(call: &$crate::depthwise::Row) {

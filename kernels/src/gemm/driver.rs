@@ -86,7 +86,9 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
         pass.run(&tiling, &mut checked, columns, scratch);
     };
     match &call.lhs {
-        Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start, 0..panel_count),
+        Lhs::Matrix(matrix) => {
+            pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start, 0..panel_count)
+        }
         Lhs::Patches(patches) => {
             let window = patches.window();
             // All regions read the same weights: while these are in the second-level cache.

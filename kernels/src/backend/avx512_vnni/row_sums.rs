@@ -52,7 +52,8 @@ unsafe fn halves<const SIGNED: bool>(rows: &AddedRows, stride: usize) {
     // SAFETY: the caller's promises; masked bytes are not touched, and there is room for the sums.
     unsafe {
         let isa = Avx512::new();
-        let mask = first_bytes(rows.len) as __mmask32;
+        // Rows may have no elements.
+        let mask = ((1u64 << rows.len) - 1) as __mmask32;
         let mut start = rows.segment(rows.first(), 0);
         for first in (0..rows.rows).step_by(2 * ROWS) {
             let at: [*const u8; 2 * ROWS] = neighbours(start, stride, rows.rows - first);

@@ -202,9 +202,8 @@ impl PatchRows<'_> {
     #[inline]
     pub(in crate::gemm) fn kernel_rows_inside(&self, cursor: &Cursor, region: &Region) -> bool {
         let (window, ky) = (self.window(), region.ky);
-        let row = |ky: usize| {
-            (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0])
-        };
+        let row =
+            |ky: usize| (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0]);
         ky.len() > 0 && row(ky.start) < window.input[0] && row(ky.end - 1) < window.input[0]
     }
 

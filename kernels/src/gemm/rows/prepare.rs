@@ -127,7 +127,8 @@ impl Parts {
                     let rows = tile_rows.min(m_block.rows - start);
                     // SAFETY: the rows exist, and the map has room for them.
                     unsafe {
-                        if !(rows == tile_rows && self.step_down(call, map, cursor, m_block, tile, tile_rows)) {
+                        if !(rows == tile_rows && self.step_down(call, map, cursor, m_block, tile, tile_rows))
+                        {
                             self.find_rows(call, map, cursor, m_block, tile, [rows, tile_rows]);
                         }
                     }
