@@ -139,7 +139,7 @@ unsafe fn each_output<D: Interleave, K: Sink<D>, T: Taps, const X: usize, const 
             match call.kernel[0] {
                 2 => sum_columns(quads, call, load_centres::<D, 2>(quads, call)),
                 3 => sum_columns(quads, call, load_centres::<D, 3>(quads, call)),
-                _ => sum_columns(quads, call, CentresOf(call)),
+                _ => sum_columns(quads, call, InMemory),
             }
         }
         let init = initial(quads, call);
@@ -218,11 +218,11 @@ impl<D: Interleave, const G: usize> Centres<D> for [Quarters<D>; G] {
     }
 }
 
-/// The centres of any number of groups.
+/// The centres of any number of groups, in memory.
 #[derive(Clone, Copy)]
-struct CentresOf<'a>(&'a Row);
+struct InMemory;
 
-impl<D: Interleave> Centres<D> for CentresOf<'_> {
+impl<D: Interleave> Centres<D> for InMemory {
     #[inline(always)]
     unsafe fn dots(self, quads: D, call: &Row, column: usize) -> Quarters<D> {
         let mut sum = [quads.isa().splat(0); 4];
@@ -230,7 +230,7 @@ impl<D: Interleave> Centres<D> for CentresOf<'_> {
             // SAFETY: the caller's promise.
             unsafe {
                 let taps = load_weights(quads, call.group(g).cast::<i32>().add(column * D::BYTES));
-                sum = dots(quads, sum, taps, load_centre(quads, self.0, g));
+                sum = dots(quads, sum, taps, load_centre(quads, call, g));
             }
         }
         sum

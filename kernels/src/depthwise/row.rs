@@ -34,6 +34,10 @@ pub(crate) struct Row {
     pub(crate) source_offset: usize,
     /// With a line buffer, room for the sums of columns that a kernel with centres keeps: a column and its distance to the next
     /// tap's more than the row has.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take bytes around a centre")
+    )]
     pub(crate) sums: *mut u8,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
@@ -54,6 +58,10 @@ pub(crate) struct Row {
     /// `[kx][⌈height/group⌉][block][group]` taps, or bytes of them and then the centres.
     pub(crate) weights: *const u8,
     /// Whether there are centres, and not all of them are 0.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take bytes around a centre")
+    )]
     pub(crate) centred: bool,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,
