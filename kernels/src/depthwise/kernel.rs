@@ -71,6 +71,13 @@ impl DepthwiseKernel {
         (!self.last_overlaps || channels >= self.block) && fits
     }
 
+    /// Whether it pays for so many channels: centres do not where most of a second block is computed twice.
+    pub(super) fn suits(&self, channels: usize) -> bool {
+        !(self.centred && self.last_overlaps)
+            || channels <= self.block
+            || channels >= self.block + self.block / 2
+    }
+
     /// The centre of a channel whose weights, of nine bits, lie between two values: the nearest to 0 that leaves bytes.
     pub(super) fn centre(&self, [least, most]: [i32; 2]) -> i32 {
         if self.centred { 0.clamp(most - 127, least + 128) } else { 0 }

@@ -121,7 +121,8 @@ impl PackedTaps {
         let range_of = |c: usize| (0..taps).map(|tap| difference(c, tap)).fold([0, 0], wider);
         let range = (0..channels).flat_map(range_of).fold([0, 0], wider);
         let kernels = backend.entry().depthwise;
-        let mut chosen = kernels.iter().filter(|kernel| kernel.accepts(channels, range));
+        let mut chosen =
+            kernels.iter().filter(|kernel| kernel.accepts(channels, range) && kernel.suits(channels));
         let kernel = *chosen.next().expect("the last accepts all");
 
         let shape = Shape::new(kernel, channels, weights.kernel).expect("packed size overflows");
