@@ -19,4 +19,10 @@ impl ByteRange {
         // Both lie in the type's range, which the offset moves to 0..=255.
         ByteRange { zero_point: (zero_point + offset) as i16, low: (low + offset) as u8, flip }
     }
+
+    /// Whether a greatest value, less the zero point, is that of the type: then bytes saturate there.
+    #[inline(always)]
+    pub(crate) fn saturates(&self, high: f32) -> bool {
+        high == (255 - i32::from(self.zero_point)) as f32
+    }
 }

@@ -67,7 +67,10 @@ impl Case {
             weights: random.any_bytes(channels * kernel[0] * kernel[1]),
             weights_signed,
             weight_zeros,
-            bias: (random.below(3) > 0).then(|| (0..channels).map(|_| random.next() as i32 >> 8).collect()),
+            bias: (random.below(3) > 0).then(|| {
+                let shift = random.pick(&[0, 8]);
+                (0..channels).map(|_| random.next() as i32 >> shift).collect()
+            }),
         }
     }
 
@@ -180,8 +183,18 @@ impl Case {
         )
         .unwrap();
         let n = packed.padded_channels();
-        let scale: Vec<f32> =
-            (0..n).map(|_| random.pick(&[0.5, 1.0, 1e-3, 0.0123, 3.7e-4, 1e30, f32::MIN_POSITIVE])).collect();
+        // In half of the cases all scales are below 1, which some kernels have code for.
+        let below_one = [0.5, 1e-3, 0.0123, 3.7e-4, f32::MIN_POSITIVE, 1.0f32.next_down()];
+        let some_above = random.below(2) == 0;
+        let scale: Vec<f32> = (0..n)
+            .map(|_| {
+                if some_above && random.below(4) == 0 {
+                    random.pick(&[1.0, 1e30])
+                } else {
+                    random.pick(&below_one)
+                }
+            })
+            .collect();
         let bias: Vec<f32> = (0..n).map(|_| random.between(-9999, 9999) as f32 * 0.37).collect();
         let multiplier: Vec<i32> = (0..n).map(|_| random.between(1 << 30, i32::MAX)).collect();
         let shift: Vec<i32> = (0..n).map(|_| random.pick(&[-31, -12, -9, -7, -3, 0, 2, 30])).collect();
@@ -250,7 +263,8 @@ fn depthwise() {
 }
 
 /// Kernels of more rows than a column holds at once: every size with equal strides, whatever `EIGHTBIT_CASES` says, and more
-/// of them natively. Weights fit into eight bits, which the kernels with the most taps at once require.
+/// of them natively. Weights fit into eight bits or into nine but for one value, which the kernels with the most taps at once
+/// require; or those of some channels into eight, so that blocks differ.
 #[test]
 fn depthwise_tall_kernels() {
     random_suite("depthwise_tall_kernels", 11, |backend, random, count| {
@@ -264,7 +278,11 @@ fn depthwise_tall_kernels() {
                     }
                     let largest = random.pick(&[[5, 14], [7, 5], [2, 60]]);
                     let mut case = Case::draw_up_to(largest, random, channels, [height, width], stride);
-                    case.weight_zeros.fill(if case.weights_signed { 0 } else { 128 });
+                    let (middle, kind) = (if case.weights_signed { 0 } else { 128 }, random.below(3));
+                    for (channel, zero) in case.weight_zeros.iter_mut().enumerate() {
+                        let centred = kind == 1 || kind == 2 && channel / 32 % 3 == 1;
+                        *zero = middle + if centred { random.between(-127, 127) } else { 0 };
+                    }
                     *count += case.check_all(backend, random);
                 }
             }
@@ -278,14 +296,26 @@ fn depthwise_tall_kernels() {
 fn kernels_with_a_line_buffer() {
     let mut random = Random(12);
     for backend in Backend::available() {
-        for (height, dilation) in [(1, 1), (3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (5, 2)] {
+        let sizes = [(1, 1), (3, 1), (4, 1), (5, 1), (7, 1), (3, 2), (5, 2)];
+        for ((height, dilation), zero) in sizes.into_iter().flat_map(|size| [(size, 0), (size, 9)]) {
             let mut case = Case::draw(&mut random, 64, [height, 5], [1, 1]);
             case.window = Window2d::new(PatchGeometry { dilation: [dilation, 1], ..*case.window }).unwrap();
             case.weights_signed = true;
-            case.weight_zeros.fill(0);
+            case.weight_zeros.fill(zero);
+            // A difference that needs nine bits, if there is a zero point.
+            case.weights[0] = 0x80;
             let packed = PackedTaps::pack(backend, &case.view(), |channel| case.weight_zeros[channel]);
-            let expected = match packed.layout() {
-                "taps-i8x4-block32" | "taps-i8x4-block64" => height > 4 && dilation == 1,
+            let layout = packed.layout();
+            assert!(!layout.contains("i8x4") || layout.contains("centred") == (zero != 0), "{layout}");
+            assert!(
+                !layout.starts_with("taps-i16") || !backend.name().contains("vnni"),
+                "{backend}: {layout}"
+            );
+            let expected = match layout {
+                "taps-i8x4-block32"
+                | "taps-i8x4-block64"
+                | "taps-centred-i8x4-block32"
+                | "taps-centred-i8x4-block64" => height > 4 && dilation == 1,
                 "taps-i16x2-block8" => cfg!(target_arch = "x86_64") && dilation == 1,
                 _ => false,
             };

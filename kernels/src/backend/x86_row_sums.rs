@@ -81,14 +81,13 @@ pub(crate) unsafe fn add_up<A: Adder, const SIGNED: bool>(isa: A, rows: &AddedRo
         && rows.segments == 1
         && let Some(stride) = rows.stride
     {
-        let last = rows.rows - 1;
         // SAFETY: the rows and their segment exist, `stride` apart; there is room for their sums.
         unsafe {
-            let start = rows.segment(rows.first(), 0);
+            let mut start = rows.segment(rows.first(), 0);
             for first in (0..rows.rows).step_by(ROWS) {
                 let mut sums = [isa.zero(); ROWS];
-                // Past the last row that one again.
-                let at = array_of!(4, i => start.wrapping_add((first + i).min(last) * stride));
+                let at = neighbours(start, stride, rows.rows - first);
+                start = start.wrapping_add(ROWS * stride);
                 add_segments::<A, SIGNED>(isa, &mut sums, at, len);
                 store(rows, first, isa.totals(sums), offset, plain);
             }
@@ -114,6 +113,22 @@ pub(crate) unsafe fn add_up<A: Adder, const SIGNED: bool>(isa: A, rows: &AddedRo
             store(rows, first, isa.totals(sums), offset, plain);
         }
     }
+}
+
+/// Addresses of rows that lie `stride` apart, of which there are `rows` from `first` on: past the last row that one again.
+#[inline(always)]
+pub(crate) fn neighbours<const N: usize>(first: *const u8, stride: usize, rows: usize) -> [*const u8; N] {
+    let mut at = [first; N];
+    if rows >= N {
+        for (i, at) in at.iter_mut().enumerate() {
+            *at = first.wrapping_add(i * stride);
+        }
+    } else {
+        for (i, at) in at.iter_mut().enumerate() {
+            *at = first.wrapping_add(i.min(rows - 1) * stride);
+        }
+    }
+    at
 }
 
 /// Adds a segment of each of four rows to their sums.
@@ -153,7 +168,7 @@ unsafe fn add_segments<A: Adder, const SIGNED: bool>(
 ///
 /// There is room for them.
 #[inline(always)]
-unsafe fn store(rows: &AddedRows, first: usize, totals: __m128i, offset: i32, plain: bool) {
+pub(crate) unsafe fn store(rows: &AddedRows, first: usize, totals: __m128i, offset: i32, plain: bool) {
     // SAFETY: SSE2, which every x86-64 CPU has; the caller's promise.
     unsafe {
         let totals = _mm_add_epi32(totals, _mm_set1_epi32(offset));

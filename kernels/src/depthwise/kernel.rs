@@ -19,9 +19,9 @@ pub(crate) struct DepthwiseKernel {
     pub(crate) last_overlaps: bool,
     /// Vertical taps in a 32-bit lane, a power of two: 1 (as `i32`), 2 (`i16`) or 4 (`i8`).
     pub(crate) group: usize,
-    /// Parts of a weight, whose sum it is: more than 1 only of bytes, for weights that need more than eight bits without their
-    /// zero points.
-    pub(crate) parts: usize,
+    /// Whether weights are bytes around a centre of their channel, itself a byte: for those that need nine bits without their zero
+    /// points. Only groups of four have bytes.
+    pub(crate) centred: bool,
     /// The order of a block's channels.
     pub(crate) order: ChannelOrder,
     /// What the kernel adds to unsigned and to signed activations, mod 2³².
@@ -56,7 +56,7 @@ impl DepthwiseKernel {
             block,
             last_overlaps: true,
             group,
-            parts: 1,
+            centred: false,
             order: ChannelOrder::Natural,
             offsets: [0, 0],
             rows,
@@ -66,29 +66,26 @@ impl DepthwiseKernel {
 
     /// Whether the kernel takes weights between two values, which are those without zero points.
     pub(super) fn accepts(&self, channels: usize, [least, most]: [i32; 2]) -> bool {
-        let parts = self.parts as i32;
-        let fits = self.group < 4 || (-128 * parts <= least && most <= 127 * parts);
+        let bytes = if self.centred { 2 } else { 1 };
+        let fits = self.group < 4 || (-128 * bytes <= least && most <= 127 * bytes);
         (!self.last_overlaps || channels >= self.block) && fits
     }
 
-    /// Whether it is the best for kernels of this height that it accepts: two parts without a line buffer are not, if a column of
-    /// taps is more than a group.
-    pub(super) fn suits(&self, height: usize) -> bool {
-        self.parts == 1 || height <= self.group
+    /// Whether it pays for so many channels: centres do not where most of a second block is computed twice.
+    pub(super) fn suits(&self, channels: usize) -> bool {
+        !(self.centred && self.last_overlaps)
+            || channels <= self.block
+            || channels >= self.block + self.block / 2
     }
 
-    /// What part `part` of a weight is, if the parts before it are as great as they can be.
-    pub(super) fn part(&self, weight: i32, part: usize) -> i32 {
-        if self.parts == 1 {
-            return weight;
-        }
-        let before = weight.clamp(-128 * part as i32, 127 * part as i32);
-        (weight - before).clamp(-128, 127)
+    /// The centre of a channel whose weights, of nine bits, lie between two values: the nearest to 0 that leaves bytes.
+    pub(super) fn centre(&self, [least, most]: [i32; 2]) -> i32 {
+        if self.centred { 0.clamp(most - 127, least + 128) } else { 0 }
     }
 
-    /// Bytes from a part of a weight to the next one.
-    pub(super) fn part_bytes(&self) -> usize {
-        4 * self.block
+    /// Columns of packed weights: behind those of the taps the centres.
+    pub(super) fn columns(&self, width: usize) -> usize {
+        width + usize::from(self.centred)
     }
 
     /// The passes with a line buffer, if they pay for kernels of this height.
@@ -139,6 +136,7 @@ impl DepthwiseKernel {
 pub(crate) type RowFn = unsafe fn(&Row);
 
 /// The two passes of a kernel.
+#[derive(Clone, Copy)]
 pub(crate) struct LineBufferPasses {
     /// The fewest rows of taps for which they pay. If one group can hold all taps of a column, a kernel may instead interleave
     /// columns that begin where the output does, each for all outputs of its row, and multiply each once; with a line buffer an

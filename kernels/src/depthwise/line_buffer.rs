@@ -47,6 +47,8 @@ struct Cut {
     stride: usize,
     /// Blocks that share a line buffer.
     blocks: usize,
+    /// Bytes for sums of a block's columns.
+    sums: usize,
 }
 
 impl Cut {
@@ -62,13 +64,20 @@ impl Cut {
         let fit = (LINE_BUFFER_BYTES / column.checked_mul(blocks)?).saturating_sub(halo) / stride + 1;
         let outputs = width.div_ceil(width.div_ceil(fit.max(MIN_OUTPUTS)));
         let columns = (outputs - 1).checked_mul(stride)?.checked_add(halo)?;
-        Some(Cut { outputs, slots, stride: columns.checked_mul(kernel.lane_bytes())?, blocks })
+        let stride = columns.checked_mul(kernel.lane_bytes())?;
+        let sums = if kernel.centred {
+            columns.checked_add(window.dilation[1])?.checked_mul(kernel.lane_bytes())?
+        } else {
+            0
+        };
+        Some(Cut { outputs, slots, stride, blocks, sums })
     }
 
-    /// Bytes of scratch: the line buffer, then the sources of a group and of an output row.
+    /// Bytes of scratch: the line buffer, the sums, then the sources of a group and of an output row.
     fn bytes(&self, kernel: &DepthwiseKernel) -> Option<usize> {
         let line_buffer = self.slots.checked_mul(self.stride)?.checked_mul(self.blocks)?;
-        self.slots.checked_add(kernel.group)?.checked_mul(size_of::<Source>())?.checked_add(line_buffer)
+        let sources = self.slots.checked_add(kernel.group)?.checked_mul(size_of::<Source>())?;
+        sources.checked_add(line_buffer)?.checked_add(self.sums)
     }
 }
 
@@ -147,10 +156,11 @@ unsafe fn run_area<T: OutputElement>(
     let kernel = weights.kernel();
     let blocks = cut.blocks.min(kernel.blocks(window.channels) - first_block);
     let (group, group_bits) = (kernel.group.cast_signed(), kernel.group.trailing_zeros());
-    // SAFETY: the sources lie behind the line buffer, whose size is a multiple of their alignment.
-    let (rows, sources) = unsafe {
-        let rows = scratch.add(cut.slots * cut.stride * cut.blocks).cast::<Source>();
-        (rows, rows.add(kernel.group))
+    // SAFETY: the sources lie behind the line buffer and the sums, whose sizes are multiples of their alignment.
+    let (sums, rows, sources) = unsafe {
+        let sums = scratch.add(cut.slots * cut.stride * cut.blocks);
+        let rows = sums.add(cut.sums).cast::<Source>();
+        (sums, rows, rows.add(kernel.group))
     };
     let row_in_image = area.image * window.output[0] + area.rows[0];
     let pixel = row_in_image * window.output[1] + area.columns[0] - checked.out().first_row();
@@ -167,6 +177,7 @@ unsafe fn run_area<T: OutputElement>(
         // SAFETY: the caller's promises; the block exists.
         let row = slot.write(unsafe { work(checked, first_block + index, sources, outputs, pixel) });
         row.width = columns;
+        row.sums = sums;
         row.source_offset = index * cut.slots * cut.stride;
     }
     // SAFETY: the first `blocks` rows were written.

@@ -10,8 +10,8 @@
 //! (`DepthwiseKernel::group`).
 //!
 //! 1. **Weights** are packed once ([`PackedTaps`]), with their zero points already subtracted: the differences fit
-//!    `i16` always and `i8` mostly, and the packer takes the best kernel that can hold them. So sums of activations
-//!    are not needed.
+//!    `i16` always, `i8` mostly, and else a byte and a centre that the weights of a channel share; the packer takes the best
+//!    kernel that can hold them.
 //! 2. **Rows**: a kernel computes a run of output pixels of one row for a block of channels. It finds the input by one
 //!    address for each row of taps; rows outside the image read a row of zero points, so nothing is copied.
 //!    Or, on some backends, rows are first interleaved into a line buffer, once for all outputs that see them (`line_buffer`).

@@ -5,8 +5,12 @@
 //! With sizes known at compile time the weights of a row of taps are held in registers, a quarter of the channels at a time, and
 //! every column is loaded once for all outputs of a tile that see it: fewer loads than products. Otherwise outputs share
 //! the weights alone: more loads than products.
+//!
+//! Where weights are bytes around a centre, an output also gets the sum over its columns of centre times column. These
+//! products do not depend on the column's place in the kernel: they are computed once for a row of outputs and added up from the left,
+//! so that an output's sum is the difference of two.
 
-use super::quads::{AnyStage, Quarters, Sink, ToBytes, column, initial};
+use super::quads::{AnyStage, Quarters, Sink, ToBytes, column, dots, initial, load_weights};
 use super::{Group, GroupBlock, Interleave, Row, Source};
 use crate::gemm::dot4::Lanes;
 use crate::simd::{Simd, array_of};
@@ -59,25 +63,27 @@ unsafe fn store<D: Interleave>(quads: D, to: *mut i32, quarters: Quarters<D>) ->
     }
 }
 
-/// Computes [`Row`]s of interleaved groups, `X` outputs at a time; but those of the rarer stages are left to `any_stage`, which
+/// Computes a [`Row`] of interleaved groups, `X` outputs at a time; but one of the rarer stages is left to `any_stage`, which
 /// calls [`multiply_any_stage`]: their code is large, and would cost this one registers.
 ///
 /// # Safety
 ///
-/// As [`MultiplyFn`](super::line_buffer::MultiplyFn), but for the features, which the token proves.
+/// As [`MultiplyFn`](super::line_buffer::MultiplyFn), but for the features, which the token proves; the row has centres if
+/// `CENTRED`.
 #[inline(always)]
-pub(crate) unsafe fn multiply<D: Interleave, const X: usize>(
+pub(crate) unsafe fn multiply<D: Interleave, const X: usize, const CENTRED: bool>(
     quads: D,
-    rows: &[Row],
+    call: &Row,
     any_stage: unsafe fn(&Row),
 ) {
-    for row in rows {
-        // SAFETY: the caller's promises, handed on.
-        unsafe {
-            match ToBytes::new(quads, row) {
-                Some(sink) => by_size::<D, _, X>(quads, row, sink),
-                None => any_stage(row),
-            }
+    // SAFETY: the caller's promises, handed on.
+    unsafe {
+        match ToBytes::new(quads, call) {
+            Some(sink) => match sink.saturating() {
+                Some(sink) => by_size::<D, _, X, CENTRED>(quads, call, sink),
+                None => by_size::<D, _, X, CENTRED>(quads, call, sink),
+            },
+            None => any_stage(call),
         }
     }
 }
@@ -88,9 +94,9 @@ pub(crate) unsafe fn multiply<D: Interleave, const X: usize>(
 ///
 /// As [`multiply`].
 #[inline(always)]
-pub(crate) unsafe fn multiply_any_stage<D: Interleave>(quads: D, call: &Row) {
+pub(crate) unsafe fn multiply_any_stage<D: Interleave, const CENTRED: bool>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
-    unsafe { each_output::<D, _, AnySize, 1>(quads, call, AnyStage { quads, call }) }
+    unsafe { each_output::<D, _, AnySize, 1, CENTRED>(quads, call, AnyStage { quads, call }) }
 }
 
 /// Common sizes are constants.
@@ -99,15 +105,19 @@ pub(crate) unsafe fn multiply_any_stage<D: Interleave>(quads: D, call: &Row) {
 ///
 /// As [`multiply`]; the sink may take an output twice.
 #[inline(always)]
-unsafe fn by_size<D: Interleave, K: Sink<D>, const X: usize>(quads: D, call: &Row, sink: K) {
+unsafe fn by_size<D: Interleave, K: Sink<D>, const X: usize, const CENTRED: bool>(
+    quads: D,
+    call: &Row,
+    sink: K,
+) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match (call.kernel[1], call.stride, call.dilation) {
-            _ if call.outputs < X => each_output::<D, K, AnySize, 1>(quads, call, sink),
-            (5, 1, 1) => each_output::<D, K, Size<5, 1>, X>(quads, call, sink),
-            (5, 2, 1) => each_output::<D, K, Size<5, 2>, X>(quads, call, sink),
-            (7, 1, 1) => each_output::<D, K, Size<7, 1>, X>(quads, call, sink),
-            _ => each_output::<D, K, AnySize, X>(quads, call, sink),
+            _ if call.outputs < X => each_output::<D, K, AnySize, 1, CENTRED>(quads, call, sink),
+            (5, 1, 1) => each_output::<D, K, Size<5, 1>, X, CENTRED>(quads, call, sink),
+            (5, 2, 1) => each_output::<D, K, Size<5, 2>, X, CENTRED>(quads, call, sink),
+            (7, 1, 1) => each_output::<D, K, Size<7, 1>, X, CENTRED>(quads, call, sink),
+            _ => each_output::<D, K, AnySize, X, CENTRED>(quads, call, sink),
         }
     }
 }
@@ -118,13 +128,24 @@ unsafe fn by_size<D: Interleave, K: Sink<D>, const X: usize>(quads: D, call: &Ro
 ///
 /// As [`multiply`], and the row has the size; the sink may take an output twice, or `X` is 1.
 #[inline(always)]
-unsafe fn each_output<D: Interleave, K: Sink<D>, T: Taps, const X: usize>(quads: D, call: &Row, sink: K) {
+unsafe fn each_output<D: Interleave, K: Sink<D>, T: Taps, const X: usize, const CENTRED: bool>(
+    quads: D,
+    call: &Row,
+    sink: K,
+) {
     // SAFETY: the caller's promises; `x + X` is at most `outputs`.
     unsafe {
+        if CENTRED {
+            match call.kernel[0] {
+                2 => sum_columns(quads, call, load_centres::<D, 2>(quads, call)),
+                3 => sum_columns(quads, call, load_centres::<D, 3>(quads, call)),
+                _ => sum_columns(quads, call, InMemory),
+            }
+        }
         let init = initial(quads, call);
         for x in (0..call.outputs).step_by(X) {
             let x = x.min(call.outputs - X);
-            let sums = T::sums::<D, X>(RowOf { quads, call, init }, x);
+            let sums = T::sums::<D, X, CENTRED>(RowOf { quads, call, init }, x);
             for (i, acc) in sums.into_iter().enumerate() {
                 sink.put(acc, x + i, call.out.add((x + i) * call.out_stride));
             }
@@ -140,6 +161,137 @@ struct RowOf<'a, D: Interleave> {
     init: Quarters<D>,
 }
 
+impl<D: Interleave> RowOf<'_, D> {
+    /// What the accumulators of `X` outputs from `x` on begin with.
+    ///
+    /// # Safety
+    ///
+    /// As [`multiply`], and the row has the width, stride and dilation; the outputs are the row's, whose columns are added up if
+    /// `CENTRED`.
+    #[inline(always)]
+    unsafe fn begin<const X: usize, const CENTRED: bool>(
+        self,
+        x: usize,
+        width: usize,
+        stride: usize,
+        dilation: usize,
+    ) -> [Quarters<D>; X] {
+        let isa = self.quads.isa();
+        let mut begin = [self.init; X];
+        if CENTRED {
+            for (i, begin) in begin.iter_mut().enumerate() {
+                let before = (x + i) * stride;
+                // SAFETY: there is a sum for every column of the row's taps, behind those of as many columns as taps are apart.
+                let (before, with) = unsafe {
+                    let before = self.call.sums.cast::<i32>().add(before * D::BYTES);
+                    let with = before.add(width * dilation * D::BYTES);
+                    (load_weights(self.quads, before), load_weights(self.quads, with))
+                };
+                *begin = array_of!(4, q => isa.add(begin[q], isa.sub(with[q], before[q])));
+            }
+        }
+        begin
+    }
+}
+
+/// Where the centres of a row's groups are.
+trait Centres<D: Interleave>: Copy {
+    /// The products of a column's groups with the centres, added.
+    ///
+    /// # Safety
+    ///
+    /// Groups and centres are those of the row.
+    unsafe fn dots(self, quads: D, call: &Row, column: usize) -> Quarters<D>;
+}
+
+/// The centres of `G` groups, in registers.
+impl<D: Interleave, const G: usize> Centres<D> for [Quarters<D>; G] {
+    #[inline(always)]
+    unsafe fn dots(self, quads: D, call: &Row, column: usize) -> Quarters<D> {
+        let mut sum = [quads.isa().splat(0); 4];
+        for (g, centre) in self.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            let taps = unsafe { load_weights(quads, call.group(g).cast::<i32>().add(column * D::BYTES)) };
+            sum = dots(quads, sum, taps, centre);
+        }
+        sum
+    }
+}
+
+/// The centres of any number of groups, in memory.
+#[derive(Clone, Copy)]
+struct InMemory;
+
+impl<D: Interleave> Centres<D> for InMemory {
+    #[inline(always)]
+    unsafe fn dots(self, quads: D, call: &Row, column: usize) -> Quarters<D> {
+        let mut sum = [quads.isa().splat(0); 4];
+        for g in 0..call.kernel[0] {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let taps = load_weights(quads, call.group(g).cast::<i32>().add(column * D::BYTES));
+                sum = dots(quads, sum, taps, load_centre(quads, call, g));
+            }
+        }
+        sum
+    }
+}
+
+/// The centres of a group of taps.
+///
+/// # Safety
+///
+/// The row has such a group, and centres.
+#[inline(always)]
+unsafe fn load_centre<D: Interleave>(quads: D, call: &Row, group: usize) -> Quarters<D> {
+    let [groups, width] = call.kernel;
+    // SAFETY: centres lie behind `width` columns of weights.
+    unsafe { load_weights(quads, call.weights.cast::<i32>().add((width * groups + group) * D::BYTES)) }
+}
+
+/// # Safety
+///
+/// The row has `G` groups, and centres.
+#[inline(always)]
+unsafe fn load_centres<D: Interleave, const G: usize>(quads: D, call: &Row) -> [Quarters<D>; G] {
+    let mut centres = [[quads.isa().splat(0); 4]; G];
+    for (g, centre) in centres.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *centre = unsafe { load_centre(quads, call, g) };
+    }
+    centres
+}
+
+/// Adds up the products of the row's columns with the centres, from the left, into the row's sums; of a dilated kernel those
+/// of columns that the same output sees. The first sums, before any column, are 0.
+///
+/// # Safety
+///
+/// As [`multiply`]; the centres are the row's.
+#[inline(always)]
+unsafe fn sum_columns<D: Interleave>(quads: D, call: &Row, centres: impl Centres<D>) {
+    let isa = quads.isa();
+    let columns = (call.outputs - 1) * call.stride + (call.kernel[1] - 1) * call.dilation + 1;
+    let first = call.column.cast_unsigned();
+    // SAFETY: room for sums of as many columns, and of the distance of taps; the groups have the row's columns.
+    unsafe {
+        let sums = call.sums.cast::<i32>();
+        let mut last = [isa.splat(0); 4];
+        for column in 0..call.dilation {
+            store(quads, sums.add(column * D::BYTES), last);
+        }
+        for column in 0..columns {
+            let at = sums.add(column * D::BYTES);
+            if call.dilation != 1 {
+                last = load_weights(quads, at);
+            }
+            let sum = centres.dots(quads, call, first + column);
+            last = array_of!(4, q => isa.add(last[q], sum[q]));
+            store(quads, at.add(call.dilation * D::BYTES), last);
+        }
+    }
+}
+
 /// How the loops over taps know the kernel's width, stride and dilation.
 trait Taps {
     /// The accumulators of `X` outputs from `x` on.
@@ -147,7 +299,10 @@ trait Taps {
     /// # Safety
     ///
     /// As [`multiply`], and the row has the size; the outputs are the row's.
-    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X];
+    unsafe fn sums<D: Interleave, const X: usize, const CENTRED: bool>(
+        row: RowOf<'_, D>,
+        x: usize,
+    ) -> [Quarters<D>; X];
 }
 
 /// A width and a stride, not dilated.
@@ -155,12 +310,21 @@ struct Size<const WIDTH: usize, const STRIDE: usize>;
 
 impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
     #[inline(always)]
-    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X] {
-        let RowOf { quads, call, init } = row;
+    unsafe fn sums<D: Interleave, const X: usize, const CENTRED: bool>(
+        row: RowOf<'_, D>,
+        x: usize,
+    ) -> [Quarters<D>; X] {
+        let RowOf { quads, call, .. } = row;
         // SAFETY: `WIDTH · groups` times four vectors of weights; every group has four vectors for each column that the
         // outputs' taps fall on.
         unsafe {
-            let mut quarters = array_of!(4, q => [init[q]; X]);
+            let begin = row.begin::<X, CENTRED>(x, WIDTH, STRIDE, 1);
+            let mut quarters = array_of!(4, q => [begin[0][q]; X]);
+            for (i, begin) in begin.iter().enumerate() {
+                for (quarter, &begin) in quarters.iter_mut().zip(begin) {
+                    quarter[i] = begin;
+                }
+            }
             let groups = call.kernel[0];
             let first = call.column.cast_unsigned() + x * STRIDE;
             for g in 0..groups {
@@ -185,7 +349,7 @@ impl<const WIDTH: usize, const STRIDE: usize> Taps for Size<WIDTH, STRIDE> {
                     groups,
                 );
             }
-            let mut sums = [init; X];
+            let mut sums = begin;
             for (i, sums) in sums.iter_mut().enumerate() {
                 *sums = array_of!(4, q => quarters[q][i]);
             }
@@ -232,11 +396,14 @@ struct AnySize;
 
 impl Taps for AnySize {
     #[inline(always)]
-    unsafe fn sums<D: Interleave, const X: usize>(row: RowOf<'_, D>, x: usize) -> [Quarters<D>; X] {
-        let RowOf { quads, call, init } = row;
+    unsafe fn sums<D: Interleave, const X: usize, const CENTRED: bool>(
+        row: RowOf<'_, D>,
+        x: usize,
+    ) -> [Quarters<D>; X] {
+        let RowOf { quads, call, .. } = row;
         // SAFETY: as for a size that is known.
         unsafe {
-            let mut acc = [init; X];
+            let mut acc = row.begin::<X, CENTRED>(x, call.kernel[1], call.stride, call.dilation);
             let [groups, width] = call.kernel;
             let first = call.column.cast_unsigned() + x * call.stride;
             let mut weights = call.weights.cast::<i32>();

@@ -8,7 +8,7 @@
 
 use super::{Columns, Row};
 use crate::gemm::dot4::{Dot4, Lanes};
-use crate::gemm::{RawStage, finish, requantize};
+use crate::gemm::{RawStage, are_below_one, finish, requantize, requantize_saturating};
 use crate::simd::{ByteLimits, Simd, array_of};
 
 /// The quarters of interleaved columns.
@@ -30,6 +30,8 @@ pub(crate) trait Unpack: Simd {
 pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
     /// Bytes of a vector: `4 · LANES`.
     const BYTES: usize = 4 * Self::S::LANES;
+    /// Whether blocks may be partial.
+    const PARTIAL: bool;
 
     /// The first `count` bytes at `p`; no others are read, and the rest of the vector is 0. `count` may only be less than `BYTES`
     /// if the kernel's blocks may be partial.
@@ -67,18 +69,30 @@ pub(crate) unsafe trait Interleave: Dot4<S: Unpack> {
     }
 }
 
-/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels and in `PARTS` parts.
+/// Computes a [`Row`] of weights in groups of four, unpacked order, in blocks of `D::BYTES` channels, which are bytes around a
+/// centre or not.
 ///
 /// # Safety
 ///
 /// As [`RowFn`](super::RowFn), but for the features, which the token proves; the block is whole unless `D` masks.
 #[inline(always)]
-pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool, const PARTS: usize>(quads: D, call: &Row) {
+pub(crate) unsafe fn row<D: Interleave, const SIGNED: bool, const CENTRED: bool>(quads: D, call: &Row) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         match ToBytes::new(quads, call) {
-            Some(sink) => by_shape::<D, _, SIGNED, PARTS>(quads, call, sink),
-            None => by_shape::<D, _, SIGNED, PARTS>(quads, call, AnyStage { quads, call }),
+            Some(sink) => match sink.saturating() {
+                // Code for whole blocks has no masks.
+                Some(sink) if D::PARTIAL && call.channels == D::BYTES => {
+                    let sink = ToBytes { channels: D::BYTES, ..sink };
+                    by_shape::<D, _, SIGNED, CENTRED>(quads, call, D::BYTES, sink);
+                }
+                Some(sink) => by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink),
+                None => by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink),
+            },
+            None => {
+                let sink = AnyStage { quads, call };
+                by_shape::<D, _, SIGNED, CENTRED>(quads, call, call.channels, sink);
+            }
         }
     }
 }
@@ -91,39 +105,54 @@ pub(super) trait Sink<D: Interleave>: Copy {
     unsafe fn put(&self, acc: Quarters<D>, x: usize, out: *mut u8);
 }
 
-/// [`RawStage::Requantize`], with its vectors reordered once for the row.
+/// [`RawStage::Requantize`], with its vectors reordered once for the row; without the minimum if it `SATURATES`.
 #[derive(Clone, Copy)]
-pub(super) struct ToBytes<'a, D: Interleave> {
+pub(super) struct ToBytes<D: Interleave, const SATURATES: bool> {
     quads: D,
     scale: [<D::S as Simd>::F; 4],
     high: <D::S as Simd>::F,
     limits: ByteLimits<D::S>,
-    call: &'a Row,
+    saturates: bool,
+    channels: usize,
 }
 
-impl<'a, D: Interleave> ToBytes<'a, D> {
+impl<D: Interleave> ToBytes<D, false> {
     /// # Safety
     ///
     /// The stage is a block's.
     #[inline(always)]
-    pub(super) unsafe fn new(quads: D, call: &'a Row) -> Option<ToBytes<'a, D>> {
+    pub(super) unsafe fn new(quads: D, call: &Row) -> Option<ToBytes<D, false>> {
         let RawStage::Requantize { scale, high, range } = call.stage else { return None };
         let isa = quads.isa();
         // SAFETY: factors are padded to whole vectors of those that the block's channels begin.
         let scale = unsafe { load_quarters(quads, scale.cast(), call.channels) };
         let scale = array_of!(4, q => isa.float_of_bits(scale[q]));
-        Some(ToBytes { quads, scale, high: isa.splat_f(high), limits: isa.byte_limits(range), call })
+        let saturates = range.saturates(high) && are_below_one(isa, &scale);
+        let (high, limits, channels) = (isa.splat_f(high), isa.byte_limits(range), call.channels);
+        Some(ToBytes { quads, scale, high, limits, saturates, channels })
+    }
+
+    /// The same without the minimum, where it changes nothing.
+    #[inline(always)]
+    pub(super) fn saturating(self) -> Option<ToBytes<D, true>> {
+        let ToBytes { quads, scale, high, limits, saturates, channels } = self;
+        saturates.then_some(ToBytes { quads, scale, high, limits, saturates, channels })
     }
 }
 
-impl<D: Interleave> Sink<D> for ToBytes<'_, D> {
+impl<D: Interleave, const SATURATES: bool> Sink<D> for ToBytes<D, SATURATES> {
     #[inline(always)]
     unsafe fn put(&self, mut acc: Quarters<D>, _: usize, out: *mut u8) {
         for (x, &scale) in acc.iter_mut().zip(&self.scale) {
-            *x = requantize(self.quads.isa(), *x, scale, self.high);
+            let isa = self.quads.isa();
+            *x = if SATURATES {
+                requantize_saturating(isa, *x, scale)
+            } else {
+                requantize(isa, *x, scale, self.high)
+            };
         }
         // SAFETY: `channels` bytes of output belong to the block.
-        unsafe { self.quads.store_narrow(out, acc, &self.limits, self.call.channels) };
+        unsafe { self.quads.store_narrow(out, acc, &self.limits, self.channels) };
     }
 }
 
@@ -157,18 +186,19 @@ impl<D: Interleave> Sink<D> for AnyStage<'_, D> {
 ///
 /// As [`row`].
 #[inline(always)]
-unsafe fn by_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const PARTS: usize>(
+unsafe fn by_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const CENTRED: bool>(
     quads: D,
     call: &Row,
+    channels: usize,
     sink: K,
 ) {
     // SAFETY: the caller's promises, handed on.
     unsafe {
         let init = initial(quads, call);
         match (call.kernel, call.stride, call.dilation) {
-            ([3, 3], 1, 1) => three_by_three::<D, K, SIGNED, PARTS, 1>(quads, call, sink, init),
-            ([3, 3], 2, 1) => three_by_three::<D, K, SIGNED, PARTS, 2>(quads, call, sink, init),
-            _ => any_shape::<D, K, SIGNED, PARTS>(quads, call, sink, init),
+            ([3, 3], 1, 1) => three_by_three::<D, K, SIGNED, CENTRED, 1>(quads, call, channels, sink, init),
+            ([3, 3], 2, 1) => three_by_three::<D, K, SIGNED, CENTRED, 2>(quads, call, channels, sink, init),
+            _ => any_shape::<D, K, SIGNED, CENTRED>(quads, call, channels, sink, init),
         }
     }
 }
@@ -208,45 +238,49 @@ unsafe fn three_by_three<
     D: Interleave,
     K: Sink<D>,
     const SIGNED: bool,
-    const PARTS: usize,
+    const CENTRED: bool,
     const STRIDE: usize,
 >(
     quads: D,
     call: &Row,
+    channels: usize,
     sink: K,
     init: Quarters<D>,
 ) {
-    // SAFETY: twelve vectors of each part of weights; the columns are those of the row's taps, and each row of them has the block's
-    // channels (see `Columns`).
+    // SAFETY: twelve vectors of weights, and of centres another four; the columns are those of the row's taps, and each row of
+    // them has the block's channels (see `Columns`).
     unsafe {
         let at = call.weights.cast::<i32>();
-        let mut weights = [[init; PARTS]; 3];
-        for (part, weights) in weights.as_flattened_mut().iter_mut().enumerate() {
-            *weights = load_weights(quads, at.add(part * D::BYTES));
+        let mut weights = [init; 3];
+        for (kx, weights) in weights.iter_mut().enumerate() {
+            *weights = load_weights(quads, at.add(kx * D::BYTES));
         }
+        let centre = if CENTRED { load_weights(quads, at.add(3 * D::BYTES)) } else { init };
         let mut columns = Columns::<3>::new(call);
         let mut out = call.out;
         if STRIDE == 1 {
-            let first = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
-            let second = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
-            let mut two_done = dots(quads, dots(quads, init, first, weights[0]), second, weights[1]);
-            let mut one_done = dots(quads, init, second, weights[0]);
+            let first = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+            let second = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+            let two_done = centred_dots::<D, CENTRED>(quads, init, first, weights[0], centre);
+            let mut two_done = centred_dots::<D, CENTRED>(quads, two_done, second, weights[1], centre);
+            let mut one_done = centred_dots::<D, CENTRED>(quads, init, second, weights[0], centre);
             for x in 0..call.outputs {
-                let column = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
-                sink.put(dots(quads, two_done, column, weights[2]), x, out);
-                two_done = dots(quads, one_done, column, weights[1]);
-                one_done = dots(quads, init, column, weights[0]);
+                let column = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+                sink.put(centred_dots::<D, CENTRED>(quads, two_done, column, weights[2], centre), x, out);
+                two_done = centred_dots::<D, CENTRED>(quads, one_done, column, weights[1], centre);
+                one_done = centred_dots::<D, CENTRED>(quads, init, column, weights[0], centre);
                 out = out.wrapping_add(call.out_stride);
             }
         } else {
-            let mut one_done =
-                dots(quads, init, column::<D, 3, SIGNED>(quads, columns.next(), call.channels), weights[0]);
+            let left = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+            let mut one_done = centred_dots::<D, CENTRED>(quads, init, left, weights[0], centre);
             for x in 0..call.outputs {
-                let middle = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
-                let right = column::<D, 3, SIGNED>(quads, columns.next(), call.channels);
-                let two_done = dots(quads, one_done, middle, weights[1]);
-                sink.put(dots(quads, two_done, right, weights[2]), x, out);
-                one_done = dots(quads, init, right, weights[0]);
+                let middle = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+                let right = column::<D, 3, SIGNED>(quads, columns.next(), channels);
+                let two_done = centred_dots::<D, CENTRED>(quads, one_done, middle, weights[1], centre);
+                let all = centred_dots::<D, CENTRED>(quads, two_done, right, weights[2], centre);
+                sink.put(all, x, out);
+                one_done = centred_dots::<D, CENTRED>(quads, init, right, weights[0], centre);
                 out = out.wrapping_add(call.out_stride);
             }
         }
@@ -284,51 +318,63 @@ unsafe fn load<D: Interleave, const SIGNED: bool>(quads: D, row: *const u8, chan
 }
 
 #[inline(always)]
-unsafe fn load_weights<D: Interleave>(quads: D, at: *const i32) -> Quarters<D> {
+pub(super) unsafe fn load_weights<D: Interleave>(quads: D, at: *const i32) -> Quarters<D> {
     // SAFETY: four vectors of weights.
     array_of!(4, q => unsafe { quads.isa().load(at.add(q * D::S::LANES)) })
 }
 
 #[inline(always)]
-fn dots<D: Interleave, const PARTS: usize>(
+pub(super) fn dots<D: Interleave>(
     quads: D,
-    mut acc: Quarters<D>,
+    acc: Quarters<D>,
     column: Quarters<D>,
-    weights: [Quarters<D>; PARTS],
+    weights: Quarters<D>,
 ) -> Quarters<D> {
-    for weights in weights {
-        acc = array_of!(4, q => quads.dot::<false>(acc[q], column[q], weights[q]));
-    }
-    acc
+    array_of!(4, q => quads.dot::<false>(acc[q], column[q], weights[q]))
+}
+
+/// Adds the products of a column with its weights, and with the centres.
+#[inline(always)]
+fn centred_dots<D: Interleave, const CENTRED: bool>(
+    quads: D,
+    acc: Quarters<D>,
+    column: Quarters<D>,
+    weights: Quarters<D>,
+    centre: Quarters<D>,
+) -> Quarters<D> {
+    let acc = dots(quads, acc, column, weights);
+    if CENTRED { dots(quads, acc, column, centre) } else { acc }
 }
 
 /// Any kernel, stride and dilation: every output visits all of its taps.
 #[inline(always)]
-unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const PARTS: usize>(
+unsafe fn any_shape<D: Interleave, K: Sink<D>, const SIGNED: bool, const CENTRED: bool>(
     quads: D,
     call: &Row,
+    channels: usize,
     sink: K,
     init: Quarters<D>,
 ) {
-    // SAFETY: `kw · ⌈kh/4⌉` times four vectors of each part of weights; every tap has the block's channels (see `Row::tap`).
+    // SAFETY: `kw · ⌈kh/4⌉` times four vectors of weights, then of centres; every tap has the block's channels (see `Row::tap`).
     unsafe {
         let [height, width] = call.kernel;
+        let centres = call.weights.cast::<i32>().add(width * height.div_ceil(4) * D::BYTES);
         for x in 0..call.outputs {
             let mut acc = init;
             let mut weights = call.weights.cast::<i32>();
             let mut column = call.column + (x * call.stride).cast_signed();
             for _ in 0..width {
-                for first in (0..height).step_by(4) {
+                for (group, first) in (0..height).step_by(4).enumerate() {
                     let mut rows = [quads.isa().splat(0); 4];
                     for (ky, row) in rows.iter_mut().enumerate().take(height - first) {
-                        *row = load::<D, SIGNED>(quads, call.tap(first + ky, column), call.channels);
+                        *row = load::<D, SIGNED>(quads, call.tap(first + ky, column), channels);
                     }
-                    let mut parts = [init; PARTS];
-                    for part in &mut parts {
-                        *part = load_weights(quads, weights);
-                        weights = weights.add(D::BYTES);
+                    let taps = quads.interleave(rows);
+                    acc = dots(quads, acc, taps, load_weights(quads, weights));
+                    if CENTRED {
+                        acc = dots(quads, acc, taps, load_weights(quads, centres.add(group * D::BYTES)));
                     }
-                    acc = dots(quads, acc, quads.interleave(rows), parts);
+                    weights = weights.add(D::BYTES);
                 }
                 column += call.dilation.cast_signed();
             }

@@ -1,7 +1,8 @@
 //! The kernel on columns of four taps, of an ISA.
 
 /// Makes a [`DepthwiseKernel`](super::DepthwiseKernel) `QUADS` of the token of an [`Interleave`], for functions with its
-/// features, whose line-buffer pass computes `outputs` outputs at a time; and `NINE_BITS`, for weights of two parts.
+/// features, whose line-buffer pass computes `outputs` outputs at a time; and `NINE_BITS`, for bytes around a centre,
+/// which differs for blocks that have one.
 macro_rules! quads_kernel {
     ($token:ty, $features:literal, $layout:literal, $nine_bits:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
         pub(crate) static QUADS: $crate::depthwise::DepthwiseKernel = $crate::depthwise::DepthwiseKernel {
@@ -17,49 +18,70 @@ macro_rules! quads_kernel {
                 $layout,
                 <$token as $crate::depthwise::Interleave>::BYTES,
                 4,
-                [row::<false, 1>, row::<true, 1>],
+                [row::<false>, row::<true>],
             )
         };
 
-        /// Without a line buffer, which pays for high kernels only.
         pub(crate) static NINE_BITS: $crate::depthwise::DepthwiseKernel =
-            $crate::depthwise::DepthwiseKernel {
-                layout: $nine_bits,
-                parts: 2,
-                rows: [row::<false, 2>, row::<true, 2>],
-                line_buffer: None,
-                ..QUADS
-            };
+            $crate::depthwise::DepthwiseKernel { layout: $nine_bits, centred: true, ..QUADS };
 
         #[target_feature(enable = $features)]
-        unsafe fn row<const SIGNED: bool, const PARTS: usize>(call: &$crate::depthwise::Row) {
+        unsafe fn row<const SIGNED: bool>(call: &$crate::depthwise::Row) {
+            // SAFETY: the caller's promises, handed on.
+            unsafe {
+                if call.centred {
+                    row_of::<SIGNED, true>(call);
+                } else {
+                    row_of::<SIGNED, false>(call);
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        unsafe fn row_of<const SIGNED: bool, const CENTRED: bool>(call: &$crate::depthwise::Row) {
             // SAFETY: the caller's promises; this function has the token's features, and a block is whole or the token masks.
-            unsafe { $crate::depthwise::quads_row::<$token, SIGNED, PARTS>(<$token>::new(), call) }
+            unsafe { $crate::depthwise::quads_row::<$token, SIGNED, CENTRED>(<$token>::new(), call) }
         }
 
         #[target_feature(enable = $features)]
         unsafe fn interleave<const SIGNED: bool>(group: &$crate::depthwise::Group<'_>) {
-            // SAFETY: as in `row`.
+            // SAFETY: as in `row_of`.
             unsafe { $crate::depthwise::quads_interleave::<$token, SIGNED>(<$token>::new(), group) }
         }
 
         #[target_feature(enable = $features)]
         unsafe fn multiply(rows: &[$crate::depthwise::Row]) {
-            // SAFETY: as in `row`.
+            for row in rows {
+                // SAFETY: the caller's promises, handed on.
+                unsafe {
+                    if row.centred {
+                        multiply_row::<true>(row);
+                    } else {
+                        multiply_row::<false>(row);
+                    }
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        unsafe fn multiply_row<const CENTRED: bool>(call: &$crate::depthwise::Row) {
+            // SAFETY: as in `row_of`.
             unsafe {
-                $crate::depthwise::quads_multiply::<$token, $outputs>(
+                $crate::depthwise::quads_multiply::<$token, $outputs, CENTRED>(
                     <$token>::new(),
-                    rows,
-                    multiply_any_stage,
+                    call,
+                    multiply_any_stage::<CENTRED>,
                 )
             }
         }
 
         #[target_feature(enable = $features)]
         #[inline(never)]
-        unsafe fn multiply_any_stage(call: &$crate::depthwise::Row) {
-            // SAFETY: as in `row`.
-            unsafe { $crate::depthwise::quads_multiply_any_stage(<$token>::new(), call) }
+        unsafe fn multiply_any_stage<const CENTRED: bool>(call: &$crate::depthwise::Row) {
+            // SAFETY: as in `row_of`.
+            unsafe { $crate::depthwise::quads_multiply_any_stage::<$token, CENTRED>(<$token>::new(), call) }
         }
     };
 }

@@ -32,6 +32,13 @@ pub(crate) struct Row {
     pub(crate) sources: *const Source,
     /// Bytes that the block's groups lie behind the sources, with a line buffer; else 0.
     pub(crate) source_offset: usize,
+    /// With a line buffer, room for the sums of columns that a kernel with centres keeps: a column and its distance to the next
+    /// tap's more than the row has.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take bytes around a centre")
+    )]
+    pub(crate) sums: *mut u8,
     /// Kernel height and width.
     pub(crate) kernel: [usize; 2],
     /// The block's channels outside the image.
@@ -48,8 +55,14 @@ pub(crate) struct Row {
     pub(crate) outputs: usize,
     /// Channels in the block: readable at every pixel, to be written; at most the kernel's `block`.
     pub(crate) channels: usize,
-    /// `[kx][⌈height/group⌉][part][block][group]` taps.
+    /// `[kx][⌈height/group⌉][block][group]` taps, or bytes of them and then the centres.
     pub(crate) weights: *const u8,
+    /// Whether there are centres, and not all of them are 0.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take bytes around a centre")
+    )]
+    pub(crate) centred: bool,
     /// Initial accumulators: `channels`, padded to a multiple of 16.
     pub(crate) init: *const i32,
     /// The stage, its column pointers at the block's first channel, padded likewise. It has no factors by row.

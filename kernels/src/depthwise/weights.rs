@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use super::kernel::DepthwiseKernel;
 use crate::{Backend, Bytes};
@@ -73,7 +73,8 @@ impl core::fmt::Display for TapsError {
 impl core::error::Error for TapsError {}
 
 /// Weights minus their zero points, in the order that a kernel reads them:
-/// `[block][kx][⌈height/group⌉][part][channel in block][group]`, zero-padded.
+/// `[block][kx][⌈height/group⌉][channel in block][group]`, zero-padded. Of a kernel that takes bytes around a centre, `kx` has a
+/// further value: there the centre is, in the place of every tap of a column.
 #[derive(Clone)]
 pub struct PackedTaps {
     bytes: Bytes,
@@ -85,6 +86,8 @@ pub struct PackedTaps {
     /// The packed bytes with their rows moved down by one, two … within the groups; empty unless the kernel works with a line
     /// buffer.
     shifted: Vec<Bytes>,
+    /// Whether any centre of each block differs from 0; empty unless the kernel takes centres.
+    centred: Vec<bool>,
 }
 
 impl PackedTaps {
@@ -114,14 +117,12 @@ impl PackedTaps {
             let weight = if weights.signed { i32::from(byte.cast_signed()) } else { i32::from(byte) };
             weight - zeros[channel]
         };
-        let differences = (0..channels).flat_map(|c| (0..taps).map(move |tap| (c, tap)));
-        let range = differences.fold([0, 0], |[least, most], (channel, tap)| {
-            let difference = difference(channel, tap);
-            [difference.min(least), difference.max(most)]
-        });
+        let wider = |[least, most]: [i32; 2], value: i32| [value.min(least), value.max(most)];
+        let range_of = |c: usize| (0..taps).map(|tap| difference(c, tap)).fold([0, 0], wider);
+        let range = (0..channels).flat_map(range_of).fold([0, 0], wider);
         let kernels = backend.entry().depthwise;
         let mut chosen =
-            kernels.iter().filter(|kernel| kernel.accepts(channels, range) && kernel.suits(height));
+            kernels.iter().filter(|kernel| kernel.accepts(channels, range) && kernel.suits(channels));
         let kernel = *chosen.next().expect("the last accepts all");
 
         let shape = Shape::new(kernel, channels, weights.kernel).expect("packed size overflows");
@@ -130,24 +131,27 @@ impl PackedTaps {
         for block in 0..kernel.blocks(channels) {
             let (first, count) = kernel.block_channels(block, channels);
             for channel in 0..count {
+                let centre = kernel.centre(range_of(first + channel));
                 let mut sum = 0i32;
                 for ky in 0..height {
-                    for kx in 0..width {
-                        let value = difference(first + channel, ky * width + kx);
-                        let size = 4 / kernel.group;
-                        for part in 0..kernel.parts {
-                            let at =
-                                shape.offset(kernel, block, channel, ky, kx) + part * kernel.part_bytes();
-                            put(&mut bytes[at..at + size], kernel.part(value, part));
-                        }
-                        sum = sum.wrapping_add(value);
+                    for kx in 0..kernel.columns(width) {
+                        let value = if kx == width {
+                            centre
+                        } else {
+                            let value = difference(first + channel, ky * width + kx);
+                            sum = sum.wrapping_add(value);
+                            value - centre
+                        };
+                        put(&mut bytes[shape.tap(kernel, block, channel, ky, kx)], value);
                     }
                 }
                 sums[first + channel] = sum;
             }
         }
         let shifted = shift(kernel, channels, weights.kernel, &bytes).expect("packed size overflows");
-        PackedTaps { bytes: Bytes::copy_from(&bytes), kernel, channels, size: weights.kernel, sums, shifted }
+        let centred = shape.centred(kernel, &bytes);
+        let bytes = Bytes::copy_from(&bytes);
+        PackedTaps { bytes, kernel, channels, size: weights.kernel, sums, shifted, centred }
     }
 
     /// Taps that were saved: the bytes that [`Taps::bytes`] returned, for the same shape and layout.
@@ -186,19 +190,19 @@ impl PackedTaps {
             for channel in 0..count {
                 let mut sum = 0i32;
                 for ky in 0..size[0] {
-                    for kx in 0..size[1] {
-                        for part in 0..kernel.parts {
-                            let at =
-                                shape.offset(kernel, block, channel, ky, kx) + part * kernel.part_bytes();
-                            sum = sum.wrapping_add(get(&saved[at..at + 4 / kernel.group]));
-                        }
+                    for kx in 0..kernel.columns(size[1]) {
+                        let value = get(&saved[shape.tap(kernel, block, channel, ky, kx)]);
+                        // A centre counts for every tap of its row.
+                        let taps = if kx == size[1] { size[1] as i32 } else { 1 };
+                        sum = sum.wrapping_add(value.wrapping_mul(taps));
                     }
                 }
                 sums[first + channel] = sum;
             }
         }
         let shifted = shift(kernel, channels, size, saved).ok_or(TapsError::TooLarge)?;
-        Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted })
+        let centred = shape.centred(kernel, saved);
+        Ok(PackedTaps { bytes, kernel, channels, size, sums, shifted, centred })
     }
 
     /// The initial accumulators: `bias[c] − za·Σ(w − zw)`, with the offset that the kernel adds to activations, mod 2³².
@@ -256,8 +260,15 @@ impl PackedTaps {
         self.shifted_block_bytes(0)
     }
 
+    /// Whether a block has a centre that is not 0: else its kernel may leave the centres out.
+    pub(super) fn is_centred(&self, block: usize) -> bool {
+        self.centred.get(block).is_some_and(|&centred| centred)
+    }
+
     fn shifted_block_bytes(&self, shift: usize) -> usize {
-        self.size[1] * self.kernel.groups(self.size[0] + shift) * self.kernel.parts * self.kernel.part_bytes()
+        self.kernel.columns(self.size[1])
+            * self.kernel.groups(self.size[0] + shift)
+            * self.kernel.lane_bytes()
     }
 }
 
@@ -304,16 +315,16 @@ fn shift(kernel: &DepthwiseKernel, channels: usize, size: [usize; 2], bytes: &[u
         return Some(Vec::new());
     }
     let from = Shape::new(kernel, channels, size)?;
-    let tap = 4 / kernel.group;
+    let columns = kernel.columns(size[1]);
     let shifted = |shift: usize| {
         let to = Shape::new(kernel, channels, [size[0].checked_add(shift)?, size[1]])?;
         let mut moved = vec![0u8; to.bytes];
         for block in 0..kernel.blocks(channels) {
             for channel in 0..kernel.block_channels(block, channels).1 {
-                for (ky, kx) in (0..size[0]).flat_map(|ky| (0..size[1]).map(move |kx| (ky, kx))) {
-                    let source = from.offset(kernel, block, channel, ky, kx);
-                    let target = to.offset(kernel, block, channel, ky + shift, kx);
-                    moved[target..target + tap].copy_from_slice(&bytes[source..source + tap]);
+                for (ky, kx) in (0..size[0]).flat_map(|ky| (0..columns).map(move |kx| (ky, kx))) {
+                    let source = from.tap(kernel, block, channel, ky, kx);
+                    let target = to.tap(kernel, block, channel, ky + shift, kx);
+                    moved[target].copy_from_slice(&bytes[source]);
                 }
             }
         }
@@ -335,23 +346,47 @@ impl core::fmt::Debug for PackedTaps {
 /// The sizes of a packed array, checked once.
 struct Shape {
     groups: usize,
-    width: usize,
+    columns: usize,
     bytes: usize,
 }
 
 impl Shape {
     fn new(kernel: &DepthwiseKernel, channels: usize, [height, width]: [usize; 2]) -> Option<Shape> {
-        height.checked_mul(width)?;
-        let groups = kernel.groups(height);
-        let lanes = kernel.blocks(channels).checked_mul(kernel.block)?;
-        let bytes = lanes.checked_mul(4 * kernel.parts)?.checked_mul(groups.checked_mul(width)?)?;
-        (height > 0 && width > 0 && isize::try_from(bytes).is_ok()).then_some(Shape { groups, width, bytes })
+        width.checked_add(1)?.checked_mul(height)?;
+        let (groups, columns) = (kernel.groups(height), kernel.columns(width));
+        let bytes = kernel.blocks(channels).checked_mul(kernel.lane_bytes())?;
+        let bytes = bytes.checked_mul(groups.checked_mul(columns)?)?;
+        (height > 0 && width > 0 && isize::try_from(bytes).is_ok()).then_some(Shape {
+            groups,
+            columns,
+            bytes,
+        })
     }
 
-    fn offset(&self, kernel: &DepthwiseKernel, block: usize, channel: usize, ky: usize, kx: usize) -> usize {
-        let group = (block * self.width + kx) * self.groups + ky / kernel.group;
-        let lane = group * kernel.parts * kernel.block + kernel.position(channel);
-        lane * 4 + ky % kernel.group * (4 / kernel.group)
+    /// See [`PackedTaps::is_centred`], for each block.
+    fn centred(&self, kernel: &DepthwiseKernel, bytes: &[u8]) -> Vec<bool> {
+        if !kernel.centred {
+            return Vec::new();
+        }
+        let column = self.groups * kernel.lane_bytes();
+        let blocks = bytes.chunks_exact(self.columns * column);
+        blocks.map(|block| block[(self.columns - 1) * column..].iter().any(|&byte| byte != 0)).collect()
+    }
+
+    /// The bytes of a tap, or of a centre.
+    fn tap(
+        &self,
+        kernel: &DepthwiseKernel,
+        block: usize,
+        channel: usize,
+        ky: usize,
+        kx: usize,
+    ) -> Range<usize> {
+        let group = (block * self.columns + kx) * self.groups + ky / kernel.group;
+        let lane = group * kernel.block + kernel.position(channel);
+        let size = 4 / kernel.group;
+        let at = lane * 4 + ky % kernel.group * size;
+        at..at + size
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rows of work, and calls of kernels for them.
 
+use core::ptr;
+
 use super::call::{Call, Checked};
 use super::kernel::{DepthwiseKernel, MAX_BLOCK, RowFn};
 use super::row::{Row, Source};
@@ -42,6 +44,7 @@ pub(super) unsafe fn work<T: OutputElement>(
         Row {
             sources,
             source_offset: 0,
+            sums: ptr::null_mut(),
             kernel: window.kernel,
             padding: call.padding.as_ptr().add(first),
             column: 0,
@@ -51,6 +54,7 @@ pub(super) unsafe fn work<T: OutputElement>(
             outputs,
             channels,
             weights: weights.bytes().as_ptr().add(block * weights.block_bytes()),
+            centred: weights.is_centred(block),
             init: call.init.as_ptr().add(first),
             stage: call.stage.at(0, first),
             out: checked.out().address(row, first),

@@ -10,7 +10,7 @@ use super::rows::{
     Addressing, Cursor, Depth, MBlock, Parts, Region, RowCopy, ScratchMap, addressing, depth_of,
 };
 use super::small;
-use super::tiling::{choose, choose_again, fitting, longest_m_block};
+use super::tiling::{choose, choose_again, fitting, longest_m_block, shared_panels};
 use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling};
 use crate::{Backend, OutputElement, Scratch, Window2d};
 
@@ -66,7 +66,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     let elision = if by_row { PaddingElision::Nothing } else { elision };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     let panel_count = checked.out().columns().div_ceil(PANEL);
-    let mut pass = |region: &Region, first: Cursor, rows: usize| {
+    let mut pass = |region: &Region, first: Cursor, rows: usize, columns: Range<usize>| {
         let depth = &match &call.lhs {
             Lhs::Matrix(_) => Depth::whole(panels),
             Lhs::Patches(patches) => depth_of(patches.patches(), panels, region),
@@ -81,18 +81,29 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             Some(memo) if elision == PaddingElision::Nothing => {
                 choose_again(memo, gemm, rows, panel_count, panels, groups)
             }
-            _ => choose(gemm, rows, panel_count, panels, groups).0,
+            _ => choose(gemm, rows, columns.len(), panels, groups).0,
         };
-        pass.run(&tiling, &mut checked, scratch);
+        pass.run(&tiling, &mut checked, columns, scratch);
     };
     match &call.lhs {
-        Lhs::Matrix(matrix) => pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start),
+        Lhs::Matrix(matrix) => {
+            pass(&matrix.region(), Cursor { image: 0, y: 0, x: start }, end - start, 0..panel_count)
+        }
         Lhs::Patches(patches) => {
             let window = patches.window();
-            for region in window.regions(elision) {
-                let rows = region.pixels(window.output, start, end);
-                if rows > 0 {
-                    pass(&region, region.first_pixel(window.output, start), rows);
+            // All regions read the same weights: while these are in the second-level cache.
+            let width = match elision {
+                PaddingElision::Nothing => panel_count,
+                _ if unit.is_some() => panel_count,
+                _ => shared_panels(gemm, panel_count, panels),
+            };
+            for first in (0..panel_count).step_by(width) {
+                for region in window.regions(elision) {
+                    let rows = region.pixels(window.output, start, end);
+                    if rows > 0 {
+                        let columns = first..(first + width).min(panel_count);
+                        pass(&region, region.first_pixel(window.output, start), rows, columns);
+                    }
                 }
             }
         }
@@ -115,6 +126,7 @@ impl Pass<'_> {
         &self,
         tiling: &Tiling,
         checked: &mut Checked<'_, '_, T>,
+        panels: Range<usize>,
         scratch: &mut Scratch,
     ) {
         let (call, gemm) = (checked.call(), checked.gemm());
@@ -123,13 +135,12 @@ impl Pass<'_> {
             .expect("scratch size overflows");
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
-        let panel_count = checked.out().columns().div_ceil(PANEL);
         // SAFETY: the parts are of this pass alone.
-        let init = unsafe { self.initial_accumulators(checked, &parts, 0) };
-        for block in (0..panel_count).step_by(tiling.block_panels) {
-            let block_end = (block + tiling.block_panels).min(panel_count);
+        let init = unsafe { self.initial_accumulators(checked, &parts, panels.clone(), 0) };
+        for block in panels.clone().step_by(tiling.block_panels) {
+            let block_end = (block + tiling.block_panels).min(panels.end);
             let mut cursor = self.first;
-            let mut done = 0;
+            let (mut done, mut above) = (0, None);
             while done < self.rows {
                 let remaining = self.rows - done;
                 let (tile_rows, tiles) = match remaining / main.rows {
@@ -137,7 +148,9 @@ impl Pass<'_> {
                     whole => (main, whole.min(tiling.m_block)),
                 };
                 let rows = remaining.min(tile_rows.rows * tiles);
-                let m_block = self.m_block(checked, &map, rows);
+                // Of an m-block of lower tiles the pointers have another order.
+                let above = above.replace(tiles - 1).filter(|_| tile_rows.rows == main.rows);
+                let m_block = MBlock { above, ..self.m_block(checked, &map, rows) };
                 // SAFETY: the m-block's rows exist, by `Checked`; the map has room for these tiles of these rows.
                 let found = unsafe { parts.prepare(call, &map, tile_rows.rows, &mut cursor, &m_block) };
                 let position = Position { row: done, rows, tiles };
@@ -163,6 +176,7 @@ impl Pass<'_> {
             region: self.region,
             depth: self.depth,
             rows,
+            above: None,
             first_row: checked.out().first_row(),
             out_stride: checked.out().row_bytes(),
             gemm: checked.gemm(),
@@ -170,7 +184,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The initial accumulators of all columns, of which those of the block are valid: the call's, or in `parts`. `missing` is the part of
+    /// The initial accumulators of all columns, of which those of `panels` of the block are valid: the call's, or in `parts`. `missing` is the part of
     /// the variant's offset that the activations do not have when they are multiplied: a matrix unit takes signed ones as they are. Sums of rows
     /// have all of it.
     ///
@@ -181,6 +195,7 @@ impl Pass<'_> {
         &self,
         checked: &Checked<'_, '_, T>,
         parts: &Parts,
+        panels: Range<usize>,
         missing: i32,
     ) -> *const i32 {
         let call = checked.call();
@@ -189,8 +204,7 @@ impl Pass<'_> {
             return call.init.as_ptr();
         }
         let first_panel = checked.out().first_column() / PANEL;
-        let panel_count = checked.out().columns().div_ceil(PANEL);
-        let columns = first_panel * PANEL..(first_panel + panel_count) * PANEL;
+        let columns = (first_panel + panels.start) * PANEL..(first_panel + panels.end) * PANEL;
         // SAFETY: the map has room for the initial accumulators of all columns, and nothing else points there yet.
         let init = unsafe { slice::from_raw_parts_mut(parts.init, call.panels.padded_columns()) };
         let init = &mut init[columns.clone()];

@@ -64,7 +64,9 @@ pub(crate) use rows::{PLAIN_I16, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use tile::{dot4, finish_sums, requantize, requantize_fixed};
+pub(crate) use tile::{
+    are_below_one, dot4, finish_sums, requantize, requantize_fixed, requantize_saturating,
+};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use variant::Property;
 pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};

@@ -103,7 +103,8 @@ unsafe fn tiles<T: OutputElement>(
         let rows = left.min(tiles * tile_rows.rows);
         let (height, out_stride) = (tile_rows.rows, checked.out().row_bytes());
         let signed = call.lhs_signed;
-        let m_block = MBlock { region, depth: &depth, rows, first_row: 0, out_stride, gemm, signed };
+        let m_block =
+            MBlock { region, depth: &depth, rows, above: None, first_row: 0, out_stride, gemm, signed };
         // SAFETY: the rows exist; there is room for the pointers and output offsets of a tile and the sums of `MAX_SMALL_TILES`.
         let found = unsafe {
             let start = found.first.wrapping_add(row.wrapping_mul(found.stride));

@@ -146,15 +146,26 @@ pub(super) fn choose(
     (blocking(tile, rows, panel_count, panels), total)
 }
 
-/// The blocking of `rows × panels` for a tile.
-fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PanelShape) -> Tiling {
-    let tile_panels = tile.width(panel_count);
+/// Panels that all regions of patches are multiplied with before any is with others.
+pub(super) fn shared_panels(gemm: &Variant, panel_count: usize, panels: &PanelShape) -> usize {
+    let widest = gemm.tiles.iter().map(TileRows::max_panels).max().unwrap_or(1);
+    block_panels(widest, panel_count, panels)
+}
+
+/// Panels of a block of columns, in tiles of `tile_panels`.
+fn block_panels(tile_panels: usize, panel_count: usize, panels: &PanelShape) -> usize {
     let panel_bytes = panels.panel_bytes().max(1);
-    let block_panels = if panel_count.saturating_mul(panel_bytes) <= BLOCK_BYTES {
+    if panel_count.saturating_mul(panel_bytes) <= BLOCK_BYTES {
         panel_count
     } else {
         (BLOCK_BYTES / panel_bytes).max(1).next_multiple_of(tile_panels).min(panel_count)
-    };
+    }
+}
+
+/// The blocking of `rows × panels` for a tile.
+fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PanelShape) -> Tiling {
+    let tile_panels = tile.width(panel_count);
+    let block_panels = block_panels(tile_panels, panel_count, panels);
     let m_block =
         if rows <= tile.rows { 1 } else { longest_m_block(tile, panels.depth()).min(rows / tile.rows) };
     Tiling { tile_rows: tile.rows, tile_panels, m_block, block_panels, unit: None }

@@ -100,6 +100,44 @@ impl Case {
         case
     }
 
+    /// An image with lines of many tiles, in which a tile finds its rows from the tile above.
+    pub(crate) fn long_lines(rng: &mut Random) -> Case {
+        let kernel = [1 + rng.below(5), 1 + rng.below(7)];
+        let (channels, stride) = (1 + rng.below(8), 1 + rng.below(2));
+        let (width, pad) = (20 + rng.below(150), rng.below(kernel[1] + 1));
+        let geometry = PatchGeometry {
+            batch: 1 + rng.below(2),
+            input: [1 + rng.below(6), width],
+            channels,
+            kernel,
+            stride: [1, stride],
+            dilation: [1, 1],
+            pad: [rng.below(kernel[0]), pad],
+            // Lines end inside the image, at its border, or in the padding.
+            output: [1 + rng.below(4), (width + pad) / stride - rng.below(10)],
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 1 + rng.below(70)];
+        Case::new(rng, shape, Rows::Patches(window), window.input_len())
+    }
+
+    /// Patches with more weights than a second-level cache keeps, so that border regions share blocks of columns.
+    pub(crate) fn heavy_patches(rng: &mut Random) -> Case {
+        let geometry = PatchGeometry {
+            batch: 1,
+            input: [3, 2 + rng.below(3)],
+            channels: 300 + 4 * rng.below(30),
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [1, 1],
+            output: [3, 2 + rng.below(2)],
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), geometry.channels, 100 + rng.below(100)];
+        Case::new(rng, shape, Rows::Patches(window), window.input_len())
+    }
+
     /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `pair_safe`.
     pub(crate) fn plain(
         rng: &mut Random,

@@ -140,6 +140,20 @@ fn patches() {
     suite("gemm/patches", &cases);
 }
 
+#[test]
+fn long_lines() {
+    let mut rng = Random(12);
+    let cases: Vec<Case> = (0..120).map(|_| Case::long_lines(&mut rng)).collect();
+    suite("gemm/long-lines", &cases);
+}
+
+#[test]
+fn heavy_patches() {
+    let mut rng = Random(13);
+    let cases: Vec<Case> = (0..12).map(|_| Case::heavy_patches(&mut rng)).collect();
+    suite("gemm/heavy-patches", &cases);
+}
+
 /// Weights at the border up to which `vpmaddubsw` cannot saturate, and one past it: where packing must tell them apart.
 #[test]
 fn pair_safe_weights() {

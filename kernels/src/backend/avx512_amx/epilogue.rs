@@ -4,7 +4,9 @@ use core::ptr;
 
 use super::m_block::Sums;
 use crate::backend::x86::Avx512;
-use crate::gemm::{PANEL, RawStage, Tile, requantize, requantize_fixed};
+use crate::gemm::{
+    PANEL, RawStage, Tile, are_below_one, requantize, requantize_fixed, requantize_saturating,
+};
 use crate::simd::{ByteLimits, Simd};
 
 /// Vectors of accumulators, and of floats.
@@ -55,8 +57,7 @@ impl<const P: usize> Scale for Float<P> {
     }
 }
 
-/// [`Float`] without the minimum. With all bytes in the output's range, what is too high saturates; scales below 1 let no accumulator
-/// leave the integers.
+/// [`Float`] without the minimum.
 #[derive(Clone, Copy)]
 struct Saturating<const P: usize> {
     scales: [F; P],
@@ -65,7 +66,7 @@ struct Saturating<const P: usize> {
 impl<const P: usize> Scale for Saturating<P> {
     #[inline(always)]
     fn integer(self, isa: Avx512, x: I, panel: usize) -> I {
-        isa.round(isa.mul_f(isa.to_f32(x), self.scales[panel]))
+        requantize_saturating(isa, x, self.scales[panel])
     }
 }
 
@@ -106,13 +107,10 @@ impl<const P: usize> Requantization<P> {
             let (scaling, range) = match tile.stage {
                 RawStage::Requantize { scale, high, range } => {
                     let mut scales = [isa.splat_f(0.0); P];
-                    let mut saturates = high == (255 - i32::from(range.zero_point)) as f32;
-                    let below_one = isa.splat_f(1.0f32.next_down());
                     for (panel, x) in scales.iter_mut().enumerate() {
                         *x = isa.load_f(scale.add(sums.column + panel * PANEL));
-                        saturates &= !isa.any_greater(*x, below_one);
                     }
-                    let scaling = if saturates {
+                    let scaling = if range.saturates(high) && are_below_one(isa, &scales) {
                         Scaling::Saturating(Saturating { scales })
                     } else {
                         Scaling::Float(Float { scales, high: isa.splat_f(high) })

@@ -14,13 +14,15 @@ quads_kernel!(
     DotZmm,
     "avx512f,avx512bw,avx512vl,avx512vnni",
     "taps-i8x4-block64",
-    "taps-2-i8x4-block64",
+    "taps-centred-i8x4-block64",
     last_overlaps: false,
     outputs: 4
 );
 
 // SAFETY: the instructions do what the trait says, on four units of 128 bits; bytes that are masked are not touched.
 unsafe impl Interleave for DotZmm {
+    const PARTIAL: bool = true;
+
     #[inline(always)]
     unsafe fn load_bytes(self, p: *const u8, count: usize) -> __m512i {
         // SAFETY: the token, and `count` readable bytes.

@@ -37,9 +37,9 @@ impl Pass<'_> {
         // SAFETY: the scratch has the bytes that the map asks for, and nothing else uses it before the pass is over.
         let parts = unsafe { map.parts(scratch.raw(map.total)) };
         let missing = if call.lhs_signed { checked.gemm().lhs.offset(true) } else { 0 };
-        // SAFETY: the parts are of this pass alone.
-        let init = unsafe { self.initial_accumulators(checked, &parts, missing) };
         let panel_count = checked.out().columns().div_ceil(PANEL);
+        // SAFETY: the parts are of this pass alone.
+        let init = unsafe { self.initial_accumulators(checked, &parts, 0..panel_count, missing) };
         let block_panels = UnitShape::block_panels(&call.panels);
         let mut work = || {
             for panel in (0..panel_count).step_by(block_panels) {

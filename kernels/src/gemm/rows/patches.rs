@@ -198,25 +198,40 @@ impl PatchRows<'_> {
         }
     }
 
+    /// Whether the region's rows of the kernel lie inside the image in the cursor's patch.
+    #[inline]
+    pub(in crate::gemm) fn kernel_rows_inside(&self, cursor: &Cursor, region: &Region) -> bool {
+        let (window, ky) = (self.window(), region.ky);
+        let row =
+            |ky: usize| (cursor.y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0]);
+        ky.len() > 0 && row(ky.start) < window.input[0] && row(ky.end - 1) < window.input[0]
+    }
+
     /// Calls `each` with the elements of a patch, in order, in runs that lie side by side.
     #[inline]
     pub(super) fn for_each_run(&self, cursor: &Cursor, mut each: impl FnMut(&[u8])) {
         let window = self.window();
         let &Cursor { image, y, x, .. } = cursor;
-        let length = self.patches.channels;
-        let left = (x * window.stride[1]).wrapping_sub(window.pad[1]);
-        // A row of taps that lies side by side inside the image is one run: what makes stems with 3 channels cheap.
-        let contiguous = window.dilation[1] == 1
-            && length == window.channels
-            && left < window.input[1]
-            && left + window.kernel[1] <= window.input[1];
+        let (length, width) = (self.patches.channels, window.kernel[1]);
+        // Taps of a row lie side by side, inside the image and in the padding: what makes stems with 3 channels cheap.
+        let contiguous = window.dilation[1] == 1 && length == window.channels;
+        let (left, pad) = (x * window.stride[1], window.pad[1]);
+        let before = pad.saturating_sub(left).min(width);
+        let inside = (window.input[1] + pad).saturating_sub(left + before).min(width - before);
         for ky in 0..window.kernel[0] {
-            if contiguous && let Some((iy, ix)) = window.tap(y, x, ky, 0) {
-                let start = self.element(image, iy, ix);
-                each(&self.data[start..start + window.kernel[1] * length]);
+            if contiguous {
+                let iy = (y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.pad[0]);
+                if inside == 0 || iy >= window.input[0] {
+                    each(&self.padding[..width * length]);
+                    continue;
+                }
+                let start = self.element(image, iy, left + before - pad);
+                each(&self.padding[..before * length]);
+                each(&self.data[start..start + inside * length]);
+                each(&self.padding[..(width - before - inside) * length]);
                 continue;
             }
-            for kx in 0..window.kernel[1] {
+            for kx in 0..width {
                 each(match window.tap(y, x, ky, kx) {
                     Some((iy, ix)) => {
                         let start = self.element(image, iy, ix);

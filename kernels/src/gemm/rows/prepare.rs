@@ -31,6 +31,8 @@ pub(in crate::gemm) struct MBlock<'a> {
     pub(in crate::gemm) depth: &'a Depth,
     /// Number of rows.
     pub(in crate::gemm) rows: usize,
+    /// The last tile of the m-block above, if that had as many rows as this m-block's tiles have, all of them in use.
+    pub(in crate::gemm) above: Option<usize>,
     /// The first row of the block that is computed, and bytes from a row of the output to the next.
     pub(in crate::gemm) first_row: usize,
     pub(in crate::gemm) out_stride: usize,
@@ -124,7 +126,12 @@ impl Parts {
                 for (tile, start) in (0..m_block.rows).step_by(tile_rows).enumerate() {
                     let rows = tile_rows.min(m_block.rows - start);
                     // SAFETY: the rows exist, and the map has room for them.
-                    unsafe { self.find_rows(call, map, cursor, m_block, tile, [rows, tile_rows]) };
+                    unsafe {
+                        if !(rows == tile_rows && self.step_down(call, map, cursor, m_block, tile, tile_rows))
+                        {
+                            self.find_rows(call, map, cursor, m_block, tile, [rows, tile_rows]);
+                        }
+                    }
                 }
             }
         }
@@ -158,10 +165,64 @@ impl Parts {
     ) {
         let [height, width] = call.lhs.output();
         let first = (cursor.image * height + cursor.y) * width + cursor.x - m_block.first_row;
+        let mut offset = first * m_block.out_stride;
         for i in 0..count {
             // SAFETY: there is an output offset per row of the m-block.
-            unsafe { *self.row_pointers.out_offsets.add(row + i) = (first + i) * m_block.out_stride };
+            unsafe { *self.row_pointers.out_offsets.add(row + i) = offset };
+            offset = offset.wrapping_add(m_block.out_stride);
         }
+    }
+
+    /// Writes the pointers and output offsets of tile `tile` of an m-block, if its `tile_rows` rows continue those of the tile above in
+    /// a line of the output, as most of them do: then each lies as far from the one above as all others do. Moves the cursor past them.
+    /// Returns whether it was so.
+    ///
+    /// # Safety
+    ///
+    /// As [`find_rows`](Self::find_rows), and the tiles above were written.
+    #[inline]
+    unsafe fn step_down(
+        &self,
+        call: &Call<'_>,
+        map: &ScratchMap,
+        cursor: &mut Cursor,
+        m_block: &MBlock<'_>,
+        tile: usize,
+        tile_rows: usize,
+    ) -> bool {
+        let MBlock { region, depth, .. } = *m_block;
+        let (Lhs::Patches(patches), Addressing::KernelRows { begin, end }, Some(above)) =
+            (&call.lhs, map.addressing, tile.checked_sub(1).or(m_block.above))
+        else {
+            return false;
+        };
+        let (begin, end) = if depth.len < call.panels.segment_len() {
+            (region.x.start, region.x.end)
+        } else {
+            (begin.max(region.x.start), end.min(region.x.end))
+        };
+        let in_line = cursor.x >= begin + tile_rows && cursor.x + tile_rows <= end;
+        if !in_line || !patches.kernel_rows_inside(cursor, region) {
+            return false;
+        }
+        let window = patches.window();
+        let (distance, out_distance) =
+            (tile_rows * window.stride[1] * window.channels, tile_rows * m_block.out_stride);
+        let RowPointers { pointers, out_offsets, .. } = self.row_pointers;
+        // SAFETY: the tile above was written, all of whose patches are in this line, and there is room for this one.
+        unsafe {
+            let (from, to) =
+                (pointers.add(above * map.tile_pointers), pointers.add(tile * map.tile_pointers));
+            for i in 0..depth.segments * tile_rows {
+                *to.add(i) = (*from.add(i)).wrapping_add(distance);
+            }
+            let (from, to) = (out_offsets.add(above * tile_rows), out_offsets.add(tile * tile_rows));
+            for i in 0..tile_rows {
+                *to.add(i) = *from.add(i) + out_distance;
+            }
+        }
+        region.advance(cursor, tile_rows);
+        true
     }
 
     /// Writes the pointers, output offsets and copies of tile `tile` of an m-block: `rows` rows of `tile_rows`, which are patches
@@ -170,6 +231,7 @@ impl Parts {
     /// # Safety
     ///
     /// As [`prepare`](Self::prepare); the m-block has the tile.
+    #[inline(never)]
     unsafe fn find_rows(
         &self,
         call: &Call<'_>,

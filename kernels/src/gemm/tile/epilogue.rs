@@ -103,21 +103,16 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(
                 });
             }
             RawStage::Requantize { scale, high, range } if whole => {
-                let (high, limits) = (isa.splat_f(high), isa.byte_limits(range));
-                let mut scales = [high; V];
+                let mut scales = [isa.splat_f(high); V];
                 for (v, x) in scales.iter_mut().enumerate() {
                     *x = isa.load_f(scale.add(v * S::LANES));
                 }
-                // Four vectors at a time, in the order of the tile's rows.
-                for_each_row!((R * V).div_ceil(4), GROUP => {
-                    let mut group = [isa.splat(0); 4];
-                    for (i, y) in group.iter_mut().enumerate() {
-                        // Vectors past the last one of the tile repeat it.
-                        let i = if 4 * GROUP + i < R * V { 4 * GROUP + i } else { R * V - 1 };
-                        *y = requantize(isa, acc[i / V][i % V], scales[i % V], high);
-                    }
-                    store_group::<S, R, V>(isa, isa.narrow(group, &limits), tile, 4 * GROUP);
-                });
+                let limits = isa.byte_limits(range);
+                if R * V > 1 && range.saturates(high) && are_below_one(isa, &scales) {
+                    put_requantized::<S, R, V>(isa, &acc, &scales, None, &limits, tile);
+                } else {
+                    put_requantized::<S, R, V>(isa, &acc, &scales, Some(isa.splat_f(high)), &limits, tile);
+                }
             }
             RawStage::Dequantize { scale, row_scale, bias, low, high } if whole => {
                 let (low, high) = (isa.splat_f(low), isa.splat_f(high));
@@ -149,6 +144,37 @@ pub(crate) unsafe fn finish<S: Simd, const R: usize, const V: usize>(
             }
         }
     }
+}
+
+/// Requantizes the accumulators of a whole tile, and stores them.
+///
+/// # Safety
+///
+/// As [`finish`].
+#[inline(always)]
+unsafe fn put_requantized<S: Simd, const R: usize, const V: usize>(
+    isa: S,
+    acc: &[[S::I; V]; R],
+    scales: &[S::F; V],
+    high: Option<S::F>,
+    limits: &ByteLimits<S>,
+    tile: &Tile,
+) {
+    // Four vectors at a time, in the order of the tile's rows.
+    for_each_row!((R * V).div_ceil(4), GROUP => {
+        let mut group = [isa.splat(0); 4];
+        for (i, y) in group.iter_mut().enumerate() {
+            // Vectors past the last one of the tile repeat it.
+            let i = if 4 * GROUP + i < R * V { 4 * GROUP + i } else { R * V - 1 };
+            let (x, scale) = (acc[i / V][i % V], scales[i % V]);
+            *y = match high {
+                Some(high) => requantize(isa, x, scale, high),
+                None => requantize_saturating(isa, x, scale),
+            };
+        }
+        // SAFETY: the caller's promise.
+        unsafe { store_group::<S, R, V>(isa, isa.narrow(group, limits), tile, 4 * GROUP) };
+    });
 }
 
 /// Subtracts what weights with zero points have too much, in sums of any size.
@@ -374,6 +400,24 @@ unsafe fn put_bytes<S: Simd, I: ToInteger<S>>(
 #[inline(always)]
 pub(crate) fn requantize<S: Simd>(isa: S, x: S::I, scale: S::F, high: S::F) -> S::I {
     isa.round(isa.min_f(isa.mul_f(isa.to_f32(x), scale), high))
+}
+
+/// The same without the minimum, where the output takes all bytes ([`ByteRange::saturates`](crate::byte_range::ByteRange::saturates)) and all
+/// scales [are below 1](are_below_one): no accumulator leaves the integers, and what is too high saturates when it becomes a byte.
+#[inline(always)]
+pub(crate) fn requantize_saturating<S: Simd>(isa: S, x: S::I, scale: S::F) -> S::I {
+    isa.round(isa.mul_f(isa.to_f32(x), scale))
+}
+
+/// Whether all scales are below 1.
+#[inline(always)]
+pub(crate) fn are_below_one<S: Simd, const V: usize>(isa: S, scales: &[S::F; V]) -> bool {
+    let below_one = isa.splat_f(1.0f32.next_down());
+    let mut greatest = below_one;
+    for &scale in scales {
+        greatest = isa.max_f(greatest, scale);
+    }
+    !isa.any_greater(greatest, below_one)
 }
 
 /// The same of fixed-point arithmetic, with a multiplier and a shift.

@@ -6,6 +6,6 @@ pub(crate) mod dot4;
 mod epilogue;
 
 pub(crate) use contract::{Finish, Step, Tile, TileZeros, down};
-pub(crate) use epilogue::{finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use epilogue::{finish_sums, requantize, requantize_fixed};
+pub(crate) use epilogue::{are_below_one, finish_sums, requantize, requantize_fixed, requantize_saturating};
+pub(crate) use epilogue::{finish, for_each_row, in_memory};
