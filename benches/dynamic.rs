@@ -5,8 +5,8 @@ mod support;
 
 use criterion::{Criterion, Throughput};
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizeRows,
-    QuantizedBatch, QuantizedRows, Spread,
+    BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows, Linear,
+    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Spread, WeightGroups,
 };
 use eightbit::{Backend, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace};
 
@@ -15,6 +15,10 @@ const ROWS: [[usize; 2]; 2] = [[64, 1024], [8192, 2048]];
 
 /// M, K, N of layers.
 const LAYERS: [[usize; 3]; 3] = [[1, 1024, 1024], [64, 1024, 1024], [128, 768, 3072]];
+
+/// M, K, N of layers whose weights have scales by group, and the depths of a group.
+const GROUPWISE: [[usize; 3]; 4] = [[1, 4096, 4096], [64, 4096, 4096], [64, 1024, 1024], [128, 768, 3072]];
+const GROUPS: [usize; 3] = [32, 64, 128];
 
 /// Rows and columns of factors: of a head, and beyond the caches.
 const FACTORS: [[usize; 2]; 3] = [[64, 128], [128, 64], [4096, 4096]];
@@ -84,6 +88,46 @@ fn layers(criterion: &mut Criterion) -> Result<(), Error> {
                     linear.call(codes.rows(), out).map(|call| call.run(&mut workspace))
                 });
             });
+            group.finish();
+        }
+    }
+    Ok(())
+}
+
+/// Products alone, beside those with a scale for each column.
+fn groupwise(criterion: &mut Criterion) -> Result<(), Error> {
+    for [m, k, n] in GROUPWISE {
+        let (x, mut out) = (floats(m * k), vec![0f32; m * n]);
+        let [(_, codes), _] = support::weights(k * n);
+        let weights = MatRef::new(&codes, n, k)?.transposed();
+        for backend in Backend::available() {
+            let mut codes = QuantizedRows::with_capacity(m, k);
+            codes.quantize(&QuantizeRows::new(backend, Spread::Range), MatRef::new(&x, m, k)?)?;
+            let shape = format!("{m}x{k}x{n}");
+            let mut group =
+                support::group(criterion, "groupwise", &shape, backend, support::operations(m * k * n));
+            let packed = PackedWeights::pack(backend, &weights, 0)?;
+            let linear = Linear::new(packed, &Dequantize::new(Per::Tensor(0.01)), Spread::Range)?;
+            let mut workspace = Workspace::with_capacity(linear.workspace_bytes());
+            group.bench_function("per_channel", |bencher| {
+                bencher.iter(|| {
+                    let out = MatMut::new(&mut out, m, n)?;
+                    linear.call(codes.rows(), out).map(|call| call.run(&mut workspace))
+                });
+            });
+            for depths in GROUPS {
+                let scales = vec![0.01; k.div_ceil(depths) * n];
+                let groups = WeightGroups { depths, scales: &scales, zero_points: &[0] };
+                let packed = GroupwiseWeights::pack(backend, &weights, &groups)?;
+                let linear = GroupwiseLinear::new(packed, Spread::Range);
+                let mut workspace = Workspace::with_capacity(linear.workspace_bytes());
+                group.bench_function(format!("groups_of_{depths}"), |bencher| {
+                    bencher.iter(|| {
+                        let out = MatMut::new(&mut out, m, n)?;
+                        linear.call(codes.rows(), out).map(|call| call.run(&mut workspace))
+                    });
+                });
+            }
             group.finish();
         }
     }
@@ -271,6 +315,7 @@ fn main() -> Result<(), Error> {
     support::run(|criterion| {
         rows(criterion)?;
         layers(criterion)?;
+        groupwise(criterion)?;
         heads(criterion)?;
         values(criterion)?;
         batches(criterion)?;

@@ -29,7 +29,7 @@
 //!
 //! These are normative: [`reference`](mod@reference) is their plain transcription, and every backend matches it bit for bit. `rne` rounds
 //! to nearest, ties to even; `f32(x)` is the nearest `f32`, ties to even; each float operation is rounded on its own, and
-//! there is no fused multiply-add except in [`elementwise::Add`].
+//! there is no fused multiply-add except in [`elementwise::Add`] and [`dynamic::GroupwiseLinear`].
 //!
 //! * **Accumulator.** `acc = Σ_k (a[k] − a_zero)·(w[k] − w_zero) + bias`, in ℤ, reduced mod 2³² to `i32`. With zero points
 //!   of 0 and no bias the sum cannot wrap up to a depth of 65 793 (`u8·i8`), 33 025 (`u8·u8`) or 131 071 (`i8·i8`); the
@@ -42,6 +42,8 @@
 //!   ties away from zero; then clamp and zero point as above.
 //! * **Dequantize** ([`Dequantize`]): `clamp((f32(acc)·scale[n])·row_scale[m] + bias[n])`, without the steps that are not
 //!   requested.
+//! * **Scales by group** of the depth ([`dynamic::GroupwiseLinear`]): `acc = +0; for g ascending: acc = fma(f32(dot[g]), scale[n][g], acc)`, then
+//!   `clamp(acc·row_scale[m] + bias[n])`, where `dot[g]` is a sum as above over the depths of group `g`.
 //! * **Padding** of a convolution is the input's zero point: it adds nothing.
 //!
 //! [`elementwise`], [`dynamic`] and [`pool`] give the formulas of the other operators.

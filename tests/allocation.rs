@@ -4,8 +4,8 @@
 use allocation_counter::measure;
 
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizedBatch,
-    QuantizedRows, Rows, Spread,
+    BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows, Linear,
+    PackedMatrix, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
 };
 use eightbit::elementwise::{self, Add};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
@@ -67,6 +67,11 @@ fn steady_state_calls_allocate_nothing() {
 
         let linear = Linear::new(gemm.weights().clone(), &Dequantize::new(Per::Tensor(0.01)), Spread::Range)
             .expect("plan");
+        let groups = WeightGroups { depths: 32, scales: &vec![0.5; 2 * n], zero_points: &[3] };
+        let matrix = MatRef::new(&weights, k, n).expect("weights");
+        let packed = GroupwiseWeights::pack(backend, &matrix, &groups).expect("pack");
+        let groupwise = GroupwiseLinear::new(packed, Spread::Range);
+        let mut groupwise_workspace = Workspace::with_capacity(groupwise.workspace_bytes());
         let x = vec![0.5f32; m * k];
         let mut real = vec![0f32; m * n];
         let mut rows = QuantizedRows::with_capacity(m, k);
@@ -110,6 +115,8 @@ fn steady_state_calls_allocate_nothing() {
             let x = MatRef::new(&x, m, k).expect("rows");
             let y = MatMut::new(&mut real, m, n).expect("out");
             linear.run(x, y, &mut rows, &mut workspace).expect("run");
+            let y = MatMut::new(&mut real, m, n).expect("out");
+            groupwise.run(x, y, &mut rows, &mut groupwise_workspace).expect("run");
             keys.push(rows.rows()).expect("columns");
             let y = MatMut::new(&mut real[..m * m], m, m).expect("out");
             keys.call(rows.rows(), y).expect("call").run(&mut workspace);

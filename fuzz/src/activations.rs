@@ -1,8 +1,8 @@
 //! Activations quantized when they come, and products of two of them: every backend against the oracle.
 
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, PackedMatrix, QuantizeRows, QuantizedBatch,
-    QuantizedRows, Rows, Spread,
+    BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows,
+    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
 };
 use eightbit::{
     Backend, Dequantize, Element, Error, MatMut, MatRef, Per, QuantizedType, Workspace, reference,
@@ -10,10 +10,11 @@ use eightbit::{
 
 use crate::input::Input;
 
-/// Rows of any floats, factors that grow and shrink in any order or lie in lent memory, or a batch of products with any strides.
+/// Rows of any floats, factors that grow and shrink in any order or lie in lent memory, a batch of products with any strides, or weights in
+/// groups with any scales.
 pub fn activations(data: &[u8]) {
     let mut input = Input::new(data);
-    match input.byte() % 10 {
+    match input.byte() % 12 {
         0 => quantized::<u8>(input),
         1 => quantized::<i8>(input),
         2 => columns::<u8>(input),
@@ -23,7 +24,9 @@ pub fn activations(data: &[u8]) {
         6 => batch::<u8>(input),
         7 => batch::<i8>(input),
         8 => lent::<u8>(input),
-        _ => lent::<i8>(input),
+        9 => lent::<i8>(input),
+        10 => groupwise::<u8>(input),
+        _ => groupwise::<i8>(input),
     }
 }
 
@@ -224,6 +227,38 @@ fn lent<T: Element>(mut input: Input<'_>) {
         let packed = packed.expect("there is enough memory");
         packed.call(rows.rows(depth), outputs).expect("the shapes agree").run(&mut Workspace::new());
         compare(backend, &out, &rows, &matrix, &all_zeros, &all_scales);
+    }
+}
+
+/// Products with weights in groups, or an error if there is no such group or a scale is not finite.
+fn groupwise<T: Element>(mut input: Input<'_>) {
+    let [count, depth, columns] = [input.size(0, 16), input.size(0, 255), input.size(0, 90)];
+    let (depths, tasks) = (32 * input.size(0, 9) + input.size(0, 40) / 40, input.size(1, 4));
+    let groups = depth.div_ceil(depths.max(1)) * columns;
+    let any = input.bool();
+    let scales: Vec<f32> = (0..groups)
+        .map(|_| if any { f32::from_bits(input.word() as u32) } else { 0.25 + f32::from(input.byte()) })
+        .collect();
+    let one = if input.bool() { 1 } else { groups };
+    let zero_points: Vec<i32> = (0..one).map(|_| input.zero_point(T::TYPE)).collect();
+    let drawn = Drawn::new(&mut input, count, depth);
+    let codes = input.elements::<T>(depth * columns);
+    let matrix = MatRef::new(&codes, columns, depth).expect("they fit").transposed();
+    let groups = WeightGroups { depths, scales: &scales, zero_points: &zero_points };
+    let fits = depths > 0 && depths % 32 == 0 && depths <= depth && scales.iter().all(|x| x.is_finite());
+    for backend in Backend::available() {
+        let packed = GroupwiseWeights::pack(backend, &matrix, &groups);
+        assert_eq!(packed.is_ok(), fits, "{backend}: {:?}", packed.err());
+        let Ok(packed) = packed else { return };
+        let linear = GroupwiseLinear::new(packed, Spread::Range);
+        let mut out = vec![0f32; count * columns];
+        let (rows, outputs) = (drawn.rows(depth), MatMut::new(&mut out, count, columns).expect("they fit"));
+        let call = linear.call(rows, outputs).expect("the shapes agree");
+        call.tasks(tasks).for_each(|task| task.run(&mut Workspace::new()));
+        let expected =
+            reference::groupwise(&rows, &matrix, &groups, None, (f32::NEG_INFINITY, f32::INFINITY));
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&out), bits(&expected), "{backend}");
     }
 }
 

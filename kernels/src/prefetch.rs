@@ -5,7 +5,6 @@
 use core::arch::asm;
 
 /// Distance of a prefetch, in bytes.
-#[cfg(target_arch = "x86_64")]
 pub(crate) const PREFETCH_DISTANCE: usize = 2048;
 
 /// Elements of a call at or above which its bytes are prefetched: fewer may be in a second-level cache.
@@ -15,13 +14,18 @@ pub(crate) const PREFETCH_LEN: usize = 256 << 10;
 #[inline(always)]
 pub(crate) fn prefetch(p: *const u8) {
     #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 CPU has SSE, and a prefetch of an invalid address does nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.wrapping_add(PREFETCH_DISTANCE).cast()) };
-    }
+    prefetch_at(p.wrapping_add(PREFETCH_DISTANCE));
     #[cfg(not(target_arch = "x86_64"))]
     let _ = p;
+}
+
+/// Prefetches the line of `p`, wherever that is.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn prefetch_at(p: *const u8) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: every x86-64 CPU has SSE, and a prefetch of an invalid address does nothing.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
 }
 
 /// Prefetches the line of `p`, wherever that is, into the second-level cache.
@@ -45,11 +49,11 @@ pub(crate) fn prefetch_to_write(p: *const u8) {
     unsafe { asm!("prefetchw [{p}]", p = in(reg) p, options(nostack, preserves_flags, readonly)) };
 }
 
-/// Prefetches the line [`PREFETCH_DISTANCE`] bytes past each of `panels` panels, which lie `stride` bytes apart.
+/// Prefetches the lines of `panel` and of the panels after it, `panels` in all, which lie `stride` bytes apart.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn prefetch_panels(panel: *const u8, stride: usize, panels: usize) {
     for index in 0..panels {
-        prefetch(panel.wrapping_add(index * stride));
+        prefetch_at(panel.wrapping_add(index * stride));
     }
 }

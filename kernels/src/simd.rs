@@ -135,6 +135,15 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     fn subtract_zeros(self, acc: Self::I, zeros: Self::I, sum: i32) -> Self::I {
         self.sub(acc, self.mul(zeros, self.splat(sum)))
     }
+    /// `acc + a₀·b₀ + a₁·b₁`, wrapping, where each lane of `a` and `b` is a pair of `i16`s.
+    #[inline(always)]
+    fn dot_pairs(self, acc: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        let products = self.zip(a, b, |a, b| {
+            let (first, second) = (i32::from(a as i16) * i32::from(b as i16), (a >> 16) * (b >> 16));
+            first.wrapping_add(second)
+        });
+        self.add(acc, products)
+    }
     /// Lesser of two signed integers.
     fn min(self, a: Self::I, b: Self::I) -> Self::I;
     /// Greater of two signed integers.
@@ -206,6 +215,17 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
     unsafe fn load_extended<const SIGNED: bool>(self, p: *const u8) -> Self::I {
         // SAFETY: the caller's promise.
         self.each_lane(|i| extended::<SIGNED>(unsafe { p.add(i).read() }))
+    }
+
+    /// Loads `LANES` integers of 16 bits, extended.
+    ///
+    /// # Safety
+    ///
+    /// `p` is valid for the reads.
+    #[inline(always)]
+    unsafe fn load_i16(self, p: *const i16) -> Self::I {
+        // SAFETY: the caller's promise.
+        self.each_lane(|i| i32::from(unsafe { p.add(i).read_unaligned() }))
     }
 
     /// Stores half `HALF` (0 or 1) of the bytes.

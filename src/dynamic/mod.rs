@@ -1,8 +1,8 @@
 //! Dynamic quantization: scales and zero points that are found when the data arrive.
 //!
 //! [`QuantizeRows`] quantizes the rows of an `f32` matrix, or blocks of them, each over its own range; [`Linear`] multiplies such rows
-//! with packed weights, from `f32` to `f32`. Plans do not change: what a row needs is an argument of the call, so any number of threads
-//! can share a plan.
+//! with packed weights, from `f32` to `f32`, and [`GroupwiseLinear`] with weights that have a scale for each group of depths. Plans do
+//! not change: what a row needs is an argument of the call, so any number of threads can share a plan.
 //!
 //! Both factors of a product may be activations. The second is packed when it comes:
 //!
@@ -32,6 +32,7 @@ mod batched;
 mod buffer;
 mod columns;
 mod depths;
+mod groupwise;
 mod linear;
 mod matrix;
 mod product;
@@ -45,6 +46,7 @@ pub use buffer::QuantizedRows;
 pub use columns::GrowingColumns;
 pub use depths::GrowingRows;
 pub use eightbit_kernels::elementwise::Spread;
+pub use groupwise::{GroupwiseLinear, GroupwiseWeights, WeightGroups};
 pub use linear::Linear;
 pub use matrix::PackedMatrix;
 pub use quantize::{QuantizeRows, RowsCall, RowsTasks};

@@ -111,6 +111,11 @@ impl<'a, T: Element> Rows<'a, T> {
         self.shape.columns
     }
 
+    /// The code at (`row`, `column`), for the reference.
+    pub(crate) fn code(&self, row: usize, column: usize) -> T {
+        self.codes[row * self.shape.columns + column]
+    }
+
     /// The codes as bytes.
     pub(super) fn bytes(&self) -> &'a [u8] {
         T::as_bytes(self.codes)

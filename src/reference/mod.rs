@@ -8,6 +8,7 @@ mod conv;
 mod dynamic;
 mod elementwise;
 mod gemm;
+mod groupwise;
 mod pool;
 mod stage;
 
@@ -18,5 +19,6 @@ pub use elementwise::{
     requantize_element,
 };
 pub use gemm::gemm;
+pub use groupwise::groupwise;
 pub use pool::{average_pool2d, max_pool2d};
 pub use stage::{dequantize, requantize};

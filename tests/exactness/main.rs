@@ -10,4 +10,5 @@ mod conv;
 mod dynamic;
 mod elementwise;
 mod gemm;
+mod groupwise;
 mod pool;

@@ -1,10 +1,12 @@
 //! Activations quantized when they come: shapes that fit into no memory, and what is left after an error.
 
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, Linear, PackedMatrix, QuantizeRows,
-    QuantizedBatch, QuantizedRows, Rows, Spread,
+    BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows, Linear,
+    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
 };
-use eightbit::{Backend, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace};
+use eightbit::{
+    Backend, Conv2d, Conv2dShape, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace,
+};
 
 fn backend() -> Backend {
     Backend::best().expect("a backend")
@@ -231,4 +233,89 @@ fn factors_of_a_batch_are_compared() {
     ] {
         assert!(call(bad, good).is_err() && call(good, bad).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn groups_that_do_not_fit_the_weights() {
+    let codes = [1i8; 100 * 3];
+    let weights = MatRef::new(&codes, 100, 3).expect("a matrix");
+    let pack = |depths: usize, scales: &[f32], zero_points: &[i32]| {
+        let groups = WeightGroups { depths, scales, zero_points };
+        GroupwiseWeights::pack(backend(), &weights, &groups).map(|packed| packed.columns())
+    };
+    // Scales may be negative, and 0.
+    let scales = [1.0, -1.0, 0.0, f32::MAX, 1e-45, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+    assert_eq!(pack(32, &scales, &[0]), Ok(3));
+    assert_eq!(pack(32, &scales, &[-128; 12]), Ok(3));
+    assert_eq!(pack(96, &scales[..6], &[0]), Ok(3));
+    for depths in [0, 1, 31, 33, 100, 128, usize::MAX - 31, usize::MAX] {
+        let error = pack(depths, &scales, &[0]).expect_err("not the depths of a group");
+        assert!(matches!(error, Error::Shape { what: "groups of weights", .. }), "{depths}: {error}");
+    }
+    for (scales, zeros) in [
+        (&scales[..11], &[0][..]),
+        (&[], &[0]),
+        (&[1.0; 13], &[0]),
+        (&scales, &[]),
+        (&scales, &[0; 11]),
+        (&scales, &[128]),
+        (&scales, &[-129; 12]),
+    ] {
+        let error = pack(32, scales, zeros).expect_err("another number, or out of range");
+        assert!(matches!(error, Error::Mismatch { .. } | Error::OutOfRange { .. }), "{error}");
+    }
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut scales = scales;
+        scales[9] = bad;
+        let error = pack(32, &scales, &[0]).expect_err("not finite");
+        assert!(
+            matches!(error, Error::NotFinite { what: "group scale", index: Some(2), .. }),
+            "column 2: {error}"
+        );
+    }
+    let shape = Conv2dShape::new([4, 4], 4, 4, [3, 3]).with_groups(4);
+    let taps = Conv2d::pack(backend(), &shape, &[1i8; 36], 0).expect("packs");
+    let groups = WeightGroups { depths: 32, scales: &scales, zero_points: &[0] };
+    assert!(matches!(GroupwiseWeights::new(taps, &groups), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn layers_with_groups_of_any_shape() {
+    // Without columns any depth is possible, and takes no time.
+    for depth in [32, 1 << (usize::BITS / 2 + 8), isize::MAX as usize] {
+        let none = MatRef::<u8>::new(&[], depth, 0).expect("a view");
+        let groups = WeightGroups { depths: 32, scales: &[], zero_points: &[0] };
+        let packed = GroupwiseWeights::pack(backend(), &none, &groups).expect("packs");
+        let linear = GroupwiseLinear::new(packed, Spread::Range);
+        assert!(linear.explain(usize::MAX).contains("groups of 32"));
+        let rows = Rows::new(&[], 0, depth, depth, &[], &[]).expect("no rows");
+        let out = MatMut::new(&mut [], 0, 0).expect("a view");
+        linear.call(rows, out).expect("a call").run(&mut Workspace::new());
+    }
+    let codes = [1i8; 64 * 2];
+    let groups = WeightGroups { depths: 64, scales: &[1.0, 2.0], zero_points: &[0] };
+    let packed = GroupwiseWeights::pack(backend(), &MatRef::new(&codes, 64, 2).expect("a matrix"), &groups);
+    let linear = GroupwiseLinear::new(packed.expect("packs"), Spread::Range);
+    assert!(matches!(linear.clone().with_bias(vec![1.0]), Err(Error::Mismatch { .. })));
+    assert!(matches!(
+        linear.clone().with_bias(vec![1.0, f32::NAN]),
+        Err(Error::NotFinite { index: Some(1), .. })
+    ));
+    for (low, high) in [(1.0, 0.0), (f32::NAN, 0.0), (0.0, f32::NAN)] {
+        assert!(matches!(linear.clone().clamped(low, high), Err(Error::Shape { .. })));
+    }
+    let (codes, mut out) = ([1u8; 128], [0.0; 4]);
+    for (rows, columns, block, shape) in
+        [(1, 128, 128, [1, 2]), (2, 64, 32, [2, 2]), (2, 64, 64, [1, 2]), (2, 64, 64, [2, 1])]
+    {
+        let blocks = rows * columns / block;
+        let (scales, zeros) = (vec![1.0; blocks], vec![0; blocks]);
+        let rows = Rows::new(&codes, rows, columns, block, &scales, &zeros).expect("rows");
+        let out = MatMut::new(&mut out, shape[0], shape[1]).expect("a view");
+        assert!(matches!(linear.call(rows, out), Err(Error::Mismatch { .. })));
+    }
+    let x = MatRef::with_strides(&[1.0f32], usize::MAX / 2, 1, 0, 1).expect("a view");
+    let out = MatMut::new(&mut out, 1, 2).expect("a view");
+    let error = linear.run(x, out, &mut QuantizedRows::new(), &mut Workspace::new()).expect_err("one column");
+    assert!(matches!(error, Error::Mismatch { .. }), "{error}");
 }

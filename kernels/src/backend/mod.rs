@@ -208,6 +208,9 @@ mod tests {
                 let rows: Vec<usize> = variant.tiles.iter().map(|tile| tile.rows).collect();
                 assert!(rows.is_sorted_by(|a, b| a < b), "{name}: tiles of {rows:?} rows");
                 assert!(rows.first().is_some_and(|&row| row > 0) && rows.last() <= Some(&MAX_ROWS), "{name}");
+                let rows: Vec<usize> = variant.groupwise.iter().map(|tile| tile.rows).collect();
+                assert!(rows.first() == Some(&1) && rows.is_sorted_by(|a, b| a < b), "{name}: {rows:?}");
+                assert!(variant.groupwise.iter().all(|tile| !tile.tiles.is_empty()), "{name}");
                 for tile in variant.tiles {
                     assert!(tile.max_panels() > 0 && tile.unsigned.len() == tile.signed.len(), "{name}");
                 }

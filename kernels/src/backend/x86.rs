@@ -88,7 +88,7 @@ macro_rules! x86_operations {
         any_greater($first:ident, $second:ident) = $any_greater:expr;
         load_extended($p:ident) = $bytes:expr;
         rounding_doubling_high_mul($even:ident, $odd:ident) = $high:expr;
-        dot_pairs($acc:ident, $zeros:ident, $sums:ident) = $dot_pairs:expr;
+        dot_pairs($acc:ident, $a:ident, $b:ident) = $dot_pairs:expr;
     ) => {
         type I = $width::Integers;
         type F = $width::Floats;
@@ -119,8 +119,12 @@ macro_rules! x86_operations {
 
         /// Pairs of `i16`s: see [`x86_row_sums`](crate::backend::x86_row_sums).
         #[inline(always)]
-        fn subtract_zeros(self, $acc: Self::I, $zeros: Self::I, sum: i32) -> Self::I {
-            let $sums = self.splat(sum);
+        fn subtract_zeros(self, acc: Self::I, zeros: Self::I, sum: i32) -> Self::I {
+            self.dot_pairs(acc, zeros, self.splat(sum))
+        }
+
+        #[inline(always)]
+        fn dot_pairs(self, $acc: Self::I, $a: Self::I, $b: Self::I) -> Self::I {
             // SAFETY: the token.
             unsafe { $dot_pairs }
         }

@@ -8,7 +8,7 @@ use super::{PANEL, Tile, TileRows, TileZeros};
 use crate::OutputElement;
 
 /// Weights larger than this, in bytes, miss the caches on their first pass. Later rows find them in a cache.
-const PREFETCH_BYTES: usize = 6 << 20;
+pub(super) const PREFETCH_BYTES: usize = 6 << 20;
 
 /// Outputs larger than this, in bytes, leave the second-level cache before they are written again.
 const LARGE_OUTPUT: usize = 1 << 20;

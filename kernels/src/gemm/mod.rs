@@ -24,6 +24,7 @@ mod call;
 #[cfg(feature = "testing")]
 pub mod coverage;
 mod driver;
+pub(crate) mod groupwise;
 mod m_block;
 #[cfg_attr(
     not(target_arch = "x86_64"),
@@ -42,6 +43,9 @@ mod weights;
 
 pub use call::{Border, Call, RowZeros};
 pub use driver::{run, scratch_bytes};
+pub use groupwise::{
+    GROUP_STEP, GroupTerms, GroupwiseCall, groupwise_scratch_bytes, groupwise_tiling, run_groupwise,
+};
 pub use matrix_unit::Permission;
 pub use memo::TilingMemo;
 pub use output::{OutputBatch, OutputBlock};
@@ -53,6 +57,7 @@ pub use weights::{
     PanelError, PanelShape, Panels, WeightView,
 };
 
+pub(crate) use groupwise::{Depths, GroupTile, GroupTileRows, groupwise_tile};
 pub(crate) use matrix_unit::MatrixUnit;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use matrix_unit::{MAX_TILES, TILE, UnitBlock, UnitDepth, UnitShape};

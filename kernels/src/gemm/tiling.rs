@@ -11,7 +11,7 @@ use crate::Backend;
 
 /// Bytes of packed weights that a block of columns may take: they are read again for every tile of rows, and stay in
 /// the second-level cache meanwhile.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Bytes of activations that an m-block may take: they are read again for every panel, and stay in the first-level
 /// cache meanwhile, as do the panels that the m-block is multiplied with.

@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{Layout, MatrixUnit, RowSums, Tile};
+use super::{GroupTileRows, Layout, MatrixUnit, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -16,6 +16,8 @@ pub(crate) struct Variant {
     pub(crate) proves: Option<&'static Property>,
     /// The tiles, by ascending number of rows.
     pub(crate) tiles: &'static [TileRows],
+    /// The tiles of products with weights in groups, by ascending number of rows.
+    pub(crate) groupwise: &'static [GroupTileRows],
     /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
     /// What computes large products instead of the tiles, with the same panels, row sums and offsets.

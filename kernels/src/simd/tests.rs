@@ -144,7 +144,8 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
         // SAFETY: as many bytes, and lanes, as above.
         let extended = unsafe {
             let p = of.p.as_ptr().add(first);
-            [isa.load_extended::<false>(p), isa.load_extended::<true>(p)]
+            let integers = of.p.as_ptr().add(2 * first).cast();
+            [isa.load_extended::<false>(p), isa.load_extended::<true>(p), isa.load_i16(integers)]
         };
         let integers = [
             isa.add(a, b),
@@ -153,6 +154,7 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
             isa.min(a, b),
             isa.max(a, b),
             isa.xor(a, b),
+            isa.dot_pairs(n, a, b),
             isa.shift_left(a, n),
             isa.rounding_shift_right(a, n),
             isa.rounding_doubling_high_mul(a, b),

@@ -5,10 +5,12 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops, row_sums};
+use crate::gemm::dot4::groupwise_tiles;
 use crate::gemm::{
-    ByteRows, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    ByteRows, Depths, GroupTile, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish,
+    for_each_row, groupwise_tile,
 };
-use crate::prefetch::prefetch_panels;
+use crate::prefetch::{PREFETCH_DISTANCE, prefetch_panels};
 
 const GROUP: usize = Layout::GROUPS_OF_2.k_group;
 
@@ -26,6 +28,7 @@ pub(super) const VARIANT: Variant = Variant {
         TileRows { rows: 5, unsigned: &[tile::<5, 2>], signed: &[tile::<5, 2>] },
         TileRows { rows: 6, unsigned: &[tile::<6, 2>], signed: &[tile::<6, 2>] },
     ],
+    groupwise: groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
     // Two multiplications and two additions on four pipes, of which two multiply; loads are widened, two in a cycle.
     cost: TileCost { dot: 9, row: 4, panel: 8 },
     unit: None,
@@ -69,39 +72,106 @@ unsafe fn one<const R: usize, const V: usize>(tile: &Tile) {
                 *row = tile.row::<R>(segment, r).cast();
             }
             let pairs = tile.segment_len.div_ceil(GROUP);
-            if R == loops::ROWS && V == 2 && pairs > 0 {
-                let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
-                let rows = *rows.as_ptr().cast();
-                if tile.prefetch {
-                    loops::i16_pairs::<true>(acc, rows, panel, pairs);
-                } else {
-                    loops::i16_pairs::<false>(acc, rows, panel, pairs);
-                }
-                panel = panel.add(pairs * GROUP * PANEL);
-            } else {
-                for pair in 0..pairs {
-                    if tile.prefetch {
-                        prefetch_panels(panel, tile.panel_stride, V.div_ceil(2));
-                    }
-                    let mut weights = [_mm256_setzero_si256(); V];
-                    for (v, w) in weights.iter_mut().enumerate() {
-                        let at = panel.add(v / 2 * tile.panel_stride + v % 2 * 16);
-                        *w = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.cast()));
-                    }
-                    for_each_row!(R, ROW => {
-                        let activations = _mm256_set1_epi32(rows[ROW].add(pair).read_unaligned());
-                        for v in 0..V {
-                            let products = _mm256_madd_epi16(activations, weights[v]);
-                            acc[ROW][v] = _mm256_add_epi32(acc[ROW][v], products);
-                        }
-                    });
-                    panel = opaque(panel.add(GROUP * PANEL));
-                }
-            }
+            panel = depths(&mut acc, &rows, panel, tile.panel_stride, pairs, tile.prefetch);
             panel = panel.wrapping_add(tile.panel_skip);
         }
         finish(Avx2::new(), acc, tile);
     }
+}
+
+/// Adds the products of `pairs` pairs of depths of `R` rows by `V` vectors of columns; returns where the panel goes on.
+///
+/// # Safety
+///
+/// AVX2; the rows are valid for the pairs, the panel for as many groups, and so is every further panel, `stride` bytes after the last.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn depths<const R: usize, const V: usize>(
+    acc: &mut [[__m256i; V]; R],
+    rows: &[*const i32; R],
+    mut panel: *const u8,
+    stride: usize,
+    pairs: usize,
+    prefetch: bool,
+) -> *const u8 {
+    // SAFETY: the caller's promises; six rows by two vectors are what the loops in assembly take. A prefetched address may lie anywhere.
+    unsafe {
+        if R == loops::ROWS && V == 2 && pairs > 0 {
+            let acc = &mut *acc.as_mut_ptr().cast::<loops::Accumulators>();
+            let rows = *rows.as_ptr().cast();
+            if prefetch {
+                loops::i16_pairs::<true>(acc, rows, panel, pairs);
+            } else {
+                loops::i16_pairs::<false>(acc, rows, panel, pairs);
+            }
+            return panel.add(pairs * GROUP * PANEL);
+        }
+        for pair in 0..pairs {
+            if prefetch {
+                prefetch_panels(panel.wrapping_add(PREFETCH_DISTANCE), stride, V.div_ceil(2));
+            }
+            let mut weights = [_mm256_setzero_si256(); V];
+            for (v, w) in weights.iter_mut().enumerate() {
+                let at = panel.add(v / 2 * stride + v % 2 * 16);
+                *w = _mm256_cvtepi8_epi16(_mm_loadu_si128(at.cast()));
+            }
+            for_each_row!(R, ROW => {
+                let activations = _mm256_set1_epi32(rows[ROW].add(pair).read_unaligned());
+                for v in 0..V {
+                    let products = _mm256_madd_epi16(activations, weights[v]);
+                    acc[ROW][v] = _mm256_add_epi32(acc[ROW][v], products);
+                }
+            });
+            panel = opaque(panel.add(GROUP * PANEL));
+        }
+        panel
+    }
+}
+
+/// Pairs of depths, in tiles of weights with scales by group.
+#[derive(Clone, Copy)]
+struct Pairs(Avx2);
+
+// SAFETY: the token proves AVX2 and FMA.
+unsafe impl Depths for Pairs {
+    type S = Avx2;
+    const ELEMENT: usize = size_of::<i16>();
+
+    #[inline(always)]
+    fn isa(self) -> Avx2 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn panel_bytes(self, len: usize) -> usize {
+        len.next_multiple_of(GROUP) * PANEL
+    }
+
+    #[inline(always)]
+    unsafe fn add<const R: usize, const V: usize>(
+        self,
+        acc: &mut [[__m256i; V]; R],
+        rows: &[*const u8; R],
+        panel: *const u8,
+        stride: usize,
+        len: usize,
+        ahead: usize,
+    ) {
+        // SAFETY: the token, and the caller's promises: rows are valid for whole pairs.
+        unsafe {
+            let rows = &*core::ptr::from_ref(rows).cast();
+            depths::<R, V>(acc, rows, panel, stride, len.div_ceil(GROUP), ahead != 0);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`GroupTileFn`](crate::gemm::groupwise::tile::GroupTileFn).
+#[target_feature(enable = "avx2,fma")]
+unsafe fn groupwise<const R: usize, const V: usize>(tile: &GroupTile) {
+    // SAFETY: the caller's promises.
+    unsafe { groupwise_tile::<_, R, V>(Pairs(Avx2::new()), tile) }
 }
 
 /// Hides the pointer from the optimizer, which would otherwise use one loop index for rows and weights: a `vpmovsxbw` from an

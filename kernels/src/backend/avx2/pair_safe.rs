@@ -16,6 +16,7 @@ pub(super) const VARIANT: Variant = Variant {
     row_sums: &row_sums::BYTES,
     proves: Some(&PAIR_SAFE),
     tiles: dot4::tiles!(tile; 1: 2 4; 2: 2 4; 3: 2; 4: 2; 5: 2; 6: 2),
+    groupwise: dot4::groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
     // Four multiplications on two pipes.
     cost: TileCost { dot: 16, row: 4, panel: 8 },
     unit: None,
@@ -43,7 +44,7 @@ fn pairs_are_safe(canonical: &[u8]) -> bool {
 dot4::instruction! {
     /// `vpmaddubsw` and `vpmaddwd`: the first one gives `u8·i8 + u8·i8` by pair, and does not saturate, because the driver calls
     /// these tiles only for panels whose weights are proved to be pair-safe.
-    DotPairs(Avx2): "AVX2 and FMA", "avx2";
+    DotPairs(Avx2): "AVX2 and FMA", "avx2,fma";
     dot<SIGNED>(acc, activations, weights) = {
         let pairs = _mm256_maddubs_epi16(activations, weights);
         _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))

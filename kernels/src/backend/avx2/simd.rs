@@ -20,7 +20,13 @@ unsafe impl Simd for Avx2 {
             // Only MIN·MIN reaches 2³¹, which reads as MIN: its complement is MAX.
             _mm256_xor_si256(high, _mm256_cmpeq_epi32(high, _mm256_set1_epi32(i32::MIN)))
         };
-        dot_pairs(acc, zeros, sums) = _mm256_add_epi32(acc, _mm256_madd_epi16(zeros, sums));
+        dot_pairs(acc, a, b) = _mm256_add_epi32(acc, _mm256_madd_epi16(a, b));
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, p: *const i16) -> __m256i {
+        // SAFETY: the token, and eight readable integers.
+        unsafe { _mm256_cvtepi16_epi32(_mm_loadu_si128(p.cast())) }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.

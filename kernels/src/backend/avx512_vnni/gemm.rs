@@ -16,6 +16,8 @@ pub(crate) const VARIANT: Variant = Variant {
     row_sums: &row_sums::BYTES,
     proves: None,
     tiles: dot4::tiles!(tile; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 8: 1 2 3; 12: 1 2),
+    // Two accumulators for each output.
+    groupwise: dot4::groupwise_tiles!(groupwise; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2; 6: 1 2),
     // Zen 4: one 512-bit `vpdpbusd` or load in a cycle, two broadcasts. Intel servers do two of each: the same ratio.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
     unit: None,

@@ -22,7 +22,7 @@ unsafe impl Simd for Avx512 {
             let over = _mm512_cmpeq_epi32_mask(high, _mm512_set1_epi32(i32::MIN));
             _mm512_mask_mov_epi32(high, over, _mm512_set1_epi32(i32::MAX))
         };
-        dot_pairs(acc, zeros, sums) = _mm512_dpwssd_epi32(acc, zeros, sums);
+        dot_pairs(acc, a, b) = _mm512_dpwssd_epi32(acc, a, b);
     }
 
     #[inline(always)]
@@ -35,6 +35,12 @@ unsafe impl Simd for Avx512 {
     unsafe fn store_some(self, p: *mut i32, x: __m512i, count: usize) {
         // SAFETY: the token, and `count` writable integers; masked ones are not touched.
         unsafe { _mm512_mask_storeu_epi32(p, first_lanes(count), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, p: *const i16) -> __m512i {
+        // SAFETY: the token, and sixteen readable integers.
+        unsafe { _mm512_cvtepi16_epi32(_mm256_loadu_si256(p.cast())) }
     }
 
     /// In each unit of 128 bits every vector has four bytes that are neighbours.

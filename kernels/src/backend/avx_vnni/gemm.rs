@@ -15,6 +15,14 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
+/// The tiles of its function for weights in groups: floats stay in memory while integers are added up.
+macro_rules! groupwise_tiles {
+    ($tile:ident) => {
+        $crate::gemm::dot4::groupwise_tiles!($tile; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2)
+    };
+}
+pub(crate) use groupwise_tiles;
+
 /// Six rows by one panel (two vectors) keep 12 accumulators in flight, which covers the latency of two `vpdpbusd` a
 /// cycle, in 15 of 16 registers.
 pub(crate) const VARIANT: Variant = Variant {
@@ -24,6 +32,7 @@ pub(crate) const VARIANT: Variant = Variant {
     row_sums: &row_sums::BYTES,
     proves: None,
     tiles: tiles!(tile),
+    groupwise: groupwise_tiles!(groupwise),
     // Two `vpdpbusd` of a panel's two vectors in a cycle, and two loads.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
     unit: None,
@@ -31,7 +40,7 @@ pub(crate) const VARIANT: Variant = Variant {
 
 dot4::instruction! {
     /// `vpdpbusd ymm`.
-    pub(super) DotYmm(Avx2): "AVX2, FMA and AVX-VNNI", "avx2,avxvnni";
+    pub(super) DotYmm(Avx2): "AVX2, FMA and AVX-VNNI", "avx2,fma,avxvnni";
     dot<SIGNED>(acc, activations, weights) = _mm256_dpbusd_avx_epi32(acc, activations, weights);
     #[inline(always)]
     fn flip(self, a: __m256i, top_bits: &TopBits) -> __m256i {

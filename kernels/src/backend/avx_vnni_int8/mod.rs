@@ -29,12 +29,13 @@ const VARIANT: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
     lhs: dot4::lhs::<DotInt8>(avx2::flip_rows),
     tiles: avx_vnni::tiles!(tile),
+    groupwise: avx_vnni::groupwise_tiles!(groupwise),
     ..avx_vnni::VARIANT
 };
 
 dot4::instruction! {
     /// `vpdpbusd` and `vpdpbssd`.
-    DotInt8(Avx2): "AVX2, FMA, AVX-VNNI and AVX-VNNI-INT8", "avx2,avxvnni,avxvnniint8";
+    DotInt8(Avx2): "AVX2, FMA, AVX-VNNI and AVX-VNNI-INT8", "avx2,fma,avxvnni,avxvnniint8";
     dot<SIGNED>(acc, activations, weights) = if SIGNED {
         _mm256_dpbssd_epi32(acc, activations, weights)
     } else {

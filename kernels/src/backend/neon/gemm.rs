@@ -12,9 +12,10 @@
 use core::arch::aarch64::*;
 
 use super::Neon;
-use super::depths::{FourDepths, all_depths};
+use super::depths::{FourDepths, Grouped, all_depths};
 use crate::gemm::{
-    Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    GroupTile, GroupTileRows, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish,
+    for_each_row, groupwise_tile,
 };
 use crate::simd::Simd;
 
@@ -27,6 +28,10 @@ pub(super) const VARIANT: Variant = Variant {
     tiles: &[
         TileRows { rows: 1, unsigned: &[tile::<1, 4, 0x80>], signed: &[tile::<1, 4, 0>] },
         TileRows { rows: 2, unsigned: &[tile::<2, 4, 0x80>], signed: &[tile::<2, 4, 0>] },
+    ],
+    groupwise: &[
+        GroupTileRows { rows: 1, tiles: &[groupwise::<1, 4>] },
+        GroupTileRows { rows: 2, tiles: &[groupwise::<2, 4>] },
     ],
     cost: TileCost::EVEN,
     unit: None,
@@ -59,15 +64,39 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
         let mut sums = [[isa.splat(0); V]; R];
         for_each_row!(R, ROW => {
             for v in 0..V {
-                let [low, high] = acc[ROW][v];
-                sums[ROW][v] = isa.add(vpaddq_s32(low, high), isa.load(tile.init.add(4 * v)));
+                sums[ROW][v] = isa.add(acc[ROW][v].totals(), isa.load(tile.init.add(4 * v)));
             }
         });
         finish(isa, sums, tile);
     }
 }
 
+/// # Safety
+///
+/// As [`GroupTileFn`](crate::gemm::groupwise::tile::GroupTileFn): NEON, and the tile's pointers.
+#[target_feature(enable = "neon")]
+unsafe fn groupwise<const R: usize, const V: usize>(tile: &GroupTile) {
+    // SAFETY: the caller's promises.
+    unsafe { groupwise_tile::<_, R, V>(Grouped::<Halves>::new(), tile) }
+}
+
 impl FourDepths for Halves {
+    #[inline(always)]
+    unsafe fn of_totals(totals: int32x4_t) -> Halves {
+        // SAFETY: NEON, by the caller's promise.
+        unsafe {
+            let none = vdupq_n_s32(0);
+            // The even lanes of a half are added to the odd ones.
+            [vzip1q_s32(totals, none), vzip2q_s32(totals, none)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn totals(self) -> int32x4_t {
+        // SAFETY: NEON, by the caller's promise.
+        unsafe { vpaddq_s32(self[0], self[1]) }
+    }
+
     #[inline(always)]
     unsafe fn dot<const G: i32>(self, columns: int8x16_t, depths: uint8x16_t) -> Halves {
         // SAFETY: NEON, by the caller's promise.

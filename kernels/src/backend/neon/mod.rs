@@ -12,7 +12,7 @@ use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
 use crate::vector_ops::vector_ops;
 
-pub(crate) use depths::{FourDepths, all_depths};
+pub(crate) use depths::{FourDepths, Grouped, all_depths};
 pub(crate) use load::load_first;
 pub(crate) use simd::Neon;
 

@@ -39,6 +39,16 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn dot_pairs(self, acc: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: the token.
+        unsafe {
+            let (a, b) = (vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b));
+            let low = vmull_s16(vget_low_s16(a), vget_low_s16(b));
+            vaddq_s32(acc, vpaddq_s32(low, vmull_high_s16(a, b)))
+        }
+    }
+
+    #[inline(always)]
     fn min_f(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: the token.
         unsafe { vbslq_f32(vcltq_f32(b, a), b, a) }
@@ -73,6 +83,12 @@ unsafe impl Simd for Neon {
                 vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))))
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, p: *const i16) -> int32x4_t {
+        // SAFETY: the token, and four readable integers.
+        unsafe { vmovl_s16(vld1_s16(p)) }
     }
 
     #[inline(always)]

@@ -7,9 +7,10 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use crate::backend::neon::{FourDepths, Neon, all_depths};
+use crate::backend::neon::{FourDepths, Grouped, Neon, all_depths};
 use crate::gemm::{
-    Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    GroupTile, GroupTileRows, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish,
+    for_each_row, groupwise_tile,
 };
 use crate::simd::Simd;
 
@@ -32,6 +33,12 @@ pub(super) const VARIANT: Variant = Variant {
         },
         TileRows { rows: 3, unsigned: &[tile::<3, 4, 0x80>], signed: &[tile::<3, 4, 0>] },
         TileRows { rows: 4, unsigned: &[tile::<4, 4, 0x80>], signed: &[tile::<4, 4, 0>] },
+    ],
+    // Rows in fours have floats in memory meanwhile.
+    groupwise: &[
+        GroupTileRows { rows: 1, tiles: &[groupwise::<1, 4>] },
+        GroupTileRows { rows: 2, tiles: &[groupwise::<2, 4>] },
+        GroupTileRows { rows: 4, tiles: &[groupwise::<4, 4>] },
     ],
     cost: COST,
     unit: None,
@@ -72,8 +79,27 @@ unsafe fn one<const R: usize, const V: usize, const FLIP: u8>(tile: &Tile) {
     }
 }
 
+/// # Safety
+///
+/// As [`GroupTileFn`](crate::gemm::groupwise::tile::GroupTileFn): NEON and its dot product, and the tile's pointers.
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn groupwise<const R: usize, const V: usize>(tile: &GroupTile) {
+    // SAFETY: the caller's promises.
+    unsafe { groupwise_tile::<_, R, V>(Grouped::<int32x4_t>::new(), tile) }
+}
+
 /// `vdotq_laneq_s32`, which is not stable yet.
 impl FourDepths for int32x4_t {
+    #[inline(always)]
+    unsafe fn of_totals(totals: int32x4_t) -> int32x4_t {
+        totals
+    }
+
+    #[inline(always)]
+    unsafe fn totals(self) -> int32x4_t {
+        self
+    }
+
     #[inline(always)]
     unsafe fn dot<const G: i32>(mut self, columns: int8x16_t, depths: uint8x16_t) -> int32x4_t {
         // SAFETY: registers only; the instruction exists, as the caller promises.

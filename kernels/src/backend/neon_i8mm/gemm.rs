@@ -12,7 +12,8 @@ use core::arch::asm;
 
 use crate::backend::neon::{Neon, load_first};
 use crate::gemm::{
-    Layout, LhsForm, PANEL, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    Depths, GroupTile, GroupTileRows, Layout, LhsForm, PANEL, PLAIN_BYTES, Tile, TileCost, TileRows, Variant,
+    down, finish, for_each_row, groupwise_tile,
 };
 use crate::simd::Simd;
 
@@ -38,6 +39,11 @@ pub(super) const VARIANT: Variant = Variant {
             unsigned: &[tile::<4, 2, 4, false>, wide::<2, false>, wide::<3, false>, wide::<4, false>],
             signed: &[tile::<4, 2, 4, true>, wide::<2, true>, wide::<3, true>, wide::<4, true>],
         },
+    ],
+    groupwise: &[
+        GroupTileRows { rows: 1, tiles: &[groupwise::<1, 1>] },
+        GroupTileRows { rows: 2, tiles: &[groupwise::<2, 1>] },
+        GroupTileRows { rows: 4, tiles: &[groupwise::<4, 2>] },
     ],
     cost: COST,
     unit: None,
@@ -123,41 +129,12 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const FIRST: usize
         }
         let mut weights = tile.panels;
         for segment in 0..tile.segments {
-            let mut depth = 0;
-            while depth + BLOCK <= tile.segment_len {
-                let mut lhs = [vdupq_n_u8(0); R];
-                for_each_row!(R, ROW => {
-                    lhs[ROW] = vld1q_u8(tile.row::<R>(segment, ROW).add(depth));
-                });
-                let pairs = zip::<R, H>(lhs);
-                group::<H, V, FIRST, SIGNED>(&mut acc, &pairs[0], weights, tile.panel_stride);
-                group::<H, V, FIRST, SIGNED>(
-                    &mut acc,
-                    &pairs[1],
-                    weights.add(GROUP_BYTES),
-                    tile.panel_stride,
-                );
-                weights = weights.add(2 * GROUP_BYTES);
-                depth += BLOCK;
-            }
-            let left = tile.segment_len - depth;
-            if left > 0 {
-                let mut lhs = [vdupq_n_u8(0); R];
-                for_each_row!(R, ROW => {
-                    lhs[ROW] = load_first(tile.row::<R>(segment, ROW).add(depth), left);
-                });
-                let pairs = zip::<R, H>(lhs);
-                group::<H, V, FIRST, SIGNED>(&mut acc, &pairs[0], weights, tile.panel_stride);
-                if left > 8 {
-                    group::<H, V, FIRST, SIGNED>(
-                        &mut acc,
-                        &pairs[1],
-                        weights.add(GROUP_BYTES),
-                        tile.panel_stride,
-                    );
-                }
-                weights = weights.add(left.div_ceil(8) * GROUP_BYTES);
-            }
+            let mut rows = [tile.panels; R];
+            for_each_row!(R, ROW => {
+                rows[ROW] = tile.row::<R>(segment, ROW);
+            });
+            let (stride, len) = (tile.panel_stride, tile.segment_len);
+            weights = depths::<R, H, V, FIRST, SIGNED>(&mut acc, &rows, weights, stride, len);
             weights = weights.wrapping_add(tile.panel_skip);
         }
         let mut sums = [[vdupq_n_s32(0); V]; R];
@@ -168,6 +145,103 @@ unsafe fn one<const R: usize, const H: usize, const V: usize, const FIRST: usize
         });
         finish(isa, sums, tile);
     }
+}
+
+/// Adds the products of `len` depths of `R` rows, in `H` pairs, by `V` vectors of columns, of which vector `FIRST` of a panel is the first;
+/// returns where the panel goes on.
+///
+/// # Safety
+///
+/// The matrix products; the rows are valid for `len` bytes, the panel for whole groups of eight of them, and so is every further panel,
+/// `panel_stride` bytes after the last.
+#[inline(always)]
+unsafe fn depths<const R: usize, const H: usize, const V: usize, const FIRST: usize, const SIGNED: bool>(
+    acc: &mut [[Squares; V]; H],
+    rows: &[*const u8; R],
+    mut weights: *const u8,
+    panel_stride: usize,
+    len: usize,
+) -> *const u8 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let mut depth = 0;
+        while depth + BLOCK <= len {
+            let mut lhs = [vdupq_n_u8(0); R];
+            for_each_row!(R, ROW => {
+                lhs[ROW] = vld1q_u8(rows[ROW].add(depth));
+            });
+            let pairs = zip::<R, H>(lhs);
+            group::<H, V, FIRST, SIGNED>(acc, &pairs[0], weights, panel_stride);
+            group::<H, V, FIRST, SIGNED>(acc, &pairs[1], weights.add(GROUP_BYTES), panel_stride);
+            weights = weights.add(2 * GROUP_BYTES);
+            depth += BLOCK;
+        }
+        let left = len - depth;
+        if left > 0 {
+            let mut lhs = [vdupq_n_u8(0); R];
+            for_each_row!(R, ROW => {
+                lhs[ROW] = load_first(rows[ROW].add(depth), left);
+            });
+            let pairs = zip::<R, H>(lhs);
+            group::<H, V, FIRST, SIGNED>(acc, &pairs[0], weights, panel_stride);
+            if left > 8 {
+                group::<H, V, FIRST, SIGNED>(acc, &pairs[1], weights.add(GROUP_BYTES), panel_stride);
+            }
+            weights = weights.add(left.div_ceil(8) * GROUP_BYTES);
+        }
+        weights
+    }
+}
+
+/// Rows in `H` pairs, in tiles of weights with scales by group.
+#[derive(Clone, Copy)]
+struct Grouped<const H: usize>(Neon);
+
+// SAFETY: the functions that make a value have NEON and its matrix products.
+unsafe impl<const H: usize> Depths for Grouped<H> {
+    type S = Neon;
+
+    #[inline(always)]
+    fn isa(self) -> Neon {
+        self.0
+    }
+
+    #[inline(always)]
+    fn panel_bytes(self, len: usize) -> usize {
+        len.next_multiple_of(8) * PANEL
+    }
+
+    #[inline(always)]
+    unsafe fn add<const R: usize, const V: usize>(
+        self,
+        acc: &mut [[int32x4_t; V]; R],
+        rows: &[*const u8; R],
+        panel: *const u8,
+        stride: usize,
+        len: usize,
+        _ahead: usize,
+    ) {
+        const { assert!(H == R.div_ceil(2)) };
+        // SAFETY: the caller's promises.
+        unsafe {
+            let mut squares = [[[self.0.splat(0); 2]; V]; H];
+            depths::<R, H, V, 0, false>(&mut squares, rows, panel, stride, len);
+            for_each_row!(R, ROW => {
+                for v in 0..V {
+                    acc[ROW][v] = self.0.add(acc[ROW][v], row_of::<ROW>(squares[ROW / 2][v]));
+                }
+            });
+        }
+    }
+}
+
+/// # Safety
+///
+/// As [`GroupTileFn`](crate::gemm::groupwise::tile::GroupTileFn): NEON and its matrix products, and the tile's pointers.
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn groupwise<const R: usize, const H: usize>(tile: &GroupTile) {
+    // SAFETY: the caller's promises.
+    unsafe { groupwise_tile::<_, R, PANEL_VECTORS>(Grouped::<H>(Neon::new()), tile) }
 }
 
 /// The upper (even `ROW`) or lower row of two squares.

@@ -1,6 +1,6 @@
 //! [`Simd`] on `wide` vectors of four lanes.
 
-use wide::{f32x4, i32x4, u16x8};
+use wide::{f32x4, i16x8, i32x4, u16x8};
 
 use crate::simd::{Simd, token};
 
@@ -40,6 +40,17 @@ unsafe impl Simd for Portable {
     #[inline(always)]
     fn mul(self, a: i32x4, b: i32x4) -> i32x4 {
         a * b
+    }
+
+    #[inline(always)]
+    fn dot_pairs(self, acc: i32x4, a: i32x4, b: i32x4) -> i32x4 {
+        // The halves of a lane change places where the target is big-endian: in both factors.
+        let pairs = |x: i32x4| {
+            let bytes = x.to_array().map(i32::to_ne_bytes);
+            let halves = |lane: [u8; 4], half: usize| i16::from_ne_bytes([lane[half], lane[half + 1]]);
+            i16x8::new(core::array::from_fn(|i| halves(bytes[i / 2], i % 2 * 2)))
+        };
+        acc + pairs(a).dot(pairs(b))
     }
 
     #[inline(always)]

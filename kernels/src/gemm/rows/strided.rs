@@ -86,7 +86,7 @@ impl<'a> MatrixRows<'a> {
     ///
     /// If the row is past the last one.
     #[inline]
-    pub(super) fn for_each_run(&self, row: usize, mut each: impl FnMut(&[u8])) {
+    pub(in crate::gemm) fn for_each_run(&self, row: usize, mut each: impl FnMut(&[u8])) {
         if self.columns == 0 {
             return;
         }

@@ -3,8 +3,8 @@
 
 use core::hint::black_box;
 
-use crate::gemm::{CopyRows, Layout, LhsForm, PANEL, Tile, finish, for_each_row};
-use crate::prefetch::{prefetch_panels, prefetch_to_write};
+use crate::gemm::{CopyRows, Depths, Layout, LhsForm, PANEL, Tile, finish, for_each_row};
+use crate::prefetch::{PREFETCH_DISTANCE, prefetch_panels, prefetch_to_write};
 use crate::simd::Simd;
 
 /// Activations are read in place. If they are signed and the instruction wants unsigned ones, their top bits are flipped: by the
@@ -35,6 +35,14 @@ macro_rules! tiles {
     };
 }
 pub(crate) use tiles;
+
+/// The tiles for weights in groups of an ISA's function `$tile::<ROWS, VECTORS>`, as [`tiles!`] has them.
+macro_rules! groupwise_tiles {
+    ($tile:ident; $($rows:literal: $($vectors:literal)+);+) => {
+        &[$($crate::gemm::GroupTileRows { rows: $rows, tiles: &[$($tile::<$rows, $vectors>),+] }),+]
+    };
+}
+pub(crate) use groupwise_tiles;
 
 /// An instruction, or a short sequence, that multiplies groups of four: a token, whose values prove that the CPU has it.
 ///
@@ -88,7 +96,7 @@ pub(crate) unsafe trait Dot4: Copy {
     }
 }
 
-/// Defines the token of an instruction, and `tile`, the function of its tiles: `R` rows by `V` vectors of columns.
+/// Defines the token of an instruction, and `tile` and `groupwise`, the functions of its tiles: `R` rows by `V` vectors of columns.
 ///
 /// Takes the token's name, that of its vectors', what both prove, the `target_feature`s of the function, the product, and
 /// whatever else the implementation of [`Dot4`] replaces.
@@ -133,6 +141,18 @@ macro_rules! instruction {
         unsafe fn tile<const R: usize, const V: usize, const SIGNED: bool>(tile: &mut $crate::gemm::Tile) {
             // SAFETY: the features are those of the backend; the layout is of groups of four.
             unsafe { $crate::gemm::dot4::m_block::<$name, R, V, SIGNED>($name::new(), tile) }
+        }
+
+        /// # Safety
+        ///
+        /// As [`GroupTileFn`](crate::gemm::groupwise::tile::GroupTileFn), for weights that the variant accepts.
+        #[target_feature(enable = $features)]
+        unsafe fn groupwise<const R: usize, const V: usize>(tile: &$crate::gemm::GroupTile) {
+            // SAFETY: the features are those of the backend; the layout is of groups of four.
+            unsafe {
+                let dot = $crate::gemm::dot4::Grouped($name::new());
+                $crate::gemm::groupwise_tile::<_, R, V>(dot, tile);
+            }
         }
     };
 }
@@ -210,39 +230,106 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(dot:
         // Hidden from the optimizer, which would flip the four bytes before they are broadcast, at the cost of a shuffle each time.
         let top_bits = &TOP_BITS;
         let top_bits = if SIGNED && D::FLIPS { black_box(top_bits) } else { top_bits };
-        let full = tile.segment_len / GROUP;
         let mut panel = tile.panels;
         for segment in 0..tile.segments {
             let mut at = [core::ptr::null::<u8>(); R];
             for (r, at) in at.iter_mut().enumerate() {
                 *at = tile.row::<R>(segment, r);
             }
-            if full > 0 && dot.groups::<R, V, SIGNED>(&mut acc, &at, panel, full, tile.prefetch) {
-                panel = panel.add(full * GROUP * PANEL);
+            let (len, stride) = (tile.segment_len, tile.panel_stride);
+            // Twice, so that the distance is a part of the instructions.
+            panel = if tile.prefetch {
+                let ahead = PREFETCH_DISTANCE;
+                depths::<D, R, V, SIGNED>(dot, &mut acc, &at, panel, stride, len, ahead, top_bits)
             } else {
-                for group in 0..full {
-                    if tile.prefetch {
-                        prefetch_panels(panel, tile.panel_stride, (V * D::S::LANES).div_ceil(PANEL));
-                    }
-                    let weights = load_weights::<D::S, V>(isa, panel, tile.panel_stride);
-                    for_each_row!(R, ROW => {
-                        let bytes = at[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
-                        multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
-                    });
-                    panel = panel.add(GROUP * PANEL);
+                depths::<D, R, V, SIGNED>(dot, &mut acc, &at, panel, stride, len, 0, top_bits)
+            };
+            panel = panel.wrapping_add(tile.panel_skip);
+        }
+        finish(isa, acc, tile);
+    }
+}
+
+/// Adds the products of `len` depths of `R` rows by `V` vectors of columns, and prefetches the weights `ahead` bytes on, if that is not 0;
+/// returns where the panel goes on.
+///
+/// # Safety
+///
+/// The rows are valid for `len` bytes, the panel for whole groups of them, and so is every further panel, `stride` bytes after the last.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "it is a part of two functions")]
+unsafe fn depths<D: Dot4, const R: usize, const V: usize, const SIGNED: bool>(
+    dot: D,
+    acc: &mut [[Lanes<D>; V]; R],
+    rows: &[*const u8; R],
+    mut panel: *const u8,
+    stride: usize,
+    len: usize,
+    ahead: usize,
+    top_bits: &TopBits,
+) -> *const u8 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let (isa, full) = (dot.isa(), len / GROUP);
+        if full > 0 && dot.groups::<R, V, SIGNED>(acc, rows, panel, full, ahead != 0) {
+            panel = panel.add(full * GROUP * PANEL);
+        } else {
+            for group in 0..full {
+                if ahead != 0 {
+                    prefetch_panels(panel.wrapping_add(ahead), stride, (V * D::S::LANES).div_ceil(PANEL));
                 }
-            }
-            if !tile.segment_len.is_multiple_of(GROUP) {
-                let weights = load_weights::<D::S, V>(isa, panel, tile.panel_stride);
+                let weights = load_weights::<D::S, V>(isa, panel, stride);
                 for_each_row!(R, ROW => {
-                    let bytes = last_group(at[ROW], tile.segment_len);
+                    let bytes = rows[ROW].add(group * GROUP).cast::<i32>().read_unaligned();
                     multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
                 });
                 panel = panel.add(GROUP * PANEL);
             }
-            panel = panel.wrapping_add(tile.panel_skip);
         }
-        finish(isa, acc, tile);
+        if !len.is_multiple_of(GROUP) {
+            let weights = load_weights::<D::S, V>(isa, panel, stride);
+            for_each_row!(R, ROW => {
+                let bytes = last_group(rows[ROW], len);
+                multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
+            });
+            panel = panel.add(GROUP * PANEL);
+        }
+        panel
+    }
+}
+
+/// Groups of four depths of unsigned activations, in tiles of weights with scales by group.
+#[derive(Clone, Copy)]
+pub(crate) struct Grouped<D>(pub(crate) D);
+
+// SAFETY: the token proves the features.
+unsafe impl<D: Dot4> Depths for Grouped<D> {
+    type S = D::S;
+
+    #[inline(always)]
+    fn isa(self) -> D::S {
+        self.0.isa()
+    }
+
+    #[inline(always)]
+    fn panel_bytes(self, len: usize) -> usize {
+        len.next_multiple_of(GROUP) * PANEL
+    }
+
+    #[inline(always)]
+    unsafe fn add<const R: usize, const V: usize>(
+        self,
+        acc: &mut [[Lanes<D>; V]; R],
+        rows: &[*const u8; R],
+        panel: *const u8,
+        stride: usize,
+        len: usize,
+        ahead: usize,
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            depths::<D, R, V, false>(self.0, acc, rows, panel, stride, len, ahead, &TOP_BITS);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub struct ColumnTerms {
 pub struct PanelShape {
     /// What they were packed or loaded for: their layout is its layout, and what it [requires](Variant::proves) of the weights has
     /// been proved.
-    pub(super) variant: &'static Variant,
+    pub(in crate::gemm) variant: &'static Variant,
     pub(super) signed: bool,
     pub(super) columns: usize,
     pub(super) segments: usize,

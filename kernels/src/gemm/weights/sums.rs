@@ -85,7 +85,7 @@ const GROUPS: usize = 128;
 
 impl Layout {
     /// Adds the columns of whole groups of depths, which lie one after the other in a panel, to `sums`, mod 2³².
-    pub(super) fn add_columns(&self, groups: &[u8], sums: &mut [i32]) {
+    pub(in crate::gemm) fn add_columns(&self, groups: &[u8], sums: &mut [i32]) {
         match self.k_group {
             2 => add_columns::<2>(groups, sums),
             4 => add_columns::<4>(groups, sums),
