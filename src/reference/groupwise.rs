@@ -14,7 +14,8 @@ use crate::{Element, MatRef};
 ///
 /// # Panics
 ///
-/// If the rows are in several blocks or not as long as the weights are deep, or scales or biases are missing.
+/// If the rows are in several blocks or not as long as the weights are deep, groups have no depths, scales or biases are missing, or the
+/// clamp is empty or not a number.
 ///
 /// ```
 /// use eightbit::{MatRef, dynamic::{Rows, WeightGroups}, reference};
@@ -34,6 +35,7 @@ pub fn groupwise<W: Element>(
     (low, high): (f32, f32),
 ) -> Vec<f32> {
     assert_eq!((rows.blocks(), rows.columns()), (1, weights.rows()), "depths differ");
+    assert!(groups.depths > 0, "groups have depths");
     let (depth, count) = (weights.rows(), groups.count(weights.rows()));
     let mut out = Vec::with_capacity(rows.scales().len() * weights.columns());
     for (m, (&row_scale, &row_zero)) in rows.scales().iter().zip(rows.zero_points()).enumerate() {

@@ -285,12 +285,15 @@ fn layers_with_groups_of_any_shape() {
     for depth in [32, 1 << (usize::BITS / 2 + 8), isize::MAX as usize] {
         let none = MatRef::<u8>::new(&[], depth, 0).expect("a view");
         let groups = WeightGroups { depths: 32, scales: &[], zero_points: &[0] };
-        let packed = GroupwiseWeights::pack(backend(), &none, &groups).expect("packs");
-        let linear = GroupwiseLinear::new(packed, Spread::Range);
-        assert!(linear.explain(usize::MAX).contains("groups of 32"));
-        let rows = Rows::new(&[], 0, depth, depth, &[], &[]).expect("no rows");
-        let out = MatMut::new(&mut [], 0, 0).expect("a view");
-        linear.call(rows, out).expect("a call").run(&mut Workspace::new());
+        for backend in Backend::available() {
+            let packed = GroupwiseWeights::pack(backend, &none, &groups).expect("packs");
+            let linear = GroupwiseLinear::new(packed, Spread::Range);
+            assert_eq!(linear.workspace_bytes(), 0, "{backend} {depth}");
+            assert!(linear.explain(usize::MAX).contains("groups of 32"));
+            let rows = Rows::new(&[], 0, depth, depth, &[], &[]).expect("no rows");
+            let out = MatMut::new(&mut [], 0, 0).expect("a view");
+            linear.call(rows, out).expect("a call").run(&mut Workspace::new());
+        }
     }
     let codes = [1i8; 64 * 2];
     let groups = WeightGroups { depths: 64, scales: &[1.0, 2.0], zero_points: &[0] };

@@ -78,7 +78,8 @@ impl QuantizedWeights {
         let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
         let cut = values.chunks(run.max(1)).enumerate().any(|(index, run)| {
             // Finer steps for all can be worth more than the largest.
-            let most = if self.scales.len() == 1 { 6.0 } else { 1.1 };
+            let is_shared = self.scales.len() == 1 && weights.shape()[axis] > 1;
+            let most = if is_shared { 6.0 } else { 1.1 };
             let limit = most * 127.0 * f64::from(self.scales[index % self.scales.len()]);
             run.iter().any(|&value| f64::from(value.abs()) > limit)
         });

@@ -44,7 +44,8 @@ mod weights;
 pub use call::{Border, Call, RowZeros};
 pub use driver::{run, scratch_bytes};
 pub use groupwise::{
-    GROUP_STEP, GroupTerms, GroupwiseCall, groupwise_scratch_bytes, groupwise_tiling, run_groupwise,
+    GROUP_STEP, GROUPWISE_COLUMNS, GroupTerms, GroupwiseCall, groupwise_scratch_bytes, groupwise_tiling,
+    run_groupwise,
 };
 pub use matrix_unit::Permission;
 pub use memo::TilingMemo;

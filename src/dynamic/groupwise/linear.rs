@@ -5,7 +5,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use eightbit_kernels::gemm::{self, GroupwiseCall, MatrixRows, OutputBlock, PANEL, Panels};
+use eightbit_kernels::gemm::{
+    self, GROUPWISE_COLUMNS, GroupwiseCall, MatrixRows, OutputBlock, PANEL, Panels,
+};
 
 use super::GroupwiseWeights;
 use crate::check::check_size;
@@ -185,7 +187,7 @@ struct Product<'a> {
 
 impl Fill<f32> for Product<'_> {
     fn grain(&self) -> Grain {
-        Grain { rows: TILE_ROWS, columns: Some(PANEL) }
+        Grain { rows: TILE_ROWS, columns: Some(GROUPWISE_COLUMNS) }
     }
 
     fn fill(&self, out: OutputBlock<'_, f32>, workspace: &mut Workspace) {

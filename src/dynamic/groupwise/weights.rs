@@ -108,7 +108,8 @@ impl GroupwiseWeights {
     ///
     /// # Errors
     ///
-    /// If the weights are those of a convolution, the depths of a group are not a multiple of 32 or more than the weights', there are other
+    /// If the weights are those of a convolution that is no product of one matrix (a depthwise or grouped one, or one whose depth is in several
+    /// parts), the depths of a group are not a multiple of 32 or more than the weights', there are other
     /// numbers of scales or zero points, a scale is not finite, a zero point lies outside the weights' type, or shared weights have become
     /// shorter.
     pub fn new(packed: PackedWeights, groups: &WeightGroups<'_>) -> Result<GroupwiseWeights, Error> {

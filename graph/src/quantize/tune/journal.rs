@@ -13,7 +13,7 @@ use crate::quantize::Fault;
 use crate::{Error, escaped};
 
 /// What such a file begins with; the last byte is the version.
-const MAGIC: &[u8; 16] = b"eightbit resume\x02";
+const MAGIC: &[u8; 16] = b"eightbit resume\x03";
 /// The bytes of a record before what it holds (its kind, its length, and a hash of both), and after.
 const HEAD: u64 = 17;
 const CHECK: u64 = 8;

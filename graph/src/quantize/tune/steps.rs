@@ -28,7 +28,8 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
             return Ok(());
         }
         let Observation { graph, seen } = &self.observation;
-        let equalized = equalize::equalized_weights(graph, &self.roles, &seen.channels())?;
+        let memory = (self.held([]), &self.options.limits);
+        let equalized = equalize::equalized_weights(graph, &self.roles, &seen.channels(), memory)?;
         self.attempt_graph("equalization of weights", equalized)
     }
 

@@ -4,7 +4,7 @@ use core::slice;
 
 use super::call::CheckedGroupwise;
 use super::terms::blocks;
-use super::tile::{Ahead, GroupTile, GroupTileRows};
+use super::tile::{Ahead, GroupTile, GroupTileRows, LINE};
 use super::{GroupTerms, GroupwiseCall, QUAD, pair, place};
 use crate::gemm::m_block::PREFETCH_BYTES;
 use crate::gemm::tiling::{BLOCK_BYTES, i16_row_bytes};
@@ -23,7 +23,11 @@ const MOST_ROWS: usize = 1024;
 /// does not read them.
 #[must_use]
 pub fn groupwise_scratch_bytes(backend: Backend, panels: &PanelShape, terms: &GroupTerms) -> Option<usize> {
-    let row = Prepared::new(panels.variant(backend)?, panels.depth(), terms)?;
+    let variant = panels.variant(backend)?;
+    if panels.panels() == 0 {
+        return Some(0);
+    }
+    let row = Prepared::new(variant, panels.depth(), terms)?;
     row.rows_at_once().checked_mul(row.pairs_bytes.checked_add(row.copy_bytes)?)?.checked_add(LINE)
 }
 
@@ -37,8 +41,8 @@ pub fn groupwise_tiling(
 ) -> Option<Tiling> {
     let variant = panels.variant(backend)?;
     let tile = evenly(variant.groupwise, rows.max(1));
-    let tile_panels = tile.width(panels.panels().max(1));
-    let block_panels = block_panels(panels, terms, tile_panels).min(panels.panels().max(1));
+    let tile_panels = tile.width(panels.panels().clamp(1, QUAD));
+    let block_panels = block_panels(panels, terms).min(panels.panels().max(1));
     Some(Tiling { tile_rows: tile.rows, tile_panels, m_block: 1, block_panels, unit: None })
 }
 
@@ -69,18 +73,21 @@ fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]
     let tiles = checked.variant().groupwise;
     let tall = evenly(tiles, rows);
     let panel_count = out.columns().div_ceil(PANEL);
-    let block = block_panels(panels, terms, tall.width(panel_count));
+    let first_panel = out.first_column() / PANEL;
+    let block = block_panels(panels, terms);
     let from_memory = panels.panels().saturating_mul(panels.panel_bytes()) > PREFETCH_BYTES;
     let tile_count = rows.div_ceil(tall.rows);
-    for start in (0..panel_count).step_by(block) {
-        let end = panel_count.min(start + block);
+    let mut start = 0;
+    while start < panel_count {
+        // Blocks end where quads do.
+        let end = panel_count.min(start + block - (first_panel + start) % QUAD);
         let mut row = 0;
         while row < rows {
             let tile_rows = if rows - row >= tall.rows { tall } else { fitting(tiles, rows - row) };
             let mut panel = start;
             while panel < end {
                 // What columns have by group lies side by side in a quad.
-                let in_quad = QUAD - (checked.out().first_column() / PANEL + panel) % QUAD;
+                let in_quad = QUAD - (first_panel + panel) % QUAD;
                 let width = tile_rows.width((end - panel).min(in_quad));
                 let height = tile_rows.rows.min(rows - row);
                 // SAFETY: the rows are prepared, and the block has them; panels before `end` are panels of the block.
@@ -94,7 +101,7 @@ fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]
                     _ if end == panel_count => Ahead::NONE,
                     number => Ahead {
                         near: 0,
-                        far: block * panels.panel_stride(),
+                        far: (end - start) * panels.panel_stride(),
                         share: [number, number + 1].map(|number| (number << 16).div_ceil(tile_count)),
                     },
                 };
@@ -105,6 +112,7 @@ fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]
             }
             row += tile_rows.rows;
         }
+        start = end;
     }
 }
 
@@ -155,9 +163,6 @@ unsafe fn describe(
         }
     }
 }
-
-/// Bytes of a cache line, on which copies of rows begin.
-const LINE: usize = 64;
 
 /// What is prepared of rows: their pairs, and their copies if kernels want `i16`s.
 struct Prepared {
@@ -256,10 +261,10 @@ fn write_pairs(terms: &GroupTerms, zero: i32, offset: i32, row: &[u8], pairs: &m
     }
 }
 
-/// Panels that all rows are multiplied with before the next ones: with what they have by group they stay in a cache.
-fn block_panels(panels: &PanelShape, terms: &GroupTerms, width: usize) -> usize {
+/// Panels that all rows are multiplied with before the next ones, in whole quads: with what they have by group they stay in a cache.
+fn block_panels(panels: &PanelShape, terms: &GroupTerms) -> usize {
     let panel = panels.panel_bytes().saturating_add(terms.bytes_of_panel());
-    (BLOCK_BYTES / panel.max(1)).max(1).next_multiple_of(width)
+    (BLOCK_BYTES / panel.max(1)).max(1).next_multiple_of(QUAD)
 }
 
 /// The lowest tile that covers `rows` rows.

@@ -38,6 +38,9 @@ pub(crate) const BLOCK: usize = 128;
 /// Panels whose scales of a group lie side by side, and so do their sums and pairs: tiles are as wide at most.
 pub(crate) const QUAD: usize = 4;
 
+/// Columns that tasks should not divide: those of the widest tiles.
+pub const GROUPWISE_COLUMNS: usize = QUAD * PANEL;
+
 /// Where what a panel has by group begins, of which there are `count` for each column: `[quad][group][panel in quad][PANEL]`.
 #[inline(always)]
 pub(crate) fn place(panel: usize, count: usize) -> usize {

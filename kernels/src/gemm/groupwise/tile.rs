@@ -76,8 +76,8 @@ pub(crate) unsafe trait Depths: Copy {
     /// Bytes of a panel that belong to `len` depths.
     fn panel_bytes(self, len: usize) -> usize;
 
-    /// Adds the products of `len` depths of `R` rows by `V` vectors of columns, and prefetches what lies `ahead` bytes behind each of the
-    /// weights, wherever that is, if it is not 0.
+    /// Adds the products of `len` depths of `R` rows by `V` vectors of columns. If `ahead` is not 0, the weights come from memory, and what
+    /// lies about as many bytes behind them, wherever that is, may be prefetched.
     ///
     /// # Safety
     ///
@@ -129,7 +129,7 @@ impl Ahead {
 }
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// The tile of an implementation.
 ///

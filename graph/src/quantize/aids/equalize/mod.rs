@@ -3,7 +3,7 @@
 //!
 //! After Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction" (2019), section 4.1, and, for the
 //! trade between the errors of activations and of weights, Xiao et al., "SmoothQuant" (2022), section 4. Theirs equalizes the ranges of
-//! weights; scales of weights are free here, one for each output channel, so the ranges of activations count for more.
+//! weights; scales of weights are mostly free here, one for each output channel, so the ranges of activations count for more.
 
 mod scaled;
 mod weights;
@@ -23,7 +23,7 @@ const WORTH: f64 = 0.97;
 /// The largest factor.
 const MOST: f64 = 256.0;
 
-/// The values whose channels must be observed for [`equalized`].
+/// The values whose channels must be observed for [`equalized`] and [`equalized_weights`].
 pub(in crate::quantize) fn wanted(graph: &Graph) -> Result<BTreeMap<String, ChannelAxis>, Error> {
     let mut wanted = BTreeMap::new();
     for class in classes(graph)? {

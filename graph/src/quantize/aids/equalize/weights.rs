@@ -6,14 +6,14 @@
 //! what was seen of the channel; and no channel becomes larger than the largest one, so that activations keep their steps. What is left is the
 //! freedom of small channels, and the largest weights are those that read them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::MOST;
 use super::scaled::scaled;
 use crate::quantize::aids::classes::{Class, classes};
 use crate::quantize::layer::Layer;
 use crate::quantize::{ChannelStatistics, Roles};
-use crate::{Error, Graph};
+use crate::{Error, Graph, Limits};
 
 /// How many times the greatest value seen of a channel its bound must leave. Twice, as where the ranges of activations are made equal,
 /// frees too few channels.
@@ -21,23 +21,35 @@ const MARGIN: f64 = 1.25;
 /// What a class can do depends on its neighbours, so all take turns.
 const ROUNDS: usize = 20;
 
-/// `graph` with channels whose weights have equal ranges, as far as bounds allow; `None` where nothing changes.
+/// `graph` with channels whose weights have equal ranges, as far as bounds allow; `None` where nothing changes. `held` bytes are taken, the
+/// constants of `graph` among them.
 pub(in crate::quantize) fn equalized_weights(
     graph: &Graph,
     roles: &Roles,
     statistics: &BTreeMap<&str, &ChannelStatistics>,
+    (held, memory): (u64, &Limits),
 ) -> Result<Option<Graph>, Error> {
     let classes = classes(graph)?;
-    let mut layers = BTreeMap::new();
-    for layer in Layer::all(graph, roles)? {
-        layers.insert(layer.index, Magnitudes::of(&layer)?);
-    }
     let mut changes = Vec::new();
+    let mut ends = BTreeSet::new();
     for class in &classes {
         if let Some(limits) = limits(class, statistics) {
             let factors = vec![1.0; limits.len()];
+            ends.extend(class.producers.iter().chain(&class.consumers).map(|layer| layer.index));
             changes.push(Change { class, limits, factors });
         }
+    }
+    let all = Layer::all(graph, roles)?;
+    let all = all.iter().filter(|layer| ends.contains(&layer.index));
+    let kept: u64 = all.clone().map(Magnitudes::bytes).sum();
+    // The weights in the order of rows, then those that are scaled.
+    let beside = all.clone().map(|layer| 4 * layer.weights.len() as u64);
+    let beside = beside.clone().max().unwrap_or(0).saturating_add(beside.sum());
+    let bytes = held.saturating_add(kept).saturating_add(beside);
+    memory.check_bytes(bytes, || "equalization of weights".to_owned())?;
+    let mut layers = BTreeMap::new();
+    for layer in all {
+        layers.insert(layer.index, Magnitudes::of(layer)?);
     }
     for _ in 0..ROUNDS {
         changes.iter_mut().for_each(|change| change.turn(&mut layers));
@@ -62,7 +74,9 @@ fn limits(class: &Class<'_>, statistics: &BTreeMap<&str, &ChannelStatistics>) ->
         return None;
     }
     let bound = f64::from(class.bound);
-    let mut limits = vec![(1.0 / MOST, MOST); count];
+    // Of a channel that was always zero, only the weights that write it can be large for nothing; but a bound must still cut off what it did.
+    let silent = if bound.is_finite() { 1.0 } else { 1.0 / MOST };
+    let mut limits = vec![(silent, f64::INFINITY); count];
     for of in seen {
         let ends = of
             .min
@@ -73,17 +87,16 @@ fn limits(class: &Class<'_>, statistics: &BTreeMap<&str, &ChannelStatistics>) ->
         for ((least, most), (largest, greatest)) in limits.iter_mut().zip(ends) {
             if largest > 0.0 {
                 *least = 1.0;
-                *most = most.min(all / largest).min(bound / (MARGIN * greatest.max(0.0)));
+                *most = most.min(all / largest);
+                if greatest > 0.0 {
+                    *most = most.min(bound / (MARGIN * greatest));
+                }
             }
         }
     }
-    // What was always zero may be more in other examples, and only large weights that write it are of no use.
-    Some(
-        limits
-            .into_iter()
-            .map(|(least, most)| (least, if least < 1.0 { 1.0 } else { most.max(1.0) }))
-            .collect(),
-    )
+    let of_channel =
+        |(least, most): (f64, f64)| (least, if most.is_finite() { most.clamp(1.0, MOST) } else { 1.0 });
+    Some(limits.into_iter().map(of_channel).collect())
 }
 
 /// What happens to the channels of a class.
@@ -127,7 +140,7 @@ impl Change<'_, '_> {
 /// The largest weight of a layer for each output channel and each input channel that it reads.
 struct Magnitudes {
     /// Of each output channel, row after row.
-    largest: Vec<f64>,
+    largest: Vec<f32>,
     /// Input channels that an output channel reads.
     inputs: usize,
     /// Output channels that read the same.
@@ -135,10 +148,13 @@ struct Magnitudes {
 }
 
 impl Magnitudes {
+    fn bytes(layer: &Layer<'_>) -> u64 {
+        4 * (layer.weights.len() / layer.taps().max(1)) as u64
+    }
+
     fn of(layer: &Layer<'_>) -> Result<Self, Error> {
         let taps = layer.taps().max(1);
-        let largest =
-            |taps: &[f32]| taps.iter().fold(0.0f64, |largest, tap| largest.max(f64::from(tap.abs())));
+        let largest = |taps: &[f32]| taps.iter().fold(0.0f32, |largest, tap| largest.max(tap.abs()));
         Ok(Self {
             largest: layer.as_rows(layer.weights.as_f32()?).chunks(taps).map(largest).collect(),
             inputs: layer.depth() / taps,
@@ -148,17 +164,17 @@ impl Magnitudes {
 
     /// Calls `each` with output channel, input channel, and the largest weight between them as a part of the layer's largest.
     fn each(&self, mut each: impl FnMut(usize, usize, f64)) {
-        let all = self.largest.iter().fold(f64::MIN_POSITIVE, |all, &one| all.max(one));
+        let all = self.largest.iter().fold(f32::MIN_POSITIVE, |all, &one| all.max(one));
         for (at, largest) in self.largest.iter().enumerate() {
             let (row, input) = self.channels(at);
-            each(row, input, largest / all);
+            each(row, input, f64::from(largest / all));
         }
     }
 
     fn scale(&mut self, by: impl Fn(usize, usize) -> f64) {
         for at in 0..self.largest.len() {
             let (row, input) = self.channels(at);
-            self.largest[at] *= by(row, input);
+            self.largest[at] = (f64::from(self.largest[at]) * by(row, input)) as f32;
         }
     }
 

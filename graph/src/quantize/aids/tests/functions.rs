@@ -6,7 +6,7 @@ use super::{difference, examples, graph, largest, output, planned, random};
 use crate::quantize::aids::classes::classes;
 use crate::quantize::aids::copies::{copied, widened};
 use crate::quantize::aids::equalize::{Which, candidates, equalized, equalized_weights};
-use crate::{Graph, Node, Tensor};
+use crate::{Graph, Limits, Node, Tensor};
 
 const INPUT: [usize; 4] = [1, 3, 10, 10];
 
@@ -152,7 +152,8 @@ fn equalized_weights_keep_the_function() {
         edited(&before.constants["w6"], |at, weight| if at % 8 == 1 { 50.0 * weight } else { weight });
     before.constants.insert("w6".to_owned(), large);
     let (observation, plan) = planned(&before, &examples(1, 12, &INPUT));
-    let after = equalized_weights(&before, plan.roles(), &observation.seen.channels())
+    let memory = (0, &Limits::default());
+    let after = equalized_weights(&before, plan.roles(), &observation.seen.channels(), memory)
         .expect("a plain graph")
         .expect("channels differ");
     assert!(apart(&before, &after) < 1e-5, "{}", apart(&before, &after));
@@ -171,6 +172,40 @@ fn equalized_weights_keep_the_function() {
             [of, observed.seen.channels()[value]].map(|of| largest(&of.max).max(largest(&of.min)));
         assert!(new < 1.0001 * old, "{value}: {old} {new}");
     }
+}
+
+/// A bound cuts off what it did of a channel that was silent in the examples, and fires in others.
+#[test]
+fn silent_channels_keep_their_bounds() {
+    let constants = [
+        ("zero", Tensor::scalar(0.0f32)),
+        ("six", Tensor::scalar(6.0f32)),
+        ("w1", Tensor::new([4, 2, 1, 1], vec![0.5f32, 0.0, 0.7, 0.0, 0.0, 1.0, 0.3, 0.0]).expect("as many")),
+        (
+            "w2",
+            Tensor::new([2, 4, 1, 1], vec![1.0f32, 0.3, 0.01, 0.2, 0.5, 0.8, 0.01, 0.4]).expect("as many"),
+        ),
+    ];
+    let nodes = vec![
+        Node::new("first", "Conv", &["x", "w1"], &["c"]),
+        Node::new("relu6", "Clip", &["c", "zero", "six"], &["r"]),
+        Node::new("second", "Conv", &["r", "w2"], &["y"]),
+    ];
+    let before = graph(&[1, 2, 4, 4], &[1, 2, 4, 4], nodes, &constants);
+    let of = |first: f32, second: f32| {
+        let values = (0..32).map(|at| if at < 16 { first * (at + 1) as f32 } else { second });
+        Tensor::new([1, 2, 4, 4], values.collect::<Vec<_>>()).expect("as many")
+    };
+    let (observation, plan) = planned(&before, &[vec![of(0.1, 0.0)], vec![of(0.2, 0.0)]]);
+    let statistics = observation.seen.channels();
+    let found = equalized_weights(&before, plan.roles(), &statistics, (0, &Limits::default()));
+    let after = found.expect("a plain graph").expect("the others have room");
+    let awake = of(0.0, 1000.0);
+    let (before, after) = (output(&before, &awake), output(&after, &awake));
+    assert!(difference(&before, &after) < 1e-6, "{before:?} {after:?}");
+    let short = Limits { max_bytes: 60, ..Limits::default() };
+    let graph = &observation.graph;
+    equalized_weights(graph, plan.roles(), &statistics, (0, &short)).expect_err("there is no room");
 }
 
 /// `graph`, in which a loud channel is copied to dead ones.
