@@ -1,7 +1,10 @@
 //! Calls on the rayon pool equal plain calls, on inputs large enough to be split; without a workspace they return an error.
 #![cfg(feature = "rayon")]
 
-use eightbit::dynamic::{BatchMut, BatchRef, BatchedGemm, Linear, QuantizedBatch, QuantizedRows, Spread};
+use eightbit::dynamic::{
+    BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, Linear, QuantizedBatch,
+    QuantizedRows, Spread, WeightGroups,
+};
 use eightbit::elementwise::{Add, LookupTable, Mul, Quantize, Requantize};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
@@ -157,6 +160,32 @@ fn rows_and_layers_of_floats() {
         |out, all| {
             let out = MatMut::new(out, rows, columns)?;
             linear.call(pool.rows(), out).and_then(|call| call.run_rayon(all))
+        },
+    );
+}
+
+#[test]
+fn layers_with_scales_by_group() {
+    let (rows, depth, columns) = (67, 64, 133);
+    let x: Vec<f32> = bytes(rows * depth, 7).into_iter().map(|x| f32::from(x) * 0.37 - 20.0).collect();
+    let weights: Vec<i8> = bytes(depth * columns, 11).into_iter().map(u8::cast_signed).collect();
+    let weights = MatRef::new(&weights, depth, columns).expect("weights");
+    let scales: Vec<f32> = bytes(2 * columns, 13).into_iter().map(|x| f32::from(x) * 0.01).collect();
+    let groups = WeightGroups { depths: 32, scales: &scales, zero_points: &[0] };
+    let packed =
+        GroupwiseWeights::pack(Backend::best().expect("a backend"), &weights, &groups).expect("packed");
+    let linear = GroupwiseLinear::new(packed, Spread::Range);
+    let mut codes = QuantizedRows::new();
+    codes.quantize(linear.quantize(), MatRef::new(&x, rows, depth).expect("a matrix")).expect("finite");
+    same(
+        rows * columns,
+        |out: &mut [f32]| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(codes.rows(), out).map(|call| call.run(&mut Workspace::new()))
+        },
+        |out, all| {
+            let out = MatMut::new(out, rows, columns)?;
+            linear.call(codes.rows(), out).and_then(|call| call.run_rayon(all))
         },
     );
 }
