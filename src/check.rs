@@ -1,5 +1,7 @@
 //! Checks that plans and calls share.
 
+use alloc::format;
+
 use crate::{ElementType, Error, OutputElement};
 
 /// Checks that an element type is the planned one.
@@ -36,6 +38,23 @@ pub(crate) fn in_range(what: &'static str, found: i32, low: i32, high: i32) -> R
 pub(crate) fn check_zero_point(what: &'static str, found: i32, element: ElementType) -> Result<(), Error> {
     let (low, high) = element.integer_range();
     in_range(what, found, low, high)
+}
+
+/// Checks that all numbers are finite.
+pub(crate) fn check_finite(what: &'static str, numbers: &[f32]) -> Result<(), Error> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Error::NotFinite { what, found: numbers[index], index: Some(index) }),
+    }
+}
+
+/// Checks that a clamp of `what` leaves a number.
+pub(crate) fn check_clamp(what: &'static str, low: f32, high: f32) -> Result<(), Error> {
+    if low <= high {
+        return Ok(());
+    }
+    let why = format!("the clamp {low}..={high} is empty or not a number");
+    Err(Error::Shape { what, why })
 }
 
 /// Checks that a scale is finite and greater than 0; `index` is its channel, if there is one for each.

@@ -1,11 +1,10 @@
 //! Prepares a [`Stage`] for kernels: checks it and lays it out by column, padded to whole panels.
 
-use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use eightbit_kernels::gemm;
 
-use crate::check::{check_scale, check_size, in_range};
+use crate::check::{check_clamp, check_finite, check_scale, check_size, in_range};
 use crate::packed::Packed;
 use crate::{Dequantize, ElementType, Error, FixedPoint, Multiplier, PackedWeights, Per, Requantize, Stage};
 
@@ -45,13 +44,7 @@ impl Epilogue {
         if scales.len() != 1 {
             check_size("number of dequantization scales", channels.total, scales.len())?;
         }
-        if let Some(index) = scales.iter().position(|scale| !scale.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "dequantization scale",
-                found: scales[index],
-                index: Some(index),
-            });
-        }
+        check_finite("dequantization scale", scales)?;
         channels.spread_into(|n| scales[if scales.len() == 1 { 0 } else { n }], scale);
         Ok(())
     }
@@ -120,21 +113,13 @@ fn prepare_dequantize(dequantize: &Dequantize, channels: Columns) -> Result<Prep
     let &Dequantize { ref scale, ref bias, clamp: (low, high) } = dequantize;
     scale.expect_channels("number of dequantization scales", channels.total)?;
     positive("dequantization scale", scale)?;
-    if low.is_nan() || high.is_nan() || low > high {
-        let why = format!("the clamp {low}..={high} is empty or not a number");
-        return Err(Error::Shape { what: "dequantization", why });
-    }
+    check_clamp("dequantization", low, high)?;
     let bias = match bias {
         None => None,
         Some(bias) => {
-            let bias = Per::Channel(bias.clone());
-            bias.expect_channels("number of biases", channels.total)?;
-            for (index, found) in bias.values() {
-                if !found.is_finite() {
-                    return Err(Error::NotFinite { what: "bias", found, index });
-                }
-            }
-            Some(channels.spread(&bias, 0.0))
+            check_size("number of biases", channels.total, bias.len())?;
+            check_finite("bias", bias)?;
+            Some(channels.spread(&Per::Channel(bias.clone()), 0.0))
         }
     };
     Ok(Prepared::Dequantize { scale: channels.spread(scale, 1.0), row_scale: None, bias, low, high })

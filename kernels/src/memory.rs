@@ -11,7 +11,8 @@ use crate::OutputElement;
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-const LINE: usize = size_of::<Line>();
+/// Bytes of a cache line, on which memory begins.
+pub(crate) const LINE: usize = size_of::<Line>();
 
 /// Bytes that are copied at a time.
 const PAGE: usize = 4096;

@@ -10,8 +10,8 @@ pub enum Effort {
     /// others. About three times as long as without.
     #[default]
     Low,
-    /// Finer inputs, weights rounded for what they are multiplied by (in a scale of all that may cut off the largest), more channels after the first layer, and equalized channels. Some four
-    /// times as long as [`Low`](Self::Low); the network may take a twentieth longer.
+    /// Finer inputs, weights rounded for what they are multiplied by (in a scale of all that may cut off the largest), more channels after the
+    /// first layer, and equalized channels. Some four times as long as [`Low`](Self::Low); the network may take a twentieth longer.
     Medium,
     /// A range for every activation by what it does to the answers.
     High,

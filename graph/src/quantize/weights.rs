@@ -189,9 +189,14 @@ pub(crate) fn quantize_within(
     let mut bytes = Vec::with_capacity(values.len());
     for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
         let scale = scales[index % scales.len()];
-        bytes.extend(run.iter().map(|&value| (value / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
+        bytes.extend(run.iter().map(|&value| nearest(value, scale)));
     }
     Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
+}
+
+/// The byte nearest to a weight, in steps of `scale`.
+pub(super) fn nearest(weight: f32, scale: f32) -> i8 {
+    (weight / scale).round_ties_even().clamp(-127.0, 127.0) as i8
 }
 
 /// The largest sum of neighbours of the same sign, as [`WeightRange::PairSafe`] counts them, among a channel's weights.

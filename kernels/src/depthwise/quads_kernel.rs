@@ -4,9 +4,9 @@
 /// features, whose line-buffer pass computes `outputs` outputs at a time; and `NINE_BITS`, for bytes around a centre,
 /// which differs for blocks that have one.
 macro_rules! quads_kernel {
-    ($token:ty, $features:literal, $layout:literal, $nine_bits:literal, last_overlaps: $overlaps:literal, outputs: $outputs:literal) => {
+    ($token:ty, $features:literal, $layout:literal, $nine_bits:literal, outputs: $outputs:literal) => {
         pub(crate) static QUADS: $crate::depthwise::DepthwiseKernel = $crate::depthwise::DepthwiseKernel {
-            last_overlaps: $overlaps,
+            last_overlaps: !<$token as $crate::depthwise::Interleave>::PARTIAL,
             order: $crate::depthwise::ChannelOrder::Unpacked,
             offsets: [0, 128],
             line_buffer: Some($crate::depthwise::LineBufferPasses {

@@ -58,7 +58,7 @@ pub use weights::{
     PanelError, PanelShape, Panels, WeightView,
 };
 
-pub(crate) use groupwise::{Depths, GroupTile, GroupTileRows, groupwise_tile};
+pub(crate) use groupwise::{Depths, GroupTile, GroupTileRows, groupwise_tile, groupwise_tiles};
 pub(crate) use matrix_unit::MatrixUnit;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use matrix_unit::{MAX_TILES, TILE, UnitBlock, UnitDepth, UnitShape};

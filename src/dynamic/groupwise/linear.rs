@@ -10,7 +10,7 @@ use eightbit_kernels::gemm::{
 };
 
 use super::GroupwiseWeights;
-use crate::check::check_size;
+use crate::check::{check_clamp, check_finite, check_size};
 use crate::dynamic::{QuantizeRows, QuantizedRows, Rows, Spread};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::{Call, Error, MatMut, MatRef, Workspace};
@@ -66,9 +66,7 @@ impl GroupwiseLinear {
     /// If there is another number of biases than columns, or one is not finite.
     pub fn with_bias(self, mut bias: Vec<f32>) -> Result<GroupwiseLinear, Error> {
         check_size("number of biases", self.weights.columns(), bias.len())?;
-        if let Some(index) = bias.iter().position(|bias| !bias.is_finite()) {
-            return Err(Error::NotFinite { what: "bias", found: bias[index], index: Some(index) });
-        }
+        check_finite("bias", &bias)?;
         bias.resize(self.weights.matrix().padded_columns(), 0.0);
         Ok(GroupwiseLinear { bias: Some(bias), ..self })
     }
@@ -79,10 +77,7 @@ impl GroupwiseLinear {
     ///
     /// If one of them is NaN, or `low` is greater than `high`.
     pub fn clamped(self, low: f32, high: f32) -> Result<GroupwiseLinear, Error> {
-        if low.is_nan() || high.is_nan() || low > high {
-            let why = format!("the clamp {low}..={high} is empty or not a number");
-            return Err(Error::Shape { what: "layer", why });
-        }
+        check_clamp("layer", low, high)?;
         Ok(GroupwiseLinear { clamp: (low, high), ..self })
     }
 

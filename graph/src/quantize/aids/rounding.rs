@@ -13,7 +13,7 @@ use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
 use crate::quantize::tune::Journal;
-use crate::quantize::weights::is_pair_safe;
+use crate::quantize::weights::{is_pair_safe, nearest};
 use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
@@ -138,7 +138,8 @@ fn rounding_bytes(layer: &Layer<'_>) -> u64 {
     depth.saturating_mul(depth).saturating_mul(8 + 4).saturating_add(weights.saturating_mul(4 + 3))
 }
 
-/// Scales may become `room` times smaller. `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the nearest.
+/// Scales may become `room` times smaller. `safe` rows whose neighbours would exceed what [`WeightRange::PairSafe`] allows stay rounded to the
+/// nearest.
 fn of_layer(
     layer: &Layer<'_>,
     covariance: &Covariance,
@@ -202,10 +203,6 @@ fn of_layer(
 /// Whether the scale of these bytes is that of the largest weight.
 fn is_own(bytes: &[i8]) -> bool {
     bytes.iter().any(|byte| byte.unsigned_abs() == 127)
-}
-
-fn nearest(weight: f32, scale: f32) -> i8 {
-    (weight / scale).round_ties_even().clamp(-127.0, 127.0) as i8
 }
 
 /// The scale of all weights of a layer that leaves the least noise where they are rounded to the nearest; `None` if it is that of the largest.

@@ -5,10 +5,9 @@
 use core::arch::x86_64::*;
 
 use super::{Avx2, loops, row_sums};
-use crate::gemm::dot4::groupwise_tiles;
 use crate::gemm::{
     ByteRows, Depths, GroupTile, Layout, LhsForm, PANEL, Tile, TileCost, TileRows, Variant, down, finish,
-    for_each_row, groupwise_tile,
+    for_each_row, groupwise_tile, groupwise_tiles,
 };
 use crate::prefetch::{PREFETCH_DISTANCE, prefetch_panels};
 
@@ -135,16 +134,12 @@ struct Pairs(Avx2);
 // SAFETY: the token proves AVX2 and FMA.
 unsafe impl Depths for Pairs {
     type S = Avx2;
+    const GROUP: usize = GROUP;
     const ELEMENT: usize = size_of::<i16>();
 
     #[inline(always)]
     fn isa(self) -> Avx2 {
         self.0
-    }
-
-    #[inline(always)]
-    fn panel_bytes(self, len: usize) -> usize {
-        len.next_multiple_of(GROUP) * PANEL
     }
 
     #[inline(always)]

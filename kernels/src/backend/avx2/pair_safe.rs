@@ -7,7 +7,7 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, flip_rows, loops, row_sums};
 use crate::gemm::dot4;
-use crate::gemm::{Layout, Property, TileCost, Variant};
+use crate::gemm::{Layout, Property, TileCost, Variant, groupwise_tiles};
 
 pub(super) const VARIANT: Variant = Variant {
     name: "vpmaddubsw",
@@ -16,7 +16,7 @@ pub(super) const VARIANT: Variant = Variant {
     row_sums: &row_sums::BYTES,
     proves: Some(&PAIR_SAFE),
     tiles: dot4::tiles!(tile; 1: 2 4; 2: 2 4; 3: 2; 4: 2; 5: 2; 6: 2),
-    groupwise: dot4::groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
+    groupwise: groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
     // Four multiplications on two pipes.
     cost: TileCost { dot: 16, row: 4, panel: 8 },
     unit: None,

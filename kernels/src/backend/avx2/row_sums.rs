@@ -12,7 +12,7 @@ pub(crate) static BYTES: RowSums = RowSums { add_up: bytes, zero_factor: pair_ze
 pub(super) static I16S: RowSums = RowSums { add_up: i16s, zero_factor: pair_zero };
 
 /// Bytes of a vector.
-pub(crate) const VECTOR: usize = 32;
+const VECTOR: usize = 32;
 
 /// Bytes, added in groups of eight.
 #[derive(Clone, Copy)]

@@ -15,7 +15,6 @@ quads_kernel!(
     "avx512f,avx512bw,avx512vl,avx512vnni",
     "taps-i8x4-block64",
     "taps-centred-i8x4-block64",
-    last_overlaps: false,
     outputs: 4
 );
 

@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use super::{Avx512, flip, row_sums};
 use crate::gemm::dot4;
-use crate::gemm::{Layout, TileCost, Variant};
+use crate::gemm::{Layout, TileCost, Variant, groupwise_tiles};
 
 /// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
 /// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles need the fewest loads per
@@ -17,7 +17,7 @@ pub(crate) const VARIANT: Variant = Variant {
     proves: None,
     tiles: dot4::tiles!(tile; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 5: 1 2 3 4; 6: 1 2 3 4; 8: 1 2 3; 12: 1 2),
     // Two accumulators for each output.
-    groupwise: dot4::groupwise_tiles!(groupwise; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2; 6: 1 2),
+    groupwise: groupwise_tiles!(groupwise; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2; 6: 1 2),
     // Zen 4: one 512-bit `vpdpbusd` or load in a cycle, two broadcasts. Intel servers do two of each: the same ratio.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
     unit: None,

@@ -9,7 +9,7 @@ use crate::gemm::dot4::Dot4;
 use crate::simd::{ByteLimits, Simd};
 
 // Two outputs at a time: eight accumulators, and five weights fit into the other registers.
-quads_kernel!(DotYmm, "avx2,avxvnni", "taps-i8x4-block32", "taps-centred-i8x4-block32", last_overlaps: true, outputs: 2);
+quads_kernel!(DotYmm, "avx2,avxvnni", "taps-i8x4-block32", "taps-centred-i8x4-block32", outputs: 2);
 
 // SAFETY: the instructions do what the trait says, on two units of 128 bits.
 unsafe impl Interleave for DotYmm {

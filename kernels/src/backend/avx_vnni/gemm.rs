@@ -18,7 +18,7 @@ pub(crate) use tiles;
 /// The tiles of its function for weights in groups: floats stay in memory while integers are added up.
 macro_rules! groupwise_tiles {
     ($tile:ident) => {
-        $crate::gemm::dot4::groupwise_tiles!($tile; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2)
+        $crate::gemm::groupwise_tiles!($tile; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2)
     };
 }
 pub(crate) use groupwise_tiles;

@@ -81,7 +81,7 @@ pub(crate) unsafe fn all_depths<S: FourDepths, const R: usize, const V: usize, c
             for_each_row!(R, ROW => {
                 rows[ROW] = tile.row::<R>(segment, ROW);
             });
-            weights = some_depths::<S, R, V, FLIP>(acc, &rows, weights, tile.panel_stride, tile.segment_len);
+            weights = depths::<S, R, V, FLIP>(acc, &rows, weights, tile.panel_stride, tile.segment_len);
             weights = weights.wrapping_add(tile.panel_skip);
         }
     }
@@ -94,7 +94,7 @@ pub(crate) unsafe fn all_depths<S: FourDepths, const R: usize, const V: usize, c
 /// NEON and the instructions of `S`; the rows are valid for `len` bytes, the panel for whole groups of four of them, and so is every further
 /// panel, `panel_stride` bytes after the last.
 #[inline(always)]
-pub(crate) unsafe fn some_depths<S: FourDepths, const R: usize, const V: usize, const FLIP: u8>(
+unsafe fn depths<S: FourDepths, const R: usize, const V: usize, const FLIP: u8>(
     acc: &mut [[S; V]; R],
     rows: &[*const u8; R],
     mut weights: *const u8,
@@ -158,15 +158,11 @@ impl<S> Grouped<S> {
 // SAFETY: a value exists only if the CPU has NEON and the instructions of `S`.
 unsafe impl<S: FourDepths> Depths for Grouped<S> {
     type S = Neon;
+    const GROUP: usize = 4;
 
     #[inline(always)]
     fn isa(self) -> Neon {
         self.0
-    }
-
-    #[inline(always)]
-    fn panel_bytes(self, len: usize) -> usize {
-        len.next_multiple_of(4) * PANEL
     }
 
     #[inline(always)]
@@ -187,7 +183,7 @@ unsafe impl<S: FourDepths> Depths for Grouped<S> {
                     sums[ROW][v] = S::of_totals(acc[ROW][v]);
                 }
             });
-            some_depths::<S, R, V, 0x80>(&mut sums, rows, panel, stride, len);
+            depths::<S, R, V, 0x80>(&mut sums, rows, panel, stride, len);
             for_each_row!(R, ROW => {
                 for v in 0..V {
                     acc[ROW][v] = sums[ROW][v].totals();

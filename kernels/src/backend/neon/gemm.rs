@@ -14,8 +14,8 @@ use core::arch::aarch64::*;
 use super::Neon;
 use super::depths::{FourDepths, Grouped, all_depths};
 use crate::gemm::{
-    GroupTile, GroupTileRows, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish,
-    for_each_row, groupwise_tile,
+    GroupTile, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    groupwise_tile, groupwise_tiles,
 };
 use crate::simd::Simd;
 
@@ -29,10 +29,7 @@ pub(super) const VARIANT: Variant = Variant {
         TileRows { rows: 1, unsigned: &[tile::<1, 4, 0x80>], signed: &[tile::<1, 4, 0>] },
         TileRows { rows: 2, unsigned: &[tile::<2, 4, 0x80>], signed: &[tile::<2, 4, 0>] },
     ],
-    groupwise: &[
-        GroupTileRows { rows: 1, tiles: &[groupwise::<1, 4>] },
-        GroupTileRows { rows: 2, tiles: &[groupwise::<2, 4>] },
-    ],
+    groupwise: groupwise_tiles!(groupwise; 1: 4; 2: 4),
     cost: TileCost::EVEN,
     unit: None,
 };

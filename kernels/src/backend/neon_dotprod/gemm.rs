@@ -9,8 +9,8 @@ use core::arch::asm;
 
 use crate::backend::neon::{FourDepths, Grouped, Neon, all_depths};
 use crate::gemm::{
-    GroupTile, GroupTileRows, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish,
-    for_each_row, groupwise_tile,
+    GroupTile, Layout, LhsForm, PLAIN_BYTES, Tile, TileCost, TileRows, Variant, down, finish, for_each_row,
+    groupwise_tile, groupwise_tiles,
 };
 use crate::simd::Simd;
 
@@ -35,11 +35,7 @@ pub(super) const VARIANT: Variant = Variant {
         TileRows { rows: 4, unsigned: &[tile::<4, 4, 0x80>], signed: &[tile::<4, 4, 0>] },
     ],
     // Rows in fours have floats in memory meanwhile.
-    groupwise: &[
-        GroupTileRows { rows: 1, tiles: &[groupwise::<1, 4>] },
-        GroupTileRows { rows: 2, tiles: &[groupwise::<2, 4>] },
-        GroupTileRows { rows: 4, tiles: &[groupwise::<4, 4>] },
-    ],
+    groupwise: groupwise_tiles!(groupwise; 1: 4; 2: 4; 4: 4),
     cost: COST,
     unit: None,
 };

@@ -200,15 +200,11 @@ struct Grouped<const H: usize>(Neon);
 // SAFETY: the functions that make a value have NEON and its matrix products.
 unsafe impl<const H: usize> Depths for Grouped<H> {
     type S = Neon;
+    const GROUP: usize = 8;
 
     #[inline(always)]
     fn isa(self) -> Neon {
         self.0
-    }
-
-    #[inline(always)]
-    fn panel_bytes(self, len: usize) -> usize {
-        len.next_multiple_of(8) * PANEL
     }
 
     #[inline(always)]

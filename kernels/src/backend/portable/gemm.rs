@@ -122,16 +122,12 @@ struct Pairs(Portable);
 // SAFETY: no features are needed.
 unsafe impl Depths for Pairs {
     type S = Portable;
+    const GROUP: usize = 2;
     const ELEMENT: usize = size_of::<i16>();
 
     #[inline(always)]
     fn isa(self) -> Portable {
         self.0
-    }
-
-    #[inline(always)]
-    fn panel_bytes(self, len: usize) -> usize {
-        len.next_multiple_of(2) * PANEL
     }
 
     #[inline(always)]

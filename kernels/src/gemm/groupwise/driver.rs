@@ -4,11 +4,12 @@ use core::slice;
 
 use super::call::CheckedGroupwise;
 use super::terms::blocks;
-use super::tile::{Ahead, GroupTile, GroupTileRows, LINE};
+use super::tile::{Ahead, GroupTile, GroupTileRows};
 use super::{GroupTerms, GroupwiseCall, QUAD, pair, place};
 use crate::gemm::m_block::PREFETCH_BYTES;
 use crate::gemm::tiling::{BLOCK_BYTES, i16_row_bytes};
 use crate::gemm::{ByteRows, LhsForm, OutputBlock, PANEL, PanelShape, Tiling, Variant};
+use crate::memory::LINE;
 use crate::prefetch::PREFETCH_DISTANCE;
 use crate::{Backend, Scratch};
 

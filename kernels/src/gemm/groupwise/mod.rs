@@ -30,7 +30,7 @@ pub(crate) mod tile;
 pub use call::GroupwiseCall;
 pub use driver::{groupwise_scratch_bytes, groupwise_tiling, run_groupwise};
 pub use terms::{GROUP_STEP, GroupTerms};
-pub(crate) use tile::{Depths, GroupTile, GroupTileRows, groupwise_tile};
+pub(crate) use tile::{Depths, GroupTile, GroupTileRows, groupwise_tile, groupwise_tiles};
 
 /// Depths of a block, the last of a group excepted: few enough that sums of bytes, and of bytes less a zero point, fit an `i16`.
 pub(crate) const BLOCK: usize = 128;

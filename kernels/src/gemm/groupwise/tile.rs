@@ -2,6 +2,7 @@
 
 use super::{BLOCK, QUAD};
 use crate::gemm::{PANEL, for_each_row};
+use crate::memory::LINE;
 use crate::prefetch::prefetch_line;
 use crate::simd::Simd;
 
@@ -67,6 +68,8 @@ pub(crate) struct GroupTileRows {
 pub(crate) unsafe trait Depths: Copy {
     /// The vectors.
     type S: Simd;
+    /// Depths that lie side by side in a column of a panel.
+    const GROUP: usize;
     /// Bytes of an element of a row.
     const ELEMENT: usize = 1;
 
@@ -74,7 +77,10 @@ pub(crate) unsafe trait Depths: Copy {
     fn isa(self) -> Self::S;
 
     /// Bytes of a panel that belong to `len` depths.
-    fn panel_bytes(self, len: usize) -> usize;
+    #[inline(always)]
+    fn panel_bytes(self, len: usize) -> usize {
+        len.next_multiple_of(Self::GROUP) * PANEL
+    }
 
     /// Adds the products of `len` depths of `R` rows by `V` vectors of columns. If `ahead` is not 0, the weights come from memory, and what
     /// lies about as many bytes behind them, wherever that is, may be prefetched.
@@ -128,8 +134,13 @@ impl Ahead {
     }
 }
 
-/// Bytes of a cache line.
-pub(super) const LINE: usize = 64;
+/// The tiles for weights in groups of an ISA's function `$tile::<ROWS, VECTORS>`, by numbers of rows, `1: 2 4; …`.
+macro_rules! groupwise_tiles {
+    ($tile:ident; $($rows:literal: $($vectors:literal)+);+) => {
+        &[$($crate::gemm::GroupTileRows { rows: $rows, tiles: &[$($tile::<$rows, $vectors>),+] }),+]
+    };
+}
+pub(crate) use groupwise_tiles;
 
 /// The tile of an implementation.
 ///

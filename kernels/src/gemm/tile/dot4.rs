@@ -36,14 +36,6 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
-/// The tiles for weights in groups of an ISA's function `$tile::<ROWS, VECTORS>`, as [`tiles!`] has them.
-macro_rules! groupwise_tiles {
-    ($tile:ident; $($rows:literal: $($vectors:literal)+);+) => {
-        &[$($crate::gemm::GroupTileRows { rows: $rows, tiles: &[$($tile::<$rows, $vectors>),+] }),+]
-    };
-}
-pub(crate) use groupwise_tiles;
-
 /// An instruction, or a short sequence, that multiplies groups of four: a token, whose values prove that the CPU has it.
 ///
 /// # Safety
@@ -305,15 +297,11 @@ pub(crate) struct Grouped<D>(pub(crate) D);
 // SAFETY: the token proves the features.
 unsafe impl<D: Dot4> Depths for Grouped<D> {
     type S = D::S;
+    const GROUP: usize = GROUP;
 
     #[inline(always)]
     fn isa(self) -> D::S {
         self.0.isa()
-    }
-
-    #[inline(always)]
-    fn panel_bytes(self, len: usize) -> usize {
-        len.next_multiple_of(GROUP) * PANEL
     }
 
     #[inline(always)]
