@@ -336,3 +336,53 @@ fn the_search_keeps_to_its_memory() {
     let error = quantized(&limited).expect_err("64 KiB do not hold the histograms");
     assert!(matches!(error, Error::OverLimit { .. }), "{error}");
 }
+
+/// A convolution alone, quantized with finer inputs where they help, from examples of which number `at` has a pixel `value`.
+fn with_pixel(at: usize, value: f32) -> (Graph, Graph, Tensor) {
+    let shape = vec![1, 1, 4, 4];
+    let numbers =
+        |seed: usize, count: usize| (0..count).map(move |i| ((i * 37 + seed * 11) % 101) as f32 / 50.5 - 1.0);
+    let input = |name: &str, shape: &[usize]| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: shape.iter().map(|&size| Some(size)).collect(),
+    };
+    let graph = Graph {
+        opset: 13,
+        inputs: vec![input("x", &shape)],
+        outputs: vec![input("y", &shape)],
+        nodes: vec![Node::new("conv", "Conv", &["x", "w"], &["y"]).with("pads", vec![1i64; 4])],
+        constants: [(
+            "w".to_owned(),
+            Tensor::new([1, 1, 3, 3], numbers(5, 9).collect::<Vec<_>>()).expect("nine"),
+        )]
+        .into(),
+        ..Graph::default()
+    };
+    let examples: Vec<Vec<Tensor>> = (0..4)
+        .map(|seed| {
+            let mut values: Vec<f32> = numbers(seed, 16).collect();
+            if seed == at {
+                values[0] = value;
+            }
+            vec![Tensor::new(shape.clone(), values).expect("sixteen")]
+        })
+        .collect();
+    let (eight_bit, _) =
+        quantize(graph.clone(), &examples, &options(Effort::Medium), |_| {}).expect("quantized");
+    (graph, eight_bit, examples[at][0].clone())
+}
+
+/// The bytes of finer inputs hold what any example does, those that judge among them; what may overflow is not made finer.
+#[test]
+fn finer_inputs_hold_all_examples() {
+    for at in 0..4 {
+        let (float, eight_bit, example) = with_pixel(at, 2.0);
+        let run = |graph: &Graph| ops::evaluate_graph(graph, &[("x", &example)]).expect("it runs").remove(0);
+        let (float, found) = (run(&float), run(&eight_bit));
+        let pairs = float.as_f32().expect("floats").iter().zip(found.as_f32().expect("floats"));
+        let most = pairs.fold(0.0f32, |most, (float, found)| most.max((float - found).abs()));
+        assert!(most < 0.1, "{at}: {most}");
+        with_pixel(at, 3e37);
+    }
+}

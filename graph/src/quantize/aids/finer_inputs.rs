@@ -17,7 +17,7 @@ use crate::quantize::{Plan, Role};
 use crate::{Error, Graph, Names, Node, Tensor, passes};
 
 /// How many times finer an input becomes.
-const FACTOR: f32 = 16.0;
+pub(in crate::quantize) const FACTOR: f32 = 16.0;
 
 /// The most channels of an input: with more, the layer takes too much time.
 const MOST: usize = 4;
@@ -43,6 +43,11 @@ struct Place<'g> {
     /// The axis of the value's channels.
     axis: usize,
     layers: Vec<Layer<'g>>,
+}
+
+/// The values that would become finer.
+pub(in crate::quantize) fn values(graph: &Graph, plan: &Plan) -> Result<Vec<String>, Error> {
+    Ok(places(graph, plan)?.iter().map(|place| place.value.to_owned()).collect())
 }
 
 /// `graph` with finer inputs; `None` if it has no convolution that reads floats with few channels.

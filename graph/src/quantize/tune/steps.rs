@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Observation, Other, Recipe, Search};
 use crate::quantize::aids::equalize::{self, Which};
 use crate::quantize::aids::{copies, finer_inputs, shift, silent};
-use crate::quantize::{CalibrationMethod, Dataset, Fault, Granularity, Progress, Roles};
+use crate::quantize::{CalibrationMethod, Dataset, Fault, Granularity, Progress, Range, Roles};
 use crate::quoted;
 
 /// The part of the error that an aid that takes time may leave.
@@ -59,7 +59,12 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
 
     /// What takes time must bring more than chance.
     pub(super) fn finer_inputs(&mut self) -> Result<(), Fault<D::Error>> {
-        let (plan, calibration) = self.best()?;
+        let (plan, _) = self.best()?;
+        let places = finer_inputs::values(&self.observation.graph, &plan)?;
+        let Some(ranges) = self.ranges_of_all(&places)? else { return Ok(()) };
+        let mut wide = self.best.clone();
+        wide.ranges.extend(ranges);
+        let (plan, calibration) = self.plan(&wide, &self.observation, &self.roles)?;
         let Some(finer) = finer_inputs::finer(&self.observation.graph, &plan)? else { return Ok(()) };
         let mut float = self.float.clone();
         float.extend(finer.float.into_iter().map(|node| (node, finer_inputs::REASON.to_owned())));
@@ -71,6 +76,29 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
         }
         let other = Other { graph: finer.graph, roles, float, recipe };
         self.attempt_other("finer inputs", other, self.error * WORTH)
+    }
+
+    /// The ranges of these values in all examples, those that judge among them: a graph with finer inputs is made of them, and not made again
+    /// when all is decided. `None` if there are no such values, or what their bytes leave out may overflow.
+    fn ranges_of_all(&self, values: &[String]) -> Result<Option<BTreeMap<String, Range>>, Fault<D::Error>> {
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let judging = self.observe(self.observation.graph.clone(), &self.roles, &self.split.judging)?.seen;
+        let ranges = |method| -> Result<BTreeMap<String, Range>, Fault<D::Error>> {
+            let mut one = self.observation.seen.calibration(method)?.ranges;
+            let other = judging.calibration(method)?.ranges;
+            one.retain(|value, _| values.contains(value));
+            for (value, range) in &mut one {
+                *range = other.get(value).map_or(*range, |&other| range.union(other));
+            }
+            Ok(one)
+        };
+        let overflows = |range: &Range| !(finer_inputs::FACTOR * (range.max - range.min)).is_finite();
+        if ranges(CalibrationMethod::MinMax)?.values().any(overflows) {
+            return Ok(None);
+        }
+        ranges(self.best.method).map(Some)
     }
 
     pub(super) fn widened(&mut self) -> Result<(), Fault<D::Error>> {
