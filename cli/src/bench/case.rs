@@ -2,6 +2,7 @@
 
 use eightbit::{Call, Element, Error, Fill, OutputElement, Workspace};
 
+use crate::bench::aligned::Aligned;
 use crate::bench::check::Verdict;
 use crate::bench::rates::Rates;
 use crate::bench::setup::Setup;
@@ -40,7 +41,7 @@ impl Case {
         check: impl FnOnce(&[A], &[T]) -> Verdict,
     ) -> Result<Self, Error> {
         let Work { path, workspace_bytes, outputs, depth, input, call } = work;
-        let mut out = vec![T::default(); outputs];
+        let (input, mut out) = (Aligned::copy_of(&input), Aligned::<T>::new(outputs));
         let mut workspaces: Vec<_> =
             (0..setup.threads).map(|_| Workspace::with_capacity(workspace_bytes)).collect();
         // Errors occur at the first call; the measured calls are identical.

@@ -2,6 +2,7 @@
 //!
 //! A [`case::Case`] holds everything that one measurement needs; [`gemm`], [`conv`] and [`model`] make them.
 
+mod aligned;
 pub(crate) mod case;
 pub(crate) mod check;
 pub(crate) mod clock;

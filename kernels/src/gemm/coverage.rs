@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use super::MatrixUnit;
-use super::matrix_unit::TILE;
+use super::matrix_unit::{ProductSize, TILE};
 use crate::Backend;
 
 /// What computes a tile.
@@ -73,7 +73,7 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
     for variant in backend.entry().gemm {
         if let Some(unit) = variant.unit {
             // Where the unit takes every product, its tiles alone run; else the choice is by size, and both are another test's.
-            if (unit.pays)([1; 3]) {
+            if (unit.pays)(ProductSize { rows: 1, segments: 1, segment_len: 1, columns: 1 }) {
                 all.extend(blocks_of(unit, variant.layout.name));
             }
             continue;

@@ -5,9 +5,9 @@ use core::slice;
 
 use super::call::Checked;
 use super::m_block::{Position, compute};
-use super::matrix_unit::{UnitShape, unit_map};
+use super::matrix_unit::{ProductSize, most_scratch_bytes};
 use super::rows::{
-    Addressing, Cursor, Depth, MBlock, Parts, Region, RowCopy, ScratchMap, addressing, depth_of,
+    Addressing, Cursor, Depth, MBlock, PaddedLines, Parts, Region, RowCopy, ScratchMap, addressing, depth_of,
 };
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block, shared_panels};
@@ -31,8 +31,7 @@ pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     if gemm.unit.is_none() {
         return Some(of_tiles);
     }
-    let of_unit = unit_map(copied, panels, &UnitShape::largest(panels), UnitShape::most_steps(panels)?)?;
-    Some(of_tiles.max(of_unit.total))
+    Some(of_tiles.max(most_scratch_bytes(copied, panels)?))
 }
 
 /// Computes the block of the output that `out` covers.
@@ -47,23 +46,27 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
         return;
     }
     let (gemm, panels) = (checked.gemm(), &call.panels);
-    let size = [checked.out().rows(), panels.depth(), checked.out().columns()];
-    let unit = gemm.unit_for(size);
+    let unit = gemm.unit_for(ProductSize::new(checked.out().rows(), panels, checked.out().columns()));
     if unit.is_none()
         && let Lhs::Matrix(matrix) = &call.lhs
         && small::run(&mut checked, matrix, scratch)
     {
         return;
     }
-    let found = match unit {
+    let padded = match (&call.lhs, unit) {
+        (Lhs::Patches(patches), Some(_)) => PaddedLines::new(patches, panels),
+        _ => None,
+    };
+    let found = match (unit, &padded) {
         // Its strips are copies already.
-        Some(_) => (call.lhs.addressing(panels.segments(), panels.segment_len()), None),
-        None => addressing(gemm, call),
+        (Some(_), Some(padded)) => (padded.addressing, None),
+        (Some(_), None) => (call.lhs.addressing(panels.segments(), panels.segment_len()), None),
+        (None, _) => addressing(gemm, call),
     };
     let elision = call.border.elision.min(call.lhs.possible_elision(found.0, gemm.layout.k_group));
     // Factors and zero points by row belong to consecutive rows, which those of a region are not.
     let by_row = call.stage.has_row_scale() || call.row_zeros.is_some();
-    let elision = if by_row { PaddingElision::Nothing } else { elision };
+    let elision = if by_row || padded.is_some() { PaddingElision::Nothing } else { elision };
     let (start, end) = (checked.out().first_row(), checked.out().first_row() + checked.out().rows());
     let panel_count = checked.out().columns().div_ceil(PANEL);
     let mut pass = |region: &Region, first: Cursor, rows: usize, columns: Range<usize>| {
@@ -71,7 +74,7 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
             Lhs::Matrix(_) => Depth::whole(panels),
             Lhs::Patches(patches) => depth_of(patches.patches(), panels, region),
         };
-        let pass = Pass { found, region, first, rows, depth };
+        let pass = Pass { found, region, first, rows, depth, padded };
         if let Some(unit) = unit {
             pass.run_on(unit, &mut checked, scratch);
             return;
@@ -119,6 +122,8 @@ pub(super) struct Pass<'a> {
     pub(super) first: Cursor,
     pub(super) rows: usize,
     pub(super) depth: &'a Depth,
+    /// Where a matrix unit reads them, if it does not read patches of the image itself.
+    pub(super) padded: Option<PaddedLines<'a>>,
 }
 
 impl Pass<'_> {

@@ -3,7 +3,7 @@
 #[cfg(target_has_atomic = "64")]
 use core::sync::atomic::Ordering;
 
-use super::matrix_unit::{Permission, UnitShape};
+use super::matrix_unit::{Permission, ProductSize, UnitShape};
 use super::memo::TilingMemo;
 use super::rows::{Addressing, Depth, depth_of, patch_addressing};
 use super::{LhsForm, MAX_ROWS, PaddingElision, PanelShape, Patches, TileCost, TileRows, Variant};
@@ -41,7 +41,7 @@ pub struct Tiling {
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
-    if let Some(unit) = gemm.unit_for([rows, panels.depth(), panels.columns()]) {
+    if let Some(unit) = gemm.unit_for(ProductSize::new(rows, panels, panels.columns())) {
         let shape = UnitShape::new(rows, &Depth::whole(panels), panels);
         return Some(Tiling {
             tile_rows: shape.height,
@@ -68,7 +68,7 @@ pub fn best_elision(backend: Backend, patches: &Patches, panels: &PanelShape) ->
         return PaddingElision::Nothing;
     }
     if let Some(unit) = gemm.unit
-        && (unit.pays)([window.rows(), panels.depth(), panels.columns()])
+        && (unit.pays)(ProductSize::new(window.rows(), panels, panels.columns()))
         && (unit.request)() == Permission::Granted
     {
         // Each region is a pass over all weights, whose loads are expected to take longer than the products that are left out.

@@ -1,6 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
-use super::{GroupTileRows, Layout, MatrixUnit, RowSums, Tile};
+use super::{GroupTileRows, Layout, MatrixUnit, ProductSize, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
 pub(crate) struct Variant {
@@ -25,9 +25,9 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// The matrix unit, if it computes products of this many rows, depths and columns: it pays, and the system permits it.
+    /// The matrix unit, if it computes products of this size: it pays, and the system permits it.
     #[inline]
-    pub(crate) fn unit_for(&self, size: [usize; 3]) -> Option<&'static MatrixUnit> {
+    pub(crate) fn unit_for(&self, size: ProductSize) -> Option<&'static MatrixUnit> {
         self.unit.filter(|unit| (unit.pays)(size) && (unit.is_permitted)())
     }
 }

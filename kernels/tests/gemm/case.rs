@@ -138,6 +138,28 @@ impl Case {
         Case::new(rng, shape, Rows::Patches(window), window.input_len())
     }
 
+    /// Patches of pixels that fill cache lines, whose lines a matrix unit copies with their padding: lines that high tiles divide, and others;
+    /// images of more than a copy's lines.
+    pub(crate) fn whole_pixels(rng: &mut Random) -> Case {
+        let kernel = [[3, 3], [1, 3], [5, 2], [2, 1]][rng.below(4)];
+        let (channels, stride) = (64 << rng.below(2), [1 + rng.below(2), 1 + rng.below(2)]);
+        let lines = if rng.below(8) == 0 { 40 } else { 6 };
+        let output = [1 + rng.below(lines), [5, 7, 12, 14, 28, 30, 48][rng.below(7)]];
+        let geometry = PatchGeometry {
+            batch: 1 + rng.below(2),
+            input: [output[0] * stride[0], (output[1] * stride[1]).saturating_sub(rng.below(3)).max(1)],
+            channels,
+            kernel,
+            stride,
+            dilation: [1 + rng.below(2), 1 + usize::from(rng.below(4) == 0)],
+            pad: [rng.below(3), rng.below(3)],
+            output,
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), channels, 1 + rng.below(70)];
+        Case::new(rng, shape, Rows::Patches(window), window.input_len())
+    }
+
     /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `pair_safe`.
     pub(crate) fn plain(
         rng: &mut Random,

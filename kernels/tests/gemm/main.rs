@@ -107,6 +107,25 @@ fn whole_lines() {
     });
 }
 
+/// Patches of pixels that fill cache lines, most of which tiles of a matrix unit read in place from copies of lines.
+#[test]
+fn whole_pixels() {
+    let mut rng = Random(8);
+    let cases: Vec<_> = (0..60).map(|_| Case::whole_pixels(&mut rng)).collect();
+    let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
+    suite::suite("gemm/whole-pixels", |backend| {
+        let used = coverage::tiles_used_by(|| {
+            let mut scratch = Scratch::new();
+            for (case, expected) in cases.iter().zip(&expected) {
+                case.check(backend, expected, &mut scratch);
+            }
+        });
+        let in_place = used.iter().any(|tile| tile.unit == Unit::Matrix { in_place: true });
+        assert_eq!(in_place, coverage::has_permitted_unit(backend), "{backend}: patches in place");
+        cases.len()
+    });
+}
+
 /// Accumulators at the ends of `i32`, and scales that take them to the ends of the integers that floats become, or past them.
 #[test]
 fn extreme_accumulators() {

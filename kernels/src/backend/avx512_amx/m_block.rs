@@ -1,10 +1,12 @@
 //! An m-block by a block of panels: up to four tiles of accumulators at a time, two by two where both have two.
 
 use core::mem::MaybeUninit;
+use core::ptr;
 
+use super::activations::Activations;
 use super::epilogue::{Requantization, requantizes};
 use super::strips;
-use super::tiles::{self, Operands, ROW, TILE_BYTES};
+use super::tiles::{self, Operands, ROW};
 use crate::backend::x86::Avx512;
 use crate::gemm::{Layout, MAX_TILES, PANEL, RawStage, TILE, Tile, UnitBlock, UnitDepth, finish_sums};
 use crate::prefetch::prefetch_to_write;
@@ -25,19 +27,35 @@ impl Accumulators {
 }
 
 /// A block whose accumulators were stored and wait for the epilogue.
-#[derive(Clone, Copy)]
+///
+/// It stays where it was written, and is written and read field by field: a copy by vectors would wait until what was stored before has
+/// reached the cache, the tiles of the block among it (a fifth of the time of 512³). So neighbours here are not neighbours in [`Strip`].
+#[repr(C)]
 pub(super) struct Sums {
     /// `panels` vectors a row.
     pub(super) accumulators: *mut i32,
-    /// Its rows, and where each begins in the output, at the first column of the m-block.
+    /// Its rows.
     pub(super) rows: usize,
-    pub(super) out: *const *mut u8,
     /// The first tile in the m-block, and its first row.
     first_tile: usize,
     pub(super) first_row: usize,
+    /// Where each row begins in the output, at the first column of the m-block.
+    pub(super) out: *const *mut u8,
     /// Its first column in the m-block, and its panels.
     pub(super) column: usize,
     pub(super) panels: usize,
+}
+
+impl Sums {
+    const NONE: Sums = Sums {
+        accumulators: ptr::null_mut(),
+        rows: 0,
+        out: ptr::null(),
+        first_tile: 0,
+        first_row: 0,
+        column: 0,
+        panels: 0,
+    };
 }
 
 /// Tiles below each other: their rows in the order of steps, and in the output.
@@ -45,7 +63,7 @@ struct Strip {
     first_tile: usize,
     /// All rows, of which those of the last tile may be fewer than its height.
     rows: usize,
-    operands: Operands,
+    activations: Activations,
     out: *const *mut u8,
     /// Bytes from a row of the output to the next, if tiles of raw sums can be stored there: all rows exist and lie so.
     out_stride: Option<usize>,
@@ -59,9 +77,10 @@ struct Strip {
 /// is valid as its description says.
 pub(super) unsafe fn m_block(block: &UnitBlock) {
     let mut accumulators = [Accumulators::NONE; 2];
-    let mut rows = [[core::ptr::null_mut(); MAX_ROWS]; 2];
+    let mut rows = [[ptr::null_mut(); MAX_ROWS]; 2];
+    let mut sums = [Sums::NONE, Sums::NONE];
     let panels = block.tile.columns.div_ceil(PANEL);
-    let mut waiting = None;
+    let mut waits = false;
     let (mut tile, mut strip_number, mut block_number) = (0, 0, 0);
     while tile < block.tile.count {
         let tiles = match (block.tile.count - tile, panels) {
@@ -81,8 +100,10 @@ pub(super) unsafe fn m_block(block: &UnitBlock) {
                 _ => 1,
             };
             let into = accumulators[block_number % 2].0.as_mut_ptr().cast::<i32>();
+            let [even, odd] = &mut sums;
+            let (own, other) = if block_number % 2 == 0 { (even, &*odd) } else { (odd, &*even) };
             // SAFETY: the caller's promises; the panels are the block's, and nothing waits in these accumulators.
-            waiting = unsafe {
+            waits = unsafe {
                 let multiply = match (block.signed, tiles, width) {
                     (false, 1, 1) => multiply::<1, 1, false>,
                     (false, 1, 2) => multiply::<1, 2, false>,
@@ -97,7 +118,7 @@ pub(super) unsafe fn m_block(block: &UnitBlock) {
                     (true, 2, _) => multiply::<2, 2, true>,
                     (true, ..) => multiply::<4, 1, true>,
                 };
-                multiply(block, &strip, panel, into, waiting)
+                multiply(block, &strip, panel, into, waits.then_some(other), own)
             };
             block_number += 1;
             panel += width;
@@ -105,9 +126,9 @@ pub(super) unsafe fn m_block(block: &UnitBlock) {
         strip_number += 1;
         tile += tiles;
     }
-    if let Some(sums) = waiting {
-        // SAFETY: the caller's promises, and the accumulators were stored.
-        unsafe { finish(block, &sums) };
+    if waits {
+        // SAFETY: the caller's promises, and the accumulators of the last block were stored.
+        unsafe { finish_alone(block, &sums[(block_number - 1) % 2]) };
     }
 }
 
@@ -124,65 +145,29 @@ unsafe fn strip(block: &UnitBlock, first: usize, tiles: usize, addresses: &mut [
     unsafe {
         let mut tile = block.tile;
         down(&mut tile, first, height);
-        let in_place = if last == height { in_place(&tile, block) } else { None };
-        let strip_bytes = shape.depth.runs * shape.depth.steps * TILE_BYTES;
+        let activations = if last == height { Activations::in_place(&tile, block, tiles) } else { None };
         for number in 0..tiles {
             let rows = if number + 1 < tiles { height } else { last };
             for row in 0..rows {
                 addresses[number * height + row] = tile.out_row(row);
             }
-            if in_place.is_none() {
-                strips::copy(&tile, shape, rows, block.strips.add(number * strip_bytes));
+            if activations.is_none() {
+                strips::copy(&tile, shape, rows, Activations::of_tile(block, number));
             }
             tile.move_down_by(height);
         }
-        let operands = in_place.unwrap_or(Operands {
-            activations: block.strips,
-            row: ROW,
-            tile: strip_bytes,
-            step: TILE_BYTES,
-            weights: block.tile.panels,
-            panel: block.tile.panel_stride,
-        });
+        let activations = activations.unwrap_or_else(|| Activations::copied(block));
         let stride = |row: usize| (addresses[row] as usize).wrapping_sub(addresses[row - 1] as usize);
         let first_stride = if rows > 1 { stride(1) } else { 0 };
         let raw = matches!(block.tile.stage, RawStage::Accumulators { accumulate: false });
         let equal = raw && last == height && (2..rows).all(|row| stride(row) == first_stride);
         let out_stride = equal.then_some(first_stride);
-        Strip { first_tile: first, rows, operands, out: addresses.as_ptr(), out_stride }
+        Strip { first_tile: first, rows, activations, out: addresses.as_ptr(), out_stride }
     }
-}
-
-/// The operands of tiles whose rows are read in place: rows of a matrix on borders of cache lines, since a load across them takes five
-/// times as long, and of whole steps.
-///
-/// # Safety
-///
-/// As [`strip`]; all rows of the tiles exist.
-#[inline]
-unsafe fn in_place(tile: &Tile, block: &UnitBlock) -> Option<Operands> {
-    let UnitDepth { segments, segment_len, .. } = block.shape.depth;
-    let height = block.shape.height;
-    let tile_bytes = tile.lhs_step.bytes;
-    if segments != 1 || !segment_len.is_multiple_of(ROW) || tile.lhs_step.entries != 0 {
-        return None;
-    }
-    // SAFETY: there is a pointer for the first row.
-    let activations = unsafe { (*tile.lhs).wrapping_add(tile.lhs_offset) };
-    let row = tile_bytes / height;
-    let aligned = (activations as usize | row).is_multiple_of(ROW);
-    aligned.then_some(Operands {
-        activations,
-        row,
-        tile: tile_bytes,
-        step: ROW,
-        weights: block.tile.panels,
-        panel: block.tile.panel_stride,
-    })
 }
 
 /// Multiplies `R` tiles, whose activations are `SIGNED` or not, with `P` panels from `panel` on, and meanwhile stores what waits.
-/// Returns what waits then.
+/// Returns whether the block waits then, which `own` describes.
 ///
 /// # Safety
 ///
@@ -193,15 +178,16 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
     strip: &Strip,
     panel: usize,
     into: *mut i32,
-    waiting: Option<Sums>,
-) -> Option<Sums> {
+    waiting: Option<&Sums>,
+    own: &mut Sums,
+) -> bool {
     // SAFETY: the caller's promises.
     unsafe {
         let isa = Avx512::new();
-        let (tile, depth, height) = (&block.tile, &block.shape.depth, block.shape.height);
+        let (tile, height) = (&block.tile, block.shape.height);
         let column = panel * PANEL;
-        let weights = strip.operands.weights.add(panel * strip.operands.panel);
-        let operands = Operands { weights, ..strip.operands };
+        let activations = &strip.activations;
+        let weights = tile.panels.add(panel * tile.panel_stride);
         let whole = column + P * PANEL <= tile.columns;
         let corrected = !tile.weight_zeros.is_null() || !tile.zeros.of_rows.is_null();
         // Whole blocks of sums go from the tiles to the output, whose lines are prefetched.
@@ -220,19 +206,19 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         }
         tiles::start::<R, P>(tile.init.add(column));
         match waiting {
-            None => all_steps::<R, P, SIGNED>(tile, depth, operands),
-            Some(sums) if requantizes::<P>(tile, &sums) => {
-                let epilogue = Requantization::<P>::new(isa, tile, &sums);
-                steps_beside::<R, P, SIGNED>(tile, depth, operands, &epilogue, &sums);
+            None => all_steps::<R, P, SIGNED>(tile, activations, weights),
+            Some(sums) if requantizes::<P>(tile, sums) => {
+                let epilogue = Requantization::<P>::new(isa, tile, sums);
+                steps_beside::<R, P, SIGNED>(tile, activations, weights, &epilogue, sums);
             }
             Some(sums) => {
-                all_steps::<R, P, SIGNED>(tile, depth, operands);
-                finish(block, &sums);
+                all_steps::<R, P, SIGNED>(tile, activations, weights);
+                finish_alone(block, sums);
             }
         }
         #[cfg(feature = "testing")]
         crate::gemm::coverage::record(crate::gemm::coverage::TileUse {
-            unit: crate::gemm::coverage::Unit::Matrix { in_place: operands.activations != block.strips },
+            unit: crate::gemm::coverage::Unit::Matrix { in_place: activations.are_in_place() },
             layout: Layout::GROUPS_OF_4.name,
             rows: R * TILE,
             panels: P,
@@ -242,11 +228,11 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
         });
         if let Some((out, stride)) = direct {
             tiles::store::<R, P>(out, stride, height * stride);
-            return None;
+            return false;
         }
         let row = P * ROW;
         tiles::store::<R, P>(into.cast(), row, height * row);
-        let sums = Sums {
+        *own = Sums {
             accumulators: into,
             rows: strip.rows,
             out: strip.out,
@@ -255,11 +241,11 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
             column,
             panels: P,
         };
-        if requantizes::<P>(tile, &sums) {
-            return Some(sums);
+        if requantizes::<P>(tile, own) {
+            return true;
         }
-        finish(block, &sums);
-        None
+        finish(block, own);
+        false
     }
 }
 
@@ -267,18 +253,20 @@ unsafe fn multiply<const R: usize, const P: usize, const SIGNED: bool>(
 ///
 /// # Safety
 ///
-/// As [`multiply`], for operands of its panels.
+/// As [`multiply`], for weights of its panels.
 #[inline(always)]
 unsafe fn all_steps<const R: usize, const P: usize, const SIGNED: bool>(
     tile: &Tile,
-    depth: &UnitDepth,
-    mut operands: Operands,
+    activations: &Activations,
+    mut weights: *const u8,
 ) {
+    let depth = &activations.depth;
     let overlap = depth.overlap();
     let whole = depth.steps - usize::from(overlap > 0);
-    for _ in 0..depth.runs {
+    for run in 0..depth.runs {
         // SAFETY: the caller's promises: steps of the run, of which the last one ends with it.
         unsafe {
+            let operands = activations.operands(run, weights, tile.panel_stride);
             if whole > 0 {
                 tiles::add_products::<R, P, SIGNED>(&operands, whole);
             }
@@ -286,7 +274,7 @@ unsafe fn all_steps<const R: usize, const P: usize, const SIGNED: bool>(
                 tiles::add_products::<R, P, SIGNED>(&step(&operands, depth, whole), 1);
             }
         }
-        next_run(&mut operands, tile, depth);
+        weights = next_run(weights, tile, depth);
     }
 }
 
@@ -298,15 +286,18 @@ unsafe fn all_steps<const R: usize, const P: usize, const SIGNED: bool>(
 #[inline(always)]
 unsafe fn steps_beside<const R: usize, const P: usize, const SIGNED: bool>(
     tile: &Tile,
-    depth: &UnitDepth,
-    mut operands: Operands,
+    activations: &Activations,
+    mut weights: *const u8,
     epilogue: &Requantization<P>,
     sums: &Sums,
 ) {
+    let depth = &activations.depth;
     let group = const { Requantization::<P>::ROWS };
     let share = sums.rows.div_ceil(group).div_ceil((depth.runs * depth.steps).max(1)) * group;
     let mut rows = 0;
-    for _ in 0..depth.runs {
+    for run in 0..depth.runs {
+        // SAFETY: the caller's promises: a run of the depth.
+        let operands = unsafe { activations.operands(run, weights, tile.panel_stride) };
         for number in 0..depth.steps {
             // SAFETY: the caller's promises: a step of the run, and rows that were not stored.
             unsafe {
@@ -314,7 +305,7 @@ unsafe fn steps_beside<const R: usize, const P: usize, const SIGNED: bool>(
                 rows = epilogue.store(sums, rows, rows + share);
             }
         }
-        next_run(&mut operands, tile, depth);
+        weights = next_run(weights, tile, depth);
     }
     // SAFETY: the caller's promises.
     unsafe { epilogue.store(sums, rows, sums.rows) };
@@ -332,12 +323,35 @@ fn step(operands: &Operands, depth: &UnitDepth, number: usize) -> Operands {
     }
 }
 
-/// Moves to the next run, if there is one.
+/// The weights of the next run, if there is one.
 #[inline(always)]
-fn next_run(operands: &mut Operands, tile: &Tile, depth: &UnitDepth) {
-    let run = depth.run_groups * Layout::GROUPS_OF_4.group_bytes();
-    operands.weights = operands.weights.wrapping_add(run + tile.panel_skip);
-    operands.activations = operands.activations.wrapping_add(depth.steps * operands.step);
+fn next_run(weights: *const u8, tile: &Tile, depth: &UnitDepth) -> *const u8 {
+    weights.wrapping_add(depth.run_groups * Layout::GROUPS_OF_4.group_bytes() + tile.panel_skip)
+}
+
+/// Takes a block that waits through its stage, with no products beside it.
+///
+/// # Safety
+///
+/// As [`finish`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[inline(never)]
+unsafe fn finish_alone(block: &UnitBlock, sums: &Sums) {
+    /// As [`finish_alone`], of `P` panels.
+    #[inline(always)]
+    unsafe fn requantize<const P: usize>(block: &UnitBlock, sums: &Sums) {
+        // SAFETY: the caller's promises; the features are enabled in the only function that inlines this one, and only sums that
+        // requantize wait.
+        unsafe { Requantization::<P>::new(Avx512::new(), &block.tile, sums).store(sums, 0, sums.rows) };
+    }
+    // SAFETY: the caller's promises.
+    unsafe {
+        match sums.panels {
+            1 => requantize::<1>(block, sums),
+            2 => requantize::<2>(block, sums),
+            _ => requantize::<4>(block, sums),
+        }
+    }
 }
 
 /// Takes a block's accumulators through any stage and stores them.

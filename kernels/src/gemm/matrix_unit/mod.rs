@@ -7,7 +7,7 @@
 
 mod pass;
 
-pub(super) use pass::unit_map;
+pub(super) use pass::most_scratch_bytes;
 
 use super::rows::Depth;
 use super::{Layout, PanelShape, Tile};
@@ -22,6 +22,9 @@ const M_BLOCK: usize = 8;
 /// copied.
 const M_BLOCK_BYTES: usize = 256 << 10;
 
+/// The least rows of tiles that are parts of lines: lower ones take longer than copies of rows for higher ones.
+const LEAST_HEIGHT: usize = 12;
+
 /// Bytes of panels of a block: they are read again for each pair of tiles, as expected from the second-level cache, of which they take half
 /// where it has two megabytes. Rows that are not read in place are copied anew for each block.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -34,8 +37,8 @@ pub(crate) struct MatrixUnit {
     pub(crate) request: fn() -> Permission,
     /// Whether the operating system has been asked, and agreed.
     pub(crate) is_permitted: fn() -> bool,
-    /// Whether the unit multiplies this many rows, depths and columns faster than the variant's tiles.
-    pub(crate) pays: fn([usize; 3]) -> bool,
+    /// Whether the unit computes a product faster than the variant's tiles.
+    pub(crate) pays: fn(ProductSize) -> bool,
     /// Runs a function while tiles are this many rows by this many groups of depths, each of which is one to [`TILE`]. Other code on
     /// the thread finds the configuration that it left.
     pub(crate) with_tiles: WithTiles,
@@ -44,6 +47,31 @@ pub(crate) struct MatrixUnit {
     /// The blocks that it computes at once: tiles below each other, and panels.
     #[cfg(feature = "testing")]
     pub(crate) blocks: &'static [[usize; 2]],
+}
+
+/// The size of a product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProductSize {
+    pub(crate) rows: usize,
+    /// Segments of the depth, and elements of one.
+    pub(crate) segments: usize,
+    pub(crate) segment_len: usize,
+    pub(crate) columns: usize,
+}
+
+impl ProductSize {
+    /// Of so many rows and columns by the depth of `panels`.
+    #[inline]
+    pub(in crate::gemm) fn new(rows: usize, panels: &PanelShape, columns: usize) -> ProductSize {
+        ProductSize { rows, segments: panels.segments(), segment_len: panels.segment_len(), columns }
+    }
+
+    /// Multiplications, or the most that there can be.
+    #[inline]
+    pub(crate) fn products(&self) -> usize {
+        let depth = self.segments.saturating_mul(self.segment_len);
+        self.rows.saturating_mul(depth).saturating_mul(self.columns)
+    }
 }
 
 /// # Safety
@@ -111,20 +139,30 @@ impl UnitShape {
     /// For `rows` rows.
     pub(in crate::gemm) fn new(rows: usize, depth: &Depth, panels: &PanelShape) -> UnitShape {
         let m_block = (M_BLOCK_BYTES / TILE / panels.depth().max(1)).clamp(2, M_BLOCK) & !1;
-        UnitShape {
-            height: rows.div_ceil(rows.div_ceil(TILE).max(1)),
-            m_block,
-            depth: UnitDepth::new(depth, panels),
-        }
+        UnitShape { height: even_height(rows), m_block, depth: UnitDepth::new(depth, panels) }
+    }
+
+    /// For `rows` patches in lines of `width`, if padded lines are read in place: tiles are parts of lines where those can be cut into high
+    /// ones.
+    pub(in crate::gemm) fn of_lines(
+        rows: usize,
+        width: usize,
+        depth: &Depth,
+        panels: &PanelShape,
+    ) -> UnitShape {
+        let shape = UnitShape::new(rows, depth, panels);
+        let height = even_height(width);
+        let cuts = height >= LEAST_HEIGHT && width.is_multiple_of(height);
+        if cuts { UnitShape { height, ..shape } } else { shape }
     }
 
     /// The most that any number of rows takes, for the whole depth.
-    pub(in crate::gemm) fn largest(panels: &PanelShape) -> UnitShape {
+    fn largest(panels: &PanelShape) -> UnitShape {
         UnitShape::new(TILE, &Depth::whole(panels), panels)
     }
 
     /// The most steps of any part of the panels' depth: of a border region, segments may be runs of their own. `None` if they overflow.
-    pub(in crate::gemm) fn most_steps(panels: &PanelShape) -> Option<usize> {
+    fn most_steps(panels: &PanelShape) -> Option<usize> {
         const DEPTHS: usize = TILE * Layout::GROUPS_OF_4.k_group;
         panels.segments().checked_mul(panels.segment_len().div_ceil(DEPTHS))
     }
@@ -134,6 +172,11 @@ impl UnitShape {
         // A multiple of the four panels of the widest blocks.
         (BLOCK_BYTES / panels.panel_bytes().max(1)).max(1).next_multiple_of(4)
     }
+}
+
+/// Rows of tiles that are as many as must be, and as even as can be.
+fn even_height(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(TILE).max(1))
 }
 
 /// The most tiles below each other that a unit multiplies at once.

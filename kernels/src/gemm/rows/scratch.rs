@@ -21,6 +21,7 @@ pub(in crate::gemm) struct ScratchMap {
     init: usize,
     rows: usize,
     strips: usize,
+    padded_lines: usize,
     pub(in crate::gemm) total: usize,
 }
 
@@ -47,7 +48,7 @@ impl ScratchMap {
         let rows = init.checked_add(panels.padded_columns().checked_mul(size_of::<i32>())?)?;
         let rows = rows.checked_next_multiple_of(64)?;
         let total = rows.checked_add(row_bytes.checked_mul(slots)?)?;
-        let strips = total;
+        let (strips, padded_lines) = (total, total);
         Some(ScratchMap {
             addressing,
             copy,
@@ -58,14 +59,17 @@ impl ScratchMap {
             init,
             rows,
             strips,
+            padded_lines,
             total,
         })
     }
 
-    /// The same with `bytes` more, for the strips of a matrix unit. `None` if the size overflows.
-    pub(in crate::gemm) fn with_strips(self, bytes: usize) -> Option<ScratchMap> {
-        let strips = self.total.checked_next_multiple_of(64)?;
-        Some(ScratchMap { strips, total: strips.checked_add(bytes)?, ..self })
+    /// The same with room for what a matrix unit reads: bytes of strips, and of padded lines. `None` if the size overflows.
+    pub(in crate::gemm) fn with_unit(self, [strips, padded_lines]: [usize; 2]) -> Option<ScratchMap> {
+        let at = self.total.checked_next_multiple_of(64)?;
+        let lines_at = at.checked_add(strips)?.checked_next_multiple_of(64)?;
+        let total = lines_at.checked_add(padded_lines)?;
+        Some(ScratchMap { strips: at, padded_lines: lines_at, total, ..self })
     }
 }
 
@@ -87,8 +91,9 @@ pub(in crate::gemm) struct Parts {
     pub(in crate::gemm) copies: *mut u8,
     /// Bytes of them.
     pub(in crate::gemm) copies_len: usize,
-    /// What [`with_strips`](ScratchMap::with_strips) added; on a 64-byte border.
+    /// What [`with_unit`](ScratchMap::with_unit) added; on 64-byte borders.
     pub(in crate::gemm) strips: *mut u8,
+    pub(in crate::gemm) padded_lines: *mut u8,
 }
 
 impl ScratchMap {
@@ -108,7 +113,8 @@ impl ScratchMap {
             };
             let (copies, copies_len) = (memory.add(self.rows), self.strips - self.rows);
             let (init, strips) = (memory.add(self.init).cast(), memory.add(self.strips));
-            Parts { row_pointers, init, copies, copies_len, strips }
+            let padded_lines = memory.add(self.padded_lines);
+            Parts { row_pointers, init, copies, copies_len, strips, padded_lines }
         }
     }
 }

@@ -7,7 +7,7 @@ use core::ptr;
 
 use super::error::PanelError;
 use super::sums::TapSums;
-use crate::gemm::{Layout, PANEL, Variant};
+use crate::gemm::{Layout, PANEL, ProductSize, Variant};
 use crate::{Backend, Bytes, Owner};
 
 /// The properties of the activations that a plan knows.
@@ -181,7 +181,7 @@ impl PanelShape {
     ) -> impl Fn(i32, i32) -> ColumnTerms + use<> {
         let variant = self.variant(backend).expect("panels of a layout that the backend reads");
         if let Some(unit) = variant.unit
-            && (unit.pays)([usize::MAX, self.depth(), self.columns()])
+            && (unit.pays)(ProductSize::new(usize::MAX, self, self.columns()))
         {
             (unit.request)();
         }
