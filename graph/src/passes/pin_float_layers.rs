@@ -9,7 +9,7 @@ use crate::{DataType, Error, Graph, Names, Node};
 /// Inserts a `Sum` of one tensor, which changes nothing, between a `DequantizeLinear` and each layer of float weights whose result becomes
 /// bytes.
 ///
-/// ONNX Runtime, from version 1.20 on, quantizes the weights and the bias of such a `Conv`, `ConvTranspose` or `Gemm` when it loads the file:
+/// ONNX Runtime, from version 1.21 on, quantizes the weights and the bias of such a `Conv`, `ConvTranspose` or `Gemm` when it loads the file:
 /// all weights with one scale, which can ruin what a layer computes that was left float for its accuracy. It does so where the layer
 /// reads a `DequantizeLinear`, after passes of its own that make a `Gemm` of a `MatMul` and an `Add`, that fold a `Pad`, scales and biases into a
 /// layer, and that move conversions past nodes that only move elements. A `Sum` it leaves where it is; an `Identity` it removes.
