@@ -11,7 +11,7 @@ use crate::quantize::{examples, network};
 fn with_float_layer(effort: Effort) -> (Graph, QuantizeReport) {
     let float = [("dw".to_owned(), "asked for".to_owned())].into();
     let options = QuantizeOptions { effort, float, ..QuantizeOptions::default() };
-    quantize(&network(), &examples(16), &options, |_| {}).expect("quantized")
+    quantize(network(), &examples(16), &options, |_| {}).expect("quantized")
 }
 
 /// The names of the nodes that copy their only input.
