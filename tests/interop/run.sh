@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares this project with ONNX Runtime, photo by photo and number by number: see interop.py.
+# Compares this project with ONNX Runtime, photo by photo and number by number: see float_layers.py and interop.py.
 #
 # usage: tests/interop/run.sh [--photos DIR] [--calibrate DIR] [--model MODEL.onnx] [--labels TSV]
 #   default: the photos of models/photos, both to calibrate and to compare
@@ -13,4 +13,5 @@ if [ ! -x "$work/venv/bin/python" ]; then
 fi
 cargo build --release -p eightbit-cli
 cargo build --release -p eightbit-graph --example raw_tensors
+"$work/venv/bin/python" tests/interop/float_layers.py --program target/release/eightbit --work "$work"
 exec "$work/venv/bin/python" tests/interop/interop.py --work "$work" "$@"

@@ -50,6 +50,7 @@ pub(crate) fn run(args: &CompareArgs, out: &mut dyn Write) -> Result<(), CliErro
     )?;
     values(out, args, &found)?;
     outputs(out, &found)?;
+    changed(out, &found)?;
     for (graph, names) in [("A", &found.unmatched), ("B", &found.other_unmatched)] {
         if !names.is_empty() {
             let shown: Vec<String> = names.iter().take(SHOWN).map(|name| fitted(name)).collect();
@@ -112,6 +113,28 @@ fn outputs(out: &mut dyn Write, found: &Comparison) -> Result<(), CliError> {
     Ok(writeln!(out)?)
 }
 
+/// The values of which channels are left out.
+fn changed(out: &mut dyn Write, found: &Comparison) -> std::io::Result<()> {
+    let changed: Vec<&ValueDifference> =
+        found.values.iter().filter(|value| value.changed_channels > 0).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = changed
+        .iter()
+        .take(SHOWN)
+        .map(|value| format!("{} of {}", value.changed_channels, fitted(&value.value)))
+        .collect();
+    let more = if changed.len() > SHOWN { ", …: see --json" } else { "" };
+    let channels: usize = changed.iter().map(|value| value.changed_channels).sum();
+    writeln!(
+        out,
+        "{DIM}not compared{DIM:#}  {} that B rescales or copies, and takes back: {}{more}",
+        report::count(channels, "channel"),
+        shown.join(", ")
+    )
+}
+
 fn fitted(name: &str) -> String {
     report::fit_end(&escaped(name).to_string(), NAME)
 }
@@ -148,6 +171,7 @@ fn json(args: &CompareArgs, found: &Comparison) -> serde_json::Value {
             "made_here": value.made_here,
             "max_difference": value.max_difference,
             "not_finite": value.not_finite,
+            "changed_channels": value.changed_channels,
         })
     };
     let values: Vec<_> = match args.in_order {

@@ -1,5 +1,6 @@
 //! Runs two forms of a network for pairs of their values.
 
+use super::channels::{Channels, Layers};
 use super::pairs::Pairs;
 use super::report::{Comparison, Statistics};
 use super::signals::Signals;
@@ -38,6 +39,8 @@ pub struct Comparer {
     /// What is known before a run; filled in by [`observe`](Self::observe).
     comparison: Comparison,
     statistics: Vec<Statistics>,
+    /// For each pair, the channels that may differ on purpose, and the statistics of the others.
+    changed: Vec<Option<(Channels, Statistics)>>,
     /// For each value of the first graph in execution order, its pair and the values that it is computed from.
     sources: Vec<(Option<usize>, Vec<usize>)>,
 }
@@ -71,6 +74,12 @@ impl Comparer {
             .map(|&(of_a, of_b, _)| (signals.list[of_a].value, others.list[of_b].value))
             .collect();
         let comparison = Comparison::new((&a, &signals), (&b, &others), &pairs);
+        let (layers, other_layers) = (Layers::of(&a, &signals)?, Layers::of(&b, &others)?);
+        let mut changed = Vec::with_capacity(pairs.list.len());
+        for &(of_a, of_b, _) in &pairs.list {
+            let channels = layers.changed(&signals.list[of_a], &other_layers, &others.list[of_b])?;
+            changed.push(channels.map(|channels| (channels, Statistics::default())));
+        }
         let sources =
             signals.list.iter().zip(&pairs.of_a).map(|(signal, pair)| (*pair, signal.inputs.clone()));
         let sources = sources.collect();
@@ -86,6 +95,7 @@ impl Comparer {
             limits: options.limits.clone(),
             comparison,
             statistics: vec![Statistics::default(); count],
+            changed,
             sources,
         })
     }
@@ -96,7 +106,7 @@ impl Comparer {
     ///
     /// Inputs that do not fit the graph; values that wait for their other form and exceed the limits together.
     pub fn observe(&mut self, inputs: &[(&str, &Tensor)]) -> Result<(), Error> {
-        let Self { executor, limits, statistics, .. } = self;
+        let Self { executor, limits, statistics, changed, .. } = self;
         let count = statistics.len();
         let taken = executor.bytes();
         let mut held = 0;
@@ -114,6 +124,9 @@ impl Comparer {
             held -= size_of_val(&other[..]) as u64;
             let (a, b) = if is_first { (values, &other[..]) } else { (&other[..], values) };
             statistics[at].add(a, b);
+            if let Some((channels, others)) = &mut changed[at] {
+                others.add(&channels.others(a), &channels.others(b));
+            }
             Ok(())
         })?;
         self.comparison.examples += 1;
@@ -122,6 +135,7 @@ impl Comparer {
 
     /// What was found.
     pub fn finish(mut self) -> Comparison {
+        let taken_back = self.taken_back();
         // The share of noise that each value of the first graph has, or inherits if it is not compared.
         let mut shares: Vec<(f64, f64)> = Vec::with_capacity(self.sources.len());
         for (pair, inputs) in &self.sources {
@@ -129,16 +143,55 @@ impl Comparer {
             let (share, decibels) = before.fold((0.0, f64::INFINITY), |worst: (f64, f64), next| {
                 (worst.0.max(next.0), worst.1.min(next.1))
             });
-            shares.push(match *pair {
-                None => (share, decibels),
-                Some(pair) => {
-                    let found = self.statistics[pair].energy();
-                    self.comparison.values[pair].fill(&self.statistics[pair], share, decibels);
-                    (found.share(), found.decibels())
+            let Some(pair) = *pair else {
+                shares.push((share, decibels));
+                continue;
+            };
+            let value = &mut self.comparison.values[pair];
+            let statistics = match &self.changed[pair] {
+                Some((channels, others)) if taken_back[pair] => {
+                    value.changed_channels = channels.count();
+                    if channels.are_all() {
+                        value.fill(&self.statistics[pair], 1.0, decibels);
+                        shares.push((share, decibels));
+                        continue;
+                    }
+                    others
                 }
-            });
+                _ => &self.statistics[pair],
+            };
+            value.fill(statistics, share, decibels);
+            let found = statistics.energy();
+            shares.push((found.share(), found.decibels()));
         }
         self.comparison.fill_outputs(&self.statistics);
         self.comparison
+    }
+
+    /// For each pair whether what is computed of it takes back that some of its channels are changed: all of that differs much less.
+    fn taken_back(&self) -> Vec<bool> {
+        const LESS: f64 = 4.0;
+        let mut taken_back = vec![false; self.statistics.len()];
+        let outputs: Vec<usize> = self.comparison.outputs.iter().filter_map(|output| output.value).collect();
+        // For each value the greatest share of noise in the nearest compared ones that are computed of it.
+        let mut after: Vec<Option<f64>> = vec![None; self.sources.len()];
+        for (index, (pair, inputs)) in self.sources.iter().enumerate().rev() {
+            let mut share = after[index];
+            if let Some(pair) = *pair {
+                let own = self.statistics[pair].energy().share();
+                let is_less = after[index].is_some_and(|after| after * LESS <= own);
+                share = match &self.changed[pair] {
+                    Some((channels, others)) if is_less && !outputs.contains(&pair) => {
+                        taken_back[pair] = true;
+                        if channels.are_all() { after[index] } else { Some(others.energy().share()) }
+                    }
+                    _ => Some(own),
+                };
+            }
+            for &input in inputs {
+                after[input] = after[input].into_iter().chain(share).reduce(f64::max);
+            }
+        }
+        taken_back
     }
 }

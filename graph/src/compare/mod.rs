@@ -4,9 +4,12 @@
 //! operators and shapes where names differ. A value counts with its eight-bit forms: what a `QuantizeLinear` makes of it, and what a
 //! `DequantizeLinear` makes of that.
 //!
+//! Aids to accuracy change channels in a way that what reads them takes back; these are left out (`channels`).
+//!
 //! Where to start reading: `signals` finds those values, `names` and `position` match them, `merge` makes one graph of two, which
 //! [`Comparer`] runs for pairs of values.
 
+mod channels;
 mod comparer;
 mod inputs;
 mod merge;

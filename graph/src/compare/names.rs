@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::pairs::{MatchedBy, Pairs};
 use super::signals::{Signal, Signals};
 
-/// Beginnings of the names that `quantize_nodes` makes up: they say nothing of a value.
-const MADE_UP: [&str; 4] = ["float", "quantized", "dequantized", "dequantize"];
+/// Beginnings of the names that `quantize_nodes` and `pin_float_layers` make up: they say nothing of a value.
+const MADE_UP: [&str; 5] = ["float", "quantized", "dequantized", "dequantize", "pinned"];
 
 /// A value's name without the number of the node's output that TensorFlow and its converters append, if it is the first one.
 pub(super) fn plain(name: &str) -> &str {

@@ -40,6 +40,9 @@ pub struct ValueDifference {
     pub max_difference: f32,
     /// Elements of which one is finite and the other is not.
     pub not_finite: u64,
+    /// The number of its channels that the second form rescales or replaces by copies of others, as aids to accuracy do, while the values that
+    /// are computed from it differ much less. They do not count above, unless these are all channels: then nothing is made here.
+    pub changed_channels: usize,
 }
 
 impl ValueDifference {
@@ -62,6 +65,7 @@ impl ValueDifference {
             made_here: 0.0,
             max_difference: 0.0,
             not_finite: 0,
+            changed_channels: 0,
         }
     }
 

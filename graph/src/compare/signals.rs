@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ops::{dequantize_linear, identity, quantize_linear};
+use crate::ops::{dequantize_linear, quantize_linear};
 use crate::shapes::{ShapeOptions, infer_partial_shapes};
 use crate::{DataType, Error, Graph, Node};
 
@@ -63,7 +63,8 @@ impl<'g> Signals<'g> {
     fn node(&mut self, node: &'g Node) {
         let first = node.input(0).and_then(|name| self.of.get(name).copied());
         let dequantizes = node.is(&dequantize_linear::OP);
-        if dequantizes || node.is(&quantize_linear::OP) || node.is(&identity::OP) {
+        let copies = node.operator().is_some_and(|operator| (operator.copies)(node));
+        if dequantizes || node.is(&quantize_linear::OP) || copies {
             let (Some(of), Some(output)) = (first, node.output(0)) else { return };
             let signal = &mut self.list[of];
             // Of several conversions the first one is compared.

@@ -159,6 +159,96 @@ fn the_nodes_after_an_error_are_not_blamed() {
     assert!(after.sqnr_db < 20.0 && after.before_db < 20.0, "{after:?}");
 }
 
+/// `graph` with `change` applied to its weights `name`: to each, with its output channel and its input channel.
+fn changed(graph: &Graph, name: &str, change: impl Fn(f32, usize, usize) -> f32) -> Graph {
+    let mut graph = graph.clone();
+    let weights = graph.constants.get_mut(name).expect("weights");
+    let [outputs, inputs, taps] = [weights.shape()[0], weights.shape()[1], 9];
+    let old = weights.as_f32().expect("floats");
+    assert_eq!(old.len(), outputs * inputs * taps);
+    let each = old.iter().enumerate();
+    let new = each.map(|(at, &weight)| change(weight, at / taps / inputs, at / taps % inputs)).collect();
+    *weights = Tensor::new(weights.shape().to_vec(), TensorData::F32(new)).expect("as many");
+    graph
+}
+
+#[test]
+fn channels_that_are_rescaled_are_not_compared() {
+    let float = network();
+    let factor = |channel: usize| if channel == 1 { 8.0 } else { 1.0 };
+    let mut rescaled = changed(&float, "w1", |weight, output, _| weight * factor(output));
+    for reader in ["w2", "w3"] {
+        rescaled = changed(&rescaled, reader, |weight, _, input| weight / factor(input));
+    }
+    let found = compared(&float, &eight_bit(&rescaled));
+    let value = found.values.iter().find(|value| value.value == "r1").expect("compared");
+    assert_eq!(value.changed_channels, 1);
+    assert!(found.values.iter().all(|value| value.sqnr_db > 20.0), "{found:#?}");
+
+    // All of them.
+    let mut rescaled = changed(&float, "w1", |weight, _, _| weight * 8.0);
+    for reader in ["w2", "w3"] {
+        rescaled = changed(&rescaled, reader, |weight, _, _| weight / 8.0);
+    }
+    let found = compared(&float, &eight_bit(&rescaled));
+    let value = found.values.iter().find(|value| value.value == "r1").expect("compared");
+    assert_eq!((value.changed_channels, value.made_here), (4, 0.0));
+    assert!(found.worst_first()[0].sqnr_db > 20.0 && found.outputs[0].same_largest == 4, "{found:#?}");
+}
+
+#[test]
+fn copies_in_dead_channels_are_not_compared() {
+    let dead = changed(&network(), "w1", |weight, output, _| if output == 2 { 0.0 } else { weight });
+    let mut copied = dead.clone();
+    let mut values = dead.constants["w1"].as_f32().expect("floats").to_vec();
+    values.copy_within(..27, 2 * 27);
+    copied.constants.insert("w1".to_owned(), Tensor::new([4, 3, 3, 3], values).expect("as many"));
+    for reader in ["w2", "w3"] {
+        let old = copied.constants[reader].as_f32().expect("floats").to_vec();
+        let halved = |at: usize| match at / 9 % 4 {
+            0 => old[at] / 2.0,
+            2 => old[at - 2 * 9] / 2.0,
+            _ => old[at],
+        };
+        let values: Vec<f32> = (0..old.len()).map(halved).collect();
+        copied.constants.insert(reader.to_owned(), Tensor::new([4, 4, 3, 3], values).expect("as many"));
+    }
+    let found = compared(&dead, &eight_bit(&copied));
+    let value = found.values.iter().find(|value| value.value == "r1").expect("compared");
+    assert_eq!(value.changed_channels, 1, "{found:#?}");
+    assert!(found.values.iter().all(|value| value.sqnr_db > 20.0), "{found:#?}");
+}
+
+#[test]
+fn channels_that_nothing_reads_may_have_another_bias() {
+    let mut float = network();
+    float.nodes[0].inputs.push("b1".to_owned());
+    float = changed(&float, "w1", |weight, output, _| if output == 3 { 0.0 } else { weight });
+    for reader in ["w2", "w3"] {
+        float = changed(&float, reader, |weight, _, input| if input == 3 { 0.0 } else { weight });
+    }
+    let with_bias = |bias: f32| {
+        let mut graph = float.clone();
+        graph.constants.insert("b1".to_owned(), Tensor::vector([0.1, 0.2, -0.1, bias]));
+        graph
+    };
+    let found = compared(&with_bias(0.1), &eight_bit(&with_bias(3.0)));
+    let value = found.values.iter().find(|value| value.value == "r1").expect("compared");
+    assert_eq!(value.changed_channels, 1, "{found:#?}");
+    assert!(found.values.iter().all(|value| value.sqnr_db > 20.0), "{found:#?}");
+}
+
+/// What nothing takes back is an error.
+#[test]
+fn channels_that_stay_wrong_are_compared() {
+    let float = network();
+    let wrong = changed(&float, "w1", |weight, output, _| if output == 1 { weight * 8.0 } else { weight });
+    let found = compared(&float, &eight_bit(&wrong));
+    let worst = found.worst_first()[0];
+    assert_eq!((worst.value.as_str(), worst.changed_channels), ("r1", 0));
+    assert!(worst.sqnr_db < 10.0, "{found:#?}");
+}
+
 #[test]
 fn what_is_not_finite_is_counted() {
     let float = network();

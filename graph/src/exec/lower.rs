@@ -82,6 +82,10 @@ pub(super) fn lower_node<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Resul
         return Ok(true);
     }
     let operator = node.operator().ok_or_else(|| Error::unsupported(node, "not implemented"))?;
+    if (operator.copies)(node) {
+        builder.alias(node.required_input(0)?, node.required_output(0)?)?;
+        return Ok(false);
+    }
     if (operator.lower)(builder, node).map_err(|error| error.in_node(node))? {
         return Ok(false);
     }

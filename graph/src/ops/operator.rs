@@ -59,6 +59,8 @@ pub struct Operator {
     pub(crate) sizes_from: &'static [usize],
     /// The column slices of the output that equal inputs, so that the steps that compute the inputs can write there.
     pub(crate) column_slices: Option<FindColumnSlices>,
+    /// Whether the only output of a node is its first input, so that no step computes it.
+    pub(crate) copies: fn(&Node) -> bool,
 }
 
 /// See [`Operator::infer`].
@@ -103,6 +105,7 @@ impl Operator {
             from_types: None,
             sizes_from: &[],
             column_slices: None,
+            copies: |_| false,
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use crate::ops::shared::values::Values;
-use crate::ops::{cast, dropout, identity};
+use crate::ops::{cast, dropout};
 use crate::{Error, Graph, Node};
 
-/// Removes `Identity`, inference-mode `Dropout`, and `Cast` to the type that the input has; their readers read the inputs of the removed nodes.
+/// Removes `Identity`, inference-mode `Dropout`, `Cast` to the type that the input has, and `Sum`, `Mean`, `Max` and `Min` of a single tensor; their
+/// readers read the inputs of the removed nodes.
 ///
 /// Where such a node writes an output of the graph, the node before it takes over that name. The node stays where that is
 /// impossible: where it copies an input, a constant or another output of the graph.
@@ -65,7 +66,7 @@ fn resolve<'a>(renamed: &'a HashMap<String, String>, value: &'a str) -> &'a str 
 
 /// Whether the first output of a node is its first input.
 fn gives_back(node: &Node, values: &Values<'_>) -> Result<bool, Error> {
-    if node.is(&identity::OP) {
+    if node.operator().is_some_and(|operator| (operator.copies)(node)) {
         return Ok(true);
     }
     if node.is(&cast::OP) {
@@ -115,6 +116,18 @@ mod tests {
         graph.constants.insert("ratio".to_owned(), Tensor::scalar(0.5f32));
         let graph = remove_nodes(graph).expect("valid");
         assert_eq!(names(&graph), ["r"]);
+        assert_eq!(graph.nodes[0].inputs, ["x", "x"]);
+    }
+
+    #[test]
+    fn what_combines_one_tensor_is_removed() {
+        let graph = graph(vec![
+            Node::new("sum", "Sum", &["x"], &["a"]),
+            Node::new("max", "Max", &["a"], &["b"]),
+            Node::new("two", "Sum", &["a", "b"], &["y"]),
+        ]);
+        let graph = remove_nodes(graph).expect("valid");
+        assert_eq!(names(&graph), ["two"]);
         assert_eq!(graph.nodes[0].inputs, ["x", "x"]);
     }
 

@@ -94,7 +94,7 @@ pub enum Progress {
 ///
 /// The passes: `strip_unused_nodes`, `remove_nodes`, `fold_constants`, `cancel_transposes`, `fold_batch_norms`, `fold_scales`,
 /// `strip_unused_nodes` for the weights that were folded, `sort_by_execution_order`, calibration, `quantize_weights`,
-/// `quantize_nodes`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
+/// `quantize_nodes`, `pin_float_layers`, `strip_unused_nodes` for the float weights, `sort_by_execution_order`.
 ///
 /// # Errors
 ///
@@ -264,6 +264,8 @@ pub(super) fn to_eight_bits(
     let (graph, warnings) = passes::quantize_weights_and_warn(float, plan)?;
     progress(Progress::Pass("quantize_nodes"));
     let graph = passes::quantize_nodes(graph, plan)?;
+    progress(Progress::Pass("pin_float_layers"));
+    let graph = passes::pin_float_layers(graph)?;
     progress(Progress::Pass("strip_unused_nodes"));
     let graph = passes::strip_unused_nodes(graph)?;
     progress(Progress::Pass("sort_by_execution_order"));

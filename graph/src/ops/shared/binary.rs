@@ -17,6 +17,10 @@ const EXAMPLES: &[Example] = &[
     Example::new(&[Input::Positive(&[2, 1, 4]), Input::Positive(&[3, 1])], &[]),
 ];
 
+/// Examples of operators with any number of inputs.
+const MANY_EXAMPLES: &[Example] =
+    &[EXAMPLES[0], EXAMPLES[1], Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[])];
+
 /// The operator that applies `O` to two tensors.
 pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
     Operator {
@@ -29,7 +33,12 @@ pub(crate) const fn two<O: Operation>(name: &'static str, summary: &'static str)
 
 /// The operator that applies `O` to any number of tensors, from the first to the last.
 pub(crate) const fn many<O: Operation>(name: &'static str, summary: &'static str) -> Operator {
-    Operator { examples: EXAMPLES, broadcasts: true, ..Operator::new(name, summary, infer, evaluate::<O>) }
+    Operator {
+        examples: MANY_EXAMPLES,
+        broadcasts: true,
+        copies: |node| node.inputs.len() == 1,
+        ..Operator::new(name, summary, infer, evaluate::<O>)
+    }
 }
 
 /// Any number of inputs of one type, broadcast together.
