@@ -63,6 +63,7 @@ operators! {
     average_pool
     batch_normalization
     bias_gelu
+    bipolar_quant
     bit_cast
     bit_shift
     bitwise_and
@@ -132,6 +133,7 @@ operators! {
     hardmax
     identity
     instance_normalization
+    int_quant
     is_inf
     is_nan
     layer_normalization
@@ -181,6 +183,7 @@ operators! {
     qlinear_reduce_mean
     qlinear_sigmoid
     qlinear_softmax
+    quant
     quantize_linear
     quantize_v2
     quantized_add
@@ -253,6 +256,7 @@ operators! {
     top_k
     transpose
     trilu
+    trunc
     unique
     unsqueeze
     upsample

@@ -7,6 +7,7 @@ mod dynamic;
 mod eight_bit_transposed;
 mod executor;
 mod executor_eight_bit;
+mod few_bits;
 mod float_layers;
 mod hostile;
 mod hostile_operators;

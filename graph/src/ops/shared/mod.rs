@@ -30,6 +30,7 @@ pub(crate) mod elements;
 pub(crate) mod equation;
 pub(crate) mod expansion;
 pub(crate) mod extremes;
+pub(crate) mod few_bits;
 pub(crate) mod float_test;
 pub(crate) mod fourier;
 pub(crate) mod fused_activation;
