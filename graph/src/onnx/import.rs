@@ -1,6 +1,6 @@
 //! Converts a `ModelProto` to a [`Graph`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use prost::Message;
@@ -13,7 +13,7 @@ use super::opset::{DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET};
 use super::proto::ModelProto;
 use super::scope::{Importer, Scope};
 use super::value::unknown_rank;
-use super::{broadcast, budget, expand};
+use super::{broadcast, budget, expand, narrow};
 use crate::ops::missing;
 use crate::shapes::infer_open_shapes;
 use crate::{Error, Graph, Limits, passes};
@@ -53,16 +53,19 @@ pub(super) fn graph(bytes: Bytes, external: External, limits: &Limits) -> Result
         functions: Functions::new(&model.functions, limits)?,
         external,
         widened: Widened::default(),
+        narrow: BTreeMap::new(),
         problems: Vec::new(),
     };
     let (mut graph, unknown) = importer.model(proto, Scope { version, attributes: None, depth: 0 })?;
     graph.opset = version.unwrap_or(DEFAULT_OPSET).max(DEFAULT_OPSET).max(graph.opset);
     graph.notes.extend(importer.widened.note());
+    graph.notes.extend(narrow::note(&importer.narrow));
     let mut problems = importer.problems;
     if !problems.is_empty() {
         problems.extend(missing::errors(&graph));
         Error::all(problems)?;
     }
+    narrow::apply(&mut graph, &importer.narrow)?;
     expand::expand(&mut graph)?;
     graph.validate()?;
     let graph = broadcast::align(graph)?;

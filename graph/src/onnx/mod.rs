@@ -17,6 +17,7 @@ mod external;
 mod functions;
 mod half;
 mod import;
+mod narrow;
 mod node;
 mod opset;
 mod proto;

@@ -164,7 +164,7 @@ numbers! {
     /// Values of [`TensorProto::data_type`] and [`TensorTypeProto::elem_type`].
     element_type {
         FLOAT = 1, UINT8 = 2, INT8 = 3, UINT16 = 4, INT16 = 5, INT32 = 6, INT64 = 7, BOOL = 9, FLOAT16 = 10,
-        DOUBLE = 11, UINT32 = 12, UINT64 = 13, BFLOAT16 = 16
+        DOUBLE = 11, UINT32 = 12, UINT64 = 13, BFLOAT16 = 16, UINT4 = 21, INT4 = 22, UINT2 = 25, INT2 = 26
     }
 }
 

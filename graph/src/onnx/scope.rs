@@ -6,6 +6,7 @@ use super::broadcast::is_aligned;
 use super::external::External;
 use super::functions::Functions;
 use super::half::Widened;
+use super::narrow::{Narrow, NarrowConstants};
 use super::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use super::value::{checked, unknown_rank, value};
 use super::{tensor, upgrade};
@@ -17,6 +18,7 @@ pub(super) struct Importer<'m> {
     pub(super) functions: Functions<'m>,
     pub(super) external: External,
     pub(super) widened: Widened,
+    pub(super) narrow: NarrowConstants,
     /// What is not supported, so that all of it can be named.
     pub(super) problems: Vec<Error>,
 }
@@ -126,7 +128,11 @@ impl Importer<'_> {
             self.problems.push(error);
         }
         for initializer in proto.initializer {
-            let initializer = self.initializer(initializer);
+            let narrow = Narrow::of(initializer.data_type).filter(|_| scope.depth == 0);
+            let initializer = self.initializer(initializer, narrow.is_some());
+            if let (Some(narrow), Ok((name, _))) = (narrow, &initializer) {
+                self.narrow.insert(name.clone(), narrow);
+            }
             if let Some((name, tensor)) = self.supported(initializer)? {
                 insert_constant(&mut body.graph.constants, name, tensor)?;
             }
@@ -180,18 +186,26 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn initializer(&mut self, proto: TensorProto) -> Result<(String, Tensor), Error> {
+    /// Integers of less than a byte are read where `narrow` says so.
+    fn initializer(&mut self, proto: TensorProto, narrow: bool) -> Result<(String, Tensor), Error> {
         let name = checked(proto.name.clone(), "initializer")?;
         if name.is_empty() {
             return Err(Error::model("initializer", "it has no name"));
         }
-        let tensor = self.tensor(proto, &format!("initializer {}", quoted(&name)))?;
+        let what = format!("initializer {}", quoted(&name));
+        let tensor = if narrow {
+            tensor::from_proto(proto, &what, &mut self.external)?
+        } else {
+            self.tensor(proto, &what)?
+        };
         Ok((name, tensor))
     }
 
     /// The tensor `what`.
     pub(super) fn tensor(&mut self, proto: TensorProto, what: &str) -> Result<Tensor, Error> {
         self.widened.constants += usize::from(tensor::is_half(proto.data_type));
+        // Of narrow types it is known which nodes read them only where constants have the names of the model.
+        tensor::data_type(proto.data_type, what)?;
         tensor::from_proto(proto, what, &mut self.external)
     }
 

@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::external::{External, Part, is_external};
 use super::half;
+use super::narrow::Narrow;
 use super::proto::{TensorProto, element_type as code};
 use crate::ops::shared::by_element::by_number_of;
 use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
@@ -52,7 +53,7 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
             return Err(Error::unsupported_model(
                 what,
                 format!(
-                    "elements of type {}; f32, f64, half floats, bool, and integers of 8 to 64 bits are supported",
+                    "elements of type {}; f32, f64, half floats, bool, and integers of 8 to 64 bits are supported, of 2 and 4 bits in initializers",
                     type_name(other)
                 ),
             ));
@@ -130,6 +131,9 @@ pub(super) fn shape(dims: &[i64], what: &str) -> Result<Vec<usize>, Error> {
 /// Reads a tensor, its elements from a file beside the model if the tensor says so; errors name `what`. Memory is allocated only
 /// for elements that are in a file.
 pub(super) fn from_proto(proto: TensorProto, what: &str, external: &mut External) -> Result<Tensor, Error> {
+    if let Some(narrow) = Narrow::of(proto.data_type) {
+        return from_narrow(proto, narrow, what, external);
+    }
     let data_type = data_type(proto.data_type, what)?;
     let shape = shape(&proto.dims, what)?;
     let count = element_count(&shape).map_err(|error| Error::model(what, error.to_string()))?;
@@ -150,6 +154,34 @@ pub(super) fn from_proto(proto: TensorProto, what: &str, external: &mut External
         return Err(misfit(what, &shape, data_type));
     };
     Tensor::new(shape, data).map_err(|error| Error::model(what, error.to_string()))
+}
+
+/// As [`from_proto`], of integers of less than a byte.
+fn from_narrow(
+    proto: TensorProto,
+    narrow: Narrow,
+    what: &str,
+    external: &mut External,
+) -> Result<Tensor, Error> {
+    let error = |error: String| Error::model(what, error);
+    let shape = shape(&proto.dims, what)?;
+    let count = element_count(&shape).map_err(|e| error(e.to_string()))?;
+    let unpacked = if is_external(&proto) {
+        let part = external.part(&proto, what)?;
+        // Compared before anything is read: the part may be far larger than the tensor.
+        if part.len != narrow.packed_len(count) {
+            return Err(misfit(what, &shape, narrow.byte()));
+        }
+        narrow.unpack(&part.bytes().map_err(|e| error(e.to_string()))?, count)
+    } else if proto.raw_data.is_empty() {
+        // An entry has the elements of a byte.
+        let bytes: Vec<u8> = proto.int32_data.iter().map(|&entry| entry as u8).collect();
+        narrow.unpack(&bytes, count)
+    } else {
+        narrow.unpack(&proto.raw_data, count)
+    };
+    let data = unpacked.ok_or_else(|| misfit(what, &shape, narrow.byte()))?;
+    Tensor::new(shape, data).map_err(|e| error(e.to_string()))
 }
 
 fn misfit(what: &str, shape: &[usize], data_type: DataType) -> Error {

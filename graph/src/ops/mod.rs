@@ -150,6 +150,7 @@ operators! {
     matmul
     matmul_integer
     matmul_integer_to_float
+    matmul_nbits
     max
     max_pool
     max_unpool

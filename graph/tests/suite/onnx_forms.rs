@@ -121,6 +121,48 @@ fn old_operator_sets_are_rewritten() {
 }
 
 #[test]
+fn integers_of_four_bits_become_bytes() {
+    let graph = read("int4.onnx").expect("a model");
+    assert_eq!(run(&graph, &[1.0, -2.0, 0.5]), [-2.5, 1.0, -2.0]);
+    let note = &graph.notes[0];
+    assert!(note.contains("four bits") && note.ends_with("\"q\", \"z\""), "{note}");
+    assert_eq!(run(&read("uint4_blocks.onnx").expect("a model"), &[1.0, -2.0, 0.5, 3.0]), [39.5, 19.0]);
+}
+
+/// What is quantized to four bits has no more than their integers.
+#[test]
+fn outputs_of_four_bits_are_clamped() {
+    let graph = read("to_int4.onnx").expect("a model");
+    assert_eq!(run(&graph, &[-9.0, 9.0, 0.3, -0.3, 0.125, 2.0]), [-4.0, 3.5, 0.5, -0.25, 0.0, 2.0]);
+    let again = Graph::from_onnx_bytes(&graph.to_onnx_bytes().expect("bytes")).expect("a model");
+    assert_eq!(run(&again, &[-9.0, 9.0, 0.3, -0.3, 0.125, 2.0]), [-4.0, 3.5, 0.5, -0.25, 0.0, 2.0]);
+}
+
+/// Of other operators' results it is not known that they are narrow.
+#[test]
+fn integers_of_four_bits_are_for_dequantization() {
+    let error = read("int4_elsewhere.onnx").expect_err("a Gather").to_string();
+    assert!(
+        error.contains("Gather") && error.contains("\"q\"") && error.contains("fewer than eight"),
+        "{error}"
+    );
+    let error = read("int4_short.onnx").expect_err("four bytes for nine integers").to_string();
+    assert!(error.contains("\"q\"") && error.contains("9 elements"), "{error}");
+}
+
+#[test]
+fn products_with_few_bits_in_blocks() {
+    let x: Vec<f32> = (0..12).map(|at| at as f32 * 0.5 - 2.0).collect();
+    for (name, expected) in [
+        ("nbits4.onnx", [-4.0, -4.0, 12.5, 5.75]),
+        ("nbits4_zero_points.onnx", [-5.25, -1.5, 56.25, -29.25]),
+        ("nbits8.onnx", [-31.3125, 89.75, 109.6875, -696.25]),
+    ] {
+        assert_eq!(run(&read(name).expect("a model"), &x), expected, "{name}");
+    }
+}
+
+#[test]
 fn all_that_stops_a_model_is_listed() {
     let error = read("several.onnx").expect_err("it cannot be read");
     let Error::Several(all) = &error else { panic!("{error}") };

@@ -20,7 +20,7 @@ pub(crate) const fn operator(name: &'static str, summary: &'static str, expand: 
     Operator { domains: &[MICROSOFT], expand: Some(expand), ..Operator::new(name, summary, infer, evaluate) }
 }
 
-/// The nodes of `node`, whose constants and names are added to `graph`.
+/// The nodes of `node`, whose constants and names are added to `graph`, which has those of the inputs that are known.
 fn expanded(node: &Node, graph: &mut Graph) -> Result<Vec<Node>, Error> {
     let expand = node.operator().and_then(|operator| operator.expand);
     let expand = expand.ok_or_else(|| Error::node(node, "means no other nodes"))?;
@@ -32,7 +32,9 @@ fn expanded(node: &Node, graph: &mut Graph) -> Result<Vec<Node>, Error> {
 }
 
 fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
-    let mut graph = Graph::default();
+    let known = |index: usize| Some((inputs.node.input(index)?.to_owned(), inputs.value_of(index)?.clone()));
+    let constants = (0..inputs.len()).filter_map(known).collect();
+    let mut graph = Graph { constants, ..Graph::default() };
     let nodes = expanded(inputs.node, &mut graph)?;
     let mut types: HashMap<String, TensorType> =
         graph.constants.iter().map(|(name, tensor)| (name.clone(), TensorType::of(tensor))).collect();
@@ -53,12 +55,11 @@ fn infer(inputs: &Inputs<'_>) -> Result<Vec<TensorType>, Error> {
 }
 
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
-    let mut graph = Graph::default();
+    let given = args.node().inputs.iter().enumerate();
+    let given = given.filter_map(|(index, name)| Some((name.clone(), args.optional(index)?.clone())));
+    let mut graph = Graph { constants: given.collect(), ..Graph::default() };
     let nodes = expanded(args.node(), &mut graph)?;
     let mut values: HashMap<String, Tensor> = graph.constants.into_iter().collect();
-    for (index, name) in args.node().inputs.iter().enumerate() {
-        values.extend(args.optional(index).map(|tensor| (name.clone(), tensor.clone())));
-    }
     let mut last = Vec::new();
     for node in &nodes {
         let inputs: Vec<Option<&Tensor>> =

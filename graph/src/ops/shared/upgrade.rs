@@ -29,6 +29,11 @@ impl<'a> Constants<'a> {
         self.graph.opset = self.graph.opset.max(version);
     }
 
+    /// The constant with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Tensor> {
+        self.graph.constants.get(name)
+    }
+
     /// Adds a constant for `node`, and returns its name.
     pub(crate) fn add(&mut self, node: &Node, what: &str, tensor: Tensor) -> String {
         let name = self.names.fresh(&format!("{}_{what}", node.name));

@@ -66,3 +66,25 @@ save("opset6",h.make_graph([n("Conv",["x","w"],["a"],kernel_shape=[1,1]),n("Batc
 save("opset1",h.make_graph([n("Reshape",["x"],["a"],shape=[2,-1]),n("Pad",["a"],["b"],paddings=[0,1,0,0],value=1.0),n("Cast",["b"],["d"],to="DOUBLE"),n("Cast",["d"],["e"],to="FLOAT16"),n("Concat",["e","e"],["f"]),n("Mul",["f","two"],["g"],broadcast=1),n("Div",["g","r"],["y"],broadcast=1,axis=0)],"g",[V("x",[6])],[V("y",[2,8])],[c("two",[2]),c("r",[2,4])]),1,3)
 # many things at once
 save("several",h.make_graph([n("Frobnicate",["x"],["a"]),n("Frobnicate",["a"],["b"]),n("Twist",["b"],["d"],domain="com.example"),n("StringNormalizer",["s"],["q"]),n("Add",["d","x"],["y"])],"g",[V("x",[2]),V("s",[2],T.STRING)],[V("y",[2])],[h.make_tensor("t",T.STRING,[1],[b"a"])]),extra=["com.example"])
+# integers of less than a byte; expected numbers are ONNX Runtime's
+def narrow(name,kind,shape,values): return h.make_tensor(name,kind,shape,values)
+f=lambda name,a: nh.from_array(np.array(a,np.float32),name)
+save("int4",h.make_graph([n("DequantizeLinear",["q","s","z"],["w"],axis=1),n("MatMul",["x","w"],["y"])],"g",[V("x",[1,3])],[V("y",[1,3])],
+ [narrow("q",T.INT4,[3,3],[-8,7,1,-1,0,3,2,-5,6]),f("s",[0.5,0.25,2]),narrow("z",T.INT4,[3],[0,-1,2])]),21,10)
+save("uint4_blocks",h.make_graph([n("DequantizeLinear",["q","s"],["w"],axis=0,block_size=2),n("MatMul",["x","w"],["y"])],"g",[V("x",[1,4])],[V("y",[1,2])],
+ [narrow("q",T.UINT4,[4,2],[15,0,1,2,3,4,5,6]),f("s",[[0.5,0.25],[2,1]])]),21,10)
+save("to_int4",h.make_graph([n("QuantizeLinear",["x","s","z"],["q"],axis=0),n("DequantizeLinear",["q","s","z"],["y"],axis=0)],"g",[V("x",[6])],[V("y",[6])],
+ [f("s",[0.5]*3+[0.25]*3),narrow("z",T.INT4,[6],[0,0,1,1,-2,-2])]),21,10)
+save("int4_elsewhere",h.make_graph([n("Gather",["q","i"],["e"]),n("Cast",["e"],["f"],to=T.FLOAT),n("Add",["x","f"],["y"])],"g",[V("x",[2])],[V("y",[2])],
+ [narrow("q",T.INT4,[3],[1,2,3]),nh.from_array(np.array([0,2]),"i")]),21,10)
+short=narrow("q",T.INT4,[3,3],[1]*9); short.raw_data=b"\x11"*4; del short.int32_data[:]
+save("int4_short",h.make_graph([n("DequantizeLinear",["q","s"],["w"]),n("MatMul",["x","w"],["y"])],"g",[V("x",[1,3])],[V("y",[1,3])],[short,f("s",0.5)]),21,10)
+def nbits(name,bits,block,zero_points,scales,bias=False):
+    k,columns=6,2; blocks=-(-k//block); rng=np.random.RandomState(bits)
+    packed=rng.randint(0,256,(columns,blocks,-(-block*bits//8))).astype(np.uint8)
+    inputs=["x","b","s"]+(["z"] if zero_points is not None else ([""] if bias else []))+(["","bias"] if bias else [])
+    constants=[nh.from_array(packed,"b"),f("s",scales)]+([nh.from_array(zero_points,"z")] if zero_points is not None else [])+([f("bias",[10,-10])] if bias else [])
+    save(name,h.make_graph([n("MatMulNBits",inputs,["y"],domain="com.microsoft",K=k,N=columns,bits=bits,block_size=block)],"g",[V("x",[2,k])],[V("y",[2,columns])],constants),21,10,extra=["com.microsoft"])
+nbits("nbits4",4,16,None,[0.5,-0.25])
+nbits("nbits4_zero_points",4,16,np.array([3,12],np.uint8),[0.5,0.25],True)
+nbits("nbits8",8,16,np.array([100,200],np.uint8),[0.125,0.5])
