@@ -401,7 +401,7 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
         let Workspace(scratch, late, _) = workspace;
         let Terms { columns, padding, zero_point, scales } = conv.terms(self.range, late);
         let stage = |first| match scales {
-            Some(scales) => conv.epilogue.stage_with_scales(first, scales),
+            Some(scales) => conv.epilogue.stage_with_scales(first, &scales[first..]),
             None => conv.epilogue.stage(first, None),
         };
         let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);
