@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::dynamic::{Case, cases, draw, fail, spread};
+use crate::gemm::Drawn as DrawnOutput;
 
 /// Codes of some lines, and their scales and zero points.
 struct Drawn<T> {
@@ -309,7 +310,7 @@ impl<A: Element, B: Element> Uniform<A, B> {
     }
 
     /// Compares the outputs of a stage with what `expected` makes of the sum of a column.
-    fn check<T: OutputElement>(
+    fn check<T: OutputElement + DrawnOutput>(
         &self,
         backend: Backend,
         case: &Case,
@@ -343,13 +344,9 @@ impl<A: Element, B: Element> Uniform<A, B> {
             for (at, sum) in
                 reference::gemm(&a, zeros[0], &b, &Per::Tensor(zeros[1]), None).into_iter().enumerate()
             {
-                prop_assert_eq!(
-                    found.next(),
-                    Some(&expected(sum, at % columns)),
-                    "matrix {} element {}",
-                    number,
-                    at
-                );
+                let (found, expected) = (found.next(), expected(sum, at % columns));
+                let same = found.is_some_and(|&found| T::same_bits(found, expected));
+                prop_assert!(same, "matrix {} element {}: {:?}, not {:?}", number, at, found, expected);
             }
         }
         Ok(())
@@ -361,7 +358,7 @@ fn check_staged<A: Element, B: Element>(backend: Backend, case: &Case) -> Result
     let [_, _, columns] = batch.shape;
     let factor = |n: usize| 0.001 * (1 + n % 9) as f32;
     batch.check(backend, case, (&Stage::ACCUMULATORS, None), |sum, _| sum)?;
-    let requantize = Requantize::new((0..columns).map(factor).collect::<Vec<_>>(), 3, ElementType::I8);
+    let requantize = Requantize::new(Per::Channel((0..columns).map(factor).collect()), 3, ElementType::I8);
     let as_i8 = |sum: i32, n: usize| reference::requantize(sum, &requantize, n) as i8;
     batch.check(backend, case, (&Stage::Requantize(requantize.clone()), None), as_i8)?;
     let bias: Vec<f32> = (0..columns).map(|n| n as f32 - 7.0).collect();
