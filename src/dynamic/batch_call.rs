@@ -119,7 +119,6 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use super::*;
     use crate::dynamic::{BatchMut, BatchRef, BatchedGemm, QuantizedBatch};
     use crate::{Backend, MatRef};
 

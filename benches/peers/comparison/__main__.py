@@ -40,8 +40,8 @@ def arguments():
     return parser.parse_args()
 
 
-NAMES = ["gemm", "conv", "types", "avx2", "threads", "models"]
-INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES]
+NAMES = ["gemm", "conv", "types", "avx2", "threads", "dynamic", "models"]
+INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES, *peers.LAYERS]
 
 
 def available(programs):

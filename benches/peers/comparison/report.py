@@ -46,7 +46,7 @@ def output_of(*command):
 def version(name, programs):
     if name == "onednn":
         return output_of(programs.onednn, "version")
-    if name in peers.CRATES:
+    if name in peers.CRATES + peers.LAYERS:
         lock = tomllib.loads((shapes.FOLDER / "rust" / "Cargo.lock").read_text())
         return next(package["version"] for package in lock["package"] if package["name"] == name)
     return importlib.metadata.version(peers.PACKAGES[name])

@@ -5,7 +5,7 @@ import statistics
 
 OURS, PEAK = "eightbit", "peak"
 # The peers' types that correspond to ours: a library with only s8 activations takes part with those.
-EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}}
+EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}, "f32s8f32_groups": {"f32s8f32"}}
 # The peak of the instructions that a backend without dot products needs to be exact for all weights.
 VPMADDWD_PEAK = "vpmaddwd + vpaddd on 256 bits; on registers only"
 WRONG_ELSEWHERE = "sums of this run's products are wrong"
