@@ -26,7 +26,8 @@ use crate::{
 ///
 /// Activations are NHWC, weights OHWI; elements outside the image are the input's zero point. A 1×1 convolution reads
 /// the image in place as a matrix; a k×k convolution addresses its patches row by row, without an im2col
-/// matrix.
+/// matrix. A convolution of signals, `[batch][length][channels]` with weights `[out_channels][k][in_channels / groups]`, is that of images of
+/// one row: `Conv2dShape::new([1, length], in_channels, out_channels, [1, k])`.
 ///
 /// ```
 /// use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Padding, Stage, Workspace};
@@ -191,6 +192,16 @@ impl Conv2d {
         &self.shape
     }
 
+    /// The type of the activations.
+    pub(crate) fn input(&self) -> ElementType {
+        self.input
+    }
+
+    /// The weights.
+    pub(crate) fn weights(&self) -> &PackedWeights {
+        &self.weights
+    }
+
     /// The output type.
     #[must_use]
     pub fn output(&self) -> ElementType {
@@ -336,6 +347,17 @@ impl Conv2d {
         Ok(Call::new(fill, out.block()))
     }
 
+    /// Computes a block of the convolution of an input, of the plan's length, with its fetched weights.
+    pub(crate) fn fill_image<T: OutputElement>(
+        &self,
+        weights: Fetched<'_>,
+        input: &[u8],
+        out: OutputBlock<'_, T>,
+        workspace: &mut Workspace,
+    ) {
+        Convolution { conv: self, weights, input, range: None }.fill(out, workspace);
+    }
+
     /// What a call takes of the plan, or computes in a workspace if the input has a range of its own.
     #[inline]
     fn terms<'a>(&'a self, range: Option<QuantizedType>, late: &'a mut Late) -> Terms<'a> {
@@ -398,10 +420,10 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
     #[inline]
     fn fill(&self, out: OutputBlock<'_, T>, workspace: &mut Workspace) {
         let conv = self.conv;
-        let Workspace(scratch, late, _) = workspace;
+        let Workspace(scratch, late, ..) = workspace;
         let Terms { columns, padding, zero_point, scales } = conv.terms(self.range, late);
         let stage = |first| match scales {
-            Some(scales) => conv.epilogue.stage_with_scales(first, scales),
+            Some(scales) => conv.epilogue.stage_with_scales(first, &scales[first..]),
             None => conv.epilogue.stage(first, None),
         };
         let (backend, signed) = (conv.weights.backend(), conv.input == ElementType::I8);

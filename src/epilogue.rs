@@ -2,7 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use eightbit_kernels::gemm;
+use eightbit_kernels::gemm::{self, PANEL};
 
 use crate::check::{check_clamp, check_finite, check_scale, check_size, in_range};
 use crate::packed::Packed;
@@ -57,11 +57,11 @@ impl Epilogue {
         }
     }
 
-    /// As [`stage`](Self::stage) of a dequantization, with other factors.
+    /// As [`stage`](Self::stage) of a dequantization, with other factors, which begin with that of column `first`.
     pub(crate) fn stage_with_scales<'a>(&'a self, first: usize, scales: &'a [f32]) -> gemm::StageRef<'a> {
         match self.stage(first, None) {
             gemm::Stage::Dequantize { row_scale, bias, low, high, .. } => {
-                gemm::Stage::Dequantize { scale: &scales[first..], row_scale, bias, low, high }
+                gemm::Stage::Dequantize { scale: scales, row_scale, bias, low, high }
             }
             other => other,
         }
@@ -144,6 +144,11 @@ impl Columns {
             Packed::Taps(taps) => (1, taps.padded_channels()),
         };
         Columns { total: weights.columns(), groups, padded }
+    }
+
+    /// Those of a matrix of `total` columns.
+    pub(crate) fn of_matrix(total: usize) -> Columns {
+        Columns { total, groups: 1, padded: total.next_multiple_of(PANEL) }
     }
 
     /// Their number, padding included.

@@ -6,8 +6,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
-    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, Panels, RowZeros,
-    TilingMemo,
+    self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, PanelShape, Panels,
+    RowZeros, TilingMemo,
 };
 
 use crate::check::{check_scales, check_size, check_type, check_zero_point};
@@ -197,38 +197,6 @@ impl Gemm {
         Ok(())
     }
 
-    /// Replaces the weights by another matrix of the same size and type, with one zero point for all columns: the second factor of
-    /// a product of two activations. It is packed anew, which allocates.
-    ///
-    /// ```
-    /// use eightbit::{Backend, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
-    /// let first = PackedWeights::pack(Backend::best()?, &MatRef::new(&[1u8, 2], 2, 1)?, 0)?;
-    /// let mut gemm = Gemm::new(first, ElementType::U8, 5, None, &Stage::ACCUMULATORS)?;
-    /// gemm.set_weights(&MatRef::new(&[7u8, 8], 2, 1)?, 4)?;
-    /// let mut out = [0i32];
-    /// let lhs = MatRef::new(&[6u8, 9], 1, 2)?;
-    /// gemm.call(lhs, MatMut::new(&mut out, 1, 1)?)?.run(&mut Workspace::new());
-    /// assert_eq!(out, [(6 - 5) * (7 - 4) + (9 - 5) * (8 - 4)]);
-    /// # Ok::<(), eightbit::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`PackedWeights::pack`], and if the size or type of the matrix is another.
-    pub fn set_weights<W: Element>(&mut self, weights: &MatRef<'_, W>, zero_point: i32) -> Result<(), Error> {
-        check_type("the weights", self.weights.element(), W::TYPE)?;
-        check_size("depth of the weights", self.weights.depth(), weights.rows())?;
-        check_size("columns of the weights", self.weights.columns(), weights.columns())?;
-        self.weights = Arc::new(PackedWeights::pack(self.weights.backend(), weights, zero_point)?);
-        self.columns.update(&self.weights, self.bias.as_deref(), self.lhs, self.lhs_zero);
-        if let Packed::Panels(groups) = self.weights.packed() {
-            self.columns.find_sums(&self.weights, &groups[0]);
-        }
-        // The layout may have become another, for which other tiles are best.
-        self.memo = TilingMemo::default();
-        Ok(())
-    }
-
     /// Changes the factors of a [`Stage::Dequantize`], of which dynamic quantization learns one part only at run time: one
     /// for all columns, or one for each. They may be any finite numbers. Allocates nothing.
     ///
@@ -407,7 +375,7 @@ impl<T: OutputElement> Fill<T> for Multiplication<'_> {
 
 pub(crate) fn explain_gemm(
     backend: Backend,
-    panels: &PackedPanels,
+    panels: &PanelShape,
     rows: usize,
     matrix: bool,
     output: ElementType,

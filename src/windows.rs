@@ -114,7 +114,7 @@ impl Windows {
 }
 
 /// Whether a tensor's elements can be counted, and an extent of 0 hides no other.
-fn is_countable(sizes: &[usize]) -> bool {
+pub(crate) fn is_countable(sizes: &[usize]) -> bool {
     sizes
         .iter()
         .try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))

@@ -5,7 +5,7 @@ use allocation_counter::measure;
 
 use eightbit::dynamic::{
     BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows, Linear,
-    PackedMatrix, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
+    PackedMatrix, QuantizedBatch, QuantizedRows, Rows, Spread, StagedGemm, UniformBatch, WeightGroups,
 };
 use eightbit::elementwise::{self, Add};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
@@ -97,6 +97,10 @@ fn steady_state_calls_allocate_nothing() {
         batched.call(a, b, batch).expect("call").run(&mut batch_workspace);
         assert!(batch_workspace.capacity() > 0, "the factors count");
 
+        let staged = StagedGemm::new(backend, [13, 7], &Stage::ACCUMULATORS).expect("plan");
+        let uniform = |codes, zero_point| UniformBatch { codes, zero_point };
+        let mut staged_out = vec![0i32; 3 * 7 * 7];
+
         // The first call with a range of its own allocates the terms for it.
         let shape = Conv2dShape::new([8, 8], 16, 16, [3, 3]).with_pad(Padding::same(1));
         let packed = Conv2d::pack(backend, &shape, &[3i8; 16 * 9 * 16], 0).expect("pack");
@@ -134,6 +138,10 @@ fn steady_state_calls_allocate_nothing() {
             packed.call(weights, y).expect("call").run(&mut workspace);
             let batch = BatchMut::new(&mut batch_out, 3, [7, 7]).expect("they fit");
             for task in batched.call(a, b, batch).expect("call").tasks(2) {
+                task.run(&mut batch_workspace);
+            }
+            let batch = BatchMut::new(&mut staged_out, 3, [7, 7]).expect("they fit");
+            for task in staged.call(uniform(a.codes, 3), uniform(b.codes, 4), batch).expect("call").tasks(2) {
                 task.run(&mut batch_workspace);
             }
             for zero in [5, 6] {

@@ -45,10 +45,11 @@ case " $* " in
     else
         skip "oneDNN could not be installed"
     fi
-    if CARGO_TARGET_DIR="$deps/rust" cargo build --release -q --locked --manifest-path "$here/rust/Cargo.toml"; then
+    # Parts of candle's layers are chosen when it is compiled; the other crates choose at run time.
+    if RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR="$deps/rust" cargo build --release -q --locked --manifest-path "$here/rust/Cargo.toml"; then
         programs+=(--program-rust "$deps/rust/release/rust-peers")
     else
-        skip "the crates rten-gemm, tract-linalg and gemmkit could not be built"
+        skip "the crates rten-gemm, tract-linalg, gemmkit and candle-core could not be built"
     fi
     ;;
 esac

@@ -2,10 +2,11 @@
 
 use eightbit::dynamic::{
     BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows,
-    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
+    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, StagedGemm, UniformBatch,
+    WeightGroups,
 };
 use eightbit::{
-    Backend, Dequantize, Element, Error, MatMut, MatRef, Per, QuantizedType, Workspace, reference,
+    Backend, Dequantize, Element, Error, MatMut, MatRef, Per, QuantizedType, Stage, Workspace, reference,
 };
 
 use crate::input::Input;
@@ -361,5 +362,32 @@ fn batch<T: Element>(mut input: Input<'_>) {
         // No product is −0.0: scales are positive, and a sum of 0 is 0.0.
         let written = out.iter().filter(|x| x.to_bits() != UNTOUCHED.to_bits()).count();
         assert_eq!(written, count * m * n, "{backend}: other elements are written");
+        staged(backend, [zeros_of(&lhs), zeros_of(&rhs)], (lhs.codes, rhs.codes), tasks);
+    }
+}
+
+/// A zero point of a factor, 0 if it has none.
+fn zeros_of<T>(factor: &QuantizedBatch<'_, T>) -> i32 {
+    factor.zero_points.get(0, 0).copied().unwrap_or(0)
+}
+
+/// The sums of the products of a batch with one zero point for each factor.
+fn staged<T: Element>(
+    backend: Backend,
+    zeros: [i32; 2],
+    (a, b): (BatchRef<'_, u8>, BatchRef<'_, T>),
+    tasks: usize,
+) {
+    let (count, m, n) = (a.count(), a.rows(), b.columns());
+    let plan = StagedGemm::new(backend, [b.rows(), n], &Stage::ACCUMULATORS).expect("a small plan");
+    let (lhs, rhs) =
+        (UniformBatch { codes: a, zero_point: zeros[0] }, UniformBatch { codes: b, zero_point: zeros[1] });
+    let mut out = vec![0i32; count * m * n];
+    let call = plan.call(lhs, rhs, BatchMut::new(&mut out, count, [m, n]).expect("they fit"));
+    let mut workspace = Workspace::new();
+    call.expect("the shapes agree").tasks(tasks).for_each(|task| task.run(&mut workspace));
+    for (number, found) in out.chunks((m * n).max(1)).enumerate() {
+        let (a, b) = (a.matrix(number).expect("a matrix"), b.matrix(number).expect("a matrix"));
+        assert_eq!(found, reference::gemm(&a, zeros[0], &b, &Per::Tensor(zeros[1]), None), "{backend}");
     }
 }

@@ -8,7 +8,7 @@ use eightbit_kernels::gemm::OutputBatch;
 
 use crate::check::{check_scale, check_size, check_zero_point};
 use crate::matrix::{extent, overflow};
-use crate::{Element, Error, MatRef};
+use crate::{Element, Error, MatRef, OutputElement};
 
 /// A read-only batch of matrices: `count` of `rows × columns` elements of a slice, with any strides.
 ///
@@ -94,23 +94,33 @@ impl<'a, T> BatchRef<'a, T> {
     ///
     /// If there is no such matrix.
     pub fn matrix(&self, index: usize) -> Result<MatRef<'a, T>, Error> {
-        self.columns_of(index, 0..self.columns())
+        self.part(index, 0..self.rows(), 0..self.columns())
     }
 
-    /// Columns of matrix number `index`, of those that there are.
-    pub(super) fn columns_of(&self, index: usize, columns: Range<usize>) -> Result<MatRef<'a, T>, Error> {
+    /// Rows and columns of matrix number `index`, of those that there are.
+    pub(super) fn part(
+        &self,
+        index: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> Result<MatRef<'a, T>, Error> {
         if index >= self.count {
             let high = self.count as i64 - 1;
             return Err(Error::OutOfRange { what: "number of a matrix", low: 0, high, found: index as i64 });
         }
-        let ([rows, _], [down, across]) = (self.shape, self.strides);
+        let [down, across] = self.strides;
         // A matrix without elements need not begin in the data.
-        let first = if rows == 0 || columns.is_empty() {
+        let first = if rows.is_empty() || columns.is_empty() {
             self.data.len()
         } else {
-            index * self.stride + columns.start * across
+            index * self.stride + rows.start * down + columns.start * across
         };
-        MatRef::with_strides(&self.data[first..], rows, columns.len(), down, across)
+        MatRef::with_strides(&self.data[first..], rows.len(), columns.len(), down, across)
+    }
+
+    /// Whether all matrices are the same one.
+    pub(super) fn is_one_for_all(&self) -> bool {
+        self.stride == 0
     }
 }
 
@@ -118,17 +128,17 @@ impl<'a, T> BatchRef<'a, T> {
 #[derive(Debug)]
 pub struct BatchMut<'a, T>(OutputBatch<'a, T>);
 
-impl<'a> BatchMut<'a, f32> {
+impl<'a, T: OutputElement> BatchMut<'a, T> {
     /// Row-major matrices without gaps, one after the other.
     ///
     /// # Errors
     ///
     /// As [`with_strides`](Self::with_strides).
     pub fn new(
-        data: &'a mut [f32],
+        data: &'a mut [T],
         count: usize,
         [rows, columns]: [usize; 2],
-    ) -> Result<BatchMut<'a, f32>, Error> {
+    ) -> Result<BatchMut<'a, T>, Error> {
         let stride = rows.checked_mul(columns).ok_or_else(|| overflow("batch"))?;
         Self::with_strides(data, count, [rows, columns], stride, columns)
     }
@@ -140,12 +150,12 @@ impl<'a> BatchMut<'a, f32> {
     /// [`Error::Shape`] if rows overlap, an element is not in `data`, or their number overflows. The matrices lie one after the other, or
     /// between the rows of one there is place for those of all others.
     pub fn with_strides(
-        data: &'a mut [f32],
+        data: &'a mut [T],
         count: usize,
         [rows, columns]: [usize; 2],
         stride: usize,
         row_stride: usize,
-    ) -> Result<BatchMut<'a, f32>, Error> {
+    ) -> Result<BatchMut<'a, T>, Error> {
         let elements = rows.checked_mul(columns).and_then(|one| one.checked_mul(count));
         let found = data.len();
         let batch = elements.and_then(|_| OutputBatch::new(data, count, [rows, columns], stride, row_stride));
@@ -159,7 +169,7 @@ impl<'a> BatchMut<'a, f32> {
         Ok(BatchMut(batch))
     }
 
-    pub(super) fn batch(self) -> OutputBatch<'a, f32> {
+    pub(super) fn batch(self) -> OutputBatch<'a, T> {
         self.0
     }
 }
@@ -187,7 +197,7 @@ impl<T: Element> QuantizedBatch<'_, T> {
 
     /// Whether all matrices are the same one, with the same scales and zero points.
     pub(super) fn is_one_for_all(&self) -> bool {
-        self.codes.stride == 0 && self.scales.is_one_row() && self.zero_points.is_one_row()
+        self.codes.is_one_for_all() && self.scales.is_one_row() && self.zero_points.is_one_row()
     }
 
     /// Checks the values of scales and zero points. Strides of 0 make this long: there is memory of that size elsewhere.
@@ -202,4 +212,13 @@ impl<T: Element> QuantizedBatch<'_, T> {
         }
         Ok(())
     }
+}
+
+/// A batch of matrices of codes that have one zero point.
+#[derive(Clone, Copy, Debug)]
+pub struct UniformBatch<'a, T> {
+    /// The codes.
+    pub codes: BatchRef<'a, T>,
+    /// The zero point of all of them.
+    pub zero_point: i32,
 }

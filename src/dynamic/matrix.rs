@@ -2,7 +2,7 @@
 
 use alloc::format;
 
-use eightbit_kernels::gemm::{self, LentPanels};
+use eightbit_kernels::gemm::{self, Activations, LentPanels, Panels};
 
 use super::Rows;
 use super::product::{ColumnVectors, Columns, Products};
@@ -71,13 +71,14 @@ impl<'m> PackedMatrix<'m> {
         check_repeated(codes)?;
         let scale = |column: usize| scales[if scales.len() == 1 { 0 } else { column }];
         let zero_point = |column: usize| zero_points[if zero_points.len() == 1 { 0 } else { column }];
-        Self::pack(backend, codes, scale, zero_point, memory)
+        Self::pack(backend, codes, ColumnVectors::ACTIVATIONS, scale, zero_point, memory)
     }
 
-    /// Packs a checked matrix with what is checked of its columns.
+    /// Packs a checked matrix with what is checked of its columns, to be multiplied with these activations.
     pub(super) fn pack<T: Element>(
         backend: Backend,
         codes: &MatRef<'_, T>,
+        activations: Activations,
         scale: impl Fn(usize) -> f32,
         zero_point: impl Fn(usize) -> i32,
         memory: &'m mut [u8],
@@ -88,7 +89,7 @@ impl<'m> PackedMatrix<'m> {
         let packed = memory.and_then(|memory| LentPanels::pack(backend, &codes.weights([1, k], 1), memory));
         let too_short = Error::TooShort { what: "memory for a packed matrix", needed, found };
         let (panels, columns) = packed.ok_or(too_short)?;
-        let terms = panels.shape().terms(backend, ColumnVectors::ACTIVATIONS);
+        let terms = panels.shape().terms(backend, activations);
         let mut any_zero = false;
         for column in 0..n {
             let terms = terms(panels.sums()[column], zero_point(column));
@@ -142,6 +143,11 @@ impl<'m> PackedMatrix<'m> {
         out: MatMut<'a, f32>,
     ) -> Result<Call<'a, f32, impl Fill<f32>>, Error> {
         Products::call(self.backend, self.panels.get(), self.columns, rows, out)
+    }
+
+    /// The panels and what kernels read of their columns, for a call.
+    pub(super) fn get(&self) -> (Panels<'_>, Columns<'_>) {
+        (self.panels.get(), self.columns)
     }
 
     /// The products of rows of a call, which has checked what belongs to them.

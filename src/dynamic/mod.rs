@@ -12,6 +12,7 @@
 //! | [`GrowingRows`] | its own, kept from call to call | the values: every token adds a row |
 //! | [`PackedMatrix`] | the caller's | a matrix that many rows are multiplied with |
 //! | [`BatchedGemm`] | that of a workspace | all heads in one call, in any strides |
+//! | [`StagedGemm`] | that of a workspace | the same with scales that are known beforehand: requantized, or raw sums |
 //!
 //! # Numerics
 //!
@@ -28,6 +29,7 @@
 //! name the row.
 
 mod batch;
+mod batch_call;
 mod batched;
 mod buffer;
 mod columns;
@@ -38,10 +40,12 @@ mod matrix;
 mod product;
 mod quantize;
 mod rows;
+mod staged;
 
-pub use batch::{BatchMut, BatchRef, QuantizedBatch};
+pub use batch::{BatchMut, BatchRef, QuantizedBatch, UniformBatch};
+pub use batch_call::{BatchCall, BatchTasks, FillBatch};
+pub use batched::BatchedGemm;
 pub(crate) use batched::Factors;
-pub use batched::{BatchCall, BatchTasks, BatchedGemm};
 pub use buffer::QuantizedRows;
 pub use columns::GrowingColumns;
 pub use depths::GrowingRows;
@@ -51,3 +55,4 @@ pub use linear::Linear;
 pub use matrix::PackedMatrix;
 pub use quantize::{QuantizeRows, RowsCall, RowsTasks};
 pub use rows::{Rows, RowsMut};
+pub use staged::StagedGemm;

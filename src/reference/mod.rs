@@ -5,6 +5,7 @@
 //! constructors of the views and shapes do).
 
 mod conv;
+mod conv3d;
 mod dynamic;
 mod elementwise;
 mod gemm;
@@ -13,6 +14,7 @@ mod pool;
 mod stage;
 
 pub use conv::conv2d;
+pub use conv3d::conv3d;
 pub use dynamic::range_type;
 pub use elementwise::{
     Operand, add_elements, average_elements, dequantize_element, mul_elements, quantize_element,

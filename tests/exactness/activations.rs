@@ -2,9 +2,12 @@
 
 use eightbit::dynamic::{
     BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, PackedMatrix, QuantizeRows, QuantizedBatch,
-    QuantizedRows, Rows,
+    QuantizedRows, Rows, StagedGemm, UniformBatch,
 };
-use eightbit::{Backend, Dequantize, Element, Error, MatMut, MatRef, Per, Workspace, reference};
+use eightbit::{
+    Backend, Dequantize, Element, ElementType, Error, MatMut, MatRef, OutputElement, Per, Requantize, Stage,
+    Workspace, reference,
+};
 use eightbit_kernels::testing::Guarded;
 use eightbit_testing::suite::property_suite;
 use eightbit_testing::{Fill, Random};
@@ -12,6 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::dynamic::{Case, cases, draw, fail, spread};
+use crate::gemm::Drawn as DrawnOutput;
 
 /// Codes of some lines, and their scales and zero points.
 struct Drawn<T> {
@@ -274,5 +278,107 @@ fn check_batch<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCase
 fn batches_of_products() {
     property_suite("batched_gemm", 0.1, cases(), |backend, case| {
         if case.signed { check_batch::<i8>(backend, case) } else { check_batch::<u8>(backend, case) }
+    });
+}
+
+/// Batches of both factors, with one zero point each, whose second ones are perhaps one for all.
+struct Uniform<A, B> {
+    codes: (Vec<A>, Vec<B>),
+    zeros: [i32; 2],
+    strides: [usize; 2],
+    count: usize,
+    shape: [usize; 3],
+}
+
+impl<A: Element, B: Element> Uniform<A, B> {
+    fn new(case: &Case) -> Uniform<A, B> {
+        let mut random = Random(case.seed);
+        let (count, columns) = (1 + random.below(4), random.below(90));
+        // Now and then many rows and few columns, whose tasks are parts of the rows.
+        let (rows, columns) =
+            if random.below(8) == 0 { (case.rows + 400, columns % 20) } else { (case.rows, columns) };
+        let shape = [rows, case.columns, columns];
+        let strides = [rows * case.columns, if random.flip() { case.columns * columns } else { 0 }];
+        let mut zero = |element: ElementType| {
+            let (low, high) = element.integer_range();
+            if random.flip() { low + 128 } else { random.between(low, high) }
+        };
+        let zeros = [zero(A::TYPE), zero(B::TYPE)];
+        let a = random.elements(Fill::Random, count * strides[0]);
+        let b = random.elements(Fill::Random, count * case.columns * columns);
+        Uniform { codes: (a, b), zeros, strides, count, shape }
+    }
+
+    /// Compares the outputs of a stage with what `expected` makes of the sum of a column.
+    fn check<T: OutputElement + DrawnOutput>(
+        &self,
+        backend: Backend,
+        case: &Case,
+        (stage, scales): (&Stage, Option<&[f32]>),
+        expected: impl Fn(i32, usize) -> T,
+    ) -> Result<(), TestCaseError> {
+        let &Uniform { codes: (ref a, ref b), zeros, strides, count, shape: [rows, depth, columns] } = self;
+        let lhs = UniformBatch {
+            codes: BatchRef::with_strides(a, count, [rows, depth], strides[0], [depth, 1]).map_err(fail)?,
+            zero_point: zeros[0],
+        };
+        let rhs = UniformBatch {
+            codes: BatchRef::with_strides(b, count, [depth, columns], strides[1], [columns, 1])
+                .map_err(fail)?,
+            zero_point: zeros[1],
+        };
+        let plan = StagedGemm::new(backend, [depth, columns], stage).map_err(fail)?;
+        let mut out = Guarded::new(&vec![T::default(); count * rows * columns], case.guard);
+        let batch = BatchMut::new(&mut out, count, [rows, columns]).map_err(fail)?;
+        let mut workspace = Workspace::new();
+        match scales {
+            None => {
+                let tasks: Vec<_> = plan.call(lhs, rhs, batch).map_err(fail)?.tasks(case.tasks + 2).collect();
+                tasks.into_iter().rev().for_each(|task| task.run(&mut workspace));
+            }
+            Some(scales) => plan.call_scaled(lhs, rhs, scales, batch).map_err(fail)?.run(&mut workspace),
+        }
+        let mut found = out.iter();
+        for number in 0..count {
+            let (a, b) = (lhs.codes.matrix(number).map_err(fail)?, rhs.codes.matrix(number).map_err(fail)?);
+            for (at, sum) in
+                reference::gemm(&a, zeros[0], &b, &Per::Tensor(zeros[1]), None).into_iter().enumerate()
+            {
+                let (found, expected) = (found.next(), expected(sum, at % columns));
+                let same = found.is_some_and(|&found| T::same_bits(found, expected));
+                prop_assert!(same, "matrix {} element {}: {:?}, not {:?}", number, at, found, expected);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_staged<A: Element, B: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
+    let batch = Uniform::<A, B>::new(case);
+    let [_, _, columns] = batch.shape;
+    let factor = |n: usize| 0.001 * (1 + n % 9) as f32;
+    batch.check(backend, case, (&Stage::ACCUMULATORS, None), |sum, _| sum)?;
+    let requantize = Requantize::new(Per::Channel((0..columns).map(factor).collect()), 3, ElementType::I8);
+    let as_i8 = |sum: i32, n: usize| reference::requantize(sum, &requantize, n) as i8;
+    batch.check(backend, case, (&Stage::Requantize(requantize.clone()), None), as_i8)?;
+    let bias: Vec<f32> = (0..columns).map(|n| n as f32 - 7.0).collect();
+    let dequantize = |scale| Dequantize::new(scale).with_bias(Some(bias.clone()));
+    let plan = Stage::Dequantize(dequantize(Per::Tensor(1.0)));
+    for scales in [vec![-0.25], (0..columns).map(factor).collect()] {
+        let expected =
+            dequantize(if scales.len() == 1 { Per::Tensor(scales[0]) } else { Per::Channel(scales.clone()) });
+        let as_f32 = |sum: i32, n: usize| reference::dequantize(sum, &expected, None, n);
+        batch.check(backend, case, (&plan, Some(&scales)), as_f32)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn batches_with_a_stage() {
+    property_suite("staged_gemm", 0.1, cases(), |backend, case| match (case.signed, case.magnitude) {
+        (false, false) => check_staged::<u8, u8>(backend, case),
+        (false, true) => check_staged::<u8, i8>(backend, case),
+        (true, false) => check_staged::<i8, u8>(backend, case),
+        (true, true) => check_staged::<i8, i8>(backend, case),
     });
 }

@@ -7,6 +7,7 @@
 
 mod activations;
 mod conv;
+mod conv3d;
 mod dynamic;
 mod elementwise;
 mod gemm;

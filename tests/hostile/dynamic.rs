@@ -2,10 +2,11 @@
 
 use eightbit::dynamic::{
     BatchMut, BatchRef, BatchedGemm, GroupwiseLinear, GroupwiseWeights, GrowingColumns, GrowingRows, Linear,
-    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, WeightGroups,
+    PackedMatrix, QuantizeRows, QuantizedBatch, QuantizedRows, Rows, Spread, StagedGemm, UniformBatch,
+    WeightGroups,
 };
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Workspace,
+    Backend, Conv2d, Conv2dShape, Dequantize, Error, MatMut, MatRef, PackedWeights, Per, Stage, Workspace,
 };
 
 fn backend() -> Backend {
@@ -233,6 +234,40 @@ fn factors_of_a_batch_are_compared() {
     ] {
         assert!(call(bad, good).is_err() && call(good, bad).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn factors_of_a_staged_product_are_compared() {
+    let dequantize = Stage::Dequantize(Dequantize::new(Per::Tensor(1.0)));
+    for shape in [[0, usize::MAX], [usize::MAX, 1], [1, (1 << 24) + 1], [1 << 20, 1 << 30]] {
+        assert!(StagedGemm::new(backend(), shape, &Stage::ACCUMULATORS).is_err(), "{shape:?}");
+    }
+    let plan = StagedGemm::new(backend(), [2, 2], &dequantize).expect("a plan");
+    let codes = [1u8; 64];
+    let factor = |count, shape, zero_point| UniformBatch {
+        codes: BatchRef::with_strides(&codes, count, shape, 4, [2, 1]).expect("a batch"),
+        zero_point,
+    };
+    let mut out = [0f32; 8];
+    let mut call = |lhs, rhs, scales: &[f32]| {
+        let out = BatchMut::new(&mut out, 2, [2, 2]).expect("a batch");
+        plan.call_scaled(lhs, rhs, scales, out).map(|_| ())
+    };
+    let good = factor(2, [2, 2], 0);
+    assert_eq!(call(good, good, &[0.0]), Ok(()));
+    assert_eq!(call(good, good, &[-1.0, 2.0]), Ok(()));
+    for scales in [&[][..], &[1.0; 3], &[f32::NAN]] {
+        assert!(call(good, good, scales).is_err(), "{scales:?}");
+    }
+    for bad in [factor(1, [2, 2], 0), factor(2, [1, 2], 0), factor(2, [2, 1], 0), factor(2, [2, 2], 256)] {
+        assert!(call(bad, good, &[1.0]).is_err() && call(good, bad, &[1.0]).is_err(), "{bad:?}");
+    }
+    let mut sums = [0i32; 8];
+    let out = BatchMut::new(&mut sums, 2, [2, 2]).expect("a batch");
+    assert!(plan.call(good, good, out).is_err(), "another output");
+    let plan = StagedGemm::new(backend(), [2, 2], &Stage::ACCUMULATORS).expect("a plan");
+    let out = BatchMut::new(&mut sums, 2, [2, 2]).expect("a batch");
+    assert!(plan.call_scaled(good, good, &[1.0], out).is_err(), "no scales to replace");
 }
 
 #[test]

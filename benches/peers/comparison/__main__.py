@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from . import measure, peers, report, suites
+from . import measure, peers, report, results, suites
 from .models import prepare
 
 
@@ -25,6 +25,11 @@ def arguments():
     parser.add_argument("--group", help="only shapes of this class")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each library for a shape (default: 5)")
     parser.add_argument("--budget", type=int, default=60, metavar="MS", help="time for a case and round (default: 60)")
+    parser.add_argument(
+        "--statistic",
+        choices=results.STATISTICS,
+        help="median of the rounds' rates and ratios (default), or the best sample of all rounds, for a core that others share",
+    )
     parser.add_argument("--peers", default="", help=f"only these, separated by commas: {', '.join(INSTALLABLE)}")
     parser.add_argument("--core", type=int, default=min(1, os.cpu_count() - 1), help="the core to run on (default: 1)")
     parser.add_argument("--lock", metavar="FILE", help="hold a lock on this file while a shape is measured, to interleave runs")
@@ -35,8 +40,8 @@ def arguments():
     return parser.parse_args()
 
 
-NAMES = ["gemm", "conv", "types", "avx2", "threads", "models"]
-INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES]
+NAMES = ["gemm", "conv", "types", "avx2", "threads", "dynamic", "models"]
+INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES, *peers.LAYERS]
 
 
 def available(programs):
@@ -96,7 +101,7 @@ def main():
                 measure.SuiteRun(suite, record, settings, args.out).run()
         except KeyboardInterrupt:
             measure.tell("interrupted: what was measured is reported")
-    report.write(args.out)
+    report.write(args.out, args.statistic)
 
 
 if __name__ == "__main__":

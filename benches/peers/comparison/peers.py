@@ -41,9 +41,12 @@ TITLES = {
     "rten-gemm": "rten-gemm",
     "tract-linalg": "tract-linalg",
     "gemmkit": "gemmkit",
+    "candle-core": "candle (q8_0)",
 }
 CLOCKS = {"wall": "wall clock", "cpu": "CPU time"}
+# Crates with products of bytes, and with layers of floats.
 CRATES = ["rten-gemm", "tract-linalg", "gemmkit"]
+LAYERS = ["candle-core"]
 # The driver's module, and the module that it needs.
 PYTHON = {
     "onnxruntime": ("ort", "onnxruntime"),
@@ -95,6 +98,10 @@ def networks(name, suffix):
 
 def rust(programs, name):
     return Participant(name, [str(programs.rust), name])
+
+
+def linear(programs):
+    return Participant("eightbit", [str(programs.rust), "eightbit-linear"], renamed=True)
 
 
 def environment(participant, milliseconds):

@@ -32,6 +32,7 @@ def machine(programs, wanted, args):
             "peers": {name: version(name, programs) for name in wanted},
             "rounds": args.rounds,
             "milliseconds": args.budget,
+            "statistic": args.statistic or "median",
             "command": command(args),
         },
         indent=1,
@@ -45,7 +46,7 @@ def output_of(*command):
 def version(name, programs):
     if name == "onednn":
         return output_of(programs.onednn, "version")
-    if name in peers.CRATES:
+    if name in peers.CRATES + peers.LAYERS:
         lock = tomllib.loads((shapes.FOLDER / "rust" / "Cargo.lock").read_text())
         return next(package["version"] for package in lock["package"] if package["name"] == name)
     return importlib.metadata.version(peers.PACKAGES[name])
@@ -53,15 +54,17 @@ def version(name, programs):
 
 def command(args):
     """The command line, without machine-specific options."""
-    options = {"--filter": args.filter, "--group": args.group, "--peers": args.peers}
+    options = {"--filter": args.filter, "--group": args.group, "--peers": args.peers, "--statistic": args.statistic}
     given = [f"{option} {value}" for option, value in options.items() if value]
     return " ".join(["benches/peers/run.sh", *args.suites, *given, f"--rounds {args.rounds} --budget {args.budget}"])
 
 
-def write(folder):
+def write(folder, statistic=None):
+    """Reports with this statistic, or the one that was asked for when measuring."""
     rows = measure.read(folder / "raw.csv")
-    cases = list(results.cases(rows))
     about = json.loads((folder / "machine.json").read_text())
+    about["statistic"] = statistic or about.get("statistic", "median")
+    cases = list(results.cases(rows, about["statistic"]))
     summary = summarize(cases)
     (folder / "table.md").write_text("\n".join(markdown(about, cases, summary)) + "\n")
     write_csv(folder / "table.csv", case_rows(cases))
@@ -154,7 +157,7 @@ def write_csv(path, rows):
 def markdown(about, cases, summary):
     versions = ", ".join(f"{peers.TITLES[name]} {version}" for name, version in about["peers"].items())
     yield "# Comparison with other libraries\n"
-    yield f"{about['date']}, {about['cpu']}, backend `{about['backend']}`, one thread, medians of {about['rounds']} rounds: `{about['command']}`.\n"
+    yield f"{about['date']}, {about['cpu']}, backend `{about['backend']}`, one thread, {results.STATISTICS[about['statistic']]} of {about['rounds']} rounds: `{about['command']}`.\n"
     yield f"Peers: {versions}.\n"
     yield "Gop/s (2 operations per product), and in brackets our rate over theirs: above 1, we are faster. † wrong sums on full-range data."
     wrong = sum(results.is_wrong(case.note) for case in cases)
@@ -162,7 +165,8 @@ def markdown(about, cases, summary):
     yield f"Our own results were compared with the reference: {checked} cases are right, {wrong} wrong.\n"
     if summary:
         yield "## By class\n"
-        yield "The ratio is ours over the best peer's in the same round; targets are for AVX-512 VNNI.\n"
+        when = "of all rounds" if about["statistic"] == "best" else "in the same round"
+        yield f"The ratio is ours over the best peer's {when}; targets are for AVX-512 VNNI.\n"
         yield "| class | target | mean ratio | least | on | reached | mean, to peers with right sums | least |"
         yield "|---|---:|---:|---:|---|---:|---:|---:|"
         for line in summary:

@@ -5,11 +5,13 @@ import statistics
 
 OURS, PEAK = "eightbit", "peak"
 # The peers' types that correspond to ours: a library with only s8 activations takes part with those.
-EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}}
+EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}, "f32s8f32_groups": {"f32s8f32"}}
 # The peak of the instructions that a backend without dot products needs to be exact for all weights.
 VPMADDWD_PEAK = "vpmaddwd + vpaddd on 256 bits; on registers only"
 WRONG_ELSEWHERE = "sums of this run's products are wrong"
 VPMADDWD_LIMIT = "vpmaddwd limit"
+# What rates and ratios are, and how the report says it.
+STATISTICS = {"median": "medians", "best": "best samples"}
 
 
 @dataclasses.dataclass
@@ -17,7 +19,7 @@ class Rival:
     """A peer, or another kind of our calls, compared with a call."""
 
     rate: float
-    # Ours over theirs: the median of the ratios of the rounds.
+    # Ours over theirs: the median of the ratios of the rounds, or that of the best samples.
     ratio: float
     is_wrong: bool
     note: str
@@ -52,8 +54,8 @@ def is_wrong(note):
     return note.endswith("are wrong")
 
 
-def cases(rows):
-    """`rows` are those of raw.csv; cases come in their order."""
+def cases(rows, statistic="median"):
+    """`rows` are those of raw.csv; cases come in their order. `statistic` is one of STATISTICS."""
     # rate[suite, shape][peer, types][round]
     rates, notes, groups = {}, {}, {}
     # A network's outputs are not compared; a peer with wrong products in this run uses the same kernels for networks.
@@ -62,8 +64,8 @@ def cases(rows):
         place = row["suite"], row["shape"]
         call = row["peer"], row["types"]
         turns = rates.setdefault(place, {}).setdefault(call, {})
-        if row["suite"] == "threads":
-            # Another process on one core holds up both threads: use the best sample of all rounds.
+        if statistic == "best" or row["suite"] == "threads":
+            # Another process on one core holds up both threads, and who shares the core holds up all: use the best sample of all rounds.
             turns[1] = max(turns.get(1, 0.0), float(row["max"]))
         else:
             # Disturbances only slow down a loop on registers: a peak is the greatest rate.

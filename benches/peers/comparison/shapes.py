@@ -24,6 +24,12 @@ class Shape:
         return m * k * n
 
 
+def of_sizes(sizes, group):
+    """The shape of a product of these sizes."""
+    name = "x".join(map(str, sizes))
+    return Shape(name, group, f"{name} {' '.join(map(str, sizes))}", sizes)
+
+
 def read(op, path=None):
     count = SIZES[op]
     shapes = []

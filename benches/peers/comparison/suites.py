@@ -15,6 +15,8 @@ OTHER_GEMM_TYPES = {
 }
 OTHER_CONV_TYPES = {"u8s8u8": ["s8s8s8", "u8s8u8_zeros", "u8u8u8_zero", "u8u8u8_zeros"]}
 SOME_GEMMS = ["128x128x128", "512x512x512", "3136x64x64", "12544x32x16", "196x256x1024", "37x61x53", "1x1024x1024"]
+# Sizes of layers, and their classes.
+LAYERS = {(64, 1024, 1024): "linear", (128, 768, 3072): "linear", (1, 4096, 4096): "rows"}
 SOME_CONVS = ["rn50_3x3_28_128_128", "rn50_1x1_56_64_64", "mnv2_stem_3x3s2_224_3_32", "dw_3x3_28_192", "dw_5x5_28_40"]
 
 
@@ -76,9 +78,14 @@ def build(programs, wanted):
             peers.peak(programs),
         ]
 
+    def layers(_):
+        return [peers.linear(programs), *(peers.rust(programs, name) for name in peers.LAYERS if name in wanted)]
+
     def named(all_shapes, names):
         return [shape for shape in all_shapes if shape.name in names]
 
+    # Both sides are in one program.
+    linear = [shapes.of_sizes(sizes, group) for sizes, group in LAYERS.items() if programs.rust]
     gemms, convs = shapes.read("gemm"), shapes.read("conv")
     large = [shape for shape in convs if shape.group == "large" and "3x3" in shape.name]
     avx2_gemms = [shape for shape in gemms if shape.group in ("large", "middle", "cube")]
@@ -93,4 +100,5 @@ def build(programs, wanted):
         Suite("avx2_gemm", "AVX2: matrix multiplication", avx2_gemms, with_onednn("gemm", pair_safe, "avx2", "AVX2")),
         Suite("avx2_conv", "AVX2: convolution", avx2_convs, with_onednn("conv", pair_safe[2:], "avx2", "AVX2")),
         Suite("threads", "Two threads", [shape for shape in gemms if shape.products >= THREADS_FROM], two_threads),
+        Suite("dynamic", "Layers from floats to floats, quantized when they run", linear, layers),
     ]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::slice::IterMut;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use eightbit::dynamic::{BatchCall, FillBatch};
 use eightbit::{Call, Fill, OutputElement, Workspace};
 
 use super::parallel::Parallel;
@@ -149,15 +150,33 @@ impl Threads {
 
     /// Runs a call of the crate `eightbit`.
     pub(crate) fn run<T: OutputElement, F: Fill<T>>(&mut self, call: Call<'_, T, F>) {
-        let Self { workers, bytes, workspaces } = self;
-        workspaces.resize_with(workers.parts, || Workspace::with_capacity(*bytes));
-        match &mut workspaces[..] {
+        let (workers, workspaces) = self.ready();
+        match workspaces {
             [workspace] => call.run(workspace),
             _ => {
                 let parts = call.tasks(workers.parts).zip(workspaces);
                 workers.each(parts, |(call, workspace)| call.run(workspace));
             }
         }
+    }
+
+    /// Runs a batch of products of the crate `eightbit`.
+    pub(crate) fn run_batch<T: OutputElement, F: FillBatch<T>>(&mut self, call: BatchCall<'_, T, F>) {
+        let (workers, workspaces) = self.ready();
+        match workspaces {
+            [workspace] => call.run(workspace),
+            _ => {
+                let parts = call.tasks(workers.parts).zip(workspaces);
+                workers.each(parts, |(call, workspace)| call.run(workspace));
+            }
+        }
+    }
+
+    /// The workers, and a workspace for each part.
+    fn ready(&mut self) -> (&Workers, &mut [Workspace]) {
+        let Self { workers, bytes, workspaces } = self;
+        workspaces.resize_with(workers.parts, || Workspace::with_capacity(*bytes));
+        (workers, workspaces)
     }
 }
 

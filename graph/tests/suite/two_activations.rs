@@ -26,13 +26,15 @@ fn info(name: &str, tensor: &Tensor) -> ValueInfo {
 }
 
 /// Shapes of factors: stacks, one matrix for all, stacks repeated along an axis, vectors.
-const SHAPES: [[&[usize]; 2]; 6] = [
+const SHAPES: [[&[usize]; 2]; 8] = [
     [&[2, 3, 40], &[2, 40, 17]],
     [&[2, 3, 7, 5], &[5, 6]],
     [&[3, 1, 5, 17], &[2, 17, 33]],
     [&[4], &[2, 4, 3]],
     [&[2, 7, 4], &[4]],
     [&[5, 3], &[1, 3, 16]],
+    [&[2, 4, 3, 5], &[2, 1, 5, 7]],
+    [&[500, 3], &[3, 4]],
 ];
 
 /// The results of a graph of one node on every backend, and what it means.
@@ -51,6 +53,16 @@ fn check(node: Node, inputs: &[(&str, Tensor)], constants: Vec<(&str, Tensor)>, 
         let executor = Executor::new(&graph, &options).expect("a graph that runs");
         for _ in 0..2 {
             assert_eq!(executor.run(&inputs).expect("a run"), expected, "{backend}: {:?}", graph.nodes);
+        }
+        if cfg!(feature = "rayon") {
+            options.threads = 3;
+            let threads = Executor::new(&graph, &options).expect("a graph that runs");
+            assert_eq!(
+                threads.run(&inputs).expect("a run"),
+                expected,
+                "{backend}, threads: {:?}",
+                graph.nodes
+            );
         }
         let text = executor.explain();
         assert!(text.contains("products of two activations"), "{text}");

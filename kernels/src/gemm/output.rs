@@ -100,6 +100,12 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
         OutputBlock { first_column: 0, ..self }
     }
 
+    /// The same elements as those of the rows from `row` on of a matrix: an image of a larger output has pixels of its own.
+    #[must_use]
+    pub fn from_row(self, row: usize) -> Self {
+        OutputBlock { first_row: row, ..self }
+    }
+
     /// The rows before `row` (counted in this block) and those from it on.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use gemmkit::{MatMut, MatRef, Parallelism, gemm_i8_packed_b, prepack_rhs_i8};
 use crate::Case;
 use crate::problem::Problem;
 
-pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
+pub fn prepare(problem: &Problem) -> Result<Vec<Case>, Box<dyn Error>> {
     let &Problem { m, k, n, .. } = problem;
     let lhs = problem.signed();
     let packed = prepack_rhs_i8(MatRef::from_row_major(&problem.weights, k, n));
@@ -18,5 +18,5 @@ pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
     };
     multiply(&lhs, &mut out);
     let note = format!("column-major output{}", problem.verdict(&lhs, |row, column| out[column * m + row]));
-    Ok(Case { types: "s8s8s32", note, call: Box::new(move || multiply(&lhs, &mut out)) })
+    Ok(vec![Case { op: "matmul", types: "s8s8s32", note, call: Box::new(move || multiply(&lhs, &mut out)) }])
 }

@@ -1,7 +1,8 @@
-//! Times the eight-bit matrix products of other Rust crates, one thread, with prepacked weights where the crate supports them.
+//! Times the eight-bit matrix products of other Rust crates, and layers of floats that are computed in eight bits beside this project's: one
+//! thread, with prepacked weights where the crate supports them.
 //!
 //! ```text
-//! rust-peers rten-gemm|tract-linalg|gemmkit
+//! rust-peers rten-gemm|tract-linalg|gemmkit|candle-core|eightbit-linear
 //! ```
 //!
 //! Lines of standard input are shapes, `name M K N`; further words are ignored. Each is answered at once, with one line for each
@@ -10,6 +11,8 @@
 //! A repeated shape is measured again without new preparation.
 //! `RAYON_NUM_THREADS=1` and the crates' own variables keep them on one thread.
 
+mod candle_peer;
+mod eightbit_linear;
 mod gemmkit_peer;
 mod problem;
 mod rten_peer;
@@ -23,18 +26,21 @@ use problem::Problem;
 
 /// A product, ready to be measured.
 struct Case {
+    op: &'static str,
     /// Types of activations, weights and output: `u8s8s32`.
     types: &'static str,
     note: String,
     call: Box<dyn FnMut()>,
 }
 
-type Prepare = fn(&Problem) -> Result<Case, Box<dyn Error>>;
+type Prepare = fn(&Problem) -> Result<Vec<Case>, Box<dyn Error>>;
 
-const PEERS: [(&str, Prepare); 3] = [
+const PEERS: [(&str, Prepare); 5] = [
     ("rten-gemm", rten_peer::prepare),
     ("tract-linalg", tract_peer::prepare),
     ("gemmkit", gemmkit_peer::prepare),
+    ("candle-core", candle_peer::prepare),
+    ("eightbit-linear", eightbit_linear::prepare),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -42,20 +48,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (peer, prepare) = PEERS
         .into_iter()
         .find(|(peer, _)| *peer == name)
-        .ok_or("usage: rust-peers rten-gemm|tract-linalg|gemmkit <SHAPES")?;
+        .ok_or("usage: rust-peers rten-gemm|tract-linalg|gemmkit|candle-core|eightbit-linear <SHAPES")?;
     let mut out = std::io::stdout().lock();
-    let mut last: Option<(String, Problem, Case)> = None;
+    let mut last: Option<(String, Problem, Vec<Case>)> = None;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         if last.as_ref().is_none_or(|(known, ..)| *known != line) {
             let problem: Problem = line.parse()?;
-            let case = prepare(&problem)?;
-            last = Some((line, problem, case));
+            let cases = prepare(&problem)?;
+            last = Some((line, problem, cases));
         }
-        if let Some((_, problem, case)) = &mut last {
-            let rates = timing::measure(problem.operations(), &mut case.call);
-            let (shape, types, note) = (&problem.name, case.types, &case.note);
-            writeln!(out, "{peer},matmul,{shape},{types},yes,{rates},{note}")?;
+        if let Some((_, problem, cases)) = &mut last {
+            for Case { op, types, note, call } in cases {
+                let rates = timing::measure(problem.operations(), call);
+                writeln!(out, "{peer},{op},{},{types},yes,{rates},{note}", problem.name)?;
+            }
         }
         writeln!(out)?;
         out.flush()?;

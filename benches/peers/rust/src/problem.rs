@@ -46,6 +46,43 @@ impl Problem {
     }
 }
 
+/// The same numbers as floats, around 0: activations `m × k`, and weights `n × k`.
+pub struct Floats {
+    pub activations: Vec<f32>,
+    pub weights: Vec<f32>,
+}
+
+/// The greatest error of eight-bit layers, as a part of the root mean square of the outputs.
+const LARGEST_ERROR: f64 = 0.05;
+
+impl Floats {
+    pub fn of(problem: &Problem) -> Self {
+        let &Problem { k, n, .. } = problem;
+        let activations = problem.unsigned.iter().map(|&byte| f32::from(byte) / 128.0 - 1.0).collect();
+        let weight = |at: usize| f32::from(problem.weights[at % k * n + at / k]) / 128.0;
+        Self { activations, weights: (0..n * k).map(weight).collect() }
+    }
+
+    /// A note if outputs, row-major, are far from products of these floats.
+    pub fn verdict(&self, problem: &Problem, out: &[f32]) -> String {
+        let &Problem { k, n, .. } = problem;
+        let step = (out.len().div_ceil(CHECKED).max(1)..).find(|step| step % 2 == 1).unwrap_or(1);
+        let pairs: Vec<[f64; 2]> = (0..out.len())
+            .step_by(step)
+            .map(|at| {
+                let row = &self.activations[at / n * k..][..k];
+                let column = &self.weights[at % n * k..][..k];
+                let products = row.iter().zip(column).map(|(&a, &w)| f64::from(a) * f64::from(w));
+                [products.sum(), f64::from(out[at])]
+            })
+            .collect();
+        let size = (pairs.iter().map(|[exact, _]| exact * exact).sum::<f64>() / pairs.len() as f64).sqrt();
+        let wrong =
+            pairs.iter().filter(|[exact, found]| (exact - found).abs() > LARGEST_ERROR * size).count();
+        if wrong == 0 { String::new() } else { format!(";{wrong} of {} sums are wrong", pairs.len()) }
+    }
+}
+
 impl FromStr for Problem {
     type Err = String;
 

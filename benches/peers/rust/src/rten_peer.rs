@@ -9,7 +9,7 @@ use rten_tensor::prelude::*;
 use crate::Case;
 use crate::problem::Problem;
 
-pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
+pub fn prepare(problem: &Problem) -> Result<Vec<Case>, Box<dyn Error>> {
     let &Problem { m, k, n, .. } = problem;
     let executor = GemmExecutor::<u8, i8, i32>::default();
     let lhs = NdTensor::from_data([m, k], problem.unsigned.clone());
@@ -24,5 +24,5 @@ pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
     multiply(&mut out).map_err(|error| format!("rten-gemm: {error:?}"))?;
     let note = kernel + &problem.verdict(&problem.unsigned, |row, column| out[row * n + column]);
     // Errors occurred at the first call; the measured calls are identical.
-    Ok(Case { types: "u8s8s32", note, call: Box::new(move || drop(multiply(&mut out))) })
+    Ok(vec![Case { op: "matmul", types: "u8s8s32", note, call: Box::new(move || drop(multiply(&mut out))) }])
 }

@@ -11,7 +11,7 @@ use tract_core::ops::einsum::EinSum;
 use crate::Case;
 use crate::problem::Problem;
 
-pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
+pub fn prepare(problem: &Problem) -> Result<Vec<Case>, Box<dyn Error>> {
     let &Problem { m, k, n, .. } = problem;
     let lhs = problem.signed();
     let activations: Tensor = Array2::from_shape_fn((m, k), |(row, depth)| lhs[row * k + depth]).into();
@@ -31,5 +31,5 @@ pub fn prepare(problem: &Problem) -> Result<Case, Box<dyn Error>> {
     let sums: Vec<i32> = out[0].to_plain_array_view::<i32>()?.iter().copied().collect();
     let note = "by tract-core".to_owned() + &problem.verdict(&lhs, |row, column| sums[row * n + column]);
     // Errors occurred at the first call; the measured calls are identical.
-    Ok(Case { types: "s8s8s32", note, call: Box::new(move || drop(multiply())) })
+    Ok(vec![Case { op: "matmul", types: "s8s8s32", note, call: Box::new(move || drop(multiply())) }])
 }

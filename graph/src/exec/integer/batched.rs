@@ -1,10 +1,11 @@
 //! Products of two activations: matrices or stacks of them, of which the second is packed when it is multiplied.
 
-use eightbit::{Element, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage};
+use eightbit::dynamic::{BatchMut, BatchRef, PackedMatrix, StagedGemm, UniformBatch};
+use eightbit::{ElementType, Stage};
 
 use super::dynamic::Late;
 use super::planned::{Failure, by_byte, planned, with_type};
-use super::product::{describe_product, packed_size};
+use super::product::describe_product;
 use super::{element_type, failed};
 use crate::exec::builder::Builder;
 use crate::exec::step::StepKernel;
@@ -17,13 +18,13 @@ pub(super) struct Batched {
     product: Product,
     types: [ElementType; 2],
     zeros: [i32; 2],
-    gemm: Gemm,
+    gemm: StagedGemm,
 }
 
 impl Batched {
     /// `None` if the inputs are not bytes. Zero points may be any where a run has others.
     pub(super) fn new(
-        builder: &Builder<'_>,
+        builder: &mut Builder<'_>,
         node: &Node,
         second: usize,
         zeros: [i32; 2],
@@ -39,19 +40,23 @@ impl Batched {
         let Some(product) = Product::new(&a.shape, &b.shape) else { return Ok(None) };
         let product = product.joined(&b.shape);
         let Product { k, n, .. } = product;
-        builder.count_constants(packed_size(1, k, n))?;
-        let packed = by_byte!(W, rhs, pack(builder, &vec![W::default(); k * n], [k, n], zeros[1]));
-        let gemm = packed.and_then(|packed| Gemm::new(packed, lhs, zeros[0], None, stage));
-        let gemm = gemm.map_err(|error| failed(node, &error))?;
+        let packed = PackedMatrix::bytes(builder.backend, k, n).map_err(|error| failed(node, &error))?;
+        // Every thread packs what it multiplies.
+        builder.take_scratch((packed as u64).saturating_mul(builder.workers.parts() as u64))?;
+        let gemm = StagedGemm::new(builder.backend, [k, n], stage).map_err(|error| failed(node, &error))?;
         Ok(Some(Self { product, types: [lhs, rhs], zeros, gemm }))
     }
 
     /// The kernel of a step whose inputs are both factors, and what is `late`.
     pub(super) fn kernel(self, workers: &Workers, late: Late) -> Box<dyn StepKernel> {
         let Self { product: Product { m, k, n, pairs, .. }, types: [lhs, rhs], zeros, gemm } = self;
-        let what =
-            format!("{} products of two activations, each an {}", pairs.len(), describe_product(&gemm, m));
+        let what = format!(
+            "{} products of two activations, each an {}",
+            pairs.len(),
+            describe_product(&gemm.explain(m))
+        );
         let threads = Threads::new(workers, gemm.workspace_bytes());
+        let runs = runs(&pairs);
         by_byte!(A, lhs, {
             by_byte!(B, rhs, {
                 with_type!(
@@ -59,20 +64,32 @@ impl Batched {
                     gemm.output(),
                     [ElementType::F32 => f32, ElementType::I32 => i32, ElementType::I8 => i8, _ => u8],
                     {
-                        planned(what, (threads, gemm), move |context, (threads, gemm)| {
-                            late.zero::<A>(context, 0)?.map_or(Ok(()), |zero| gemm.set_lhs_zero_point(zero))?;
-                            let zero = late.zero::<B>(context, 1)?.unwrap_or(zeros[1]);
-                            late.scales(context)?.map_or(Ok(()), |scales| gemm.set_scales(scales))?;
+                        planned(what, threads, move |context, threads| {
+                            let lhs_zero = late.zero::<A>(context, 0)?.unwrap_or(zeros[0]);
+                            let rhs_zero = late.zero::<B>(context, 1)?.unwrap_or(zeros[1]);
+                            let scales = late.scales(context)?;
                             let (a, b) = (context.input::<A>(0)?, context.input::<B>(1)?);
-                            let products = context.output::<O>(0)?.chunks_exact_mut((m * n).max(1));
-                            let mut packed = None;
-                            for (&(first, second), out) in pairs.iter().zip(products) {
-                                if packed != Some(second) {
-                                    gemm.set_weights(&MatRef::new(&b[second..], k, n)?, zero)?;
-                                    packed = Some(second);
+                            let mut rest = context.output::<O>(0)?;
+                            for &Run { first, strides, count } in &runs {
+                                let (out, others) = rest.split_at_mut((count * m * n).min(rest.len()));
+                                rest = others;
+                                let a = a.get(first[0]..).unwrap_or_default();
+                                let b = b.get(first[1]..).unwrap_or_default();
+                                let lhs = UniformBatch {
+                                    codes: BatchRef::with_strides(a, count, [m, k], strides[0], [k, 1])?,
+                                    zero_point: lhs_zero,
+                                };
+                                let rhs = UniformBatch {
+                                    codes: BatchRef::with_strides(b, count, [k, n], strides[1], [n, 1])?,
+                                    zero_point: rhs_zero,
+                                };
+                                let out = BatchMut::new(out, count, [m, n])?;
+                                match scales {
+                                    None => threads.run_batch(gemm.call(lhs, rhs, out)?),
+                                    Some(scales) => {
+                                        threads.run_batch(gemm.call_scaled(lhs, rhs, scales, out)?);
+                                    }
                                 }
-                                let a = MatRef::new(&a[first..], m, k)?;
-                                threads.run(gemm.call(a, MatMut::new(out, m, n)?)?);
                             }
                             Ok::<(), Failure>(())
                         })
@@ -83,11 +100,57 @@ impl Batched {
     }
 }
 
-fn pack<W: Element>(
-    builder: &Builder<'_>,
-    matrix: &[W],
-    [rows, columns]: [usize; 2],
-    zero: i32,
-) -> Result<PackedWeights, eightbit::Error> {
-    PackedWeights::pack(builder.backend, &MatRef::new(matrix, rows, columns)?, zero)
+/// Products whose factors lie as far from one to the next.
+#[derive(Debug, PartialEq)]
+struct Run {
+    first: [usize; 2],
+    strides: [usize; 2],
+    count: usize,
+}
+
+/// The products of factors at these offsets, in as long runs as they have in this order.
+fn runs(pairs: &[(usize, usize)]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut last = [0; 2];
+    for &(a, b) in pairs {
+        let step = |factor: usize, at: usize| at.checked_sub(last[factor]);
+        let strides = step(0, a).zip(step(1, b)).map(|(a, b)| [a, b]);
+        match (runs.last_mut(), strides) {
+            (Some(run), Some(strides)) if run.count == 1 || run.strides == strides => {
+                run.strides = strides;
+                run.count += 1;
+            }
+            _ => runs.push(Run { first: [a, b], strides: [0; 2], count: 1 }),
+        }
+        last = [a, b];
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacks_are_few_runs() {
+        let of = |a: &[usize], b: &[usize]| {
+            let product = Product::new(a, b).expect("they fit");
+            let found = runs(&product.pairs);
+            let pairs: Vec<_> = found
+                .iter()
+                .flat_map(|run| {
+                    let at = |factor: usize, index: usize| run.first[factor] + index * run.strides[factor];
+                    (0..run.count).map(move |index| (at(0, index), at(1, index)))
+                })
+                .collect();
+            assert_eq!(pairs, product.pairs, "{a:?} {b:?}");
+            found.into_iter().map(|run| (run.strides, run.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[2, 6, 4, 3], &[2, 6, 3, 5]), [([12, 15], 12)]);
+        assert_eq!(of(&[4, 3], &[3, 5]), [([0, 0], 1)]);
+        assert_eq!(of(&[4, 3], &[7, 3, 5]), [([0, 15], 7)]);
+        // A key for some of the heads.
+        assert_eq!(of(&[2, 4, 4, 3], &[2, 1, 3, 5]), [([12, 0], 4); 2]);
+        assert_eq!(of(&[2, 1, 4, 3], &[3, 3, 5]), [([0, 15], 3); 2]);
+    }
 }

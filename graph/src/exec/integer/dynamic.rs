@@ -202,7 +202,7 @@ pub(crate) fn product(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Er
     let gemm = planned_product(builder, node, inputs, false, plan.zeros[0], &plan.stage)?;
     let Some((gemm, rows)) = gemm else { return Ok(false) };
     let (depth, columns) = (gemm.weights().depth(), gemm.weights().columns());
-    let what = describe_product(&gemm, rows);
+    let what = describe_product(&gemm.explain(rows));
     let threads = Threads::new(builder.workers, gemm.workspace_bytes());
     let kernel: Box<dyn StepKernel> = by_byte!(I, plan.lhs, {
         with_type!(O, gemm.output(), [ElementType::F32 => f32, _ => i32], {

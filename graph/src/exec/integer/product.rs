@@ -293,7 +293,7 @@ fn product(
     let Some((plan, rows)) = planned_product(builder, node, inputs, transposed, a_zero, stage)? else {
         return Ok(false);
     };
-    let what = describe_product(&plan, rows);
+    let what = describe_product(&plan.explain(rows));
     let threads = Threads::new(builder.workers, plan.workspace_bytes());
     let (depth, columns) = (plan.weights().depth(), plan.weights().columns());
     let lhs = builder.type_of(node.required_input(0)?)?.data_type;
@@ -310,9 +310,9 @@ fn product(
     builder.push_unary(node, Layout::Plain, |builder, name| builder.define(name, Layout::Plain), kernel)
 }
 
-/// Describes a product of `rows` rows.
-pub(super) fn describe_product(plan: &Gemm, rows: usize) -> String {
-    format!("eight-bit matrix product: {}", plan.explain(rows))
+/// Describes a product of which a plan says this.
+pub(super) fn describe_product(explained: &str) -> String {
+    format!("eight-bit matrix product: {explained}")
 }
 
 /// A product with the constant matrix in input `weights`, its zero points and a bias in the inputs `zeros_index` and `bias`, and the

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::OutputBlock;
 use crate::OutputElement;
 
-/// Row-major matrices of equal size that lie at equal distances in one slice, exclusively borrowed, or the same columns of each of
+/// Row-major matrices of equal size that lie at equal distances in one slice, exclusively borrowed, or the same rows and columns of each of
 /// them. They lie one after the other, or their rows lie side by side as those of heads do. They can be split
 /// into disjoint batches, as an [`OutputBlock`] into blocks.
 ///
@@ -16,6 +16,7 @@ pub struct OutputBatch<'a, T> {
     data: *mut T,
     first: usize,
     count: usize,
+    first_row: usize,
     first_column: usize,
     rows: usize,
     columns: usize,
@@ -65,6 +66,7 @@ impl<'a, T: OutputElement> OutputBatch<'a, T> {
             data: data.as_mut_ptr(),
             first: 0,
             count,
+            first_row: 0,
             first_column: 0,
             rows,
             columns,
@@ -84,6 +86,12 @@ impl<'a, T: OutputElement> OutputBatch<'a, T> {
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// The first row, counted in the whole matrices.
+    #[must_use]
+    pub fn first_row(&self) -> usize {
+        self.first_row
     }
 
     /// The first column, counted in the whole matrices.
@@ -116,6 +124,20 @@ impl<'a, T: OutputElement> OutputBatch<'a, T> {
         let data = self.data.wrapping_add(at * self.stride);
         let rest = OutputBatch { data, first: self.first + at, count: self.count - at, ..self };
         (OutputBatch { count: at, ..self }, rest)
+    }
+
+    /// The rows before `row` (counted in this batch) of every matrix, and those from it on.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer.
+    #[must_use]
+    pub fn split_rows(self, row: usize) -> (Self, Self) {
+        assert!(row <= self.rows, "split past the last row");
+        let data = self.data.wrapping_add(row * self.row_stride);
+        let (first_row, rows) = (self.first_row + row, self.rows - row);
+        let rest = OutputBatch { data, first_row, rows, ..self };
+        (OutputBatch { rows: row, ..self }, rest)
     }
 
     /// The columns before `column` (counted in this batch) of every matrix, and those from it on.

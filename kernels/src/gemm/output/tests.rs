@@ -28,11 +28,13 @@ fn rows_of_a_batch_are_disjoint() {
                 assert_eq!(places.len(), count * rows * columns, "an element belongs to two rows");
                 assert!(places.iter().all(|&place| place < 27), "an element outside");
 
-                // Parts of it, of matrices and of columns, count up what they own.
+                // Parts of it, of matrices, columns and rows, count up what they own.
                 let (first, rest) = batch.split(count / 2);
                 for half in [first, rest] {
                     let (left, right) = half.split_columns(columns / 2);
-                    for mut part in [left, right] {
+                    let (above, below) = right.split_rows(rows / 2);
+                    assert_eq!((below.first_row(), below.first_column()), (rows / 2, columns / 2));
+                    for mut part in [left, above, below] {
                         for number in 0..part.count() {
                             let mut block = part.matrix(number);
                             for row in 0..block.rows() {

@@ -68,6 +68,13 @@ impl<'m> LentPanels<'m> {
         Some((LentPanels { shape, bytes: panels, sums: all_sums }, columns))
     }
 
+    /// The sizes of weights that would be packed so; `None` if their bytes cannot be counted.
+    #[must_use]
+    pub fn shape_of(backend: Backend, signed: bool, [depth, columns]: [usize; 2]) -> Option<PanelShape> {
+        Self::bytes(backend, depth, columns)?;
+        Some(PanelShape::new(backend.entry().variant(|_| false), signed, columns, [1, depth]))
+    }
+
     /// Their sizes.
     #[must_use]
     pub fn shape(&self) -> &PanelShape {
