@@ -63,8 +63,8 @@ TARGETS = [
     Target("AVX2, full range, of vpmaddwd", 0.95, AVX2, ("large",), ("u8s8s32", "u8s8u8"), rivals=(results.VPMADDWD_LIMIT,)),
     Target("two threads, wall clock, to one", 1.90, ("threads",), rivals=(results.OURS,), label="two threads, wall clock"),
     Target("two threads, CPU time, to one", 1.90, ("threads",), rivals=(results.OURS,), label="two threads, CPU time"),
-    # More than the peak is of candle's rate on Zen 5 (3.6) nobody reaches.
-    Target("layers of floats, to candle's q8_0", 3.00, ("dynamic",), ("linear",), ("f32s8f32",)),
+    # On Zen 5 the peak itself is 3.6 times candle 0.11's rate.
+    Target("layers of floats, to candle's q8_0", 5.00, ("dynamic",), ("linear",), ("f32s8f32",)),
     Target("layers of one row, to candle's q8_0", 1.00, ("dynamic",), ("rows",), ("f32s8f32",)),
     Target("whole networks, big", 1.05, ("models",), ("big",)),
     Target("whole networks, mobile", 1.20, ("models",), ("mobile",)),
