@@ -13,5 +13,6 @@ if [ ! -x "$work/venv/bin/python" ]; then
 fi
 cargo build --release -p eightbit-cli
 cargo build --release -p eightbit-graph --example raw_tensors
-"$work/venv/bin/python" tests/interop/float_layers.py --program target/release/eightbit --work "$work"
-exec "$work/venv/bin/python" tests/interop/interop.py --work "$work" "$@"
+program=${CARGO_TARGET_DIR:-target}/release/eightbit
+"$work/venv/bin/python" tests/interop/float_layers.py --program "$program" --work "$work"
+exec "$work/venv/bin/python" tests/interop/interop.py --program "$program" --work "$work" "$@"

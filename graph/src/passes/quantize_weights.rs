@@ -16,7 +16,9 @@ use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 /// Weights are symmetric with one scale per output channel (axis 0 of a `Conv`, the column of a `MatMul`, either of
 /// a `Gemm`), or with a single one if the plan says so ([`Granularity`]), in the range of the plan ([`WeightRange`](crate::quantize::WeightRange)). A bias has the scale of the accumulator,
 /// `input scale · weight scale`, and becomes one number per channel. `alpha` and `beta` of a `Gemm` go into its weights and
-/// its bias. Weights that several nodes read are stored once if all of them need the same scales.
+/// its bias. Weights that several nodes read are stored once, with one constant of scales and one of zero points, if all of them
+/// need the same scales; ONNX Runtime (1.25 to 1.32) refuses such files with `session.x64quantprecision`, its own quantizer's as well.
+/// Other layers share none of these constants.
 ///
 /// Activations are left as they are. The float constants stay in the graph, for nodes that are not quantized;
 /// `strip_unused_nodes` removes those that nothing reads.
@@ -38,8 +40,7 @@ pub(crate) fn quantize_weights_and_warn(
     let fused = nodes.iter().filter(|node| plan.roles().node(&node.name) == Some(&Role::Fused));
     let fused = fused.filter_map(|node| Some((node.input(0)?.to_owned(), node.output(0)?.to_owned())));
     let fused = fused.collect();
-    let (shared, zero_points) = (HashMap::new(), HashMap::new());
-    let mut writer = Writer { graph, names, shared, fused, zero_points, warnings: Vec::new() };
+    let mut writer = Writer { graph, names, shared: HashMap::new(), fused, warnings: Vec::new() };
     for mut node in nodes {
         if plan.roles().is_quantized(&node.name)
             && node.input(1).is_some_and(|weights| writer.graph.constants.contains_key(weights))
@@ -65,8 +66,6 @@ struct Writer {
     shared: HashMap<(String, usize, u32), Vec<Shared>>,
     /// For each fused activation, from the value that it reads to the value that it writes.
     fused: HashMap<String, String>,
-    /// By the shape of the scales, the constant with the zero points of weights.
-    zero_points: HashMap<Vec<usize>, String>,
     warnings: Vec<Warning>,
 }
 
@@ -171,12 +170,10 @@ impl Writer {
     ) -> Result<String, Error> {
         let integers = self.names.fresh(&format!("{stem}_{}", values.data_type()));
         let [scale, value] = ["scale", "dequantized"].map(|what| self.names.fresh(what));
-        // Runtimes recognize int8 weights by their zero point, and int32 biases by its absence.
         let shape = if axis.is_some() { vec![scales.len()] } else { Vec::new() };
-        let zero_points = match values.data_type() {
-            DataType::I8 => Some(self.zero_points(&shape)?),
-            _ => None,
-        };
+        // Runtimes recognize int8 weights by their zero point, and int32 biases by its absence. Each has its own:
+        // ONNX Runtime (1.25 to 1.32) with `session.x64quantprecision` refuses files in which two layers share them.
+        let zero_points = (values.data_type() == DataType::I8).then(|| self.names.fresh("zero_points"));
         let mut inputs = vec![integers.as_str(), scale.as_str()];
         inputs.extend(zero_points.as_deref());
         let mut node = Node::new(&value, "DequantizeLinear", &inputs, &[&value]);
@@ -184,22 +181,12 @@ impl Writer {
             node = node.with("axis", axis as i64);
         }
         self.graph.nodes.push(node);
+        if let Some(name) = zero_points {
+            self.graph.constants.insert(name, Tensor::zeros(shape.as_slice(), DataType::I8)?);
+        }
         self.graph.constants.insert(integers, values);
         self.graph.constants.insert(scale, Tensor::new(shape, scales)?);
         Ok(value)
-    }
-
-    /// The name of the constant with the zero points of weights whose scales have this shape, which are zeros.
-    fn zero_points(&mut self, shape: &[usize]) -> Result<String, Error> {
-        if let Some(name) = self.zero_points.get(shape) {
-            return Ok(name.clone());
-        }
-        let stem =
-            shape.first().map_or("zero_point".to_owned(), |channels| format!("zero_points_{channels}"));
-        let name = self.names.fresh(&stem);
-        self.graph.constants.insert(name.clone(), Tensor::zeros(shape, DataType::I8)?);
-        self.zero_points.insert(shape.to_vec(), name.clone());
-        Ok(name)
     }
 }
 
@@ -331,6 +318,27 @@ mod tests {
         assert_eq!(result.nodes.len(), 3);
         assert_eq!(result.nodes[0].int("axis", -1).expect("int"), 1);
         assert_eq!(result.constants["scale"].as_f32().expect("f32"), [3.0 / 127.0, 4.0 / 127.0]);
+    }
+
+    #[test]
+    fn layers_have_zero_points_of_their_own() {
+        let graph = graph(
+            vec![
+                Node::new("a", "MatMul", &["x", "v"], &["h"]),
+                Node::new("b", "MatMul", &["h", "w"], &["y"]),
+            ],
+            vec![("v", matrix([1.0, 2.0, 3.0, 4.0])), ("w", matrix([4.0, 3.0, 2.0, 1.0]))],
+        );
+        let plan = plan(&graph);
+        for (granularity, shape) in [(Granularity::PerChannel, vec![2]), (Granularity::PerTensor, vec![])] {
+            let plan = plan.clone().with_granularity(granularity);
+            let result = quantize_weights(graph.clone(), &plan).expect("finite");
+            let conversions = result.nodes.iter().filter(|node| node.op == "DequantizeLinear");
+            let names: Vec<&str> = conversions.filter_map(|node| node.input(2)).collect();
+            assert_eq!(names, ["zero_points", "zero_points_1"]);
+            let zeros = Tensor::zeros(shape, DataType::I8).expect("a few");
+            assert!(names.iter().all(|&name| result.constants[name] == zeros));
+        }
     }
 
     #[test]
