@@ -88,7 +88,7 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
         assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
         assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
         assert_eq!(out.first_column() % PANEL, 0, "a block begins on a panel's border");
-        // Neither sum wraps: they are at most the rows and columns of the matrix that the block was split from.
+        // Neither sum wraps, as `OutputBlock` makes sure.
         assert!(out.first_column() + out.columns() <= panels.columns(), "block past the last column");
         let rows = call.lhs.rows();
         assert!(out.first_row() + out.rows() <= rows, "block past the last row");

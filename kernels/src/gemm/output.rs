@@ -101,8 +101,14 @@ impl<'a, T: OutputElement> OutputBlock<'a, T> {
     }
 
     /// The same elements as those of the rows from `row` on of a matrix: an image of a larger output has pixels of its own.
+    ///
+    /// # Panics
+    ///
+    /// If the number of a row would overflow.
     #[must_use]
     pub fn from_row(self, row: usize) -> Self {
+        // What unsafe code behind a block relies on: sums with its rows do not wrap.
+        assert!(row.checked_add(self.rows).is_some(), "rows past the greatest number");
         OutputBlock { first_row: row, ..self }
     }
 

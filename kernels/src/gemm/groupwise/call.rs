@@ -49,7 +49,7 @@ impl<'a, 'out> CheckedGroupwise<'a, 'out> {
         let GroupShape { depth, columns, .. } = terms.shape;
         assert_eq!((depth, columns), (panels.depth(), panels.columns()), "terms of other panels");
         assert_eq!(out.first_column() % PANEL, 0, "a block begins on a panel's border");
-        // Neither sum wraps: they are at most the rows and columns of the matrix that the block was split from.
+        // Neither sum wraps, as `OutputBlock` makes sure.
         assert!(out.first_column() + out.columns() <= panels.columns(), "block past the last column");
         assert!(out.first_row() + out.rows() <= lhs.rows(), "block past the last row");
         assert!(row_zeros.len() >= lhs.rows(), "a zero point for each row");

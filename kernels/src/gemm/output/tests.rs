@@ -52,3 +52,11 @@ fn rows_of_a_batch_are_disjoint() {
     }
     assert!(accepted > 100, "only {accepted} shapes were compared");
 }
+
+/// Code behind a block adds to the numbers of its rows without looking.
+#[test]
+#[should_panic(expected = "rows past the greatest number")]
+fn numbers_of_rows_do_not_overflow() {
+    let mut data = [0u8; 4];
+    let _ = OutputBlock::new(&mut data, 2, 2, 2).from_row(usize::MAX - 1);
+}
