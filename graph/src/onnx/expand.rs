@@ -1,11 +1,11 @@
 //! Replaces nodes that mean a few nodes of other operators.
 
 use crate::ops::shared::upgrade::Constants;
-use crate::{Error, Graph};
+use crate::{Error, Graph, Limits};
 
-/// Replaces the nodes whose operators have an expansion.
-pub(super) fn expand(graph: &mut Graph) -> Result<(), Error> {
-    let mut constants = Constants::new(graph);
+/// Replaces the nodes whose operators have an expansion. Their constants may take no more than the limits.
+pub(super) fn expand(graph: &mut Graph, limits: Limits) -> Result<(), Error> {
+    let mut constants = Constants::within(graph, limits);
     let mut nodes = Vec::new();
     for node in constants.take_nodes() {
         match node.operator().and_then(|operator| operator.expand) {

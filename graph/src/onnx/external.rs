@@ -10,8 +10,8 @@ use crate::{Error, Limits, quoted};
 /// Bytes read at a time where elements are converted.
 const CHUNK: usize = 1 << 16;
 
-/// The folder of a model, and what may still be read from its files.
-#[derive(Debug, Default)]
+/// The folder of a model, and the bytes that elements of tensors may still take which the model's own file does not hold.
+#[derive(Debug)]
 pub(super) struct External {
     /// `None` for a model that is not a file.
     folder: Option<PathBuf>,
@@ -33,6 +33,11 @@ pub(super) fn is_external(proto: &TensorProto) -> bool {
 }
 
 impl External {
+    /// No files: the model is not one.
+    pub(super) fn none(limits: &Limits) -> Self {
+        Self { folder: None, left: limits.max_bytes, open: None }
+    }
+
     /// Files beside the model `path`, of at most as many bytes in total as the limits allow.
     pub(super) fn beside(path: &Path, limits: &Limits) -> Self {
         // The folder of a plain file name is the current one.
@@ -67,17 +72,23 @@ impl External {
             let place = format!("{wanted} bytes from byte {offset} of {}", quoted(location));
             Error::model(what, format!("its elements are {place}, which has {size}"))
         })?;
-        self.left = self.left.checked_sub(len).ok_or_else(|| Error::OverLimit {
-            what: format!("{what}, the last of the tensors in other files,"),
-            needs: len,
-            limit: self.left,
-            unit: "bytes",
-        })?;
+        self.left = room(self.left, len, what)?;
         let failed = |source| Error::read(location, source);
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         let len =
             usize::try_from(len).map_err(|_| Error::model(what, "its elements do not fit in memory"))?;
         Ok(Part { file, len })
+    }
+
+    /// Bytes that further elements may take.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Counts `bytes` that elements take in memory beyond those in a file.
+    pub(super) fn charge(&mut self, bytes: u64, what: &str) -> Result<(), Error> {
+        self.left = room(self.left, bytes, what)?;
+        Ok(())
     }
 
     /// Opens the file `location`, which must lie in the model's folder.
@@ -120,6 +131,16 @@ impl External {
         }
         Ok((location.to_owned(), File::open(&target).map_err(failed)?, metadata.len()))
     }
+}
+
+/// What is left of `left` bytes after `len` more for the tensor `what`.
+fn room(left: u64, len: u64, what: &str) -> Result<u64, Error> {
+    left.checked_sub(len).ok_or_else(|| Error::OverLimit {
+        what: format!("{what}, the last of the tensors that were read,"),
+        needs: len,
+        limit: left,
+        unit: "bytes",
+    })
 }
 
 impl Part<'_> {

@@ -66,7 +66,7 @@ pub(super) fn graph(bytes: Bytes, external: External, limits: &Limits) -> Result
         Error::all(problems)?;
     }
     narrow::apply(&mut graph, &importer.narrow)?;
-    expand::expand(&mut graph)?;
+    expand::expand(&mut graph, Limits { max_bytes: importer.external.left(), ..limits.clone() })?;
     graph.validate()?;
     let graph = broadcast::align(graph)?;
     let mut graph = passes::inline_branches(graph)?;

@@ -75,7 +75,7 @@ impl Graph {
     pub fn from_onnx_bytes_within(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         // `read` copies the bytes; elements of tensors are ranges of the copy until they are converted.
         limits.check_bytes(bytes.len() as u64, || "the model".to_owned())?;
-        import::graph(Bytes::copy_from_slice(bytes), External::default(), limits)
+        import::graph(Bytes::copy_from_slice(bytes), External::none(limits), limits)
     }
 
     /// Reads an ONNX file, and the elements of tensors in files beside it, which must lie in its folder or below; errors as

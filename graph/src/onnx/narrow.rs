@@ -30,6 +30,11 @@ impl Narrow {
         Some(Narrow { bits, signed })
     }
 
+    /// The schema's name.
+    pub(super) fn name(self) -> String {
+        format!("{}int{}", if self.signed { "" } else { "u" }, self.bits)
+    }
+
     /// The type of bytes that stands for it.
     pub(super) fn byte(self) -> DataType {
         if self.signed { DataType::I8 } else { DataType::U8 }

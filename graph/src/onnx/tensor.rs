@@ -10,7 +10,7 @@ use super::half;
 use super::narrow::Narrow;
 use super::proto::{TensorProto, element_type as code};
 use crate::ops::shared::by_element::by_number_of;
-use crate::{DataType, Error, Tensor, TensorData, element_count, quoted};
+use crate::{DataType, Error, Limits, Tensor, TensorData, element_count, quoted};
 
 /// The highest rank accepted; bounds messages and loops over hostile shapes.
 const MAX_RANK: usize = 64;
@@ -21,7 +21,7 @@ impl Tensor {
         let proto = TensorProto::decode(Bytes::copy_from_slice(bytes))
             .map_err(|error| Error::NotAModel { format: "an ONNX tensor", reason: error.to_string() })?;
         let what = format!("tensor {}", quoted(&proto.name));
-        from_proto(proto, &what, &mut External::default())
+        from_proto(proto, &what, &mut External::none(&Limits::default()))
     }
 
     /// Writes a serialized `TensorProto`.
@@ -53,7 +53,7 @@ pub(super) fn data_type(number: i32, what: &str) -> Result<DataType, Error> {
             return Err(Error::unsupported_model(
                 what,
                 format!(
-                    "elements of type {}; f32, f64, half floats, bool, and integers of 8 to 64 bits are supported, of 2 and 4 bits in initializers",
+                    "elements of type {}; f32, f64, half floats, bool, and integers of 8 to 64 bits are supported, and of 2 and 4 bits in initializers of the main graph",
                     type_name(other)
                 ),
             ));
@@ -86,7 +86,10 @@ const NAMES: [&str; 17] = [
 fn type_name(number: i32) -> String {
     match usize::try_from(number).ok().and_then(|index| NAMES.get(index)) {
         Some(name) => (*name).to_owned(),
-        None => format!("number {number}"),
+        None => match Narrow::of(number) {
+            Some(narrow) => narrow.name(),
+            None => format!("number {number}"),
+        },
     }
 }
 
@@ -166,6 +169,8 @@ fn from_narrow(
     let error = |error: String| Error::model(what, error);
     let shape = shape(&proto.dims, what)?;
     let count = element_count(&shape).map_err(|e| error(e.to_string()))?;
+    // In memory each of them is a byte.
+    external.charge(count as u64, what)?;
     let unpacked = if is_external(&proto) {
         let part = external.part(&proto, what)?;
         // Compared before anything is read: the part may be far larger than the tensor.
@@ -300,7 +305,7 @@ mod tests {
     use crate::onnx::proto::EXTERNAL;
 
     fn read(proto: TensorProto) -> Result<Tensor, Error> {
-        from_proto(proto, "tensor", &mut External::default())
+        from_proto(proto, "tensor", &mut External::none(&Limits::default()))
     }
 
     #[test]

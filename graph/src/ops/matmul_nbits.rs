@@ -85,12 +85,17 @@ impl Sizes {
     }
 }
 
-/// The weights become floats: `(code − zero point) · scale`, rounded once, whatever the sign of the scale.
+/// The weights become floats: `(code − zero point) · scale`, rounded once for zero points that are integers, whatever the sign of the scale.
 fn expand(node: &Node, constants: &mut Constants<'_>) -> Result<Vec<Node>, Error> {
     let sizes = Sizes::of(node)?;
     if node.input(4).is_some() {
         return Err(Error::unsupported(node, "an order of groups (g_idx)"));
     }
+    // 1 and 2 are layouts of ONNX Runtime's kernels.
+    if node.int("weight_prepacked", 0)? != 0 {
+        return Err(Error::unsupported(node, "weights that are packed already (weight_prepacked)"));
+    }
+    constants.reserve_floats(node, [sizes.depth, sizes.columns])?;
     let weights = weights(node, constants, &sizes)?;
     let weights = constants.add(node, "weights", weights);
     let mut expansion = Expansion::new(node, constants);

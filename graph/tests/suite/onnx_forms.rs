@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Tensor, ops};
+use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Limits, Tensor, ops};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/forms").join(name)
@@ -152,14 +152,27 @@ fn integers_of_four_bits_are_for_dequantization() {
 
 #[test]
 fn products_with_few_bits_in_blocks() {
-    let x: Vec<f32> = (0..12).map(|at| at as f32 * 0.5 - 2.0).collect();
-    for (name, expected) in [
-        ("nbits4.onnx", [-4.0, -4.0, 12.5, 5.75]),
-        ("nbits4_zero_points.onnx", [-5.25, -1.5, 56.25, -29.25]),
-        ("nbits8.onnx", [-31.3125, 89.75, 109.6875, -696.25]),
+    for (name, count, expected) in [
+        ("nbits4.onnx", 12, [-3.25, -2.75, -3.25, 2.25]),
+        ("nbits4_zero_points.onnx", 12, [11.75, -9.25, 10.5, -13.75]),
+        ("nbits2_blocks.onnx", 80, [3.375, -6.9375, -1.75, 10.75]),
+        ("nbits4_blocks.onnx", 80, [15.25, 52.0, -17.25, 206.25]),
+        ("nbits4_float_zero_points.onnx", 80, [33.5, -55.328_125, -7.187_5, 65.546_875]),
+        ("nbits8.onnx", 80, [-1.0, 1080.0, -16.75, 2091.125]),
     ] {
+        let x: Vec<f32> = (0..count).map(|at| (at * 7 % 11) as f32 * 0.5 - 2.0).collect();
         assert_eq!(run(&read(name).expect("a model"), &x), expected, "{name}");
     }
+}
+
+/// Two bits in the file are four bytes in memory, and count as them.
+#[test]
+fn floats_of_few_bits_have_limits() {
+    let bytes = std::fs::read(path("nbits2_blocks.onnx")).expect("a file");
+    let read = |limits: Limits| Graph::from_onnx_bytes_within(&bytes, &limits);
+    assert!(read(Limits::default()).is_ok());
+    let few = Limits { max_elements: 79, ..Limits::default() };
+    assert!(matches!(read(few), Err(Error::OverLimit { unit: "elements", .. })));
 }
 
 #[test]

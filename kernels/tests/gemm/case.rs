@@ -160,6 +160,24 @@ impl Case {
         Case::new(rng, shape, Rows::Patches(window), window.input_len())
     }
 
+    /// An image whose lines are too long for such copies: tiles are read in place in the image itself, region by region.
+    pub(crate) fn long_whole_pixels(rng: &mut Random, elision: PaddingElision) -> Case {
+        let geometry = PatchGeometry {
+            batch: 1,
+            input: [2, 1400],
+            channels: 64,
+            kernel: [3, 3],
+            stride: [1, 1],
+            dilation: [1, 1],
+            pad: [1, 1],
+            output: [2, 1400],
+        };
+        let window = Window2d::new(geometry).expect("a small image");
+        let shape = [window.rows(), window.taps(), geometry.channels, 20];
+        let case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
+        Case { elision: Some(elision), segmentation: Segmentation::Rows, split: None, ..case }
+    }
+
     /// A matrix of rows side by side, with activations of the given sign, and weights of seven bits if `pair_safe`.
     pub(crate) fn plain(
         rng: &mut Random,

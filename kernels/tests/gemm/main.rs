@@ -11,7 +11,7 @@ mod case;
 
 use case::Case;
 use eightbit_kernels::gemm::coverage::{self, Unit};
-use eightbit_kernels::gemm::{PackedPanels, PanelError};
+use eightbit_kernels::gemm::{PackedPanels, PaddingElision, PanelError};
 use eightbit_kernels::{Backend, Bytes, ElementType, Scratch};
 use eightbit_testing::{Random, backends, suite};
 
@@ -111,7 +111,9 @@ fn whole_lines() {
 #[test]
 fn whole_pixels() {
     let mut rng = Random(8);
-    let cases: Vec<_> = (0..60).map(|_| Case::whole_pixels(&mut rng)).collect();
+    let mut cases: Vec<_> = (0..60).map(|_| Case::whole_pixels(&mut rng)).collect();
+    let elisions = [PaddingElision::Nothing, PaddingElision::Rows, PaddingElision::All];
+    cases.extend(elisions.map(|elision| Case::long_whole_pixels(&mut rng, elision)));
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     suite::suite("gemm/whole-pixels", |backend| {
         let used = coverage::tiles_used_by(|| {

@@ -50,7 +50,8 @@ impl Rounding {
             Rounding::HalfEven => x.round_ties_even(),
             // The sum is rounded, as QONNX's is: just below a half, it is the next integer.
             Rounding::HalfUp => away((x.abs() + 0.5).floor()),
-            Rounding::HalfDown => away((x.abs() - 0.5).ceil()),
+            // Below a half that is −0, whose sign changes with that of `x`.
+            Rounding::HalfDown => (x.abs() - 0.5).ceil() * if x == 0.0 { 0.0 } else { 1f32.copysign(x) },
             Rounding::Ceil => x.ceil(),
             Rounding::Floor => x.floor(),
             Rounding::Up => away(x.abs().ceil()),

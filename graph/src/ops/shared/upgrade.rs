@@ -2,7 +2,8 @@
 //!
 //! Changes by operator: github.com/onnx/onnx, docs/Changelog.md. The changes of an operator are in its own file.
 
-use crate::{Error, Graph, Names, Node, Tensor};
+use crate::limits::bytes_of;
+use crate::{DataType, Error, Graph, Limits, Names, Node, Tensor, TensorType, quoted};
 
 /// Rewrites a node of an older version of ONNX's operator set, as one node or several.
 pub(crate) type Upgrade = fn(Node, i64, &mut Constants<'_>) -> Result<Vec<Node>, Error>;
@@ -11,12 +12,29 @@ pub(crate) type Upgrade = fn(Node, i64, &mut Constants<'_>) -> Result<Vec<Node>,
 pub(crate) struct Constants<'a> {
     graph: &'a mut Graph,
     pub(crate) names: Names,
+    /// What constants larger than the ones that they are made of may take.
+    limits: Limits,
 }
 
 impl<'a> Constants<'a> {
     /// Constants and names for the nodes of `graph`.
     pub(crate) fn new(graph: &'a mut Graph) -> Self {
-        Self { names: Names::of(graph), graph }
+        Self::within(graph, Limits::default())
+    }
+
+    /// The same, where large constants may take no more than these limits.
+    pub(crate) fn within(graph: &'a mut Graph, limits: Limits) -> Self {
+        Self { names: Names::of(graph), graph, limits }
+    }
+
+    /// Makes sure that floats of this shape may be added for `node`, before memory is allocated for them.
+    pub(crate) fn reserve_floats(&mut self, node: &Node, shape: [usize; 2]) -> Result<(), Error> {
+        let what = || format!("the floats of node {}", quoted(&node.name));
+        self.limits.check_elements(&shape, what)?;
+        let bytes = bytes_of(&TensorType::new(DataType::F32, shape));
+        self.limits.check_bytes(bytes, what)?;
+        self.limits.max_bytes -= bytes;
+        Ok(())
     }
 
     /// The nodes of the graph, which keep their names.

@@ -79,12 +79,17 @@ save("int4_elsewhere",h.make_graph([n("Gather",["q","i"],["e"]),n("Cast",["e"],[
  [narrow("q",T.INT4,[3],[1,2,3]),nh.from_array(np.array([0,2]),"i")]),21,10)
 short=narrow("q",T.INT4,[3,3],[1]*9); short.raw_data=b"\x11"*4; del short.int32_data[:]
 save("int4_short",h.make_graph([n("DequantizeLinear",["q","s"],["w"]),n("MatMul",["x","w"],["y"])],"g",[V("x",[1,3])],[V("y",[1,3])],[short,f("s",0.5)]),21,10)
-def nbits(name,bits,block,zero_points,scales,bias=False):
-    k,columns=6,2; blocks=-(-k//block); rng=np.random.RandomState(bits)
+def nbits(name,bits,block,zero_points,scales,bias=False,k=6):
+    columns=2; blocks=-(-k//block); rng=np.random.RandomState(bits)
     packed=rng.randint(0,256,(columns,blocks,-(-block*bits//8))).astype(np.uint8)
     inputs=["x","b","s"]+(["z"] if zero_points is not None else ([""] if bias else []))+(["","bias"] if bias else [])
     constants=[nh.from_array(packed,"b"),f("s",scales)]+([nh.from_array(zero_points,"z")] if zero_points is not None else [])+([f("bias",[10,-10])] if bias else [])
     save(name,h.make_graph([n("MatMulNBits",inputs,["y"],domain="com.microsoft",K=k,N=columns,bits=bits,block_size=block)],"g",[V("x",[2,k])],[V("y",[2,columns])],constants),21,10,extra=["com.microsoft"])
 nbits("nbits4",4,16,None,[0.5,-0.25])
 nbits("nbits4_zero_points",4,16,np.array([3,12],np.uint8),[0.5,0.25],True)
-nbits("nbits8",8,16,np.array([100,200],np.uint8),[0.125,0.5])
+# blocks of which the last is not whole, and three zero points in bytes of two or four
+six=[0.5,0.25,1,0.125,2,0.75]
+nbits("nbits2_blocks",2,16,np.array([0b100100,0b011011],np.uint8),six,k=40)
+nbits("nbits4_blocks",4,16,np.array([[0x73,0x0c],[0x19,0x05]],np.uint8),six,k=40)
+nbits("nbits4_float_zero_points",4,16,np.array([8,7.5,3,2.25,9,1],np.float32),six,k=40)
+nbits("nbits8",8,16,np.array([100,200,3,4,5,255],np.uint8),six,k=40)

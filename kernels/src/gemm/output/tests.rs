@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec;
 
-use super::OutputBatch;
+use super::{OutputBatch, OutputBlock};
 
 #[test]
 fn rows_of_a_batch_are_disjoint() {

@@ -1,7 +1,8 @@
 //! Lines of an image with their padding, in a copy where every pixel begins on the border of a cache line.
 //!
 //! A matrix unit loads tiles of patches from them in place: patches of a line of the output lie one distance apart in all rows of the
-//! kernel, none looks past the copy, and each byte is copied once and not once for each tap. So there are no border regions either.
+//! kernel, none looks past the copy, and each byte of a part is copied once and not once for each tap. So there are no border regions
+//! either.
 
 use super::addressing::Addressing;
 use super::patches::{PatchRows, Patches};
@@ -48,9 +49,9 @@ impl<'a> PaddedLines<'a> {
         let line_bytes = input_pixels(window, 1, window.output[1]).checked_mul(channels)?;
         let copied = PADDED_BYTES.checked_div(line_bytes)?;
         let kernel_lines = input_pixels(window, 0, 1);
-        let lines = copied.checked_sub(kernel_lines)? / window.stride[0] + 1;
-        let one = geometry(window, channels, 1).and_then(|window| Patches::new(window, 0, channels))?;
-        let addressing = one.addressing(panels.segments(), panels.segment_len());
+        let lines = (copied.checked_sub(kernel_lines)? / window.stride[0] + 1).min(window.output[0]);
+        let most = geometry(window, channels, lines).and_then(|window| Patches::new(window, 0, channels))?;
+        let addressing = most.addressing(panels.segments(), panels.segment_len());
         (addressing != Addressing::Copied).then_some(PaddedLines { rows: *rows, lines, addressing })
     }
 
@@ -61,13 +62,14 @@ impl<'a> PaddedLines<'a> {
 
     /// The most pixels of a part.
     pub(in crate::gemm) fn most_pixels(&self) -> usize {
-        self.lines.min(self.rows.window().output[0]) * self.width()
+        self.lines * self.width()
     }
 
-    /// The part of the next `pixels` pixels that begins at the cursor.
+    /// The part of the next `pixels` pixels that begins at the cursor. The rest of a line is a part of its own: in the next one, tiles
+    /// begin where lines do.
     pub(in crate::gemm) fn part(&self, cursor: &Cursor, pixels: usize) -> Part {
         let [height, width] = self.rows.window().output;
-        let lines = self.lines.min(height - cursor.y);
+        let lines = if cursor.x > 0 { 1 } else { self.lines.min(height - cursor.y) };
         let pixels = pixels.min(lines * width - cursor.x);
         let lines = (cursor.x + pixels).div_ceil(width);
         Part { image: cursor.image, first_line: cursor.y, lines, first: cursor.x, pixels }
@@ -90,7 +92,7 @@ impl<'a> PaddedLines<'a> {
     {
         let (window, channels) = (self.rows.window(), self.rows.patches().channels());
         let padding = self.rows.padding();
-        let own = geometry(window, channels, part.lines).expect("a part of a window is one");
+        let own = geometry(window, channels, part.lines).expect("the largest part is a window");
         let [_, width] = own.input;
         let left = window.pad[1].min(width);
         let inside = left..(left + window.input[1]).min(width);
