@@ -10,7 +10,7 @@ mod amx;
 mod case;
 
 use case::Case;
-use eightbit_kernels::gemm::coverage::{self, Unit};
+use eightbit_kernels::gemm::coverage::{self, TileUse, Unit};
 use eightbit_kernels::gemm::{PackedPanels, PaddingElision, PanelError};
 use eightbit_kernels::{Backend, Bytes, ElementType, Scratch};
 use eightbit_testing::{Random, backends, suite};
@@ -19,12 +19,22 @@ use eightbit_testing::{Random, backends, suite};
 fn suite(name: &str, cases: &[Case]) {
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     suite::suite(name, |backend| {
-        let mut scratch = Scratch::new();
-        for (case, expected) in cases.iter().zip(&expected) {
-            case.check(backend, expected, &mut scratch);
-        }
+        check(backend, cases, &expected);
         cases.len()
     });
+}
+
+/// Compares the results of all cases.
+fn check(backend: Backend, cases: &[Case], expected: &[Vec<i32>]) {
+    let mut scratch = Scratch::new();
+    for (case, expected) in cases.iter().zip(expected) {
+        case.check(backend, expected, &mut scratch);
+    }
+}
+
+/// The tiles that ran meanwhile.
+fn tiles_used_by(backend: Backend, cases: &[Case], expected: &[Vec<i32>]) -> Vec<TileUse> {
+    coverage::tiles_used_by(|| check(backend, cases, expected))
 }
 
 /// Every number of rows up to more than the tallest tile, every tail of depth and columns.
@@ -62,12 +72,7 @@ fn every_tile() {
     }
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     for backend in backends() {
-        let used = coverage::tiles_used_by(|| {
-            let mut scratch = Scratch::new();
-            for (case, expected) in cases.iter().zip(&expected) {
-                case.check(backend, expected, &mut scratch);
-            }
-        });
+        let used = tiles_used_by(backend, &cases, &expected);
         let mut missing = coverage::all_tiles(backend);
         missing.retain(|tile| !used.contains(tile));
         assert!(missing.is_empty(), "{backend}: tiles that no plan takes: {missing:?}");
@@ -93,12 +98,7 @@ fn whole_lines() {
     }
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     suite::suite("gemm/whole-lines", |backend| {
-        let used = coverage::tiles_used_by(|| {
-            let mut scratch = Scratch::new();
-            for (case, expected) in cases.iter().zip(&expected) {
-                case.check(backend, expected, &mut scratch);
-            }
-        });
+        let used = tiles_used_by(backend, &cases, &expected);
         for in_place in [false, true] {
             let ran = used.iter().any(|tile| tile.unit == Unit::Matrix { in_place });
             assert_eq!(ran, coverage::has_permitted_unit(backend), "{backend}: rows in place: {in_place}");
@@ -116,12 +116,7 @@ fn whole_pixels() {
     cases.extend(elisions.map(|elision| Case::long_whole_pixels(&mut rng, elision)));
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
     suite::suite("gemm/whole-pixels", |backend| {
-        let used = coverage::tiles_used_by(|| {
-            let mut scratch = Scratch::new();
-            for (case, expected) in cases.iter().zip(&expected) {
-                case.check(backend, expected, &mut scratch);
-            }
-        });
+        let used = tiles_used_by(backend, &cases, &expected);
         let in_place = used.iter().any(|tile| tile.unit == Unit::Matrix { in_place: true });
         assert_eq!(in_place, coverage::has_permitted_unit(backend), "{backend}: patches in place");
         cases.len()
