@@ -90,6 +90,65 @@ impl Conv3dShape {
         self
     }
 
+    /// Volumes.
+    #[must_use]
+    pub const fn batch(&self) -> usize {
+        self.plane.batch
+    }
+
+    /// Depth, height and width of the input.
+    #[must_use]
+    pub const fn input(&self) -> [usize; 3] {
+        let [height, width] = self.plane.input;
+        [self.depth.input, height, width]
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub const fn in_channels(&self) -> usize {
+        self.plane.in_channels
+    }
+
+    /// Channels of the output.
+    #[must_use]
+    pub const fn out_channels(&self) -> usize {
+        self.plane.out_channels
+    }
+
+    /// Depth, height and width of the kernel.
+    #[must_use]
+    pub const fn kernel(&self) -> [usize; 3] {
+        let [height, width] = self.plane.kernel;
+        [self.depth.kernel, height, width]
+    }
+
+    /// Strides.
+    #[must_use]
+    pub const fn stride(&self) -> [usize; 3] {
+        let [height, width] = self.plane.stride;
+        [self.depth.stride, height, width]
+    }
+
+    /// Distances between taps.
+    #[must_use]
+    pub const fn dilation(&self) -> [usize; 3] {
+        let [height, width] = self.plane.dilation;
+        [self.depth.dilation, height, width]
+    }
+
+    /// Padding before and behind, above and below, to the left and to the right.
+    #[must_use]
+    pub const fn pad(&self) -> [[usize; 2]; 3] {
+        let Padding { top, left, bottom, right } = self.plane.pad;
+        [self.depth.pad, [top, bottom], [left, right]]
+    }
+
+    /// Channel groups.
+    #[must_use]
+    pub const fn groups(&self) -> usize {
+        self.plane.groups
+    }
+
     /// Checks that the shape is valid.
     ///
     /// # Errors
@@ -157,16 +216,6 @@ impl Conv3dShape {
         Some(volume * input + at)
     }
 
-    /// The convolution of a slice with the taps of one depth.
-    pub(crate) fn plane(&self) -> &Conv2dShape {
-        &self.plane
-    }
-
-    /// Taps of the depth.
-    pub(crate) fn kernel_depth(&self) -> usize {
-        self.depth.kernel
-    }
-
     /// Slices of the output of all volumes, for a checked shape.
     pub(crate) fn output_slices(&self) -> usize {
         self.plane.batch * self.output()[0]
@@ -180,10 +229,5 @@ impl Conv3dShape {
     /// Elements of the weights, for a checked shape.
     pub(crate) fn weights_len(&self) -> usize {
         self.depth.kernel * self.plane.weights_len()
-    }
-
-    /// Channels of the input, and the groups that they are split into.
-    pub(crate) fn channels(&self) -> [usize; 2] {
-        [self.plane.in_channels, self.plane.groups]
     }
 }
