@@ -8,7 +8,8 @@ use crate::{Conv2dShape, Error, Padding};
 
 /// The shape of a three-dimensional convolution: NDHWC activations, ODHWI weights. Sizes by axis are those of depth, height and width.
 ///
-/// It is valid if it is so along each axis, and with its channels and groups, as a [`Conv2dShape`] is.
+/// It is valid if it is so along each axis, and with its channels and groups, as a [`Conv2dShape`] is, and if the slices that a slice of the
+/// output depends on, `kd · h · w · in_channels` elements, are not more than the input has or than 2²⁸: slices of padding are copied, too.
 ///
 /// ```
 /// use eightbit::Conv3dShape;
@@ -23,6 +24,9 @@ pub struct Conv3dShape {
     plane: Conv2dShape,
     depth: Depth,
 }
+
+/// The most elements of slices to copy for a slice of the output, unless the input has as many.
+const MAX_COPIED: usize = 1 << 28;
 
 /// The first axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +181,12 @@ impl Conv3dShape {
         ];
         if !sizes.iter().all(|sizes| is_countable(sizes)) {
             return wrong("the number of elements overflows".into());
+        }
+        let copied = kernel * height * width * in_channels;
+        if copied > self.input_len().max(MAX_COPIED) {
+            return wrong(format!(
+                "a slice of the output depends on {copied} elements, with those of the padding: more than {MAX_COPIED}, and than the input has"
+            ));
         }
         self.stacked().check()
     }
