@@ -21,7 +21,10 @@ use crate::{
 ///
 /// Activations are NDHWC, weights ODHWI; elements outside the volume are the input's zero point. Each slice of the output is a [`Conv2d`]
 /// of an image whose pixels have the channels of all slices that it depends on: these are copied side by side, as far as a task reads them.
-/// A kernel of depth 1 reads them in place.
+/// A kernel of depth 1 reads them in place, except those of the padding.
+///
+/// Depthwise convolutions have kernels of their own only if their depth is 1. With more depth each channel is a product with a single column,
+/// which is padded to 16: slow.
 ///
 /// ```
 /// use eightbit::{Backend, Conv3d, Conv3dShape, ElementType, Stage, Workspace};
@@ -101,8 +104,8 @@ impl Conv3d {
         self.stacked.output()
     }
 
-    /// Bytes of workspace that a call takes, beside those of an image: `kd · h · w · in_channels`, unless the kernel has depth 1. The first
-    /// call with a workspace allocates the memory for it.
+    /// Bytes of workspace that a call takes, beside those of an image: `kd · h · w · in_channels`, unless the kernel has depth 1 and there is
+    /// no padding before or behind. The first call with a workspace allocates the memory for it.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         self.stacked.workspace_bytes()
