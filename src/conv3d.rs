@@ -21,7 +21,10 @@ use crate::{
 ///
 /// Activations are NDHWC, weights ODHWI; elements outside the volume are the input's zero point. Each slice of the output is a [`Conv2d`]
 /// of an image whose pixels have the channels of all slices that it depends on: these are copied side by side, as far as a task reads them.
-/// A kernel of depth 1 reads them in place.
+/// A kernel of depth 1 reads them in place, except those of the padding.
+///
+/// Depthwise convolutions have kernels of their own only if their depth is 1. With more depth each channel is a product with a single column,
+/// which is padded to 16: slow.
 ///
 /// ```
 /// use eightbit::{Backend, Conv3d, Conv3dShape, ElementType, Stage, Workspace};
@@ -55,9 +58,8 @@ impl Conv3d {
     ) -> Result<PackedWeights, Error> {
         shape.check()?;
         check_size("number of weights", shape.weights_len(), weights.len())?;
-        let (stacked, depth) = (shape.stacked(), shape.kernel_depth());
-        let [channels, groups] = shape.channels();
-        let (taps, channels) = (stacked.kernel[0] * stacked.kernel[1], channels / groups);
+        let (stacked, [depth, height, width]) = (shape.stacked(), shape.kernel());
+        let (taps, channels) = (height * width, shape.in_channels() / shape.groups());
         let mut ordered = Vec::with_capacity(weights.len());
         for of_output in weights.chunks_exact(depth * taps * channels) {
             for tap in 0..taps {
@@ -102,8 +104,8 @@ impl Conv3d {
         self.stacked.output()
     }
 
-    /// Bytes of workspace that a call takes, beside those of an image: `kd · h · w · in_channels`, unless the kernel has depth 1. The first
-    /// call with a workspace allocates the memory for it.
+    /// Bytes of workspace that a call takes, beside those of an image: `kd · h · w · in_channels`, unless the kernel has depth 1 and there is
+    /// no padding before or behind. The first call with a workspace allocates the memory for it.
     #[must_use]
     pub fn workspace_bytes(&self) -> usize {
         self.stacked.workspace_bytes()
@@ -112,7 +114,7 @@ impl Conv3d {
     /// A human-readable account of the path, kernels, tile and blocking that a slice of the output takes, and why.
     #[must_use]
     pub fn explain(&self) -> String {
-        let depth = self.shape.kernel_depth();
+        let [depth, ..] = self.shape.kernel();
         let slices = if depth == 1 {
             "a slice in place".into()
         } else {
@@ -179,11 +181,9 @@ impl<T: OutputElement> Fill<T> for Convolution<'_> {
 impl Convolution<'_> {
     /// The image that a slice of the output is the convolution of, as far as some of its pixels depend on it.
     fn stack<'m>(&'m self, slice: usize, pixels: Range<usize>, image: &'m mut Vec<u8>) -> &'m [u8] {
-        let (shape, stacked) = (&self.conv.shape, self.conv.stacked.shape());
-        let depth = shape.kernel_depth();
-        let [channels, groups] = shape.channels();
-        let [height, width] = stacked.input;
-        let (line, group) = (width * channels, channels / groups);
+        let shape = &self.conv.shape;
+        let ([depth, ..], [_, height, width]) = (shape.kernel(), shape.input());
+        let (line, group) = (width * shape.in_channels(), shape.in_channels() / shape.groups());
         let len = height * line;
         if let (1, Some(from)) = (depth, shape.slice_of(slice, 0)) {
             return &self.input[from * len..][..len];

@@ -8,7 +8,8 @@ use crate::{Conv2dShape, Error, Padding};
 
 /// The shape of a three-dimensional convolution: NDHWC activations, ODHWI weights. Sizes by axis are those of depth, height and width.
 ///
-/// It is valid if it is so along each axis, and with its channels and groups, as a [`Conv2dShape`] is.
+/// It is valid if it is so along each axis, and with its channels and groups, as a [`Conv2dShape`] is, and if the slices that a slice of the
+/// output depends on, `kd · h · w · in_channels` elements, are not more than the input has or than 2²⁸: slices of padding are copied, too.
 ///
 /// ```
 /// use eightbit::Conv3dShape;
@@ -23,6 +24,9 @@ pub struct Conv3dShape {
     plane: Conv2dShape,
     depth: Depth,
 }
+
+/// The most elements of slices to copy for a slice of the output, unless the input has as many.
+const MAX_COPIED: usize = 1 << 28;
 
 /// The first axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +94,65 @@ impl Conv3dShape {
         self
     }
 
+    /// Volumes.
+    #[must_use]
+    pub const fn batch(&self) -> usize {
+        self.plane.batch
+    }
+
+    /// Depth, height and width of the input.
+    #[must_use]
+    pub const fn input(&self) -> [usize; 3] {
+        let [height, width] = self.plane.input;
+        [self.depth.input, height, width]
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub const fn in_channels(&self) -> usize {
+        self.plane.in_channels
+    }
+
+    /// Channels of the output.
+    #[must_use]
+    pub const fn out_channels(&self) -> usize {
+        self.plane.out_channels
+    }
+
+    /// Depth, height and width of the kernel.
+    #[must_use]
+    pub const fn kernel(&self) -> [usize; 3] {
+        let [height, width] = self.plane.kernel;
+        [self.depth.kernel, height, width]
+    }
+
+    /// Strides.
+    #[must_use]
+    pub const fn stride(&self) -> [usize; 3] {
+        let [height, width] = self.plane.stride;
+        [self.depth.stride, height, width]
+    }
+
+    /// Distances between taps.
+    #[must_use]
+    pub const fn dilation(&self) -> [usize; 3] {
+        let [height, width] = self.plane.dilation;
+        [self.depth.dilation, height, width]
+    }
+
+    /// Padding before and behind, above and below, to the left and to the right.
+    #[must_use]
+    pub const fn pad(&self) -> [[usize; 2]; 3] {
+        let Padding { top, left, bottom, right } = self.plane.pad;
+        [self.depth.pad, [top, bottom], [left, right]]
+    }
+
+    /// Channel groups.
+    #[must_use]
+    pub const fn groups(&self) -> usize {
+        self.plane.groups
+    }
+
     /// Checks that the shape is valid.
     ///
     /// # Errors
@@ -118,6 +181,12 @@ impl Conv3dShape {
         ];
         if !sizes.iter().all(|sizes| is_countable(sizes)) {
             return wrong("the number of elements overflows".into());
+        }
+        let copied = kernel * height * width * in_channels;
+        if copied > self.input_len().max(MAX_COPIED) {
+            return wrong(format!(
+                "a slice of the output depends on {copied} elements, with those of the padding: more than {MAX_COPIED}, and than the input has"
+            ));
         }
         self.stacked().check()
     }
@@ -157,16 +226,6 @@ impl Conv3dShape {
         Some(volume * input + at)
     }
 
-    /// The convolution of a slice with the taps of one depth.
-    pub(crate) fn plane(&self) -> &Conv2dShape {
-        &self.plane
-    }
-
-    /// Taps of the depth.
-    pub(crate) fn kernel_depth(&self) -> usize {
-        self.depth.kernel
-    }
-
     /// Slices of the output of all volumes, for a checked shape.
     pub(crate) fn output_slices(&self) -> usize {
         self.plane.batch * self.output()[0]
@@ -180,10 +239,5 @@ impl Conv3dShape {
     /// Elements of the weights, for a checked shape.
     pub(crate) fn weights_len(&self) -> usize {
         self.depth.kernel * self.plane.weights_len()
-    }
-
-    /// Channels of the input, and the groups that they are split into.
-    pub(crate) fn channels(&self) -> [usize; 2] {
-        [self.plane.in_channels, self.plane.groups]
     }
 }

@@ -13,6 +13,12 @@ pub(crate) fn portion(steps: usize, share: usize, parts: usize) -> Option<usize>
     (parts > 1 && portion > 0 && portion < steps).then_some(portion)
 }
 
+/// As [`portion`], rounded down: each part of what is left then has at least as many steps as each of the whole.
+pub(crate) fn portion_down(steps: usize, share: usize, parts: usize) -> Option<usize> {
+    let portion = (steps as u128 * share as u128 / parts.max(1) as u128) as usize;
+    (parts > 1 && portion > 0 && portion < steps).then_some(portion)
+}
+
 /// The parts of something, one after the other.
 #[derive(Debug)]
 pub(crate) struct Parts<S> {

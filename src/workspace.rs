@@ -9,8 +9,8 @@ use crate::late::Late;
 
 /// Scratch memory for calls: made once, passed to every call, grown by the first that needs more. A call allocates nothing if
 /// the workspace has its plan's [`workspace_bytes`](crate::Gemm::workspace_bytes); those that bring a range of their own
-/// ([`Conv2d::call_ranged`](crate::Conv2d::call_ranged)) pack a factor ([`BatchedGemm`](crate::dynamic::BatchedGemm)) or copy slices
-/// ([`Conv3d`](crate::Conv3d)) allocate some more the first time.
+/// ([`Conv2d::call_ranged`](crate::Conv2d::call_ranged)), pack a factor ([`BatchedGemm`](crate::dynamic::BatchedGemm),
+/// [`StagedGemm`](crate::dynamic::StagedGemm)) or copy slices ([`Conv3d`](crate::Conv3d)) allocate some more the first time.
 ///
 /// One workspace serves one thread at a time.
 ///

@@ -10,8 +10,8 @@ use eightbit::dynamic::{
 use eightbit::elementwise::{self, Add};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, Dequantize, ElementType, Gemm, MatMut, MatRef, PackedWeights, Padding, Per,
-    QuantizedType, Requantize, Stage, Workspace,
+    Backend, Conv2d, Conv2dShape, Conv3d, Conv3dShape, Dequantize, ElementType, Gemm, MatMut, MatRef,
+    PackedWeights, Padding, Per, QuantizedType, Requantize, Stage, Workspace,
 };
 
 #[test]
@@ -50,6 +50,29 @@ fn steady_state_calls_allocate_nothing() {
                 let input = vec![100u8; shape.input[0] * shape.input[1] * shape.in_channels];
                 let out = vec![0u8; h * w * shape.out_channels];
                 let workspace = Workspace::with_capacity(conv.workspace_bytes());
+                (conv, input, out, workspace)
+            })
+            .collect();
+
+        // The first call allocates the memory of copied slices.
+        let shapes = [
+            (Conv3dShape::new([3, 5, 4], 6, 20, [3, 3, 3]).with_pad([[1, 1]; 3]), true),
+            (Conv3dShape::new([3, 5, 4], 64, 64, [1, 3, 3]).with_groups(64), false),
+        ];
+        let mut volumes: Vec<_> = shapes
+            .into_iter()
+            .map(|(shape, copies)| {
+                let size = |sizes: [usize; 3]| sizes.iter().product::<usize>();
+                let taps = size(shape.kernel()) * shape.in_channels() / shape.groups();
+                let weights = vec![-7i8; shape.out_channels() * taps];
+                let packed = Conv3d::pack(backend, &shape, &weights, 0).expect("pack");
+                let conv = Conv3d::new(shape, packed, ElementType::U8, 9, None, &stage).expect("plan");
+                let input = vec![100u8; size(shape.input()) * shape.in_channels()];
+                let mut out = vec![0u8; size(shape.output()) * shape.out_channels()];
+                let mut workspace = Workspace::with_capacity(conv.workspace_bytes());
+                let before = workspace.capacity();
+                conv.call(&input, &mut out).expect("call").run(&mut workspace);
+                assert_eq!(workspace.capacity() > before, copies, "the slices count");
                 (conv, input, out, workspace)
             })
             .collect();
@@ -163,6 +186,11 @@ fn steady_state_calls_allocate_nothing() {
                 average.call(&image, pooled).expect("run").run(&mut pool_workspace);
                 for (conv, input, out, workspace) in &mut convolutions {
                     conv.call(input, out).expect("run").run(workspace);
+                }
+                for (conv, input, out, workspace) in &mut volumes {
+                    for task in conv.call(input, out).expect("tasks").tasks(3) {
+                        task.run(workspace);
+                    }
                 }
             }
         });

@@ -362,12 +362,12 @@ fn batch<T: Element>(mut input: Input<'_>) {
         // No product is −0.0: scales are positive, and a sum of 0 is 0.0.
         let written = out.iter().filter(|x| x.to_bits() != UNTOUCHED.to_bits()).count();
         assert_eq!(written, count * m * n, "{backend}: other elements are written");
-        staged(backend, [zeros_of(&lhs), zeros_of(&rhs)], (lhs.codes, rhs.codes), tasks);
+        staged(backend, [zero_of(&lhs), zero_of(&rhs)], (lhs.codes, rhs.codes), tasks);
     }
 }
 
 /// A zero point of a factor, 0 if it has none.
-fn zeros_of<T>(factor: &QuantizedBatch<'_, T>) -> i32 {
+fn zero_of<T>(factor: &QuantizedBatch<'_, T>) -> i32 {
     factor.zero_points.get(0, 0).copied().unwrap_or(0)
 }
 

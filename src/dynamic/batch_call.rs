@@ -9,7 +9,7 @@ use crate::Error;
 use crate::fill::TILE_ROWS;
 #[cfg(feature = "rayon")]
 use crate::split::run_rayon;
-use crate::split::{Parts, Split, portion};
+use crate::split::{Parts, Split, portion, portion_down};
 use crate::{OutputElement, Workspace};
 
 /// Factors that fit the output of a [`BatchCall`]: they fill any part of it. It is the bound of functions that take any such call; only
@@ -80,8 +80,9 @@ impl<T: OutputElement, F: FillBatch<T>> Split for BatchCall<'_, T, F> {
         let call = |out| BatchCall { fill, out };
         let (count, panels) = (out.count(), out.columns().div_ceil(PANEL));
         if count <= 1 && panels < parts && out.rows() / parts >= MANY_ROWS {
-            let tiles = out.rows().div_ceil(TILE_ROWS);
-            let Some(part) = portion(tiles, share, parts) else { return (call(out), share, None) };
+            // Rounded up, a part would leave too few rows for as many others.
+            let tiles = out.rows() / TILE_ROWS;
+            let Some(part) = portion_down(tiles, share, parts) else { return (call(out), share, None) };
             let (first, rest) = out.split_rows(part * TILE_ROWS);
             return (call(first), share, Some(call(rest)));
         }
@@ -176,6 +177,9 @@ mod tests {
     fn tasks_of_many_rows_and_few_columns_share_the_rows() {
         let tasks = |rows, columns, tasks| split_matrices(0, 1, [rows, columns], tasks);
         assert_eq!(tasks(960, 16, 4), [[1, 240, 16]; 4]);
+        let uneven = |last| [[1, 96, 16], [1, 96, 16], [1, 96, 16], [1, last, 16]];
+        assert_eq!(tasks(400, 16, 4), uneven(112), "the last has the rest");
+        assert_eq!(tasks(388, 16, 4), uneven(100), "the last has the rest");
         assert_eq!(tasks(960, 32, 2), [[1, 960, 16]; 2], "a part packs its columns only");
         assert_eq!(tasks(300, 16, 4), [[1, 300, 16]], "packing would take longer");
     }

@@ -1,14 +1,15 @@
 //! Products of two activations: factors that grow, factors in lent memory, and batches.
 
 use eightbit::dynamic::{
-    BatchMut, BatchRef, BatchedGemm, GrowingColumns, GrowingRows, PackedMatrix, QuantizeRows, QuantizedBatch,
-    QuantizedRows, Rows, StagedGemm, UniformBatch,
+    BatchCall, BatchMut, BatchRef, BatchedGemm, FillBatch, GrowingColumns, GrowingRows, PackedMatrix,
+    QuantizeRows, QuantizedBatch, QuantizedRows, Rows, StagedGemm, UniformBatch,
 };
 use eightbit::{
-    Backend, Dequantize, Element, ElementType, Error, MatMut, MatRef, OutputElement, Per, Requantize, Stage,
-    Workspace, reference,
+    Backend, Dequantize, Element, ElementType, Error, MatMut, MatRef, OutputElement, Per, Stage, Workspace,
+    reference,
 };
 use eightbit_kernels::testing::Guarded;
+use eightbit_testing::stage::StageKind;
 use eightbit_testing::suite::property_suite;
 use eightbit_testing::{Fill, Random};
 use proptest::prelude::*;
@@ -210,21 +211,29 @@ fn factors_in_lent_memory() {
     });
 }
 
+/// Rows of a first factor, and columns of a second one. Now and then many rows and few columns, whose tasks are parts of the rows.
+fn sides(random: &mut Random, case: &Case) -> [usize; 2] {
+    if random.below(8) == 0 { [case.rows + 400, 1 + random.below(20)] } else { [case.rows, random.below(90)] }
+}
+
+/// The distances of matrices and of rows without gaps, one matrix after the other or side by side.
+fn strides(count: usize, [rows, columns]: [usize; 2], beside: bool) -> (usize, usize) {
+    if beside { (columns, count * columns) } else { (rows * columns, columns) }
+}
+
 fn check_batch<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
-    let &Case { rows, columns: depth, gap, .. } = case;
+    let &Case { columns: depth, gap, .. } = case;
     let mut random = Random(case.seed);
-    let (count, columns) = (1 + random.below(4), random.below(90));
+    let count = 1 + random.below(4);
+    let [rows, columns] = sides(&mut random, case);
     let a = drawn::<u8>(&mut random, count * rows, depth + gap);
     let b = drawn::<T>(&mut random, count * columns, depth + gap);
     // One after the other, or side by side: for the factors the same as for the output, and exchanged.
     let beside = random.flip();
-    let strides = |rows: usize, columns: usize, beside: bool| {
-        if beside { (columns, count * columns) } else { (rows * columns, columns) }
-    };
-    let (stride, row_stride) = strides(rows, depth + gap, beside);
+    let (stride, row_stride) = strides(count, [rows, depth + gap], beside);
     let lhs =
         BatchRef::with_strides(&a.codes, count, [rows, depth], stride, [row_stride, 1]).map_err(fail)?;
-    let (stride, row_stride) = strides(columns, depth + gap, !beside);
+    let (stride, row_stride) = strides(count, [columns, depth + gap], !beside);
     // Often one second factor is that of all, perhaps with other scales or zero points for each.
     let mut perhaps = |stride: usize| if random.flip() { stride } else { 0 };
     let (stride, scale_stride, zero_stride) = (perhaps(stride), perhaps(columns), perhaps(columns));
@@ -242,16 +251,14 @@ fn check_batch<T: Element>(backend: Backend, case: &Case) -> Result<(), TestCase
         scales: MatRef::with_strides(&b.scales, count, columns, scale_stride, 1).map_err(fail)?,
         zero_points: MatRef::with_strides(&b.zeros, count, columns, zero_stride, 1).map_err(fail)?,
     };
-    let (stride, row_stride) = strides(rows, columns + gap, beside);
+    let (stride, row_stride) = strides(count, [rows, columns + gap], beside);
     let len = (count * rows * (columns + gap)).saturating_sub(gap);
     let untouched = 12345.5f32;
     let mut out = Guarded::new(&vec![untouched; len], case.guard);
     let out_batch =
         BatchMut::with_strides(&mut out, count, [rows, columns], stride, row_stride).map_err(fail)?;
     let call = BatchedGemm::new(backend).call(lhs, rhs, out_batch).map_err(fail)?;
-    let tasks: Vec<_> = call.tasks(case.tasks + 2).collect();
-    let mut workspace = Workspace::new();
-    tasks.into_iter().rev().for_each(|task| task.run(&mut workspace));
+    in_tasks(call, case);
     let mut seen = 0;
     for number in 0..count {
         let (a, b) = (lhs.codes.matrix(number).map_err(fail)?, rhs.codes.matrix(number).map_err(fail)?);
@@ -293,10 +300,8 @@ struct Uniform<A, B> {
 impl<A: Element, B: Element> Uniform<A, B> {
     fn new(case: &Case) -> Uniform<A, B> {
         let mut random = Random(case.seed);
-        let (count, columns) = (1 + random.below(4), random.below(90));
-        // Now and then many rows and few columns, whose tasks are parts of the rows.
-        let (rows, columns) =
-            if random.below(8) == 0 { (case.rows + 400, columns % 20) } else { (case.rows, columns) };
+        let count = 1 + random.below(4);
+        let [rows, columns] = sides(&mut random, case);
         let shape = [rows, case.columns, columns];
         let strides = [rows * case.columns, if random.flip() { case.columns * columns } else { 0 }];
         let mut zero = |element: ElementType| {
@@ -309,65 +314,106 @@ impl<A: Element, B: Element> Uniform<A, B> {
         Uniform { codes: (a, b), zeros, strides, count, shape }
     }
 
-    /// Compares the outputs of a stage with what `expected` makes of the sum of a column.
+    /// Compares the outputs of a stage with what `expected` makes of the sum of a column, and of the output before.
     fn check<T: OutputElement + DrawnOutput>(
         &self,
         backend: Backend,
         case: &Case,
         (stage, scales): (&Stage, Option<&[f32]>),
-        expected: impl Fn(i32, usize) -> T,
+        expected: impl Fn(i32, T, usize) -> T,
     ) -> Result<(), TestCaseError> {
-        let &Uniform { codes: (ref a, ref b), zeros, strides, count, shape: [rows, depth, columns] } = self;
+        let &Uniform { codes: (ref a, ref b), zeros, strides: steps, count, shape } = self;
+        let [rows, depth, columns] = shape;
         let lhs = UniformBatch {
-            codes: BatchRef::with_strides(a, count, [rows, depth], strides[0], [depth, 1]).map_err(fail)?,
+            codes: BatchRef::with_strides(a, count, [rows, depth], steps[0], [depth, 1]).map_err(fail)?,
             zero_point: zeros[0],
         };
         let rhs = UniformBatch {
-            codes: BatchRef::with_strides(b, count, [depth, columns], strides[1], [columns, 1])
+            codes: BatchRef::with_strides(b, count, [depth, columns], steps[1], [columns, 1])
                 .map_err(fail)?,
             zero_point: zeros[1],
         };
         let plan = StagedGemm::new(backend, [depth, columns], stage).map_err(fail)?;
-        let mut out = Guarded::new(&vec![T::default(); count * rows * columns], case.guard);
-        let batch = BatchMut::new(&mut out, count, [rows, columns]).map_err(fail)?;
-        let mut workspace = Workspace::new();
+        let mut random = Random(case.seed ^ 2);
+        let (stride, row_stride) = strides(count, [rows, columns + case.gap], random.flip());
+        let len = (count * rows * (columns + case.gap)).saturating_sub(case.gap);
+        let mut right: Vec<T> = (0..len).map(|_| T::draw(&mut random)).collect();
+        let mut out = Guarded::new(&right, case.guard);
+        let batch =
+            BatchMut::with_strides(&mut out, count, [rows, columns], stride, row_stride).map_err(fail)?;
         match scales {
-            None => {
-                let tasks: Vec<_> = plan.call(lhs, rhs, batch).map_err(fail)?.tasks(case.tasks + 2).collect();
-                tasks.into_iter().rev().for_each(|task| task.run(&mut workspace));
-            }
-            Some(scales) => plan.call_scaled(lhs, rhs, scales, batch).map_err(fail)?.run(&mut workspace),
+            None => in_tasks(plan.call(lhs, rhs, batch).map_err(fail)?, case),
+            Some(scales) => in_tasks(plan.call_scaled(lhs, rhs, scales, batch).map_err(fail)?, case),
         }
-        let mut found = out.iter();
         for number in 0..count {
             let (a, b) = (lhs.codes.matrix(number).map_err(fail)?, rhs.codes.matrix(number).map_err(fail)?);
-            for (at, sum) in
-                reference::gemm(&a, zeros[0], &b, &Per::Tensor(zeros[1]), None).into_iter().enumerate()
-            {
-                let (found, expected) = (found.next(), expected(sum, at % columns));
-                let same = found.is_some_and(|&found| T::same_bits(found, expected));
-                prop_assert!(same, "matrix {} element {}: {:?}, not {:?}", number, at, found, expected);
+            let sums = reference::gemm(&a, zeros[0], &b, &Per::Tensor(zeros[1]), None);
+            for (at, sum) in sums.into_iter().enumerate() {
+                let (row, column) = (at / columns, at % columns);
+                let right = &mut right[number * stride + row * row_stride + column];
+                *right = expected(sum, *right, column);
             }
+        }
+        for (at, (&found, right)) in out.iter().zip(right).enumerate() {
+            prop_assert!(T::same_bits(found, right), "element {}: {:?}, not {:?}", at, found, right);
         }
         Ok(())
     }
 }
 
+/// Runs the tasks of a call, the last one first.
+fn in_tasks<T: OutputElement>(call: BatchCall<'_, T, impl FillBatch<T>>, case: &Case) {
+    let tasks: Vec<_> = call.tasks(case.tasks + 2).collect();
+    let mut workspace = Workspace::new();
+    tasks.into_iter().rev().for_each(|task| task.run(&mut workspace));
+}
+
 fn check_staged<A: Element, B: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError> {
     let batch = Uniform::<A, B>::new(case);
+    let [_, depth, columns] = batch.shape;
+    let mut random = Random(case.seed ^ 1);
+    let kind = StageKind {
+        kind: random.below(5) as u8,
+        per_channel: random.flip(),
+        signed: random.flip(),
+        clamped: random.flip(),
+    };
+    let stage = kind.draw(&mut random, columns, 3000.0 * (depth as f64).sqrt());
+    match &stage {
+        Stage::Requantize(requantize) if stage.output() == ElementType::U8 => {
+            let as_u8 = |sum: i32, _, n: usize| reference::requantize(sum, requantize, n) as u8;
+            batch.check(backend, case, (&stage, None), as_u8)
+        }
+        Stage::Requantize(requantize) => {
+            let as_i8 = |sum: i32, _, n: usize| reference::requantize(sum, requantize, n) as i8;
+            batch.check(backend, case, (&stage, None), as_i8)
+        }
+        Stage::Dequantize(dequantize) => {
+            let as_f32 = |sum: i32, _, n: usize| reference::dequantize(sum, dequantize, None, n);
+            batch.check(backend, case, (&stage, None), as_f32)?;
+            check_scaled(backend, case, &batch)
+        }
+        Stage::Accumulators { accumulate: true } => {
+            batch.check(backend, case, (&stage, None), |sum, before, _| i32::wrapping_add(before, sum))
+        }
+        _ => batch.check(backend, case, (&stage, None), |sum, _, _| sum),
+    }
+}
+
+/// Factors of calls in the place of the plan's.
+fn check_scaled<A: Element, B: Element>(
+    backend: Backend,
+    case: &Case,
+    batch: &Uniform<A, B>,
+) -> Result<(), TestCaseError> {
     let [_, _, columns] = batch.shape;
-    let factor = |n: usize| 0.001 * (1 + n % 9) as f32;
-    batch.check(backend, case, (&Stage::ACCUMULATORS, None), |sum, _| sum)?;
-    let requantize = Requantize::new(Per::Channel((0..columns).map(factor).collect()), 3, ElementType::I8);
-    let as_i8 = |sum: i32, n: usize| reference::requantize(sum, &requantize, n) as i8;
-    batch.check(backend, case, (&Stage::Requantize(requantize.clone()), None), as_i8)?;
     let bias: Vec<f32> = (0..columns).map(|n| n as f32 - 7.0).collect();
     let dequantize = |scale| Dequantize::new(scale).with_bias(Some(bias.clone()));
     let plan = Stage::Dequantize(dequantize(Per::Tensor(1.0)));
-    for scales in [vec![-0.25], (0..columns).map(factor).collect()] {
+    for scales in [vec![-0.25], (0..columns).map(|n| 0.001 * (1 + n % 9) as f32).collect()] {
         let expected =
             dequantize(if scales.len() == 1 { Per::Tensor(scales[0]) } else { Per::Channel(scales.clone()) });
-        let as_f32 = |sum: i32, n: usize| reference::dequantize(sum, &expected, None, n);
+        let as_f32 = |sum: i32, _, n: usize| reference::dequantize(sum, &expected, None, n);
         batch.check(backend, case, (&plan, Some(&scales)), as_f32)?;
     }
     Ok(())
@@ -375,7 +421,7 @@ fn check_staged<A: Element, B: Element>(backend: Backend, case: &Case) -> Result
 
 #[test]
 fn batches_with_a_stage() {
-    property_suite("staged_gemm", 0.1, cases(), |backend, case| match (case.signed, case.magnitude) {
+    property_suite("staged_gemm", 0.2, cases(), |backend, case| match (case.signed, case.magnitude) {
         (false, false) => check_staged::<u8, u8>(backend, case),
         (false, true) => check_staged::<u8, i8>(backend, case),
         (true, false) => check_staged::<i8, u8>(backend, case),

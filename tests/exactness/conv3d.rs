@@ -39,7 +39,10 @@ fn cases() -> impl Strategy<Value = Case> {
         three(3),
         prop::array::uniform3([0usize..3, 0..3]),
     );
-    let channels = (prop_oneof![3 => Just(1usize), 1 => 2usize..4], 1usize..7, 1usize..20);
+    // Groups, and the channels of each; depthwise ones have a path of their own if the kernel has depth 1.
+    let grouped = (prop_oneof![3 => Just(1usize), 1 => 2usize..4], 1usize..7, 1usize..20);
+    let depthwise = (2usize..40).prop_map(|channels| (channels, 1, 1));
+    let channels = prop_oneof![4 => grouped, 1 => depthwise];
     let rest =
         (any::<bool>(), any::<bool>(), 1usize..5, [fill(), fill()], stage_kind(), guard(), any::<u64>());
     (geometry, channels, any::<bool>(), rest).prop_filter_map(

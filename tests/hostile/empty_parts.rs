@@ -3,8 +3,8 @@
 use eightbit::elementwise::{Add, Dequantize, LookupTable, Mul, Quantize, Requantize};
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
-    Backend, Call, Conv2d, Conv2dShape, ElementType, Error, Fill, Gemm, MatMut, MatRef, OutputElement,
-    PackedWeights, QuantizedType, Stage, Workspace,
+    Backend, Call, Conv2d, Conv2dShape, Conv3d, Conv3dShape, ElementType, Error, Fill, Gemm, MatMut, MatRef,
+    OutputElement, PackedWeights, QuantizedType, Stage, Workspace,
 };
 use eightbit_testing::backends;
 
@@ -68,6 +68,14 @@ fn plans(backend: Backend) -> Result<(), Error> {
         let conv = Conv2d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
         let [height, width] = shape.output();
         check!(i32; height * width * 2, height * width, |out| conv.call(&x, out));
+    }
+    for (groups, kernel) in [(1, [1, 1, 1]), (1, [2, 1, 2]), (2, [1, 1, 2]), (2, [2, 1, 1])] {
+        let shape = Conv3dShape::new([2, 1, 3], 2, 2, kernel).with_groups(groups);
+        let len = 4 / groups * kernel.iter().product::<usize>();
+        let weights = Conv3d::pack(backend, &shape, &vec![1i8; len], 0)?;
+        let conv = Conv3d::new(shape, weights, ElementType::U8, 0, None, &Stage::ACCUMULATORS)?;
+        let pixels = shape.output().iter().product::<usize>();
+        check!(i32; pixels * 2, pixels, |out| conv.call(&x, out));
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use eightbit::pool::{AveragePool2d, MaxPool2d, Pool2dShape};
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, ElementType, Error, Padding, QuantizedType, Stage, Workspace, reference,
+    Backend, Conv2d, Conv2dShape, Conv3d, Conv3dShape, ElementType, Error, Padding, QuantizedType, Stage,
+    Workspace, reference,
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
@@ -98,6 +99,81 @@ fn every_pair_of_sizes_of_a_convolution_is_refused_or_runs() {
     for backend in backends() {
         every_pair(backend, &[dense, depthwise, point], CONV_FIELDS, set, convolve, [100, 100, 1000]);
     }
+}
+
+const VOLUME_FIELDS: usize = 22;
+
+/// A shape of its sizes: those of their own, and those along each axis, of which the paddings are the last.
+fn volume(sizes: [usize; VOLUME_FIELDS]) -> Conv3dShape {
+    let [batch, in_channels, out_channels, groups, axes @ ..] = sizes;
+    let three = |at: usize| [axes[at], axes[at + 1], axes[at + 2]];
+    let pad = [[axes[12], axes[13]], [axes[14], axes[15]], [axes[16], axes[17]]];
+    Conv3dShape::new(three(0), in_channels, out_channels, three(3))
+        .with_batch(batch)
+        .with_groups(groups)
+        .with_stride(three(6))
+        .with_dilation(three(9))
+        .with_pad(pad)
+}
+
+/// As [`convolve`], in three dimensions.
+fn convolve_volume(backend: Backend, sizes: [usize; VOLUME_FIELDS]) -> Result<bool, Error> {
+    let shape = volume(sizes);
+    shape.check()?;
+    let taps = product(&[product(&shape.kernel()), shape.in_channels() / shape.groups()]);
+    let weights = product(&[shape.out_channels(), taps]);
+    if weights > LARGEST {
+        return Ok(false);
+    }
+    let weights: Vec<i8> = bytes(weights).iter().map(|&byte| byte.cast_signed()).collect();
+    let packed = Conv3d::pack(backend, &shape, &weights, 0)?;
+    let conv = Conv3d::new(shape, packed, ElementType::U8, 3, None, &Stage::ACCUMULATORS)?;
+    assert!(!conv.explain().is_empty());
+    let input = product(&[shape.batch(), product(&shape.input()), shape.in_channels()]);
+    let outputs = product(&[shape.batch(), product(&shape.output()), shape.out_channels()]);
+    if input > LARGEST || outputs > LARGEST || product(&[outputs, taps]) > MOST {
+        return Ok(false);
+    }
+    let (input, mut out) = (bytes(input), vec![0; outputs]);
+    conv.call(&input, &mut out)?.run(&mut Workspace::with_capacity(conv.workspace_bytes()));
+    assert!(out == reference::conv3d(&shape, &input, 3, &weights, &0.into(), None), "{backend} {shape:?}");
+    Ok(true)
+}
+
+#[test]
+fn every_pair_of_sizes_of_a_volume_is_refused_or_runs() {
+    let dense = [1, 4, 6, 1, 3, 5, 4, 2, 3, 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1];
+    let depthwise = [2, 20, 20, 20, 2, 4, 3, 1, 3, 2, 1, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0];
+    let point = [1, 20, 18, 1, 3, 3, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0];
+    for backend in backends() {
+        let bases = [dense, depthwise, point];
+        let set = |sizes: &mut [usize; VOLUME_FIELDS], (field, value): (usize, usize)| sizes[field] = value;
+        every_pair(backend, &bases, VOLUME_FIELDS, set, convolve_volume, [100, 100, 1000]);
+    }
+}
+
+/// Slices are copied side by side, those of the padding, too: not more than there are, or than memory surely holds.
+#[test]
+fn slices_of_nothing_but_padding_are_refused() {
+    let side = 1 << 20;
+    let deep = Conv3dShape::new([1, 1024, 1024], 1, 1, [side, 1, 1])
+        .with_pad([[side - 1, 0], [0, 0], [0, 0]])
+        .with_stride([1, 1024, 1024]);
+    let flat = Conv3dShape::new([0, side, side], 1, 1, [1, 1, 1])
+        .with_pad([[1, 0], [0, 0], [0, 0]])
+        .with_stride([1, side, side]);
+    for backend in backends() {
+        for (shape, weights) in [(deep, side), (flat, 1)] {
+            let packed = Conv3d::pack(backend, &shape, &vec![1i8; weights], 0);
+            assert!(matches!(packed, Err(Error::Shape { .. })), "{shape:?}");
+        }
+    }
+    // An input that has as many elements is read, if they can be counted.
+    let large = |depth, pad| {
+        Conv3dShape::new([depth, 4096, 4096], 1, 1, [17, 1, 1]).with_pad([[pad, 0], [0, 0], [0, 0]]).check()
+    };
+    assert_eq!(large(17, 0).is_ok(), usize::BITS == 64);
+    assert!(matches!(large(16, 1), Err(Error::Shape { .. })));
 }
 
 #[test]

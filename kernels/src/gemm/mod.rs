@@ -59,9 +59,9 @@ pub use weights::{
 };
 
 pub(crate) use groupwise::{Depths, GroupTile, GroupTileRows, groupwise_tile, groupwise_tiles};
-pub(crate) use matrix_unit::MatrixUnit;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use matrix_unit::{MAX_TILES, ProductSize, TILE, UnitBlock, UnitDepth, UnitShape};
+pub(crate) use matrix_unit::{MAX_TILES, TILE, UnitBlock, UnitDepth, UnitShape};
+pub(crate) use matrix_unit::{MatrixUnit, ProductSize};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use rows::AddedRows;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]

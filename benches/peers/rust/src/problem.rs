@@ -77,9 +77,13 @@ impl Floats {
             })
             .collect();
         let size = (pairs.iter().map(|[exact, _]| exact * exact).sum::<f64>() / pairs.len() as f64).sqrt();
-        let wrong =
-            pairs.iter().filter(|[exact, found]| (exact - found).abs() > LARGEST_ERROR * size).count();
-        if wrong == 0 { String::new() } else { format!(";{wrong} of {} sums are wrong", pairs.len()) }
+        // What is not a number is not right.
+        let right =
+            pairs.iter().filter(|[exact, found]| (exact - found).abs() <= LARGEST_ERROR * size).count();
+        match pairs.len() - right {
+            0 => String::new(),
+            wrong => format!(";{wrong} of {} sums are wrong", pairs.len()),
+        }
     }
 }
 
@@ -102,5 +106,18 @@ impl FromStr for Problem {
         let unsigned = (0..m * k).map(|_| byte()).collect();
         let weights = (0..k * n).map(|_| byte().cast_signed()).collect();
         Ok(Self { name, m, k, n, unsigned, weights })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Floats, Problem};
+
+    #[test]
+    fn what_is_not_a_number_is_wrong() {
+        let problem: Problem = "name 1 1 2".parse().expect("a problem");
+        let floats = Floats { activations: vec![1.0], weights: vec![2.0, 3.0] };
+        assert_eq!(floats.verdict(&problem, &[2.0, 3.0]), "");
+        assert_eq!(floats.verdict(&problem, &[2.0, f32::NAN]), ";1 of 2 sums are wrong");
     }
 }
