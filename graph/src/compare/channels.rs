@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::signals::{Signal, Signals};
 use crate::ops::eight_bit::{EightBit, weight_axis};
-use crate::ops::{dequantize_linear, evaluate};
+use crate::ops::{dequantize_linear, evaluate, matmul};
 use crate::{Error, Graph, Tensor};
 
 /// The noise in the weights of a channel, as a part of their energy, that rounding does not explain.
@@ -15,9 +15,9 @@ const CHANGED: f64 = 0.01;
 /// The channels of a value whose weights or biases differ by more than rounding.
 #[derive(Clone, Debug)]
 pub(super) struct Channels {
-    changed: Vec<bool>,
+    pub(super) changed: Vec<bool>,
     /// The elements of a channel that follow each other.
-    inner: usize,
+    pub(super) inner: usize,
 }
 
 impl Channels {
@@ -31,10 +31,19 @@ impl Channels {
         !self.changed.contains(&false)
     }
 
+    /// Their elements.
+    pub(super) fn changed(&self, values: &[f32]) -> Vec<f32> {
+        self.elements(values, true)
+    }
+
     /// The elements of all other channels.
     pub(super) fn others(&self, values: &[f32]) -> Vec<f32> {
+        self.elements(values, false)
+    }
+
+    fn elements(&self, values: &[f32], of_changed: bool) -> Vec<f32> {
         let runs = values.chunks(self.inner).zip(self.changed.iter().cycle());
-        runs.filter(|(_, changed)| !**changed).flat_map(|(run, _)| run).copied().collect()
+        runs.filter(|(_, changed)| **changed == of_changed).flat_map(|(run, _)| run).copied().collect()
     }
 }
 
@@ -49,6 +58,13 @@ pub(super) struct Layers<'g> {
 struct Floats<'g> {
     values: Cow<'g, Tensor>,
     steps: &'g [f32],
+}
+
+impl Floats<'_> {
+    /// The step of a channel; 0 for floats.
+    fn step(&self, channel: usize) -> f32 {
+        self.steps.get(channel).or_else(|| self.steps.first()).copied().unwrap_or(0.0)
+    }
 }
 
 /// The weights of a layer, the axis of their output channels, and its bias.
@@ -76,6 +92,10 @@ impl<'g> Layers<'g> {
         let (Some(axis), Some(weights)) = (weight_axis(layer)?, self.floats(layer.input(1))?) else {
             return Ok(None);
         };
+        // Of a stack of matrices each has columns of its own.
+        if layer.is(&matmul::OP) && weights.values.rank() != 2 {
+            return Ok(None);
+        }
         Ok(Some(Weights { weights, axis, bias: self.floats(layer.input(2))? }))
     }
 
@@ -123,11 +143,10 @@ impl<'g> Layers<'g> {
         let mut energies = vec![(0.0f64, 0.0f64); channels];
         for (at, (&exact, &found)) in exact.iter().zip(found).enumerate() {
             let channel = at / inner % channels;
-            let steps = b.weights.steps;
-            let step = steps.get(channel).or_else(|| steps.first()).copied().unwrap_or(0.0);
             let (signal, noise) = &mut energies[channel];
             // Rounding moves a weight by a step at most.
-            *signal += f64::from(exact).powi(2) * CHANGED + f64::from(step).powi(2);
+            let steps = [&a, &b].map(|form| f64::from(form.weights.step(channel)).powi(2));
+            *signal += f64::from(exact).powi(2) * CHANGED + steps[0] + steps[1];
             *noise += (f64::from(exact) - f64::from(found)).powi(2);
         }
         let shifted = shifted(a.bias.as_ref(), b.bias.as_ref(), channels);
@@ -148,4 +167,86 @@ fn shifted(a: Option<&Floats<'_>>, b: Option<&Floats<'_>>, channels: usize) -> V
     let (a, b) = (of(a), of(b));
     let largest = a.iter().fold(0.0f32, |largest, bias| largest.max(bias.abs()));
     a.iter().zip(&b).map(|(a, b)| largest > 0.0 && (a - b).abs() > SHIFTED * largest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shapes::ShapeOptions;
+    use crate::{DataType, Node, ValueInfo};
+
+    /// A layer whose weights are `weights`, or bytes of them with these steps.
+    fn layer(op: &str, x: &[usize], y: &[usize], weights: &Tensor, steps: Option<&[f32]>) -> Graph {
+        let value = |name: &str, shape: &[usize]| ValueInfo {
+            name: name.to_owned(),
+            data_type: DataType::F32,
+            shape: shape.iter().copied().map(Some).collect(),
+        };
+        let mut graph = Graph {
+            opset: 13,
+            inputs: vec![value("x", x)],
+            outputs: vec![value("y", y)],
+            nodes: vec![Node::new("layer", op, &["x", "w"], &["y"])],
+            ..Graph::default()
+        };
+        let Some(steps) = steps else {
+            graph.constants.insert("w".to_owned(), weights.clone());
+            return graph;
+        };
+        let floats = weights.as_f32().expect("floats").chunks(weights.len() / weights.shape()[0]);
+        let bytes = floats.enumerate().flat_map(|(channel, floats)| {
+            let step = steps.get(channel).unwrap_or(&steps[0]);
+            floats.iter().map(move |float| (float / step).round_ties_even() as i8)
+        });
+        let bytes: Vec<i8> = bytes.collect();
+        graph.constants.insert("w8".to_owned(), Tensor::new(weights.shape(), bytes).expect("as many"));
+        let scale = if let &[step] = steps { Tensor::scalar(step) } else { Tensor::vector(steps.to_vec()) };
+        graph.constants.insert("step".to_owned(), scale);
+        graph
+            .nodes
+            .insert(0, Node::new("floats", "DequantizeLinear", &["w8", "step"], &["w"]).with("axis", 0));
+        graph
+    }
+
+    /// The number of changed channels of `y`.
+    fn changed(a: &Graph, b: &Graph) -> usize {
+        let [own, other] = [a, b].map(|graph| Signals::new(graph, &ShapeOptions::default()).expect("sound"));
+        let [a, b] = [(a, &own), (b, &other)].map(|(graph, of)| Layers::of(graph, of).expect("sound"));
+        let [of_a, of_b] = [&own, &other].map(|signals| &signals.list[signals.of["y"]]);
+        a.changed(of_a, &b, of_b).expect("sound").map_or(0, |channels| channels.count())
+    }
+
+    #[test]
+    fn rounding_of_either_form_is_no_change() {
+        // A channel of small weights has few codes with the step of all.
+        let values: Vec<f32> =
+            (0..32).map(|at| (at % 7 - 3) as f32 * if at < 16 { 0.3 } else { 0.001 }).collect();
+        let weights = Tensor::new([2, 16, 1, 1], values).expect("as many");
+        let of = |weights, steps| layer("Conv", &[1, 16, 2, 2], &[1, 2, 2, 2], weights, steps);
+        let forms = [None, Some(&[0.9 / 127.0][..]), Some(&[0.9 / 127.0, 0.003 / 127.0][..])];
+        for (a, b) in forms.iter().flat_map(|&a| forms.map(|b| (a, b))) {
+            assert_eq!(changed(&of(&weights, a), &of(&weights, b)), 0, "{a:?} {b:?}");
+        }
+        let halved = weights.as_f32().expect("floats").iter().enumerate();
+        let halved: Vec<f32> =
+            halved.map(|(at, &weight)| if at < 16 { weight / 2.0 } else { weight }).collect();
+        let halved = Tensor::new([2, 16, 1, 1], halved).expect("as many");
+        for (a, b) in forms.iter().flat_map(|&a| forms.map(|b| (a, b))) {
+            assert_eq!(changed(&of(&weights, a), &of(&halved, b)), 1, "{a:?} {b:?}");
+            assert_eq!(changed(&of(&halved, a), &of(&weights, b)), 1, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn stacks_of_matrices_have_no_channels() {
+        let of = |shape: &[usize], factor: f32| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f32> =
+                (0..count).map(|at| at as f32 * if at == 3 { factor } else { 1.0 }).collect();
+            let weights = Tensor::new(shape, values).expect("as many");
+            layer("MatMul", &[2, 3, 3], &[2, 3, 3], &weights, None)
+        };
+        assert_eq!(changed(&of(&[2, 3, 3], 1.0), &of(&[2, 3, 3], 9.0)), 0);
+        assert_eq!(changed(&of(&[3, 3], 1.0), &of(&[3, 3], 9.0)), 1);
+    }
 }

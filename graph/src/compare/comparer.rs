@@ -1,9 +1,10 @@
 //! Runs two forms of a network for pairs of their values.
 
-use super::channels::{Channels, Layers};
+use super::channels::Layers;
 use super::pairs::Pairs;
 use super::report::{Comparison, Statistics};
 use super::signals::Signals;
+use super::taken_back::{Changed, Value, taken_back, values};
 use super::{inputs, merge, normalized};
 use crate::exec::Observer;
 use crate::limits::constants_of;
@@ -39,10 +40,10 @@ pub struct Comparer {
     /// What is known before a run; filled in by [`observe`](Self::observe).
     comparison: Comparison,
     statistics: Vec<Statistics>,
-    /// For each pair, the channels that may differ on purpose, and the statistics of the others.
-    changed: Vec<Option<(Channels, Statistics)>>,
-    /// For each value of the first graph in execution order, its pair and the values that it is computed from.
-    sources: Vec<(Option<usize>, Vec<usize>)>,
+    /// For each pair, the channels that may differ on purpose.
+    changed: Vec<Option<Changed>>,
+    /// The values of the first graph, in execution order.
+    values: Vec<Value>,
 }
 
 impl Comparer {
@@ -78,11 +79,9 @@ impl Comparer {
         let mut changed = Vec::with_capacity(pairs.list.len());
         for &(of_a, of_b, _) in &pairs.list {
             let channels = layers.changed(&signals.list[of_a], &other_layers, &others.list[of_b])?;
-            changed.push(channels.map(|channels| (channels, Statistics::default())));
+            changed.push(channels.map(Changed::new));
         }
-        let sources =
-            signals.list.iter().zip(&pairs.of_a).map(|(signal, pair)| (*pair, signal.inputs.clone()));
-        let sources = sources.collect();
+        let values = values(&a, &signals, &pairs.of_a)?;
         let count = named.len();
         let graph = merge::merged(&a, &b, &given, &named)?;
         // Most constants are those of the callers' graphs.
@@ -96,7 +95,7 @@ impl Comparer {
             comparison,
             statistics: vec![Statistics::default(); count],
             changed,
-            sources,
+            values,
         })
     }
 
@@ -124,8 +123,8 @@ impl Comparer {
             held -= size_of_val(&other[..]) as u64;
             let (a, b) = if is_first { (values, &other[..]) } else { (&other[..], values) };
             statistics[at].add(a, b);
-            if let Some((channels, others)) = &mut changed[at] {
-                others.add(&channels.others(a), &channels.others(b));
+            if let Some(changed) = &mut changed[at] {
+                changed.add(a, b);
             }
             Ok(())
         })?;
@@ -135,10 +134,10 @@ impl Comparer {
 
     /// What was found.
     pub fn finish(mut self) -> Comparison {
-        let taken_back = self.taken_back();
+        let taken_back = taken_back(&self.values, &self.statistics, &self.changed);
         // The share of noise that each value of the first graph has, or inherits if it is not compared.
-        let mut shares: Vec<(f64, f64)> = Vec::with_capacity(self.sources.len());
-        for (pair, inputs) in &self.sources {
+        let mut shares: Vec<(f64, f64)> = Vec::with_capacity(self.values.len());
+        for Value { pair, inputs, .. } in &self.values {
             let before = inputs.iter().filter_map(|&input| shares.get(input).copied());
             let (share, decibels) = before.fold((0.0, f64::INFINITY), |worst: (f64, f64), next| {
                 (worst.0.max(next.0), worst.1.min(next.1))
@@ -149,7 +148,7 @@ impl Comparer {
             };
             let value = &mut self.comparison.values[pair];
             let statistics = match &self.changed[pair] {
-                Some((channels, others)) if taken_back[pair] => {
+                Some(Changed { channels, others, .. }) if taken_back[pair] => {
                     value.changed_channels = channels.count();
                     if channels.are_all() {
                         value.fill(&self.statistics[pair], 1.0, decibels);
@@ -166,32 +165,5 @@ impl Comparer {
         }
         self.comparison.fill_outputs(&self.statistics);
         self.comparison
-    }
-
-    /// For each pair whether what is computed of it takes back that some of its channels are changed: all of that differs much less.
-    fn taken_back(&self) -> Vec<bool> {
-        const LESS: f64 = 4.0;
-        let mut taken_back = vec![false; self.statistics.len()];
-        let outputs: Vec<usize> = self.comparison.outputs.iter().filter_map(|output| output.value).collect();
-        // For each value the greatest share of noise in the nearest compared ones that are computed of it.
-        let mut after: Vec<Option<f64>> = vec![None; self.sources.len()];
-        for (index, (pair, inputs)) in self.sources.iter().enumerate().rev() {
-            let mut share = after[index];
-            if let Some(pair) = *pair {
-                let own = self.statistics[pair].energy().share();
-                let is_less = after[index].is_some_and(|after| after * LESS <= own);
-                share = match &self.changed[pair] {
-                    Some((channels, others)) if is_less && !outputs.contains(&pair) => {
-                        taken_back[pair] = true;
-                        if channels.are_all() { after[index] } else { Some(others.energy().share()) }
-                    }
-                    _ => Some(own),
-                };
-            }
-            for &input in inputs {
-                after[input] = after[input].into_iter().chain(share).reduce(f64::max);
-            }
-        }
-        taken_back
     }
 }

@@ -18,6 +18,7 @@ mod pairs;
 mod position;
 mod report;
 mod signals;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 mod times;

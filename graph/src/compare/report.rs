@@ -40,8 +40,8 @@ pub struct ValueDifference {
     pub max_difference: f32,
     /// Elements of which one is finite and the other is not.
     pub not_finite: u64,
-    /// The number of its channels that the second form rescales or replaces by copies of others, as aids to accuracy do, while the values that
-    /// are computed from it differ much less. They do not count above, unless these are all channels: then nothing is made here.
+    /// The number of its channels that the second form rescales or replaces by copies of others, as aids to accuracy do, while what the layers
+    /// with weights that read it compute differs much less. They do not count above, unless these are all channels: then nothing is made here.
     pub changed_channels: usize,
 }
 
@@ -190,6 +190,11 @@ impl Statistics {
         }
         self.count += a.len() as u64;
         self.same_largest += usize::from(largest(a) == largest(b));
+    }
+
+    /// Whether all elements are finite in both forms, and all differences.
+    pub(super) fn is_finite(&self) -> bool {
+        self.not_finite == 0 && self.max_difference.is_finite()
     }
 
     /// The energies; elements that are finite in one form only are infinite noise.

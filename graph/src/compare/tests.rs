@@ -249,6 +249,114 @@ fn channels_that_stay_wrong_are_compared() {
     assert!(worst.sqnr_db < 10.0, "{found:#?}");
 }
 
+/// A product with the weights `w`, and `nodes` from `logits` to `y`.
+fn classifier(w: [f32; 9], nodes: &[Node]) -> Graph {
+    let value = |name: &str| ValueInfo {
+        name: name.to_owned(),
+        data_type: DataType::F32,
+        shape: vec![Some(1), Some(3)],
+    };
+    let product = Node::new("product", "Gemm", &["x", "w"], &["logits"]);
+    Graph {
+        opset: 13,
+        inputs: vec![value("x")],
+        outputs: vec![value("y")],
+        nodes: std::iter::once(product).chain(nodes.iter().cloned()).collect(),
+        constants: [("w", w), ("v", [1.0, 0.0, 0.0, 0.0, 1e-3, 0.0, 0.0, 0.0, 1.0])]
+            .map(|(name, values)| (name.to_owned(), Tensor::new([3, 3], values.to_vec()).expect("nine")))
+            .into(),
+        ..Graph::default()
+    }
+}
+
+/// What hides an error does not take it back, whatever comes after it.
+#[test]
+fn errors_that_are_hidden_are_compared() {
+    let [right, wrong] = [2.0, 1.0].map(|of_one| [10.0, 0.0, 0.0, 0.0, of_one, 0.0, 0.0, 0.0, 0.0]);
+    let after = |op: &str| [Node::new("hides", op, &["logits"], &["y"])];
+    let cases = [
+        after("Softmax").to_vec(),
+        after("Sigmoid").to_vec(),
+        after("LogSoftmax").to_vec(),
+        vec![
+            Node::new("hides", "Clip", &["logits", "", "half"], &["h"]),
+            Node::new("layer", "Gemm", &["h", "v"], &["y"]),
+        ],
+        vec![
+            Node::new("hides", "Sigmoid", &["logits"], &["h"]),
+            Node::new("layer", "Gemm", &["h", "v"], &["y"]),
+        ],
+        // Also where a layer takes it back, but not all that read it do.
+        vec![
+            Node::new("layer", "Gemm", &["logits", "v"], &["h"]),
+            Node::new("hides", "Softmax", &["logits"], &["s"]),
+            Node::new("sum", "Add", &["h", "s"], &["y"]),
+        ],
+    ];
+    for nodes in cases {
+        let [a, b] = [right, wrong].map(|w| {
+            let mut graph = classifier(w, &nodes);
+            graph.constants.insert("half".to_owned(), Tensor::scalar(0.5f32));
+            graph
+        });
+        let mut comparer = Comparer::new(&a, &b, &ShapeOptions::default()).expect("the same network");
+        comparer
+            .observe(&[("x", &Tensor::new([1, 3], vec![1.0f32; 3]).expect("three"))])
+            .expect("an example");
+        let found = comparer.finish();
+        let worst = found.worst_first()[0];
+        assert_eq!((worst.value.as_str(), worst.changed_channels), ("logits", 0), "{found:#?}");
+        assert!((worst.sqnr_db - 20.17).abs() < 0.01, "{found:#?}");
+    }
+}
+
+/// A mean of 0 stays 0 if what it is taken of is rescaled.
+#[test]
+fn errors_that_a_mean_hides_are_compared() {
+    let float = network();
+    let mut mean = Graph { outputs: float.outputs.clone(), ..float };
+    mean.nodes.retain(|node| !["act1", "second", "act2", "third", "sum"].contains(&node.name.as_str()));
+    mean.nodes[1].inputs[0] = "c1".to_owned();
+    // The first channel is that of the image, the second one differences of neighbours, of which the mean is small.
+    let taps = |weights: [f32; 9]| weights.into_iter().chain([0.0; 18]);
+    let even = taps([0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    let odd = |factor: f32| taps([0.0, 0.0, 0.0, factor, 0.0, -factor, 0.0, 0.0, 0.0]);
+    let [a, b] = [1.0, 8.0].map(|factor| {
+        let mut graph = mean.clone();
+        let values: Vec<f32> =
+            even.clone().chain(odd(factor)).chain(even.clone()).chain(even.clone()).collect();
+        graph.constants.insert("w1".to_owned(), Tensor::new([4, 3, 3, 3], values).expect("as many"));
+        graph
+    });
+    let mut comparer = Comparer::new(&a, &b, &ShapeOptions::default()).expect("the same network");
+    // The same at both ends of each row, so that the differences have no sum.
+    let rows = [1.0f32, 3.0, 2.0, 5.0, 4.0, 1.0].repeat(18);
+    comparer.observe(&[("x", &Tensor::new(SHAPE, rows).expect("as many"))]).expect("an example");
+    let found = comparer.finish();
+    assert_eq!((found.values[0].value.as_str(), found.values[0].changed_channels), ("c1", 0), "{found:#?}");
+    assert_eq!(found.worst_first()[0].value, "c1", "{found:#?}");
+}
+
+/// What commutes with factors of channels lies between a layer and those that take them back.
+#[test]
+fn channels_that_are_taken_back_later_are_not_compared() {
+    let float = network();
+    let mut plain = Graph { outputs: float.outputs.clone(), ..float };
+    plain.nodes.retain(|node| !["second", "act2", "third", "sum"].contains(&node.name.as_str()));
+    plain.nodes[2].inputs[0] = "r1".to_owned();
+    let mut rescaled =
+        changed(&plain, "w1", |weight, output, _| if output == 1 { weight * 8.0 } else { weight });
+    let v = plain.constants["v"].as_f32().expect("floats").iter().enumerate();
+    let v: Vec<f32> = v.map(|(at, &weight)| if at / 5 == 1 { weight / 8.0 } else { weight }).collect();
+    rescaled.constants.insert("v".to_owned(), Tensor::new([4, 5], v).expect("as many"));
+    for other in [eight_bit(&rescaled), rescaled] {
+        let found = compared(&plain, &other);
+        let value = found.values.iter().find(|value| value.value == "r1").expect("compared");
+        assert_eq!(value.changed_channels, 1, "{found:#?}");
+        assert!(value.sqnr_db > 20.0, "{found:#?}");
+    }
+}
+
 #[test]
 fn what_is_not_finite_is_counted() {
     let float = network();

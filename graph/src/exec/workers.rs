@@ -150,24 +150,27 @@ impl Threads {
 
     /// Runs a call of the crate `eightbit`.
     pub(crate) fn run<T: OutputElement, F: Fill<T>>(&mut self, call: Call<'_, T, F>) {
-        let (workers, workspaces) = self.ready();
-        match workspaces {
-            [workspace] => call.run(workspace),
-            _ => {
-                let parts = call.tasks(workers.parts).zip(workspaces);
-                workers.each(parts, |(call, workspace)| call.run(workspace));
-            }
-        }
+        self.share(call, Call::tasks, Call::run);
     }
 
     /// Runs a batch of products of the crate `eightbit`.
     pub(crate) fn run_batch<T: OutputElement, F: FillBatch<T>>(&mut self, call: BatchCall<'_, T, F>) {
+        self.share(call, BatchCall::tasks, BatchCall::run);
+    }
+
+    /// Runs a call at once, or its tasks, one for each part.
+    fn share<C, P: Iterator<Item = C> + Send>(
+        &mut self,
+        call: C,
+        tasks: impl FnOnce(C, usize) -> P,
+        run: impl Fn(C, &mut Workspace) + Sync,
+    ) {
         let (workers, workspaces) = self.ready();
         match workspaces {
-            [workspace] => call.run(workspace),
+            [workspace] => run(call, workspace),
             _ => {
-                let parts = call.tasks(workers.parts).zip(workspaces);
-                workers.each(parts, |(call, workspace)| call.run(workspace));
+                let parts = tasks(call, workers.parts).zip(workspaces);
+                workers.each(parts, |(call, workspace)| run(call, workspace));
             }
         }
     }

@@ -14,12 +14,15 @@ use crate::{DataType, Error, Graph, Names, Node};
 /// reads a `DequantizeLinear`, after passes of its own that make a `Gemm` of a `MatMul` and an `Add`, that fold a `Pad`, scales and biases into a
 /// layer, and that move conversions past nodes that only move elements. A `Sum` it leaves where it is; an `Identity` it removes.
 ///
-/// The executor has no step for a `Sum` of one tensor, and [`remove_nodes`](super::remove_nodes) removes it.
+/// The executor has no step for a `Sum` of one tensor. [`remove_nodes`](super::remove_nodes) removes it: run this pass again on a graph that goes
+/// to ONNX Runtime after that one.
 ///
 /// # Errors
 ///
-/// Inconsistent names.
+/// Inconsistent names; a cycle.
 pub fn pin_float_layers(mut graph: Graph) -> Result<Graph, Error> {
+    // What follows nodes to what they read and to what reads them ends in a graph without cycles.
+    graph.topological_order()?;
     let mut names = Names::of(&graph);
     // By the node that writes floats, the nodes that read a `Sum` of them instead.
     let mut readers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
@@ -174,6 +177,25 @@ mod tests {
         ];
         assert_eq!(pinned(&nodes)[..2], ["Sum(b)→pinned", "Conv(pinned,w)→e"]);
         assert_eq!(pinned(&nodes)[3], "Conv(pinned,w)→c");
+    }
+
+    #[test]
+    fn a_cycle_is_refused() {
+        let mut before = graph(vec![Node::new("layer", "Conv", &["b", "w"], &["c"])]);
+        before.nodes.truncate(3);
+        before.outputs[0].name = "d".to_owned();
+        // What the layer computes never becomes bytes.
+        let mut after = before.clone();
+        after.nodes.push(Node::new("add", "Add", &["c", "e"], &["d"]));
+        after.nodes.push(Node::new("relu", "Relu", &["d"], &["e"]));
+        // What it reads never comes from bytes.
+        before.nodes[2].inputs[0] = "e".to_owned();
+        before.nodes.push(Node::new("there", "Flatten", &["f"], &["e"]));
+        before.nodes.push(Node::new("back", "Flatten", &["e"], &["f"]));
+        before.nodes.push(Node::new("bytes", "QuantizeLinear", &["c", "scale", "zero"], &["d"]));
+        for cyclic in [after, before] {
+            assert!(matches!(pin_float_layers(cyclic), Err(Error::Cycle { .. })));
+        }
     }
 
     /// What ONNX Runtime leaves float.

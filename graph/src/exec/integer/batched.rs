@@ -22,7 +22,8 @@ pub(super) struct Batched {
 }
 
 impl Batched {
-    /// `None` if the inputs are not bytes. Zero points may be any where a run has others.
+    /// `None` if the inputs are not bytes, or a second factor is larger than plans of the library take. Zero points may be any where a run has
+    /// others.
     pub(super) fn new(
         builder: &mut Builder<'_>,
         node: &Node,
@@ -40,10 +41,13 @@ impl Batched {
         let Some(product) = Product::new(&a.shape, &b.shape) else { return Ok(None) };
         let product = product.joined(&b.shape);
         let Product { k, n, .. } = product;
+        let gemm = match StagedGemm::new(builder.backend, [k, n], stage) {
+            Err(eightbit::Error::Shape { .. }) => return Ok(None),
+            planned => planned.map_err(|error| failed(node, &error))?,
+        };
         let packed = PackedMatrix::bytes(builder.backend, k, n).map_err(|error| failed(node, &error))?;
         // Every thread packs what it multiplies.
         builder.take_scratch((packed as u64).saturating_mul(builder.workers.parts() as u64))?;
-        let gemm = StagedGemm::new(builder.backend, [k, n], stage).map_err(|error| failed(node, &error))?;
         Ok(Some(Self { product, types: [lhs, rhs], zeros, gemm }))
     }
 
@@ -130,6 +134,27 @@ fn runs(pairs: &[(usize, usize)]) -> Vec<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DataType, Executor, ExecutorOptions, Graph, ValueInfo};
+
+    #[test]
+    fn more_columns_than_a_plan_takes_have_another_step() {
+        let value = |name: &str, data_type, columns| ValueInfo {
+            name: name.to_owned(),
+            data_type,
+            shape: vec![Some(1), Some(columns)],
+        };
+        for (columns, is_planned) in [(1 << 24, true), ((1 << 24) + 1, false)] {
+            let graph = Graph {
+                opset: 13,
+                inputs: vec![value("a", DataType::U8, 1), value("b", DataType::U8, columns)],
+                outputs: vec![value("y", DataType::I32, columns)],
+                nodes: vec![Node::new("product", "MatMulInteger", &["a", "b"], &["y"])],
+                ..Graph::default()
+            };
+            let executor = Executor::new(&graph, &ExecutorOptions::default()).expect("a graph that runs");
+            assert_eq!(executor.explain().contains("products of two activations"), is_planned, "{columns}");
+        }
+    }
 
     #[test]
     fn stacks_are_few_runs() {
