@@ -9,7 +9,10 @@ pub(crate) static OP: Operator = Operator {
     domains: QONNX,
     examples: &[Example::new(&[Input::Floats(&[2, 3, 4]), Input::Float(0.5)], &[])],
     broadcasts: true,
-    ..Operator::new("BipolarQuant", "scale where x is not negative, −scale elsewhere", few_bits::infer, |args| {
-        few_bits::map(args, |x, [scale]| bipolar(x) * scale)
-    })
+    ..Operator::new(
+        "BipolarQuant",
+        "scale where x is not negative, −scale elsewhere",
+        few_bits::infer,
+        |args| few_bits::map(args, |x, [scale]| bipolar(x) * scale),
+    )
 };

@@ -33,7 +33,12 @@ pub(crate) static OP: Operator = Operator {
         ),
     ],
     broadcasts: true,
-    ..Operator::new("Trunc", "x / scale + zero point without its lowest bits, and back", few_bits::infer, evaluate)
+    ..Operator::new(
+        "Trunc",
+        "x / scale + zero point without its lowest bits, and back",
+        few_bits::infer,
+        evaluate,
+    )
 };
 
 /// The first version has five inputs and keeps the scale. The second one has six, of which the fifth is the output's scale, and clamps to
