@@ -8,13 +8,11 @@ use super::addressing::Addressing;
 use super::patches::{PatchRows, Patches};
 use super::regions::{Cursor, Region, Span};
 use crate::gemm::PanelShape;
+use crate::memory::LINE;
 use crate::{PatchGeometry, Window2d};
 
 /// The most bytes of a copy. It is expected to stay in the second-level cache, beside the panels.
 pub(in crate::gemm) const PADDED_BYTES: usize = 256 << 10;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// How the patches of an image are cut into parts, whose input lines are copied.
 #[derive(Clone, Copy, Debug)]
