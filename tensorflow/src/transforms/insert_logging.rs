@@ -26,6 +26,7 @@ fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, Trans
     };
     let (ops, prefixes) = (context.all("op"), context.all("prefix"));
     let outputs = used_outputs(&nodes)?;
+    let names: HashSet<String> = nodes.iter().map(|node| node.name.clone()).collect();
     let mut renames = Renames::default();
     let mut printing = HashSet::new();
     let mut result = Vec::with_capacity(nodes.len());
@@ -37,6 +38,12 @@ fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, Trans
             _ => None,
         };
         if let Some(print) = &print {
+            if names.contains(&print.name) {
+                return Err(TransformError::Invalid(format!(
+                    "{} is logged already, by {}: remove_nodes(op=Print) takes that out",
+                    node.name, print.name
+                )));
+            }
             renames.add(format!("{}:0", node.name), format!("{}:0", print.name));
             printing.insert(print.name.clone());
         }
