@@ -148,7 +148,12 @@ impl Columns {
 
     /// Those of a matrix of `total` columns.
     pub(crate) fn of_matrix(total: usize) -> Columns {
-        Columns { total, groups: 1, padded: total.next_multiple_of(PANEL) }
+        Self::of_panels(total, PANEL)
+    }
+
+    /// Those of a matrix of `total` columns in panels of `width`.
+    pub(crate) fn of_panels(total: usize, width: usize) -> Columns {
+        Columns { total, groups: 1, padded: total.next_multiple_of(width) }
     }
 
     /// Their number, padding included.

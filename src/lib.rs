@@ -60,6 +60,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod binary;
 mod build_info;
 mod call;
 mod check;

@@ -1,5 +1,6 @@
 //! A backend: a set of kernels, and the proof that this CPU can run them.
 
+use crate::binary::BitKernel;
 use crate::depthwise::DepthwiseKernel;
 use crate::gemm::variant::Variant;
 use crate::peak::Sequence;
@@ -18,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) gemm: &'static [Variant],
     /// Depthwise kernels, best first; the last one takes all weights.
     pub(crate) depthwise: &'static [&'static DepthwiseKernel],
+    /// Kernels for bits, best first; the last one needs no more than the backend's features.
+    pub(crate) bits: &'static [&'static BitKernel],
     /// What the backend's [`Simd`](crate::simd::Simd) token gives: see [`vector_ops!`](crate::vector_ops).
     pub(crate) ops: &'static VectorOps,
     /// The peak rate of the multipliers: a sequence for each product that tiles are made of.
@@ -29,6 +32,12 @@ impl Entry {
     pub(crate) fn variant(&self, accepts: impl Fn(&Variant) -> bool) -> &'static Variant {
         let (last, others) = self.gemm.split_last().expect("a backend multiplies");
         others.iter().find(|variant| accepts(variant)).unwrap_or(last)
+    }
+
+    /// The best kernel for bits that this CPU can run.
+    pub(crate) fn bit_kernel(&self) -> &'static BitKernel {
+        let (last, others) = self.bits.split_last().expect("a backend multiplies bits");
+        others.iter().find(|kernel| (kernel.detect)()).unwrap_or(last)
     }
 
     /// The proof that this CPU can run the backend, if it can.

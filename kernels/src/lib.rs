@@ -9,6 +9,7 @@
 //! * [`Backend`]: what this build knows, what this CPU can run, which one is chosen. One registry drives dispatch,
 //!   tests, fuzzing and benches.
 //! * [`gemm`]: the contract of the matrix kernels: packed panels, rows of activations, tiles, epilogue.
+//! * [`binary`]: products of signs, a bit each.
 //! * [`depthwise`], [`pooling`], [`elementwise`]: the other operators; [`float`](mod@float): what is not in eight bits.
 //! * `simd`: the vector primitives that epilogues and element-by-element operators are written in, once.
 //! * `backend`: the registry, and a folder for each ISA: `portable`, …
@@ -30,6 +31,7 @@ extern crate std;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod assumed;
 mod backend;
+pub mod binary;
 mod byte_range;
 pub mod depthwise;
 mod element;

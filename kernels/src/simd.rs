@@ -388,6 +388,13 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
         self.zip(a, b, |a, b| a ^ b)
     }
 
+    /// A bit for each lane, the first in the lowest: whether it is less than 0.
+    #[inline(always)]
+    fn negative(self, x: Self::I) -> u32 {
+        let x = self.lanes(x);
+        (0..Self::LANES).fold(0, |bits, i| bits | u32::from(x.at(i) < 0) << i)
+    }
+
     /// `a << n` by lane, wrapping, for `0 ≤ n ≤ 31`.
     #[inline(always)]
     fn shift_left(self, a: Self::I, n: Self::I) -> Self::I {

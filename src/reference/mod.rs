@@ -4,6 +4,7 @@
 //! clarity over speed: it allocates, does not block or vectorize, and requires only shapes that were checked (as the
 //! constructors of the views and shapes do).
 
+mod binary;
 mod conv;
 mod conv3d;
 mod dynamic;
@@ -13,6 +14,7 @@ mod groupwise;
 mod pool;
 mod stage;
 
+pub use binary::{binary_conv2d, binary_gemm};
 pub use conv::conv2d;
 pub use conv3d::conv3d;
 pub use dynamic::range_type;

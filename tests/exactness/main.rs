@@ -6,6 +6,7 @@
 //! backend: `SUITE <suite> backend <name> cases <n> bit-equal`.
 
 mod activations;
+mod binary;
 mod conv;
 mod conv3d;
 mod dynamic;

@@ -66,7 +66,7 @@ pub(crate) use matrix_unit::{MatrixUnit, ProductSize};
 pub(crate) use rows::AddedRows;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 pub(crate) use rows::PLAIN_BYTES;
-pub(crate) use rows::{PLAIN_I16, RowSums, Span};
+pub(crate) use rows::{PLAIN_I16, Region, RowSums, Span};
 pub(crate) use stage::RawStage;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]

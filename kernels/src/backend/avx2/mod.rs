@@ -1,5 +1,6 @@
 //! 256-bit vectors without dot-product instructions: Intel since Haswell, AMD since Zen.
 
+mod binary;
 mod depthwise;
 mod flip;
 mod i16_pairs;
@@ -9,6 +10,7 @@ mod pair_safe;
 pub(crate) mod row_sums;
 pub(crate) mod simd;
 
+use crate::binary::BitKernel;
 use crate::depthwise::DepthwiseKernel;
 use crate::entry::{Entry, cpu_features};
 use crate::peak::sequence;
@@ -21,6 +23,9 @@ pub(crate) use lookup::LOOKUP;
 /// The depthwise kernels, for this backend and those that add other instructions to AVX2.
 pub(crate) static DEPTHWISE: &[&DepthwiseKernel] = &[&depthwise::PAIRS, &ops::DEPTHWISE];
 
+/// The kernels for bits.
+pub(crate) static BITS: &[&BitKernel] = &[&binary::KERNEL];
+
 /// The backend's entry in the registry.
 pub(crate) const ENTRY: Entry = Entry {
     name: "avx2",
@@ -28,6 +33,7 @@ pub(crate) const ENTRY: Entry = Entry {
     features: cpu_features!("avx2", "fma"),
     gemm: &[pair_safe::VARIANT, i16_pairs::VARIANT],
     depthwise: DEPTHWISE,
+    bits: BITS,
     ops: &ops::VECTOR_OPS,
     peak: &[
         sequence!(

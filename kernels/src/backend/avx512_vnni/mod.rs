@@ -1,5 +1,6 @@
 //! 512-bit vectors with `vpdpbusd`: Intel servers since Cascade Lake, AMD since Zen 4.
 
+mod binary;
 mod depthwise;
 mod flip;
 mod gemm;
@@ -23,6 +24,7 @@ pub(crate) const ENTRY: Entry = Entry {
     features: cpu_features!("avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512vnni"),
     gemm: &[gemm::VARIANT],
     depthwise: &[&depthwise::QUADS, &depthwise::NINE_BITS, avx2::DEPTHWISE[0], &ops::DEPTHWISE],
+    bits: &[&binary::KERNEL, avx2::BITS[0]],
     ops: &ops::VECTOR_OPS,
     peak: &[sequence!(["vpdpbusd"], 512, 64, "vpdpbusd zmm\\acc, zmm14, zmm15")],
 };

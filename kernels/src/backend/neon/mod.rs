@@ -1,5 +1,6 @@
 //! Plain NEON: what every 64-bit Arm CPU has. The vector token and the loads are shared by the other Arm backends.
 
+mod binary;
 mod depths;
 mod depthwise;
 mod gemm;
@@ -23,6 +24,7 @@ pub(crate) const ENTRY: Entry = Entry {
     features: cpu_features!("neon"),
     gemm: &[gemm::VARIANT],
     depthwise: &DEPTHWISE,
+    bits: &[&binary::KERNEL],
     ops: &ops::VECTOR_OPS,
     peak: &[sequence!(
         ["smull", "sadalp"],

@@ -1,6 +1,7 @@
 //! The backend that runs everywhere: `wide` vectors, chosen when the crate is compiled (SSE2 on x86-64, NEON on
 //! aarch64, plain integers elsewhere).
 
+mod binary;
 mod gemm;
 mod simd;
 
@@ -18,6 +19,7 @@ pub(crate) const ENTRY: Entry = Entry {
     features: Features { names: &[], detect: || true, has: |_| false },
     gemm: gemm::VARIANTS,
     depthwise: &[&ops::DEPTHWISE],
+    bits: &[&binary::KERNEL],
     ops: &ops::VECTOR_OPS,
     peak: &[],
 };

@@ -53,7 +53,7 @@ pub enum PaddingElision {
 
 impl Window2d {
     /// The border regions under `elision`: together they cover all pixels.
-    pub(in crate::gemm) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
+    pub(crate) fn regions(&self, elision: PaddingElision) -> impl Iterator<Item = Region> + '_ {
         let runs = |axis: usize, split: bool| AxisRuns { window: self, axis, split, next: 0 };
         runs(0, elision != PaddingElision::Nothing).flat_map(move |(y, ky)| {
             runs(1, elision == PaddingElision::All).map(move |(x, kx)| Region { y, x, ky, kx })
