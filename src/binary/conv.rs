@@ -87,7 +87,9 @@ impl BinaryConv2d {
             output: shape.output(),
         });
         let geometry = window.and_then(BitGeometry::new).ok_or_else(|| {
-            wrong("the image with its padding, or the lines that one line of output sees, are too large".into())
+            wrong(
+                "the image with its padding, or the lines that one line of output sees, are too large".into(),
+            )
         })?;
         let stage = Prepared::new(panels, bias, &stage.into())?;
         let is_corrected = outside == Outside::Nothing && geometry.is_copied();
@@ -122,7 +124,8 @@ impl BinaryConv2d {
     /// A human-readable account of the path and the kernel that run.
     #[must_use]
     pub fn explain(&self) -> String {
-        let lines = if self.geometry.is_copied() { "lines copied with their padding" } else { "the image in place" };
+        let lines =
+            if self.geometry.is_copied() { "lines copied with their padding" } else { "the image in place" };
         let border = if self.tap_sums.is_empty() { "" } else { ", taps outside taken back" };
         format!("{lines}{border}; {}", explain(&self.weights, &self.stage))
     }

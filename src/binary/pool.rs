@@ -48,11 +48,19 @@ impl BinaryMaxPool2d {
     /// # Errors
     ///
     /// If lengths are not those of the shape.
-    pub fn call<'a>(&'a self, input: &'a [u8], out: &'a mut [u8]) -> Result<Call<'a, u8, impl Fill<u8>>, Error> {
+    pub fn call<'a>(
+        &'a self,
+        input: &'a [u8],
+        out: &'a mut [u8],
+    ) -> Result<Call<'a, u8, impl Fill<u8>>, Error> {
         let Pool2dShape { batch, input: [height, width], channels, .. } = self.shape;
         let (pixels, bytes) = (self.shape.output_rows(), row_bytes(channels));
         // A pixel has no more bytes than channels, but for the filling.
-        check_size("bytes of the input", batch.saturating_mul(height * width).saturating_mul(bytes), input.len())?;
+        check_size(
+            "bytes of the input",
+            batch.saturating_mul(height * width).saturating_mul(bytes),
+            input.len(),
+        )?;
         check_size("bytes of the output", pixels.saturating_mul(bytes), out.len())?;
         Ok(Call::new(Pooling { shape: &self.shape, input }, MatMut::new(out, pixels, bytes)?.block()))
     }

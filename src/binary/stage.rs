@@ -48,7 +48,11 @@ enum Kind {
 }
 
 impl Prepared {
-    pub(super) fn new(panels: &BitPanels, bias: Option<&[i32]>, stage: &BinaryStage) -> Result<Prepared, Error> {
+    pub(super) fn new(
+        panels: &BitPanels,
+        bias: Option<&[i32]>,
+        stage: &BinaryStage,
+    ) -> Result<Prepared, Error> {
         let columns = panels.columns();
         check_bias(bias, columns)?;
         // At most 2³⁰ − 1.
@@ -63,7 +67,8 @@ impl Prepared {
             }
             BinaryStage::Bits(found) => {
                 if bias.is_some() {
-                    let why = "with thresholds there is no bias: it is part of the chain that they are found from";
+                    let why =
+                        "with thresholds there is no bias: it is part of the chain that they are found from";
                     return Err(Error::Shape { what: "binary product", why: why.into() });
                 }
                 check_size("number of thresholds", columns, found.thresholds().len())?;

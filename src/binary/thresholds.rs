@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::MAX_DEPTH;
-use crate::check::{check_size, in_range};
 use crate::Error;
+use crate::check::{check_size, in_range};
 
 /// A threshold for each output channel: `bit[n] = (sum < threshold[n]) ≠ flip[n]`.
 ///

@@ -30,15 +30,26 @@ impl BinaryWeights {
     /// # Errors
     ///
     /// As [`pack`](Self::pack), and if the shape is invalid.
-    pub fn pack_convolution(backend: Backend, shape: &Conv2dShape, bits: &[u8]) -> Result<BinaryWeights, Error> {
+    pub fn pack_convolution(
+        backend: Backend,
+        shape: &Conv2dShape,
+        bits: &[u8],
+    ) -> Result<BinaryWeights, Error> {
         shape.check()?;
         let taps = shape.kernel[0] * shape.kernel[1];
         Self::of_taps(backend, bits, shape.out_channels, taps, shape.in_channels)
     }
 
-    fn of_taps(backend: Backend, bits: &[u8], columns: usize, taps: usize, tap_bits: usize) -> Result<BinaryWeights, Error> {
+    fn of_taps(
+        backend: Backend,
+        bits: &[u8],
+        columns: usize,
+        taps: usize,
+        tap_bits: usize,
+    ) -> Result<BinaryWeights, Error> {
         let refused = || {
-            let why = format!("{taps} × {tap_bits} bits are more than {MAX_DEPTH}, or a row of them too long");
+            let why =
+                format!("{taps} × {tap_bits} bits are more than {MAX_DEPTH}, or a row of them too long");
             Error::Shape { what: "binary weights", why }
         };
         let depth = taps.checked_mul(tap_bits).filter(|&depth| depth <= MAX_DEPTH);

@@ -1,7 +1,7 @@
 //! Products of signs.
 
-use crate::binary::{Outside, row_bytes, sign};
 use crate::Conv2dShape;
+use crate::binary::{Outside, row_bytes, sign};
 use alloc::vec::Vec;
 
 /// The sums of a product of signs, `[rows][columns]`: `lhs` is `[rows][row_bytes(depth)]`, `weights` `[columns][row_bytes(depth)]`.

@@ -1,7 +1,8 @@
 //! Products of signs through the public API.
 
 use eightbit::binary::{
-    BinaryConv2d, BinaryGemm, BinaryMaxPool2d, BinaryStage, BinaryWeights, Outside, Thresholds, row_bytes, sign,
+    BinaryConv2d, BinaryGemm, BinaryMaxPool2d, BinaryStage, BinaryWeights, Outside, Thresholds, row_bytes,
+    sign,
 };
 use eightbit::pool::Pool2dShape;
 use eightbit::{Backend, Conv2dShape, Error, MatMut, OutputElement, Padding, Stage, Workspace, reference};
@@ -162,7 +163,8 @@ struct Matrix {
 
 fn matrices() -> impl Strategy<Value = Matrix> {
     let rows = prop_oneof![3 => 0usize..12, 1 => 0usize..70];
-    let depth = prop_oneof![3 => 0usize..200, 2 => 0usize..1200, 1 => (0usize..20).prop_map(|words| 64 * words)];
+    let depth =
+        prop_oneof![3 => 0usize..200, 2 => 0usize..1200, 1 => (0usize..20).prop_map(|words| 64 * words)];
     let columns = prop_oneof![3 => 0usize..100, 1 => 100usize..300];
     (rows, depth, columns, common())
         .prop_map(|(rows, depth, columns, common)| Matrix { sizes: [rows, depth, columns], common })
@@ -306,10 +308,11 @@ fn maxima_of_signs_are_those_of_numbers() {
     let mut random = Random(9);
     for _ in 0..300 {
         let input = [1 + random.below(8), 1 + random.below(8)];
-        let shape = Pool2dShape::new(input, 1 + random.below(130), [1 + random.below(3), 1 + random.below(3)])
-            .with_batch(1 + random.below(2))
-            .with_stride([1 + random.below(3), 1 + random.below(3)])
-            .with_pad(Padding::same(random.below(2)));
+        let shape =
+            Pool2dShape::new(input, 1 + random.below(130), [1 + random.below(3), 1 + random.below(3)])
+                .with_batch(1 + random.below(2))
+                .with_stride([1 + random.below(3), 1 + random.below(3)])
+                .with_pad(Padding::same(random.below(2)));
         let Ok(pool) = BinaryMaxPool2d::new(shape) else { continue };
         let pixels = shape.batch * input[0] * input[1];
         let bits = draw_bits(&mut random, Bits::Random, pixels, shape.channels);
@@ -346,9 +349,12 @@ fn what_does_not_fit_is_refused() {
     assert!(Thresholds::of_chain(3, 1, |_, _| f32::NAN).is_err());
     assert!(Thresholds::new(vec![i32::MIN], vec![false]).is_err());
     // Lines that would take more memory than there is.
-    let wide = Conv2dShape::new([1, 1], 64, 1, [1, 2])
-        .with_dilation([1, 1 << 29])
-        .with_pad(Padding { top: 0, left: 1 << 29, bottom: 0, right: 0 });
+    let wide = Conv2dShape::new([1, 1], 64, 1, [1, 2]).with_dilation([1, 1 << 29]).with_pad(Padding {
+        top: 0,
+        left: 1 << 29,
+        bottom: 0,
+        right: 0,
+    });
     let weights = BinaryWeights::pack_convolution(backend, &wide, &[0; 16]).unwrap();
     let error = BinaryConv2d::new(wide, weights, Outside::Ones, None, Stage::ACCUMULATORS).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");

@@ -215,6 +215,22 @@ mod tests {
                     assert!(tile.max_panels() > 0 && tile.unsigned.len() == tile.signed.len(), "{name}");
                 }
             }
+            for kernel in entry.bits {
+                let rows: Vec<usize> = kernel.tiles.iter().map(|tile| tile.rows).collect();
+                assert!(
+                    rows.first() == Some(&1) && rows.is_sorted_by(|a, b| a < b),
+                    "{}: {rows:?}",
+                    kernel.name
+                );
+                assert!(rows.last() <= Some(&crate::binary::kernel::MAX_ROWS), "{}", kernel.name);
+                let layout = kernel.layout;
+                assert!([32, 64].contains(&layout.columns) && 8 % layout.step == 0, "{layout:?}");
+            }
+            assert!(
+                entry.bits.last().is_some_and(|kernel| (kernel.detect)()),
+                "{}: the last runs",
+                entry.name
+            );
             let last = entry.depthwise.last().expect("a backend filters channels");
             assert!(last.group == 1 && !last.last_overlaps, "{}: the last takes all weights", entry.name);
         }

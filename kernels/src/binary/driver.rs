@@ -88,7 +88,10 @@ fn check<T: OutputElement>(call: &BitCall<'_>, out: &OutputBlock<'_, T>) {
             assert!(out.first_column() + out.columns() <= panels.columns(), "more columns than there are");
         }
         BitStage::Bits { thresholds, flips } => {
-            assert!(thresholds.len() >= padded && flips.len() >= padded / 8, "one per column, padding included");
+            assert!(
+                thresholds.len() >= padded && flips.len() >= padded / 8,
+                "one per column, padding included"
+            );
             let whole = (out.first_column(), out.columns()) == (0, row_bytes(panels.columns()));
             assert!(whole || out.columns() == 0, "bits of all columns");
         }
@@ -160,10 +163,14 @@ unsafe fn multiply<T: OutputElement>(call: &BitCall<'_>, strip: &Strip, out: &mu
             let first_row = out.first_row();
             let address = |row: usize| out.address(row - first_row, at);
             match &call.rows {
-                BitRows::Patches(BitPatches {
-                    geometry, outside: Outside::Nothing { tap_sums }, ..
-                }) => {
-                    let sums = Correction { init: call.init, tap_sums, padded: panels.padded_columns(), column, width };
+                BitRows::Patches(BitPatches { geometry, outside: Outside::Nothing { tap_sums }, .. }) => {
+                    let sums = Correction {
+                        init: call.init,
+                        tap_sums,
+                        padded: panels.padded_columns(),
+                        column,
+                        width,
+                    };
                     by_borders(panels.kernel(), geometry.window(), &sums, strip, &mut tile, address);
                 }
                 _ => {

@@ -28,9 +28,7 @@ pub use panels::BitPanels;
 pub use patches::{BitGeometry, BitPatches, Outside};
 
 pub(crate) use kernel::{BitKernel, BitLayout, bit_tiles};
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
-pub(crate) use tile::Counts;
-pub(crate) use tile::{BitTile, CountBits, bit_tile};
+pub(crate) use tile::{BitTile, CountBits, Counts, bit_tile};
 
 /// The deepest products: their sums are less than 2³⁰ either way, so that the difference of two fits `i32`.
 pub const MAX_DEPTH: usize = (1 << 30) - 1;

@@ -48,7 +48,8 @@ impl BitPanels {
                 for (i, &byte) in weights.iter().enumerate() {
                     let at = tap * tap_bytes + i;
                     let (group, within) = (at / step, at % step);
-                    panel[(group * width + column % width) * step + within] = byte & filling_mask(tap_bits, i);
+                    panel[(group * width + column % width) * step + within] =
+                        byte & filling_mask(tap_bits, i);
                 }
             }
         }

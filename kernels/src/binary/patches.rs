@@ -74,9 +74,7 @@ impl BitGeometry {
         segments.try_reserve_exact(kernel_height.checked_mul(parts)?).ok()?;
         for ky in 0..kernel_height {
             for part in 0..parts {
-                segments.push(
-                    ky * window.dilation[0] * line_bytes + part * window.dilation[1] * pixel,
-                );
+                segments.push(ky * window.dilation[0] * line_bytes + part * window.dilation[1] * pixel);
             }
         }
         let segment_bytes = if together { kernel_width.checked_mul(pixel)? } else { pixel };

@@ -46,11 +46,8 @@ impl Strip {
         let (first, last) = (self.rows.start + self.first_x, self.rows.end + self.first_x);
         let start = self.rows.start + below * self.steps.width;
         let (from, to) = ((start + x.start).clamp(first, last), (start + x.end).clamp(first, last));
-        let cursor = RowCursor::new(
-            self.start.wrapping_add(below * self.steps.line),
-            from - start,
-            self.steps,
-        );
+        let cursor =
+            RowCursor::new(self.start.wrapping_add(below * self.steps.line), from - start, self.steps);
         (from - self.first_x..to - self.first_x, cursor)
     }
 }

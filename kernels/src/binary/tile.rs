@@ -24,8 +24,7 @@ pub(crate) struct BitTile {
 }
 
 /// Counts of `R` rows by `V` vectors of columns.
-pub(crate) type Counts<C, const R: usize, const V: usize> =
-    [[<<C as CountBits<R, V>>::S as Simd>::I; V]; R];
+pub(crate) type Counts<C, const R: usize, const V: usize> = [[<<C as CountBits<R, V>>::S as Simd>::I; V]; R];
 
 /// An instruction, or a short sequence, that counts bits: a token, whose values prove that the CPU has it.
 ///
@@ -53,7 +52,10 @@ pub(crate) unsafe trait CountBits<const R: usize, const V: usize>: Copy {
 ///
 /// The tile's pointers are valid as its description says.
 #[inline(always)]
-pub(crate) unsafe fn bit_tile<C: CountBits<R, V>, const R: usize, const V: usize>(counter: C, tile: &BitTile) {
+pub(crate) unsafe fn bit_tile<C: CountBits<R, V>, const R: usize, const V: usize>(
+    counter: C,
+    tile: &BitTile,
+) {
     let isa = counter.isa();
     // SAFETY: the caller's promise; there is an initial accumulator for each column of the panel.
     unsafe {

@@ -161,6 +161,8 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
             isa.to_bits(isa.to_f32(a)),
             isa.round(x),
         ];
+        let signs = (0..S::LANES).fold(0, |bits, i| bits | u32::from(of.a[first + i] < 0) << i);
+        assert_eq!(isa.negative(a), signs);
         let infinite = isa.mul_f(x, isa.splat_f(f32::INFINITY));
         let floats = [
             isa.add_f(x, y),

@@ -58,7 +58,8 @@ unsafe impl<const R: usize> CountBits<R, 8> for ByTables {
                     let mut counts = [[zero; 2]; R];
                     while at < end {
                         let weights = [_mm256_loadu_si256(panel), _mm256_loadu_si256(panel.add(1))];
-                        let low = [_mm256_and_si256(weights[0], nibble), _mm256_and_si256(weights[1], nibble)];
+                        let low =
+                            [_mm256_and_si256(weights[0], nibble), _mm256_and_si256(weights[1], nibble)];
                         let high = [
                             _mm256_and_si256(_mm256_srli_epi16::<4>(weights[0]), nibble),
                             _mm256_and_si256(_mm256_srli_epi16::<4>(weights[1]), nibble),

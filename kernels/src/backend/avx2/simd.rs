@@ -24,6 +24,12 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn negative(self, x: __m256i) -> u32 {
+        // SAFETY: the token.
+        unsafe { _mm256_movemask_ps(_mm256_castsi256_ps(x)).cast_unsigned() }
+    }
+
+    #[inline(always)]
     unsafe fn load_i16(self, p: *const i16) -> __m256i {
         // SAFETY: the token, and eight readable integers.
         unsafe { _mm256_cvtepi16_epi32(_mm_loadu_si128(p.cast())) }

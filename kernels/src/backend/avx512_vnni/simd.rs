@@ -38,6 +38,12 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn negative(self, x: __m512i) -> u32 {
+        // SAFETY: the token.
+        unsafe { _mm512_cmplt_epi32_mask(x, _mm512_setzero_si512()).into() }
+    }
+
+    #[inline(always)]
     unsafe fn load_i16(self, p: *const i16) -> __m512i {
         // SAFETY: the token, and sixteen readable integers.
         unsafe { _mm512_cvtepi16_epi32(_mm256_loadu_si256(p.cast())) }

@@ -39,6 +39,15 @@ unsafe impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn negative(self, x: int32x4_t) -> u32 {
+        // SAFETY: the token.
+        unsafe {
+            let signs = vshrq_n_u32::<31>(vreinterpretq_u32_s32(x));
+            vaddvq_u32(vshlq_u32(signs, vld1q_s32([0, 1, 2, 3].as_ptr())))
+        }
+    }
+
+    #[inline(always)]
     fn dot_pairs(self, acc: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
         // SAFETY: the token.
         unsafe {

@@ -4,12 +4,8 @@ use super::Portable;
 use crate::binary::{BitKernel, BitLayout, BitTile, CountBits, Counts, bit_tile, bit_tiles};
 
 /// `count_ones` of words of 32 bits, which compilers make vectors of.
-pub(crate) static KERNEL: BitKernel = BitKernel {
-    name: "count_ones",
-    layout: BitLayout::WORDS,
-    detect: || true,
-    tiles: bit_tiles!(tile; 1 2),
-};
+pub(crate) static KERNEL: BitKernel =
+    BitKernel { name: "count_ones", layout: BitLayout::WORDS, detect: || true, tiles: bit_tiles!(tile; 1 2) };
 
 #[derive(Clone, Copy)]
 struct CountOnes(Portable);
