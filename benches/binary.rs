@@ -24,7 +24,7 @@ fn signs(rows: usize, columns: usize) -> Result<Vec<u8>, Error> {
     let numbers: Vec<f32> =
         support::bytes(rows * columns).iter().map(|&byte| f32::from(byte) - 127.5).collect();
     let mut bits = vec![0; rows * row_bytes(columns)];
-    pack_signs(&numbers, columns, &mut bits)?;
+    pack_signs(Backend::best()?, &numbers, columns, &mut bits)?;
     Ok(bits)
 }
 

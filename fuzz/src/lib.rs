@@ -4,6 +4,7 @@
 //! --no-default-features` (any toolchain) with the corpus and with random bytes.
 
 mod activations;
+mod binary;
 mod conv;
 mod edits;
 mod gemm;
@@ -21,6 +22,7 @@ mod tensorflow;
 mod transforms;
 
 pub use activations::activations;
+pub use binary::binary;
 pub use conv::{conv, depthwise};
 pub use edits::onnx_edits;
 pub use gemm::gemm;
@@ -39,6 +41,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("gemm", gemm),
+    ("binary", binary),
     ("conv", conv),
     ("depthwise", depthwise),
     ("activations", activations),

@@ -1,6 +1,7 @@
 //! The kernels that every backend derives from its [`Simd`](crate::simd::Simd) token: element-by-element operators, pooling, and
 //! the depthwise kernel that accepts all weights.
 
+use crate::binary::Signs;
 use crate::elementwise::contract::{Code, LookupKernel};
 use crate::elementwise::{
     Add, Decode, Dequantize, Encode, FixedPointOps, Mul, Quantize, QuantizeRange, Requantize, Steps,
@@ -27,6 +28,7 @@ pub(crate) struct VectorOps {
     /// For few taps (`u16` sums), for many (`i32` sums).
     pub(crate) average: [[PoolKernel; 2]; 2],
     pub(crate) float: FloatOps,
+    pub(crate) pack_signs: Code<Signs>,
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
@@ -37,6 +39,7 @@ pub(crate) struct VectorOps {
 macro_rules! vector_ops {
     ($simd:ty, $vectors:literal, [$($rows:literal)+], [$($lookup:path),+] $(, #[$attribute:meta])*) => {
         mod ops {
+            use $crate::binary::{Signs, pack_signs_on};
             use $crate::depthwise::{DepthwiseKernel, GENERIC_BLOCK, Row, generic_row};
             use $crate::elementwise::fixed_point::{self, Call, Codes, FixedPointOps};
             use $crate::elementwise::{Add, Decode, Dequantize, Encode, Mul, Quantize, QuantizeRange, Requantize, Steps};
@@ -85,6 +88,7 @@ macro_rules! vector_ops {
                     curve: float_curve,
                     sums: [float_sums::<false>, float_sums::<true>],
                 },
+                pack_signs,
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
@@ -218,6 +222,12 @@ macro_rules! vector_ops {
             unsafe fn float_sums<const SQUARES: bool>(chunk: &mut float::Chunk) {
                 // SAFETY: as in `add`.
                 unsafe { float::add_up::<$simd, SQUARES>(<$simd>::new(), chunk) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn pack_signs(call: &Signs) {
+                // SAFETY: as in `add`.
+                unsafe { pack_signs_on::<$simd>(<$simd>::new(), call) }
             }
 
             $(#[$attribute])*

@@ -20,9 +20,10 @@ use crate::{Call, ElementType, Error, MatMut, OutputElement};
 /// use eightbit::binary::{BinaryGemm, BinaryWeights, pack_signs, row_bytes};
 /// use eightbit::{Backend, MatMut, Stage, Workspace};
 /// let (mut weights, mut lhs) = ([0; 2 * row_bytes(3)], [0; row_bytes(3)]);
-/// pack_signs(&[1.0, -1.0, 1.0, -1.0, -1.0, -1.0], 3, &mut weights)?; // two output channels
-/// pack_signs(&[1.0, 1.0, 1.0], 3, &mut lhs)?;
-/// let weights = BinaryWeights::pack(Backend::best()?, &weights, 2, 3)?;
+/// let backend = Backend::best()?;
+/// pack_signs(backend, &[1.0, -1.0, 1.0, -1.0, -1.0, -1.0], 3, &mut weights)?; // two output channels
+/// pack_signs(backend, &[1.0, 1.0, 1.0], 3, &mut lhs)?;
+/// let weights = BinaryWeights::pack(backend, &weights, 2, 3)?;
 /// let gemm = BinaryGemm::new(weights, None, Stage::ACCUMULATORS)?;
 /// let mut out = [0i32; 2];
 /// gemm.call(&lhs, MatMut::new(&mut out, 1, 2)?)?.run(&mut Workspace::new());

@@ -1,15 +1,19 @@
 //! From numbers to bits and back.
 
-use crate::check::check_size;
-use crate::{Error, binary::row_bytes};
 use alloc::format;
+
+use eightbit_kernels::binary::{self, row_bytes};
+
+use crate::check::check_size;
+use crate::{Backend, Error};
 
 /// Packs the signs of rows of `columns` numbers: a bit is set where the number is less than 0.
 ///
 /// ```
+/// use eightbit::Backend;
 /// use eightbit::binary::{pack_signs, row_bytes};
 /// let mut bits = [0; 2 * row_bytes(3)];
-/// pack_signs(&[1.0, -0.5, -2.0, 0.0, -0.0, -1.0], 3, &mut bits)?;
+/// pack_signs(Backend::best()?, &[1.0, -0.5, -2.0, 0.0, -0.0, -1.0], 3, &mut bits)?;
 /// assert_eq!((bits[0], bits[8]), (0b110, 0b100));
 /// # Ok::<(), eightbit::Error>(())
 /// ```
@@ -17,28 +21,24 @@ use alloc::format;
 /// # Errors
 ///
 /// If the numbers are no whole rows, `bits` has not [`row_bytes`]`(columns)` bytes for each of them, or a number is NaN, which has no sign.
-pub fn pack_signs(numbers: &[f32], columns: usize, bits: &mut [u8]) -> Result<(), Error> {
+pub fn pack_signs(backend: Backend, numbers: &[f32], columns: usize, bits: &mut [u8]) -> Result<(), Error> {
     if columns == 0 || !numbers.len().is_multiple_of(columns) {
         let why = format!("{} numbers are no whole rows of {columns}", numbers.len());
         return Err(Error::Shape { what: "signs", why });
     }
     check_size("bytes of the signs", numbers.len() / columns * row_bytes(columns), bits.len())?;
-    for (row, bits) in numbers.chunks_exact(columns).zip(bits.chunks_exact_mut(row_bytes(columns))) {
-        let mut nan = false;
-        for (numbers, word) in row.chunks(64).zip(bits.chunks_exact_mut(8)) {
-            let mut signs = 0u64;
-            for (i, &number) in numbers.iter().enumerate() {
-                nan |= number.is_nan();
-                signs |= u64::from(number < 0.0) << i;
-            }
-            word.copy_from_slice(&signs.to_le_bytes());
-        }
-        if nan {
-            let index = numbers.iter().position(|number| number.is_nan());
-            return Err(Error::NotFinite { what: "a number whose sign is packed", found: f32::NAN, index });
-        }
+    if let Some(index) = first_nan(numbers) {
+        let what = "a number whose sign is packed";
+        return Err(Error::NotFinite { what, found: f32::NAN, index: Some(index) });
     }
+    binary::pack_signs(backend, numbers, columns, bits);
     Ok(())
+}
+
+/// The first number that is none.
+fn first_nan(numbers: &[f32]) -> Option<usize> {
+    let has_nan = numbers.iter().fold(false, |found, number| found | number.is_nan());
+    if has_nan { numbers.iter().position(|number| number.is_nan()) } else { None }
 }
 
 /// The numbers, 1 or −1, of rows of `columns` bits.

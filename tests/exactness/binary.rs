@@ -1,8 +1,8 @@
 //! Products of signs through the public API.
 
 use eightbit::binary::{
-    BinaryConv2d, BinaryGemm, BinaryMaxPool2d, BinaryStage, BinaryWeights, Outside, Thresholds, row_bytes,
-    sign,
+    BinaryConv2d, BinaryGemm, BinaryMaxPool2d, BinaryStage, BinaryWeights, Outside, Thresholds, pack_signs,
+    row_bytes, sign, unpack_signs,
 };
 use eightbit::pool::Pool2dShape;
 use eightbit::{Backend, Conv2dShape, Error, MatMut, OutputElement, Padding, Stage, Workspace, reference};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use eightbit_testing::stage::{StageKind, stage_kind};
-use eightbit_testing::suite::property_suite;
+use eightbit_testing::suite::{property_suite, random_suite};
 use eightbit_testing::{Random, guard};
 
 /// How the bits of a case are drawn.
@@ -328,6 +328,41 @@ fn maxima_of_signs_are_those_of_numbers() {
         let found: Vec<i32> =
             out.chunks_exact(bytes).flat_map(|row| (0..shape.channels).map(|c| sign(row, c))).collect();
         assert_eq!(found, expected, "{shape:?}");
+    }
+}
+
+#[test]
+fn signs_of_floats() {
+    let special = [0.0, -0.0, f32::MIN_POSITIVE, -1e-45, f32::INFINITY, f32::NEG_INFINITY, 1.0, -1.0];
+    random_suite("signs", 3, |backend, random, count| {
+        for _ in 0..200 {
+            let (rows, columns) = (random.below(4), 1 + random.below(200));
+            let draw = |random: &mut Random| {
+                if random.flip() { special[random.below(special.len())] } else { random.float() }
+            };
+            let numbers: Vec<f32> = (0..rows * columns).map(|_| draw(random)).collect();
+            let mut bits = Guarded::new(&vec![0xff; rows * row_bytes(columns)], Guard::After);
+            pack_signs(backend, &numbers, columns, &mut bits).unwrap();
+            for (numbers, bits) in numbers.chunks_exact(columns).zip(bits.chunks_exact(row_bytes(columns))) {
+                for i in 0..8 * bits.len() {
+                    let expected = numbers.get(i).is_some_and(|number| *number < 0.0);
+                    assert_eq!(bits[i / 8] >> (i % 8) & 1 == 1, expected, "{backend} {i} of {columns}");
+                }
+            }
+            let mut again = vec![0.0; numbers.len()];
+            unpack_signs(&bits, columns, &mut again).unwrap();
+            assert!(again.iter().zip(&numbers).all(|(sign, x)| *sign == if *x < 0.0 { -1.0 } else { 1.0 }));
+            *count += 1;
+        }
+    });
+    // The kernel itself takes NaN of either sign for −1.
+    for backend in Backend::available() {
+        let mut numbers = [1.0; 70];
+        (numbers[3], numbers[64], numbers[66]) = (f32::NAN, -f32::NAN, f32::NAN);
+        let mut bits = [0; 16];
+        assert!(pack_signs(backend, &numbers, 70, &mut bits).is_err());
+        eightbit_kernels::binary::pack_signs(backend, &numbers, 70, &mut bits);
+        assert_eq!(bits, [8, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0], "{backend}");
     }
 }
 

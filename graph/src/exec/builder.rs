@@ -46,6 +46,7 @@ pub(crate) struct Builder<'g> {
     slices: RefCell<HashMap<usize, ColumnSlices<'g>>>,
     types: BTreeMap<String, TensorType>,
     consumers: HashMap<&'g str, Vec<usize>>,
+    producers: HashMap<&'g str, usize>,
     /// The names of the graph's outputs.
     outputs: HashSet<&'g str>,
     /// Values computed from constants alone.
@@ -90,6 +91,7 @@ impl<'g> Builder<'g> {
             slices: RefCell::default(),
             types,
             consumers: graph.consumers(),
+            producers: graph.producers()?,
             outputs: graph.output_names(),
             folded: BTreeMap::new(),
             by_name: HashMap::new(),
@@ -325,6 +327,17 @@ impl<'g> Builder<'g> {
             &[index] if !self.outputs.contains(value) => Some((index, &self.graph.nodes[index])),
             _ => None,
         }
+    }
+
+    /// The node that writes `value`.
+    pub(crate) fn producer(&self, value: &str) -> Option<&'g Node> {
+        self.producers.get(value).map(|&index| &self.graph.nodes[index])
+    }
+
+    /// Whether all outputs of a node are constants already, and there are some.
+    pub(crate) fn is_folded(&self, node: &Node) -> bool {
+        let mut outputs = node.outputs.iter().filter(|output| !output.is_empty()).peekable();
+        outputs.peek().is_some() && outputs.all(|output| self.folded.contains_key(output))
     }
 
     /// Marks a node as fused into the current step.

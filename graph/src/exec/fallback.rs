@@ -14,6 +14,9 @@ const PASSING_DOUBLES: u64 = 3;
 /// Evaluates a node whose inputs are all constants, that depends on their types alone, or whose outputs have no elements;
 /// `false` for all others, and for a product that a kernel computes much faster.
 pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool, Error> {
+    if builder.is_folded(node) {
+        return Ok(true);
+    }
     let outputs = builder.output_types(node);
     let bytes = outputs.iter().fold(0u64, |sum, (_, of)| sum.saturating_add(bytes_of(of)));
     if bytes == 0 {
@@ -36,6 +39,26 @@ pub(crate) fn fold<'g>(builder: &mut Builder<'g>, node: &'g Node) -> Result<bool
         }
     }
     Ok(true)
+}
+
+/// The longest chain of nodes that [`fold_sources`] follows: weights that are quantized and transposed have two.
+const MAX_SOURCES: usize = 8;
+
+/// Whether a value is a constant; folds the nodes that it comes from now, if they read constants alone, although their turn may come later.
+pub(crate) fn fold_sources<'g>(builder: &mut Builder<'g>, value: &str) -> Result<bool, Error> {
+    fn fold_chain<'g>(builder: &mut Builder<'g>, value: &str, left: usize) -> Result<bool, Error> {
+        if builder.constant(value).is_some() {
+            return Ok(true);
+        }
+        let Some(node) = builder.producer(value).filter(|_| left > 0) else { return Ok(false) };
+        for input in node.inputs.iter().filter(|input| !input.is_empty()) {
+            if !fold_chain(builder, input, left - 1)? {
+                return Ok(false);
+            }
+        }
+        Ok(fold(builder, node)? && builder.constant(value).is_some())
+    }
+    fold_chain(builder, value, MAX_SOURCES)
 }
 
 /// Adds a step that runs `node` by the plain evaluator, and records why. With `any_layout`, which is for elementwise

@@ -5,6 +5,7 @@ use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::inputs::Inputs;
 use super::shared::upgrade::Constants;
+use crate::exec::float::batch_norm;
 use crate::{Error, Node, Tensor, TensorType};
 
 pub(crate) static OP: Operator = Operator {
@@ -18,6 +19,7 @@ pub(crate) static OP: Operator = Operator {
         ],
         &[],
     )],
+    lower: batch_norm::lower,
     upgrade,
     ..Operator::new(
         "BatchNormalization",

@@ -4,7 +4,8 @@ use super::example::{Example, Input, Value};
 use super::operator::Operator;
 use super::shared::arguments::Arguments;
 use super::shared::domains::QONNX;
-use super::shared::few_bits::{self, Integers, Rounding, bipolar};
+use super::shared::few_bits::{self, Integers, Rounding};
+use crate::exec::integer;
 use crate::{Error, Tensor};
 
 pub(crate) static OP: Operator = operator("Quant");
@@ -31,6 +32,7 @@ pub(super) const fn operator(name: &'static str) -> Operator {
         domains: QONNX,
         examples: EXAMPLES,
         broadcasts: true,
+        lower: integer::few_bits::lower,
         ..Operator::new(
             name,
             "round(clamp(x / scale + zero point)) to some bits, less the zero point, · scale",
@@ -44,9 +46,6 @@ pub(super) const fn operator(name: &'static str) -> Operator {
 fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let (integers, rounding) = (Integers::of(args.node())?, Rounding::of(args.node(), "ROUND")?);
     few_bits::map(args, |x, [scale, zero_point, bits]| {
-        let x = x / scale + zero_point;
-        let integer =
-            if integers.signed && bits == 1.0 { bipolar(x) } else { rounding.apply(integers.clamp(x, bits)) };
-        (integer - zero_point) * scale
+        (integers.of_bits(x / scale + zero_point, bits, rounding) - zero_point) * scale
     })
 }

@@ -8,6 +8,7 @@ mod eight_bit_transposed;
 mod executor;
 mod executor_eight_bit;
 mod few_bits;
+mod few_bits_products;
 mod float_layers;
 mod hostile;
 mod hostile_operators;

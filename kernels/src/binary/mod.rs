@@ -19,6 +19,7 @@ mod driver;
 pub(crate) mod kernel;
 mod panels;
 mod patches;
+mod signs;
 mod strip;
 mod tile;
 
@@ -26,8 +27,10 @@ pub use call::{BitCall, BitMatrix, BitRows, BitStage};
 pub use driver::{run, scratch_bytes};
 pub use panels::BitPanels;
 pub use patches::{BitGeometry, BitPatches, Outside};
+pub use signs::pack_signs;
 
 pub(crate) use kernel::{BitKernel, BitLayout, bit_tiles};
+pub(crate) use signs::{Signs, pack_signs_on};
 pub(crate) use tile::{BitTile, CountBits, Counts, bit_tile};
 
 /// The deepest products: their sums are less than 2³⁰ either way, so that the difference of two fits `i32`.

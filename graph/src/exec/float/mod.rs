@@ -1,5 +1,6 @@
 //! Float steps: images are NHWC.
 
+pub(crate) mod batch_norm;
 pub(crate) mod batched;
 mod conv;
 pub(crate) mod conv_transpose;

@@ -6,6 +6,7 @@ pub(crate) mod concat;
 pub(crate) mod conv_transpose;
 pub(crate) mod dynamic;
 pub(crate) mod elementwise;
+pub(crate) mod few_bits;
 mod planned;
 pub(crate) mod pool;
 pub(crate) mod product;

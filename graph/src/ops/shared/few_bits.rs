@@ -74,18 +74,28 @@ impl Integers {
         Ok(Integers { signed: node.flag("signed", true)?, narrow: node.flag("narrow", false)? })
     }
 
+    /// The least and the greatest one of `bits` bits.
+    pub(crate) fn range(self, bits: f32) -> [f32; 2] {
+        let narrow = if self.narrow { 1.0 } else { 0.0 };
+        if self.signed {
+            let half = (bits - 1.0).exp2();
+            [narrow - half, half - 1.0]
+        } else {
+            [0.0, bits.exp2() - 1.0 - narrow]
+        }
+    }
+
     /// `x`, no less than the least and no more than the greatest of `bits` bits. NaN stays.
     pub(crate) fn clamp(self, x: f32, bits: f32) -> f32 {
-        let narrow = if self.narrow { 1.0 } else { 0.0 };
-        let (least, greatest) = if self.signed {
-            let half = (bits - 1.0).exp2();
-            (narrow - half, half - 1.0)
-        } else {
-            (0.0, bits.exp2() - 1.0 - narrow)
-        };
+        let [least, greatest] = self.range(bits);
         // A single signed bit in narrow range has one integer, and the greatest is taken first.
         let x = if x > greatest { greatest } else { x };
         if x < least { least } else { x }
+    }
+
+    /// The integer that `x` becomes: of one signed bit 1 or −1.
+    pub(crate) fn of_bits(self, x: f32, bits: f32, rounding: Rounding) -> f32 {
+        if self.signed && bits == 1.0 { bipolar(x) } else { rounding.apply(self.clamp(x, bits)) }
     }
 }
 
