@@ -1,6 +1,7 @@
 //! Thresholds of sums, by which they become bits.
 
 use alloc::format;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::MAX_DEPTH;
@@ -42,7 +43,7 @@ impl Thresholds {
     /// Those for which a bit is set exactly where `chain(channel, sum)` is less than 0, for each sum of `depth` products: what a network
     /// does with the sum in floats until it takes the sign (a scale, a bias, a normalization). For each channel the chain must rise or fall
     /// with the sum and not turn, as every sequence of rounded additions and multiplications by constants does; it is called about
-    /// 2 · log₂(depth) times.
+    /// log₂(depth) times.
     ///
     /// # Errors
     ///
@@ -52,42 +53,53 @@ impl Thresholds {
         channels: usize,
         mut chain: impl FnMut(usize, i32) -> f32,
     ) -> Result<Thresholds, Error> {
+        Self::of_chains(depth, channels, |sums| {
+            sums.iter().enumerate().map(|(channel, &sum)| chain(channel, sum)).collect()
+        })
+    }
+
+    /// As [`of_chain`](Self::of_chain), of all channels at once: `chains` takes a sum for each channel, and gives what becomes of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`of_chain`](Self::of_chain), and if `chains` does not give as many numbers.
+    pub fn of_chains(
+        depth: usize,
+        channels: usize,
+        mut chains: impl FnMut(&[i32]) -> Vec<f32>,
+    ) -> Result<Thresholds, Error> {
         if depth > MAX_DEPTH {
             let why = format!("a depth of {depth} is more than {MAX_DEPTH}");
             return Err(Error::Shape { what: "thresholds", why });
         }
         // Less than 2³⁰.
         let depth = depth as i32;
-        let mut negative = |channel, sum| {
-            let found: f32 = chain(channel, sum);
-            if found.is_nan() {
-                let what = "what the chain makes of a sum";
-                return Err(Error::NotFinite { what, found, index: Some(channel) });
-            }
-            Ok(found < 0.0)
-        };
-        let mut found = Thresholds { thresholds: Vec::new(), flips: Vec::new() };
-        for channel in 0..channels {
-            // The sign of `low` holds for all sums below the threshold, that of `high` from there on.
-            let (mut low, mut high) = (-depth, depth);
-            let (first, last) = (negative(channel, low)?, negative(channel, high)?);
-            let (threshold, flip) = if first == last {
-                (LEAST, first)
-            } else {
-                while high - low > 1 {
-                    let middle = low + (high - low) / 2;
-                    if negative(channel, middle)? == first {
-                        low = middle;
-                    } else {
-                        high = middle;
-                    }
+        let mut negative = |sums: &[i32]| {
+            let found = chains(sums);
+            check_size("number of results of the chains", sums.len(), found.len())?;
+            match found.iter().position(|value| value.is_nan()) {
+                Some(channel) => {
+                    let what = "what the chain makes of a sum";
+                    Err(Error::NotFinite { what, found: f32::NAN, index: Some(channel) })
                 }
-                (high, !first)
-            };
-            found.thresholds.push(threshold);
-            found.flips.push(flip);
+                None => Ok(found.iter().map(|value| *value < 0.0).collect::<Vec<bool>>()),
+            }
+        };
+        // The sign of `low` holds for all sums below the threshold, that of `high` from there on.
+        let (mut low, mut high) = (vec![-depth; channels], vec![depth; channels]);
+        let (first, last) = (negative(&low)?, negative(&high)?);
+        while low.iter().zip(&high).any(|(low, high)| high - low > 1) {
+            let middle: Vec<i32> = low.iter().zip(&high).map(|(low, high)| low + (high - low) / 2).collect();
+            for (channel, is_negative) in negative(&middle)?.into_iter().enumerate() {
+                let end = if is_negative == first[channel] { &mut low } else { &mut high };
+                end[channel] = middle[channel];
+            }
         }
-        Ok(found)
+        let is_constant = |channel: usize| first[channel] == last[channel];
+        Ok(Thresholds {
+            thresholds: (0..channels).map(|n| if is_constant(n) { LEAST } else { high[n] }).collect(),
+            flips: (0..channels).map(|n| if is_constant(n) { first[n] } else { !first[n] }).collect(),
+        })
     }
 
     /// The thresholds, by channel.

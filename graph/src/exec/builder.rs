@@ -394,6 +394,15 @@ impl<'g> Builder<'g> {
         self.add_value(name, layout, Storage::Buffer(self.buffers.len() - 1))
     }
 
+    /// A value of `len` elements between two steps that has no name in the graph.
+    pub(crate) fn define_between(&mut self, data_type: DataType, len: usize) -> usize {
+        self.buffers.push((data_type, len));
+        let storage = Storage::Buffer(self.buffers.len() - 1);
+        self.values.push(Value { storage, data_type, shape: vec![len], len, slice: None });
+        self.value_names.push(String::new());
+        self.values.len() - 1
+    }
+
     /// As [`define`](Self::define), for steps that can write rows with a stride: if the only reader of the value copies it
     /// unchanged to a column slice of its own output (`Operator::column_slices`), the step writes there directly.
     pub(crate) fn define_pixels(&mut self, name: &str) -> Result<usize, Error> {

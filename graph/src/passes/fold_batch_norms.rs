@@ -1,5 +1,6 @@
 //! `fold_batch_norms`: batch normalization becomes part of the weights before it.
 
+use super::links::few_bits;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{batch_normalization, conv, conv_transpose, gemm, matmul};
 use crate::shapes::{ShapeOptions, infer_shapes};
@@ -13,7 +14,7 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor};
 ///
 /// Not folded: batch norms whose input has other readers or is an output of the graph; weights, biases or statistics
 /// that are not constant floats; a `ConvTranspose` with groups, whose weights have no axis of channels; a `MatMul` that is not known to
-/// multiply matrices. Constants that become unused stay for `strip_unused_nodes`.
+/// multiply matrices; products of what QONNX's quantizers give. Constants that become unused stay for `strip_unused_nodes`.
 ///
 /// # Errors
 ///
@@ -56,6 +57,7 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
     let producers = graph.producers()?;
     let consumers = graph.consumers();
     let outputs = graph.output_names();
+    let few_bits = few_bits(graph);
     let mut types = None;
     let mut pairs = Vec::new();
     for (norm_index, norm) in graph.nodes.iter().enumerate() {
@@ -71,6 +73,9 @@ fn candidates(graph: &Graph) -> Result<Vec<(usize, usize)>, Error> {
             continue;
         }
         let product = &graph.nodes[product_index];
+        if product.input(0).is_some_and(|input| few_bits.contains(input)) {
+            continue;
+        }
         // Channels are axis 1, which is a product's column only for matrices. The batch does not change the rank.
         let mut multiplies_matrices = || {
             types

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::fold_batch_norms::scaled;
+use super::links::few_bits;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{add, conv, div, gemm, matmul, mul, sub};
 use crate::shapes::{ShapeOptions, infer_shapes};
@@ -13,7 +14,7 @@ use crate::{Attribute, Error, Graph, Names, Node, Tensor, TensorType};
 /// and biases that are nodes of their own. Computed in f64 and rounded once.
 ///
 /// Not folded: what has other readers or is an output of the graph; constants that are not one number for each channel, or would
-/// make weights infinite. Constants that become unused stay for `strip_unused_nodes`.
+/// make weights infinite; products of what QONNX's quantizers give. Constants that become unused stay for `strip_unused_nodes`.
 ///
 /// # Errors
 ///
@@ -75,7 +76,9 @@ fn chains(graph: &Graph) -> Vec<(usize, Vec<usize>)> {
         Some(&[reader]) if !outputs.contains(value) && is_affine(&graph.nodes[reader]) => Some(reader),
         _ => None,
     };
-    let products = graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node));
+    let few_bits = few_bits(graph);
+    let is_float = |node: &Node| node.input(0).is_none_or(|input| !few_bits.contains(input));
+    let products = graph.nodes.iter().enumerate().filter(|(_, node)| is_product(node) && is_float(node));
     let chain = |(index, node): (usize, &Node)| {
         let next = |node: &Node| only_reader(node.output(0)?);
         let chain: Vec<usize> =

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::ops::{bipolar_quant, int_quant, quant};
 use crate::{Error, Graph, Node};
 
 /// The links between the nodes of a graph.
@@ -37,6 +38,13 @@ impl<'g> Links<'g> {
             _ => None,
         }
     }
+}
+
+/// The outputs of QONNX's quantizers. A product of them has weights that are integers times a scale, and keeps them: it runs in integers.
+pub(super) fn few_bits(graph: &Graph) -> HashSet<&str> {
+    let ops = [&quant::OP, &int_quant::OP, &bipolar_quant::OP];
+    let quantizers = graph.nodes.iter().filter(|node| ops.into_iter().any(|op| node.is(op)));
+    quantizers.filter_map(|node| node.output(0)).collect()
 }
 
 /// The operand beside `value` of a node with two.

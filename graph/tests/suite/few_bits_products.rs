@@ -159,6 +159,75 @@ const TERNARY: Kind =
     Kind::Quant { scale: 1.0, zero: 0.0, bits: 2.0, signed: true, narrow: true, mode: "ROUND" };
 const BIPOLAR: Kind = Kind::Bipolar { scale: 1.0 };
 
+/// Between products of signs there are bits, whose thresholds give the signs of the floats.
+#[test]
+fn chains_of_signs_are_those_of_floats() {
+    let mut random = Random(6);
+    let mut chained = 0;
+    for _ in 0..200 {
+        let is_matrix = random.flip();
+        let channels = [1 + random.below(90), 1 + random.below(90), 1 + random.below(20)];
+        let x = if is_matrix { vec![3, channels[0]] } else { vec![2, channels[0], 4, 5] };
+        let (first, mut constants) = quantizer(BIPOLAR, "x", "a");
+        let mut nodes = vec![first];
+        let mut value_name = "a".to_owned();
+        for layer in 0..2 {
+            let [w, y, z, q] = ["w", "y", "z", "q"].map(|name| format!("{name}{layer}"));
+            let [inputs, outputs] = [channels[layer], channels[layer + 1]];
+            let shape = if is_matrix { vec![inputs, outputs] } else { vec![outputs, inputs, 3, 3] };
+            let signs = weights(&mut random, &shape);
+            let signs = signs.as_f32().unwrap().iter().map(|x| 1f32.copysign(*x)).collect::<Vec<_>>();
+            constants.push((w.clone(), Tensor::new(shape, signs).unwrap()));
+            let product = if is_matrix {
+                Node::of(Op::new("", "MatMul"), &y, &[value_name.as_str(), w.as_str()], &[y.as_str()])
+            } else {
+                Node::of(Op::new("", "Conv"), &y, &[value_name.as_str(), w.as_str()], &[y.as_str()])
+                    .with("pads", vec![1, 1, 1, 1])
+            };
+            nodes.push(product);
+            if layer == 1 {
+                value_name = y;
+                break;
+            }
+            let per_channel = if is_matrix { vec![outputs] } else { vec![outputs, 1, 1] };
+            let mut constant = |name: &str, shape: &[usize]| {
+                let name = format!("{name}{layer}");
+                let numbers = weights(&mut random, shape).as_f32().unwrap().to_vec();
+                // Channels that are always of one sign, too.
+                let numbers: Vec<f32> = numbers.into_iter().map(|x| if x > 1.8 { 0.0 } else { x }).collect();
+                constants.push((name.clone(), Tensor::new(shape, numbers).unwrap()));
+                name
+            };
+            if layer == 0 && channels[2] % 2 == 0 {
+                let names = ["gamma", "beta", "mean"].map(|name| constant(name, &[outputs]));
+                let variance = Tensor::new([outputs], vec![100.0f32; outputs]).unwrap();
+                constants.push(("variance".to_owned(), variance));
+                let inputs = [&y, &names[0], &names[1], &names[2], "variance"];
+                nodes.push(Node::of(Op::new("", "BatchNormalization"), &z, &inputs, &[z.as_str()]));
+            } else {
+                let [factor, term] = [constant("factor", &per_channel), constant("term", &per_channel)];
+                nodes.push(Node::of(Op::new("", "Mul"), "mul", &[y.as_str(), factor.as_str()], &["scaled"]));
+                nodes.push(Node::of(Op::new("", "Sub"), "sub", &[term.as_str(), "scaled"], &[z.as_str()]));
+            }
+            let (next, others) = quantizer(BIPOLAR, &z, &q);
+            constants.extend(others);
+            nodes.push(next);
+            value_name = q;
+        }
+        let graph = Graph {
+            opset: 13,
+            inputs: vec![value("x", &x)],
+            outputs: vec![ValueInfo { shape: vec![None; x.len()], ..value(&value_name, &[]) }],
+            nodes,
+            constants: constants.into_iter().collect(),
+            ..Graph::default()
+        };
+        let how = check(&graph, &draw(&mut random, &x));
+        chained += usize::from(how.contains("→ bits"));
+    }
+    assert_eq!(chained, 200);
+}
+
 /// Without a product behind them, in every layout.
 #[test]
 fn quantizers_and_normalizations_in_floats() {
