@@ -51,6 +51,16 @@ case " $* " in
     else
         skip "the crates rten-gemm, tract-linalg, gemmkit and candle-core could not be built"
     fi
+    # It needs an older NumPy than the others.
+    larq=$deps/larq/bin/python
+    [ -x "$larq" ] || python3 -m venv "$deps/larq"
+    there='import flatbuffers, importlib.util, sys; sys.exit(importlib.util.find_spec("larq_compute_engine") is None)'
+    if "$larq" -c "$there" 2>/dev/null ||
+        "$larq" -m pip install -q --disable-pip-version-check --no-deps 'numpy<2' flatbuffers larq-compute-engine==0.16.0; then
+        programs+=(--program-larq "$larq")
+    else
+        skip "Larq Compute Engine could not be installed: it has wheels for Python 3.10 to 3.12"
+    fi
     ;;
 esac
 

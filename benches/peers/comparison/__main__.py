@@ -35,13 +35,13 @@ def arguments():
     parser.add_argument("--lock", metavar="FILE", help="hold a lock on this file while a shape is measured, to interleave runs")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the results (default: target/peers)")
     parser.add_argument("--resume", action="store_true", help="keep the results in that folder, measure the rest")
-    for name in ("eightbit", "onednn", "rust"):
+    for name in ("eightbit", "onednn", "rust", "larq"):
         parser.add_argument(f"--program-{name}", type=pathlib.Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-NAMES = ["gemm", "conv", "types", "avx2", "threads", "dynamic", "models"]
-INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES, *peers.LAYERS]
+NAMES = ["gemm", "conv", "types", "avx2", "threads", "signs", "dynamic", "models"]
+INSTALLABLE = ["onednn", *peers.PYTHON, *peers.CRATES, *peers.LAYERS, *peers.SIGNS]
 
 
 def available(programs):
@@ -51,7 +51,7 @@ def available(programs):
         if name in peers.PYTHON:
             there = importlib.util.find_spec(peers.PYTHON[name][1]) is not None
         else:
-            there = (programs.onednn if name == "onednn" else programs.rust) is not None
+            there = getattr(programs, name if name in ("onednn", *peers.SIGNS) else "rust") is not None
         if there:
             found.append(name)
         else:
@@ -85,7 +85,7 @@ def main():
         if raw.exists() and not args.resume:
             # Earlier results are kept under another name.
             raw.rename(args.out / f"raw-{time.strftime('%Y%m%d-%H%M%S', time.localtime(raw.stat().st_mtime))}.csv")
-        programs = peers.Programs(args.program_eightbit, args.program_onednn, args.program_rust)
+        programs = peers.Programs(args.program_eightbit, args.program_onednn, args.program_rust, args.program_larq)
         there = available(programs)
         wanted = [name for name in there if not args.peers or name in args.peers.split(",")]
         (args.out / "machine.json").write_text(report.machine(programs, wanted, args))

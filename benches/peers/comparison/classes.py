@@ -66,6 +66,8 @@ TARGETS = [
     # On Zen 5 the peak itself is 3.6 times candle 0.11's rate.
     Target("layers of floats, to candle's q8_0", 5.00, ("dynamic",), ("linear",), ("f32s8f32",)),
     Target("layers of one row, to candle's q8_0", 1.00, ("dynamic",), ("rows",), ("f32s8f32",)),
+    Target("signs, to our eight bits", 2.80, ("signs",), types=("b1b1s32", "b1b1b1"), rivals=(results.EIGHT_BITS,)),
+    Target("signs, to Larq Compute Engine", 12.0, ("signs",), types=("b1b1s32", "b1b1b1"), rivals=("larq",)),
     Target("whole networks, big", 1.05, ("models",), ("big",)),
     Target("whole networks, mobile", 1.20, ("models",), ("mobile",)),
 ]

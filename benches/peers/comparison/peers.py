@@ -13,6 +13,8 @@ class Programs:
     eightbit: pathlib.Path
     onednn: pathlib.Path | None = None
     rust: pathlib.Path | None = None
+    # Its own interpreter of Python.
+    larq: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +44,14 @@ TITLES = {
     "tract-linalg": "tract-linalg",
     "gemmkit": "gemmkit",
     "candle-core": "candle (q8_0)",
+    "larq": "Larq Compute Engine",
 }
 CLOCKS = {"wall": "wall clock", "cpu": "CPU time"}
 # Crates with products of bytes, and with layers of floats.
 CRATES = ["rten-gemm", "tract-linalg", "gemmkit"]
 LAYERS = ["candle-core"]
+# Products of signs.
+SIGNS = ["larq"]
 # The driver's module, and the module that it needs.
 PYTHON = {
     "onnxruntime": ("ort", "onnxruntime"),
@@ -98,6 +103,10 @@ def networks(name, suffix):
 
 def rust(programs, name):
     return Participant(name, [str(programs.rust), name])
+
+
+def larq(programs):
+    return Participant("larq", [str(programs.larq), "-m", "comparison.drivers.larq", "conv"])
 
 
 def linear(programs):

@@ -5,9 +5,11 @@ import statistics
 
 OURS, PEAK = "eightbit", "peak"
 # The peers' types that correspond to ours: a library with only s8 activations takes part with those.
-EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}, "f32s8f32_groups": {"f32s8f32"}}
+EQUIVALENT = {"u8s8u8": {"u8s8u8", "s8s8s8", "f32"}, "int8": {"int8", "f32"}, "f32s8f32_groups": {"f32s8f32"}, "b1b1s32": {"b1b1f32"}}
 # The peak of the instructions that a backend without dot products needs to be exact for all weights.
 VPMADDWD_PEAK = "vpmaddwd + vpaddd on 256 bits; on registers only"
+# What products of signs are compared with.
+EIGHT_BITS = "eightbit u8s8u8"
 WRONG_ELSEWHERE = "sums of this run's products are wrong"
 VPMADDWD_LIMIT = "vpmaddwd limit"
 # What rates and ratios are, and how the report says it.
@@ -98,6 +100,8 @@ def rivals_of(suite, call, calls, peaks):
         if peer not in (OURS, PEAK):
             yield OURS, (OURS, types)
     elif peer == OURS:
+        if suite == "signs" and types != "u8s8u8" and (OURS, "u8s8u8") in calls:
+            yield EIGHT_BITS, (OURS, "u8s8u8")
         for theirs in calls:
             if theirs[0] not in (OURS, PEAK) and theirs[1] in EQUIVALENT.get(types, {types}):
                 yield theirs[0], theirs

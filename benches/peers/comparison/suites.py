@@ -81,6 +81,10 @@ def build(programs, wanted):
     def layers(_):
         return [peers.linear(programs), *(peers.rust(programs, name) for name in peers.LAYERS if name in wanted)]
 
+    def signs(_):
+        types = ["b1b1s32", "b1b1b1", "u8s8u8"]
+        return [peers.eightbit(programs, "conv", types), *([peers.larq(programs)] if "larq" in wanted else [])]
+
     def named(all_shapes, names):
         return [shape for shape in all_shapes if shape.name in names]
 
@@ -88,6 +92,8 @@ def build(programs, wanted):
     linear = [shapes.of_sizes(sizes, group) for sizes, group in LAYERS.items() if programs.rust]
     gemms, convs = shapes.read("gemm"), shapes.read("conv")
     large = [shape for shape in convs if shape.group == "large" and "3x3" in shape.name]
+    # Those that the peer computes: the output is as large as the input.
+    keeps_size = [shape for shape in large if shape.sizes[4] == 1]
     avx2_gemms = [shape for shape in gemms if shape.group in ("large", "middle", "cube")]
     avx2_convs = [shape for shape in convs if shape.group in ("large", "stem")]
     pair_safe = ["u8s8s32", "u8s8s32_pair_safe", "u8s8u8", "u8s8u8_pair_safe"]
@@ -100,5 +106,6 @@ def build(programs, wanted):
         Suite("avx2_gemm", "AVX2: matrix multiplication", avx2_gemms, with_onednn("gemm", pair_safe, "avx2", "AVX2")),
         Suite("avx2_conv", "AVX2: convolution", avx2_convs, with_onednn("conv", pair_safe[2:], "avx2", "AVX2")),
         Suite("threads", "Two threads", [shape for shape in gemms if shape.products >= THREADS_FROM], two_threads),
+        Suite("signs", "Products of signs, beside eight bits", keeps_size, signs),
         Suite("dynamic", "Layers from floats to floats, quantized when they run", linear, layers),
     ]

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::backend::BackendArgs;
 use super::fixing::FixArgs;
+use crate::bench::asked::Asked;
 use crate::bench::clock::Clock;
-use crate::bench::types::Types;
 
 /// Measure kernels, shape by shape, or whole networks: as fractions of this machine's measured peak, or in milliseconds.
 #[derive(Args)]
@@ -46,6 +46,7 @@ A shape file has one shape per line: `name M K N`, M rows of activations, N outp
   eightbit bench conv
   eightbit bench conv depthwise
   eightbit bench conv --types u8s8u8,u8s8s32 --check 3x3
+  eightbit bench conv --types b1b1b1,u8s8u8 rn50_3x3
   eightbit bench conv --shapes SHAPES.txt --csv
 
 A shape file has one shape per line: `name H(=W) Cin Cout R stride pad groups`; an optional last word is its class.")]
@@ -79,9 +80,9 @@ pub(crate) struct KernelArgs {
 
     /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
     /// Weights are full-range and have no zero point, unless one of these follows: _pair_safe (seven bits), _zero (a zero
-    /// point), _zeros (one for each channel). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
+    /// point), _zeros (one for each channel). Signs, a bit each: b1b1s32 (raw sums), b1b1b1 (signs). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    pub(crate) types: Vec<Types>,
+    pub(crate) types: Vec<Asked>,
 
     /// Compare results with the reference before measuring: all of them, or evenly spread rows of large outputs.
     #[arg(long)]

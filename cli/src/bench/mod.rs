@@ -1,8 +1,9 @@
 //! Benchmarks: weights packed and plans made beforehand, rates as a fraction of this machine's peak.
 //!
-//! A [`case::Case`] holds everything that one measurement needs; [`gemm`], [`conv`] and [`model`] make them.
+//! A [`case::Case`] holds everything that one measurement needs; [`gemm`], [`conv`], [`signs`] and [`model`] make them.
 
 mod aligned;
+pub(crate) mod asked;
 pub(crate) mod case;
 pub(crate) mod check;
 pub(crate) mod clock;
@@ -14,5 +15,6 @@ pub(crate) mod random;
 pub(crate) mod rates;
 pub(crate) mod setup;
 pub(crate) mod shapes;
+pub(crate) mod signs;
 pub(crate) mod timing;
 pub(crate) mod types;

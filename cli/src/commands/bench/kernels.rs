@@ -12,8 +12,10 @@ use super::session::Session;
 use super::stdin::on_demand;
 use super::{csv, print};
 use crate::args::KernelArgs;
+use crate::bench::asked::Asked;
 use crate::bench::case::Case;
 use crate::bench::shapes::{self, Shape};
+use crate::bench::signs::SignOperator;
 use crate::bench::timing::Stopwatch;
 use crate::bench::types::{Operator, Types};
 use crate::engine::Settings;
@@ -27,7 +29,7 @@ type Parse<S> = fn(&Path, &str) -> Result<Vec<Shape<S>>, CliError>;
 pub(super) struct Kind<S> {
     /// Its name as the peers' drivers write it.
     operator: &'static str,
-    default_types: &'static [Types],
+    default_types: &'static [Asked],
     /// The shapes that are measured by default.
     embedded: &'static str,
     parse: Parse<S>,
@@ -36,14 +38,18 @@ pub(super) struct Kind<S> {
 /// Matrix multiplications.
 pub(super) const GEMM: Kind<[usize; 3]> = Kind {
     operator: "matmul",
-    default_types: &[Types::U8S8S32, Types::S8S8S32, Types::U8S8U8],
+    default_types: &[Asked::Bytes(Types::U8S8S32), Asked::Bytes(Types::S8S8S32), Asked::Bytes(Types::U8S8U8)],
     embedded: shapes::GEMM,
     parse: shapes::gemm,
 };
 
 /// Convolutions.
-pub(super) const CONV: Kind<Conv2dShape> =
-    Kind { operator: "conv", default_types: &[Types::U8S8U8], embedded: shapes::CONV, parse: shapes::conv };
+pub(super) const CONV: Kind<Conv2dShape> = Kind {
+    operator: "conv",
+    default_types: &[Asked::Bytes(Types::U8S8U8)],
+    embedded: shapes::CONV,
+    parse: shapes::conv,
+};
 
 pub(super) fn run<S>(
     kind: &Kind<S>,
@@ -52,12 +58,17 @@ pub(super) fn run<S>(
     out: &mut dyn Write,
 ) -> Result<(), CliError>
 where
-    Shape<S>: Operator,
+    Shape<S>: Operator + SignOperator,
 {
     let session = Session::new(&args.measure, args.check, settings)?;
     let types = if args.types.is_empty() { kind.default_types } else { &args.types };
     let cases = |shape: &Shape<S>| -> Result<Vec<Case>, CliError> {
-        types.iter().map(|&types| Ok(shape.case(&session.setup, types)?)).collect()
+        // Signs have no products in groups.
+        types
+            .iter()
+            .filter_map(|types| types.case(shape, &session.setup).transpose())
+            .map(|case| Ok(case?))
+            .collect()
     };
     if args.measure.stdin {
         let mut ready = Vec::new();
