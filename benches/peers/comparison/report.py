@@ -49,6 +49,8 @@ def version(name, programs):
     if name in peers.CRATES + peers.LAYERS:
         lock = tomllib.loads((shapes.FOLDER / "rust" / "Cargo.lock").read_text())
         return next(package["version"] for package in lock["package"] if package["name"] == name)
+    if name == "larq":
+        return output_of(programs.larq, "-c", 'import importlib.metadata as m; print(m.version("larq-compute-engine"))')
     return importlib.metadata.version(peers.PACKAGES[name])
 
 
