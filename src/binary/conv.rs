@@ -93,7 +93,7 @@ impl BinaryConv2d {
         })?;
         let stage = Prepared::new(panels, bias, &stage.into())?;
         let is_corrected = outside == Outside::Nothing && geometry.is_copied();
-        let tap_sums = if is_corrected { panels.tap_sums() } else { Vec::new() };
+        let tap_sums = if is_corrected { panels.tap_sums(shape.kernel) } else { Vec::new() };
         Ok(BinaryConv2d { shape, geometry, weights, tap_sums, stage })
     }
 
@@ -101,6 +101,12 @@ impl BinaryConv2d {
     #[must_use]
     pub fn shape(&self) -> &Conv2dShape {
         &self.shape
+    }
+
+    /// The weights.
+    #[must_use]
+    pub fn weights(&self) -> &BinaryWeights {
+        &self.weights
     }
 
     /// The output type: `u8` of bits.

@@ -41,13 +41,15 @@ impl BinaryGemm {
     ///
     /// # Errors
     ///
-    /// If what the stage has by channel is not there for each channel or out of its range, or there is a bias beside thresholds.
+    /// If what the stage has by channel is not there for each channel or out of its range, there is a bias beside thresholds, or the weights
+    /// are those of a convolution.
     pub fn new(
         weights: impl Into<Arc<BinaryWeights>>,
         bias: Option<&[i32]>,
         stage: impl Into<BinaryStage>,
     ) -> Result<BinaryGemm, Error> {
         let weights = weights.into();
+        check_size("taps of the weights", 1, weights.panels().taps())?;
         let stage = Prepared::new(weights.panels(), bias, &stage.into())?;
         Ok(BinaryGemm { weights, stage })
     }

@@ -3,6 +3,7 @@
 use eightbit_kernels::gemm::OutputBlock;
 
 use super::row_bytes;
+use super::signs::check_filling;
 use crate::check::check_size;
 use crate::fill::{Fill, Grain};
 use crate::pool::Pool2dShape;
@@ -47,7 +48,7 @@ impl BinaryMaxPool2d {
     ///
     /// # Errors
     ///
-    /// If lengths are not those of the shape.
+    /// If lengths are not those of the shape, or a pixel has bits behind its last channel.
     pub fn call<'a>(
         &'a self,
         input: &'a [u8],
@@ -55,13 +56,14 @@ impl BinaryMaxPool2d {
     ) -> Result<Call<'a, u8, impl Fill<u8>>, Error> {
         let Pool2dShape { batch, input: [height, width], channels, .. } = self.shape;
         let (pixels, bytes) = (self.shape.output_rows(), row_bytes(channels));
-        // A pixel has no more bytes than channels, but for the filling.
+        // Sizes that cannot be counted are those of no slice.
         check_size(
             "bytes of the input",
             batch.saturating_mul(height * width).saturating_mul(bytes),
             input.len(),
         )?;
         check_size("bytes of the output", pixels.saturating_mul(bytes), out.len())?;
+        check_filling("input", input, channels)?;
         Ok(Call::new(Pooling { shape: &self.shape, input }, MatMut::new(out, pixels, bytes)?.block()))
     }
 }

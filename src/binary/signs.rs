@@ -52,7 +52,7 @@ pub fn unpack_signs(bits: &[u8], columns: usize, numbers: &mut [f32]) -> Result<
         let why = format!("{} bytes are no whole rows of {columns} bits, which take {bytes}", bits.len());
         return Err(Error::Shape { what: "signs", why });
     }
-    check_size("numbers", bits.len() / bytes * columns, numbers.len())?;
+    check_size("numbers", (bits.len() / bytes).saturating_mul(columns), numbers.len())?;
     for (bits, row) in bits.chunks_exact(bytes).zip(numbers.chunks_exact_mut(columns)) {
         for (i, number) in row.iter_mut().enumerate() {
             *number = sign(bits, i) as f32;

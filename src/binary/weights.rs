@@ -48,8 +48,9 @@ impl BinaryWeights {
         tap_bits: usize,
     ) -> Result<BinaryWeights, Error> {
         let refused = || {
-            let why =
-                format!("{taps} × {tap_bits} bits are more than {MAX_DEPTH}, or a row of them too long");
+            let why = format!(
+                "{columns} columns of {taps} × {tap_bits} bits: a depth is at most {MAX_DEPTH}, columns without depth are few, and all must fit memory"
+            );
             Error::Shape { what: "binary weights", why }
         };
         let depth = taps.checked_mul(tap_bits).filter(|&depth| depth <= MAX_DEPTH);

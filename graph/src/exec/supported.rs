@@ -257,8 +257,11 @@ fn writes(node: &Node) -> impl Iterator<Item = (String, String)> + '_ {
 
 /// What the steps of `node` are; those that reorder its inputs are not its own.
 fn of_steps(node: &Node, steps: impl Iterator<Item = Step>) -> Support {
-    let mut own = steps.filter(|step| step.links.name == node.name);
-    own.next().map_or(Support::Nothing, |step| Support::Step {
+    let steps: Vec<Step> = steps.collect();
+    let own = steps.iter().find(|step| step.links.name == node.name);
+    // Steps of a product that a quantizer brings along have the product's name.
+    let computing = || steps.iter().find(|step| step.kernel.kind() == StepKind::EightBit);
+    own.or_else(computing).map_or(Support::Nothing, |step| Support::Step {
         kind: step.kernel.kind(),
         description: step.kernel.describe(),
     })

@@ -74,7 +74,10 @@ fn check<T: OutputElement>(call: &BitCall<'_>, out: &OutputBlock<'_, T>) {
             assert_eq!(window.channels, row_bytes(panels.tap_bits()), "as many channels");
             assert!(patches.input.len() >= window.input_len(), "image too small");
             if let Outside::Nothing { tap_sums } = patches.outside {
-                assert!(tap_sums.len() >= panels.taps() * padded, "sums of all taps");
+                let [height, width] = window.kernel;
+                let corners =
+                    (height + 1).checked_mul(width + 1).and_then(|corners| corners.checked_mul(padded));
+                assert!(corners.is_some_and(|corners| tap_sums.len() >= corners), "sums of all taps");
             }
             window.rows()
         }
@@ -244,14 +247,22 @@ impl Correction<'_> {
         }
         let columns = &mut memory[..self.width];
         columns.copy_from_slice(&self.init[self.column..][..self.width]);
-        for tap in 0..height * width {
-            if region.ky.contains(tap / width) && region.kx.contains(tap % width) {
-                continue;
-            }
-            let sums = &self.tap_sums[tap * self.padded + self.column..][..self.width];
-            for (x, sum) in columns.iter_mut().zip(sums) {
-                *x = x.wrapping_sub(*sum);
-            }
+        let corner = |y: usize, x: usize| {
+            &self.tap_sums[(y * (width + 1) + x) * self.padded + self.column..][..self.width]
+        };
+        let Region { ky, kx, .. } = *region;
+        // Less those of all taps, which are the last corner's, and plus those inside.
+        let of_inside = [
+            corner(ky.end, kx.end),
+            corner(ky.start, kx.end),
+            corner(ky.end, kx.start),
+            corner(ky.start, kx.start),
+        ];
+        let all = corner(height, width);
+        for (n, x) in columns.iter_mut().enumerate() {
+            let [last, above, left, first] = of_inside.map(|sums| sums[n]);
+            let inside = last.wrapping_sub(above).wrapping_sub(left).wrapping_add(first);
+            *x = x.wrapping_add(inside.wrapping_sub(all[n]));
         }
         Some(columns)
     }
@@ -273,9 +284,14 @@ unsafe fn by_borders(
     let mut memory = [0; MAX_COLUMNS];
     let whole = tile.tile.init;
     for region in window.regions(PaddingElision::All) {
+        let lines = strip.lines();
+        let (first, end) = (region.y.start.max(lines.start), region.y.end.min(lines.end));
+        if first >= end {
+            continue;
+        }
         let init = sums.of(window, &region, &mut memory);
         tile.tile.init = init.map_or(whole, <[i32]>::as_ptr);
-        for line in strip.lines().filter(|&line| region.y.contains(line)) {
+        for line in first..end {
             let (rows, cursor) = strip.part(line, region.x.start..region.x.end);
             // SAFETY: the caller's promise; there is an initial accumulator for each column.
             unsafe { down(kernel, strip.steps, cursor, rows, tile, &address) };

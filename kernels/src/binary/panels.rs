@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{BitKernel, BitLayout, MAX_DEPTH, row_bytes};
+use crate::gemm::MAX_EMPTY_COLUMNS;
 use crate::{Backend, Bytes};
 
 /// Weights of one bit in the order of a kernel. The depth is that of one or more taps of equally many bits, each of which is filled to whole
@@ -11,6 +12,7 @@ use crate::{Backend, Bytes};
 #[derive(Clone, Debug)]
 pub struct BitPanels {
     columns: usize,
+    padded_columns: usize,
     taps: usize,
     tap_bits: usize,
     kernel: &'static BitKernel,
@@ -18,8 +20,9 @@ pub struct BitPanels {
 }
 
 impl BitPanels {
-    /// Packs weights `[column][tap][row_bytes(tap_bits)]`, whose filling bits are ignored. `None` if the number of bytes of a row or of the
-    /// panels overflows, or the depth is more than [`MAX_DEPTH`].
+    /// Packs weights `[column][tap][row_bytes(tap_bits)]`, whose filling bits are ignored. `None` if the bytes of the panels or of
+    /// the sums of taps cannot be counted, the depth is more than [`MAX_DEPTH`], or it is 0 with more than [`MAX_EMPTY_COLUMNS`]
+    /// columns or with several taps.
     ///
     /// # Panics
     ///
@@ -34,7 +37,13 @@ impl BitPanels {
     ) -> Option<BitPanels> {
         let kernel = backend.entry().bit_kernel();
         let BitLayout { columns: width, step, .. } = kernel.layout;
-        taps.checked_mul(tap_bits).filter(|&depth| depth <= MAX_DEPTH)?;
+        let depth = taps.checked_mul(tap_bits).filter(|&depth| depth <= MAX_DEPTH)?;
+        if depth == 0 && (columns > MAX_EMPTY_COLUMNS || taps > 1) {
+            return None;
+        }
+        let padded_columns = columns.checked_next_multiple_of(width)?;
+        // The sums of taps have at most four times as many corners.
+        isize::try_from(taps.checked_mul(padded_columns)?.checked_mul(4 * size_of::<i32>())?).ok()?;
         let tap_bytes = row_bytes(tap_bits);
         let row = taps.checked_mul(tap_bytes)?;
         assert_eq!(Some(bits.len()), columns.checked_mul(row), "weights of another length");
@@ -53,7 +62,7 @@ impl BitPanels {
                 }
             }
         }
-        Some(BitPanels { columns, taps, tap_bits, kernel, panels: Bytes::copy_from(&packed) })
+        Some(BitPanels { columns, padded_columns, taps, tap_bits, kernel, panels: Bytes::copy_from(&packed) })
     }
 
     /// Output channels.
@@ -65,7 +74,7 @@ impl BitPanels {
     /// Columns of the panels, those that fill the last one included.
     #[must_use]
     pub fn padded_columns(&self) -> usize {
-        self.columns.next_multiple_of(self.kernel.layout.columns)
+        self.padded_columns
     }
 
     /// Columns of one panel.
@@ -125,20 +134,37 @@ impl BitPanels {
         self.panels.get().expect("they are owned")
     }
 
-    /// The sum of each tap's weights by column, `[tap][padded column]`: what a tap adds where all activations are +1.
+    /// Sums of weights over the taps of rectangles from the first tap on, `[height + 1][width + 1][padded column]`, for taps that are
+    /// those of a kernel of that height and width: what taps add where all activations are +1. The sum over any rectangle is that of its last
+    /// corner, less those of the two beside it, plus that of the first.
+    ///
+    /// # Panics
+    ///
+    /// If that is another number of taps.
     #[must_use]
-    pub fn tap_sums(&self) -> Vec<i32> {
-        let BitLayout { columns: width, step, .. } = self.kernel.layout;
-        let (padded, tap_bytes) = (self.padded_columns(), row_bytes(self.tap_bits));
-        let mut sums = vec![0; self.taps * padded];
+    pub fn tap_sums(&self, [height, width]: [usize; 2]) -> Vec<i32> {
+        assert_eq!(height.checked_mul(width), Some(self.taps), "the kernel's taps");
+        let BitLayout { columns: panel_columns, step, .. } = self.kernel.layout;
+        let (padded, tap_bytes) = (self.padded_columns, row_bytes(self.tap_bits));
+        let mut sums = vec![0; (height + 1) * (width + 1) * padded];
+        let corner = |tap: usize| ((tap / width + 1) * (width + 1) + tap % width + 1) * padded;
         for (at, byte) in self.packed().iter().enumerate() {
-            let (group, within) = (at / (width * step), at % (width * step));
+            let (group, within) = (at / (panel_columns * step), at % (panel_columns * step));
             let (steps, column) = (self.row_bytes() / step, within / step);
             let (panel, byte_of_row) = (group / steps, group % steps * step);
-            sums[byte_of_row / tap_bytes * padded + panel * width + column] -= 2 * byte.count_ones() as i32;
+            sums[corner(byte_of_row / tap_bytes) + panel * panel_columns + column] -=
+                2 * byte.count_ones() as i32;
         }
-        for sums in sums.chunks_exact_mut(padded.max(1)) {
-            sums[..self.columns].iter_mut().for_each(|sum| *sum += self.tap_bits as i32);
+        for tap in 0..self.taps {
+            sums[corner(tap)..][..self.columns].iter_mut().for_each(|sum| *sum += self.tap_bits as i32);
+        }
+        for tap in 0..self.taps {
+            let [above, left, first] = [(width + 1) * padded, padded, (width + 2) * padded];
+            for column in corner(tap)..corner(tap) + padded {
+                // Sums are of weights, at most the depth; what is between them may wrap.
+                let beside = sums[column - above].wrapping_add(sums[column - left]);
+                sums[column] = sums[column].wrapping_add(beside).wrapping_sub(sums[column - first]);
+            }
         }
         sums
     }

@@ -12,7 +12,7 @@ pub enum Outside<'a> {
     Ones,
     /// Nothing: taps outside the image add nothing. [Sums of taps](super::BitPanels::tap_sums) take back what bits of zero add.
     Nothing {
-        /// `[tap][padded column]`.
+        /// Of the window's kernel.
         tap_sums: &'a [i32],
     },
 }
@@ -47,38 +47,39 @@ pub struct BitGeometry {
 const MAX_STRIP: usize = 1 << 28;
 
 impl BitGeometry {
-    /// For a window whose channels are bytes of a pixel, a multiple of 8. `None` if the padded lines of one line of output have more than
-    /// 2²⁸ bytes.
+    /// For a window whose channels are bytes of a pixel, a multiple of 8. `None` if its sizes cannot be counted, or copies of the lines
+    /// that one line of output sees have more than 2²⁸ bytes.
     #[must_use]
     pub fn new(window: Window2d) -> Option<BitGeometry> {
         let [kernel_height, kernel_width] = window.kernel;
         let pixel = window.channels;
         // Lines and pixels that windows see, padding included.
-        let [height, width] = [0, 1].map(|axis| {
+        let [bottom, right] = [0, 1].map(|axis| {
             window.output[axis].saturating_sub(1) * window.stride[axis]
                 + (window.kernel[axis] - 1) * window.dilation[axis]
                 + 1
         });
-        let [bottom, right] = [height, width];
         let copied = window.pad != [0, 0] || bottom > window.input[0] || right > window.input[1];
-        let line_bytes = if copied { width } else { window.input[1] }.checked_mul(pixel)?;
-        let reach = (kernel_height - 1).checked_mul(window.dilation[0])?;
-        let one = reach.checked_add(1)?.checked_mul(line_bytes)?;
+        let line_bytes = if copied { right } else { window.input[1] }.checked_mul(pixel)?;
+        // Copies have no lines between the taps, and lines of output then have none in common.
+        let (tap_lines, spread) =
+            if copied { (1, window.dilation[0] > 1) } else { (window.dilation[0], false) };
+        let one = (kernel_height - 1).checked_mul(tap_lines)?.checked_add(1)?.checked_mul(line_bytes)?;
         if copied && one > MAX_STRIP {
             return None;
         }
         let more = STRIP_BYTES.saturating_sub(one) / line_bytes.max(1) / window.stride[0];
+        let strip_lines = if spread { 1 } else { (1 + more).min(window.output[0].max(1)) };
         let together = window.dilation[1] == 1;
         let parts = if together { 1 } else { kernel_width };
         let mut segments = Vec::new();
         segments.try_reserve_exact(kernel_height.checked_mul(parts)?).ok()?;
         for ky in 0..kernel_height {
             for part in 0..parts {
-                segments.push(ky * window.dilation[0] * line_bytes + part * window.dilation[1] * pixel);
+                segments.push(ky * tap_lines * line_bytes + part * window.dilation[1] * pixel);
             }
         }
         let segment_bytes = if together { kernel_width.checked_mul(pixel)? } else { pixel };
-        let strip_lines = (1 + more).min(window.output[0].max(1));
         Some(BitGeometry { window, copied, line_bytes, strip_lines, segments, segment_bytes })
     }
 
@@ -113,8 +114,14 @@ impl BitGeometry {
         (&self.segments, self.segment_bytes)
     }
 
-    /// Lines that `count` lines of output see, at least one.
+    /// Lines that are copied for `count` lines of output, at least one.
     pub(super) fn lines(&self, count: usize) -> usize {
-        (count - 1) * self.window.stride[0] + (self.window.kernel[0] - 1) * self.window.dilation[0] + 1
+        (count - 1) * self.window.stride[0] + self.window.kernel[0]
+    }
+
+    /// From one line that is copied to the next.
+    pub(super) fn line_step(&self) -> usize {
+        // With a dilation there is one line of output at a time.
+        self.window.dilation[0]
     }
 }

@@ -2,8 +2,7 @@
 
 use core::ops::Range;
 
-use super::{BitMatrix, BitPatches};
-use crate::Window2d;
+use super::{BitGeometry, BitMatrix, BitPatches};
 
 /// Bytes of activations that are multiplied with all panels before the next ones are.
 pub(super) const STRIP_BYTES: usize = 24 << 10;
@@ -118,7 +117,7 @@ pub(super) unsafe fn of_patches(patches: &BitPatches<'_>, rows: Range<usize>, co
     let start = if geometry.is_copied() {
         let lines = geometry.lines(last - line + 1);
         // SAFETY: these are no more lines than a strip has.
-        unsafe { copy_lines(window, geometry.line_bytes(), image, y * window.stride[0], lines, copies) };
+        unsafe { copy_lines(geometry, image, y * window.stride[0], lines, copies) };
         copies.cast_const()
     } else {
         image[y * window.stride[0] * geometry.line_bytes()..].as_ptr()
@@ -131,26 +130,20 @@ pub(super) unsafe fn of_patches(patches: &BitPatches<'_>, rows: Range<usize>, co
     Strip { first_line: y, first_x: rows.start % width, start, rows, steps }
 }
 
-/// Copies lines of an image with their padding: `count` of them, from line `first` of the padded image on.
+/// Copies lines of an image with their padding: `count` of those that are read, from line `first` of the padded image on.
 ///
 /// # Safety
 ///
-/// `to` is valid for writes of `count` times `line_bytes`.
-unsafe fn copy_lines(
-    window: &Window2d,
-    line_bytes: usize,
-    image: &[u8],
-    first: usize,
-    count: usize,
-    to: *mut u8,
-) {
+/// `to` is valid for writes of `count` lines.
+unsafe fn copy_lines(geometry: &BitGeometry, image: &[u8], first: usize, count: usize, to: *mut u8) {
+    let (window, line_bytes) = (geometry.window(), geometry.line_bytes());
     // SAFETY: the caller's promise. The memory of a scratch is initialized.
     let lines = unsafe { core::slice::from_raw_parts_mut(to, count * line_bytes) };
     let image_line = window.input[1] * window.channels;
     let left = (window.pad[1] * window.channels).min(line_bytes);
     let taken = image_line.min(line_bytes - left);
     for (i, line) in lines.chunks_exact_mut(line_bytes).enumerate() {
-        let y = (first + i).wrapping_sub(window.pad[0]);
+        let y = (first + i * geometry.line_step()).wrapping_sub(window.pad[0]);
         if y >= window.input[0] {
             line.fill(0);
             continue;

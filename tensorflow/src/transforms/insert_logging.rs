@@ -40,7 +40,8 @@ fn run(nodes: Vec<NodeDef>, context: &mut Context) -> Result<Vec<NodeDef>, Trans
         if let Some(print) = &print {
             if names.contains(&print.name) {
                 return Err(TransformError::Invalid(format!(
-                    "{} is logged already, by {}: remove_nodes(op=Print) takes that out",
+                    "{} cannot be logged by {}, for a node of that name is there: if an earlier insert_logging made it, \
+                     remove_nodes(op=Print) takes it out",
                     node.name, print.name
                 )));
             }

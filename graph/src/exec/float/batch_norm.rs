@@ -45,12 +45,11 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         let [scale, bias, mean, variance] = [scale[c], bias[c], mean[c], variance[c]].map(f64::from);
         Channel { scale, bias, mean, deviation: (variance + epsilon).sqrt() }
     };
-    let bytes = (scale.len() * size_of::<Channel>()) as u64;
-    builder.count_constants(bytes)?;
     let channels: Vec<Channel> = (0..scale.len()).map(channel).collect();
     if shape.len() < 2 || channels.is_empty() {
         return Ok(false);
     }
+    builder.count_constants((channels.len() * size_of::<Channel>()) as u64)?;
     let plane = match builder.layout_of(node.required_input(0)?) {
         Layout::ChannelsLast => 1,
         Layout::Plain => shape[2..].iter().product::<usize>().max(1),

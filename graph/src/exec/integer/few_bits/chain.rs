@@ -5,6 +5,7 @@ use eightbit::binary::Thresholds;
 use super::product::Kind;
 use super::{Grid, Product, Rule};
 use crate::exec::builder::Builder;
+use crate::exec::fallback;
 use crate::ops::evaluate::evaluate;
 use crate::ops::shared::few_bits::bipolar;
 use crate::ops::{add, batch_normalization, bipolar_quant, div, mul, sub};
@@ -31,6 +32,9 @@ pub(super) fn next<'g>(builder: &mut Builder<'g>, product: &Product<'g>) -> Resu
         if node.is(&bipolar_quant::OP) && node.input(0) == Some(value) {
             break node;
         }
+        for input in node.inputs.iter().filter(|input| *input != value) {
+            fallback::fold_sources(builder, input)?;
+        }
         if between.len() == MAX_CHAIN || !is_affine(builder, node, value) {
             return Ok(None);
         }
@@ -39,12 +43,12 @@ pub(super) fn next<'g>(builder: &mut Builder<'g>, product: &Product<'g>) -> Resu
     };
     let Some((rule, step)) = Rule::of(builder, quantizer)? else { return Ok(None) };
     let Some(grid) = Grid::of(rule, step) else { return Ok(None) };
+    let Some(thresholds) = thresholds(builder, product, &between)? else { return Ok(None) };
     let Some(following) = Product::after(builder, quantizer, grid)? else { return Ok(None) };
     // Rows of bits go from one to the other as they are.
     if !following.is_binary() || following.layout() != product.layout() {
         return Ok(None);
     }
-    let Some(thresholds) = thresholds(builder, product, &between)? else { return Ok(None) };
     nodes.push(following.index);
     Ok(Some(Next { thresholds, nodes, product: following }))
 }
@@ -93,11 +97,11 @@ fn thresholds(
                 .iter()
                 .map(|input| if input == value { Some(&tensor) } else { builder.constant(input) })
                 .collect();
-            let Some(output) = evaluate(node, &inputs)?.into_iter().next() else { return Ok(None) };
-            if output.shape() != shape {
-                return Ok(None);
+            // What does not take one row or pixel alone, as a normalization of another axis, is no scale of channels.
+            match evaluate(node, &inputs).map(|mut outputs| outputs.pop()) {
+                Ok(Some(output)) if output.shape() == shape => tensor = output,
+                _ => return Ok(None),
             }
-            tensor = output;
         }
         let values = tensor.as_f32()?;
         let has_nan = values.iter().any(|value| value.is_nan());

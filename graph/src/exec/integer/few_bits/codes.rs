@@ -28,7 +28,7 @@ pub(super) struct Coder {
 impl Coder {
     pub(super) fn new(grid: &Grid, backend: Backend) -> Result<Coder, Error> {
         let kernel = match grid.rule {
-            // The order of clamping and rounding does not matter, because the bounds are whole.
+            // Rounding rises with its operand, so numbers may be clamped to the rounded bounds before or after it.
             Rule::Quant { zero_point: 0.0, bits, rounding: Rounding::HalfEven, .. } if bits > 1.0 => {
                 let of_type = QuantizedType::new(element(grid), grid.step, 0);
                 of_type.and_then(|of_type| Quantize::new(backend, of_type).clamped(grid.low, grid.high)).ok()
@@ -71,8 +71,7 @@ impl Coder {
                     .for_each(|(code, &x)| *code = rule.integer(x, step) as u8),
             }
         }
-        let has_sign = matches!(rule, Rule::Sign);
-        Ok(!has_sign && x.iter().fold(false, |found, x| found | x.is_nan()))
+        Ok(!rule.takes_nan() && x.iter().fold(false, |found, x| found | x.is_nan()))
     }
 }
 

@@ -9,7 +9,7 @@ use super::grid::Grid;
 /// A float is an odd integer times a power of two. The weights of a channel are integers `u` times the greatest number `c` that divides all
 /// of them, the activations integers `v` times the step `a`. So every product and every sum of products is an integer times `a · c`. If `a · c`
 /// is `o · 2^e` with an odd `o`, and `o · max|v| · Σ|u|` is at most 2²⁴, all of them are floats: no addition rounds, in whatever order, and the
-/// sum is `f32(Σ v·u) · (a · c)`.
+/// sum is `f32(Σ v·u) · (a · c)`. The activations themselves must be floats, too: `max|v| · a` is finite.
 #[derive(Debug)]
 pub(super) struct Columns {
     /// `[channel][depth]`.
@@ -30,6 +30,9 @@ impl Columns {
         weight: impl Fn(usize, usize) -> f32,
     ) -> Option<Columns> {
         let (step, step_exponent) = odd(grid.step)?;
+        if !(grid.reach() as f32 * grid.step).is_finite() {
+            return None;
+        }
         let mut found = Columns { integers: Vec::with_capacity(channels * depth), scales: Vec::new() };
         let mut column = vec![0.0; depth];
         for channel in 0..channels {
@@ -146,6 +149,7 @@ mod tests {
         for weights in [[1.0, 128.0], [1.0, f32::NAN], [1.0, f32::INFINITY], [1e-44, 1e-44], [1.0, 0.1]] {
             assert!(Columns::new(&grid(1.0, 1), 1, 2, |_, k| weights[k]).is_none(), "{weights:?}");
         }
+        assert!(Columns::new(&grid(2f32.powi(125), 127), 1, 1, |_, _| 2f32.powi(-100)).is_none());
         assert!(Columns::new(&grid(1e-38, 1), 1, 1, |_, _| 1e-30).is_none());
         let zeros = Columns::new(&grid(1.0, 1), 1, 3, |_, _| -0.0).unwrap();
         assert_eq!((zeros.integers, zeros.scales), (vec![0; 3], vec![1.0]));

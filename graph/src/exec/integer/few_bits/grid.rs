@@ -66,7 +66,15 @@ impl Rule {
         Ok(Some((Rule::Quant { zero_point, bits, integers, rounding }, step)))
     }
 
-    /// The integer of a number, NaN of NaN (which has a sign here, as QONNX says).
+    /// Whether NaN becomes an integer, too: where signs are taken, it is −1, as QONNX says.
+    pub(super) fn takes_nan(self) -> bool {
+        match self {
+            Rule::Sign => true,
+            Rule::Quant { bits, integers, .. } => integers.signed && bits == 1.0,
+        }
+    }
+
+    /// The integer of a number, NaN of NaN unless it [takes NaN](Self::takes_nan).
     pub(super) fn integer(self, x: f32, step: f32) -> f32 {
         match self {
             Rule::Sign => bipolar(x),

@@ -44,6 +44,9 @@ impl<'g> Product<'g> {
         if !fallback::fold_sources(builder, weights)? {
             return Ok(None);
         }
+        if let Some(bias) = node.input(2) {
+            fallback::fold_sources(builder, bias)?;
+        }
         let found = if node.is(&conv::OP) {
             convolution(builder, node, &grid)?
         } else {
@@ -63,8 +66,10 @@ impl<'g> Product<'g> {
     /// Whether signs are enough, if the activations are signs.
     pub(super) fn is_binary(&self) -> bool {
         let has_path = match self.kind {
-            Kind::Matrix { .. } => true,
-            Kind::Convolution(shape) => shape.groups == 1 && lines(&shape) <= MAX_LINES,
+            Kind::Matrix { depth, .. } => fills_words(depth),
+            Kind::Convolution(shape) => {
+                shape.groups == 1 && fills_words(shape.in_channels) && has_short_lines(&shape)
+            }
         };
         has_path && self.weights.are_signs()
     }
@@ -97,15 +102,20 @@ impl<'g> Product<'g> {
     }
 }
 
-/// Numbers in the padded lines that one line of output sees; convolutions with very many are left to bytes.
-fn lines(shape: &Conv2dShape) -> u128 {
-    let reach = shape.kernel[0] as u128 * shape.dilation[0] as u128;
-    let width = shape.input[1] as u128 + shape.pad.left as u128 + shape.pad.right as u128;
-    reach * width * shape.in_channels.next_multiple_of(64) as u128
+/// Whether bits fill their words of 64 well enough to be faster than bytes, which take about four times as long as whole words.
+fn fills_words(bits: usize) -> bool {
+    bits.next_multiple_of(64) <= 4 * bits
 }
 
-/// What is less than the kernels' limit of bytes, in bits.
-const MAX_LINES: u128 = 1 << 30;
+/// Whether the lines that one line of output sees are few, and padding is no more than a part of them: all of them are copied.
+fn has_short_lines(shape: &Conv2dShape) -> bool {
+    let width = shape.input[1] as u128 + shape.pad.left as u128 + shape.pad.right as u128;
+    let bits = shape.kernel[0] as u128 * width * shape.in_channels.next_multiple_of(64) as u128;
+    bits <= MAX_BITS && width <= 4 * shape.input[1] as u128 + 64
+}
+
+/// Two mebibytes.
+const MAX_BITS: u128 = 1 << 24;
 
 /// What is made of a node.
 type Found = Option<(Kind, Columns, Option<Vec<f32>>)>;
@@ -125,17 +135,17 @@ fn matrix(builder: &Builder<'_>, node: &Node, grid: &Grid) -> Result<Found, Erro
         _ => return Ok(None),
     };
     let Some((&width, rows)) = shape.split_last() else { return Ok(None) };
-    if width != depth || rows.is_empty() {
+    if width != depth || rows.is_empty() || depth == 0 || columns == 0 {
         return Ok(None);
     }
     let Some(bias) = bias(builder, node, columns) else { return Ok(None) };
     let floats = weights.as_f32()?;
-    builder.count_constants(packed_size(1, depth, columns))?;
     let weights = Columns::new(grid, columns, depth, |column, k| {
         floats[if transposed { column * depth + k } else { k * columns + column }]
     });
-    let kind = Kind::Matrix { rows: rows.iter().product(), depth, columns };
-    Ok(weights.map(|weights| (kind, weights, bias)))
+    let Some(weights) = weights else { return Ok(None) };
+    builder.count_constants(packed_size(1, depth, columns))?;
+    Ok(Some((Kind::Matrix { rows: rows.iter().product(), depth, columns }, weights, bias)))
 }
 
 /// A convolution of an image of the grid, whose padding is 0.
@@ -154,18 +164,20 @@ fn convolution(builder: &Builder<'_>, node: &Node, grid: &Grid) -> Result<Found,
     let inputs = shape.in_channels / shape.groups;
     let Some(bias) = bias(builder, node, channels) else { return Ok(None) };
     let oihw = weights.as_f32()?;
-    builder.count_constants(packed_size(shape.groups, taps * inputs, channels / shape.groups))?;
     // OHWI.
     let weights = Columns::new(grid, channels, taps * inputs, |channel, k| {
         oihw[(channel * inputs + k % inputs) * taps + k / inputs]
     });
-    Ok(weights.map(|weights| (Kind::Convolution(shape), weights, bias)))
+    let Some(weights) = weights else { return Ok(None) };
+    builder.count_constants(packed_size(shape.groups, taps * inputs, channels / shape.groups))?;
+    Ok(Some((Kind::Convolution(shape), weights, bias)))
 }
 
-/// The constant vector of biases in input 2; `Some(None)` if there are none, `None` if it is anything else.
+/// The constant vector of finite biases in input 2; `Some(None)` if there are none, `None` if it is anything else.
 fn bias(builder: &Builder<'_>, node: &Node, channels: usize) -> Option<Option<Vec<f32>>> {
     let Some(name) = node.input(2) else { return Some(None) };
     let bias = builder.constant(name)?;
     let is_vector = bias.len() == channels && bias.shape().last() == Some(&channels);
-    is_vector.then(|| bias.as_f32().ok()).flatten().map(|bias| Some(bias.to_vec()))
+    let bias = bias.as_f32().ok().filter(|bias| is_vector && bias.iter().all(|bias| bias.is_finite()))?;
+    Some(Some(bias.to_vec()))
 }
