@@ -58,6 +58,24 @@ impl Source {
         Ok(Self { file, graph, from, count })
     }
 
+    /// The same network with the examples that `paths`, the argument of `flag`, name: of the kind of these.
+    pub(crate) fn with_examples(&self, flag: &str, paths: &[PathBuf]) -> Result<Self, CliError> {
+        let (from, count) = match &self.from {
+            From::Photos { format, options, .. } => {
+                let paths = photo::for_calibration(paths)?;
+                let count = paths.len();
+                (From::Photos { paths, format: format.clone(), options: *options }, count)
+            }
+            From::Examples(_) => {
+                let none = || CliError::Usage(format!("{flag}: there is no .npy or .npz file among them"));
+                let examples = Examples::find(flag, paths, &self.graph.inputs)?.ok_or_else(none)?;
+                let count = examples.len();
+                (From::Examples(examples), count)
+            }
+        };
+        Ok(Self { file: self.file.clone(), graph: self.graph.clone(), from, count })
+    }
+
     /// The number of examples.
     pub(crate) fn len(&self) -> usize {
         self.count

@@ -90,7 +90,7 @@ pub(crate) struct QuantizeArgs {
     pub(crate) range: RangeArgs,
 }
 
-fn points(text: &str) -> Result<f64, String> {
+pub(super) fn points(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(points) if (0.0..=100.0).contains(&points) => Ok(points),
         _ => Err("percentage points from 0 to 100 are needed, for example 0.5".to_owned()),

@@ -8,6 +8,7 @@ mod graph;
 mod inspect;
 mod label_image;
 mod operators;
+mod precision;
 mod profile;
 mod quantize;
 mod run;
@@ -25,6 +26,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Compare(args) => compare::run(args, out),
+        Command::Precision(args) => precision::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Profile(args) => {
             profile::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out)
         }

@@ -2,6 +2,7 @@
 
 mod cancel_transposes;
 mod extract;
+mod fake_quantize;
 mod fold_batch_norms;
 mod fold_constants;
 mod fold_scales;
@@ -22,6 +23,8 @@ mod testing;
 pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use cancel_transposes::cancel_transposes;
 pub use extract::extract;
+pub use fake_quantize::fake_quantize;
+pub(crate) use fake_quantize::{heads, weights_of_layers};
 pub use fold_batch_norms::fold_batch_norms;
 pub use fold_constants::{FoldBudget, fold_constants, fold_constants_within};
 pub use fold_scales::fold_scales;
