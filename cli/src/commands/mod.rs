@@ -5,6 +5,7 @@ mod compare;
 mod cpu;
 mod evaluate;
 mod graph;
+mod inputs_only;
 mod inspect;
 mod label_image;
 mod operators;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use eightbit_graph::Limits;
-use eightbit_graph::precision::{Format, LayerInfo, Precision, Study};
+use eightbit_graph::precision::{LayerInfo, Precision, Study};
 use eightbit_graph::quantize::{FromFn, Granularity};
 
 use crate::args::{ExampleArgs, PrecisionArgs};
@@ -16,7 +16,7 @@ use crate::network::is_eight_bit;
 use crate::output::OutputFile;
 use crate::report;
 use crate::source::Source;
-use crate::sweep::{self, LayerRow, Part, Reference, Row, Sweep, points};
+use crate::sweep::{self, LayerRow, Part, Point, Reference, Row, Sweep, points};
 
 pub(crate) fn run(args: &PrecisionArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     let truth = args.labels.as_deref().map(labels::read_truth).transpose()?;
@@ -118,10 +118,10 @@ fn measure(
     let done = || bar.inc(1);
     let reference = Reference::new(source, classes, settings, jobs, &done)?;
     let of_model = |error| CliError::model(&source.file.name, error);
-    let row = |part: Part, format: Format, precision: &Precision, count: usize| {
+    let row = |point: Point, precision: &Precision, count: usize| {
         let graph = study.reduced(precision).map_err(of_model)?;
         let score = reference.score(&graph, count, &done)?;
-        Ok::<Row, CliError>(Row { part, format, score, bytes: study.weight_bytes(precision) })
+        Ok::<Row, CliError>(Row::new(point, score, study.weight_bytes(precision)))
     };
     let mut sweep = Sweep {
         name: source.file.name.clone(),
@@ -134,13 +134,13 @@ fn measure(
         layers: Vec::new(),
         accuracy_drop: args.accuracy_drop,
     };
-    for &(part, format) in &points {
-        sweep.rows.push(row(part, format, &part.precision(format, granularity), source.len())?);
+    for &point in &points {
+        sweep.rows.push(row(point, &point.part.precision(point.format, granularity), source.len())?);
     }
-    for (layer, part, format) in of_layers {
+    for (layer, point) in of_layers {
         let layers = Some([layer.node.clone()].into());
-        let precision = Precision { layers, ..part.precision(format, granularity) };
-        let row = row(part, format, &precision, measured)?;
+        let precision = Precision { layers, ..point.part.precision(point.format, granularity) };
+        let row = row(point, &precision, measured)?;
         sweep.layers.push(LayerRow { layer: layer.node.clone(), op: layer.op.clone(), row });
     }
     bar.finish_and_clear();
@@ -150,23 +150,24 @@ fn measure(
 /// What is reduced of one layer at a time: the precisions of the whole network, weights first.
 fn of_layers<'s>(
     study: &'s Study,
-    points: &[(Part, Format)],
+    points: &[Point],
     granularity: Granularity,
-) -> Vec<(&'s LayerInfo, Part, Format)> {
+) -> Vec<(&'s LayerInfo, Point)> {
     let mut all = Vec::new();
     for part in [Part::Weights, Part::Activations] {
-        let mut formats: Vec<Format> = Vec::new();
-        for (of, format) in points {
-            let precision = of.precision(*format, granularity);
-            let reduces = if part == Part::Weights { precision.weights } else { precision.activations };
-            if reduces.is_some() && !formats.contains(format) {
-                formats.push(*format);
+        let is_weights = part == Part::Weights;
+        let mut own: Vec<Point> = Vec::new();
+        for point in points {
+            let Precision { weights, activations, .. } = point.part.precision(point.format, granularity);
+            let reduces = if is_weights { weights } else { activations };
+            if reduces.is_some() && own.iter().all(|other| other.format != point.format) {
+                own.push(Point { part, ..*point });
             }
         }
-        for layer in study.layers() {
-            if if part == Part::Weights { layer.weights > 0 } else { layer.has_activation } {
-                all.extend(formats.iter().map(|&format| (layer, part, format)));
-            }
+        let layers = study.layers().iter();
+        for layer in layers.filter(|layer| if is_weights { layer.weights > 0 } else { layer.has_activation })
+        {
+            all.extend(own.iter().map(|&point| (layer, point)));
         }
     }
     all

@@ -2,16 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Part, Row, Score, Sweep};
+use super::{Row, Score, Sweep};
 
 pub(crate) fn json(sweep: &Sweep) -> Value {
-    let enough = |part: &Part| {
-        let enough = sweep.enough(*part);
-        sweep
-            .of(*part)
-            .next()
-            .map(|_| (part.name().to_owned(), enough.map(|row| row.format.to_string()).into()))
-    };
+    let enough = sweep.series().map(|series| {
+        let format = sweep.enough(series).map(|row| row.format.to_string());
+        json!({ "reduced": series.first().map(|row| row.part.name()), "format": format })
+    });
     let layers = sweep.layers.iter().map(|layer| {
         let mut value = reduced(&layer.row);
         value["layer"] = layer.layer.as_str().into();
@@ -24,7 +21,7 @@ pub(crate) fn json(sweep: &Sweep) -> Value {
         "calibration_examples": sweep.calibrated,
         "float": scored(&sweep.float, sweep.float_bytes),
         "accuracy_drop": sweep.accuracy_drop,
-        "enough": Part::ALL.iter().filter_map(enough).collect::<serde_json::Map<String, Value>>(),
+        "enough": enough.collect::<Vec<_>>(),
         "rows": sweep.rows.iter().map(reduced).collect::<Vec<_>>(),
         "layers": layers.collect::<Vec<_>>(),
     })

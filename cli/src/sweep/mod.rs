@@ -33,9 +33,6 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Inputs, Self::Weights, Self::Activations, Self::All, Self::Fixed];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Inputs => "inputs",
@@ -62,11 +59,20 @@ impl Part {
 
 /// A network in one precision.
 pub(crate) struct Row {
+    /// The number of the list of bits that has it.
+    list: usize,
     pub(crate) part: Part,
     pub(crate) format: Format,
     pub(crate) score: Score,
     /// The bytes of all constants.
     pub(crate) bytes: u64,
+}
+
+impl Row {
+    pub(crate) fn new(point: Point, score: Score, bytes: u64) -> Self {
+        let Point { list, part, format } = point;
+        Self { list, part, format, score, bytes }
+    }
 }
 
 /// One layer in one precision, the others in floats.
@@ -95,37 +101,51 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// The rows of a part.
-    pub(crate) fn of(&self, part: Part) -> impl DoubleEndedIterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.part == part)
+    /// The rows that one list of bits gave, in rising order, list by list.
+    pub(crate) fn series(&self) -> impl Iterator<Item = &[Row]> {
+        self.rows.chunk_by(|a, b| a.list == b.list)
     }
 
-    /// The fewest bits of a part with which, and with all more that were tried, no more accuracy is lost than may be.
-    pub(crate) fn enough(&self, part: Part) -> Option<&Row> {
+    /// The fewest bits of a series with which, and with all more that were tried, no more accuracy is lost than may be.
+    pub(crate) fn enough<'r>(&self, series: &'r [Row]) -> Option<&'r Row> {
         let keeps = |row: &&Row| row.score.lost(&self.float) <= self.accuracy_drop + 1e-9;
-        self.of(part).rev().take_while(keeps).last()
+        series.iter().rev().take_while(keeps).last()
     }
 }
 
-/// The parts and formats that `args` ask for, in the order of the table.
-pub(crate) fn points(args: &PrecisionArgs) -> Vec<(Part, Format)> {
-    let lists = [
-        (Part::Inputs, &args.inputs),
-        (Part::Weights, &args.weights),
-        (Part::Activations, &args.activations),
-        (Part::All, &args.all),
-    ];
-    let bits = |part: Part, bits: &Bits| -> Vec<(Part, Format)> {
-        bits.0.iter().map(|&bits| (part, Format::Bits(bits))).collect()
-    };
-    let mut points: Vec<(Part, Format)> =
-        lists.iter().filter_map(|(part, list)| Some(bits(*part, list.as_ref()?))).flatten().collect();
-    let fixed = args.fixed_point.iter().flat_map(|formats| &formats.0);
-    points.extend(fixed.map(|&format| (Part::Fixed, Format::Fixed(format))));
-    if points.is_empty() {
-        let two_to_eight = (2..=8).filter_map(|bits| BitWidth::new(bits).ok()).collect();
-        let two_to_eight = Bits(two_to_eight);
-        points = lists[..3].iter().flat_map(|(part, _)| bits(*part, &two_to_eight)).collect();
+/// A precision to try.
+#[derive(Clone, Copy)]
+pub(crate) struct Point {
+    /// The number of the list of bits that has it.
+    pub(crate) list: usize,
+    pub(crate) part: Part,
+    pub(crate) format: Format,
+}
+
+/// The precisions that `args` ask for, in the order of the table.
+pub(crate) fn points(args: &PrecisionArgs) -> Vec<Point> {
+    let bits = |bits: &Bits| -> Vec<Format> { bits.0.iter().copied().map(Format::Bits).collect() };
+    let of = |part: Part, list: &Option<Bits>| Some((part, bits(list.as_ref()?)));
+    let mut lists: Vec<(Part, Vec<Format>)> = [
+        of(Part::Inputs, &args.inputs),
+        of(Part::Weights, &args.weights),
+        of(Part::Activations, &args.activations),
+        of(Part::All, &args.all),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let fixed = args.fixed_point.iter().map(|list| list.0.iter().copied().map(Format::Fixed).collect());
+    lists.extend(fixed.map(|formats| (Part::Fixed, formats)));
+    if lists.is_empty() {
+        let two_to_eight = bits(&Bits((2..=8).filter_map(|bits| BitWidth::new(bits).ok()).collect()));
+        let parts = [Part::Inputs, Part::Weights, Part::Activations];
+        lists = parts.map(|part| (part, two_to_eight.clone())).into();
     }
-    points
+    let lists = lists.into_iter().enumerate();
+    lists
+        .flat_map(|(list, (part, formats))| {
+            formats.into_iter().map(move |format| Point { list, part, format })
+        })
+        .collect()
 }

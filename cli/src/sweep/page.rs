@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Part, Row, Score, Sweep, plot};
+use super::{Row, Score, Sweep, plot};
 use crate::html::{self, Text};
 use crate::report;
 
@@ -28,9 +28,9 @@ pub(crate) fn page(sweep: &Sweep) -> String {
 /// The fewest bits that will do.
 fn tiles(body: &mut String, sweep: &Sweep) {
     body.push_str("<section class=\"tiles\">");
-    for part in Part::ALL.into_iter().filter(|part| sweep.of(*part).next().is_some()) {
-        let format = sweep.enough(part).map_or("more".to_owned(), |row| row.format.to_string());
-        let (format, what) = (Text(&format), part.name());
+    for series in sweep.series() {
+        let format = sweep.enough(series).map_or("none tried".to_owned(), |row| row.format.to_string());
+        let (format, what) = (Text(&format), series.first().map_or("", |row| row.part.name()));
         let drop = sweep.accuracy_drop;
         let _ = write!(
             body,

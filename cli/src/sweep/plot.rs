@@ -87,14 +87,7 @@ impl Panel {
     }
 
     /// The values of one part of the network.
-    fn line<'r>(
-        &self,
-        svg: &mut String,
-        part: Part,
-        rows: &[&'r Row],
-        value: impl Fn(&'r Row) -> f64,
-        unit: &str,
-    ) {
+    fn line(&self, svg: &mut String, part: Part, rows: &[Row], value: impl Fn(&Row) -> f64, unit: &str) {
         let colour = COLOURS[part as usize];
         let places: Vec<(f64, f64, f64)> = rows
             .iter()
@@ -123,9 +116,9 @@ fn mark(part: Part, x: f64, y: f64) -> String {
     let outline = match part {
         Part::Inputs => "a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
         Part::Weights => "v-4h8v8h-8z",
-        Part::Activations => "v3.5h8l-4 -8z",
+        Part::Activations => "m0 3.5h8l-4 -8z",
         Part::All => "l4 -5 4 5 -4 5z",
-        Part::Fixed => "v-3.5h8l-4 8z",
+        Part::Fixed => "m0 -3.5h8l-4 8z",
     };
     format!("<path fill=\"{}\" d=\"M{:.1} {y:.1}{outline}\">", COLOURS[part as usize], x - 4.0)
 }
@@ -137,11 +130,14 @@ fn drawing(sweep: &Sweep) -> String {
     let most_db = (ratios.fold(10.0, f64::max).min(MOST_DB) / 10.0).ceil() * 10.0;
     let accuracy = Panel { left: LEFTS[0], bits, most: 100.0 };
     let ratio = Panel { left: LEFTS[1], bits, most: most_db };
-    let what =
-        if sweep.float.right.is_some() { "right answers (top-1), %" } else { "same answers as in floats, %" };
+    let what = if sweep.float.right.is_some() {
+        "right answers (top-1), %, by bits"
+    } else {
+        "same answers as in floats, %, by bits"
+    };
     let mut svg = String::new();
     accuracy.axes(&mut svg, what, 20.0);
-    ratio.axes(&mut svg, "signal to noise at the outputs, dB", 10.0);
+    ratio.axes(&mut svg, "signal to noise at the outputs, dB, by bits", 10.0);
     let y = accuracy.y(sweep.float.accuracy());
     let _ = writeln!(
         svg,
@@ -150,13 +146,15 @@ fn drawing(sweep: &Sweep) -> String {
         LEFTS[0] + PANEL
     );
     let mut at = LEFTS[0];
-    for part in Part::ALL {
-        let rows: Vec<&Row> = sweep.of(part).collect();
-        if rows.is_empty() {
+    let mut last = None;
+    for rows in sweep.series() {
+        let Some(part) = rows.first().map(|row| row.part) else { continue };
+        accuracy.line(&mut svg, part, rows, |row| row.score.accuracy(), " %");
+        ratio.line(&mut svg, part, rows, |row| row.score.sqnr_db(), " dB");
+        // Several fixed points have one entry in the legend.
+        if last.replace(part) == Some(part) {
             continue;
         }
-        accuracy.line(&mut svg, part, &rows, |row| row.score.accuracy(), " %");
-        ratio.line(&mut svg, part, &rows, |row| row.score.sqnr_db(), " dB");
         let (text, below) = (part.name(), TALL - 14.0);
         let _ = writeln!(
             svg,
@@ -166,10 +164,6 @@ fn drawing(sweep: &Sweep) -> String {
         );
         at += 44.0 + 8.0 * text.len() as f64;
     }
-    let _ = writeln!(
-        svg,
-        "<text class=\"quiet\" x=\"{at:.0}\" y=\"{}\">- - float, by bits of a number</text>",
-        TALL - 14.0
-    );
+    let _ = writeln!(svg, "<text class=\"quiet\" x=\"{at:.0}\" y=\"{}\">- - float</text>", TALL - 14.0);
     svg
 }

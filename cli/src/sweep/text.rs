@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use eightbit_graph::escaped;
+use eightbit_graph::precision::Format;
 
 use super::{LayerRow, Part, Row, Score, Sweep};
 use crate::report::{self, BOLD, DIM, GOOD, Table};
@@ -49,30 +50,23 @@ fn cells(part: &str, format: &str, score: &Score, bytes: u64) -> Vec<String> {
 fn enough(out: &mut dyn Write, sweep: &Sweep) -> io::Result<()> {
     let what = if sweep.float.right.is_some() { "top-1" } else { "same answers" };
     writeln!(out, "\n{BOLD}Enough{BOLD:#}, if {:.2} points of {what} may be lost", sweep.accuracy_drop)?;
-    for part in Part::ALL {
-        if sweep.of(part).next().is_none() {
-            continue;
-        }
-        match sweep.enough(part) {
+    for series in sweep.series() {
+        let part = series.first().map_or("", |row| row.part.name());
+        match sweep.enough(series) {
             Some(Row { format, score, .. }) => {
-                let lost = score.lost(&sweep.float);
-                writeln!(
-                    out,
-                    "  {:<11}  {GOOD}{}{GOOD:#}  {DIM}{lost:+.2} points{DIM:#}",
-                    part.name(),
-                    bits(format)
-                )?;
+                let accuracy = score.accuracy();
+                writeln!(out, "  {part:<11}  {GOOD}{}{GOOD:#}  {DIM}{accuracy:.1} %{DIM:#}", bits(format))?;
             }
-            None => writeln!(out, "  {:<11}  more than were tried", part.name())?,
+            None => writeln!(out, "  {part:<11}  none of those tried")?,
         }
     }
     Ok(())
 }
 
-fn bits(format: &eightbit_graph::precision::Format) -> String {
+fn bits(format: &Format) -> String {
     match format {
-        eightbit_graph::precision::Format::Bits(bits) => report::count(bits.get().into(), "bit"),
-        fixed => fixed.to_string(),
+        Format::Bits(bits) => report::count(bits.get().into(), "bit"),
+        Format::Fixed(format) => format.to_string(),
     }
 }
 

@@ -28,6 +28,7 @@
 mod activation;
 mod bit_width;
 mod fixed_point;
+mod input_ranges;
 mod study;
 mod weights;
 
@@ -37,6 +38,7 @@ use std::fmt;
 pub use activation::Quantizer;
 pub use bit_width::BitWidth;
 pub use fixed_point::{FixedPoint, Overflow, Rounding};
+pub use input_ranges::input_ranges;
 pub use study::{LayerInfo, Study};
 pub use weights::quantize_weights_to;
 
