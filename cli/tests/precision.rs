@@ -40,7 +40,7 @@ fn difference(graph: &Graph, other: &Graph) -> f64 {
         outputs.flat_map(|outputs| outputs[0].as_f32().expect("floats").to_vec()).collect()
     };
     let (a, b) = (run(graph), run(other));
-    a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / a.len() as f64
+    a.iter().zip(&b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).sum::<f64>() / a.len() as f64
 }
 
 /// What is printed is what the library's networks give, whatever the number of jobs.

@@ -187,7 +187,9 @@ impl FixedPoint {
 
     /// The distance of neighbouring numbers, 2^(I − W).
     pub fn step(&self) -> f32 {
-        (f32::from(self.integer) - f32::from(self.width)).exp2()
+        // A normal number: between 2⁻⁸⁸ and 2⁶³.
+        let exponent = 127 + i32::from(self.integer) - i32::from(self.width);
+        f32::from_bits((exponent as u32) << 23)
     }
 
     /// The number of the format for `x`. NaN stays, zero has no sign; of infinities, nothing is left by wrapping.
@@ -332,7 +334,7 @@ mod tests {
             }
             Overflow::Wrap | Overflow::WrapSignMagnitude => wrapped,
         };
-        result as f32 * (f32::from(format.integer) - f32::from(format.width)).exp2()
+        result as f32 * 2f32.powi(i32::from(format.integer) - i32::from(format.width))
     }
 
     #[test]
