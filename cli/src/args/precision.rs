@@ -51,7 +51,7 @@ pub(crate) struct PrecisionArgs {
     #[arg(long, value_name = "W,I[,ROUNDING[,OVERFLOW]]", allow_hyphen_values = true)]
     pub(crate) fixed_point: Vec<FixedPoints>,
 
-    /// Also reduce the weights and the activations of each layer alone, and run that on the first N examples.
+    /// Also reduce the weights and the activations of each layer alone, and run that on the first N examples, 16 without a number.
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "16",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) per_layer: Option<u32>,

@@ -149,3 +149,12 @@ pub(crate) fn points(args: &PrecisionArgs) -> Vec<Point> {
         })
         .collect()
 }
+
+/// A ratio of signal to noise in dB.
+fn decibels(ratio: f64) -> String {
+    match ratio {
+        f64::INFINITY => "equal".to_owned(),
+        ratio if ratio.is_finite() => format!("{ratio:.1}"),
+        _ => "none".to_owned(),
+    }
+}

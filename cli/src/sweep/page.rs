@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{Row, Score, Sweep, plot};
+use super::{Row, Score, Sweep, decibels, plot};
 use crate::html::{self, Text};
 use crate::report;
 
@@ -34,7 +34,7 @@ fn tiles(body: &mut String, sweep: &Sweep) {
         let drop = sweep.accuracy_drop;
         let _ = write!(
             body,
-            "<div class=\"tile\"><b>{format}</b>{what}: bits that lose {drop} points at most</div>"
+            "<div class=\"tile\"><b>{format}</b>{what}: the fewest bits, if {drop:.2} points may be lost</div>"
         );
     }
     body.push_str("</section>\n");
@@ -97,7 +97,7 @@ fn cells(body: &mut String, words: &[&str], format: (&str, f64), score: &Score, 
         (score.right.map_or_else(String::new, percent), score.right.unwrap_or(0) as f64),
         (percent(score.same), score.same as f64),
         (format!("{:.4}", score.mean_difference()), score.mean_difference()),
-        (format!("{:.1}", score.sqnr_db()), score.sqnr_db()),
+        (decibels(score.sqnr_db()), score.sqnr_db()),
         (bytes_shown, bytes as f64),
     ];
     for (shown, number) in numbers {

@@ -18,7 +18,7 @@ const MOST_DB: f64 = 60.0;
 const COLOURS: [&str; 5] = ["#0b62c4", "#b4540a", "#1a7f37", "#8250df", "#b3261e"];
 
 /// What the plot looks like wherever it is.
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2127}.quiet{fill:#5d6773}.grid{stroke:#d9dde3}\
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2127}.tick{fill:#5d6773}.grid{stroke:#d9dde3}\
     .float{stroke:#5d6773;stroke-dasharray:5 4}polyline{fill:none;stroke-width:2}";
 
 /// The plot as a file of its own.
@@ -71,7 +71,7 @@ impl Panel {
             let _ = writeln!(
                 svg,
                 "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"quiet\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
+                 <text class=\"tick\" x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
                 left - 6.0,
                 y + 4.0
             );
@@ -80,7 +80,7 @@ impl Panel {
             let x = self.x(f64::from(bits));
             let _ = writeln!(
                 svg,
-                "<text class=\"quiet\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{bits}</text>",
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{bits}</text>",
                 BOTTOM + 18.0
             );
         }
@@ -164,6 +164,6 @@ fn drawing(sweep: &Sweep) -> String {
         );
         at += 44.0 + 8.0 * text.len() as f64;
     }
-    let _ = writeln!(svg, "<text class=\"quiet\" x=\"{at:.0}\" y=\"{}\">- - float</text>", TALL - 14.0);
+    let _ = writeln!(svg, "<text class=\"tick\" x=\"{at:.0}\" y=\"{}\">- - float</text>", TALL - 14.0);
     svg
 }

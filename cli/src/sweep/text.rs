@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use eightbit_graph::escaped;
 use eightbit_graph::precision::Format;
 
-use super::{LayerRow, Part, Row, Score, Sweep};
+use super::{LayerRow, Part, Row, Score, Sweep, decibels};
 use crate::report::{self, BOLD, DIM, GOOD, Table};
 
 /// The most characters of a layer's name.
@@ -107,12 +107,4 @@ fn layers(out: &mut dyn Write, sweep: &Sweep, part: Part) -> io::Result<()> {
 
 fn title(part: Part) -> &'static str {
     if part == Part::Weights { "Weights" } else { "Activations" }
-}
-
-fn decibels(ratio: f64) -> String {
-    match ratio {
-        f64::INFINITY => "equal".to_owned(),
-        ratio if ratio.is_finite() => format!("{ratio:.1}"),
-        _ => "none".to_owned(),
-    }
 }
