@@ -66,8 +66,8 @@ pub(crate) struct QuantizeArgs {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "labels")]
     pub(crate) label_offset: usize,
 
-    /// Give the network's inputs this many bits, 1 to 16, and leave everything else float: QuantizeLinear and DequantizeLinear for 8 bits, QONNX's
-    /// Quant for others. Reported are the answers on the examples of --calibrate, which are right by --labels.
+    /// Give the network's inputs this many bits, 1 to 16, and leave everything else float: QuantizeLinear and DequantizeLinear for 8
+    /// bits, QONNX's Quant for others. Reported are the answers on the examples of --calibrate, which are right by --labels.
     #[arg(long, value_name = "BITS", value_parser = bits, conflicts_with_all = ["data_free", "accuracy_drop", "measure_speed", "resume",
           "report", "effort", "pair_safe_weights", "per_tensor"])]
     pub(crate) inputs_only: Option<BitWidth>,

@@ -1,4 +1,5 @@
-//! `FixedPoint`: a float tensor on the grid of a fixed point, again in floats. QONNX's `Quant` neither wraps nor rounds ties in one direction.
+//! `FixedPoint`: a float tensor on the grid of a fixed point, again in floats. QONNX's `Quant` neither wraps nor rounds ties in one
+//! direction.
 
 use super::example::{Example, Input, Value};
 use super::operator::Operator;

@@ -10,9 +10,10 @@ use crate::{Error, Graph, Names, Node, Tensor, quoted};
 /// A copy of a float graph whose inputs, weights and activations are on the grids of `precision`, but still floats: rounded weights, and a
 /// `Quant`, `BipolarQuant` (QONNX) or `FixedPoint` node after every value that is reduced.
 ///
-/// The grids are those of the module [`precision`](crate::precision). `roles` and `calibration` belong to `graph`; the values that are reduced are those that
-/// [`quantize_nodes`](super::quantize_nodes) makes bytes of: a `Relu` or `Clip` that is fused is passed first, and what a node only moves is not rounded
-/// again. Of fixed point, there are also the sums that leave the network as floats, and biases, with the weights of their layer.
+/// The grids are those of the module [`precision`](crate::precision). `roles` and `calibration` belong to `graph`; the values that are
+/// reduced are those that [`quantize_nodes`](super::quantize_nodes) makes bytes of: a `Relu` or `Clip` that is fused is passed first, and
+/// what a node only moves is not rounded again. Of fixed point, there are also the sums that leave the network as floats, and biases,
+/// with the weights of their layer.
 ///
 /// Constants that are not reduced are shared with `graph`. The weights that are replaced stay, for nodes that are not reduced;
 /// `strip_unused_nodes` removes those that nothing reads.

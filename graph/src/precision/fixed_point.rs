@@ -31,8 +31,8 @@ pub enum Overflow {
     /// Its higher bits are cut off, `AP_WRAP`.
     #[default]
     Wrap,
-    /// `AP_WRAP_SM`: the sign becomes the lowest bit cut off, and the other bits are inverted if the highest of those that stay differs from it.
-    /// Without a sign this is [`Wrap`](Self::Wrap).
+    /// `AP_WRAP_SM`: the sign becomes the lowest bit cut off, and the other bits are inverted if the highest of those that stay differs
+    /// from it. Without a sign this is [`Wrap`](Self::Wrap).
     WrapSignMagnitude,
     /// The greatest or the least number, `AP_SAT`.
     Saturate,
@@ -369,7 +369,8 @@ mod tests {
         }
     }
 
-    /// Examples of the definition of `ap_fixed`: AMD, Vitis High-Level Synthesis User Guide (UG1399), "Quantization Modes" and "Overflow Modes".
+    /// Examples of the definition of `ap_fixed`: AMD, Vitis High-Level Synthesis User Guide (UG1399), "Quantization Modes" and "Overflow
+    /// Modes".
     #[test]
     fn known_values() {
         for (format, x, expected) in [

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::quantize::{CalibrationMethod, Dataset, Histogram, Range, named};
 use crate::{DataType, Error, Graph};
 
-/// The range of each float input of `graph` on `examples`, as a calibration of the whole network finds it; `progress` is called with the number of
-/// examples observed.
+/// The range of each float input of `graph` on `examples`, as a calibration of the whole network finds it; `progress` is called with the
+/// number of examples observed.
 ///
 /// # Errors
 ///

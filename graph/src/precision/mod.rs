@@ -8,22 +8,22 @@
 //!
 //! Of `b` bits, with every step rounded to `f32`:
 //!
-//! * **Weights**, 2 to 16 bits: symmetric, a scale for each output channel, `s = max|w| / (2ᵇ⁻¹ − 1)`, and
-//!   `w' = s · clamp(rne(w / s), −(2ᵇ⁻¹ − 1), 2ᵇ⁻¹ − 1)`.
-//!   A channel of zeros has the scale 1; all scales are between 2⁻¹²⁰ and 2¹²⁰. With [`Granularity::PerTensor`](crate::quantize::Granularity) the channels have the greatest
-//!   of their scales.
-//! * **Weights**, 1 bit: `±s` with the sign of the weight, + for zeros, and `s` the mean of `|w|` of the channel (Rastegari and others, "XNOR-Net", 2016).
+//! * **Weights**, 2 to 16 bits: symmetric, a scale for each output channel, `s = max|w| / (2ᵇ⁻¹ − 1)`:
+//!   `w' = s · clamp(rne(w / s), −(2ᵇ⁻¹ − 1), 2ᵇ⁻¹ − 1)`. A channel of zeros has the scale 1; all scales are between 2⁻¹²⁰ and 2¹²⁰.
+//!   With [`Granularity::PerTensor`](crate::quantize::Granularity) the channels have the greatest of their scales.
+//! * **Weights**, 1 bit: `±s` with the sign of the weight, + for zeros, and `s` the mean of `|w|` of the channel (Rastegari and others,
+//!   "XNOR-Net", 2016).
 //! * **Inputs and activations**, 2 to 16 bits: affine, one scale for a tensor, over the range that calibration found, widened to hold zero:
 //!   `s = (max − min) / (2ᵇ − 1)`, `z = rne(−min / s)`, `x' = s · (rne(clamp(x / s + z, 0, 2ᵇ − 1)) − z)`.
 //! * **Inputs and activations**, 1 bit: two levels. Where neither end of the range is less than a third of the other, the sign: `±s`, + for
 //!   zeros, with `s` half of the greater end. Elsewhere zero and the greater end, the nearer of both, as above.
-//! * **Fixed point** ([`FixedPoint`]): the same numbers for inputs, weights, biases and activations, whatever their ranges are, and also for sums
-//!   that leave the network.
+//! * **Fixed point** ([`FixedPoint`]): the same numbers for inputs, weights, biases and activations, whatever their ranges are, and also
+//!   for sums that leave the network.
 //!
-//! Which values are activations, and which layers have weights, is what [`Roles`](crate::quantize::Roles) says: what an eight-bit
-//! network would have in bytes. With 8 bits, grids are those of [`quantize`](crate::quantize::quantize()) without aids to accuracy; only channels whose bias would not
-//! fit the accumulator have coarser weights there. `x / s + z` is one rounded number in QONNX's order, which is the order here: next to the
-//! middle of two steps, by less than 2⁻¹⁶ of one, it may come to lie on the other one than in bytes.
+//! Which values are activations, and which layers have weights, is what [`Roles`](crate::quantize::Roles) says: what an eight-bit network
+//! would have in bytes. With 8 bits, grids are those of [`quantize`](crate::quantize::quantize()) without aids to accuracy; only channels
+//! whose bias would not fit the accumulator have coarser weights there. `x / s + z` is one rounded number in QONNX's order, which is the
+//! order here: next to the middle of two steps, by less than 2⁻¹⁶ of one, it may come to lie on the other one than in bytes.
 
 mod activation;
 mod bit_width;

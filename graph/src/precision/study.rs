@@ -56,7 +56,8 @@ pub struct Study {
     other_bytes: u64,
 }
 
-/// A layer of a [`Study`]: a node with weights, or whose result an eight-bit network would have in bytes, with the activations fused into it.
+/// A layer of a [`Study`]: a node with weights, or whose result an eight-bit network would have in bytes, with the activations fused into
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerInfo {
     /// The name of its node.
@@ -70,8 +71,8 @@ pub struct LayerInfo {
 }
 
 impl Study {
-    /// Simplifies `graph` as [`quantize`](crate::quantize::quantize()) does, and calibrates it with `examples`; `progress` is called with the number of examples
-    /// observed. What runs is within `limits`.
+    /// Simplifies `graph` as [`quantize`](crate::quantize::quantize()) does, and calibrates it with `examples`; `progress` is called with
+    /// the number of examples observed. What runs is within `limits`.
     ///
     /// # Errors
     ///
