@@ -61,7 +61,7 @@ fn rows_are_those_of_the_library() {
     assert_eq!(names, expected);
     let tensors = |values: Vec<f32>| vec![Tensor::new([1, 3, 16, 16], values).expect("fits")];
     let inputs: Vec<Vec<Tensor>> = arrays().into_iter().map(tensors).collect();
-    let study = Study::new(&small_network(), &inputs, CalibrationMethod::MinMax, &Limits::default(), |_| {});
+    let study = Study::new(small_network(), &inputs, CalibrationMethod::MinMax, &Limits::default(), |_| {});
     let study = study.expect("calibrates");
     for row in rows {
         let reduced = row["reduced"].as_str().expect("a name");
@@ -203,6 +203,9 @@ fn wrong_files_are_named() {
     precision(&model, &examples, &["--csv", output, "--svg", output]).fails(2, &["named by two options"]);
     let model_name = model.to_str().expect("UTF-8");
     precision(&model, &examples, &["--svg", model_name]).fails(2, &["would replace"]);
+    let array = examples.join("0.npy");
+    let array = array.to_str().expect("UTF-8");
+    precision(&model, Path::new(array), &["--csv", array]).fails(2, &["would replace"]);
     assert!(!Path::new(output).exists());
     // An eight-bit network.
     let eight_bit = folder.join("eight.onnx");

@@ -1,19 +1,21 @@
 //! `eightbit precision`: how few bits will do.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use eightbit_graph::Limits;
 use eightbit_graph::precision::{LayerInfo, Precision, Study};
 use eightbit_graph::quantize::{FromFn, Granularity};
 
+use super::quantize::plain;
 use crate::args::{ExampleArgs, PrecisionArgs};
 use crate::engine::Settings;
 use crate::error::CliError;
 use crate::labels::{self, Truth};
 use crate::network::is_eight_bit;
 use crate::output::OutputFile;
+use crate::photo;
 use crate::report;
 use crate::source::Source;
 use crate::sweep::{self, LayerRow, Part, Point, Reference, Row, Sweep, points};
@@ -55,22 +57,26 @@ fn images(args: &PrecisionArgs, truth: Option<&[Truth]>) -> Result<Vec<PathBuf>,
     Ok(photos)
 }
 
+/// What makes the text of a file of what was found.
+type Text = fn(&Sweep) -> String;
+
 /// The files that are written in the end.
 struct Outputs {
-    files: Vec<(OutputFile, fn(&Sweep) -> String)>,
+    files: Vec<(OutputFile, Text)>,
 }
 
 impl Outputs {
     /// Checks that they can be written.
     fn prepare(args: &PrecisionArgs, images: &[PathBuf]) -> Result<Self, CliError> {
-        let sources: Vec<&Path> =
-            images.iter().chain(&args.labels).chain([&args.model]).map(PathBuf::as_path).collect();
-        let kinds: [(_, fn(&Sweep) -> String); 3] =
+        let read = [images, &args.examples, &args.calibrate].map(|paths| photo::find(&plain(paths)));
+        let read = read.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let sources = read.iter().chain(&args.labels).chain([&args.model]).map(PathBuf::as_path);
+        let kinds: [(_, Text); 3] =
             [(&args.csv, sweep::csv), (&args.svg, sweep::svg), (&args.report, sweep::page)];
-        let mut files: Vec<(OutputFile, fn(&Sweep) -> String)> = Vec::new();
+        let mut files: Vec<(OutputFile, Text)> = Vec::new();
         for (path, text) in kinds {
             let Some(path) = path else { continue };
-            let file = OutputFile::prepare(path, sources.iter().copied())?;
+            let file = OutputFile::prepare(path, sources.clone())?;
             if files.iter().any(|(other, _)| other.is_same(&file)) {
                 let path = report::path(path);
                 return Err(CliError::Usage(format!(

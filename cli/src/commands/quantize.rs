@@ -104,7 +104,7 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
 }
 
 /// The arguments that may be photos: those that are not `NAME=…` for an input.
-fn plain(arguments: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn plain(arguments: &[PathBuf]) -> Vec<PathBuf> {
     let is_plain = |path: &&PathBuf| path.exists() || !path.to_string_lossy().contains('=');
     arguments.iter().filter(is_plain).cloned().collect()
 }

@@ -36,7 +36,8 @@ impl Quantizer {
     /// let relu6 = Range { min: 0.0, max: 6.0 };
     /// let two = Quantizer::covering(relu6, bits(2)?);
     /// assert_eq!([-1.0, 0.9, 1.1, 5.5, 9.0].map(|x| two.apply(x)), [0.0, 0.0, 2.0, 6.0, 6.0]);
-    /// assert_eq!([2.9, 3.1].map(|x| Quantizer::covering(relu6, bits(1)?).apply(x)), [0.0, 6.0]);
+    /// let one = Quantizer::covering(relu6, bits(1)?);
+    /// assert_eq!([2.9, 3.1].map(|x| one.apply(x)), [0.0, 6.0]);
     /// let balanced = Quantizer::covering(Range { min: -1.0, max: 1.0 }, bits(1)?);
     /// assert_eq!([-0.9, 0.0].map(|x| balanced.apply(x)), [-0.5, 0.5]);
     /// # Ok::<(), eightbit_graph::Error>(())

@@ -57,7 +57,7 @@ fn examples() -> Vec<Vec<Tensor>> {
 }
 
 fn study() -> Study {
-    Study::new(&network(), &examples(), CalibrationMethod::MinMax, &Limits::default(), |_| {})
+    Study::new(network(), &examples(), CalibrationMethod::MinMax, &Limits::default(), |_| {})
         .expect("calibrates")
 }
 
@@ -250,7 +250,7 @@ fn eight_bits_are_near_the_eight_bit_network() {
     let reduced = study().reduced(&precision).expect("finite");
     let (method, effort) = (CalibrationMethod::MinMax, Effort::None);
     let options = QuantizeOptions { method, effort, ..QuantizeOptions::default() };
-    let (eight_bit, _) = quantize(&network(), &examples(), &options, |_| {}).expect("quantizes");
+    let (eight_bit, _) = quantize(network(), &examples(), &options, |_| {}).expect("quantizes");
     for example in examples() {
         let pairs = run(&reduced, &example[0]).into_iter().zip(run(&eight_bit, &example[0]));
         for (a, b) in pairs {
@@ -380,13 +380,13 @@ fn ranges_of_inputs_are_those_of_a_calibration() {
         let ranges =
             input_ranges(&network(), &examples(), method, |observed| count = observed).expect("finite");
         let study =
-            Study::new(&network(), &examples(), method, &Limits::default(), |_| {}).expect("calibrates");
+            Study::new(network(), &examples(), method, &Limits::default(), |_| {}).expect("calibrates");
         assert_eq!((ranges.len(), count), (1, 16));
         assert_eq!(ranges["x"], study.calibration().ranges["x"]);
     }
     let none: Vec<Vec<Tensor>> = Vec::new();
     assert!(input_ranges(&network(), &none, CalibrationMethod::MinMax, |_| {}).is_err());
-    let study = Study::new(&network(), &none, CalibrationMethod::MinMax, &Limits::default(), |_| {});
+    let study = Study::new(network(), &none, CalibrationMethod::MinMax, &Limits::default(), |_| {});
     assert!(study.expect_err("no example").to_string().contains("empty"));
 }
 
@@ -394,7 +394,7 @@ fn ranges_of_inputs_are_those_of_a_calibration() {
 #[test]
 fn networks_that_are_quantized_are_refused_or_stay() {
     let (eight_bit, _) =
-        quantize(&network(), &examples(), &QuantizeOptions::default(), |_| {}).expect("quantizes");
+        quantize(network(), &examples(), &QuantizeOptions::default(), |_| {}).expect("quantizes");
     let refused = Study::new(&eight_bit, &examples(), CalibrationMethod::MinMax, &Limits::default(), |_| {});
     assert!(refused.expect_err("bytes").to_string().contains("quantized already"));
     let inputs = input_ranges(&network(), &examples(), CalibrationMethod::MinMax, |_| {}).expect("finite");
