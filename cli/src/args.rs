@@ -2,6 +2,7 @@
 
 mod backend;
 mod bench;
+mod bits;
 mod compare;
 mod cpu;
 mod evaluate;
@@ -13,6 +14,7 @@ mod label_image;
 mod network;
 mod operators;
 mod photos;
+mod precision;
 mod profile;
 mod quantize;
 mod ranges;
@@ -21,6 +23,7 @@ mod run;
 use clap::{Parser, Subcommand};
 
 pub(crate) use bench::{BenchArgs, BenchCommand, KernelArgs, MeasureArgs, ModelArgs};
+pub(crate) use bits::Bits;
 pub(crate) use compare::CompareArgs;
 pub(crate) use cpu::CpuArgs;
 pub(crate) use evaluate::EvaluateArgs;
@@ -32,9 +35,10 @@ pub(crate) use label_image::LabelImageArgs;
 pub(crate) use network::NetworkArgs;
 pub(crate) use operators::OperatorsArgs;
 pub(crate) use photos::InputArgs;
+pub(crate) use precision::PrecisionArgs;
 pub(crate) use profile::ProfileArgs;
 pub(crate) use quantize::QuantizeArgs;
-pub(crate) use ranges::{RangeArgs, Rule};
+pub(crate) use ranges::RangeArgs;
 pub(crate) use run::RunArgs;
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
@@ -57,6 +61,7 @@ pub(crate) enum Command {
     Quantize(QuantizeArgs),
     Evaluate(EvaluateArgs),
     Compare(CompareArgs),
+    Precision(PrecisionArgs),
     Run(RunArgs),
     Profile(ProfileArgs),
     Inspect(InspectArgs),

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
-    self, AccuracyDrop, CalibrationMethod, Dataset, Effort, FromFn, Granularity, Progress, QuantizeOptions,
-    QuantizeReport, Range, WeightRange,
+    self, AccuracyDrop, Dataset, Effort, FromFn, Granularity, Progress, QuantizeOptions, QuantizeReport,
+    Range, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
 use indicatif::ProgressBar;
 
-use crate::args::{InputArgs, NetworkArgs, RangeArgs, Rule};
+use crate::args::{InputArgs, NetworkArgs, RangeArgs};
 use crate::builtin;
 use crate::candidate::{Candidate, Kind};
 use crate::engine::Settings;
@@ -196,17 +196,10 @@ impl<'a> Calibration<'a> {
     }
 
     fn options(&self, graph: &Graph) -> QuantizeOptions {
-        let method = match (self.range.min_max, self.range.percentile, self.range.ranges) {
-            (true, ..) => CalibrationMethod::MinMax,
-            (_, Some(percent), _) => CalibrationMethod::Percentile(percent),
-            (_, _, Some(Rule::Mse)) => CalibrationMethod::Mse,
-            (_, _, Some(Rule::Entropy)) => CalibrationMethod::Entropy,
-            _ => QuantizeOptions::default().method,
-        };
         let weights = if self.range.pair_safe_weights { WeightRange::PairSafe } else { WeightRange::Full };
         QuantizeOptions {
             limits: Limits::for_model(graph),
-            method,
+            method: self.range.rule.method(),
             weights,
             granularity: if self.range.per_tensor { Granularity::PerTensor } else { Granularity::PerChannel },
             measured: self.measured,

@@ -29,6 +29,7 @@ mod quantized;
 mod report;
 mod scores;
 mod source;
+mod sweep;
 mod usage;
 
 use std::io::Write;

@@ -19,6 +19,7 @@ use crate::report;
 const DEFAULT_SIDE: usize = 224;
 
 /// The file of a network.
+#[derive(Clone)]
 pub(crate) struct ModelFile {
     /// Its name, human-readable: escaped.
     pub(crate) name: String,

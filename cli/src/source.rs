@@ -58,9 +58,52 @@ impl Source {
         Ok(Self { file, graph, from, count })
     }
 
+    /// Opens the network `path`, with the open dimensions of its file, and the examples to calibrate it with: `random` ones, or those that
+    /// `paths` name.
+    pub(crate) fn calibrating(
+        path: &Path,
+        paths: &[PathBuf],
+        random: Option<u16>,
+        input: &InputArgs,
+    ) -> Result<Self, CliError> {
+        let (file, graph) = Network::read(path, input)?;
+        if let Some(examples) = Examples::of_arguments(paths, random, &graph.inputs)? {
+            let count = examples.len();
+            return Ok(Self { file, graph, from: From::Examples(examples), count });
+        }
+        let paths = photo::for_calibration(paths)?;
+        let (file, format, graph) = Network::new(file, graph, input, Outputs::All)?.into_parts();
+        let count = paths.len();
+        let from = From::Photos { paths, format, options: input.photo_options() };
+        Ok(Self { file, graph, from, count })
+    }
+
+    /// The same network with the examples that `paths`, the argument of `flag`, name: of the kind of these.
+    pub(crate) fn with_examples(&self, flag: &str, paths: &[PathBuf]) -> Result<Self, CliError> {
+        let (from, count) = match &self.from {
+            From::Photos { format, options, .. } => {
+                let paths = photo::for_calibration(paths)?;
+                let count = paths.len();
+                (From::Photos { paths, format: format.clone(), options: *options }, count)
+            }
+            From::Examples(_) => {
+                let none = || CliError::Usage(format!("{flag}: there is no .npy or .npz file among them"));
+                let examples = Examples::find(flag, paths, &self.graph.inputs)?.ok_or_else(none)?;
+                let count = examples.len();
+                (From::Examples(examples), count)
+            }
+        };
+        Ok(Self { file: self.file.clone(), graph: self.graph.clone(), from, count })
+    }
+
     /// The number of examples.
     pub(crate) fn len(&self) -> usize {
         self.count
+    }
+
+    /// Whether the examples are photos.
+    pub(crate) fn is_photos(&self) -> bool {
+        matches!(self.from, From::Photos { .. })
     }
 
     /// What an example is called.

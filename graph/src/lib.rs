@@ -188,6 +188,7 @@ mod onnx;
 mod op;
 pub mod ops;
 pub mod passes;
+pub mod precision;
 pub mod quantize;
 mod read;
 pub mod shapes;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use eightbit_graph::precision::BitWidth;
 
 use super::photos::InputArgs;
 use super::ranges::RangeArgs;
@@ -23,6 +24,7 @@ use super::ranges::RangeArgs;
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --effort 3 --resume model.resume
   eightbit quantize model.onnx -o model.int8.onnx --data-free
   eightbit quantize model.onnx -o model.int8.onnx --calibrate photos/ --accuracy-drop 0.5 --labels classes.tsv
+  eightbit quantize model.onnx -o model.input4.onnx --inputs-only 4 --calibrate photos/
   eightbit quantize resnet50.onnx -o resnet50.int8.onnx --calibrate photos/ \\
       --input-mean 123.675,116.28,103.53 --input-std 58.395,57.12,57.375
 
@@ -57,12 +59,18 @@ pub(crate) struct QuantizeArgs {
     pub(crate) accuracy_drop: Option<f64>,
 
     /// The class of each photo of --calibrate: on each line a file name, a tab or a comma, and the class, counted from 0.
-    #[arg(long, value_name = "TSV", requires = "accuracy_drop")]
+    #[arg(long, value_name = "TSV")]
     pub(crate) labels: Option<PathBuf>,
 
     /// Added to each class of --labels: 1 for networks with a background class before the others.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "labels")]
     pub(crate) label_offset: usize,
+
+    /// Give the network's inputs this many bits, 1 to 16, and leave everything else float: QuantizeLinear and DequantizeLinear for 8
+    /// bits, QONNX's Quant for others. Reported are the answers on the examples of --calibrate, which are right by --labels.
+    #[arg(long, value_name = "BITS", value_parser = bits, conflicts_with_all = ["data_free", "accuracy_drop", "measure_speed", "resume",
+          "report", "effort", "pair_safe_weights", "per_tensor"])]
+    pub(crate) inputs_only: Option<BitWidth>,
 
     /// Time every node on this machine and leave float what eight bits make slower, conversions included. The file then depends
     /// on the machine; run it where nothing else does.
@@ -90,9 +98,14 @@ pub(crate) struct QuantizeArgs {
     pub(crate) range: RangeArgs,
 }
 
-fn points(text: &str) -> Result<f64, String> {
+pub(super) fn points(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(points) if (0.0..=100.0).contains(&points) => Ok(points),
         _ => Err("percentage points from 0 to 100 are needed, for example 0.5".to_owned()),
     }
+}
+
+fn bits(text: &str) -> Result<BitWidth, String> {
+    let wrong = || "a number of bits from 1 to 16 is needed".to_owned();
+    BitWidth::new(text.parse().map_err(|_| wrong())?).map_err(|_| wrong())
 }

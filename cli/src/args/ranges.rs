@@ -1,22 +1,14 @@
 //! The ranges of quantized values.
 
 use clap::{Args, ValueEnum};
+use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions};
 
 /// The ranges of values that the eight bits of activations and weights cover.
 #[derive(Args)]
 #[command(next_help_heading = "Which values eight bits cover")]
 pub(crate) struct RangeArgs {
-    /// Cover this percentage of the values seen; values beyond are clamped.
-    #[arg(long, value_name = "PERCENT", conflicts_with = "min_max", value_parser = percentile)]
-    pub(crate) percentile: Option<f64>,
-
-    /// Cover every value seen.
-    #[arg(long, alias = "min_max")]
-    pub(crate) min_max: bool,
-
-    /// Choose the ranges by a rule: the least squared error, or the least divergence of the distributions.
-    #[arg(long, value_name = "RULE", value_enum, conflicts_with_all = ["min_max", "percentile"])]
-    pub(crate) ranges: Option<Rule>,
+    #[command(flatten)]
+    pub(crate) rule: RuleArgs,
 
     /// How much to try for accuracy, each level what those before it do: 0 nothing, 1 corrected biases and ranges by several rules,
     /// 2 weights rounded for their inputs, finer inputs, and copies of channels, 3 a range for every activation by what it does to the
@@ -33,6 +25,34 @@ pub(crate) struct RangeArgs {
     /// else. It costs accuracy.
     #[arg(long, alias = "per_tensor")]
     pub(crate) per_tensor: bool,
+}
+
+/// How the ranges of activations are found.
+#[derive(Args)]
+pub(crate) struct RuleArgs {
+    /// Cover this percentage of the values seen; values beyond are clamped.
+    #[arg(long, value_name = "PERCENT", conflicts_with = "min_max", value_parser = percentile)]
+    pub(crate) percentile: Option<f64>,
+
+    /// Cover every value seen.
+    #[arg(long, alias = "min_max")]
+    pub(crate) min_max: bool,
+
+    /// Choose the ranges by a rule: the least squared error, or the least divergence of the distributions.
+    #[arg(long, value_name = "RULE", value_enum, conflicts_with_all = ["min_max", "percentile"])]
+    pub(crate) ranges: Option<Rule>,
+}
+
+impl RuleArgs {
+    pub(crate) fn method(&self) -> CalibrationMethod {
+        match (self.min_max, self.percentile, self.ranges) {
+            (true, ..) => CalibrationMethod::MinMax,
+            (_, Some(percent), _) => CalibrationMethod::Percentile(percent),
+            (_, _, Some(Rule::Mse)) => CalibrationMethod::Mse,
+            (_, _, Some(Rule::Entropy)) => CalibrationMethod::Entropy,
+            _ => QuantizeOptions::default().method,
+        }
+    }
 }
 
 /// Rules for ranges.

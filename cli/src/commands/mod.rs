@@ -5,9 +5,11 @@ mod compare;
 mod cpu;
 mod evaluate;
 mod graph;
+mod inputs_only;
 mod inspect;
 mod label_image;
 mod operators;
+mod precision;
 mod profile;
 mod quantize;
 mod run;
@@ -25,6 +27,7 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Evaluate(args) => evaluate::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Compare(args) => compare::run(args, out),
+        Command::Precision(args) => precision::run(args, &Settings::new(cli.threads, None)?, out),
         Command::Profile(args) => {
             profile::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out)
         }

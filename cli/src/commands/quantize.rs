@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eightbit_graph::escaped;
 use eightbit_graph::quantize::{AccuracyDrop, FromFn, QuantizeReport};
 use serde_json::json;
 
+use super::inputs_only;
 use crate::args::QuantizeArgs;
 use crate::comparison::Calibration;
 use crate::engine::Settings;
@@ -41,6 +42,12 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let written = [Some(&output), page.as_ref()];
     if resume.as_ref().is_some_and(|resume| written.into_iter().flatten().any(|file| file.is_same(resume))) {
         return Err(CliError::Usage("--resume names a file that is written: give another".to_owned()));
+    }
+    if args.labels.is_some() && args.accuracy_drop.is_none() && args.inputs_only.is_none() {
+        return Err(CliError::Usage("--labels needs --accuracy-drop or --inputs-only".to_owned()));
+    }
+    if let Some(bits) = args.inputs_only {
+        return inputs_only::run(args, bits, &output, settings, out);
     }
     let (file, graph) = Network::read(&args.model, &args.input)?;
     if is_eight_bit(&graph) {
@@ -97,7 +104,7 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
 }
 
 /// The arguments that may be photos: those that are not `NAME=…` for an input.
-fn plain(arguments: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn plain(arguments: &[PathBuf]) -> Vec<PathBuf> {
     let is_plain = |path: &&PathBuf| path.exists() || !path.to_string_lossy().contains('=');
     arguments.iter().filter(is_plain).cloned().collect()
 }
@@ -212,7 +219,12 @@ fn decibels(noise: f64) -> f64 {
 fn accuracy_drop(args: &QuantizeArgs, has_arrays: bool) -> Result<Option<AccuracyDrop>, CliError> {
     let Some(most) = args.accuracy_drop else { return Ok(None) };
     let Some(labels) = &args.labels else { return Ok(Some(AccuracyDrop { most, classes: None })) };
-    if has_arrays {
+    Ok(Some(AccuracyDrop { most, classes: Some(classes(args, labels, !has_arrays)?) }))
+}
+
+/// The classes that the file `labels` gives the photos of --calibrate, if these are photos.
+pub(super) fn classes(args: &QuantizeArgs, labels: &Path, are_photos: bool) -> Result<Vec<usize>, CliError> {
+    if !are_photos {
         let reason =
             "--labels names the classes of photos, and --calibrate has arrays: leave it out".to_owned();
         return Err(CliError::Usage(reason));
@@ -228,9 +240,7 @@ fn accuracy_drop(args: &QuantizeArgs, has_arrays: bool) -> Result<Option<Accurac
         let reason = || format!("no line for the photo {}", report::path(&photo));
         class.ok_or_else(|| CliError::text(labels, None, reason()))
     };
-    let classes =
-        photo::for_calibration(&args.calibrate)?.into_iter().map(class).collect::<Result<_, _>>()?;
-    Ok(Some(AccuracyDrop { most, classes: Some(classes) }))
+    photo::for_calibration(&args.calibrate)?.into_iter().map(class).collect()
 }
 
 fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: usize) -> serde_json::Value {

@@ -108,6 +108,7 @@ operators! {
     expand
     eye_like
     fast_gelu
+    fixed_point
     flatten
     floor
     fused_conv

@@ -37,7 +37,8 @@ impl CalibrationMethod {
         }
     }
 
-    pub(super) fn range(self, histogram: &Histogram) -> Option<Range> {
+    /// The range of the numbers of a histogram; `None` if there are none.
+    pub fn range(self, histogram: &Histogram) -> Option<Range> {
         let (min, max) = match self {
             Self::Mse => return mse_range(histogram),
             Self::Entropy => return entropy_range(histogram),

@@ -315,7 +315,7 @@ pub(super) fn bytes_of_example(example: &[Tensor]) -> u64 {
 }
 
 /// An example's tensors with the names of the graph's inputs.
-pub(super) fn named<'a>(
+pub(crate) fn named<'a>(
     graph: &'a Graph,
     example: &'a [Tensor],
 ) -> Result<Vec<(&'a str, &'a Tensor)>, Error> {

@@ -352,7 +352,7 @@ impl Roles {
     }
 
     /// Whether `value` is bytes that a node only moved.
-    pub(super) fn is_moved(&self, value: &str) -> bool {
+    pub(crate) fn is_moved(&self, value: &str) -> bool {
         self.moved.contains(value)
     }
 

@@ -23,6 +23,7 @@ mod open_dimensions;
 mod operators;
 mod passes;
 mod per_tensor;
+mod precision;
 mod qdq;
 mod quantization_aware;
 mod quantize;

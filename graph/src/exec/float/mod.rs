@@ -8,6 +8,7 @@ pub(crate) mod curve;
 mod depthwise;
 mod elementwise;
 pub(crate) mod extreme;
+pub(crate) mod fixed_point;
 mod lines;
 pub(crate) mod lower;
 pub(crate) mod mapped;
