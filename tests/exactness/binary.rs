@@ -218,7 +218,11 @@ struct Image {
 
 fn images() -> impl Strategy<Value = Image> {
     let channels = prop_oneof![2 => 1usize..70, 1 => Just(64), 1 => 1usize..200];
-    let kernel = prop_oneof![3 => Just([3usize, 3]), 2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w])];
+    let kernel = prop_oneof![
+        3 => Just([3usize, 3]),
+        2 => (1usize..5, 1usize..5).prop_map(|(h, w)| [h, w]),
+        1 => (1usize..10, 1usize..10).prop_map(|(h, w)| [h, w]),
+    ];
     let sizes = (1usize..3, (1usize..12, 1usize..12), channels, 1usize..100, kernel);
     let steps = ((1usize..4, 1usize..4), (1usize..3, 1usize..3));
     let pads = (0usize..4, 0usize..4, 0usize..4, 0usize..4);
@@ -379,14 +383,20 @@ fn what_does_not_fit_is_refused() {
     assert!(BinaryGemm::new(weights.clone(), Some(&[1, 2]), thresholds).is_err());
     assert!(BinaryGemm::new(weights, Some(&[1]), Stage::ACCUMULATORS).is_err());
     assert!(BinaryWeights::pack(backend, &[0; 15], 2, 3).is_err());
+    assert!(BinaryWeights::pack(backend, &[], usize::MAX, 0).is_err());
+    assert!(BinaryWeights::pack(backend, &[], 1 << 20, 0).is_err());
+    let shape = Conv2dShape::new([3, 3], 1, 1, [3, 3]);
+    let of_taps = BinaryWeights::pack_convolution(backend, &shape, &[0; 72]).unwrap();
+    let error = BinaryGemm::new(of_taps, None, Stage::ACCUMULATORS).err().unwrap().to_string();
+    assert!(error.contains("taps of the weights"), "{error}");
     assert!(BinaryWeights::pack(backend, &[], 0, usize::MAX).is_err());
     assert!(Thresholds::of_chain(usize::MAX, 1, |_, _| 0.0).is_err());
     assert!(Thresholds::of_chain(3, 1, |_, _| f32::NAN).is_err());
     assert!(Thresholds::new(vec![i32::MIN], vec![false]).is_err());
     // Lines that would take more memory than there is.
-    let wide = Conv2dShape::new([1, 1], 64, 1, [1, 2]).with_dilation([1, 1 << 29]).with_pad(Padding {
+    let wide = Conv2dShape::new([1, 1], 64, 1, [1, 2]).with_dilation([1, 1 << 27]).with_pad(Padding {
         top: 0,
-        left: 1 << 29,
+        left: 1 << 27,
         bottom: 0,
         right: 0,
     });

@@ -13,7 +13,6 @@ mod steps;
 use eightbit::binary::row_bytes;
 
 use crate::exec::builder::Builder;
-use crate::exec::value::Layout;
 use crate::{DataType, Error, Node};
 
 use codes::Coder;
@@ -46,11 +45,7 @@ pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
 
 /// The output of a product in floats.
 fn define(builder: &mut Builder<'_>, product: &Product<'_>) -> Result<usize, Error> {
-    let name = product.node.required_output(0)?;
-    match product.layout() {
-        Layout::ChannelsLast => builder.define_pixels(name),
-        layout @ Layout::Plain => builder.define(name, layout),
-    }
+    builder.define(product.node.required_output(0)?, product.layout())
 }
 
 /// The steps of a product of signs, and of those that follow it with bits in between. `input` is the value that the first one packs.

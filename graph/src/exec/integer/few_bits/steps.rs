@@ -4,7 +4,8 @@ use eightbit::binary::{
     BinaryConv2d, BinaryGemm, BinaryStage, BinaryWeights, Outside, Thresholds, row_bytes,
 };
 use eightbit::{
-    Conv2d, Dequantize, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per, Stage,
+    Conv2d, Conv2dShape, Dequantize, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per,
+    Stage,
 };
 
 use super::codes::{self, Coder, Codes};
@@ -149,17 +150,42 @@ pub(super) fn in_bytes(
             let what = format!("{}, of {}", describe_convolution(&conv), coder.describe());
             let memory = (Codes::default(), Threads::new(builder.workers, conv.workspace_bytes()));
             Ok(planned(what, memory, move |context, (codes, threads)| {
-                if coder.encode(context.input::<f32>(0)?, codes)? {
-                    let why = "its input is not a number somewhere: a convolution in integers has no NaN";
-                    return Err(Failure::Value(context.error(why)));
-                }
+                let x = context.input::<f32>(0)?;
+                let has_nan = coder.encode(x, codes)?;
                 let out = context.output_matrix::<f32>(0, shape.out_channels)?;
                 match coder.element() {
                     ElementType::I8 => threads.run(conv.call_rows(&codes.signed, out)?),
                     _ => threads.run(conv.call_rows(&codes.unsigned, out)?),
                 }
+                if has_nan {
+                    spread_nan(&shape, x, context.output::<f32>(0)?);
+                }
                 Ok(())
             }))
+        }
+    }
+}
+
+/// Makes every output of a group NaN whose window has a pixel with a NaN among the channels of the group.
+fn spread_nan(shape: &Conv2dShape, x: &[f32], out: &mut [f32]) {
+    let ([height, width], [out_height, out_width]) = (shape.input, shape.output());
+    let (inputs, outputs) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+    // The output whose tap `k` is at position `at` of the image, if there is one.
+    let output = |axis: usize, at: usize, k: usize| {
+        let pad = [shape.pad.top, shape.pad.left][axis];
+        let from = (at + pad).checked_sub(k * shape.dilation[axis])?;
+        let position = from / shape.stride[axis];
+        (from % shape.stride[axis] == 0 && position < [out_height, out_width][axis]).then_some(position)
+    };
+    let groups = x.chunks_exact(inputs).enumerate();
+    for (index, _) in groups.filter(|(_, channels)| channels.iter().any(|x| x.is_nan())) {
+        let (pixel, group) = (index / shape.groups, index % shape.groups);
+        let (image, y, x) = (pixel / width / height, pixel / width % height, pixel % width);
+        for y in (0..shape.kernel[0]).filter_map(|k| output(0, y, k)) {
+            for x in (0..shape.kernel[1]).filter_map(|k| output(1, x, k)) {
+                let pixel = (image * out_height + y) * out_width + x;
+                out[pixel * shape.out_channels + group * outputs..][..outputs].fill(f32::NAN);
+            }
         }
     }
 }
