@@ -204,7 +204,7 @@ fn chains_of_signs_are_those_of_floats() {
                 constants.push((name.clone(), Tensor::new(shape, numbers).unwrap()));
                 name
             };
-            if channels[layer + 2] % 2 == 0 {
+            if channels[layer + 2].is_multiple_of(2) {
                 let names = ["gamma", "beta", "mean"].map(|name| constant(name, &[outputs]));
                 let variance = format!("variance{layer}");
                 constants.push((variance.clone(), Tensor::new([outputs], vec![100.0f32; outputs]).unwrap()));

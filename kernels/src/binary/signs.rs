@@ -52,7 +52,8 @@ pub(crate) unsafe fn pack_signs_on<S: Simd>(isa: S, call: &Signs) {
             if first < call.columns {
                 let mut bits = 0u64;
                 for i in first..call.columns {
-                    bits |= u64::from(!(*input.add(i) >= 0.0)) << (i - first);
+                    let x = *input.add(i);
+                    bits |= u64::from(x < 0.0 || x.is_nan()) << (i - first);
                 }
                 out.add(first / 8).cast::<[u8; 8]>().write(bits.to_le_bytes());
             }

@@ -97,9 +97,9 @@ unsafe fn put_bits<S: Simd, const R: usize, const V: usize>(isa: S, acc: &[[S::I
         for_each_row!(R, ROW => {
             if ROW < tile.tile.rows {
                 let mut bits = flips;
-                for v in 0..V {
+                for (v, &sum) in acc[ROW].iter().enumerate() {
                     let threshold = isa.load(tile.thresholds.add(v * S::LANES));
-                    bits ^= u64::from(isa.negative(isa.sub(acc[ROW][v], threshold))) << (v * S::LANES);
+                    bits ^= u64::from(isa.negative(isa.sub(sum, threshold))) << (v * S::LANES);
                 }
                 let bytes = bits.to_le_bytes();
                 ptr::copy_nonoverlapping(bytes.as_ptr(), tile.tile.out_row(ROW), columns / 8);

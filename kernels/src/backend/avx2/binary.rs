@@ -19,7 +19,7 @@ static TABLES: Tables = Tables({
     let mut tables = [[0; 16]; 16];
     let mut i = 0;
     while i < 256 {
-        tables[i / 16][i % 16] = (i / 16 ^ i % 16).count_ones() as u8;
+        tables[i / 16][i % 16] = ((i / 16) ^ (i % 16)).count_ones() as u8;
         i += 1;
     }
     tables
@@ -64,25 +64,24 @@ unsafe impl<const R: usize> CountBits<R, 8> for ByTables {
                             _mm256_and_si256(_mm256_srli_epi16::<4>(weights[0]), nibble),
                             _mm256_and_si256(_mm256_srli_epi16::<4>(weights[1]), nibble),
                         ];
-                        for r in 0..R {
+                        for (r, counts) in counts.iter_mut().enumerate() {
                             let byte = usize::from(*tile.lhs[r].add(offset + at));
                             let first = table(byte & 15);
                             let second = table(byte >> 4);
-                            for v in 0..2 {
+                            for (v, count) in counts.iter_mut().enumerate() {
                                 let sum = _mm256_add_epi8(
                                     _mm256_shuffle_epi8(first, low[v]),
                                     _mm256_shuffle_epi8(second, high[v]),
                                 );
-                                counts[r][v] = _mm256_add_epi8(counts[r][v], sum);
+                                *count = _mm256_add_epi8(*count, sum);
                             }
                         }
                         panel = panel.add(2);
                         at += 1;
                     }
-                    for r in 0..R {
-                        for v in 0..2 {
-                            add_bytes(&mut totals[r], 4 * v, counts[r][v]);
-                        }
+                    for (totals, counts) in totals.iter_mut().zip(counts) {
+                        add_bytes(totals, 0, counts[0]);
+                        add_bytes(totals, 4, counts[1]);
                     }
                 }
             }

@@ -27,7 +27,7 @@ fn floats(product: &Product<'_>) -> Stage {
 #[derive(Debug)]
 enum Binary {
     Matrix(BinaryGemm),
-    Convolution(BinaryConv2d),
+    Convolution(Box<BinaryConv2d>),
 }
 
 impl Binary {
@@ -83,7 +83,7 @@ pub(super) fn in_bits(
             let [height, width] = shape.kernel;
             let what = format!("binary convolution {height}×{width}: {}", conv.explain());
             let (pixels, bytes) = (shape.batch * shape.input[0] * shape.input[1], conv.workspace_bytes());
-            (Binary::Convolution(conv), pixels, shape.in_channels, bytes, what)
+            (Binary::Convolution(Box::new(conv)), pixels, shape.in_channels, bytes, what)
         }
     };
     if packs {
