@@ -14,10 +14,7 @@ pub(crate) static OP: Operator = Operator {
     domains: &[EIGHTBIT],
     examples: &[
         Example::new(&[Input::Floats(&[1, 3, 4, 5])], &[("format", Value::Text("ap_fixed<6,2>"))]),
-        Example::new(
-            &[Input::Floats(&[7])],
-            &[("format", Value::Text("ap_ufixed<3,1,AP_RND_CONV,AP_SAT>"))],
-        ),
+        Example::new(&[Input::Floats(&[7])], &[("format", Value::Text("ap_ufixed<3,1,AP_RND_CONV,AP_SAT>"))]),
     ],
     elementwise: true,
     lower: float::fixed_point::lower,
