@@ -11,7 +11,7 @@
 //! 1. **Weights** are packed once into [`BitPanels`], in the order of the kernel that the CPU runs best.
 //! 2. **Rows** are those of a matrix, or the patches of an image ([`BitPatches`]), which is copied with its padding line by line:
 //!    bits are few.
-//! 3. **Tiles** ([`kernel`]) count the bits that differ in registers, over the whole depth, and
+//! 3. **Tiles** (`kernel`) count the bits that differ in registers, over the whole depth, and
 //! 4. the **epilogue** is that of eight-bit products, or compares with a threshold and stores bits ([`BitStage`]).
 
 mod call;
