@@ -8,7 +8,7 @@
 //! sum[m][n] = Σ_k a[m][k] · w[n][k] + bias[n] = depth − 2 · #{k : a[m][k] ≠ w[n][k]} + bias[n]
 //! ```
 //!
-//! The sum is exact, in `i32` (mod 2³² with a bias), and goes through any [`Stage`], or becomes a bit again: with [`Thresholds`],
+//! The sum is exact, in `i32` (mod 2³² with a bias), and goes through any [`Stage`](crate::Stage), or becomes a bit again: with [`Thresholds`],
 //! `bit[n] = (sum < threshold[n]) ≠ flip[n]`. These are found from the float operations that the network has between two products (scale, bias,
 //! normalization, sign), so that the bits are those of that chain.
 //!
