@@ -54,6 +54,7 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: b
         &WeightView {
             data: &weights,
             signed: true,
+            bits: 8,
             columns: n,
             segments: 1,
             segment_len: k,
