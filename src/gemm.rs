@@ -400,6 +400,7 @@ pub(crate) fn explain_gemm(
 pub(crate) fn explain_weights(path: WeightsPath) -> &'static str {
     match path {
         WeightsPath::Unfolded => " unfolded to bytes block by block",
+        WeightsPath::Folded => " unfolded in registers",
         _ => "",
     }
 }

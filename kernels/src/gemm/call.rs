@@ -62,7 +62,7 @@ impl Border<'_> {
 /// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while it lives the slices of the call are
 /// borrowed, so what was proved stays true:
 ///
-/// * The table is the backend's and reads the panels' layout. The panels are bytes, those of the block are among them, and each is
+/// * The table is the backend's and reads the panels as they are. Those of the block are among them, and each is
 ///   `panel_stride` bytes long, by [`Panels`].
 /// * Every element of the activations lies in their slice, by [`MatrixRows`](super::MatrixRows) and
 ///   [`PatchRows`](super::PatchRows); their rows are as long as the panels are deep.
@@ -83,7 +83,7 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     #[inline]
     pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
         let panels = &call.panels;
-        let gemm = panels.variant(call.backend).expect("panels of a layout that the backend reads");
+        let gemm = panels.kernels(call.backend, &call.lhs).expect("panels that the backend's kernels read");
         let padded = panels.padded_columns();
         assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
         assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");

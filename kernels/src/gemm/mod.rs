@@ -69,6 +69,8 @@ pub(crate) use rows::AddedRows;
 pub(crate) use rows::PLAIN_BYTES;
 pub(crate) use rows::{PLAIN_I16, Region, RowSums, Span};
 pub(crate) use stage::RawStage;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tile::folded;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::{

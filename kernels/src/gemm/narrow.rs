@@ -1,5 +1,5 @@
 //! Products with weights of four bits or fewer: panels are unfolded to bytes, a block at a time, and the tiles of eight-bit weights multiply all
-//! rows with it.
+//! rows with it. A matrix of few rows is multiplied with panels as they are, by tiles that unfold them in registers, where a variant has some.
 //!
 //! A block stays in the second-level cache from when it is unfolded until the last row was multiplied with it, so that folded weights are read
 //! once, and each is unfolded once in a call.
@@ -7,7 +7,7 @@
 use super::driver;
 use super::tiling::BLOCK_BYTES;
 use super::weights::Width;
-use super::{Call, OutputBlock, PANEL, PanelShape, TileRows, Variant};
+use super::{Call, Lhs, OutputBlock, PANEL, PanelShape, ProductSize, TileRows, Variant};
 use crate::memory::{LINE, Room};
 use crate::{Backend, OutputElement, Scratch};
 
@@ -31,11 +31,31 @@ pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
 /// If the operands' shapes do not fit each other, the panels are not in the backend's layout, `T` is not what the stage
 /// writes, or the block's first column is not on a panel's border.
 pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: &mut Scratch) {
-    if call.panels.width() == Width::Eight {
+    if call.panels.width() == Width::Eight || reads_folded(call, &out) {
         driver::run(call, out, &mut Room::All(scratch));
     } else {
         run_unfolded(call, out, scratch);
     }
+}
+
+/// The most rows whose tiles unfold weights in registers, each anew: with more, it takes longer than to unfold them once.
+const MOST_ROWS: usize = 32;
+
+/// Whether kernels read the folded panels of a call.
+fn reads_folded<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) -> bool {
+    let size = ProductSize::new(out.rows(), &call.panels, out.columns());
+    matches!(call.lhs, Lhs::Matrix(_)) && folded_kernels(call.backend, &call.panels, size).is_some()
+}
+
+/// The kernels that multiply a matrix with folded panels, if they are faster than others with unfolded ones.
+pub(super) fn folded_kernels(
+    backend: Backend,
+    panels: &PanelShape,
+    size: ProductSize,
+) -> Option<&'static Variant> {
+    let variant = panels.variant(backend)?;
+    let few = size.rows <= MOST_ROWS && variant.unit_for(size).is_none();
+    panels.folded_kernels(variant, panels.width()).filter(|_| few)
 }
 
 /// Computes the block with panels that are not bytes.

@@ -47,6 +47,8 @@ pub enum WeightsPath {
     Bytes,
     /// Weights of few bits, as bytes to which a block of panels is unfolded at a time.
     Unfolded,
+    /// Weights of few bits, as they are: kernels unfold them in registers.
+    Folded,
 }
 
 /// The tiling with which a backend multiplies `rows` rows, of a matrix without gaps between columns or of patches, with
@@ -55,6 +57,11 @@ pub enum WeightsPath {
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
     if panels.width() != Width::Eight {
+        let size = ProductSize::new(rows, panels, panels.columns());
+        if matrix && let Some(gemm) = narrow::folded_kernels(backend, panels, size) {
+            let tiling = vector_tiling(gemm, rows.max(1), true, panels);
+            return Some(Tiling { weights: WeightsPath::Folded, ..tiling });
+        }
         let shape = panels.unfolded();
         let block_panels = narrow::block_panels(gemm, &shape);
         let tiling = tiling(backend, rows, matrix, &shape)?;
@@ -73,11 +80,17 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) 
             weights: WeightsPath::Bytes,
         });
     }
+    Some(vector_tiling(gemm, rows, matrix, panels))
+}
+
+/// The tiling of a variant's kernels of vectors.
+fn vector_tiling(gemm: &'static Variant, rows: usize, matrix: bool, panels: &PanelShape) -> Tiling {
+    let panel_count = panels.panels().max(1);
     if matrix && let Some(tile) = small_tile(gemm, rows, panel_count, panels) {
-        return Some(blocking(tile, rows, panel_count, panels));
+        return blocking(tile, rows, panel_count, panels);
     }
     let groups = panels.panel_bytes() / gemm.layout.group_bytes();
-    Some(choose(gemm, rows, panel_count, panels, groups).0)
+    choose(gemm, rows, panel_count, panels, groups).0
 }
 
 /// The padding elision that costs least for these patches. Leaving out more products makes more border regions, whose tiles

@@ -1,5 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
+use super::weights::Width;
 use super::{GroupTileRows, Layout, MatrixUnit, ProductSize, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
@@ -20,11 +21,30 @@ pub(crate) struct Variant {
     pub(crate) groupwise: &'static [GroupTileRows],
     /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
+    /// The kernels that read folded panels of its layout, of four and of two bits, if it has some.
+    pub(crate) folded: Option<[&'static Variant; 2]>,
     /// What computes large products instead of the tiles, with the same panels, row sums and offsets.
     pub(crate) unit: Option<&'static MatrixUnit>,
 }
 
+/// The deepest panels that kernels read folded: products of `u8` and a signed byte add up to no more than an `i32`.
+pub(crate) const MAX_DEPTH: usize = i32::MAX as usize / (255 * 128);
+
+/// The deepest groups that they read so, with zero points of both operands in the sums: three times as much.
+pub(crate) const MAX_GROUP: usize = 1 << 14;
+
 impl Variant {
+    /// The kernels that read folded panels.
+    #[inline]
+    pub(crate) fn of_width(&self, width: Width) -> Option<&'static Variant> {
+        let [four, two] = self.folded?;
+        match width {
+            Width::Four => Some(four),
+            Width::Two => Some(two),
+            Width::Eight => None,
+        }
+    }
+
     /// The matrix unit, if it computes products of this size: it pays, and the system permits it.
     #[inline]
     pub(crate) fn unit_for(&self, size: ProductSize) -> Option<&'static MatrixUnit> {

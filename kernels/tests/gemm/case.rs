@@ -7,11 +7,13 @@ use eightbit_kernels::gemm::{
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
 
+#[derive(Clone)]
 enum Rows {
     Matrix { row_stride: usize, column_stride: usize },
     Patches(Window2d),
 }
 
+#[derive(Clone)]
 enum StageKind {
     Accumulators { accumulate: bool },
     Requantize { zero_point: i32, low: i32, high: i32, output: ElementType },
@@ -30,6 +32,7 @@ enum Segmentation {
 /// The layout of kernels that want rows of `i16`, in one segment.
 const I16_PAIRS: &str = "i8-group2";
 
+#[derive(Clone)]
 pub(crate) struct Case {
     rows: usize,
     columns: usize,

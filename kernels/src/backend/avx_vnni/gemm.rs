@@ -5,6 +5,7 @@ use core::arch::x86_64::*;
 
 use crate::backend::avx2::{Avx2, flip_rows, row_sums};
 use crate::gemm::dot4::{self, TopBits};
+use crate::gemm::folded;
 use crate::gemm::{Layout, TileCost, Variant};
 
 /// The tiles of an ISA's function.
@@ -23,9 +24,19 @@ macro_rules! groupwise_tiles {
 }
 pub(crate) use groupwise_tiles;
 
+/// The tiles of its function for folded weights.
+macro_rules! folded_tiles {
+    ($tile:ident) => {
+        $crate::gemm::dot4::tiles!($tile; 1: 2 4 6 8; 2: 2 4; 3: 2; 4: 2; 6: 2)
+    };
+}
+pub(crate) use folded_tiles;
+
 /// Six rows by one panel (two vectors) keep 12 accumulators in flight, which covers the latency of two `vpdpbusd` a
 /// cycle, in 15 of 16 registers.
-pub(crate) const VARIANT: Variant = Variant {
+pub(crate) const VARIANT: Variant = Variant { folded: Some([&FOLDED4, &FOLDED2]), ..BYTES };
+
+const BYTES: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,
     lhs: dot4::lhs::<DotYmm>(flip_rows),
@@ -35,8 +46,17 @@ pub(crate) const VARIANT: Variant = Variant {
     groupwise: groupwise_tiles!(groupwise),
     // Two `vpdpbusd` of a panel's two vectors in a cycle, and two loads.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
+    folded: None,
     unit: None,
 };
+
+static FOLDED4: Variant =
+    Variant { tiles: folded_tiles!(folded4), groupwise: groupwise_tiles!(groupwise4), ..BYTES };
+
+static FOLDED2: Variant =
+    Variant { tiles: folded_tiles!(folded2), groupwise: groupwise_tiles!(groupwise2), ..BYTES };
+
+folded::folded!(DotYmm, "avx2,fma,avxvnni");
 
 dot4::instruction! {
     /// `vpdpbusd ymm`.

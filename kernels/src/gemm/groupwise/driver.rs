@@ -8,6 +8,7 @@ use super::tile::{Ahead, GroupTile, GroupTileRows};
 use super::{GroupTerms, GroupwiseCall, QUAD, pair, place};
 use crate::gemm::m_block::PREFETCH_BYTES;
 use crate::gemm::tiling::{BLOCK_BYTES, i16_row_bytes};
+use crate::gemm::variant::MAX_GROUP;
 use crate::gemm::weights::Width;
 use crate::gemm::{ByteRows, LhsForm, OutputBlock, PANEL, PanelShape, Panels, Tiling, Variant, WeightsPath};
 use crate::memory::LINE;
@@ -43,10 +44,15 @@ pub fn groupwise_tiling(
     terms: &GroupTerms,
 ) -> Option<Tiling> {
     let variant = panels.variant(backend)?;
-    let tile = evenly(variant.groupwise, rows.max(1));
+    let folded = folded_tiles(variant, rows, panels, terms);
+    let tile = evenly(folded.unwrap_or(variant.groupwise), rows.max(1));
     let tile_panels = tile.width(panels.panels().clamp(1, QUAD));
     let block_panels = block_panels(panels, terms).min(panels.panels().max(1));
-    let weights = if panels.width() == Width::Eight { WeightsPath::Bytes } else { WeightsPath::Unfolded };
+    let weights = match (panels.width(), folded) {
+        (Width::Eight, _) => WeightsPath::Bytes,
+        (_, None) => WeightsPath::Unfolded,
+        (_, Some(_)) => WeightsPath::Folded,
+    };
     Some(Tiling { tile_rows: tile.rows, tile_panels, m_block: 1, block_panels, unit: None, weights })
 }
 
@@ -70,6 +76,20 @@ pub fn run_groupwise(call: &GroupwiseCall<'_>, out: OutputBlock<'_, f32>, scratc
     }
 }
 
+/// The most rows whose tiles unfold weights in registers, each anew.
+const MOST_FOLDED_ROWS: usize = 32;
+
+/// The tiles that multiply few rows with folded panels as they are, if a variant has some for groups of this depth.
+fn folded_tiles(
+    variant: &Variant,
+    rows: usize,
+    panels: &PanelShape,
+    terms: &GroupTerms,
+) -> Option<&'static [GroupTileRows]> {
+    let folded = variant.of_width(panels.width())?;
+    (rows <= MOST_FOLDED_ROWS && terms.group <= MAX_GROUP).then_some(folded.groupwise)
+}
+
 /// Bytes of the panels that are unfolded at once; `None` if they overflow.
 fn unfolded_bytes(panels: &PanelShape, terms: &GroupTerms) -> Option<usize> {
     if panels.width() == Width::Eight {
@@ -83,19 +103,21 @@ fn unfolded_bytes(panels: &PanelShape, terms: &GroupTerms) -> Option<usize> {
 fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]: [usize; 2]) {
     let (call, out) = (checked.call(), checked.out());
     let GroupwiseCall { panels, terms, .. } = call;
-    let tiles = checked.variant().groupwise;
+    let folded = folded_tiles(checked.variant(), rows, panels, terms);
+    let tiles = folded.unwrap_or(checked.variant().groupwise);
     let tall = evenly(tiles, rows);
     let panel_count = out.columns().div_ceil(PANEL);
     let first_panel = out.first_column() / PANEL;
     let block = block_panels(panels, terms);
     let (width, shape) = (panels.width(), panels.unfolded());
-    let from_memory = width == Width::Eight && panels.bytes().len() > PREFETCH_BYTES;
+    let as_they_are = width == Width::Eight || folded.is_some();
+    let from_memory = as_they_are && panels.bytes().len() > PREFETCH_BYTES;
     let tile_count = rows.div_ceil(tall.rows);
     let mut start = 0;
     while start < panel_count {
         // Blocks end where quads do.
         let end = panel_count.min(start + block - (first_panel + start) % QUAD);
-        let weights = if width == Width::Eight {
+        let weights = if as_they_are {
             *panels
         } else {
             let numbers = first_panel + start..first_panel + end;

@@ -21,7 +21,7 @@ pub(crate) const fn lhs<D: Dot4>(flip: CopyRows) -> LhsForm {
 const PREFETCHED_VECTORS: usize = 3;
 
 /// Depths in a group.
-const GROUP: usize = Layout::GROUPS_OF_4.k_group;
+pub(super) const GROUP: usize = Layout::GROUPS_OF_4.k_group;
 
 /// The tiles of an ISA's function `$tile::<ROWS, VECTORS, SIGNED>`: for each number of rows all numbers of vectors, by
 /// ascending panels.
@@ -327,7 +327,11 @@ unsafe impl<D: Dot4> Depths for Grouped<D> {
 ///
 /// `panel` is valid for the group, and so is every further panel, `stride` bytes after the last.
 #[inline(always)]
-unsafe fn load_weights<S: Simd, const V: usize>(isa: S, panel: *const u8, stride: usize) -> [S::I; V] {
+pub(super) unsafe fn load_weights<S: Simd, const V: usize>(
+    isa: S,
+    panel: *const u8,
+    stride: usize,
+) -> [S::I; V] {
     // SAFETY: a group of a panel is PANEL lanes of four bytes, PANEL / LANES vectors.
     unsafe {
         let vectors = PANEL / S::LANES;
@@ -341,7 +345,7 @@ unsafe fn load_weights<S: Simd, const V: usize>(isa: S, panel: *const u8, stride
 }
 
 #[inline(always)]
-fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
+pub(super) fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     dot: D,
     acc: &mut [Lanes<D>; V],
     bytes: i32,
@@ -361,7 +365,7 @@ fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
 ///
 /// `row` is valid for `len` bytes; `len % 4` is not 0.
 #[inline(always)]
-unsafe fn last_group(row: *const u8, len: usize) -> i32 {
+pub(super) unsafe fn last_group(row: *const u8, len: usize) -> i32 {
     // SAFETY: only bytes of the row are read.
     unsafe {
         if len >= GROUP {

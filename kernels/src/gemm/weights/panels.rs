@@ -9,7 +9,8 @@ use core::ptr;
 use super::error::PanelError;
 use super::narrow::{Width, unfold};
 use super::sums::TapSums;
-use crate::gemm::{Layout, PANEL, ProductSize, Variant};
+use crate::gemm::variant::MAX_DEPTH;
+use crate::gemm::{Layout, Lhs, PANEL, ProductSize, Variant};
 use crate::{Backend, Bytes, Owner};
 
 /// The properties of the activations that a plan knows.
@@ -104,6 +105,26 @@ impl PanelShape {
                     .proves
                     .is_none_or(|property| proved.is_some_and(|proved| proved.name == property.name))
         })
+    }
+
+    /// The kernels of `backend` that multiply rows with these panels as they are, if it has some.
+    #[inline]
+    pub(in crate::gemm) fn kernels(&self, backend: Backend, lhs: &Lhs<'_>) -> Option<&'static Variant> {
+        let variant = self.variant(backend)?;
+        match self.width() {
+            Width::Eight => Some(variant),
+            width if matches!(lhs, Lhs::Matrix(_)) => self.folded_kernels(variant, width),
+            _ => None,
+        }
+    }
+
+    /// The kernels of a variant that multiply a matrix with these folded panels, if it has some.
+    pub(in crate::gemm) fn folded_kernels(
+        &self,
+        variant: &Variant,
+        width: Width,
+    ) -> Option<&'static Variant> {
+        variant.of_width(width).filter(|_| self.segments == 1 && self.segment_len <= MAX_DEPTH)
     }
 
     /// The layout's name.
@@ -375,10 +396,9 @@ impl<'a> Panels<'a> {
         self.first
     }
 
-    /// Asserts that `panels` are bytes, and that they are here.
+    /// Asserts that `panels` are here.
     #[inline]
     pub(in crate::gemm) fn check_bytes(&self, panels: Range<usize>) {
-        assert!(self.width() == Width::Eight, "panels of bytes");
         // If some were unfolded, those before them are not here.
         let count = panels.end.checked_sub(self.first);
         assert!(panels.is_empty() || panels.start >= self.first, "panels that were unfolded");
