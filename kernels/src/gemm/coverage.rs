@@ -79,7 +79,7 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
             }
             continue;
         }
-        let folded = variant.folded.map(|[four, two]| [(four, Width::Four), (two, Width::Two)]);
+        let folded = variant.folded.map(|of| [(&of.four, Width::Four), (&of.two, Width::Two)]);
         let kernels = core::iter::once((variant, Width::Eight)).chain(folded.into_iter().flatten());
         let tiles = kernels.flat_map(|(variant, width)| variant.tiles.iter().map(move |tile| (tile, width)));
         for (tile, width) in tiles {

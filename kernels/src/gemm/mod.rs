@@ -76,7 +76,7 @@ pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row,
 pub(crate) use tile::{
     are_below_one, dot4, finish_sums, requantize, requantize_fixed, requantize_saturating,
 };
-#[cfg(target_arch = "x86_64")]
-pub(crate) use variant::Property;
 pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use variant::{Folded, Property};
 pub(crate) use weights::{Unfold, unfold};

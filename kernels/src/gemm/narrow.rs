@@ -1,11 +1,12 @@
 //! Products with weights of four bits or fewer: panels are unfolded to bytes, a block at a time, and the tiles of eight-bit weights multiply all
-//! rows with it. A matrix of few rows is multiplied with panels as they are, by tiles that unfold them in registers, where a variant has some.
+//! rows with it. A matrix is multiplied with panels as they are, by tiles that unfold them in registers, where a variant has some that are faster.
 //!
 //! A block stays in the second-level cache from when it is unfolded until the last row was multiplied with it, so that folded weights are read
 //! once, and each is unfolded once in a call.
 
 use super::driver;
 use super::tiling::BLOCK_BYTES;
+use super::variant::Folded;
 use super::weights::Width;
 use super::{Call, Lhs, OutputBlock, PANEL, PanelShape, ProductSize, TileRows, Variant};
 use crate::memory::{LINE, Room};
@@ -38,9 +39,6 @@ pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: 
     }
 }
 
-/// The most rows whose tiles unfold weights in registers, each anew: with more, it takes longer than to unfold them once.
-const MOST_ROWS: usize = 32;
-
 /// Whether kernels read the folded panels of a call.
 fn reads_folded<T: OutputElement>(call: &Call<'_>, out: &OutputBlock<'_, T>) -> bool {
     let size = ProductSize::new(out.rows(), &call.panels, out.columns());
@@ -54,8 +52,8 @@ pub(super) fn folded_kernels(
     size: ProductSize,
 ) -> Option<&'static Variant> {
     let variant = panels.variant(backend)?;
-    let few = size.rows <= MOST_ROWS && variant.unit_for(size).is_none();
-    panels.folded_kernels(variant, panels.width()).filter(|_| few)
+    let pays = |folded: &Folded| size.rows <= folded.most_rows && variant.unit_for(size).is_none();
+    panels.folded_kernels(variant, panels.width()).filter(|_| variant.folded.is_some_and(pays))
 }
 
 /// Computes the block with panels that are not bytes.

@@ -21,10 +21,18 @@ pub(crate) struct Variant {
     pub(crate) groupwise: &'static [GroupTileRows],
     /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
-    /// The kernels that read folded panels of its layout, of four and of two bits, if it has some.
-    pub(crate) folded: Option<[&'static Variant; 2]>,
+    /// The kernels that read folded panels of its layout, if it has some.
+    pub(crate) folded: Option<&'static Folded>,
     /// What computes large products instead of the tiles, with the same panels, row sums and offsets.
     pub(crate) unit: Option<&'static MatrixUnit>,
+}
+
+/// Kernels that read folded panels: variants that differ from the one that has them in their tiles.
+pub(crate) struct Folded {
+    pub(crate) four: Variant,
+    pub(crate) two: Variant,
+    /// The most rows of a matrix that they multiply faster than the other kernels do with unfolded panels.
+    pub(crate) most_rows: usize,
 }
 
 /// The deepest panels that kernels read folded: products of `u8` and a signed byte add up to no more than an `i32`.
@@ -37,10 +45,9 @@ impl Variant {
     /// The kernels that read folded panels.
     #[inline]
     pub(crate) fn of_width(&self, width: Width) -> Option<&'static Variant> {
-        let [four, two] = self.folded?;
         match width {
-            Width::Four => Some(four),
-            Width::Two => Some(two),
+            Width::Four => self.folded.map(|folded| &folded.four),
+            Width::Two => self.folded.map(|folded| &folded.two),
             Width::Eight => None,
         }
     }

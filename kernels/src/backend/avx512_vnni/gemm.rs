@@ -3,13 +3,13 @@
 use core::arch::x86_64::*;
 
 use super::{Avx512, flip, row_sums};
-use crate::gemm::{Layout, TileCost, Variant, groupwise_tiles};
+use crate::gemm::{Folded, Layout, TileCost, Variant, groupwise_tiles};
 use crate::gemm::{dot4, folded};
 
 /// A tile needs `rows · panels` accumulators, `panels` weights and a broadcast of the 32 registers, and about ten
 /// accumulators in flight to cover the latency of two `vpdpbusd` a cycle. Wide and low tiles need the fewest loads per
 /// product; the high ones are for outputs of one or two panels.
-pub(crate) const VARIANT: Variant = Variant { folded: Some([&FOLDED4, &FOLDED2]), ..BYTES };
+pub(crate) const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
 
 const BYTES: Variant = Variant {
     name: "vpdpbusd",
@@ -27,16 +27,18 @@ const BYTES: Variant = Variant {
 };
 
 /// As many rows by one panel less, where a field of each panel's line and a mask would leave no register.
-static FOLDED4: Variant = Variant {
-    tiles: dot4::tiles!(folded4; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 6: 1 2 3; 8: 1 2 3),
-    groupwise: groupwise_tiles!(groupwise4; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2; 6: 1 2),
-    ..BYTES
-};
-
-static FOLDED2: Variant = Variant {
-    tiles: dot4::tiles!(folded2; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2 3 4; 6: 1 2 3; 8: 1 2 3),
-    groupwise: groupwise_tiles!(groupwise2; 1: 1 2 3 4; 2: 1 2 3 4; 3: 1 2 3 4; 4: 1 2; 6: 1 2),
-    ..BYTES
+static FOLDED: Folded = Folded {
+    four: Variant {
+        tiles: dot4::tiles!(folded4; 1: 1 2 3 4; 2: 1 2 3 4; 4: 1 2 3 4; 6: 1 2 3; 8: 1 2 3),
+        groupwise: groupwise_tiles!(groupwise4; 1: 1 2 3 4; 2: 1 2 3 4; 4: 1 2; 6: 1 2),
+        ..BYTES
+    },
+    two: Variant {
+        tiles: dot4::tiles!(folded2; 1: 1 2 3 4; 2: 1 2 3 4; 4: 1 2 3 4; 6: 1 2 3; 8: 1 2 3),
+        groupwise: groupwise_tiles!(groupwise2; 1: 1 2 3 4; 2: 1 2 3 4; 4: 1 2; 6: 1 2),
+        ..BYTES
+    },
+    most_rows: usize::MAX,
 };
 
 folded::folded!(DotZmm, "avx512f,avx512bw,avx512vl,avx512vnni");

@@ -6,7 +6,7 @@ use core::arch::x86_64::*;
 use crate::backend::avx2::{Avx2, flip_rows, row_sums};
 use crate::gemm::dot4::{self, TopBits};
 use crate::gemm::folded;
-use crate::gemm::{Layout, TileCost, Variant};
+use crate::gemm::{Folded, Layout, TileCost, Variant};
 
 /// The tiles of an ISA's function.
 macro_rules! tiles {
@@ -27,14 +27,25 @@ pub(crate) use groupwise_tiles;
 /// The tiles of its function for folded weights.
 macro_rules! folded_tiles {
     ($tile:ident) => {
-        $crate::gemm::dot4::tiles!($tile; 1: 2 4 6 8; 2: 2 4; 3: 2; 4: 2; 6: 2)
+        $crate::gemm::dot4::tiles!($tile; 1: 2 4; 2: 2; 4: 2)
     };
 }
 pub(crate) use folded_tiles;
 
+/// Those for folded weights in groups.
+macro_rules! folded_groupwise_tiles {
+    ($tile:ident) => {
+        $crate::gemm::groupwise_tiles!($tile; 1: 2 4; 2: 2)
+    };
+}
+pub(crate) use folded_groupwise_tiles;
+
+/// Rows of the tallest of them: taller ones have no registers for fields beside their accumulators.
+pub(crate) const MOST_FOLDED_ROWS: usize = 4;
+
 /// Six rows by one panel (two vectors) keep 12 accumulators in flight, which covers the latency of two `vpdpbusd` a
 /// cycle, in 15 of 16 registers.
-pub(crate) const VARIANT: Variant = Variant { folded: Some([&FOLDED4, &FOLDED2]), ..BYTES };
+pub(crate) const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
 
 const BYTES: Variant = Variant {
     name: "vpdpbusd",
@@ -50,11 +61,11 @@ const BYTES: Variant = Variant {
     unit: None,
 };
 
-static FOLDED4: Variant =
-    Variant { tiles: folded_tiles!(folded4), groupwise: groupwise_tiles!(groupwise4), ..BYTES };
-
-static FOLDED2: Variant =
-    Variant { tiles: folded_tiles!(folded2), groupwise: groupwise_tiles!(groupwise2), ..BYTES };
+static FOLDED: Folded = Folded {
+    four: Variant { tiles: folded_tiles!(folded4), groupwise: folded_groupwise_tiles!(groupwise4), ..BYTES },
+    two: Variant { tiles: folded_tiles!(folded2), groupwise: folded_groupwise_tiles!(groupwise2), ..BYTES },
+    most_rows: MOST_FOLDED_ROWS,
+};
 
 folded::folded!(DotYmm, "avx2,fma,avxvnni");
 

@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 use crate::backend::avx_vnni;
 use crate::backend::avx2::{self, Avx2};
 use crate::entry::{Entry, cpu_features};
-use crate::gemm::{Variant, dot4, folded};
+use crate::gemm::{Folded, Variant, dot4, folded};
 use crate::peak::sequence;
 
 /// The backend's entry in the registry. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
@@ -24,7 +24,7 @@ pub(crate) const ENTRY: Entry = Entry {
 
 /// The tiles of AVX-VNNI, but signed activations are not flipped. Weights are signed in every pack, so `vpdpbuud` is not
 /// needed.
-const VARIANT: Variant = Variant { folded: Some([&FOLDED4, &FOLDED2]), ..BYTES };
+const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
 
 const BYTES: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
@@ -35,16 +35,18 @@ const BYTES: Variant = Variant {
     ..avx_vnni::VARIANT
 };
 
-static FOLDED4: Variant = Variant {
-    tiles: avx_vnni::folded_tiles!(folded4),
-    groupwise: avx_vnni::groupwise_tiles!(groupwise4),
-    ..BYTES
-};
-
-static FOLDED2: Variant = Variant {
-    tiles: avx_vnni::folded_tiles!(folded2),
-    groupwise: avx_vnni::groupwise_tiles!(groupwise2),
-    ..BYTES
+static FOLDED: Folded = Folded {
+    four: Variant {
+        tiles: avx_vnni::folded_tiles!(folded4),
+        groupwise: avx_vnni::folded_groupwise_tiles!(groupwise4),
+        ..BYTES
+    },
+    two: Variant {
+        tiles: avx_vnni::folded_tiles!(folded2),
+        groupwise: avx_vnni::folded_groupwise_tiles!(groupwise2),
+        ..BYTES
+    },
+    most_rows: avx_vnni::MOST_FOLDED_ROWS,
 };
 
 dot4::instruction! {

@@ -76,10 +76,7 @@ pub fn run_groupwise(call: &GroupwiseCall<'_>, out: OutputBlock<'_, f32>, scratc
     }
 }
 
-/// The most rows whose tiles unfold weights in registers, each anew.
-const MOST_FOLDED_ROWS: usize = 32;
-
-/// The tiles that multiply few rows with folded panels as they are, if a variant has some for groups of this depth.
+/// The tiles that multiply rows with folded panels as they are, if a variant has some that pay, for groups of this depth.
 fn folded_tiles(
     variant: &Variant,
     rows: usize,
@@ -87,7 +84,8 @@ fn folded_tiles(
     terms: &GroupTerms,
 ) -> Option<&'static [GroupTileRows]> {
     let folded = variant.of_width(panels.width())?;
-    (rows <= MOST_FOLDED_ROWS && terms.group <= MAX_GROUP).then_some(folded.groupwise)
+    let pays = variant.folded.is_some_and(|folded| rows <= folded.most_rows);
+    (pays && terms.group <= MAX_GROUP).then_some(folded.groupwise)
 }
 
 /// Bytes of the panels that are unfolded at once; `None` if they overflow.
