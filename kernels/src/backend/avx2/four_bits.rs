@@ -4,10 +4,13 @@ use core::arch::x86_64::*;
 
 use super::{Avx2, flip_rows, row_sums};
 use crate::gemm::dot4::{self, TOP_BITS};
-use crate::gemm::{Layout, PANEL, Property, TileCost, Variant, for_each_row, groupwise_tiles};
+use crate::gemm::folded;
+use crate::gemm::{Folded, Layout, PANEL, Property, TileCost, Variant, for_each_row, groupwise_tiles};
 use crate::prefetch::{PREFETCH_DISTANCE, prefetch_panels};
 
-pub(super) const VARIANT: Variant = Variant {
+pub(super) const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
+
+const BYTES: Variant = Variant {
     name: "vpmaddubsw in eights",
     layout: Layout::GROUPS_OF_4,
     lhs: dot4::lhs::<DotEights>(flip_rows),
@@ -19,6 +22,23 @@ pub(super) const VARIANT: Variant = Variant {
     cost: TileCost { dot: 9, row: 4, panel: 8 },
     folded: None,
     unit: None,
+};
+
+/// Rows of the tallest folded tile: with more, weights are unfolded once.
+const MOST_FOLDED_ROWS: usize = 2;
+
+static FOLDED: Folded = Folded {
+    four: Variant {
+        tiles: dot4::tiles!(folded4; 1: 2 4; 2: 2),
+        groupwise: groupwise_tiles!(groupwise4; 1: 2 4; 2: 2),
+        ..BYTES
+    },
+    two: Variant {
+        tiles: dot4::tiles!(folded2; 1: 2 4; 2: 2),
+        groupwise: groupwise_tiles!(groupwise2; 1: 2 4; 2: 2),
+        ..BYTES
+    },
+    most_rows: MOST_FOLDED_ROWS,
 };
 
 /// Groups whose products are added in 16 bits.
@@ -59,6 +79,37 @@ dot4::instruction! {
         unsafe { eights::<R, V, SIGNED>(acc, rows, panel, groups, prefetch) };
         true
     }
+    // Their pairs would not fit.
+    const TAKES_TOP_FIELDS: bool = false;
+    #[inline(always)]
+    fn field<const FIELD: usize, const FIELDS: usize>(self, line: __m256i) -> __m256i {
+        // SAFETY: the token; registers and a table of sixteen bytes.
+        unsafe { field::<FIELD, FIELDS>(line) }
+    }
+}
+
+folded::folded!(DotEights, "avx2,fma");
+
+/// Numbers of four and of two bits in two's complement, by their bits.
+static NUMBERS: [[i8; 16]; 2] = [
+    [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1],
+    [0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1],
+];
+
+/// A field of the bytes of a folded line, extended.
+///
+/// # Safety
+///
+/// AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn field<const FIELD: usize, const FIELDS: usize>(line: __m256i) -> __m256i {
+    let bits = 8 / FIELDS;
+    let down = _mm256_srl_epi16(line, _mm_cvtsi32_si128((bits * FIELD) as i32));
+    let codes = _mm256_and_si256(down, _mm256_set1_epi8((1 << bits) - 1));
+    // SAFETY: the table has sixteen bytes.
+    let numbers = unsafe { _mm_loadu_si128(NUMBERS[usize::from(FIELDS == 4)].as_ptr().cast()) };
+    _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(numbers), codes)
 }
 
 /// Adds the products of `groups` groups of `R` rows, `i8` plus 128 if `SIGNED`, and of one panel.

@@ -78,6 +78,19 @@ pub(crate) unsafe trait Dot4: Copy {
         false
     }
 
+    /// Whether products with weights times 16 or 64, which a field in the top of its byte is, are exact.
+    const TAKES_TOP_FIELDS: bool = true;
+
+    /// Field `FIELD` of `FIELDS` of the bytes of a [folded](super::folded) line, as signed bytes: in their top bits, or extended if the
+    /// instruction [does not take](Self::TAKES_TOP_FIELDS) those.
+    #[inline(always)]
+    fn field<const FIELD: usize, const FIELDS: usize>(self, line: Lanes<Self>) -> Lanes<Self> {
+        let (isa, bits) = (self.isa(), 8 / FIELDS);
+        let mask = isa.splat(i32::from_ne_bytes([0xff << (8 - bits); 4]));
+        let up = isa.splat((8 - bits * (FIELD + 1)) as i32);
+        isa.and(if FIELD + 1 == FIELDS { line } else { isa.shift_left(line, up) }, mask)
+    }
+
     /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128: called only if
     /// [`FLIPS`](Self::FLIPS).
     #[inline(always)]
@@ -365,7 +378,7 @@ pub(super) fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
 ///
 /// `row` is valid for `len` bytes; `len % 4` is not 0.
 #[inline(always)]
-pub(super) unsafe fn last_group(row: *const u8, len: usize) -> i32 {
+unsafe fn last_group(row: *const u8, len: usize) -> i32 {
     // SAFETY: only bytes of the row are read.
     unsafe {
         if len >= GROUP {

@@ -2,9 +2,10 @@
 //!
 //! A line of a folded panel has a group of four depths of sixteen columns in each of its fields. A field that lies in the top bits of its bytes, where a
 //! shift and a mask leave it, is a signed byte: its weight times 16 (or 64). Products of those are added in accumulators of their own, which
-//! are shifted back at the end, before anything else is added to them: no sum overflows up to [`MAX_DEPTH`](crate::gemm::variant::MAX_DEPTH).
+//! are shifted back at the end, before anything else is added to them (but fields that an instruction does not take so are extended): no sum
+//! overflows up to [`MAX_DEPTH`](crate::gemm::variant::MAX_DEPTH).
 
-use super::dot4::{Dot4, GROUP, Lanes, TOP_BITS, TopBits, last_group, load_weights, multiply};
+use super::dot4::{Dot4, GROUP, Lanes, TOP_BITS, TopBits, load_weights, multiply};
 use crate::gemm::{Depths, PANEL, Tile, finish, for_each_row};
 use crate::prefetch::{PREFETCH_DISTANCE, prefetch_panels};
 use crate::simd::Simd;
@@ -109,7 +110,7 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, cons
                 lines::<D, R, V, SIGNED, FIELDS>(dot, &mut acc, &rows, panel, stride, len, 0, top_bits);
             }
         }
-        let shift = isa.splat(shift::<FIELDS>());
+        let shift = isa.splat(shift::<D, FIELDS>());
         for v in 0..V {
             let init = isa.load(tile.init.add(v * D::S::LANES));
             for_each_row!(R, ROW => {
@@ -120,12 +121,12 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, cons
     }
 }
 
-/// Bits below a field in the top of its byte.
-const fn shift<const FIELDS: usize>() -> i32 {
-    8 - 8 / FIELDS as i32
+/// Bits below a field where the instruction takes it.
+const fn shift<D: Dot4, const FIELDS: usize>() -> i32 {
+    if D::TAKES_TOP_FIELDS { 8 - 8 / FIELDS as i32 } else { 0 }
 }
 
-/// Adds the products of `len` depths, times 16 or 64. `ahead` and `top_bits` as in `dot4`.
+/// Adds the products of `len` depths, times 16 or 64 if the instruction takes fields so. `ahead` and `top_bits` as in `dot4`.
 ///
 /// # Safety
 ///
@@ -146,42 +147,29 @@ unsafe fn lines<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, con
     unsafe {
         let isa = dot.isa();
         let of_line = FIELDS * GROUP;
-        // Few accumulators would wait for each other: every second field has others.
-        let apart = R * V <= MANY / 2;
         let mut others = [[isa.splat(0); V]; R];
-        for line in 0..len / of_line {
+        for number in 0..len / of_line {
             if ahead != 0 {
                 prefetch_panels(panel.wrapping_add(ahead), stride, (V * D::S::LANES).div_ceil(PANEL));
             }
             let weights = load_weights::<D::S, V>(isa, panel, stride);
-            for_each_row!(FIELDS, FIELD => {
-                let weights = field::<D::S, V, FIELD, FIELDS>(isa, &weights);
-                for_each_row!(R, ROW => {
-                    let bytes = rows[ROW].add(line * of_line + FIELD * GROUP).cast::<i32>().read_unaligned();
-                    let acc = if apart && FIELD % 2 == 1 { &mut others[ROW] } else { &mut acc[ROW] };
-                    multiply::<D, V, SIGNED>(dot, acc, bytes, top_bits, &weights);
-                });
-            });
+            let at = number * of_line;
+            line::<D, R, V, SIGNED, FIELDS>(dot, acc, &mut others, rows, at, top_bits, &weights);
             panel = panel.add(LINE_BYTES);
         }
-        if !len.is_multiple_of(of_line) {
+        let left = len % of_line;
+        if left > 0 {
+            // What follows the rows is multiplied by weights of 0.
+            let mut tails = [[0u8; 4 * GROUP]; R];
+            let mut last = *rows;
+            for (tail, row) in tails.iter_mut().zip(&mut last) {
+                row.add(len - left).copy_to_nonoverlapping(tail.as_mut_ptr(), left);
+                *row = tail.as_ptr();
+            }
             let weights = load_weights::<D::S, V>(isa, panel, stride);
-            for_each_row!(FIELDS, FIELD => {
-                let at = len / of_line * of_line + FIELD * GROUP;
-                if at < len {
-                    let weights = field::<D::S, V, FIELD, FIELDS>(isa, &weights);
-                    for_each_row!(R, ROW => {
-                        let bytes = if at + GROUP <= len {
-                            rows[ROW].add(at).cast::<i32>().read_unaligned()
-                        } else {
-                            last_group(rows[ROW], len)
-                        };
-                        multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
-                    });
-                }
-            });
+            line::<D, R, V, SIGNED, FIELDS>(dot, acc, &mut others, &last, 0, top_bits, &weights);
         }
-        if apart {
+        if are_apart::<R, V>() {
             for_each_row!(R, ROW => {
                 for v in 0..V {
                     acc[ROW][v] = isa.add(acc[ROW][v], others[ROW][v]);
@@ -191,16 +179,66 @@ unsafe fn lines<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, con
     }
 }
 
-/// Field `FIELD` of `FIELDS` of every byte, in its top bits; the others are 0.
+/// Whether every second field has accumulators of its own: few would wait for each other.
+const fn are_apart<const R: usize, const V: usize>() -> bool {
+    R * V <= MANY / 2
+}
+
+/// Adds the products of a line of each panel and its depths, which begin at `at`.
+///
+/// # Safety
+///
+/// The rows are valid for them.
 #[inline(always)]
-fn field<S: Simd, const V: usize, const FIELD: usize, const FIELDS: usize>(
-    isa: S,
-    lines: &[S::I; V],
-) -> [S::I; V] {
-    let bits = 8 / FIELDS;
-    let mask = isa.splat(i32::from_ne_bytes([0xff << (8 - bits); 4]));
-    let up = isa.splat((8 - bits * (FIELD + 1)) as i32);
-    lines.map(|line| isa.and(if FIELD + 1 == FIELDS { line } else { isa.shift_left(line, up) }, mask))
+unsafe fn line<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, const FIELDS: usize>(
+    dot: D,
+    acc: &mut [[Lanes<D>; V]; R],
+    others: &mut [[Lanes<D>; V]; R],
+    rows: &[*const u8; R],
+    at: usize,
+    top_bits: &TopBits,
+    lines: &[Lanes<D>; V],
+) {
+    // SAFETY: the caller's promise. In this order, or the registers do not last.
+    unsafe {
+        field::<D, R, V, SIGNED, 0, FIELDS>(dot, acc, rows, at, top_bits, lines);
+        let odd = if are_apart::<R, V>() { &mut *others } else { &mut *acc };
+        field::<D, R, V, SIGNED, 1, FIELDS>(dot, odd, rows, at, top_bits, lines);
+        if FIELDS == 4 {
+            field::<D, R, V, SIGNED, 2, FIELDS>(dot, acc, rows, at, top_bits, lines);
+            let odd = if are_apart::<R, V>() { others } else { acc };
+            field::<D, R, V, SIGNED, 3, FIELDS>(dot, odd, rows, at, top_bits, lines);
+        }
+    }
+}
+
+/// Adds the products of a field of lines and its depths, which follow `at`.
+///
+/// # Safety
+///
+/// The rows are valid for them.
+#[inline(always)]
+unsafe fn field<
+    D: Dot4,
+    const R: usize,
+    const V: usize,
+    const SIGNED: bool,
+    const FIELD: usize,
+    const FIELDS: usize,
+>(
+    dot: D,
+    acc: &mut [[Lanes<D>; V]; R],
+    rows: &[*const u8; R],
+    at: usize,
+    top_bits: &TopBits,
+    lines: &[Lanes<D>; V],
+) {
+    let weights = lines.map(|line| dot.field::<FIELD, FIELDS>(line));
+    for_each_row!(R, ROW => {
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { rows[ROW].add(at + FIELD * GROUP).cast::<i32>().read_unaligned() };
+        multiply::<D, V, SIGNED>(dot, &mut acc[ROW], bytes, top_bits, &weights);
+    });
 }
 
 /// Lines of folded panels, in tiles of weights with scales by group.
@@ -233,7 +271,7 @@ unsafe impl<D: Dot4, const FIELDS: usize> Depths for Fields<D, FIELDS> {
         ahead: usize,
     ) {
         let isa = self.isa();
-        let shift = isa.splat(shift::<FIELDS>());
+        let shift = isa.splat(shift::<D, FIELDS>());
         for_each_row!(R, ROW => {
             for v in 0..V {
                 acc[ROW][v] = isa.shift_left(acc[ROW][v], shift);
