@@ -18,7 +18,7 @@ use crate::{Backend, OutputElement, Scratch};
 pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     let shape = panels.unfolded();
     let rest = driver::scratch_bytes(backend, &shape)?;
-    if panels.width() == Width::Eight {
+    if panels.width() == Width::Eight || panels.columns() == 0 {
         return Some(rest);
     }
     let block = block_panels(panels.variant(backend)?, &shape).checked_mul(shape.panel_stride())?;

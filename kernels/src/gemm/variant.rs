@@ -33,6 +33,8 @@ pub(crate) struct Folded {
     pub(crate) two: Variant,
     /// The most rows of a matrix that they multiply faster than the other kernels do with unfolded panels.
     pub(crate) most_rows: usize,
+    /// The same for weights with scales by group.
+    pub(crate) most_groupwise_rows: usize,
 }
 
 /// The deepest panels that kernels read folded: products of `u8` and a signed byte add up to no more than an `i32`.

@@ -39,6 +39,7 @@ static FOLDED: Folded = Folded {
         ..BYTES
     },
     most_rows: MOST_FOLDED_ROWS,
+    most_groupwise_rows: MOST_FOLDED_ROWS,
 };
 
 /// Groups whose products are added in 16 bits.

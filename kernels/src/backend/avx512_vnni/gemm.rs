@@ -40,6 +40,7 @@ static FOLDED: Folded = Folded {
     },
     // With more, to unfold weights once takes less than a tenth of the time.
     most_rows: 128,
+    most_groupwise_rows: 32,
 };
 
 folded::folded!(DotZmm, "avx512f,avx512bw,avx512vl,avx512vnni");

@@ -65,6 +65,7 @@ static FOLDED: Folded = Folded {
     four: Variant { tiles: folded_tiles!(folded4), groupwise: folded_groupwise_tiles!(groupwise4), ..BYTES },
     two: Variant { tiles: folded_tiles!(folded2), groupwise: folded_groupwise_tiles!(groupwise2), ..BYTES },
     most_rows: MOST_FOLDED_ROWS,
+    most_groupwise_rows: MOST_FOLDED_ROWS,
 };
 
 folded::folded!(DotYmm, "avx2,fma,avxvnni");

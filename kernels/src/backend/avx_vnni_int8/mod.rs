@@ -47,6 +47,7 @@ static FOLDED: Folded = Folded {
         ..BYTES
     },
     most_rows: avx_vnni::MOST_FOLDED_ROWS,
+    most_groupwise_rows: avx_vnni::MOST_FOLDED_ROWS,
 };
 
 dot4::instruction! {

@@ -84,7 +84,7 @@ fn folded_tiles(
     terms: &GroupTerms,
 ) -> Option<&'static [GroupTileRows]> {
     let folded = variant.of_width(panels.width())?;
-    let pays = variant.folded.is_some_and(|folded| rows <= folded.most_rows);
+    let pays = variant.folded.is_some_and(|folded| rows <= folded.most_groupwise_rows);
     (pays && terms.group <= MAX_GROUP).then_some(folded.groupwise)
 }
 
