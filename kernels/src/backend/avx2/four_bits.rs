@@ -144,9 +144,9 @@ unsafe fn eights<const R: usize, const V: usize, const SIGNED: bool>(
                     if SIGNED {
                         activations = _mm256_xor_si256(activations, _mm256_loadu_si256(TOP_BITS.0.as_ptr().cast()));
                     }
-                    for v in 0..V {
+                    for (v, sum) in sums[ROW].iter_mut().enumerate() {
                         let weights = _mm256_loadu_si256(panel.cast::<__m256i>().add(v));
-                        sums[ROW][v] = _mm256_add_epi16(sums[ROW][v], _mm256_maddubs_epi16(activations, weights));
+                        *sum = _mm256_add_epi16(*sum, _mm256_maddubs_epi16(activations, weights));
                     }
                 });
                 panel = panel.add(GROUP * PANEL);

@@ -111,12 +111,15 @@ unsafe fn tile<D: Dot4, const R: usize, const V: usize, const SIGNED: bool, cons
             }
         }
         let shift = isa.splat(shift::<D, FIELDS>());
-        for v in 0..V {
-            let init = isa.load(tile.init.add(v * D::S::LANES));
-            for_each_row!(R, ROW => {
-                acc[ROW][v] = isa.add(init, isa.shift_right(acc[ROW][v], shift));
-            });
+        let mut init = [isa.splat(0); V];
+        for (v, x) in init.iter_mut().enumerate() {
+            *x = isa.load(tile.init.add(v * D::S::LANES));
         }
+        for_each_row!(R, ROW => {
+            for (x, &init) in acc[ROW].iter_mut().zip(&init) {
+                *x = isa.add(init, isa.shift_right(*x, shift));
+            }
+        });
         finish(isa, acc, tile);
     }
 }
@@ -273,8 +276,8 @@ unsafe impl<D: Dot4, const FIELDS: usize> Depths for Fields<D, FIELDS> {
         let isa = self.isa();
         let shift = isa.splat(shift::<D, FIELDS>());
         for_each_row!(R, ROW => {
-            for v in 0..V {
-                acc[ROW][v] = isa.shift_left(acc[ROW][v], shift);
+            for x in &mut acc[ROW] {
+                *x = isa.shift_left(*x, shift);
             }
         });
         // SAFETY: the caller's promises.
@@ -282,8 +285,8 @@ unsafe impl<D: Dot4, const FIELDS: usize> Depths for Fields<D, FIELDS> {
             lines::<D, R, V, false, FIELDS>(self.0, acc, rows, panel, stride, len, ahead, &TOP_BITS);
         }
         for_each_row!(R, ROW => {
-            for v in 0..V {
-                acc[ROW][v] = isa.shift_right(acc[ROW][v], shift);
+            for x in &mut acc[ROW] {
+                *x = isa.shift_right(*x, shift);
             }
         });
     }
