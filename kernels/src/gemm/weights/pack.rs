@@ -73,7 +73,7 @@ impl PackedPanels {
         let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]).with_bits(bits);
         let mut sums = TapSums::new(taps, padded(columns));
         let (panel_bytes, stride, width) = (shape.panel_bytes(), shape.panel_stride(), shape.width());
-        let len = stride * shape.panels();
+        let len = stride.checked_mul(shape.panels()).expect("packed size overflows");
         let mut arrange = |strip: usize, panels: &mut [u8]| {
             layout.arrange(weights, strip * STRIP, panels);
             weights.centre(panels);

@@ -85,7 +85,10 @@ impl PanelShape {
     pub(in crate::gemm) fn unfolded(&self) -> PanelShape {
         match self.width() {
             Width::Eight => *self,
-            width => PanelShape { bits: 8, panel_stride: self.panel_stride * width.lines(), ..*self },
+            width => {
+                // Without columns it may overflow.
+                PanelShape { bits: 8, panel_stride: self.panel_stride.wrapping_mul(width.lines()), ..*self }
+            }
         }
     }
 
@@ -259,7 +262,9 @@ impl PanelShape {
     /// Calls `each` with the number and the unfolded bytes of every panel of `bytes`.
     pub(super) fn for_each(&self, bytes: &[u8], mut each: impl FnMut(usize, &[u8])) {
         let (width, len) = (self.width(), self.panel_bytes());
-        let mut unfolded = vec![0; if width == Width::Eight { 0 } else { self.panel_stride * width.lines() }];
+        // Without panels the depth may be any number.
+        let none = width == Width::Eight || bytes.is_empty();
+        let mut unfolded = vec![0; if none { 0 } else { self.panel_stride * width.lines() }];
         for (number, panel) in bytes.chunks_exact(self.panel_stride.max(1)).enumerate() {
             let panel = match width {
                 Width::Eight => panel,

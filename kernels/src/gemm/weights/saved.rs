@@ -60,7 +60,7 @@ impl PackedPanels {
         let layout = variant.layout;
         panels_len(&layout, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
         let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]).with_bits(bits);
-        let expected = shape.panel_stride() * shape.panels();
+        let expected = shape.panel_stride().checked_mul(shape.panels()).ok_or(PanelError::TooLarge)?;
         if saved.len() != expected {
             return Err(PanelError::Length { expected, found: saved.len() });
         }
