@@ -47,7 +47,7 @@ fn thresholds(depth: usize, channels: usize) -> Result<BinaryStage, Error> {
 fn products(criterion: &mut Criterion) -> Result<(), Error> {
     for [m, k, n] in PRODUCTS {
         let (lhs, weights) = (signs(m, k)?, signs(n, k)?);
-        let (bytes, [(_, wide), _]) = (support::bytes(m * k), support::weights(k * n));
+        let (bytes, [(.., wide), ..]) = (support::bytes(m * k), support::weights(k * n));
         let mut sums = vec![0i32; m * n];
         let mut bits = vec![0u8; m * row_bytes(n)];
         for backend in Backend::available() {
@@ -83,7 +83,8 @@ fn images(criterion: &mut Criterion) -> Result<(), Error> {
         let shape = Conv2dShape::new([size; 2], channels, channels, [3, 3]).with_pad(Padding::same(1));
         let (pixels, depth) = (size * size, 9 * channels);
         let (input, weights) = (signs(pixels, channels)?, signs(9 * channels, channels)?);
-        let (bytes, [(_, wide), _]) = (support::bytes(pixels * channels), support::weights(depth * channels));
+        let (bytes, [(.., wide), ..]) =
+            (support::bytes(pixels * channels), support::weights(depth * channels));
         let mut sums = vec![0i32; pixels * channels];
         let mut bits = vec![0u8; pixels * row_bytes(channels)];
         for backend in Backend::available() {

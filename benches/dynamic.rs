@@ -66,7 +66,7 @@ fn rows(criterion: &mut Criterion) -> Result<(), Error> {
 fn layers(criterion: &mut Criterion) -> Result<(), Error> {
     for [m, k, n] in LAYERS {
         let (x, mut out) = (floats(m * k), vec![0f32; m * n]);
-        let [(_, weights), _] = support::weights(k * n);
+        let [(.., weights), ..] = support::weights(k * n);
         for backend in Backend::available() {
             let packed = PackedWeights::pack(backend, &MatRef::new(&weights, k, n)?, 0)?;
             let linear = Linear::new(packed, &Dequantize::new(Per::Tensor(0.01)), Spread::Range)?;
@@ -98,15 +98,15 @@ fn layers(criterion: &mut Criterion) -> Result<(), Error> {
 fn groupwise(criterion: &mut Criterion) -> Result<(), Error> {
     for [m, k, n] in GROUPWISE {
         let (x, mut out) = (floats(m * k), vec![0f32; m * n]);
-        let [(_, codes), _] = support::weights(k * n);
-        let weights = MatRef::new(&codes, n, k)?.transposed();
+        let [full_range, _, four_bit, two_bit] = &support::weights(k * n);
+        let matrix = |codes| MatRef::new(codes, n, k).map(MatRef::transposed);
         for backend in Backend::available() {
             let mut codes = QuantizedRows::with_capacity(m, k);
             codes.quantize(&QuantizeRows::new(backend, Spread::Range), MatRef::new(&x, m, k)?)?;
             let shape = format!("{m}x{k}x{n}");
             let mut group =
                 support::group(criterion, "groupwise", &shape, backend, support::operations(m * k * n));
-            let packed = PackedWeights::pack(backend, &weights, 0)?;
+            let packed = PackedWeights::pack(backend, &matrix(&full_range.2)?, 0)?;
             let linear = Linear::new(packed, &Dequantize::new(Per::Tensor(0.01)), Spread::Range)?;
             let mut workspace = Workspace::with_capacity(linear.workspace_bytes());
             group.bench_function("per_channel", |bencher| {
@@ -115,13 +115,16 @@ fn groupwise(criterion: &mut Criterion) -> Result<(), Error> {
                     linear.call(codes.rows(), out).map(|call| call.run(&mut workspace))
                 });
             });
-            for depths in GROUPS {
+            let kinds = [full_range, four_bit, two_bit].into_iter();
+            for ((kind, precision, weights), depths) in
+                kinds.flat_map(|kind| GROUPS.map(|depths| (kind, depths)))
+            {
                 let scales = vec![0.01; k.div_ceil(depths) * n];
                 let groups = WeightGroups { depths, scales: &scales, zero_points: &[0] };
-                let packed = GroupwiseWeights::pack(backend, &weights, &groups)?;
+                let packed = GroupwiseWeights::pack_as(backend, &matrix(weights)?, *precision, &groups)?;
                 let linear = GroupwiseLinear::new(packed, Spread::Range);
                 let mut workspace = Workspace::with_capacity(linear.workspace_bytes());
-                group.bench_function(format!("groups_of_{depths}"), |bencher| {
+                group.bench_function(format!("groups_of_{depths}_{kind}"), |bencher| {
                     bencher.iter(|| {
                         let out = MatMut::new(&mut out, m, n)?;
                         linear.call(codes.rows(), out).map(|call| call.run(&mut workspace))
@@ -238,7 +241,7 @@ fn values(criterion: &mut Criterion) -> Result<(), Error> {
 fn batches(criterion: &mut Criterion) -> Result<(), Error> {
     for ([queries, depth, count], heads) in HEADS {
         let (q, k) = (support::bytes(queries * heads * depth), support::weights(count * heads * depth));
-        let (p, keys) = (support::bytes(heads * queries * count), &k[0].1);
+        let (p, keys) = (support::bytes(heads * queries * count), &k[0].2);
         let mut out = vec![0f32; heads * queries * count.max(depth)];
         let scales = MatRef::with_strides(&[0.01], heads, queries, 0, 0)?;
         let zeros = MatRef::with_strides(&[0], heads, queries, 0, 0)?;

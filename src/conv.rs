@@ -19,7 +19,7 @@ use crate::late::{Late, Terms};
 use crate::packed::{Fetched, Packed};
 use crate::{
     Backend, Call, Conv2dShape, Element, ElementType, Error, MatMut, OutputElement, PackedError,
-    PackedWeights, Per, QuantizedType, Stage, Workspace,
+    PackedWeights, Per, Precision, QuantizedType, Stage, Workspace,
 };
 
 /// A two-dimensional convolution with everything that is known before the activations arrive.
@@ -70,9 +70,25 @@ impl Conv2d {
         weights: &[W],
         zero_points: impl Into<Per<i32>>,
     ) -> Result<PackedWeights, Error> {
+        Self::pack_as(backend, shape, weights, Precision::EIGHT, zero_points)
+    }
+
+    /// As [`pack`](Self::pack), weights of a precision, which take as many bits as it needs, of two, four and eight: calls unfold them to bytes,
+    /// a block of output channels at a time. Those of a depthwise convolution, which are few, are packed as bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`pack`](Self::pack), and if there is no such precision, or a weight or zero point is not one of its numbers.
+    pub fn pack_as<W: Element>(
+        backend: Backend,
+        shape: &Conv2dShape,
+        weights: &[W],
+        precision: Precision,
+        zero_points: impl Into<Per<i32>>,
+    ) -> Result<PackedWeights, Error> {
         shape.check()?;
         check_size("number of weights", shape.weights_len(), weights.len())?;
-        PackedWeights::pack_convolution(backend, shape, weights, zero_points.into())
+        PackedWeights::pack_convolution(backend, shape, weights, precision, zero_points.into())
     }
 
     /// Plans the convolution of activations of type `input` (`U8` or `I8`) and zero point `input_zero` with `weights`,

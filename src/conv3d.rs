@@ -14,7 +14,7 @@ use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Fetched;
 use crate::{
     Backend, Call, Conv2d, Conv3dShape, Element, ElementType, Error, MatMut, OutputElement, PackedWeights,
-    Per, Stage, Workspace,
+    Per, Precision, Stage, Workspace,
 };
 
 /// A three-dimensional convolution with everything that is known before the activations arrive.
@@ -56,6 +56,21 @@ impl Conv3d {
         weights: &[W],
         zero_points: impl Into<Per<i32>>,
     ) -> Result<PackedWeights, Error> {
+        Self::pack_as(backend, shape, weights, Precision::EIGHT, zero_points)
+    }
+
+    /// As [`pack`](Self::pack), weights of a precision: see [`Conv2d::pack_as`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Conv2d::pack_as`].
+    pub fn pack_as<W: Element>(
+        backend: Backend,
+        shape: &Conv3dShape,
+        weights: &[W],
+        precision: Precision,
+        zero_points: impl Into<Per<i32>>,
+    ) -> Result<PackedWeights, Error> {
         shape.check()?;
         check_size("number of weights", shape.weights_len(), weights.len())?;
         let (stacked, [depth, height, width]) = (shape.stacked(), shape.kernel());
@@ -68,7 +83,7 @@ impl Conv3d {
                 }
             }
         }
-        Conv2d::pack(backend, &stacked, &ordered, zero_points)
+        Conv2d::pack_as(backend, &stacked, &ordered, precision, zero_points)
     }
 
     /// Plans the convolution of activations of type `input` (`U8` or `I8`) and zero point `input_zero` with `weights`,

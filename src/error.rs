@@ -1,6 +1,6 @@
 //! Errors: each names what is wrong, so that the caller knows what to change.
 
-use crate::{BackendError, ElementType};
+use crate::{BackendError, ElementType, Precision};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -99,6 +99,25 @@ pub enum Error {
         found: i64,
     },
 
+    /// A weight is not a number of its precision.
+    #[error(
+        "{precision} weights must be in {low}..={high}, found {found} at depth {depth} of column {column}"
+    )]
+    Weight {
+        /// The precision.
+        precision: Precision,
+        /// The least weight allowed.
+        low: i32,
+        /// The greatest weight allowed.
+        high: i32,
+        /// What was found.
+        found: i32,
+        /// Its depth; in a convolution it is `(ky · kernel width + kx) · channels + channel`.
+        depth: usize,
+        /// Its column, the output channel.
+        column: usize,
+    },
+
     /// A shape whose size overflows `usize`, or sizes that give no output.
     #[error("{what}: {why}")]
     Shape {
@@ -141,9 +160,9 @@ pub enum PackedError {
     #[error("not packed weights: the first bytes are not `8bitpack`")]
     Magic,
     /// The format version is not supported.
-    #[error("format version {found} cannot be read, only {expected}: pack the weights again")]
+    #[error("format version {found} cannot be read, only those up to {expected}: pack the weights again")]
     Version {
-        /// The version that can be read.
+        /// The last version that can be read.
         expected: u32,
         /// The version found.
         found: u32,

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use eightbit_kernels::gemm::{
     self, Activations, Border, Lhs, MatrixRows, OutputBlock, PANEL, PackedPanels, PanelShape, Panels,
-    RowZeros, TilingMemo,
+    RowZeros, TilingMemo, WeightsPath,
 };
 
 use crate::check::{check_scales, check_size, check_type, check_zero_point};
@@ -383,16 +383,26 @@ pub(crate) fn explain_gemm(
 ) -> String {
     let tiling = gemm::tiling(backend, rows, matrix, panels).expect("weights are packed for their backend");
     format!(
-        "{rows}×{}×{} → {output}: backend {backend}, layout {}, tiles of {}×{}{}, blocks of {} columns{}",
+        "{rows}×{}×{} → {output}: backend {backend}, layout {}{}, tiles of {}×{}{}, blocks of {} columns{}",
         panels.depth(),
         panels.columns(),
         panels.layout(),
+        explain_weights(tiling.weights),
         tiling.tile_rows,
         tiling.tile_panels * PANEL,
         tiling.unit.map(|unit| format!(" on the matrix unit ({unit})")).unwrap_or_default(),
         tiling.block_panels * PANEL,
         if weight_zeros { ", sums of rows for the weights' zero points" } else { "" },
     )
+}
+
+/// How kernels read the weights, if not as bytes.
+pub(crate) fn explain_weights(path: WeightsPath) -> &'static str {
+    match path {
+        WeightsPath::Unfolded => " unfolded to bytes block by block",
+        WeightsPath::Folded => " unfolded in registers",
+        _ => "",
+    }
 }
 
 pub(crate) fn check_activations(element: ElementType, zero_point: i32) -> Result<(), Error> {

@@ -34,6 +34,7 @@
 //! * **Accumulator.** `acc = Σ_k (a[k] − a_zero)·(w[k] − w_zero) + bias`, in ℤ, reduced mod 2³² to `i32`. With zero points
 //!   of 0 and no bias the sum cannot wrap up to a depth of 65 793 (`u8·i8`), 33 025 (`u8·u8`) or 131 071 (`i8·i8`); the
 //!   depth itself has no limit.
+//! * **Weights of fewer bits** ([`Precision`]) are the same numbers in less memory: nothing else depends on their precision.
 //! * **Requantize, `f32` mode** ([`Multiplier::F32`]; ONNX's QLinearConv and QLinearMatMul):
 //!   `rne(clamp(f32(acc)·scale[n], low − zero_point, high − zero_point)) + zero_point`. The clamp comes before the
 //!   conversion, so no conversion is out of range. Scales are finite and greater than 0.
@@ -80,6 +81,7 @@ mod packed;
 mod padding;
 mod per;
 pub mod pool;
+mod precision;
 mod quantized_type;
 pub mod reference;
 mod shape;
@@ -104,6 +106,7 @@ pub use matrix::{MatMut, MatRef};
 pub use packed::PackedWeights;
 pub use padding::Padding;
 pub use per::Per;
+pub use precision::Precision;
 pub use quantized_type::QuantizedType;
 pub use shape::Conv2dShape;
 pub use shape3d::Conv3dShape;

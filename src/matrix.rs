@@ -88,6 +88,11 @@ impl<'a, T> MatRef<'a, T> {
         self.rows * self.columns > self.data.len()
     }
 
+    /// The slice.
+    pub(crate) fn elements(&self) -> &'a [T] {
+        self.data
+    }
+
     /// Whether all rows are the same one.
     pub(crate) fn is_one_row(&self) -> bool {
         self.row_stride == 0
@@ -120,15 +125,17 @@ impl<'a, T: Element> MatRef<'a, T> {
         matrix.ok_or_else(|| overflow("matrix"))
     }
 
-    /// The matrix as weights whose depth is `segments` times `segment_len`, with sums for each of `taps` parts of it.
+    /// The matrix as weights of `bits` bits whose depth is `segments` times `segment_len`, with sums for each of `taps` parts of it.
     pub(crate) fn weights(
         &self,
         [segments, segment_len]: [usize; 2],
         taps: usize,
+        bits: u32,
     ) -> eightbit_kernels::gemm::WeightView<'a> {
         eightbit_kernels::gemm::WeightView {
             data: T::as_bytes(self.data),
             signed: T::SIGNED,
+            bits,
             columns: self.columns,
             segments,
             segment_len,

@@ -12,8 +12,8 @@ use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
 use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
 use eightbit_kernels::{Bytes, Owner};
 
-use crate::check::check_zero_point;
-use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedError, Per};
+use crate::check::in_range;
+use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedError, Per, Precision};
 
 /// Weights in the order that a backend's kernels read them, with their zero points.
 ///
@@ -24,6 +24,7 @@ use crate::{Backend, Conv2dShape, Element, ElementType, Error, MatRef, PackedErr
 pub struct PackedWeights {
     backend: Backend,
     element: ElementType,
+    precision: Precision,
     zero_points: Per<i32>,
     packed: Packed,
 }
@@ -76,16 +77,45 @@ impl PackedWeights {
         weights: &MatRef<'_, W>,
         zero_points: impl Into<Per<i32>>,
     ) -> Result<PackedWeights, Error> {
+        Self::pack_as(backend, weights, Precision::EIGHT, zero_points)
+    }
+
+    /// As [`pack`](Self::pack), weights of a precision: they take as many bits as it needs, of two, four and eight.
+    ///
+    /// Products of many rows unfold them to bytes, a block of columns at a time; those of few rows read them as they are, where the backend has
+    /// kernels for that ([`Gemm::explain`](crate::Gemm::explain) tells).
+    ///
+    /// # Errors
+    ///
+    /// As [`pack`](Self::pack), and if there is no such precision, or a weight or zero point is not one of its numbers.
+    ///
+    /// ```
+    /// use eightbit::{Backend, MatRef, PackedWeights, Precision};
+    /// // As a file has them: `[n][k]`, two weights in a byte.
+    /// let weights: Vec<u8> = Precision::Bits(4).unpack(&[0x21, 0x43, 0x65], 6)?;
+    /// let weights = MatRef::new(&weights, 2, 3)?.transposed();
+    /// let packed = PackedWeights::pack_as(Backend::best()?, &weights, Precision::Bits(4), 8)?;
+    /// assert_eq!((packed.depth(), packed.columns()), (3, 2));
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    pub fn pack_as<W: Element>(
+        backend: Backend,
+        weights: &MatRef<'_, W>,
+        precision: Precision,
+        zero_points: impl Into<Per<i32>>,
+    ) -> Result<PackedWeights, Error> {
         let zero_points = zero_points.into();
-        check_zero_points(&zero_points, weights.columns(), W::TYPE)?;
+        check_zero_points(&zero_points, weights.columns(), precision.range(W::TYPE)?)?;
         let (k, n) = (weights.rows(), weights.columns());
         let empty = (k == 0 && n > MAX_EMPTY_COLUMNS) || (n == 0 && k > MAX_EMPTY_DEPTH);
         if empty || (weights.repeats() && k * n > MAX_REPEATED) {
             let why = format!("{k} × {n} weights are too many for a slice with fewer elements");
             return Err(Error::Shape { what: "weights", why });
         }
-        let panels = PackedPanels::pack(backend, &weights.weights([1, weights.rows()], 1));
-        Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(vec![panels]) })
+        precision.check_weights(weights)?;
+        let view = weights.weights([1, weights.rows()], 1, precision.bits());
+        let packed = Packed::Panels(vec![PackedPanels::pack(backend, &view)]);
+        Ok(PackedWeights { backend, element: W::TYPE, precision, zero_points, packed })
     }
 
     /// Packs the OHWI weights of a convolution, for a checked shape and of its length.
@@ -93,10 +123,13 @@ impl PackedWeights {
         backend: Backend,
         shape: &Conv2dShape,
         weights: &[W],
+        precision: Precision,
         zero_points: Per<i32>,
     ) -> Result<PackedWeights, Error> {
-        check_zero_points(&zero_points, shape.out_channels, W::TYPE)?;
+        check_zero_points(&zero_points, shape.out_channels, precision.range(W::TYPE)?)?;
         let taps = shape.kernel[0] * shape.kernel[1];
+        let of_channel = taps * (shape.in_channels / shape.groups);
+        precision.check_weights(&MatRef::new(weights, shape.out_channels, of_channel)?.transposed())?;
         if shape.is_depthwise() {
             let view = TapsView {
                 data: W::as_bytes(weights),
@@ -107,10 +140,10 @@ impl PackedWeights {
                 channel_stride: taps,
             };
             let packed = Packed::Taps(PackedTaps::pack(backend, &view, |channel| zero_points.of(channel)));
-            return Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed });
+            return Ok(PackedWeights { backend, element: W::TYPE, precision, zero_points, packed });
         }
         let group_channels = shape.in_channels / shape.groups;
-        let depth = taps * group_channels;
+        let depth = of_channel;
         let contiguous = shape.groups == 1 && shape.dilation[1] == 1;
         let (segments, segment_len) =
             PackedPanels::convolution_segments(backend, shape.kernel, group_channels, contiguous);
@@ -120,11 +153,18 @@ impl PackedWeights {
         let views = (0..shape.groups)
             .map(|group| {
                 let rows = &weights[group * columns * depth..(group + 1) * columns * depth];
-                Ok(MatRef::new(rows, columns, depth)?.transposed().weights([segments, segment_len], sums))
+                let matrix = MatRef::new(rows, columns, depth)?.transposed();
+                Ok(matrix.weights([segments, segment_len], sums, precision.bits()))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let groups = PackedPanels::pack_groups(backend, &views);
-        Ok(PackedWeights { backend, element: W::TYPE, zero_points, packed: Packed::Panels(groups) })
+        Ok(PackedWeights {
+            backend,
+            element: W::TYPE,
+            precision,
+            zero_points,
+            packed: Packed::Panels(groups),
+        })
     }
 
     /// The backend for which the weights were packed.
@@ -137,6 +177,12 @@ impl PackedWeights {
     #[must_use]
     pub fn element(&self) -> ElementType {
         self.element
+    }
+
+    /// How many numbers a weight may be. Those of a depthwise convolution are packed as bytes, whatever it is.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The depth `k` (of one channel group; of a depthwise convolution, its taps).
@@ -232,8 +278,8 @@ impl PackedWeights {
     }
 }
 
-fn check_zero_points(zero_points: &Per<i32>, columns: usize, element: ElementType) -> Result<(), Error> {
+fn check_zero_points(zero_points: &Per<i32>, columns: usize, (low, high): (i32, i32)) -> Result<(), Error> {
     zero_points.expect_channels("number of weight zero points", columns)?;
     let mut values = zero_points.values();
-    values.try_for_each(|(_, zero_point)| check_zero_point("weight zero point", zero_point, element))
+    values.try_for_each(|(_, zero_point)| in_range("weight zero point", zero_point, low, high))
 }

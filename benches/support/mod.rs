@@ -3,7 +3,9 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use eightbit::{Backend, Conv2d, Conv2dShape, ElementType, Error, Per, Requantize, Stage, Workspace};
+use eightbit::{
+    Backend, Conv2d, Conv2dShape, ElementType, Error, Per, Precision, Requantize, Stage, Workspace,
+};
 use eightbit_testing::{Fill, Random};
 
 /// Runs a file of benchmarks with cargo's command line: `cargo bench --bench NAME [FILTER]`.
@@ -37,11 +39,16 @@ pub(crate) fn bytes(len: usize) -> Vec<u8> {
     Random(1).bytes(Fill::Random, len)
 }
 
-/// Weights over the full range of `i8`, and seven-bit weights, for which some backends have faster kernels.
-pub(crate) fn weights(len: usize) -> [(&'static str, Vec<i8>); 2] {
-    let full_range: Vec<i8> = bytes(len).into_iter().map(u8::cast_signed).collect();
-    let seven_bit = full_range.iter().map(|w| w >> 1).collect();
-    [("full_range", full_range), ("seven_bit", seven_bit)]
+/// Weights over the full range of `i8`; seven-bit weights, for which some backends have faster kernels; weights that are packed in four and
+/// two bits.
+pub(crate) fn weights(len: usize) -> [(&'static str, Precision, Vec<i8>); 4] {
+    let of_bits = |bits: u8| bytes(len).into_iter().map(|w| w.cast_signed() >> (8 - bits)).collect();
+    [
+        ("full_range", Precision::EIGHT, of_bits(8)),
+        ("seven_bit", Precision::EIGHT, of_bits(7)),
+        ("four_bit", Precision::Bits(4), of_bits(4)),
+        ("two_bit", Precision::Bits(2), of_bits(2)),
+    ]
 }
 
 /// Back to `u8`, with a scale for each channel.
@@ -63,8 +70,8 @@ pub(crate) fn convolutions(
         let stage = requantize(shape.out_channels);
         for backend in Backend::available() {
             let mut group = group(criterion, op, name, backend, operations(out.len() * taps));
-            for (kind, weights) in weights(shape.out_channels * taps) {
-                let packed = Conv2d::pack(backend, &shape, &weights, 0)?;
+            for (kind, precision, weights) in weights(shape.out_channels * taps) {
+                let packed = Conv2d::pack_as(backend, &shape, &weights, precision, 0)?;
                 let plan = Conv2d::new(shape, packed, ElementType::U8, 5, None, &stage)?;
                 let mut workspace = Workspace::with_capacity(plan.workspace_bytes());
                 group.bench_function(kind, |bencher| {

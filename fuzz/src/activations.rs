@@ -9,6 +9,8 @@ use eightbit::{
     Backend, Dequantize, Element, Error, MatMut, MatRef, Per, QuantizedType, Stage, Workspace, reference,
 };
 
+use eightbit_testing::precision::{narrow, number};
+
 use crate::input::Input;
 
 /// Rows of any floats, factors that grow and shrink in any order or lie in lent memory, a batch of products with any strides, or weights in
@@ -241,14 +243,16 @@ fn groupwise<T: Element>(mut input: Input<'_>) {
         .map(|_| if any { f32::from_bits(input.word() as u32) } else { 0.25 + f32::from(input.byte()) })
         .collect();
     let one = if input.bool() { 1 } else { groups };
-    let zero_points: Vec<i32> = (0..one).map(|_| input.zero_point(T::TYPE)).collect();
+    let precision = input.precision();
+    let zero_points: Vec<i32> =
+        (0..one).map(|_| number(precision, T::TYPE, input.zero_point(T::TYPE))).collect();
     let drawn = Drawn::new(&mut input, count, depth);
-    let codes = input.elements::<T>(depth * columns);
+    let codes = narrow(precision, input.elements::<T>(depth * columns));
     let matrix = MatRef::new(&codes, columns, depth).expect("they fit").transposed();
     let groups = WeightGroups { depths, scales: &scales, zero_points: &zero_points };
     let fits = depths > 0 && depths % 32 == 0 && depths <= depth && scales.iter().all(|x| x.is_finite());
     for backend in Backend::available() {
-        let packed = GroupwiseWeights::pack(backend, &matrix, &groups);
+        let packed = GroupwiseWeights::pack_as(backend, &matrix, precision, &groups);
         assert_eq!(packed.is_ok(), fits, "{backend}: {:?}", packed.err());
         let Ok(packed) = packed else { return };
         let linear = GroupwiseLinear::new(packed, Spread::Range);

@@ -7,6 +7,8 @@ use eightbit::{
     Per, QuantizedType, Stage, Workspace, reference,
 };
 
+use eightbit_testing::precision::{narrow, narrow_zeros};
+
 use crate::input::Input;
 
 /// A convolution of any kernel, stride, dilation, padding and number of groups.
@@ -58,18 +60,19 @@ fn shape(input: &mut Input<'_>, depthwise: bool) -> Conv2dShape {
 fn typed<A: Element, W: Element>(mut input: Input<'_>, shape: Conv2dShape) {
     let channels = shape.out_channels;
     let input_zero = input.zero_point(A::TYPE);
-    let zeros = input.zero_points(W::TYPE, channels);
+    let precision = input.precision();
+    let zeros = narrow_zeros(precision, W::TYPE, input.zero_points(W::TYPE, channels));
     let bias = input.bias(channels);
     let stage = input.stage(channels);
     let tasks = input.size(1, 4);
     let range = QuantizedType::new(A::TYPE, 0.25, input.zero_point(A::TYPE)).expect("a type");
     let pixels = input.elements::<A>(shape.batch * shape.input[0] * shape.input[1] * shape.in_channels);
     let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
-    let weights = input.elements::<W>(channels * taps);
+    let weights = narrow(precision, input.elements::<W>(channels * taps));
     let acc = reference::conv2d(&shape, &pixels, input_zero, &weights, &zeros, bias.as_deref());
     for backend in Backend::available() {
-        let packed =
-            Conv2d::pack(backend, &shape, &weights, zeros.clone()).expect("the zero points are in range");
+        let packed = Conv2d::pack_as(backend, &shape, &weights, precision, zeros.clone())
+            .expect("the numbers are in range");
         let packed = Arc::new(packed);
         ranged(&shape, &packed, &pixels, range, &weights, &zeros);
         let conv = Conv2d::new(shape, packed, A::TYPE, input_zero, bias.as_deref(), &stage)

@@ -8,6 +8,8 @@ use eightbit::{
     Stage, Workspace, reference,
 };
 
+use eightbit_testing::precision::{narrow, narrow_zeros};
+
 use crate::input::Input;
 
 /// A multiplication of any operand types, strides and stage, and one of rows with zero points of their own.
@@ -25,18 +27,19 @@ fn typed<A: Element, W: Element>(mut input: Input<'_>) {
     let (m, n, k) = (input.size(1, 40), input.size(1, 80), input.size(0, 255));
     let (gap, out_gap, tasks) = (input.size(0, 3), input.size(0, 3), input.size(1, 4));
     let lhs_zero = input.zero_point(A::TYPE);
-    let zeros = input.zero_points(W::TYPE, n);
+    let precision = input.precision();
+    let zeros = narrow_zeros(precision, W::TYPE, input.zero_points(W::TYPE, n));
     let bias = input.bias(n);
     let stage = input.stage(n);
     let row_zeros: Vec<i32> = (0..m).map(|_| input.zero_point(A::TYPE)).collect();
     let lhs = input.elements::<A>(m * (k + gap));
-    let weights = input.elements::<W>(k * n);
+    let weights = narrow(precision, input.elements::<W>(k * n));
     let lhs = MatRef::with_strides(&lhs, m, k, k + gap, 1).expect("the rows fit");
     let weights = MatRef::new(&weights, k, n).expect("the weights fit");
     let acc = reference::gemm(&lhs, lhs_zero, &weights, &zeros, bias.as_deref());
     for backend in Backend::available() {
-        let packed =
-            PackedWeights::pack(backend, &weights, zeros.clone()).expect("the zero points are in range");
+        let packed = PackedWeights::pack_as(backend, &weights, precision, zeros.clone())
+            .expect("the numbers are in range");
         let packed = Arc::new(packed);
         by_rows(&packed, &lhs, lhs_zero, &row_zeros, &weights, &zeros);
         let gemm = Gemm::new(packed, A::TYPE, lhs_zero, bias.as_deref(), &stage).expect("the stage is valid");

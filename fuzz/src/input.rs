@@ -1,6 +1,6 @@
 //! The source of a target's case: the fuzzer's bytes, first for the case's shape, then for its values.
 
-use eightbit::{Element, ElementType, FixedPoint, Multiplier, Per, Requantize, Stage};
+use eightbit::{Element, ElementType, FixedPoint, Multiplier, Per, Precision, Requantize, Stage};
 
 /// A stream of bytes, followed by zeros.
 #[derive(Clone)]
@@ -40,6 +40,15 @@ impl<'a> Input<'a> {
     pub(crate) fn elements<T: Element>(&self, len: usize) -> Vec<T> {
         let bytes = if self.data.is_empty() { &[0x80] } else { self.data };
         bytes.iter().cycle().take(len).map(|&byte| T::from_low_bits(byte.into())).collect()
+    }
+
+    /// How many numbers weights may be; eight bits in half of the cases.
+    pub(crate) fn precision(&mut self) -> Precision {
+        match self.byte() % 16 {
+            bits @ 2..8 => Precision::Bits(bits),
+            1 => Precision::Ternary,
+            _ => Precision::EIGHT,
+        }
     }
 
     /// A zero point of the type of the elements.

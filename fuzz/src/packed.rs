@@ -2,6 +2,8 @@
 
 use eightbit::{Backend, Element, ElementType, Gemm, MatMut, MatRef, PackedWeights, Stage, Workspace};
 
+use eightbit_testing::precision::{narrow, narrow_zeros};
+
 use crate::input::Input;
 
 /// After an odd first byte, the rest is a file of packed weights, tried unchanged and with a corrected checksum, so that the code
@@ -47,14 +49,15 @@ fn multiply(gemm: &Gemm, k: usize, n: usize) -> Vec<i32> {
 
 fn round_trip<W: Element>(mut input: Input<'_>) {
     let (k, n) = (input.size(0, 100), input.size(1, 50));
-    let zeros = input.zero_points(W::TYPE, n);
+    let precision = input.precision();
+    let zeros = narrow_zeros(precision, W::TYPE, input.zero_points(W::TYPE, n));
     let at = usize::from(input.byte()) << 8 | usize::from(input.byte());
     let flip = input.byte();
-    let weights = input.elements::<W>(k * n);
+    let weights = narrow(precision, input.elements::<W>(k * n));
     let weights = MatRef::new(&weights, k, n).expect("the weights fit");
     for backend in Backend::available() {
-        let packed =
-            PackedWeights::pack(backend, &weights, zeros.clone()).expect("the zero points are in range");
+        let packed = PackedWeights::pack_as(backend, &weights, precision, zeros.clone())
+            .expect("the numbers are in range");
         let mut bytes = packed.to_bytes();
         let loaded = PackedWeights::from_bytes(backend, &bytes).expect("what was saved loads");
         let plan =

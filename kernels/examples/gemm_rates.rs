@@ -45,15 +45,20 @@ fn measure(operations: f64, mut call: impl FnMut()) -> (f64, f64) {
     (rates[rates.len() / 2], rates[rates.len() - 1])
 }
 
-fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: bool) {
+/// Kinds of weights: their names, and how many bits they have.
+const KINDS: [(&str, u32); 4] = [("any", 8), ("pair-safe", 7), ("4 bits", 4), ("2 bits", 2)];
+
+fn case(backend: Backend, name: &str, [m, k, n]: [usize; 3], (kind, bits): (&str, u32)) {
     let mut random = Random(1);
     let lhs = random.bytes(Fill::Random, m * k);
-    let weights = random.bytes(if pair_safe { Fill::Small } else { Fill::Random }, k * n);
+    let mut weights = random.bytes(Fill::Random, k * n);
+    weights.iter_mut().for_each(|weight| *weight = (weight.cast_signed() >> (8 - bits)).cast_unsigned());
     let panels = PackedPanels::pack(
         backend,
         &WeightView {
             data: &weights,
             signed: true,
+            bits,
             columns: n,
             segments: 1,
             segment_len: k,
@@ -94,9 +99,8 @@ fn case(backend: Backend, name: &str, m: usize, k: usize, n: usize, pair_safe: b
     });
     let tiling = tiling(backend, m, true, &panels).expect("packed for this backend");
     println!(
-        "{name:16} {:12} {} i32 {:7.1} ({:7.1})  u8 {:7.1} ({:7.1})  tiles {}x{} blocks {}",
+        "{name:16} {:12} {kind:9} i32 {:7.1} ({:7.1})  u8 {:7.1} ({:7.1})  tiles {}x{} blocks {}",
         backend.name(),
-        if pair_safe { "pair-safe" } else { "any      " },
         raw.0,
         raw.1,
         requantized.0,
@@ -114,9 +118,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for line in shapes.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [name, m, k, n] = fields[..] else { return Err(format!("not `name M K N`: {line}").into()) };
-        for pair_safe in [false, true] {
-            case(backend, name, m.parse()?, k.parse()?, n.parse()?, pair_safe);
-        }
+        let sizes = [m.parse()?, k.parse()?, n.parse()?];
+        KINDS.into_iter().for_each(|kind| case(backend, name, sizes, kind));
     }
     Ok(())
 }

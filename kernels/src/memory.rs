@@ -66,6 +66,45 @@ impl Scratch {
     }
 }
 
+/// Where a step of a call finds memory: in all of its scratch, or in what another step leaves.
+pub(crate) enum Room<'a> {
+    All(&'a mut Scratch),
+    Rest(Rest<'a>),
+}
+
+/// Scratch without its first lines.
+pub(crate) struct Rest<'a>(&'a mut [Line]);
+
+impl Scratch {
+    /// `bytes` bytes, 64-byte aligned and initialized, and room for `rest` more.
+    pub(crate) fn split(&mut self, bytes: usize, rest: usize) -> (&mut [u8], Room<'_>) {
+        let lines = bytes.div_ceil(LINE);
+        self.reserve((lines * LINE).checked_add(rest).expect("scratch size overflows"));
+        let (first, rest) = self.lines.split_at_mut(lines);
+        // SAFETY: a line is 64 initialized bytes without padding, and there are `bytes` at least.
+        let first = unsafe { slice::from_raw_parts_mut(first.as_mut_ptr().cast(), bytes) };
+        (first, Room::Rest(Rest(rest)))
+    }
+}
+
+impl Room<'_> {
+    /// The memory: see [`Scratch::raw`].
+    ///
+    /// # Panics
+    ///
+    /// If it is a rest with fewer bytes.
+    #[inline]
+    pub(crate) fn raw(&mut self, bytes: usize) -> *mut u8 {
+        match self {
+            Room::All(scratch) => scratch.raw(bytes),
+            Room::Rest(Rest(lines)) => {
+                assert!(bytes <= lines.len() * LINE, "room as for all activations");
+                lines.as_mut_ptr().cast()
+            }
+        }
+    }
+}
+
 impl core::fmt::Debug for Scratch {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Scratch").field("capacity", &self.capacity()).finish()

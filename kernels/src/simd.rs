@@ -395,6 +395,26 @@ pub(crate) unsafe trait Simd: Finish + Copy + 'static {
         (0..Self::LANES).fold(0, |bits, i| bits | u32::from(x.at(i) < 0) << i)
     }
 
+    /// Bits that both have.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take the fields of bytes in lanes")
+    )]
+    #[inline(always)]
+    fn and(self, a: Self::I, b: Self::I) -> Self::I {
+        self.zip(a, b, |a, b| a & b)
+    }
+
+    /// `a >> n` by lane, rounded down, for `0 ≤ n ≤ 31`.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only x86 kernels take the fields of bytes in lanes")
+    )]
+    #[inline(always)]
+    fn shift_right(self, a: Self::I, n: Self::I) -> Self::I {
+        self.zip(a, n, |a, n| a >> n)
+    }
+
     /// `a << n` by lane, wrapping, for `0 ≤ n ≤ 31`.
     #[inline(always)]
     fn shift_left(self, a: Self::I, n: Self::I) -> Self::I {

@@ -7,6 +7,7 @@ use crate::elementwise::{
     Add, Decode, Dequantize, Encode, FixedPointOps, Mul, Quantize, QuantizeRange, Requantize, Steps,
 };
 use crate::float::FloatOps;
+use crate::gemm::Unfold;
 use crate::pooling::contract::PoolKernel;
 
 /// The operators' code, indexed by the signedness of the operands (0 for `u8`, 1 for `i8`).
@@ -29,6 +30,7 @@ pub(crate) struct VectorOps {
     pub(crate) average: [[PoolKernel; 2]; 2],
     pub(crate) float: FloatOps,
     pub(crate) pack_signs: Code<Signs>,
+    pub(crate) unfold: Unfold,
 }
 
 /// Makes a module `ops` with a backend's [`VectorOps`] (`VECTOR_OPS`) and generic depthwise kernel (`DEPTHWISE`).
@@ -46,7 +48,7 @@ macro_rules! vector_ops {
             use $crate::elementwise::{encode as steps, extremes as integers, generic as elementwise, quantize as quotients};
             use $crate::elementwise::{range as floats, ranged};
             use $crate::float::{self, FloatOps};
-            use $crate::gemm::{Finish, Tile, in_memory};
+            use $crate::gemm::{Finish, Tile, Unfold, in_memory, unfold};
             use $crate::pooling::generic::{self as pooling, Combine, Greatest, I32Sums, U16Sums};
             use $crate::pooling::{Across, Columns, PoolKernel};
             use $crate::vector_ops::VectorOps;
@@ -89,6 +91,7 @@ macro_rules! vector_ops {
                     sums: [float_sums::<false>, float_sums::<true>],
                 },
                 pack_signs,
+                unfold: Unfold { two: unfold_lines::<true>, four: unfold_lines::<false> },
             };
 
             pub(crate) static DEPTHWISE: DepthwiseKernel = DepthwiseKernel {
@@ -228,6 +231,11 @@ macro_rules! vector_ops {
             unsafe fn pack_signs(call: &Signs) {
                 // SAFETY: as in `add`.
                 unsafe { pack_signs_on::<$simd>(<$simd>::new(), call) }
+            }
+
+            $(#[$attribute])*
+            unsafe fn unfold_lines<const TWO: bool>(lines: &[u8], panels: &mut [u8]) {
+                unfold::<TWO>(lines, panels)
             }
 
             $(#[$attribute])*

@@ -40,6 +40,7 @@ fn run_window(backend: Backend, window: Window2d, scratch: &mut Scratch) -> usiz
     let view = WeightView {
         data: &weights,
         signed: true,
+        bits: 8,
         columns: 3,
         segments,
         segment_len,

@@ -86,7 +86,8 @@ impl<'m> PackedMatrix<'m> {
         let (k, n) = (codes.rows(), codes.columns());
         let (needed, found) = (Self::bytes(backend, k, n)?, memory.len());
         let memory = memory.get_mut(..needed);
-        let packed = memory.and_then(|memory| LentPanels::pack(backend, &codes.weights([1, k], 1), memory));
+        let packed =
+            memory.and_then(|memory| LentPanels::pack(backend, &codes.weights([1, k], 1, 8), memory));
         let too_short = Error::TooShort { what: "memory for a packed matrix", needed, found };
         let (panels, columns) = packed.ok_or(too_short)?;
         let terms = panels.shape().terms(backend, activations);

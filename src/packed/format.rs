@@ -1,7 +1,8 @@
 //! The saved form of packed weights, little-endian:
 //!
 //! ```text
-//! magic "8bitpack" · version u32 · layout: u32 length, UTF-8 · element u8 (0 = u8, 1 = i8)
+//! magic "8bitpack" · version u32 (1; 2 if weights have fewer than eight bits) · layout: u32 length, UTF-8
+//! · element u8 (0 = u8, 1 = i8) · in version 2, precision u8 (2 … 7 bits, 0 = ternary)
 //! · kind u8 (0 = panels, 1 = taps of a depthwise convolution)
 //! · groups u64 · columns of a group u64 · segments u64 · segment length u64
 //!   (of taps: 1 · channels · kernel height · kernel width)
@@ -15,22 +16,30 @@ use core::ops::Range;
 
 use eightbit_kernels::Bytes;
 use eightbit_kernels::depthwise::{PackedTaps, TapsError};
-use eightbit_kernels::gemm::{PackedPanels, PanelError};
+use eightbit_kernels::gemm::{PackedPanels, PanelError, SavedShape};
 
 use super::{Fetched, Packed, PackedWeights, check_zero_points};
-use crate::{Backend, ElementType, Error, PackedError, Per};
+use crate::{Backend, ElementType, Error, PackedError, Per, Precision};
 
 const MAGIC: &[u8; 8] = b"8bitpack";
-const VERSION: u32 = 1;
+/// The version of weights of eight bits, and that of weights of fewer.
+const EIGHT_BITS: u32 = 1;
+const VERSION: u32 = 2;
 const ALIGNMENT: usize = 64;
 
 pub(super) fn write(weights: &PackedWeights, fetched: Fetched<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&VERSION.to_le_bytes());
+    let version = if weights.precision == Precision::EIGHT { EIGHT_BITS } else { VERSION };
+    out.extend_from_slice(&version.to_le_bytes());
     out.extend_from_slice(&(weights.layout().len() as u32).to_le_bytes());
     out.extend_from_slice(weights.layout().as_bytes());
     out.push(u8::from(weights.element == ElementType::I8));
+    match weights.precision {
+        Precision::EIGHT => {}
+        Precision::Ternary => out.push(0),
+        Precision::Bits(bits) => out.push(bits),
+    }
     let (kind, sizes) = match &weights.packed {
         Packed::Panels(groups) => {
             let first = groups.first();
@@ -75,7 +84,7 @@ pub(super) fn read(
         return Err(PackedError::Magic.into());
     }
     let version = reader.u32()?;
-    if version != VERSION {
+    if !(EIGHT_BITS..=VERSION).contains(&version) {
         return Err(PackedError::Version { expected: VERSION, found: version }.into());
     }
     // Verify the checksum before trusting any field.
@@ -93,6 +102,14 @@ pub(super) fn read(
         _ => return Err(PackedError::Header("unknown element type").into()),
     };
     let element = if signed { ElementType::I8 } else { ElementType::U8 };
+    let precision = match version {
+        EIGHT_BITS => Precision::EIGHT,
+        _ => match reader.array()? {
+            [0] => Precision::Ternary,
+            [bits @ 2..8] => Precision::Bits(bits),
+            _ => return Err(PackedError::Header("unknown precision").into()),
+        },
+    };
     let kind = reader.array::<1>()?[0];
     let [groups, columns, segments, segment_len] =
         [reader.size()?, reader.size()?, reader.size()?, reader.size()?];
@@ -105,7 +122,7 @@ pub(super) fn read(
         Per::Channel(values.map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     };
     let total = groups.checked_mul(columns).ok_or(PackedError::Header("number of columns"))?;
-    check_zero_points(&zero_points, total, element)?;
+    check_zero_points(&zero_points, total, precision.range(element)?)?;
 
     let start = reader.at.next_multiple_of(ALIGNMENT);
     let payload =
@@ -128,13 +145,14 @@ pub(super) fn read(
         0 => {
             let load = |group| {
                 let bytes = bytes_of(group)?;
-                PackedPanels::from_bytes(backend, &layout, bytes, signed, columns, segments, segment_len)
-                    .map_err(|error| match error {
-                        PanelError::Layout { expected } => wrong_layout(expected),
-                        PanelError::Shrunk => PackedError::Shrunk,
-                        PanelError::Empty => PackedError::Header("segments or columns without weights"),
-                        _ => PackedError::Header("the shape does not fit the number of bytes"),
-                    })
+                let (layout, bits) = (layout.as_str(), precision.bits());
+                let shape = SavedShape { layout, signed, bits, columns, segments, segment_len };
+                PackedPanels::from_bytes(backend, bytes, &shape).map_err(|error| match error {
+                    PanelError::Layout { expected } => wrong_layout(expected),
+                    PanelError::Shrunk => PackedError::Shrunk,
+                    PanelError::Empty => PackedError::Header("segments or columns without weights"),
+                    _ => PackedError::Header("the shape does not fit the number of bytes"),
+                })
             };
             Packed::Panels((0..groups).map(load).collect::<Result<Vec<_>, PackedError>>()?)
         }
@@ -149,7 +167,7 @@ pub(super) fn read(
         }
         _ => return Err(PackedError::Header("unknown kind of weights").into()),
     };
-    Ok(PackedWeights { backend, element, zero_points, packed })
+    Ok(PackedWeights { backend, element, precision, zero_points, packed })
 }
 
 struct Reader<'a> {

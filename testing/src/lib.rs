@@ -3,6 +3,7 @@
 //! * [`Random`] and [`Fill`]: reproducible numbers, and bytes that break wrong kernels.
 //! * [`suite`](mod@suite): runs cases on every backend under test and reports them, and fails a suite that compared nothing.
 //! * [`stage`]: random stages for plans, and the [oracle](stage::expected) of a kernel's stage.
+//! * [`precision`](mod@precision): weights of few bits.
 //! * [`hostile`]: impossible sizes, and owners whose bytes change.
 //! * [`assert_linear`]: fails where time grows as a square.
 //! * [`Guarded`]: buffers that end at a protected page.
@@ -10,6 +11,7 @@
 mod fill;
 mod growth;
 pub mod hostile;
+pub mod precision;
 mod random;
 pub mod stage;
 pub mod suite;

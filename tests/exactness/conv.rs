@@ -1,14 +1,15 @@
 //! Convolution: kernels, strides, dilations, asymmetric padding, groups; inputs and outputs against protected pages.
 
 use eightbit::{
-    Backend, Conv2d, Conv2dShape, Dequantize, Element, ElementType, MatMut, OutputElement, Padding, Per,
-    QuantizedType, Stage, Workspace, reference,
+    Backend, Conv2d, Conv2dShape, Dequantize, Element, ElementType, MatMut, OutputElement, PackedWeights,
+    Padding, Per, Precision, QuantizedType, Stage, Workspace, reference,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::gemm::Drawn;
+use eightbit_testing::precision::{narrow, narrow_zeros, precision};
 use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
 use eightbit_testing::suite::property_suite;
 use eightbit_testing::{Fill, Random, by_signs, fill, guard};
@@ -21,6 +22,7 @@ struct Case {
     tasks: usize,
     input_fill: Fill,
     weights_fill: Fill,
+    precision: Precision,
     stage: StageKind,
     guard: Guard,
     seed: u64,
@@ -41,13 +43,16 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
     let geometry =
         (1usize..3, (1usize..9, 1usize..12), kernel, (1usize..4, 1usize..4), (1usize..3, 1usize..3));
     let pads = (0usize..3, 0usize..3, 0usize..3, 0usize..3);
-    let rest = (any::<bool>(), any::<bool>(), 1usize..4, fill(), fill(), stage_kind(), guard(), any::<u64>());
+    let weights = (fill(), precision());
+    let rest =
+        (any::<bool>(), any::<bool>(), 1usize..4, fill(), weights, stage_kind(), guard(), any::<u64>());
     (geometry, pads, channels, prop::bool::weighted(0.3), rest).prop_filter_map(
         "the kernel does not fit",
         |(geometry, pads, (groups, group_in, group_out), plain, rest)| {
             let (batch, input, kernel, stride, dilation) = geometry;
             let (top, left, bottom, right) = pads;
-            let (input_signed, weights_signed, tasks, input_fill, weights_fill, stage, guard, seed) = rest;
+            let (input_signed, weights_signed, tasks, input_fill, weights, stage, guard, seed) = rest;
+            let (weights_fill, precision) = weights;
             let shape = Conv2dShape::new(input.into(), groups * group_in, groups * group_out, kernel)
                 .with_batch(batch)
                 .with_stride(if plain { [1, 1] } else { stride.into() })
@@ -62,6 +67,7 @@ fn cases(depthwise: bool) -> impl Strategy<Value = Case> {
                 tasks,
                 input_fill,
                 weights_fill,
+                precision,
                 stage,
                 guard,
                 seed,
@@ -100,9 +106,11 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
         .into_iter()
         .map(|byte| W::from_low_bits(byte.into()))
         .collect();
+    let weights = narrow(case.precision, weights);
     let (low, high) = A::TYPE.integer_range();
     let input_zero = [low, high, 0, random.between(low, high)][random.below(4)];
     let zeros = weight_zeros(&mut random, case.weights_signed, shape.out_channels);
+    let zeros = narrow_zeros(case.precision, W::TYPE, zeros);
     let bias = biases(&mut random, shape.out_channels);
     let stage = case.stage.draw(&mut random, shape.out_channels, 3000.0 * (depth as f64).sqrt());
 
@@ -116,7 +124,14 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
         }
         _ => shape,
     };
-    let packed = Conv2d::pack(backend, &packed_for, &weights, zeros).expect("pack");
+    let packed = Conv2d::pack_as(backend, &packed_for, &weights, case.precision, zeros).expect("pack");
+    // Saved weights have sums by tap no more.
+    let saved = random.below(4) == 0;
+    let packed = if saved {
+        PackedWeights::from_bytes(backend, &packed.to_bytes()).expect("what was saved loads")
+    } else {
+        packed
+    };
     let packed = std::sync::Arc::new(packed);
     if let Stage::Dequantize(dequantize) = &stage {
         // The plan of another zero point, which a call replaces.

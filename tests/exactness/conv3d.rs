@@ -1,13 +1,14 @@
 //! Three-dimensional convolution: kernels, strides, dilations, padding and groups along three axes.
 
 use eightbit::{
-    Backend, Conv3d, Conv3dShape, Element, ElementType, OutputElement, Stage, Workspace, reference,
+    Backend, Conv3d, Conv3dShape, Element, ElementType, OutputElement, Precision, Stage, Workspace, reference,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::gemm::Drawn;
+use eightbit_testing::precision::{narrow, narrow_zeros};
 use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
 use eightbit_testing::suite::property_suite;
 use eightbit_testing::{Fill, Random, by_signs, fill, guard};
@@ -89,15 +90,17 @@ fn check<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<(), Te
     let &Case { shape, lens, channels, fills, .. } = case;
     let mut random = Random(case.seed);
     let input = Guarded::new(&random.elements::<A>(fills[0], lens[0]), case.guard);
-    let weights = random.elements::<W>(fills[1], lens[1]);
+    let precision = [Precision::EIGHT, Precision::Bits(4), Precision::Ternary][random.below(3)];
+    let weights = narrow(precision, random.elements::<W>(fills[1], lens[1]));
     let (low, high) = A::TYPE.integer_range();
     let zero = [low, high, 0, random.between(low, high)][random.below(4)];
     let zeros = weight_zeros(&mut random, case.weights_signed, channels);
+    let zeros = narrow_zeros(precision, W::TYPE, zeros);
     let bias = biases(&mut random, channels);
     let depth = lens[1] / channels;
     let stage = case.stage.draw(&mut random, channels, 3000.0 * (depth as f64).sqrt());
     let sums = reference::conv3d(&shape, &input, zero, &weights, &zeros, bias.as_deref());
-    let packed = Conv3d::pack(backend, &shape, &weights, zeros).expect("pack");
+    let packed = Conv3d::pack_as(backend, &shape, &weights, precision, zeros).expect("pack");
     let conv = Conv3d::new(shape, packed, A::TYPE, zero, bias.as_deref(), &stage).expect("plan");
     match &stage {
         Stage::Requantize(requantize) if conv.output() == ElementType::U8 => {

@@ -2,13 +2,14 @@
 //! pages.
 
 use eightbit::{
-    Backend, Element, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per, Stage, Workspace,
-    reference,
+    Backend, Element, ElementType, Gemm, MatMut, MatRef, OutputElement, PackedWeights, Per, Precision, Stage,
+    Workspace, reference,
 };
 use eightbit_kernels::testing::{Guard, Guarded};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
+use eightbit_testing::precision::{narrow, narrow_zeros, precision};
 use eightbit_testing::stage::{StageKind, biases, stage_kind, weight_zeros};
 use eightbit_testing::suite::property_suite;
 use eightbit_testing::{Fill, Random, by_signs, fill, guard};
@@ -28,6 +29,7 @@ struct Case {
     tasks: usize,
     lhs_fill: Fill,
     weights_fill: Fill,
+    precision: Precision,
     stage: StageKind,
     guard: Guard,
     seed: u64,
@@ -38,8 +40,8 @@ fn cases() -> impl Strategy<Value = Case> {
     let depth = prop_oneof![1 => Just(0usize), 1 => Just(1usize), 6 => 1usize..40, 3 => 1usize..200];
     let shape = (size(), size(), depth, any::<bool>(), any::<bool>());
     let layout = (0usize..3, prop::bool::weighted(0.2), any::<bool>(), 0usize..3, 1usize..4);
-    (shape, layout, fill(), fill(), stage_kind(), guard(), any::<u64>()).prop_map(
-        |(shape, layout, lhs_fill, weights_fill, stage, guard, seed)| {
+    (shape, layout, fill(), fill(), precision(), stage_kind(), guard(), any::<u64>()).prop_map(
+        |(shape, layout, lhs_fill, weights_fill, precision, stage, guard, seed)| {
             let (m, n, k, lhs_signed, weights_signed) = shape;
             let (lhs_gap, lhs_transposed, weights_transposed, out_gap, tasks) = layout;
             Case {
@@ -55,6 +57,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 tasks,
                 lhs_fill,
                 weights_fill,
+                precision,
                 stage,
                 guard,
                 seed,
@@ -94,7 +97,7 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
     let lhs = MatRef::with_strides(&lhs, lhs_rows, lhs_columns, lhs_stride, 1).expect("lhs");
     let lhs = if case.lhs_transposed { lhs.transposed() } else { lhs };
 
-    let weights = random.elements::<W>(case.weights_fill, k * n);
+    let weights = narrow(case.precision, random.elements::<W>(case.weights_fill, k * n));
     let weights = if case.weights_transposed {
         MatRef::new(&weights, n, k).expect("weights").transposed()
     } else {
@@ -103,13 +106,14 @@ fn check_types<A: Element, W: Element>(backend: Backend, case: &Case) -> Result<
     let (low, high) = A::TYPE.integer_range();
     let lhs_zero = [low, high, 0, random.between(low, high)][random.below(4)];
     let zeros = weight_zeros(&mut random, case.weights_signed, n);
+    let zeros = narrow_zeros(case.precision, W::TYPE, zeros);
     let bias = biases(&mut random, n);
     let stage = case.stage.draw(&mut random, n, 3000.0 * (k.max(1) as f64).sqrt());
     let row_scale: Option<Vec<f32>> = (matches!(stage, Stage::Dequantize(_)) && case.stage.clamped)
         .then(|| (0..m).map(|_| random.between(1, 1000) as f32 * 0.01).collect());
 
     let acc = reference::gemm(&lhs, lhs_zero, &weights, &zeros, bias.as_deref());
-    let packed = PackedWeights::pack(backend, &weights, zeros).expect("pack");
+    let packed = PackedWeights::pack_as(backend, &weights, case.precision, zeros).expect("pack");
     let gemm = Gemm::new(packed, A::TYPE, lhs_zero, bias.as_deref(), &stage).expect("plan");
     let run = Run { gemm: &gemm, lhs, case, stage: &stage, acc: &acc, row_scale: row_scale.as_deref() };
     match gemm.output() {
@@ -216,16 +220,18 @@ impl Drawn for f32 {
 /// Saved and loaded weights multiply like the packed ones; every damaged byte is refused.
 #[test]
 fn packed_weights_round_trip() {
-    let case = (1usize..40, 0usize..50, any::<u64>(), any::<prop::sample::Index>());
-    property_suite("packed-weights", 0.02, case, |backend, (n, k, seed, index)| {
+    let case = (1usize..40, 0usize..50, precision(), any::<u64>(), any::<prop::sample::Index>());
+    property_suite("packed-weights", 0.05, case, |backend, (n, k, precision, seed, index)| {
         let mut random = Random(*seed);
-        let weights = random.elements::<i8>(Fill::Random, n * k);
+        let weights = narrow(*precision, random.elements::<i8>(Fill::Random, n * k));
         let weights = MatRef::new(&weights, *k, *n).expect("weights");
         let zeros = Per::Channel((0..*n).map(|_| random.between(-128, 127)).collect());
-        let packed = PackedWeights::pack(backend, &weights, zeros).expect("pack");
+        let zeros = narrow_zeros(*precision, ElementType::I8, zeros);
+        let packed = PackedWeights::pack_as(backend, &weights, *precision, zeros).expect("pack");
         let bytes = packed.to_bytes();
         let shared: std::sync::Arc<dyn AsRef<[u8]> + Send + Sync> = std::sync::Arc::new(bytes.clone());
         let loaded = PackedWeights::from_shared(backend, shared).expect("load");
+        prop_assert_eq!(loaded.precision(), *precision);
         let lhs = random.elements::<u8>(Fill::Random, 3 * k);
         let lhs = MatRef::new(&lhs, 3, *k).expect("lhs");
         let multiply = |weights: PackedWeights| {

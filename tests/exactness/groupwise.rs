@@ -1,8 +1,9 @@
 //! Layers whose weights have scales by group, through the public API.
 
 use eightbit::dynamic::{GroupwiseLinear, GroupwiseWeights, Rows, Spread, WeightGroups};
-use eightbit::{Backend, Element, MatMut, MatRef, PackedWeights, Workspace, reference};
+use eightbit::{Backend, Element, MatMut, MatRef, PackedWeights, Precision, Workspace, reference};
 use eightbit_kernels::testing::{Guard, Guarded};
+use eightbit_testing::precision::{narrow, precision};
 use eightbit_testing::suite::{is_thorough, property_suite, suite};
 use eightbit_testing::{Fill, Random, fill, guard};
 use proptest::prelude::*;
@@ -23,6 +24,7 @@ struct Case {
     transposed: bool,
     saved: bool,
     fills: [Fill; 2],
+    precision: Precision,
     bias: bool,
     tasks: usize,
     guard: Guard,
@@ -38,12 +40,12 @@ fn cases() -> impl Strategy<Value = Case> {
     ];
     let fills = (fill(), prop_oneof![3 => fill(), 1 => Just(Fill::Small)]);
     let flags = (any::<bool>(), any::<[bool; 2]>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (flags, sizes, 1usize..12, fills, 1usize..5, guard(), any::<u64>()).prop_map(
+    (flags, sizes, 1usize..12, (fills, precision()), 1usize..5, guard(), any::<u64>()).prop_map(
         |(
             (signed, zeros, transposed, saved, bias),
             (rows, depth, columns),
             group,
-            fills,
+            (fills, precision),
             tasks,
             guard,
             seed,
@@ -59,6 +61,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 transposed,
                 saved,
                 fills,
+                precision,
                 bias,
                 tasks,
                 guard,
@@ -85,7 +88,8 @@ fn check<W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError>
     let (row_scales, row_zeros) =
         (Guarded::new(&row_scales, case.guard), Guarded::new(&row_zeros, case.guard));
     let lhs = Rows::new(&codes, rows, depth, depth, &row_scales, &row_zeros).map_err(fail)?;
-    let weights = random.elements::<W>(case.fills[1], depth * columns);
+    let precision = case.precision;
+    let weights = narrow(precision, random.elements::<W>(case.fills[1], depth * columns));
     let weights = if case.transposed {
         MatRef::new(&weights, columns, depth).map_err(fail)?.transposed()
     } else {
@@ -97,9 +101,9 @@ fn check<W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError>
     let scales: Vec<f32> = (0..count)
         .map(|_| if any_size { scale(&mut random) } else { 0.001 * (1 + random.below(1000)) as f32 })
         .collect();
-    let (low, high) = W::TYPE.integer_range();
+    let (low, high) = precision.range(W::TYPE).map_err(fail)?;
     let zeros = match case.zeros {
-        [false, _] => vec![low + 128],
+        [false, _] => vec![(low + high + 1) / 2],
         [true, false] => vec![random.between(low, high)],
         [true, true] => (0..count).map(|_| random.between(low, high)).collect(),
     };
@@ -108,11 +112,11 @@ fn check<W: Element>(backend: Backend, case: &Case) -> Result<(), TestCaseError>
     let infinite = (f32::NEG_INFINITY, f32::INFINITY);
     let clamp = [infinite, (0.0, f32::INFINITY), (f32::NEG_INFINITY, -0.0), (-1e6, 1e30)][random.below(4)];
     let packed = if case.saved {
-        let any = PackedWeights::pack(backend, &weights, low).map_err(fail)?;
+        let any = PackedWeights::pack_as(backend, &weights, precision, low).map_err(fail)?;
         let loaded = PackedWeights::from_bytes(backend, &any.to_bytes()).map_err(fail)?;
         GroupwiseWeights::new(loaded, &groups).map_err(fail)?
     } else {
-        GroupwiseWeights::pack(backend, &weights, &groups).map_err(fail)?
+        GroupwiseWeights::pack_as(backend, &weights, precision, &groups).map_err(fail)?
     };
     let linear = GroupwiseLinear::new(packed, Spread::Range).clamped(clamp.0, clamp.1).map_err(fail)?;
     let linear = match &bias {
@@ -167,6 +171,7 @@ fn great_layers_with_scales_by_group() {
                 transposed: false,
                 saved: false,
                 fills,
+                precision: if seed % 2 == 0 { Precision::EIGHT } else { Precision::Bits(4) },
                 bias: seed % 2 == 1,
                 tasks: 3,
                 guard: Guard::After,

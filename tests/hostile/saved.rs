@@ -2,7 +2,7 @@
 
 use eightbit::{
     Backend, Conv2d, Conv2dShape, ElementType, Error, Gemm, MatMut, MatRef, PackedError, PackedWeights,
-    Stage, Workspace,
+    Precision, Stage, Workspace,
 };
 use eightbit_testing::backends;
 use eightbit_testing::hostile::{SIZES, pairs};
@@ -22,7 +22,8 @@ fn mend(mut file: Vec<u8>) -> Vec<u8> {
 
 /// The offset of the header's five sizes: groups, columns, segments, segment length, number of zero points.
 fn sizes_at(file: &[u8]) -> usize {
-    16 + u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize + 2
+    // Behind the element type there is a precision in version 2.
+    16 + u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize + 1 + usize::from(file[8])
 }
 
 fn with_size(mut file: Vec<u8>, field: usize, value: u64) -> Vec<u8> {
@@ -31,11 +32,15 @@ fn with_size(mut file: Vec<u8>, field: usize, value: u64) -> Vec<u8> {
     mend(file)
 }
 
-/// Weights of every kind: a matrix, one of depth 0, one without columns, channel groups, depthwise.
+/// Weights of every kind: a matrix, one of depth 0, one without columns, channel groups, depthwise; the same of fewer bits.
 fn files(backend: Backend) -> Vec<Vec<u8>> {
     let matrix = |k: usize, n: usize| {
         PackedWeights::pack(backend, &MatRef::new(&vec![3i8; k * n], k, n).unwrap(), 0).unwrap()
     };
+    let narrow = |k: usize, n: usize, precision: Precision| {
+        PackedWeights::pack_as(backend, &MatRef::new(&vec![1i8; k * n], k, n).unwrap(), precision, 0).unwrap()
+    };
+    let grouped = Conv2dShape::new([5, 5], 4, 6, [3, 2]).with_groups(2);
     let conv = |shape: Conv2dShape| {
         let taps = shape.kernel[0] * shape.kernel[1] * shape.in_channels / shape.groups;
         Conv2d::pack(backend, &shape, &vec![3i8; shape.out_channels * taps], 0).unwrap()
@@ -47,6 +52,11 @@ fn files(backend: Backend) -> Vec<Vec<u8>> {
         conv(Conv2dShape::new([5, 5], 4, 6, [3, 2]).with_groups(2)),
         conv(Conv2dShape::new([5, 5], 70, 70, [3, 2]).with_groups(70)),
         conv(Conv2dShape::new([9, 9], 3, 3, [5, 5]).with_groups(3)),
+        narrow(5, 3, Precision::Bits(4)),
+        narrow(40, 20, Precision::Ternary),
+        narrow(0, 3, Precision::Bits(3)),
+        narrow(5, 3, Precision::Bits(6)),
+        Conv2d::pack_as(backend, &grouped, &[1u8; 72], Precision::Bits(4), 8).unwrap(),
     ]
     .map(|packed| packed.to_bytes())
     .into()
@@ -57,7 +67,12 @@ fn load_and_multiply(backend: Backend, file: &[u8]) -> Result<(), Error> {
     let packed = PackedWeights::from_bytes(backend, file)?;
     let (k, n) = (packed.depth(), packed.columns());
     // The bytes hold what the header claims, unless that is nothing.
-    assert!(k.saturating_mul(n) <= file.len(), "{k} × {n} from {} bytes", file.len());
+    let bits = packed.precision().bits() as usize;
+    assert!(
+        k.saturating_mul(n).saturating_mul(bits) / 8 <= file.len(),
+        "{k} × {n} from {} bytes",
+        file.len()
+    );
     assert!(n <= LARGEST.max(file.len()), "{n} columns from {} bytes", file.len());
     let gemm = Gemm::new(packed, ElementType::U8, 1, None, &Stage::ACCUMULATORS)?;
     let mut workspace = Workspace::with_capacity(gemm.workspace_bytes());

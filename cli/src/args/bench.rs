@@ -78,7 +78,7 @@ pub(crate) struct KernelArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     pub(crate) shapes: Option<PathBuf>,
 
-    /// Types of activations (u8, s8), weights (u8, s8) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
+    /// Types of activations (u8, s8), weights (u8, s8, u4, s4, u3, s3, u2, s2) and output (u8, s8: requantized; s32: raw), such as u8s8s32.
     /// Weights are full-range and have no zero point, unless one of these follows: _pair_safe (seven bits), _zero (a zero
     /// point), _zeros (one for each channel). Signs, a bit each: b1b1s32 (raw sums), b1b1b1 (signs). Default: u8s8s32,s8s8s32,u8s8u8 for gemm, u8s8u8 for conv.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]

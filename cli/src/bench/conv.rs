@@ -20,7 +20,8 @@ impl Operator for ConvShape {
         let taps = shape.kernel[0] * shape.kernel[1] * (shape.in_channels / shape.groups);
         let Operands { input, weights, bias, stage, input_zero, weight_zeros } =
             types.operands::<A, W>(shape.input[0] * shape.input[1] * shape.in_channels, taps, channels);
-        let packed = Conv2d::pack(setup.backend, &shape, &weights, weight_zeros.clone())?;
+        let packed =
+            Conv2d::pack_as(setup.backend, &shape, &weights, types.precision(), weight_zeros.clone())?;
         let plan = Conv2d::new(shape, packed, A::TYPE, input_zero, Some(&bias), &stage)?;
         let work = Work {
             path: plan.explain(),

@@ -18,7 +18,7 @@ impl Operator for GemmShape {
         let Operands { input, weights, bias, stage, input_zero, weight_zeros } =
             types.operands::<A, W>(m * k, k, n);
         let matrix = MatRef::new(&weights, k, n)?;
-        let packed = PackedWeights::pack(setup.backend, &matrix, weight_zeros.clone())?;
+        let packed = PackedWeights::pack_as(setup.backend, &matrix, types.precision(), weight_zeros.clone())?;
         let gemm = Gemm::new(packed, A::TYPE, input_zero, Some(&bias), &stage)?;
         let work = Work {
             path: gemm.explain(m),

@@ -1,10 +1,10 @@
 //! The types of a measured call, as the peers' drivers write them: `u8s8s32` has `u8` activations, `i8` weights and
-//! raw `i32` sums.
+//! raw `i32` sums; in `u8s4s32` weights have four bits.
 
 use std::fmt;
 use std::str::FromStr;
 
-use eightbit::{Element, ElementType, Error, OutputElement, Per, Requantize, Stage};
+use eightbit::{Element, ElementType, Error, OutputElement, Per, Precision, Requantize, Stage};
 
 use crate::bench::case::Case;
 use crate::bench::random;
@@ -15,6 +15,8 @@ use crate::bench::setup::Setup;
 pub(crate) struct Types {
     pub(crate) activations: ElementType,
     pub(crate) weights: ElementType,
+    /// Bits of a weight.
+    pub(crate) bits: u8,
     pub(crate) output: ElementType,
     pub(crate) kind: WeightKind,
 }
@@ -39,6 +41,9 @@ const KINDS: [(WeightKind, &str); 4] = [
     (WeightKind::Zero, "_zero"),
     (WeightKind::Zeros, "_zeros"),
 ];
+
+/// Bits of weights.
+const BITS: [u8; 4] = [8, 4, 3, 2];
 
 /// The output of a measured call.
 pub(crate) trait Output: OutputElement + Into<i32> {}
@@ -95,6 +100,7 @@ impl Types {
     pub(crate) const U8S8U8: Types = Types {
         activations: ElementType::U8,
         weights: ElementType::I8,
+        bits: 8,
         output: ElementType::U8,
         kind: WeightKind::Wide,
     };
@@ -118,6 +124,11 @@ impl Types {
         }
     }
 
+    /// How many numbers a weight may be.
+    pub(crate) fn precision(self) -> Precision {
+        Precision::Bits(self.bits)
+    }
+
     /// The activations' zero point; it costs nothing, and models have one.
     fn activation_zero(self) -> i32 {
         if self.activations == ElementType::U8 { 128 } else { 3 }
@@ -125,24 +136,27 @@ impl Types {
 
     /// The weights' zero points for `channels` output channels.
     fn weight_zeros(self, channels: usize) -> Per<i32> {
-        let (low, high) = self.weights.integer_range();
+        let (low, _) = self.weights.integer_range();
+        // Those of fewer bits are the upper bits of the same.
+        let narrow = |zero: i32| zero >> (8 - self.bits);
         match self.kind {
             WeightKind::Wide | WeightKind::PairSafe => Per::Tensor(0),
-            WeightKind::Zero => Per::Tensor(low + 121),
+            WeightKind::Zero => Per::Tensor(narrow(low + 121)),
             WeightKind::Zeros => {
-                Per::Channel((low..=high).step_by(7).cycle().take(channels).collect::<Vec<i32>>())
+                let zeros = (low..low + 256).step_by(7).map(narrow);
+                Per::Channel(zeros.cycle().take(channels).collect::<Vec<i32>>())
             }
         }
     }
 
-    /// Weights over their type's whole range, or in seven bits.
+    /// Weights over the whole range of their bits, or in seven of eight.
     fn random_weights<W: Element>(self, len: usize) -> Vec<W> {
-        let seven_bit = |w: W| {
+        let dropped = if self.kind == WeightKind::PairSafe { 1 } else { 8 - u32::from(self.bits) };
+        let narrow = |w: W| {
             let wide: i32 = w.into();
-            W::from_low_bits(wide >> 1)
+            W::from_low_bits(wide >> dropped)
         };
-        let weights = random::elements::<W>(len);
-        if self.kind == WeightKind::PairSafe { weights.into_iter().map(seven_bit).collect() } else { weights }
+        random::elements::<W>(len).into_iter().map(narrow).collect()
     }
 
     /// The epilogue: raw sums, or eight bits with a scale for each channel and a zero point.
@@ -160,13 +174,14 @@ impl Types {
 
 impl fmt::Display for Types {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |element| match element {
-            ElementType::U8 => "u8",
-            ElementType::I8 => "s8",
-            _ => "s32",
+        let name = |element, bits| match element {
+            ElementType::U8 => format!("u{bits}"),
+            ElementType::I8 => format!("s{bits}"),
+            _ => "s32".to_owned(),
         };
         let suffix = KINDS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, suffix)| suffix);
-        f.pad(&format!("{}{}{}{suffix}", name(self.activations), name(self.weights), name(self.output)))
+        let [activations, output] = [self.activations, self.output].map(|element| name(element, 8));
+        f.pad(&format!("{activations}{}{output}{suffix}", name(self.weights, self.bits)))
     }
 }
 
@@ -176,17 +191,20 @@ impl FromStr for Types {
     fn from_str(text: &str) -> Result<Self, String> {
         use ElementType::{I8, I32, U8};
         let all = [U8, I8].into_iter().flat_map(|activations| {
-            [U8, I8].into_iter().flat_map(move |weights| {
+            let weights = [U8, I8].into_iter().flat_map(|weights| BITS.map(|bits| (weights, bits)));
+            weights.flat_map(move |(weights, bits)| {
                 [U8, I8, I32].into_iter().flat_map(move |output| {
-                    KINDS.map(|(kind, _)| Types { activations, weights, output, kind }).into_iter()
+                    let kinds =
+                        KINDS.iter().filter(move |&&(kind, _)| bits == 8 || kind != WeightKind::PairSafe);
+                    kinds.map(move |&(kind, _)| Types { activations, weights, bits, output, kind })
                 })
             })
         });
         // The former name of a kind.
         let text = text.replace("_narrow", "_pair_safe");
         all.into_iter().find(|types| types.to_string() == text).ok_or_else(|| {
-            "activations (u8, s8), weights (u8, s8) and output (u8, s8, s32) are needed, and optionally the kind of \
-             weights (_pair_safe, _zero, _zeros): u8s8s32, u8u8u8_zeros"
+            "activations (u8, s8), weights (u8, s8, u4, s4, u3, s3, u2, s2) and output (u8, s8, s32) are needed, and optionally \
+             the kind of weights (_pair_safe, of eight bits; _zero, _zeros): u8s8s32, u8s4u8, u8u8u8_zeros"
                 .to_owned()
         })
     }
@@ -198,31 +216,33 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_pair_safe"] {
+        let eight = ["u8s8s32", "s8s8s32", "u8s8u8", "s8u8s8_zero", "u8u8u8_zeros", "u8s8s32_pair_safe"];
+        for name in eight.into_iter().chain(["u8s4s32", "s8u4u8_zeros", "u8s2s8", "u8u3s32_zero"]) {
             assert_eq!(name.parse::<Types>().expect(name).to_string(), name);
         }
         assert_eq!("u8s8u8".parse(), Ok(Types::U8S8U8));
         let pair_safe = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
         assert_eq!("u8s8s32_narrow".parse(), Ok(pair_safe), "the former name");
-        for wrong in ["", "u8", "u8s8", "u8s8f32", "u8s8u8_wide", "s32s8u8", "u8s8u8_"] {
+        for wrong in
+            ["", "u8", "u8s8", "u8s8f32", "u8s8u8_wide", "s32s8u8", "u8s8u8_", "u4s4s32", "u8s4s32_pair_safe"]
+        {
             assert!(wrong.parse::<Types>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn zero_points_fit_their_type() {
-        for name in ["u8u8u8_zero", "u8u8u8_zeros", "u8s8u8_zero", "u8s8u8_zeros"] {
+        let eight = ["u8u8u8_zero", "u8u8u8_zeros", "u8s8u8_zero", "u8s8u8_zeros"];
+        for name in eight.into_iter().chain(["u8u4u8_zero", "u8s4u8_zeros", "u8s2u8_zero"]) {
             let types: Types = name.parse().expect(name);
-            let (low, high) = types.weights.integer_range();
+            let (low, high) = types.precision().range(types.weights).expect(name);
             let zeros = match types.weight_zeros(100) {
                 Per::Tensor(zero) => vec![zero],
                 Per::Channel(zeros) => zeros,
                 other => panic!("{name}: {other:?}"),
             };
-            assert!(
-                zeros.iter().all(|zero| (low..=high).contains(zero) && *zero != 0 || *zero == low),
-                "{name}"
-            );
+            assert!(zeros.iter().all(|zero| (low..=high).contains(zero)), "{name}");
+            assert!(zeros.iter().any(|&zero| zero != 0), "{name}");
         }
     }
 
@@ -231,5 +251,7 @@ mod tests {
         let types = Types { kind: WeightKind::PairSafe, ..Types::U8S8S32 };
         let weights: Vec<i8> = types.random_weights(5000);
         assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-64), Some(&63)));
+        let weights: Vec<i8> = Types { bits: 4, ..Types::U8S8S32 }.random_weights(5000);
+        assert_eq!((weights.iter().min(), weights.iter().max()), (Some(&-8), Some(&7)));
     }
 }

@@ -211,6 +211,16 @@ mod tests {
                 let rows: Vec<usize> = variant.groupwise.iter().map(|tile| tile.rows).collect();
                 assert!(rows.first() == Some(&1) && rows.is_sorted_by(|a, b| a < b), "{name}: {rows:?}");
                 assert!(variant.groupwise.iter().all(|tile| !tile.tiles.is_empty()), "{name}");
+                for folded in variant.folded.into_iter().flat_map(|folded| [&folded.four, &folded.two]) {
+                    assert_eq!(folded.layout, layout, "{name}: folded panels are those of its layout");
+                    assert!(folded.folded.is_none() && folded.unit.is_none(), "{name}");
+                    let heights: Vec<usize> = folded.tiles.iter().map(|tile| tile.rows).collect();
+                    let known = |rows: &usize| variant.tiles.iter().any(|tile| tile.rows == *rows);
+                    assert!(
+                        heights.is_sorted() && heights.iter().all(known),
+                        "{name}: scratch has room for {heights:?}"
+                    );
+                }
                 for tile in variant.tiles {
                     assert!(tile.max_panels() > 0 && tile.unsigned.len() == tile.signed.len(), "{name}");
                 }

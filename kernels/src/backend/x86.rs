@@ -37,6 +37,7 @@ widths! {
     add_epi64: _mm256_add_epi64, _mm512_add_epi64;
     add_ps: _mm256_add_ps, _mm512_add_ps;
     adds_epi16: _mm256_adds_epi16, _mm512_adds_epi16;
+    and_si: _mm256_and_si256, _mm512_and_si512;
     castsi_ps: _mm256_castsi256_ps, _mm512_castsi512_ps;
     cvtepi8_epi32: _mm256_cvtepi8_epi32, _mm512_cvtepi8_epi32;
     cvtepi32_ps: _mm256_cvtepi32_ps, _mm512_cvtepi32_ps;
@@ -64,6 +65,7 @@ widths! {
     setzero_si: _mm256_setzero_si256, _mm512_setzero_si512;
     slli_epi64: _mm256_slli_epi64, _mm512_slli_epi64;
     sllv_epi32: _mm256_sllv_epi32, _mm512_sllv_epi32;
+    srav_epi32: _mm256_srav_epi32, _mm512_srav_epi32;
     srli_epi64: _mm256_srli_epi64, _mm512_srli_epi64;
     sub_epi32: _mm256_sub_epi32, _mm512_sub_epi32;
     sub_ps: _mm256_sub_ps, _mm512_sub_ps;
@@ -106,6 +108,8 @@ macro_rules! x86_operations {
                 min = $width::min_epi32,
                 max = $width::max_epi32,
                 xor = $width::xor_si,
+                and = $width::and_si,
+                shift_right = $width::srav_epi32,
                 shift_left = $width::sllv_epi32,
                 add_u16x = $width::add_epi16,
             }

@@ -62,8 +62,8 @@ impl Border<'_> {
 /// it trust. Only [`new`](Self::new) makes one, nothing changes one, and while it lives the slices of the call are
 /// borrowed, so what was proved stays true:
 ///
-/// * The table is the backend's and reads the panels' layout. The panels are `panels · panel_stride` bytes long, by
-///   [`Panels`].
+/// * The table is the backend's and reads the panels as they are. Those of the block are among them, and each is
+///   `panel_stride` bytes long, by [`Panels`].
 /// * Every element of the activations lies in their slice, by [`MatrixRows`](super::MatrixRows) and
 ///   [`PatchRows`](super::PatchRows); their rows are as long as the panels are deep.
 /// * The block's rows are rows of the activations, its columns columns of the panels, and it begins on a panel's border.
@@ -83,13 +83,15 @@ impl<'a, 'out, T: OutputElement> Checked<'a, 'out, T> {
     #[inline]
     pub(super) fn new(call: &'a Call<'a>, out: OutputBlock<'out, T>) -> Checked<'a, 'out, T> {
         let panels = &call.panels;
-        let gemm = panels.variant(call.backend).expect("panels of a layout that the backend reads");
+        let gemm = panels.kernels(call.backend, &call.lhs).expect("panels that the backend's kernels read");
         let padded = panels.padded_columns();
         assert_eq!(call.lhs.depth(), panels.depth(), "depths differ");
         assert_eq!(T::TYPE, call.stage.output(), "the stage writes another type");
         assert_eq!(out.first_column() % PANEL, 0, "a block begins on a panel's border");
         // Neither sum wraps, as `OutputBlock` makes sure.
-        assert!(out.first_column() + out.columns() <= panels.columns(), "block past the last column");
+        let end = out.first_column() + out.columns();
+        assert!(end <= panels.columns(), "block past the last column");
+        panels.check_bytes(out.first_column() / PANEL..end.div_ceil(PANEL));
         let rows = call.lhs.rows();
         assert!(out.first_row() + out.rows() <= rows, "block past the last row");
         assert!(call.init.len() >= padded, "one initial accumulator per column, padding included");

@@ -6,6 +6,7 @@ use core::cell::RefCell;
 
 use super::MatrixUnit;
 use super::matrix_unit::{ProductSize, TILE};
+use super::weights::Width;
 use crate::Backend;
 
 /// What computes a tile.
@@ -78,12 +79,15 @@ pub fn all_tiles(backend: Backend) -> Vec<TileUse> {
             }
             continue;
         }
-        for tile in variant.tiles {
+        let folded = variant.folded.map(|of| [(&of.four, Width::Four), (&of.two, Width::Two)]);
+        let kernels = core::iter::once((variant, Width::Eight)).chain(folded.into_iter().flatten());
+        let tiles = kernels.flat_map(|(variant, width)| variant.tiles.iter().map(move |tile| (tile, width)));
+        for (tile, width) in tiles {
             for panels in 1..=tile.max_panels() {
                 for (signed, whole) in [(false, false), (false, true), (true, false), (true, true)] {
                     let of = TileUse {
                         unit: Unit::Vectors,
-                        layout: variant.layout.name,
+                        layout: variant.layout.folded_name(width),
                         rows: tile.rows,
                         panels,
                         signed,

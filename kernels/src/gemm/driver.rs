@@ -12,12 +12,12 @@ use super::rows::{
 use super::small;
 use super::tiling::{choose, choose_again, fitting, longest_m_block, shared_panels};
 use super::{Call, Lhs, OutputBlock, PANEL, PaddingElision, PanelShape, RowSums, Tiling};
-use crate::{Backend, OutputElement, Scratch, Window2d};
+use crate::memory::Room;
+use crate::{Backend, OutputElement, Window2d};
 
 /// Bytes of scratch that [`run`] needs for these weights, whatever the activations; `None` if that overflows or
 /// the backend does not read them.
-#[must_use]
-pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
+pub(super) fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     let gemm = panels.variant(backend)?;
     if panels.columns() == 0 {
         return Some(0);
@@ -34,13 +34,12 @@ pub fn scratch_bytes(backend: Backend, panels: &PanelShape) -> Option<usize> {
     Some(of_tiles.max(most_scratch_bytes(copied, panels)?))
 }
 
-/// Computes the block of the output that `out` covers.
+/// Computes the block of the output that `out` covers, with panels of bytes.
 ///
 /// # Panics
 ///
-/// If the operands' shapes do not fit each other, the panels are not in the backend's layout, `T` is not what the stage
-/// writes, or the block's first column is not on a panel's border.
-pub fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: &mut Scratch) {
+/// As [`run`](super::run).
+pub(super) fn run<T: OutputElement>(call: &Call<'_>, out: OutputBlock<'_, T>, scratch: &mut Room<'_>) {
     let mut checked = Checked::new(call, out);
     if checked.out().rows() == 0 || checked.out().columns() == 0 {
         return;
@@ -132,7 +131,7 @@ impl Pass<'_> {
         tiling: &Tiling,
         checked: &mut Checked<'_, '_, T>,
         panels: Range<usize>,
-        scratch: &mut Scratch,
+        scratch: &mut Room<'_>,
     ) {
         let (call, gemm) = (checked.call(), checked.gemm());
         let main = fitting(gemm.tiles, tiling.tile_rows);

@@ -108,8 +108,9 @@ pub(super) unsafe fn describe<T: OutputElement>(
     // has cover them, by `Checked`. Rows of the whole matrix are counted from the block's first.
     unsafe {
         let zeros = call.weight_zeros.map(|zeros| zeros.as_ptr().add(column));
-        let start =
-            first * weights.panel_stride() + depth.first_segment * segment_bytes + depth.first * PANEL;
+        let start = (first - weights.first()) * weights.panel_stride()
+            + depth.first_segment * segment_bytes
+            + depth.first * PANEL;
         Tile {
             count: position.tiles,
             lhs: found.lhs,
@@ -120,8 +121,7 @@ pub(super) unsafe fn describe<T: OutputElement>(
             panels: weights.bytes().as_ptr().add(start),
             panel_stride: weights.panel_stride(),
             panel_skip: segment_bytes - weights.segment_bytes(depth.len),
-            prefetch: position.row == 0
-                && weights.panels().saturating_mul(weights.panel_bytes()) > PREFETCH_BYTES,
+            prefetch: position.row == 0 && weights.bytes().len() > PREFETCH_BYTES,
             prefetch_out: size_of::<T>() == 4
                 && depth.segments * depth.len <= SHALLOW.min(out.columns() / 2)
                 && out.rows() * out.row_bytes() > LARGE_OUTPUT,

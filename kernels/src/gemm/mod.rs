@@ -32,6 +32,7 @@ mod m_block;
 )]
 mod matrix_unit;
 mod memo;
+mod narrow;
 mod output;
 mod rows;
 mod small;
@@ -42,20 +43,20 @@ pub(crate) mod variant;
 mod weights;
 
 pub use call::{Border, Call, RowZeros};
-pub use driver::{run, scratch_bytes};
 pub use groupwise::{
     GROUP_STEP, GROUPWISE_COLUMNS, GroupTerms, GroupwiseCall, groupwise_scratch_bytes, groupwise_tiling,
     run_groupwise,
 };
 pub use matrix_unit::Permission;
 pub use memo::TilingMemo;
+pub use narrow::{run, scratch_bytes};
 pub use output::{OutputBatch, OutputBlock};
 pub use rows::{Lhs, MatrixRows, PaddingElision, PatchRows, Patches};
 pub use stage::{Stage, StageRef};
-pub use tiling::{Tiling, best_elision, tiling};
+pub use tiling::{Tiling, WeightsPath, best_elision, tiling};
 pub use weights::{
     Activations, ColumnTerms, Layout, LentColumns, LentPanels, MAX_EMPTY_COLUMNS, PANEL, PackedPanels,
-    PanelError, PanelShape, Panels, WeightView,
+    PanelError, PanelShape, Panels, SavedShape, WeightView,
 };
 
 pub(crate) use groupwise::{Depths, GroupTile, GroupTileRows, groupwise_tile, groupwise_tiles};
@@ -68,11 +69,14 @@ pub(crate) use rows::AddedRows;
 pub(crate) use rows::PLAIN_BYTES;
 pub(crate) use rows::{PLAIN_I16, Region, RowSums, Span};
 pub(crate) use stage::RawStage;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use tile::folded;
 pub(crate) use tile::{Finish, Step, Tile, TileZeros, down, finish, for_each_row, in_memory};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tile::{
     are_below_one, dot4, finish_sums, requantize, requantize_fixed, requantize_saturating,
 };
-#[cfg(target_arch = "x86_64")]
-pub(crate) use variant::Property;
 pub(crate) use variant::{ByteRows, CopyRows, LhsForm, MAX_ROWS, TileCost, TileRows, Variant};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use variant::{Folded, Property};
+pub(crate) use weights::{Unfold, unfold};

@@ -8,7 +8,8 @@ use super::m_block::{Position, compute};
 use super::rows::{Depth, MBlock, RowPointers, point_rows};
 use super::tiling::{MAX_SMALL_TILES, fitting, i16_row_bytes, small_tile};
 use super::{ByteRows, LhsForm, MAX_ROWS, MatrixRows, PANEL, TileRows};
-use crate::{OutputElement, Scratch};
+use crate::OutputElement;
+use crate::memory::Room;
 
 /// Computes the block of the output, which is not empty, if its matrix is small and its columns are contiguous. Returns
 /// whether it did.
@@ -16,7 +17,7 @@ use crate::{OutputElement, Scratch};
 pub(super) fn run<T: OutputElement>(
     checked: &mut Checked<'_, '_, T>,
     matrix: &MatrixRows<'_>,
-    scratch: &mut Scratch,
+    scratch: &mut Room<'_>,
 ) -> bool {
     let (call, gemm) = (checked.call(), checked.gemm());
     let (rows, columns) = (checked.out().rows(), checked.out().columns());

@@ -5,7 +5,9 @@ use core::sync::atomic::Ordering;
 
 use super::matrix_unit::{Permission, ProductSize, UnitShape};
 use super::memo::TilingMemo;
+use super::narrow;
 use super::rows::{Addressing, Depth, depth_of, patch_addressing};
+use super::weights::Width;
 use super::{LhsForm, MAX_ROWS, PaddingElision, PanelShape, Patches, TileCost, TileRows, Variant};
 use crate::Backend;
 
@@ -33,6 +35,20 @@ pub struct Tiling {
     pub block_panels: usize,
     /// The matrix unit that computes the tiles, if it is not a kernel of vectors.
     pub unit: Option<&'static str>,
+    /// How kernels read the weights.
+    pub weights: WeightsPath,
+}
+
+/// How kernels read weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WeightsPath {
+    /// As they are, bytes.
+    Bytes,
+    /// Weights of few bits, as bytes to which a block of panels is unfolded at a time.
+    Unfolded,
+    /// Weights of few bits, as they are: kernels unfold them in registers.
+    Folded,
 }
 
 /// The tiling with which a backend multiplies `rows` rows, of a matrix without gaps between columns or of patches, with
@@ -40,6 +56,18 @@ pub struct Tiling {
 #[must_use]
 pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) -> Option<Tiling> {
     let gemm = panels.variant(backend)?;
+    if panels.width() != Width::Eight {
+        let size = ProductSize::new(rows, panels, panels.columns());
+        if matrix && let Some(gemm) = narrow::folded_kernels(backend, panels, size) {
+            let tiling = vector_tiling(gemm, rows.max(1), true, panels);
+            return Some(Tiling { weights: WeightsPath::Folded, ..tiling });
+        }
+        let shape = panels.unfolded();
+        let block_panels = narrow::block_panels(gemm, &shape);
+        let tiling = tiling(backend, rows, matrix, &shape)?;
+        let block_panels = tiling.block_panels.min(block_panels);
+        return Some(Tiling { block_panels, weights: WeightsPath::Unfolded, ..tiling });
+    }
     let (rows, panel_count) = (rows.max(1), panels.panels().max(1));
     if let Some(unit) = gemm.unit_for(ProductSize::new(rows, panels, panels.columns())) {
         let shape = UnitShape::new(rows, &Depth::whole(panels), panels);
@@ -49,13 +77,20 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) 
             m_block: shape.m_block.min(rows.div_ceil(shape.height)),
             block_panels: UnitShape::block_panels(panels).min(panel_count),
             unit: Some(unit.name),
+            weights: WeightsPath::Bytes,
         });
     }
+    Some(vector_tiling(gemm, rows, matrix, panels))
+}
+
+/// The tiling of a variant's kernels of vectors.
+fn vector_tiling(gemm: &'static Variant, rows: usize, matrix: bool, panels: &PanelShape) -> Tiling {
+    let panel_count = panels.panels().max(1);
     if matrix && let Some(tile) = small_tile(gemm, rows, panel_count, panels) {
-        return Some(blocking(tile, rows, panel_count, panels));
+        return blocking(tile, rows, panel_count, panels);
     }
     let groups = panels.panel_bytes() / gemm.layout.group_bytes();
-    Some(choose(gemm, rows, panel_count, panels, groups).0)
+    choose(gemm, rows, panel_count, panels, groups).0
 }
 
 /// The padding elision that costs least for these patches. Leaving out more products makes more border regions, whose tiles
@@ -63,6 +98,7 @@ pub fn tiling(backend: Backend, rows: usize, matrix: bool, panels: &PanelShape) 
 #[must_use]
 pub fn best_elision(backend: Backend, patches: &Patches, panels: &PanelShape) -> PaddingElision {
     let Some(gemm) = panels.variant(backend) else { return PaddingElision::Nothing };
+    let panels = &panels.unfolded();
     let window = patches.window();
     if window.rows() == 0 || patches.depth() != panels.depth() {
         return PaddingElision::Nothing;
@@ -168,7 +204,14 @@ fn blocking(tile: &TileRows, rows: usize, panel_count: usize, panels: &PanelShap
     let block_panels = block_panels(tile_panels, panel_count, panels);
     let m_block =
         if rows <= tile.rows { 1 } else { longest_m_block(tile, panels.depth()).min(rows / tile.rows) };
-    Tiling { tile_rows: tile.rows, tile_panels, m_block, block_panels, unit: None }
+    Tiling {
+        tile_rows: tile.rows,
+        tile_panels,
+        m_block,
+        block_panels,
+        unit: None,
+        weights: WeightsPath::Bytes,
+    }
 }
 
 /// What [`choose`] gives for the whole depth of the panels, from the memo if it is the same as last time.

@@ -1,5 +1,6 @@
 //! What a backend gives to the GEMM driver: a list of variants, best first.
 
+use super::weights::Width;
 use super::{GroupTileRows, Layout, MatrixUnit, ProductSize, RowSums, Tile};
 
 /// One way of a backend to multiply matrices. Its list of variants ends with one that takes all weights.
@@ -20,11 +21,39 @@ pub(crate) struct Variant {
     pub(crate) groupwise: &'static [GroupTileRows],
     /// Their cost, by which the driver chooses among them.
     pub(crate) cost: TileCost,
+    /// The kernels that read folded panels of its layout, if it has some.
+    pub(crate) folded: Option<&'static Folded>,
     /// What computes large products instead of the tiles, with the same panels, row sums and offsets.
     pub(crate) unit: Option<&'static MatrixUnit>,
 }
 
+/// Kernels that read folded panels: variants that differ from the one that has them in their tiles.
+pub(crate) struct Folded {
+    pub(crate) four: Variant,
+    pub(crate) two: Variant,
+    /// The most rows of a matrix that they multiply faster than the other kernels do with unfolded panels.
+    pub(crate) most_rows: usize,
+    /// The same for weights with scales by group.
+    pub(crate) most_groupwise_rows: usize,
+}
+
+/// The deepest panels that kernels read folded: products of `u8` and a signed byte add up to no more than an `i32`.
+pub(crate) const MAX_DEPTH: usize = i32::MAX as usize / (255 * 128);
+
+/// The deepest groups that they read so, with zero points of both operands in the sums: three times as much.
+pub(crate) const MAX_GROUP: usize = 1 << 14;
+
 impl Variant {
+    /// The kernels that read folded panels.
+    #[inline]
+    pub(crate) fn of_width(&self, width: Width) -> Option<&'static Variant> {
+        match width {
+            Width::Four => self.folded.map(|folded| &folded.four),
+            Width::Two => self.folded.map(|folded| &folded.two),
+            Width::Eight => None,
+        }
+    }
+
     /// The matrix unit, if it computes products of this size: it pays, and the system permits it.
     #[inline]
     pub(crate) fn unit_for(&self, size: ProductSize) -> Option<&'static MatrixUnit> {

@@ -154,6 +154,8 @@ fn results<S: Simd>(isa: S, of: &Operands, range: ByteRange) -> (Vec<i32>, Vec<u
             isa.min(a, b),
             isa.max(a, b),
             isa.xor(a, b),
+            isa.and(a, b),
+            isa.shift_right(a, n),
             isa.dot_pairs(n, a, b),
             isa.shift_left(a, n),
             isa.rounding_shift_right(a, n),

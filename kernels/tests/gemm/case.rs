@@ -7,11 +7,13 @@ use eightbit_kernels::gemm::{
 use eightbit_kernels::{Backend, Element, ElementType, OutputElement, PatchGeometry, Scratch, Window2d};
 use eightbit_testing::{Guard, Guarded, Random, stage};
 
+#[derive(Clone)]
 enum Rows {
     Matrix { row_stride: usize, column_stride: usize },
     Patches(Window2d),
 }
 
+#[derive(Clone)]
 enum StageKind {
     Accumulators { accumulate: bool },
     Requantize { zero_point: i32, low: i32, high: i32, output: ElementType },
@@ -30,6 +32,7 @@ enum Segmentation {
 /// The layout of kernels that want rows of `i16`, in one segment.
 const I16_PAIRS: &str = "i8-group2";
 
+#[derive(Clone)]
 pub(crate) struct Case {
     rows: usize,
     columns: usize,
@@ -41,6 +44,7 @@ pub(crate) struct Case {
     lhs_zero: i32,
     weights: Vec<u8>,
     weights_signed: bool,
+    weight_bits: u32,
     weights_transposed: bool,
     weight_zeros: Vec<i32>,
     bias: Vec<i32>,
@@ -78,6 +82,13 @@ impl Case {
         Case::new(rng, [rows, 1, depth, columns], Rows::Matrix { row_stride, column_stride }, len)
     }
 
+    /// As [`random`](Self::random), with weights of `bits` bits.
+    pub(crate) fn of_bits(rng: &mut Random, bits: u32, [rows, depth, columns]: [usize; 3]) -> Case {
+        let mut case = Case::random(rng, rows, depth, columns);
+        case.narrow(bits);
+        case
+    }
+
     pub(crate) fn patches(rng: &mut Random) -> Case {
         let kernel = [1 + rng.below(4), 1 + rng.below(4)];
         let channels = [1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 24, 32, 35][rng.below(13)];
@@ -94,8 +105,10 @@ impl Case {
         let window = Window2d::new(geometry).expect("a small image");
         let shape = [window.rows(), window.taps(), channels, 1 + rng.below(40)];
         let mut case = Case::new(rng, shape, Rows::Patches(window), window.input_len());
-        if rng.flip() {
-            case.halve_weights();
+        match rng.below(4) {
+            0 => case.halve_weights(),
+            1 => case.narrow(2 + rng.below(6) as u32),
+            _ => {}
         }
         case
     }
@@ -213,6 +226,26 @@ impl Case {
         case
     }
 
+    /// Leaves weights `bits` bits, and zero points that are such weights.
+    pub(crate) fn narrow(&mut self, bits: u32) {
+        self.weight_bits = bits;
+        let signed = self.weights_signed;
+        let narrow = |byte: u8| {
+            let above = 8 - bits;
+            if signed {
+                (byte.cast_signed() << above >> above).cast_unsigned()
+            } else {
+                byte << above >> above
+            }
+        };
+        self.weights.iter_mut().for_each(|weight| *weight = narrow(*weight));
+        self.weight_zeros.iter_mut().for_each(|zero| *zero = value(narrow(*zero as u8), signed));
+        // Zero points that need no sums of rows.
+        if !signed && self.bias[0] % 2 == 0 {
+            self.weight_zeros.fill(1 << (bits - 1));
+        }
+    }
+
     /// Leaves weights seven bits, which some backends have other kernels for.
     fn halve_weights(&mut self) {
         let flip = if self.weights_signed { 0 } else { 0x80 };
@@ -288,6 +321,7 @@ impl Case {
             lhs_zero: if rng.flip() { 0 } else { zero_point(rng, lhs_signed) },
             weights: rng.any_bytes(depth * columns),
             weights_signed,
+            weight_bits: 8,
             weights_transposed: rng.flip(),
             weight_zeros,
             bias: (0..columns).map(|_| rng.next() as i32 >> rng.below(32)).collect(),
@@ -429,6 +463,7 @@ impl Case {
                 &WeightView {
                     data: &self.weights,
                     signed: self.weights_signed,
+                    bits: self.weight_bits,
                     columns: self.columns,
                     segments,
                     segment_len,
@@ -527,12 +562,13 @@ impl Case {
             assert_eq!(
                 bits(found),
                 wanted,
-                "{backend}: row {m}, column {n} of {}×{}×{}, lhs {}, weights {}, {:?}",
+                "{backend}: row {m}, column {n} of {}×{}×{}, lhs {}, weights {}{}, {:?}",
                 self.rows,
                 self.depth(),
                 self.columns,
                 if self.lhs_signed { "i8" } else { "u8" },
-                if self.weights_signed { "i8" } else { "u8" },
+                if self.weights_signed { "i" } else { "u" },
+                self.weight_bits,
                 self.stage().output(),
             );
         }
@@ -573,7 +609,7 @@ impl Case {
     /// The weights as they are loaded from bytes whose padding of the depth, in groups of four, was damaged.
     pub(crate) fn damaged(&self, backend: Backend) -> PackedPanels {
         use eightbit_kernels::Bytes;
-        use eightbit_kernels::gemm::PANEL;
+        use eightbit_kernels::gemm::{PANEL, SavedShape};
 
         let panels = self.pack(backend);
         let (segments, segment_len) = (panels.segments(), panels.segment_len());
@@ -587,8 +623,8 @@ impl Case {
         }
         let bytes = Bytes::copy_from(&bytes);
         let (layout, signed) = (panels.layout(), panels.signed());
-        PackedPanels::from_bytes(backend, layout, bytes, signed, self.columns, segments, segment_len)
-            .expect("bytes of the same length")
+        let shape = SavedShape { layout, signed, bits: 8, columns: self.columns, segments, segment_len };
+        PackedPanels::from_bytes(backend, bytes, &shape).expect("bytes of the same length")
     }
 }
 

@@ -11,7 +11,7 @@ mod case;
 
 use case::Case;
 use eightbit_kernels::gemm::coverage::{self, TileUse, Unit};
-use eightbit_kernels::gemm::{PackedPanels, PaddingElision, PanelError};
+use eightbit_kernels::gemm::{PackedPanels, PaddingElision, PanelError, SavedShape};
 use eightbit_kernels::{Backend, Bytes, ElementType, Scratch};
 use eightbit_testing::{Random, backends, suite};
 
@@ -66,7 +66,11 @@ fn every_tile() {
             for (signed, pair_safe) in [(false, false), (false, true), (true, false), (true, true)] {
                 // The deepest is too large for the path of small matrices.
                 let depth = [3, 8, 17, 64, 600][rng.below(5)];
-                cases.push(Case::plain(&mut rng, [rows, depth, columns], signed, pair_safe));
+                let mut case = Case::plain(&mut rng, [rows, depth, columns], signed, pair_safe);
+                cases.push(case.clone());
+                // Zero points that narrower weights have in place of the old ones need sums of rows, or none.
+                case.narrow(if pair_safe { 4 } else { 2 });
+                cases.push(case);
             }
         }
     }
@@ -112,6 +116,9 @@ fn whole_lines() {
 fn whole_pixels() {
     let mut rng = Random(8);
     let mut cases: Vec<_> = (0..60).map(|_| Case::whole_pixels(&mut rng)).collect();
+    for (number, case) in cases.iter_mut().step_by(4).enumerate() {
+        case.narrow([4, 2][number % 2]);
+    }
     let elisions = [PaddingElision::Nothing, PaddingElision::Rows, PaddingElision::All];
     cases.extend(elisions.map(|elision| Case::long_whole_pixels(&mut rng, elision)));
     let expected: Vec<_> = cases.iter().map(|case| case.expected()).collect();
@@ -148,6 +155,30 @@ fn gemm() {
     suite("gemm", &cases);
 }
 
+/// Weights of two to seven bits: every tail of depth and columns, few rows and many, several blocks of columns, depths whose sums wrap.
+#[test]
+fn few_bits() {
+    let mut rng = Random(14);
+    let mut cases = Vec::new();
+    for bits in 2..=7 {
+        for depth in (0..=70).chain([127, 128, 129, 255, 300]) {
+            let most_rows = if rng.flip() { 4 } else { 20 };
+            let (rows, columns) = (1 + rng.below(most_rows), 1 + rng.below(140));
+            cases.push(Case::of_bits(&mut rng, bits, [rows, depth, columns]));
+        }
+    }
+    for bits in [2, 3, 4] {
+        for rows in 1..=17 {
+            let (depth, columns) = (1 + rng.below(700), 1 + rng.below(100));
+            cases.push(Case::of_bits(&mut rng, bits, [rows, depth, columns]));
+        }
+        for shape in [[1, 70_001, 17], [7, 5_003, 100], [13, 1_024, 300], [2, 32_769, 33], [3, 65_900, 5]] {
+            cases.push(Case::of_bits(&mut rng, bits, shape));
+        }
+    }
+    suite("gemm/few-bits", &cases);
+}
+
 /// The patches of a convolution: taps are read where they lie, or copied; those outside the image are left out, or not.
 #[test]
 fn patches() {
@@ -159,14 +190,20 @@ fn patches() {
 #[test]
 fn long_lines() {
     let mut rng = Random(12);
-    let cases: Vec<Case> = (0..120).map(|_| Case::long_lines(&mut rng)).collect();
+    let mut cases: Vec<Case> = (0..120).map(|_| Case::long_lines(&mut rng)).collect();
+    for (number, case) in cases.iter_mut().step_by(3).enumerate() {
+        case.narrow([2, 4][number % 2]);
+    }
     suite("gemm/long-lines", &cases);
 }
 
 #[test]
 fn heavy_patches() {
     let mut rng = Random(13);
-    let cases: Vec<Case> = (0..12).map(|_| Case::heavy_patches(&mut rng)).collect();
+    let mut cases: Vec<Case> = (0..12).map(|_| Case::heavy_patches(&mut rng)).collect();
+    for (case, bits) in cases.iter_mut().zip([2, 3, 4, 6]) {
+        case.narrow(bits);
+    }
     suite("gemm/heavy-patches", &cases);
 }
 
@@ -203,22 +240,24 @@ fn pair_safe_weights() {
 
 /// The panels as `backend` loads them from their bytes.
 fn reload(panels: &PackedPanels, backend: Backend) -> Result<PackedPanels, PanelError> {
-    PackedPanels::from_bytes(
-        backend,
-        panels.layout(),
-        Bytes::copy_from(panels.get()?.bytes()),
-        panels.signed(),
-        panels.columns(),
-        panels.segments(),
-        panels.segment_len(),
-    )
+    let shape = SavedShape {
+        layout: panels.layout(),
+        signed: panels.signed(),
+        bits: panels.bits(),
+        columns: panels.columns(),
+        segments: panels.segments(),
+        segment_len: panels.segment_len(),
+    };
+    PackedPanels::from_bytes(backend, Bytes::copy_from(panels.get()?.bytes()), &shape)
 }
 
 /// Weights without depth in every layout that a backend reads: where there is nothing to read of rows that may begin anywhere.
 #[test]
 fn no_depth() {
     let mut rng = Random(8);
-    let cases: Vec<Case> = (0..40).map(|n| Case::random(&mut rng, 1 + n % 20, 0, 1 + n % 33)).collect();
+    let mut cases: Vec<Case> = (0..40).map(|n| Case::random(&mut rng, 1 + n % 20, 0, 1 + n % 33)).collect();
+    cases
+        .extend((0..20).map(|n| Case::of_bits(&mut rng, 2 + n % 4, [1 + n as usize, 0, 1 + n as usize * 3])));
     let backends: Vec<Backend> = Backend::available().collect();
     for backend in &backends {
         let mut count = 0;

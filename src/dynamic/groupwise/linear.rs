@@ -13,6 +13,7 @@ use super::GroupwiseWeights;
 use crate::check::{check_clamp, check_finite, check_size};
 use crate::dynamic::{QuantizeRows, QuantizedRows, Rows, Spread};
 use crate::fill::{Fill, Grain, TILE_ROWS};
+use crate::gemm::explain_weights;
 use crate::{Call, Error, MatMut, MatRef, Workspace};
 
 /// A fully connected layer from `f32` to `f32` whose weights have a scale for each group of depths: each row of activations is quantized
@@ -109,11 +110,12 @@ impl GroupwiseLinear {
         let tiling = gemm::groupwise_tiling(backend, rows, matrix, terms)
             .expect("weights are packed for their backend");
         format!(
-            "{rows}×{}×{} in groups of {} → f32: backend {backend}, layout {}, tiles of {}×{}, blocks of {} columns{}",
+            "{rows}×{}×{} in groups of {} → f32: backend {backend}, layout {}{}, tiles of {}×{}, blocks of {} columns{}",
             weights.depth(),
             weights.columns(),
             weights.group_depths(),
             matrix.layout(),
+            explain_weights(tiling.weights),
             tiling.tile_rows,
             tiling.tile_panels * PANEL,
             tiling.block_panels * PANEL,

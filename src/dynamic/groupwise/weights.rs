@@ -4,9 +4,9 @@ use alloc::format;
 
 use eightbit_kernels::gemm::{GROUP_STEP, GroupTerms, PackedPanels, Panels};
 
-use crate::check::{check_size, check_zero_point};
+use crate::check::{check_size, in_range};
 use crate::packed::Packed;
-use crate::{Backend, Element, ElementType, Error, MatRef, PackedError, PackedWeights};
+use crate::{Backend, Element, Error, MatRef, PackedError, PackedWeights, Precision};
 
 /// The scales and zero points of weights by group: consecutive depths of one column. Weight `w` of column `n` means the real number
 /// `(w − zero_point[n][g]) · scale[n][g]`, where `g = k / depths`.
@@ -46,7 +46,7 @@ impl WeightGroups<'_> {
     }
 
     /// Checks them for weights of `depth × columns`.
-    fn check(&self, depth: usize, columns: usize, element: ElementType) -> Result<(), Error> {
+    fn check(&self, depth: usize, columns: usize, (low, high): (i32, i32)) -> Result<(), Error> {
         if self.depths == 0 || !self.depths.is_multiple_of(GROUP_STEP) || self.depths > depth {
             let why = format!(
                 "groups of {} depths where the weights have {depth}: a group has a multiple of {GROUP_STEP}, and no more than the weights",
@@ -64,7 +64,7 @@ impl WeightGroups<'_> {
             let (what, found) = ("group scale", self.scales[index]);
             return Err(Error::NotFinite { what, found, index: Some(index / self.count(depth)) });
         }
-        self.zero_points.iter().try_for_each(|&zero| check_zero_point("group zero point", zero, element))
+        self.zero_points.iter().try_for_each(|&zero| in_range("group zero point", zero, low, high))
     }
 }
 
@@ -98,9 +98,34 @@ impl GroupwiseWeights {
         weights: &MatRef<'_, W>,
         groups: &WeightGroups<'_>,
     ) -> Result<GroupwiseWeights, Error> {
-        groups.check(weights.rows(), weights.columns(), W::TYPE)?;
-        let (lowest, _) = W::TYPE.integer_range();
-        GroupwiseWeights::new(PackedWeights::pack(backend, weights, lowest + 128)?, groups)
+        Self::pack_as(backend, weights, Precision::EIGHT, groups)
+    }
+
+    /// As [`pack`](Self::pack), weights of a precision: see [`PackedWeights::pack_as`].
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and as [`PackedWeights::pack_as`].
+    ///
+    /// ```
+    /// use eightbit::{Backend, MatRef, Precision, dynamic::{GroupwiseWeights, WeightGroups}};
+    /// // As ONNX's `int4` and MatMulNBits have them: `[n][k]`, two weights in a byte.
+    /// let codes: Vec<u8> = Precision::Bits(4).unpack(&[0x97; 64], 128)?;
+    /// let groups = WeightGroups { depths: 32, scales: &[0.5, 0.25, 1.0, 2.0], zero_points: &[8] };
+    /// let weights = MatRef::new(&codes, 2, 64)?.transposed();
+    /// let packed = GroupwiseWeights::pack_as(Backend::best()?, &weights, Precision::Bits(4), &groups)?;
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    pub fn pack_as<W: Element>(
+        backend: Backend,
+        weights: &MatRef<'_, W>,
+        precision: Precision,
+        groups: &WeightGroups<'_>,
+    ) -> Result<GroupwiseWeights, Error> {
+        let (low, high) = precision.range(W::TYPE)?;
+        groups.check(weights.rows(), weights.columns(), (low, high))?;
+        let middle = (low + high + 1) / 2;
+        GroupwiseWeights::new(PackedWeights::pack_as(backend, weights, precision, middle)?, groups)
     }
 
     /// Weights that are packed already, for instance [loaded](PackedWeights::from_bytes) or [mapped](PackedWeights::from_shared): the
@@ -119,7 +144,8 @@ impl GroupwiseWeights {
         };
         check_size("channel groups of a matrix", 1, matrices.len())?;
         check_size("parts of the depth, which only convolutions have,", 1, matrices[0].segments())?;
-        groups.check(packed.depth(), packed.columns(), packed.element())?;
+        let numbers = packed.precision().range(packed.element())?;
+        groups.check(packed.depth(), packed.columns(), numbers)?;
         let count = groups.count(packed.depth());
         let panels = panels_of(&matrices[0])?;
         let terms = GroupTerms::new(

@@ -30,6 +30,7 @@ pub(super) const VARIANT: Variant = Variant {
     groupwise: groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
     // Two multiplications and two additions on four pipes, of which two multiply; loads are widened, two in a cycle.
     cost: TileCost { dot: 9, row: 4, panel: 8 },
+    folded: None,
     unit: None,
 };
 

@@ -3,6 +3,7 @@
 mod binary;
 mod depthwise;
 mod flip;
+mod four_bits;
 mod i16_pairs;
 mod lookup;
 mod loops;
@@ -31,7 +32,7 @@ pub(crate) const ENTRY: Entry = Entry {
     name: "avx2",
     purpose: "x86-64 since about 2013",
     features: cpu_features!("avx2", "fma"),
-    gemm: &[pair_safe::VARIANT, i16_pairs::VARIANT],
+    gemm: &[four_bits::VARIANT, pair_safe::VARIANT, i16_pairs::VARIANT],
     depthwise: DEPTHWISE,
     bits: BITS,
     ops: &ops::VECTOR_OPS,

@@ -19,6 +19,7 @@ pub(super) const VARIANT: Variant = Variant {
     groupwise: groupwise_tiles!(groupwise; 1: 2 4; 2: 2; 3: 2; 4: 2; 6: 2),
     // Four multiplications on two pipes.
     cost: TileCost { dot: 16, row: 4, panel: 8 },
+    folded: None,
     unit: None,
 };
 

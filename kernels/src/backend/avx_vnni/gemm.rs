@@ -5,7 +5,8 @@ use core::arch::x86_64::*;
 
 use crate::backend::avx2::{Avx2, flip_rows, row_sums};
 use crate::gemm::dot4::{self, TopBits};
-use crate::gemm::{Layout, TileCost, Variant};
+use crate::gemm::folded;
+use crate::gemm::{Folded, Layout, TileCost, Variant};
 
 /// The tiles of an ISA's function.
 macro_rules! tiles {
@@ -23,9 +24,30 @@ macro_rules! groupwise_tiles {
 }
 pub(crate) use groupwise_tiles;
 
+/// The tiles of its function for folded weights.
+macro_rules! folded_tiles {
+    ($tile:ident) => {
+        $crate::gemm::dot4::tiles!($tile; 1: 2 4; 2: 2; 4: 2)
+    };
+}
+pub(crate) use folded_tiles;
+
+/// Those for folded weights in groups.
+macro_rules! folded_groupwise_tiles {
+    ($tile:ident) => {
+        $crate::gemm::groupwise_tiles!($tile; 1: 2 4; 2: 2)
+    };
+}
+pub(crate) use folded_groupwise_tiles;
+
+/// Rows of the tallest of them: taller ones have no registers for fields beside their accumulators.
+pub(crate) const MOST_FOLDED_ROWS: usize = 4;
+
 /// Six rows by one panel (two vectors) keep 12 accumulators in flight, which covers the latency of two `vpdpbusd` a
 /// cycle, in 15 of 16 registers.
-pub(crate) const VARIANT: Variant = Variant {
+pub(crate) const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
+
+const BYTES: Variant = Variant {
     name: "vpdpbusd",
     layout: Layout::GROUPS_OF_4,
     lhs: dot4::lhs::<DotYmm>(flip_rows),
@@ -35,8 +57,18 @@ pub(crate) const VARIANT: Variant = Variant {
     groupwise: groupwise_tiles!(groupwise),
     // Two `vpdpbusd` of a panel's two vectors in a cycle, and two loads.
     cost: TileCost { dot: 8, row: 4, panel: 8 },
+    folded: None,
     unit: None,
 };
+
+static FOLDED: Folded = Folded {
+    four: Variant { tiles: folded_tiles!(folded4), groupwise: folded_groupwise_tiles!(groupwise4), ..BYTES },
+    two: Variant { tiles: folded_tiles!(folded2), groupwise: folded_groupwise_tiles!(groupwise2), ..BYTES },
+    most_rows: MOST_FOLDED_ROWS,
+    most_groupwise_rows: MOST_FOLDED_ROWS,
+};
+
+folded::folded!(DotYmm, "avx2,fma,avxvnni");
 
 dot4::instruction! {
     /// `vpdpbusd ymm`.

@@ -4,7 +4,9 @@
 mod depthwise;
 mod gemm;
 
-pub(crate) use gemm::{VARIANT, groupwise_tiles, tiles};
+pub(crate) use gemm::{
+    MOST_FOLDED_ROWS, VARIANT, folded_groupwise_tiles, folded_tiles, groupwise_tiles, tiles,
+};
 
 use crate::backend::avx2;
 use crate::entry::{Entry, cpu_features};

@@ -5,8 +5,7 @@ use core::arch::x86_64::*;
 use crate::backend::avx_vnni;
 use crate::backend::avx2::{self, Avx2};
 use crate::entry::{Entry, cpu_features};
-use crate::gemm::Variant;
-use crate::gemm::dot4;
+use crate::gemm::{Folded, Variant, dot4, folded};
 use crate::peak::sequence;
 
 /// The backend's entry in the registry. Depthwise kernels are those of AVX-VNNI: they flip a vector of activations once
@@ -25,12 +24,30 @@ pub(crate) const ENTRY: Entry = Entry {
 
 /// The tiles of AVX-VNNI, but signed activations are not flipped. Weights are signed in every pack, so `vpdpbuud` is not
 /// needed.
-const VARIANT: Variant = Variant {
+const VARIANT: Variant = Variant { folded: Some(&FOLDED), ..BYTES };
+
+const BYTES: Variant = Variant {
     name: "vpdpbusd, vpdpbssd",
     lhs: dot4::lhs::<DotInt8>(avx2::flip_rows),
     tiles: avx_vnni::tiles!(tile),
     groupwise: avx_vnni::groupwise_tiles!(groupwise),
+    folded: None,
     ..avx_vnni::VARIANT
+};
+
+static FOLDED: Folded = Folded {
+    four: Variant {
+        tiles: avx_vnni::folded_tiles!(folded4),
+        groupwise: avx_vnni::folded_groupwise_tiles!(groupwise4),
+        ..BYTES
+    },
+    two: Variant {
+        tiles: avx_vnni::folded_tiles!(folded2),
+        groupwise: avx_vnni::folded_groupwise_tiles!(groupwise2),
+        ..BYTES
+    },
+    most_rows: avx_vnni::MOST_FOLDED_ROWS,
+    most_groupwise_rows: avx_vnni::MOST_FOLDED_ROWS,
 };
 
 dot4::instruction! {
@@ -43,3 +60,5 @@ dot4::instruction! {
     };
     const FLIPS: bool = false;
 }
+
+folded::folded!(DotInt8, "avx2,fma,avxvnni,avxvnniint8");

@@ -31,6 +31,7 @@ pub(super) const VARIANT: Variant = Variant {
     ],
     groupwise: groupwise_tiles!(groupwise; 1: 4; 2: 4),
     cost: TileCost::EVEN,
+    folded: None,
     unit: None,
 };
 

@@ -37,6 +37,7 @@ pub(super) const VARIANT: Variant = Variant {
     // Rows in fours have floats in memory meanwhile.
     groupwise: groupwise_tiles!(groupwise; 1: 4; 2: 4; 4: 4),
     cost: COST,
+    folded: None,
     unit: None,
 };
 

@@ -46,6 +46,7 @@ pub(super) const VARIANT: Variant = Variant {
         GroupTileRows { rows: 4, tiles: &[groupwise::<4, 2>] },
     ],
     cost: COST,
+    folded: None,
     unit: None,
 };
 

@@ -26,6 +26,7 @@ pub(super) static VARIANTS: &[Variant] = &[Variant {
         GroupTileRows { rows: 4, tiles: &[groupwise::<4>] },
     ],
     cost: TileCost::EVEN,
+    folded: None,
     unit: None,
 }];
 

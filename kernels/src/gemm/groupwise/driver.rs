@@ -8,7 +8,9 @@ use super::tile::{Ahead, GroupTile, GroupTileRows};
 use super::{GroupTerms, GroupwiseCall, QUAD, pair, place};
 use crate::gemm::m_block::PREFETCH_BYTES;
 use crate::gemm::tiling::{BLOCK_BYTES, i16_row_bytes};
-use crate::gemm::{ByteRows, LhsForm, OutputBlock, PANEL, PanelShape, Tiling, Variant};
+use crate::gemm::variant::MAX_GROUP;
+use crate::gemm::weights::Width;
+use crate::gemm::{ByteRows, LhsForm, OutputBlock, PANEL, PanelShape, Panels, Tiling, Variant, WeightsPath};
 use crate::memory::LINE;
 use crate::prefetch::PREFETCH_DISTANCE;
 use crate::{Backend, Scratch};
@@ -29,7 +31,8 @@ pub fn groupwise_scratch_bytes(backend: Backend, panels: &PanelShape, terms: &Gr
         return Some(0);
     }
     let row = Prepared::new(variant, panels.depth(), terms)?;
-    row.rows_at_once().checked_mul(row.pairs_bytes.checked_add(row.copy_bytes)?)?.checked_add(LINE)
+    let rows = row.rows_at_once().checked_mul(row.pairs_bytes.checked_add(row.copy_bytes)?)?;
+    rows.checked_add(LINE)?.checked_add(unfolded_bytes(panels, terms)?)
 }
 
 /// The tiling with which a backend multiplies `rows` rows with these weights; `None` if it does not read them.
@@ -41,10 +44,16 @@ pub fn groupwise_tiling(
     terms: &GroupTerms,
 ) -> Option<Tiling> {
     let variant = panels.variant(backend)?;
-    let tile = evenly(variant.groupwise, rows.max(1));
+    let folded = folded_tiles(variant, rows, panels, terms);
+    let tile = evenly(folded.unwrap_or(variant.groupwise), rows.max(1));
     let tile_panels = tile.width(panels.panels().clamp(1, QUAD));
     let block_panels = block_panels(panels, terms).min(panels.panels().max(1));
-    Some(Tiling { tile_rows: tile.rows, tile_panels, m_block: 1, block_panels, unit: None })
+    let weights = match (panels.width(), folded) {
+        (Width::Eight, _) => WeightsPath::Bytes,
+        (_, None) => WeightsPath::Unfolded,
+        (_, Some(_)) => WeightsPath::Folded,
+    };
+    Some(Tiling { tile_rows: tile.rows, tile_panels, m_block: 1, block_panels, unit: None, weights })
 }
 
 /// Computes the block of the output that `out` covers.
@@ -67,21 +76,59 @@ pub fn run_groupwise(call: &GroupwiseCall<'_>, out: OutputBlock<'_, f32>, scratc
     }
 }
 
+/// The tiles that multiply rows with folded panels as they are, if a variant has some that pay, for groups of this depth.
+fn folded_tiles(
+    variant: &Variant,
+    rows: usize,
+    panels: &PanelShape,
+    terms: &GroupTerms,
+) -> Option<&'static [GroupTileRows]> {
+    let folded = variant.of_width(panels.width())?;
+    let pays = variant.folded.is_some_and(|folded| rows <= folded.most_groupwise_rows);
+    (pays && terms.group <= MAX_GROUP).then_some(folded.groupwise)
+}
+
+/// Bytes of the panels that are unfolded at once; `None` if they overflow.
+fn unfolded_bytes(panels: &PanelShape, terms: &GroupTerms) -> Option<usize> {
+    if panels.width() == Width::Eight {
+        return Some(0);
+    }
+    let count = block_panels(panels, terms).min(panels.panels());
+    count.checked_mul(panels.unfolded().panel_stride())
+}
+
 /// Multiplies rows, counted in the block, that are prepared.
 fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]: [usize; 2]) {
     let (call, out) = (checked.call(), checked.out());
     let GroupwiseCall { panels, terms, .. } = call;
-    let tiles = checked.variant().groupwise;
+    let folded = folded_tiles(checked.variant(), rows, panels, terms);
+    let tiles = folded.unwrap_or(checked.variant().groupwise);
     let tall = evenly(tiles, rows);
     let panel_count = out.columns().div_ceil(PANEL);
     let first_panel = out.first_column() / PANEL;
     let block = block_panels(panels, terms);
-    let from_memory = panels.panels().saturating_mul(panels.panel_bytes()) > PREFETCH_BYTES;
+    let (width, shape) = (panels.width(), panels.unfolded());
+    let as_they_are = width == Width::Eight || folded.is_some();
+    let from_memory = as_they_are && panels.bytes().len() > PREFETCH_BYTES;
     let tile_count = rows.div_ceil(tall.rows);
     let mut start = 0;
     while start < panel_count {
         // Blocks end where quads do.
         let end = panel_count.min(start + block - (first_panel + start) % QUAD);
+        let weights = if as_they_are {
+            *panels
+        } else {
+            let numbers = first_panel + start..first_panel + end;
+            let (first, len) = (numbers.start, numbers.len() * shape.panel_stride());
+            // SAFETY: there is room for the panels of a block behind what is prepared, which nothing else uses; a backend exists only if
+            // the CPU has its features.
+            let bytes = unsafe {
+                let bytes = slice::from_raw_parts_mut(found.unfolded, len);
+                call.backend.entry().ops.unfold.lines(width, panels.folded(numbers), bytes);
+                &*bytes
+            };
+            panels.unfolded_as(&shape, first, bytes)
+        };
         let mut row = 0;
         while row < rows {
             let tile_rows = if rows - row >= tall.rows { tall } else { fitting(tiles, rows - row) };
@@ -92,7 +139,8 @@ fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]
                 let width = tile_rows.width((end - panel).min(in_quad));
                 let height = tile_rows.rows.min(rows - row);
                 // SAFETY: the rows are prepared, and the block has them; panels before `end` are panels of the block.
-                let tile = unsafe { describe(checked, found, [first, row], height, [panel, width]) };
+                let tile =
+                    unsafe { describe(checked, &weights, found, [first, row], height, [panel, width]) };
                 let ahead = match row / tall.rows {
                     _ if !from_memory => Ahead::NONE,
                     // Nothing has prefetched them. Fewer streams need longer distances.
@@ -121,16 +169,18 @@ fn multiply(checked: &CheckedGroupwise<'_, '_>, found: &FoundRows, [first, rows]
 ///
 /// # Safety
 ///
-/// The rows are prepared, the block has rows `first + row ..` of that number, and the panels.
+/// The rows are prepared, the block has rows `first + row ..` of that number, and the panels, which are among the bytes of `panels`: those of the
+/// call, or unfolded.
 unsafe fn describe(
     checked: &CheckedGroupwise<'_, '_>,
+    panels: &Panels<'_>,
     found: &FoundRows,
     [first, row]: [usize; 2],
     height: usize,
     [panel, width]: [usize; 2],
 ) -> GroupTile {
     let (call, out) = (checked.call(), checked.out());
-    let GroupwiseCall { panels, terms, .. } = call;
+    let GroupwiseCall { terms, .. } = call;
     let number = out.first_column() / PANEL + panel;
     let sums = place(number, terms.shape.blocks);
     let zeros = &call.row_zeros[out.first_row() + first + row..][..height];
@@ -144,7 +194,7 @@ unsafe fn describe(
             rows: height,
             depth: panels.depth(),
             group: terms.group,
-            panels: panels.bytes().as_ptr().add(number * panels.panel_stride()),
+            panels: panels.bytes().as_ptr().add((number - panels.first()) * panels.panel_stride()),
             panel_stride: panels.panel_stride(),
             ahead: Ahead::NONE,
             scales: terms.scales.as_ptr().add(place(number, terms.shape.groups)),
@@ -183,6 +233,8 @@ struct FoundRows {
     /// The first row's pairs, and how many a row has.
     pairs: *const i32,
     pairs_of_row: usize,
+    /// Room for the panels of a block, if they are to be unfolded; on a cache line.
+    unfolded: *mut u8,
 }
 
 impl Prepared {
@@ -215,7 +267,11 @@ impl Prepared {
     ) -> FoundRows {
         let (call, start) = (checked.call(), checked.out().first_row() + first);
         let pairs_bytes = (rows * self.pairs_bytes).next_multiple_of(LINE);
-        let memory = scratch.raw(pairs_bytes + rows * self.copy_bytes);
+        let prepared_bytes = pairs_bytes + rows * self.copy_bytes;
+        let unfolded = unfolded_bytes(&call.panels, call.terms).expect("scratch size overflows");
+        let memory = scratch.raw(prepared_bytes + unfolded);
+        // SAFETY: copies are whole lines, and what is unfolded lies behind them.
+        let unfolded = unsafe { memory.add(prepared_bytes) };
         // SAFETY: the scratch begins with a pair for each block of the rows, it is aligned, and its bytes are initialized.
         let pairs = unsafe { slice::from_raw_parts_mut(memory.cast(), rows * self.pairs_of_row) };
         let offset = self.variant.lhs.offset(false);
@@ -230,7 +286,7 @@ impl Prepared {
         let (pairs, pairs_of_row) = (memory.cast::<i32>().cast_const(), self.pairs_of_row);
         let first = call.lhs.row(start);
         let LhsForm::I16 { widen } = self.variant.lhs else {
-            return FoundRows { rows: first, stride: call.lhs.row_stride(), pairs, pairs_of_row };
+            return FoundRows { rows: first, stride: call.lhs.row_stride(), pairs, pairs_of_row, unfolded };
         };
         // SAFETY: the copies lie behind the pairs, on a cache line, with room for the `i16`s of each row; the rows exist, by
         // `CheckedGroupwise`, and the backend's features are here.
@@ -247,7 +303,7 @@ impl Prepared {
                     copies_stride: self.copy_bytes,
                 });
             }
-            FoundRows { rows: copies, stride: self.copy_bytes, pairs, pairs_of_row }
+            FoundRows { rows: copies, stride: self.copy_bytes, pairs, pairs_of_row, unfolded }
         }
     }
 }

@@ -57,7 +57,7 @@ impl GroupTerms {
         let blocks_of = |depth: usize| depth.div_ceil(BLOCK);
         let block_count = depth / group * blocks_of(group) + blocks_of(depth % group);
         let shape = GroupShape { depth, columns, groups, blocks: block_count };
-        let flip = if panels.signed() { 0 } else { 128 };
+        let origin = panels.origin();
         let padded = panels.panels().next_multiple_of(QUAD) * PANEL;
         let mut scales = vec![0f32; padded * groups];
         for n in 0..columns {
@@ -65,11 +65,11 @@ impl GroupTerms {
                 scales[place(n / PANEL, groups) + g * QUAD * PANEL + n % PANEL] = scale(n, g);
             }
         }
-        let zero_points = (0..columns).any(|n| (0..groups).any(|group| zero_point(n, group) != flip));
+        let zero_points = (0..columns).any(|n| (0..groups).any(|group| zero_point(n, group) != origin));
         let count = padded * shape.blocks;
         let (mut block_sums, mut pairs) =
             if zero_points { (vec![], vec![0; count]) } else { (vec![0; count], vec![]) };
-        for (index, panel) in panels.bytes().chunks_exact(panels.panel_stride().max(1)).enumerate() {
+        panels.for_each(|index, panel| {
             for (number, block) in blocks().enumerate() {
                 let start = block.start * PANEL;
                 let mut sums = [0; PANEL];
@@ -81,11 +81,11 @@ impl GroupTerms {
                     if !zero_points {
                         block_sums[at + lane] = sum as i16;
                     } else if n < columns {
-                        pairs[at + lane] = pair(sum, zero_point(n, block.group) - flip);
+                        pairs[at + lane] = pair(sum, zero_point(n, block.group) - origin);
                     }
                 }
             }
-        }
+        });
         GroupTerms { group, scales, sums: block_sums, pairs, shape, zero_points }
     }
 

@@ -3,12 +3,13 @@
 use core::slice;
 
 use super::{MAX_TILES, MatrixUnit, TILE, UnitBlock, UnitShape};
+use crate::OutputElement;
 use crate::gemm::call::{Call, Checked};
 use crate::gemm::driver::Pass;
 use crate::gemm::m_block::{Position, describe};
 use crate::gemm::rows::{Addressing, Cursor, MBlock, PADDED_BYTES, Parts, Region, RowCopy, ScratchMap};
 use crate::gemm::{Layout, Lhs, PANEL, PanelShape};
-use crate::{OutputElement, Scratch};
+use crate::memory::Room;
 
 /// Bytes of a step in the strip of a tile.
 const STEP_BYTES: usize = TILE * TILE * Layout::GROUPS_OF_4.k_group;
@@ -53,7 +54,7 @@ impl Pass<'_> {
         &self,
         unit: &MatrixUnit,
         checked: &mut Checked<'_, '_, T>,
-        scratch: &mut Scratch,
+        scratch: &mut Room<'_>,
     ) {
         let call = checked.call();
         let (shape, padded_bytes) = match &self.padded {

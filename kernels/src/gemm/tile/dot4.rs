@@ -21,7 +21,7 @@ pub(crate) const fn lhs<D: Dot4>(flip: CopyRows) -> LhsForm {
 const PREFETCHED_VECTORS: usize = 3;
 
 /// Depths in a group.
-const GROUP: usize = Layout::GROUPS_OF_4.k_group;
+pub(super) const GROUP: usize = Layout::GROUPS_OF_4.k_group;
 
 /// The tiles of an ISA's function `$tile::<ROWS, VECTORS, SIGNED>`: for each number of rows all numbers of vectors, by
 /// ascending panels.
@@ -76,6 +76,19 @@ pub(crate) unsafe trait Dot4: Copy {
         _prefetch: bool,
     ) -> bool {
         false
+    }
+
+    /// Whether products with weights times 16 or 64, which a field in the top of its byte is, are exact.
+    const TAKES_TOP_FIELDS: bool = true;
+
+    /// Field `FIELD` of `FIELDS` of the bytes of a [folded](super::folded) line, as signed bytes: in their top bits, or extended if the
+    /// instruction [does not take](Self::TAKES_TOP_FIELDS) those.
+    #[inline(always)]
+    fn field<const FIELD: usize, const FIELDS: usize>(self, line: Lanes<Self>) -> Lanes<Self> {
+        let (isa, bits) = (self.isa(), 8 / FIELDS);
+        let mask = isa.splat(i32::from_ne_bytes([0xff << (8 - bits); 4]));
+        let up = isa.splat((8 - bits * (FIELD + 1)) as i32);
+        isa.and(if FIELD + 1 == FIELDS { line } else { isa.shift_left(line, up) }, mask)
     }
 
     /// `a` with the top bit of every byte flipped, which turns signed bytes into themselves plus 128: called only if
@@ -327,7 +340,11 @@ unsafe impl<D: Dot4> Depths for Grouped<D> {
 ///
 /// `panel` is valid for the group, and so is every further panel, `stride` bytes after the last.
 #[inline(always)]
-unsafe fn load_weights<S: Simd, const V: usize>(isa: S, panel: *const u8, stride: usize) -> [S::I; V] {
+pub(super) unsafe fn load_weights<S: Simd, const V: usize>(
+    isa: S,
+    panel: *const u8,
+    stride: usize,
+) -> [S::I; V] {
     // SAFETY: a group of a panel is PANEL lanes of four bytes, PANEL / LANES vectors.
     unsafe {
         let vectors = PANEL / S::LANES;
@@ -341,7 +358,7 @@ unsafe fn load_weights<S: Simd, const V: usize>(isa: S, panel: *const u8, stride
 }
 
 #[inline(always)]
-fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
+pub(super) fn multiply<D: Dot4, const V: usize, const SIGNED: bool>(
     dot: D,
     acc: &mut [Lanes<D>; V],
     bytes: i32,

@@ -4,6 +4,8 @@ mod contract;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod dot4;
 mod epilogue;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod folded;
 
 pub(crate) use contract::{Finish, Step, Tile, TileZeros, down};
 #[cfg(target_arch = "x86_64")]

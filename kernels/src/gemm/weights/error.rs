@@ -23,6 +23,8 @@ pub enum PanelError {
     TooLarge,
     /// There is no depth, but more than one segment of it or more than [`MAX_EMPTY_COLUMNS`] columns.
     Empty,
+    /// Weights have no such number of bits.
+    Bits,
     /// The buffer that the panels are shared with has become shorter.
     Shrunk,
 }
@@ -38,6 +40,7 @@ impl core::fmt::Display for PanelError {
             PanelError::Empty => {
                 write!(f, "without depth there is one segment, and at most {MAX_EMPTY_COLUMNS} columns")
             }
+            PanelError::Bits => f.write_str("weights have two to eight bits"),
             PanelError::Shrunk => {
                 f.write_str("the buffer that the panels are shared with has become shorter")
             }

@@ -56,6 +56,7 @@ impl PackedPanels {
         let view = WeightView {
             data: columns,
             signed: self.signed,
+            bits: 8,
             columns: count - begun,
             segments: 1,
             segment_len: depth,

@@ -1,9 +1,12 @@
 //! The order of packed weights.
 
+use super::narrow::Width;
+
 /// Columns of a packed panel: with eight bits a weight, 64 bytes hold a group of four depths of all of them.
 pub const PANEL: usize = 16;
 
-/// The order of the bytes of a panel: `[segment][⌈length / k_group⌉][columns][k_group]`, padded with zeros.
+/// The order of the bytes of a panel: `[segment][⌈length / k_group⌉][columns][k_group]`, padded with zeros. Weights of fewer bits are the same
+/// bytes, folded: see [`folded_name`](Self::folded_name).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The layout's name in saved weights: it never changes its meaning.
@@ -27,6 +30,19 @@ impl Layout {
 
     /// Groups of four depths: what instructions want that add four products in a lane.
     pub(crate) const GROUPS_OF_4: Layout = Layout::bytes("i8-group4", 4);
+
+    /// The name of panels whose lines of 64 bytes are folded, two or four into one.
+    pub(crate) const fn folded_name(&self, width: Width) -> &'static str {
+        match (width, self.k_group) {
+            (Width::Eight, _) => self.name,
+            (Width::Four, 2) => "i4-group2",
+            (Width::Four, 4) => "i4-group4",
+            (Width::Four, _) => "i4-group8",
+            (Width::Two, 2) => "i2-group2",
+            (Width::Two, 4) => "i2-group4",
+            (Width::Two, _) => "i2-group8",
+        }
+    }
 
     /// Bytes that one group of depths takes in a panel.
     #[inline]

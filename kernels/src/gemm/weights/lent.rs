@@ -49,6 +49,7 @@ impl<'m> LentPanels<'m> {
         weights.check();
         let &WeightView { signed, columns, segments, segment_len, .. } = weights;
         assert_eq!(segments, 1, "weights of one segment");
+        assert_eq!(weights.bits, 8, "weights of eight bits");
         // Its length is known before the weights are.
         let variant = backend.entry().variant(|_| false);
         let layout = &variant.layout;
@@ -90,7 +91,7 @@ impl<'m> LentPanels<'m> {
     /// The panels with their bytes, for a call.
     #[must_use]
     pub fn get(&self) -> Panels<'_> {
-        Panels { shape: &self.shape, bytes: self.bytes, sums: self.sums, tap_sums: None }
+        Panels { shape: &self.shape, first: 0, bytes: self.bytes, sums: self.sums, tap_sums: None }
     }
 }
 

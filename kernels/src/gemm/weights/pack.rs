@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use super::arrange::{STRIP, STRIP_PANELS, strip_bytes};
+use super::narrow::Width;
 use super::panels::{PackedPanels, PanelShape, padded, panels_len};
 use super::sums::TapSums;
-use crate::gemm::{PANEL, Variant};
+use crate::gemm::Variant;
 use crate::{Backend, Bytes};
 
 /// The fewest channels of a tap that are read in place one tap at a time. With fewer, finding the taps takes longer than
@@ -19,6 +20,8 @@ pub struct WeightView<'a> {
     pub data: &'a [u8],
     /// Whether they are `i8`.
     pub signed: bool,
+    /// Bits of a weight, 2 to 8: all fit as many. With four or fewer, panels are smaller.
+    pub bits: u32,
     /// Output columns (channels).
     pub columns: usize,
     /// K-segments, which lie apart in the activations: the taps of a convolution; 1 for a matrix, and without depth.
@@ -65,12 +68,15 @@ impl PackedPanels {
     /// Packs checked weights; `None` if they do not have what the variant requires.
     fn pack_as(variant: &'static Variant, weights: &WeightView<'_>) -> Option<PackedPanels> {
         let layout = &variant.layout;
-        let &WeightView { signed, columns, segments, segment_len, taps, .. } = weights;
-        let len = panels_len(layout, columns, segments, segment_len).expect("packed size overflows");
+        let &WeightView { signed, bits, columns, segments, segment_len, taps, .. } = weights;
+        panels_len(layout, columns, segments, segment_len).expect("packed size overflows");
+        let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]).with_bits(bits);
         let mut sums = TapSums::new(taps, padded(columns));
-        let panel_bytes = len / columns.div_ceil(PANEL).max(1);
-        let bytes = Bytes::from_chunks(len, strip_bytes(panel_bytes), |strip, panels| {
+        let (panel_bytes, stride, width) = (shape.panel_bytes(), shape.panel_stride(), shape.width());
+        let len = stride.checked_mul(shape.panels()).expect("packed size overflows");
+        let mut arrange = |strip: usize, panels: &mut [u8]| {
             layout.arrange(weights, strip * STRIP, panels);
+            weights.centre(panels);
             if variant.proves.is_some_and(|property| !(property.holds)(panels)) {
                 return None;
             }
@@ -78,9 +84,21 @@ impl PackedPanels {
                 sums.add_panel(layout, [segments, segment_len], number, panel);
             }
             Some(())
+        };
+        let mut unfolded = Vec::new();
+        let bytes = Bytes::from_chunks(len, strip_bytes(stride), |strip, panels| {
+            if width == Width::Eight {
+                return arrange(strip, panels);
+            }
+            unfolded.clear();
+            unfolded.resize(panels.len() / stride * panel_bytes, 0);
+            arrange(strip, &mut unfolded)?;
+            for (panel, lines) in unfolded.chunks_exact(panel_bytes).zip(panels.chunks_exact_mut(stride)) {
+                width.fold(panel, lines);
+            }
+            Some(())
         })?;
         let (sums, tap_sums) = (sums.total(), (taps > 1).then_some(sums));
-        let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]);
         Some(PackedPanels { bytes, shape, sums, tap_sums })
     }
 
@@ -117,6 +135,7 @@ impl WeightView<'_> {
     /// Asserts that every element lies inside the data.
     pub(super) fn check(&self) {
         let depth = self.segments.checked_mul(self.segment_len).expect("depth overflows");
+        assert!((2..=8).contains(&self.bits), "weights of two to eight bits");
         assert!(depth > 0 || self.segments == 1, "without depth there is one segment");
         assert!(self.taps > 0 && depth.is_multiple_of(self.taps), "taps of one size");
         if depth > 0 && self.columns > 0 {
@@ -127,8 +146,16 @@ impl WeightView<'_> {
         }
     }
 
-    /// What makes a weight canonical, by exclusive or.
+    /// What makes a weight canonical in its bits, by exclusive or: the top one, if it is not a sign.
     pub(super) fn flip(&self) -> u8 {
-        if self.signed { 0 } else { 0x80 }
+        if self.signed { 0 } else { 1 << (self.bits - 1) }
+    }
+
+    /// Makes bytes canonical whose [top bits](Self::flip) were flipped: extends them as signs.
+    fn centre(&self, bytes: &mut [u8]) {
+        if !self.signed && self.bits < u8::BITS {
+            let top = self.flip();
+            bytes.iter_mut().for_each(|byte| *byte = (*byte ^ top).wrapping_sub(top));
+        }
     }
 }

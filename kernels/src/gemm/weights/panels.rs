@@ -1,13 +1,16 @@
 //! Packed weights: panels of sixteen columns, canonical signed bytes.
 
 use alloc::borrow::Cow;
+use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 use core::ptr;
 
 use super::error::PanelError;
+use super::narrow::{Width, unfold};
 use super::sums::TapSums;
-use crate::gemm::{Layout, PANEL, ProductSize, Variant};
+use crate::gemm::variant::MAX_DEPTH;
+use crate::gemm::{Layout, Lhs, PANEL, ProductSize, Variant};
 use crate::{Backend, Bytes, Owner};
 
 /// The properties of the activations that a plan knows.
@@ -42,12 +45,15 @@ pub struct PanelShape {
     pub(super) columns: usize,
     pub(super) segments: usize,
     pub(super) segment_len: usize,
-    /// Bytes from a panel to the next: those of its depth, or more where the depth is to grow.
+    /// Bits of a weight: with four or fewer, panels are [folded](Width).
+    pub(super) bits: u32,
+    /// Bytes from a panel to the next: those of its depth, folded if it is, or more where the depth is to grow.
     pub(super) panel_stride: usize,
 }
 
 /// Weights in the order that a backend's tiles read them: `[panel][segment][depth group][column][depth in group]`,
-/// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped.
+/// padded with zeros to whole panels and groups. `u8` weights are stored as `i8`, top bit flipped; those of fewer bits less half of their
+/// range, and those of four or fewer in as many bits as they need, of 2 and 4.
 #[derive(Clone, Debug)]
 pub struct PackedPanels {
     pub(super) bytes: Bytes,
@@ -66,8 +72,24 @@ impl PanelShape {
         columns: usize,
         [segments, segment_len]: [usize; 2],
     ) -> PanelShape {
-        let shape = PanelShape { variant, signed, columns, segments, segment_len, panel_stride: 0 };
+        let shape = PanelShape { variant, signed, columns, segments, segment_len, bits: 8, panel_stride: 0 };
         PanelShape { panel_stride: shape.panel_bytes(), ..shape }
+    }
+
+    /// The same with weights of so many bits.
+    pub(super) fn with_bits(self, bits: u32) -> PanelShape {
+        PanelShape { bits, panel_stride: Width::of(bits).folded(self.panel_bytes()), ..self }
+    }
+
+    /// The shape of the same panels, unfolded.
+    pub(in crate::gemm) fn unfolded(&self) -> PanelShape {
+        match self.width() {
+            Width::Eight => *self,
+            width => {
+                // Without columns it may overflow.
+                PanelShape { bits: 8, panel_stride: self.panel_stride.wrapping_mul(width.lines()), ..*self }
+            }
+        }
     }
 
     /// The best variant of `backend` that reads these panels and is exact for them, if there is one.
@@ -88,10 +110,49 @@ impl PanelShape {
         })
     }
 
+    /// The kernels of `backend` that multiply rows with these panels as they are, if it has some.
+    #[inline]
+    pub(in crate::gemm) fn kernels(&self, backend: Backend, lhs: &Lhs<'_>) -> Option<&'static Variant> {
+        let variant = self.variant(backend)?;
+        match self.width() {
+            Width::Eight => Some(variant),
+            width if matches!(lhs, Lhs::Matrix(_)) => self.folded_kernels(variant, width),
+            _ => None,
+        }
+    }
+
+    /// The kernels of a variant that multiply a matrix with these folded panels, if it has some.
+    pub(in crate::gemm) fn folded_kernels(
+        &self,
+        variant: &Variant,
+        width: Width,
+    ) -> Option<&'static Variant> {
+        variant.of_width(width).filter(|_| self.segments == 1 && self.segment_len <= MAX_DEPTH)
+    }
+
     /// The layout's name.
     #[must_use]
     pub fn layout(&self) -> &'static str {
-        self.variant.layout.name
+        self.variant.layout.folded_name(self.width())
+    }
+
+    /// The bits that a weight takes.
+    #[inline(always)]
+    pub(in crate::gemm) fn width(&self) -> Width {
+        Width::of(self.bits)
+    }
+
+    /// Bits of a weight.
+    #[must_use]
+    #[inline]
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The weight whose canonical form is 0.
+    #[inline(always)]
+    pub(in crate::gemm) fn origin(&self) -> i32 {
+        if self.signed { 0 } else { 1 << (self.bits - 1) }
     }
 
     /// Whether the weights were `i8`.
@@ -143,14 +204,15 @@ impl PanelShape {
         self.columns.div_ceil(PANEL)
     }
 
-    /// Bytes of a panel's depth.
+    /// Bytes of a panel's depth, unfolded.
     #[must_use]
     #[inline]
     pub fn panel_bytes(&self) -> usize {
         self.segments.wrapping_mul(self.segment_bytes(self.segment_len))
     }
 
-    /// Bytes from a panel to the next: more than [`panel_bytes`](Self::panel_bytes) where the depth is to grow.
+    /// Bytes from a panel to the next: more than [`panel_bytes`](Self::panel_bytes) where the depth is to grow, fewer where weights have four
+    /// bits or fewer.
     #[must_use]
     #[inline]
     pub fn panel_stride(&self) -> usize {
@@ -186,13 +248,36 @@ impl PanelShape {
             (unit.request)();
         }
         let za = activations.zero_point.wrapping_add(variant.lhs.offset(activations.signed));
-        let flip = if self.signed { 0 } else { 128 };
-        let depth = self.depth() as i32;
+        let (origin, depth) = (self.origin(), self.depth() as i32);
         move |sum, zero_point| {
-            let zero = zero_point.wrapping_sub(flip);
+            let zero = zero_point.wrapping_sub(origin);
             let sum = sum.wrapping_sub(depth.wrapping_mul(zero));
             let zero_factor = (variant.row_sums.zero_factor)(zero as i8);
             ColumnTerms { initial: za.wrapping_mul(sum).wrapping_neg(), zero_factor, zero, sum }
+        }
+    }
+}
+
+impl PanelShape {
+    /// Calls `each` with the number and the unfolded bytes of every panel of `bytes`.
+    pub(super) fn for_each(&self, bytes: &[u8], mut each: impl FnMut(usize, &[u8])) {
+        let (width, len) = (self.width(), self.panel_bytes());
+        // Without panels the depth may be any number.
+        let none = width == Width::Eight || bytes.is_empty();
+        let mut unfolded = vec![0; if none { 0 } else { self.panel_stride * width.lines() }];
+        for (number, panel) in bytes.chunks_exact(self.panel_stride.max(1)).enumerate() {
+            let panel = match width {
+                Width::Eight => panel,
+                Width::Four => {
+                    unfold::<false>(panel, &mut unfolded);
+                    &unfolded
+                }
+                Width::Two => {
+                    unfold::<true>(panel, &mut unfolded);
+                    &unfolded
+                }
+            };
+            each(number, &panel[..len]);
         }
     }
 }
@@ -276,7 +361,8 @@ impl PackedPanels {
     #[inline]
     pub fn within<'a>(&'a self, owner: Owner<'a>) -> Result<Panels<'a>, PanelError> {
         let bytes = self.bytes.within(owner).ok_or(PanelError::Shrunk)?;
-        Ok(Panels { shape: &self.shape, bytes, sums: &self.sums, tap_sums: self.tap_sums.as_ref() })
+        let (shape, tap_sums) = (&self.shape, self.tap_sums.as_ref());
+        Ok(Panels { shape, first: 0, bytes, sums: &self.sums, tap_sums })
     }
 }
 
@@ -294,6 +380,8 @@ impl Deref for PackedPanels {
 #[derive(Clone, Copy)]
 pub struct Panels<'a> {
     pub(super) shape: &'a PanelShape,
+    /// The panel that the bytes begin with: not the first one, and they end before the last one, where some were unfolded.
+    pub(super) first: usize,
     pub(super) bytes: &'a [u8],
     pub(super) sums: &'a [i32],
     pub(super) tap_sums: Option<&'a TapSums>,
@@ -305,6 +393,45 @@ impl<'a> Panels<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// The panel that the bytes begin with.
+    #[inline(always)]
+    pub(in crate::gemm) fn first(&self) -> usize {
+        self.first
+    }
+
+    /// Asserts that `panels` are here.
+    #[inline]
+    pub(in crate::gemm) fn check_bytes(&self, panels: Range<usize>) {
+        // If some were unfolded, those before them are not here.
+        let count = panels.end.checked_sub(self.first);
+        assert!(panels.is_empty() || panels.start >= self.first, "panels that were unfolded");
+        let len = count.and_then(|count| count.checked_mul(self.panel_stride()));
+        assert!(panels.is_empty() || len.is_some_and(|len| len <= self.bytes.len()), "panels that are here");
+    }
+
+    /// The folded bytes of the panels `panels`.
+    pub(in crate::gemm) fn folded(&self, panels: Range<usize>) -> &'a [u8] {
+        &self.bytes[panels.start * self.panel_stride()..panels.end * self.panel_stride()]
+    }
+
+    /// The same weights, of which the panels from `first` on were unfolded to `bytes`, in `shape`.
+    pub(in crate::gemm) fn unfolded_as<'b>(
+        &self,
+        shape: &'b PanelShape,
+        first: usize,
+        bytes: &'b [u8],
+    ) -> Panels<'b>
+    where
+        'a: 'b,
+    {
+        Panels { shape, first, bytes, sums: self.sums, tap_sums: self.tap_sums }
+    }
+
+    /// Calls `each` with every panel's number and bytes, unfolded.
+    pub(in crate::gemm) fn for_each(&self, each: impl FnMut(usize, &[u8])) {
+        self.shape.for_each(self.bytes, each);
     }
 
     /// The sum of each column's canonical weights, mod 2³², padding included.
@@ -332,10 +459,7 @@ impl<'a> Panels<'a> {
         assert!(depth == 0 || (taps > 0 && depth.is_multiple_of(taps)), "taps of one size");
         let mut sums = TapSums::new(taps, self.padded_columns());
         let shape = [self.segments(), self.segment_len()];
-        let len = self.panel_bytes();
-        for (number, panel) in self.bytes.chunks_exact(self.panel_stride().max(1)).enumerate() {
-            sums.add_panel(&self.variant.layout, shape, number, &panel[..len]);
-        }
+        self.for_each(|number, panel| sums.add_panel(&self.variant.layout, shape, number, panel));
         Cow::Owned(sums.into_vec())
     }
 }

@@ -77,6 +77,7 @@ fn panels_and_sums_are_what_the_layout_says() {
             let weights = WeightView {
                 data: &data,
                 signed,
+                bits: 8,
                 columns,
                 segments,
                 segment_len,
@@ -139,6 +140,7 @@ fn panels_that_grow_are_what_the_layout_says() {
                 let weights = WeightView {
                     data: &codes,
                     signed,
+                    bits: 8,
                     columns,
                     segments: 1,
                     segment_len: depth,
