@@ -206,7 +206,7 @@ fn check_matrix(backend: Backend, case: &Matrix) -> Result<(), TestCaseError> {
 
 #[test]
 fn binary_gemm() {
-    property_suite("binary_gemm", 1.0, matrices(), check_matrix);
+    property_suite("binary_gemm", 0.3, matrices(), check_matrix);
 }
 
 #[derive(Clone, Debug)]
@@ -285,7 +285,7 @@ fn check_image(backend: Backend, case: &Image) -> Result<(), TestCaseError> {
 
 #[test]
 fn binary_conv() {
-    property_suite("binary_conv", 0.5, images(), check_image);
+    property_suite("binary_conv", 0.3, images(), check_image);
 }
 
 /// Long images are computed in several strips.
