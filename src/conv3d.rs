@@ -13,8 +13,8 @@ use crate::check::{check_size, check_type};
 use crate::fill::{Fill, Grain, TILE_ROWS};
 use crate::packed::Fetched;
 use crate::{
-    Backend, Call, Conv2d, Conv3dShape, Element, ElementType, Error, MatMut, OutputElement, PackedWeights,
-    Per, Precision, Stage, Workspace,
+    Backend, Call, Conv2d, Conv3dShape, Element, ElementType, Error, MatMut, MatRef, OutputElement,
+    PackedWeights, Per, Precision, Stage, Workspace,
 };
 
 /// A three-dimensional convolution with everything that is known before the activations arrive.
@@ -75,6 +75,9 @@ impl Conv3d {
         check_size("number of weights", shape.weights_len(), weights.len())?;
         let (stacked, [depth, height, width]) = (shape.stacked(), shape.kernel());
         let (taps, channels) = (height * width, shape.in_channels() / shape.groups());
+        // In the caller's order, so that the error names its place there.
+        let by_output = MatRef::new(weights, shape.out_channels(), depth * taps * channels)?;
+        precision.check_weights(&by_output.transposed())?;
         let mut ordered = Vec::with_capacity(weights.len());
         for of_output in weights.chunks_exact(depth * taps * channels) {
             for tap in 0..taps {

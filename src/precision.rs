@@ -103,7 +103,8 @@ impl Precision {
         let (low, high) = self.range(W::TYPE)?;
         let holds = |&weight: &W| (low..=high).contains(&weight.into());
         // Mostly all elements of the slice are, those between the rows too.
-        if (low, high) == W::TYPE.integer_range() || weights.elements().iter().all(holds) {
+        let is_empty = weights.rows() == 0 || weights.columns() == 0;
+        if is_empty || (low, high) == W::TYPE.integer_range() || weights.elements().iter().all(holds) {
             return Ok(());
         }
         for depth in 0..weights.rows() {

@@ -85,6 +85,37 @@ fn fewer_bits_take_fewer_bytes_and_are_saved() {
     }
 }
 
+/// The deepest products that are shifted back after they were multiplied, the next deeper ones, and the least and greatest of all numbers.
+#[test]
+fn deep_products_of_extremes_are_exact() {
+    for depth in [65_793, 65_794] {
+        for (bits, weight) in [(4, -8i8), (4, 7), (2, -2), (2, 1), (3, -4)] {
+            let weights = vec![weight; depth * 17];
+            let matrix = MatRef::new(&weights, depth, 17).unwrap();
+            let lhs = vec![255u8; 2 * depth];
+            for backend in Backend::available() {
+                let packed = PackedWeights::pack_as(backend, &matrix, Precision::Bits(bits), 0).unwrap();
+                let gemm = Gemm::new(packed, ElementType::U8, 0, None, &Stage::ACCUMULATORS).unwrap();
+                let mut out = [0; 2 * 17];
+                let lhs = MatRef::new(&lhs, 2, depth).unwrap();
+                let call = gemm.call(lhs, MatMut::new(&mut out, 2, 17).unwrap()).unwrap();
+                call.run(&mut Workspace::new());
+                let expected = 255 * i32::from(weight) * depth as i32;
+                assert_eq!(out, [expected; 2 * 17], "{backend}: {bits} bits, {weight}, depth {depth}");
+            }
+        }
+    }
+}
+
+#[test]
+fn views_without_weights_are_packed_at_once() {
+    let far = MatRef::with_strides(&[100i8], isize::MAX as usize, 0, 0, 1).unwrap();
+    assert!(
+        !PackedWeights::pack_as(Backend::best().unwrap(), &far, Precision::Ternary, 0)
+            .is_ok_and(|w| w.columns() > 0)
+    );
+}
+
 #[test]
 fn plans_say_how_weights_are_read() {
     for backend in Backend::available() {

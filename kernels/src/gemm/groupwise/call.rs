@@ -54,6 +54,8 @@ impl<'a, 'out> CheckedGroupwise<'a, 'out> {
         assert!(out.first_row() + out.rows() <= lhs.rows(), "block past the last row");
         assert!(row_zeros.len() >= lhs.rows(), "a zero point for each row");
         assert!(row_scales.len() >= lhs.rows(), "a factor for each row");
+        let end = out.first_column() + out.columns();
+        panels.check_bytes(out.first_column() / PANEL..end.div_ceil(PANEL));
         let padded = panels.padded_columns();
         assert!(bias.is_none_or(|bias| bias.len() >= padded), "one bias per column, padding included");
         CheckedGroupwise { call, variant, out }

@@ -29,9 +29,10 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If `columns` are not `count` of the panels' depth, or the panels have several segments.
+    /// If `columns` are not `count` of the panels' depth, or the panels have several segments, fewer than eight bits or room for more depths.
     pub fn push(&mut self, columns: &[u8], count: usize) {
-        assert!(self.segments == 1, "panels of one segment");
+        self.assert_grows();
+        assert_eq!(self.panel_stride, self.panel_bytes(), "panels without room for more depths");
         assert_eq!(Some(columns.len()), self.segment_len.checked_mul(count), "columns of the panels' depth");
         if count == 0 {
             return;
@@ -44,6 +45,12 @@ impl PackedPanels {
             self.shape.columns = total;
             self.sums.resize(padded(total), 0);
         }
+    }
+
+    /// Asserts that the panels are of one segment, and that their bytes are weights, as those of panels that may grow are.
+    pub(super) fn assert_grows(&self) {
+        assert!(self.segments == 1, "panels of one segment");
+        assert!(self.bits == 8, "panels of eight bits");
     }
 
     /// As [`push`](Self::push), of a depth that is not 0.
@@ -80,9 +87,10 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If the panels have several segments.
+    /// As [`push`](Self::push).
     pub fn truncate(&mut self, columns: usize) {
-        assert_eq!(self.segments, 1, "panels of one segment");
+        self.assert_grows();
+        assert_eq!(self.panel_stride, self.panel_bytes(), "panels without room for more depths");
         if columns < self.columns {
             self.shape.columns = columns;
             self.bytes.truncate(self.shape.panels() * self.shape.panel_bytes());

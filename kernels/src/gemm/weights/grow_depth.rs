@@ -36,9 +36,9 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If `rows` are not `count` of the panels' columns, the panels have several segments, or so many bytes overflow.
+    /// If `rows` are not `count` of the panels' columns, the panels have several segments or fewer than eight bits, or so many bytes overflow.
     pub fn push_depths(&mut self, rows: &[u8], count: usize) {
-        assert!(self.segments == 1, "panels of one segment");
+        self.assert_grows();
         assert_eq!(Some(rows.len()), self.columns.checked_mul(count), "rows of the panels' columns");
         match self.variant.layout.k_group {
             2 => self.push_depths_in_groups::<2>(rows, count),
@@ -118,9 +118,9 @@ impl PackedPanels {
     ///
     /// # Panics
     ///
-    /// If the panels have several segments.
+    /// If the panels have several segments or fewer than eight bits.
     pub fn truncate_depth(&mut self, depth: usize) {
-        assert_eq!(self.segments, 1, "panels of one segment");
+        self.assert_grows();
         if depth >= self.segment_len {
             return;
         }

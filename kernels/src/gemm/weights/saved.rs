@@ -58,7 +58,9 @@ impl PackedPanels {
             return Err(PanelError::Bits);
         }
         let layout = variant.layout;
-        panels_len(&layout, columns, segments, segment_len).ok_or(PanelError::TooLarge)?;
+        // A panel is unfolded to as many bytes, which a vector can have.
+        let unfolded = panels_len(&layout, columns, segments, segment_len);
+        unfolded.and_then(|len| isize::try_from(len).ok()).ok_or(PanelError::TooLarge)?;
         let shape = PanelShape::new(variant, signed, columns, [segments, segment_len]).with_bits(bits);
         let expected = shape.panel_stride().checked_mul(shape.panels()).ok_or(PanelError::TooLarge)?;
         if saved.len() != expected {
