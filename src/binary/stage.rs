@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use eightbit_kernels::binary::{self, BitPanels, row_bytes};
 
 use super::Thresholds;
+use super::thresholds::LEAST;
 use crate::check::check_size;
 use crate::epilogue::{Columns, Epilogue};
 use crate::gemm::check_bias;
@@ -72,7 +73,7 @@ impl Prepared {
                     return Err(Error::Shape { what: "binary product", why: why.into() });
                 }
                 check_size("number of thresholds", columns, found.thresholds().len())?;
-                let mut thresholds = vec![-(1 << 30); init.len()];
+                let mut thresholds = vec![LEAST; init.len()];
                 thresholds[..columns].copy_from_slice(found.thresholds());
                 let mut flips = vec![0; init.len() / 8];
                 for (n, &flip) in found.flips().iter().enumerate() {

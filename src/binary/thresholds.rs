@@ -26,7 +26,7 @@ pub struct Thresholds {
 }
 
 /// No sum is less than that.
-const LEAST: i32 = -(1 << 30);
+pub(super) const LEAST: i32 = -(1 << 30);
 
 impl Thresholds {
     /// From thresholds, −2³⁰ … 2³⁰, and whether the bit says the contrary.

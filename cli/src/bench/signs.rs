@@ -1,14 +1,14 @@
 //! Measures products of signs.
 
 use eightbit::binary::{BinaryConv2d, BinaryGemm, BinaryWeights, Outside, Thresholds, row_bytes};
-use eightbit::{Conv2dShape, Error, MatMut, OutputElement, Stage, Workspace, reference};
+use eightbit::{Error, MatMut, OutputElement, Stage, Workspace, reference};
 
 use crate::bench::aligned::Aligned;
 use crate::bench::case::{Case, on_threads};
 use crate::bench::check::Verdict;
 use crate::bench::random;
 use crate::bench::setup::Setup;
-use crate::bench::shapes::Shape;
+use crate::bench::shapes::{ConvShape, GemmShape};
 
 /// What a product of signs writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,7 +138,7 @@ pub(crate) trait SignOperator {
     fn signs(&self, setup: &Setup, to: Signs) -> Result<Option<Case>, Error>;
 }
 
-impl SignOperator for Shape<[usize; 3]> {
+impl SignOperator for GemmShape {
     fn signs(&self, setup: &Setup, to: Signs) -> Result<Option<Case>, Error> {
         let [m, k, n] = self.sizes;
         let (input, weights) = (random_bits(m, k), random_bits(n, k));
@@ -179,7 +179,7 @@ fn multiply<T: OutputElement>(
 }
 
 /// Images are NHWC; elements outside are +1, as the peers have them. Products with padding count as operations.
-impl SignOperator for Shape<Conv2dShape> {
+impl SignOperator for ConvShape {
     fn signs(&self, setup: &Setup, to: Signs) -> Result<Option<Case>, Error> {
         let shape = self.sizes;
         if shape.groups != 1 {

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::proto::element_type as code;
+use eightbit::Precision;
+
 use crate::ops::shared::upgrade::Constants;
 use crate::ops::{dequantize_linear, quantize_linear};
 use crate::{DataType, Error, Graph, Node, Tensor, TensorData, quoted};
@@ -51,18 +53,11 @@ impl Narrow {
 
     /// `count` elements of packed bytes, of which the first is in the lowest bits; `None` if there are more or fewer bytes.
     pub(super) fn unpack(self, packed: &[u8], count: usize) -> Option<TensorData> {
-        if packed.len() != self.packed_len(count) {
-            return None;
-        }
-        let above = 8 - self.bits;
-        let codes = packed.iter().flat_map(|&byte| {
-            (0..self.per_byte() as u32).map(move |index| byte >> (index * self.bits) << above)
-        });
-        let codes = codes.take(count);
+        let of_bits = Precision::Bits(self.bits as u8);
         Some(if self.signed {
-            TensorData::I8(codes.map(|code| code.cast_signed() >> above).collect())
+            TensorData::I8(of_bits.unpack(packed, count).ok()?)
         } else {
-            TensorData::U8(codes.map(|code| code >> above).collect())
+            TensorData::U8(of_bits.unpack(packed, count).ok()?)
         })
     }
 

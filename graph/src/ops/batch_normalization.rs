@@ -53,18 +53,40 @@ fn evaluate(args: &Arguments<'_>) -> Result<Vec<Tensor>, Error> {
     let Some(&channels) = input.shape().get(1) else {
         return Err(args.error(format!("an input of shape {:?} has no channels", input.shape())));
     };
-    let epsilon = f64::from(node.float("epsilon", 1e-5)?);
+    let epsilon = node.float("epsilon", 1e-5)?;
     let parameters: Vec<&[f32]> = (1..5).map(|index| args.values::<f32>(index)).collect::<Result<_, _>>()?;
     if parameters.iter().any(|values| values.len() != channels) {
         return Err(args.error(format!("scale, bias, mean and variance must have {channels} elements")));
     }
+    let of_channels: Vec<Channel> =
+        (0..channels).map(|c| Channel::new([0, 1, 2, 3].map(|i| parameters[i][c]), epsilon)).collect();
     let plane: usize = input.shape()[2..].iter().product::<usize>().max(1);
-    let normalized = input.as_f32()?.iter().enumerate().map(|(at, &x)| {
-        let [scale, bias, mean, variance] =
-            [0, 1, 2, 3].map(|i| f64::from(parameters[i][at / plane % channels]));
-        (scale * (f64::from(x) - mean) / (variance + epsilon).sqrt() + bias) as f32
-    });
+    let normalized =
+        input.as_f32()?.iter().enumerate().map(|(at, &x)| of_channels[at / plane % channels].apply(x));
     Ok(vec![Tensor::new(input.shape(), normalized.collect::<Vec<_>>())?])
+}
+
+/// What is known of a channel, in doubles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Channel {
+    scale: f64,
+    bias: f64,
+    mean: f64,
+    /// `√(variance + epsilon)`
+    deviation: f64,
+}
+
+impl Channel {
+    pub(crate) fn new(parameters: [f32; 4], epsilon: f32) -> Channel {
+        let [scale, bias, mean, variance] = parameters.map(f64::from);
+        Channel { scale, bias, mean, deviation: (variance + f64::from(epsilon)).sqrt() }
+    }
+
+    /// The normalized element.
+    #[inline]
+    pub(crate) fn apply(self, x: f32) -> f32 {
+        (self.scale * (f64::from(x) - self.mean) / self.deviation + self.bias) as f32
+    }
 }
 
 /// Operator set 9 removed `spatial`, which selected statistics per channel (1) or per element; 7 removed `is_test`, which the number of

@@ -171,7 +171,7 @@ impl BitPanels {
 }
 
 /// Those bits of byte `i` of a row that are not filling.
-pub(super) fn filling_mask(bits: usize, i: usize) -> u8 {
+fn filling_mask(bits: usize, i: usize) -> u8 {
     match bits.saturating_sub(8 * i) {
         left @ 0..8 => (1u8 << left) - 1,
         _ => u8::MAX,

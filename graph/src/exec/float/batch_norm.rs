@@ -6,6 +6,7 @@ use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::value::Layout;
 use crate::exec::workers::Workers;
+use crate::ops::batch_normalization::Channel;
 use crate::{Node, Tensor};
 
 /// `scale · (x − mean) / √(variance + epsilon) + bias` by channel, in doubles as the plain evaluator computes it.
@@ -17,34 +18,15 @@ struct BatchNorm {
     workers: Workers,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Channel {
-    scale: f64,
-    bias: f64,
-    mean: f64,
-    /// `√(variance + epsilon)`
-    deviation: f64,
-}
-
-impl Channel {
-    #[inline]
-    fn apply(self, x: f32) -> f32 {
-        (self.scale * (f64::from(x) - self.mean) / self.deviation + self.bias) as f32
-    }
-}
-
 /// Adds the step of a node whose parameters are constants.
 pub(crate) fn lower(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
     let shape = builder.shape(node, 0)?;
-    let epsilon = f64::from(node.float("epsilon", 1e-5)?);
+    let epsilon = node.float("epsilon", 1e-5)?;
     let parameters = [1, 2, 3, 4].map(|index| builder.constant_input(node, index).map(Tensor::as_f32));
     let [Some(Ok(scale)), Some(Ok(bias)), Some(Ok(mean)), Some(Ok(variance))] = parameters else {
         return Ok(false);
     };
-    let channel = |c: usize| {
-        let [scale, bias, mean, variance] = [scale[c], bias[c], mean[c], variance[c]].map(f64::from);
-        Channel { scale, bias, mean, deviation: (variance + epsilon).sqrt() }
-    };
+    let channel = |c: usize| Channel::new([scale[c], bias[c], mean[c], variance[c]], epsilon);
     let channels: Vec<Channel> = (0..scale.len()).map(channel).collect();
     if shape.len() < 2 || channels.is_empty() {
         return Ok(false);

@@ -87,16 +87,21 @@ impl Integers {
 
     /// `x`, no less than the least and no more than the greatest of `bits` bits. NaN stays.
     pub(crate) fn clamp(self, x: f32, bits: f32) -> f32 {
-        let [least, greatest] = self.range(bits);
-        // A single signed bit in narrow range has one integer, and the greatest is taken first.
-        let x = if x > greatest { greatest } else { x };
-        if x < least { least } else { x }
+        clamp(x, self.range(bits))
     }
 
     /// The integer that `x` becomes: of one signed bit 1 or −1.
     pub(crate) fn of_bits(self, x: f32, bits: f32, rounding: Rounding) -> f32 {
         if self.signed && bits == 1.0 { bipolar(x) } else { rounding.apply(self.clamp(x, bits)) }
     }
+}
+
+/// `x`, no less than the least and no more than the greatest. NaN stays.
+#[inline]
+pub(crate) fn clamp(x: f32, [least, greatest]: [f32; 2]) -> f32 {
+    // A single signed bit in narrow range has one integer, and the greatest is taken first.
+    let x = if x > greatest { greatest } else { x };
+    if x < least { least } else { x }
 }
 
 /// 1 for what is not negative, −1 for the rest.

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::exec::scratch::Scratch;
 use crate::exec::step::{StepContext, StepKernel, StepKind};
 use crate::exec::workers::Workers;
-use crate::ops::shared::few_bits::Rounding;
+use crate::ops::shared::few_bits::{Rounding, clamp};
 
 /// A rule for each element.
 #[derive(Debug)]
@@ -29,11 +29,9 @@ impl Quantized {
             Rule::Quant { zero_point, bits, integers, rounding: Rounding::HalfEven }
                 if bits <= FEW && !(integers.signed && bits == 1.0) =>
             {
-                let [least, greatest] = integers.range(bits);
+                let range = integers.range(bits);
                 y.iter_mut().zip(x).for_each(|(y, &x)| {
-                    let x = x / step + zero_point;
-                    let x = if x > greatest { greatest } else { x };
-                    let x = if x < least { least } else { x };
+                    let x = clamp(x / step + zero_point, range);
                     let integer = ((x.abs() + MAGIC) - MAGIC).copysign(x);
                     *y = (integer - zero_point) * step;
                 });
