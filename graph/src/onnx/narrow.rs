@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::proto::element_type as code;
 use eightbit::Precision;
 
+use super::proto::element_type as code;
 use crate::ops::shared::upgrade::Constants;
 use crate::ops::{dequantize_linear, quantize_linear};
 use crate::{DataType, Error, Graph, Node, Tensor, TensorData, quoted};
