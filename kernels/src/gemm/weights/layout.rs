@@ -5,8 +5,8 @@ use super::narrow::Width;
 /// Columns of a packed panel: with eight bits a weight, 64 bytes hold a group of four depths of all of them.
 pub const PANEL: usize = 16;
 
-/// The order of the bytes of a panel: `[segment][⌈length / k_group⌉][columns][k_group]`, padded with zeros. Weights of fewer bits are the same
-/// bytes, folded: see [`folded_name`](Self::folded_name).
+/// The order of the bytes of a panel: `[segment][⌈length / k_group⌉][columns][k_group]`, padded with zeros. Weights of four or two bits are the
+/// same bytes, folded: two or four lines of them in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The layout's name in saved weights: it never changes its meaning.
