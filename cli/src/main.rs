@@ -30,6 +30,8 @@ mod report;
 mod scores;
 mod source;
 mod sweep;
+#[cfg(feature = "train")]
+mod training;
 mod usage;
 
 use std::io::Write;
