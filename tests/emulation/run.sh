@@ -104,8 +104,8 @@ build() {
     local triple=$1 log=$OUT/$1.build selection=("${PACKAGES[@]}")
     (
         case $triple in
-        # The same build as that of the stage `tests`, so that it is built once.
-        native) selection=(--workspace --features eightbit-cli/train) ;;
+        # The same build as that of `cargo test --workspace`, so that it is built once.
+        native) selection=(--workspace) ;;
         # Static, since Bochs's guest has no libraries.
         x86_64) export RUSTFLAGS="${RUSTFLAGS:-} -Ctarget-feature=+crt-static" ;;
         *)
