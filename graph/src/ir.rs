@@ -77,6 +77,9 @@ pub struct Graph {
     /// Names of open dimensions of inputs and outputs, by value and axis: `("x", 0)` is `N`. They are for users and
     /// programs that read the file; this crate does not depend on them.
     pub dimension_names: BTreeMap<(String, usize), String>,
+    /// Constants of bytes whose integers have four or two bits in a file, by name, with that number. They are of ONNX's types `int4`,
+    /// `uint4`, `int2` and `uint2` there, if [`passes::narrow_constants`](crate::passes::narrow_constants) says that they can be.
+    pub narrow: BTreeMap<String, u8>,
     /// What the importer changed, for users: half floats that became floats.
     pub notes: Vec<String>,
 }

@@ -9,10 +9,11 @@ use super::proto::{
     AttributeProto, Dimension, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type as kind,
 };
-use super::tensor::{to_proto, type_number};
+use super::tensor::{to_narrow_proto, to_proto, type_number};
 use crate::ops::shared::domains::TENSORFLOW;
 use crate::ops::{dequantize_linear, quantize_linear};
-use crate::{Attribute, Error, Graph, Node, ValueInfo};
+use crate::passes::{opset_of, writable};
+use crate::{Attribute, Error, Graph, Node, Tensor, ValueInfo};
 
 pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
     graph.validate()?;
@@ -38,13 +39,20 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
             .filter(|domain| !domain.is_empty())
             .map(|domain| OperatorSetIdProto { domain: domain.to_owned(), version: 1 }),
     );
+    // What an older operator set has no types for is written as bytes.
+    let mut narrow = writable(graph);
+    narrow.retain(|_, bits| opset_of(*bits) <= opset);
+    let constant = |(name, tensor): (&String, &Tensor)| match narrow.get(name) {
+        Some(&bits) => to_narrow_proto(tensor, name, bits),
+        None => to_proto(tensor, name),
+    };
     let order = graph.topological_order()?;
     let names = &graph.dimension_names;
     let graph = GraphProto {
         node: order.into_iter().map(|index| node(&graph.nodes[index])).collect::<Result<_, _>>()?,
         // The schema's checker requires a name.
         name: if graph.name.is_empty() { "main".to_owned() } else { graph.name.clone() },
-        initializer: graph.constants.iter().map(|(name, tensor)| to_proto(tensor, name)).collect(),
+        initializer: graph.constants.iter().map(constant).collect(),
         input: graph.inputs.iter().map(|info| value(info, names)).collect(),
         output: graph.outputs.iter().map(|info| value(info, names)).collect(),
         sparse_initializer: Vec::new(),
@@ -151,7 +159,7 @@ fn value(info: &ValueInfo, names: &BTreeMap<(String, usize), String>) -> ValueIn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DataType, Tensor};
+    use crate::DataType;
 
     #[test]
     fn attributes_that_are_zero_have_their_field() {

@@ -61,6 +61,37 @@ impl Narrow {
         })
     }
 
+    /// The type of so many bits, 4 or 2, with a sign or without.
+    pub(super) fn new(bits: u8, signed: bool) -> Narrow {
+        Narrow { bits: bits.into(), signed }
+    }
+
+    /// Its number in the schema.
+    pub(super) fn number(self) -> i32 {
+        match (self.bits, self.signed) {
+            (4, false) => code::UINT4,
+            (4, true) => code::INT4,
+            (_, false) => code::UINT2,
+            (_, true) => code::INT2,
+        }
+    }
+
+    /// The reverse of [`unpack`](Self::unpack): the low bits of bytes.
+    pub(super) fn pack(self, bytes: impl Iterator<Item = u8>) -> Vec<u8> {
+        let mut packed = Vec::new();
+        let per_byte = self.per_byte();
+        for (index, byte) in bytes.enumerate() {
+            if index % per_byte == 0 {
+                packed.push(0);
+            }
+            if let Some(last) = packed.last_mut() {
+                let low = byte & ((1 << self.bits) - 1);
+                *last |= low << (index % per_byte * self.bits as usize);
+            }
+        }
+        packed
+    }
+
     /// The least and the greatest, as tensors of bytes.
     fn limits(self) -> [Tensor; 2] {
         if self.signed {
@@ -85,11 +116,13 @@ pub(super) fn note(constants: &NarrowConstants) -> Option<String> {
     (!names.is_empty()).then_some(note)
 }
 
-/// Checks which nodes read narrow constants, and clamps what is quantized to a narrow type.
+/// Checks which nodes read narrow constants, and clamps what is quantized to a narrow type. Which are written as they were read, the graph
+/// notes.
 pub(super) fn apply(graph: &mut Graph, narrow: &NarrowConstants) -> Result<(), Error> {
     if narrow.is_empty() {
         return Ok(());
     }
+    graph.narrow = narrow.iter().map(|(name, narrow)| (name.clone(), narrow.bits as u8)).collect();
     let mut constants = Constants::new(graph);
     let mut nodes = Vec::new();
     let mut problems = Vec::new();
@@ -139,6 +172,15 @@ mod tests {
             let narrow = Narrow::of(number).unwrap();
             assert_eq!(narrow.unpack(&bytes, count), Some(expected));
             assert_eq!(narrow.unpack(&bytes, count + 8), None);
+            assert_eq!(narrow.number(), number);
+            let mut exact = narrow.unpack(&bytes, 2 * narrow.per_byte()).expect("all of them");
+            let packed = match &mut exact {
+                TensorData::I8(all) => narrow.pack(all.iter().map(|&value| value as u8)),
+                TensorData::U8(all) => narrow.pack(all.iter().copied()),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(packed, bytes);
+            assert_eq!(Narrow::new(narrow.bits as u8, narrow.signed), narrow);
         }
         assert_eq!(Narrow::of(code::INT8), None);
     }

@@ -279,6 +279,28 @@ fn raw(stored: Stored<'_>, number: i32) -> io::Result<Option<TensorData>> {
     })
 }
 
+/// A constant of bytes as integers of four or two bits, which hold its elements.
+pub(super) fn to_narrow_proto(tensor: &Tensor, name: &str, bits: u8) -> TensorProto {
+    let (narrow, packed) = match tensor.data() {
+        TensorData::U8(elements) => {
+            let narrow = Narrow::new(bits, false);
+            (narrow, narrow.pack(elements.iter().copied()))
+        }
+        TensorData::I8(elements) => {
+            let narrow = Narrow::new(bits, true);
+            (narrow, narrow.pack(elements.iter().map(|&element| element as u8)))
+        }
+        _ => return to_proto(tensor, name),
+    };
+    TensorProto {
+        dims: tensor.shape().iter().map(|&dim| dim as i64).collect(),
+        data_type: narrow.number(),
+        name: name.to_owned(),
+        raw_data: packed.into(),
+        ..TensorProto::default()
+    }
+}
+
 /// Writes a tensor, its elements as little-endian bytes.
 pub(super) fn to_proto(tensor: &Tensor, name: &str) -> TensorProto {
     let raw: Vec<u8> = match tensor.data() {

@@ -13,6 +13,8 @@ use crate::{Error, Graph, Names, Node, Tensor};
 /// input of the graph or comes from a node that stays float, eight-bit readers read `dequantized`. These names are followed
 /// by a number, not preceded by `v`, and conversions have the names of what they write: names then add little to a file.
 ///
+/// Activations of fewer bits than eight are bytes, too: a `Clip` between the two keeps them in their range.
+///
 /// The scale is the constant `v_scale`; values of one scale and zero point share it, as all with one zero point share that.
 ///
 /// A `Relu` or `Clip` whose bounds equal the range of the bytes is removed: the saturation of the `QuantizeLinear` after
@@ -31,6 +33,7 @@ pub fn quantize_nodes(mut graph: Graph, plan: &Plan) -> Result<Graph, Error> {
         dequantized: HashMap::new(),
         parameters: HashMap::new(),
         zero_points: HashMap::new(),
+        bounds: HashMap::new(),
         taken: nodes.iter().map(|node| node.name.clone()).collect(),
     };
     for input in &graph.inputs {
@@ -82,7 +85,7 @@ fn without_free_activations(graph: &Graph, plan: &Plan) -> Result<Vec<Node>, Err
 /// Whether the range of the bytes ends at the bounds. Then every number beyond a bound becomes the byte of the bound,
 /// because rounding is monotonic.
 fn saturates(affine: Affine, (low, high): (f32, f32)) -> bool {
-    affine.quantize(low) == 0 && affine.quantize(high) == 255
+    affine.quantize(low) == 0 && affine.quantize(high) == affine.greatest
 }
 
 struct Writer<'a> {
@@ -96,6 +99,8 @@ struct Writer<'a> {
     parameters: HashMap<String, (String, String)>,
     /// By zero point, the name of the constant that holds it.
     zero_points: HashMap<u8, String>,
+    /// The same of bounds.
+    bounds: HashMap<u8, String>,
     /// The names of the float graph's nodes.
     taken: HashSet<String>,
 }
@@ -153,13 +158,35 @@ impl Writer<'_> {
     /// Adds `from` → bytes → `to` with the parameters of `value`.
     fn through_bytes(&mut self, from: &str, to: &str, value: &str) {
         let Some((scale, zero_point)) = self.parameters_of(value) else { return };
-        let bytes = self.names.fresh("quantized");
+        let mut bytes = self.names.fresh("quantized");
         let inputs = [from, &scale, &zero_point];
         self.nodes.push(Node::new(&bytes, "QuantizeLinear", &inputs, &[&bytes]));
+        if let Some(greatest) = self.greatest(value).filter(|&greatest| greatest < u8::MAX) {
+            let [low, high] = [0, greatest].map(|bound| self.bound(bound));
+            let clipped = self.names.fresh("clipped");
+            self.nodes.push(Node::new(&clipped, "Clip", &[&bytes, &low, &high], &[&clipped]));
+            bytes = clipped;
+        }
         // A node of the float graph may have the name of a value.
         let dequantize = if self.taken.contains(to) { self.names.fresh("dequantize") } else { to.to_owned() };
         let inputs = [bytes.as_str(), &scale, &zero_point];
         self.nodes.push(Node::new(&dequantize, "DequantizeLinear", &inputs, &[to]));
+    }
+
+    /// The greatest byte of `value`.
+    fn greatest(&self, value: &str) -> Option<u8> {
+        Some(self.plan.parameters(value)?.greatest)
+    }
+
+    /// The name of the constant with this bound of bytes.
+    fn bound(&mut self, bound: u8) -> String {
+        let Self { names, constants, bounds, .. } = self;
+        let name = bounds.entry(bound).or_insert_with(|| {
+            let name = names.fresh(&format!("bound_{bound}"));
+            constants.insert(name.clone(), Tensor::scalar(bound));
+            name
+        });
+        name.clone()
     }
 
     /// The names of the constants with the scale and the zero point of `value`.

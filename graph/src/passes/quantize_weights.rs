@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{conv, gemm};
 use crate::quantize::{
-    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, quantize_bias, quantize_within,
+    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightPrecision, quantize_bias, quantize_within,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 
@@ -102,17 +102,18 @@ impl Writer {
         }
         let group = usize::try_from(node.int("group", 1)?).unwrap_or(1);
         let depthwise = node.is(&conv::OP) && group > 1 && weights.shape().starts_with(&[group, 1]);
-        let range = plan.weight_range(node, depthwise);
+        let form = plan.weight_form(node, depthwise);
         let for_bias = bias.as_deref().map(|bias| (input_scale, bias));
         let limits = ScaleLimits::new(input_scale, self.output_scale(node, plan));
         let quantized = match choice.and_then(|choice| choice.weights.as_ref()) {
             Some(given) => {
-                fitting(node, given, weights.shape(), plan.granularity().scales(channels))?.clone()
+                fitting(node, given, weights.shape(), (plan.granularity().scales(channels), form.precision))?
+                    .clone()
             }
-            None => quantize_within(&weights, axis, for_bias, (range, plan.granularity()), limits)
+            None => quantize_within(&weights, axis, for_bias, form, limits)
                 .map_err(|error| of_tensor(node, "weights", &weights_name, error))?,
         };
-        if let Some((largest, cut)) = quantized.lost(&weights, axis)? {
+        if let Some((largest, cut)) = quantized.lost(&weights, axis, form.precision)? {
             let (node, value) = (node.name.clone(), weights_name.clone());
             self.warnings.push(Warning::Scale { node, value, largest, cut });
         }
@@ -228,7 +229,7 @@ fn fitting<'w>(
     node: &Node,
     given: &'w QuantizedWeights,
     shape: &[usize],
-    scales: usize,
+    (scales, precision): (usize, WeightPrecision),
 ) -> Result<&'w QuantizedWeights, Error> {
     if given.bytes.as_i8().is_err() || given.bytes.shape() != shape || given.scales.len() != scales {
         let (found, given) = (given.bytes.shape(), given.scales.len());
@@ -240,8 +241,10 @@ fn fitting<'w>(
         ));
     }
     let scales = given.scales.iter().all(|scale| scale.is_normal() && *scale > 0.0);
-    if !scales || given.bytes.as_i8()?.contains(&i8::MIN) {
-        let reason = "the plan has weights for it of which a scale is no positive number or a byte is -128";
+    if !scales || !precision.holds(given.bytes.as_i8()?) {
+        let reason = format!(
+            "the plan has weights for it of which a scale is no positive number or a byte is no {precision} weight"
+        );
         return Err(Error::node(node, reason));
     }
     Ok(given)

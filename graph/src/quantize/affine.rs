@@ -52,13 +52,15 @@ pub const MIN_SCALE: f32 = f32::from_bits((127 - 100) << 23);
 /// warns.
 pub const MAX_SCALE: f32 = f32::from_bits((127 + 100) << 23);
 
-/// Scale and zero point of a tensor of unsigned bytes.
+/// Scale and zero point of a tensor of unsigned bytes, or of integers of fewer bits, which are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
     /// The distance between neighbouring values; between [`MIN_SCALE`] and [`MAX_SCALE`].
     pub scale: f32,
     /// The byte that represents 0.
     pub zero_point: u8,
+    /// The greatest byte: 255, or 2ᵇ − 1 of b bits.
+    pub greatest: u8,
 }
 
 impl Affine {
@@ -74,12 +76,17 @@ impl Affine {
     /// assert_eq!((relu6.zero_point, relu6.quantize(6.0)), (0, 255));
     /// ```
     pub fn covering(range: Range) -> Self {
+        Self::of_levels(range, u8::MAX)
+    }
+
+    /// As [`covering`](Self::covering), with the bytes from 0 to `greatest`, which is not 0.
+    pub(crate) fn of_levels(range: Range, greatest: u8) -> Self {
         // In f64: the difference of two f32 may exceed every f32.
         let (min, max) = (f64::from(range.min.min(0.0)), f64::from(range.max.max(0.0)));
-        let step = (max - min) / 255.0;
+        let step = (max - min) / f64::from(greatest);
         let step = if step == 0.0 { 1.0 } else { step.clamp(f64::from(MIN_SCALE), f64::from(MAX_SCALE)) };
-        let zero_point = (-min / step).round_ties_even().clamp(0.0, 255.0) as u8;
-        Self { scale: step as f32, zero_point }
+        let zero_point = (-min / step).round_ties_even().clamp(0.0, greatest.into()) as u8;
+        Self { scale: step as f32, zero_point, greatest }
     }
 
     /// The byte that represents `value`: `clamp(rne(value / scale) + zero_point)`, NaN becomes the zero point.
@@ -88,7 +95,7 @@ impl Affine {
             return self.zero_point;
         }
         let steps = (value / self.scale).round_ties_even();
-        (steps + f32::from(self.zero_point)).clamp(0.0, 255.0) as u8
+        (steps + f32::from(self.zero_point)).clamp(0.0, self.greatest.into()) as u8
     }
 
     /// The bytes that represent `values`, in the same shape; an error if they are not `f32`.
@@ -130,7 +137,7 @@ mod tests {
 
     #[test]
     fn degenerate_ranges_are_harmless() {
-        assert_eq!(covering(0.0, 0.0), Affine { scale: 1.0, zero_point: 0 });
+        assert_eq!(covering(0.0, 0.0), Affine { scale: 1.0, zero_point: 0, greatest: 255 });
         assert_eq!(covering(-f32::MIN_POSITIVE, f32::MIN_POSITIVE).scale, MIN_SCALE);
         let constant = covering(3.0, 3.0);
         assert_eq!((constant.quantize(3.0), constant.dequantize(255)), (255, 3.0));
@@ -148,6 +155,13 @@ mod tests {
                 assert_eq!(affine.quantize(affine.dequantize(byte)), byte);
             }
         }
+    }
+
+    #[test]
+    fn fewer_bits_have_fewer_levels() {
+        let four = Affine::of_levels(Range { min: -1.0, max: 2.0 }, 15);
+        assert_eq!((four.scale, four.zero_point), (0.2, 5));
+        assert_eq!([-9.0, -1.0, 0.0, 2.0, 9.0].map(|value| four.quantize(value)), [0, 0, 5, 15, 15]);
     }
 
     #[test]

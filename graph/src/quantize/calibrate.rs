@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::runner::Runner;
 use super::{ChannelAxis, Histogram, Observations, Range, Roles};
-use super::{entropy_range, mse_range};
+use super::entropy_range;
+use super::mse::mse_range_of;
 use crate::limits::constants_of;
 use crate::{Error, Graph, Limits, Tensor};
 
@@ -19,7 +20,7 @@ pub enum CalibrationMethod {
     ///
     /// Outputs of the graph keep their whole range: the largest of a classifier's scores is rare, but it is the result.
     Percentile(f64),
-    /// The range of least squared error: what is cut off against what is rounded ([`mse_range`]). Outputs of the graph keep their whole
+    /// The range of least squared error: what is cut off against what is rounded ([`mse_range`](super::mse_range)). Outputs of the graph keep their whole
     /// range.
     Mse,
     /// The range of least divergence ([`entropy_range`]). Outputs of the graph keep their whole range.
@@ -39,8 +40,13 @@ impl CalibrationMethod {
 
     /// The range of the numbers of a histogram; `None` if there are none.
     pub fn range(self, histogram: &Histogram) -> Option<Range> {
+        self.range_of(histogram, u8::MAX)
+    }
+
+    /// As [`range`](Self::range), for the bytes from 0 to `greatest`.
+    pub(super) fn range_of(self, histogram: &Histogram, greatest: u8) -> Option<Range> {
         let (min, max) = match self {
-            Self::Mse => return mse_range(histogram),
+            Self::Mse => return mse_range_of(histogram, greatest),
             Self::Entropy => return entropy_range(histogram),
             Self::MinMax => histogram.extremes()?,
             Self::Percentile(percent) => {
@@ -119,6 +125,6 @@ impl Calibrator {
     ///
     /// No example at all; a percentile out of range.
     pub fn calibration(&self, method: CalibrationMethod) -> Result<Calibration, Error> {
-        self.seen.calibration(method)
+        self.seen.calibration(method, u8::MAX)
     }
 }

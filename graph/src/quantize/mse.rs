@@ -11,8 +11,14 @@ const POSITIONS: usize = 64;
 /// Values within a range of step `s` are off by `s² / 12` on average, those beyond an end by the square of their distance from it
 /// (Choukroun et al. 2019, arXiv:1902.06822, section 3; here by the counts, not by an assumed distribution). Zero is exact.
 pub fn mse_range(histogram: &Histogram) -> Option<Range> {
+    mse_range_of(histogram, u8::MAX)
+}
+
+/// As [`mse_range`], for the bytes from 0 to `greatest`.
+pub(super) fn mse_range_of(histogram: &Histogram, greatest: u8) -> Option<Range> {
     let (min, max) = histogram.extremes()?;
-    let error = SquaredError::new(histogram, f64::from(min).min(0.0), f64::from(max).max(0.0));
+    let (min, max) = (f64::from(min).min(0.0), f64::from(max).max(0.0));
+    let error = SquaredError::new(histogram, (min, max), greatest.into());
     let mut stride = (error.edges.len() / POSITIONS).max(1).next_power_of_two();
     let every = |from: usize, to: usize, stride: usize| (from..=to).step_by(stride).chain([to]);
     let firsts = every(0, error.zero, stride);
@@ -53,10 +59,12 @@ struct SquaredError {
     width: f64,
     min: f64,
     max: f64,
+    /// The steps of a range.
+    steps: f64,
 }
 
 impl SquaredError {
-    fn new(histogram: &Histogram, min: f64, max: f64) -> Self {
+    fn new(histogram: &Histogram, (min, max): (f64, f64), steps: f64) -> Self {
         let width = histogram.width();
         let within = |edge: f64| edge + width > min && edge <= max;
         let bins: Vec<(f64, f64)> = histogram
@@ -87,7 +95,7 @@ impl SquaredError {
         let near_zero = count(&is_near_zero);
         let near_min = count(&|edge| edge <= min && !is_near_zero(edge));
         let near_max = count(&|edge| edge + width > max && !is_near_zero(edge));
-        Self { last: bins.len(), edges, below, zero, near_zero, near_min, near_max, width, min, max }
+        Self { last: bins.len(), edges, below, zero, near_zero, near_min, near_max, width, min, max, steps }
     }
 
     /// The ends of a range, none of them beyond the values.
@@ -109,7 +117,7 @@ impl SquaredError {
         let beyond = |[number, sum, squares]: [f64; 3], end: f64| {
             (squares - 2.0 * end * sum + end * end * number).max(0.0)
         };
-        let rounding = ((high - low) / 255.0).powi(2) / 12.0;
+        let rounding = ((high - low) / self.steps).powi(2) / 12.0;
         let near_min = if range.0 == 0 { self.near_min } else { 0.0 };
         let near_max = if range.1 == self.last { self.near_max } else { 0.0 };
         let inside = until[0] - under[0];

@@ -114,8 +114,12 @@ impl Observations {
         self.inputs
     }
 
-    /// The ranges of the observed values.
-    pub(super) fn calibration(&self, method: CalibrationMethod) -> Result<Calibration, Error> {
+    /// The ranges of the observed values, for activations of the bytes from 0 to `greatest`.
+    pub(super) fn calibration(
+        &self,
+        method: CalibrationMethod,
+        greatest: u8,
+    ) -> Result<Calibration, Error> {
         method.validate()?;
         if self.inputs == 0 {
             return Err(Error::argument(
@@ -126,7 +130,7 @@ impl Observations {
         let nothing = Range { min: 0.0, max: 0.0 };
         let range = |(one, histogram): (&Observed, &Histogram)| {
             let method = if one.is_output { CalibrationMethod::MinMax } else { method };
-            (one.value.clone(), method.range(histogram).unwrap_or(nothing))
+            (one.value.clone(), method.range_of(histogram, greatest).unwrap_or(nothing))
         };
         Ok(Calibration { ranges: self.with_histograms().map(range).collect(), inputs: self.inputs })
     }

@@ -9,7 +9,7 @@ use super::timing::slower_in_eight_bits;
 use super::tune::{self, Journal, Observation, Split, Tuned, wanted_channels};
 use super::{
     AccuracyDrop, Aid, CalibrationMethod, Dataset, Effort, Fault, Granularity, Plan, QuantizeReport, Roles,
-    Warning, WeightRange,
+    Warning, WeightPrecision, WeightRange,
 };
 use super::{report, warnings};
 use crate::exec::tail;
@@ -31,6 +31,10 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
+    /// The integers that stand for weights.
+    pub weight_precision: WeightPrecision,
+    /// The bits of activations, 2 to 8. Inputs and outputs of the graph have eight.
+    pub activation_bits: u8,
     /// How many scales the weights of a layer have.
     pub granularity: Granularity,
     /// How much is tried for accuracy.
@@ -55,6 +59,8 @@ impl Default for QuantizeOptions {
             float: BTreeMap::new(),
             measure_speed: false,
             weights: WeightRange::default(),
+            weight_precision: WeightPrecision::default(),
+            activation_bits: 8,
             granularity: Granularity::default(),
             effort: Effort::default(),
             accuracy_drop: None,
@@ -62,6 +68,13 @@ impl Default for QuantizeOptions {
             limits: Limits::default(),
             resume: None,
         }
+    }
+}
+
+impl QuantizeOptions {
+    /// The greatest integer of activations.
+    pub(super) fn greatest_activation(&self) -> u8 {
+        u8::MAX >> 8u8.saturating_sub(self.activation_bits).min(6)
     }
 }
 
@@ -221,6 +234,11 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
 /// An error if the graph or the options cannot be right, before anything is computed.
 pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Error> {
     options.method.validate()?;
+    options.weight_precision.validate()?;
+    if !(2..=8).contains(&options.activation_bits) {
+        let reason = format!("{} bits: activations have 2 to 8", options.activation_bits);
+        return Err(Error::argument("activations", reason));
+    }
     if options.measure_speed && options.resume.is_some() {
         let why = "nodes that stay float by measured times differ from run to run: leave out one of both";
         return Err(Error::argument("resume", why));

@@ -1,8 +1,11 @@
 //! Combines roles and ranges for the two quantizing passes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Affine, Calibration, Granularity, QuantizeOptions, QuantizedWeights, Range, Roles, WeightRange};
+use super::{
+    Affine, Calibration, Granularity, QuantizeOptions, QuantizedWeights, Range, Roles, WeightForm,
+    WeightPrecision, WeightRange,
+};
 use crate::{Error, Graph, Node, quoted};
 
 /// What a node of a [`Plan`] has of its own.
@@ -10,6 +13,8 @@ use crate::{Error, Graph, Node, quoted};
 pub struct NodeChoice {
     /// The range of its quantized weights, if not the plan's.
     pub range: Option<WeightRange>,
+    /// The integers of its weights, if not the plan's.
+    pub precision: Option<WeightPrecision>,
     /// Its weights in bytes, if they are not to be rounded to the nearest: in the order of the float weights, times the factor `alpha` of a
     /// `Gemm`.
     pub weights: Option<QuantizedWeights>,
@@ -25,6 +30,7 @@ pub struct Plan {
     parameters: BTreeMap<String, Affine>,
     weights: WeightRange,
     granularity: Granularity,
+    precision: WeightPrecision,
     /// By node.
     choices: BTreeMap<String, NodeChoice>,
 }
@@ -36,17 +42,26 @@ impl Plan {
     ///
     /// A value whose range was not observed, a constant that is not finite, every error of [`Roles::new`].
     pub fn new(graph: &Graph, calibration: &Calibration) -> Result<Self, Error> {
-        Self::of_roles(graph, Roles::new(graph)?, calibration)
+        Self::of_roles(graph, Roles::new(graph)?, calibration, u8::MAX)
     }
 
-    /// As [`new`](Self::new), for nodes with these roles.
-    pub(super) fn of_roles(graph: &Graph, roles: Roles, calibration: &Calibration) -> Result<Self, Error> {
+    /// As [`new`](Self::new), for nodes with these roles, and for activations of the bytes from 0 to `greatest`: all but what the graph reads
+    /// and writes.
+    pub(super) fn of_roles(
+        graph: &Graph,
+        roles: Roles,
+        calibration: &Calibration,
+        greatest: u8,
+    ) -> Result<Self, Error> {
         let mut parameters = BTreeMap::new();
+        let ends = graph.inputs.iter().chain(&graph.outputs).filter_map(|info| roles.root(&info.name));
+        let ends: HashSet<&str> = ends.collect();
         for root in roles.observed() {
             let range = calibration.ranges.get(root).ok_or_else(|| {
                 Error::value(root, "its range was not observed: calibrate the graph that is quantized")
             })?;
-            parameters.insert(root.to_owned(), Affine::covering(*range));
+            let greatest = if ends.contains(root) { u8::MAX } else { greatest };
+            parameters.insert(root.to_owned(), Affine::of_levels(*range, greatest));
         }
         for root in roles.constants() {
             if let Some(constant) = graph.constants.get(root) {
@@ -59,7 +74,9 @@ impl Plan {
 
     /// The plan with what the options say of weights.
     pub(super) fn with_options(self, options: &QuantizeOptions) -> Self {
-        self.with_weights(options.weights).with_granularity(options.granularity)
+        self.with_weights(options.weights)
+            .with_granularity(options.granularity)
+            .with_precision(options.weight_precision)
     }
 
     /// The plan with another range of weights; without this it is [`WeightRange::Full`].
@@ -72,6 +89,12 @@ impl Plan {
     #[must_use]
     pub fn with_granularity(self, granularity: Granularity) -> Self {
         Self { granularity, ..self }
+    }
+
+    /// The plan with other integers of weights; without this they are [`WeightPrecision::EIGHT`].
+    #[must_use]
+    pub fn with_precision(self, precision: WeightPrecision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The plan with a choice for one node, instead of an earlier one.
@@ -96,7 +119,8 @@ impl Plan {
         let Some(root) = self.roles.root(value) else {
             return Err(Error::argument("plan", format!("{} does not become bytes", quoted(value))));
         };
-        self.parameters.insert(root.to_owned(), Affine::covering(range));
+        let greatest = self.parameters.get(root).map_or(u8::MAX, |affine| affine.greatest);
+        self.parameters.insert(root.to_owned(), Affine::of_levels(range, greatest));
         Ok(self)
     }
 
@@ -113,6 +137,20 @@ impl Plan {
     /// How many scales the weights of a layer have.
     pub fn granularity(&self) -> Granularity {
         self.granularity
+    }
+
+    /// The integers of the weights of `node`.
+    pub fn precision(&self, node: &str) -> WeightPrecision {
+        self.choice(node).and_then(|choice| choice.precision).unwrap_or(self.precision)
+    }
+
+    /// What the weights of `node` become.
+    pub(crate) fn weight_form(&self, node: &Node, depthwise: bool) -> WeightForm {
+        WeightForm {
+            precision: self.precision(&node.name),
+            range: self.weight_range(node, depthwise),
+            granularity: self.granularity,
+        }
     }
 
     /// The range of the weights of `node`: depthwise kernels multiply widened pixels, so neighbouring weights do not matter there.

@@ -31,7 +31,8 @@ pub(super) fn slower_in_eight_bits(
     limits: &Limits,
 ) -> Result<BTreeMap<String, String>, Error> {
     let prepared = |roles: Roles| -> Result<(Plan, Timed), Error> {
-        let plan = Plan::of_roles(float, roles.clone(), &calibrated(float, &roles, inputs, held, limits)?)?;
+        let calibration = calibrated(float, &roles, inputs, held, limits)?;
+        let plan = Plan::of_roles(float, roles.clone(), &calibration, u8::MAX)?;
         let eight_bit = to_eight_bits(float.clone(), &plan, |_| {})?.0;
         Ok((plan, Timed::new(&eight_bit, inputs, held, limits)?))
     };

@@ -1,6 +1,7 @@
 //! Quantizes weights to signed bytes, with one scale per output channel or one for all, and their bias to int32.
 
-use super::Granularity;
+use super::few_levels::scale_of_least_noise;
+use super::{Granularity, WeightPrecision};
 use crate::{Error, Tensor};
 
 /// The largest bias in steps of its scale. The int32 accumulator holds 2³¹; half of it is reserved for the products, which
@@ -43,7 +44,15 @@ impl ScaleLimits {
     }
 }
 
-/// The range of quantized weights.
+/// What weights become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WeightForm {
+    pub(crate) precision: WeightPrecision,
+    pub(crate) range: WeightRange,
+    pub(crate) granularity: Granularity,
+}
+
+/// The range of quantized weights. Those of less than eight bits have their own, which is pair-safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightRange {
     /// All from −127 to 127, the largest of a channel one of the ends.
@@ -63,7 +72,7 @@ pub enum WeightRange {
 /// Quantized weights: `w ≈ scale of its channel · byte`, zero point 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizedWeights {
-    /// The bytes, −127 to 127, in the shape of the weights.
+    /// The bytes, integers of the layer's [`WeightPrecision`], in the shape of the weights.
     pub bytes: Tensor,
     /// One scale per output channel, or one for all ([`Granularity`]).
     pub scales: Vec<f32>,
@@ -71,18 +80,25 @@ pub struct QuantizedWeights {
 
 impl QuantizedWeights {
     /// The largest of `weights`, the floats that these bytes represent, and `true` if some channel was cut off by more than a
-    /// tenth, or to a sixth where all have one scale, `false` if all channels became zeros; `None` if neither.
-    pub(crate) fn lost(&self, weights: &Tensor, axis: usize) -> Result<Option<(f32, bool)>, Error> {
+    /// tenth, or to a sixth where all have one scale, `false` if all channels became zeros; `None` if neither. Of fewer bits than eight
+    /// weights are cut off on purpose.
+    pub(crate) fn lost(
+        &self,
+        weights: &Tensor,
+        axis: usize,
+        precision: WeightPrecision,
+    ) -> Result<Option<(f32, bool)>, Error> {
         let (values, bytes) = (weights.as_f32()?, self.bytes.as_i8()?);
         let run: usize = weights.shape()[axis + 1..].iter().product();
         let largest = values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-        let cut = values.chunks(run.max(1)).enumerate().any(|(index, run)| {
+        let is_cut = |(index, run): (usize, &[f32])| {
             // Finer steps for all can be worth more than the largest.
             let is_shared = self.scales.len() == 1 && weights.shape()[axis] > 1;
             let most = if is_shared { 6.0 } else { 1.1 };
             let limit = most * 127.0 * f64::from(self.scales[index % self.scales.len()]);
             run.iter().any(|&value| f64::from(value.abs()) > limit)
-        });
+        };
+        let cut = precision == WeightPrecision::EIGHT && values.chunks(run.max(1)).enumerate().any(is_cut);
         let nothing = largest > 0.0 && bytes.iter().all(|&byte| byte == 0);
         Ok((cut || nothing).then_some((largest, cut)))
     }
@@ -134,15 +150,16 @@ pub fn quantize_per_channel(
     range: WeightRange,
 ) -> Result<QuantizedWeights, Error> {
     let limits = ScaleLimits::new(bias.map_or(1.0, |(input_scale, _)| input_scale), None);
-    quantize_within(weights, axis, bias, (range, Granularity::PerChannel), limits)
+    quantize_within(weights, axis, bias, WeightForm { range, ..WeightForm::default() }, limits)
 }
 
-/// As [`quantize_per_channel`], with scales between other limits, or one scale, the largest that a channel needs.
+/// As [`quantize_per_channel`], with scales between other limits, or one scale, the largest that a channel needs; and to other integers,
+/// in the scales that leave the least noise.
 pub(crate) fn quantize_within(
     weights: &Tensor,
     axis: usize,
     bias: Option<(f32, &[f32])>,
-    (range, granularity): (WeightRange, Granularity),
+    form: WeightForm,
     limits: ScaleLimits,
 ) -> Result<QuantizedWeights, Error> {
     let shape = weights.shape();
@@ -156,10 +173,47 @@ pub(crate) fn quantize_within(
     {
         return Err(Error::tensor(shape, format!("{channels} channels, but a bias of {}", bias.len())));
     }
+    form.precision.validate()?;
     // The length of the contiguous runs of a channel's elements.
-    let run: usize = shape[axis + 1..].iter().product();
+    let run = shape[axis + 1..].iter().product::<usize>().max(1);
+    let largest_bias = largest_bias(values.len() / channels.max(1));
+    let for_bias = |channel: usize| {
+        bias.map_or(0.0, |(input_scale, bias)| {
+            f64::from(bias[channel].abs()) / (largest_bias * f64::from(input_scale))
+        })
+    };
+    let mut needed = if form.precision == WeightPrecision::EIGHT {
+        of_largest(values, shape, axis, form.range)
+    } else {
+        of_least_noise(values, [channels, run], form)
+    };
+    let of_channels = needed.len() == channels;
+    (0..channels).for_each(|channel| {
+        let scale = &mut needed[if of_channels { channel } else { 0 }];
+        *scale = scale.max(for_bias(channel));
+    });
+    if form.granularity == Granularity::PerTensor {
+        needed = vec![needed.into_iter().fold(0.0, f64::max)];
+    }
+    // Zeros are exact at any scale, if there is a zero.
+    let any = if form.precision == WeightPrecision::Bipolar { 0.0 } else { 1.0 };
+    let usable = |scale| if scale == 0.0 { any } else { scale };
+    let scales: Vec<f32> =
+        needed.into_iter().map(|scale| usable(scale).clamp(limits.least, limits.greatest) as f32).collect();
+    let mut bytes = Vec::with_capacity(values.len());
+    for (index, run) in values.chunks_exact(run).enumerate() {
+        let scale = scales[index % scales.len()];
+        bytes.extend(run.iter().map(|&value| form.precision.nearest(value / scale) as i8));
+    }
+    Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
+}
+
+/// The scale of the largest weight of each channel, or of the largest sum of neighbours.
+fn of_largest(values: &[f32], shape: &[usize], axis: usize, range: WeightRange) -> Vec<f64> {
+    let channels = shape[axis];
+    let run = shape[axis + 1..].iter().product::<usize>().max(1);
     let mut largest = vec![0.0f32; channels];
-    for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
+    for (index, run) in values.chunks_exact(run).enumerate() {
         let largest = &mut largest[index % channels];
         *largest = run.iter().fold(*largest, |largest, value| largest.max(value.abs()));
     }
@@ -168,35 +222,24 @@ pub(crate) fn quantize_within(
             *largest = largest.max(largest_sum(values, shape, axis, channel));
         }
     }
-    let largest_bias = largest_bias(values.len() / channels.max(1));
-    let mut needed: Vec<f64> = largest
-        .iter()
-        .enumerate()
-        .map(|(channel, &largest)| {
-            let needed = bias.map_or(0.0, |(input_scale, bias)| {
-                f64::from(bias[channel].abs()) / (largest_bias * f64::from(input_scale))
-            });
-            (f64::from(largest) / 127.0).max(needed)
-        })
-        .collect();
-    if granularity == Granularity::PerTensor {
-        needed = vec![needed.into_iter().fold(0.0, f64::max)];
-    }
-    // Zeros are exact at any scale.
-    let usable = |scale| if scale == 0.0 { 1.0 } else { scale };
-    let scales: Vec<f32> =
-        needed.into_iter().map(|scale| usable(scale).clamp(limits.least, limits.greatest) as f32).collect();
-    let mut bytes = Vec::with_capacity(values.len());
-    for (index, run) in values.chunks_exact(run.max(1)).enumerate() {
-        let scale = scales[index % scales.len()];
-        bytes.extend(run.iter().map(|&value| nearest(value, scale)));
-    }
-    Ok(QuantizedWeights { bytes: Tensor::new(shape, bytes)?, scales })
+    largest.into_iter().map(|largest| f64::from(largest) / 127.0).collect()
 }
 
-/// The byte nearest to a weight, in steps of `scale`.
-pub(super) fn nearest(weight: f32, scale: f32) -> i8 {
-    (weight / scale).round_ties_even().clamp(-127.0, 127.0) as i8
+/// The scale of each channel, whose weights are every so many runs, or of all.
+fn of_least_noise(values: &[f32], [channels, run]: [usize; 2], form: WeightForm) -> Vec<f64> {
+    let scale = |weights: Vec<(f32, f32)>| {
+        scale_of_least_noise(weights.iter().copied(), form.precision).unwrap_or(0.0)
+    };
+    let alike = |&weight: &f32| (weight, 1.0);
+    match form.granularity {
+        Granularity::PerChannel => (0..channels)
+            .map(|channel| {
+                let runs = values.chunks_exact(run).skip(channel).step_by(channels);
+                scale(runs.flatten().map(alike).collect())
+            })
+            .collect(),
+        Granularity::PerTensor => vec![scale(values.iter().map(alike).collect())],
+    }
 }
 
 /// The largest sum of neighbours of the same sign, as [`WeightRange::PairSafe`] counts them, among a channel's weights.

@@ -46,7 +46,7 @@ pub fn quantize_without_examples<'g>(
         ranges.insert(value.to_owned(), range);
     }
     let calibration = Calibration { ranges, inputs: 0 };
-    let mut plan = Plan::of_roles(&float, roles, &calibration)?.with_options(options);
+    let mut plan = Plan::of_roles(&float, roles, &calibration, options.greatest_activation())?.with_options(options);
     if options.effort > Effort::None {
         let mut means: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for layer in Layer::all(&float, plan.roles())? {

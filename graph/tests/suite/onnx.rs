@@ -1,5 +1,6 @@
 //! Round trips of real ONNX files, and bytes that are not valid models.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use eightbit_graph::{DataType, Error, Graph, Node, Op, Tensor, ValueInfo};
@@ -73,6 +74,7 @@ fn small() -> Graph {
         nodes: vec![Node::new("relu", "Relu", &["x"], &["h"]), custom],
         constants: [("w".to_owned(), Tensor::vector([1.0f32, 2.0]))].into(),
         dimension_names: [(("x".to_owned(), 0), "N".to_owned())].into(),
+        narrow: BTreeMap::new(),
         notes: Vec::new(),
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Fuser;
 use crate::ops::eight_bit::EightBit;
-use crate::ops::quantize_linear;
-use crate::{Error, Node, Tensor};
+use crate::ops::{clip, quantize_linear};
+use crate::{Error, Node, Tensor, TensorData};
 
-/// Clamping activations, each the only reader of the value before it, and the `QuantizeLinear` after them.
+/// Clamping activations, each the only reader of the value before it, the `QuantizeLinear` after them, and the `Clip` of its bytes.
 pub(super) struct Chain {
     /// Indices of the clamping nodes, in order.
     pub(super) activations: Vec<usize>,
@@ -17,6 +17,8 @@ pub(super) struct Chain {
     pub(super) copies: Vec<usize>,
     /// The bounds of the activations together.
     pub(super) bounds: (f32, f32),
+    /// The `Clip` that alone reads the bytes, as numbers of less than eight bits have it, and its bounds.
+    pub(super) clip: Option<(usize, (i32, i32))>,
 }
 
 /// The longest chain considered; networks have shorter ones. Without a limit, a long chain of activations would take
@@ -33,6 +35,7 @@ impl Chain {
             quantize: 0,
             copies: Vec::new(),
             bounds: (f32::NEG_INFINITY, f32::INFINITY),
+            clip: None,
         };
         let mut value = value;
         loop {
@@ -49,6 +52,7 @@ impl Chain {
                     return Ok(None);
                 }
                 (chain.quantize, chain.copies) = (reader, others.to_vec());
+                chain.clip = others.is_empty().then(|| clip(fuser, node)).flatten();
                 return Ok(Some(chain));
             }
             if !others.is_empty() {
@@ -63,6 +67,27 @@ impl Chain {
             value = node.required_output(0)?;
         }
     }
+}
+
+/// The `Clip` that alone reads the bytes that a `QuantizeLinear` writes, and its bounds.
+fn clip(fuser: &Fuser<'_>, quantize: &Node) -> Option<(usize, (i32, i32))> {
+    let Fuser { graph, consumers, outputs, operands, .. } = fuser;
+    let bytes = quantize.output(0)?;
+    let &[index] = consumers.get(bytes)?.as_slice() else { return None };
+    let node = &graph.nodes[index];
+    if outputs.contains(bytes) || !node.is(&clip::OP) || node.input(0) != Some(bytes) {
+        return None;
+    }
+    let bound = |input: usize, open: i32| match node.input(input) {
+        None => Some(open),
+        Some(name) => match operands.constants.get(name)?.data() {
+            TensorData::U8(bound) => bound.first().copied().map(i32::from),
+            TensorData::I8(bound) => bound.first().copied().map(i32::from),
+            _ => None,
+        },
+    };
+    let (low, high) = (bound(1, i32::MIN)?, bound(2, i32::MAX)?);
+    (low <= high).then_some((index, (low, high)))
 }
 
 /// Whether `other` computes the same bytes as the `QuantizeLinear` called `node`.

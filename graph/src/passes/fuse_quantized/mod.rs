@@ -6,7 +6,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ops::eight_bit::{Compute, EightBit, Move};
 use crate::ops::shared::indexing;
@@ -34,6 +34,7 @@ use parameters::read_parameters;
 /// * `Add`, `Mul`, `Concat`, `AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels become `QLinearAdd`, …;
 /// * a `Relu` or `Clip` before the `QuantizeLinear` becomes their attributes `clamp_low` and `clamp_high`, in steps of
 ///   the output, which is exact because rounding is monotonic;
+/// * so does a `Clip` of the bytes, which makes numbers of fewer bits of them;
 /// * other values whose every element depends on one byte become `LookupTable` (domain [`DOMAIN`](super::DOMAIN)): 256 outputs, indexed
 ///   by that byte, each computed as the float operators would have. These are changes of scale, unary operators, and what several
 ///   elementwise operators compute of one quantized value and single constants together: `x · sigmoid(x)`, `(x − a) / b`;
@@ -252,7 +253,8 @@ impl<'a> Fuser<'a> {
             return Ok(None);
         };
         let quantize = &self.graph.nodes[chain.quantize];
-        let written = quantize.required_output(0)?.to_owned();
+        let last = chain.clip.map_or(quantize, |(clip, _)| &self.graph.nodes[clip]);
+        let written = last.required_output(0)?.to_owned();
         let to = read_parameters(quantize, written, &mut self.operands)?;
         Ok(to.filter(QuantizedValue::per_tensor).map(|to| (chain, to)))
     }
@@ -319,6 +321,7 @@ impl<'a> Fuser<'a> {
     fn take(&mut self, chain: &Chain, to: &QuantizedValue) -> Result<(), Error> {
         self.taken.extend(chain.activations.iter().chain(&chain.copies));
         self.taken.insert(chain.quantize);
+        self.taken.extend(chain.clip.map(|(clip, _)| clip));
         let graph = self.graph;
         chain.copies.iter().try_for_each(|&copy| self.same_bytes(&graph.nodes[copy], to.value()))
     }
@@ -376,6 +379,7 @@ impl<'a> Fuser<'a> {
             constants,
             dimension_names: dimension_names.clone(),
             notes: notes.clone(),
+            narrow: BTreeMap::new(),
         };
         graph.validate()?;
         Ok(graph)
@@ -385,7 +389,10 @@ impl<'a> Fuser<'a> {
 /// Sets the activations' bounds in steps of the output, where they are tighter than the range of its type.
 fn clamp(node: &mut Node, chain: &Chain, to: &QuantizedValue) {
     let range = to.range();
-    let (low, high) = (to.step(chain.bounds.0), to.step(chain.bounds.1));
+    let (mut low, mut high) = (to.step(chain.bounds.0), to.step(chain.bounds.1));
+    if let Some((_, bounds)) = chain.clip {
+        (low, high) = (low.clamp(bounds.0, bounds.1), high.clamp(bounds.0, bounds.1));
+    }
     if low > range.0 {
         node.attributes.insert("clamp_low".into(), Attribute::Int(low.into()));
     }

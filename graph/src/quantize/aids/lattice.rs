@@ -4,6 +4,8 @@
 //! (Babai, "On Lovász' lattice reduction and the nearest lattice point problem", 1986), which is what GPTQ (Frantar et al., 2022) computes
 //! by updates of an inverse.
 
+use crate::quantize::WeightPrecision;
+
 /// What is added to every variance, as a part of their mean: a guard against what few examples say by chance.
 const DAMPING: f64 = 0.002;
 /// Rows that are rounded at the same time.
@@ -60,8 +62,15 @@ impl Lattice {
         Some(Self { order, r, squares })
     }
 
-    /// Rounds rows of weights, [`LANES`] at most, in steps of `scales`, and returns for each row `(w − q)ᵀ·C·(w − q)`.
-    pub(super) fn round(&self, weights: &[f32], scales: &[f32], rounded: &mut [i8]) -> [f32; LANES] {
+    /// Rounds rows of weights, [`LANES`] at most, to integers of `precision` in steps of `scales`, and returns for each row
+    /// `(w − q)ᵀ·C·(w − q)`.
+    pub(super) fn round(
+        &self,
+        precision: WeightPrecision,
+        weights: &[f32],
+        scales: &[f32],
+        rounded: &mut [i8],
+    ) -> [f32; LANES] {
         let depth = self.order.len();
         let rows = scales.len();
         // Of the places from the last on, what each row's rounding left, in its steps.
@@ -76,7 +85,7 @@ impl Lattice {
             let at = self.order[place];
             for row in 0..rows {
                 let exact = weights[row * depth + at] / scales[row];
-                let nearest = (exact + moved[row]).round_ties_even().clamp(-127.0, 127.0);
+                let nearest = precision.nearest(exact + moved[row]);
                 errors[place][row] = exact - nearest;
                 let apart = (exact + moved[row] - nearest) * scales[row];
                 squared[row] += self.squares[place] * apart * apart;

@@ -13,8 +13,9 @@ use crate::ops::matmul;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
 use crate::quantize::tune::Journal;
-use crate::quantize::weights::{is_pair_safe, nearest};
-use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightRange};
+use crate::quantize::few_levels::scale_of_least_noise;
+use crate::quantize::weights::is_pair_safe;
+use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightPrecision, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
 
 /// The most bytes of covariances that are kept at a time: 8192 weights of an output channel, if there are no groups.
@@ -74,10 +75,10 @@ pub(in crate::quantize) fn rounded<D: Dataset + ?Sized>(
         };
         for (layer, covariance) in now.iter().zip(covariances).skip(known) {
             if let Some((bytes, scales)) = nearest.layer(layer.node)? {
-                let safe =
-                    plan.weight_range(layer.node, layer.has_depthwise_kernel()) == WeightRange::PairSafe;
+                let form = plan.weight_form(layer.node, layer.has_depthwise_kernel());
+                let safe = form.range == WeightRange::PairSafe && form.precision == WeightPrecision::EIGHT;
                 let room = if safe { 1.0 } else { nearest.room(layer.node, layer.depth())? };
-                let rounded = of_layer(layer, &covariance, bytes, scales, (safe, room))?;
+                let rounded = of_layer(layer, &covariance, bytes, scales, (form.precision, safe, room))?;
                 journal.keep_weights(rounded.bytes.as_i8()?, &rounded.scales)?;
                 added = added.saturating_add(layer.weights.len() as u64);
                 result.insert(layer.node.name.clone(), rounded);
@@ -145,21 +146,25 @@ fn of_layer(
     covariance: &Covariance,
     bytes: &Tensor,
     scales: &[f32],
-    (safe, room): (bool, f64),
+    (precision, safe, room): (WeightPrecision, bool, f64),
 ) -> Result<QuantizedWeights, Error> {
     let depth = layer.depth();
     let weights = layer.as_rows(layer.weights.as_f32()?);
     let given = layer.as_rows(bytes.as_i8()?);
     // A bias takes back the mean of what rounding adds.
     let centred = !layer.node.is(&matmul::OP);
-    let shared = match scales {
-        &[scale] if layer.rows() > 1 && is_own(&given) => {
-            let variance = |group, at| covariance.element(group, centred, (at, at));
-            shared_scale(layer, &weights, (scale, room), variance)
+    let variance = |group, at| covariance.element(group, centred, (at, at));
+    let better = if precision != WeightPrecision::EIGHT {
+        Some(few_levels(layer, &weights, scales, (precision, room), variance))
+    } else {
+        match scales {
+            &[scale] if layer.rows() > 1 && is_own(&given) => {
+                shared_scale(layer, &weights, (scale, room), variance).map(|scale| vec![scale])
+            }
+            _ => None,
         }
-        _ => None,
     };
-    let scales = shared.as_ref().map_or(scales, std::slice::from_ref);
+    let scales = better.as_deref().unwrap_or(scales);
     let (mut rounded, mut found) = (given.clone(), scales.to_vec());
     let few = scales.len() == layer.rows() && depth <= FEW;
     let rows_of_group = layer.rows() / layer.groups;
@@ -167,9 +172,9 @@ fn of_layer(
         let element = |row, column| covariance.element(group, centred, (row, column));
         let first = group * rows_of_group;
         let Some(lattice) = Lattice::new(element, depth) else {
-            if let Some(scale) = shared {
+            if better.is_some() {
                 for at in first * depth..(first + rows_of_group) * depth {
-                    rounded[at] = nearest(weights[at], scale);
+                    rounded[at] = precision.nearest(weights[at] / scales[at / depth % scales.len()]) as i8;
                 }
             }
             continue;
@@ -178,7 +183,7 @@ fn of_layer(
             let rows = start..(start + LANES).min(first + rows_of_group);
             let part = rows.start * depth..rows.end * depth;
             let mut of_rows: Vec<f32> = rows.clone().map(|row| scales[row % scales.len()]).collect();
-            round(&lattice, &weights[part.clone()], &mut of_rows, few, &mut rounded[part]);
+            round(&lattice, precision, &weights[part.clone()], &mut of_rows, few, &mut rounded[part]);
             if scales.len() == layer.rows() {
                 found[rows].copy_from_slice(&of_rows);
             }
@@ -214,16 +219,14 @@ fn shared_scale(
     variance: impl Fn(usize, usize) -> f64,
 ) -> Option<f32> {
     let depth = layer.depth();
-    let of_group = layer.rows() / layer.groups * depth;
-    let variances: Vec<f32> =
-        (0..layer.groups * depth).map(|at| variance(at / depth, at % depth).max(0.0) as f32).collect();
+    let variances = variances(layer, variance);
     let noise = |scale: f32| -> f64 {
         let of_row = |(row, weights): (usize, &[f32])| {
             let of_weight = |(&weight, variance): (&f32, &f32)| {
-                let left = weight - f32::from(nearest(weight, scale)) * scale;
+                let left = weight - WeightPrecision::EIGHT.nearest(weight / scale) * scale;
                 left * left * variance
             };
-            let variances = &variances[row * depth / of_group * depth..][..depth];
+            let variances = &variances[row / (layer.rows() / layer.groups) * depth..][..depth];
             f64::from(weights.iter().zip(variances).map(of_weight).sum::<f32>())
         };
         weights.chunks_exact(depth).enumerate().map(of_row).sum()
@@ -240,13 +243,57 @@ fn shared_scale(
     least.1
 }
 
+/// The variances of the factors of each group's weights.
+fn variances(layer: &Layer<'_>, variance: impl Fn(usize, usize) -> f64) -> Vec<f32> {
+    let depth = layer.depth();
+    (0..layer.groups * depth).map(|at| variance(at / depth, at % depth).max(0.0) as f32).collect()
+}
+
+/// The scales of rows of few levels, or the one of all, that leave the least noise where weights are rounded to the nearest; `given` where a
+/// bias leaves no room for a smaller one, half of which is left to corrections.
+fn few_levels(
+    layer: &Layer<'_>,
+    weights: &[f32],
+    given: &[f32],
+    (precision, room): (WeightPrecision, f64),
+    variance: impl Fn(usize, usize) -> f64,
+) -> Vec<f32> {
+    let depth = layer.depth();
+    let variances = variances(layer, variance);
+    let importance = |row: usize| &variances[row / (layer.rows() / layer.groups) * depth..][..depth];
+    let of_row = |row: usize| {
+        weights[row * depth..][..depth].iter().copied().zip(importance(row).iter().copied())
+    };
+    let fitting = |found: Option<f64>, given: f32| {
+        found.filter(|found| found / f64::from(given) * room >= 2.0).map_or(given, |found| found as f32)
+    };
+    match given {
+        &[scale] if layer.rows() > 1 => {
+            let all = (0..layer.rows()).flat_map(of_row);
+            vec![fitting(scale_of_least_noise(all, precision), scale)]
+        }
+        _ => {
+            let row = |(row, &given)| fitting(scale_of_least_noise(of_row(row), precision), given);
+            given.iter().enumerate().map(row).collect()
+        }
+    }
+}
+
 /// Rounds rows of weights, which are rounded to the nearest, in steps of `scales`, or, if there are `few`, of other ones that leave less. A row
 /// whose scale is not that of its largest weight keeps it: its bias, or its neighbours, need that.
-fn round(lattice: &Lattice, weights: &[f32], scales: &mut [f32], few: bool, rounded: &mut [i8]) {
+fn round(
+    lattice: &Lattice,
+    precision: WeightPrecision,
+    weights: &[f32],
+    scales: &mut [f32],
+    few: bool,
+    rounded: &mut [i8],
+) {
     let depth = weights.len() / scales.len();
     let given = scales.to_vec();
-    let free: Vec<bool> = rounded.chunks_exact(depth).map(|row| few && is_own(row)).collect();
-    let mut least = lattice.round(weights, scales, rounded);
+    let is_free = |row: &[i8]| few && (precision != WeightPrecision::EIGHT || is_own(row));
+    let free: Vec<bool> = rounded.chunks_exact(depth).map(is_free).collect();
+    let mut least = lattice.round(precision, weights, scales, rounded);
     if !free.contains(&true) {
         return;
     }
@@ -254,7 +301,7 @@ fn round(lattice: &Lattice, weights: &[f32], scales: &mut [f32], few: bool, roun
     for at in 0..SCALES {
         let part = PARTS[0] + (PARTS[1] - PARTS[0]) * at as f32 / (SCALES - 1) as f32;
         let tried: Vec<f32> = given.iter().map(|scale| scale * part).collect();
-        let left = lattice.round(weights, &tried, &mut other);
+        let left = lattice.round(precision, weights, &tried, &mut other);
         for row in (0..given.len()).filter(|&row| free[row]) {
             if left[row] < least[row] {
                 (least[row], scales[row]) = (left[row], tried[row]);

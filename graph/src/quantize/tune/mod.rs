@@ -152,7 +152,8 @@ fn untuned<E>(
         )
         .into());
     }
-    let calibration = observation.seen.calibration(options.method)?;
-    let plan = Plan::of_roles(&observation.graph, roles, &calibration)?.with_options(options);
+    let greatest = options.greatest_activation();
+    let calibration = observation.seen.calibration(options.method, greatest)?;
+    let plan = Plan::of_roles(&observation.graph, roles, &calibration, greatest)?.with_options(options);
     Ok(Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None, untried })
 }

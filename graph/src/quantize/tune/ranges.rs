@@ -23,8 +23,9 @@ pub(super) fn search<D: Dataset + ?Sized>(
 ) -> Result<(), Fault<D::Error>> {
     progress(Progress::Pass("ranges by their effect"));
     let seen = &search.observation.seen;
+    let greatest = search.options.greatest_activation();
     let found: Vec<Calibration> =
-        METHODS.into_iter().map(|method| seen.calibration(method)).collect::<Result<_, _>>()?;
+        METHODS.into_iter().map(|method| seen.calibration(method, greatest)).collect::<Result<_, _>>()?;
     let (_, mut current) = search.best()?;
     let (mut best, mut least) = (search.best.clone(), search.error);
     let graph = &search.observation.graph;

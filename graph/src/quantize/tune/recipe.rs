@@ -36,9 +36,10 @@ impl Recipe {
         options: &QuantizeOptions,
     ) -> Result<(Plan, Calibration), Error> {
         let Observation { graph, seen } = observation;
-        let mut calibration = seen.calibration(self.method)?;
+        let mut calibration = seen.calibration(self.method, options.greatest_activation())?;
         calibration.ranges.extend(self.ranges.iter().map(|(value, range)| (value.clone(), *range)));
-        let mut plan = Plan::of_roles(graph, roles.clone(), &calibration)?.with_options(options);
+        let greatest = options.greatest_activation();
+        let mut plan = Plan::of_roles(graph, roles.clone(), &calibration, greatest)?.with_options(options);
         for (node, weights) in self.weights.iter().filter(|(node, _)| roles.is_quantized(node)) {
             let weights = Some(weights.clone());
             plan = plan.with_choice(node, NodeChoice { weights, ..NodeChoice::default() })?;

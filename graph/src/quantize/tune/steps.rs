@@ -85,9 +85,10 @@ impl<D: Dataset + ?Sized> Search<'_, D> {
             return Ok(None);
         }
         let judging = self.observe(self.observation.graph.clone(), &self.roles, &self.split.judging)?.seen;
+        let greatest = self.options.greatest_activation();
         let ranges = |method| -> Result<BTreeMap<String, Range>, Fault<D::Error>> {
-            let mut one = self.observation.seen.calibration(method)?.ranges;
-            let other = judging.calibration(method)?.ranges;
+            let mut one = self.observation.seen.calibration(method, greatest)?.ranges;
+            let other = judging.calibration(method, greatest)?.ranges;
             one.retain(|value, _| values.contains(value));
             for (value, range) in &mut one {
                 *range = other.get(value).map_or(*range, |&other| range.union(other));

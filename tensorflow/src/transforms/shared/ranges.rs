@@ -10,7 +10,7 @@ pub type Ranges = BTreeMap<String, Range>;
 /// The range of codes for `range`, in which zero is a code: kernels subtract the code that is nearest to zero, so that all that
 /// they compute would be off by the rest.
 pub(crate) fn nudged(range: Range) -> Range {
-    let Affine { scale, zero_point } = Affine::covering(range);
+    let Affine { scale, zero_point, .. } = Affine::covering(range);
     let zero_point = f32::from(zero_point);
     Range { min: 0.0 - zero_point * scale, max: (255.0 - zero_point) * scale }
 }

@@ -51,13 +51,13 @@ fn the_function_stays_and_the_rounding_of_the_input_goes() {
             kept.into_iter().map(|node| (node, REASON.to_owned())).collect();
         let roles = Roles::keeping_float(&graph, &float_nodes).expect("these nodes");
         assert_eq!(roles.node("conv"), Some(&Role::Quantized));
-        let mut calibration = observation.seen.calibration(CalibrationMethod::MinMax).expect("examples");
+        let mut calibration = observation.seen.calibration(CalibrationMethod::MinMax, u8::MAX).expect("examples");
         let range = calibration.ranges["x"];
         calibration.ranges.extend(values.into_iter().map(|(value, of)| {
             assert_eq!(of, "x");
             (value, range)
         }));
-        let finer_plan = Plan::of_roles(&graph, roles, &calibration).expect("observed");
+        let finer_plan = Plan::of_roles(&graph, roles, &calibration, u8::MAX).expect("observed");
         // The rounding of the weights and of the output is left.
         let (before, after) = (noise(&float, &float, &plan), noise(&float, &graph, &finer_plan));
         assert!(after < 0.9 * before, "{before} became {after}");

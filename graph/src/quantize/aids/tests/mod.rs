@@ -55,8 +55,8 @@ fn planned(graph: &Graph, examples: &[Vec<Tensor>]) -> (Observation, Plan) {
     let data = (examples, &numbers[..]);
     let observation = Observation::of(graph.clone(), (&roles, &channels), data, (0, &limits), |_| {})
         .expect("the examples fit");
-    let calibration = observation.seen.calibration(CalibrationMethod::MinMax).expect("examples");
-    let plan = Plan::of_roles(graph, roles, &calibration).expect("all is observed");
+    let calibration = observation.seen.calibration(CalibrationMethod::MinMax, u8::MAX).expect("examples");
+    let plan = Plan::of_roles(graph, roles, &calibration, u8::MAX).expect("all is observed");
     (observation, plan)
 }
 
