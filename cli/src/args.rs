@@ -39,7 +39,7 @@ pub(crate) use operators::OperatorsArgs;
 pub(crate) use photos::InputArgs;
 pub(crate) use precision::PrecisionArgs;
 pub(crate) use profile::ProfileArgs;
-pub(crate) use quantize::QuantizeArgs;
+pub(crate) use quantize::{FileFormat, QuantizeArgs};
 pub(crate) use ranges::RangeArgs;
 pub(crate) use run::RunArgs;
 #[cfg(feature = "train")]

@@ -92,6 +92,8 @@ pub(crate) struct Calibration<'a> {
     /// Whether nodes that take longer in eight bits on this machine stay float.
     measure_speed: bool,
     accuracy_drop: Option<AccuracyDrop>,
+    /// The most bytes of the file.
+    file_bytes: Option<u64>,
     resume: Option<&'a Path>,
 }
 
@@ -109,6 +111,7 @@ impl<'a> Calibration<'a> {
             measured,
             measure_speed: false,
             accuracy_drop: None,
+            file_bytes: None,
             resume: None,
         }
     }
@@ -116,6 +119,11 @@ impl<'a> Calibration<'a> {
     /// As this, and nodes that take longer in eight bits on this machine stay float if `measure_speed`.
     pub(crate) fn with_measured_speed(self, measure_speed: bool) -> Self {
         Self { measure_speed, ..self }
+    }
+
+    /// As this, and layers have fewer bits until the file takes no more than so many bytes.
+    pub(crate) fn with_file_bytes(self, file_bytes: Option<u64>) -> Self {
+        Self { file_bytes, ..self }
     }
 
     /// As this, and nodes go back to float until no more accuracy is lost.
@@ -201,10 +209,13 @@ impl<'a> Calibration<'a> {
             limits: Limits::for_model(graph),
             method: self.range.rule.method(),
             weights,
+            weight_precision: self.range.weights,
+            activation_bits: self.range.activations,
             granularity: if self.range.per_tensor { Granularity::PerTensor } else { Granularity::PerChannel },
             measured: self.measured,
             effort: Effort::from_number(self.range.effort).unwrap_or_default(),
             accuracy_drop: self.accuracy_drop.clone(),
+            file_bytes: self.file_bytes,
             measure_speed: self.measure_speed,
             resume: self.resume.map(Path::to_path_buf),
             ..QuantizeOptions::default()

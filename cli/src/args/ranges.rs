@@ -1,7 +1,7 @@
 //! The ranges of quantized values.
 
 use clap::{Args, ValueEnum};
-use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions};
+use eightbit_graph::quantize::{CalibrationMethod, QuantizeOptions, WeightPrecision};
 
 /// The ranges of values that the eight bits of activations and weights cover.
 #[derive(Args)]
@@ -25,6 +25,14 @@ pub(crate) struct RangeArgs {
     /// else. It costs accuracy.
     #[arg(long, alias = "per_tensor")]
     pub(crate) per_tensor: bool,
+
+    /// The integers that stand for weights: int2 to int8, ternary (-1, 0, 1) or bipolar (-1, 1).
+    #[arg(long, value_name = "TYPE", default_value_t = WeightPrecision::EIGHT)]
+    pub(crate) weights: WeightPrecision,
+
+    /// The bits of activations, 2 to 8. What the network reads and writes has eight.
+    #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub(crate) activations: u8,
 }
 
 /// How the ranges of activations are found.

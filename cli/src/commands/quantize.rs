@@ -1,16 +1,17 @@
 //! `eightbit quantize`: turns a float network into an eight-bit file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use eightbit_graph::escaped;
-use eightbit_graph::quantize::{AccuracyDrop, FromFn, QuantizeReport};
+use eightbit_graph::quantize::{AccuracyDrop, FromFn, QuantizeReport, WeightPrecision};
+use eightbit_graph::{Graph, escaped, passes};
 use serde_json::json;
 
 use super::inputs_only;
-use crate::args::QuantizeArgs;
+use crate::args::{FileFormat, QuantizeArgs};
 use crate::comparison::Calibration;
 use crate::engine::Settings;
 use crate::error::CliError;
@@ -58,6 +59,7 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED)
         .with_measured_speed(args.measure_speed)
         .with_accuracy_drop(accuracy_drop(args, examples.is_some())?)
+        .with_file_bytes(args.size.map(|size| size.bytes(file.bytes)))
         .with_resume(args.resume.as_deref());
     // The weights of the float network are dropped as soon as they are bytes.
     let (file, (graph, report)) = match &examples {
@@ -77,7 +79,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
             (file, quantized)
         }
     };
-    let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
+    let written = in_format(args, &graph).map_err(|error| CliError::model(&file.name, error))?;
+    let bytes = written.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
     let kind = if examples.is_some() { "example" } else { "photo" };
     let times = match &page {
@@ -101,6 +104,16 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
         return Ok(report::json(out, &value)?);
     }
     text(out, args, &file, &report, bytes.len(), kind)
+}
+
+/// The network as it is written.
+fn in_format<'g>(args: &QuantizeArgs, graph: &'g Graph) -> Result<Cow<'g, Graph>, eightbit_graph::Error> {
+    let stored = args.range.weights.stored_bits();
+    Ok(match args.format {
+        FileFormat::Qdq if stored < 8 => passes::narrow_constants(graph.clone(), stored)?.into(),
+        FileFormat::Qdq | FileFormat::Qcdq => graph.into(),
+        FileFormat::Qonnx => passes::to_qonnx(graph.clone())?.into(),
+    })
 }
 
 /// The arguments that may be photos: those that are not `NAME=…` for an input.
@@ -128,6 +141,17 @@ fn text(
     if args.range.pair_safe_weights {
         writeln!(out, "weights     pair-safe: sums of neighbours within 128 steps")?;
     }
+    let few_bits = args.range.weights != WeightPrecision::EIGHT;
+    if few_bits && report.precisions.is_empty() {
+        writeln!(out, "weights     {}", args.range.weights)?;
+    } else if few_bits {
+        let low = report.precisions.iter().filter(|layer| layer.precision == args.range.weights).count();
+        let all = report.precisions.len();
+        writeln!(out, "weights     {} in {low} of {all} layers, int8 in the others", args.range.weights)?;
+    }
+    if args.range.activations < 8 {
+        writeln!(out, "activations {} bits", args.range.activations)?;
+    }
     let (eight_bit, float) = (report.quantized().count(), report.float().count());
     writeln!(out, "nodes       {eight_bit} in eight bits, {float} left float")?;
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -144,6 +168,7 @@ fn text(
         writeln!(out, "  and {} more reasons: see --json", reasons.len() - REASONS)?;
     }
     aids(out, report)?;
+    precisions(out, report)?;
     let worst = report.worst_layers(WORST);
     if !worst.is_empty() {
         writeln!(
@@ -161,6 +186,30 @@ fn text(
         }
         table.write(out)?;
     }
+    Ok(())
+}
+
+/// Where precisions are mixed, the layers at the border between both.
+fn precisions(out: &mut dyn Write, report: &QuantizeReport) -> Result<(), CliError> {
+    let all = &report.precisions;
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nLayers by the noise that fewer bits add for the bytes that they save; those around the last that has them"
+    )?;
+    let last = all.iter().take_while(|layer| layer.precision != WeightPrecision::EIGHT).count();
+    let mut table = Table::new(&["node", "weights", "noise more, %", "bytes saved"], 2);
+    for layer in &all[last.saturating_sub(WORST)..(last + WORST).min(all.len())] {
+        table.row([
+            report::fit(&escaped(&layer.node).to_string(), 60),
+            layer.precision.to_string(),
+            format!("{:.4}", 100.0 * layer.noise),
+            layer.saved.to_string(),
+        ]);
+    }
+    table.write(out)?;
     Ok(())
 }
 
@@ -273,8 +322,16 @@ fn json(args: &QuantizeArgs, file: &ModelFile, report: &QuantizeReport, bytes: u
             .collect();
         json!({ "lost": lost, "float_again": again })
     });
+    let precisions: Vec<_> = report
+        .precisions
+        .iter()
+        .map(|layer| json!({ "node": layer.node, "weights": layer.precision.to_string(), "noise_more": layer.noise, "bytes_saved": layer.saved }))
+        .collect();
     json!({
         "aids": aids,
+        "weights": args.range.weights.to_string(),
+        "activation_bits": args.range.activations,
+        "layer_precisions": precisions,
         "accuracy": accuracy,
         "data_free": args.data_free,
         "model": args.model.display().to_string(),

@@ -7,8 +7,8 @@ use super::shared::arguments::Arguments;
 use super::shared::by_element::by_number;
 use super::shared::unary;
 use super::shared::upgrade::Constants;
-use crate::exec::float;
-use crate::{Element, Error, Node, Tensor};
+use crate::exec::{float, integer};
+use crate::{Element, Error, Node, Tensor, TensorData};
 
 pub(crate) static OP: Operator = Operator {
     examples: &[
@@ -16,7 +16,9 @@ pub(crate) static OP: Operator = Operator {
         Example::new(&[Input::Floats(&[6]), Input::Absent, Input::Float(1.0)], &[]),
     ],
     eight_bit: EightBit::Clamp(bounds),
-    lower: float::lower::clamp,
+    lower: |builder, node| {
+        Ok(float::lower::clamp(builder, node)? || integer::elementwise::clip(builder, node)?)
+    },
     upgrade,
     ..unary::operator("Clip", "min(max(x, low), high)", evaluate)
 };
@@ -39,6 +41,22 @@ fn bounds<'t>(node: &Node, constant: &dyn Fn(&str) -> Option<&'t Tensor>) -> Opt
     };
     let (low, high) = (bound(1, f32::NEG_INFINITY)?, bound(2, f32::INFINITY)?);
     (low <= high).then_some((low, high))
+}
+
+/// The constant bounds of a `Clip` of bytes.
+pub(crate) fn byte_bounds<'t>(
+    node: &Node,
+    constant: &dyn Fn(&str) -> Option<&'t Tensor>,
+) -> Option<(i32, i32)> {
+    let bound = |index: usize, open: i32| match node.input(index) {
+        None => Some(open),
+        Some(name) => match constant(name)?.data() {
+            TensorData::U8(bound) => bound.first().map(|&bound| bound.into()),
+            TensorData::I8(bound) => bound.first().map(|&bound| bound.into()),
+            _ => None,
+        },
+    };
+    Some((bound(1, i32::MIN)?, bound(2, i32::MAX)?))
 }
 
 /// `min` and `max` became inputs with operator set 11.

@@ -22,6 +22,7 @@ mod sort_by_execution_order;
 mod strip_unused_nodes;
 #[cfg(test)]
 mod testing;
+mod to_qonnx;
 
 pub use crate::ops::shared::domains::EIGHTBIT as DOMAIN;
 pub use cancel_transposes::cancel_transposes;
@@ -46,3 +47,4 @@ pub use raise_opset::raise_opset;
 pub use remove_nodes::remove_nodes;
 pub use sort_by_execution_order::sort_by_execution_order;
 pub use strip_unused_nodes::strip_unused_nodes;
+pub use to_qonnx::to_qonnx;

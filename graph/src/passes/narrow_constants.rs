@@ -21,7 +21,9 @@ pub fn narrow_constants(mut graph: Graph, least: u8) -> Result<Graph, Error> {
         let Some((name, bytes)) = constant(&graph, node, 0) else { continue };
         let zeros = constant(&graph, node, 2);
         let bits = [2, 4].into_iter().filter(|&bits| bits >= least).find(|&bits| {
-            fits(bytes, bits) && zeros.is_none_or(|(_, zeros)| fits(zeros, bits)) && (node.input(2).is_none() || zeros.is_some())
+            fits(bytes, bits)
+                && zeros.is_none_or(|(_, zeros)| fits(zeros, bits))
+                && (node.input(2).is_none() || zeros.is_some())
         });
         let Some(bits) = bits else { continue };
         for (name, _) in [Some((name, bytes)), zeros].into_iter().flatten() {
@@ -64,7 +66,8 @@ pub(crate) fn writable(graph: &Graph) -> BTreeMap<String, u8> {
         }
     }
     // What one node cannot read makes the others wide that nodes read together with it.
-    let mut unread: Vec<&Node> = readers.values().flatten().copied().filter(|node| !reads(node, &narrow)).collect();
+    let mut unread: Vec<&Node> =
+        readers.values().flatten().copied().filter(|node| !reads(node, &narrow)).collect();
     while let Some(node) = unread.pop() {
         for input in &node.inputs {
             if narrow.remove(input).is_some() {
@@ -79,7 +82,8 @@ pub(crate) fn writable(graph: &Graph) -> BTreeMap<String, u8> {
 /// Whether a node can read its inputs where these are narrow, or reads none that is.
 fn reads(node: &Node, narrow: &BTreeMap<String, u8>) -> bool {
     let bits = |index: usize| node.input(index).and_then(|name| narrow.get(name));
-    let others = (0..node.inputs.len()).filter(|index| !matches!(index, 0 | 2)).any(|index| bits(index).is_some());
+    let others =
+        (0..node.inputs.len()).filter(|index| !matches!(index, 0 | 2)).any(|index| bits(index).is_some());
     let same = bits(0) == bits(2) || (node.input(2).is_none() && node.input(0).is_some());
     let is_conversion = node.is(&dequantize_linear::OP) && same && !others;
     is_conversion || node.inputs.iter().all(|name| !narrow.contains_key(name))
@@ -94,7 +98,9 @@ fn constant<'g>(graph: &'g Graph, node: &'g Node, index: usize) -> Option<(&'g s
 fn fits(bytes: &Tensor, bits: u8) -> bool {
     match bytes.data() {
         TensorData::U8(bytes) => bytes.iter().all(|&byte| byte < 1 << bits),
-        TensorData::I8(bytes) => bytes.iter().all(|&byte| (-(1 << (bits - 1))..1 << (bits - 1)).contains(&byte)),
+        TensorData::I8(bytes) => {
+            bytes.iter().all(|&byte| (-(1 << (bits - 1))..1 << (bits - 1)).contains(&byte))
+        }
         _ => false,
     }
 }
@@ -105,7 +111,8 @@ mod tests {
     use crate::{DataType, ValueInfo};
 
     fn graph(nodes: Vec<Node>, constants: Vec<(&str, Tensor)>) -> Graph {
-        let value = |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(2)] };
+        let value =
+            |name: &str| ValueInfo { name: name.to_owned(), data_type: DataType::F32, shape: vec![Some(2)] };
         Graph {
             opset: 13,
             outputs: nodes.iter().map(|node| value(&node.outputs[0])).collect(),

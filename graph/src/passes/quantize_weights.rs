@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::ops::eight_bit::weight_axis;
 use crate::ops::{conv, gemm};
 use crate::quantize::{
-    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightPrecision, quantize_bias, quantize_within,
+    Granularity, Plan, QuantizedWeights, Role, ScaleLimits, Warning, WeightPrecision, quantize_bias,
+    quantize_within,
 };
 use crate::{DataType, Error, Graph, Names, Node, Tensor, quoted};
 

@@ -1,10 +1,10 @@
 //! `raise_opset`: a graph in the forms of a later operator set.
 
-use crate::ops::shared::upgrade::Constants;
 use crate::onnx::NEWEST_OPSET;
+use crate::ops::shared::upgrade::Constants;
 use crate::ops::{
-    dft, grid_sample, group_normalization, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp, reduce_max,
-    reduce_mean, reduce_min, reduce_prod, reduce_sum_square, split,
+    dft, grid_sample, group_normalization, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp,
+    reduce_max, reduce_mean, reduce_min, reduce_prod, reduce_sum_square, split,
 };
 use crate::{Attribute, Error, Graph};
 
@@ -49,7 +49,9 @@ pub fn raise_opset(mut graph: Graph, version: i64) -> Result<Graph, Error> {
                 node.attributes.insert("mode".to_owned(), mode);
             }
         } else if (crosses(20) && node.is(&dft::OP)) || (crosses(21) && node.is(&group_normalization::OP)) {
-            let reason = format!("its form of operator set {from} is not that of {version}: export the model again with {version}");
+            let reason = format!(
+                "its form of operator set {from} is not that of {version}: export the model again with {version}"
+            );
             return Err(Error::unsupported(node, reason));
         }
     }
@@ -76,7 +78,9 @@ mod tests {
             outputs: vec![value("a", &[2, 3]), value("m", &[2])],
             nodes: vec![
                 Node::new("split", "Split", &["x"], &["a", "b"]).with("axis", 1i64),
-                Node::new("mean", "ReduceMean", &["b"], &["m"]).with("axes", vec![1i64]).with("keepdims", 0i64),
+                Node::new("mean", "ReduceMean", &["b"], &["m"])
+                    .with("axes", vec![1i64])
+                    .with("keepdims", 0i64),
             ],
             ..Graph::default()
         };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::runner::Runner;
-use super::{ChannelAxis, Histogram, Observations, Range, Roles};
 use super::entropy_range;
 use super::mse::mse_range_of;
+use super::runner::Runner;
+use super::{ChannelAxis, Histogram, Observations, Range, Roles};
 use crate::limits::constants_of;
 use crate::{Error, Graph, Limits, Tensor};
 

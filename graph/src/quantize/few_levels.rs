@@ -6,8 +6,8 @@ use super::WeightPrecision;
 /// twentieth of it.
 const SCALES: i32 = 72;
 const STEP: f64 = 0.96;
-/// The search ends where the noise is so many times the least: it only grows from there on.
-const ENOUGH: f64 = 3.0;
+/// The search ends where the noise is so many times the least: of many weights it only grows from there on, and few have soon been tried.
+const ENOUGH: f64 = 30.0;
 
 /// The scale of the weights `of`, each with the importance of its error, that leaves the least sum of importance times squared error where
 /// they are rounded to the nearest. `None` if all weights are zero.
@@ -44,11 +44,7 @@ fn mean(of: impl Iterator<Item = (f32, f32)> + Clone) -> f64 {
     sum / all
 }
 
-fn searched(
-    of: impl Iterator<Item = (f32, f32)> + Clone,
-    precision: WeightPrecision,
-    largest: f64,
-) -> f64 {
+fn searched(of: impl Iterator<Item = (f32, f32)> + Clone, precision: WeightPrecision, largest: f64) -> f64 {
     // The noise, and the scale that leaves the least with the same integers.
     let tried = |scale: f64| {
         let (inverse, step) = ((1.0 / scale) as f32, scale as f32);
@@ -98,10 +94,11 @@ mod tests {
     #[test]
     fn no_other_scale_leaves_much_less() {
         let mut random = Random(3);
-        for precision in [2, 3, 4, 6].map(WeightPrecision::Bits).into_iter().chain([
-            WeightPrecision::Ternary,
-            WeightPrecision::Bipolar,
-        ]) {
+        for precision in [2, 3, 4, 6]
+            .map(WeightPrecision::Bits)
+            .into_iter()
+            .chain([WeightPrecision::Ternary, WeightPrecision::Bipolar])
+        {
             for power in [1, 3] {
                 let weights: Vec<f32> = (0..400).map(|_| random.float().powi(power)).collect();
                 let all = weights.iter().map(|&weight| (weight, 1.0));
@@ -121,10 +118,11 @@ mod tests {
         // The large weight hardly matters, the small ones do.
         let weights = [0.11f32, 0.22, 0.35, 2.0];
         let of = |importance: f32| {
-            let with = weights.iter().map(move |&weight| (weight, if weight > 1.0 { importance } else { 1.0 }));
+            let with =
+                weights.iter().map(move |&weight| (weight, if weight > 1.0 { importance } else { 1.0 }));
             scale_of_least_noise(with, four).expect("not zeros")
         };
-        assert!(of(1.0) > 0.2 && of(0.0) < 0.1, "{} and {}", of(1.0), of(0.0));
+        assert!(of(1.0) > 0.2 && of(0.0) < 0.13, "{} and {}", of(1.0), of(0.0));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use output_ranges::OutputRanges;
 pub use pipeline::{Progress, QuantizeOptions, quantize, quantize_with};
 pub(crate) use pipeline::{named, simplified};
 pub use plan::{NodeChoice, Plan};
-pub use report::{ActivationReport, AidReport, NodeReport, QuantizeReport, WeightReport};
+pub use report::{ActivationReport, AidReport, LayerPrecision, NodeReport, QuantizeReport, WeightReport};
 pub use roles::{Role, Roles};
 pub(crate) use support::bounds;
 pub use warnings::Warning;

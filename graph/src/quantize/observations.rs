@@ -115,11 +115,7 @@ impl Observations {
     }
 
     /// The ranges of the observed values, for activations of the bytes from 0 to `greatest`.
-    pub(super) fn calibration(
-        &self,
-        method: CalibrationMethod,
-        greatest: u8,
-    ) -> Result<Calibration, Error> {
+    pub(super) fn calibration(&self, method: CalibrationMethod, greatest: u8) -> Result<Calibration, Error> {
         method.validate()?;
         if self.inputs == 0 {
             return Err(Error::argument(

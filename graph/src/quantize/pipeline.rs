@@ -31,8 +31,12 @@ pub struct QuantizeOptions {
     pub measure_speed: bool,
     /// The range of quantized weights; weights of depthwise convolutions always have the full range.
     pub weights: WeightRange,
-    /// The integers that stand for weights.
+    /// The integers that stand for weights. Of fewer bits than eight, they are those of all layers, unless `accuracy_drop` or `file_bytes` is
+    /// given: then some layers keep eight bits, those that would add most noise for the bytes that they save. In memory all are bytes; so that
+    /// they are small in a file, pass the result on to [`narrow_constants`](passes::narrow_constants).
     pub weight_precision: WeightPrecision,
+    /// The most bytes of the file that is written.
+    pub file_bytes: Option<u64>,
     /// The bits of activations, 2 to 8. Inputs and outputs of the graph have eight.
     pub activation_bits: u8,
     /// How many scales the weights of a layer have.
@@ -60,6 +64,7 @@ impl Default for QuantizeOptions {
             measure_speed: false,
             weights: WeightRange::default(),
             weight_precision: WeightPrecision::default(),
+            file_bytes: None,
             activation_bits: 8,
             granularity: Granularity::default(),
             effort: Effort::default(),
@@ -72,6 +77,17 @@ impl Default for QuantizeOptions {
 }
 
 impl QuantizeOptions {
+    /// Whether layers have weights of two precisions.
+    pub(super) fn is_mixed(&self) -> bool {
+        let is_limited = self.accuracy_drop.is_some() || self.file_bytes.is_some();
+        is_limited && self.weight_precision != WeightPrecision::EIGHT
+    }
+
+    /// The precision that layers have which are not chosen to have another.
+    pub(super) fn common_precision(&self) -> WeightPrecision {
+        if self.is_mixed() { WeightPrecision::EIGHT } else { self.weight_precision }
+    }
+
     /// The greatest integer of activations.
     pub(super) fn greatest_activation(&self) -> u8 {
         u8::MAX >> 8u8.saturating_sub(self.activation_bits).min(6)
@@ -151,7 +167,8 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     }
     let roles = Roles::keeping_float(&float, &stay_float)?;
     // What has a size only when the graph runs cannot be compared part by part.
-    let is_judged = (options.effort > Effort::None || options.accuracy_drop.is_some() || !aids.is_empty())
+    let is_limited = options.accuracy_drop.is_some() || options.file_bytes.is_some();
+    let is_judged = (options.effort > Effort::None || is_limited || !aids.is_empty())
         && tail::parts(&float)?.1.is_empty();
     let (split, channels) = if !is_judged {
         (Split::without_judges(examples.len()), BTreeMap::new())
@@ -183,7 +200,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
         &mut progress,
     )
     .map_err(Fault::into_error)?;
-    let Tuned { observation, plan, calibration, aids: tried, accuracy, untried } = tuned;
+    let Tuned { observation, plan, calibration, aids: tried, accuracy, precisions, untried } = tuned;
     let Observation { graph: mut float, seen } = observation;
     let mut warnings = warnings::of_examples(seen.inputs(), seen.flat_inputs());
     warnings.extend(untried.map(|reason| Warning::NotTuned { reason }));
@@ -199,6 +216,7 @@ pub fn quantize_with<'g, D: Dataset + ?Sized>(
     report.activations = activations;
     report.aids = tried;
     report.accuracy = accuracy;
+    report.precisions = precisions;
     let measured = options.measured.min(examples.len());
     if measured > 0 {
         progress(Progress::Pass("measure"));
@@ -242,6 +260,10 @@ pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Erro
     if options.measure_speed && options.resume.is_some() {
         let why = "nodes that stay float by measured times differ from run to run: leave out one of both";
         return Err(Error::argument("resume", why));
+    }
+    if options.file_bytes.is_some() && options.weight_precision == WeightPrecision::EIGHT {
+        let why = "layers have eight bits, so there is nothing to choose: give weights fewer";
+        return Err(Error::argument("file size", why));
     }
     graph.validate()?;
     check_weights(graph)?;

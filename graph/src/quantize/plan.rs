@@ -76,7 +76,7 @@ impl Plan {
     pub(super) fn with_options(self, options: &QuantizeOptions) -> Self {
         self.with_weights(options.weights)
             .with_granularity(options.granularity)
-            .with_precision(options.weight_precision)
+            .with_precision(options.common_precision())
     }
 
     /// The plan with another range of weights; without this it is [`WeightRange::Full`].

@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn texts_are_read_as_they_are_written() {
-        let all = (2..=8).map(WeightPrecision::Bits).chain([WeightPrecision::Ternary, WeightPrecision::Bipolar]);
+        let all =
+            (2..=8).map(WeightPrecision::Bits).chain([WeightPrecision::Ternary, WeightPrecision::Bipolar]);
         for precision in all {
             assert_eq!(precision.to_string().parse::<WeightPrecision>().expect("own text"), precision);
         }

@@ -28,6 +28,10 @@ pub fn quantize_without_examples<'g>(
     if options.accuracy_drop.is_some() {
         return Err(Error::argument("accuracy drop", "without examples it cannot be measured: give some"));
     }
+    if options.file_bytes.is_some() {
+        let why = "without examples the noise of layers cannot be measured: give some";
+        return Err(Error::argument("file size", why));
+    }
     let bytes_before = report::bytes(&graph);
     progress(Progress::Pass("statistics"));
     let found = data_free::statistics(&graph, data_free)?;
@@ -46,7 +50,8 @@ pub fn quantize_without_examples<'g>(
         ranges.insert(value.to_owned(), range);
     }
     let calibration = Calibration { ranges, inputs: 0 };
-    let mut plan = Plan::of_roles(&float, roles, &calibration, options.greatest_activation())?.with_options(options);
+    let mut plan =
+        Plan::of_roles(&float, roles, &calibration, options.greatest_activation())?.with_options(options);
     if options.effort > Effort::None {
         let mut means: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for layer in Layer::all(&float, plan.roles())? {

@@ -29,6 +29,7 @@ mod quantization_aware;
 mod quantize;
 mod quantize_aids;
 mod quantize_concat;
+mod quantize_few_bits;
 mod quantize_measure;
 mod quantize_resume;
 mod quantize_split;

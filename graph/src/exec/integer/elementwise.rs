@@ -9,6 +9,7 @@ use crate::exec::broadcast::{self, Broadcast, Repeated};
 use crate::exec::builder::Builder;
 use crate::exec::step::{StepKernel, StepKind};
 use crate::exec::workers::Threads;
+use crate::ops::clip;
 use crate::{DataType, Error, Node, TensorData};
 
 /// A function that lowers a node to a step that runs a `$plan`.
@@ -98,6 +99,23 @@ pub(crate) fn table(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Erro
         _ => None,
     };
     let Some(bytes) = bytes.and_then(|bytes| <[u8; 256]>::try_from(bytes).ok()) else { return Ok(false) };
+    by_table(builder, node, bytes)
+}
+
+/// A `Clip` of bytes with constant bounds, as a table.
+pub(crate) fn clip(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Error> {
+    let Some((low, high)) = clip::byte_bounds(node, &|name| builder.constant(name)) else { return Ok(false) };
+    let is_signed = builder.type_of(node.required_input(0)?)?.data_type == DataType::I8;
+    // The upper bound wins, as in the operator.
+    let clipped = |byte: u8| {
+        let value = if is_signed { i32::from(byte.cast_signed()) } else { byte.into() };
+        value.max(low).min(high) as u8
+    };
+    by_table(builder, node, std::array::from_fn(|byte| clipped(byte as u8)))
+}
+
+/// A function of one byte by its results.
+fn by_table(builder: &mut Builder<'_>, node: &Node, bytes: [u8; 256]) -> Result<bool, Error> {
     let from = element_type(builder.type_of(node.required_input(0)?)?.data_type);
     let to = element_type(builder.type_of(node.required_output(0)?)?.data_type);
     let (Some(from), Some(to)) = (from, to) else { return Ok(false) };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Fuser;
 use crate::ops::eight_bit::EightBit;
 use crate::ops::{clip, quantize_linear};
-use crate::{Error, Node, Tensor, TensorData};
+use crate::{Error, Node, Tensor};
 
 /// Clamping activations, each the only reader of the value before it, the `QuantizeLinear` after them, and the `Clip` of its bytes.
 pub(super) struct Chain {
@@ -78,15 +78,7 @@ fn clip(fuser: &Fuser<'_>, quantize: &Node) -> Option<(usize, (i32, i32))> {
     if outputs.contains(bytes) || !node.is(&clip::OP) || node.input(0) != Some(bytes) {
         return None;
     }
-    let bound = |input: usize, open: i32| match node.input(input) {
-        None => Some(open),
-        Some(name) => match operands.constants.get(name)?.data() {
-            TensorData::U8(bound) => bound.first().copied().map(i32::from),
-            TensorData::I8(bound) => bound.first().copied().map(i32::from),
-            _ => None,
-        },
-    };
-    let (low, high) = (bound(1, i32::MIN)?, bound(2, i32::MAX)?);
+    let (low, high) = clip::byte_bounds(node, &|name| operands.constants.get(name))?;
     (low <= high).then_some((index, (low, high)))
 }
 

@@ -10,10 +10,10 @@ use super::covariance::Covariance;
 use super::lattice::{LANES, Lattice};
 use super::rounded::Rounded;
 use crate::ops::matmul;
+use crate::quantize::few_levels::scale_of_least_noise;
 use crate::quantize::layer::Layer;
 use crate::quantize::runner::{Runner, observed};
 use crate::quantize::tune::Journal;
-use crate::quantize::few_levels::scale_of_least_noise;
 use crate::quantize::weights::is_pair_safe;
 use crate::quantize::{Dataset, Fault, Plan, QuantizedWeights, WeightPrecision, WeightRange};
 use crate::{DataType, Error, Graph, Limits, Tensor};
@@ -261,9 +261,8 @@ fn few_levels(
     let depth = layer.depth();
     let variances = variances(layer, variance);
     let importance = |row: usize| &variances[row / (layer.rows() / layer.groups) * depth..][..depth];
-    let of_row = |row: usize| {
-        weights[row * depth..][..depth].iter().copied().zip(importance(row).iter().copied())
-    };
+    let of_row =
+        |row: usize| weights[row * depth..][..depth].iter().copied().zip(importance(row).iter().copied());
     let fitting = |found: Option<f64>, given: f32| {
         found.filter(|found| found / f64::from(given) * room >= 2.0).map_or(given, |found| found as f32)
     };

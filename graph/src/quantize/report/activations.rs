@@ -25,7 +25,8 @@ pub struct ActivationReport {
 impl ActivationReport {
     fn new(value: &str, histogram: &Histogram, parameters: Affine) -> Option<Self> {
         let (min, max) = histogram.extremes()?;
-        let covered = Range { min: parameters.dequantize(0), max: parameters.dequantize(parameters.greatest) };
+        let covered =
+            Range { min: parameters.dequantize(0), max: parameters.dequantize(parameters.greatest) };
         let (mut bars, mut beyond) = (vec![0; BARS], 0);
         let width = (f64::from(max) - f64::from(min)) / BARS as f64;
         // Half a step beyond the ends is rounded to them.

@@ -5,7 +5,7 @@ mod weights;
 
 use std::collections::HashMap;
 
-use super::{Calibration, FloatAgain, LayerError, Role, Roles, Warning};
+use super::{Calibration, FloatAgain, LayerError, Role, Roles, Warning, WeightPrecision};
 use crate::limits::bytes_of_tensor;
 use crate::{Error, Graph};
 
@@ -45,6 +45,19 @@ pub struct AidReport {
     pub skipped: Option<String>,
 }
 
+/// A layer that has few bits, or may have them, where precisions are mixed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerPrecision {
+    /// Its node.
+    pub node: String,
+    /// The precision of its weights.
+    pub precision: WeightPrecision,
+    /// By how much the noise in the answers, as a part of the signal, was more with this layer alone in few bits.
+    pub noise: f64,
+    /// The bytes of a file that this saves.
+    pub saved: u64,
+}
+
 /// The report on a quantization.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuantizeReport {
@@ -66,6 +79,8 @@ pub struct QuantizeReport {
     pub aids: Vec<AidReport>,
     /// The accuracy that is lost, in percentage points, and the nodes that went back to float for it, if it was limited.
     pub accuracy: Option<(f64, Vec<FloatAgain>)>,
+    /// Where precisions are mixed, the layers in the order in which they are given few bits.
+    pub precisions: Vec<LayerPrecision>,
     /// Reasons to distrust the result; empty if nothing was found.
     pub warnings: Vec<Warning>,
 }
@@ -88,6 +103,7 @@ impl QuantizeReport {
             layers: Vec::new(),
             aids: Vec::new(),
             accuracy: None,
+            precisions: Vec::new(),
             warnings: Vec::new(),
         })
     }

@@ -37,6 +37,34 @@ pub(super) struct Within {
     pub(super) drop: f64,
 }
 
+/// The accuracy of the float network.
+pub(super) struct Accuracy<'c> {
+    /// Its answers.
+    right: Vec<usize>,
+    /// Those that are right, if they are not its own.
+    classes: Option<&'c [usize]>,
+}
+
+impl<'c> Accuracy<'c> {
+    pub(super) fn of<D: Dataset + ?Sized>(
+        search: &Search<'_, D>,
+        allowed: &'c AccuracyDrop,
+    ) -> Result<Self, Fault<D::Error>> {
+        let right = answers(search, &search.observation.graph)?;
+        Ok(Self { right, classes: allowed.classes.as_deref() })
+    }
+
+    /// What answers lose, in percentage points.
+    pub(super) fn lost(&self, answers: &[usize]) -> f64 {
+        let classes = self.classes.unwrap_or(&self.right);
+        let part = |answers: &[usize]| {
+            let hits = answers.iter().zip(classes).filter(|(answer, class)| answer == class).count();
+            100.0 * hits as f64 / classes.len().max(1) as f64
+        };
+        (part(&self.right) - part(answers)).max(0.0)
+    }
+}
+
 /// Keeps nodes float, the most sensitive ones for their time first, until the network loses no more than `allowed`. The order depends on the
 /// machine, which takes the times.
 pub(super) fn within<D: Dataset + ?Sized>(
@@ -46,18 +74,11 @@ pub(super) fn within<D: Dataset + ?Sized>(
 ) -> Result<Within, Fault<D::Error>> {
     progress(Progress::Pass("accuracy"));
     let graph = search.observation.graph.clone();
-    let right = answers(search, &graph)?;
-    let classes = allowed.classes.as_ref().unwrap_or(&right);
-    let hits =
-        |answers: &[usize]| answers.iter().zip(classes).filter(|(answer, class)| answer == class).count();
-    let lost = |answers: &[usize]| {
-        let part = |hits: usize| 100.0 * hits as f64 / classes.len().max(1) as f64;
-        (part(hits(&right)) - part(hits(answers))).max(0.0)
-    };
+    let accuracy = Accuracy::of(search, allowed)?;
     let float = search.float.clone();
     let mut form = search.form(&float, &graph)?;
     let (error, milliseconds) = search.measured(&float, &graph, Some(&form))?;
-    let mut drop = lost(&answers(search, &form.eight_bit)?);
+    let mut drop = accuracy.lost(&answers(search, &form.eight_bit)?);
     let mut again = Vec::new();
     if drop > allowed.most {
         let mut candidates = Vec::new();
@@ -77,7 +98,7 @@ pub(super) fn within<D: Dataset + ?Sized>(
             }
             kept.insert(node.clone(), REASON.to_owned());
             form = search.form(&kept, &graph)?;
-            drop = lost(&answers(search, &form.eight_bit)?);
+            drop = accuracy.lost(&answers(search, &form.eight_bit)?);
             again.push(FloatAgain { node, gain, milliseconds, drop });
         }
     }
@@ -146,7 +167,7 @@ fn milliseconds(executor: &Executor, inputs: &[(&str, &Tensor)]) -> Result<f64, 
 }
 
 /// The class of the largest element of the first float output, for each example of the dataset.
-fn answers<D: Dataset + ?Sized>(
+pub(super) fn answers<D: Dataset + ?Sized>(
     search: &Search<'_, D>,
     graph: &Graph,
 ) -> Result<Vec<usize>, Fault<D::Error>> {

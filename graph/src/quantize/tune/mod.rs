@@ -4,6 +4,7 @@ mod drop;
 mod journal;
 mod judge;
 mod key;
+mod mixed;
 mod observation;
 mod ranges;
 mod recipe;
@@ -15,7 +16,8 @@ mod weights;
 use std::collections::BTreeMap;
 
 use super::{
-    Aid, AidReport, Calibration, Dataset, Effort, Fault, FloatAgain, Plan, Progress, QuantizeOptions, Roles,
+    Aid, AidReport, Calibration, Dataset, Effort, Fault, FloatAgain, LayerPrecision, Plan, Progress,
+    QuantizeOptions, Roles, WeightPrecision,
 };
 use crate::Error;
 use crate::limits::constants_of;
@@ -35,6 +37,8 @@ pub(super) struct Tuned {
     pub(super) aids: Vec<AidReport>,
     /// The accuracy lost, and the nodes that are float for it.
     pub(super) accuracy: Option<(f64, Vec<FloatAgain>)>,
+    /// The layers in the order in which they are given few bits.
+    pub(super) precisions: Vec<LayerPrecision>,
     /// Why nothing was tried, if it should have been.
     pub(super) untried: Option<String>,
 }
@@ -63,6 +67,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         bias: false,
         shifts: BTreeMap::new(),
         weights: BTreeMap::new(),
+        precisions: BTreeMap::new(),
         ranges: BTreeMap::new(),
     };
     let beside = held.saturating_sub(constants_of([&observation.graph]));
@@ -88,6 +93,9 @@ pub(super) fn tune<D: Dataset + ?Sized>(
             return all_observed(observation, roles, (dataset, split), options, (held, short?));
         }
     }
+    // Of fewer bits the weights that are rounded to the nearest are bad ones.
+    let of_rounding =
+        if options.common_precision() == WeightPrecision::EIGHT { Effort::Medium } else { Effort::Low };
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), Fault<<D as Dataset>::Error>>;
     let tries: [(Effort, &'static str, Try<'_, D>); 11] = [
         (Effort::Low, "silent channels", Search::silent),
@@ -96,7 +104,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         (Effort::Low, "copies in dead channels", Search::copies),
         (Effort::Low, "ranges", Search::methods),
         (Effort::Medium, "finer inputs", Search::finer_inputs),
-        (Effort::Medium, "weights rounded for their inputs", Search::rounding),
+        (of_rounding, "weights rounded for their inputs", Search::rounding),
         (Effort::Medium, "copies in more channels", Search::widened),
         (Effort::Medium, "cross-layer equalization", Search::equalize),
         (Effort::High, "equalization one by one", Search::equalize_one_by_one),
@@ -115,6 +123,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         search.own(*aid)?;
     }
     search.refit(&mut progress)?;
+    let precisions = if options.is_mixed() { mixed::choose(&mut search, &mut progress)? } else { Vec::new() };
     let (mut plan, mut calibration) = search.best()?;
     let mut accuracy = None;
     if let Some(allowed) = &options.accuracy_drop {
@@ -123,7 +132,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         accuracy = Some((within.drop, within.again));
     }
     let Search { observation, aids, .. } = search;
-    Ok(Tuned { observation, plan, calibration, aids, accuracy, untried: None })
+    Ok(Tuned { observation, plan, calibration, aids, accuracy, precisions, untried: None })
 }
 
 /// [`untuned`] because memory is short, with the ranges of all examples.
@@ -145,9 +154,9 @@ fn untuned<E>(
     options: &QuantizeOptions,
     untried: Option<String>,
 ) -> Result<Tuned, Fault<E>> {
-    if options.accuracy_drop.is_some() && observation.seen.inputs() > 0 {
+    if (options.accuracy_drop.is_some() || options.file_bytes.is_some()) && observation.seen.inputs() > 0 {
         return Err(Error::argument(
-            "accuracy drop",
+            if options.file_bytes.is_some() { "file size" } else { "accuracy drop" },
             "the answers cannot be compared: their sizes are known only when the network runs, or they take too much memory",
         )
         .into());
@@ -155,5 +164,13 @@ fn untuned<E>(
     let greatest = options.greatest_activation();
     let calibration = observation.seen.calibration(options.method, greatest)?;
     let plan = Plan::of_roles(&observation.graph, roles, &calibration, greatest)?.with_options(options);
-    Ok(Tuned { observation, plan, calibration, aids: Vec::new(), accuracy: None, untried })
+    Ok(Tuned {
+        observation,
+        plan,
+        calibration,
+        aids: Vec::new(),
+        accuracy: None,
+        precisions: Vec::new(),
+        untried,
+    })
 }

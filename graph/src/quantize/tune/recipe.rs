@@ -1,12 +1,13 @@
 //! What makes a plan of an observation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Observation;
 use crate::Error;
 use crate::quantize::aids::bias;
 use crate::quantize::{
     Calibration, CalibrationMethod, NodeChoice, Plan, QuantizeOptions, QuantizedWeights, Range, Roles,
+    WeightPrecision,
 };
 
 /// What makes a plan of an observation.
@@ -19,6 +20,8 @@ pub(super) struct Recipe {
     pub(super) shifts: BTreeMap<String, Vec<f64>>,
     /// By node.
     pub(super) weights: BTreeMap<String, QuantizedWeights>,
+    /// By node, where they are not those of the options.
+    pub(super) precisions: BTreeMap<String, WeightPrecision>,
     /// Of single values, instead of those that the method finds.
     pub(super) ranges: BTreeMap<String, Range>,
 }
@@ -27,6 +30,22 @@ impl Recipe {
     /// The bytes of the rounded weights.
     pub(super) fn bytes(&self) -> u64 {
         self.weights.values().map(|of| (of.bytes.len() + 4 * of.scales.len()) as u64).sum()
+    }
+
+    /// This recipe with the weights of these layers and their precision as `other` has them.
+    pub(super) fn with_layers_of(&self, other: &Recipe, nodes: &[String]) -> Recipe {
+        let mut recipe = self.clone();
+        for node in nodes {
+            recipe.weights.remove(node);
+            recipe.precisions.remove(node);
+            recipe
+                .weights
+                .extend(other.weights.get_key_value(node).map(|(node, of)| (node.clone(), of.clone())));
+            recipe
+                .precisions
+                .extend(other.precisions.get_key_value(node).map(|(node, &of)| (node.clone(), of)));
+        }
+        recipe
     }
 
     pub(super) fn plan(
@@ -40,9 +59,10 @@ impl Recipe {
         calibration.ranges.extend(self.ranges.iter().map(|(value, range)| (value.clone(), *range)));
         let greatest = options.greatest_activation();
         let mut plan = Plan::of_roles(graph, roles.clone(), &calibration, greatest)?.with_options(options);
-        for (node, weights) in self.weights.iter().filter(|(node, _)| roles.is_quantized(node)) {
-            let weights = Some(weights.clone());
-            plan = plan.with_choice(node, NodeChoice { weights, ..NodeChoice::default() })?;
+        let nodes: BTreeSet<&String> = self.weights.keys().chain(self.precisions.keys()).collect();
+        for node in nodes.into_iter().filter(|node| roles.is_quantized(node)) {
+            let (weights, precision) = (self.weights.get(node).cloned(), self.precisions.get(node).copied());
+            plan = plan.with_choice(node, NodeChoice { weights, precision, ..NodeChoice::default() })?;
         }
         if self.bias {
             let means = seen.channels().into_iter().map(|(value, of)| (value, of.means())).collect();

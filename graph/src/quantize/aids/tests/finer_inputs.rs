@@ -51,7 +51,8 @@ fn the_function_stays_and_the_rounding_of_the_input_goes() {
             kept.into_iter().map(|node| (node, REASON.to_owned())).collect();
         let roles = Roles::keeping_float(&graph, &float_nodes).expect("these nodes");
         assert_eq!(roles.node("conv"), Some(&Role::Quantized));
-        let mut calibration = observation.seen.calibration(CalibrationMethod::MinMax, u8::MAX).expect("examples");
+        let mut calibration =
+            observation.seen.calibration(CalibrationMethod::MinMax, u8::MAX).expect("examples");
         let range = calibration.ranges["x"];
         calibration.ranges.extend(values.into_iter().map(|(value, of)| {
             assert_eq!(of, "x");
