@@ -9,7 +9,7 @@ mod format;
 use alloc::sync::Arc;
 
 use eightbit_kernels::depthwise::{PackedTaps, Taps, TapsView};
-use eightbit_kernels::gemm::{MAX_EMPTY_COLUMNS, PackedPanels};
+use eightbit_kernels::gemm::{self, MAX_EMPTY_COLUMNS, PackedPanels, WeightsPath};
 use eightbit_kernels::{Bytes, Owner};
 
 use crate::check::in_range;
@@ -183,6 +183,28 @@ impl PackedWeights {
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// Whether matrix products of so many rows read weights of fewer bits than eight as they are, which takes less time than bytes of the same
+    /// weights do where rows are few. `false` where calls unfold them to bytes, and for weights of eight bits.
+    ///
+    /// ```
+    /// use eightbit::{Backend, MatRef, PackedWeights, Precision};
+    /// let backend = Backend::best()?;
+    /// let weights = MatRef::new(&[1i8; 64 * 16], 64, 16)?;
+    /// let bytes = PackedWeights::pack(backend, &weights, 0)?;
+    /// assert!(!bytes.are_read_folded(1));
+    /// let four = PackedWeights::pack_as(backend, &weights, Precision::Bits(4), 0)?;
+    /// assert!(!four.are_read_folded(1_000_000), "unfolding them once pays");
+    /// # Ok::<(), eightbit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn are_read_folded(&self, rows: usize) -> bool {
+        let Packed::Panels(groups) = &self.packed else { return false };
+        groups.first().is_some_and(|panels| {
+            let tiling = gemm::tiling(self.backend, rows, true, panels);
+            tiling.is_some_and(|tiling| tiling.weights == WeightsPath::Folded)
+        })
     }
 
     /// The depth `k` (of one channel group; of a depthwise convolution, its taps).

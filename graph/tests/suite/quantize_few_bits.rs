@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use eightbit_graph::quantize::{
     AccuracyDrop, Effort, QuantizeOptions, QuantizeReport, WeightPrecision, quantize,
 };
-use eightbit_graph::{Error, Executor, ExecutorOptions, Graph, Tensor, TensorData, passes};
+use eightbit_graph::{
+    DataType, Error, Executor, ExecutorOptions, Graph, Node, Tensor, TensorData, ValueInfo, passes,
+};
 
 use super::quantize::{examples, network};
 
@@ -261,6 +263,58 @@ fn channels_of_zeros_stay_zeros() {
         for outputs in outputs(&quantized).chunks(10) {
             for (found, exact) in outputs.iter().zip(bias) {
                 assert!((found - exact).abs() < 0.01, "{precision}: {found} for {exact}");
+            }
+        }
+    }
+}
+
+/// Products of one row with weights of few bits, and of many rows: all rows have the same sums, on every backend.
+#[test]
+fn few_rows_read_weights_in_few_bits() {
+    let value = |name: &str, data_type, shape: [usize; 2]| ValueInfo {
+        name: name.to_owned(),
+        data_type,
+        shape: shape.map(Some).to_vec(),
+    };
+    let (depth, columns, many) = (300, 40, 200);
+    for (low, high, layout) in [(-8, 7, "i4"), (-2, 1, "i2")] {
+        let weight = |at: usize| low + (at * 7 + at / 11) as i32 % (high - low + 1);
+        let weights: Vec<i8> = (0..depth * columns).map(|at| weight(at) as i8).collect();
+        let graph = |rows: usize| Graph {
+            opset: 13,
+            inputs: vec![value("a", DataType::U8, [rows, depth])],
+            outputs: vec![value("y", DataType::I32, [rows, columns])],
+            nodes: vec![Node::new("product", "MatMulInteger", &["a", "b", "zero"], &["y"])],
+            constants: [
+                ("b".to_owned(), Tensor::new([depth, columns], weights.clone()).expect("fits")),
+                ("zero".to_owned(), Tensor::scalar(77u8)),
+            ]
+            .into(),
+            ..Graph::default()
+        };
+        let rows: Vec<u8> = (0..many * depth).map(|at| (at * 31 + at / 257) as u8).collect();
+        for backend in eightbit::Backend::available() {
+            let run = |rows: &[u8]| {
+                let count = rows.len() / depth;
+                let mut options = ExecutorOptions::default();
+                options.backend = Some(backend);
+                let executor = Executor::new(&graph(count), &options).expect("runs");
+                let a = Tensor::new([count, depth], rows.to_vec()).expect("fits");
+                let y = executor.run(&[("a", &a)]).expect("runs").remove(0);
+                (y.as_i32().expect("sums").to_vec(), executor.explain())
+            };
+            let (all, _) = run(&rows);
+            let sum = |at: usize| -> i32 {
+                let (row, column) = (at / columns, at % columns);
+                let product =
+                    |k: usize| (i32::from(rows[row * depth + k]) - 77) * weight(k * columns + column);
+                (0..depth).map(product).sum()
+            };
+            assert_eq!(all, (0..many * columns).map(sum).collect::<Vec<_>>(), "{backend}");
+            let (one, explained) = run(&rows[3 * depth..4 * depth]);
+            assert_eq!(one, all[3 * columns..4 * columns], "{backend}");
+            if ["avx512_vnni", "avx2"].contains(&backend.name()) {
+                assert!(explained.contains(&format!("layout {layout}-")), "{explained}");
             }
         }
     }

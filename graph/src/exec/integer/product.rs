@@ -2,7 +2,7 @@
 
 use eightbit::{
     Conv2d, Conv2dShape, Dequantize, Element, ElementType, Gemm, MatMut, MatRef, OutputElement,
-    PackedWeights, Padding, Per, Requantize, Stage,
+    PackedWeights, Padding, Per, Precision, Requantize, Stage,
 };
 
 use super::batched::Batched;
@@ -344,7 +344,7 @@ pub(super) fn planned_product(
     if width != depth {
         return Ok(None);
     }
-    let pack = || pack(builder, b, transposed, [depth, columns], zeros);
+    let pack = || pack(builder, b, transposed, [rows, depth, columns], zeros);
     let size = packed_size(1, depth, columns);
     let Some(packed) = builder.packed_bytes(node, &[weights, zeros_index], size, pack)? else {
         return Ok(None);
@@ -353,18 +353,20 @@ pub(super) fn planned_product(
     plan.map(|plan| Some((plan, rows))).map_err(|error| failed(node, &error))
 }
 
+/// The weights `b` for products of so many rows. Few rows take as long as the weights take to be read: where these are integers of few bits, and
+/// the backend has kernels that read them so, they are packed so, whatever type the file has for them.
 pub(super) fn pack(
     builder: &Builder<'_>,
     b: &Tensor,
     transposed: bool,
-    [depth, columns]: [usize; 2],
+    [rows, depth, columns]: [usize; 3],
     zeros: Per<i32>,
 ) -> Result<Option<PackedWeights>, eightbit::Error> {
     fn packed<T: Element>(
         builder: &Builder<'_>,
         b: &[T],
         transposed: bool,
-        [depth, columns]: [usize; 2],
+        [rows, depth, columns]: [usize; 3],
         zeros: Per<i32>,
     ) -> Result<Option<PackedWeights>, eightbit::Error> {
         let view = if transposed {
@@ -372,11 +374,34 @@ pub(super) fn pack(
         } else {
             MatRef::new(b, depth, columns)?
         };
+        if let Some(precision) = few_bits(b, &zeros)? {
+            let packed = PackedWeights::pack_as(builder.backend, &view, precision, zeros.clone())?;
+            if packed.are_read_folded(rows) {
+                return Ok(Some(packed));
+            }
+        }
         PackedWeights::pack(builder.backend, &view, zeros).map(Some)
     }
     match b.data() {
-        TensorData::I8(b) => packed(builder, b, transposed, [depth, columns], zeros),
-        TensorData::U8(b) => packed(builder, b, transposed, [depth, columns], zeros),
+        TensorData::I8(b) => packed(builder, b, transposed, [rows, depth, columns], zeros),
+        TensorData::U8(b) => packed(builder, b, transposed, [rows, depth, columns], zeros),
         _ => Ok(None),
     }
+}
+
+/// The fewest bits, two or four, in which there are all of these weights and zero points.
+fn few_bits<T: Element>(weights: &[T], zeros: &Per<i32>) -> Result<Option<Precision>, eightbit::Error> {
+    let zeros = match zeros {
+        Per::Tensor(zero) => std::slice::from_ref(zero),
+        Per::Channel(zeros) => zeros,
+        _ => return Ok(None),
+    };
+    for precision in [Precision::Bits(2), Precision::Bits(4)] {
+        let (low, high) = precision.range(T::TYPE)?;
+        let holds = |number: i32| (low..=high).contains(&number);
+        if zeros.iter().all(|&zero| holds(zero)) && weights.iter().all(|&weight| holds(weight.into())) {
+            return Ok(Some(precision));
+        }
+    }
+    Ok(None)
 }

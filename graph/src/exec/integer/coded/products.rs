@@ -114,7 +114,7 @@ pub(crate) fn matmul(builder: &mut Builder<'_>, node: &Node) -> Result<bool, Err
         return Ok(false);
     }
     let pack = || -> Result<Option<PackedWeights>, eightbit::Error> {
-        pack(builder, b, transposed[1], [depth, columns], weights.zero.into())
+        pack(builder, b, transposed[1], [rows, depth, columns], weights.zero.into())
     };
     let size = packed_size(1, depth, columns);
     let Some(packed) = builder.packed_bytes(node, &[1, 4, 5], size, pack)? else { return Ok(false) };
