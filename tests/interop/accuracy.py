@@ -43,6 +43,7 @@ TOOLS = {
     "onnxruntime-percentile": "PYTHON",
     "onnxruntime-entropy": "PYTHON",
     "onnxruntime-per-tensor": "PYTHON",
+    "onnxruntime-int4": "PYTHON",
     "nncf": "NNCF_PYTHON",
     "neural-compressor": "INC_PYTHON",
     "tflite": "TENSORFLOW_PYTHON",

@@ -47,7 +47,7 @@ def input_name(model):
     return next(value.name for value in graph.input if value.name not in constants)
 
 
-def onnx_runtime(model, folder, output, method, per_channel=True):
+def onnx_runtime(model, folder, output, method, per_channel=True, weights="QInt8"):
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -62,7 +62,7 @@ def onnx_runtime(model, folder, output, method, per_channel=True):
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=per_channel,
             activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType[weights],
             calibrate_method=quantization.CalibrationMethod[method],
         )
 
@@ -140,6 +140,7 @@ TOOLS = {
     "onnxruntime-percentile": lambda *paths: onnx_runtime(*paths, "Percentile"),
     "onnxruntime-entropy": lambda *paths: onnx_runtime(*paths, "Entropy"),
     "onnxruntime-per-tensor": lambda *paths: onnx_runtime(*paths, "MinMax", per_channel=False),
+    "onnxruntime-int4": lambda *paths: onnx_runtime(*paths, "MinMax", weights="QInt4"),
     "nncf": nncf,
     "neural-compressor": neural_compressor,
     "tflite": tflite,

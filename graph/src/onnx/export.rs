@@ -12,7 +12,7 @@ use super::proto::{
 use super::tensor::{to_narrow_proto, to_proto, type_number};
 use crate::ops::shared::domains::TENSORFLOW;
 use crate::ops::{dequantize_linear, quantize_linear};
-use crate::passes::{opset_of, writable};
+use crate::passes::writable;
 use crate::{Attribute, Error, Graph, Node, Tensor, ValueInfo};
 
 pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
@@ -40,8 +40,7 @@ pub(super) fn model(graph: &Graph) -> Result<Vec<u8>, Error> {
             .map(|domain| OperatorSetIdProto { domain: domain.to_owned(), version: 1 }),
     );
     // What an older operator set has no types for is written as bytes.
-    let mut narrow = writable(graph);
-    narrow.retain(|_, bits| opset_of(*bits) <= opset);
+    let narrow = writable(graph, opset);
     let constant = |(name, tensor): (&String, &Tensor)| match narrow.get(name) {
         Some(&bits) => to_narrow_proto(tensor, name, bits),
         None => to_proto(tensor, name),

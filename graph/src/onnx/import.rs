@@ -71,7 +71,7 @@ pub(super) fn graph(bytes: Bytes, external: External, limits: &Limits) -> Result
     let graph = broadcast::align(graph)?;
     let mut graph = passes::inline_branches(graph)?;
     infer_outputs(&mut graph, &unknown)?;
-    graph.narrow = passes::writable(&graph);
+    graph.narrow = passes::writable(&graph, graph.opset);
     Ok(graph)
 }
 

@@ -33,21 +33,22 @@ pub fn narrow_constants(mut graph: Graph, least: u8) -> Result<Graph, Error> {
         }
     }
     graph.narrow = narrow;
-    graph.narrow = writable(&graph);
+    graph.narrow = writable(&graph, i64::MAX);
     let needed = graph.narrow.values().map(|&bits| opset_of(bits)).max();
     raise_opset(graph, needed.unwrap_or(0))
 }
 
 /// The first operator set that has integers of so many bits.
-pub(crate) fn opset_of(bits: u8) -> i64 {
+fn opset_of(bits: u8) -> i64 {
     if bits == 4 { 21 } else { 25 }
 }
 
-/// The constants of [`Graph::narrow`] that can be written so: their bits are four or two, they fit, and what reads them are nodes
+/// The constants of [`Graph::narrow`] that can be written so with an operator set: it has the type, the bits are four or two, they fit, and what reads them are nodes
 /// `DequantizeLinear` whose integers and zero points are of one width.
-pub(crate) fn writable(graph: &Graph) -> BTreeMap<String, u8> {
+pub(crate) fn writable(graph: &Graph, opset: i64) -> BTreeMap<String, u8> {
     let is_sound = |(name, &bits): (&String, &u8)| {
-        let fits = matches!(bits, 2 | 4) && graph.constants.get(name).is_some_and(|bytes| fits(bytes, bits));
+        let has_type = matches!(bits, 2 | 4) && opset_of(bits) <= opset;
+        let fits = has_type && graph.constants.get(name).is_some_and(|bytes| fits(bytes, bits));
         fits && graph.outputs.iter().all(|output| output.name != *name)
     };
     let mut narrow: BTreeMap<String, u8> = graph
