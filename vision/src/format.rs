@@ -66,9 +66,9 @@ impl InputFormat {
     ///
     /// Another number of channels than 1 and 3, and a shape that is too large.
     pub fn tensor(&self, photo: &Photo) -> Result<Tensor, Error> {
+        let plane = self.plane()?;
         let [rows, columns] =
             self.resize.positions([photo.height(), photo.width()], [self.height, self.width]);
-        let plane = self.plane()?;
         let mut values = vec![0f32; plane * self.channels];
         for (y, row) in rows.iter().enumerate() {
             for (x, column) in columns.iter().enumerate() {

@@ -52,6 +52,21 @@ impl Photo {
         Ok(Self::new(decode::decode(bytes, options.lenient)?, options.ignore_orientation))
     }
 
+    /// A photo that is decoded already: `[height][width][3]` bytes, red, green and blue.
+    ///
+    /// # Errors
+    ///
+    /// No pixels, and another number of bytes than these sizes have.
+    pub fn from_rgb(height: usize, width: usize, pixels: Vec<u8>) -> Result<Self, PhotoError> {
+        let bytes = height.checked_mul(width).and_then(|count| count.checked_mul(3));
+        if pixels.is_empty() || bytes != Some(pixels.len()) {
+            let reason = format!("{} bytes are not {height}×{width} pixels of 3 bytes", pixels.len());
+            return Err(PhotoError::Damaged(reason));
+        }
+        let view = View::default();
+        Ok(Self { width, height, stored: [height, width], view, pixels, damage: None })
+    }
+
     pub(crate) fn new(file: Decoded, ignore_orientation: bool) -> Self {
         let view = if ignore_orientation { View::default() } else { View::new(file.orientation) };
         let [rows, columns] = file.size;
@@ -123,6 +138,10 @@ mod tests {
         let turned = Photo::new(file(image::metadata::Orientation::Rotate180), false);
         assert_eq!((turned.to_rgb(), turned.rgb(0, 1)), (vec![4, 5, 6, 1, 2, 3], Some([1, 2, 3])));
         assert_eq!((turned.rgb(1, 0), turned.rgb(0, 2)), (None, None));
+        let given = Photo::from_rgb(1, 2, vec![1, 2, 3, 4, 5, 6]).expect("two pixels");
+        assert_eq!(given.to_rgb(), upright.to_rgb());
+        assert!(Photo::from_rgb(2, 2, vec![0; 6]).is_err() && Photo::from_rgb(0, 2, Vec::new()).is_err());
+        assert!(Photo::from_rgb(usize::MAX, 2, vec![0; 6]).is_err());
     }
 
     #[test]

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it in a fresh virtual environment, and tests it there: bits, types, sizes. With onnxruntime, if it can be had,
+# bits are compared with its.
+#
+#   bindings/python/test.sh [ARGUMENT OF PYTEST…]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/emulation/common.sh
+LIMIT=$((4 << 20)) # bytes of a wheel
+
+system_packages python3 python3-venv
+target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+work=$target/python
+# What builds stays; what is tested is installed anew.
+tools=$work/tools venv=$work/venv wheels=$work/wheels
+rm -rf "$venv" "$wheels"
+[ -x "$tools/bin/maturin" ] || {
+    python3 -m venv --clear "$tools"
+    retry "$tools/bin/pip" install --quiet --disable-pip-version-check 'maturin>=1.8,<2'
+}
+"$tools/bin/maturin" build --release --locked --quiet --manifest-path bindings/python/Cargo.toml --target-dir "$target" --out "$wheels"
+wheel=$(echo "$wheels"/*.whl)
+size=$(stat -c %s "$wheel")
+echo "WHEEL $(basename "$wheel") $size bytes"
+[ "$size" -le "$LIMIT" ] || die "the wheel has more than $LIMIT bytes"
+
+python3 -m venv "$venv"
+retry "$venv/bin/pip" install --quiet --disable-pip-version-check "$wheel" 'pytest>=8,<10' 'mypy>=1.15,<3'
+retry "$venv/bin/pip" install --quiet --disable-pip-version-check 'onnxruntime>=1.20' ||
+    echo "ATTENTION: onnxruntime cannot be installed here, so the wheel was not compared with it" >&2
+# Not from the source folder: what is imported is what was installed.
+export PYTHONDONTWRITEBYTECODE=1
+tests=$PWD/bindings/python/tests
+cd "$work"
+"$venv/bin/python" -m pytest -q -p no:cacheprovider "$tests" "$@"
+"$venv/bin/python" -m mypy --strict --no-error-summary --cache-dir "$work/mypy" -p eightbit
+"$venv/bin/python" -m mypy.stubtest --ignore-disjoint-bases --mypy-config-file /dev/null eightbit._native
+"$venv/bin/python" -c 'import numpy, time; start = time.perf_counter(); import eightbit
+print(f"IMPORT {(time.perf_counter() - start) * 1e3:.1f} ms after numpy, backend {eightbit.backend()}")'
