@@ -14,7 +14,7 @@ use crate::workspace::EbWorkspace;
 
 /// The struct of the header.
 #[repr(C)]
-pub struct EbConv2dShape {
+pub(crate) struct EbConv2dShape {
     batch: usize,
     height: usize,
     width: usize,
@@ -44,7 +44,7 @@ impl EbConv2dShape {
 
 /// See the header.
 #[unsafe(no_mangle)]
-pub extern "C" fn eb_conv2d_shape_of(
+pub(crate) extern "C" fn eb_conv2d_shape_of(
     height: usize,
     width: usize,
     in_channels: usize,
@@ -69,7 +69,7 @@ pub extern "C" fn eb_conv2d_shape_of(
 }
 
 /// A plan.
-pub struct EbConv2d {
+pub(crate) struct EbConv2d {
     conv: Conv2d,
     signed: bool,
     /// Elements of the input and of the output.
@@ -88,7 +88,7 @@ fn count(sizes: &[usize]) -> Result<usize, Failure> {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_conv2d_new(
+pub(crate) unsafe extern "C" fn eb_conv2d_new(
     shape: *const EbConv2dShape,
     weights: *const c_void,
     weight_type: i32,
@@ -103,7 +103,8 @@ pub unsafe extern "C" fn eb_conv2d_new(
     guarded(|| {
         let make = || {
             // SAFETY: as promised by the caller.
-            let (shape, stage) = unsafe { (pointer::object(shape, "shape")?, pointer::object(stage, "stage")?) };
+            let (shape, stage) =
+                unsafe { (pointer::object(shape, "shape")?, pointer::object(stage, "stage")?) };
             let shape = shape.shape();
             shape.check()?;
             let [height, width] = shape.output();
@@ -112,9 +113,11 @@ pub unsafe extern "C" fn eb_conv2d_new(
                 count(&[shape.batch, height, width, shape.out_channels])?,
             ];
             let [kernel_height, kernel_width] = shape.kernel;
-            let len = count(&[shape.out_channels, kernel_height, kernel_width, shape.in_channels / shape.groups])?;
+            let len =
+                count(&[shape.out_channels, kernel_height, kernel_width, shape.in_channels / shape.groups])?;
             // SAFETY: as promised by the caller.
-            let (zero_points, bias) = unsafe { (zero_points(zeros, zero_count)?, optional(bias, shape.out_channels)?) };
+            let (zero_points, bias) =
+                unsafe { (zero_points(zeros, zero_count)?, optional(bias, shape.out_channels)?) };
             // SAFETY: as promised by the caller.
             let stage = unsafe { stage.read() }?;
             let backend = Backend::best()?;
@@ -129,7 +132,11 @@ pub unsafe extern "C" fn eb_conv2d_new(
             };
             let signed = is_signed(input, "input")?;
             let element = if signed { ElementType::I8 } else { ElementType::U8 };
-            Ok(EbConv2d { conv: Conv2d::new(shape, packed, element, input_zero, bias, &stage)?, signed, lengths })
+            Ok(EbConv2d {
+                conv: Conv2d::new(shape, packed, element, input_zero, bias, &stage)?,
+                signed,
+                lengths,
+            })
         };
         // SAFETY: as promised by the caller.
         unsafe { pointer::give(out, make) }
@@ -142,7 +149,11 @@ pub unsafe extern "C" fn eb_conv2d_new(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_conv2d_output(conv: *const EbConv2d, height: *mut usize, width: *mut usize) {
+pub(crate) unsafe extern "C" fn eb_conv2d_output(
+    conv: *const EbConv2d,
+    height: *mut usize,
+    width: *mut usize,
+) {
     guarded(|| {
         // SAFETY: as promised by the caller.
         let sizes = unsafe { pointer::object(conv, "conv") }?.conv.shape().output();
@@ -161,7 +172,7 @@ pub unsafe extern "C" fn eb_conv2d_output(conv: *const EbConv2d, height: *mut us
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_conv2d_workspace_bytes(conv: *const EbConv2d) -> usize {
+pub(crate) unsafe extern "C" fn eb_conv2d_workspace_bytes(conv: *const EbConv2d) -> usize {
     // SAFETY: as promised by the caller.
     counted(|| Ok(unsafe { pointer::object(conv, "conv") }?.conv.workspace_bytes()))
 }
@@ -172,7 +183,7 @@ pub unsafe extern "C" fn eb_conv2d_workspace_bytes(conv: *const EbConv2d) -> usi
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_conv2d_free(conv: *mut EbConv2d) {
+pub(crate) unsafe extern "C" fn eb_conv2d_free(conv: *mut EbConv2d) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(conv) }
 }
@@ -183,7 +194,7 @@ pub unsafe extern "C" fn eb_conv2d_free(conv: *mut EbConv2d) {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_conv2d_run(
+pub(crate) unsafe extern "C" fn eb_conv2d_run(
     conv: *const EbConv2d,
     input: *const c_void,
     out: *mut c_void,

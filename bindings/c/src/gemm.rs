@@ -14,7 +14,7 @@ use crate::weights::{EbWeights, extent};
 use crate::workspace::EbWorkspace;
 
 /// A plan.
-pub struct EbGemm {
+pub(crate) struct EbGemm {
     gemm: Gemm,
     signed: bool,
 }
@@ -25,7 +25,7 @@ pub struct EbGemm {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_gemm_new(
+pub(crate) unsafe extern "C" fn eb_gemm_new(
     weights: *const EbWeights,
     lhs: i32,
     lhs_zero: i32,
@@ -36,7 +36,8 @@ pub unsafe extern "C" fn eb_gemm_new(
     guarded(|| {
         let make = || {
             // SAFETY: as promised by the caller.
-            let (weights, stage) = unsafe { (pointer::object(weights, "weights")?, pointer::object(stage, "stage")?) };
+            let (weights, stage) =
+                unsafe { (pointer::object(weights, "weights")?, pointer::object(stage, "stage")?) };
             // SAFETY: as promised by the caller; a bias has a number for each column.
             let bias = unsafe { optional(bias, weights.0.columns()) }?;
             // SAFETY: as promised by the caller.
@@ -66,7 +67,7 @@ pub(crate) unsafe fn optional<'a>(bias: *const i32, columns: usize) -> Result<Op
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_gemm_workspace_bytes(gemm: *const EbGemm) -> usize {
+pub(crate) unsafe extern "C" fn eb_gemm_workspace_bytes(gemm: *const EbGemm) -> usize {
     // SAFETY: as promised by the caller.
     counted(|| Ok(unsafe { pointer::object(gemm, "gemm") }?.gemm.workspace_bytes()))
 }
@@ -77,7 +78,7 @@ pub unsafe extern "C" fn eb_gemm_workspace_bytes(gemm: *const EbGemm) -> usize {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_gemm_free(gemm: *mut EbGemm) {
+pub(crate) unsafe extern "C" fn eb_gemm_free(gemm: *mut EbGemm) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(gemm) }
 }
@@ -96,7 +97,7 @@ struct Operands {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_gemm_run(
+pub(crate) unsafe extern "C" fn eb_gemm_run(
     gemm: *const EbGemm,
     lhs: *const c_void,
     m: usize,

@@ -14,7 +14,7 @@ type Task = extern "C" fn(data: *mut c_void, index: usize);
 /// The struct of the header.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct EbParallel {
+pub(crate) struct EbParallel {
     context: *mut c_void,
     threads: usize,
     run: Option<unsafe extern "C" fn(context: *mut c_void, tasks: usize, task: Task, data: *mut c_void)>,

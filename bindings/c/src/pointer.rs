@@ -45,7 +45,11 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: usize, what: &str) -> 
 /// # Safety
 ///
 /// `pointer` is null, or valid for reads and writes of `len` elements of any value that `T` allows, which nobody else touches during `'a`.
-pub(crate) unsafe fn slice_mut<'a, T>(pointer: *mut T, len: usize, what: &str) -> Result<&'a mut [T], Failure> {
+pub(crate) unsafe fn slice_mut<'a, T>(
+    pointer: *mut T,
+    len: usize,
+    what: &str,
+) -> Result<&'a mut [T], Failure> {
     if len == 0 {
         return Ok(&mut []);
     }
@@ -71,7 +75,10 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, what: &str) -> Result<&'a 
 /// # Safety
 ///
 /// `out` is null, or valid for a write of a pointer.
-pub(crate) unsafe fn give<T>(out: *mut *mut T, make: impl FnOnce() -> Result<T, Failure>) -> Result<(), Failure> {
+pub(crate) unsafe fn give<T>(
+    out: *mut *mut T,
+    make: impl FnOnce() -> Result<T, Failure>,
+) -> Result<(), Failure> {
     // SAFETY: as promised by the caller.
     let out = unsafe { object_mut(out, "out") }?;
     *out = std::ptr::null_mut();

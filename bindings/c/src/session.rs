@@ -3,7 +3,9 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use eightbit_graph::{AsTensor, Executor, ExecutorOptions, Graph, Limits, Tensor, TensorData, TensorViewMut, ValueInfo};
+use eightbit_graph::{
+    AsTensor, Executor, ExecutorOptions, Graph, Limits, Tensor, TensorData, TensorViewMut, ValueInfo,
+};
 
 use crate::parallel::{EbParallel, Threads};
 use crate::pointer;
@@ -24,7 +26,8 @@ struct Info {
 impl Info {
     fn new(info: &ValueInfo) -> Result<Self, Failure> {
         let name = CString::new(info.name.as_str());
-        let name = name.map_err(|_| Failure::new(Code::Model, "the name of an input or output has a zero byte"))?;
+        let name =
+            name.map_err(|_| Failure::new(Code::Model, "the name of an input or output has a zero byte"))?;
         let shape = info.shape.iter().map(|size| size.unwrap_or(OPEN)).collect();
         Ok(Self { name, kind: number(info.data_type), shape })
     }
@@ -37,7 +40,7 @@ impl Info {
 }
 
 /// A session.
-pub struct EbSession {
+pub(crate) struct EbSession {
     executor: Executor,
     inputs: Vec<Info>,
     outputs: Vec<Info>,
@@ -65,7 +68,11 @@ impl EbSession {
     /// # Safety
     ///
     /// `inputs` keeps the promises of the header during `'a`.
-    unsafe fn feed<'a>(&'a self, inputs: *const EbTensor, count: usize) -> Result<Vec<(&'a str, Lent<'a>)>, Failure> {
+    unsafe fn feed<'a>(
+        &'a self,
+        inputs: *const EbTensor,
+        count: usize,
+    ) -> Result<Vec<(&'a str, Lent<'a>)>, Failure> {
         // SAFETY: as promised by the caller.
         let inputs: &'a [EbTensor] = unsafe { pointer::slice(inputs, count, "inputs") }?;
         let one = |tensor: &'a EbTensor| {
@@ -87,7 +94,7 @@ impl EbSession {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_open(
+pub(crate) unsafe extern "C" fn eb_session_open(
     path: *const c_char,
     parallel: *const EbParallel,
     out: *mut *mut EbSession,
@@ -109,7 +116,7 @@ pub unsafe extern "C" fn eb_session_open(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_from_bytes(
+pub(crate) unsafe extern "C" fn eb_session_from_bytes(
     data: *const c_void,
     size: usize,
     parallel: *const EbParallel,
@@ -133,7 +140,7 @@ pub unsafe extern "C" fn eb_session_from_bytes(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_inputs(session: *const EbSession) -> usize {
+pub(crate) unsafe extern "C" fn eb_session_inputs(session: *const EbSession) -> usize {
     // SAFETY: as promised by the caller.
     counted(|| Ok(unsafe { pointer::object(session, "session") }?.inputs.len()))
 }
@@ -144,14 +151,15 @@ pub unsafe extern "C" fn eb_session_inputs(session: *const EbSession) -> usize {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_outputs(session: *const EbSession) -> usize {
+pub(crate) unsafe extern "C" fn eb_session_outputs(session: *const EbSession) -> usize {
     // SAFETY: as promised by the caller.
     counted(|| Ok(unsafe { pointer::object(session, "session") }?.outputs.len()))
 }
 
 /// One of these.
 fn nth<'a, T>(list: &'a [T], index: usize, what: &str) -> Result<&'a T, Failure> {
-    list.get(index).ok_or_else(|| Failure::new(Code::Argument, format!("there is no {what} {index}, of {}", list.len())))
+    list.get(index)
+        .ok_or_else(|| Failure::new(Code::Argument, format!("there is no {what} {index}, of {}", list.len())))
 }
 
 /// See the header.
@@ -160,10 +168,15 @@ fn nth<'a, T>(list: &'a [T], index: usize, what: &str) -> Result<&'a T, Failure>
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_input(session: *const EbSession, index: usize, info: *mut EbTensor) -> i32 {
+pub(crate) unsafe extern "C" fn eb_session_input(
+    session: *const EbSession,
+    index: usize,
+    info: *mut EbTensor,
+) -> i32 {
     guarded(|| {
         // SAFETY: as promised by the caller.
-        let (session, info) = unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
+        let (session, info) =
+            unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
         *info = nth(&session.inputs, index, "input")?.tensor();
         Ok(())
     })
@@ -175,17 +188,22 @@ pub unsafe extern "C" fn eb_session_input(session: *const EbSession, index: usiz
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_output(session: *const EbSession, index: usize, info: *mut EbTensor) -> i32 {
+pub(crate) unsafe extern "C" fn eb_session_output(
+    session: *const EbSession,
+    index: usize,
+    info: *mut EbTensor,
+) -> i32 {
     guarded(|| {
         // SAFETY: as promised by the caller.
-        let (session, info) = unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
+        let (session, info) =
+            unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
         *info = nth(&session.outputs, index, "output")?.tensor();
         Ok(())
     })
 }
 
 /// The outputs of a run.
-pub struct EbResults(Vec<(CString, Tensor)>);
+pub(crate) struct EbResults(Vec<(CString, Tensor)>);
 
 /// See the header.
 ///
@@ -193,7 +211,7 @@ pub struct EbResults(Vec<(CString, Tensor)>);
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_run(
+pub(crate) unsafe extern "C" fn eb_session_run(
     session: *const EbSession,
     inputs: *const EbTensor,
     count: usize,
@@ -219,7 +237,7 @@ pub unsafe extern "C" fn eb_session_run(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_run_into(
+pub(crate) unsafe extern "C" fn eb_session_run_into(
     session: *const EbSession,
     inputs: *const EbTensor,
     count: usize,
@@ -245,7 +263,7 @@ pub unsafe extern "C" fn eb_session_run_into(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_session_free(session: *mut EbSession) {
+pub(crate) unsafe extern "C" fn eb_session_free(session: *mut EbSession) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(session) }
 }
@@ -256,7 +274,7 @@ pub unsafe extern "C" fn eb_session_free(session: *mut EbSession) {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_results_count(results: *const EbResults) -> usize {
+pub(crate) unsafe extern "C" fn eb_results_count(results: *const EbResults) -> usize {
     // SAFETY: as promised by the caller.
     counted(|| Ok(unsafe { pointer::object(results, "results") }?.0.len()))
 }
@@ -267,10 +285,15 @@ pub unsafe extern "C" fn eb_results_count(results: *const EbResults) -> usize {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_results_get(results: *const EbResults, index: usize, tensor: *mut EbTensor) -> i32 {
+pub(crate) unsafe extern "C" fn eb_results_get(
+    results: *const EbResults,
+    index: usize,
+    tensor: *mut EbTensor,
+) -> i32 {
     guarded(|| {
         // SAFETY: as promised by the caller.
-        let (results, tensor) = unsafe { (pointer::object(results, "results")?, pointer::object_mut(tensor, "tensor")?) };
+        let (results, tensor) =
+            unsafe { (pointer::object(results, "results")?, pointer::object_mut(tensor, "tensor")?) };
         let (name, found) = nth(&results.0, index, "output")?;
         let (view, shape) = (found.as_tensor(), found.shape());
         let kind = number(view.data_type());
@@ -304,7 +327,7 @@ fn first(data: &TensorData) -> *const c_void {
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_results_free(results: *mut EbResults) {
+pub(crate) unsafe extern "C" fn eb_results_free(results: *mut EbResults) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(results) }
 }

@@ -8,7 +8,7 @@ use crate::types::element_type;
 
 /// The struct of the header.
 #[repr(C)]
-pub struct EbStage {
+pub(crate) struct EbStage {
     output: i32,
     scales: *const f32,
     scale_count: usize,
@@ -31,7 +31,12 @@ impl EbStage {
         // SAFETY: as promised by the caller.
         let scales = unsafe { pointer::slice(self.scales, self.scale_count, "stage.scales") }?;
         let scales = match scales {
-            [] => return Err(Failure::new(Code::Argument, "stage.scale_count must be 1, or the output channels")),
+            [] => {
+                return Err(Failure::new(
+                    Code::Argument,
+                    "stage.scale_count must be 1, or the output channels",
+                ));
+            }
             [one] => Per::Tensor(*one),
             several => Per::Channel(several.to_vec()),
         };
@@ -41,7 +46,11 @@ impl EbStage {
         let is_clamped = self.low <= self.high;
         if output == ElementType::F32 {
             let stage = Dequantize::new(scales);
-            return Ok(Stage::Dequantize(if is_clamped { stage.clamped(self.low, self.high) } else { stage }));
+            return Ok(Stage::Dequantize(if is_clamped {
+                stage.clamped(self.low, self.high)
+            } else {
+                stage
+            }));
         }
         let stage = Requantize::new(scales, self.zero_point, output);
         // Beyond the type, a clamp is that of the type.

@@ -51,7 +51,9 @@ impl From<eightbit::Error> for Failure {
         use eightbit::Error::*;
         let code = match &error {
             Backend(_) => Code::Backend,
-            TooShort { .. } | Mismatch { .. } | Shape { .. } | OfMatrix { .. } | Overlap { .. } => Code::Shape,
+            TooShort { .. } | Mismatch { .. } | Shape { .. } | OfMatrix { .. } | Overlap { .. } => {
+                Code::Shape
+            }
             ElementType { .. } => Code::Type,
             Packed(_) => Code::Packed,
             _ => Code::Argument,
@@ -123,6 +125,6 @@ pub(crate) fn counted(work: impl FnOnce() -> Result<usize, Failure>) -> usize {
 
 /// See the header.
 #[unsafe(no_mangle)]
-pub extern "C" fn eb_last_error() -> *const c_char {
+pub(crate) extern "C" fn eb_last_error() -> *const c_char {
     TEXT.with_borrow(|last| last.as_ptr())
 }

@@ -10,7 +10,7 @@ use crate::types::data_type;
 
 /// The struct of the header.
 #[repr(C)]
-pub struct EbTensor {
+pub(crate) struct EbTensor {
     pub(crate) name: *const c_char,
     pub(crate) kind: i32,
     pub(crate) rank: usize,

@@ -11,7 +11,7 @@ use crate::status::{Code, Failure, guarded};
 use crate::types::is_signed;
 
 /// Packed weights, which plans share.
-pub struct EbWeights(pub(crate) Arc<PackedWeights>);
+pub(crate) struct EbWeights(pub(crate) Arc<PackedWeights>);
 
 /// The elements that a matrix reaches.
 pub(crate) fn extent(sizes: [usize; 2], strides: [usize; 2], what: &str) -> Result<usize, Failure> {
@@ -29,7 +29,7 @@ pub(crate) fn extent(sizes: [usize; 2], strides: [usize; 2], what: &str) -> Resu
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_weights_pack(
+pub(crate) unsafe extern "C" fn eb_weights_pack(
     weights: *const c_void,
     kind: i32,
     k: usize,
@@ -46,8 +46,8 @@ pub unsafe extern "C" fn eb_weights_pack(
             // SAFETY: as promised by the caller.
             let zero_points = unsafe { zero_points(zeros, zero_count) }?;
             let backend = Backend::best()?;
-            // SAFETY: as promised by the caller; every byte is a value of both types.
             let packed = if is_signed(kind, "weights")? {
+                // SAFETY: as promised by the caller; every byte is a value of both types.
                 let elements = unsafe { pointer::slice(weights.cast::<i8>(), len, "weights") }?;
                 let matrix = MatRef::with_strides(elements, k, n, row_stride, column_stride)?;
                 PackedWeights::pack(backend, &matrix, zero_points)?
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn eb_weights_pack(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_weights_save(
+pub(crate) unsafe extern "C" fn eb_weights_save(
     weights: *const EbWeights,
     data: *mut c_void,
     capacity: usize,
@@ -78,7 +78,8 @@ pub unsafe extern "C" fn eb_weights_save(
 ) -> i32 {
     guarded(|| {
         // SAFETY: as promised by the caller.
-        let (weights, size) = unsafe { (pointer::object(weights, "weights")?, pointer::object_mut(size, "size")?) };
+        let (weights, size) =
+            unsafe { (pointer::object(weights, "weights")?, pointer::object_mut(size, "size")?) };
         let bytes = weights.0.to_bytes();
         *size = bytes.len();
         if data.is_null() {
@@ -100,7 +101,11 @@ pub unsafe extern "C" fn eb_weights_save(
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_weights_load(data: *const c_void, size: usize, out: *mut *mut EbWeights) -> i32 {
+pub(crate) unsafe extern "C" fn eb_weights_load(
+    data: *const c_void,
+    size: usize,
+    out: *mut *mut EbWeights,
+) -> i32 {
     guarded(|| {
         let make = || {
             // SAFETY: as promised by the caller.
@@ -118,7 +123,7 @@ pub unsafe extern "C" fn eb_weights_load(data: *const c_void, size: usize, out: 
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_weights_free(weights: *mut EbWeights) {
+pub(crate) unsafe extern "C" fn eb_weights_free(weights: *mut EbWeights) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(weights) }
 }

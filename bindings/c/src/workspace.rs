@@ -12,7 +12,7 @@ use crate::status::{Code, Failure, guarded};
 const MOST: usize = 1024;
 
 /// A workspace for each thread.
-pub struct EbWorkspace(Vec<Mutex<Workspace>>);
+pub(crate) struct EbWorkspace(Vec<Mutex<Workspace>>);
 
 /// See the header.
 ///
@@ -20,17 +20,27 @@ pub struct EbWorkspace(Vec<Mutex<Workspace>>);
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_workspace_new(bytes: usize, threads: usize, out: *mut *mut EbWorkspace) -> i32 {
+pub(crate) unsafe extern "C" fn eb_workspace_new(
+    bytes: usize,
+    threads: usize,
+    out: *mut *mut EbWorkspace,
+) -> i32 {
     guarded(|| {
         let make = || {
             if !(1..=MOST).contains(&threads) {
-                return Err(Failure::new(Code::Argument, format!("threads must be 1 to {MOST}, is {threads}")));
+                return Err(Failure::new(
+                    Code::Argument,
+                    format!("threads must be 1 to {MOST}, is {threads}"),
+                ));
             }
             let all = bytes.checked_mul(threads).filter(|&all| isize::try_from(all).is_ok());
             // Memory that cannot be had ends the program when it is asked for: it is tried here.
             let can = all.is_some_and(|all| Vec::<u8>::new().try_reserve_exact(all).is_ok());
             if !can {
-                return Err(Failure::new(Code::Limit, format!("there is no memory for {threads} × {bytes} bytes")));
+                return Err(Failure::new(
+                    Code::Limit,
+                    format!("there is no memory for {threads} × {bytes} bytes"),
+                ));
             }
             Ok(EbWorkspace((0..threads).map(|_| Mutex::new(Workspace::with_capacity(bytes))).collect()))
         };
@@ -45,14 +55,18 @@ pub unsafe extern "C" fn eb_workspace_new(bytes: usize, threads: usize, out: *mu
 ///
 /// The promises of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eb_workspace_free(workspace: *mut EbWorkspace) {
+pub(crate) unsafe extern "C" fn eb_workspace_free(workspace: *mut EbWorkspace) {
     // SAFETY: as promised by the caller.
     unsafe { pointer::free(workspace) }
 }
 
 impl EbWorkspace {
     /// Runs a call on this thread, or on those of the caller.
-    pub(crate) fn run<'a, T, F>(&mut self, call: Call<'a, T, F>, threads: Option<&Threads>) -> Result<(), Failure>
+    pub(crate) fn run<'a, T, F>(
+        &mut self,
+        call: Call<'a, T, F>,
+        threads: Option<&Threads>,
+    ) -> Result<(), Failure>
     where
         T: OutputElement,
         F: Fill<T>,
@@ -60,13 +74,15 @@ impl EbWorkspace {
     {
         let Some(threads) = threads else {
             let first = self.0.first_mut().and_then(|first| first.get_mut().ok());
-            let first = first.ok_or_else(|| Failure::new(Code::Argument, "the workspace cannot be used any more"))?;
+            let first =
+                first.ok_or_else(|| Failure::new(Code::Argument, "the workspace cannot be used any more"))?;
             call.run(first);
             return Ok(());
         };
         let count = threads.count();
         if self.0.len() < count {
-            let text = format!("{count} threads need a workspace for as many, this one is for {}", self.0.len());
+            let text =
+                format!("{count} threads need a workspace for as many, this one is for {}", self.0.len());
             return Err(Failure::new(Code::Argument, text));
         }
         let tasks: Vec<_> = call.tasks(count).map(|task| Mutex::new(Some(task))).collect();

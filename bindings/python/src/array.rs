@@ -2,8 +2,8 @@
 
 use eightbit_graph::{DataType, Tensor, TensorData, TensorView, TensorViewMut};
 use numpy::{
-    Element, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
-    PyUntypedArray, PyUntypedArrayMethods, dtype,
+    Element, PyArray1, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
+    PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods, dtype,
 };
 use pyo3::prelude::*;
 
@@ -128,7 +128,9 @@ pub(crate) struct ArrayMut<'py> {
 impl<'py> ArrayMut<'py> {
     pub(crate) fn new(value: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = value.cast::<PyUntypedArray>();
-        let array = array.map_err(|_| Class::Argument.with("an output must be a NumPy array, which is written in place"))?;
+        let array = array.map_err(|_| {
+            Class::Argument.with("an output must be a NumPy array, which is written in place")
+        })?;
         Ok(Self { shape: array.shape().to_vec(), elements: ElementsMut::new(array)? })
     }
 
@@ -164,7 +166,10 @@ pub(crate) fn prepared<'py>(
     like: Option<DataType>,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = as_array(value, like)?;
-    if array.is_c_contiguous() && array.getattr("flags")?.get_item("ALIGNED")?.is_truthy()? && is_native(&array)? {
+    if array.is_c_contiguous()
+        && array.getattr("flags")?.get_item("ALIGNED")?.is_truthy()?
+        && is_native(&array)?
+    {
         return Ok(array);
     }
     let py = value.py();
@@ -177,7 +182,10 @@ fn is_native(array: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
 }
 
 /// `value` as an array of any memory layout.
-pub(crate) fn as_array<'py>(value: &Bound<'py, PyAny>, like: Option<DataType>) -> PyResult<Bound<'py, PyUntypedArray>> {
+pub(crate) fn as_array<'py>(
+    value: &Bound<'py, PyAny>,
+    like: Option<DataType>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
     if let Ok(array) = value.cast::<PyUntypedArray>() {
         return Ok(array.clone());
     }

@@ -74,12 +74,22 @@ fn stage(output: &str, scale: Option<Per<f32>>, zero: i32, clamp: Option<(f32, f
     let wrong = |why: String| Class::Argument.with(why);
     let element = match output {
         "int32" if scale.is_none() && clamp.is_none() && zero == 0 => return Ok(Stage::ACCUMULATORS),
-        "int32" => return Err(wrong("an output of int32 has neither scale, zero point nor clamp: name another as output".into())),
-        "float32" | "uint8" | "int8" if scale.is_none() => return Err(wrong(format!("an output of {output} needs a scale"))),
+        "int32" => {
+            return Err(wrong(
+                "an output of int32 has neither scale, zero point nor clamp: name another as output".into(),
+            ));
+        }
+        "float32" | "uint8" | "int8" if scale.is_none() => {
+            return Err(wrong(format!("an output of {output} needs a scale")));
+        }
         "uint8" => ElementType::U8,
         "int8" => ElementType::I8,
         "float32" => ElementType::F32,
-        _ => return Err(Class::DataType.with(format!("output must be int32, uint8, int8 or float32, not {output:?}"))),
+        _ => {
+            return Err(
+                Class::DataType.with(format!("output must be int32, uint8, int8 or float32, not {output:?}"))
+            );
+        }
     };
     let scale = scale.unwrap_or(Per::Tensor(1.0));
     if element == ElementType::F32 {
@@ -172,11 +182,14 @@ impl Conv2d {
     fn __call__<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let x = Bytes::contiguous(x)?;
         let &[batch, height, width, channels] = x.shape() else {
-            return Err(Class::Shape.with(format!("images are [batch, height, width, channels], found {:?}", x.shape())));
+            return Err(Class::Shape
+                .with(format!("images are [batch, height, width, channels], found {:?}", x.shape())));
         };
         if channels != self.kernel.in_channels {
             let wanted = self.kernel.in_channels;
-            return Err(Class::Shape.with(format!("images have {channels} channels, the weights are for {wanted}")));
+            return Err(
+                Class::Shape.with(format!("images have {channels} channels, the weights are for {wanted}"))
+            );
         }
         let plan = self.plan([batch, height, width])?;
         match plan.output() {
@@ -203,7 +216,14 @@ impl Conv2d {
         let shape = self.kernel.shape(batch, Some([height, width]), self.dilation)?;
         let shape = shape.with_stride(self.stride).with_pad(self.pad);
         let weights = Arc::clone(&self.weights);
-        let plan = eightbit::Conv2d::new(shape, weights, self.input, self.input_zero, self.bias.as_deref(), &self.stage);
+        let plan = eightbit::Conv2d::new(
+            shape,
+            weights,
+            self.input,
+            self.input_zero,
+            self.bias.as_deref(),
+            &self.stage,
+        );
         let plan = Arc::new(plan.or_raise()?);
         if plans.len() == PLANS {
             plans.remove(0);
@@ -229,7 +249,12 @@ impl Conv2d {
         Ok(out.as_any().cast::<PyArrayDyn<T>>()?.clone().into_any())
     }
 
-    fn compute<A: Element, T: OutputElement>(&self, plan: &eightbit::Conv2d, x: &[A], out: &mut [T]) -> PyResult<()> {
+    fn compute<A: Element, T: OutputElement>(
+        &self,
+        plan: &eightbit::Conv2d,
+        x: &[A],
+        out: &mut [T],
+    ) -> PyResult<()> {
         if A::TYPE != self.input {
             let (wanted, found) = (name(self.input), name(A::TYPE));
             return Err(Class::DataType.with(format!("images are of {wanted}, found {found}")));

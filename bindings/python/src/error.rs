@@ -73,7 +73,9 @@ impl Raise for eightbit::Error {
         use eightbit::Error::*;
         let class = match &self {
             Backend(_) => Class::Backend,
-            TooShort { .. } | Mismatch { .. } | Shape { .. } | OfMatrix { .. } | Overlap { .. } => Class::Shape,
+            TooShort { .. } | Mismatch { .. } | Shape { .. } | OfMatrix { .. } | Overlap { .. } => {
+                Class::Shape
+            }
             ElementType { .. } => Class::DataType,
             Packed(_) => Class::PackedWeights,
             _ => Class::Argument,
@@ -88,7 +90,7 @@ impl Raise for GraphError {
             && let Some(number) = source.raw_os_error()
         {
             // Python chooses the subclass by the number: FileNotFoundError, PermissionError.
-            return PyOSError::new_err((number, source.to_string(), path.clone()));
+            return PyOSError::new_err((number, source.to_string(), path.clone().into_os_string()));
         }
         let class = match &self {
             Self::Io { .. } => return PyOSError::new_err(self.to_string()),

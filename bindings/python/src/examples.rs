@@ -42,8 +42,16 @@ impl Raise for Stopped {
 /// Where examples come from.
 pub(crate) enum Examples {
     /// A sequence, which is asked for an item whenever it is needed.
-    Sequence { items: Py<PyAny>, len: usize, inputs: Vec<ValueInfo> },
-    Photos { paths: Vec<PathBuf>, format: InputFormat, options: PhotoOptions },
+    Sequence {
+        items: Py<PyAny>,
+        len: usize,
+        inputs: Vec<ValueInfo>,
+    },
+    Photos {
+        paths: Vec<PathBuf>,
+        format: InputFormat,
+        options: PhotoOptions,
+    },
 }
 
 /// Examples, until Python interrupts.
@@ -113,7 +121,8 @@ fn tensor(value: &Bound<'_, PyAny>, info: &ValueInfo) -> PyResult<Tensor> {
     if array.data_type() != info.data_type {
         let (name, wanted) = (quoted(&info.name), dtype_name(info.data_type));
         let found = dtype_name(array.data_type());
-        return Err(Class::DataType.with(format!("input {name} takes {wanted}, an example of the calibration has {found}")));
+        return Err(Class::DataType
+            .with(format!("input {name} takes {wanted}, an example of the calibration has {found}")));
     }
     array.to_tensor()
 }
@@ -131,7 +140,9 @@ impl Examples {
         photos: &crate::options::Photos,
     ) -> PyResult<Self> {
         let [input] = inputs else {
-            return Err(Class::Argument.with(format!("photos are for one input, the model has {}", inputs.len())));
+            return Err(
+                Class::Argument.with(format!("photos are for one input, the model has {}", inputs.len()))
+            );
         };
         let format = InputFormat::of(input, &photos.input()?).or_raise()?;
         Ok(Self::Photos { paths, format, options: photos.reading() })

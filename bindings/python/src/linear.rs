@@ -33,8 +33,14 @@ impl Linear {
         threads: usize,
     ) -> PyResult<Self> {
         let spread = if symmetric { Spread::Magnitude } else { Spread::Range };
-        let plan = dynamic::Linear::new(weights, &Dequantize::new(scale).with_bias(bias), spread).or_raise()?;
-        Ok(Self { plan, pool: Pool::new(threads)?, rows: Mutex::default(), workspaces: Workspaces::default() })
+        let plan =
+            dynamic::Linear::new(weights, &Dequantize::new(scale).with_bias(bias), spread).or_raise()?;
+        Ok(Self {
+            plan,
+            pool: Pool::new(threads)?,
+            rows: Mutex::default(),
+            workspaces: Workspaces::default(),
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eightbit::{Call, Element, Fill, Gemm, MatMut, MatRef, OutputElement, Stage, Workspace};
-use numpy::{PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods, dtype};
+use numpy::{
+    PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn, PyUntypedArrayMethods, dtype,
+};
 use pyo3::prelude::*;
 
 use crate::array::{as_array, prepared};
@@ -33,7 +35,11 @@ impl<'py> Bytes<'py> {
     /// `value`, where it is if its elements follow each other in C's or Fortran's order; otherwise a copy.
     pub(crate) fn new(value: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = as_array(value, None)?;
-        if array.is_c_contiguous() || array.is_fortran_contiguous() { Self::of(array.as_any()) } else { Self::contiguous(value) }
+        if array.is_c_contiguous() || array.is_fortran_contiguous() {
+            Self::of(array.as_any())
+        } else {
+            Self::contiguous(value)
+        }
     }
 
     /// `value`, where it is if its elements follow each other in C's order; otherwise a copy.
@@ -62,7 +68,10 @@ impl<'py> Bytes<'py> {
         let in_order = with_bytes!(self, array => array.is_c_contiguous());
         match *self.shape() {
             [rows, columns] => Ok(Matrix { rows, columns, by_columns: !in_order }),
-            _ => Err(Class::Shape.with(format!("a matrix is needed, found an array of shape {:?}", self.shape()))),
+            _ => {
+                Err(Class::Shape
+                    .with(format!("a matrix is needed, found an array of shape {:?}", self.shape())))
+            }
         }
     }
 }
@@ -87,7 +96,10 @@ impl Matrix {
 }
 
 /// An array of zeros, borrowed for writing.
-pub(crate) fn output<'py, T: numpy::Element>(py: Python<'py>, shape: &[usize]) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
+pub(crate) fn output<'py, T: numpy::Element>(
+    py: Python<'py>,
+    shape: &[usize],
+) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
     // Of NumPy's memory: what is too large is its MemoryError.
     let zeros = py.import("numpy")?.call_method1("zeros", (shape.to_vec(), dtype::<T>(py)))?;
     let zeros = zeros.cast_into::<PyArrayDyn<T>>()?;
@@ -157,7 +169,8 @@ pub(crate) fn packed(
     backend: Option<&str>,
 ) -> PyResult<Arc<eightbit::PackedWeights>> {
     let Ok(weights) = b.cast::<PackedWeights>() else {
-        let (b, zero_points, backend) = (Bytes::new(b)?, zero_points(zero_point)?, settings::by_name(backend)?);
+        let (b, zero_points, backend) =
+            (Bytes::new(b)?, zero_points(zero_point)?, settings::by_name(backend)?);
         let matrix = b.matrix()?;
         let packed = with_bytes!(b, array => {
             let array = array.as_slice()?;
@@ -166,7 +179,8 @@ pub(crate) fn packed(
         return Ok(Arc::new(packed.or_raise()?));
     };
     if zero_point.is_some() || backend.is_some() {
-        return Err(Class::Argument.with("zero points and backend of packed weights are those that they were packed with"));
+        return Err(Class::Argument
+            .with("zero points and backend of packed weights are those that they were packed with"));
     }
     Ok(Arc::clone(&weights.get().0))
 }
@@ -181,7 +195,9 @@ fn rows<'py>(a: &Bound<'py, PyAny>, depth: usize) -> PyResult<(Bytes<'py>, Vec<u
         return Err(Class::Shape.with("a product needs at least one dimension"));
     };
     if last != depth {
-        return Err(Class::Shape.with(format!("the last dimension must be {depth}, the depth of the weights, found shape {shape:?}")));
+        return Err(Class::Shape.with(format!(
+            "the last dimension must be {depth}, the depth of the weights, found shape {shape:?}"
+        )));
     }
     let matrix = match array.shape().len() {
         2 => array.matrix()?,

@@ -41,7 +41,8 @@ impl Options {
         let effort = Effort::from_number(self.effort);
         let effort = effort.ok_or_else(|| choice("effort", &self.effort.to_string(), "0, 1, 2 or 3"))?;
         let reason = "keep_float names it".to_owned();
-        let float: BTreeMap<String, String> = self.keep_float.into_iter().map(|node| (node, reason.clone())).collect();
+        let float: BTreeMap<String, String> =
+            self.keep_float.into_iter().map(|node| (node, reason.clone())).collect();
         Ok(QuantizeOptions {
             method,
             float,

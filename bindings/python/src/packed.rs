@@ -31,7 +31,8 @@ impl PackedWeights {
         zero_point: Option<&Bound<'_, PyAny>>,
         backend: Option<&str>,
     ) -> PyResult<Self> {
-        let (weights, zero_points, backend) = (Bytes::new(weights)?, zero_points(zero_point)?, settings::by_name(backend)?);
+        let (weights, zero_points, backend) =
+            (Bytes::new(weights)?, zero_points(zero_point)?, settings::by_name(backend)?);
         let packed = with_bytes!(weights, elements => {
             let (matrix, elements) = (weights.matrix()?, elements.as_slice()?);
             py.detach(|| eightbit::PackedWeights::pack(backend, &matrix.of(elements)?, zero_points))
@@ -122,7 +123,13 @@ impl PackedWeights {
     }
 
     fn __repr__(&self) -> String {
-        format!("PackedWeights({} × {} {}, layout {})", self.depth(), self.columns(), self.dtype(), self.layout())
+        format!(
+            "PackedWeights({} × {} {}, layout {})",
+            self.depth(),
+            self.columns(),
+            self.dtype(),
+            self.layout()
+        )
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
@@ -172,17 +179,25 @@ impl Kernel {
             return Err(Class::Shape.with(format!("{message}, found {shape:?}")));
         };
         let in_channels = channels.checked_mul(groups);
-        let in_channels = in_channels.ok_or_else(|| Class::Shape.with("groups: too many channels to count"))?;
+        let in_channels =
+            in_channels.ok_or_else(|| Class::Shape.with("groups: too many channels to count"))?;
         Ok(Self { out_channels, in_channels, size: [height, width], groups })
     }
 
     /// The shape for images of this size, or for the smallest ones.
-    pub(crate) fn shape(self, batch: usize, image: Option<[usize; 2]>, dilation: [usize; 2]) -> PyResult<Conv2dShape> {
+    pub(crate) fn shape(
+        self,
+        batch: usize,
+        image: Option<[usize; 2]>,
+        dilation: [usize; 2],
+    ) -> PyResult<Conv2dShape> {
         let smallest = || {
-            let side = |axis: usize| self.size[axis].checked_sub(1)?.checked_mul(dilation[axis])?.checked_add(1);
+            let side =
+                |axis: usize| self.size[axis].checked_sub(1)?.checked_mul(dilation[axis])?.checked_add(1);
             Some([side(0)?, side(1)?])
         };
-        let image = image.or_else(smallest).ok_or_else(|| Class::Shape.with("a kernel has at least one tap"))?;
+        let image =
+            image.or_else(smallest).ok_or_else(|| Class::Shape.with("a kernel has at least one tap"))?;
         Ok(Conv2dShape::new(image, self.in_channels, self.out_channels, self.size)
             .with_batch(batch)
             .with_groups(self.groups)

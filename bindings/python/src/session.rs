@@ -85,7 +85,8 @@ impl Session {
         let feed = self.feed(feed)?;
         let views = feed.views()?;
         let mut outputs = outputs.iter().map(ArrayMut::new).collect::<PyResult<Vec<_>>>()?;
-        let mut outputs = outputs.iter_mut().map(ArrayMut::view).collect::<PyResult<Vec<TensorViewMut<'_>>>>()?;
+        let mut outputs =
+            outputs.iter_mut().map(ArrayMut::view).collect::<PyResult<Vec<TensorViewMut<'_>>>>()?;
         py.detach(|| self.pool.run(|| self.executor.run_into(&views, &mut outputs)))?.or_raise()
     }
 
@@ -167,9 +168,14 @@ impl Session {
     fn feed<'py>(&self, feed: &Bound<'py, PyDict>) -> PyResult<Feed<'py>> {
         let mut arrays = Vec::with_capacity(self.inputs.len());
         for (name, value) in feed {
-            let name: String = name.extract().map_err(|_| Class::Argument.with("names of inputs are strings"))?;
+            let name: String =
+                name.extract().map_err(|_| Class::Argument.with("names of inputs are strings"))?;
             let Some(ValueInfo(info)) = self.inputs.iter().find(|info| info.0.name == name) else {
-                return Err(Class::Argument.with(format!("there is no input {}: the model has {}", quoted(&name), self.names())));
+                return Err(Class::Argument.with(format!(
+                    "there is no input {}: the model has {}",
+                    quoted(&name),
+                    self.names()
+                )));
             };
             let array = Array::new(&value, Some(info.data_type))?;
             check(info, &array)?;
@@ -178,9 +184,8 @@ impl Session {
         let is_missing = |info: &&ValueInfo| !arrays.iter().any(|(name, _)| *name == info.0.name);
         match self.inputs.iter().find(is_missing) {
             None => Ok(Feed(arrays)),
-            Some(missing) => {
-                Err(Class::Argument.with(format!("input {} is missing: give it an array", quoted(&missing.0.name))))
-            }
+            Some(missing) => Err(Class::Argument
+                .with(format!("input {} is missing: give it an array", quoted(&missing.0.name)))),
         }
     }
 
@@ -194,12 +199,16 @@ fn check(info: &eightbit_graph::ValueInfo, array: &Array<'_>) -> PyResult<()> {
     let name = quoted(&info.name);
     if array.data_type() != info.data_type {
         let (wanted, found) = (dtype_name(info.data_type), dtype_name(array.data_type()));
-        return Err(Class::DataType.with(format!("input {name} takes {wanted}, not {found}: convert it with astype")));
+        return Err(
+            Class::DataType.with(format!("input {name} takes {wanted}, not {found}: convert it with astype"))
+        );
     }
     let fits = |(wanted, &found): (&Option<usize>, &usize)| wanted.is_none_or(|wanted| wanted == found);
     if array.shape().len() != info.shape.len() || !info.shape.iter().zip(array.shape()).all(fits) {
         let (wanted, found) = (sizes(&info.shape), array.shape());
-        return Err(Class::Shape.with(format!("input {name} takes an array of shape {wanted}, not {found:?}")));
+        return Err(
+            Class::Shape.with(format!("input {name} takes an array of shape {wanted}, not {found:?}"))
+        );
     }
     Ok(())
 }

@@ -19,7 +19,8 @@ impl ValueInfo {
         use DataType::*;
         let all = [F32, F64, U8, I8, U16, I16, U32, I32, U64, I64, Bool];
         let data_type = all.into_iter().find(|&data_type| dtype_name(data_type) == dtype);
-        let data_type = data_type.ok_or_else(|| Class::DataType.with(format!("there is no type {dtype:?}")))?;
+        let data_type =
+            data_type.ok_or_else(|| Class::DataType.with(format!("there is no type {dtype:?}")))?;
         Ok(Self(eightbit_graph::ValueInfo { name, data_type, shape }))
     }
 
@@ -49,7 +50,10 @@ impl ValueInfo {
         self.0 == other.0
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (String, &'static str, Vec<Option<usize>>)) {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Bound<'py, PyAny>, (String, &'static str, Vec<Option<usize>>)) {
         (py.get_type::<Self>().into_any(), (self.0.name.clone(), self.dtype(), self.0.shape.clone()))
     }
 }

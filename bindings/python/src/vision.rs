@@ -19,7 +19,9 @@ fn photo(py: Python<'_>, file: &Bound<'_, PyAny>, options: PhotoOptions) -> PyRe
         let bytes = bytes.as_bytes();
         return py.detach(|| Photo::decode(bytes.to_vec(), options)).or_raise();
     }
-    let path: PathBuf = file.extract().map_err(|_| Class::Argument.with("a photo is a path, bytes of a file, or an array"))?;
+    let path: PathBuf = file
+        .extract()
+        .map_err(|_| Class::Argument.with("a photo is a path, bytes of a file, or an array"))?;
     py.detach(|| Photo::read(&path, options)).map_err(|error| match error {
         PhotoError::File(error) => error.raised(),
         error => Class::Photo.with(format!("{}: {error}", quoted(&path.to_string_lossy()))),
@@ -48,7 +50,10 @@ pub(crate) fn photo_tensor<'py>(
     options: Photos,
 ) -> PyResult<Bound<'py, PyAny>> {
     let format = InputFormat::of(&input.0, &options.input()?).or_raise()?;
-    let photo = if image.is_instance_of::<PyBytes>() || image.hasattr("__fspath__")? || image.is_instance_of::<PyString>() {
+    let photo = if image.is_instance_of::<PyBytes>()
+        || image.hasattr("__fspath__")?
+        || image.is_instance_of::<PyString>()
+    {
         photo(py, image, options.reading())?
     } else {
         of_pixels(image)?
@@ -61,7 +66,8 @@ pub(crate) fn photo_tensor<'py>(
 fn of_pixels(image: &Bound<'_, PyAny>) -> PyResult<Photo> {
     let array = prepared(image, None)?;
     let pixels = array.cast::<PyArrayDyn<u8>>().map_err(|_| {
-        Class::DataType.with(format!("pixels are uint8, not {}: give a path, or an array of bytes", array.dtype()))
+        Class::DataType
+            .with(format!("pixels are uint8, not {}: give a path, or an array of bytes", array.dtype()))
     })?;
     let pixels: PyReadonlyArrayDyn<'_, u8> = pixels.extract()?;
     let &[height, width, 3] = pixels.shape() else {
@@ -82,7 +88,8 @@ pub(crate) fn photo_files(paths: Vec<PathBuf>) -> PyResult<Vec<PathBuf>> {
 pub(crate) fn imagenet_labels(classes: usize) -> PyResult<Vec<String>> {
     let labels = Labels::parse(eightbit_models::IMAGENET_LABELS).fitting(classes);
     if labels.lines() != classes {
-        return Err(Class::Argument.with(format!("ImageNet has 1000 classes, or 1001 with a background, not {classes}")));
+        return Err(Class::Argument
+            .with(format!("ImageNet has 1000 classes, or 1001 with a background, not {classes}")));
     }
     Ok((0..classes).map(|class| labels.name(class)).collect())
 }
@@ -91,7 +98,8 @@ pub(crate) fn imagenet_labels(classes: usize) -> PyResult<Vec<String>> {
 fn scores(values: &Bound<'_, PyAny>) -> PyResult<(Vec<usize>, Vec<f32>)> {
     let array = prepared(values, Some(eightbit_graph::DataType::F32))?;
     let floats = array.extract::<PyReadonlyArrayDyn<'_, f32>>();
-    let floats = floats.map_err(|_| Class::DataType.with(format!("scores are float32, not {}", array.dtype())))?;
+    let floats =
+        floats.map_err(|_| Class::DataType.with(format!("scores are float32, not {}", array.dtype())))?;
     Ok((floats.shape().to_vec(), floats.as_slice()?.to_vec()))
 }
 

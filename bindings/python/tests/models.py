@@ -47,6 +47,14 @@ def sums() -> bytes:
     return model(nodes, both, [value("sum", [None]), value("product", [None])])
 
 
+def unbounded() -> bytes:
+    """A network of whose activations nothing is known without examples: what it multiplies is divided first."""
+    weights = np.random.default_rng(3).standard_normal((8, 8)).astype(np.float32)
+    nodes = [node("Div", ["a", "b"], ["c"]), node("MatMul", ["c", "w"], ["y"])]
+    both = [value("a", [None, 8]), value("b", [None, 8])]
+    return model(nodes, both, [value("y", [None, 8])], w=weights)
+
+
 def unary(op: str, dtype: str = "float32", **attributes) -> bytes:
     """One node on `x` of any length."""
     return model([node(op, ["x"], ["y"], **attributes)], [value("x", [None], dtype)], [value("y", [None], dtype)])

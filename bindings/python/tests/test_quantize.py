@@ -87,7 +87,7 @@ def test_wrong_options_are_refused(tmp_path):
     for options, text in (
         ({"ranges": "best"}, "ranges: must be"),
         ({"effort": 7}, "effort: must be"),
-        ({"percentile": 10.0}, "percentile"),
+        ({"percentile": 101.0}, "percentile"),
         ({"keep_float": ["none"]}, "none"),
         ({"accuracy_drop": 1.0, "classes": [1]}, "classes"),
         ({"mean": [1, 2]}, "one number or three"),
@@ -159,9 +159,14 @@ def test_other_threads_run_meanwhile():
     assert len(beats) > 5
 
 
-def test_data_free_needs_batch_normalizations():
-    with pytest.raises(eightbit.ModelError, match="batch normalization|calibrate"):
-        eightbit.quantize(models.classifier(), data_free=True)
+def test_data_free():
+    model, x = models.classifier(), models.images(8) / 4
+    quantized = eightbit.quantize(model, data_free=True)
+    assert quantized.report.examples == 0
+    exact, found = scores(model, x), scores(quantized.model, x)
+    assert ((found - exact) ** 2).sum() / (exact**2).sum() < 0.05
+    with pytest.raises(eightbit.ModelError, match="calibrate with examples"):
+        eightbit.quantize(models.unbounded(), data_free=True)
 
 
 def test_resume_files_are_removed(tmp_path):

@@ -19,7 +19,7 @@ def backends() -> list[str]:
 class ValueInfo:
     """A named input or output."""
 
-    def __init__(self, name: str, dtype: str = "float32", shape: Sequence[Optional[int]] = ()) -> None: ...
+    def __new__(cls, name: str, dtype: str = "float32", shape: Sequence[Optional[int]] = ...) -> ValueInfo: ...
     @property
     def name(self) -> str: ...
     @property
@@ -36,9 +36,9 @@ class Session:
     each core. Sessions can be pickled: the model goes along.
     """
 
-    def __init__(
-        self, model: Union[_Path, bytes], *, threads: int = 1, backend: Optional[str] = None
-    ) -> None: ...
+    def __new__(
+        cls, model: Union[_Path, bytes], *, threads: int = 1, backend: Optional[str] = None
+    ) -> Session: ...
     @property
     def inputs(self) -> list[ValueInfo]: ...
     @property
@@ -66,9 +66,9 @@ class PackedWeights:
     ``weights`` is ``[k, n]``. They can be saved and loaded; a header tells format, layout, shape and checksum.
     """
 
-    def __init__(
-        self, weights: _Bytes, *, zero_point: Optional[_Int32s] = None, backend: Optional[str] = None
-    ) -> None: ...
+    def __new__(
+        cls, weights: _Bytes, *, zero_point: Optional[_Int32s] = None, backend: Optional[str] = None
+    ) -> PackedWeights: ...
     @staticmethod
     def load(path: _Path, *, backend: Optional[str] = None) -> PackedWeights: ...
     @staticmethod
@@ -107,8 +107,8 @@ class Linear:
     ``scale`` one number or one for each column, ``bias`` one for each column.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         weights: Union[_Bytes, PackedWeights],
         scale: _Floats,
         *,
@@ -117,7 +117,7 @@ class Linear:
         symmetric: bool = False,
         threads: int = 1,
         backend: Optional[str] = None,
-    ) -> None: ...
+    ) -> Linear: ...
     @staticmethod
     def from_float(
         weights: ArrayLike,
@@ -145,8 +145,8 @@ class Conv2d:
     horizontal) or four (top, left, bottom, right); outside an image is ``input_zero``.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         weights: _Bytes,
         *,
         stride: Union[int, tuple[int, int]] = 1,
@@ -163,7 +163,7 @@ class Conv2d:
         clamp: Optional[tuple[float, float]] = None,
         threads: int = 1,
         backend: Optional[str] = None,
-    ) -> None: ...
+    ) -> Conv2d: ...
     @property
     def weights(self) -> PackedWeights: ...
     def explain(self, height: int, width: int, batch: int = 1) -> str:
