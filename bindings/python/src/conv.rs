@@ -112,7 +112,7 @@ impl Conv2d {
     #[new]
     #[pyo3(signature = (weights, *, stride = Pair::Both(1), pad = Sides::All(0), dilation = Pair::Both(1), groups = 1,
         input = "uint8", input_zero = 0, weight_zero = None, bias = None, output = "int32", scale = None, output_zero = 0,
-        clamp = None, threads = 1, backend = None))]
+        clamp = None, shape = None, threads = 1, backend = None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
@@ -129,6 +129,7 @@ impl Conv2d {
         scale: Option<&Bound<'_, PyAny>>,
         output_zero: i32,
         clamp: Option<(f32, f32)>,
+        shape: Option<[usize; 4]>,
         threads: usize,
         backend: Option<&str>,
     ) -> PyResult<Self> {
@@ -138,16 +139,32 @@ impl Conv2d {
             _ => return Err(Class::DataType.with(format!("input must be uint8 or int8, not {input:?}"))),
         };
         let stage = stage(output, scale.map(per).transpose()?, output_zero, clamp)?;
-        let (weights, backend) = (Bytes::contiguous(weights)?, settings::by_name(backend)?);
-        let (kernel, dilation) = (Kernel::of(weights.shape(), groups)?, dilation.into());
-        let zero_points = zero_points(weight_zero)?;
-        let shape = kernel.shape(1, None, dilation)?;
-        let packed = with_bytes!(weights, elements => {
-            let elements = elements.as_slice()?;
-            py.detach(|| eightbit::Conv2d::pack(backend, &shape, elements, zero_points))
-        });
+        let dilation = dilation.into();
+        let (weights, kernel) = match weights.cast::<PackedWeights>() {
+            Ok(_) if weight_zero.is_some() || backend.is_some() => {
+                let message =
+                    "zero points and backend of packed weights are those that they were packed with";
+                return Err(Class::Argument.with(message));
+            }
+            Ok(packed) => {
+                let missing = "shape: packed weights need the shape that they had before";
+                let shape = shape.ok_or_else(|| Class::Argument.with(missing))?;
+                (Arc::clone(&packed.get().0), Kernel::of(&shape, groups)?)
+            }
+            Err(_) => {
+                let (weights, backend) = (Bytes::contiguous(weights)?, settings::by_name(backend)?);
+                let kernel = Kernel::of(weights.shape(), groups)?;
+                let zero_points = zero_points(weight_zero)?;
+                let smallest = kernel.shape(1, None, dilation)?;
+                let packed = with_bytes!(weights, elements => {
+                    let elements = elements.as_slice()?;
+                    py.detach(|| eightbit::Conv2d::pack(backend, &smallest, elements, zero_points))
+                });
+                (Arc::new(packed.or_raise()?), kernel)
+            }
+        };
         let conv = Self {
-            weights: Arc::new(packed.or_raise()?),
+            weights,
             kernel,
             stride: stride.into(),
             dilation,
@@ -161,7 +178,7 @@ impl Conv2d {
             plans: Mutex::default(),
         };
         // What is wrong is found now, not when an image comes.
-        let [height, width] = shape.input;
+        let [height, width] = kernel.shape(1, None, dilation)?.input;
         conv.plan([1, height, width])?;
         Ok(conv)
     }

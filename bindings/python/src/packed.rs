@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use eightbit::{Conv2d, Conv2dShape, ElementType, Per};
+use eightbit::{Conv2dShape, ElementType, Per};
 use eightbit_graph::read_limited;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -36,27 +36,6 @@ impl PackedWeights {
         let packed = with_bytes!(weights, elements => {
             let (matrix, elements) = (weights.matrix()?, elements.as_slice()?);
             py.detach(|| eightbit::PackedWeights::pack(backend, &matrix.of(elements)?, zero_points))
-        });
-        Ok(Self(Arc::new(packed.or_raise()?)))
-    }
-
-    /// Packs the weights of a convolution, `[out_channels, height, width, in_channels / groups]`.
-    #[staticmethod]
-    #[pyo3(signature = (weights, *, groups = 1, dilation = (1, 1), zero_point = None, backend = None))]
-    fn conv2d(
-        py: Python<'_>,
-        weights: &Bound<'_, PyAny>,
-        groups: usize,
-        dilation: (usize, usize),
-        zero_point: Option<&Bound<'_, PyAny>>,
-        backend: Option<&str>,
-    ) -> PyResult<Self> {
-        let (weights, zero_points, backend) =
-            (Bytes::contiguous(weights)?, zero_points(zero_point)?, settings::by_name(backend)?);
-        let shape = Kernel::of(weights.shape(), groups)?.shape(1, None, dilation.into())?;
-        let packed = with_bytes!(weights, elements => {
-            let elements = elements.as_slice()?;
-            py.detach(|| Conv2d::pack(backend, &shape, elements, zero_points))
         });
         Ok(Self(Arc::new(packed.or_raise()?)))
     }

@@ -2,6 +2,7 @@
 
 use eightbit_graph::DataType;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use crate::array::dtype_name;
 use crate::error::Class;
@@ -50,11 +51,9 @@ impl ValueInfo {
         self.0 == other.0
     }
 
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> (Bound<'py, PyAny>, (String, &'static str, Vec<Option<usize>>)) {
-        (py.get_type::<Self>().into_any(), (self.0.name.clone(), self.dtype(), self.0.shape.clone()))
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let arguments = (self.name(), self.dtype(), self.shape());
+        (py.get_type::<Self>(), arguments).into_pyobject(py)
     }
 }
 

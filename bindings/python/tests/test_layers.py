@@ -136,7 +136,20 @@ def test_convolution_refuses_what_it_cannot_compute():
         eightbit.Conv2d(np.ones((4, 0, 3, 2), np.int8))
 
 
-def test_packed_convolution_explains_itself():
+def test_packed_weights_of_a_convolution(tmp_path):
+    rng = np.random.default_rng(4)
+    x, weights = rng.integers(0, 256, (1, 7, 7, 4), np.uint8), rng.integers(-128, 128, (6, 3, 3, 4), np.int8)
+    conv = eightbit.Conv2d(weights, pad=1)
+    conv.weights.save(tmp_path / "weights")
+    packed = eightbit.PackedWeights.load(tmp_path / "weights")
+    np.testing.assert_array_equal(eightbit.Conv2d(packed, pad=1, shape=weights.shape)(x), conv(x))
+    with pytest.raises(eightbit.ArgumentError, match="shape"):
+        eightbit.Conv2d(packed)
+    with pytest.raises(eightbit.ShapeError):
+        eightbit.Conv2d(packed, shape=(6, 5, 5, 4))
+
+
+def test_convolution_explains_itself():
     conv = eightbit.Conv2d(np.ones((8, 3, 3, 4), np.int8), pad=1)
     assert conv.weights.columns == 8 and conv.weights.depth == 36
     assert "8" in conv.explain(10, 12)

@@ -1,8 +1,27 @@
 from os import PathLike
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Callable, Optional, Sequence, Union, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Conv2d",
+    "Linear",
+    "PackedWeights",
+    "Session",
+    "ValueInfo",
+    "backend",
+    "backends",
+    "imagenet_labels",
+    "load_image",
+    "matmul",
+    "photo_files",
+    "photo_tensor",
+    "probabilities",
+    "quantize",
+    "supported",
+    "top_k",
+]
 
 _Path = Union[str, PathLike[str]]
 _Int32s = Union[int, Sequence[int], NDArray[np.integer[Any]]]
@@ -16,6 +35,7 @@ def backend() -> str:
 def backends() -> list[str]:
     """The names of the backends that this CPU can run."""
 
+@final
 class ValueInfo:
     """A named input or output."""
 
@@ -29,6 +49,7 @@ class ValueInfo:
     def shape(self) -> list[Optional[int]]:
         """The sizes; ``None`` where any will do."""
 
+@final
 class Session:
     """A model that is ready to run: an ONNX file or a frozen graph of TensorFlow, float or eight-bit, or the bytes of one.
 
@@ -60,6 +81,7 @@ class Session:
     def profile(self, feed: dict[str, Any], runs: int = 10) -> list[dict[str, Any]]:
         """The median milliseconds of each step: dicts with ``name``, ``op``, ``kernel``, ``macs`` and ``milliseconds``."""
 
+@final
 class PackedWeights:
     """Weights in the order in which the kernels of a backend read them, made once, for products with ``[..., k]``.
 
@@ -100,6 +122,7 @@ def matmul(
     ``b_zero`` is one number, or one for each column.
     """
 
+@final
 class Linear:
     """A fully connected layer from float32 ``[..., k]`` to float32 ``[..., n]``, computed in eight bits.
 
@@ -136,9 +159,10 @@ class Linear:
         """Which kernels compute this number of rows, and why."""
     def __call__(self, x: ArrayLike) -> NDArray[np.float32]: ...
 
+@final
 class Conv2d:
     """A convolution of bytes: images ``[batch, height, width, in_channels]``, weights
-    ``[out_channels, kernel_height, kernel_width, in_channels / groups]``.
+    ``[out_channels, kernel_height, kernel_width, in_channels / groups]``; or those of another layer, packed, with this ``shape``.
 
     ``output`` is ``int32`` for the exact sums; ``uint8`` or ``int8`` for ``round(sum * scale) + output_zero``, clamped; ``float32`` for
     ``sum * scale``. ``scale`` is one number or one for each output channel, ``bias`` int32 for each. ``pad`` is one number, two (vertical,
@@ -147,11 +171,11 @@ class Conv2d:
 
     def __new__(
         cls,
-        weights: _Bytes,
+        weights: Union[_Bytes, PackedWeights],
         *,
-        stride: Union[int, tuple[int, int]] = 1,
-        pad: Union[int, tuple[int, int], tuple[int, int, int, int]] = 0,
-        dilation: Union[int, tuple[int, int]] = 1,
+        stride: Union[int, tuple[int, int]] = ...,
+        pad: Union[int, tuple[int, int], tuple[int, int, int, int]] = ...,
+        dilation: Union[int, tuple[int, int]] = ...,
         groups: int = 1,
         input: str = "uint8",
         input_zero: int = 0,
@@ -161,6 +185,7 @@ class Conv2d:
         scale: Optional[_Floats] = None,
         output_zero: int = 0,
         clamp: Optional[tuple[float, float]] = None,
+        shape: Optional[tuple[int, int, int, int]] = None,
         threads: int = 1,
         backend: Optional[str] = None,
     ) -> Conv2d: ...
