@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/emulation/common.sh
-system_packages gcc libc6-dev pkg-config
+command -v pkg-config >/dev/null && command -v gcc >/dev/null || system_packages gcc libc6-dev pkg-config
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 work=$target/c prefix=$target/c/prefix
 rm -rf "$work"

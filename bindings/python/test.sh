@@ -16,7 +16,7 @@ release) limit=$((5 << 20)) ;;
 *) limit= ;;
 esac
 
-system_packages python3 python3-venv
+python3 -c 'import ensurepip' 2>/dev/null || system_packages python3 python3-venv
 target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 work=$target/python
 # What builds stays; what is tested is installed anew.
@@ -43,6 +43,6 @@ tests=$PWD/bindings/python/tests
 cd "$work"
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$tests" "$@"
 "$venv/bin/python" -m mypy --strict --no-error-summary --cache-dir "$work/mypy" -p eightbit
-"$venv/bin/python" -m mypy.stubtest --ignore-disjoint-bases --mypy-config-file /dev/null eightbit._native
+"$venv/bin/python" -m mypy.stubtest --ignore-disjoint-bases eightbit._native
 "$venv/bin/python" -c 'import numpy, time; start = time.perf_counter(); import eightbit
 print(f"IMPORT {(time.perf_counter() - start) * 1e3:.1f} ms after numpy, backend {eightbit.backend()}")'

@@ -1,5 +1,6 @@
 //! Photos, labels and answers.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use eightbit_graph::{Tensor, quoted};
@@ -78,8 +79,10 @@ fn of_pixels(image: &Bound<'_, PyAny>) -> PyResult<Photo> {
 
 /// The photos that paths name: files, and those in folders, sorted by name.
 #[pyfunction]
-pub(crate) fn photo_files(paths: Vec<PathBuf>) -> PyResult<Vec<PathBuf>> {
-    eightbit_vision::photo_files(&paths).or_raise()
+pub(crate) fn photo_files(paths: Vec<PathBuf>) -> PyResult<Vec<OsString>> {
+    // Paths would be objects of `pathlib`, which takes long to import.
+    let photos = eightbit_vision::photo_files(&paths).or_raise()?;
+    Ok(photos.into_iter().map(PathBuf::into_os_string).collect())
 }
 
 /// The names of the ImageNet classes of a model with this number of classes, 1000, or 1001 with a background class.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Quantized", "quantize"]
 
-Path_ = Union[str, PathLike[str]]
+_Path = Union[str, PathLike[str]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Quantized:
     model: bytes = field(repr=False)
     report: Report = field(repr=False)
 
-    def save(self, path: Path_) -> None:
+    def save(self, path: _Path) -> None:
         """Writes the file ``path``. Until all of it is written, an older one stays."""
         _write(path, self.model)
 
@@ -76,22 +75,22 @@ def _examples(calibrate: Any) -> Any:
     raise ArgumentError("calibrate: paths of photos, or a sequence or an iterable of examples, is needed")
 
 
-def _photos(calibrate: Any) -> Optional[list[Path]]:
+def _photos(calibrate: Any) -> Optional[list[str]]:
     """The photos that ``calibrate`` names, if it names any."""
     if isinstance(calibrate, (str, PathLike)):
         calibrate = [calibrate]
     is_paths = isinstance(calibrate, (list, tuple)) and calibrate
     if not is_paths or not all(isinstance(path, (str, PathLike)) for path in calibrate):
         return None
-    photos = _native.photo_files([Path(path) for path in calibrate])
+    photos = _native.photo_files([os.fspath(path) for path in calibrate])
     if not photos:
         raise ArgumentError("calibrate: there is no PNG or JPEG photo")
     return photos
 
 
 def quantize(
-    model: Union[Path_, bytes],
-    out: Optional[Path_] = None,
+    model: Union[_Path, bytes],
+    out: Optional[_Path] = None,
     calibrate: Any = None,
     *,
     data_free: bool = False,
@@ -104,7 +103,7 @@ def quantize(
     accuracy_drop: Optional[float] = None,
     classes: Optional[Sequence[int]] = None,
     keep_float: Sequence[str] = (),
-    resume: Optional[Path_] = None,
+    resume: Optional[_Path] = None,
     measured: int = 4,
     width: Optional[int] = None,
     height: Optional[int] = None,
@@ -174,13 +173,16 @@ def quantize(
     if out is not None:
         quantized.save(out)
     if resume is not None:
-        Path(resume).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(resume)
     return quantized
 
 
-def _write(path: Path_, data: bytes) -> None:
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def _write(path: _Path, data: bytes) -> None:
+    import tempfile  # It takes longer to import than all else.
+
+    folder, base = os.path.split(os.path.abspath(path))
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{base}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass
 from os import PathLike
@@ -109,6 +108,8 @@ class Report:
         return "\n".join(f"{name:<18} {text}" for name, text in self._lines())
 
     def _repr_html_(self) -> str:
+        import html  # Only notebooks need it.
+
         rows = (f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in self._lines())
         return f"<table>{''.join(rows)}</table>"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 from . import _native
@@ -104,4 +103,5 @@ def top_k(scores: Any, k: int = 5, labels: Optional[Sequence[str]] = None) -> li
 
 def load_labels(path: Union[str, PathLike[str]]) -> list[str]:
     """The names of classes in a file, one on each line, counted from 0."""
-    return [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+    with open(path, encoding="utf-8-sig") as file:
+        return [line.strip() for line in file]
