@@ -47,9 +47,9 @@ static void idle(void *context, size_t tasks, void (*task)(void *, size_t), void
 
 /* Products of extreme bytes, in memory that ends where the operands do. */
 static void products(size_t m, size_t k, size_t n, const eb_parallel *parallel) {
-    uint8_t *lhs = malloc(m * k + !(m * k));
-    int8_t *weights = malloc(k * n + !(k * n));
-    int32_t *out = malloc((m * n + !(m * n)) * sizeof *out), *zeros = malloc(n * sizeof *zeros + 1);
+    uint8_t *lhs = malloc(m * k);
+    int8_t *weights = malloc(k * n);
+    int32_t *out = malloc(m * n * sizeof *out), *zeros = malloc(n * sizeof *zeros + 1);
     for (size_t i = 0; i < m * k; i++) lhs[i] = i % 3 ? 255 : 0;
     for (size_t i = 0; i < k * n; i++) weights[i] = i % 5 ? -128 : 127;
     for (size_t i = 0; i < n; i++) zeros[i] = (int32_t)(i % 7);
