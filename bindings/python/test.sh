@@ -4,7 +4,7 @@
 #
 #   [PROFILE=release] bindings/python/test.sh [ARGUMENT OF PYTEST…]
 #
-# PROFILE is one of Cargo's: `release`; `wheel`, for those that are published; `dev`, which takes a third of the time.
+# PROFILE is one of Cargo's: `release`; `wheel`, for those that are published; `wheel-test`, which takes half of the time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/emulation/common.sh
@@ -24,7 +24,7 @@ tools=$work/tools venv=$work/venv wheels=$work/wheels
 rm -rf "$venv" "$wheels"
 [ -x "$tools/bin/maturin" ] || {
     python3 -m venv --clear "$tools"
-    retry "$tools/bin/pip" install --quiet --disable-pip-version-check 'maturin>=1.8,<2'
+    retry "$tools/bin/pip" install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
 }
 "$tools/bin/maturin" build --profile "$profile" --locked --quiet --compression-level 9 \
     --manifest-path bindings/python/Cargo.toml --target-dir "$target" --out "$wheels"

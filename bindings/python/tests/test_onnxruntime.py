@@ -1,5 +1,7 @@
 """The names of onnxruntime; and the same bits, where onnxruntime itself is installed."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,12 @@ def test_sessions_have_the_methods_of_onnxruntime(eight_bit):
     np.testing.assert_array_equal(all_of_them, by_name)
     with pytest.raises(eightbit.ArgumentError, match="no output"):
         session.run(["none"], {"image": x})
+
+
+def test_sessions_are_pickled(eight_bit):
+    session, x = ort.InferenceSession(eight_bit), models.images(1)
+    other = pickle.loads(pickle.dumps(session))
+    np.testing.assert_array_equal(other.run(None, {"image": x})[0], session.run(None, {"image": x})[0])
 
 
 def test_outputs_come_in_the_order_asked_for():
