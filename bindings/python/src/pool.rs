@@ -47,7 +47,7 @@ impl Pool {
             if *of == process {
                 return Ok(Arc::clone(pool));
             }
-            // To drop it would wait for threads that do not exist.
+            // Dropped, it would wake threads that do not exist.
             std::mem::forget(Arc::clone(pool));
         }
         let pool = Arc::new(ThreadPoolBuilder::new().num_threads(self.threads).build().or_raise()?);
