@@ -4,7 +4,7 @@
 #
 #   [PROFILE=release] bindings/python/test.sh [ARGUMENT OF PYTEST…]
 #
-# PROFILE is one of Cargo's: `release`; `wheel`, for those that are published; `wheel-test`, which takes half of the time.
+# PROFILE is one of Cargo's: `release`; `wheel`, for those that are published; `dev`, which takes half of the time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/emulation/common.sh
@@ -39,6 +39,8 @@ retry "$venv/bin/pip" install --quiet --disable-pip-version-check 'onnxruntime>=
     echo "ATTENTION: onnxruntime cannot be installed here, so the wheel was not compared with it" >&2
 # Not from the source folder: what is imported is what was installed.
 export PYTHONDONTWRITEBYTECODE=1
+# Tiles that are not optimized need more stack than the two megabytes that threads have.
+[ "$profile" != dev ] || export RUST_MIN_STACK=$((16 << 20))
 tests=$PWD/bindings/python/tests
 cd "$work"
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$tests" "$@"
