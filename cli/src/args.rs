@@ -19,6 +19,8 @@ mod profile;
 mod quantize;
 mod ranges;
 mod run;
+#[cfg(feature = "train")]
+mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -40,6 +42,8 @@ pub(crate) use profile::ProfileArgs;
 pub(crate) use quantize::QuantizeArgs;
 pub(crate) use ranges::RangeArgs;
 pub(crate) use run::RunArgs;
+#[cfg(feature = "train")]
+pub(crate) use train::{OutputFormat, Rule, TrainArgs};
 
 /// Eight-bit neural networks: quantize them, run them, measure them, with the same bits on every CPU.
 #[derive(Parser)]
@@ -62,6 +66,15 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     Compare(CompareArgs),
     Precision(PrecisionArgs),
+    #[cfg(feature = "train")]
+    Train(TrainArgs),
+    /// Train a network; this program was built without it.
+    #[cfg(not(feature = "train"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Train {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     Run(RunArgs),
     Profile(ProfileArgs),
     Inspect(InspectArgs),

@@ -48,6 +48,9 @@ pub(crate) enum CliError {
     Arithmetic(#[from] eightbit::Error),
     #[error(transparent)]
     Backend(eightbit::BackendError),
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Train(#[from] eightbit_train::Error),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }

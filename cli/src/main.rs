@@ -29,6 +29,8 @@ mod quantized;
 mod report;
 mod source;
 mod sweep;
+#[cfg(feature = "train")]
+mod training;
 mod usage;
 
 use std::io::Write;

@@ -192,3 +192,9 @@ fn an_eight_bit_network_is_not_quantized_again() {
     assert_eq!(quantize(&model, &photos()).code, Some(0));
     quantize(&folder.join("model.int8.onnx"), &photos()).fails(1, &["eight-bit already"]);
 }
+
+#[cfg(not(feature = "train"))]
+#[test]
+fn a_program_without_training_says_so() {
+    eightbit(&["train", "--data", "photos", "--bits", "w2a2"]).fails(2, &["--features train"]);
+}

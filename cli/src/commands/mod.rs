@@ -13,6 +13,8 @@ mod precision;
 mod profile;
 mod quantize;
 mod run;
+#[cfg(feature = "train")]
+mod train;
 
 use std::io::Write;
 
@@ -28,6 +30,13 @@ pub(crate) fn dispatch(cli: &Cli, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Run(args) => run::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out),
         Command::Compare(args) => compare::run(args, out),
         Command::Precision(args) => precision::run(args, &Settings::new(cli.threads, None)?, out),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(args, &Settings::new(cli.threads, None)?, out),
+        #[cfg(not(feature = "train"))]
+        Command::Train { .. } => {
+            let reason = "train: this program was built without the feature train: cargo install --path cli --features train";
+            Err(CliError::Usage(reason.to_owned()))
+        }
         Command::Profile(args) => {
             profile::run(args, &Settings::new(cli.threads, args.backend.name.as_deref())?, out)
         }
