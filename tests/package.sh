@@ -11,8 +11,8 @@ target=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target
 export CARGO_TARGET_DIR=$target/packages
 rm -rf "$CARGO_TARGET_DIR" "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/eightbit*-[0-9]*
 packages=$CARGO_TARGET_DIR/package
-# The tests' shared crate is not published.
-cargo package --workspace --exclude eightbit-testing --locked --allow-dirty
+# The tests' shared crate is not published, nor are the bindings as crates.
+cargo package --workspace --exclude eightbit-testing --exclude eightbit-python --exclude eightbit-c --locked --allow-dirty
 
 # The registry accepts 10 MiB. The built-in network is larger, so its crate needs the limit that is granted on request.
 for file in "$packages"/*.crate; do

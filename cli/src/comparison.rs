@@ -151,10 +151,10 @@ impl<'a> Calibration<'a> {
         type Reader<'a> = Box<dyn Fn() -> Result<Photo, CliError> + 'a>;
         let paths;
         let readers: Vec<Reader> = if self.photos.is_empty() {
-            builtin::PHOTOS.iter().map(|photo| Box::new(|| Photo::builtin(photo)) as Reader).collect()
+            builtin::PHOTOS.iter().map(|photo| Box::new(|| photo::builtin(photo)) as Reader).collect()
         } else {
             paths = photo::for_calibration(self.photos)?;
-            paths.iter().map(|path| Box::new(|| Photo::read(path, self.options)) as Reader).collect()
+            paths.iter().map(|path| Box::new(|| photo::read(path, self.options)) as Reader).collect()
         };
         let examples = FromFn::new(readers.len(), |index| -> Result<Vec<Tensor>, CliError> {
             Ok(vec![format.tensor(&readers[index]()?).map_err(|error| CliError::model(name, error))?])

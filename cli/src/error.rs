@@ -34,6 +34,8 @@ pub(crate) enum CliError {
     Graph(Box<eightbit_graph::Error>),
     #[error("{0}")]
     Invalid(String),
+    #[error(transparent)]
+    Scores(#[from] eightbit_vision::ScoreError),
     #[error("the calibration set is empty: no PNG or JPEG photo in {0}")]
     NoCalibration(String),
     /// An error of a command on TensorFlow's graphs, in TensorFlow's words.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eightbit_graph::read_limited;
+pub(crate) use eightbit_vision::Labels;
 
 use crate::builtin;
 use crate::error::CliError;
@@ -11,72 +12,45 @@ use crate::report;
 /// The size limit of text files: a million lines of names.
 const TEXT_LIMIT: u64 = 64 << 20;
 
-/// The names of a model's classes; the line number, counted from 0, is the class.
-pub(crate) struct Labels(Vec<String>);
-
-impl Labels {
-    /// Parses one name per line.
-    pub(crate) fn parse(text: &str) -> Self {
-        Self(text.lines().map(|line| line.trim().to_owned()).collect())
+/// Reads a file with the name of a class on each line.
+pub(crate) fn read(path: &Path) -> Result<Labels, CliError> {
+    let labels = Labels::parse(&read_text(path)?);
+    if labels.named() == 0 {
+        return Err(CliError::text(
+            path,
+            None,
+            "a label file has one class name per line; this one is empty",
+        ));
     }
+    Ok(labels)
+}
 
-    pub(crate) fn read(path: &Path) -> Result<Self, CliError> {
-        let labels = Self::parse(&read_text(path)?);
-        if labels.named() == 0 {
-            return Err(CliError::text(
-                path,
-                None,
-                "a label file has one class name per line; this one is empty",
-            ));
-        }
-        Ok(labels)
+/// Checks that `labels`, of the file `path`, have one line for each class. Classes may lack a name, including the last ones.
+///
+/// More names than classes, or one name too few, are an error: the names belong to another network, with or without a
+/// background class, and every answer would get its neighbour's name. A shorter list is a warning: classes without a
+/// name are shown by number.
+pub(crate) fn check(labels: &Labels, classes: usize, path: &Path) -> Result<(), CliError> {
+    let named = labels.named();
+    if (named..=labels.lines()).contains(&classes) {
+        return Ok(());
     }
+    let reason = format!(
+        "{} in the file, but the network has {}: a line is needed for each class, counted from 0",
+        report::count(named, "name"),
+        report::count_as(classes, "class", "classes")
+    );
+    let error = CliError::text(path, None, reason);
+    if named + 1 < classes {
+        report::warning(&error.to_string());
+        return Ok(());
+    }
+    Err(error)
+}
 
-    /// The number of lines without trailing empty ones.
-    fn named(&self) -> usize {
-        self.0.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
-    }
-
-    /// Checks that there is one line for each class. Classes may lack a name, including the last ones.
-    ///
-    /// More names than classes, or one name too few, are an error: the names belong to another network, with or without a
-    /// background class, and every answer would get its neighbour's name. A shorter list is a warning: classes without a
-    /// name are shown by number.
-    pub(crate) fn check(&self, classes: usize, path: &Path) -> Result<(), CliError> {
-        let named = self.named();
-        if (named..=self.0.len()).contains(&classes) {
-            return Ok(());
-        }
-        let reason = format!(
-            "{} in the file, but the network has {}: a line is needed for each class, counted from 0",
-            report::count(named, "name"),
-            report::count_as(classes, "class", "classes")
-        );
-        let error = CliError::text(path, None, reason);
-        if named + 1 < classes {
-            report::warning(&error.to_string());
-            return Ok(());
-        }
-        Err(error)
-    }
-
-    /// The default names for a network: ImageNet's, if their number fits `classes`.
-    pub(crate) fn imagenet(classes: usize) -> Self {
-        let mut labels = Self::parse(builtin::LABELS);
-        if classes == labels.0.len() + 1 {
-            // TensorFlow's ImageNet networks have an additional first class.
-            labels.0.insert(0, "background".to_owned());
-        }
-        if labels.0.len() == classes { labels } else { Self(Vec::new()) }
-    }
-
-    /// The name of `class`, or `class N`.
-    pub(crate) fn name(&self, class: usize) -> String {
-        match self.0.get(class) {
-            Some(name) if !name.is_empty() => name.clone(),
-            _ => format!("class {class}"),
-        }
-    }
+/// The default names for a network: ImageNet's, if their number fits `classes`.
+pub(crate) fn imagenet(classes: usize) -> Labels {
+    Labels::parse(builtin::LABELS).fitting(classes)
 }
 
 /// A photo and its class.
@@ -140,17 +114,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_by_line_number() {
-        let labels = Labels::parse("tench, Tinca tinca\r\n goldfish\n\n");
-        assert_eq!(labels.name(0), "tench, Tinca tinca");
-        assert_eq!(labels.name(1), "goldfish");
-        assert_eq!(labels.name(2), "class 2");
-        assert_eq!(labels.name(99), "class 99");
-    }
-
-    #[test]
     fn a_line_is_needed_for_each_class() {
-        let fits = |text, classes| Labels::parse(text).check(classes, Path::new("l.txt"));
+        let fits = |text, classes| check(&Labels::parse(text), classes, Path::new("l.txt"));
         assert!(fits("a\nb\n", 2).is_ok() && fits("a\nb\n\n", 2).is_ok() && fits("a\n\n\n", 3).is_ok());
         assert!(fits("a\nb\n", 4).is_ok());
         for classes in [1, 3] {
@@ -164,13 +129,6 @@ mod tests {
         assert_eq!(parse_text("\u{feff}top\n".into()).as_deref(), Some("top\n"));
         assert_eq!(parse_text("\u{feff}".into()).as_deref(), Some(""));
         assert_eq!(parse_text(b"\xff\xfet\0".into()), None);
-    }
-
-    #[test]
-    fn imagenet_with_and_without_a_background() {
-        assert_eq!(Labels::imagenet(1000).name(652), "military uniform");
-        assert_eq!(Labels::imagenet(1001).name(653), "military uniform");
-        assert_eq!(Labels::imagenet(10).name(3), "class 3");
     }
 
     #[test]

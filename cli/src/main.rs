@@ -27,7 +27,6 @@ mod photo;
 mod profiled;
 mod quantized;
 mod report;
-mod scores;
 mod source;
 mod sweep;
 #[cfg(feature = "train")]

@@ -5,6 +5,7 @@ use std::path::Path;
 use eightbit_graph::ops::Operator;
 use eightbit_graph::shapes::{ShapeOptions, infer_shapes};
 use eightbit_graph::{DataType, Graph, Node, Tensor, TensorData, ValueInfo, escaped, passes, quoted};
+use eightbit_vision::InputError;
 
 use crate::args::InputArgs;
 use crate::builtin;
@@ -12,11 +13,8 @@ use crate::error::CliError;
 use crate::fixing;
 use crate::layers;
 use crate::model;
-use crate::photo::{InputFormat, Layout, Photo};
+use crate::photo::{InputFormat, Photo};
 use crate::report;
-
-/// The default side of a photo: that of ImageNet classifiers.
-const DEFAULT_SIDE: usize = 224;
 
 /// The file of a network.
 #[derive(Clone)]
@@ -176,141 +174,55 @@ fn check_layers(graph: &Graph, file: &str, outputs: Outputs) -> Result<(), CliEr
 
 /// Sets the input's shape to that of one photo; the reason if it does not accept one.
 fn bind_input(input: &mut ValueInfo, args: &InputArgs) -> Result<InputFormat, String> {
-    let shape = input
-        .shape
-        .iter()
-        .map(|dim| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string()))
-        .collect::<Vec<_>>()
-        .join("×");
-    let refused = |reason: &str| {
-        format!(
-            "input {} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32, \
-             or has 1 channel",
-            quoted(&input.name),
-            input.data_type
-        )
-    };
-    if input.data_type != DataType::F32 {
-        return Err(refused("does not take floats"));
-    }
-    let &[batch, second, third, fourth] = &input.shape[..] else { return Err(refused("has another rank")) };
-    let layout = args.layout.or(match (second, fourth) {
-        // A width of 3 is less likely than three channels in ONNX's own order.
-        (Some(3), _) => Some(Layout::Nchw),
-        (_, Some(3)) => Some(Layout::Nhwc),
-        (Some(1), _) => Some(Layout::Nchw),
-        (_, Some(1)) => Some(Layout::Nhwc),
-        _ => None,
-    });
-    let (layout, channels, height, width) = match layout {
-        Some(Layout::Nchw) => (Layout::Nchw, second, third, fourth),
-        Some(Layout::Nhwc) => (Layout::Nhwc, fourth, second, third),
-        None => return Err(refused("does not have 3 channels, unless --layout says where")),
-    };
-    let channels = match channels {
-        None => 3,
-        Some(channels @ (1 | 3)) => channels,
-        Some(_) => return Err(refused("does not have 3 channels in this order")),
-    };
-    let differ = |of: [f32; 3]| of != [of[0]; 3];
-    if channels == 1 && (differ(args.input_mean.0) || differ(args.input_std.0)) {
-        let name = quoted(&input.name);
-        return Err(format!("input {name} has one channel: give one number as --input-mean and --input-std"));
-    }
-    if batch.is_some_and(|batch| batch != 1) {
-        return Err(refused("takes several photos at once"));
-    }
-    let side =
-        |own: Option<usize>, requested: Option<u16>, flag: &str| match (own, requested.map(usize::from)) {
-            (Some(own), Some(requested)) if own != requested => {
-                let name = quoted(&input.name);
-                Err(format!("input {name} has the fixed shape {shape}: {flag} {requested} does not fit"))
-            }
-            (Some(0), _) => Err(refused("has no pixels")),
-            (own, requested) => Ok(own.or(requested).unwrap_or(DEFAULT_SIDE)),
-        };
-    let format = InputFormat {
-        height: side(height, args.input_height, "--input-height")?,
-        width: side(width, args.input_width, "--input-width")?,
-        channels,
-        layout,
-        resize: args.resize,
-        mean: args.input_mean.0,
-        std: args.input_std.0,
-    };
+    let format = InputFormat::of(input, &args.input_options()).map_err(|error| refusal(input, error))?;
     input.shape = format.shape().map(Some).to_vec();
     Ok(format)
+}
+
+/// The reason for which `input` takes no photo, in the words of the command line.
+fn refusal(input: &ValueInfo, error: InputError) -> String {
+    let name = quoted(&input.name);
+    let dimension = |dim: &Option<usize>| dim.map_or_else(|| "?".to_owned(), |dim| dim.to_string());
+    let shape = input.shape.iter().map(dimension).collect::<Vec<_>>().join("×");
+    let fixed = |flag: &str, sides: usize| {
+        format!("input {name} has the fixed shape {shape}: {flag} {sides} does not fit")
+    };
+    let reason = match error {
+        InputError::Height(height) => return fixed("--input-height", height),
+        InputError::Width(width) => return fixed("--input-width", width),
+        InputError::OneChannel => {
+            return format!("input {name} has one channel: give one number as --input-mean and --input-std");
+        }
+        InputError::NotFloat(_) => "does not take floats".to_owned(),
+        InputError::Rank => "has another rank".to_owned(),
+        InputError::NoChannels => "does not have 3 channels, unless --layout says where".to_owned(),
+        InputError::OtherChannels => "does not have 3 channels in this order".to_owned(),
+        InputError::Batch => "takes several photos at once".to_owned(),
+        InputError::NoPixels => "has no pixels".to_owned(),
+        other => format!("takes no photo: {other}"),
+    };
+    format!(
+        "input {name} ({} of shape {shape}) {reason}: a photo is 1×3×height×width or 1×height×width×3 of f32, \
+         or has 1 channel",
+        input.data_type
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::FixArgs;
-    use crate::photo::Resize;
-
-    fn args() -> InputArgs {
-        InputArgs {
-            input_width: None,
-            input_height: None,
-            input_mean: "127".parse().expect("a number"),
-            input_std: "128".parse().expect("a number"),
-            resize: Resize::Stretch,
-            layout: None,
-            input_layer: None,
-            output_layer: None,
-            lenient: false,
-            ignore_orientation: false,
-            fix: FixArgs::default(),
-        }
-    }
-
-    fn bind(shape: &[Option<usize>], args: &InputArgs) -> Result<(Layout, usize, usize), String> {
-        let mut input = ValueInfo { name: "x".into(), data_type: DataType::F32, shape: shape.to_vec() };
-        let format = bind_input(&mut input, args)?;
-        assert_eq!(input.shape, format.shape().map(Some));
-        Ok((format.layout, format.height, format.width))
-    }
 
     #[test]
-    fn layouts_are_told_by_the_channels() {
-        assert_eq!(bind(&[Some(1), Some(3), Some(20), Some(30)], &args()), Ok((Layout::Nchw, 20, 30)));
-        assert_eq!(bind(&[None, Some(20), Some(30), Some(3)], &args()), Ok((Layout::Nhwc, 20, 30)));
-        assert_eq!(bind(&[None, Some(3), None, None], &args()), Ok((Layout::Nchw, 224, 224)));
-        let sized = InputArgs { input_width: Some(96), input_height: Some(64), ..args() };
-        assert_eq!(bind(&[None, None, None, Some(3)], &sized), Ok((Layout::Nhwc, 64, 96)));
-    }
-
-    #[test]
-    fn one_channel_and_a_given_order() {
-        let channels = |shape: &[Option<usize>], args: &InputArgs| {
-            let mut input = ValueInfo { name: "x".into(), data_type: DataType::F32, shape: shape.to_vec() };
-            bind_input(&mut input, args).map(|format| (format.layout, format.channels))
-        };
-        let grey = [Some(1), Some(1), Some(28), Some(28)];
-        assert_eq!(channels(&grey, &args()), Ok((Layout::Nchw, 1)));
-        assert_eq!(channels(&[Some(1), Some(28), Some(28), Some(1)], &args()), Ok((Layout::Nhwc, 1)));
-        let nhwc = InputArgs { layout: Some(Layout::Nhwc), ..args() };
-        assert_eq!(channels(&[None; 4], &nhwc), Ok((Layout::Nhwc, 3)));
-        assert_eq!(channels(&[None, Some(3), Some(20), Some(3)], &nhwc), Ok((Layout::Nhwc, 3)));
-        assert!(channels(&grey, &nhwc).expect_err("28 channels").contains("in this order"));
-        let three = InputArgs { input_mean: "1,2,3".parse().expect("three"), ..args() };
-        assert!(channels(&grey, &three).expect_err("one channel").contains("one number"));
-    }
-
-    #[test]
-    fn shapes_that_take_no_photo_are_refused() {
-        for shape in [
-            &[Some(1), Some(4), Some(28), Some(28)][..],
-            &[Some(1), None, Some(28), Some(28)],
-            &[Some(1), Some(3)],
-            &[Some(2), Some(3), Some(8), Some(8)],
-            &[Some(1), Some(3), Some(0), Some(8)],
-            &[],
-        ] {
-            assert!(bind(shape, &args()).expect_err("refused").contains("input \"x\""));
-        }
-        let sized = InputArgs { input_width: Some(299), ..args() };
-        let error = bind(&[Some(1), Some(3), Some(224), Some(224)], &sized).expect_err("refused");
-        assert!(error.contains("1×3×224×224: --input-width 299 does not fit"), "{error}");
+    fn refusals_name_the_input_and_the_flag() {
+        let shape = [Some(1), Some(3), None, Some(224)].to_vec();
+        let input = ValueInfo { name: "x".into(), data_type: DataType::F32, shape };
+        let refused = |error| refusal(&input, error);
+        let fixed = refused(InputError::Width(299));
+        assert!(fixed.contains("input \"x\" has the fixed shape 1×3×?×224: --input-width 299"), "{fixed}");
+        assert!(
+            refused(InputError::OtherChannels)
+                .contains("(f32 of shape 1×3×?×224) does not have 3 channels in this order")
+        );
+        assert!(refused(InputError::OneChannel).contains("one number"));
     }
 }

@@ -9,7 +9,7 @@ use crate::error::CliError;
 use crate::examples::Examples;
 use crate::fixing;
 use crate::network::{ModelFile, Network, Outputs};
-use crate::photo::{self, Photo};
+use crate::photo;
 use crate::report;
 
 /// The least and greatest element that each output of `graph` has on the examples that `args` name.
@@ -25,7 +25,7 @@ pub(crate) fn ranges(graph: Graph, args: &TransformGraphArgs) -> Result<Ranges, 
     let file = ModelFile { name: name.clone(), path: args.from.in_graph.clone(), bytes: 0 };
     let network = Network::new(file, graph, &args.input, Outputs::All)?;
     let options = args.input.photo_options();
-    let read = photos.iter().map(|photo| Ok(vec![network.tensor(&Photo::read(photo, options)?)?]));
+    let read = photos.iter().map(|photo| Ok(vec![network.tensor(&photo::read(photo, options)?)?]));
     observe(&name, network.graph.clone(), read)
 }
 

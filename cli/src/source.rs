@@ -9,7 +9,7 @@ use crate::args::{ExampleArgs, InputArgs};
 use crate::error::CliError;
 use crate::examples::Examples;
 use crate::network::{ModelFile, Network, Outputs};
-use crate::photo::{self, InputFormat, Photo, PhotoOptions};
+use crate::photo::{self, InputFormat, PhotoOptions};
 use crate::report;
 
 /// A network, float or eight-bit, with examples of its inputs.
@@ -119,7 +119,7 @@ impl Source {
     pub(crate) fn read(&self, index: usize) -> Result<Vec<Tensor>, CliError> {
         match &self.from {
             From::Photos { paths, format, options } => {
-                let tensor = format.tensor(&Photo::read(&paths[index], *options)?);
+                let tensor = format.tensor(&photo::read(&paths[index], *options)?);
                 Ok(vec![tensor.map_err(|error| CliError::model(&self.file.name, error))?])
             }
             From::Examples(examples) => examples.read(index, &self.graph.inputs),

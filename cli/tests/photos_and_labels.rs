@@ -76,7 +76,7 @@ fn jpeg_files_with_an_end_in_the_middle_end_early() {
 #[test]
 fn jpeg_files_with_restarts_are_whole() {
     let case = case("bugs/D1_truncated_jpeg");
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/photo/testdata");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vision/src/testdata");
     for name in ["restarts2.jpg", "restarts5.jpg", "restarts_row.jpg"] {
         let seen = label(&case, data.join(name).to_str().expect("UTF-8"), &[]);
         assert!(seen.code == Some(0) && !seen.stderr.contains(name), "{name}: {}", seen.stderr);

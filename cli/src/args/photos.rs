@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use eightbit_graph::quoted;
+use eightbit_vision::InputOptions;
 
 use super::fixing::FixArgs;
 use crate::layers::Layers;
@@ -67,6 +68,17 @@ pub(crate) struct InputArgs {
 impl InputArgs {
     pub(crate) fn layers(&self) -> Layers<'_> {
         Layers { inputs: self.input_layer.as_slice(), outputs: self.output_layer.as_slice() }
+    }
+
+    pub(crate) fn input_options(&self) -> InputOptions {
+        InputOptions {
+            height: self.input_height.map(usize::from),
+            width: self.input_width.map(usize::from),
+            layout: self.layout,
+            resize: self.resize,
+            mean: self.input_mean.0,
+            std: self.input_std.0,
+        }
     }
 
     pub(crate) fn photo_options(&self) -> PhotoOptions {

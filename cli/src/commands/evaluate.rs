@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use eightbit_vision::{check, top};
 use serde_json::json;
 
 use crate::args::{EvaluateArgs, NetworkArgs};
@@ -11,11 +12,10 @@ use crate::comparison::{Calibration, Comparison};
 use crate::disagreements::{Disagreement, Target};
 use crate::engine::Settings;
 use crate::error::CliError;
-use crate::labels::{self, Labels, Truth};
+use crate::labels::{self, Truth};
 use crate::network::{Network, Outputs};
-use crate::photo::Photo;
+use crate::photo;
 use crate::report::{self, DIM, Table};
-use crate::scores;
 
 /// The score of one network.
 #[derive(Default)]
@@ -49,9 +49,9 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         check_class(class.saturating_add(args.label_offset), network.classes(), &args.labels)?;
     }
     let quantized = args.quantized.as_deref().map(|path| open(Some(path))).transpose()?;
-    let labels = args.names.as_deref().map(Labels::read).transpose()?;
+    let labels = args.names.as_deref().map(labels::read).transpose()?;
     if let (Some(labels), Some(path)) = (&labels, &args.names) {
-        labels.check(network.classes(), path)?;
+        labels::check(labels, network.classes(), path)?;
     }
     let photos: Vec<PathBuf> = truth.iter().map(|Truth { file, .. }| args.images.join(file)).collect();
     let sources = photos.iter().chain(graph).chain(&args.quantized).map(PathBuf::as_path);
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
         let reason = "--disagreements: --graph is an eight-bit network: give the float one";
         return Err(CliError::Usage(reason.to_owned()));
     }
-    let labels = labels.unwrap_or_else(|| Labels::imagenet(network.classes()));
+    let labels = labels.unwrap_or_else(|| labels::imagenet(network.classes()));
     let calibration = Calibration::in_memory(&args.network);
     let mut comparison = Comparison::new(network, quantized, &calibration, settings)?;
 
@@ -69,14 +69,14 @@ pub(crate) fn run(args: &EvaluateArgs, settings: &Settings, out: &mut dyn Write)
     let mut disagreements = Vec::new();
     let bar = report::progress(truth.len(), "photos");
     for (Truth { class, .. }, path) in truth.iter().zip(&photos) {
-        let photo = Photo::read(path, input.photo_options())?;
+        let photo = photo::read(path, input.photo_options())?;
         let input = comparison.network.tensor(&photo)?;
         let mut outputs = Vec::new();
         for (candidate, score) in comparison.candidates.iter_mut().zip(&mut tally) {
             let start = Instant::now();
             let output = candidate.engine.run(&input)?;
             score.milliseconds.push(start.elapsed().as_secs_f64() * 1e3);
-            scores::check(&output)?;
+            check(&output)?;
             score.count(&output, class.saturating_add(args.label_offset), &args.labels)?;
             outputs.push(output);
         }
@@ -147,7 +147,7 @@ fn check_class(class: usize, classes: usize, labels: &std::path::Path) -> Result
 impl Score {
     fn count(&mut self, output: &[f32], class: usize, labels: &std::path::Path) -> Result<(), CliError> {
         check_class(class, output.len(), labels)?;
-        let best = scores::top(output, 5);
+        let best = top(output, 5);
         self.top1 += usize::from(best[0].class == class);
         self.top5 += usize::from(best.iter().any(|answer| answer.class == class));
         Ok(())
@@ -163,7 +163,7 @@ impl Difference {
                 eight_bit.len()
             )));
         }
-        self.same_answer += usize::from(scores::top(float, 1)[0].class == scores::top(eight_bit, 1)[0].class);
+        self.same_answer += usize::from(top(float, 1)[0].class == top(eight_bit, 1)[0].class);
         for (a, b) in float.iter().zip(eight_bit) {
             self.max = self.max.max((a - b).abs());
             self.sum += f64::from((a - b).abs());

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use eightbit_graph::escaped;
+use eightbit_vision::{Answer, probabilities, top};
 use serde_json::json;
 
 use crate::args::LabelImageArgs;
@@ -12,11 +13,10 @@ use crate::candidate::Candidate;
 use crate::comparison::{Calibration, Comparison};
 use crate::engine::Settings;
 use crate::error::CliError;
-use crate::labels::Labels;
+use crate::labels::{self, Labels};
 use crate::network::{Network, Outputs};
-use crate::photo::Photo;
+use crate::photo;
 use crate::report::{self, BOLD, DIM};
-use crate::scores::{self, Answer};
 
 /// The greatest width of an answer beside another.
 const COLUMN: usize = 48;
@@ -32,13 +32,13 @@ struct Reply<'a> {
 pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
     // Quick checks that may fail come first.
     let (photo, photo_name) = match &args.image {
-        None => (Photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
-        Some(path) => (Photo::read(path, args.network.input.photo_options())?, report::path(path)),
+        None => (photo::builtin(&builtin::PHOTO)?, format!("{} (built in)", builtin::PHOTO.name)),
+        Some(path) => (photo::read(path, args.network.input.photo_options())?, report::path(path)),
     };
-    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let labels = args.labels.as_deref().map(labels::read).transpose()?;
     let network = Network::open(args.network.graph.as_deref(), &args.network.input, Outputs::Scores)?;
     if let (Some(labels), Some(path)) = (&labels, &args.labels) {
-        labels.check(network.classes(), path)?;
+        labels::check(labels, network.classes(), path)?;
     }
     let calibration = Calibration::in_memory(&args.network);
     let mut comparison = Comparison::new(network, None, &calibration, settings)?;
@@ -50,12 +50,12 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
     let classes = outputs.first().map_or(0, |(output, _)| output.len());
     let labels = match labels {
         Some(labels) => labels,
-        None => Labels::imagenet(classes),
+        None => labels::imagenet(classes),
     };
     let mut replies = Vec::new();
     for (candidate, (output, milliseconds)) in comparison.candidates.iter().zip(outputs) {
-        let (scores, softmax) = scores::probabilities(&output)?;
-        let answers = scores::top(&scores, usize::from(args.top));
+        let (scores, softmax) = probabilities(&output)?;
+        let answers = top(&scores, usize::from(args.top));
         replies.push(Reply { candidate, answers, softmax, milliseconds });
     }
     if args.self_test {
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &LabelImageArgs, settings: &Settings, out: &mut dyn Writ
         let photo = args.image.as_deref().map_or(photo_name.into(), Path::to_string_lossy);
         return Ok(report::json(out, &json(&comparison, &photo, settings, &replies, &labels))?);
     }
-    let Photo { width, height, .. } = photo;
+    let (width, height) = (photo.width(), photo.height());
     writeln!(out, "{DIM}photo{DIM:#}    {photo_name}, {width}×{height}")?;
     writeln!(out, "{DIM}network{DIM:#}  {}", comparison.network.file.name)?;
     if let Some(calibrated) = comparison.calibrated {

@@ -5,11 +5,12 @@ mod page;
 
 use std::path::{Path, PathBuf};
 
+use eightbit_vision::{Answer, probabilities, top};
+
 use crate::error::CliError;
 use crate::labels::Labels;
 use crate::output::OutputFile;
 use crate::photo::PhotoOptions;
-use crate::scores::{self, Answer};
 
 /// Answers of each network that are kept.
 const ANSWERS: usize = 3;
@@ -27,9 +28,8 @@ pub(crate) struct Disagreement {
 impl Disagreement {
     /// The photo `path` of the class `class`, if the greatest of the outputs differs.
     pub(crate) fn find(path: &Path, class: usize, outputs: [&[f32]; 2]) -> Result<Option<Self>, CliError> {
-        let best = |output: &[f32]| -> Result<Vec<Answer>, CliError> {
-            Ok(scores::top(&scores::probabilities(output)?.0, ANSWERS))
-        };
+        let best =
+            |output: &[f32]| -> Result<Vec<Answer>, CliError> { Ok(top(&probabilities(output)?.0, ANSWERS)) };
         let [float, eight_bit] = outputs;
         let answers = [best(float)?, best(eight_bit)?];
         let first = answers.each_ref().map(|answers| answers.first().map(|answer| answer.class));

@@ -6,7 +6,7 @@ use super::Disagreement;
 use crate::error::CliError;
 use crate::html::{self, Text};
 use crate::labels::Labels;
-use crate::photo::{Photo, PhotoOptions};
+use crate::photo::{self, PhotoOptions};
 use crate::report;
 
 /// The longer side of a picture, in pixels.
@@ -28,7 +28,7 @@ pub(super) fn page(
         right(1)
     );
     for one in found {
-        let picture = html::picture(&Photo::read(&one.path, options)?.thumbnail(SIDE)?);
+        let picture = html::picture(&photo::read(&one.path, options)?.thumbnail(SIDE)?);
         let name = one.name();
         let (name, class) = (Text(&name), labels.name(one.class));
         let _ = write!(

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eightbit_graph::{Executor, Graph, Tensor};
+use eightbit_vision::check;
 
 use super::score::{Outcome, Score};
 use crate::engine::{Settings, executor_options};
 use crate::error::CliError;
-use crate::scores;
 use crate::source::Source;
 
 /// The bytes of examples that are kept in memory; the others are read again for each network.
@@ -54,7 +54,7 @@ impl<'a> Reference<'a> {
             Ok((first, joined(outputs)?))
         })?;
         for (_, answer) in &answers {
-            scores::check(answer)?;
+            check(answer)?;
         }
         reference.first = answers.first().map_or(0, |(first, _)| *first);
         reference.answers = answers.into_iter().map(|(_, answer)| answer).collect();

@@ -6,7 +6,7 @@ use eightbit_train::Dataset;
 
 use super::{Source, wrong};
 use crate::error::CliError;
-use crate::photo::{self, InputFormat, Layout, Photo, PhotoOptions, Resize};
+use crate::photo::{self, InputFormat, Layout, PhotoOptions, Resize};
 use crate::report;
 
 /// Reads the photos of all folders in `folder`, which are numbered in the order of their names.
@@ -45,7 +45,7 @@ pub(super) fn read(folder: &Path, source: Source) -> Result<Dataset, CliError> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     let bar = report::progress(photos.len(), "reading");
     for (path, class) in photos {
-        let photo = Photo::read(&path, PhotoOptions::default())?;
+        let photo = photo::read(&path, PhotoOptions::default())?;
         let image = format.tensor(&photo).map_err(|error| wrong(&path, error))?;
         pixels.extend_from_slice(image.as_f32()?);
         labels.push(class);

@@ -4,16 +4,19 @@ use eightbit_graph::Error;
 use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
 
-use super::{InputFormat, Layout, Photo, Resize};
-use crate::error::CliError;
+use crate::{InputFormat, Layout, Photo, Resize};
 
 impl Photo {
     /// The whole photo as a PNG file whose longer side has at most `side` pixels.
-    pub(crate) fn thumbnail(&self, side: usize) -> Result<Vec<u8>, CliError> {
-        let longer = self.width.max(self.height).max(1);
+    ///
+    /// # Errors
+    ///
+    /// A picture that is too large for the format.
+    pub fn thumbnail(&self, side: usize) -> Result<Vec<u8>, Error> {
+        let longer = self.width().max(self.height()).max(1);
         let shown = side.min(longer);
         let scaled = |size: usize| (size * shown / longer).max(1);
-        let (width, height) = (scaled(self.width), scaled(self.height));
+        let (width, height) = (scaled(self.width()), scaled(self.height()));
         let format = InputFormat {
             height,
             width,
@@ -37,14 +40,17 @@ impl Photo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtin;
+    use crate::PhotoOptions;
 
     #[test]
     fn sides_keep_their_ratio() {
-        let photo = Photo::builtin(&builtin::PHOTO).expect("a photo");
+        let photo = Photo::decode(eightbit_models::GRACE_HOPPER.bytes.to_vec(), PhotoOptions::default())
+            .expect("a photo");
         let small = image::load_from_memory(&photo.thumbnail(64).expect("a picture")).expect("a PNG file");
         let (width, height) = (small.width() as usize, small.height() as usize);
         assert_eq!(width.max(height), 64);
-        assert!((width * photo.height).abs_diff(height * photo.width) <= photo.width.max(photo.height));
+        assert!(
+            (width * photo.height()).abs_diff(height * photo.width()) <= photo.width().max(photo.height())
+        );
     }
 }

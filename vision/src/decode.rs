@@ -6,7 +6,7 @@ use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, Limits};
 
-use super::jpeg;
+use crate::{PhotoError, jpeg};
 
 /// The most pixels per side: a file of a few bytes may claim any size.
 const SIDE_LIMIT: usize = 1 << 15;
@@ -14,40 +14,30 @@ const SIDE_LIMIT: usize = 1 << 15;
 pub(crate) const MEMORY_LIMIT: u64 = 512 << 20;
 
 /// A decoded file.
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// Rows and columns as stored in the file.
-    pub(super) size: [usize; 2],
+    pub(crate) size: [usize; 2],
     /// 3 bytes (red, green, blue) per pixel.
-    pub(super) pixels: Vec<u8>,
+    pub(crate) pixels: Vec<u8>,
     /// How a viewer rotates or mirrors it.
-    pub(super) orientation: Orientation,
+    pub(crate) orientation: Orientation,
     /// The damage, if it was accepted nevertheless.
-    pub(super) damage: Option<String>,
-}
-
-/// Why a file is refused.
-pub(super) enum Refusal {
-    /// It is not a photo, or a damaged one.
-    Damaged(String),
-    /// It is damaged, but `--lenient` accepts it.
-    Incomplete(String),
-    /// Decoding it would need too much memory.
-    Large(String),
+    pub(crate) damage: Option<String>,
 }
 
 /// Decodes PNG or JPEG, distinguished by their first bytes. Grey becomes three equal channels, transparency is dropped.
 /// `lenient` accepts truncated or damaged JPEG files, as far as they can be decoded.
-pub(super) fn decode(bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
+pub(crate) fn decode(bytes: Vec<u8>, lenient: bool) -> Result<Decoded, PhotoError> {
     match image::guess_format(&bytes) {
         Ok(ImageFormat::Png) => png(&bytes),
         Ok(ImageFormat::Jpeg) => jpeg(bytes, lenient),
-        Ok(other) => Err(Refusal::Damaged(format!("it is of the format {other:?}"))),
-        Err(_) => Err(Refusal::Damaged("it does not start like one".to_owned())),
+        Ok(other) => Err(PhotoError::Damaged(format!("it is of the format {other:?}"))),
+        Err(_) => Err(PhotoError::Damaged("it does not start like one".to_owned())),
     }
 }
 
-fn png(bytes: &[u8]) -> Result<Decoded, Refusal> {
-    let damaged = |error: image::ImageError| Refusal::Damaged(error.to_string());
+fn png(bytes: &[u8]) -> Result<Decoded, PhotoError> {
+    let damaged = |error: image::ImageError| PhotoError::Damaged(error.to_string());
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MEMORY_LIMIT);
     let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(damaged)?;
@@ -81,8 +71,9 @@ fn png_exif(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn jpeg(mut bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
-    let jpeg::Head { width, height, channels, orientation } = jpeg::head(&bytes).map_err(Refusal::Damaged)?;
+fn jpeg(mut bytes: Vec<u8>, lenient: bool) -> Result<Decoded, PhotoError> {
+    let jpeg::Head { width, height, channels, orientation } =
+        jpeg::head(&bytes).map_err(PhotoError::Damaged)?;
     let size = check_sides(width, height)?;
     let markers = jpeg::markers(&bytes);
     let mut needed = count(size) * channels as u64;
@@ -103,9 +94,9 @@ fn jpeg(mut bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
     let (pixels, damage) = match strict {
         Ok(pixels) => (pixels, None),
         Err(reason) => {
-            let pixels = jpeg::pixels(&bytes, false).map_err(Refusal::Damaged)?;
+            let pixels = jpeg::pixels(&bytes, false).map_err(PhotoError::Damaged)?;
             if !lenient {
-                return Err(Refusal::Incomplete(reason));
+                return Err(PhotoError::Incomplete(reason));
             }
             (pixels, Some(reason))
         }
@@ -115,18 +106,20 @@ fn jpeg(mut bytes: Vec<u8>, lenient: bool) -> Result<Decoded, Refusal> {
         _ => pixels,
     };
     if pixels.len() as u64 != 3 * count(size) {
-        return Err(Refusal::Damaged("its pixels do not fit its size".to_owned()));
+        return Err(PhotoError::Damaged("its pixels do not fit its size".to_owned()));
     }
     Ok(Decoded { size, pixels, orientation, damage })
 }
 
 /// Rows and columns, if they are within 1 and the limit.
-fn check_sides(width: usize, height: usize) -> Result<[usize; 2], Refusal> {
+fn check_sides(width: usize, height: usize) -> Result<[usize; 2], PhotoError> {
     if width == 0 || height == 0 {
-        return Err(Refusal::Damaged("it has no pixels".to_owned()));
+        return Err(PhotoError::Damaged("it has no pixels".to_owned()));
     }
     if width > SIDE_LIMIT || height > SIDE_LIMIT {
-        return Err(Refusal::Large(format!("{width}×{height} pixels, the limit is {SIDE_LIMIT} per side")));
+        return Err(PhotoError::Large(format!(
+            "{width}×{height} pixels, the limit is {SIDE_LIMIT} per side"
+        )));
     }
     Ok([height, width])
 }
@@ -135,11 +128,11 @@ fn count([rows, columns]: [usize; 2]) -> u64 {
     rows as u64 * columns as u64
 }
 
-fn check_memory([height, width]: [usize; 2], needed: u64) -> Result<(), Refusal> {
+fn check_memory([height, width]: [usize; 2], needed: u64) -> Result<(), PhotoError> {
     if needed <= MEMORY_LIMIT {
         return Ok(());
     }
-    Err(Refusal::Large(format!(
+    Err(PhotoError::Large(format!(
         "decoding {width}×{height} pixels needs {} MiB of memory, the limit is {} MiB",
         needed.div_ceil(1 << 20),
         MEMORY_LIMIT >> 20

@@ -8,12 +8,12 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 /// The header of a JPEG file.
-pub(super) struct Head {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(crate) struct Head {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     /// Channels of the decoded image: 1 for grey, otherwise 3.
-    pub(super) channels: usize,
-    pub(super) orientation: Orientation,
+    pub(crate) channels: usize,
+    pub(crate) orientation: Orientation,
 }
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
@@ -35,7 +35,7 @@ fn decoder(bytes: &[u8], strict: bool) -> Result<(Decoder<'_>, ColorSpace), Deco
     Ok((decoder, color))
 }
 
-pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
+pub(crate) fn head(bytes: &[u8]) -> Result<Head, String> {
     let (decoder, color) = decoder(bytes, false).map_err(reason)?;
     let (width, height) = decoder.dimensions().ok_or("it has no size")?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
@@ -48,7 +48,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, String> {
 }
 
 /// The pixels, row by row, of 1 or 3 bytes.
-pub(super) fn pixels(bytes: &[u8], strict: bool) -> Result<Vec<u8>, String> {
+pub(crate) fn pixels(bytes: &[u8], strict: bool) -> Result<Vec<u8>, String> {
     let decode = || decoder(bytes, strict)?.0.decode();
     decode().map_err(reason)
 }
@@ -66,7 +66,7 @@ fn reason(error: DecodeErrors) -> String {
 /// are missing in the last interval are not seen.
 ///
 /// The markers are put into `bytes`, which may be large, and taken out again.
-pub(super) fn whole_pixels(bytes: &mut Vec<u8>, end: usize, restarts: bool) -> Result<Vec<u8>, String> {
+pub(crate) fn whole_pixels(bytes: &mut Vec<u8>, end: usize, restarts: bool) -> Result<Vec<u8>, String> {
     const READ_AHEAD: [u8; 32] = [0; 32];
     const RESTART: [u8; 2] = [0xff, 0xd0];
     const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
@@ -88,21 +88,21 @@ pub(super) fn whole_pixels(bytes: &mut Vec<u8>, end: usize, restarts: bool) -> R
 }
 
 /// Why a truncated file is refused.
-pub(super) const ENDS_EARLY: &str = "it ends early";
+pub(crate) const ENDS_EARLY: &str = "it ends early";
 
 /// The structure of a file: its markers, without the pixels between them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Markers {
+pub(crate) struct Markers {
     /// Where the marker is that ends the image.
-    pub(super) end: Option<usize>,
+    pub(crate) end: Option<usize>,
     /// Whether pixels are spread over several scans, so that the decoder holds all coefficients until the last one.
-    pub(super) several_scans: bool,
+    pub(crate) several_scans: bool,
     /// Whether scans are divided into intervals by restart markers.
-    pub(super) restarts: bool,
+    pub(crate) restarts: bool,
 }
 
 /// Walks from marker to marker.
-pub(super) fn markers(bytes: &[u8]) -> Markers {
+pub(crate) fn markers(bytes: &[u8]) -> Markers {
     let mut found = Markers::default();
     let mut components = 0;
     let mut at = 0;
@@ -145,11 +145,11 @@ fn is_marker(pair: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtin;
+    use eightbit_models::GRACE_HOPPER;
 
     #[test]
     fn a_file_is_complete_with_its_last_marker_only() {
-        let whole = builtin::PHOTO.bytes;
+        let whole = GRACE_HOPPER.bytes;
         let end = whole.len() - 1 - whole.iter().rev().position(|&byte| byte == 0xd9).expect("an end");
         assert_eq!(markers(whole), Markers { end: Some(end - 1), ..Markers::default() });
         for length in (0..end).step_by(97).chain([end]) {
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_end_in_the_middle_is_no_end() {
-        let whole = builtin::PHOTO.bytes;
+        let whole = GRACE_HOPPER.bytes;
         let end = markers(whole).end.expect("an end");
         assert_eq!(whole_pixels(&mut whole.to_vec(), end, false), pixels(whole, true));
         for part in [2, 5, 9] {

@@ -1,14 +1,17 @@
 //! From a photo to a network's input, as in TensorFlow's `label_image`.
 
-use clap::ValueEnum;
-use eightbit_graph::Tensor;
+use eightbit_graph::{Error, Tensor, element_count};
 
-use super::Photo;
-use super::resize::{Position, Resize};
+use crate::resize::Position;
+use crate::{Photo, Resize};
+
+/// The most elements of a photo's tensor: a gibibyte of floats. A file may claim any shape.
+const MAX_ELEMENTS: usize = 1 << 28;
 
 /// The memory layout of a model's input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Layout {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Layout {
     /// Channels before pixels, as PyTorch exports it: `[1, 3, height, width]`.
     Nchw,
     /// Channels within pixels, as TensorFlow exports it: `[1, height, width, 3]`.
@@ -17,31 +20,55 @@ pub(crate) enum Layout {
 
 /// How a model's input represents a photo.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct InputFormat {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
+pub struct InputFormat {
+    /// In pixels.
+    pub height: usize,
+    /// In pixels.
+    pub width: usize,
     /// 3 (red, green, blue), or 1: the luma.
-    pub(crate) channels: usize,
-    pub(crate) layout: Layout,
-    pub(crate) resize: Resize,
+    pub channels: usize,
+    /// The order of the dimensions.
+    pub layout: Layout,
+    /// What happens to a photo whose sides have another ratio.
+    pub resize: Resize,
     /// Subtracted from each channel (red, green, blue) of a pixel, which is 0 to 255. A single channel takes the first.
-    pub(crate) mean: [f32; 3],
+    pub mean: [f32; 3],
     /// The divisor of each channel after that.
-    pub(crate) std: [f32; 3],
+    pub std: [f32; 3],
 }
 
 impl InputFormat {
-    pub(crate) fn shape(&self) -> [usize; 4] {
+    /// The shape of a tensor of this format.
+    pub fn shape(&self) -> [usize; 4] {
         match self.layout {
             Layout::Nchw => [1, self.channels, self.height, self.width],
             Layout::Nhwc => [1, self.height, self.width, self.channels],
         }
     }
 
+    /// The number of pixels, if they fit in memory.
+    fn plane(&self) -> Result<usize, Error> {
+        if !matches!(self.channels, 1 | 3) {
+            return Err(Error::argument("channels", format!("must be 1 or 3, found {}", self.channels)));
+        }
+        match element_count(&self.shape())? {
+            0..=MAX_ELEMENTS => Ok(self.height * self.width),
+            _ => Err(Error::tensor(
+                &self.shape(),
+                format!("more than {MAX_ELEMENTS} elements, the limit for a photo"),
+            )),
+        }
+    }
+
     /// The photo, resized and normalized: `(pixel − mean) / std`, and 0 beside the photo. All in f32.
-    pub(crate) fn tensor(&self, photo: &Photo) -> Result<Tensor, eightbit_graph::Error> {
-        let [rows, columns] = self.resize.positions([photo.height, photo.width], [self.height, self.width]);
-        let plane = self.height * self.width;
+    ///
+    /// # Errors
+    ///
+    /// Another number of channels than 1 and 3, and a shape that is too large.
+    pub fn tensor(&self, photo: &Photo) -> Result<Tensor, Error> {
+        let plane = self.plane()?;
+        let [rows, columns] =
+            self.resize.positions([photo.height(), photo.width()], [self.height, self.width]);
         let mut values = vec![0f32; plane * self.channels];
         for (y, row) in rows.iter().enumerate() {
             for (x, column) in columns.iter().enumerate() {
@@ -64,7 +91,7 @@ impl InputFormat {
 
 /// The photo between two rows and two columns.
 fn blended(photo: &Photo, row: &Position, column: &Position) -> [f32; 3] {
-    let corner = |y, x| photo.pixel(y, x);
+    let corner = |y, x| photo.pixel(y, x).map(f32::from);
     let top = lerp(corner(row.low, column.low), corner(row.low, column.high), column.part);
     let bottom = lerp(corner(row.high, column.low), corner(row.high, column.high), column.part);
     lerp(top, bottom, row.part)
@@ -82,7 +109,7 @@ fn luma([red, green, blue]: [f32; 3]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::photo::decode::Decoded;
+    use crate::decode::Decoded;
     use image::metadata::Orientation;
 
     fn format(height: usize, width: usize, layout: Layout) -> InputFormat {
@@ -149,6 +176,14 @@ mod tests {
         wanted.resize = Resize::Fit;
         // Half as large, one row: the other one is the mean.
         assert_eq!(first_channel(&wanted, &wide), [5.0, 25.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn formats_that_no_photo_has_are_refused() {
+        let of = |height, width, channels| InputFormat { channels, ..format(height, width, Layout::Nchw) };
+        for wrong in [of(2, 2, 0), of(2, 2, 4), of(usize::MAX, 2, 3), of(1 << 14, 1 << 14, 3)] {
+            assert!(wrong.tensor(&grey(1, 1, &[0])).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

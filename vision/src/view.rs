@@ -4,14 +4,14 @@ use image::metadata::Orientation;
 
 /// Maps displayed to stored pixels: transposed or not, then mirrored along rows, columns, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct View {
-    pub(super) transposed: bool,
+pub(crate) struct View {
+    pub(crate) transposed: bool,
     last_row_first: bool,
     last_column_first: bool,
 }
 
 impl View {
-    pub(super) fn new(orientation: Orientation) -> Self {
+    pub(crate) fn new(orientation: Orientation) -> Self {
         use Orientation::*;
         let (transposed, last_row_first, last_column_first) = match orientation {
             NoTransforms => (false, false, false),
@@ -27,7 +27,7 @@ impl View {
     }
 
     /// The row and column, in a file of `[rows, columns]`, of the pixel displayed at row `y` and column `x`.
-    pub(super) fn stored(self, [rows, columns]: [usize; 2], y: usize, x: usize) -> [usize; 2] {
+    pub(crate) fn stored(self, [rows, columns]: [usize; 2], y: usize, x: usize) -> [usize; 2] {
         let [row, column] = if self.transposed { [x, y] } else { [y, x] };
         [
             if self.last_row_first { rows - 1 - row } else { row },

@@ -1,12 +1,14 @@
 //! Turns a network's output into answers.
 
-use crate::error::CliError;
+use crate::ScoreError;
 
 /// One answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Answer {
-    pub(crate) class: usize,
-    pub(crate) score: f32,
+pub struct Answer {
+    /// The class, counted from 0.
+    pub class: usize,
+    /// Its score.
+    pub score: f32,
 }
 
 /// Whether `output` holds probabilities; otherwise it holds logits.
@@ -15,8 +17,12 @@ fn are_probabilities(output: &[f32]) -> bool {
     output.iter().all(|value| (0.0..=1.01).contains(value))
 }
 
-/// The probabilities of `output`, and whether they needed a softmax; an error if there are none.
-pub(crate) fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), CliError> {
+/// The probabilities of `output`, and whether they needed a softmax.
+///
+/// # Errors
+///
+/// Scores that [`check`] refuses.
+pub fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), ScoreError> {
     check(output)?;
     if are_probabilities(output) {
         return Ok((output.to_vec(), false));
@@ -28,23 +34,22 @@ pub(crate) fn probabilities(output: &[f32]) -> Result<(Vec<f32>, bool), CliError
 }
 
 /// Checks that `output` can be ranked.
-pub(crate) fn check(output: &[f32]) -> Result<(), CliError> {
+///
+/// # Errors
+///
+/// No scores, and scores that are not finite.
+pub fn check(output: &[f32]) -> Result<(), ScoreError> {
     if output.is_empty() {
-        return Err(CliError::Invalid(
-            "the network's output is empty: there is no class to select".to_owned(),
-        ));
+        return Err(ScoreError::Empty);
     }
     if let Some(class) = output.iter().position(|value| !value.is_finite()) {
-        let value = output[class];
-        return Err(CliError::Invalid(format!(
-            "the network's output for class {class} is {value}: it is not finite, so there is no answer"
-        )));
+        return Err(ScoreError::NotFinite { class, value: output[class] });
     }
     Ok(())
 }
 
 /// The `count` greatest, greatest first; among equals the lowest class first.
-pub(crate) fn top(scores: &[f32], count: usize) -> Vec<Answer> {
+pub fn top(scores: &[f32], count: usize) -> Vec<Answer> {
     let mut answers: Vec<Answer> =
         scores.iter().enumerate().map(|(class, &score)| Answer { class, score }).collect();
     answers.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -62,7 +67,7 @@ mod tests {
         assert_eq!((scores, softmax), (vec![0.5, 0.5, 0.0], true));
         let (scores, softmax) = probabilities(&[0.25, 0.5, 0.25]).expect("finite");
         assert_eq!((scores, softmax), (vec![0.25, 0.5, 0.25], false));
-        assert!(probabilities(&[]).is_err());
+        assert_eq!(probabilities(&[]), Err(ScoreError::Empty));
         assert!(probabilities(&[0.0, f32::NAN]).expect_err("NaN").to_string().contains("class 1"));
         assert!(probabilities(&[f32::INFINITY]).is_err());
     }

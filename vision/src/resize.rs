@@ -1,10 +1,9 @@
 //! Which pixels of a photo the rows and columns of a smaller image are made of.
 
-use clap::ValueEnum;
-
 /// How a photo whose sides have another ratio than the input's becomes one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Resize {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+pub enum Resize {
     /// The whole photo, each side by itself, as TensorFlow's label_image does.
     #[default]
     Stretch,
@@ -16,15 +15,15 @@ pub(crate) enum Resize {
 
 /// The position of an output row (or column) between two of the photo.
 #[derive(Debug, PartialEq)]
-pub(super) struct Position {
-    pub(super) low: usize,
-    pub(super) high: usize,
-    pub(super) part: f32,
+pub(crate) struct Position {
+    pub(crate) low: usize,
+    pub(crate) high: usize,
+    pub(crate) part: f32,
 }
 
 impl Resize {
     /// For each row and each column of an image of `to`, its position in a photo of `from` (rows, columns); `None` beside the photo.
-    pub(super) fn positions(self, from: [usize; 2], to: [usize; 2]) -> [Vec<Option<Position>>; 2] {
+    pub(crate) fn positions(self, from: [usize; 2], to: [usize; 2]) -> [Vec<Option<Position>>; 2] {
         let scaled = self.scaled(from, to);
         [0, 1].map(|axis| {
             let (from, scaled, to) = (from[axis], scaled[axis], to[axis]);
