@@ -96,6 +96,7 @@ fn wrong_flags_say_what_is_needed() {
         (&["--weights", "int4", "--size", "big"], 2, "18%"),
         (&["--weights", "int4", "--size", "10%", "--accuracy-drop", "1"], 2, "--accuracy-drop"),
         (&["--weights", "int8", "--size", "90%"], 1, "fewer"),
+        (&["--weights", "int4", "--size", "90%", "--format", "qcdq"], 2, "--format qdq"),
         (&["--weights", "int4", "--inputs-only", "4"], 2, "--inputs-only"),
     ] {
         quantize(&model, &output, &examples, flags).fails(code, &[reason]);

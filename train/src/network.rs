@@ -102,6 +102,23 @@ pub struct Network {
     pub(crate) description: String,
 }
 
+/// The most rows and columns of an image, and channels of one.
+const MOST_SIDE: usize = 1 << 15;
+
+/// An error if images of `[height, width, channels]` have no elements, or more than can be worked with.
+pub(crate) fn check_image(image: [usize; 3]) -> Result<(), Error> {
+    let elements = image.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+    if image.iter().all(|side| (1..=MOST_SIDE).contains(side))
+        && elements.is_some_and(|elements| elements <= MOST_WEIGHTS)
+    {
+        return Ok(());
+    }
+    let reason = format!(
+        "{image:?} (height, width, channels): sides and channels must be between 1 and {MOST_SIDE}, and all together no more than {MOST_WEIGHTS}"
+    );
+    Err(Error::argument("images", reason))
+}
+
 /// A network of more numbers is a mistake.
 const MOST_WEIGHTS: usize = 1 << 28;
 
@@ -118,6 +135,7 @@ impl Network {
         precision: Precision,
         seed: u64,
     ) -> Result<Self, Error> {
+        check_image(input)?;
         let precision = precision.checked()?;
         let products = specs.iter().filter(|spec| spec.is_product()).count();
         if products == 0 {
@@ -127,6 +145,8 @@ impl Network {
         let mut builder =
             Builder { backend, random: Random::new(seed, 2), shape: Shape::Image(input), signed };
         let (mut layers, mut shapes, mut index) = (Vec::new(), Vec::new(), 0);
+        // Whether the row is an image of several pixels and channels.
+        let mut flat = false;
         let mut description = format!("{input:?}");
         for spec in specs {
             if *spec == LayerSpec::Relu {
@@ -135,11 +155,20 @@ impl Network {
                     continue;
                 }
             }
+            if let (LayerSpec::Flatten, Shape::Image([height, width, channels])) = (spec, builder.shape) {
+                flat = height * width > 1 && channels > 1;
+            } else if spec.is_product() {
+                flat = false;
+            }
             shapes.push(builder.shape);
             let layer = builder.layer(spec, precision.of_layer(index, products))?;
             description += &format!(" {}", builder.name(spec));
             layers.push(layer);
             index += usize::from(spec.is_product());
+        }
+        if flat {
+            let reason = "classes are an image that was flattened: the order of its elements is another one in a file; end with a linear layer";
+            return Err(Error::argument("layers", reason));
         }
         let classes = match builder.shape {
             Shape::Row(classes) | Shape::Image([1, 1, classes]) => classes,

@@ -9,7 +9,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, Limits};
 use crate::{PhotoError, jpeg};
 
 /// The most pixels per side: a file of a few bytes may claim any size.
-const SIDE_LIMIT: usize = 1 << 15;
+pub(crate) const SIDE_LIMIT: usize = 1 << 15;
 /// The memory limit of decoding one photo, the sum over all forms of its pixels: that of 178 megapixels in three colours.
 pub(crate) const MEMORY_LIMIT: u64 = 512 << 20;
 

@@ -2,6 +2,7 @@
 
 use eightbit_graph::{Error, Tensor, element_count};
 
+use crate::decode::SIDE_LIMIT;
 use crate::resize::Position;
 use crate::{Photo, Resize};
 
@@ -51,7 +52,12 @@ impl InputFormat {
         if !matches!(self.channels, 1 | 3) {
             return Err(Error::argument("channels", format!("must be 1 or 3, found {}", self.channels)));
         }
+        let is_long = self.height.max(self.width) > SIDE_LIMIT;
         match element_count(&self.shape())? {
+            _ if is_long => Err(Error::tensor(
+                &self.shape(),
+                format!("more than {SIDE_LIMIT} pixels per side, the limit for a photo"),
+            )),
             0..=MAX_ELEMENTS => Ok(self.height * self.width),
             _ => Err(Error::tensor(
                 &self.shape(),

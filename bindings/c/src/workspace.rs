@@ -1,6 +1,6 @@
 //! Scratch memory of calls.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use eightbit::{Call, Fill, OutputElement, Workspace};
 
@@ -73,9 +73,10 @@ impl EbWorkspace {
         Call<'a, T, F>: Send,
     {
         let Some(threads) = threads else {
-            let first = self.0.first_mut().and_then(|first| first.get_mut().ok());
+            let first = self.0.first_mut();
             let first =
-                first.ok_or_else(|| Failure::new(Code::Argument, "the workspace cannot be used any more"))?;
+                first.ok_or_else(|| Failure::new(Code::Argument, "the workspace is for no thread"))?;
+            let first = first.get_mut().unwrap_or_else(PoisonError::into_inner);
             call.run(first);
             return Ok(());
         };
@@ -89,8 +90,9 @@ impl EbWorkspace {
         threads.run_all(tasks.len(), &|index| {
             // Each index comes once; a second time there is nothing left to do.
             let task = tasks.get(index).and_then(|task| task.lock().ok()?.take());
-            if let (Some(task), Ok(mut workspace)) = (task, self.0[index].lock()) {
-                task.run(&mut workspace);
+            if let Some(task) = task {
+                // Whatever a task that panicked has left there: the next one writes it anew.
+                task.run(&mut self.0[index].lock().unwrap_or_else(PoisonError::into_inner));
             }
         })?;
         let is_left = |task: &Mutex<Option<_>>| task.lock().map_or(true, |task| task.is_some());

@@ -94,6 +94,10 @@ macro_rules! arrays {
                     if !is_plain(array) {
                         return Err(Class::Argument.with("an output must be contiguous and aligned"));
                     }
+                    if DataType::$variant == DataType::Bool {
+                        // Whatever bytes are there, they are bools from here on.
+                        array.as_any().call_method1("fill", (false,))?;
+                    }
                     return Ok(Self::$variant(array.try_readwrite().map_err(busy)?));
                 })*
                 Err(Class::DataType.with(format!("an output of dtype {found} cannot be written")))
@@ -166,6 +170,15 @@ pub(crate) fn prepared<'py>(
     like: Option<DataType>,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let array = as_array(value, like)?;
+    if array.dtype().is_equiv_to(&dtype::<bool>(value.py())) {
+        // NumPy takes every byte but 0 for true; Rust has 0 and 1 alone, which a comparison writes.
+        let bytes = array.call_method1("view", ("uint8",))?;
+        return Ok(value
+            .py()
+            .import("numpy")?
+            .call_method1("asarray", (bytes.call_method1("__ne__", (0,))?, "bool", "C"))?
+            .cast_into()?);
+    }
     if array.is_c_contiguous()
         && array.getattr("flags")?.get_item("ALIGNED")?.is_truthy()?
         && is_native(&array)?

@@ -1,6 +1,6 @@
 //! Convolutions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eightbit::{Dequantize, Element, ElementType, OutputElement, Padding, Per, Requantize, Stage};
 use numpy::PyArrayDyn;
@@ -14,6 +14,9 @@ use crate::settings;
 
 /// Image sizes whose plans are kept.
 const PLANS: usize = 4;
+
+/// Plans by batch, height and width of their images, the last used at the end.
+type Plans = Vec<([usize; 3], Arc<eightbit::Conv2d>)>;
 
 /// A convolution of bytes, NHWC, with weights OHWI: `[out_channels, height, width, in_channels / groups]`.
 #[pyclass(frozen, module = "eightbit")]
@@ -30,7 +33,7 @@ pub(crate) struct Conv2d {
     pool: Pool,
     workspaces: Workspaces,
     /// By batch, height and width; the one used last is the last.
-    plans: Mutex<Vec<([usize; 3], Arc<eightbit::Conv2d>)>>,
+    plans: Mutex<Plans>,
 }
 
 /// One number for both axes, or one for each.
@@ -222,11 +225,7 @@ impl Conv2d {
 impl Conv2d {
     /// The plan for images of this batch, height and width.
     fn plan(&self, sizes: [usize; 3]) -> PyResult<Arc<eightbit::Conv2d>> {
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = plans.iter().position(|(of, _)| *of == sizes) {
-            let found = plans.remove(at);
-            let plan = Arc::clone(&found.1);
-            plans.push(found);
+        if let Some(plan) = self.kept(sizes) {
             return Ok(plan);
         }
         let [batch, height, width] = sizes;
@@ -242,11 +241,27 @@ impl Conv2d {
             &self.stage,
         );
         let plan = Arc::new(plan.or_raise()?);
+        let mut plans = self.lock();
         if plans.len() == PLANS {
             plans.remove(0);
         }
         plans.push((sizes, Arc::clone(&plan)));
         Ok(plan)
+    }
+
+    /// The plan for images of these sizes that was made before.
+    fn kept(&self, sizes: [usize; 3]) -> Option<Arc<eightbit::Conv2d>> {
+        let mut plans = self.lock();
+        let at = plans.iter().position(|(of, _)| *of == sizes)?;
+        let found = plans.remove(at);
+        let plan = Arc::clone(&found.1);
+        plans.push(found);
+        Some(plan)
+    }
+
+    /// The plans. Nothing of Python may be called with them: it could wait for a thread that waits for them.
+    fn lock(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The convolution of `x` as an array of `T`.

@@ -27,6 +27,8 @@ use crate::report::{self, BOLD, DIM, Table};
 const MEASURED: usize = 4;
 /// The number of layers shown that lose most.
 const WORST: usize = 5;
+/// The operator set that has integers of two bits; that of four is earlier.
+const INT2_OPSET: i64 = 25;
 /// The most reasons shown: a summary must fit on a screen.
 const REASONS: usize = 8;
 
@@ -47,6 +49,10 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
     if args.labels.is_some() && args.accuracy_drop.is_none() && args.inputs_only.is_none() {
         return Err(CliError::Usage("--labels needs --accuracy-drop or --inputs-only".to_owned()));
     }
+    if args.size.is_some() && args.format != FileFormat::Qdq {
+        let reason = "--size needs --format qdq: in the others weights of fewer bits take no less than eight";
+        return Err(CliError::Usage(reason.to_owned()));
+    }
     if let Some(bits) = args.inputs_only {
         return inputs_only::run(args, bits, &output, settings, out);
     }
@@ -55,11 +61,19 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
         let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
         return Err(CliError::Invalid(reason));
     }
+    if args.format == FileFormat::Qdq && args.range.weights.stored_bits() < 8 {
+        // What it would need is known before anything is computed.
+        let nodes = Graph { opset: graph.opset, nodes: graph.nodes.clone(), ..Graph::default() };
+        passes::raise_opset(nodes, INT2_OPSET).map_err(|error| CliError::model(&file.name, error))?;
+    }
+    // Constants may lie in other files.
+    let float_bytes = graph.constants.values().fold(0, |sum, constant| sum + 4 * constant.len());
+    let file_bytes = args.size.map(|size| size.bytes(file.bytes.max(float_bytes)));
     let examples = Examples::of_arguments(&args.calibrate, args.random, &graph.inputs)?;
     let calibration = Calibration::new(&args.calibrate, &args.range, &args.input, MEASURED)
         .with_measured_speed(args.measure_speed)
         .with_accuracy_drop(accuracy_drop(args, examples.is_some())?)
-        .with_file_bytes(args.size.map(|size| size.bytes(file.bytes)))
+        .with_file_bytes(file_bytes)
         .with_resume(args.resume.as_deref());
     // The weights of the float network are dropped as soon as they are bytes.
     let (file, (graph, report)) = match &examples {

@@ -51,8 +51,8 @@ pub(crate) fn byte_bounds<'t>(
     let bound = |index: usize, open: i32| match node.input(index) {
         None => Some(open),
         Some(name) => match constant(name)?.data() {
-            TensorData::U8(bound) => bound.first().map(|&bound| bound.into()),
-            TensorData::I8(bound) => bound.first().map(|&bound| bound.into()),
+            TensorData::U8(bound) if bound.len() == 1 => Some(bound[0].into()),
+            TensorData::I8(bound) if bound.len() == 1 => Some(bound[0].into()),
             _ => None,
         },
     };

@@ -43,13 +43,14 @@ fn opset_of(bits: u8) -> i64 {
     if bits == 4 { 21 } else { 25 }
 }
 
-/// The constants of [`Graph::narrow`] that can be written so with an operator set: it has the type, the bits are four or two, they fit, and what reads them are nodes
-/// `DequantizeLinear` whose integers and zero points are of one width.
+/// The constants of [`Graph::narrow`] that can be written so with an operator set: it has the type, the bits are four or two, they fit, and
+/// what reads them are nodes `DequantizeLinear` whose integers and zero points are of one width.
 pub(crate) fn writable(graph: &Graph, opset: i64) -> BTreeMap<String, u8> {
+    let outputs = graph.output_names();
     let is_sound = |(name, &bits): (&String, &u8)| {
         let has_type = matches!(bits, 2 | 4) && opset_of(bits) <= opset;
         let fits = has_type && graph.constants.get(name).is_some_and(|bytes| fits(bytes, bits));
-        fits && graph.outputs.iter().all(|output| output.name != *name)
+        fits && !outputs.contains(name.as_str())
     };
     let mut narrow: BTreeMap<String, u8> = graph
         .narrow
@@ -60,15 +61,23 @@ pub(crate) fn writable(graph: &Graph, opset: i64) -> BTreeMap<String, u8> {
     if narrow.is_empty() {
         return narrow;
     }
+    // What no conversion reads is wide.
     let mut readers: HashMap<&str, Vec<&Node>> = HashMap::new();
     for node in &graph.nodes {
-        for input in node.inputs.iter().filter(|input| narrow.contains_key(*input)) {
-            readers.entry(input).or_default().push(node);
+        if node.is(&dequantize_linear::OP) && node.inputs.len() <= 3 {
+            for input in &node.inputs {
+                if narrow.contains_key(input) {
+                    readers.entry(input).or_default().push(node);
+                }
+            }
+        } else {
+            for input in &node.inputs {
+                narrow.remove(input);
+            }
         }
     }
-    // What one node cannot read makes the others wide that nodes read together with it.
-    let mut unread: Vec<&Node> =
-        readers.values().flatten().copied().filter(|node| !reads(node, &narrow)).collect();
+    // What one conversion cannot read makes the other wide that it reads together with it.
+    let mut unread: Vec<&Node> = graph.nodes.iter().filter(|node| !reads(node, &narrow)).collect();
     while let Some(node) = unread.pop() {
         for input in &node.inputs {
             if narrow.remove(input).is_some() {
@@ -80,14 +89,14 @@ pub(crate) fn writable(graph: &Graph, opset: i64) -> BTreeMap<String, u8> {
     narrow
 }
 
-/// Whether a node can read its inputs where these are narrow, or reads none that is.
+/// Whether a conversion can read its inputs where these are narrow, or reads none that is.
 fn reads(node: &Node, narrow: &BTreeMap<String, u8>) -> bool {
+    if !node.is(&dequantize_linear::OP) || node.inputs.len() > 3 {
+        return true;
+    }
     let bits = |index: usize| node.input(index).and_then(|name| narrow.get(name));
-    let others =
-        (0..node.inputs.len()).filter(|index| !matches!(index, 0 | 2)).any(|index| bits(index).is_some());
-    let same = bits(0) == bits(2) || (node.input(2).is_none() && node.input(0).is_some());
-    let is_conversion = node.is(&dequantize_linear::OP) && same && !others;
-    is_conversion || node.inputs.iter().all(|name| !narrow.contains_key(name))
+    let same = bits(0) == bits(2) || node.input(2).is_none();
+    same && bits(1).is_none()
 }
 
 fn constant<'g>(graph: &'g Graph, node: &'g Node, index: usize) -> Option<(&'g str, &'g Tensor)> {

@@ -50,7 +50,7 @@ pub fn raise_opset(mut graph: Graph, version: i64) -> Result<Graph, Error> {
             }
         } else if (crosses(20) && node.is(&dft::OP)) || (crosses(21) && node.is(&group_normalization::OP)) {
             let reason = format!(
-                "its form of operator set {from} is not that of {version}: export the model again with {version}"
+                "its form of operator set {from} is not that of {version}: export the model again with {version}, or write weights in bytes (--format qcdq)"
             );
             return Err(Error::unsupported(node, reason));
         }

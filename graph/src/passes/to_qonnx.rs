@@ -56,9 +56,10 @@ pub fn to_qonnx(graph: Graph) -> Result<Graph, Error> {
     for (index, node) in graph.nodes.iter().enumerate() {
         if let Some(conversion) = conversions.get(&index) {
             writer.convert(&graph, node, conversion)?;
-        } else if !gone.contains(&index)
-            && !(node.is(&dequantize_linear::OP) && writer.constant(&graph, node)?)
-        {
+            continue;
+        }
+        let is_written = node.is(&dequantize_linear::OP) && writer.constant(&graph, node)?;
+        if !is_written && !gone.contains(&index) {
             writer.result.nodes.push(node.clone());
         }
     }
@@ -161,7 +162,7 @@ impl Writer {
             _ => None,
         };
         let axis = node.int("axis", 1)?;
-        let Some((codes, is_signed)) = codes.filter(|_| node.attributes.get("block_size").is_none()) else {
+        let Some((codes, is_signed)) = codes.filter(|_| !node.attributes.contains_key("block_size")) else {
             self.result.constants.insert(output.to_owned(), floats);
             return Ok(true);
         };
@@ -181,7 +182,9 @@ impl Writer {
         let stem = node.required_input(0)?;
         let weights = self.names.fresh(stem.strip_suffix("_i8").unwrap_or(stem));
         let scale = self.names.fresh("scale");
-        let has_no_zero = zeros.is_none() && !codes.is_empty() && codes.iter().all(|code| code.abs() == 1);
+        let are_positive = scales.as_f32()?.iter().all(|&scale| scale > 0.0);
+        let has_no_zero =
+            are_positive && zeros.is_none() && !codes.is_empty() && codes.iter().all(|code| code.abs() == 1);
         let written = if has_no_zero && is_signed {
             Node::of(&bipolar_quant::OP, &node.name, &[&weights, &scale], &[output])
         } else {

@@ -261,8 +261,8 @@ pub(super) fn check(graph: &Graph, options: &QuantizeOptions) -> Result<(), Erro
         let why = "nodes that stay float by measured times differ from run to run: leave out one of both";
         return Err(Error::argument("resume", why));
     }
-    if options.file_bytes.is_some() && options.weight_precision == WeightPrecision::EIGHT {
-        let why = "layers have eight bits, so there is nothing to choose: give weights fewer";
+    if options.file_bytes.is_some() && options.weight_precision.stored_bits() == 8 {
+        let why = "weights of five to eight bits take a byte each in a file: give them fewer";
         return Err(Error::argument("file size", why));
     }
     graph.validate()?;

@@ -2,6 +2,7 @@
 
 use eightbit_graph::{Graph, Node, Tensor, passes};
 
+use crate::network::check_image;
 use crate::ops::Window;
 use crate::{Error, LayerSpec};
 
@@ -38,6 +39,7 @@ pub fn import(graph: &Graph) -> Result<Imported, Error> {
         );
         return Err(Error::argument("network", reason));
     };
+    check_image([height, width, channels])?;
     let mut importer = Importer {
         graph: &graph,
         value: input.name.clone(),
@@ -321,7 +323,7 @@ impl<'g> Importer<'g> {
         };
         let size = (height * width * channels) as i64;
         match shape[..] {
-            [_, length] if length == size || length == -1 => {
+            [-1..=1, length] if length == size || (length == -1 && shape[0] != -1) => {
                 self.flatten();
                 Ok(())
             }

@@ -16,8 +16,12 @@ impl Trainer<'_> {
     ///
     /// # Errors
     ///
-    /// None that a training makes.
+    /// An epoch that was broken off, or failed: parameters are somewhere within it.
     pub fn checkpoint(&self) -> Result<Vec<u8>, Error> {
+        if !self.is_between_epochs(self.optimizer.steps, self.curve.len()) {
+            let reason = "an epoch was broken off: only between epochs a training can be kept";
+            return Err(Error::Checkpoint(reason.to_owned()));
+        }
         let mut tensors: Vec<(String, Tensor)> = Vec::new();
         for (parameter, moments) in self.optimizer.parameters.iter().zip(&self.optimizer.moments) {
             tensors.push((parameter.name.clone(), parameter.var.as_detached_tensor()));
@@ -71,12 +75,20 @@ impl Trainer<'_> {
         let curve = curve.filter(|curve| curve.len() <= self.options.epochs);
         let steps = tensors.get("steps").and_then(|steps| steps.to_scalar::<u32>().ok());
         let (Some(curve), Some(steps)) = (curve, steps) else { return Err(wrong("its curve is damaged")) };
+        if !self.is_between_epochs(steps, curve.len()) {
+            return Err(wrong("its steps are not those of its epochs"));
+        }
         // Nothing changes before everything was read.
         for (parameter, value) in self.optimizer.parameters.iter().zip(&values) {
             parameter.var.set(value)?;
         }
         (self.optimizer.moments, self.optimizer.steps, self.curve) = (moments, steps, curve);
         Ok(())
+    }
+
+    /// Whether so many steps of the optimizer are those of so many epochs.
+    fn is_between_epochs(&self, steps: u32, epochs: usize) -> bool {
+        epochs.checked_mul(self.batches()) == usize::try_from(steps).ok()
     }
 
     /// What must be the same: the network, the options, the images.

@@ -181,15 +181,25 @@ def quantize(
 def _write(path: _Path, data: bytes) -> None:
     import tempfile  # It takes longer to import than all else.
 
-    folder, base = os.path.split(os.path.abspath(path))
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{base}.")
+    # What a link names is written, and it stays a link.
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A pipe or a device cannot be replaced.
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    handle, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".eightbit.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        # As open() would have made it.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
+        if os.path.exists(path):
+            mode = os.stat(path).st_mode & 0o7777
+        else:
+            # As open() would have made it.
+            mask = os.umask(0)
+            os.umask(mask)
+            mode = 0o666 & ~mask
+        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -32,6 +32,9 @@ const PARTS: [f32; 2] = [0.95, 1.15];
 /// largest weight. Cutting off the largest of a million weights is worth finer steps for all others.
 const SHARED_SCALES: i32 = 40;
 const SHARED_STEP: f32 = 0.96;
+/// Scales of few levels are between these parts of those that leave least noise without regard to the inputs: limits of scales have that much
+/// room until numbers are subnormal.
+const NEAR: std::ops::RangeInclusive<f64> = 1.0 / 32.0..=32.0;
 /// With more weights, the errors of all scales are nearly the same.
 const FEW: usize = 128;
 
@@ -250,7 +253,8 @@ fn variances(layer: &Layer<'_>, variance: impl Fn(usize, usize) -> f64) -> Vec<f
 }
 
 /// The scales of rows of few levels, or the one of all, that leave the least noise where weights are rounded to the nearest; `given` where a
-/// bias leaves no room for a smaller one, half of which is left to corrections.
+/// bias leaves no room for a smaller one, half of which is left to corrections, and where another one is so far from it that limits of
+/// scales are why.
 fn few_levels(
     layer: &Layer<'_>,
     weights: &[f32],
@@ -264,7 +268,9 @@ fn few_levels(
     let of_row =
         |row: usize| weights[row * depth..][..depth].iter().copied().zip(importance(row).iter().copied());
     let fitting = |found: Option<f64>, given: f32| {
-        found.filter(|found| found / f64::from(given) * room >= 2.0).map_or(given, |found| found as f32)
+        let part = |found: f64| found / f64::from(given);
+        let fits = |&found: &f64| part(found) * room >= 2.0 && NEAR.contains(&part(found));
+        found.filter(fits).map_or(given, |found| found as f32)
     };
     match given {
         &[scale] if layer.rows() > 1 => {

@@ -93,9 +93,12 @@ pub(super) fn tune<D: Dataset + ?Sized>(
             return all_observed(observation, roles, (dataset, split), options, (held, short?));
         }
     }
-    // Of fewer bits the weights that are rounded to the nearest are bad ones.
-    let of_rounding =
-        if options.common_precision() == WeightPrecision::EIGHT { Effort::Medium } else { Effort::Low };
+    // Of fewer bits the weights that are rounded to the nearest are bad ones: they are not what other aids are judged with.
+    if options.common_precision() != WeightPrecision::EIGHT && options.effort > Effort::None {
+        let name = "weights rounded for their inputs";
+        progress(Progress::Pass(name));
+        search.rounding().or_else(|fault| search.note_skipped(name, fault))?;
+    }
     type Try<'a, D> = fn(&mut Search<'a, D>) -> Result<(), Fault<<D as Dataset>::Error>>;
     let tries: [(Effort, &'static str, Try<'_, D>); 11] = [
         (Effort::Low, "silent channels", Search::silent),
@@ -104,7 +107,7 @@ pub(super) fn tune<D: Dataset + ?Sized>(
         (Effort::Low, "copies in dead channels", Search::copies),
         (Effort::Low, "ranges", Search::methods),
         (Effort::Medium, "finer inputs", Search::finer_inputs),
-        (of_rounding, "weights rounded for their inputs", Search::rounding),
+        (Effort::Medium, "weights rounded for their inputs", Search::rounding),
         (Effort::Medium, "copies in more channels", Search::widened),
         (Effort::Medium, "cross-layer equalization", Search::equalize),
         (Effort::High, "equalization one by one", Search::equalize_one_by_one),
