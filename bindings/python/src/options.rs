@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use eightbit_graph::quantize::{
-    AccuracyDrop, CalibrationMethod, Effort, Granularity, QuantizeOptions, WeightRange,
+    AccuracyDrop, CalibrationMethod, Effort, Form, Granularity, QuantizeOptions, WeightPrecision, WeightRange,
 };
 use eightbit_graph::{Graph, Limits};
 use eightbit_vision::{InputOptions, Layout, PhotoOptions, Resize};
 use pyo3::prelude::*;
 
-use crate::error::Class;
+use crate::error::{Class, OrRaise};
 
 /// What `eightbit.quantize` takes, with its defaults filled in.
 #[derive(FromPyObject)]
@@ -21,6 +21,10 @@ pub(crate) struct Options {
     effort: u8,
     pair_safe_weights: bool,
     per_tensor: bool,
+    weights: String,
+    activations: u8,
+    size: Option<u64>,
+    format: String,
     measure_speed: bool,
     accuracy_drop: Option<f64>,
     classes: Option<Vec<usize>>,
@@ -30,6 +34,17 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The form of the file, and the precision of the weights in it.
+    pub(crate) fn form(&self) -> PyResult<(Form, WeightPrecision)> {
+        let (form, weights) = (self.format.parse().or_raise()?, self.weights.parse().or_raise()?);
+        if self.size.is_some() && form != Form::Qdq {
+            let reason =
+                "size needs the format qdq: in the others weights of fewer bits take no less than eight";
+            return Err(Class::Argument.with(reason));
+        }
+        Ok((form, weights))
+    }
+
     pub(crate) fn for_graph(self, graph: &Graph) -> PyResult<QuantizeOptions> {
         let method = match self.ranges.as_str() {
             "percentile" => CalibrationMethod::Percentile(self.percentile),
@@ -51,6 +66,9 @@ impl Options {
             granularity: if self.per_tensor { Granularity::PerTensor } else { Granularity::PerChannel },
             effort,
             accuracy_drop: self.accuracy_drop.map(|most| AccuracyDrop { most, classes: self.classes }),
+            weight_precision: self.weights.parse().or_raise()?,
+            activation_bits: self.activations,
+            file_bytes: self.size,
             measured: self.measured,
             limits: Limits::for_model(graph),
             resume: self.resume,

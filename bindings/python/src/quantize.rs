@@ -28,6 +28,8 @@ pub(crate) fn quantize<'py>(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyDict>)> {
     let graph = model.read(py)?;
+    let (form, weights) = options.form()?;
+    form.check(&graph, weights).or_raise()?;
     let options = options.for_graph(&graph)?;
     let examples = match (examples, photos) {
         (Some(items), _) => Some(Examples::of_sequence(&items, &graph.inputs)?),
@@ -52,7 +54,7 @@ pub(crate) fn quantize<'py>(
             };
             match raised.into_inner() {
                 Some(error) => Err(Stopped::Python(error)),
-                None => Ok((graph.to_onnx_bytes()?, report)),
+                None => Ok((form.of(graph, weights)?.to_onnx_bytes()?, report)),
             }
         })
         .or_raise()?;

@@ -34,6 +34,33 @@ def test_an_eight_bit_model_answers_as_the_float_one(tmp_path):
     np.testing.assert_array_equal(quantized.session().run({"image": x})[0], found)
 
 
+def test_weights_of_few_bits():
+    model, x = models.classifier(), models.images(32)
+    eight = eightbit.quantize(model, calibrate=x).model
+    four = eightbit.quantize(model, calibrate=x, weights="int4").model
+    assert len(four) < len(eight)
+    between = (len(four) + len(eight)) // 2
+    mixed = eightbit.quantize(model, calibrate=x, weights="int4", size=between).model
+    assert len(four) <= len(mixed) <= between
+    qcdq = eightbit.quantize(model, calibrate=x, weights="int4", activations=4, format="qcdq").model
+    qonnx = eightbit.quantize(model, calibrate=x, weights="int4", activations=4, format="qonnx").model
+    np.testing.assert_allclose(scores(qonnx, x), scores(qcdq, x), atol=0.02 * np.abs(scores(qcdq, x)).max())
+    for wrong in [{"weights": "int9"}, {"activations": 1}, {"format": "tflite"}, {"size": 10}, {"weights": "int4", "size": 10_000, "format": "qonnx"}]:
+        with pytest.raises(eightbit.Error):
+            eightbit.quantize(model, calibrate=x, **wrong)
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path):
+    model, x = models.classifier(), models.images(4)
+    target, link = tmp_path / "target.onnx", tmp_path / "link.onnx"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    quantized = eightbit.quantize(model, link, x, effort=0)
+    assert link.is_symlink() and target.read_bytes() == quantized.model
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
 def test_examples_of_every_kind_give_the_same_model():
     model, x = models.classifier(), models.images(12)
 

@@ -233,3 +233,16 @@ def test_steps_are_explained_and_timed(eight_bit):
     (node,) = eightbit.supported(models.unary("Frobnicate"))
     assert node.how == "refused" and "Frobnicate" in node.detail
     assert "refused" in eightbit.report(models.unary("Frobnicate"))
+
+
+def test_every_byte_but_zero_is_true():
+    """As NumPy has it: Rust's bools are 0 and 1 alone."""
+    of = np.array([2, 255, 0, 1], np.uint8).view(bool)
+    nodes = [node("Not", ["x"], ["n"]), node("Cast", ["x"], ["f"], to=1)]
+    inputs, outputs = [value("x", [4], "bool")], [value("n", [4], "bool"), value("f", [4])]
+    session = eightbit.Session(model(nodes, inputs, outputs))
+    negated, floats = session.run({"x": of})
+    assert negated.tolist() == [False, False, True, False] and floats.tolist() == [1, 1, 0, 1]
+    out = np.array([7, 7, 7, 7], np.uint8).view(bool)
+    session.run_into({"x": of}, {"n": out, "f": np.empty(4, np.float32)})
+    assert out.view(np.uint8).tolist() == [0, 0, 1, 0]

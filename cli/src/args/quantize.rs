@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use eightbit_graph::precision::BitWidth;
+use eightbit_graph::quantize::Form;
 
 use super::photos::InputArgs;
 use super::ranges::RangeArgs;
@@ -122,6 +123,16 @@ pub(crate) enum FileFormat {
     Qcdq,
     /// QONNX's Quant and BipolarQuant, for FINN, hls4ml and their like; all constants are floats.
     Qonnx,
+}
+
+impl FileFormat {
+    pub(crate) fn form(self) -> Form {
+        match self {
+            Self::Qdq => Form::Qdq,
+            Self::Qcdq => Form::Qcdq,
+            Self::Qonnx => Form::Qonnx,
+        }
+    }
 }
 
 /// The most that a file may take.

@@ -1,13 +1,12 @@
 //! `eightbit quantize`: turns a float network into an eight-bit file.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use eightbit_graph::escaped;
 use eightbit_graph::quantize::{AccuracyDrop, FromFn, QuantizeReport, WeightPrecision};
-use eightbit_graph::{Graph, escaped, passes};
 use serde_json::json;
 
 use super::inputs_only;
@@ -27,8 +26,6 @@ use crate::report::{self, BOLD, DIM, Table};
 const MEASURED: usize = 4;
 /// The number of layers shown that lose most.
 const WORST: usize = 5;
-/// The operator set that has integers of two bits; that of four is earlier.
-const INT2_OPSET: i64 = 25;
 /// The most reasons shown: a summary must fit on a screen.
 const REASONS: usize = 8;
 
@@ -61,11 +58,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
         let reason = format!("{}: the network is eight-bit already: give the float one", file.name);
         return Err(CliError::Invalid(reason));
     }
-    if args.format == FileFormat::Qdq && args.range.weights.stored_bits() < 8 {
-        // What it would need is known before anything is computed.
-        let nodes = Graph { opset: graph.opset, nodes: graph.nodes.clone(), ..Graph::default() };
-        passes::raise_opset(nodes, INT2_OPSET).map_err(|error| CliError::model(&file.name, error))?;
-    }
+    let form = args.format.form();
+    form.check(&graph, args.range.weights).map_err(|error| CliError::model(&file.name, error))?;
     // Constants may lie in other files.
     let float_bytes = graph.constants.values().fold(0, |sum, constant| sum + 4 * constant.len());
     let file_bytes = args.size.map(|size| size.bytes(file.bytes.max(float_bytes)));
@@ -93,8 +87,8 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
             (file, quantized)
         }
     };
-    let written = in_format(args, &graph).map_err(|error| CliError::model(&file.name, error))?;
-    let bytes = written.to_onnx_bytes().map_err(|error| CliError::model(&file.name, error))?;
+    let written = form.of(graph.clone(), args.range.weights).and_then(|graph| graph.to_onnx_bytes());
+    let bytes = written.map_err(|error| CliError::model(&file.name, error))?;
     output.write(&bytes)?;
     let kind = if examples.is_some() { "example" } else { "photo" };
     let times = match &page {
@@ -118,16 +112,6 @@ pub(crate) fn run(args: &QuantizeArgs, settings: &Settings, out: &mut dyn Write)
         return Ok(report::json(out, &value)?);
     }
     text(out, args, &file, &report, bytes.len(), kind)
-}
-
-/// The network as it is written.
-fn in_format<'g>(args: &QuantizeArgs, graph: &'g Graph) -> Result<Cow<'g, Graph>, eightbit_graph::Error> {
-    let stored = args.range.weights.stored_bits();
-    Ok(match args.format {
-        FileFormat::Qdq if stored < 8 => passes::narrow_constants(graph.clone(), stored)?.into(),
-        FileFormat::Qdq | FileFormat::Qcdq => graph.into(),
-        FileFormat::Qonnx => passes::to_qonnx(graph.clone())?.into(),
-    })
 }
 
 /// The arguments that may be photos: those that are not `NAME=…` for an input.

@@ -37,7 +37,7 @@ pub use fuse_gelu::fuse_gelu;
 pub use fuse_quantized::fuse_quantized;
 pub use inline_branches::inline_branches;
 pub use narrow_constants::narrow_constants;
-pub(crate) use narrow_constants::writable;
+pub(crate) use narrow_constants::{opset_of, writable};
 pub use pin_float_layers::pin_float_layers;
 pub use quantize_inputs::quantize_inputs;
 pub use quantize_nodes::quantize_nodes;

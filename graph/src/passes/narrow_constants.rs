@@ -39,7 +39,7 @@ pub fn narrow_constants(mut graph: Graph, least: u8) -> Result<Graph, Error> {
 }
 
 /// The first operator set that has integers of so many bits.
-fn opset_of(bits: u8) -> i64 {
+pub(crate) fn opset_of(bits: u8) -> i64 {
     if bits == 4 { 21 } else { 25 }
 }
 

@@ -33,7 +33,7 @@ pub struct QuantizeOptions {
     pub weights: WeightRange,
     /// The integers that stand for weights. Of fewer bits than eight, they are those of all layers, unless `accuracy_drop` or `file_bytes` is
     /// given: then some layers keep eight bits, those that would add most noise for the bytes that they save. In memory all are bytes; so that
-    /// they are small in a file, pass the result on to [`narrow_constants`](passes::narrow_constants).
+    /// they are small in a file, write [`Form::Qdq`](super::Form) of the result.
     pub weight_precision: WeightPrecision,
     /// The most bytes of the file that is written.
     pub file_bytes: Option<u64>,

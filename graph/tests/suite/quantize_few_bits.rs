@@ -21,7 +21,7 @@ const FEW: [WeightPrecision; 6] = [
 ];
 
 fn quantized(options: &QuantizeOptions) -> Result<(Graph, QuantizeReport), Error> {
-    quantize(&network(), &examples(16), options, |_| {})
+    quantize(network(), &examples(16), options, |_| {})
 }
 
 fn of(weight_precision: WeightPrecision) -> QuantizeOptions {
@@ -226,7 +226,7 @@ fn accuracy_decides_how_many_layers_are_lowered() {
     let sensitive = |most| {
         let accuracy_drop = Some(AccuracyDrop { most, classes: None });
         let options = QuantizeOptions { accuracy_drop, ..of(WeightPrecision::Bipolar) };
-        quantize(&sharp(), &varied(), &options, |_| {}).expect("quantized").1
+        quantize(sharp(), &varied(), &options, |_| {}).expect("quantized").1
     };
     let reports = [0.0, 10.0, 100.0].map(sensitive);
     for (report, most) in reports.iter().zip([0.0, 10.0, 100.0]) {

@@ -99,6 +99,10 @@ def quantize(
     effort: int = 1,
     pair_safe_weights: bool = False,
     per_tensor: bool = False,
+    weights: str = "int8",
+    activations: int = 8,
+    size: Optional[int] = None,
+    format: str = "qdq",
     measure_speed: bool = False,
     accuracy_drop: Optional[float] = None,
     classes: Optional[Sequence[int]] = None,
@@ -130,7 +134,9 @@ def quantize(
 
     ``ranges`` is ``percentile``, ``min_max``, ``mse`` or ``entropy``. ``effort`` is how much is tried for accuracy, 0 to 3.
     ``accuracy_drop`` is the most that a classifier may lose, in percentage points, on the examples, whose right answers are ``classes``
-    or else those of the float model. ``keep_float`` names nodes that stay float. ``resume`` is a file that keeps what is found on the
+    or else those of the float model. ``weights`` is ``int2`` to ``int8``, ``ternary`` or ``bipolar``, in all layers, or, with ``size`` (the
+    most bytes of the file) or ``accuracy_drop``, in those that cost least; ``activations`` is a number of bits, 2 to 8. ``format`` is
+    ``qdq``, ``qcdq`` (all integers in bytes) or ``qonnx``. ``keep_float`` names nodes that stay float. ``resume`` is a file that keeps what is found on the
     way; it is removed in the end. The program ``eightbit quantize`` has the same options and gives the same file.
 
     ``progress`` is ``True`` for a bar, or a callable that is given the stage, what is done of it, and all of it. An exception that it
@@ -147,6 +153,10 @@ def quantize(
         "effort": effort,
         "pair_safe_weights": pair_safe_weights,
         "per_tensor": per_tensor,
+        "weights": weights,
+        "activations": activations,
+        "size": size,
+        "format": format,
         "measure_speed": measure_speed,
         "accuracy_drop": accuracy_drop,
         "classes": None if classes is None else [int(index) for index in classes],
