@@ -12,6 +12,7 @@ import pytest
 
 import eightbit
 import models
+from onnx_writer import model, node, value
 
 
 @pytest.fixture(scope="module")
