@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eightbit_graph::quantize::data_free::{DataFreeOptions, InputMoments};
 use eightbit_graph::quantize::{
-    self, AccuracyDrop, Dataset, Effort, FromFn, Granularity, Progress, QuantizeOptions, QuantizeReport,
-    Range, WeightRange,
+    self, AccuracyDrop, Dataset, Effort, Form, FromFn, Granularity, Progress, QuantizeOptions,
+    QuantizeReport, Range, WeightRange,
 };
 use eightbit_graph::{Graph, Limits, Tensor};
 use indicatif::ProgressBar;
@@ -67,7 +67,9 @@ impl Comparison {
                 let (name, open) = (&network.file.name, network.open_graph());
                 let (graph, report) = calibration.quantize(name, &network.format, &open)?;
                 let name = format!("{} in eight bits", network.file.name);
-                let bytes = graph.to_onnx_bytes().map_err(|error| CliError::model(&name, error))?.len();
+                let written = Form::Qdq.of(graph.clone(), calibration.range.weights);
+                let bytes = written.and_then(|graph| graph.to_onnx_bytes());
+                let bytes = bytes.map_err(|error| CliError::model(&name, error))?.len();
                 (
                     Candidate::new(Kind::EightBit, bytes, &name, &graph, settings)?,
                     Some(report.calibration.inputs),

@@ -183,6 +183,16 @@ impl Network {
         Ok(Self { input, layers, shapes, classes, precision, description })
     }
 
+    /// How many images have no more than so many numbers in patches of 3×3 of what the layer with most reads; at least one.
+    pub(crate) fn images_within(&self, numbers: usize) -> usize {
+        let elements = |shape: &Shape| match *shape {
+            Shape::Image(image) => image.iter().product(),
+            Shape::Row(row) => row,
+        };
+        let most = self.shapes.iter().map(elements).max().unwrap_or(1).max(1);
+        (numbers / 9 / most).max(1)
+    }
+
     /// Height, width and channels of its images.
     pub fn input(&self) -> [usize; 3] {
         self.input

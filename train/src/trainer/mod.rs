@@ -16,8 +16,10 @@ use crate::random::Random;
 use crate::{Dataset, Error, Network};
 use adam::AdamW;
 
-/// Images that are scored together, where their number does not matter.
+/// Images that are scored together, where their number does not matter; fewer where patches of 3×3 of them, at the layer with most, would be
+/// more than so many numbers.
 const CHUNK: usize = 250;
+const NUMBERS: usize = 1 << 26;
 /// Images that quantizers take their first steps from.
 const CALIBRATED: usize = 500;
 /// Batches over which the learning rate rises to where its cosine begins, if they are no more than a tenth of all.
@@ -138,7 +140,7 @@ impl<'d> Trainer<'d> {
     /// Images of another size.
     pub fn predictions(&self, data: &Dataset) -> Result<Vec<u32>, Error> {
         let mut classes = Vec::with_capacity(data.len());
-        for images in chunks(data.len()) {
+        for images in self.chunks(data.len()) {
             let scores = self.network.scores(data, &images, self.network.precision().is_quantized())?;
             classes.extend(scores.chunks(self.network.classes()).map(class_of));
         }
@@ -148,7 +150,7 @@ impl<'d> Trainer<'d> {
     /// Lets quantizers take their first steps.
     fn calibrate(&self) -> Result<(), Error> {
         let order = Random::new(self.options.seed, 3).order(self.train.len());
-        let images = &order[..order.len().min(CALIBRATED)];
+        let images = &order[..order.len().min(CALIBRATED).min(self.network.images_within(NUMBERS))];
         let mode = Mode { is_quantized: true, calibrates: true, uses_batch: true };
         self.network.forward(&self.train.batch(images)?, mode)?;
         Ok(())
@@ -157,7 +159,7 @@ impl<'d> Trainer<'d> {
     /// The mean loss, and how many classes are right.
     fn measured(&self, data: &Dataset, stage: Stage) -> Result<(f64, usize), Error> {
         let (mut loss, mut right) = (0.0, 0);
-        for images in chunks(data.len()) {
+        for images in self.chunks(data.len()) {
             let labels: Vec<u32> = images.iter().map(|&image| data.labels()[image]).collect();
             let mode = Mode { uses_batch: false, ..stage.mode() };
             let scores = self.network.forward(&data.batch(&images)?, mode)?;
@@ -167,6 +169,11 @@ impl<'d> Trainer<'d> {
         Ok((loss / data.len() as f64, right))
     }
 
+    fn chunks(&self, count: usize) -> impl Iterator<Item = Vec<usize>> + use<> {
+        let size = CHUNK.min(self.network.images_within(NUMBERS));
+        (0..count).step_by(size).map(move |first| (first..count.min(first + size)).collect())
+    }
+
     /// The learning rate of a batch: a cosine to 0 (Loshchilov, Hutter 2017), which it rises to at first.
     fn rate(&self, step: usize) -> f32 {
         let steps = (self.options.epochs * self.batches()) as f32;
@@ -174,10 +181,6 @@ impl<'d> Trainer<'d> {
         let cosine = 0.5 * (1.0 + libm::cosf(std::f32::consts::PI * step as f32 / steps));
         self.options.learning_rate * rising * cosine
     }
-}
-
-fn chunks(count: usize) -> impl Iterator<Item = Vec<usize>> {
-    (0..count).step_by(CHUNK).map(move |first| (first..count.min(first + CHUNK)).collect())
 }
 
 /// The class of the greatest score, the first of equal ones.
