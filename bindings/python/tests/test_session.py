@@ -245,5 +245,5 @@ def test_every_byte_but_zero_is_true():
     negated, floats = session.run({"x": of})
     assert negated.tolist() == [False, False, True, False] and floats.tolist() == [1, 1, 0, 1]
     out = np.array([7, 7, 7, 7], np.uint8).view(bool)
-    session.run_into({"x": of}, {"n": out, "f": np.empty(4, np.float32)})
+    session.run_into({"x": of}, [out, np.empty(4, np.float32)])
     assert out.view(np.uint8).tolist() == [0, 0, 1, 0]
