@@ -197,7 +197,7 @@ fn a_size_is_kept_where_biases_are_added() {
                 assert!(file(&graph) <= eight - less, "{} for {}", file(&graph), eight - less);
             }
         }
-        assert!(reached >= 3, "{reached}");
+        assert_eq!(reached, 5);
     }
 }
 

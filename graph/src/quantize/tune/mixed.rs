@@ -11,6 +11,9 @@ use crate::quantize::pipeline::to_eight_bits;
 use crate::quantize::{Dataset, Effort, Fault, LayerPrecision, Progress, WeightPrecision};
 use crate::{Error, Graph, passes};
 
+/// Whether biases take back what rounding adds.
+const BIASES: [bool; 2] = [true, false];
+
 /// Layers with the same weights.
 #[derive(Default)]
 struct Candidate {
@@ -102,11 +105,6 @@ impl Choice<'_> {
         (0..self.candidates.len()).map(|at| at < count).collect()
     }
 
-    /// Whether biases may take back what rounding adds: they do already, or may or not.
-    fn biases(&self) -> &'static [bool] {
-        if self.eight.bias { &[true] } else { &[false, true] }
-    }
-
     /// The fewest candidates that make the file as small as `most` bytes, with or without biases, which take bytes, whichever is better.
     fn for_size<D: Dataset + ?Sized>(
         &self,
@@ -120,7 +118,7 @@ impl Choice<'_> {
         };
         let all = self.candidates.len();
         let mut best: Option<(f64, usize, bool)> = None;
-        for &bias in self.biases() {
+        for bias in BIASES {
             if size(all, bias)? > most {
                 continue;
             }
@@ -136,7 +134,7 @@ impl Choice<'_> {
             }
         }
         let Some((_, count, bias)) = best else {
-            let [whole, least] = [size(0, self.eight.bias)?, size(all, self.eight.bias)?];
+            let [whole, least] = [size(0, false)?, size(all, false)?];
             let reason = format!(
                 "{most} bytes: it takes {whole} with weights of eight bits, {least} with fewer in all layers"
             );
@@ -153,7 +151,7 @@ impl Choice<'_> {
     ) -> Result<(Vec<bool>, bool), Fault<D::Error>> {
         let all = self.candidates.len();
         let mut best: Option<(f64, bool)> = None;
-        for &bias in self.biases() {
+        for bias in BIASES {
             let error = search.error(&self.recipe(&self.first(all), bias))?;
             if best.is_none_or(|(least, _)| error < least) {
                 best = Some((error, bias));
