@@ -162,6 +162,27 @@ fn nth<'a, T>(list: &'a [T], index: usize, what: &str) -> Result<&'a T, Failure>
         .ok_or_else(|| Failure::new(Code::Argument, format!("there is no {what} {index}, of {}", list.len())))
 }
 
+/// Describes a value of one of the lists of a session in `info`.
+///
+/// # Safety
+///
+/// The promises of the header.
+unsafe fn describe(
+    session: *const EbSession,
+    index: usize,
+    info: *mut EbTensor,
+    what: &str,
+    list: fn(&EbSession) -> &[Info],
+) -> i32 {
+    guarded(|| {
+        // SAFETY: as promised by the caller.
+        let (session, info) =
+            unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
+        *info = nth(list(session), index, what)?.tensor();
+        Ok(())
+    })
+}
+
 /// See the header.
 ///
 /// # Safety
@@ -173,13 +194,8 @@ pub(crate) unsafe extern "C" fn eb_session_input(
     index: usize,
     info: *mut EbTensor,
 ) -> i32 {
-    guarded(|| {
-        // SAFETY: as promised by the caller.
-        let (session, info) =
-            unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
-        *info = nth(&session.inputs, index, "input")?.tensor();
-        Ok(())
-    })
+    // SAFETY: as promised by the caller.
+    unsafe { describe(session, index, info, "input", |session| &session.inputs) }
 }
 
 /// See the header.
@@ -193,13 +209,8 @@ pub(crate) unsafe extern "C" fn eb_session_output(
     index: usize,
     info: *mut EbTensor,
 ) -> i32 {
-    guarded(|| {
-        // SAFETY: as promised by the caller.
-        let (session, info) =
-            unsafe { (pointer::object(session, "session")?, pointer::object_mut(info, "info")?) };
-        *info = nth(&session.outputs, index, "output")?.tensor();
-        Ok(())
-    })
+    // SAFETY: as promised by the caller.
+    unsafe { describe(session, index, info, "output", |session| &session.outputs) }
 }
 
 /// The outputs of a run.
