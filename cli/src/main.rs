@@ -24,6 +24,7 @@ mod npy;
 mod observed;
 mod output;
 mod photo;
+mod picture;
 mod profiled;
 mod quantized;
 mod report;

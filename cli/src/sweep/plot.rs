@@ -3,16 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{Part, Row, Sweep};
+use crate::picture::{self, BOTTOM, LEFTS, PANEL, TALL, TOP, WIDE};
 
-/// The size of the picture and of each of its two axes' areas.
-const WIDE: f64 = 920.0;
-const TALL: f64 = 360.0;
-const PANEL: f64 = 380.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 300.0;
-const LEFTS: [f64; 2] = [60.0, 520.0];
 /// Ratios are drawn up to this one.
 const MOST_DB: f64 = 60.0;
+
+const LABEL: &str = "accuracy and signal-to-noise ratio against bits";
 
 /// The colours of the parts, of one brightness, and the shapes of their marks, for those who do not tell the colours apart.
 const COLOURS: [&str; 5] = ["#0b62c4", "#b4540a", "#1a7f37", "#8250df", "#b3261e"];
@@ -23,19 +19,13 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2127}.tick{fill
 
 /// The plot as a file of its own.
 pub(crate) fn svg(sweep: &Sweep) -> String {
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDE} {TALL}\" width=\"{WIDE}\" height=\"{TALL}\" role=\"img\" \
-         aria-label=\"accuracy and signal-to-noise ratio against bits\">\n<style>{STYLE}</style>\n\
-         <rect width=\"{WIDE}\" height=\"{TALL}\" fill=\"#ffffff\"/>\n"
-    );
-    svg.push_str(&drawing(sweep));
-    svg + "</svg>\n"
+    picture::file(LABEL, STYLE, &drawing(sweep))
 }
 
 /// The plot as a part of a page.
 pub(super) fn embedded(sweep: &Sweep) -> String {
     format!(
-        "<svg viewBox=\"0 0 {WIDE} {TALL}\" width=\"100%\" role=\"img\" aria-label=\"accuracy and signal-to-noise ratio against bits\">\
+        "<svg viewBox=\"0 0 {WIDE} {TALL}\" width=\"100%\" role=\"img\" aria-label=\"{LABEL}\">\
          {}</svg>",
         drawing(sweep)
     )

@@ -4,13 +4,9 @@ use std::fmt::Write as _;
 
 use eightbit_train::Epoch;
 
-/// The size of the picture, and of the areas of both axes.
-const WIDE: f64 = 920.0;
-const TALL: f64 = 360.0;
-const PANEL: f64 = 380.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 300.0;
-const LEFTS: [f64; 2] = [60.0, 520.0];
+use crate::html;
+use crate::picture::{self, BOTTOM, LEFTS, PANEL, TALL, TOP};
+
 /// Of what is trained with and of what is not.
 const COLOURS: [&str; 2] = ["#b4540a", "#0b62c4"];
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2127}.tick{fill:#5d6773}.grid{stroke:#d9dde3}\
@@ -18,11 +14,7 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#1c2127}.tick{fill
 
 /// The plot as a file.
 pub(crate) fn svg(title: &str, curve: &[Epoch]) -> String {
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDE} {TALL}\" width=\"{WIDE}\" height=\"{TALL}\" role=\"img\" \
-         aria-label=\"accuracy and loss by epoch\">\n<style>{STYLE}</style>\n\
-         <rect width=\"{WIDE}\" height=\"{TALL}\" fill=\"#ffffff\"/>\n"
-    );
+    let mut svg = String::new();
     // Wrong answers by their logarithm: half a point matters at the end, and not in the beginning.
     let wrong = |accuracy: f64| (100.0 * (1.0 - accuracy)).max(0.01);
     let loss = |loss: f64| loss.max(1e-4);
@@ -43,9 +35,8 @@ pub(crate) fn svg(title: &str, curve: &[Epoch]) -> String {
             x + 26.0
         );
     }
-    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\">{title}</text>", LEFTS[1], TALL - 14.0);
-    svg + "</svg>\n"
+    let _ = writeln!(svg, "<text x=\"{}\" y=\"{}\">{}</text>", LEFTS[1], TALL - 14.0, html::Text(title));
+    picture::file("accuracy and loss by epoch", STYLE, &svg)
 }
 
 /// An area with axes, of which the vertical one is logarithmic.
